@@ -1,0 +1,87 @@
+//! The translation: unified requests and events to and from each wire format. Bytes in, values out; no IO.
+//!
+//! Adding a wire format is one file beside this one and one line in [`Api`].
+
+pub mod sse;
+
+use serde::{Deserialize, Serialize};
+
+use crate::chat::{Request, Response, StreamEvent};
+use crate::error::Failure;
+
+/// The wire formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Api {
+    /// OpenAI chat completions, which every gateway speaks.
+    #[default]
+    OpenaiChat,
+}
+
+/// An HTTP request as plain data: a retry is a clone, a dry run prints it. It never holds the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WireRequest {
+    /// Path below the gateway's base URL, without a leading slash; may carry a query.
+    pub path: String,
+    /// Headers of the format itself, such as a version.
+    pub headers: Vec<(&'static str, String)>,
+    /// The JSON body.
+    pub body: Vec<u8>,
+}
+
+/// Both directions of one wire format.
+pub trait Adapter: Sync {
+    /// The name and value of the header in which the key travels.
+    fn auth_header(&self, key: &str) -> (&'static str, String);
+    /// Unified request → wire request.
+    fn encode_request(&self, request: &Request) -> WireRequest;
+    /// Wire stream → unified events.
+    fn decoder(&self) -> Box<dyn Decoder + Send>;
+    /// A whole answer that did not come as a stream → unified response.
+    fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError>;
+    /// The body of a failed response, or an error in a stream → failure. Never fails itself.
+    fn decode_error(&self, status: u16, body: &[u8]) -> Failure;
+    /// Wire request → unified request, for servers. The path is for formats that name the model there.
+    fn decode_request(&self, path: &str, body: &[u8]) -> Result<Request, DecodeError>;
+    /// Unified events → wire stream, for servers.
+    fn encoder(&self, request: &Request) -> Box<dyn Encoder + Send>;
+    /// Unified response → wire body, for servers.
+    fn encode_response(&self, response: &Response) -> Vec<u8>;
+    /// Failure → the body of a failed response, for servers.
+    fn encode_error(&self, failure: &Failure) -> Vec<u8>;
+}
+
+/// Decodes the frames of one stream, in order.
+pub trait Decoder {
+    /// Appends what the frame holds to `events`.
+    fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError>;
+}
+
+/// Whether a stream goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    Continue,
+    /// The stream's own terminal event: nothing that follows belongs to the answer.
+    Done,
+}
+
+/// Why something from the wire gave no events.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum DecodeError {
+    /// It is not what the format says. In a stream, the next frame may still be good.
+    #[error("{0}")]
+    Malformed(String),
+    /// It is an error that the gateway reports inside of an answer.
+    #[error("{0}")]
+    Failed(#[from] Failure),
+}
+
+/// Encodes one answer as a stream.
+pub trait Encoder {
+    /// Appends the bytes that tell of the event to `out`.
+    fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>);
+    /// Appends the bytes that end a complete answer.
+    fn finish(&mut self, out: &mut Vec<u8>);
+    /// Appends the bytes that tell of a failure after the answer began.
+    fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>);
+}

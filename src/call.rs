@@ -1,0 +1,126 @@
+//! What travels: a call on its way down through the policies, and the events of its life on their way up.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use crate::chat::{Request, StreamEvent};
+use crate::error::Failure;
+use crate::money::Usd;
+
+/// One prompt to one model, with everything that is done to get it answered.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Its place in the run, from 0.
+    pub index: usize,
+    /// Unique for good; also sent as `Idempotency-Key`, the same over all tries.
+    pub id: String,
+    /// The model as the user asked for it.
+    pub asked: String,
+    /// Where it may be answered, in order of preference; never empty.
+    pub targets: Vec<Target>,
+    pub request: Arc<Request>,
+    pub limits: Limits,
+}
+
+impl Call {
+    /// Where this call goes first. A policy that narrows a call to one target leaves just that one in it.
+    pub fn target(&self) -> &Target {
+        &self.targets[0]
+    }
+}
+
+/// One model at one gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The gateway's name in the config.
+    pub gateway: String,
+    /// The model as that gateway calls it.
+    pub model: String,
+}
+
+/// What one call may take. The gateway's own time limits are in its config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Further tries after a failure that may pass.
+    pub retries: u32,
+    /// For the whole call, all tries and waits included; `None` is the gateway's own `total` limit.
+    pub timeout: Option<Duration>,
+}
+
+/// One thing that happened to one call of a run.
+#[derive(Debug, Clone)]
+pub struct RunEvent {
+    /// The call's place in the run.
+    pub call: usize,
+    /// When, since the run began. Monotonic.
+    pub at: Duration,
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// An HTTP request is about to be made.
+    Attempt { target: Target },
+    /// A connection was made for it, which took this long (DNS, TCP, TLS). Missing where one was reused.
+    Connected { took: Duration },
+    /// The status line and headers arrived.
+    Headers { status: u16, meta: Meta },
+    /// A piece of the answer.
+    Stream(StreamEvent),
+    /// One event of the stream could not be read and was skipped.
+    Malformed { message: String },
+    /// The attempt failed; whether another follows is for the next event to say.
+    AttemptFailed { failure: Failure },
+    /// The same model will be tried again after a wait.
+    Retry { after: Duration, cause: Failure },
+    /// The next model is tried instead.
+    Fallback { to: Target, cause: Failure },
+    /// The call is over.
+    Done(Result<(), Failure>),
+}
+
+/// What the response headers say that the body does not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Meta {
+    /// What the answer cost, where the gateway says so in a header (LiteLLM, not in streams).
+    pub cost: Option<Usd>,
+    /// The gateway's id of the request, for its support.
+    pub request_id: Option<String>,
+    /// Tries and fallbacks that the gateway made by itself.
+    pub upstream_retries: Option<u32>,
+    pub upstream_fallbacks: Option<u32>,
+}
+
+/// The sending end of a run's one channel, for one call. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Events {
+    call: usize,
+    began: Instant,
+    sender: mpsc::Sender<RunEvent>,
+}
+
+/// Nobody listens any more: the run was stopped, so the call must end at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped;
+
+impl From<Stopped> for Failure {
+    fn from(_: Stopped) -> Self {
+        Failure::new(crate::error::FailureKind::Interrupted, "interrupted")
+    }
+}
+
+impl Events {
+    /// `began` is the instant from which the run's times are counted.
+    pub fn new(call: usize, began: Instant, sender: mpsc::Sender<RunEvent>) -> Self {
+        Self { call, began, sender }
+    }
+
+    /// Tells the run's consumer; waits while it is behind.
+    pub async fn emit(&self, event: Event) -> Result<(), Stopped> {
+        let event = RunEvent { call: self.call, at: self.began.elapsed(), event };
+        self.sender.send(event).await.map_err(|_| Stopped)
+    }
+}

@@ -1,0 +1,126 @@
+//! A whole answer: the fold of its stream events.
+
+use serde::{Deserialize, Serialize};
+
+use super::{FinishReason, StreamEvent, Usage};
+
+/// An answer as far as it has arrived.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Response {
+    /// The gateway's id for the answer.
+    pub id: Option<String>,
+    /// The model that the gateway says answered.
+    pub model: Option<String>,
+    pub text: String,
+    pub reasoning: String,
+    /// Signature of the reasoning, to be sent back on the next turn.
+    pub reasoning_signature: Option<String>,
+    pub tool_calls: Vec<ToolCall>,
+    pub usage: Usage,
+    /// `None` until the wire says why the answer ended.
+    pub finish: Option<FinishReason>,
+}
+
+/// A function call that the model asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    pub id: String,
+    pub name: String,
+    /// JSON text as it came; `{}` is sent as an empty string by some.
+    pub arguments: String,
+}
+
+impl Response {
+    /// Takes in one event.
+    pub fn apply(&mut self, event: &StreamEvent) {
+        match event {
+            StreamEvent::Start { id, model } => {
+                if id.is_some() {
+                    self.id.clone_from(id);
+                }
+                if model.is_some() {
+                    self.model.clone_from(model);
+                }
+            }
+            StreamEvent::TextDelta(text) => self.text.push_str(text),
+            StreamEvent::ReasoningDelta(text) => self.reasoning.push_str(text),
+            StreamEvent::ReasoningSignature(signature) => {
+                self.reasoning_signature.get_or_insert_default().push_str(signature);
+            }
+            StreamEvent::ToolCallStart { id, name, .. } => {
+                self.tool_calls.push(ToolCall { id: id.clone(), name: name.clone(), arguments: String::new() });
+            }
+            StreamEvent::ToolCallDelta { index, arguments } => {
+                if let Some(call) = self.tool_calls.get_mut(*index) {
+                    call.arguments.push_str(arguments);
+                }
+            }
+            StreamEvent::Usage(usage) => self.usage.update(usage),
+            StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
+        }
+    }
+
+    /// The events of which this answer is the fold, one for each part: what a server streams of an answer that it
+    /// has whole.
+    pub fn into_events(self) -> Vec<StreamEvent> {
+        let mut events = vec![StreamEvent::Start { id: self.id, model: self.model }];
+        if !self.reasoning.is_empty() {
+            events.push(StreamEvent::ReasoningDelta(self.reasoning));
+        }
+        events.extend(self.reasoning_signature.map(StreamEvent::ReasoningSignature));
+        if !self.text.is_empty() {
+            events.push(StreamEvent::TextDelta(self.text));
+        }
+        for (index, call) in self.tool_calls.into_iter().enumerate() {
+            events.push(StreamEvent::ToolCallStart { index, id: call.id, name: call.name });
+            if !call.arguments.is_empty() {
+                events.push(StreamEvent::ToolCallDelta { index, arguments: call.arguments });
+            }
+        }
+        if !self.usage.is_unknown() {
+            events.push(StreamEvent::Usage(self.usage));
+        }
+        events.extend(self.finish.map(StreamEvent::Finish));
+        events
+    }
+}
+
+impl FromIterator<StreamEvent> for Response {
+    fn from_iter<I: IntoIterator<Item = StreamEvent>>(events: I) -> Self {
+        let mut response = Self::default();
+        for event in events {
+            response.apply(&event);
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_the_fold_of_its_events() {
+        let response = Response {
+            id: Some("r1".into()),
+            model: Some("m".into()),
+            text: "héllo".into(),
+            reasoning: "hm".into(),
+            reasoning_signature: Some("sig".into()),
+            tool_calls: vec![ToolCall { id: "c".into(), name: "f".into(), arguments: "{}".into() }],
+            usage: Usage { input: Some(3), ..Usage::default() },
+            finish: Some(FinishReason::ToolCalls),
+        };
+        assert_eq!(response.clone().into_events().into_iter().collect::<Response>(), response);
+    }
+
+    #[test]
+    fn later_usage_wins_field_by_field() {
+        let events = [
+            StreamEvent::Usage(Usage { input: Some(10), output: Some(1), ..Usage::default() }),
+            StreamEvent::Usage(Usage { output: Some(7), ..Usage::default() }),
+        ];
+        let response: Response = events.into_iter().collect();
+        assert_eq!(response.usage, Usage { input: Some(10), output: Some(7), ..Usage::default() });
+    }
+}

@@ -1,0 +1,127 @@
+//! The address of a gateway, checked once.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+/// Why an address cannot be a gateway's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadBaseUrl(String);
+
+/// The URL below which a gateway's endpoints lie. It holds no user, password, query or fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl(Url);
+
+impl BaseUrl {
+    /// Checks the address. A key must not travel in the clear, so `http` is for this machine alone unless
+    /// `allow_http`.
+    pub fn parse(text: &str, allow_http: bool) -> Result<Self, BadBaseUrl> {
+        let bad = |why: &str| BadBaseUrl(format!("base_url {why}"));
+        let mut url = Url::parse(text.trim()).map_err(|error| bad(&format!("is not a URL: {error}")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(bad("must begin with http:// or https://"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(bad("must not hold a user name or password; `llm key set` keeps keys"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(bad("must not have a query or a fragment"));
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        let base = Self(url);
+        if base.0.scheme() == "http" && !base.is_loopback() && !allow_http {
+            return Err(bad("is http:// on another machine, where the key would travel in the clear; \
+                            use https://, or allow_http = true if you must"));
+        }
+        Ok(base)
+    }
+
+    /// `scheme://host:port`, the port always said: what a saved key belongs to.
+    pub fn origin(&self) -> String {
+        let port = self.0.port_or_known_default().unwrap_or(0);
+        format!("{}://{}:{port}", self.0.scheme(), self.0.host_str().unwrap_or_default())
+    }
+
+    /// Whether the gateway is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// The URL of an endpoint below this one.
+    pub fn join(&self, path: &str) -> String {
+        format!("{}/{}", self.as_str(), path.trim_start_matches('/'))
+    }
+
+    /// The URL of an endpoint at the root of the same server, such as LiteLLM's `/model/info` beside `/v1`.
+    pub fn at_root(&self, path: &str) -> String {
+        let mut url = self.0.clone();
+        url.set_path(path);
+        url.into()
+    }
+
+    /// Without a trailing slash.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_address_is_taken() {
+        for (text, allow_http, good) in [
+            ("https://openrouter.ai/api/v1", false, true),
+            ("https://llm.corp.example/v1/", false, true),
+            ("http://localhost:4000/v1", false, true),
+            ("http://127.9.9.9:1", false, true),
+            ("http://[::1]:8080", false, true),
+            ("http://llm.corp.example/v1", false, false),
+            ("http://llm.corp.example/v1", true, true),
+            ("http://localhost.evil.example/", false, false),
+            ("https://user@host/v1", false, false),
+            ("https://user:pass@host/v1", false, false),
+            ("https://host/v1?key=x", false, false),
+            ("https://host/v1#x", false, false),
+            ("ftp://host", false, false),
+            ("openrouter.ai/api/v1", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(BaseUrl::parse(text, allow_http).is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bad_address_is_never_repeated_with_its_password() {
+        let error = BaseUrl::parse("https://user:hunter2@host/v1", false).expect_err("refused");
+        assert!(!error.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn endpoints_lie_below_it() {
+        let base = BaseUrl::parse("https://host/api/v1/", false).expect("good");
+        assert_eq!(base.join("chat/completions"), "https://host/api/v1/chat/completions");
+        assert_eq!(base.at_root("/model/info"), "https://host/model/info");
+        assert_eq!(base.origin(), "https://host:443");
+        let bare = BaseUrl::parse("http://localhost:9", false).expect("good");
+        assert_eq!(bare.join("models"), "http://localhost:9/models");
+    }
+}

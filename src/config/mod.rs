@@ -1,0 +1,110 @@
+//! Settings from flags, environment, config file and presets. The only place that reads the environment.
+
+mod base_url;
+
+pub use base_url::BaseUrl;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::adapter::Api;
+use crate::money::Usd;
+
+/// One gateway, with everything that the config and the presets say about it.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    pub name: String,
+    pub base_url: BaseUrl,
+    pub api: Api,
+    pub auth: Auth,
+    pub key: KeySource,
+    /// Sent with every request; values may be secret and are never shown.
+    pub headers: BTreeMap<String, String>,
+    /// PEM file of the certificate authority to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+    pub timeouts: Timeouts,
+    /// On top of list prices, in millionths (0.055 is 55,000), where the gateway does not report its own cost.
+    pub markup: Option<u32>,
+    /// Where the gateway lists its models' prices, if it does.
+    pub price_list: PriceList,
+    /// The provider in the built-in price table whose prices apply (`openai`); `None` guesses from the model's name.
+    pub price_provider: Option<String>,
+}
+
+/// Whether a gateway wants a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// Without one, nothing is sent.
+    Required,
+    /// One is sent if there is one.
+    Optional,
+    /// None is looked for.
+    None,
+}
+
+/// Where the key of a gateway may come from, in this order: environment, command, keyring or key file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeySource {
+    /// Names of environment variables, the first one that is set counts. `LLM_API_KEY` is among them for the default
+    /// gateway alone.
+    pub env: Vec<String>,
+    /// A program and its arguments that prints the key; run without a shell.
+    pub command: Option<Vec<String>>,
+    /// Which of the gateway's named keys in the keyring; `None` is `default`.
+    pub name: Option<String>,
+}
+
+/// Shapes of price lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PriceList {
+    /// In the model list itself, if anywhere.
+    #[default]
+    Models,
+    /// LiteLLM's `/model/info`.
+    LiteLlm,
+    /// one-api's and new-api's `/api/pricing`.
+    OneApi,
+}
+
+/// Time limits of one attempt (`total`: of one call).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    pub connect: Duration,
+    /// From the request to the first piece of the answer.
+    pub first_token: Duration,
+    /// Between two pieces of the answer; comments do not count.
+    pub idle: Duration,
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            first_token: Duration::from_secs(120),
+            idle: Duration::from_secs(60),
+            total: Duration::from_secs(600),
+        }
+    }
+}
+
+/// A model's price as the config gives it: US dollars per million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ModelPrice {
+    pub input: Option<Usd>,
+    pub output: Option<Usd>,
+    pub cache_read: Option<Usd>,
+    pub cache_write: Option<Usd>,
+    /// Per request, in US dollars.
+    pub request: Option<Usd>,
+}
+
+/// Where things are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dirs {
+    /// Key file and ledger; `None` where there is no home directory.
+    pub data: Option<PathBuf>,
+    /// What can be fetched or computed again.
+    pub cache: Option<PathBuf>,
+}

@@ -1,0 +1,275 @@
+//! What can go wrong, what it means for the exit code, and what the user can do about it.
+//!
+//! No error holds a prompt or a key.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+/// A failed command.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line or the input does not make sense.
+    #[error("{message}")]
+    Usage { message: String, hint: Option<String> },
+    /// The config does not make sense.
+    #[error("{message}")]
+    Config { message: String, cause: Option<String>, hint: Option<String> },
+    /// A key could not be had, kept or removed.
+    #[error("{message}")]
+    Key { message: String, cause: Option<String>, hint: Option<String> },
+    /// A call, or a request for something other than an answer, failed.
+    #[error("{0}")]
+    Call(#[from] Failure),
+    /// Calls failed, and what happened to each has been said already: only the exit code is left to give.
+    #[error("not every answer is complete")]
+    Reported { exit_code: u8 },
+    /// A file could not be read.
+    #[error("cannot read {}", path.display())]
+    Input { path: PathBuf, source: io::Error },
+    /// The answer could not be written. A closed pipe is [`Error::Signalled`] instead.
+    #[error("cannot write {target}")]
+    Output { target: String, source: io::Error },
+    /// Die by this signal: it was received, or (SIGPIPE) the reader of our output left.
+    #[error("stopped by signal {0}")]
+    Signalled(i32),
+}
+
+impl Error {
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: None }
+    }
+
+    pub fn usage_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    pub fn config(message: impl Into<String>) -> Self {
+        Self::Config { message: message.into(), cause: None, hint: None }
+    }
+
+    pub fn config_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Config { message: message.into(), cause: None, hint: Some(hint.into()) }
+    }
+
+    /// The exit code that scripts see. A signal has none: the process dies by it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage { .. } | Self::Input { .. } => 2,
+            Self::Config { .. } => 3,
+            Self::Key { .. } => 4,
+            Self::Call(failure) => failure.exit_code(),
+            Self::Reported { exit_code } => *exit_code,
+            Self::Output { .. } => 74,
+            Self::Signalled(signal) => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
+        }
+    }
+
+    /// What lies behind the message, where there is more to say.
+    pub fn cause(&self) -> Option<String> {
+        match self {
+            Self::Config { cause, .. } | Self::Key { cause, .. } => cause.clone(),
+            Self::Call(failure) => failure.cause.clone(),
+            Self::Input { source, .. } | Self::Output { source, .. } => Some(source.to_string()),
+            Self::Usage { .. } | Self::Reported { .. } | Self::Signalled(_) => None,
+        }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Usage { hint, .. } | Self::Config { hint, .. } | Self::Key { hint, .. } => hint.clone(),
+            Self::Call(failure) => failure.hint(),
+            Self::Output { .. } => Some("--out FILE writes the answer to a file instead".into()),
+            Self::Input { .. } | Self::Reported { .. } | Self::Signalled(_) => None,
+        }
+    }
+}
+
+/// Why an attempt, and in the end a call, did not give a complete answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    pub kind: FailureKind,
+    /// One sentence for people, from the gateway where it gave one; escaped only when it is shown.
+    pub message: String,
+    /// What lies behind it: a chain of transport errors, an excerpt of a body.
+    pub cause: Option<String>,
+    /// The HTTP status, or the one an error inside a stream claims.
+    pub status: Option<u16>,
+    /// The parameter that the gateway complains about.
+    pub param: Option<String>,
+    /// How long the gateway asks to wait before the next try.
+    pub retry_after: Option<Duration>,
+    /// The gateway's own word on whether to retry (`x-should-retry`), which wins over the status.
+    pub should_retry: Option<bool>,
+    /// Better advice than the kind alone gives.
+    pub advice: Option<String>,
+}
+
+/// The kinds of failure; each has one exit code. In records as snake_case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// No key could be found for the gateway.
+    NoKey,
+    /// The gateway refused the key (401, 403).
+    Auth,
+    /// The account cannot pay (402).
+    Credits,
+    /// The gateway does not know the model or the path (404).
+    NotFound,
+    /// The gateway refused the request as it stands (400, 413, 422).
+    InvalidRequest,
+    /// The prompt does not fit the model's window.
+    ContextLength,
+    /// A filter or the model itself refused to answer.
+    ContentFilter,
+    /// Too many requests (429).
+    RateLimited,
+    /// Overloaded or down for now (502, 503, 529).
+    Unavailable,
+    /// The gateway or the model broke (other 5xx).
+    ServerError,
+    /// A time limit passed, ours or the gateway's (408, 504).
+    Timeout,
+    /// DNS, connection, TLS or transport failed.
+    Network,
+    /// What answered does not speak the api that was expected.
+    Protocol,
+    /// The stream ended, or the model stopped, before the answer was complete.
+    Truncated,
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl FailureKind {
+    /// The word used in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoKey => "no_key",
+            Self::Auth => "auth",
+            Self::Credits => "credits",
+            Self::NotFound => "not_found",
+            Self::InvalidRequest => "invalid_request",
+            Self::ContextLength => "context_length",
+            Self::ContentFilter => "content_filter",
+            Self::RateLimited => "rate_limited",
+            Self::Unavailable => "unavailable",
+            Self::ServerError => "server_error",
+            Self::Timeout => "timeout",
+            Self::Network => "network",
+            Self::Protocol => "protocol",
+            Self::Truncated => "truncated",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The kind that an HTTP status alone suggests.
+    pub fn from_status(status: u16) -> Self {
+        match status {
+            401 | 403 => Self::Auth,
+            402 => Self::Credits,
+            404 | 405 => Self::NotFound,
+            408 | 504 => Self::Timeout,
+            429 => Self::RateLimited,
+            502 | 503 | 529 => Self::Unavailable,
+            500.. => Self::ServerError,
+            400..=499 => Self::InvalidRequest,
+            _ => Self::Protocol,
+        }
+    }
+
+    /// See `docs/exit-codes.md`.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::NoKey | Self::Auth => 4,
+            Self::RateLimited | Self::Unavailable => 6,
+            Self::Timeout | Self::Network => 7,
+            Self::Truncated => 8,
+            Self::Interrupted => 130,
+            _ => 1,
+        }
+    }
+}
+
+impl Failure {
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            cause: None,
+            status: None,
+            param: None,
+            retry_after: None,
+            should_retry: None,
+            advice: None,
+        }
+    }
+
+    pub fn with_cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    pub fn with_advice(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    pub fn exit_code(&self) -> u8 {
+        self.kind.exit_code()
+    }
+
+    /// Whether the same request may succeed a little later.
+    pub fn is_transient(&self) -> bool {
+        self.should_retry.unwrap_or(match self.kind {
+            FailureKind::RateLimited
+            | FailureKind::Unavailable
+            | FailureKind::ServerError
+            | FailureKind::Timeout
+            | FailureKind::Network => true,
+            // OpenRouter's in-flight budget: a 402 that says when to come back.
+            FailureKind::Credits => self.retry_after.is_some(),
+            FailureKind::InvalidRequest => self.status == Some(409),
+            _ => false,
+        })
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        if self.advice.is_some() {
+            return self.advice.clone();
+        }
+        let hint = match self.kind {
+            FailureKind::Auth => "the gateway refused the key: `llm key test` checks it, `llm key set` replaces it",
+            FailureKind::NotFound => "`llm models` lists what the gateway offers; `llm doctor` checks its base URL",
+            FailureKind::RateLimited => "wait a moment, or allow more tries with --retries",
+            FailureKind::Timeout => "--timeout sets how long a call may take",
+            FailureKind::Network => "`llm doctor` shows whether the gateway can be reached",
+            FailureKind::Protocol => "is the gateway's base_url right? `llm doctor` checks it",
+            _ => return None,
+        };
+        Some(hint.into())
+    }
+}
+
+/// As in a record: kind, message, status and whether a retry may help.
+impl Serialize for Failure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut object = serializer.serialize_struct("Failure", 4)?;
+        object.serialize_field("kind", &self.kind)?;
+        object.serialize_field("message", &self.message)?;
+        object.serialize_field("status", &self.status)?;
+        object.serialize_field("retryable", &self.is_transient())?;
+        object.end()
+    }
+}

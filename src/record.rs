@@ -1,0 +1,424 @@
+//! The record of a call: the fold of its events, one row of a table, one object of JSON.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::call::{Call, Event, Meta, RunEvent, Target};
+use crate::chat::{FinishReason, Response, StreamEvent, ToolCall, Usage};
+use crate::error::{Failure, FailureKind};
+use crate::money::Usd;
+
+/// What is kept of one call. Serialises as documented in `docs/output.md`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Record {
+    pub id: String,
+    /// The id of the run, the same for all calls of one command.
+    pub run: String,
+    /// The model as it was asked for.
+    pub model: String,
+    /// The gateway that answered, or that was tried last.
+    pub gateway: String,
+    /// The model that answered, by the gateway's word where it gives one; `None` where nothing answered.
+    pub answered_by: Option<String>,
+    pub status: Status,
+    pub text: String,
+    #[serde(serialize_with = "empty_as_null")]
+    pub reasoning: String,
+    pub tool_calls: Vec<ToolCall>,
+    pub finish_reason: Option<FinishReason>,
+    /// Whether the answer came from the cache.
+    pub cached: bool,
+    #[serde(serialize_with = "usage_in_tokens")]
+    pub usage: Usage,
+    #[serde(serialize_with = "unknown_cost")]
+    pub cost: Option<Cost>,
+    pub timing: Timing,
+    /// Every HTTP request made for the call, in order.
+    pub attempts: Vec<Attempt>,
+    pub error: Option<Failure>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The wire said that the answer is complete.
+    Ok,
+    /// Part of an answer arrived, and then an error, an early end, or the token limit.
+    Truncated,
+    /// No answer.
+    Failed,
+    /// The user stopped it.
+    Interrupted,
+    /// It was not sent: a budget or an allow-list forbids it.
+    Refused,
+}
+
+impl Status {
+    /// The word used in records and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Truncated => "truncated",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What a call cost, and who says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Cost {
+    pub usd: Usd,
+    pub origin: CostOrigin,
+}
+
+/// Where a cost comes from, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CostOrigin {
+    /// The gateway said what the answer cost.
+    Reported,
+    /// Computed from a price in the config.
+    Config,
+    /// Computed from the gateway's own price list.
+    Gateway,
+    /// Computed from the built-in table of list prices.
+    Table,
+}
+
+impl CostOrigin {
+    /// Whether the amount is computed rather than said by the gateway; shown with `~`.
+    pub fn is_computed(self) -> bool {
+        self != Self::Reported
+    }
+
+    /// The word used in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reported => "reported",
+            Self::Config => "config",
+            Self::Gateway => "gateway",
+            Self::Table => "table",
+        }
+    }
+}
+
+/// When things happened. All are counted from the moment the first request of the call could go out on a ready
+/// connection; making the connection is `connect` alone. In JSON as milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Timing {
+    /// DNS, TCP and TLS of the call's first connection; `None` where one was reused.
+    pub connect: Option<Duration>,
+    /// The response headers of the attempt that answered.
+    pub first_byte: Option<Duration>,
+    /// The first piece of reasoning.
+    pub first_reasoning: Option<Duration>,
+    /// The first non-empty piece of text or of a tool call.
+    pub first_token: Option<Duration>,
+    /// The stream's terminal event, or the failure.
+    pub total: Option<Duration>,
+    /// Output tokens after the first, over the time between the first and the end; `None` where the answer came in
+    /// one piece.
+    pub tokens_per_second: Option<f64>,
+}
+
+impl Serialize for Timing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let ms = |time: Option<Duration>| time.map(|time| (time.as_secs_f64() * 10_000.0).round() / 10.0);
+        let mut object = serializer.serialize_struct("Timing", 6)?;
+        object.serialize_field("connect_ms", &ms(self.connect))?;
+        object.serialize_field("first_byte_ms", &ms(self.first_byte))?;
+        object.serialize_field("first_reasoning_ms", &ms(self.first_reasoning))?;
+        object.serialize_field("first_token_ms", &ms(self.first_token))?;
+        object.serialize_field("total_ms", &ms(self.total))?;
+        object
+            .serialize_field("tokens_per_second", &self.tokens_per_second.map(|rate| (rate * 10.0).round() / 10.0))?;
+        object.end()
+    }
+}
+
+/// One HTTP request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    pub gateway: String,
+    pub model: String,
+    /// The HTTP status; `None` where no response came.
+    pub status: Option<u16>,
+    pub error: Option<Failure>,
+    /// Since the call began.
+    pub start: Duration,
+    pub duration: Duration,
+    /// What it cost, where that is known apart from the call's.
+    pub cost: Option<Usd>,
+    /// The gateway's id of the request.
+    pub request_id: Option<String>,
+}
+
+impl Serialize for Attempt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let ms = |time: Duration| (time.as_secs_f64() * 10_000.0).round() / 10.0;
+        let mut object = serializer.serialize_struct("Attempt", 9)?;
+        object.serialize_field("gateway", &self.gateway)?;
+        object.serialize_field("model", &self.model)?;
+        object.serialize_field("status", &self.status)?;
+        object.serialize_field("error", &self.error.as_ref().map(|error| &error.message))?;
+        object.serialize_field("kind", &self.error.as_ref().map(|error| error.kind))?;
+        object.serialize_field("start_ms", &ms(self.start))?;
+        object.serialize_field("duration_ms", &ms(self.duration))?;
+        object.serialize_field("cost", &self.cost)?;
+        object.serialize_field("request_id", &self.request_id)?;
+        object.end()
+    }
+}
+
+fn empty_as_null<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    if text.is_empty() { serializer.serialize_none() } else { serializer.serialize_str(text) }
+}
+
+fn usage_in_tokens<S: Serializer>(usage: &Usage, serializer: S) -> Result<S::Ok, S::Error> {
+    use serde::ser::SerializeStruct;
+    let mut object = serializer.serialize_struct("Usage", 5)?;
+    object.serialize_field("input_tokens", &usage.input)?;
+    object.serialize_field("cached_input_tokens", &usage.cache_read)?;
+    object.serialize_field("cache_write_tokens", &usage.cache_write)?;
+    object.serialize_field("output_tokens", &usage.output)?;
+    object.serialize_field("reasoning_tokens", &usage.reasoning)?;
+    object.end()
+}
+
+fn unknown_cost<S: Serializer>(cost: &Option<Cost>, serializer: S) -> Result<S::Ok, S::Error> {
+    use serde::ser::SerializeStruct;
+    let mut object = serializer.serialize_struct("Cost", 2)?;
+    object.serialize_field("usd", &cost.map(|cost| cost.usd))?;
+    object.serialize_field("origin", cost.map_or("unknown", |cost| cost.origin.as_str()))?;
+    object.end()
+}
+
+/// Exact cost of several records, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct TotalCost {
+    /// The sum of what is known; `None` where nothing is.
+    pub usd: Option<Usd>,
+    /// How many records have no known cost; the sum is then a lower bound (`≥`).
+    pub unknown: usize,
+    /// Whether any part of the sum is computed rather than reported (`~`).
+    pub computed: bool,
+}
+
+impl<'a> FromIterator<&'a Record> for TotalCost {
+    fn from_iter<I: IntoIterator<Item = &'a Record>>(records: I) -> Self {
+        let mut total = Self::default();
+        for record in records {
+            match record.cost {
+                Some(cost) => {
+                    *total.usd.get_or_insert(Usd::ZERO) += cost.usd;
+                    total.computed |= cost.origin.is_computed();
+                }
+                // What never reached a model costs nothing; what did, and does not say, is unknown.
+                None if record.status == Status::Failed && record.usage.is_unknown() => {}
+                None => total.unknown += 1,
+            }
+        }
+        total
+    }
+}
+
+/// Folds the events of one call into its record.
+#[derive(Debug)]
+pub struct Recorder {
+    id: String,
+    run: String,
+    asked: String,
+    target: Target,
+    tags: BTreeMap<String, String>,
+    response: Response,
+    attempts: Vec<Attempt>,
+    meta: Meta,
+    /// When the first request could go out, since the run began.
+    ready: Option<Duration>,
+    connect: Option<Duration>,
+    attempt_began: Duration,
+    first_byte: Option<Duration>,
+    first_reasoning: Option<Duration>,
+    first_token: Option<Duration>,
+    last_event: Option<Duration>,
+    ended: Option<(Duration, Result<(), Failure>)>,
+}
+
+impl Recorder {
+    pub fn new(run: &str, call: &Call, tags: BTreeMap<String, String>) -> Self {
+        Self {
+            id: call.id.clone(),
+            run: run.to_owned(),
+            asked: call.asked.clone(),
+            target: call.target().clone(),
+            tags,
+            response: Response::default(),
+            attempts: Vec::new(),
+            meta: Meta::default(),
+            ready: None,
+            connect: None,
+            attempt_began: Duration::ZERO,
+            first_byte: None,
+            first_reasoning: None,
+            first_token: None,
+            last_event: None,
+            ended: None,
+        }
+    }
+
+    /// Takes in one event of this call.
+    pub fn event(&mut self, event: &RunEvent) {
+        let at = event.at;
+        match &event.event {
+            Event::Attempt { target } => {
+                // Nothing is tried again once text has arrived, so what a failed try left behind is not part of the
+                // answer.
+                self.response = Response::default();
+                (self.first_byte, self.first_reasoning, self.first_token, self.last_event) = (None, None, None, None);
+                self.meta = Meta::default();
+                self.target = target.clone();
+                self.ready.get_or_insert(at);
+                self.attempt_began = at;
+                self.attempts.push(Attempt {
+                    gateway: target.gateway.clone(),
+                    model: target.model.clone(),
+                    status: None,
+                    error: None,
+                    start: Duration::ZERO,
+                    duration: Duration::ZERO,
+                    cost: None,
+                    request_id: None,
+                });
+                let began = self.attempts.len() - 1;
+                self.attempts[began].start = at;
+            }
+            Event::Connected { took } => {
+                if self.attempts.len() == 1 && self.connect.is_none() {
+                    self.connect = Some(*took);
+                    self.ready = Some(at);
+                }
+            }
+            Event::Headers { status, meta } => {
+                self.first_byte = Some(at);
+                self.meta = meta.clone();
+                if let Some(attempt) = self.attempts.last_mut() {
+                    attempt.status = Some(*status);
+                    attempt.request_id.clone_from(&meta.request_id);
+                }
+            }
+            Event::Stream(event) => {
+                match event {
+                    StreamEvent::TextDelta(_) | StreamEvent::ToolCallStart { .. } => {
+                        self.first_token.get_or_insert(at);
+                    }
+                    StreamEvent::ReasoningDelta(_) => {
+                        self.first_reasoning.get_or_insert(at);
+                    }
+                    _ => {}
+                }
+                self.last_event = Some(at);
+                self.response.apply(event);
+            }
+            Event::AttemptFailed { failure } => self.end_attempt(at, Some(failure.clone())),
+            Event::Malformed { .. } | Event::Retry { .. } | Event::Fallback { .. } => {}
+            Event::Done(result) => {
+                // The end of a complete answer is its own last event, not the closing of the socket.
+                let end = if result.is_ok() { self.last_event.unwrap_or(at) } else { at };
+                if result.is_ok() {
+                    self.end_attempt(end, None);
+                }
+                self.ended = Some((end, result.clone()));
+            }
+        }
+    }
+
+    /// What has arrived so far.
+    pub fn response(&self) -> &Response {
+        &self.response
+    }
+
+    /// Whether the call is over.
+    pub fn is_done(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Where the call went last.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    fn end_attempt(&mut self, at: Duration, error: Option<Failure>) {
+        if let Some(attempt) = self.attempts.last_mut()
+            && attempt.duration.is_zero()
+        {
+            attempt.duration = at.saturating_sub(self.attempt_began);
+            attempt.error = error;
+        }
+    }
+
+    /// The record. A call that has not ended was interrupted `now` (since the run began).
+    pub fn finish(mut self, now: Duration) -> Record {
+        let (end, result) = self.ended.take().unwrap_or_else(|| {
+            let failure = Failure::new(FailureKind::Interrupted, "interrupted");
+            (now, Err(failure))
+        });
+        self.end_attempt(end, result.as_ref().err().cloned());
+        let ready = self.ready.unwrap_or_default();
+        for attempt in &mut self.attempts {
+            attempt.start = attempt.start.saturating_sub(ready);
+        }
+        let since = |time: Option<Duration>| time.map(|time| time.saturating_sub(ready));
+        let Response { model, text, reasoning, tool_calls, usage, finish, .. } = self.response;
+        let answered = !text.is_empty() || !tool_calls.is_empty();
+        let (status, error) = match result {
+            Err(failure) if failure.kind == FailureKind::Interrupted => (Status::Interrupted, Some(failure)),
+            Err(failure) if answered || failure.kind == FailureKind::Truncated => (Status::Truncated, Some(failure)),
+            Err(failure) => (Status::Failed, Some(failure)),
+            Ok(()) => (Status::Ok, None),
+        };
+        let heard = answered || !reasoning.is_empty() || finish.is_some();
+        let first_piece = self.first_token.into_iter().chain(self.first_reasoning).min();
+        let cost = usage.cost.or(self.meta.cost).map(|usd| Cost { usd, origin: CostOrigin::Reported });
+        Record {
+            id: self.id,
+            run: self.run,
+            model: self.asked,
+            gateway: self.target.gateway,
+            answered_by: heard.then(|| model.unwrap_or(self.target.model)),
+            status,
+            text,
+            reasoning,
+            tool_calls,
+            finish_reason: finish,
+            cached: false,
+            usage,
+            cost,
+            timing: Timing {
+                connect: self.connect,
+                first_byte: since(self.first_byte),
+                first_reasoning: since(self.first_reasoning),
+                first_token: since(self.first_token),
+                total: since(Some(end)),
+                tokens_per_second: tokens_per_second(usage.output, first_piece, end),
+            },
+            attempts: self.attempts,
+            error,
+            tags: self.tags,
+        }
+    }
+}
+
+/// The rate of a stream, or `None` where the tokens came (nearly) at once: a buffering proxy says nothing about speed.
+fn tokens_per_second(output: Option<u64>, first: Option<Duration>, end: Duration) -> Option<f64> {
+    let after_first = output?.checked_sub(1).filter(|tokens| *tokens > 0)?;
+    let seconds = end.saturating_sub(first?).as_secs_f64();
+    (seconds >= 0.005).then(|| after_first as f64 / seconds)
+}
