@@ -75,7 +75,7 @@ pub enum Part {
     },
 }
 
-pub use super::response::ToolCall;
+use super::response::ToolCall;
 
 /// A picture, and how closely to look at it (`low`, `high`, `auto`; OpenAI's word, others ignore it).
 #[derive(Debug, Clone, PartialEq)]
