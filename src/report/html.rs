@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::escape::html;
 use super::table::{self, Cells};
+use super::wrap::{Fence, Place};
 use super::{Comparison, columns, notes};
 use crate::record::{Record, Status};
 
@@ -107,6 +108,42 @@ fn figures(page: &mut String, comparison: &Comparison<'_>) {
     page.push_str("</table></div>\n");
 }
 
+/// The text as it was written, with blocks of code in a typeface for code.
+fn text(page: &mut String, text: &str) {
+    let mut fence = Fence::default();
+    let mut prose: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        match fence.place(line) {
+            Place::Outside => prose.push(line),
+            Place::Opens => {
+                paragraphs(page, &mut prose);
+                let language = line.trim().trim_start_matches(['`', '~']).trim();
+                page.push_str("<pre>");
+                if !language.is_empty() {
+                    _ = writeln!(page, "<span class=\"quiet\">{}</span>", html(language));
+                }
+            }
+            Place::Inside => {
+                page.push_str(&html(line));
+                page.push('\n');
+            }
+            Place::Closes => page.push_str("</pre>\n"),
+        }
+    }
+    if fence.is_open() {
+        page.push_str("</pre>\n");
+    }
+    paragraphs(page, &mut prose);
+}
+
+fn paragraphs(page: &mut String, lines: &mut Vec<&str>) {
+    let text = lines.join("\n");
+    lines.clear();
+    if !text.trim().is_empty() {
+        _ = writeln!(page, "<div class=\"text\">{}</div>", html(text.trim_matches('\n')));
+    }
+}
+
 fn badge(record: &Record) -> String {
     let class = match record.status {
         Status::Ok => "ok",
@@ -133,7 +170,7 @@ fn answer(page: &mut String, label: &str, record: &Record, winner: bool) {
         );
     }
     if !record.text.is_empty() {
-        _ = writeln!(page, "<div class=\"text\">{}</div>", html(&record.text));
+        text(page, &record.text);
     }
     for call in &record.tool_calls {
         _ = writeln!(page, "<pre><b>{}</b> {}</pre>", html(&call.name), html(&call.arguments));

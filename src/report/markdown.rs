@@ -27,12 +27,13 @@ pub fn comparison(comparison: &Comparison<'_>) -> String {
     figures(&mut page, comparison);
     page.push_str("\n## Answers\n");
     for (label, record) in comparison.labels().iter().zip(comparison.records) {
-        _ = writeln!(page, "\n### {}\n", escape::markdown_line(label));
+        _ = writeln!(page, "\n### {}", escape::markdown_line(label));
         if !record.text.is_empty() {
+            page.push('\n');
             fenced(&mut page, &record.text);
         }
         for call in &record.tool_calls {
-            _ = writeln!(page, "Calls {}:\n", escape::markdown_line(&call.name));
+            _ = writeln!(page, "\nCalls {}:\n", escape::markdown_line(&call.name));
             fenced(&mut page, &call.arguments);
         }
         if let Some(mark) = columns::mark(record) {

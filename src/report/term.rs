@@ -176,7 +176,15 @@ impl Write for Stdout {
     // Not `io::stdout()`: it cuts every write at the last line break, which makes two system calls of one.
     #[cfg(unix)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(rustix::stdio::stdout(), bytes)?)
+        use rustix::event::{PollFd, PollFlags, poll};
+        let stdout = rustix::stdio::stdout();
+        loop {
+            match rustix::io::write(stdout, bytes) {
+                // Another program that shares the terminal may have made it non-blocking.
+                Err(rustix::io::Errno::AGAIN) => _ = poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None)?,
+                written => return Ok(written?),
+            }
+        }
     }
 
     #[cfg(not(unix))]
