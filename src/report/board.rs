@@ -252,3 +252,115 @@ fn end(text: &str, columns: usize) -> String {
     }
     if columns > 0 { format!("…{}", &text[from..]) } else { String::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{HOSTILE, ms, rate_limited};
+    use super::*;
+    use crate::call::Target;
+    use crate::chat::Usage;
+
+    const PLAIN: Style = Style { on: false };
+
+    fn board(count: usize) -> Board {
+        Board::new((0..count).map(|i| format!("model-{i}")).collect())
+    }
+
+    fn tell(board: &mut Board, call: usize, at: u64, event: Event) {
+        board.apply(&RunEvent { call, at: ms(at), event });
+    }
+
+    fn attempt() -> Event {
+        Event::Attempt { target: Target { gateway: "g".into(), model: "m".into() } }
+    }
+
+    fn text(text: &str) -> Event {
+        Event::Stream(StreamEvent::TextDelta(text.into()))
+    }
+
+    #[test]
+    fn each_call_has_a_line_that_says_where_it_is() {
+        let mut board = board(6);
+        for call in 1..6 {
+            tell(&mut board, call, 100, attempt());
+        }
+        tell(&mut board, 2, 200, Event::Stream(StreamEvent::ReasoningDelta("hm, let\nme".into())));
+        tell(&mut board, 3, 300, text("Hello  there"));
+        tell(&mut board, 3, 300, Event::Stream(StreamEvent::Usage(Usage { output: Some(12), ..Usage::default() })));
+        tell(&mut board, 3, 400, Event::Done(Ok(())));
+        tell(&mut board, 4, 300, Event::Retry { after: ms(1500), cause: rate_limited() });
+        tell(&mut board, 5, 300, Event::Done(Err(rate_limited())));
+        let lines = board.lines(ms(800), 80, 20, PLAIN);
+        assert_eq!(
+            lines,
+            [
+                "  model-0 queued",
+                "⠼ model-1 waiting        700 ms",
+                "⠼ model-2 thinking       700 ms     10 chars  hm, let me",
+                "✓ model-3 done           300 ms    12 tokens  Hello there",
+                "⠼ model-4 retry 1.0 s    700 ms               429 rate limited",
+                "✗ model-5 failed         200 ms               429 rate limited",
+            ]
+            .map(|line| line.replace('⠼', SPINNER[8]))
+        );
+    }
+
+    #[test]
+    fn a_fallback_starts_the_text_anew() {
+        let mut board = board(1);
+        tell(&mut board, 0, 0, attempt());
+        tell(&mut board, 0, 0, text("lost"));
+        let to = Target { gateway: "g".into(), model: "other".into() };
+        tell(&mut board, 0, 100, Event::Fallback { to, cause: rate_limited() });
+        assert!(board.lines(ms(100), 80, 20, PLAIN)[0].ends_with("429 rate limited, trying other"));
+    }
+
+    #[test]
+    fn calls_without_room_are_counted_and_running_ones_come_first() {
+        let mut board = board(10);
+        for call in 0..5 {
+            tell(&mut board, call, 0, attempt());
+            tell(&mut board, call, 10, Event::Done(if call == 0 { Err(rate_limited()) } else { Ok(()) }));
+        }
+        for call in 5..8 {
+            tell(&mut board, call, 0, attempt());
+        }
+        let lines = board.lines(ms(20), 80, 4, PLAIN);
+        assert_eq!(lines.len(), 4);
+        assert!(lines[0].contains("model-5") && lines[2].contains("model-7"), "{lines:?}");
+        assert_eq!(lines[3], "  and 7 more: 2 queued, 4 done, 1 failed");
+        assert_eq!(board.lines(ms(20), 80, 1, PLAIN), ["  and 10 more: 3 running, 2 queued, 4 done, 1 failed"]);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_or_acts_on_it() {
+        let mut board = Board::new(vec![HOSTILE.to_owned(), "日本語".repeat(30), "m".into(), "m".repeat(200)]);
+        for call in 0..4 {
+            tell(&mut board, call, 0, attempt());
+            tell(&mut board, call, 1, text(&format!("{HOSTILE}\n\t日本語👩‍👩‍👧{}", "e\u{301}".repeat(2000))));
+        }
+        for columns in [1, 2, 5, 10, 20, 40, 80, 200] {
+            for line in board.lines(ms(100), columns, 10, PLAIN) {
+                assert!(wrap::width(&line) <= columns.max(2), "{columns}: {line:?}");
+                assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn long_names_that_must_be_cut_stay_apart() {
+        let board = Board::new(vec![format!("{}-a", "m".repeat(90)), format!("{}-b", "m".repeat(90))]);
+        let lines = board.lines(ms(0), 60, 10, PLAIN);
+        assert_ne!(lines[0], lines[1]);
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_the_answer() {
+        let mut board = board(1);
+        for _ in 0..10_000 {
+            tell(&mut board, 0, 0, text("日本語 and more "));
+        }
+        assert!(board.calls[0].tail.capacity() < 8 * TAIL);
+        assert_eq!(board.calls[0].characters, 130_000);
+    }
+}
