@@ -16,7 +16,7 @@ const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "�
 /// How long one frame of the spinner stays.
 const FRAME_MS: u128 = 100;
 /// What the state, the time and the count take beside the name.
-const FIGURES: usize = 36;
+const FIGURES: usize = 38;
 
 /// The state of every call of a run.
 #[derive(Debug)]
@@ -178,17 +178,17 @@ impl Line {
             State::Waiting => (frame, "waiting".to_owned()),
             State::Thinking => (frame, "thinking".to_owned()),
             State::Writing => (frame, "writing".to_owned()),
-            State::Retrying(until) => (frame, format!("retry {}", format::duration(until.saturating_sub(now)))),
+            State::Retrying(until) => (frame, format!("retry in {}", clock(until.saturating_sub(now)))),
             State::Done => ("✓", "done".to_owned()),
             State::Failed(_) => ("✗", "failed".to_owned()),
         };
-        let time = elapsed.map_or_else(String::new, format::duration);
+        let time = elapsed.map_or_else(String::new, clock);
         let count = match self.output_tokens {
             Some(tokens) => format!("{tokens} tokens"),
             None if self.characters > 0 => format!("{} chars", self.characters),
             None => String::new(),
         };
-        let figures = format!("{} {state:<12} {time:>8} {count:>12}", wrap::pad(name, names));
+        let figures = format!("{} {state:<14} {time:>8} {count:>12}", wrap::pad(name, names));
         // Two cells for the mark; the last cell of a line stays free, where some terminals would wrap.
         let figures = start(&figures, columns.saturating_sub(3));
         let room = columns.saturating_sub(3 + wrap::width(&figures) + 2);
@@ -205,6 +205,11 @@ impl Line {
         let line = format!("{mark} {figures}  {}", style.dim(&tail));
         if tail.is_empty() { format!("{mark} {}", figures.trim_end()) } else { line }
     }
+}
+
+/// A time that does not change its unit while it is watched.
+fn clock(time: Duration) -> String {
+    if time < Duration::from_secs(59) { format!("{:.1} s", time.as_secs_f64()) } else { format::duration(time) }
 }
 
 /// The text on one line, safe to show, with all white space made single spaces.
@@ -295,11 +300,11 @@ mod tests {
             lines,
             [
                 "  model-0 queued",
-                "⠼ model-1 waiting        700 ms",
-                "⠼ model-2 thinking       700 ms     10 chars  hm, let me",
-                "✓ model-3 done           300 ms    12 tokens  Hello there",
-                "⠼ model-4 retry 1.0 s    700 ms               429 rate limited",
-                "✗ model-5 failed         200 ms               429 rate limited",
+                "⠼ model-1 waiting           0.7 s",
+                "⠼ model-2 thinking          0.7 s     10 chars  hm, let me",
+                "✓ model-3 done              0.3 s    12 tokens  Hello there",
+                "⠼ model-4 retry in 1.0 s    0.7 s               429 rate limited",
+                "✗ model-5 failed            0.2 s               429 rate limited",
             ]
             .map(|line| line.replace('⠼', SPINNER[8]))
         );

@@ -62,11 +62,8 @@ impl Stream {
     /// Appends the safe form of the next piece.
     pub fn push(&mut self, text: &str, out: &mut String) {
         for (safe, c) in pieces(text) {
-            if self.held_return && !(safe.is_empty() && c.is_none()) {
-                self.held_return = false;
-                if !safe.starts_with('\n') {
-                    push_visible('\r', out);
-                }
+            if std::mem::take(&mut self.held_return) && !safe.starts_with('\n') {
+                push_visible('\r', out);
             }
             out.push_str(safe);
             match c {
@@ -96,6 +93,7 @@ fn pieces(text: &str) -> impl Iterator<Item = (&str, Option<char>)> {
 /// JSON text for a terminal: what [`terminal`] would show becomes the `\u` escape that JSON has for it, so that the
 /// document still means the same. In JSON such characters stand inside of strings only.
 pub fn json(document: &str) -> Cow<'_, str> {
+    // Outside of strings, a carriage return is white space like any other.
     let escaped = |c: char| c != '\r' && is_unsafe(c);
     if !document.contains(escaped) {
         return Cow::Borrowed(document);
