@@ -3,9 +3,17 @@
 //! The modules in the order data flows: see `docs/architecture.md`.
 
 pub mod adapter;
+pub mod attachment;
 pub mod call;
 pub mod chat;
+pub mod cli;
 pub mod config;
+pub mod engine;
 pub mod error;
+pub mod gateway;
 pub mod money;
+pub mod policy;
+pub mod prompt;
 pub mod record;
+pub mod route;
+pub mod serve;
