@@ -9,3 +9,4 @@ pub mod config;
 pub mod error;
 pub mod money;
 pub mod record;
+pub mod secret;
