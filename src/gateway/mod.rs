@@ -80,8 +80,8 @@ pub struct Fetched {
 }
 
 impl Client {
-    /// Makes the gateway ready: everything but the connection itself, which is made when it is first needed.
-    pub fn new(gateway: config::Gateway, key: Option<SecretString>, env: &config::Env) -> Result<Self, Failure> {
+    /// Makes the gateway ready: everything but its key, and the connection, which is made when it is first needed.
+    pub fn new(gateway: config::Gateway, env: &config::Env) -> Result<Self, Failure> {
         let connects = Connects::default();
         let http = transport::client(&gateway, connects.clone())?;
         let mut headers = HeaderMap::new();
@@ -92,14 +92,18 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        if let Some(key) = &key {
-            let (name, value) = auth_header(gateway.api, key)?;
-            // A header of the config wins: some gateways want their key elsewhere.
-            headers.entry(name).or_insert(value);
-        }
         let https = gateway.base_url.is_https();
         let proxy = if gateway.base_url.is_loopback() { None } else { env.proxy_variable(https) };
-        Ok(Self { http, gateway, headers, key, connects, proxy })
+        Ok(Self { http, gateway, headers, key: None, connects, proxy })
+    }
+
+    /// Sends this key with every request, in the header that the api wants it in. A header of the config wins: some
+    /// gateways want their key elsewhere.
+    pub fn with_key(mut self, key: SecretString) -> Result<Self, Failure> {
+        let (name, value) = auth_header(self.gateway.api, &key)?;
+        self.headers.entry(name).or_insert(value);
+        self.key = Some(key);
+        Ok(self)
     }
 
     /// The gateway's settings.
