@@ -5,6 +5,7 @@
 pub mod adapter;
 pub mod call;
 pub mod chat;
+pub mod cmd;
 pub mod config;
 pub mod error;
 pub mod money;
