@@ -4,6 +4,7 @@ mod ask;
 mod compare;
 mod drive;
 mod dry_run;
+pub mod key;
 mod output;
 mod process;
 mod ready;
