@@ -149,7 +149,14 @@ pub struct AskArgs {
     #[arg(long, help_heading = "What to print")]
     pub show_reasoning: bool,
     /// Form of the output
-    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true, help_heading = "What to print")]
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_default_value = true,
+        help_heading = "What to print"
+    )]
     pub output: AskFormat,
 }
 
@@ -184,7 +191,14 @@ pub struct CompareArgs {
     #[arg(long, value_name = "LAYOUT", help_heading = "What to print")]
     pub layout: Option<Layout>,
     /// Form of the output
-    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true, help_heading = "What to print")]
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_default_value = true,
+        help_heading = "What to print"
+    )]
     pub output: CompareFormat,
 }
 

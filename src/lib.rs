@@ -5,7 +5,6 @@
 pub mod adapter;
 pub mod attachment;
 pub mod call;
-pub mod catalog;
 pub mod chat;
 pub mod cli;
 pub mod cmd;

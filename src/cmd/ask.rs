@@ -23,8 +23,7 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
     if args.prompt.dry_run {
         return dry_run::run(context, &calls, args.output != AskFormat::Text);
     }
-    let options =
-        AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
+    let options = AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
     let shows_stats = args.stats || (context.terminal.stderr.tty && !context.quiet);
     let streams = args.output == AskFormat::Text && !destination.is_file();
     let plan = Plan {
@@ -93,5 +92,8 @@ fn model(context: &Context, args: &AskArgs) -> Result<String, Error> {
     if let Some((model, _)) = &context.settings.model {
         return Ok(model.clone());
     }
-    Err(Error::usage_hint("which model?", "name one with -m, LLM_MODEL, or model in the config file; `llm models` lists them"))
+    Err(Error::usage_hint(
+        "which model?",
+        "name one with -m, LLM_MODEL, or model in the config file; `llm models` lists them",
+    ))
 }

@@ -34,9 +34,9 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
     let ready = ready(context, plan.calls.iter().flat_map(|call: &Call| &call.targets), args.prompt.key.as_deref())?;
     let labels: Vec<String> = plan.calls.iter().map(|call| call.asked.clone()).collect();
     let lines = (args.output == CompareFormat::Jsonl && !destination.is_file()).then_some(destination.output());
-    let mut reporter = Live { progress: Progress::new(&labels, &context.terminal, context.quiet), lines };
+    let mut reporter = Live { progress: Progress::new(labels, &context.terminal, context.quiet), lines };
     let outcome = drive(ready, plan, &mut reporter)?;
-    reporter.progress.finish();
+    reporter.progress.clear();
     if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(13))) {
         return Err(outcome.stopped.unwrap_or(Error::Reported { exit_code: 74 }));
     }
@@ -76,7 +76,10 @@ fn models(context: &Context, args: &CompareArgs) -> Result<Vec<String>, Error> {
         models = gateway.models;
     }
     if models.is_empty() {
-        return Err(Error::usage_hint("which models?", "name them with -m A,B,C, or --set NAME of a list in the config file"));
+        return Err(Error::usage_hint(
+            "which models?",
+            "name them with -m A,B,C, or --set NAME of a list in the config file",
+        ));
     }
     Ok(models)
 }

@@ -40,11 +40,12 @@ pub(super) struct Outcome {
 
 /// Runs the calls.
 pub(super) fn drive(ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -> Result<Outcome, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Error::Config {
-        message: "the system does not let llm wait for the network".into(),
-        cause: Some(error.to_string()),
-        hint: None,
-    })?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Error::Config {
+            message: "the system does not let llm wait for the network".into(),
+            cause: Some(error.to_string()),
+            hint: None,
+        })?;
     let outcome = runtime.block_on(run(&ready, plan, reporter));
     // Whatever still blocks, such as a name that does not resolve, must not hold up the end.
     runtime.shutdown_background();
@@ -95,7 +96,8 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
         if prices_wanted {
             // The requests are on their way: time to find prices.
             prices_wanted = false;
-            let models = targets.iter().filter_map(|target| Some((ready.gateways.get(&target.gateway)?, &*target.model)));
+            let models =
+                targets.iter().filter_map(|target| Some((ready.gateways.get(&target.gateway)?, &*target.model)));
             ready.pricing.prepare(models);
         }
     }

@@ -29,3 +29,19 @@ pub(super) fn die_by(signal: i32) -> ExitCode {
     let _ = signal_hook::low_level::emulate_default_handler(signal);
     ExitCode::from(128u8.saturating_add(u8::try_from(signal).unwrap_or(0)))
 }
+
+/// How many connections the process may have at once: what its limit of open files leaves.
+pub(super) fn connections() -> usize {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit};
+        // Standard streams, the event loop, files, and a resolver's sockets.
+        const RESERVED: u64 = 20;
+        let limit = getrlimit(Resource::Nofile).current;
+        limit.map_or(usize::MAX, |limit| usize::try_from(limit.saturating_sub(RESERVED).max(1)).unwrap_or(usize::MAX))
+    }
+    #[cfg(not(unix))]
+    {
+        usize::MAX
+    }
+}

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 use super::Context;
 use crate::call::Target;
-use crate::catalog;
 use crate::config::{BaseUrl, Gateway};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
@@ -13,12 +13,12 @@ use crate::pricing::Pricing;
 use crate::report::error::notice;
 use crate::report::term::say;
 use crate::secret::{Found, Lookup, Patience, Pending, Stores};
-use crate::serve::demo::{self, Demo};
+use crate::serve::demo::Demo;
 
 /// What a run needs of its gateways.
 #[derive(Debug)]
 pub(super) struct Ready {
-    pub(super) service: Gateways,
+    pub(super) service: Arc<Gateways>,
     /// The settings of each gateway by name.
     pub(super) gateways: BTreeMap<String, Gateway>,
     pub(super) pricing: Pricing,
@@ -40,7 +40,8 @@ pub(super) fn gateways<'a>(
         let mut gateway = context.settings.gateway(&target.gateway)?;
         if gateway.name == "demo" {
             let demo = Demo::start()?;
-            gateway.base_url = BaseUrl::parse(&demo.base_url(), false).map_err(|error| Error::config(error.to_string()))?;
+            gateway.base_url =
+                BaseUrl::parse(&demo.base_url(), false).map_err(|error| Error::config(error.to_string()))?;
             running = Some(demo);
             context.notice("this is the demo gateway: its answers come from the prompt, not from a model");
         }
@@ -59,9 +60,8 @@ pub(super) fn ready<'a>(
     let settings = &context.settings;
     let patience = Patience::new(io::stdin().is_terminal() && io::stderr().is_terminal(), settings.keyring_timeout);
     let stores = Stores::system(&settings.dirs, patience);
-    let variable = |name: &str| settings.env.get(name).map(str::to_owned);
     let key_variables = settings.key_variables();
-    let lookup = Lookup { env: &variable, key_variables: &key_variables, stores: &stores };
+    let lookup = Lookup { env: &settings.env, key_variables: &key_variables, stores: &stores };
     // The keyring is read while the clients are built.
     let pending: Vec<(&Gateway, Pending)> =
         gateways.values().map(|gateway| (gateway, lookup.start(gateway, chosen_key))).collect();
@@ -71,11 +71,8 @@ pub(super) fn ready<'a>(
         let key = pending.wait(&mut |text| say(notice(text, &context.terminal.stderr)));
         service.add(&gateway.name, client.and_then(|client| with_key(context, client, key)));
     }
-    let mut pricing = Pricing::new(&settings.prices, settings.dirs.cache.clone());
-    if demo.is_some() {
-        pricing = pricing.with_list("demo", catalog::tariffs(&demo::model_list()));
-    }
-    Ok(Ready { service, gateways, pricing, _demo: demo })
+    let pricing = Pricing::new(&settings.prices, settings.dirs.cache.clone());
+    Ok(Ready { service: Arc::new(service), gateways, pricing, _demo: demo })
 }
 
 fn with_key(context: &Context, client: Client, key: Result<Option<Found>, Error>) -> Result<Client, Failure> {

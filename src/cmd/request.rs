@@ -12,7 +12,7 @@ use crate::attachment;
 use crate::call::{Call, Limits, Target};
 use crate::chat::{Message, Part, Request, Role};
 use crate::cli::PromptArgs;
-use crate::config::{parse_duration, Settings};
+use crate::config::{Settings, parse_duration};
 use crate::error::Error;
 use crate::prompt;
 use crate::report;
@@ -110,7 +110,11 @@ fn saved_gateways(settings: &Settings) -> Vec<String> {
 }
 
 /// The names that a command goes by, and where they lead.
-pub(super) fn targets(context: &Context, names: &[String], gateway: Option<&str>) -> Result<Vec<(String, Target)>, Error> {
+pub(super) fn targets(
+    context: &Context,
+    names: &[String],
+    gateway: Option<&str>,
+) -> Result<Vec<(String, Target)>, Error> {
     let target = |name: &String| Ok((name.clone(), route::target(name, || default_gateway(context, gateway))?));
     names.iter().map(target).collect()
 }
@@ -180,7 +184,8 @@ mod tests {
 
     #[test]
     fn texts_are_one_part_and_come_last() {
-        let image = Part::File(crate::chat::File { name: None, media_type: "application/pdf".into(), base64: String::new() });
+        let image =
+            Part::File(crate::chat::File { name: None, media_type: "application/pdf".into(), base64: String::new() });
         let parts = parts(vec![Part::Text("a".into()), image.clone()], "b");
         assert_eq!(parts, [image, Part::Text("a\n\nb".into())]);
     }

@@ -6,6 +6,7 @@ pub mod answer;
 mod board;
 pub mod columns;
 pub mod csv;
+pub mod dry_run;
 pub mod error;
 pub mod escape;
 pub mod format;
