@@ -4,8 +4,10 @@
 
 pub mod answer;
 mod board;
+pub mod checks;
 pub mod columns;
 pub mod csv;
+pub mod dry_run;
 pub mod error;
 pub mod escape;
 pub mod format;
