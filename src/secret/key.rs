@@ -42,6 +42,11 @@ impl Key {
         self.0.expose_secret()
     }
 
+    /// The key for those who hold secrets in their own way.
+    pub fn into_secret(self) -> SecretString {
+        self.0
+    }
+
     /// The last four characters, which tell keys apart; `None` where they would give away more than a third of the key.
     pub fn last_four(&self) -> Option<&str> {
         let key = self.expose();

@@ -273,6 +273,18 @@ mod tests {
         }
     }
 
+    /// With it, any call from inside a runtime would panic; a dependency could turn it on for all.
+    #[test]
+    fn the_bus_library_does_not_use_our_runtime() {
+        let lock: toml::Value = toml::from_str(include_str!("../../Cargo.lock")).expect("TOML");
+        let packages = lock["package"].as_array().expect("a list");
+        let zbus: Vec<_> = packages.iter().filter(|package| package["name"].as_str() == Some("zbus")).collect();
+        assert_eq!(zbus.len(), 1);
+        let uses = zbus[0]["dependencies"].as_array().expect("a list");
+        assert!(uses.iter().any(|name| name.as_str() == Some("async-io")));
+        assert!(!uses.iter().any(|name| name.as_str().is_some_and(|name| name.starts_with("tokio"))));
+    }
+
     #[test]
     fn without_a_keyring_every_other_way_is_named() {
         let error = Trouble::NoBus(String::new()).explain(&slot());
