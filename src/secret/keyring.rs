@@ -51,8 +51,7 @@ impl Store for Keyring {
             Err(KeyringError::NoEntry) => return Ok(None),
             Err(error) => return Err(Trouble::from(&error).explain(slot)),
         };
-        let text = String::from_utf8(bytes).map_err(|_| Trouble::NotAKey(BadKey::NotUtf8).explain(slot))?;
-        Key::parse(&text).map(|(key, _)| Some(key)).map_err(|why| Trouble::NotAKey(why).explain(slot))
+        Key::from_bytes(bytes).map(|(key, _)| Some(key)).map_err(|why| Trouble::NotAKey(why).explain(slot))
     }
 
     fn set(&self, slot: &Slot, key: &Key) -> Result<(), Error> {

@@ -28,8 +28,14 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 LLM = str(Path(os.environ.get("LLM_BIN", HERE / "../../target/debug/llm")).resolve())
 CANARY = "sk-CANARY-" + secrets.token_hex(12)
-# Starting a process on a busy machine; the promise itself is 0.2 s.
-SLACK = 0.5
+
+
+def slack():
+    """How late a process may be here: the promise is 0.2 s, plus what starting one takes on a busy machine."""
+    begin = time.monotonic()
+    subprocess.run([LLM, "--help"], stdout=subprocess.DEVNULL, check=True)
+    return 0.3 + 5 * (time.monotonic() - begin)
+
 
 
 class Gateway(http.server.ThreadingHTTPServer):
@@ -41,7 +47,7 @@ class Gateway(http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), GatewayHandler)
         self.keys = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
     def url(self):
@@ -290,7 +296,7 @@ class Broken(KeyringCase):
             outcome = command(env=env, expect=4)
             self.assertIn("no D-Bus session", outcome.err)
             self.names_the_ways_out(outcome)
-            self.assertLess(outcome.seconds, SLACK)
+            self.assertLess(outcome.seconds, slack())
         for address in ["unix:path=/nonexistent/bus", "disabled:", "nonsense"]:
             outcome = self.ask(env={"DBUS_SESSION_BUS_ADDRESS": address}, expect=4)
             self.names_the_ways_out(outcome)
@@ -304,7 +310,7 @@ class Broken(KeyringCase):
         self.assertIn("did not answer within 1 s", outcome.err)
         self.assertIn("keyring_timeout", outcome.err)
         self.assertGreater(outcome.seconds, 0.9)
-        self.assertLess(outcome.seconds, 1 + SLACK)
+        self.assertLess(outcome.seconds, 1 + slack())
         self.assertTrue(hole.taken)
 
     def test_k03_and_k08_a_frozen_daemon_holds_nothing_up(self):
@@ -315,7 +321,7 @@ class Broken(KeyringCase):
         for command in [self.ask, self.key_set, lambda **more: self.run_llm("key", "rm", "corp", **more)]:
             outcome = command(expect=4)
             self.assertIn("did not answer within 1 s", outcome.err)
-            self.assertLess(outcome.seconds, 1 + SLACK)
+            self.assertLess(outcome.seconds, 1 + slack())
         os.kill(self.keyring_pid, signal.SIGCONT)
         self.ask()
 
@@ -339,7 +345,7 @@ class Broken(KeyringCase):
         outcome = self.ask(expect=4)
         self.assertIn("org.freedesktop.secrets", outcome.err)
         self.names_the_ways_out(outcome)
-        self.assertLess(outcome.seconds, SLACK)
+        self.assertLess(outcome.seconds, slack())
 
     def test_k10_two_keys_match(self):
         self.session()
@@ -492,7 +498,7 @@ class AtATerminal(KeyringCase):
         begin = time.monotonic()
         self.type("\x03")
         self.assertEqual(os.waitstatus_to_exitcode(self.wait()), -signal.SIGINT)
-        self.assertLess(time.monotonic() - begin, SLACK)
+        self.assertLess(time.monotonic() - begin, slack())
         self.assertEqual(self.gateway.keys, [])
 
 
