@@ -13,7 +13,7 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod gateway;
-pub mod json_file;
+mod json_file;
 pub mod money;
 pub mod pattern;
 pub mod policy;

@@ -47,7 +47,10 @@ fn combine(argument: Option<&str>, input: Option<&str>) -> Result<String, Error>
         (None, None) => String::new(),
     };
     if prompt.trim().is_empty() {
-        return Err(Error::usage_hint("there is no prompt", "give one as an argument, or pipe one in: echo PROMPT | llm ask"));
+        return Err(Error::usage_hint(
+            "there is no prompt",
+            "give one as an argument, or pipe one in: echo PROMPT | llm ask",
+        ));
     }
     Ok(prompt)
 }

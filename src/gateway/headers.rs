@@ -49,7 +49,8 @@ pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let milliseconds = text("retry-after-ms").and_then(|value| seconds(value, 0.001));
     RetryAdvice {
-        retry_after: milliseconds.or_else(|| text("retry-after").and_then(|value| retry_after(value, Timestamp::now()))),
+        retry_after: milliseconds
+            .or_else(|| text("retry-after").and_then(|value| retry_after(value, Timestamp::now()))),
         should_retry: text("x-should-retry").and_then(|value| match value {
             "true" => Some(true),
             "false" => Some(false),

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 
 use crate::adapter::stream::{self, Decoded, Stream};
-use crate::adapter::{Adapter, Api, DecodeError, Flow, error_body};
+use crate::adapter::{Adapter, Api, DecodeError, Flow, mask_keys};
 use crate::call::{Call, Event, Events};
 use crate::chat::StreamEvent;
 use crate::config;
@@ -80,26 +80,32 @@ pub struct Fetched {
 }
 
 impl Client {
-    /// Makes the gateway ready: everything but the connection itself, which is made when it is first needed.
-    pub fn new(gateway: config::Gateway, key: Option<SecretString>, env: &config::Env) -> Result<Self, Failure> {
+    /// Makes the gateway ready: everything but its key, and the connection, which is made when it is first needed.
+    pub fn new(gateway: config::Gateway, env: &config::Env) -> Result<Self, Failure> {
         let connects = Connects::default();
         let http = transport::client(&gateway, connects.clone())?;
         let mut headers = HeaderMap::new();
         for (name, value) in &gateway.headers {
-            let bad = || Failure::new(FailureKind::InvalidRequest, format!("the header `{name}` of the config cannot be sent"));
+            let bad = || {
+                Failure::new(FailureKind::InvalidRequest, format!("the header `{name}` of the config cannot be sent"))
+            };
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
             let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        if let Some(key) = &key {
-            let (name, value) = auth_header(gateway.api, key)?;
-            // A header of the config wins: some gateways want their key elsewhere.
-            headers.entry(name).or_insert(value);
-        }
         let https = gateway.base_url.is_https();
         let proxy = if gateway.base_url.is_loopback() { None } else { env.proxy_variable(https) };
-        Ok(Self { http, gateway, headers, key, connects, proxy })
+        Ok(Self { http, gateway, headers, key: None, connects, proxy })
+    }
+
+    /// Sends this key with every request, in the header that the api wants it in. A header of the config wins: some
+    /// gateways want their key elsewhere.
+    pub fn with_key(mut self, key: SecretString) -> Result<Self, Failure> {
+        let (name, value) = auth_header(self.gateway.api, &key)?;
+        self.headers.entry(name).or_insert(value);
+        self.key = Some(key);
+        Ok(self)
     }
 
     /// The gateway's settings.
@@ -125,7 +131,10 @@ impl Client {
             while let Some(chunk) = response.chunk().await.map_err(|error| transport::failure(error, self))? {
                 body.extend_from_slice(&chunk);
                 if body.len() > max {
-                    return Err(Failure::new(FailureKind::Protocol, format!("{url} holds more than {} MiB", max >> 20)));
+                    return Err(Failure::new(
+                        FailureKind::Protocol,
+                        format!("{url} holds more than {} MiB", max >> 20),
+                    ));
                 }
             }
             if status >= 400 {
@@ -134,7 +143,10 @@ impl Client {
             Ok(Fetched { status, body, etag })
         };
         timeout_at(deadline, fetch).await.unwrap_or_else(|_| {
-            Err(Failure::new(FailureKind::Timeout, format!("{} did not answer in time", self.gateway.base_url.origin())))
+            Err(Failure::new(
+                FailureKind::Timeout,
+                format!("{} did not answer in time", self.gateway.base_url.origin()),
+            ))
         })
     }
 
@@ -145,8 +157,8 @@ impl Client {
     /// Gateways like to repeat the key they refuse.
     fn masked(&self, mut failure: Failure) -> Failure {
         let key = self.key.as_ref().map(ExposeSecret::expose_secret);
-        failure.message = error_body::mask_keys(&failure.message, key);
-        failure.cause = failure.cause.map(|cause| error_body::mask_keys(&cause, key));
+        failure.message = mask_keys(&failure.message, key).into_owned();
+        failure.cause = failure.cause.map(|cause| mask_keys(&cause, key).into_owned());
         failure
     }
 
@@ -186,8 +198,11 @@ impl Client {
             200..=203 => self.answer(response, deadline, events).await,
             300..=399 => Err(headers::redirect(&response, &self.gateway)),
             400.. => Err(self.refusal(response, status, deadline).await),
-            _ => Err(Failure::new(FailureKind::Protocol, format!("the gateway answered with status {status} and no answer"))
-                .with_status(status)),
+            _ => Err(Failure::new(
+                FailureKind::Protocol,
+                format!("the gateway answered with status {status} and no answer"),
+            )
+            .with_status(status)),
         }
     }
 
@@ -197,7 +212,9 @@ impl Client {
         loop {
             match first_letter(&head) {
                 Some(b'{' | b'[') => return self.whole_answer(head, response, first, events).await,
-                Some(b'd' | b'e' | b'i' | b'r' | b':') => return self.streamed_answer(&head, response, first, events).await,
+                Some(b'd' | b'e' | b'i' | b'r' | b':') => {
+                    return self.streamed_answer(&head, response, first, events).await;
+                }
                 Some(_) => return Err(self.no_answer(head, response, first).await),
                 None => match self.chunk(&mut response, first).await? {
                     Some(chunk) if head.len() <= LARGEST_ERROR => head.extend_from_slice(&chunk),
@@ -229,7 +246,7 @@ impl Client {
                     .with_cause(format!("{why}: {}", excerpt(&body))));
             }
         };
-        let outcome = stream::complete(&answer);
+        let outcome = stream::complete(answer.finish.as_ref());
         for event in answer.into_events() {
             events.emit(Event::Stream(event)).await?;
         }
@@ -302,9 +319,12 @@ impl Client {
             return Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
         }
         let body = self.masked(Failure::new(FailureKind::Protocol, excerpt(&body))).message;
-        Failure::new(FailureKind::Protocol, format!("{} did not send an answer of a model", self.gateway.base_url.origin()))
-            .with_cause(body)
-            .with_status(200)
+        Failure::new(
+            FailureKind::Protocol,
+            format!("{} did not send an answer of a model", self.gateway.base_url.origin()),
+        )
+        .with_cause(body)
+        .with_status(200)
     }
 
     async fn refusal(&self, mut response: Response, status: u16, deadline: Instant) -> Failure {

@@ -23,3 +23,10 @@ pub type Stack<S> = Fallback<Retry<S>>;
 pub fn stack<S: Service>(inner: S) -> Stack<S> {
     Fallback::new(Retry::new(inner))
 }
+
+/// A service may be shared.
+impl<S: Service> Service for std::sync::Arc<S> {
+    async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        S::call(self, call, events).await
+    }
+}

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use super::notice::Notices;
 use super::term::{Output, write_now};
-use super::{error, escape, format};
+use super::{error, escape, format, notes};
 use crate::call::{Event, RunEvent};
 use crate::chat::StreamEvent;
 use crate::error::Error;
@@ -43,7 +43,6 @@ pub struct Answer<O, E> {
     /// Whether the last line on each stream still lacks its end.
     out_open: bool,
     talk_open: bool,
-    wrote_text: bool,
 }
 
 impl<O: Write, E: Write> Answer<O, E> {
@@ -63,7 +62,6 @@ impl<O: Write, E: Write> Answer<O, E> {
             notices: Notices::default(),
             out_open: false,
             talk_open: false,
-            wrote_text: false,
         }
     }
 
@@ -101,10 +99,11 @@ impl<O: Write, E: Write> Answer<O, E> {
         if !record.tool_calls.is_empty() && !self.options.quiet {
             self.say(&error::notice(&tool_calls(record), &self.stderr))?;
         }
-        if let Some(failure) = &record.error {
-            self.say(&error::failure(&answered_by(record), failure, &self.stderr))?;
-        } else if record.status != Status::Ok {
-            self.say(&error::warning(&incomplete(record), &self.stderr))?;
+        match (&record.error, record.status) {
+            // Who stopped it knows.
+            (_, Status::Interrupted) | (None, Status::Ok) => {}
+            (Some(failure), _) => self.say(&error::call_failed(record, failure, &self.stderr))?,
+            (None, _) => self.say(&error::warning(&incomplete(record), &self.stderr))?,
         }
         if !self.options.quiet && (self.options.stats || self.stderr.tty) {
             self.say(&error::notice(&stats(record), &self.stderr))?;
@@ -113,11 +112,8 @@ impl<O: Write, E: Write> Answer<O, E> {
     }
 
     fn text(&mut self, text: &str) -> Result<(), Error> {
-        if self.talk_open {
-            // A blank line between what the model thought and what it says.
-            self.talk_buffer.push_str(if self.wrote_text { "\n" } else { "\n\n" });
-            self.talk_open = false;
-        }
+        // A blank line between what the model thought and what it says.
+        self.end_thought("\n\n");
         self.flush_talk();
         if self.stdout.tty {
             self.escaped.clear();
@@ -127,7 +123,6 @@ impl<O: Write, E: Write> Answer<O, E> {
             self.out_buffer.extend_from_slice(text.as_bytes());
         }
         self.out_open = !text.ends_with('\n');
-        self.wrote_text = true;
         Ok(())
     }
 
@@ -149,12 +144,17 @@ impl<O: Write, E: Write> Answer<O, E> {
     /// Whole lines to stderr.
     fn say(&mut self, lines: &str) -> Result<(), Error> {
         self.flush_out()?;
-        if std::mem::take(&mut self.talk_open) {
-            self.talk_buffer.push('\n');
-        }
+        self.end_thought("\n");
         self.leave_answer_line();
         self.talk_buffer.push_str(lines);
         Ok(())
+    }
+
+    fn end_thought(&mut self, end: &str) {
+        if std::mem::take(&mut self.talk_open) {
+            self.thought_escape.finish(&mut self.talk_buffer);
+            self.talk_buffer.push_str(end);
+        }
     }
 
     /// On a terminal that shows both streams, talk begins on a line of its own; the answer itself gets no line break.
@@ -210,8 +210,9 @@ pub fn stats(record: &Record) -> String {
 /// The model that answered, and what was asked for where that is another name.
 fn answered_by(record: &Record) -> String {
     match &record.answered_by {
-        Some(model) if *model != record.model => format!("{model} (asked {})", record.model),
-        _ => record.model.clone(),
+        Some(model) if !notes::is_same_model(&record.model, model) => format!("{model} (asked {})", record.model),
+        Some(model) => model.clone(),
+        None => record.model.clone(),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt::{Display, Write};
 
 use super::term::Output;
+use super::{format, notice};
 use crate::error::{Error, Failure};
+use crate::record::Record;
 
 /// The error in the house format, ending with a line break; empty for what needs no words (a signal, or what has been
 /// reported already).
@@ -18,6 +20,20 @@ pub fn error(error: &Error, out: &Output) -> String {
 pub fn failure(label: &str, failure: &Failure, out: &Output) -> String {
     let message = format!("{label}: {}", with_status(failure));
     house_format(&message, failure.cause.as_deref(), failure.hint().as_deref(), out)
+}
+
+/// The failure of a recorded call; where several models were tried, with what each of them said.
+pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> String {
+    let mut text = self::failure(&record.model, failure, out);
+    let targets = record.attempts.windows(2).any(|pair| pair[0].model != pair[1].model);
+    for attempt in record.attempts.iter().filter(|_| targets) {
+        if let Some(failure) = &attempt.error {
+            let words = format!("{}: {}", attempt.model, notice::short(failure));
+            let tried = out.style.dim("  tried");
+            _ = writeln!(text, "{tried} {} ({})", indented(&words, out), format::duration(attempt.duration));
+        }
+    }
+    text
 }
 
 /// Something the user should know that is no error.

@@ -3,14 +3,21 @@
 //! One file a format. Each returns text or writes to any `Write`, so none needs a terminal to be tested.
 
 pub mod answer;
+mod board;
+pub mod checks;
 pub mod columns;
+pub mod csv;
+pub mod dry_run;
 pub mod error;
 pub mod escape;
 pub mod format;
 pub mod grid;
+pub mod html;
 pub mod json;
+pub mod markdown;
 mod notes;
 mod notice;
+pub mod progress;
 #[cfg(test)]
 mod samples;
 pub mod table;

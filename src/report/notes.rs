@@ -63,15 +63,15 @@ fn answered(record: &Record) -> Option<String> {
         return Some(format!("fell back to {model}"));
     }
     let model = record.answered_by.as_deref()?;
-    let asked = record.model.split_once("::").map_or(record.model.as_str(), |(_, model)| model);
-    (!is_same_model(asked, model)).then(|| format!("answered by {model}"))
+    (!is_same_model(&record.model, model)).then(|| format!("answered by {model}"))
 }
 
-/// Whether two names mean the same model: alike but for the vendor before it (`openai/gpt-5.4`) or the date or number
-/// of a snapshot after it (`gpt-5.4-2026-03-01`).
-fn is_same_model(asked: &str, answered: &str) -> bool {
+/// Whether two names mean the same model: alike but for the gateway or vendor before it (`openai/gpt-5.4`) or the date
+/// or number of a snapshot after it (`gpt-5.4-2026-03-01`).
+pub(super) fn is_same_model(asked: &str, answered: &str) -> bool {
     fn bare(name: &str) -> &str {
-        name.rsplit_once('/').map_or(name, |(_, name)| name)
+        let name = name.split_once("::").map_or(name, |(_, model)| model);
+        name.rsplit_once('/').map_or(name, |(_, model)| model)
     }
     let (asked, answered) = (bare(asked).to_lowercase(), bare(answered).to_lowercase());
     let is_snapshot = |suffix: &str| {

@@ -89,7 +89,7 @@ impl Cells {
         }
     }
 
-    fn marked(&self, row: usize) -> impl Iterator<Item = String> {
+    pub(super) fn marked(&self, row: usize) -> impl Iterator<Item = String> {
         self.columns.iter().map(move |values| {
             let text = &values.texts[row];
             if values.best[row] { format!("{BEST} {text}") } else { text.clone() }
@@ -183,29 +183,4 @@ fn spread(values: impl Iterator<Item = f64>, format: impl Fn(f64) -> String) -> 
     let median = if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 };
     let range = if values.len() > 1 { format!("({}–{})", format(*least), format(*most)) } else { String::new() };
     [format(median), range]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::samples::{failed, three, truncated};
-    use super::*;
-
-    #[test]
-    fn look() {
-        let mut r = three();
-        for w in [120, 100, 80, 60, 40, 20] {
-            eprintln!("{w}\n{}", comparison(&Comparison::new("r", "p", &r), &Output::terminal(w)));
-        }
-        r.push(failed("claude-opus"));
-        r.push(truncated("gpt-5.4-mini"));
-        for w in [140, 100, 80, 60, 40, 20] {
-            eprintln!("{w}\n{}", comparison(&Comparison::new("r", "p", &r), &Output::terminal(w)));
-            for l in [super::super::columns::Layout::Auto, super::super::columns::Layout::Columns] {
-                eprintln!(
-                    "{w}\n{}",
-                    super::super::columns::answers(&Comparison::new("r", "p", &r), l, &Output::terminal(w))
-                );
-            }
-        }
-    }
 }

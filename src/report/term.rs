@@ -10,8 +10,8 @@ use super::escape;
 use crate::error::Error;
 
 /// The width of a page where nothing says how wide it is.
-const DEFAULT_COLUMNS: u16 = 80;
-const DEFAULT_ROWS: u16 = 24;
+const DEFAULT_COLUMNS: usize = 80;
+const DEFAULT_ROWS: usize = 24;
 
 /// What the environment says about terminals, read by the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,13 +41,9 @@ impl Terminal {
     /// Looks at this process's own streams.
     pub fn detect(color: ColorChoice, env: &TerminalEnv) -> Self {
         let (stdout, stderr) = (io::stdout().is_terminal(), io::stderr().is_terminal());
-        #[cfg(unix)]
-        let sizes = (size(rustix::stdio::stdout()), size(rustix::stdio::stderr()));
-        #[cfg(not(unix))]
-        let sizes = (None, None);
         Self {
-            stdout: Output::new(stdout, sizes.0, color, env),
-            stderr: Output::new(stderr, sizes.1, color, env),
+            stdout: Output::new(stdout, size_of_stdout(), color, env),
+            stderr: Output::new(stderr, size_of_stderr(), color, env),
             live: stderr && !env.term_dumb && !env.ci,
         }
     }
@@ -68,7 +64,7 @@ pub struct Output {
 impl Output {
     /// A file, a pipe or a string of this width: no escapes, no colour.
     pub fn plain(columns: usize) -> Self {
-        Self { tty: false, columns: columns.max(1), rows: usize::from(DEFAULT_ROWS), style: Style { on: false } }
+        Self { tty: false, columns: columns.max(1), rows: DEFAULT_ROWS, style: Style { on: false } }
     }
 
     /// A terminal without colour of this width, for which untrusted text is escaped.
@@ -76,12 +72,10 @@ impl Output {
         Self { tty: true, ..Self::plain(columns) }
     }
 
-    fn new(tty: bool, size: Option<(u16, u16)>, color: ColorChoice, env: &TerminalEnv) -> Self {
-        let (columns, rows) = size.filter(|_| tty).unwrap_or_default();
-        let columns = [Some(columns), env.columns].into_iter().flatten().find(|n| *n > 0).unwrap_or(DEFAULT_COLUMNS);
-        let rows = if rows > 0 { rows } else { DEFAULT_ROWS };
-        let style = Style { on: wants_color(tty, color, env) };
-        Self { tty, columns: columns.into(), rows: rows.into(), style }
+    fn new(tty: bool, size: Option<(usize, usize)>, color: ColorChoice, env: &TerminalEnv) -> Self {
+        let default = (env.columns.filter(|columns| *columns > 0).map_or(DEFAULT_COLUMNS, usize::from), DEFAULT_ROWS);
+        let (columns, rows) = size.filter(|_| tty).unwrap_or(default);
+        Self { tty, columns, rows, style: Style { on: wants_color(tty, color, env) } }
     }
 
     /// Untrusted text as this output may get it: escaped for a terminal, as it is for everything else.
@@ -99,9 +93,27 @@ fn wants_color(tty: bool, color: ColorChoice, env: &TerminalEnv) -> bool {
     }
 }
 
+/// Columns and rows of the terminal on stdout, if it is one that says so.
+pub(super) fn size_of_stdout() -> Option<(usize, usize)> {
+    #[cfg(unix)]
+    return size(rustix::stdio::stdout());
+    #[cfg(not(unix))]
+    return None;
+}
+
+/// Columns and rows of the terminal on stderr, if it is one that says so. They change while a command runs.
+pub(super) fn size_of_stderr() -> Option<(usize, usize)> {
+    #[cfg(unix)]
+    return size(rustix::stdio::stderr());
+    #[cfg(not(unix))]
+    return None;
+}
+
 #[cfg(unix)]
-fn size(stream: std::os::fd::BorrowedFd<'_>) -> Option<(u16, u16)> {
-    rustix::termios::tcgetwinsize(stream).ok().map(|size| (size.ws_col, size.ws_row))
+fn size(stream: std::os::fd::BorrowedFd<'_>) -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    // Serial lines and some containers say 0.
+    (size.ws_col > 0 && size.ws_row > 0).then(|| (size.ws_col.into(), size.ws_row.into()))
 }
 
 /// Colour and weight, if wanted. To be put around text that is escaped already.
@@ -164,7 +176,15 @@ impl Write for Stdout {
     // Not `io::stdout()`: it cuts every write at the last line break, which makes two system calls of one.
     #[cfg(unix)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(rustix::stdio::stdout(), bytes)?)
+        use rustix::event::{PollFd, PollFlags, poll};
+        let stdout = rustix::stdio::stdout();
+        loop {
+            match rustix::io::write(stdout, bytes) {
+                // Another program that shares the terminal may have made it non-blocking.
+                Err(rustix::io::Errno::AGAIN) => _ = poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None)?,
+                written => return Ok(written?),
+            }
+        }
     }
 
     #[cfg(not(unix))]

@@ -25,7 +25,7 @@ pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     for line in text.trim_end_matches('\n').split('\n') {
         let line = expand_tabs(line);
         let line = line.trim_end();
-        if fence.holds(line) {
+        if fence.place(line) != Place::Outside {
             hard_break(line, columns, &mut lines);
         } else if width(line) <= columns {
             lines.push(line.to_owned());
@@ -36,29 +36,45 @@ pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Whether we are between the fences of a Markdown code block.
-#[derive(Default)]
-struct Fence {
+/// Follows the fences of Markdown code blocks from line to line.
+#[derive(Debug, Default)]
+pub(super) struct Fence {
     open: Option<(char, usize)>,
 }
 
+/// What a line is to a code block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Outside,
+    /// The line that opens a block, with the language where it is named.
+    Opens,
+    Inside,
+    Closes,
+}
+
 impl Fence {
-    /// Takes in the next line; whether it belongs to a block.
-    fn holds(&mut self, line: &str) -> bool {
-        let start = line.trim_start();
-        let mark = start.chars().next().filter(|c| matches!(c, '`' | '~'));
-        let run = mark.map_or(0, |mark| start.chars().take_while(|c| *c == mark).count());
-        match (self.open, mark) {
-            (None, Some(mark)) if run >= 3 => self.open = Some((mark, run)),
-            (Some((opened, length)), Some(mark))
-                if mark == opened && run >= length && start.trim_end().len() == run =>
-            {
-                self.open = None;
-                return true;
-            }
-            _ => {}
-        }
+    /// Whether the last block was not closed.
+    pub(super) fn is_open(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// Takes in the next line.
+    pub(super) fn place(&mut self, line: &str) -> Place {
+        let line = line.trim();
+        let mark = line.chars().next().filter(|c| matches!(c, '`' | '~'));
+        let run = mark.map_or(0, |mark| line.chars().take_while(|c| *c == mark).count());
+        match (self.open, mark) {
+            (None, Some(mark)) if run >= 3 && !(mark == '`' && line[run..].contains('`')) => {
+                self.open = Some((mark, run));
+                Place::Opens
+            }
+            (None, _) => Place::Outside,
+            (Some((opened, length)), Some(mark)) if mark == opened && run >= length && line.len() == run => {
+                self.open = None;
+                Place::Closes
+            }
+            (Some(_), _) => Place::Inside,
+        }
     }
 }
 

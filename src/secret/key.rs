@@ -42,14 +42,15 @@ impl Key {
         self.0.expose_secret()
     }
 
-    /// Enough to tell keys apart: `…` and the last four characters, or `…` alone where those would give away a third
-    /// of the key or more.
-    pub fn last_four(&self) -> String {
+    /// The last four characters, which tell keys apart; `None` where they would give away more than a third of the key.
+    pub fn last_four(&self) -> Option<&str> {
         let key = self.expose();
-        match key.len().checked_sub(4).and_then(|start| key.get(start..)) {
-            Some(end) if key.len() >= 12 => format!("…{end}"),
-            _ => "…".into(),
-        }
+        if key.len() < 12 { None } else { key.get(key.len() - 4..) }
+    }
+
+    /// How a key is shown: `…` and its last four characters, if they may be.
+    pub fn hint(&self) -> String {
+        format!("…{}", self.last_four().unwrap_or_default())
     }
 }
 
@@ -242,13 +243,13 @@ mod tests {
         for shown in [format!("{key:?}"), format!("{key:#?}"), format!("{:?}", Some(key.clone()))] {
             assert!(!shown.contains("CANARY"), "{shown}");
         }
-        assert_eq!(key.last_four(), "…7890");
+        assert_eq!((key.last_four(), key.hint().as_str()), (Some("7890"), "…7890"));
     }
 
     #[test]
     fn short_keys_show_nothing_of_themselves() {
         for (key, shown) in [("a", "…"), ("abcd", "…"), ("abcdefghijk", "…"), ("abcdefghijkl", "…ijkl")] {
-            assert_eq!(Key::parse(key).expect("a key").0.last_four(), shown);
+            assert_eq!(Key::parse(key).expect("a key").0.hint(), shown);
         }
     }
 

@@ -32,7 +32,11 @@ impl fmt::Debug for Keyring {
 impl Keyring {
     /// This system's. Connects to nothing yet.
     pub fn system() -> Self {
-        Self { open: Box::new(Entry::new) }
+        Self::with(Entry::new)
+    }
+
+    pub(super) fn with(open: impl Fn(&str, &str) -> Result<Entry, KeyringError> + Send + Sync + 'static) -> Self {
+        Self { open: Box::new(open) }
     }
 
     fn entry(&self, slot: &Slot) -> Result<Entry, Error> {
@@ -200,4 +204,109 @@ fn item_paths(debug: &str) -> Vec<String> {
         .filter(|word| word.starts_with("/org/freedesktop/secrets/"))
         .map(str::to_owned)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{MockKeyring, gateway, key};
+    use super::*;
+
+    fn slot() -> Slot {
+        Slot::of(&gateway("corp"), None)
+    }
+
+    #[test]
+    fn a_key_comes_back_until_it_is_deleted() {
+        let keyring = MockKeyring::new().keyring();
+        assert_eq!(keyring.get(&slot()).expect("works"), None);
+        keyring.set(&slot(), &key("sk-1")).expect("works");
+        keyring.set(&slot(), &key("sk-2")).expect("works");
+        assert_eq!(keyring.get(&slot()).expect("works"), Some(key("sk-2")));
+        assert!(keyring.delete(&slot()).expect("works"));
+        assert!(!keyring.delete(&slot()).expect("works"));
+        assert_eq!(keyring.get(&slot()).expect("works"), None);
+    }
+
+    #[test]
+    fn keys_are_filed_under_the_origin_and_their_name() {
+        let mock = MockKeyring::new();
+        let named = Slot::of(&gateway("corp"), Some("team-a"));
+        mock.keyring().set(&named, &key("sk-1")).expect("works");
+        let entry = mock.entry(&named);
+        assert_eq!(entry.get_specifiers(), Some(("llm:https://corp.example:443".into(), "team-a".into())));
+        assert_eq!(entry.get_secret().expect("there"), b"sk-1");
+        assert_eq!(mock.keyring().get(&slot()).expect("works"), None);
+    }
+
+    fn platform(text: &str) -> KeyringError {
+        KeyringError::PlatformFailure(text.into())
+    }
+
+    fn no_access(text: &str) -> KeyringError {
+        KeyringError::NoStorageAccess(text.into())
+    }
+
+    #[cfg(not(any(target_os = "macos", windows)))]
+    #[test]
+    fn every_state_of_the_secret_service_is_said_apart() {
+        let ambiguous = || KeyringError::Ambiguous(Vec::new());
+        for (error, message) in [
+            (platform("no secret service provider or dbus session found"), "no D-Bus session"),
+            (platform("zbus error: Failed to connect to address `unix:path=/x`: No such file"), "no D-Bus session"),
+            (platform("zbus error: I/O error: failed to read from socket"), "no D-Bus session"),
+            (platform("zbus error: D-Bus handshake failed: rejected"), "no D-Bus session"),
+            (platform("zbus error: org.freedesktop.DBus.Error.ServiceUnknown: x"), "provides org.freedesktop.secrets"),
+            (platform("zbus error: something else"), "the keyring failed"),
+            (no_access("SS error: prompt dismissed"), "locked"),
+            (no_access("SS Error: object locked"), "locked"),
+            (no_access("SS error: result not returned from SS API"), "no default collection"),
+            (ambiguous(), "more than one key"),
+            (KeyringError::TooLong("password".into(), 2560), "too long"),
+            (KeyringError::BadStoreFormat("x".into()), "the keyring failed"),
+        ] {
+            let text = error.to_string();
+            let error = Trouble::from(&error).explain(&slot());
+            assert!(error.to_string().contains(message), "{text}: {error}");
+            assert_eq!(error.exit_code(), 4);
+            let hint = error.hint().expect("advice");
+            assert!(message.contains("more than") || hint.contains("`llm key set corp`"), "{hint}");
+        }
+    }
+
+    #[test]
+    fn without_a_keyring_every_other_way_is_named() {
+        let error = Trouble::NoBus(String::new()).explain(&slot());
+        let hint = error.hint().expect("advice");
+        for way in ["llm key set corp", "--store file", "CORP_API_KEY", "key_command"] {
+            assert!(hint.contains(way), "{way}: {hint}");
+        }
+    }
+
+    #[test]
+    fn bytes_of_a_secret_are_in_no_error() {
+        let mock = MockKeyring::new();
+        let canary = || b"sk-CANARY\xff".to_vec();
+        mock.entry(&slot()).set_secret(&canary()).expect("kept");
+        let mut errors = vec![mock.keyring().get(&slot()).expect_err("not UTF-8")];
+        for error in [KeyringError::BadEncoding(canary()), KeyringError::BadDataFormat(canary(), "sk-CANARY".into())] {
+            mock.fail(&slot(), error);
+            errors.push(mock.keyring().get(&slot()).expect_err("injected"));
+        }
+        mock.entry(&slot()).set_secret(b"sk-CANARY two").expect("kept");
+        errors.push(mock.keyring().get(&slot()).expect_err("not a key"));
+        for error in errors {
+            let shown = format!("{error} {error:?} {:?} {:?}", error.cause(), error.hint());
+            assert!(!shown.contains("CANARY") && !shown.contains("67, 65, 78"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn of_an_ambiguous_entry_only_the_paths_are_shown() {
+        let debug = "Entry { inner: Wrapper { path: OwnedObjectPath(ObjectPath(\"/org/freedesktop/secrets/collection/login/3\")), \
+                     secret: \"sk-CANARY\" } }";
+        assert_eq!(item_paths(debug), ["/org/freedesktop/secrets/collection/login/3"]);
+        let error = Trouble::Ambiguous(vec!["/a".into(), "/b".into()]).explain(&slot());
+        assert_eq!(error.cause().as_deref(), Some("/a, /b"));
+        assert!(error.hint().expect("advice").contains("llm:https://corp.example:443"));
+    }
 }

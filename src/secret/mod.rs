@@ -10,7 +10,10 @@ mod job;
 mod key;
 mod keyring;
 mod lookup;
+mod prompt;
 mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use command::COMMAND_LIMIT;
 pub use file::{KeyFile, Saved};
@@ -18,4 +21,5 @@ pub use job::Patience;
 pub use key::{BadKey, Cleaned, Key, MAX_KEY_BYTES, looks_like_key};
 pub use keyring::Keyring;
 pub use lookup::{Found, Lookup, Pending, Source};
+pub use prompt::Input;
 pub use store::{Removed, Slot, Store, StoreKind, Stores};

@@ -219,7 +219,10 @@ fn reply(model: &Model, prompt: &str) -> (String, String) {
         "demo/steady" => (String::new(), sentences.iter().take(2).cloned().collect::<Vec<_>>().join(" ")),
         "demo/thinker" => {
             let words = prompt.split_whitespace().count();
-            let thought = format!("{words} words, {} to go by. What comes first usually matters most.", plural(sentences.len(), "sentence"));
+            let thought = format!(
+                "{words} words, {} to go by. What comes first usually matters most.",
+                plural(sentences.len(), "sentence")
+            );
             (thought, format!("In short: {first}"))
         }
         _ => (String::new(), first),
@@ -233,7 +236,9 @@ fn plural(count: usize, noun: &str) -> String {
 /// The prompt without an instruction in front: `Summarize: …`.
 fn matter(prompt: &str) -> &str {
     match prompt.split_once(':') {
-        Some((instruction, matter)) if instruction.split_whitespace().count() <= 4 && !matter.trim().is_empty() => matter,
+        Some((instruction, matter)) if instruction.split_whitespace().count() <= 4 && !matter.trim().is_empty() => {
+            matter
+        }
         _ => prompt,
     }
 }

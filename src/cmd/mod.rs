@@ -1,0 +1,108 @@
+//! One file a command: arguments → calls → reporters.
+
+mod ask;
+mod compare;
+mod config;
+mod doctor;
+mod drive;
+mod dry_run;
+mod generated;
+mod key;
+mod output;
+mod process;
+mod ready;
+mod request;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+
+use crate::cli::{self, Cli, Command};
+use crate::config::{Env, Gateway, Settings};
+use crate::error::Error;
+use crate::report;
+use crate::report::term::{Terminal, TerminalEnv, print, say};
+use crate::secret::{Found, Lookup, Patience, Stores};
+
+/// What every command works with.
+#[derive(Debug)]
+struct Context {
+    settings: Settings,
+    terminal: Terminal,
+    quiet: bool,
+}
+
+impl Context {
+    /// The places where keys are kept, with as much patience as there is somebody to unlock them.
+    fn stores(&self) -> Stores {
+        let somebody = io::stdin().is_terminal() && io::stderr().is_terminal();
+        Stores::system(&self.settings.dirs, Patience::new(somebody, self.settings.keyring_timeout))
+    }
+
+    /// The key of a gateway, by the usual order of sources.
+    fn key(&self, gateway: &Gateway, chosen: Option<&str>) -> Result<Option<Found>, Error> {
+        let key_variables = self.settings.key_variables();
+        let stores = self.stores();
+        let lookup = Lookup { env: &self.settings.env, key_variables: &key_variables, stores: &stores };
+        lookup.start(gateway, chosen).wait(&mut |text| say(report::error::notice(text, &self.terminal.stderr)))
+    }
+
+    /// Tells the user something that is neither answer nor error.
+    fn notice(&self, text: &str) {
+        if !self.quiet {
+            say(report::error::notice(text, &self.terminal.stderr));
+        }
+    }
+}
+
+/// The whole of the program: parses, runs, reports, and says how it ended.
+pub fn main() -> ExitCode {
+    process::protect();
+    let cli = match cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that nobody can read any more is no failure.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let env = Env::of_process();
+    let terminal = Terminal::detect(cli.common.color, &terminal_env(&env));
+    match run(cli, env, terminal) {
+        Ok(code) => ExitCode::from(code),
+        Err(Error::Signalled(signal)) => process::die_by(signal),
+        Err(error) => {
+            say(report::error::error(&error, &terminal.stderr));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
+    let quiet = cli.common.quiet;
+    let context = |env| Ok::<_, Error>(Context { settings: Settings::load(env)?, terminal, quiet });
+    match cli.command {
+        Command::Ask(args) => ask::run(&context(env)?, &args),
+        Command::Compare(args) => compare::run(&context(env)?, &args),
+        Command::Models(_) => Ok(0),
+        Command::Doctor(args) => doctor::run(&context(env)?, &args),
+        Command::Key(args) => key::run(&context(env)?, &args),
+        Command::Config(args) => config::run(&args.command, env, context),
+        Command::Completions(args) => print(generated::completions(args.shell)).map(|()| 0),
+        Command::Man => {
+            let page = generated::man().map_err(|source| Error::Output { target: "the manual".into(), source })?;
+            print(page).map(|()| 0)
+        }
+    }
+}
+
+fn terminal_env(env: &Env) -> TerminalEnv {
+    TerminalEnv {
+        no_color: env.get("NO_COLOR").is_some(),
+        clicolor_force: env.get("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+        term_dumb: env.get("TERM") == Some("dumb"),
+        ci: env.get("CI").is_some(),
+        columns: env.get("COLUMNS").and_then(|columns| columns.parse().ok()),
+    }
+}
