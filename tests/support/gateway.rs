@@ -31,8 +31,12 @@ struct Log {
     connections: usize,
     /// How many clients closed their end while a reply was being held.
     left: usize,
-    /// How many times the test has let a held reply go on.
-    released: usize,
+    /// How many replies have come to a [`Step::Hold`].
+    held: usize,
+    /// How many replies have come to a [`Step::Gate`].
+    gated: usize,
+    /// Whether the test has opened the gate.
+    open: bool,
 }
 
 /// One request as it was received.
@@ -155,9 +159,21 @@ impl Gateway {
         self.wait("clients to leave", |log| log.left >= count);
     }
 
-    /// Lets replies go on that stand at [`Step::Gate`].
+    /// Waits until this many replies have been sent as far as their [`Step::Hold`].
+    #[track_caller]
+    pub fn await_held(&self, count: usize) {
+        self.wait("replies to be held", |log| log.held >= count);
+    }
+
+    /// Waits until this many replies stand at their [`Step::Gate`].
+    #[track_caller]
+    pub fn await_gated(&self, count: usize) {
+        self.wait("replies to reach the gate", |log| log.gated >= count);
+    }
+
+    /// Opens the gate for every reply that stands at [`Step::Gate`] or will come to it.
     pub fn release(&self) {
-        self.log().released += 1;
+        self.log().open = true;
         self.shared.changed.notify_all();
     }
 
@@ -252,6 +268,7 @@ impl Connection {
                     self.leave()
                 }
                 Step::Hold => {
+                    self.note(|log| log.held += 1);
                     while !self.client_leaves_within(PATIENCE) && !self.stopped() {}
                     self.leave()
                 }
@@ -281,9 +298,13 @@ impl Connection {
 
     /// Notes that the client has left.
     fn leave(&self) -> bool {
-        self.shared.log.lock().expect("no connection panics").left += 1;
-        self.shared.changed.notify_all();
+        self.note(|log| log.left += 1);
         false
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Log)) {
+        change(&mut self.shared.log.lock().expect("no connection panics"));
+        self.shared.changed.notify_all();
     }
 
     fn client_leaves_within(&mut self, time: Duration) -> bool {
@@ -296,9 +317,10 @@ impl Connection {
     }
 
     fn wait_for_release(&self) -> bool {
+        self.note(|log| log.gated += 1);
         let log = self.shared.log.lock().expect("no connection panics");
-        let shut = |log: &mut Log| log.released == 0 && !self.shared.stopped.load(Ordering::SeqCst);
+        let shut = |log: &mut Log| !log.open && !self.stopped();
         let (log, _) = self.shared.changed.wait_timeout_while(log, PATIENCE, shut).expect("no connection panics");
-        log.released > 0
+        log.open
     }
 }
