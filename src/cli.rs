@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// One gateway key, many models: ask and compare language models from the terminal.
 #[derive(Debug, Parser)]
@@ -27,13 +27,6 @@ pub struct Common {
     /// When to use colors
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
     pub color: ColorChoice,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ColorChoice {
-    Auto,
-    Always,
-    Never,
 }
 
 // The order is that of `llm --help`, where `GROUPS` puts the headings.
@@ -107,9 +100,9 @@ pub struct PromptArgs {
     /// System prompt; `@FILE` reads a file
     #[arg(short, long, value_name = "TEXT", help_heading = "What to send")]
     pub system: Option<String>,
-    /// Attach a text file; repeatable
+    /// Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable
     #[arg(short, long, value_name = "PATH", help_heading = "What to send")]
-    pub file: Vec<PathBuf>,
+    pub file: Vec<String>,
     /// Sampling temperature
     #[arg(long, value_name = "T", allow_negative_numbers = true, help_heading = "What to send")]
     pub temperature: Option<f64>,
@@ -156,7 +149,14 @@ pub struct AskArgs {
     #[arg(long, help_heading = "What to print")]
     pub show_reasoning: bool,
     /// Form of the output
-    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true, help_heading = "What to print")]
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_default_value = true,
+        help_heading = "What to print"
+    )]
     pub output: AskFormat,
 }
 
@@ -191,7 +191,14 @@ pub struct CompareArgs {
     #[arg(long, value_name = "LAYOUT", help_heading = "What to print")]
     pub layout: Option<Layout>,
     /// Form of the output
-    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true, help_heading = "What to print")]
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_default_value = true,
+        help_heading = "What to print"
+    )]
     pub output: CompareFormat,
 }
 

@@ -152,7 +152,7 @@ fn an_answer_ends_with_its_own_end_not_with_the_connections() {
 // H25
 #[test]
 fn usage_that_makes_no_sense_is_unknown_and_never_zero() {
-    let number = |text: &str| serde_json::from_str(text).expect("JSON");
+    let number = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
     for odd in ["null", "-1", "9223372036854775808999", "\"7\"", "[]"] {
         let usage = json!({"prompt_tokens": number(odd), "completion_tokens": number(odd)});
         let gateway = Gateway::always(Reply::sse().role().text("Hi.").finish("stop").usage_json(&usage).done());

@@ -1,8 +1,22 @@
 //! The translation: unified requests and events to and from each wire format. Bytes in, values out; no IO.
 //!
-//! Adding a wire format is one file beside this one and one line in [`Api`].
+//! Adding a wire format is one folder beside this one and one line in [`Api`].
 
+mod body;
+pub mod error_body;
+mod lenient;
+mod mask;
+mod media;
+mod openai_chat;
 pub mod sse;
+pub mod stream;
+mod tool_calls;
+mod whole;
+
+#[cfg(test)]
+mod tests;
+
+pub use mask::mask_keys;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +30,15 @@ pub enum Api {
     /// OpenAI chat completions, which every gateway speaks.
     #[default]
     OpenaiChat,
+}
+
+impl Api {
+    /// The translation for this wire format.
+    pub fn adapter(self) -> &'static dyn Adapter {
+        match self {
+            Self::OpenaiChat => &openai_chat::OpenaiChat,
+        }
+    }
 }
 
 /// An HTTP request as plain data: a retry is a clone, a dry run prints it. It never holds the key.
@@ -40,7 +63,9 @@ pub trait Adapter: Sync {
     /// A whole answer that did not come as a stream → unified response.
     fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError>;
     /// The body of a failed response, or an error in a stream → failure. Never fails itself.
-    fn decode_error(&self, status: u16, body: &[u8]) -> Failure;
+    fn decode_error(&self, status: u16, body: &[u8]) -> Failure {
+        error_body::decode(status, body)
+    }
     /// Wire request → unified request, for servers. The path is for formats that name the model there.
     fn decode_request(&self, path: &str, body: &[u8]) -> Result<Request, DecodeError>;
     /// Unified events → wire stream, for servers.

@@ -241,6 +241,16 @@ impl Settings {
         self.gateways.keys().map(String::as_str)
     }
 
+    /// Every environment variable that may hold a key, for programs that must not see one.
+    pub fn key_variables(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.gateways.values().flat_map(|table| table.key_env.iter().flatten()).cloned().collect();
+        names.push("LLM_API_KEY".to_owned());
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Who describes this gateway.
     pub fn gateway_said(&self, name: &str) -> Said {
         if name == ENV_GATEWAY && self.env.get("LLM_BASE_URL").is_some() {

@@ -1,0 +1,138 @@
+//! What kind of failure it is: the words of the body, where they are known, tell more than the status.
+
+use super::shape::Said;
+use crate::error::FailureKind;
+
+pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
+    let message = said.message.as_deref().unwrap_or_default().to_lowercase();
+    let words = [said.code.as_deref(), said.kind.as_deref()].map(|word| word.unwrap_or_default().to_lowercase());
+    let is = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
+    let says = |wanted: &[&str]| wanted.iter().any(|phrase| message.contains(phrase));
+    // A server's own fault is not explained by what it quotes of the request.
+    let refused = status.is_none_or(|status| status < 500);
+
+    if is(&["context_length_exceeded", "exceed_context_size_error", "model_context_window_exceeded"])
+        || refused
+            && says(&[
+                "contextwindowexceedederror",
+                "prompt is too long",
+                "maximum context length",
+                "exceeds the maximum number of tokens",
+                "exceeds the available context size",
+                "exceed context limit",
+            ])
+    {
+        return FailureKind::ContextLength;
+    }
+    if said.moderated
+        || is(&["content_filter", "content_policy_violation", "responsibleaipolicyviolation", "moderation_blocked"])
+        || refused && says(&["contentpolicyviolationerror", "requires moderation", "content management policy"])
+    {
+        return FailureKind::ContentFilter;
+    }
+    if is(&["insufficient_quota", "billing_error", "insufficient_credits"])
+        || status == Some(403) && says(&["limit exceeded", "budget"])
+        || status.is_none_or(|status| status == 400 || status == 429)
+            && says(&["budget has been exceeded", "budgetexceedederror"])
+    {
+        return FailureKind::Credits;
+    }
+    if is(&["auth_error", "authentication_error", "invalid_api_key", "api_key_invalid", "unauthenticated"])
+        || status == Some(400) && says(&["authentication error", "api key not valid", "invalid api key"])
+    {
+        return FailureKind::Auth;
+    }
+    if is(&["model_not_found", "not_found_error", "model_not_available"])
+        || matches!(status, Some(400 | 404))
+            && says(&["invalid model name", "is not a valid model", "unknown model", "model not found"])
+    {
+        return FailureKind::NotFound;
+    }
+    match status {
+        Some(status) => FailureKind::from_status(status),
+        None => kind_of_words(is),
+    }
+}
+
+/// For errors inside of answers, which may name no status.
+fn kind_of_words(is: impl Fn(&[&str]) -> bool) -> FailureKind {
+    let table: [(&[&str], FailureKind); 6] = [
+        (&["overloaded_error", "unavailable", "server_overloaded", "engine_overloaded"], FailureKind::Unavailable),
+        (
+            &["rate_limit_error", "rate_limit_exceeded", "throttling_error", "resource_exhausted", "too_many_requests"],
+            FailureKind::RateLimited,
+        ),
+        (&["timeout_error", "timeout", "deadline_exceeded", "request_timeout"], FailureKind::Timeout),
+        (&["permission_error", "permission_denied"], FailureKind::Auth),
+        (&["not_found"], FailureKind::NotFound),
+        (&["invalid_request_error", "invalid_argument", "invalid_prompt"], FailureKind::InvalidRequest),
+    ];
+    table.into_iter().find(|(words, _)| is(words)).map_or(FailureKind::ServerError, |(_, kind)| kind)
+}
+
+/// Whether a retry is known to be useless. OpenRouter's in-flight budget passes by itself: there the `Retry-After`
+/// header decides.
+pub(super) fn should_retry(kind: FailureKind, said: &Said) -> Option<bool> {
+    let passes = said.limit_source.as_deref() == Some("openrouter_in_flight_budget");
+    (kind == FailureKind::Credits && !passes).then_some(false)
+}
+
+/// Advice where the kind's own would mislead.
+pub(super) fn advice(kind: FailureKind, status: Option<u16>, said: &Said) -> Option<String> {
+    let message = said.message.as_deref().unwrap_or_default();
+    // LiteLLM passes on that its upstream refused *its* key: `AuthenticationError: OpenAIException - …`.
+    if kind == FailureKind::Auth && message.contains("AuthenticationError") && message.contains("Exception") {
+        return Some(
+            "your key is fine: the gateway's own key for its upstream was refused, so tell whoever runs the gateway"
+                .into(),
+        );
+    }
+    if kind == FailureKind::Auth && status == Some(403) {
+        return Some("the key is not allowed to do this: the account, its region or its permissions forbid it".into());
+    }
+    match (kind, said.limit_source.as_deref()) {
+        (FailureKind::Credits, Some("openrouter_key_limit")) => {
+            Some("the key's own spending limit is reached: raise it at the gateway, or use another key".into())
+        }
+        (FailureKind::Credits, Some("openrouter_in_flight_budget")) => {
+            Some("too much is in flight for the account's balance: wait a little, or lower --concurrency".into())
+        }
+        _ => None,
+    }
+}
+
+/// The parameter that a message names where the body has no field for it.
+pub(super) fn param(message: &str) -> Option<String> {
+    // `temperature: Extra inputs are not permitted`
+    if let Some((name, complaint)) = message.split_once(": ")
+        && is_field(name)
+        && (complaint.starts_with("Extra inputs")
+            || complaint.starts_with("Field required")
+            || complaint.starts_with("Input should"))
+    {
+        return Some(name.to_owned());
+    }
+    // `Unsupported parameter: 'max_tokens' is not …`, `Unrecognized request argument supplied: stream_options`
+    for marker in ["parameter", "argument supplied"] {
+        let Some((_, rest)) = message.split_once(marker) else { continue };
+        let rest = rest.strip_prefix("(s)").or_else(|| rest.strip_prefix('s')).unwrap_or(rest);
+        let rest = rest.trim_start_matches([':', ' ']);
+        let bare = rest.trim_start_matches(QUOTES);
+        let end = bare.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(bare.len());
+        let name = bare[..end].trim_end_matches('.');
+        // A word without quotes may just be the sentence going on.
+        let is_quoted = rest.starts_with(QUOTES) && bare[end..].starts_with(QUOTES);
+        if is_field(name) && (is_quoted || name.contains('_')) {
+            return Some(name.to_owned());
+        }
+    }
+    None
+}
+
+const QUOTES: [char; 3] = ['\'', '"', '`'];
+
+fn is_field(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 64
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.'))
+}

@@ -1,0 +1,207 @@
+//! The shapes that error bodies have, and where each keeps its message.
+
+use serde_json::Value;
+
+/// What an error body says, whatever its shape.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Said {
+    pub(super) message: Option<String>,
+    /// What else there is to say: the gateway's words around an upstream's message, or the upstream's name.
+    pub(super) cause: Option<String>,
+    /// The machine's word for the error: `context_length_exceeded`, `invalid_api_key`.
+    pub(super) code: Option<String>,
+    /// The family of the error: `invalid_request_error`, `RESOURCE_EXHAUSTED`.
+    pub(super) kind: Option<String>,
+    pub(super) param: Option<String>,
+    /// The status that the body claims.
+    pub(super) status: Option<u16>,
+    /// OpenRouter: which limit a 402 ran into.
+    pub(super) limit_source: Option<String>,
+    /// OpenRouter and Azure: the words of a filter were found.
+    pub(super) moderated: bool,
+}
+
+impl Said {
+    pub(super) fn from_json(value: &Value) -> Self {
+        match value {
+            Value::Array(items) => items.first().map(Self::from_json).unwrap_or_default(),
+            Value::String(text) => Self { message: Some(plain_text(text)), ..Self::default() },
+            Value::Object(_) => Self::from_object(value),
+            _ => Self::default(),
+        }
+    }
+
+    fn from_object(body: &Value) -> Self {
+        // A failed answer of the Responses api has its error one level down, as have some proxies.
+        let error = [&body["error"], &body["response"]["error"], &body["errors"][0]]
+            .into_iter()
+            .find(|error| !error.is_null() && **error != Value::Bool(true))
+            .unwrap_or(body);
+        if let Value::String(text) = error {
+            return Self { message: Some(nested(text)), code: word(&body["code"]), ..Self::default() }
+                .with_status(&body["code"])
+                .with_status(&body["status"]);
+        }
+        let metadata = &error["metadata"];
+        let mut said = Self {
+            message: message(error).or_else(|| message(body)),
+            code: word(&error["details"]["error_code"])
+                .or_else(|| word(&error["code"]))
+                .or_else(|| reason(&error["details"]))
+                .or_else(|| word(&error["innererror"]["code"]))
+                .or_else(|| word(&body["code"])),
+            kind: word(&error["type"]).or_else(|| word(&error["status"])),
+            param: word(&error["param"]).or_else(|| location(&body["detail"])),
+            limit_source: word(&metadata["limit_source"]),
+            moderated: !metadata["flagged_input"].is_null()
+                || !error["innererror"]["content_filter_result"].is_null()
+                || !error["content_filter_result"].is_null(),
+            ..Self::default()
+        }
+        .with_status(&error["code"])
+        .with_status(&error["status_code"])
+        .with_status(&error["http_code"])
+        .with_status(&error["status"])
+        .with_status(&body["code"])
+        .with_status(&body["status"]);
+        said.add_upstream(metadata);
+        if let Some(generation) = error["failed_generation"].as_str().filter(|text| !text.is_empty()) {
+            said.cause = Some(format!("the model wrote: {generation}"));
+        }
+        said
+    }
+
+    /// OpenRouter: what the upstream said is the message; the gateway's own ("Provider returned error") is not.
+    fn add_upstream(&mut self, metadata: &Value) {
+        let provider = metadata["provider_name"].as_str();
+        let upstream = match &metadata["raw"] {
+            Value::String(raw) if !raw.trim().is_empty() => Some(super::read(raw.trim())),
+            raw @ Value::Object(_) => Some(Self::from_json(raw)),
+            _ => None,
+        };
+        if let Some(upstream) = upstream
+            && upstream.message.is_some()
+        {
+            self.cause = match (self.message.take(), provider) {
+                (Some(message), Some(provider)) => Some(format!("{message} ({provider})")),
+                (Some(message), None) => Some(message),
+                (None, provider) => provider.map(str::to_owned),
+            };
+            self.message = upstream.message;
+            // The gateway's code is just the status again; the upstream's word says more.
+            let is_number = self.code.as_deref().is_none_or(|code| code.parse::<u16>().is_ok());
+            self.code = if is_number { upstream.code } else { self.code.take() };
+            self.kind = self.kind.take().or(upstream.kind);
+            self.param = self.param.take().or(upstream.param);
+        } else if let Some(provider) = provider {
+            self.cause = Some(format!("from {provider}"));
+        }
+    }
+
+    /// Takes a claimed status from a number or a text of digits, unless there is one already.
+    fn with_status(mut self, value: &Value) -> Self {
+        let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+        self.status = self.status.or_else(|| number?.try_into().ok().filter(|status| (400..600).contains(status)));
+        self
+    }
+}
+
+/// The message of an object, by the first of the names it goes by.
+fn message(object: &Value) -> Option<String> {
+    const NAMES: [&str; 8] =
+        ["message", "msg", "detail", "error_description", "error_msg", "err", "title", "html-message"];
+    NAMES.iter().find_map(|name| text(&object[*name])).or_else(|| text(&object["header"]["message"]))
+}
+
+/// A message that may itself be an object, a list (FastAPI's) or JSON in a string.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(nested(text)),
+        Value::Object(_) => message(value).or_else(|| text(&value["error"])),
+        Value::Array(items) => {
+            let lines: Vec<_> = items.iter().filter_map(complaint).collect();
+            (!lines.is_empty()).then(|| lines.join("; "))
+        }
+        _ => None,
+    }
+}
+
+/// One complaint of a FastAPI list: `stream_options: Extra inputs are not permitted`.
+fn complaint(item: &Value) -> Option<String> {
+    let said = text(item)?;
+    let path: Vec<_> = item["loc"].as_array().into_iter().flatten().skip_while(|part| *part == "body").collect();
+    if path.is_empty() {
+        return Some(said);
+    }
+    let path: Vec<_> =
+        path.into_iter().map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect();
+    Some(format!("{}: {said}", path.join(".")))
+}
+
+/// The field that a FastAPI list complains about first.
+fn location(detail: &Value) -> Option<String> {
+    let path = detail[0]["loc"].as_array()?;
+    path.iter().find(|part| *part != "body")?.as_str().map(str::to_owned)
+}
+
+/// Gemini: the machine's word is in a list of details.
+fn reason(details: &Value) -> Option<String> {
+    details.as_array()?.iter().find_map(|detail| word(&detail["reason"]))
+}
+
+fn word(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The message inside of a message that is JSON again; else the text itself, or what is readable of a page.
+fn nested(text: &str) -> String {
+    let trimmed = text.trim();
+    if trimmed.starts_with(['{', '['])
+        && let Ok(value) = serde_json::from_str::<Value>(trimmed)
+        && let Some(message) = Said::from_json(&value).message
+    {
+        return message;
+    }
+    plain_text(trimmed)
+}
+
+/// What a person reads of a text that may be an HTML page: its title, else its words.
+pub(super) fn plain_text(text: &str) -> String {
+    let text = text.trim();
+    let looks_like_html = text.starts_with('<') && text.contains('>');
+    if !looks_like_html {
+        return text.to_owned();
+    }
+    let lower = text.to_ascii_lowercase();
+    for (open, close) in [("<title", "</title"), ("<h1", "</h1")] {
+        if let Some(inner) = between(text, &lower, open, close) {
+            return inner;
+        }
+    }
+    let mut words = String::new();
+    let mut in_tag = false;
+    for c in text.chars() {
+        match c {
+            '<' => in_tag = true,
+            '>' => {
+                in_tag = false;
+                words.push(' ');
+            }
+            c if !in_tag => words.push(c),
+            _ => {}
+        }
+    }
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn between(text: &str, lower: &str, open: &str, close: &str) -> Option<String> {
+    let tag = lower.find(open)?;
+    let start = tag + lower[tag..].find('>')? + 1;
+    let end = start + lower[start..].find(close)?;
+    let inner = text[start..end].split_whitespace().collect::<Vec<_>>().join(" ");
+    (!inner.is_empty()).then_some(inner)
+}

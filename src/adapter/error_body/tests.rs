@@ -1,0 +1,190 @@
+use super::*;
+use crate::error::FailureKind;
+
+#[track_caller]
+fn check(status: u16, body: &str, kind: FailureKind, message: &str) -> Failure {
+    let failure = decode(status, body.as_bytes());
+    assert_eq!((failure.kind, failure.message.as_str()), (kind, message), "{body}");
+    failure
+}
+
+#[test]
+fn every_known_shape_gives_its_message() {
+    use FailureKind::*;
+    for (status, body, kind, message) in [
+        (
+            400,
+            r#"{"error":{"message":"bad","type":"invalid_request_error","param":null,"code":null}}"#,
+            InvalidRequest,
+            "bad",
+        ),
+        (429, r#"{"error":{"message":"slow down","type":"throttling_error","code":"429"}}"#, RateLimited, "slow down"),
+        (
+            529,
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"r"}"#,
+            Unavailable,
+            "Overloaded",
+        ),
+        (429, r#"[{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED"}}]"#, RateLimited, "quota"),
+        (500, r#"{"message":"boom"}"#, ServerError, "boom"),
+        (404, r#"{"detail":"Not Found"}"#, NotFound, "Not Found"),
+        (
+            422,
+            r#"{"detail":[{"loc":["body","messages",0,"role"],"msg":"field required"}]}"#,
+            InvalidRequest,
+            "messages.0.role: field required",
+        ),
+        (400, r#"{"status":"failure","message":"no provider"}"#, InvalidRequest, "no provider"),
+        (404, r#"{"message":"Not Found","ok":false}"#, NotFound, "Not Found"),
+        (500, r#"{"html-message":"<html><title>502 Bad\n Gateway</title></html>"}"#, ServerError, "502 Bad Gateway"),
+        (400, r#"{"error":"model is required"}"#, InvalidRequest, "model is required"),
+        (400, r#"{"object":"error","message":"old","code":40001}"#, InvalidRequest, "old"),
+        (400, r#"{"err":"a"}"#, InvalidRequest, "a"),
+        (400, r#"{"error_msg":"b"}"#, InvalidRequest, "b"),
+        (400, r#"{"header":{"message":"c"}}"#, InvalidRequest, "c"),
+        (400, r#"{"errors":[{"message":"d"}]}"#, InvalidRequest, "d"),
+        (502, r#"{"response":{"error":{"message":"e"}}}"#, Unavailable, "e"),
+        (400, r#"{"error":{"message":"{\"error\":{\"message\":\"inner\"}}"}}"#, InvalidRequest, "inner"),
+        (
+            502,
+            "<!DOCTYPE html><html><head><TITLE>502 Bad Gateway</TITLE></head></html>",
+            Unavailable,
+            "502 Bad Gateway",
+        ),
+        (500, "<p>It <b>broke</b></p>", ServerError, "It broke"),
+        (500, "plain words", ServerError, "plain words"),
+        (503, "data: {\"error\":{\"message\":\"as a stream\"}}\n\n", Unavailable, "as a stream"),
+        (503, "", Unavailable, "the gateway answered 503 Service Unavailable"),
+        (529, "", Unavailable, "the gateway is overloaded (status 529)"),
+        (418, "{}", InvalidRequest, "the gateway answered 418 I'm a teapot"),
+        (599, "null", ServerError, "the gateway answered with status 599"),
+        (400, r#"{"error":{"code":"odd_thing"}}"#, InvalidRequest, "the gateway answered 400 Bad Request: odd_thing"),
+    ] {
+        check(status, body, kind, message);
+    }
+}
+
+#[test]
+fn openrouter_passes_on_what_the_upstream_said() {
+    let body = r#"{"error":{"code":400,"message":"Provider returned error","metadata":{"provider_name":"Azure",
+        "raw":"{\"error\":{\"message\":\"Unsupported parameter: 'max_tokens'\",\"param\":\"max_tokens\",\"code\":\"unsupported_parameter\"}}"}}}"#;
+    let failure = check(400, body, FailureKind::InvalidRequest, "Unsupported parameter: 'max_tokens'");
+    assert_eq!(failure.param.as_deref(), Some("max_tokens"));
+    assert_eq!(failure.cause.as_deref(), Some("Provider returned error (Azure)"));
+}
+
+#[test]
+fn the_words_of_the_body_tell_more_than_the_status() {
+    use FailureKind::*;
+    for (status, body, kind) in [
+        (400, r#"{"error":{"message":"m","code":"context_length_exceeded"}}"#, ContextLength),
+        (400, r#"{"error":{"code":400,"message":"m","type":"exceed_context_size_error","n_ctx":512}}"#, ContextLength),
+        (400, r#"{"error":{"message":"litellm.ContextWindowExceededError: x","code":"400"}}"#, ContextLength),
+        (
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 > 8"}}"#,
+            ContextLength,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Authentication Error, Invalid proxy server token","type":"auth_error","code":"400"}}"#,
+            Auth,
+        ),
+        (
+            400,
+            r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#,
+            Auth,
+        ),
+        (400, r#"{"error":{"message":"x","code":"content_filter"}}"#, ContentFilter),
+        (
+            403,
+            r#"{"error":{"code":403,"message":"flagged","metadata":{"reasons":["violence"],"flagged_input":"…"}}}"#,
+            ContentFilter,
+        ),
+        (403, r#"{"error":{"code":403,"message":"Key limit exceeded"}}"#, Credits),
+        (403, r#"{"error":{"code":403,"message":"forbidden"}}"#, Auth),
+        (
+            400,
+            r#"{"error":{"message":"/chat/completions: Invalid model name passed in model=x","code":"400"}}"#,
+            NotFound,
+        ),
+        (400, r#"{"error":{"message":"x/y is not a valid model ID","code":400}}"#, NotFound),
+        (404, r#"{"error":{"message":"m","code":"model_not_found"}}"#, NotFound),
+        (429, r#"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#, Credits),
+    ] {
+        assert_eq!(decode(status, body.as_bytes()).kind, kind, "{body}");
+    }
+}
+
+#[test]
+fn an_error_inside_of_an_answer_says_its_own_status_or_kind() {
+    use FailureKind::*;
+    for (body, kind, status) in [
+        (r#"{"error":{"message":"m","code":"429"}}"#, RateLimited, Some(429)),
+        (r#"{"error":{"message":"m","code":502}}"#, Unavailable, Some(502)),
+        (r#"{"type":"error","error":{"type":"overloaded_error","message":"m"}}"#, Unavailable, None),
+        (r#"{"error":{"message":"m","type":"rate_limit_error"}}"#, RateLimited, None),
+        (r#"{"error":{"message":"m"}}"#, ServerError, None),
+        (r#"{"error":{"message":"m","code":200}}"#, ServerError, None),
+    ] {
+        let failure = decode(200, body.as_bytes());
+        assert_eq!((failure.kind, failure.status), (kind, status), "{body}");
+    }
+}
+
+#[test]
+fn a_402_is_final_unless_the_budget_is_only_in_flight() {
+    let body =
+        |source: &str| format!(r#"{{"error":{{"code":402,"message":"m","metadata":{{"limit_source":"{source}"}}}}}}"#);
+    let mut failure = decode(402, body("openrouter_in_flight_budget").as_bytes());
+    assert!(!failure.is_transient());
+    failure.retry_after = Some(std::time::Duration::from_secs(1));
+    assert!(failure.is_transient());
+    for body in [body("openrouter_credits"), body("openrouter_key_limit"), "{}".into()] {
+        let mut failure = decode(402, body.as_bytes());
+        failure.retry_after = Some(std::time::Duration::from_secs(1));
+        assert_eq!((failure.kind, failure.is_transient()), (FailureKind::Credits, false), "{body}");
+    }
+}
+
+#[test]
+fn a_bad_key_of_the_gateway_itself_is_not_blamed_on_the_user() {
+    let body = r#"{"error":{"message":"litellm.AuthenticationError: AuthenticationError: OpenAIException - Incorrect API key provided: sk-bad-0123456789","type":"invalid_request_error","param":null,"code":"401"}}"#;
+    let failure = decode(401, body.as_bytes());
+    assert_eq!(failure.kind, FailureKind::Auth);
+    assert!(failure.hint().is_some_and(|hint| hint.contains("gateway's own key")));
+    assert!(!failure.message.contains("sk-bad"), "{}", failure.message);
+}
+
+#[test]
+fn the_parameter_in_question_is_named() {
+    for (status, body, param) in [
+        (400, r#"{"error":{"message":"m","param":"max_tokens"}}"#, Some("max_tokens")),
+        (
+            400,
+            r#"{"error":{"message":"Unsupported parameter: 'max_tokens' is not supported","param":null}}"#,
+            Some("max_tokens"),
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Unrecognized request argument supplied: stream_options"}}"#,
+            Some("stream_options"),
+        ),
+        (400, r#"{"error":{"message":"temperature: Extra inputs are not permitted"}}"#, Some("temperature")),
+        (
+            422,
+            r#"{"detail":[{"loc":["body","stream_options"],"msg":"Extra inputs are not permitted"}]}"#,
+            Some("stream_options"),
+        ),
+        (400, r#"{"error":{"message":"A parameter is wrong"}}"#, None),
+        (400, r#"{"error":{"message":"Note: this failed"}}"#, None),
+    ] {
+        assert_eq!(decode(status, body.as_bytes()).param.as_deref(), param, "{body}");
+    }
+}
+
+#[test]
+fn long_messages_are_cut_between_characters_and_say_so() {
+    let failure = decode(500, "é".repeat(2000).as_bytes());
+    assert_eq!(failure.message, format!("{}…", "é".repeat(MAX_MESSAGE)));
+}

@@ -1,0 +1,139 @@
+//! Fields as gateways really fill them: a value of an unexpected type counts as absent and costs nothing beside it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The field, an object or a scalar, or `None` where it is not what was expected. For fields that are small or rare:
+/// the text is read twice.
+pub(super) fn maybe<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    // A struct would be read from a list as well, by position.
+    Ok(if raw.get().starts_with('[') { None } else { serde_json::from_str(raw.get()).ok() })
+}
+
+/// A text; empty where it is missing, `null` or anything else. Borrows where JSON needed no escapes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn some(&self) -> Option<String> {
+        (!self.0.is_empty()).then(|| self.0.clone().into_owned())
+    }
+}
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor).map(Self)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(""))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Cow::Borrowed(""))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Cow::Borrowed(""))
+    }
+}
+
+/// A number of tokens. Floats, negative and absurdly large numbers, texts: unknown rather than guessed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Count(pub(super) Option<u64>);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// Beyond it JSON numbers are not exact everywhere, and no answer has that many tokens.
+        const LIMIT: u64 = 1 << 53;
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        Ok(Self(raw.get().parse().ok().filter(|count| *count < LIMIT)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_whole_plausible_numbers_or_unknown() {
+        for (json, count) in [
+            ("0", Some(0)),
+            ("12", Some(12)),
+            ("-1", None),
+            ("1.5", None),
+            ("9223372036854775808", None),
+            ("\"12\"", None),
+            ("null", None),
+            ("{}", None),
+            ("[1]", None),
+        ] {
+            assert_eq!(serde_json::from_str::<Count>(json).expect(json).0, count, "{json}");
+        }
+    }
+
+    #[test]
+    fn texts_of_another_type_are_empty() {
+        for json in ["null", "1", "-1", "0.5", "true", "[1,{}]", "{\"a\":[]}"] {
+            assert!(serde_json::from_str::<Text<'_>>(json).expect(json).is_empty(), "{json}");
+        }
+        let text: Text<'_> = serde_json::from_str("\"a\"").expect("text");
+        assert!(matches!(text.0, Cow::Borrowed("a")));
+    }
+}

@@ -1,0 +1,99 @@
+//! Takes keys out of texts that others wrote: gateways like to quote the key they refuse.
+
+use std::borrow::Cow;
+
+/// What stands in a key's place.
+const MASK: &str = "***";
+
+/// How keys of the common vendors begin.
+const PREFIXES: [&str; 10] = ["sk-", "sk_", "pk-", "rk-", "gsk_", "AIza", "xai-", "hf_", "pplx-", "nvapi-"];
+
+/// The shortest thing that is taken for a key, prefix included: long enough to spare words like `sk-learn`.
+const SHORTEST: usize = 12;
+
+/// The text with every key in it masked: `key` itself, what looks like a vendor's key, and what follows `Bearer`.
+/// Keys that are already shortened (`sk-…abcd`) are masked as well, so that not even their last letters show.
+pub fn mask_keys<'a>(text: &'a str, key: Option<&str>) -> Cow<'a, str> {
+    let mut text = Cow::Borrowed(text);
+    if let Some(key) = key
+        && !key.is_empty()
+        && text.contains(key)
+    {
+        text = Cow::Owned(text.replace(key, MASK));
+    }
+    let mut masked = String::new();
+    let mut kept = 0;
+    let mut at = 0;
+    while at < text.len() {
+        let rest = &text[at..];
+        let word_starts = !text[..at].chars().next_back().is_some_and(is_key_char);
+        let secret = if word_starts { secret_at(rest) } else { None };
+        match secret {
+            Some((start, end)) => {
+                masked.push_str(&text[kept..at + start]);
+                masked.push_str(MASK);
+                kept = at + end;
+                at = kept;
+            }
+            None => at += rest.chars().next().map_or(1, char::len_utf8),
+        }
+    }
+    if kept == 0 {
+        return text;
+    }
+    masked.push_str(&text[kept..]);
+    Cow::Owned(masked)
+}
+
+/// Where the secret is, in bytes, if one begins here.
+fn secret_at(text: &str) -> Option<(usize, usize)> {
+    if let Some(token) = text.get(..7).filter(|word| word.eq_ignore_ascii_case("bearer ")).map(|_| &text[7..]) {
+        let length = key_length(token);
+        return (length >= SHORTEST).then_some((7, 7 + length));
+    }
+    let prefix = PREFIXES.iter().find(|prefix| text.starts_with(**prefix))?;
+    let length = key_length(text);
+    let shortened = text[..length].contains(['*', '…']) || text[..length].contains("..");
+    (length >= SHORTEST || (shortened && length > prefix.len())).then_some((0, length))
+}
+
+/// How many bytes of the text can belong to one key; a full stop that ends the sentence does not.
+fn key_length(text: &str) -> usize {
+    let end = text.find(|c| !is_key_char(c)).unwrap_or(text.len());
+    text[..end].trim_end_matches('.').len()
+}
+
+fn is_key_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '*' | '.' | '…')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_do_not_survive() {
+        for (text, masked) in [
+            ("Incorrect API key provided: sk-proj-****abcd. You can", "Incorrect API key provided: ***. You can"),
+            ("Received API Key = sk-...1234, Key Hash", "Received API Key = ***, Key Hash"),
+            ("key sk-or-v1-0123456789abcdef", "key ***"),
+            ("'AIzaSyA0123456789'", "'***'"),
+            ("Authorization: Bearer abc.def-0123456789", "Authorization: Bearer ***"),
+            ("é gsk_0123456789ab é sk-0123456789ab", "é *** é ***"),
+        ] {
+            assert_eq!(mask_keys(text, None), masked);
+        }
+    }
+
+    #[test]
+    fn the_key_itself_is_masked_whatever_it_looks_like() {
+        assert_eq!(mask_keys("got geheim, geheim", Some("geheim")), "got ***, ***");
+        assert_eq!(mask_keys("got geheim", Some("")), "got geheim");
+    }
+
+    #[test]
+    fn other_words_stay() {
+        let text = "use sk-learn with task-sk-0123456789abc, the bearer token and hf_x";
+        assert!(matches!(mask_keys(text, Some("other")), Cow::Borrowed(same) if same == text));
+    }
+}

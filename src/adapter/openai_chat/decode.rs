@@ -1,0 +1,292 @@
+//! Chunks of a stream, or a whole answer, → events.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::reasoning::{Detail, Signatures};
+use super::usage::WireUsage;
+use crate::adapter::lenient::{Text, maybe};
+use crate::adapter::tool_calls::{Piece, ToolCalls};
+use crate::adapter::{DecodeError, Decoder, Flow, error_body, sse};
+use crate::chat::{FinishReason, StreamEvent};
+use crate::error::{Failure, FailureKind};
+
+/// A chunk of a stream; a whole answer has the same form, with `message` in place of `delta`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Chunk<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    model: Text<'a>,
+    #[serde(borrow)]
+    choices: Option<Vec<Choice<'a>>>,
+    #[serde(borrow, deserialize_with = "maybe")]
+    usage: Option<WireUsage<'a>>,
+    /// Groq puts usage here as well, with older models only here.
+    #[serde(borrow, deserialize_with = "maybe")]
+    x_groq: Option<Groq<'a>>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Groq<'a> {
+    #[serde(borrow, deserialize_with = "maybe")]
+    usage: Option<WireUsage<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Choice<'a> {
+    #[serde(deserialize_with = "maybe")]
+    index: Option<u64>,
+    #[serde(borrow)]
+    delta: Option<Delta<'a>>,
+    #[serde(borrow)]
+    message: Option<Delta<'a>>,
+    #[serde(borrow)]
+    finish_reason: Text<'a>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Delta<'a> {
+    #[serde(borrow)]
+    content: Content<'a>,
+    #[serde(borrow)]
+    reasoning_content: Text<'a>,
+    #[serde(borrow)]
+    reasoning: Text<'a>,
+    #[serde(borrow)]
+    reasoning_details: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    refusal: Text<'a>,
+    #[serde(borrow)]
+    tool_calls: Option<Vec<Piece<'a>>>,
+    #[serde(borrow)]
+    extra_content: Option<&'a RawValue>,
+}
+
+/// Decodes one answer; only its first choice is read.
+#[derive(Debug, Default)]
+pub(super) struct ChatDecoder {
+    id: String,
+    model: String,
+    has_content: bool,
+    tool_calls: ToolCalls,
+    signatures: Signatures,
+    finish: Option<FinishReason>,
+}
+
+impl Decoder for ChatDecoder {
+    fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError> {
+        let data = frame.data.trim();
+        if data.is_empty() {
+            return Ok(Flow::Continue);
+        }
+        if data == "[DONE]" {
+            self.done(events);
+            return Ok(Flow::Done);
+        }
+        let chunk: Chunk<'_> = match serde_json::from_str(data) {
+            Ok(chunk) => chunk,
+            Err(_) if frame.event == "error" => return Err(error_body::decode(200, data.as_bytes()).into()),
+            Err(error) => return Err(DecodeError::Malformed(format!("a chunk is not a chat completion: {error}"))),
+        };
+        let is_error = frame.event == "error" || chunk.error.is_some_and(says_something);
+        self.start(&chunk, events);
+        let mut failed = None;
+        let mut finish = None;
+        for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index.unwrap_or(0) == 0) {
+            if let Some(delta) = choice.delta.or(choice.message) {
+                self.delta(delta, events);
+            }
+            failed = choice.error.filter(|error| says_something(error)).or(failed);
+            finish = finish_reason(&choice.finish_reason).or(finish);
+        }
+        let usage = chunk.usage.or_else(|| chunk.x_groq.and_then(|groq| groq.usage));
+        if let Some(usage) = usage.map(|usage| usage.normalise()).filter(|usage| !usage.is_unknown()) {
+            events.push(StreamEvent::Usage(usage));
+        }
+        if is_error {
+            return Err(error_body::decode(200, data.as_bytes()).into());
+        }
+        if let Some(error) = failed {
+            return Err(error_body::decode(200, format!("{{\"error\":{}}}", error.get()).as_bytes()).into());
+        }
+        if let Some(finish) = finish {
+            if matches!(&finish, FinishReason::Other(reason) if reason == "error") {
+                let message = "the gateway says that the model failed, but not why";
+                return Err(Failure::new(FailureKind::ServerError, message).into());
+            }
+            self.finish(finish, events);
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+impl ChatDecoder {
+    /// Tells of the answer's id and model when they are first known, and again should they change.
+    fn start(&mut self, chunk: &Chunk<'_>, events: &mut Vec<StreamEvent>) {
+        let news = |known: &mut String, said: &Text<'_>| {
+            let is_new = !said.is_empty() && *known != **said;
+            if is_new {
+                known.clear();
+                known.push_str(said);
+            }
+            is_new
+        };
+        let id = news(&mut self.id, &chunk.id);
+        let model = news(&mut self.model, &chunk.model);
+        if id || model {
+            let event =
+                StreamEvent::Start { id: id.then(|| self.id.clone()), model: model.then(|| self.model.clone()) };
+            events.push(event);
+        }
+    }
+
+    fn delta(&mut self, delta: Delta<'_>, events: &mut Vec<StreamEvent>) {
+        let before = events.len();
+        let mut thought = [delta.reasoning_content.0, delta.reasoning.0, delta.content.thinking]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .map(Cow::into_owned)
+            .unwrap_or_default();
+        let mut signed = None;
+        let said_elsewhere = !thought.is_empty();
+        for raw in delta.reasoning_details.into_iter().flatten() {
+            let Ok(detail) = serde_json::from_str::<Detail<'_>>(raw.get()) else { continue };
+            // `reasoning` repeats the same text.
+            if !said_elsewhere {
+                thought.push_str(&detail.text);
+                thought.push_str(&detail.summary);
+            }
+            signed = self.signatures.take(raw, &detail).or(signed);
+        }
+        if !thought.is_empty() {
+            events.push(StreamEvent::ReasoningDelta(thought));
+        }
+        events.extend(signed.map(StreamEvent::ReasoningSignature));
+        for text in [delta.content.text, delta.refusal.0] {
+            if !text.is_empty() {
+                events.push(StreamEvent::TextDelta(text.into_owned()));
+            }
+        }
+        let mut extra = delta.extra_content;
+        for piece in delta.tool_calls.into_iter().flatten() {
+            extra = extra.or(piece.extra_content);
+            self.tool_calls.take(piece, events);
+        }
+        if let Some(extra) = extra.and_then(|extra| serde_json::from_str::<Map<String, Value>>(extra.get()).ok()) {
+            events.push(StreamEvent::ReasoningSignature(Value::Object(extra).to_string()));
+        }
+        self.has_content |= events.len() > before;
+    }
+
+    /// Some gateways repeat the reason; some correct it.
+    fn finish(&mut self, reason: FinishReason, events: &mut Vec<StreamEvent>) {
+        self.tool_calls.end(events);
+        events.extend(self.signatures.rest().map(StreamEvent::ReasoningSignature));
+        if self.finish.as_ref() != Some(&reason) {
+            self.finish = Some(reason.clone());
+            events.push(StreamEvent::Finish(reason));
+        }
+    }
+
+    /// The terminal event completes an answer for which no reason was given.
+    fn done(&mut self, events: &mut Vec<StreamEvent>) {
+        if self.finish.is_none() && self.has_content {
+            let calls_tools = !self.tool_calls.is_empty();
+            self.finish(if calls_tools { FinishReason::ToolCalls } else { FinishReason::Stop }, events);
+        }
+    }
+}
+
+fn says_something(error: &RawValue) -> bool {
+    !matches!(error.get(), "null" | "false" | "{}" | "\"\"")
+}
+
+/// `None` where no reason is given yet.
+fn finish_reason(reason: &str) -> Option<FinishReason> {
+    Some(match reason {
+        "" => return None,
+        "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" | "STOP" => FinishReason::Stop,
+        "length" | "max_tokens" | "MAX_TOKENS" | "model_length" => FinishReason::Length,
+        "tool_calls" | "function_call" | "tool_use" => FinishReason::ToolCalls,
+        "content_filter" | "refusal" | "SAFETY" | "safety" => FinishReason::ContentFilter,
+        other => FinishReason::Other(other.to_owned()),
+    })
+}
+
+/// `content`: a text, `null`, or Mistral's list of parts, which has the thinking in it.
+#[derive(Debug, Default)]
+struct Content<'a> {
+    text: Cow<'a, str>,
+    thinking: Cow<'a, str>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ContentPart<'a> {
+    #[serde(borrow)]
+    text: Text<'a>,
+    #[serde(borrow)]
+    refusal: Text<'a>,
+    /// A text, or a list of text parts.
+    #[serde(borrow)]
+    thinking: Content<'a>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ContentVisitor)
+    }
+}
+
+struct ContentVisitor;
+
+impl<'de> Visitor<'de> for ContentVisitor {
+    type Value = Content<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a list of parts, or null")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Content { text: Cow::Borrowed(text), ..Content::default() })
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Content { text: Cow::Owned(text.to_owned()), ..Content::default() })
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Content::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
+        let mut content = Content::default();
+        while let Some(raw) = parts.next_element::<&RawValue>()? {
+            if let Ok(part) = serde_json::from_str::<ContentPart<'_>>(raw.get()) {
+                content.text.to_mut().push_str(&part.text);
+                content.text.to_mut().push_str(&part.refusal);
+                content.thinking.to_mut().push_str(&part.thinking.text);
+            }
+        }
+        Ok(content)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Content::default())
+    }
+}

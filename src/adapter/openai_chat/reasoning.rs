@@ -1,0 +1,131 @@
+//! Reasoning that must be sent back: what vendors demand is kept in one opaque text.
+//!
+//! A bare signature stands as it is. What does not fit into that follows it as JSON: `[…]` are OpenRouter's
+//! `reasoning_details`, `{…}` is Gemini's `extra_content`, both with nothing left out.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::adapter::lenient::Text;
+
+/// One entry of `reasoning_details`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Detail<'a> {
+    #[serde(borrow)]
+    pub(super) text: Text<'a>,
+    #[serde(borrow)]
+    pub(super) summary: Text<'a>,
+    #[serde(borrow)]
+    signature: Text<'a>,
+    #[serde(borrow)]
+    data: Text<'a>,
+}
+
+/// The signatures of an answer, as they come in.
+#[derive(Debug, Default)]
+pub(super) struct Signatures {
+    /// Entries that must be sent back as they are.
+    opaque: Vec<Value>,
+}
+
+impl Signatures {
+    /// Takes in one entry; gives the bare signature in it, if it has one.
+    pub(super) fn take(&mut self, raw: &RawValue, detail: &Detail<'_>) -> Option<String> {
+        if !detail.data.is_empty() {
+            self.opaque.extend(serde_json::from_str::<Value>(raw.get()).ok());
+        }
+        detail.signature.some()
+    }
+
+    /// What is left to tell when the answer ends.
+    pub(super) fn rest(&mut self) -> Option<String> {
+        let opaque = std::mem::take(&mut self.opaque);
+        (!opaque.is_empty()).then(|| Value::Array(opaque).to_string())
+    }
+}
+
+/// What goes on the wire for a piece of reasoning.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Echo {
+    pub(super) reasoning_content: Option<String>,
+    pub(super) reasoning_details: Option<Value>,
+    pub(super) extra_content: Option<Value>,
+}
+
+impl Echo {
+    pub(super) fn new(text: &str, signature: Option<&str>) -> Self {
+        let reasoning_content = (!text.is_empty()).then(|| text.to_owned());
+        let Some(signature) = signature else {
+            return Self { reasoning_content, ..Self::default() };
+        };
+        let (bare, json) = split(signature);
+        if let Some(object @ Value::Object(_)) = json {
+            return Self { reasoning_content, extra_content: Some(object), ..Self::default() };
+        }
+        let mut details = Vec::new();
+        if !bare.is_empty() {
+            details.push(json!({"type": "reasoning.text", "text": text, "signature": bare}));
+        }
+        if let Some(Value::Array(entries)) = json {
+            details.extend(entries);
+        }
+        Self { reasoning_content, reasoning_details: Some(Value::Array(details)), extra_content: None }
+    }
+
+    /// The way back: text and signature.
+    pub(super) fn read(self) -> (String, Option<String>) {
+        let mut text = self.reasoning_content.unwrap_or_default();
+        let mut signature = String::new();
+        let mut opaque = Vec::new();
+        for detail in self.reasoning_details.iter().flat_map(|details| details.as_array()).flatten() {
+            if let Some(bare) = detail["signature"].as_str() {
+                signature.push_str(bare);
+            }
+            if detail["data"].is_string() {
+                opaque.push(detail);
+            }
+            if let Some(thought) = detail["text"].as_str()
+                && !text.contains(thought)
+            {
+                text.push_str(thought);
+            }
+        }
+        if !opaque.is_empty() {
+            signature.push_str(&Value::from_iter(opaque.into_iter().cloned()).to_string());
+        }
+        if let Some(extra) = self.extra_content {
+            signature.push_str(&extra.to_string());
+        }
+        (text, Some(signature).filter(|signature| !signature.is_empty()))
+    }
+}
+
+/// The bare signature, and the JSON behind it. Signatures are base64, so a bracket begins the JSON.
+fn split(signature: &str) -> (&str, Option<Value>) {
+    let Some(at) = signature.find(['[', '{']) else { return (signature, None) };
+    match serde_json::from_str(&signature[at..]) {
+        Ok(json) => (&signature[..at], Some(json)),
+        Err(_) => (signature, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_reasoning_reads_back() {
+        for signature in [
+            None,
+            Some("c2ln"),
+            Some(r#"[{"data":"x","id":"r1","type":"reasoning.encrypted"}]"#),
+            Some(r#"c2ln[{"data":"x","type":"reasoning.encrypted"}]"#),
+            Some(r#"{"google":{"thought_signature":"t"}}"#),
+        ] {
+            let echo = Echo::new("thought", signature);
+            assert_eq!(echo.read(), ("thought".into(), signature.map(str::to_owned)));
+        }
+    }
+}

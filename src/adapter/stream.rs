@@ -1,0 +1,194 @@
+//! The one driver of all decoders: it bounds a stream, skips what cannot be read, and judges whether it was complete.
+
+use super::sse::{Frame, FrameError, Parser};
+use super::{Adapter, DecodeError, Decoder, Flow};
+use crate::chat::{FinishReason, StreamEvent};
+use crate::error::{Failure, FailureKind};
+
+/// The longest answer that is kept: text, reasoning and tool arguments together, in bytes.
+pub const MAX_ANSWER: usize = 16 << 20;
+
+/// What came out of a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decoded {
+    Event(StreamEvent),
+    /// A frame could not be read and was skipped; the message says why.
+    Malformed(String),
+}
+
+/// Decodes the body of one streamed answer.
+pub struct Stream {
+    parser: Parser,
+    decoder: Box<dyn Decoder + Send>,
+    progress: Progress,
+    /// Reused from frame to frame.
+    events: Vec<StreamEvent>,
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("progress", &self.progress).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    frames: usize,
+    malformed: usize,
+    /// Bytes of the answer so far.
+    size: usize,
+    finish: Option<FinishReason>,
+    final_usage: bool,
+    done: bool,
+}
+
+impl Stream {
+    pub fn new(adapter: &dyn Adapter) -> Self {
+        Self { parser: Parser::new(), decoder: adapter.decoder(), progress: Progress::default(), events: Vec::new() }
+    }
+
+    /// Takes in bytes as they arrived and appends what they tell to `out`, also when it fails.
+    ///
+    /// # Errors
+    /// The gateway reported an error, or the stream outgrew its bounds: the answer ends here.
+    pub fn push(&mut self, bytes: &[u8], out: &mut Vec<Decoded>) -> Result<Flow, Failure> {
+        if self.progress.done {
+            return Ok(Flow::Done);
+        }
+        self.parser.push(bytes);
+        while let Some(frame) = self.parser.next() {
+            let flow = self.progress.take(frame, &mut *self.decoder, &mut self.events, out)?;
+            if flow == Flow::Done {
+                return Ok(Flow::Done);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Takes note that no more bytes come, and says whether the answer is complete.
+    ///
+    /// # Errors
+    /// It is not: the stream ended early or was damaged, the gateway reported an error at the very end, or the finish
+    /// reason means that something is missing (see [`complete`]).
+    pub fn end(&mut self, out: &mut Vec<Decoded>) -> Result<(), Failure> {
+        if !self.progress.done
+            && let Some(Ok(frame)) = self.parser.finish()
+        {
+            // A last frame that cannot be read was cut off by the end: what matters is what came before it.
+            let mut last = Vec::new();
+            let malformed = self.progress.malformed;
+            let result = self.progress.take(Ok(frame), &mut *self.decoder, &mut self.events, &mut last);
+            self.progress.malformed = malformed;
+            out.extend(last.into_iter().filter(|decoded| matches!(decoded, Decoded::Event(_))));
+            result?;
+        }
+        self.progress.verdict()
+    }
+
+    /// Whether the wire said why the answer ended.
+    pub fn finished(&self) -> bool {
+        self.progress.finish.is_some()
+    }
+
+    /// Whether usage came with or after the finish reason: then nothing of worth can follow.
+    pub fn has_usage(&self) -> bool {
+        self.progress.final_usage
+    }
+
+    /// What a failure means for this answer: one that comes after a part of the answer leaves it truncated, and must
+    /// not be retried as if nothing had happened.
+    pub fn broken_by(&self, failure: Failure) -> Failure {
+        self.progress.broken_by(failure)
+    }
+}
+
+impl Progress {
+    fn take(
+        &mut self,
+        frame: Result<Frame<'_>, FrameError>,
+        decoder: &mut dyn Decoder,
+        events: &mut Vec<StreamEvent>,
+        out: &mut Vec<Decoded>,
+    ) -> Result<Flow, Failure> {
+        let decoded = match &frame {
+            Ok(frame) => {
+                self.frames += 1;
+                decoder.decode(frame, events)
+            }
+            Err(FrameError::NotUtf8) => Err(DecodeError::Malformed(FrameError::NotUtf8.to_string())),
+            Err(FrameError::TooLarge) => {
+                return Err(self.broken_by(Failure::new(FailureKind::Protocol, FrameError::TooLarge.to_string())));
+            }
+        };
+        let usage = events.iter().any(|event| matches!(event, StreamEvent::Usage(_)));
+        for event in events.drain(..) {
+            self.note(&event);
+            out.push(Decoded::Event(event));
+        }
+        self.final_usage |= usage && self.finish.is_some();
+        if self.size > MAX_ANSWER {
+            let message = format!("the answer is longer than {} MiB", MAX_ANSWER >> 20);
+            return Err(Failure::new(FailureKind::Truncated, message));
+        }
+        match decoded {
+            Ok(flow) => {
+                self.done = flow == Flow::Done;
+                Ok(flow)
+            }
+            Err(DecodeError::Malformed(message)) => {
+                self.malformed += 1;
+                out.push(Decoded::Malformed(message));
+                Ok(Flow::Continue)
+            }
+            Err(DecodeError::Failed(failure)) => Err(self.broken_by(failure)),
+        }
+    }
+
+    fn note(&mut self, event: &StreamEvent) {
+        match event {
+            StreamEvent::TextDelta(text) | StreamEvent::ReasoningDelta(text) => self.size += text.len(),
+            StreamEvent::ReasoningSignature(signature) => self.size += signature.len(),
+            StreamEvent::ToolCallStart { id, name, .. } => self.size += id.len() + name.len(),
+            StreamEvent::ToolCallDelta { arguments, .. } => self.size += arguments.len(),
+            StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
+            StreamEvent::Start { .. } | StreamEvent::Usage(_) => {}
+        }
+    }
+
+    fn broken_by(&self, failure: Failure) -> Failure {
+        if self.size == 0 || failure.kind == FailureKind::Interrupted {
+            return failure;
+        }
+        Failure { kind: FailureKind::Truncated, should_retry: None, ..failure }
+    }
+
+    fn verdict(&self) -> Result<(), Failure> {
+        if self.frames == 0 && self.malformed == 0 {
+            return Err(Failure::new(FailureKind::Protocol, "the gateway sent an empty stream"));
+        }
+        if self.malformed > 0 {
+            let events = if self.malformed == 1 { "one event" } else { "events" };
+            let message = format!("{events} of the answer could not be read: some of it may be missing");
+            return Err(Failure::new(FailureKind::Truncated, message));
+        }
+        complete(self.finish.as_ref())
+    }
+}
+
+/// Whether an answer that ended for this reason is complete; the one rule for streams and whole answers.
+///
+/// # Errors
+/// `Truncated` where the wire gave no reason, or one that means that the answer was cut short; `ContentFilter` where
+/// a filter or a refusal ended it.
+pub fn complete(finish: Option<&FinishReason>) -> Result<(), Failure> {
+    let truncated = |message: String| Err(Failure::new(FailureKind::Truncated, message));
+    match finish {
+        Some(FinishReason::Stop | FinishReason::ToolCalls) => Ok(()),
+        Some(FinishReason::Length) => truncated("the answer was cut at the token limit".into()),
+        Some(FinishReason::ContentFilter) => {
+            Err(Failure::new(FailureKind::ContentFilter, "a content filter or a refusal ended the answer"))
+        }
+        Some(FinishReason::Other(reason)) => truncated(format!("the answer ended early: {reason}")),
+        None => truncated("the stream ended before the answer was complete".into()),
+    }
+}

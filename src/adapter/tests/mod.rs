@@ -1,0 +1,83 @@
+//! The laws of translation, held over every fixture of every wire format.
+
+mod fixtures;
+mod recorded;
+mod requests;
+
+use std::path::{Path, PathBuf};
+
+use super::stream::{Decoded, Stream, complete};
+use super::*;
+use crate::error::FailureKind;
+
+/// Every wire format, and the folder of its fixtures.
+const APIS: [(Api, &str); 1] = [(Api::OpenaiChat, "openai-chat")];
+
+/// What became of an answer.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Outcome {
+    response: Response,
+    malformed: usize,
+    failure: Option<Failure>,
+}
+
+impl Outcome {
+    fn is_ok(&self) -> bool {
+        self.failure.is_none()
+    }
+}
+
+/// Decodes a stream that arrives in these pieces.
+fn decode_stream<'a>(api: Api, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+    let mut stream = Stream::new(api.adapter());
+    let mut out = Vec::new();
+    let mut result = Ok(Flow::Continue);
+    for piece in pieces {
+        result = stream.push(piece, &mut out);
+        if result.is_err() {
+            break;
+        }
+    }
+    let failure = match result {
+        Ok(_) => stream.end(&mut out).err(),
+        Err(failure) => Some(failure),
+    };
+    let mut outcome = Outcome { failure, ..Outcome::default() };
+    for decoded in out {
+        match decoded {
+            Decoded::Event(event) => outcome.response.apply(&event),
+            Decoded::Malformed(_) => outcome.malformed += 1,
+        }
+    }
+    outcome
+}
+
+/// Decodes an answer that came whole.
+fn decode_whole(api: Api, body: &[u8]) -> Outcome {
+    match api.adapter().decode_response(body) {
+        Ok(response) => {
+            let failure = complete(response.finish.as_ref()).err();
+            Outcome { response, failure, malformed: 0 }
+        }
+        Err(DecodeError::Failed(failure)) => Outcome { failure: Some(failure), ..Outcome::default() },
+        Err(DecodeError::Malformed(message)) => {
+            Outcome { failure: Some(Failure::new(FailureKind::Protocol, message)), ..Outcome::default() }
+        }
+    }
+}
+
+/// What a server of ours would stream of this answer.
+fn encode_stream(api: Api, response: &Response) -> Vec<u8> {
+    let request = Request { model: "asked".into(), stream: true, ..Request::default() };
+    let mut encoder = api.adapter().encoder(&request);
+    let mut bytes = Vec::new();
+    for event in response.clone().into_events() {
+        encoder.encode(&event, &mut bytes);
+    }
+    encoder.finish(&mut bytes);
+    bytes
+}
+
+fn manifest(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}

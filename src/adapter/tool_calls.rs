@@ -1,0 +1,121 @@
+//! Tool calls in pieces: servers number them, or name them, or do neither.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::lenient::{Text, maybe};
+use crate::chat::StreamEvent;
+
+/// One entry of `tool_calls`: a whole call or a piece of one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Piece<'a> {
+    #[serde(deserialize_with = "maybe")]
+    index: Option<u64>,
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow, deserialize_with = "maybe")]
+    function: Option<Function<'a>>,
+    #[serde(borrow)]
+    pub(super) extra_content: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Function<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    /// JSON in a text; some send the JSON itself.
+    #[serde(borrow)]
+    arguments: Option<&'a RawValue>,
+}
+
+/// The tool calls of one answer.
+#[derive(Debug, Default)]
+pub(super) struct ToolCalls {
+    calls: Vec<Call>,
+}
+
+#[derive(Debug)]
+struct Call {
+    index: Option<u64>,
+    id: String,
+    /// Its number among the calls that were told of; `None` while its name is not known.
+    told: Option<usize>,
+    /// Arguments that came before the name.
+    waiting: String,
+}
+
+impl ToolCalls {
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Takes in a piece.
+    pub(super) fn take(&mut self, piece: Piece<'_>, events: &mut Vec<StreamEvent>) {
+        let function = piece.function.unwrap_or_default();
+        let at = self.find(piece.index, &piece.id, &function.name).unwrap_or_else(|| {
+            let id = piece.id.some().unwrap_or_else(|| format!("call_{}", self.calls.len()));
+            self.calls.push(Call { index: piece.index, id, told: None, waiting: String::new() });
+            self.calls.len() - 1
+        });
+        if self.calls[at].told.is_none() && !function.name.is_empty() {
+            self.tell(at, function.name.0.into_owned(), events);
+        }
+        let Some(arguments) = function.arguments.map(arguments).filter(|arguments| !arguments.is_empty()) else {
+            return;
+        };
+        let call = &mut self.calls[at];
+        match call.told {
+            Some(index) => events.push(StreamEvent::ToolCallDelta { index, arguments: arguments.into_owned() }),
+            None => call.waiting.push_str(&arguments),
+        }
+    }
+
+    /// Tells of calls whose name never came.
+    pub(super) fn end(&mut self, events: &mut Vec<StreamEvent>) {
+        for at in 0..self.calls.len() {
+            if self.calls[at].told.is_none() {
+                self.tell(at, String::new(), events);
+            }
+        }
+    }
+
+    fn tell(&mut self, at: usize, name: String, events: &mut Vec<StreamEvent>) {
+        let index = self.calls.iter().filter(|call| call.told.is_some()).count();
+        let call = &mut self.calls[at];
+        call.told = Some(index);
+        events.push(StreamEvent::ToolCallStart { index, id: call.id.clone(), name });
+        let waiting = std::mem::take(&mut call.waiting);
+        if !waiting.is_empty() {
+            events.push(StreamEvent::ToolCallDelta { index, arguments: waiting });
+        }
+    }
+
+    /// The known call that a piece belongs to: by number, else by id, else the last one, unless a name begins another.
+    fn find(&self, index: Option<u64>, id: &str, name: &str) -> Option<usize> {
+        if let Some(index) = index {
+            // Some number every call 0: another id with a name is another call.
+            let at = self.calls.iter().rposition(|call| call.index == Some(index))?;
+            let is_other = !id.is_empty() && !name.is_empty() && self.calls[at].id != id;
+            return (!is_other).then_some(at);
+        }
+        if !id.is_empty() {
+            return self.calls.iter().position(|call| call.id == id);
+        }
+        if !name.is_empty() {
+            return None;
+        }
+        self.calls.len().checked_sub(1)
+    }
+}
+
+fn arguments(raw: &RawValue) -> Cow<'_, str> {
+    match raw.get() {
+        "null" => Cow::Borrowed(""),
+        json if json.starts_with('"') => serde_json::from_str::<Text<'_>>(json).unwrap_or_default().0,
+        json => Cow::Borrowed(json),
+    }
+}

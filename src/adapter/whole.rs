@@ -1,0 +1,17 @@
+//! Answers that come whole: read as a stream of one frame, so that no format is decoded in two ways.
+
+use super::{DecodeError, Decoder, sse};
+use crate::chat::{FinishReason, Response};
+
+/// The answer in the body. A body that gives no reason for its end has ended all the same: its JSON is closed.
+pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Response, DecodeError> {
+    let data = str::from_utf8(body).map_err(|_| DecodeError::Malformed("the answer is not valid UTF-8".into()))?;
+    let mut events = Vec::new();
+    decoder.decode(&sse::Frame { event: "", data: data.trim() }, &mut events)?;
+    let mut response: Response = events.into_iter().collect();
+    if response.finish.is_none() {
+        let calls_tools = !response.tool_calls.is_empty();
+        response.finish = Some(if calls_tools { FinishReason::ToolCalls } else { FinishReason::Stop });
+    }
+    Ok(response)
+}

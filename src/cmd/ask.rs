@@ -1,0 +1,99 @@
+//! `llm ask`: one model, its answer streamed.
+
+use std::io;
+
+use super::drive::{self, Plan, Reporter, drive};
+use super::output::Destination;
+use super::ready::ready;
+use super::{Context, dry_run, request};
+use crate::call::{Call, RunEvent};
+use crate::cli::{AskArgs, AskFormat};
+use crate::error::Error;
+use crate::record::Record;
+use crate::report::answer::{Answer, AnswerOptions};
+use crate::report::term::{Stdout, print};
+use crate::report::{json, markdown};
+
+pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
+    let destination = Destination::new(args.prompt.out.as_deref(), context.terminal.stdout)?;
+    let model = model(context, args)?;
+    let targets = request::targets(context, std::slice::from_ref(&model), args.prompt.gateway.as_deref())?;
+    let prepared = request::prepare(context, &args.prompt)?;
+    let calls = prepared.calls(context, &targets)?;
+    if args.prompt.dry_run {
+        return dry_run::run(context, &calls, args.output != AskFormat::Text);
+    }
+    let options = AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
+    let shows_stats = args.stats || (context.terminal.stderr.tty && !context.quiet);
+    let streams = args.output == AskFormat::Text && !destination.is_file();
+    let plan = Plan {
+        priced: shows_stats || args.output != AskFormat::Text,
+        concurrency: 1,
+        tags: prepared.tags.clone(),
+        calls,
+    };
+    let ready = ready(context, plan.calls.iter().flat_map(|call: &Call| &call.targets), args.prompt.key.as_deref())?;
+    let (stdout, stderr) = (context.terminal.stdout, context.terminal.stderr);
+    let outcome = if streams {
+        drive(ready, plan, &mut Answer::new(Stdout, io::stderr(), stdout, stderr, options))?
+    } else {
+        drive(ready, plan, &mut Answer::new(io::sink(), io::stderr(), stdout, stderr, options))?
+    };
+    // There is one call, so there is one record.
+    let Some(record) = outcome.records.first() else { return Ok(1) };
+    if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(13))) {
+        return Err(outcome.stopped.unwrap_or(Error::Reported { exit_code: 74 }));
+    }
+    if streams && outcome.stopped.is_some() {
+        // What has arrived is printed; it only lacks its end.
+        print(if record.text.is_empty() || record.text.ends_with('\n') { "" } else { "\n" })?;
+    }
+    if !streams && !(record.text.is_empty() && destination.is_file() && args.output == AskFormat::Text) {
+        let out = destination.output();
+        let bytes = match args.output {
+            AskFormat::Text if record.text.ends_with('\n') => record.text.clone(),
+            AskFormat::Text => format!("{}\n", record.text),
+            AskFormat::Json => json::record(record, &out),
+            AskFormat::Jsonl => json::line(record, &out),
+            AskFormat::Markdown => markdown::answer(record),
+        };
+        destination.write(bytes.as_bytes())?;
+    }
+    match outcome.stopped {
+        Some(error) => Err(error),
+        None => Ok(drive::exit_code(&outcome.records)),
+    }
+}
+
+impl<O: io::Write, E: io::Write> Reporter for Answer<O, E> {
+    fn batch(&mut self, events: &[RunEvent]) -> Result<(), Error> {
+        Answer::batch(self, events)
+    }
+
+    fn ended(&mut self, record: &Record) -> Result<(), Error> {
+        self.finish(record)
+    }
+}
+
+/// The model to ask: the flag, the settings, or the gateway's first.
+fn model(context: &Context, args: &AskArgs) -> Result<String, Error> {
+    if let Some(model) = &args.model {
+        return Ok(model.clone());
+    }
+    if args.prompt.gateway.is_none()
+        && let Some((model, _)) = &context.settings.model
+    {
+        return Ok(model.clone());
+    }
+    let gateway = context.settings.gateway(&request::default_gateway(context, args.prompt.gateway.as_deref())?)?;
+    if let Some(model) = gateway.models.first() {
+        return Ok(model.clone());
+    }
+    if let Some((model, _)) = &context.settings.model {
+        return Ok(model.clone());
+    }
+    Err(Error::usage_hint(
+        "which model?",
+        "name one with -m, LLM_MODEL, or model in the config file; `llm models` lists them",
+    ))
+}
