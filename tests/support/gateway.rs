@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -44,8 +44,6 @@ struct Log {
 pub struct Request {
     /// Its place among all requests to this gateway, from 0.
     pub index: usize,
-    /// The connection that it came by, from 0.
-    pub connection: usize,
     pub at: Instant,
     pub method: String,
     pub path: String,
@@ -125,10 +123,6 @@ impl Gateway {
         format!("http://{}", self.address)
     }
 
-    pub fn port(&self) -> u16 {
-        self.address.port()
-    }
-
     /// All requests so far.
     pub fn requests(&self) -> Vec<Request> {
         self.log().requests.clone()
@@ -178,7 +172,7 @@ impl Gateway {
     }
 
     fn log(&self) -> std::sync::MutexGuard<'_, Log> {
-        self.shared.log.lock().expect("no connection panics")
+        self.shared.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[track_caller]
@@ -187,7 +181,7 @@ impl Gateway {
             .shared
             .changed
             .wait_timeout_while(self.log(), PATIENCE, |log| !come(log))
-            .expect("no connection panics");
+            .unwrap_or_else(PoisonError::into_inner);
         assert!(!late.timed_out(), "waited in vain for {what}: {log:#?}");
     }
 }
@@ -205,19 +199,14 @@ impl Drop for Gateway {
 struct Connection {
     stream: TcpStream,
     shared: Arc<Shared>,
-    number: usize,
 }
 
 impl Connection {
     fn new(stream: TcpStream, shared: Arc<Shared>) -> Self {
-        let number = {
-            let mut log = shared.log.lock().expect("no connection panics");
-            log.connections += 1;
-            log.connections - 1
-        };
+        shared.log.lock().unwrap_or_else(PoisonError::into_inner).connections += 1;
         // Small pieces leave at once, or the client would see other pieces than those scripted.
         stream.set_nodelay(true).expect("a TCP socket");
-        Self { stream, shared, number }
+        Self { stream, shared }
     }
 
     fn serve(mut self, reply: &dyn Fn(&Request) -> Reply) {
@@ -242,10 +231,10 @@ impl Connection {
             let Some((name, value)) = line.trim_end().split_once(':') else { break };
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
-        let mut log = self.shared.log.lock().expect("no connection panics");
+        let mut log = self.shared.log.lock().unwrap_or_else(PoisonError::into_inner);
         let index = log.requests.len();
         let at = Instant::now();
-        let mut request = Request { index, connection: self.number, at, method, path, headers, body: Vec::new() };
+        let mut request = Request { index, at, method, path, headers, body: Vec::new() };
         let length = request.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
         request.body = vec![0; length];
         reader.read_exact(&mut request.body).ok()?;
@@ -303,7 +292,7 @@ impl Connection {
     }
 
     fn note(&self, change: impl FnOnce(&mut Log)) {
-        change(&mut self.shared.log.lock().expect("no connection panics"));
+        change(&mut self.shared.log.lock().unwrap_or_else(PoisonError::into_inner));
         self.shared.changed.notify_all();
     }
 
@@ -318,9 +307,10 @@ impl Connection {
 
     fn wait_for_release(&self) -> bool {
         self.note(|log| log.gated += 1);
-        let log = self.shared.log.lock().expect("no connection panics");
+        let log = self.shared.log.lock().unwrap_or_else(PoisonError::into_inner);
         let shut = |log: &mut Log| !log.open && !self.stopped();
-        let (log, _) = self.shared.changed.wait_timeout_while(log, PATIENCE, shut).expect("no connection panics");
+        let (log, _) =
+            self.shared.changed.wait_timeout_while(log, PATIENCE, shut).unwrap_or_else(PoisonError::into_inner);
         log.open
     }
 }
