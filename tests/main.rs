@@ -1,6 +1,7 @@
 //! The `llm` command from outside: real processes, real sockets, a fresh home for each.
 //!
-//! Ids in comments (`H12`) name the fault that a test provokes; `docs/architecture.md` says where they come from.
+//! A comment such as `H12` numbers the fault that a test provokes: H on the wire, P of the process, S of secrets, T on
+//! the terminal.
 
 #![allow(unreachable_pub, reason = "one binary: nothing in it is for others")]
 #![allow(clippy::disallowed_methods, reason = "the tests hand the environment on that `llm` itself reads")]

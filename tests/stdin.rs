@@ -54,7 +54,7 @@ fn a_loop_that_reads_lines_gets_every_line() {
 fn a_file_in_whose_middle_another_program_stands_is_left_alone() {
     let gateway = hello();
     let home = Home::with(&gateway);
-    let mut file = File::open(home.file("data", "first second")).expect("it is there");
+    let mut file = File::open(home.file("words", "first second")).expect("it is there");
     file.seek(SeekFrom::Start(6)).expect("a file can be sought in");
     home.llm(["ask", "hi"]).stdin_file(file.try_clone().expect("a further descriptor")).output().exits(0);
     assert_eq!(gateway.request().prompt(), "hi");

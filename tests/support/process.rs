@@ -181,16 +181,11 @@ impl Running {
         if late {
             self.child.kill().expect("a process that does not end can be killed");
         }
-        #[cfg(unix)]
-        let (status, peak) = super::memory::wait(&self.child);
-        #[cfg(not(unix))]
         let status = self.child.wait().expect("a child can be waited for");
         self.finished = true;
         let bytes = |gathered: &Option<Gathered>| gathered.as_ref().map(Gathered::bytes).unwrap_or_default();
         let outcome = Outcome {
             status,
-            #[cfg(unix)]
-            peak,
             stdout: bytes(&self.stdout),
             stderr: bytes(&self.stderr),
             #[cfg(unix)]
