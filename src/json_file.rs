@@ -7,12 +7,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// What the file holds; `None` where it is missing or is not what it should be, which is no error: it is made again.
-pub fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
 /// Replaces the file as a whole: a reader meets the old one or the new one, never a part.
-pub fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     std::fs::create_dir_all(dir)?;
     let mut file = tempfile::NamedTempFile::new_in(dir)?;

@@ -55,6 +55,15 @@ pub(super) fn drive(ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -> Re
     Ok(outcome)
 }
 
+/// One thread does it all: what takes time is waiting.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Error::Config {
+        message: "the system does not let llm wait for the network".into(),
+        cause: Some(error.to_string()),
+        hint: None,
+    })
+}
+
 async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {
     let run_id = uuid::Uuid::now_v7().to_string();
     let Plan { calls, tags, concurrency, priced } = plan;

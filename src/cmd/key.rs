@@ -1,14 +1,72 @@
 //! `llm key`: save, list, show, test and remove the keys of gateways.
 
+use std::io::{self, IsTerminal};
+
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
+use super::{Context, ready, request};
+use crate::cli::{KeyArgs, KeyCommand, KeyStore, TextOrJson};
 use crate::config::{Env, Gateway};
 use crate::error::Error;
-use crate::secret::{Found, Input, Key, Lookup, Removed, Slot, Source, StoreKind, Stores, looks_like_key};
+use crate::report::error::notice;
+use crate::report::term::{print, say};
+use crate::secret::{Found, Input, Lookup, Removed, Slot, Source, StoreKind, Stores, looks_like_key};
+
+pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
+    let settings = &context.settings;
+    let stores = context.stores();
+    let key_variables = settings.key_variables();
+    let lookup = Lookup { env: &settings.env, key_variables: &key_variables, stores: &stores };
+    // What these commands say is their result, so --quiet does not silence it.
+    let mut talk = |text: &str| say(notice(text, &context.terminal.stderr));
+    match &args.command {
+        KeyCommand::Set { gateway, name, store } => {
+            check_gateway_argument(gateway)?;
+            let gateway = settings.gateway(gateway)?;
+            let store = match store {
+                KeyStore::Keyring => StoreKind::Keyring,
+                KeyStore::File => StoreKind::File,
+            };
+            let stdin = io::stdin();
+            let terminal = stdin.is_terminal();
+            let mut stream = stdin.lock();
+            let input = if terminal { Input::Terminal } else { Input::Stream(&mut stream) };
+            set(&gateway, name.as_deref(), store, input, &settings.env, &stores, &mut talk)?;
+        }
+        KeyCommand::List { output } => {
+            let gateways: Vec<Gateway> =
+                settings.gateway_names().map(|name| settings.gateway(name)).collect::<Result<_, _>>()?;
+            print(list(&gateways, &settings.env, &stores, *output == TextOrJson::Json)?)?;
+        }
+        KeyCommand::Show { gateway, name, output } => {
+            let gateway = chosen(context, gateway.as_deref())?;
+            print(show(&gateway, name.as_deref(), &lookup, *output == TextOrJson::Json, &mut talk)?)?;
+        }
+        KeyCommand::Test { gateway, name } => {
+            let gateway = chosen(context, gateway.as_deref())?;
+            let check = |gateway: &Gateway, key: Option<Found>| ready::lists(context, gateway, key);
+            print(test(&gateway, name.as_deref(), &lookup, check, &mut talk)?)?;
+        }
+        KeyCommand::Rm { gateway, name } => {
+            check_gateway_argument(gateway)?;
+            let known = settings.gateway(gateway).ok();
+            rm(gateway, known.as_ref(), name.as_deref(), &stores, &mut talk)?;
+        }
+    }
+    Ok(0)
+}
+
+/// The gateway that is named, or else the usual one.
+fn chosen(context: &Context, name: Option<&str>) -> Result<Gateway, Error> {
+    if let Some(name) = name {
+        check_gateway_argument(name)?;
+    }
+    context.settings.gateway(&request::default_gateway(context, name)?)
+}
 
 /// Refuses a key where a gateway's name belongs, before anything can repeat it.
-pub fn check_gateway_argument(argument: &str) -> Result<(), Error> {
+fn check_gateway_argument(argument: &str) -> Result<(), Error> {
     if !looks_like_key(argument) {
         return Ok(());
     }
@@ -20,7 +78,7 @@ pub fn check_gateway_argument(argument: &str) -> Result<(), Error> {
 }
 
 /// `llm key set`: reads a key, saves it and says where it is. Everything it says goes to `talk`.
-pub fn set(
+fn set(
     gateway: &Gateway,
     name: Option<&str>,
     store: StoreKind,
@@ -79,7 +137,7 @@ struct Listed {
 }
 
 /// `llm key list`: the saved keys, and those in the environment for these gateways. It asks no keyring.
-pub fn list(gateways: &[Gateway], env: &Env, stores: &Stores, json: bool) -> Result<String, Error> {
+fn list(gateways: &[Gateway], env: &Env, stores: &Stores, json: bool) -> Result<String, Error> {
     let mut rows = Vec::new();
     for gateway in gateways {
         // The first that is set is the one in use.
@@ -150,7 +208,7 @@ impl<'a> From<&'a Source> for ShownSource<'a> {
 }
 
 /// `llm key show`: where the gateway's key comes from, and enough of it to tell it from others.
-pub fn show(
+fn show(
     gateway: &Gateway,
     name: Option<&str>,
     lookup: &Lookup<'_>,
@@ -176,15 +234,15 @@ pub fn show(
 }
 
 /// `llm key test`: whether the gateway takes the key. `check` lists the gateway's models, and says how many there are.
-pub fn test(
+fn test(
     gateway: &Gateway,
     name: Option<&str>,
     lookup: &Lookup<'_>,
-    check: impl FnOnce(&Gateway, Option<&Key>) -> Result<usize, Error>,
+    check: impl FnOnce(&Gateway, Option<Found>) -> Result<usize, Error>,
     talk: &mut dyn FnMut(&str),
 ) -> Result<String, Error> {
     let found = look_up(gateway, name, lookup, talk)?;
-    let models = check(gateway, found.as_ref().map(|found| &found.key))?;
+    let models = check(gateway, found.clone())?;
     let key = match &found {
         Some(found) => format!("takes the key {} from {}", found.key.hint(), found.source),
         None => "answers without a key".into(),
@@ -207,7 +265,7 @@ fn look_up(
 
 /// `llm key rm`: removes the saved key of that gateway and name, also one that was saved when the gateway had another
 /// address, or is not in the config any more (`known` is `None`). To have none is no error.
-pub fn rm(
+fn rm(
     gateway: &str,
     known: Option<&Gateway>,
     name: Option<&str>,
@@ -426,13 +484,13 @@ mod tests {
         let user = User::new(&[("CORP_API_KEY", CANARY)]);
         let stores = user.stores();
         let lookup = Lookup { env: &user.env, key_variables: &[], stores: &stores };
-        let takes = |_: &Gateway, key: Option<&Key>| {
-            assert_eq!(key.map(Key::expose), Some(CANARY));
+        let takes = |_: &Gateway, key: Option<Found>| {
+            assert_eq!(key.as_ref().map(|found| found.key.expose()), Some(CANARY));
             Ok(341)
         };
         let text = test(&gateway("corp"), None, &lookup, takes, &mut |_| {}).expect("taken");
         assert_eq!(text, "corp takes the key …6789 from environment variable CORP_API_KEY, and lists 341 models\n");
-        let refuses = |_: &Gateway, _: Option<&Key>| Err(Error::usage("refused"));
+        let refuses = |_: &Gateway, _: Option<Found>| Err(Error::usage("refused"));
         assert!(test(&gateway("corp"), None, &lookup, refuses, &mut |_| {}).is_err());
     }
 

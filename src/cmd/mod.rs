@@ -2,15 +2,19 @@
 
 mod ask;
 mod compare;
+mod config;
+mod doctor;
 mod drive;
 mod dry_run;
-pub mod key;
+mod generated;
+mod key;
 mod output;
 mod process;
 mod ready;
 mod request;
 
 use std::borrow::Cow;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
@@ -18,10 +22,11 @@ use clap::error::{ContextKind, ContextValue};
 
 use crate::adapter::mask_keys;
 use crate::cli::{self, Cli, Command};
-use crate::config::{Env, Settings};
+use crate::config::{Env, Gateway, Settings};
 use crate::error::Error;
-use crate::report::term::{self, Output, Terminal, TerminalEnv, say};
-use crate::report::{self};
+use crate::report;
+use crate::report::term::{self, Output, Terminal, TerminalEnv, print, say};
+use crate::secret::{Found, Lookup, Patience, Stores};
 
 /// What every command works with.
 #[derive(Debug)]
@@ -32,6 +37,20 @@ struct Context {
 }
 
 impl Context {
+    /// The places where keys are kept, with as much patience as there is somebody to unlock them.
+    fn stores(&self) -> Stores {
+        let somebody = io::stdin().is_terminal() && io::stderr().is_terminal();
+        Stores::system(&self.settings.dirs, Patience::new(somebody, self.settings.keyring_timeout))
+    }
+
+    /// The key of a gateway, by the usual order of sources.
+    fn key(&self, gateway: &Gateway, chosen: Option<&str>) -> Result<Option<Found>, Error> {
+        let key_variables = self.settings.key_variables();
+        let stores = self.stores();
+        let lookup = Lookup { env: &self.settings.env, key_variables: &key_variables, stores: &stores };
+        lookup.start(gateway, chosen).wait(&mut |text| say(report::error::notice(text, &self.terminal.stderr)))
+    }
+
     /// Tells the user something that is neither answer nor error.
     fn notice(&self, text: &str) {
         if !self.quiet {
@@ -90,11 +109,20 @@ fn help_or_usage(mut error: clap::Error) -> Result<ExitCode, Error> {
 }
 
 fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
-    let context = || Ok::<_, Error>(Context { settings: Settings::load(env)?, terminal, quiet: cli.common.quiet });
+    let quiet = cli.common.quiet;
+    let context = |env| Ok::<_, Error>(Context { settings: Settings::load(env)?, terminal, quiet });
     match cli.command {
-        Command::Ask(args) => ask::run(&context()?, &args),
-        Command::Compare(args) => compare::run(&context()?, &args),
-        _ => Ok(0),
+        Command::Ask(args) => ask::run(&context(env)?, &args),
+        Command::Compare(args) => compare::run(&context(env)?, &args),
+        Command::Models(_) => Ok(0),
+        Command::Doctor(args) => doctor::run(&context(env)?, &args),
+        Command::Key(args) => key::run(&context(env)?, &args),
+        Command::Config(args) => config::run(&args.command, env, context),
+        Command::Completions(args) => print(generated::completions(args.shell)).map(|()| 0),
+        Command::Man => {
+            let page = generated::man().map_err(|source| Error::Output { target: "the manual".into(), source })?;
+            print(page).map(|()| 0)
+        }
     }
 }
 

