@@ -11,7 +11,7 @@ use crate::cli::{AskArgs, AskFormat};
 use crate::error::Error;
 use crate::record::Record;
 use crate::report::answer::{Answer, AnswerOptions};
-use crate::report::term::{Stdout, print};
+use crate::report::term::Stdout;
 use crate::report::{json, markdown};
 
 pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
@@ -44,11 +44,9 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
     if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(13))) {
         return Err(outcome.stopped.unwrap_or(Error::Reported { exit_code: 74 }));
     }
-    if streams && outcome.stopped.is_some() {
-        // What has arrived is printed; it only lacks its end.
-        print(if record.text.is_empty() || record.text.ends_with('\n') { "" } else { "\n" })?;
-    }
-    if !streams && !(record.text.is_empty() && destination.is_file() && args.output == AskFormat::Text) {
+    // A file that is there is not replaced by nothing.
+    let nothing = record.text.is_empty() && destination.is_file() && args.output == AskFormat::Text;
+    if !(streams || nothing) {
         let out = destination.output();
         let bytes = match args.output {
             AskFormat::Text if record.text.ends_with('\n') => record.text.clone(),

@@ -10,6 +10,9 @@ use crate::error::Error;
 use crate::policy;
 use crate::record::{Record, Recorder, Status};
 
+/// What a reader that left counts as; see [`Error::Signalled`].
+const SIGPIPE: i32 = 13;
+
 /// Who is told what happens.
 pub(super) trait Reporter {
     /// What has happened since the last time.
@@ -112,11 +115,17 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
     }
     let now = run.elapsed();
     drop(run);
-    let records = recorders.into_iter().zip(records).filter_map(|(recorder, record)| match recorder {
-        Some(recorder) => Some(finish(recorder, now, ready, priced)),
-        None => record,
-    });
-    Outcome { run: run_id, records: records.collect(), stopped }
+    for (recorder, record) in recorders.into_iter().zip(&mut records) {
+        let Some(recorder) = recorder else { continue };
+        let record = record.insert(finish(recorder, now, ready, priced));
+        // What a signal cut short has an end like any other; where output failed there is nobody to tell.
+        if matches!(stopped, Some(Error::Signalled(signal)) if signal != SIGPIPE)
+            && let Err(error) = reporter.ended(record)
+        {
+            stopped = Some(error);
+        }
+    }
+    Outcome { run: run_id, records: records.into_iter().flatten().collect(), stopped }
 }
 
 fn finish(recorder: Recorder, now: std::time::Duration, ready: &Ready, priced: bool) -> Record {

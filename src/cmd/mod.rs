@@ -14,16 +14,19 @@ mod process;
 mod ready;
 mod request;
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
+use clap::error::{ContextKind, ContextValue};
 
+use crate::adapter::mask_keys;
 use crate::cli::{self, Cli, Command};
 use crate::config::{Env, Gateway, Settings};
 use crate::error::Error;
 use crate::report;
-use crate::report::term::{Terminal, TerminalEnv, print, say};
+use crate::report::term::{self, Output, Terminal, TerminalEnv, print, say};
 use crate::secret::{Found, Lookup, Patience, Stores};
 
 /// What every command works with.
@@ -63,20 +66,46 @@ pub fn main() -> ExitCode {
     let cli = match cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help that nobody can read any more is no failure.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            let end = help_or_usage(error);
+            return end.unwrap_or_else(|error| fail(&error, &Output::plain(80)));
         }
     };
     let env = Env::of_process();
     let terminal = Terminal::detect(cli.common.color, &terminal_env(&env));
     match run(cli, env, terminal) {
         Ok(code) => ExitCode::from(code),
-        Err(Error::Signalled(signal)) => process::die_by(signal),
-        Err(error) => {
-            say(report::error::error(&error, &terminal.stderr));
-            ExitCode::from(error.exit_code())
-        }
+        Err(error) => fail(&error, &terminal.stderr),
+    }
+}
+
+fn fail(error: &Error, stderr: &Output) -> ExitCode {
+    if let Error::Signalled(signal) = error {
+        return process::die_by(*signal);
+    }
+    say(report::error::error(error, stderr));
+    ExitCode::from(error.exit_code())
+}
+
+/// What clap has to say: help and version are data, on stdout; a usage error must not repeat a key that was put into
+/// the arguments.
+fn help_or_usage(mut error: clap::Error) -> Result<ExitCode, Error> {
+    let masked: Vec<(ContextKind, ContextValue)> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => match mask_keys(text, None) {
+                Cow::Owned(masked) => Some((kind, ContextValue::String(masked))),
+                Cow::Borrowed(_) => None,
+            },
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in masked {
+        error.insert(kind, value);
+    }
+    let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    match error.print() {
+        Err(source) if !error.use_stderr() => Err(term::output_error(source)),
+        _ => Ok(code),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a command's output goes: standard output, or a file that appears whole or not at all.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -22,6 +22,9 @@ impl Destination {
             _ => Path::new("."),
         };
         let fails = |source| Error::Output { target: path.display().to_string(), source };
+        if path.is_dir() {
+            return Err(fails(io::ErrorKind::IsADirectory.into()));
+        }
         let mut builder = tempfile::Builder::new();
         // As if the shell had made it: what the umask leaves of 0666.
         #[cfg(unix)]

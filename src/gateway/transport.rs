@@ -62,6 +62,8 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
         Failure::new(FailureKind::Timeout, format!("no connection to {origin} within {limit} s"))
     } else if error.is_connect() {
         Failure::new(FailureKind::Network, format!("cannot connect to {origin}"))
+    } else if is_not_http(&cause) {
+        Failure::new(FailureKind::Protocol, format!("what answers at {origin} does not speak HTTP as it should"))
     } else {
         Failure::new(FailureKind::Network, format!("the connection to {origin} broke"))
     };
@@ -78,6 +80,11 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
         None
     };
     failure.with_cause(cause)
+}
+
+/// Whether the head of a response could not be read, or had no end; hyper says so in words alone.
+fn is_not_http(cause: &str) -> bool {
+    cause.ends_with(" parsed") || cause.ends_with("message head is too large")
 }
 
 /// The causes of an error, outermost first, without the one that only says that a request failed.

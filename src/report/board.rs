@@ -16,7 +16,7 @@ const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "�
 /// How long one frame of the spinner stays.
 const FRAME_MS: u128 = 100;
 /// What the state, the time and the count take beside the name.
-const FIGURES: usize = 36;
+const FIGURES: usize = 38;
 
 /// The state of every call of a run.
 #[derive(Debug)]
@@ -178,17 +178,17 @@ impl Line {
             State::Waiting => (frame, "waiting".to_owned()),
             State::Thinking => (frame, "thinking".to_owned()),
             State::Writing => (frame, "writing".to_owned()),
-            State::Retrying(until) => (frame, format!("retry {}", format::duration(until.saturating_sub(now)))),
+            State::Retrying(until) => (frame, format!("retry in {}", clock(until.saturating_sub(now)))),
             State::Done => ("✓", "done".to_owned()),
             State::Failed(_) => ("✗", "failed".to_owned()),
         };
-        let time = elapsed.map_or_else(String::new, format::duration);
+        let time = elapsed.map_or_else(String::new, clock);
         let count = match self.output_tokens {
             Some(tokens) => format!("{tokens} tokens"),
             None if self.characters > 0 => format!("{} chars", self.characters),
             None => String::new(),
         };
-        let figures = format!("{} {state:<12} {time:>8} {count:>12}", wrap::pad(name, names));
+        let figures = format!("{} {state:<14} {time:>8} {count:>12}", wrap::pad(name, names));
         // Two cells for the mark; the last cell of a line stays free, where some terminals would wrap.
         let figures = start(&figures, columns.saturating_sub(3));
         let room = columns.saturating_sub(3 + wrap::width(&figures) + 2);
@@ -205,6 +205,11 @@ impl Line {
         let line = format!("{mark} {figures}  {}", style.dim(&tail));
         if tail.is_empty() { format!("{mark} {}", figures.trim_end()) } else { line }
     }
+}
+
+/// A time that does not change its unit while it is watched.
+fn clock(time: Duration) -> String {
+    if time < Duration::from_secs(59) { format!("{:.1} s", time.as_secs_f64()) } else { format::duration(time) }
 }
 
 /// The text on one line, safe to show, with all white space made single spaces.
@@ -251,4 +256,116 @@ fn end(text: &str, columns: usize) -> String {
         from = at;
     }
     if columns > 0 { format!("…{}", &text[from..]) } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{HOSTILE, ms, rate_limited};
+    use super::*;
+    use crate::call::Target;
+    use crate::chat::Usage;
+
+    const PLAIN: Style = Style { on: false };
+
+    fn board(count: usize) -> Board {
+        Board::new((0..count).map(|i| format!("model-{i}")).collect())
+    }
+
+    fn tell(board: &mut Board, call: usize, at: u64, event: Event) {
+        board.apply(&RunEvent { call, at: ms(at), event });
+    }
+
+    fn attempt() -> Event {
+        Event::Attempt { target: Target { gateway: "g".into(), model: "m".into() } }
+    }
+
+    fn text(text: &str) -> Event {
+        Event::Stream(StreamEvent::TextDelta(text.into()))
+    }
+
+    #[test]
+    fn each_call_has_a_line_that_says_where_it_is() {
+        let mut board = board(6);
+        for call in 1..6 {
+            tell(&mut board, call, 100, attempt());
+        }
+        tell(&mut board, 2, 200, Event::Stream(StreamEvent::ReasoningDelta("hm, let\nme".into())));
+        tell(&mut board, 3, 300, text("Hello  there"));
+        tell(&mut board, 3, 300, Event::Stream(StreamEvent::Usage(Usage { output: Some(12), ..Usage::default() })));
+        tell(&mut board, 3, 400, Event::Done(Ok(())));
+        tell(&mut board, 4, 300, Event::Retry { after: ms(1500), cause: rate_limited() });
+        tell(&mut board, 5, 300, Event::Done(Err(rate_limited())));
+        let lines = board.lines(ms(800), 80, 20, PLAIN);
+        assert_eq!(
+            lines,
+            [
+                "  model-0 queued",
+                "⠼ model-1 waiting           0.7 s",
+                "⠼ model-2 thinking          0.7 s     10 chars  hm, let me",
+                "✓ model-3 done              0.3 s    12 tokens  Hello there",
+                "⠼ model-4 retry in 1.0 s    0.7 s               429 rate limited",
+                "✗ model-5 failed            0.2 s               429 rate limited",
+            ]
+            .map(|line| line.replace('⠼', SPINNER[8]))
+        );
+    }
+
+    #[test]
+    fn a_fallback_starts_the_text_anew() {
+        let mut board = board(1);
+        tell(&mut board, 0, 0, attempt());
+        tell(&mut board, 0, 0, text("lost"));
+        let to = Target { gateway: "g".into(), model: "other".into() };
+        tell(&mut board, 0, 100, Event::Fallback { to, cause: rate_limited() });
+        assert!(board.lines(ms(100), 80, 20, PLAIN)[0].ends_with("429 rate limited, trying other"));
+    }
+
+    #[test]
+    fn calls_without_room_are_counted_and_running_ones_come_first() {
+        let mut board = board(10);
+        for call in 0..5 {
+            tell(&mut board, call, 0, attempt());
+            tell(&mut board, call, 10, Event::Done(if call == 0 { Err(rate_limited()) } else { Ok(()) }));
+        }
+        for call in 5..8 {
+            tell(&mut board, call, 0, attempt());
+        }
+        let lines = board.lines(ms(20), 80, 4, PLAIN);
+        assert_eq!(lines.len(), 4);
+        assert!(lines[0].contains("model-5") && lines[2].contains("model-7"), "{lines:?}");
+        assert_eq!(lines[3], "  and 7 more: 2 queued, 4 done, 1 failed");
+        assert_eq!(board.lines(ms(20), 80, 1, PLAIN), ["  and 10 more: 3 running, 2 queued, 4 done, 1 failed"]);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_or_acts_on_it() {
+        let mut board = Board::new(vec![HOSTILE.to_owned(), "日本語".repeat(30), "m".into(), "m".repeat(200)]);
+        for call in 0..4 {
+            tell(&mut board, call, 0, attempt());
+            tell(&mut board, call, 1, text(&format!("{HOSTILE}\n\t日本語👩‍👩‍👧{}", "e\u{301}".repeat(2000))));
+        }
+        for columns in [1, 2, 5, 10, 20, 40, 80, 200] {
+            for line in board.lines(ms(100), columns, 10, PLAIN) {
+                assert!(wrap::width(&line) <= columns.max(2), "{columns}: {line:?}");
+                assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn long_names_that_must_be_cut_stay_apart() {
+        let board = Board::new(vec![format!("{}-a", "m".repeat(90)), format!("{}-b", "m".repeat(90))]);
+        let lines = board.lines(ms(0), 60, 10, PLAIN);
+        assert_ne!(lines[0], lines[1]);
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_the_answer() {
+        let mut board = board(1);
+        for _ in 0..10_000 {
+            tell(&mut board, 0, 0, text("日本語 and more "));
+        }
+        assert!(board.calls[0].tail.capacity() < 8 * TAIL);
+        assert_eq!(board.calls[0].characters, 130_000);
+    }
 }

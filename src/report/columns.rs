@@ -154,3 +154,105 @@ pub(super) fn reason(record: &Record) -> String {
         (None, None) => "no reason given".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{HOSTILE, failed, record, three, truncated};
+    use super::*;
+    use crate::chat::ToolCall;
+
+    fn page(records: &[Record], layout: Layout, out: &Output) -> String {
+        answers(&Comparison::new("run", "prompt", records), layout, out)
+    }
+
+    #[test]
+    fn answers_stand_side_by_side_where_there_is_room() {
+        insta::assert_snapshot!(page(&three(), Layout::Auto, &Output::terminal(100)), @r"
+         claude-sonnet-4-6               │ gpt-5.4-mini                    │ deepseek-v4
+        ─────────────────────────────────┼─────────────────────────────────┼────────────────────────────────
+         A cat was sitting on a mat.     │ The cat sat on the mat.         │ A cat sits on its mat.
+        ");
+    }
+
+    #[test]
+    fn answers_are_stacked_where_columns_would_be_narrow() {
+        insta::assert_snapshot!(page(&three()[..2], Layout::Auto, &Output::terminal(60)), @r"
+        ── claude-sonnet-4-6 ───────────────────────────────────────
+        A cat was sitting on a mat.
+
+        ── gpt-5.4-mini ────────────────────────────────────────────
+        The cat sat on the mat.
+        ");
+    }
+
+    #[test]
+    fn what_is_not_whole_is_marked_in_its_place() {
+        let records = [failed("claude-opus"), truncated("gpt-5.4-mini"), truncated("gpt-5.4-mini")];
+        insta::assert_snapshot!(page(&records, Layout::Columns, &Output::terminal(70)), @r"
+         claude-opus           │ gpt-5.4-mini          │ gpt-5.4-mini (2)
+        ───────────────────────┼───────────────────────┼──────────────────────
+         [failed: 503 no       │ Once upon a           │ Once upon a
+         provider is available │                       │
+         for this model]       │ [truncated: length]   │ [truncated: length]
+        ");
+    }
+
+    #[test]
+    fn wide_characters_emoji_and_code_keep_the_columns_straight() {
+        let text = "日本語のテキスト and 👩‍👩‍👧 e\u{301}.\n```py\nprint('hello, world and all')\n```";
+        let records = [record("a", text), record("vendor/a-long-model-name", "x")];
+        insta::assert_snapshot!(page(&records, Layout::Columns, &Output::terminal(40)), @r"
+         a                  │ vendor/a-long-
+                            │ model-name
+        ────────────────────┼───────────────────
+         日本語のテキスト   │ x
+         and 👩‍👩‍👧 é.          │
+         ```py              │
+         print('hello, worl │
+         d and all')        │
+         ```                │
+        ");
+    }
+
+    #[test]
+    fn every_line_fits_the_page_and_the_gaps_align() {
+        let mut hostile = three();
+        hostile[0].model = format!("{HOSTILE}\n{HOSTILE}");
+        hostile[1].text = format!("{}{HOSTILE}\t{}", "x".repeat(500), "e\u{301}".repeat(10_000));
+        hostile[2].text = format!("a{}", "\u{301}".repeat(10_000));
+        hostile.push(failed("m"));
+        for columns in [20, 40, 80, 120, 200] {
+            for layout in [Layout::Auto, Layout::Columns, Layout::Stacked] {
+                let page = page(&hostile, layout, &Output::terminal(columns));
+                for line in page.lines() {
+                    assert!(wrap::width(line) <= columns, "{layout:?} at {columns}: {line}");
+                    assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
+                }
+            }
+            let side_by_side = page(&hostile, Layout::Columns, &Output::terminal(columns));
+            let mut gaps = side_by_side.lines().filter(|line| !line.contains('┼')).map(|line| {
+                line.match_indices(GAP).map(|(at, _)| wrap::width(&line[..at])).take(3).collect::<Vec<_>>()
+            });
+            let first = gaps.next().expect("a line");
+            assert_eq!(first.len(), 3);
+            assert!(gaps.all(|gaps| gaps == first[..gaps.len()]), "{columns}:\n{side_by_side}");
+        }
+    }
+
+    #[test]
+    fn a_pipe_gets_the_text_as_it_is() {
+        let text = format!("{HOSTILE}\n{}", "long ".repeat(100));
+        let page = page(&[record("m", &text)], Layout::Auto, &Output::plain(80));
+        assert!(page.contains(&text));
+    }
+
+    #[test]
+    fn empty_answers_and_tool_calls_are_shown() {
+        let mut calls = record("m", "");
+        calls.tool_calls =
+            vec![ToolCall { id: "1".into(), name: "weather".into(), arguments: "{\"city\":\"Bonn\"}".into() }];
+        assert_eq!(body(&calls), "[calls weather {\"city\":\"Bonn\"}]");
+        assert_eq!(body(&record("m", "")), "[empty answer]");
+        assert_eq!(page(&[], Layout::Auto, &Output::terminal(80)), "");
+    }
+}

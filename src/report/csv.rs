@@ -11,11 +11,14 @@ const HEADINGS: [&str; 23] = [
     "gateway",
     "answered_by",
     "status",
+    "connect_ms",
     "first_token_ms",
     "total_ms",
     "tokens_per_second",
     "input_tokens",
+    "cached_input_tokens",
     "output_tokens",
+    "reasoning_tokens",
     "cost_usd",
     "cost_origin",
     "attempts",
@@ -25,9 +28,6 @@ const HEADINGS: [&str; 23] = [
     "error",
     "score",
     "text",
-    "connect_ms",
-    "cached_input_tokens",
-    "reasoning_tokens",
 ];
 
 /// RFC 4180 with a heading. What is unknown is an empty cell; numbers are plain and cells that a spreadsheet would take
@@ -68,11 +68,14 @@ fn row(record: &Record, score: Option<f64>) -> [String; HEADINGS.len()] {
         record.gateway.clone(),
         word(record.answered_by.as_deref()),
         record.status.as_str().to_owned(),
+        ms(timing.connect),
         ms(timing.first_token),
         ms(timing.total),
         number(timing.tokens_per_second),
         count(record.usage.input),
+        count(record.usage.cache_read),
         count(record.usage.output),
+        count(record.usage.reasoning),
         record.cost.map_or_else(String::new, |cost| cost.usd.to_decimal()),
         record.cost.map_or("unknown", |cost| cost.origin.as_str()).to_owned(),
         record.attempts.len().to_string(),
@@ -82,13 +85,55 @@ fn row(record: &Record, score: Option<f64>) -> [String; HEADINGS.len()] {
         word(record.error.as_ref().map(|error| error.message.as_str())),
         score.map_or_else(String::new, |score| score.to_string()),
         record.text.clone(),
-        ms(timing.connect),
-        count(record.usage.cache_read),
-        count(record.usage.reasoning),
     ]
 }
 
 /// As in JSON: one decimal.
 fn number(value: Option<f64>) -> String {
     value.map_or_else(String::new, |value| ((value * 10.0).round() / 10.0).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{failed, record, three};
+    use super::*;
+
+    fn parsed(text: &str) -> Vec<Vec<String>> {
+        let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+        reader.records().map(|row| row.expect("a row").iter().map(str::to_owned).collect()).collect()
+    }
+
+    #[test]
+    fn every_record_reads_back_as_a_row() {
+        let mut records = three();
+        records[0].text = "a, \"b\"\n\r\nc".into();
+        records.push(failed("down"));
+        let rows = parsed(&comparison(&Comparison::new("run", "prompt", &records)));
+        assert_eq!(rows.len(), 5);
+        assert!(rows.iter().all(|row| row.len() == HEADINGS.len()));
+        let cell = |row: usize, name: &str| rows[row][rows[0].iter().position(|h| h == name).expect(name)].as_str();
+        assert_eq!(cell(1, "text"), "a, \"b\"\n\r\nc");
+        assert_eq!(
+            (cell(2, "first_token_ms"), cell(2, "cost_usd"), cell(2, "cost_origin")),
+            ("198", "0.000013", "reported")
+        );
+        assert_eq!((cell(3, "attempts"), cell(3, "cost_origin")), ("2", "table"));
+        assert_eq!((cell(4, "status"), cell(4, "cost_usd"), cell(4, "input_tokens")), ("failed", "", ""));
+        assert_eq!((cell(4, "error_kind"), cell(4, "cost_origin")), ("unavailable", "unknown"));
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        let records = [record("=cmd|' /C calc'!A0", "\u{a0}=1+1"), record("m", "list:\n- item")];
+        let rows = parsed(&comparison(&Comparison::new("run", "prompt", &records)));
+        assert_eq!((rows[1][2].as_str(), rows[1][22].as_str()), ("'=cmd|' /C calc'!A0", "'\u{a0}=1+1"));
+        assert_eq!(rows[2][22], "'list:\n- item");
+    }
+
+    #[test]
+    fn scores_have_a_column() {
+        let records = [record("m", "x")];
+        let scored = Comparison { scores: &[Some(-0.25)], ..Comparison::new("run", "prompt", &records) };
+        assert_eq!(parsed(&comparison(&scored))[1][21], "-0.25");
+    }
 }

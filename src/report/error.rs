@@ -71,3 +71,61 @@ fn house_format(message: &str, cause: Option<&str>, hint: Option<&str>, out: &Ou
 fn indented(text: &str, out: &Output) -> String {
     out.show(text.trim_end()).replace('\n', "\n    ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{HOSTILE, attempt, failed, rate_limited};
+    use super::*;
+    use crate::error::FailureKind;
+
+    #[test]
+    fn an_error_says_what_why_and_what_to_do() {
+        let failure =
+            Failure::new(FailureKind::Network, "cannot reach host.invalid").with_cause("dns error: no such host");
+        assert_eq!(
+            error(&Error::Call(failure), &Output::plain(80)),
+            "error: cannot reach host.invalid\n  caused by: dns error: no such host\n\
+             hint: `llm doctor` shows whether the gateway can be reached\n"
+        );
+    }
+
+    #[test]
+    fn the_status_is_named_once() {
+        let out = Output::plain(80);
+        assert!(failure("m", &rate_limited(), &out).starts_with("error: m: 429 Rate limit exceeded\n"));
+        let named = Failure::new(FailureKind::ServerError, "HTTP 500 from upstream").with_status(500);
+        assert!(failure("m", &named, &out).starts_with("error: m: HTTP 500 from upstream\n"));
+    }
+
+    #[test]
+    fn what_needs_no_words_gets_none() {
+        assert_eq!(error(&Error::Signalled(2), &Output::plain(80)), "");
+        assert_eq!(error(&Error::Reported { exit_code: 8 }, &Output::plain(80)), "");
+    }
+
+    #[test]
+    fn no_gateway_can_forge_a_line_or_a_colour() {
+        let failure = Failure::new(FailureKind::ServerError, format!("{HOSTILE}\nhint: run rm -rf"));
+        let text = error(&Error::Call(failure), &Output::terminal(80));
+        assert!(!text.contains(['\x1b', '\u{9b}', '\r', '\u{202e}']), "{text:?}");
+        assert!(text.lines().all(|line| !line.starts_with("hint:")), "{text}");
+    }
+
+    #[test]
+    fn a_chain_of_models_says_what_each_answered() {
+        let mut record = failed("qwen");
+        record.model = "reasoner".into();
+        record.attempts.insert(0, attempt("deepseek", Some(429), Some(rate_limited())));
+        let text = call_failed(&record, &rate_limited(), &Output::plain(80));
+        assert!(text.contains("  tried deepseek: 429 rate limited (900 ms)\n"), "{text}");
+        assert!(text.contains("  tried qwen: 503 overloaded (900 ms)\n"), "{text}");
+    }
+
+    #[test]
+    fn colour_marks_the_label_alone() {
+        let mut out = Output::terminal(80);
+        out.style.on = true;
+        assert_eq!(warning("careful", &out), "\x1b[33mwarning:\x1b[0m careful\n");
+        assert_eq!(notice("by the way", &out), "\x1b[2mby the way\x1b[0m\n");
+    }
+}

@@ -58,3 +58,51 @@ fn money(usd: Usd, computed: bool, partial: bool) -> String {
 pub fn or_unknown<T>(value: Option<T>, format: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), format)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::CostOrigin;
+
+    #[test]
+    fn durations_change_unit_where_rounding_would_reach_the_next() {
+        for (micros, shown) in [
+            (0, "0.0 ms"),
+            (440, "0.4 ms"),
+            (9_949, "9.9 ms"),
+            (9_950, "10 ms"),
+            (412_300, "412 ms"),
+            (999_499, "999 ms"),
+            (999_500, "1.0 s"),
+            (1_940_000, "1.9 s"),
+            (59_949_000, "59.9 s"),
+            (59_950_000, "1 m 00 s"),
+            (125_000_000, "2 m 05 s"),
+            (3_599_600_000, "1 h 00 m"),
+            (3_720_000_000, "1 h 02 m"),
+        ] {
+            assert_eq!(duration(Duration::from_micros(micros)), shown);
+        }
+    }
+
+    #[test]
+    fn costs_say_what_is_computed_and_what_is_missing() {
+        let usd = Some("0.0021".parse().expect("dollars"));
+        let shown = |unknown, computed| total_cost(TotalCost { usd, unknown, computed });
+        assert_eq!(shown(0, false), "$0.0021");
+        assert_eq!(shown(0, true), "~$0.0021");
+        assert_eq!(shown(1, false), "≥$0.0021");
+        assert_eq!(shown(2, true), "≥~$0.0021");
+        assert_eq!(total_cost(TotalCost::default()), "–");
+        assert_eq!(cost(Cost { usd: Usd::ZERO, origin: CostOrigin::Reported }), "$0.00");
+    }
+
+    #[test]
+    fn rates_and_scores_have_no_needless_digits() {
+        assert_eq!([rate(8.44), rate(9.95), rate(61.2)], ["8.4", "10", "61"]);
+        assert_eq!(
+            [score(0.5), score(1.0), score(0.12345), score(-2.0), score(120.0)],
+            ["0.5", "1", "0.123", "-2", "120"]
+        );
+    }
+}

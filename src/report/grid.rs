@@ -189,3 +189,87 @@ fn push_marked(page: &mut String, line: &str, style: Style) {
     }
     page.push_str(rest);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::HOSTILE;
+    use super::*;
+
+    fn grid(rows: &[[&str; 3]]) -> Grid {
+        let mut grid = Grid::new(vec![
+            Column::left("name").wraps(8),
+            Column::right("count"),
+            Column::left("note").wraps(10).remarks(),
+        ]);
+        for row in rows {
+            grid.row(row.iter().map(|cell| (*cell).to_owned()).collect());
+        }
+        grid
+    }
+
+    #[test]
+    fn numbers_align_and_empty_columns_are_left_out() {
+        let out = Output::terminal(80);
+        insta::assert_snapshot!(grid(&[["alpha", "1", ""], ["b", "12345", ""]]).render(&out), @r"
+         name   count
+         alpha      1
+         b      12345
+        ");
+        assert_eq!(grid(&[]).render(&out), "");
+    }
+
+    #[test]
+    fn the_last_column_wraps_first_and_then_goes_below() {
+        let grid = grid(&[["a-rather-long-name", "1", "some words to wrap"], ["b", "22", ""]]);
+        insta::assert_snapshot!(grid.render(&Output::terminal(44)), @r"
+         name                count  note
+         a-rather-long-name      1  some words to
+                                    wrap
+         b                      22
+        ");
+        insta::assert_snapshot!(grid.render(&Output::terminal(24)), @r"
+         name              count
+         a-rather-long-        1
+         name
+         b                    22
+         a-rather-long-name:
+         some words to wrap
+        ");
+        insta::assert_snapshot!(grid.render(&Output::terminal(14)), @r"
+        a-rather-long-
+        name
+          count 1
+          note some
+          words to
+          wrap
+        b
+          count 22
+        ");
+    }
+
+    #[test]
+    fn no_cell_breaks_the_table() {
+        let long = "long ".repeat(20_000);
+        let marks = format!("a{}", "\u{301}".repeat(10_000));
+        let wide = "日本語".repeat(50);
+        let hostile = format!("{HOSTILE}\n\t{HOSTILE}");
+        let grid = grid(&[[&hostile, "1", &long], [&wide, "2", &marks], [&marks, &hostile, &wide], ["", "", "x"]]);
+        for columns in [1, 2, 20, 40, 80, 200] {
+            for line in grid.render(&Output::terminal(columns)).lines() {
+                assert!(wrap::width(line) <= columns.max(4), "at {columns}: {line:?}");
+                assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn colour_changes_no_width() {
+        let mut out = Output::terminal(80);
+        let grid = grid(&[["a", "▸ 1", "x"], ["b", "22", "▸ y"]]);
+        let plain = grid.render(&out);
+        out.style.on = true;
+        let colored = grid.render(&out);
+        assert!(colored.contains("\x1b[32m▸ 1\x1b[0m  x\n") && colored.contains("\x1b[32m▸ y\x1b[0m\n"), "{colored:?}");
+        assert_eq!(colored.replace("\x1b[32m", "").replace("\x1b[2m", "").replace("\x1b[0m", ""), plain);
+    }
+}

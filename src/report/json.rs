@@ -62,3 +62,42 @@ fn to_string_pretty<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string_pretty(value)
         .unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }).to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{HOSTILE, failed, record as sample, three};
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn a_comparison_has_its_answers_and_what_they_cost() {
+        let mut records = three();
+        records.push(failed("down"));
+        let text = comparison(&Comparison::new("r1", "hi", &records), &Output::plain(80));
+        assert_eq!(text.matches('\n').count(), 1, "one line for a pipe");
+        let json: Value = serde_json::from_str(&text).expect("json");
+        assert_eq!((json["run"].as_str(), json["prompt"].as_str()), (Some("r1"), Some("hi")));
+        assert_eq!(json["answers"].as_array().map(Vec::len), Some(4));
+        assert_eq!(json["winner"], Value::Null);
+        assert_eq!(json.get("scores"), None);
+        assert!(text.contains("\"total_cost\":{\"usd\":0.000205,\"unknown\":0,"), "{text}");
+    }
+
+    #[test]
+    fn a_terminal_gets_the_same_document_without_control_characters() {
+        let answer = sample("m", HOSTILE);
+        let (shown, raw) = (record(&answer, &Output::terminal(80)), record(&answer, &Output::plain(80)));
+        let value = |text: &str| serde_json::from_str::<Value>(text).expect("json");
+        assert_eq!(value(&shown), value(&raw));
+        assert_eq!(value(&raw)["text"], HOSTILE);
+        assert!(!shown.contains(|c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c)));
+    }
+
+    #[test]
+    fn a_line_is_a_line_everywhere() {
+        for out in [Output::plain(80), Output::terminal(80)] {
+            let text = line(&sample("m", "a\nb"), &out);
+            assert!(text.ends_with("}\n") && text.matches('\n').count() == 1, "{text}");
+        }
+    }
+}

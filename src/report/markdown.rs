@@ -95,3 +95,62 @@ fn fenced(page: &mut String, text: &str) {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     _ = writeln!(page, "{fence}text\n{text}{end}{fence}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{failed, record, three};
+    use super::*;
+
+    #[test]
+    fn a_comparison_is_a_table_and_fenced_answers() {
+        let mut records = three()[1..].to_vec();
+        records.push(failed("down|<b>"));
+        insta::assert_snapshot!(comparison(&Comparison::new("run", "Summarize.", &records)), @r"
+        ## Prompt
+
+        ```text
+        Summarize.
+        ```
+
+        ## Figures
+
+        | model | status | first token | total | tok/s | in | out | cost | note |
+        | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |
+        | gpt-5.4-mini | ok | **198 ms** | **600 ms** | **88** | 14 | 8 | **$0.000013** |  |
+        | deepseek-v4 | ok | 640 ms | 2.2 s | 31 | 14 | 8 | \~$0.000015 | retried once (429) |
+        | down\|&lt;b&gt; | failed | – | 310 ms | – | – | – | – | 503 no provider is available for this model |
+        | total |  |  | 2.2 s |  | 28 | 16 | \~$0.000028 |  |
+
+        ## Answers
+
+        ### gpt-5.4-mini
+
+        ```text
+        The cat sat on the mat.
+        ```
+
+        ### deepseek-v4
+
+        ```text
+        A cat sits on its mat.
+        ```
+
+        ### down\|&lt;b&gt;
+
+        *\[failed: 503 no provider is available for this model\]*
+        ");
+    }
+
+    #[test]
+    fn no_answer_leaves_its_fence() {
+        let text = "```\n<script>\n``````\n![x](http://evil)";
+        let page = comparison(&Comparison::new("run", "p", &[record("m", text)]));
+        assert!(page.contains(&format!("\n```````text\n{text}\n```````\n")), "{page}");
+    }
+
+    #[test]
+    fn an_answer_is_left_as_written_with_its_figures_below() {
+        let page = answer(&record("gpt", "# Title\n\ntext"));
+        assert!(page.starts_with("# Title\n\ntext\n\n---\n\n*gpt · connect 31 ms"), "{page}");
+    }
+}

@@ -80,3 +80,65 @@ pub(super) fn is_same_model(asked: &str, answered: &str) -> bool {
     };
     asked == answered || answered.strip_prefix(&asked).is_some_and(is_snapshot)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{attempt, failed, rate_limited, record, three, truncated};
+    use super::*;
+
+    #[test]
+    fn a_plain_answer_needs_no_note() {
+        assert_eq!(of(&record("gpt-5.4-mini", "x")), "");
+    }
+
+    #[test]
+    fn retries_are_counted_with_their_causes() {
+        let mut deepseek = three().remove(2);
+        assert_eq!(of(&deepseek), "retried once (429)");
+        deepseek.attempts.insert(0, attempt("deepseek-v4", Some(429), Some(rate_limited())));
+        deepseek.attempts.insert(0, attempt("deepseek-v4", Some(503), None));
+        assert_eq!(of(&deepseek), "retried 3 times (503, 429)");
+    }
+
+    #[test]
+    fn a_fallback_names_who_answered() {
+        let mut answer = record("reasoner", "x");
+        answer.attempts = vec![
+            attempt("deepseek", Some(429), Some(rate_limited())),
+            attempt("deepseek", Some(429), Some(rate_limited())),
+            attempt("qwen", Some(200), None),
+        ];
+        answer.answered_by = Some("qwen".into());
+        assert_eq!(of(&answer), "retried once (429); fell back to qwen");
+    }
+
+    #[test]
+    fn a_model_by_another_name_is_no_other_model() {
+        for (asked, answered) in [
+            ("gpt-5.4", "gpt-5.4-2026-03-01"),
+            ("openai/gpt-5.4", "gpt-5.4"),
+            ("openrouter::openai/gpt-5.4", "openai/GPT-5.4"),
+            ("gemini-3.1-pro", "gemini-3.1-pro-002"),
+        ] {
+            assert!(is_same_model(asked, answered), "{asked} {answered}");
+        }
+        for (asked, answered) in [("gpt-5.4", "gpt-5.4-mini"), ("claude-3", "claude-3-5"), ("gpt-5.4-mini", "gpt-5.4")]
+        {
+            assert!(!is_same_model(asked, answered), "{asked} {answered}");
+        }
+    }
+
+    #[test]
+    fn another_model_is_named() {
+        let mut answer = record("fast-chat", "x");
+        answer.answered_by = Some("gpt-5.4-mini".into());
+        answer.cached = true;
+        assert_eq!(of(&answer), "cached; answered by gpt-5.4-mini");
+    }
+
+    #[test]
+    fn what_is_not_whole_says_why() {
+        assert_eq!(of(&truncated("m")), "truncated: length");
+        assert_eq!(of(&failed("m")), "503 no provider is available for this model");
+    }
+}

@@ -151,3 +151,47 @@ impl Lines {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{ms, rate_limited};
+    use super::*;
+    use crate::call::Target;
+    use crate::chat::StreamEvent;
+
+    fn events() -> Vec<RunEvent> {
+        let target = || Target { gateway: "g".into(), model: "gpt".into() };
+        [
+            Event::Attempt { target: target() },
+            Event::Retry { after: ms(500), cause: rate_limited() },
+            Event::Attempt { target: target() },
+            Event::Stream(StreamEvent::TextDelta("text".into())),
+            Event::Done(Err(rate_limited())),
+        ]
+        .into_iter()
+        .map(|event| RunEvent { call: 0, at: ms(5), event })
+        .collect()
+    }
+
+    #[test]
+    fn a_log_gets_lines_for_what_went_wrong_alone() {
+        let labels = vec!["gpt".to_owned(), "other".to_owned()];
+        let text = Lines::new(labels, Output::plain(80)).batch(&events());
+        assert_eq!(text, "gpt: 429 rate limited, trying again in 500 ms\ngpt: 429 rate limited\n");
+    }
+
+    #[test]
+    fn the_failure_of_a_single_call_is_left_to_the_command() {
+        let text = Lines::new(vec!["gpt".to_owned()], Output::plain(80)).batch(&events());
+        assert_eq!(text, "gpt: 429 rate limited, trying again in 500 ms\n");
+    }
+
+    #[test]
+    fn live_lines_are_drawn_only_where_they_can_be() {
+        let terminal = |live| Terminal { stdout: Output::plain(80), stderr: Output::plain(80), live };
+        let mode = |live, quiet| format!("{:?}", Progress::new(vec!["m".into()], &terminal(live), quiet));
+        assert_eq!(mode(false, false), "Progress(\"lines\")");
+        assert_eq!(mode(true, true), "Progress(\"silent\")");
+        assert_eq!(mode(false, true), "Progress(\"silent\")");
+    }
+}

@@ -219,3 +219,63 @@ pub fn output_error(error: io::Error) -> Error {
         _ => Error::Output { target: "standard output".into(), source: error },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_wins_then_the_environment_then_the_stream() {
+        let env = TerminalEnv::default();
+        let no_color = TerminalEnv { no_color: true, clicolor_force: true, ..env };
+        let force = TerminalEnv { clicolor_force: true, ..env };
+        let dumb = TerminalEnv { term_dumb: true, ..env };
+        for (tty, color, env, wanted) in [
+            (true, ColorChoice::Auto, env, true),
+            (false, ColorChoice::Auto, env, false),
+            (true, ColorChoice::Auto, no_color, false),
+            (false, ColorChoice::Auto, force, true),
+            (true, ColorChoice::Auto, dumb, false),
+            (false, ColorChoice::Always, no_color, true),
+            (true, ColorChoice::Never, force, false),
+        ] {
+            assert_eq!(wants_color(tty, color, &env), wanted, "{tty} {color:?} {env:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_has_a_width_whatever_happens() {
+        let env = TerminalEnv { columns: Some(132), ..TerminalEnv::default() };
+        let columns = |tty, size, env: &TerminalEnv| Output::new(tty, size, ColorChoice::Auto, env).columns;
+        assert_eq!(columns(true, Some((100, 30)), &env), 100);
+        assert_eq!(columns(false, None, &env), 132);
+        assert_eq!(columns(true, None, &TerminalEnv::default()), 80);
+        assert_eq!(columns(false, None, &TerminalEnv { columns: Some(0), ..env }), 80);
+    }
+
+    #[test]
+    fn colour_surrounds_text_only_where_it_is_wanted() {
+        assert_eq!(Style { on: false }.red("x").to_string(), "x");
+        assert_eq!(Style { on: true }.red("x").to_string(), "\x1b[1;31mx\x1b[0m");
+    }
+
+    struct Failing(io::ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_error_and_a_full_disk_is_one() {
+        let left = write_now(&mut Failing(io::ErrorKind::BrokenPipe), b"x");
+        assert!(matches!(left, Err(Error::Signalled(13))));
+        let full = write_now(&mut Failing(io::ErrorKind::StorageFull), b"x").expect_err("the disk is full");
+        assert_eq!(full.exit_code(), 74);
+    }
+}

@@ -106,8 +106,10 @@ fn hard_break(line: &str, columns: usize, lines: &mut Vec<String>) {
 /// Breaks between words, and inside of those that are wider than a line.
 fn soft_break(line: &str, columns: usize, lines: &mut Vec<String>) {
     let words = line.trim_start_matches(' ');
-    let indent = (line.len() - words.len()).min(columns / 2);
-    let hang = Some(indent + marker(words)).filter(|hang| *hang <= columns / 2).unwrap_or(0);
+    // A wide character must fit beside it.
+    let deepest = (columns / 2).min(columns.saturating_sub(2));
+    let indent = (line.len() - words.len()).min(deepest);
+    let hang = Some(indent + marker(words)).filter(|hang| *hang <= deepest).unwrap_or(0);
     let mut filler = Filler { lines, columns, indent: hang, text: " ".repeat(indent), width: indent };
     let mut gap = "";
     for piece in words.split_inclusive(' ') {
@@ -148,7 +150,22 @@ impl Filler<'_> {
             } else if self.width > self.indent {
                 self.next_line();
             }
-            self.push_broken(word);
+            self.push_parts(word);
+        }
+    }
+
+    /// Breaks a long word after its own separators where they leave no line less than half full, like a name's
+    /// `vendor/` or a URL's path.
+    fn push_parts(&mut self, word: &str) {
+        for part in word.split_inclusive(['/', '-', '_', '.', '?', '&', '=']) {
+            let needed = width(part);
+            if self.width + needed > self.columns
+                && self.width * 2 >= self.columns
+                && self.indent + needed <= self.columns
+            {
+                self.next_line();
+            }
+            self.push_broken(part);
         }
     }
 
@@ -186,5 +203,83 @@ fn marker(words: &str) -> usize {
         0 if ["- ", "* ", "+ ", "> "].iter().any(|bullet| rest.starts_with(bullet)) => 2,
         1..=3 if rest.starts_with(". ") || rest.starts_with(") ") => digits + 2,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn prose_breaks_between_words() {
+        assert_eq!(wrap("the cat sat on the mat", 10), ["the cat", "sat on the", "mat"]);
+        assert_eq!(wrap("short", 10), ["short"]);
+        assert_eq!(wrap("a\n\nb\n", 10), ["a", "", "b"]);
+        assert_eq!(wrap("", 10), [""]);
+    }
+
+    #[test]
+    fn further_lines_are_set_in_like_the_first() {
+        assert_eq!(wrap("  one two three", 9), ["  one two", "  three"]);
+        assert_eq!(wrap("- one two three", 9), ["- one two", "  three"]);
+        assert_eq!(wrap("12. one two six", 11), ["12. one two", "    six"]);
+    }
+
+    #[test]
+    fn long_words_begin_a_line_and_go_on_below() {
+        assert_eq!(wrap("see https://example.com/a", 10), ["see", "https://", "example.", "com/a"]);
+        assert_eq!(wrap("claude-sonnet-4-6", 16), ["claude-sonnet-4-", "6"]);
+        assert_eq!(wrap("vendor/some-model-2026-01-01", 14), ["vendor/some-", "model-2026-01-", "01"]);
+    }
+
+    #[test]
+    fn unspaced_scripts_fill_the_line() {
+        assert_eq!(wrap("ab 日本語です", 8), ["ab 日本", "語です"]);
+    }
+
+    #[test]
+    fn code_keeps_its_shape() {
+        let text = "```py\nif x:\n    y = \"a  b  c\"\n```\nand some prose";
+        assert_eq!(wrap(text, 9), ["```py", "if x:", "    y = \"", "a  b  c\"", "```", "and some", "prose"]);
+        assert_eq!(wrap("\tx\ta", 20), ["    x   a"]);
+    }
+
+    #[test]
+    fn graphemes_stay_whole() {
+        let family = "👩‍👩‍👧";
+        assert_eq!(wrap(&family.repeat(3), 4), [family.repeat(2), family.to_owned()]);
+        let marks = format!("a{}", "\u{301}".repeat(10_000));
+        assert_eq!(wrap(&format!("{marks}b"), 1), [marks, "b".to_owned()]);
+        // What is wider than the line has one of its own.
+        assert_eq!(wrap("日本", 1), ["日", "本"]);
+    }
+
+    #[test]
+    fn a_fence_ends_where_it_says() {
+        let places = |text: &str| {
+            let mut fence = Fence::default();
+            text.lines().map(|line| fence.place(line)).collect::<Vec<_>>()
+        };
+        use Place::{Closes, Inside, Opens, Outside};
+        assert_eq!(places("a\n```rs\nx\n```\nb"), [Outside, Opens, Inside, Closes, Outside]);
+        assert_eq!(places("````\n```\n````"), [Opens, Inside, Closes]);
+        assert_eq!(places("~~~\n```\n~~~~"), [Opens, Inside, Closes]);
+        assert_eq!(places("```not``` a fence\n``\nx"), [Outside, Outside, Outside]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_and_no_line_is_too_wide(
+            text in "([a-z]{1,12}|日本語|👩‍👩‍👧|e\u{301}|```| {1,5}|\n|\t|- ){0,30}",
+            columns in 2usize..40,
+        ) {
+            let lines = wrap(&text, columns);
+            for line in &lines {
+                prop_assert!(width(line) <= columns, "{line:?} is wider than {columns}");
+            }
+            let ink = |text: &str| text.split_whitespace().collect::<String>();
+            prop_assert_eq!(ink(&lines.concat()), ink(&text));
+        }
     }
 }

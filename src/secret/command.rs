@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::key::{BadKey, Cleaned, Key};
+use super::key::{Cleaned, Key};
 use crate::error::Error;
 
 /// How long a `key_command` may take; password managers ask for fingerprints.
@@ -77,8 +77,7 @@ pub(super) fn run(argv: &[String], scrub: &[String], limit: Duration) -> Result<
         let said = complaint.recv_timeout(Duration::from_millis(200)).ok().and_then(Result::ok).unwrap_or_default();
         return Err(fail(&format!("failed ({status})"), last_words(&said, &output)));
     }
-    let text = String::from_utf8(output).map_err(|_| fail("printed no key", Some(BadKey::NotUtf8.to_string())))?;
-    Key::parse(&text).map_err(|why| fail("printed no key", Some(why.to_string())))
+    Key::from_bytes(output).map_err(|why| fail("printed no key", Some(why.to_string())))
 }
 
 type Output = io::Result<Vec<u8>>;

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use secrecy::zeroize::Zeroizing;
 use serde::{Deserialize, Serialize};
 
 use super::key::Key;
@@ -129,7 +130,7 @@ impl KeyFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Document::default()),
             Err(error) => return Err(self.failed("read", &error)),
         };
-        let mut text = String::new();
+        let mut text = Zeroizing::new(String::new());
         let failed = |error: io::Error| self.failed("read", &error);
         (&file).take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(failed)?;
         // The parser's own words would repeat the line at fault, which may hold a key.
@@ -192,7 +193,9 @@ impl KeyFile {
         document.rows.retain(|row| !row.is_for(slot));
         let existed = document.rows.len() != before;
         document.rows.extend(row);
-        let text = toml::to_string(&document).map_err(|_| self.broken("the new content cannot be written as TOML"))?;
+        let text = toml::to_string(&document)
+            .map(Zeroizing::new)
+            .map_err(|_| self.broken("the new content cannot be written as TOML"))?;
         // Created with mode 0600, so that no moment exists in which others can read it.
         let mut new = tempfile::Builder::new().prefix(".keys-").tempfile_in(&self.directory).map_err(failed)?;
         new.write_all(text.as_bytes()).map_err(failed)?;

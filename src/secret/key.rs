@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 /// The longest key that is taken, in bytes; tokens of identity providers come near it.
@@ -37,9 +38,20 @@ impl Key {
         Ok((Self(SecretString::from(bare)), cleaned))
     }
 
+    /// As [`Key::parse`], from bytes, which are wiped.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<(Self, Cleaned), BadKey> {
+        let bytes = Zeroizing::new(bytes);
+        Self::parse(std::str::from_utf8(&bytes).map_err(|_| BadKey::NotUtf8)?)
+    }
+
     /// The key itself, for the header that carries it and the store that keeps it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// The key for those who hold secrets in their own way.
+    pub fn into_secret(self) -> SecretString {
+        self.0
     }
 
     /// The last four characters, which tell keys apart; `None` where they would give away more than a third of the key.

@@ -51,8 +51,7 @@ impl Store for Keyring {
             Err(KeyringError::NoEntry) => return Ok(None),
             Err(error) => return Err(Trouble::from(&error).explain(slot)),
         };
-        let text = String::from_utf8(bytes).map_err(|_| Trouble::NotAKey(BadKey::NotUtf8).explain(slot))?;
-        Key::parse(&text).map(|(key, _)| Some(key)).map_err(|why| Trouble::NotAKey(why).explain(slot))
+        Key::from_bytes(bytes).map(|(key, _)| Some(key)).map_err(|why| Trouble::NotAKey(why).explain(slot))
     }
 
     fn set(&self, slot: &Slot, key: &Key) -> Result<(), Error> {
@@ -271,6 +270,18 @@ mod tests {
             let hint = error.hint().expect("advice");
             assert!(message.contains("more than") || hint.contains("`llm key set corp`"), "{hint}");
         }
+    }
+
+    /// With it, any call from inside a runtime would panic; a dependency could turn it on for all.
+    #[test]
+    fn the_bus_library_does_not_use_our_runtime() {
+        let lock: toml::Value = toml::from_str(include_str!("../../Cargo.lock")).expect("TOML");
+        let packages = lock["package"].as_array().expect("a list");
+        let zbus: Vec<_> = packages.iter().filter(|package| package["name"].as_str() == Some("zbus")).collect();
+        assert_eq!(zbus.len(), 1);
+        let uses = zbus[0]["dependencies"].as_array().expect("a list");
+        assert!(uses.iter().any(|name| name.as_str() == Some("async-io")));
+        assert!(!uses.iter().any(|name| name.as_str().is_some_and(|name| name.starts_with("tokio"))));
     }
 
     #[test]

@@ -28,8 +28,8 @@ impl std::fmt::Debug for Input<'_> {
 impl Input<'_> {
     /// Asks for the key, where there is somebody to ask, and reads it.
     pub fn read(self, question: &str) -> Result<(Key, Cleaned), Error> {
-        let text = match self {
-            Self::Terminal => ask(question)?,
+        let bytes = match self {
+            Self::Terminal => ask(question)?.into_bytes(),
             Self::Stream(stream) => {
                 let mut bytes = Vec::new();
                 stream.take(MAX_INPUT_BYTES + 1).read_to_end(&mut bytes).map_err(|error| Error::Key {
@@ -40,10 +40,10 @@ impl Input<'_> {
                 if bytes.len() as u64 > MAX_INPUT_BYTES {
                     return Err(refused(BadKey::TooLong));
                 }
-                String::from_utf8(bytes).map_err(|_| refused(BadKey::NotUtf8))?
+                bytes
             }
         };
-        Key::parse(&text).map_err(refused)
+        Key::from_bytes(bytes).map_err(refused)
     }
 }
 

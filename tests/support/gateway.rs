@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,8 +31,12 @@ struct Log {
     connections: usize,
     /// How many clients closed their end while a reply was being held.
     left: usize,
-    /// How many times the test has let a held reply go on.
-    released: usize,
+    /// How many replies have come to a [`Step::Hold`].
+    held: usize,
+    /// How many replies have come to a [`Step::Gate`].
+    gated: usize,
+    /// Whether the test has opened the gate.
+    open: bool,
 }
 
 /// One request as it was received.
@@ -40,8 +44,6 @@ struct Log {
 pub struct Request {
     /// Its place among all requests to this gateway, from 0.
     pub index: usize,
-    /// The connection that it came by, from 0.
-    pub connection: usize,
     pub at: Instant,
     pub method: String,
     pub path: String,
@@ -121,10 +123,6 @@ impl Gateway {
         format!("http://{}", self.address)
     }
 
-    pub fn port(&self) -> u16 {
-        self.address.port()
-    }
-
     /// All requests so far.
     pub fn requests(&self) -> Vec<Request> {
         self.log().requests.clone()
@@ -155,14 +153,26 @@ impl Gateway {
         self.wait("clients to leave", |log| log.left >= count);
     }
 
-    /// Lets replies go on that stand at [`Step::Gate`].
+    /// Waits until this many replies have been sent as far as their [`Step::Hold`].
+    #[track_caller]
+    pub fn await_held(&self, count: usize) {
+        self.wait("replies to be held", |log| log.held >= count);
+    }
+
+    /// Waits until this many replies stand at their [`Step::Gate`].
+    #[track_caller]
+    pub fn await_gated(&self, count: usize) {
+        self.wait("replies to reach the gate", |log| log.gated >= count);
+    }
+
+    /// Opens the gate for every reply that stands at [`Step::Gate`] or will come to it.
     pub fn release(&self) {
-        self.log().released += 1;
+        self.log().open = true;
         self.shared.changed.notify_all();
     }
 
     fn log(&self) -> std::sync::MutexGuard<'_, Log> {
-        self.shared.log.lock().expect("no connection panics")
+        self.shared.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[track_caller]
@@ -171,7 +181,7 @@ impl Gateway {
             .shared
             .changed
             .wait_timeout_while(self.log(), PATIENCE, |log| !come(log))
-            .expect("no connection panics");
+            .unwrap_or_else(PoisonError::into_inner);
         assert!(!late.timed_out(), "waited in vain for {what}: {log:#?}");
     }
 }
@@ -189,19 +199,14 @@ impl Drop for Gateway {
 struct Connection {
     stream: TcpStream,
     shared: Arc<Shared>,
-    number: usize,
 }
 
 impl Connection {
     fn new(stream: TcpStream, shared: Arc<Shared>) -> Self {
-        let number = {
-            let mut log = shared.log.lock().expect("no connection panics");
-            log.connections += 1;
-            log.connections - 1
-        };
+        shared.log.lock().unwrap_or_else(PoisonError::into_inner).connections += 1;
         // Small pieces leave at once, or the client would see other pieces than those scripted.
         stream.set_nodelay(true).expect("a TCP socket");
-        Self { stream, shared, number }
+        Self { stream, shared }
     }
 
     fn serve(mut self, reply: &dyn Fn(&Request) -> Reply) {
@@ -226,10 +231,10 @@ impl Connection {
             let Some((name, value)) = line.trim_end().split_once(':') else { break };
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
-        let mut log = self.shared.log.lock().expect("no connection panics");
+        let mut log = self.shared.log.lock().unwrap_or_else(PoisonError::into_inner);
         let index = log.requests.len();
         let at = Instant::now();
-        let mut request = Request { index, connection: self.number, at, method, path, headers, body: Vec::new() };
+        let mut request = Request { index, at, method, path, headers, body: Vec::new() };
         let length = request.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
         request.body = vec![0; length];
         reader.read_exact(&mut request.body).ok()?;
@@ -252,6 +257,7 @@ impl Connection {
                     self.leave()
                 }
                 Step::Hold => {
+                    self.note(|log| log.held += 1);
                     while !self.client_leaves_within(PATIENCE) && !self.stopped() {}
                     self.leave()
                 }
@@ -281,9 +287,13 @@ impl Connection {
 
     /// Notes that the client has left.
     fn leave(&self) -> bool {
-        self.shared.log.lock().expect("no connection panics").left += 1;
-        self.shared.changed.notify_all();
+        self.note(|log| log.left += 1);
         false
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Log)) {
+        change(&mut self.shared.log.lock().unwrap_or_else(PoisonError::into_inner));
+        self.shared.changed.notify_all();
     }
 
     fn client_leaves_within(&mut self, time: Duration) -> bool {
@@ -296,9 +306,11 @@ impl Connection {
     }
 
     fn wait_for_release(&self) -> bool {
-        let log = self.shared.log.lock().expect("no connection panics");
-        let shut = |log: &mut Log| log.released == 0 && !self.shared.stopped.load(Ordering::SeqCst);
-        let (log, _) = self.shared.changed.wait_timeout_while(log, PATIENCE, shut).expect("no connection panics");
-        log.released > 0
+        self.note(|log| log.gated += 1);
+        let log = self.shared.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let shut = |log: &mut Log| !log.open && !self.stopped();
+        let (log, _) =
+            self.shared.changed.wait_timeout_while(log, PATIENCE, shut).unwrap_or_else(PoisonError::into_inner);
+        log.open
     }
 }

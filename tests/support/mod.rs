@@ -2,8 +2,6 @@
 
 pub mod gateway;
 pub mod home;
-#[cfg(unix)]
-pub mod memory;
 pub mod outcome;
 pub mod process;
 pub mod reply;

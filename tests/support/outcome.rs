@@ -7,9 +7,6 @@ use std::process::ExitStatus;
 #[derive(Debug, Clone)]
 pub struct Outcome {
     pub status: ExitStatus,
-    /// The most memory it ever held, in bytes.
-    #[cfg(unix)]
-    pub peak: u64,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
     /// What arrived at the terminal, where the process had one.

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,13 +48,13 @@ impl Run {
         self
     }
 
-    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.command.env(name, value);
+    pub fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.command.args(arguments);
         self
     }
 
-    pub fn without_env(mut self, name: &str) -> Self {
-        self.command.env_remove(name);
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
         self
     }
 
@@ -76,9 +76,12 @@ impl Run {
         self
     }
 
-    /// The streams named are a terminal; see [`super::terminal`].
+    /// The streams named are a terminal, a capable one unless `TERM` has been set; see [`super::terminal`].
     #[cfg(unix)]
     pub fn terminal(mut self, wiring: super::terminal::Wiring) -> Self {
+        if !self.command.get_envs().any(|(name, _)| name == "TERM") {
+            self.command.env("TERM", "xterm-256color");
+        }
         self.terminal = Some(wiring);
         self
     }
@@ -166,11 +169,6 @@ impl Running {
         rustix::process::kill_process(pid, signal).expect("the process lives");
     }
 
-    /// Stops reading its stdout, as `head` does.
-    pub fn close_stdout(&mut self) {
-        self.stdout = None;
-    }
-
     /// Waits for its end.
     #[track_caller]
     pub fn finish(mut self) -> Outcome {
@@ -183,16 +181,11 @@ impl Running {
         if late {
             self.child.kill().expect("a process that does not end can be killed");
         }
-        #[cfg(unix)]
-        let (status, peak) = super::memory::wait(&self.child);
-        #[cfg(not(unix))]
         let status = self.child.wait().expect("a child can be waited for");
         self.finished = true;
         let bytes = |gathered: &Option<Gathered>| gathered.as_ref().map(Gathered::bytes).unwrap_or_default();
         let outcome = Outcome {
             status,
-            #[cfg(unix)]
-            peak,
             stdout: bytes(&self.stdout),
             stderr: bytes(&self.stderr),
             #[cfg(unix)]
@@ -223,8 +216,6 @@ pub struct Gathered(Arc<(Mutex<Seen>, Condvar)>);
 struct Seen {
     bytes: Vec<u8>,
     ended: bool,
-    /// The test does not listen any more.
-    deaf: bool,
 }
 
 impl<R: Read + Send + 'static> From<R> for Gathered {
@@ -236,11 +227,11 @@ impl<R: Read + Send + 'static> From<R> for Gathered {
             loop {
                 // A terminal whose other end is closed is an error (EIO), not an end; both end it here.
                 let count = stream.read(&mut buffer).unwrap_or(0);
-                let mut seen = shared.0.lock().expect("no reader panics");
+                let mut seen = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
                 seen.bytes.extend_from_slice(&buffer[..count]);
                 seen.ended = count == 0;
                 shared.1.notify_all();
-                if count == 0 || seen.deaf {
+                if count == 0 {
                     return;
                 }
             }
@@ -250,30 +241,33 @@ impl<R: Read + Send + 'static> From<R> for Gathered {
 }
 
 impl Gathered {
+    /// A failed assertion elsewhere is no reason not to look.
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn bytes(&self) -> Vec<u8> {
-        self.0.0.lock().expect("no reader panics").bytes.clone()
+        self.seen().bytes.clone()
     }
 
     /// Waits until this text has come.
     #[track_caller]
     pub fn wait_for(&self, text: &str) {
         let found = |seen: &Seen| seen.bytes.windows(text.len()).any(|window| window == text.as_bytes());
-        let guard = self.0.0.lock().expect("no reader panics");
-        let (seen, _) =
-            self.0.1.wait_timeout_while(guard, PATIENCE, |seen| !found(seen) && !seen.ended).expect("no reader panics");
+        let guard = self.seen();
+        let (seen, _) = self
+            .0
+            .1
+            .wait_timeout_while(guard, PATIENCE, |seen| !found(seen) && !seen.ended)
+            .unwrap_or_else(PoisonError::into_inner);
         assert!(found(&seen), "{text:?} never came, but only:\n{}", String::from_utf8_lossy(&seen.bytes));
     }
 
     /// Waits until the stream ends; false where it does not in time.
     pub fn wait_for_end(&self, patience: Duration) -> bool {
-        let guard = self.0.0.lock().expect("no reader panics");
-        let (seen, _) = self.0.1.wait_timeout_while(guard, patience, |seen| !seen.ended).expect("no reader panics");
+        let guard = self.seen();
+        let (seen, _) =
+            self.0.1.wait_timeout_while(guard, patience, |seen| !seen.ended).unwrap_or_else(PoisonError::into_inner);
         seen.ended
-    }
-}
-
-impl Drop for Gathered {
-    fn drop(&mut self) {
-        self.0.0.lock().expect("no reader panics").deaf = true;
     }
 }

@@ -179,6 +179,13 @@ impl Reply {
         self
     }
 
+    /// Another reply's steps after this one's.
+    pub fn and(mut self, other: Self) -> Self {
+        self.steps.extend(other.steps);
+        self.chunked = other.chunked;
+        self
+    }
+
     pub fn hold(self) -> Self {
         self.then(Step::Hold)
     }

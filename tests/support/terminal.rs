@@ -1,7 +1,6 @@
 //! A terminal for `llm` to run on: a pseudo-terminal whose other end the test holds.
 
 use std::fs::File;
-use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -58,19 +57,12 @@ impl Wiring {
 /// The test's end of the terminal.
 #[derive(Debug)]
 pub struct Terminal {
-    keyboard: File,
     screen: Gathered,
 }
 
 impl Terminal {
     pub(super) fn new(master: OwnedFd) -> Self {
-        let keyboard = File::from(master.try_clone().expect("a further descriptor"));
-        Self { keyboard, screen: Gathered::from(File::from(master)) }
-    }
-
-    /// Types these bytes.
-    pub fn types(&mut self, bytes: &[u8]) {
-        self.keyboard.write_all(bytes).expect("the terminal is there");
+        Self { screen: Gathered::from(File::from(master)) }
     }
 
     /// Waits until the screen has shown this.
