@@ -8,6 +8,7 @@ mod drive;
 mod dry_run;
 mod generated;
 mod key;
+mod models;
 mod output;
 mod process;
 mod ready;
@@ -113,7 +114,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
     match cli.command {
         Command::Ask(args) => ask::run(&context(env)?, &args),
         Command::Compare(args) => compare::run(&context(env)?, &args),
-        Command::Models(_) => Ok(0),
+        Command::Models(args) => models::run(&context(env)?, &args),
         Command::Doctor(args) => doctor::run(&context(env)?, &args),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),
