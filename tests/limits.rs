@@ -32,6 +32,26 @@ fn bomb() -> Vec<u8> {
     [b"\x1f\x8b\x08\0\0\0\0\0\0\xff".as_slice(), &block].concat()
 }
 
+// H03
+#[cfg(target_os = "linux")]
+#[test]
+fn a_connection_that_nobody_takes_up_is_7_at_the_limit_for_connecting() {
+    use rustix::net::{AddressFamily, SocketType, bind, connect, getsockname, listen, socket};
+    let any: std::net::SocketAddrV4 = "127.0.0.1:0".parse().expect("an address");
+    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    bind(&listener, &any).expect("a free port");
+    listen(&listener, 0).expect("a socket");
+    let address = std::net::SocketAddrV4::try_from(getsockname(&listener).expect("a name")).expect("of the kind it is");
+    // Fills the queue of those that wait; whoever comes after is not answered at all.
+    let waiting = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    connect(&waiting, &address).expect("room for one");
+    let home = Home::new().config(&format!(
+        "gateway = \"full\"\n[gateway.full]\nbase_url = \"http://{address}/v1\"\nauth = \"none\"\n\
+         timeouts = {{ connect = \"200ms\" }}\n"
+    ));
+    home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).output().exits(7).prints("").says(&address.to_string());
+}
+
 // H05
 #[test]
 fn no_reply_at_all_is_7_at_the_limit_for_the_first_token() {

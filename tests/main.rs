@@ -15,6 +15,7 @@ mod output;
 mod retry;
 #[cfg(unix)]
 mod secrets;
+mod set_up;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]
@@ -23,3 +24,5 @@ mod stream;
 mod support;
 #[cfg(unix)]
 mod terminal;
+#[cfg(target_os = "linux")]
+mod tls;

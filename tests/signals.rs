@@ -125,6 +125,18 @@ fn a_second_interrupt_is_as_good_as_one() {
     running.finish().dies_by(Signal::INT.as_raw());
 }
 
+// P11
+#[test]
+fn a_pause_by_the_shell_is_no_end() {
+    let gateway = Gateway::always(Reply::sse().role().text("Half, ").gate().text("whole.").finish("stop").done());
+    let running = Home::with(&gateway).llm(["ask", "hi"]).start();
+    running.await_stdout("Half, ");
+    running.signal(Signal::STOP);
+    gateway.release();
+    running.signal(Signal::CONT);
+    running.finish().exits(0).prints("Half, whole.\n");
+}
+
 // T20
 #[test]
 fn an_interrupted_comparison_leaves_the_terminal_as_it_was() {

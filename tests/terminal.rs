@@ -109,6 +109,17 @@ fn names_and_errors_of_the_gateway_do_nothing_either() {
     }
 }
 
+// T14
+#[test]
+fn json_on_a_terminal_is_safe_and_means_the_same() {
+    let text = HOSTILE.concat();
+    let gateway = Gateway::always(Reply::stream(&[&text]));
+    let outcome = Home::with(&gateway).llm(["ask", "-o", "json", "hi"]).terminal(Wiring::STDOUT).output();
+    assert_eq!(controls(&outcome), "", "{:?}", outcome.terminal());
+    let record: serde_json::Value = serde_json::from_str(&outcome.exits(0).terminal()).expect("JSON");
+    assert_eq!(record["text"], text);
+}
+
 // T19
 #[test]
 fn no_colour_means_none() {
