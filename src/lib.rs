@@ -5,6 +5,7 @@
 pub mod adapter;
 pub mod attachment;
 pub mod call;
+pub mod catalog;
 pub mod chat;
 pub mod cli;
 pub mod cmd;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::{Context, drive};
 use crate::call::Target;
+use crate::catalog;
 use crate::config::{BaseUrl, Gateway};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
@@ -12,7 +14,7 @@ use crate::pricing::Pricing;
 use crate::report::error::notice;
 use crate::report::term::say;
 use crate::secret::{Found, Lookup, Pending};
-use crate::serve::demo::Demo;
+use crate::serve::demo::{self, Demo};
 
 /// What a run needs of its gateways.
 #[derive(Debug)]
@@ -69,7 +71,10 @@ pub(super) fn ready<'a>(
         let key = pending.wait(&mut |text| say(notice(text, &context.terminal.stderr)));
         service.add(&gateway.name, client.and_then(|client| with_key(context, client, key)));
     }
-    let pricing = Pricing::new(&settings.prices, settings.dirs.cache.clone());
+    let mut pricing = Pricing::new(&settings.prices, settings.dirs.cache.clone());
+    if demo.is_some() {
+        pricing = pricing.with_list("demo", demo::prices());
+    }
     Ok(Ready { service: Arc::new(service), gateways, pricing, _demo: demo })
 }
 
@@ -98,7 +103,6 @@ pub(super) fn with_key(
 /// Asks the gateway for its models, which shows that it is there and takes the key; how many there are.
 pub(super) fn lists(context: &Context, gateway: &Gateway, key: Option<Found>) -> Result<usize, Error> {
     let client = with_key(context, Client::new(gateway.clone(), &context.settings.env)?, Ok(key))?;
-    let fetched = drive::runtime()?.block_on(client.get(&gateway.base_url.join("models"), None, 64 << 20))?;
-    let _ = fetched;
-    Ok(0)
+    let list = drive::runtime()?.block_on(catalog::load(gateway, &client, None, true, SystemTime::now()))?;
+    Ok(list.models.len())
 }

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use remembered::Remembered;
 use table::Seller;
 
+use crate::catalog;
 use crate::chat::Usage;
 use crate::config::{Gateway, ModelPrice};
 use crate::money::Usd;
@@ -31,6 +32,7 @@ pub struct Pricing {
     /// By gateway. Those that no one handed in are read from the catalogue's files when first needed.
     lists: Mutex<BTreeMap<String, Arc<PriceList>>>,
     table: Arc<Remembered>,
+    cache_dir: Option<PathBuf>,
 }
 
 /// A gateway's own prices by model.
@@ -72,6 +74,7 @@ impl Pricing {
             config: prices.iter().map(|(model, price)| (model.clone(), price.into())).collect(),
             lists: Mutex::default(),
             table: Arc::new(Remembered::new(cache_dir.as_deref())),
+            cache_dir,
         }
     }
 
@@ -191,7 +194,11 @@ impl Pricing {
 
     fn list(&self, gateway: &Gateway) -> Arc<PriceList> {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(lists.entry(gateway.name.clone()).or_default())
+        let read = || {
+            let list = catalog::cached(gateway, self.cache_dir.as_deref()?, SystemTime::now())?;
+            Some(list.prices().collect())
+        };
+        Arc::clone(lists.entry(gateway.name.clone()).or_insert_with(|| Arc::new(read().unwrap_or_default())))
     }
 }
 

@@ -16,6 +16,7 @@ use crate::chat::{FinishReason, Part, Request, Role, StreamEvent, Usage};
 use crate::error::{Error, Failure, FailureKind};
 use crate::money::Usd;
 use crate::policy::Service;
+use crate::rates::{Rates, Tariff};
 
 /// One model of the demo gateway.
 struct Model {
@@ -144,6 +145,18 @@ pub fn model_list() -> Vec<u8> {
         })
         .collect();
     json!({"object": "list", "data": models}).to_string().into_bytes()
+}
+
+/// What the list says of prices, for those who need not ask for it.
+pub fn prices() -> impl Iterator<Item = (String, Tariff)> {
+    MODELS.iter().map(|model| {
+        let rates = Rates {
+            input: Some(Usd::from_picos(model.input)),
+            output: Some(Usd::from_picos(model.output)),
+            ..Rates::default()
+        };
+        (model.name.to_owned(), Tariff { base: rates, steps: Vec::new() })
+    })
 }
 
 /// The models, and which calls `demo/flaky` has failed already.
