@@ -21,6 +21,7 @@ mod signals;
 #[cfg(unix)]
 mod stdin;
 mod stream;
+#[cfg_attr(not(unix), allow(dead_code, reason = "what only the tests for Unix need"))]
 mod support;
 #[cfg(unix)]
 mod terminal;
