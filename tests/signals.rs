@@ -81,6 +81,7 @@ fn an_interrupted_comparison_prints_what_arrived() {
 }
 
 // P03
+#[cfg(target_os = "linux")]
 #[test]
 fn a_loop_stops_with_its_command() {
     let gateway = half();
@@ -98,6 +99,7 @@ fn a_loop_stops_with_its_command() {
 }
 
 /// The only child of a process.
+#[cfg(target_os = "linux")]
 fn child_of(parent: u32) -> rustix::process::Pid {
     let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).expect("Linux says so");
     let child = children.split_whitespace().next().and_then(|id| id.parse().ok()).expect("it has a child");
