@@ -10,6 +10,7 @@ mod mask;
 mod media;
 mod openai;
 mod openai_chat;
+mod openai_responses;
 mod signature;
 pub mod sse;
 pub mod stream;
@@ -34,7 +35,9 @@ pub enum Api {
     /// OpenAI chat completions, which every gateway speaks.
     #[default]
     OpenaiChat,
-    /// Anthropic's messages.
+    /// OpenAI responses.
+    OpenaiResponses,
+    /// Anthropic messages.
     Anthropic,
 }
 
@@ -43,6 +46,7 @@ impl Api {
     pub fn adapter(self) -> &'static dyn Adapter {
         match self {
             Self::OpenaiChat => &openai_chat::OpenaiChat,
+            Self::OpenaiResponses => &openai_responses::OpenaiResponses,
             Self::Anthropic => &anthropic::Anthropic,
         }
     }

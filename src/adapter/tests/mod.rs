@@ -12,7 +12,8 @@ use crate::chat::FinishReason;
 use crate::error::FailureKind;
 
 /// Every wire format, and the folder of its fixtures.
-const APIS: [(Api, &str); 2] = [(Api::OpenaiChat, "openai-chat"), (Api::Anthropic, "anthropic")];
+const APIS: [(Api, &str); 3] =
+    [(Api::OpenaiChat, "openai-chat"), (Api::OpenaiResponses, "openai-responses"), (Api::Anthropic, "anthropic")];
 
 /// What became of an answer.
 #[derive(Debug, Clone, PartialEq, Default)]

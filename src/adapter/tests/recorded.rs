@@ -6,7 +6,7 @@ use super::*;
 
 /// The wire format of a recorded body, by the path of its URL.
 fn api_of(url: &str) -> Option<Api> {
-    [("/chat/completions", Api::OpenaiChat), ("/messages", Api::Anthropic)]
+    [("/chat/completions", Api::OpenaiChat), ("/responses", Api::OpenaiResponses), ("/messages", Api::Anthropic)]
         .into_iter()
         .find(|(path, _)| url.ends_with(path))
         .map(|(_, api)| api)
