@@ -12,6 +12,8 @@ mod endings;
 mod limits;
 #[cfg(unix)]
 mod output;
+#[cfg(unix)]
+mod readme;
 mod retry;
 #[cfg(unix)]
 mod secrets;
