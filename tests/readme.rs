@@ -1,23 +1,37 @@
-//! The README tells the truth: its commands on the demo gateway do what they promise.
+//! The documents tell the truth: their commands on the demo gateway do what they promise.
 
-use crate::support::Home;
+use crate::support::{Home, Outcome};
 
 const README: &str = include_str!("../README.md");
+const EXIT_CODES: &str = include_str!("../docs/exit-codes.md");
 
-/// The lines of the `sh` blocks, as a reader would paste them.
-fn commands() -> Vec<&'static str> {
-    let blocks = README.split("```sh\n").skip(1);
-    blocks.flat_map(|block| block.split("```").next().unwrap_or_default().lines()).collect()
+/// The commands on the demo gateway in the `sh` blocks, as a reader would paste them.
+fn commands(document: &str) -> Vec<&str> {
+    let blocks = document.split("```sh\n").skip(1);
+    let lines = blocks.flat_map(|block| block.split("```").next().unwrap_or_default().lines());
+    lines.filter(|line| line.starts_with("llm ") && line.contains("demo")).collect()
+}
+
+fn paste(line: &str) -> Outcome {
+    Home::new().shell(&format!("llm() {{ \"$llm\" \"$@\"; }}\n{line}")).output()
 }
 
 #[test]
 fn every_command_on_the_demo_gateway_works() {
-    let home = Home::new();
-    let demo: Vec<&str> =
-        commands().into_iter().filter(|line| line.starts_with("llm ") && line.contains("demo")).collect();
-    assert!(demo.len() >= 4, "the README shows the demo gateway: {demo:?}");
-    for line in demo {
-        home.shell(&format!("llm() {{ \"$llm\" \"$@\"; }}\n{line}")).output().exits(0);
+    let commands = commands(README);
+    assert!(commands.len() >= 4, "the README shows the demo gateway: {commands:?}");
+    for line in commands {
+        paste(line).exits(0);
+    }
+}
+
+#[test]
+fn every_exit_code_that_is_shown_is_true() {
+    let commands = commands(EXIT_CODES);
+    assert!(commands.len() >= 4, "{commands:?}");
+    for line in commands {
+        let code = line.rsplit("# ").next().and_then(|code| code.trim().parse().ok());
+        paste(line).exits(code.expect("the code in a comment"));
     }
 }
 
