@@ -122,6 +122,9 @@ mod tests {
         assert_eq!(per_million(&model), (text("3"), text("15")));
         assert_eq!(features(&model), Some(vec![Feature::Tools, Feature::Vision, Feature::Json, Feature::Reasoning]));
         assert_eq!(model.expires.as_deref(), Some("2027-01-31"));
+        let plain = r#"{"data":[{"id":"a","supported_parameters":[]},{"id":"b","architecture":{"input_modalities":["text"]}}]}"#;
+        let supports: Vec<_> = page(plain).models.iter().map(features).collect();
+        assert_eq!(supports, [Some(Vec::new()), None], "an empty list says more than none");
         let auto = only(r#"{"data":[{"id":"openrouter/auto","pricing":{"prompt":"-1","completion":"-1"}}]}"#);
         assert_eq!(auto.price, None);
     }

@@ -82,3 +82,41 @@ pub struct ModelInfo {
     /// When it will be gone, as the gateway writes it.
     pub expires: Option<String>,
 }
+
+impl ModelInfo {
+    /// Whether it can do this; `None` where the gateway does not say.
+    pub fn can(&self, feature: Feature) -> Option<bool> {
+        let sense = match feature {
+            Feature::Vision => Some("image"),
+            Feature::Audio => Some("audio"),
+            _ => None,
+        };
+        let by_modality = || {
+            let sense = sense.filter(|_| !self.input_modalities.is_empty())?;
+            Some(self.input_modalities.contains(sense))
+        };
+        match &self.supports {
+            Some(supports) => Some(supports.contains(&feature)),
+            None => by_modality(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_not_a_no() {
+        let silent = ModelInfo::default();
+        assert_eq!(silent.can(Feature::Tools), None);
+        let sees =
+            ModelInfo { input_modalities: BTreeSet::from(["text".into(), "image".into()]), ..ModelInfo::default() };
+        assert_eq!(
+            (sees.can(Feature::Vision), sees.can(Feature::Audio), sees.can(Feature::Tools)),
+            (Some(true), Some(false), None)
+        );
+        let says = ModelInfo { supports: Some(BTreeSet::from([Feature::Tools])), ..ModelInfo::default() };
+        assert_eq!((says.can(Feature::Tools), says.can(Feature::Json)), (Some(true), Some(false)));
+    }
+}

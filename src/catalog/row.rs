@@ -76,6 +76,12 @@ struct Architecture {
     output_modalities: Maybe<BTreeSet<String>>,
 }
 
+/// Modalities tell of eyes and ears, too.
+fn with_senses(mut features: BTreeSet<Feature>, input: &BTreeSet<String>) -> BTreeSet<Feature> {
+    features.extend(input.iter().filter_map(|modality| Feature::from_wire(modality)));
+    features
+}
+
 impl Row {
     /// The row's prices, to find out the unit of the list.
     pub(super) fn pricing(&self) -> Option<&Pricing> {
@@ -103,7 +109,7 @@ impl Row {
                 .filter(|name| *name != id),
             context: self.context(),
             max_output: self.max_output(),
-            supports: self.features(&input),
+            supports: self.features().map(|features| with_senses(features, &input)),
             input_modalities: input,
             output_modalities: output,
             price: rates.map(Into::into),
@@ -150,16 +156,15 @@ impl Row {
         Some(created).filter(|created| *created > 0 && *created != LITELLM_CREATED)
     }
 
-    /// What the model can do; `None` where the row does not say anything about it.
-    fn features(&self, input: &BTreeSet<String>) -> Option<BTreeSet<Feature>> {
-        let said = [self.supported_parameters.as_ref(), self.tags.as_ref()];
-        let flags = self.capabilities.as_ref();
-        let silent = said.iter().all(|list| list.is_none_or(Vec::is_empty)) && flags.is_none() && input.is_empty();
-        if silent && self.thinking.is_none() {
+    /// What the row says that the model can do; `None` where it says nothing about it.
+    fn features(&self) -> Option<BTreeSet<Feature>> {
+        let (parameters, flags) = (self.supported_parameters.as_ref(), self.capabilities.as_ref());
+        // llama.cpp has an empty list of tags for every model.
+        let tags = self.tags.as_ref().filter(|tags| !tags.is_empty());
+        if parameters.is_none() && flags.is_none() && tags.is_none() && self.thinking.is_none() {
             return None;
         }
-        let words =
-            said.into_iter().flatten().flatten().chain(flags.into_iter().flat_map(|flags| &flags.0)).chain(input);
+        let words = [parameters, tags, flags.map(|flags| &flags.0)].into_iter().flatten().flatten();
         let mut features: BTreeSet<Feature> = words.filter_map(|word| Feature::from_wire(word)).collect();
         if *self.thinking == Some(true) {
             features.insert(Feature::Reasoning);

@@ -8,13 +8,13 @@ mod drive;
 mod dry_run;
 mod generated;
 mod key;
+mod models;
 mod output;
 mod process;
 mod ready;
 mod request;
 
 use std::borrow::Cow;
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
@@ -39,8 +39,8 @@ struct Context {
 impl Context {
     /// The places where keys are kept, with as much patience as there is somebody to unlock them.
     fn stores(&self) -> Stores {
-        let somebody = io::stdin().is_terminal() && io::stderr().is_terminal();
-        Stores::system(&self.settings.dirs, Patience::new(somebody, self.settings.keyring_timeout))
+        // Whoever sees our notices can unlock the keyring, even where stdin is a pipe.
+        Stores::system(&self.settings.dirs, Patience::new(self.terminal.stderr.tty, self.settings.keyring_timeout))
     }
 
     /// The key of a gateway, by the usual order of sources.
@@ -114,7 +114,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
     match cli.command {
         Command::Ask(args) => ask::run(&context(env)?, &args),
         Command::Compare(args) => compare::run(&context(env)?, &args),
-        Command::Models(_) => Ok(0),
+        Command::Models(args) => models::run(&context(env)?, &args),
         Command::Doctor(args) => doctor::run(&context(env)?, &args),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),
