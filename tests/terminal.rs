@@ -49,7 +49,7 @@ fn nothing_that_a_model_says_acts_on_the_terminal() {
         assert_eq!(controls(&outcome), "", "{text:?}\n{:?}", outcome.terminal());
         let last: String =
             text.chars().rev().take_while(char::is_ascii_alphanumeric).collect::<Vec<_>>().iter().rev().collect();
-        assert!(outcome.terminal().contains(&format!("{last}")), "{text:?}\n{:?}", outcome.terminal());
+        assert!(outcome.terminal().contains(&last.to_string()), "{text:?}\n{:?}", outcome.terminal());
         assert!(outcome.terminal().contains(" end"), "{text:?}\n{:?}", outcome.terminal());
     }
 }

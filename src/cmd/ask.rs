@@ -2,16 +2,16 @@
 
 use std::io;
 
-use super::drive::{self, Plan, Reporter, drive};
+use super::drive::{self, Outcome, Plan, Reporter, drive};
 use super::output::Destination;
-use super::ready::ready;
+use super::ready::{Ready, ready};
 use super::{Context, dry_run, request};
 use crate::call::{Call, RunEvent};
 use crate::cli::{AskArgs, AskFormat};
-use crate::error::Error;
+use crate::error::{Error, SIGPIPE};
 use crate::record::Record;
 use crate::report::answer::{Answer, AnswerOptions};
-use crate::report::term::Stdout;
+use crate::report::term::{Output, Stdout};
 use crate::report::{json, markdown};
 
 pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
@@ -33,15 +33,18 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
         calls,
     };
     let ready = ready(context, plan.calls.iter().flat_map(|call: &Call| &call.targets), args.prompt.key.as_deref())?;
-    let (stdout, stderr) = (context.terminal.stdout, context.terminal.stderr);
+    let stderr = context.terminal.stderr;
     let outcome = if streams {
-        drive(ready, plan, &mut Answer::new(Stdout, io::stderr(), stdout, stderr, options))?
+        let mut answer = Answer::new(Stdout, io::stderr(), context.terminal.stdout, stderr, options);
+        answer_with(ready, plan, &mut answer)?
     } else {
-        drive(ready, plan, &mut Answer::new(io::sink(), io::stderr(), stdout, stderr, options))?
+        // The text goes elsewhere once it is whole; what there is to say is said as it happens.
+        let mut answer = Answer::new(io::sink(), io::stderr(), Output::plain(stderr.columns), stderr, options);
+        answer_with(ready, plan, &mut answer)?
     };
     // There is one call, so there is one record.
     let Some(record) = outcome.records.first() else { return Ok(1) };
-    if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(13))) {
+    if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(SIGPIPE))) {
         return Err(outcome.stopped.unwrap_or(Error::Reported { exit_code: 74 }));
     }
     // A file that is there is not replaced by nothing.
@@ -61,6 +64,21 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
         Some(error) => Err(error),
         None => Ok(drive::exit_code(&outcome.records)),
     }
+}
+
+/// Runs the call. One that was stopped still gets the end of what it said.
+fn answer_with<O: io::Write, E: io::Write>(
+    ready: Ready,
+    plan: Plan,
+    answer: &mut Answer<O, E>,
+) -> Result<Outcome, Error> {
+    let outcome = drive(ready, plan, answer)?;
+    if let (Some(Error::Signalled(signal)), Some(record)) = (&outcome.stopped, outcome.records.first())
+        && *signal != SIGPIPE
+    {
+        answer.finish(record)?;
+    }
+    Ok(outcome)
 }
 
 impl<O: io::Write, E: io::Write> Reporter for Answer<O, E> {

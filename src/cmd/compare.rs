@@ -9,12 +9,12 @@ use super::ready::ready;
 use super::{Context, dry_run, process, request};
 use crate::call::{Call, RunEvent, Target};
 use crate::cli::{self, CompareArgs, CompareFormat, SortBy};
-use crate::error::Error;
+use crate::error::{Error, SIGPIPE};
 use crate::record::{Record, Status};
 use crate::report::columns::{self, Layout};
 use crate::report::progress::Progress;
 use crate::report::term::{Output, print};
-use crate::report::{Comparison, csv, html, json, markdown, table};
+use crate::report::{self, Comparison, csv, html, json, markdown, table};
 use crate::route;
 
 pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
@@ -32,12 +32,12 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
     let plan =
         Plan { concurrency: at_once.min(process::connections()), priced: true, tags: prepared.tags.clone(), calls };
     let ready = ready(context, plan.calls.iter().flat_map(|call: &Call| &call.targets), args.prompt.key.as_deref())?;
-    let labels: Vec<String> = plan.calls.iter().map(|call| call.asked.clone()).collect();
+    let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
     let lines = (args.output == CompareFormat::Jsonl && !destination.is_file()).then_some(destination.output());
     let mut reporter = Live { progress: Progress::new(labels, &context.terminal, context.quiet), lines };
     let outcome = drive(ready, plan, &mut reporter)?;
     reporter.progress.clear();
-    if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(13))) {
+    if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(SIGPIPE))) {
         return Err(outcome.stopped.unwrap_or(Error::Reported { exit_code: 74 }));
     }
     let mut records = outcome.records;

@@ -3,14 +3,15 @@
 use std::io::{self, IsTerminal};
 
 use serde::Serialize;
-use unicode_width::UnicodeWidthStr;
 
 use super::{Context, ready, request};
 use crate::cli::{KeyArgs, KeyCommand, KeyStore, TextOrJson};
 use crate::config::{Env, Gateway};
 use crate::error::Error;
 use crate::report::error::notice;
-use crate::report::term::{print, say};
+use crate::report::grid::{Column, Grid};
+use crate::report::json;
+use crate::report::term::{Output, print, say};
 use crate::secret::{Found, Input, Lookup, Removed, Slot, Source, StoreKind, Stores, looks_like_key};
 
 pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
@@ -37,11 +38,11 @@ pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
         KeyCommand::List { output } => {
             let gateways: Vec<Gateway> =
                 settings.gateway_names().map(|name| settings.gateway(name)).collect::<Result<_, _>>()?;
-            print(list(&gateways, &settings.env, &stores, *output == TextOrJson::Json)?)?;
+            print(list(&gateways, &settings.env, &stores, *output, &context.terminal.stdout)?)?;
         }
         KeyCommand::Show { gateway, name, output } => {
             let gateway = chosen(context, gateway.as_deref())?;
-            print(show(&gateway, name.as_deref(), &lookup, *output == TextOrJson::Json, &mut talk)?)?;
+            print(show(&gateway, name.as_deref(), &lookup, *output, &context.terminal.stdout, &mut talk)?)?;
         }
         KeyCommand::Test { gateway, name } => {
             let gateway = chosen(context, gateway.as_deref())?;
@@ -137,7 +138,7 @@ struct Listed {
 }
 
 /// `llm key list`: the saved keys, and those in the environment for these gateways. It asks no keyring.
-fn list(gateways: &[Gateway], env: &Env, stores: &Stores, json: bool) -> Result<String, Error> {
+fn list(gateways: &[Gateway], env: &Env, stores: &Stores, form: TextOrJson, out: &Output) -> Result<String, Error> {
     let mut rows = Vec::new();
     for gateway in gateways {
         // The first that is set is the one in use.
@@ -161,19 +162,25 @@ fn list(gateways: &[Gateway], env: &Env, stores: &Stores, json: bool) -> Result<
         saved_at: Some(saved.saved_at),
     }));
     rows.sort_by(|a, b| a.gateway.cmp(&b.gateway));
-    if json {
-        return Ok(to_json(&rows));
+    if form == TextOrJson::Json {
+        return Ok(json::document(&rows, out));
     }
     if rows.is_empty() {
         return Ok("no keys yet; `llm key set GATEWAY` saves one\n".into());
     }
-    let mut table = vec![["GATEWAY", "NAME", "WHERE", "SAVED", "SENT TO"].map(str::to_owned).to_vec()];
-    table.extend(rows.into_iter().map(|row| {
+    let mut grid = Grid::new(vec![
+        Column::left("gateway"),
+        Column::left("name"),
+        Column::left("where").wraps(12),
+        Column::left("saved"),
+        Column::left("sent to").wraps(12),
+    ]);
+    for row in rows {
         let place = row.variable.map_or_else(|| row.store.to_owned(), |variable| format!("environment: {variable}"));
         let date = row.saved_at.as_deref().and_then(|at| at.get(..10)).unwrap_or("–").to_owned();
-        vec![row.gateway, row.name.unwrap_or_else(|| "–".into()), place, date, row.origin]
-    }));
-    Ok(aligned(&table))
+        grid.row(vec![row.gateway, row.name.unwrap_or_else(|| "–".into()), place, date, row.origin]);
+    }
+    Ok(grid.render(out))
 }
 
 /// The form of `llm key show -o json`.
@@ -212,25 +219,27 @@ fn show(
     gateway: &Gateway,
     name: Option<&str>,
     lookup: &Lookup<'_>,
-    json: bool,
+    form: TextOrJson,
+    out: &Output,
     talk: &mut dyn FnMut(&str),
 ) -> Result<String, Error> {
     let found = look_up(gateway, name, lookup, talk)?;
     let origin = gateway.base_url.origin();
-    if json {
-        return Ok(to_json(&Shown {
+    if form == TextOrJson::Json {
+        let shown = Shown {
             gateway: &gateway.name,
             origin,
             source: found.as_ref().map(|found| (&found.source).into()),
             last_four: found.as_ref().and_then(|found| found.key.last_four()),
-        }));
+        };
+        return Ok(json::document(&shown, out));
     }
     let (key, source) = match &found {
         Some(found) => (found.key.hint(), found.source.to_string()),
         None => ("none, and none is needed".into(), "–".into()),
     };
-    let lines = [("gateway", gateway.name.clone()), ("key", key), ("source", source), ("sent to", origin)];
-    Ok(aligned(&lines.map(|(what, value)| vec![what.to_owned(), value])))
+    let lines = format!("gateway  {}\nkey      {key}\nsource   {source}\nsent to  {origin}\n", gateway.name);
+    Ok(out.show(&lines).into_owned())
 }
 
 /// `llm key test`: whether the gateway takes the key. `check` lists the gateway's models, and says how many there are.
@@ -305,31 +314,6 @@ fn place(store: StoreKind) -> &'static str {
     }
 }
 
-/// Columns two spaces apart, without trailing space.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            line.push_str(cell);
-            line.push_str(&" ".repeat(width.saturating_sub(cell.width()) + 2));
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-fn to_json(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("text, numbers and lists always serialise");
-    text.push('\n');
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,14 +351,14 @@ mod tests {
             set(gateway, name, store, Input::Stream(&mut stdin), &self.env, &stores, talk)
         }
 
-        fn show(&self, gateway: &Gateway, name: Option<&str>, json: bool) -> Result<String, Error> {
+        fn show(&self, gateway: &Gateway, name: Option<&str>, form: TextOrJson) -> Result<String, Error> {
             let stores = self.stores();
             let lookup = Lookup { env: &self.env, key_variables: &[], stores: &stores };
-            show(gateway, name, &lookup, json, &mut |_| {})
+            show(gateway, name, &lookup, form, &Output::plain(100), &mut |_| {})
         }
 
-        fn list(&self, gateways: &[Gateway], json: bool) -> String {
-            list(gateways, &self.env, &self.stores(), json).expect("works")
+        fn list(&self, gateways: &[Gateway], form: TextOrJson) -> String {
+            list(gateways, &self.env, &self.stores(), form, &Output::plain(100)).expect("works")
         }
 
         fn rm(&mut self, gateway: &str, known: Option<&Gateway>) -> Result<(), Error> {
@@ -430,20 +414,25 @@ mod tests {
     #[test]
     fn list_shows_every_key_and_none_of_their_text() {
         let mut user = User::new(&[("OTHER_API_KEY", CANARY)]);
-        assert_eq!(User::new(&[]).list(&[gateway("corp")], false), "no keys yet; `llm key set GATEWAY` saves one\n");
+        assert_eq!(
+            User::new(&[]).list(&[gateway("corp")], TextOrJson::Text),
+            "no keys yet; `llm key set GATEWAY` saves one\n"
+        );
         user.set(&gateway("corp"), Some("team-a"), StoreKind::File, CANARY).expect("saved");
         user.set(&gateway("corp"), None, StoreKind::Keyring, CANARY).expect("saved");
         let gateways = [gateway("corp"), gateway("other")];
         let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
-        let text = user.list(&gateways, false);
+        let text = user.list(&gateways, TextOrJson::Text);
         assert_eq!(
             text.replace(&today, "YYYY-MM-DD"),
-            "GATEWAY  NAME     WHERE                       SAVED       SENT TO\n\
-             corp     default  keyring                     YYYY-MM-DD  https://corp.example:443\n\
-             corp     team-a   file                        YYYY-MM-DD  https://corp.example:443\n\
-             other    –        environment: OTHER_API_KEY  –           https://other.example:443\n"
+            concat!(
+                " gateway  name     where                       saved       sent to\n",
+                " corp     default  keyring                     YYYY-MM-DD  https://corp.example:443\n",
+                " corp     team-a   file                        YYYY-MM-DD  https://corp.example:443\n",
+                " other    –        environment: OTHER_API_KEY  –           https://other.example:443\n",
+            )
         );
-        let json = user.list(&gateways, true);
+        let json = user.list(&gateways, TextOrJson::Json);
         let rows: serde_json::Value = serde_json::from_str(&json).expect("JSON");
         assert_eq!(rows[2]["variable"], "OTHER_API_KEY");
         assert_eq!((&rows[1]["name"], &rows[1]["store"]), (&"team-a".into(), &"file".into()));
@@ -455,27 +444,27 @@ mod tests {
         let mut user = User::new(&[("OTHER_API_KEY", CANARY)]);
         user.set(&gateway("corp"), None, StoreKind::Keyring, CANARY).expect("saved");
         assert_eq!(
-            user.show(&gateway("corp"), None, false).expect("a key"),
+            user.show(&gateway("corp"), None, TextOrJson::Text).expect("a key"),
             "gateway  corp\n\
              key      …6789\n\
              source   keyring (service llm:https://corp.example:443, username default)\n\
              sent to  https://corp.example:443\n"
         );
         let json: serde_json::Value =
-            serde_json::from_str(&user.show(&gateway("other"), None, true).expect("a key")).expect("JSON");
+            serde_json::from_str(&user.show(&gateway("other"), None, TextOrJson::Json).expect("a key")).expect("JSON");
         let source = serde_json::json!({"kind": "environment", "variable": "OTHER_API_KEY"});
         let expected = serde_json::json!({
             "gateway": "other", "origin": "https://other.example:443", "source": source, "last_four": "6789"
         });
         assert_eq!(json, expected);
-        assert_eq!(user.show(&gateway("corp"), Some("team-b"), false).expect_err("none").exit_code(), 4);
+        assert_eq!(user.show(&gateway("corp"), Some("team-b"), TextOrJson::Text).expect_err("none").exit_code(), 4);
     }
 
     #[test]
     fn show_says_when_no_key_is_needed() {
         let mut local = gateway("local");
         local.auth = Auth::Optional;
-        let text = User::new(&[]).show(&local, None, false).expect("no error");
+        let text = User::new(&[]).show(&local, None, TextOrJson::Text).expect("no error");
         assert!(text.contains("none is needed"), "{text}");
     }
 
@@ -506,7 +495,7 @@ mod tests {
             user.said,
             ["removed the key for corp at https://corp.example:443 from the keyring", "no key was saved for corp"]
         );
-        assert_eq!(user.list(&[], false), "no keys yet; `llm key set GATEWAY` saves one\n");
+        assert_eq!(user.list(&[], TextOrJson::Text), "no keys yet; `llm key set GATEWAY` saves one\n");
     }
 
     #[test]

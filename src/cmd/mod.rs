@@ -15,7 +15,6 @@ mod ready;
 mod request;
 
 use std::borrow::Cow;
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
@@ -40,8 +39,8 @@ struct Context {
 impl Context {
     /// The places where keys are kept, with as much patience as there is somebody to unlock them.
     fn stores(&self) -> Stores {
-        let somebody = io::stdin().is_terminal() && io::stderr().is_terminal();
-        Stores::system(&self.settings.dirs, Patience::new(somebody, self.settings.keyring_timeout))
+        // Whoever sees our notices can unlock the keyring, even where stdin is a pipe.
+        Stores::system(&self.settings.dirs, Patience::new(self.terminal.stderr.tty, self.settings.keyring_timeout))
     }
 
     /// The key of a gateway, by the usual order of sources.

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use clap::ColorChoice;
 
 use super::escape;
-use crate::error::Error;
+use crate::error::{Error, SIGPIPE};
 
 /// The width of a page where nothing says how wide it is.
 const DEFAULT_COLUMNS: usize = 80;
@@ -215,7 +215,7 @@ pub fn write_now(out: &mut impl Write, bytes: &[u8]) -> Result<(), Error> {
 /// What a failed write to standard output means: a reader that has left (`| head`) ends the command as SIGPIPE would.
 pub fn output_error(error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::BrokenPipe => Error::Signalled(13),
+        io::ErrorKind::BrokenPipe => Error::Signalled(SIGPIPE),
         _ => Error::Output { target: "standard output".into(), source: error },
     }
 }
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn a_reader_that_left_is_no_error_and_a_full_disk_is_one() {
         let left = write_now(&mut Failing(io::ErrorKind::BrokenPipe), b"x");
-        assert!(matches!(left, Err(Error::Signalled(13))));
+        assert!(matches!(left, Err(Error::Signalled(SIGPIPE))));
         let full = write_now(&mut Failing(io::ErrorKind::StorageFull), b"x").expect_err("the disk is full");
         assert_eq!(full.exit_code(), 74);
     }

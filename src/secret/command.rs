@@ -21,12 +21,15 @@ const MAX_COMPLAINT_BYTES: u64 = 4 * 1024;
 /// Runs the program without a shell and takes the one line it prints as the key.
 ///
 /// It gets no input, and none of the variables in `scrub` (those that hold keys). It runs in a process group of its own,
-/// which is killed as a whole at the limit. What it writes to stderr is shown only if it fails, and then without the words
-/// that might be keys.
+/// which is killed as a whole at the limit. What it writes to stderr is shown only if it fails, and then without the
+/// words that might be keys.
 pub(super) fn run(argv: &[String], scrub: &[String], limit: Duration) -> Result<(Key, Cleaned), Error> {
     let (program, arguments) = argv.split_first().ok_or_else(|| failed("", "names no program", None))?;
     let fail = |what: &str, cause: Option<String>| failed(program, what, cause);
+    let cannot = |error: io::Error| fail("cannot be run", Some(error.to_string()));
+    let late = || fail(&format!("gave no key within {} s", limit.as_secs_f64()), None);
     let deadline = Instant::now() + limit;
+
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for name in scrub {
@@ -34,44 +37,16 @@ pub(super) fn run(argv: &[String], scrub: &[String], limit: Duration) -> Result<
     }
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut child = command.spawn().map_err(|error| fail("cannot be run", Some(error.to_string())))?;
+    let mut group = Group { leader: command.spawn().map_err(cannot)?, ended: false };
 
-    let io_error = |error: io::Error| fail("cannot be read", Some(error.to_string()));
-    let ends = match (
-        child.stdout.take().map(|end| read(end, MAX_OUTPUT_BYTES)),
-        child.stderr.take().map(|end| read(end, MAX_COMPLAINT_BYTES)),
-    ) {
-        (Some(Ok(output)), Some(Ok(complaint))) => Ok((output, complaint)),
-        (Some(Err(error)), _) | (_, Some(Err(error))) => Err(error),
-        _ => Err(io::Error::other("no pipe")),
-    };
-    let (output, complaint) = match ends {
-        Ok(ends) => ends,
-        Err(error) => {
-            kill(&mut child);
-            return Err(io_error(error));
-        }
-    };
-    let late = || fail(&format!("gave no key within {} s", limit.as_secs_f64()), None);
-    let Ok(output) = output.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
-        kill(&mut child);
-        return Err(late());
-    };
-    let output = match output {
-        Ok(output) if output.len() as u64 > MAX_OUTPUT_BYTES => {
-            kill(&mut child);
-            return Err(fail("printed far more than a key", None));
-        }
-        Ok(output) => output,
-        Err(error) => {
-            kill(&mut child);
-            return Err(io_error(error));
-        }
-    };
-    let Some(status) = wait_until(&mut child, deadline).map_err(io_error)? else {
-        kill(&mut child);
-        return Err(late());
-    };
+    let output = read(group.leader.stdout.take(), MAX_OUTPUT_BYTES).map_err(cannot)?;
+    let complaint = read(group.leader.stderr.take(), MAX_COMPLAINT_BYTES).map_err(cannot)?;
+    let time_left = deadline.saturating_duration_since(Instant::now());
+    let output = output.recv_timeout(time_left).map_err(|_| late())?.map_err(cannot)?;
+    if output.len() as u64 > MAX_OUTPUT_BYTES {
+        return Err(fail("printed far more than a key", None));
+    }
+    let status = group.wait_until(deadline).map_err(cannot)?.ok_or_else(late)?;
     if !status.success() {
         // A grandchild may keep the other end open for ever, but what the program itself wrote is there at once.
         let said = complaint.recv_timeout(Duration::from_millis(200)).ok().and_then(Result::ok).unwrap_or_default();
@@ -83,7 +58,8 @@ pub(super) fn run(argv: &[String], scrub: &[String], limit: Duration) -> Result<
 type Output = io::Result<Vec<u8>>;
 
 /// Reads up to one byte more than `limit`, on a thread because a pipe has no time limit. Beyond it the pipe is closed.
-fn read(end: impl Read + Send + 'static, limit: u64) -> io::Result<Receiver<Output>> {
+fn read(end: Option<impl Read + Send + 'static>, limit: u64) -> io::Result<Receiver<Output>> {
+    let end = end.ok_or_else(|| io::Error::other("it has no output"))?;
     let (sender, receiver) = sync_channel(1);
     thread::Builder::new().name("key_command".into()).spawn(move || {
         let mut bytes = Vec::new();
@@ -94,28 +70,44 @@ fn read(end: impl Read + Send + 'static, limit: u64) -> io::Result<Receiver<Outp
     Ok(receiver)
 }
 
-/// `None` if it still runs at the deadline. It has closed its output, so it is about to end: looking often costs little.
-fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+/// The program, and everything it started that stayed in its process group. Dropping it ends them all, unless the
+/// program has ended by itself: then what it left behind is its own affair.
+struct Group {
+    leader: Child,
+    ended: bool,
+}
+
+impl Group {
+    /// `None` if it still runs at the deadline. It has closed its output, so it is about to end: looking often costs
+    /// little.
+    fn wait_until(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+        loop {
+            if let Some(status) = self.leader.try_wait()? {
+                self.ended = true;
+                return Ok(Some(status));
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+            thread::sleep(Duration::from_millis(2));
         }
-        if Instant::now() >= deadline {
-            return Ok(None);
-        }
-        thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// Ends the program and everything it started that stayed in its group.
-fn kill(child: &mut Child) {
-    #[cfg(unix)]
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        // It may be gone already, which is as good.
-        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Once it has been waited for, its number may be another's.
+        if self.ended {
+            return;
+        }
+        #[cfg(unix)]
+        if let Some(group) = i32::try_from(self.leader.id()).ok().and_then(rustix::process::Pid::from_raw) {
+            // Nothing left to kill is as good.
+            rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
+        }
+        self.leader.kill().ok();
+        self.leader.wait().ok();
     }
-    child.kill().ok();
-    child.wait().ok();
 }
 
 /// The last lines of what it wrote to stderr, without any word that could be a key or that it printed as one.

@@ -190,7 +190,7 @@ impl Pending {
 
     /// Waits for the key; `notice` gets a line for the user if it takes long. No limit is exceeded, whatever hangs.
     ///
-    /// `None` only for a gateway that can do without a key. It blocks: from async code, use [`Pending::wait_async`].
+    /// `None` only for a gateway that can do without a key. It blocks, so it is for before a runtime runs.
     pub fn wait(self, notice: &mut dyn FnMut(&str)) -> Result<Option<Found>, Error> {
         let Self { slot, required, state } = self;
         let found = match state {
@@ -200,18 +200,6 @@ impl Pending {
                 .unwrap_or_else(|why| Err(asked.gave_nothing(&slot, why, patience)))?,
         };
         if found.is_none() && required { Err(missing(&slot)) } else { Ok(found) }
-    }
-
-    /// As [`Pending::wait`], without blocking the runtime. Dropping the future gives up.
-    pub async fn wait_async(self, mut notice: impl FnMut(&str) + Send + 'static) -> Result<Option<Found>, Error> {
-        if let State::Ready(_) = self.state {
-            return self.wait(&mut notice);
-        }
-        let slot = self.slot.clone();
-        let (sender, answer) = tokio::sync::oneshot::channel();
-        Job::start("key", move || sender.send(self.wait(&mut notice)).is_ok())
-            .map_err(|error| no_thread(&slot, &error))?;
-        answer.await.unwrap_or_else(|_| Err(slot.error(format!("looking for the key of {slot} failed"), None)))
     }
 }
 
@@ -392,16 +380,5 @@ mod tests {
         assert!(error.to_string().contains("did not answer within 0.05 s"), "{error}");
         assert!(error.hint().expect("advice").contains("keyring_timeout"));
         drop(hold);
-    }
-
-    #[tokio::test]
-    async fn waiting_leaves_the_runtime_free() {
-        let (hold, held) = std::sync::mpsc::channel();
-        let stores = Stores::new(Arc::new(Stuck(held.into())), None, super::super::testing::PATIENT);
-        let env = Env::default();
-        let pending = Lookup { env: &env, key_variables: &[], stores: &stores }.start(&gateway("corp"), None);
-        // The second future only runs if the first gives way, and only it lets the keyring answer.
-        let (answer, ()) = tokio::join!(pending.wait_async(|_| {}), async { drop(hold) });
-        assert_eq!(found(answer).0, "sk-late");
     }
 }

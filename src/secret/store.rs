@@ -48,13 +48,12 @@ impl Slot {
 
     /// Every way to have a key for this gateway.
     pub(super) fn advice(&self) -> String {
-        let mut others = self.variables.clone();
-        others.push("key_command in the config".into());
+        let others = if self.variables.is_empty() { String::new() } else { self.variables.join(", ") + " or " };
         format!(
-            "`llm key set {}{}` saves a key, with `--store file` in a file instead of the keyring; or use {}",
+            "`llm key set {}{}` saves a key, with `--store file` in a file instead of the keyring; or use \
+             {others}key_command in the config",
             self.gateway,
             self.name_flag(),
-            others.join(" or ")
         )
     }
 

@@ -207,14 +207,15 @@ class Life(KeyringCase):
         self.assertEqual(shown["last_four"], CANARY[-4:])
         listed = json.loads(self.run_llm("key", "list", "-o", "json").out)
         self.assertEqual([(row["gateway"], row["name"], row["store"]) for row in listed], [("corp", "default", "keyring")])
+        self.assertIn(f"takes the key …{CANARY[-4:]}", self.run_llm("key", "test").out)
         self.assertIn("paris", self.ask().out)
-        self.assertEqual(self.gateway.keys, [f"Bearer {CANARY}"])
+        self.assertEqual(self.gateway.keys, [f"Bearer {CANARY}"] * 2)
         self.assertIn("removed", self.run_llm("key", "rm", "corp").err)
         self.assertEqual(json.loads(self.run_llm("key", "list", "-o", "json").out), [])
         missing = self.ask(expect=4)
         self.assertIn("no key for corp", missing.err)
         self.names_the_ways_out(missing)
-        self.assertEqual(len(self.gateway.keys), 1)
+        self.assertEqual(len(self.gateway.keys), 2)
 
     def test_named_keys_live_beside_each_other(self):
         self.session()
