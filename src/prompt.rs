@@ -1,7 +1,6 @@
 //! The prompt: from the command line, stdin, or both. Never a silent wait, never somebody else's input, nothing cut.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Seek};
+use std::io::{self, IsTerminal, Read};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -21,6 +20,7 @@ enum Stdin {
     /// A pipe, or a regular file that nobody has read from yet.
     Input,
     /// A file read in part by somebody else (`while read line`), a socket, a device, nothing.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix tells them apart"))]
     Other,
 }
 
@@ -116,6 +116,8 @@ fn read_patiently(mut notice: impl FnMut(&str)) -> Result<Vec<u8>, Error> {
 
 #[cfg(unix)]
 fn classify() -> Stdin {
+    use std::fs::File;
+    use std::io::Seek;
     use std::os::fd::AsFd;
     use std::os::unix::fs::FileTypeExt;
 

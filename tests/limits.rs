@@ -24,12 +24,33 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// 256 MiB of one letter, compressed.
+#[cfg(target_os = "linux")]
 fn bomb() -> Vec<u8> {
     let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(&[b'x'; 1 << 20]).and_then(|()| encoder.flush()).expect("memory takes everything");
     // A flushed block ends at a byte and refers to nothing before it, so it can stand any number of times.
     let block = encoder.get_ref().repeat(256);
     [b"\x1f\x8b\x08\0\0\0\0\0\0\xff".as_slice(), &block].concat()
+}
+
+// H03
+#[cfg(target_os = "linux")]
+#[test]
+fn a_connection_that_nobody_takes_up_is_7_at_the_limit_for_connecting() {
+    use rustix::net::{AddressFamily, SocketType, bind, connect, getsockname, listen, socket};
+    let any: std::net::SocketAddrV4 = "127.0.0.1:0".parse().expect("an address");
+    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    bind(&listener, &any).expect("a free port");
+    listen(&listener, 0).expect("a socket");
+    let address = std::net::SocketAddrV4::try_from(getsockname(&listener).expect("a name")).expect("of the kind it is");
+    // Fills the queue of those that wait; whoever comes after is not answered at all.
+    let waiting = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    connect(&waiting, &address).expect("room for one");
+    let home = Home::new().config(&format!(
+        "gateway = \"full\"\n[gateway.full]\nbase_url = \"http://{address}/v1\"\nauth = \"none\"\n\
+         timeouts = {{ connect = \"200ms\" }}\n"
+    ));
+    home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).output().exits(7).prints("").says(&address.to_string());
 }
 
 // H05

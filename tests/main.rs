@@ -17,11 +17,15 @@ mod output;
 mod retry;
 #[cfg(unix)]
 mod secrets;
+mod set_up;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]
 mod stdin;
 mod stream;
+#[cfg_attr(not(unix), allow(dead_code, reason = "what only the tests for Unix need"))]
 mod support;
 #[cfg(unix)]
 mod terminal;
+#[cfg(target_os = "linux")]
+mod tls;

@@ -81,6 +81,7 @@ fn an_interrupted_comparison_prints_what_arrived() {
 }
 
 // P03
+#[cfg(target_os = "linux")]
 #[test]
 fn a_loop_stops_with_its_command() {
     let gateway = half();
@@ -98,6 +99,7 @@ fn a_loop_stops_with_its_command() {
 }
 
 /// The only child of a process.
+#[cfg(target_os = "linux")]
 fn child_of(parent: u32) -> rustix::process::Pid {
     let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).expect("Linux says so");
     let child = children.split_whitespace().next().and_then(|id| id.parse().ok()).expect("it has a child");
@@ -123,6 +125,18 @@ fn a_second_interrupt_is_as_good_as_one() {
     running.signal(Signal::INT);
     running.signal(Signal::INT);
     running.finish().dies_by(Signal::INT.as_raw());
+}
+
+// P11
+#[test]
+fn a_pause_by_the_shell_is_no_end() {
+    let gateway = Gateway::always(Reply::sse().role().text("Half, ").gate().text("whole.").finish("stop").done());
+    let running = Home::with(&gateway).llm(["ask", "hi"]).start();
+    running.await_stdout("Half, ");
+    running.signal(Signal::STOP);
+    gateway.release();
+    running.signal(Signal::CONT);
+    running.finish().exits(0).prints("Half, whole.\n");
 }
 
 // T20

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::reply::{Step, chunk, head};
+use crate::support::reply::{chunk, head};
 use crate::support::{Gateway, Home, Outcome, Reply};
 
 fn ask(reply: Reply) -> Outcome {
@@ -39,7 +39,7 @@ fn a_connection_cut_anywhere_keeps_what_came_and_is_8() {
 #[cfg(unix)]
 #[test]
 fn a_reset_keeps_what_came_and_is_8() {
-    let gateway = Gateway::always(Reply::sse().role().text("Half").gate().then(Step::Reset));
+    let gateway = Gateway::always(Reply::sse().role().text("Half").gate().then(crate::support::reply::Step::Reset));
     let running = Home::with(&gateway).llm(["ask", "hi"]).start();
     // A reset overtakes what is still on its way.
     running.await_stdout("Half");

@@ -47,9 +47,9 @@ fn nothing_that_a_model_says_acts_on_the_terminal() {
         let outcome = Home::with(&gateway).llm(["ask", "hi"]).terminal(Wiring::STDOUT).output();
         outcome.exits(0);
         assert_eq!(controls(&outcome), "", "{text:?}\n{:?}", outcome.terminal());
-        let last: String =
-            text.chars().rev().take_while(char::is_ascii_alphanumeric).collect::<Vec<_>>().iter().rev().collect();
-        assert!(outcome.terminal().contains(&last.to_string()), "{text:?}\n{:?}", outcome.terminal());
+        let mut words = text.rsplit(|c: char| !c.is_ascii_alphanumeric());
+        let word = words.find(|word| !word.is_empty()).expect("a word");
+        assert!(outcome.terminal().contains(word), "{text:?}\n{:?}", outcome.terminal());
         assert!(outcome.terminal().contains(" end"), "{text:?}\n{:?}", outcome.terminal());
     }
 }
@@ -107,6 +107,17 @@ fn names_and_errors_of_the_gateway_do_nothing_either() {
         let outcome = home.llm(["ask", "-m", "m\u{1b}[2J", "--retries", "0", "hi"]).terminal(Wiring::STDERR).output();
         assert_eq!(controls(&outcome), "", "{reply:?}\n{outcome:?}");
     }
+}
+
+// T14
+#[test]
+fn json_on_a_terminal_is_safe_and_means_the_same() {
+    let text = HOSTILE.concat();
+    let gateway = Gateway::always(Reply::stream(&[&text]));
+    let outcome = Home::with(&gateway).llm(["ask", "-o", "json", "hi"]).terminal(Wiring::STDOUT).output();
+    assert_eq!(controls(&outcome), "", "{:?}", outcome.terminal());
+    let record: serde_json::Value = serde_json::from_str(&outcome.exits(0).terminal()).expect("JSON");
+    assert_eq!(record["text"], text);
 }
 
 // T19

@@ -6,24 +6,83 @@ use serde_json::{Map, Value};
 
 use super::DecodeError;
 
-/// The body with `extra` laid over it: a further field replaces one of the same name, and `null` takes it out.
-pub(super) fn encode(body: &impl Serialize, extra: &Map<String, Value>) -> Vec<u8> {
-    let mut body = serde_json::to_value(body).expect("wire structs have text keys and no failing serializers");
+/// The object without its fields that are `null`: in the bodies we write, `null` stands for *not given*.
+pub(super) fn given(mut object: Value) -> Value {
+    if let Value::Object(fields) = &mut object {
+        fields.retain(|_, value| !value.is_null());
+    }
+    object
+}
+
+/// `None` for an object or a list without anything in it, so that [`given`] leaves it out.
+pub(super) fn filled(value: Value) -> Option<Value> {
+    let value = given(value);
+    let is_empty = match &value {
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => value.is_null(),
+    };
+    (!is_empty).then_some(value)
+}
+
+/// The body with `extra` laid over it: a further field replaces one of the same name, and `null` takes it out. The
+/// fields named in `joining` are objects that hold several settings; there the further field joins what is there.
+pub(super) fn encode(body: Value, extra: &Map<String, Value>, joining: &[&str]) -> Vec<u8> {
+    let mut body = given(body);
     if let Value::Object(body) = &mut body {
-        for (name, value) in extra {
-            if value.is_null() {
-                body.remove(name);
-            } else {
-                body.insert(name.clone(), value.clone());
-            }
-        }
+        lay_over(body, extra, joining);
     }
     to_vec(&body)
 }
 
-/// JSON bytes of a wire struct.
+fn lay_over(body: &mut Map<String, Value>, extra: &Map<String, Value>, joining: &[&str]) {
+    for (name, value) in extra {
+        match (value, body.get_mut(name)) {
+            (Value::Null, _) => {
+                body.remove(name);
+            }
+            (Value::Object(more), Some(Value::Object(there))) if joining.contains(&name.as_str()) => {
+                lay_over(there, more, &[]);
+            }
+            _ => {
+                body.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// JSON bytes of a value of ours.
 pub(super) fn to_vec(body: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(body).expect("wire structs have text keys and no failing serializers")
+    serde_json::to_vec(body).expect("wire values have text keys and serializers that cannot fail")
+}
+
+/// One event of a stream, named or not.
+pub(super) fn write_event(name: Option<&str>, data: &impl Serialize, out: &mut Vec<u8>) {
+    if let Some(name) = name {
+        out.extend_from_slice(b"event: ");
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'\n');
+    }
+    out.extend_from_slice(b"data: ");
+    out.extend_from_slice(&to_vec(data));
+    out.extend_from_slice(b"\n\n");
+}
+
+/// The arguments of a tool call as JSON. What is not JSON goes as a text, for the other side to refuse.
+pub(super) fn arguments_value(arguments: &str) -> Value {
+    if arguments.trim().is_empty() {
+        return Value::Object(Map::new());
+    }
+    serde_json::from_str(arguments).unwrap_or_else(|_| arguments.into())
+}
+
+/// The way back from [`arguments_value`].
+pub(super) fn arguments_text(arguments: Value) -> String {
+    match arguments {
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        value => value.to_string(),
+    }
 }
 
 /// The fields of a request that came in; each is taken out once, and what is left is extra.
@@ -42,8 +101,15 @@ impl Fields {
     pub(super) fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, DecodeError> {
         match self.0.remove(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => from_value(name, value).map(Some),
+            Some(value) => serde_json::from_value(value)
+                .map(Some)
+                .map_err(|error| malformed(format!("`{name}` is not as it should be: {error}"))),
         }
+    }
+
+    /// The value of a field that must be there.
+    pub(super) fn require<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, DecodeError> {
+        self.take(name)?.ok_or_else(|| malformed(format!("`{name}` is missing")))
     }
 
     /// The field's value as `read` understands it. What it does not understand stays where it is, to be passed on.
@@ -52,10 +118,17 @@ impl Fields {
         self.0.remove(name);
         Some(value)
     }
-}
 
-pub(super) fn from_value<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, DecodeError> {
-    serde_json::from_value(value).map_err(|error| malformed(format!("`{name}` is not as it should be: {error}")))
+    /// The settings inside of a field; [`put_back`](Self::put_back) what is left of them.
+    pub(super) fn open(&mut self, name: &str) -> Fields {
+        Fields(self.take_if(name, |value| value.as_object().cloned()).unwrap_or_default())
+    }
+
+    pub(super) fn put_back(&mut self, name: &str, rest: Fields) {
+        if !rest.0.is_empty() {
+            self.0.insert(name.to_owned(), Value::Object(rest.0));
+        }
+    }
 }
 
 pub(super) fn malformed(message: impl Into<String>) -> DecodeError {
@@ -67,10 +140,29 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn encoded(body: Value, extra: Value) -> String {
+        let body = encode(body, extra.as_object().expect("an object"), &["settings"]);
+        String::from_utf8(body).expect("utf-8")
+    }
+
     #[test]
     fn further_fields_win_and_null_takes_a_field_out() {
-        let extra = json!({"a": 2, "b": null, "d": 4});
-        let body = encode(&json!({"a": 1, "b": 1, "c": 1}), extra.as_object().expect("an object"));
-        assert_eq!(String::from_utf8(body).expect("utf-8"), r#"{"a":2,"c":1,"d":4}"#);
+        let extra = json!({"a": 2, "b": null, "d": {"e": null}});
+        assert_eq!(encoded(json!({"a": 1, "b": 1, "c": 1}), extra), r#"{"a":2,"c":1,"d":{"e":null}}"#);
+    }
+
+    #[test]
+    fn settings_are_joined_and_other_objects_replaced() {
+        let body = json!({"settings": {"a": 1, "b": 1}, "other": {"a": 1}});
+        let extra = json!({"settings": {"b": 2, "c": 3}, "other": {"b": 2}});
+        assert_eq!(encoded(body, extra), r#"{"other":{"b":2},"settings":{"a":1,"b":2,"c":3}}"#);
+    }
+
+    #[test]
+    fn arguments_read_back() {
+        for arguments in ["{}", r#"{"a":1}"#, r#"{"a": cut"#] {
+            assert_eq!(arguments_text(arguments_value(arguments)), arguments);
+        }
+        assert_eq!(arguments_value(""), json!({}));
     }
 }

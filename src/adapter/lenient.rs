@@ -18,6 +18,16 @@ where
     Ok(if raw.get().starts_with('[') { None } else { serde_json::from_str(raw.get()).ok() })
 }
 
+/// The field's items, or none where it is not a list of them. Read twice as well.
+pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).unwrap_or_default())
+}
+
 /// A text; empty where it is missing, `null` or anything else. Borrows where JSON needed no escapes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);

@@ -2,15 +2,20 @@
 //!
 //! Adding a wire format is one folder beside this one and one line in [`Api`].
 
+mod anthropic;
 mod body;
 pub mod error_body;
 mod lenient;
 mod mask;
 mod media;
+mod openai;
 mod openai_chat;
+mod openai_responses;
+mod signature;
 pub mod sse;
 pub mod stream;
 mod tool_calls;
+mod usage;
 mod whole;
 
 #[cfg(test)]
@@ -30,6 +35,10 @@ pub enum Api {
     /// OpenAI chat completions, which every gateway speaks.
     #[default]
     OpenaiChat,
+    /// OpenAI responses.
+    OpenaiResponses,
+    /// Anthropic messages.
+    Anthropic,
 }
 
 impl Api {
@@ -37,6 +46,8 @@ impl Api {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenaiChat => "openai-chat",
+            Self::OpenaiResponses => "openai-responses",
+            Self::Anthropic => "anthropic",
         }
     }
 
@@ -44,9 +55,14 @@ impl Api {
     pub fn adapter(self) -> &'static dyn Adapter {
         match self {
             Self::OpenaiChat => &openai_chat::OpenaiChat,
+            Self::OpenaiResponses => &openai_responses::OpenaiResponses,
+            Self::Anthropic => &anthropic::Anthropic,
         }
     }
 }
+
+/// What a schema is called that comes from a format in which schemas have no name.
+const SCHEMA_NAME: &str = "answer";
 
 /// An HTTP request as plain data: a retry is a clone, a dry run prints it. It never holds the key.
 #[derive(Debug, Clone, PartialEq, Eq)]

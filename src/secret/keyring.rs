@@ -237,10 +237,12 @@ mod tests {
         assert_eq!(mock.keyring().get(&slot()).expect("works"), None);
     }
 
+    #[cfg(not(any(target_os = "macos", windows)))]
     fn platform(text: &str) -> KeyringError {
         KeyringError::PlatformFailure(text.into())
     }
 
+    #[cfg(not(any(target_os = "macos", windows)))]
     fn no_access(text: &str) -> KeyringError {
         KeyringError::NoStorageAccess(text.into())
     }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::fs::OFlags;
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
@@ -32,7 +33,9 @@ impl Wiring {
 
     /// Gives the command its end of a new terminal and returns ours.
     pub(super) fn connect(self, command: &mut Command) -> OwnedFd {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        // The process must not hold our end open; not every system can say so when it opens one.
+        fcntl_setfd(&master, FdFlags::CLOEXEC).expect("a descriptor");
         grantpt(&master).expect("a terminal of ours");
         unlockpt(&master).expect("a terminal of ours");
         let name = ptsname(&master, Vec::new()).expect("a terminal has a name");

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::reasoning::{Detail, Signatures};
-use super::usage::WireUsage;
+use super::usage;
 use crate::adapter::lenient::{Text, maybe};
 use crate::adapter::tool_calls::{Piece, ToolCalls};
 use crate::adapter::{DecodeError, Decoder, Flow, error_body, sse};
@@ -26,8 +26,8 @@ struct Chunk<'a> {
     model: Text<'a>,
     #[serde(borrow)]
     choices: Option<Vec<Choice<'a>>>,
-    #[serde(borrow, deserialize_with = "maybe")]
-    usage: Option<WireUsage<'a>>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
     /// Groq puts usage here as well, with older models only here.
     #[serde(borrow, deserialize_with = "maybe")]
     x_groq: Option<Groq<'a>>,
@@ -38,8 +38,8 @@ struct Chunk<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Groq<'a> {
-    #[serde(borrow, deserialize_with = "maybe")]
-    usage: Option<WireUsage<'a>>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -114,9 +114,7 @@ impl Decoder for ChatDecoder {
             finish = finish_reason(&choice.finish_reason).or(finish);
         }
         let usage = chunk.usage.or_else(|| chunk.x_groq.and_then(|groq| groq.usage));
-        if let Some(usage) = usage.map(|usage| usage.normalise()).filter(|usage| !usage.is_unknown()) {
-            events.push(StreamEvent::Usage(usage));
-        }
+        events.extend(usage.map(usage::read).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
         if is_error {
             return Err(error_body::decode(200, data.as_bytes()).into());
         }

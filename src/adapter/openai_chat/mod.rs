@@ -7,7 +7,7 @@ mod reasoning;
 mod request;
 mod usage;
 
-use super::{Adapter, DecodeError, Decoder, Encoder, WireRequest, whole};
+use super::{Adapter, DecodeError, Decoder, Encoder, WireRequest, body, openai, whole};
 use crate::chat::{Request, Response};
 use crate::error::Failure;
 
@@ -45,6 +45,6 @@ impl Adapter for OpenaiChat {
     }
 
     fn encode_error(&self, failure: &Failure) -> Vec<u8> {
-        answer::error(failure)
+        body::to_vec(&openai::error(failure))
     }
 }

@@ -1,13 +1,11 @@
-//! Reasoning that must be sent back: what vendors demand is kept in one opaque text.
-//!
-//! A bare signature stands as it is. What does not fit into that follows it as JSON: `[…]` are OpenRouter's
-//! `reasoning_details`, `{…}` is Gemini's `extra_content`, both with nothing left out.
+//! Reasoning that must be sent back, in the fields that gateways put it into.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::adapter::lenient::Text;
+use crate::adapter::signature::{join, split};
 
 /// One entry of `reasoning_details`.
 #[derive(Debug, Default, Deserialize)]
@@ -41,8 +39,7 @@ impl Signatures {
 
     /// What is left to tell when the answer ends.
     pub(super) fn rest(&mut self) -> Option<String> {
-        let opaque = std::mem::take(&mut self.opaque);
-        (!opaque.is_empty()).then(|| Value::Array(opaque).to_string())
+        join("", std::mem::take(&mut self.opaque))
     }
 }
 
@@ -84,7 +81,7 @@ impl Echo {
                 signature.push_str(bare);
             }
             if detail["data"].is_string() {
-                opaque.push(detail);
+                opaque.push(detail.clone());
             }
             if let Some(thought) = detail["text"].as_str()
                 && !text.contains(thought)
@@ -92,22 +89,10 @@ impl Echo {
                 text.push_str(thought);
             }
         }
-        if !opaque.is_empty() {
-            signature.push_str(&Value::from_iter(opaque.into_iter().cloned()).to_string());
+        match self.extra_content {
+            Some(extra) => (text, Some(format!("{signature}{extra}"))),
+            None => (text, join(&signature, opaque)),
         }
-        if let Some(extra) = self.extra_content {
-            signature.push_str(&extra.to_string());
-        }
-        (text, Some(signature).filter(|signature| !signature.is_empty()))
-    }
-}
-
-/// The bare signature, and the JSON behind it. Signatures are base64, so a bracket begins the JSON.
-fn split(signature: &str) -> (&str, Option<Value>) {
-    let Some(at) = signature.find(['[', '{']) else { return (signature, None) };
-    match serde_json::from_str(&signature[at..]) {
-        Ok(json) => (&signature[..at], Some(json)),
-        Err(_) => (signature, None),
     }
 }
 

@@ -104,8 +104,8 @@ struct Function {
 
 pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
     let mut fields = Fields::parse(body)?;
-    let model = fields.take("model")?.ok_or_else(|| malformed("`model` is missing"))?;
-    let messages = fields.take("messages")?.ok_or_else(|| malformed("`messages` is missing"))?;
+    let model = fields.require("model")?;
+    let messages = fields.require("messages")?;
     let stream = fields.take("stream")?.unwrap_or(false);
     let old_limit = fields.take("max_tokens")?;
     let max_tokens = fields.take("max_completion_tokens")?.or(old_limit);

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use super::stream::{Decoded, Stream, complete};
 use super::*;
+use crate::chat::FinishReason;
 use crate::error::FailureKind;
 
 /// Every wire format, and the folder of its fixtures.
-const APIS: [(Api, &str); 1] = [(Api::OpenaiChat, "openai-chat")];
+const APIS: [(Api, &str); 3] =
+    [(Api::OpenaiChat, "openai-chat"), (Api::OpenaiResponses, "openai-responses"), (Api::Anthropic, "anthropic")];
 
 /// What became of an answer.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -76,6 +78,18 @@ fn encode_stream(api: Api, response: &Response) -> Vec<u8> {
     }
     encoder.finish(&mut bytes);
     bytes
+}
+
+/// The answer as far as every wire can tell it: arguments are JSON, whatever its spacing, and calling tools is a reason
+/// to stop.
+fn canonical(mut response: Response) -> Response {
+    for call in &mut response.tool_calls {
+        call.arguments = body::arguments_value(&call.arguments).to_string();
+    }
+    if response.finish == Some(FinishReason::Stop) && !response.tool_calls.is_empty() {
+        response.finish = Some(FinishReason::ToolCalls);
+    }
+    response
 }
 
 fn manifest(path: &str) -> PathBuf {

@@ -1,0 +1,230 @@
+//! Events of a stream, or a whole message, → events.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::usage::WireUsage;
+use crate::adapter::lenient::{Text, maybe};
+use crate::adapter::{DecodeError, Decoder, Flow, error_body, signature, sse};
+use crate::chat::{FinishReason, StreamEvent};
+
+/// An event of a stream, told by its `type`. A whole message is the event of type `message`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Event<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    message: Option<Message<'a>>,
+    #[serde(deserialize_with = "maybe")]
+    index: Option<u64>,
+    #[serde(borrow)]
+    content_block: Option<Block<'a>>,
+    #[serde(borrow)]
+    delta: Option<Delta<'a>>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Message<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    model: Text<'a>,
+    #[serde(borrow)]
+    content: Option<Vec<Block<'a>>>,
+    #[serde(borrow)]
+    stop_reason: Text<'a>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Block<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    text: Text<'a>,
+    #[serde(borrow)]
+    thinking: Text<'a>,
+    #[serde(borrow)]
+    signature: Text<'a>,
+    #[serde(borrow)]
+    data: Text<'a>,
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Delta<'a> {
+    #[serde(borrow)]
+    text: Text<'a>,
+    #[serde(borrow)]
+    thinking: Text<'a>,
+    #[serde(borrow)]
+    signature: Text<'a>,
+    #[serde(borrow)]
+    partial_json: Text<'a>,
+    #[serde(borrow)]
+    stop_reason: Text<'a>,
+}
+
+/// Decodes one answer.
+#[derive(Debug, Default)]
+pub(super) struct MessageDecoder {
+    began: bool,
+    /// The number on the wire of each tool call's block; its place is the call's own number.
+    tool_blocks: Vec<Option<u64>>,
+    /// Blocks of reasoning that must be sent back as they are.
+    redacted: Vec<Value>,
+    usage: WireUsage,
+    finish: Option<FinishReason>,
+}
+
+impl Decoder for MessageDecoder {
+    fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError> {
+        let data = frame.data.trim();
+        if data.is_empty() {
+            return Ok(Flow::Continue);
+        }
+        if data == "[DONE]" {
+            return Ok(Flow::Done);
+        }
+        let event: Event<'_> = match serde_json::from_str(data) {
+            Ok(event) => event,
+            Err(_) if frame.event == "error" => return Err(error_body::decode(200, data.as_bytes()).into()),
+            Err(error) => return Err(malformed(&error)),
+        };
+        let kind = if event.kind.is_empty() { frame.event } else { &*event.kind };
+        if kind == "error" || event.error.is_some() {
+            return Err(error_body::decode(200, data.as_bytes()).into());
+        }
+        match kind {
+            "message" => self.message(serde_json::from_str(data).map_err(|error| malformed(&error))?, events),
+            "message_start" => self.message(event.message.unwrap_or_default(), events),
+            "content_block_start" => self.block(event.index, event.content_block.unwrap_or_default(), events),
+            "content_block_delta" => self.delta(event.index, event.delta.unwrap_or_default(), events),
+            "message_delta" => {
+                self.say_usage(event.usage, events);
+                self.finish(&event.delta.unwrap_or_default().stop_reason, events);
+            }
+            "message_stop" => {
+                if self.finish.is_none() && self.began {
+                    self.finish("end_turn", events);
+                }
+                return Ok(Flow::Done);
+            }
+            // Pings, ends of blocks, and whatever may be added to the format.
+            _ => {}
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+impl MessageDecoder {
+    fn message(&mut self, message: Message<'_>, events: &mut Vec<StreamEvent>) {
+        self.began = true;
+        events.push(StreamEvent::Start { id: message.id.some(), model: message.model.some() });
+        for block in message.content.into_iter().flatten() {
+            self.block(None, block, events);
+        }
+        self.say_usage(message.usage, events);
+        self.finish(&message.stop_reason, events);
+    }
+
+    fn block(&mut self, index: Option<u64>, block: Block<'_>, events: &mut Vec<StreamEvent>) {
+        match &*block.kind {
+            "text" => {
+                self.say_redacted(events);
+                push_text(block.text.0, StreamEvent::TextDelta, events);
+            }
+            "thinking" => {
+                push_text(block.thinking.0, StreamEvent::ReasoningDelta, events);
+                push_text(block.signature.0, StreamEvent::ReasoningSignature, events);
+            }
+            "redacted_thinking" => self.redacted.push(json!({"type": "redacted_thinking", "data": block.data.0})),
+            "tool_use" => {
+                self.say_redacted(events);
+                let call = self.tool_blocks.len();
+                self.tool_blocks.push(index);
+                let (id, name) = (block.id.0.into_owned(), block.name.0.into_owned());
+                events.push(StreamEvent::ToolCallStart { index: call, id, name });
+                // In a stream the input begins empty and comes in pieces.
+                let input = block.input.map(RawValue::get).filter(|input| index.is_none() || !is_empty_object(input));
+                if let Some(input) = input {
+                    let text = serde_json::from_str::<Text<'_>>(input).unwrap_or_default();
+                    let arguments = if input.starts_with('"') { text.0.into_owned() } else { input.to_owned() };
+                    events.push(StreamEvent::ToolCallDelta { index: call, arguments });
+                }
+            }
+            // What the vendor's own tools do on its side is no part of the answer.
+            _ => {}
+        }
+    }
+
+    fn delta(&mut self, index: Option<u64>, delta: Delta<'_>, events: &mut Vec<StreamEvent>) {
+        push_text(delta.text.0, StreamEvent::TextDelta, events);
+        push_text(delta.thinking.0, StreamEvent::ReasoningDelta, events);
+        push_text(delta.signature.0, StreamEvent::ReasoningSignature, events);
+        if let Some(index) = self.tool_blocks.iter().position(|block| *block == index) {
+            push_text(delta.partial_json.0, |arguments| StreamEvent::ToolCallDelta { index, arguments }, events);
+        }
+    }
+
+    fn say_redacted(&mut self, events: &mut Vec<StreamEvent>) {
+        events.extend(signature::join("", std::mem::take(&mut self.redacted)).map(StreamEvent::ReasoningSignature));
+    }
+
+    fn say_usage(&mut self, usage: Option<&RawValue>, events: &mut Vec<StreamEvent>) {
+        if let Some(usage) = usage {
+            self.usage.update(usage);
+            let known = self.usage.normalise();
+            if !known.is_unknown() {
+                events.push(StreamEvent::Usage(known));
+            }
+        }
+    }
+
+    fn finish(&mut self, reason: &str, events: &mut Vec<StreamEvent>) {
+        let reason = match reason {
+            "" => return,
+            "end_turn" | "stop_sequence" => FinishReason::Stop,
+            "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
+            "tool_use" => FinishReason::ToolCalls,
+            "refusal" => FinishReason::ContentFilter,
+            other => FinishReason::Other(other.to_owned()),
+        };
+        self.say_redacted(events);
+        if self.finish.as_ref() != Some(&reason) {
+            self.finish = Some(reason.clone());
+            events.push(StreamEvent::Finish(reason));
+        }
+    }
+}
+
+fn push_text(text: Cow<'_, str>, event: impl FnOnce(String) -> StreamEvent, events: &mut Vec<StreamEvent>) {
+    if !text.is_empty() {
+        events.push(event(text.into_owned()));
+    }
+}
+
+fn is_empty_object(json: &str) -> bool {
+    json.chars().filter(|c| !c.is_ascii_whitespace()).eq("{}".chars())
+}
+
+fn malformed(error: &serde_json::Error) -> DecodeError {
+    DecodeError::Malformed(format!("an event is not one of a message: {error}"))
+}

@@ -1,0 +1,141 @@
+//! Unified request → message request.
+
+use serde_json::{Value, json};
+
+use super::VERSION;
+use crate::adapter::body::{self, arguments_value, filled, given};
+use crate::adapter::{WireRequest, signature};
+use crate::chat::{Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
+
+/// The format demands a bound; without one from the user this is what every model in service can write.
+pub(super) const DEFAULT_MAX_TOKENS: u64 = 32_000;
+
+/// Fields that hold several settings.
+const JOINING: [&str; 2] = ["output_config", "thinking"];
+
+pub(super) fn request(request: &Request) -> WireRequest {
+    let effort = request.reasoning_effort.as_deref();
+    let output_config = json!({
+        "effort": effort.filter(|effort| *effort != "none").map(|effort| match effort {
+            "minimal" => "low",
+            other => other,
+        }),
+        "format": request.response_format.as_ref().map(response_format),
+    });
+    let body = json!({
+        "model": request.model,
+        "max_tokens": request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
+        "system": system(request),
+        "messages": request.messages.iter().filter(|message| message.role != Role::System).map(message).collect::<Vec<_>>(),
+        "tools": filled(request.tools.iter().map(tool).collect()),
+        "tool_choice": request.tool_choice.as_ref().map(tool_choice),
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stop_sequences": filled(json!(request.stop)),
+        // There is no such parameter: better refused than believed in.
+        "seed": request.seed,
+        "thinking": effort.map(|effort| json!({"type": if effort == "none" { "disabled" } else { "adaptive" }})),
+        "output_config": filled(output_config),
+        "stream": request.stream.then_some(true),
+    });
+    WireRequest {
+        path: "messages".into(),
+        headers: vec![("anthropic-version", VERSION.into())],
+        body: body::encode(body, &request.extra, &JOINING),
+    }
+}
+
+/// System messages have a place of their own, wherever they were said.
+fn system(request: &Request) -> Option<Value> {
+    let system = request.messages.iter().filter(|message| message.role == Role::System);
+    let blocks: Vec<_> = system.flat_map(|message| &message.parts).flat_map(blocks).collect();
+    filled(text_alone(blocks))
+}
+
+fn message(message: &Message) -> Value {
+    let role = if message.role == Role::Assistant { "assistant" } else { "user" };
+    json!({"role": role, "content": text_alone(message.parts.iter().flat_map(blocks).collect())})
+}
+
+/// A text alone goes as a text.
+fn text_alone(mut blocks: Vec<Value>) -> Value {
+    match &mut blocks[..] {
+        [text] if text["type"] == "text" => text["text"].take(),
+        _ => blocks.into(),
+    }
+}
+
+fn blocks(part: &Part) -> Vec<Value> {
+    let block = match part {
+        Part::Text(text) => json!({"type": "text", "text": text}),
+        Part::Image(image) => json!({"type": "image", "source": image_source(image)}),
+        Part::File(file) => given(
+            json!({"type": "document", "source": base64_source(&file.media_type, &file.base64), "title": file.name}),
+        ),
+        // Not heard by any model of the vendor's: it will say so.
+        Part::Audio(audio) => {
+            json!({"type": "document", "source": base64_source(&audio.media_type, &audio.base64)})
+        }
+        Part::Reasoning { text, signature } => return reasoning(text, signature.as_deref()),
+        Part::ToolCall(ToolCall { id, name, arguments }) => {
+            json!({"type": "tool_use", "id": id, "name": name, "input": arguments_value(arguments)})
+        }
+        Part::ToolResult { id, content } => json!({"type": "tool_result", "tool_use_id": id, "content": content}),
+    };
+    vec![block]
+}
+
+/// Thinking is taken back only with its signature; without one it would be refused, and is not needed.
+pub(super) fn reasoning(text: &str, signed: Option<&str>) -> Vec<Value> {
+    let Some(signed) = signed else { return Vec::new() };
+    let (bare, json) = signature::split(signed);
+    let redacted = match json {
+        Some(Value::Array(blocks)) if blocks.iter().all(|block| block["type"] == "redacted_thinking") => blocks,
+        Some(_) => return vec![json!({"type": "thinking", "thinking": text, "signature": signed})],
+        None => Vec::new(),
+    };
+    let mut blocks = Vec::new();
+    if !bare.is_empty() || !text.is_empty() {
+        blocks.push(json!({"type": "thinking", "thinking": text, "signature": bare}));
+    }
+    blocks.extend(redacted);
+    blocks
+}
+
+fn image_source(image: &Image) -> Value {
+    match &image.source {
+        ImageSource::Url(url) => json!({"type": "url", "url": url}),
+        ImageSource::Data { media_type, base64 } => base64_source(media_type, base64),
+    }
+}
+
+fn base64_source(media_type: &str, base64: &str) -> Value {
+    json!({"type": "base64", "media_type": media_type, "data": base64})
+}
+
+fn tool(tool: &Tool) -> Value {
+    let anything = json!({"type": "object"});
+    given(json!({
+        "name": tool.name,
+        "description": tool.description,
+        "input_schema": tool.parameters.as_ref().unwrap_or(&anything),
+        "strict": tool.strict,
+    }))
+}
+
+fn tool_choice(choice: &ToolChoice) -> Value {
+    match choice {
+        ToolChoice::Auto => json!({"type": "auto"}),
+        ToolChoice::None => json!({"type": "none"}),
+        ToolChoice::Required => json!({"type": "any"}),
+        ToolChoice::Tool(name) => json!({"type": "tool", "name": name}),
+    }
+}
+
+fn response_format(format: &ResponseFormat) -> Value {
+    match format {
+        // Unknown to the vendor as well.
+        ResponseFormat::JsonObject => json!({"type": "json_object"}),
+        ResponseFormat::JsonSchema { schema, .. } => json!({"type": "json_schema", "schema": schema}),
+    }
+}

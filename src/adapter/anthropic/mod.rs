@@ -1,0 +1,52 @@
+//! Anthropic's messages.
+
+mod answer;
+mod decode;
+mod encode;
+mod request;
+mod usage;
+
+use super::{Adapter, DecodeError, Decoder, Encoder, WireRequest, body, whole};
+use crate::chat::{Request, Response};
+use crate::error::Failure;
+
+/// The version of the format that is written and read. Later ones refuse sampling parameters altogether.
+const VERSION: &str = "2023-06-01";
+
+/// The wire format of `POST …/messages`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Anthropic;
+
+impl Adapter for Anthropic {
+    fn auth_header(&self, key: &str) -> (&'static str, String) {
+        ("x-api-key", key.to_owned())
+    }
+
+    fn encode_request(&self, request: &Request) -> WireRequest {
+        encode::request(request)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder + Send> {
+        Box::new(decode::MessageDecoder::default())
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError> {
+        whole::decode(&mut decode::MessageDecoder::default(), body)
+    }
+
+    fn decode_request(&self, _path: &str, body: &[u8]) -> Result<Request, DecodeError> {
+        request::decode(body)
+    }
+
+    fn encoder(&self, request: &Request) -> Box<dyn Encoder + Send> {
+        Box::new(answer::MessageEncoder::new(request))
+    }
+
+    fn encode_response(&self, response: &Response) -> Vec<u8> {
+        answer::whole(response)
+    }
+
+    fn encode_error(&self, failure: &Failure) -> Vec<u8> {
+        body::to_vec(&answer::error(failure))
+    }
+}

@@ -1,0 +1,115 @@
+//! Anthropic counts cached tokens beside the input; here and in [`Usage`] they are part of it.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::adapter::lenient::{Count, maybe};
+use crate::adapter::usage;
+use crate::chat::Usage;
+use crate::money::Usd;
+
+/// The `usage` object, and what has been said in the course of a stream: values are cumulative.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireUsage {
+    input_tokens: Count,
+    cache_creation_input_tokens: Count,
+    cache_read_input_tokens: Count,
+    output_tokens: Count,
+    #[serde(deserialize_with = "maybe")]
+    output_tokens_details: Option<OutputDetails>,
+    /// The rounds of one answer (compaction): the counts above are the last round's alone.
+    iterations: Option<Vec<WireUsage>>,
+    #[serde(skip)]
+    cost: Option<Usd>,
+}
+
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(default)]
+struct OutputDetails {
+    thinking_tokens: Count,
+}
+
+impl WireUsage {
+    /// Takes in what a later event says. A zero takes nothing back: proxies fill in what they do not know with it.
+    pub(super) fn update(&mut self, raw: &RawValue) {
+        let Ok(later) = serde_json::from_str::<WireUsage>(raw.get()) else { return };
+        for (known, said) in [
+            (&mut self.input_tokens, later.input_tokens),
+            (&mut self.cache_creation_input_tokens, later.cache_creation_input_tokens),
+            (&mut self.cache_read_input_tokens, later.cache_read_input_tokens),
+            (&mut self.output_tokens, later.output_tokens),
+        ] {
+            if said.0.is_some_and(|count| count > 0 || known.0.is_none()) {
+                *known = said;
+            }
+        }
+        self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details);
+        self.iterations = later.iterations.or(self.iterations.take());
+        self.cost = usage::cost(raw).or(self.cost);
+    }
+
+    /// What is known by now. A prompt of nothing and an answer of nothing are a proxy's way to say that it does not
+    /// know yet.
+    pub(super) fn normalise(&self) -> Usage {
+        let rounds = self.iterations.as_deref().filter(|rounds| rounds.len() > 1).unwrap_or(std::slice::from_ref(self));
+        let sum = |count: fn(&WireUsage) -> Count| -> Option<u64> { rounds.iter().map(|round| count(round).0).sum() };
+        let cache_read = sum(|usage| usage.cache_read_input_tokens);
+        let cache_write = sum(|usage| usage.cache_creation_input_tokens);
+        let input = sum(|usage| usage.input_tokens)
+            .map(|apart| apart + cache_read.unwrap_or(0) + cache_write.unwrap_or(0))
+            .filter(|input| *input > 0);
+        let output = sum(|usage| usage.output_tokens).filter(|output| *output > 0 || input.is_some());
+        Usage {
+            input,
+            cache_read: cache_read.filter(|_| input.is_some()),
+            cache_write: cache_write.filter(|_| input.is_some()),
+            output,
+            reasoning: self
+                .output_tokens_details
+                .and_then(|details| details.thinking_tokens.0)
+                .filter(|thought| output.is_some_and(|output| *thought <= output)),
+            cost: self.cost,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(objects: &[&str]) -> Usage {
+        let mut wire = WireUsage::default();
+        for json in objects {
+            wire.update(serde_json::from_str(json).expect(json));
+        }
+        wire.normalise()
+    }
+
+    #[test]
+    fn cached_tokens_become_part_of_the_input() {
+        let usage = usage(&[
+            r#"{"input_tokens":10,"cache_creation_input_tokens":5,"cache_read_input_tokens":100,"output_tokens":3}"#,
+        ]);
+        let meant = Usage { input: Some(115), cache_read: Some(100), cache_write: Some(5), ..Usage::default() };
+        assert_eq!(usage, Usage { output: Some(3), ..meant });
+    }
+
+    #[test]
+    fn later_counts_replace_earlier_ones_and_zeros_do_not() {
+        let start = r#"{"input_tokens":10,"output_tokens":1}"#;
+        let plain = Usage { input: Some(10), output: Some(7), ..Usage::default() };
+        assert_eq!(usage(&[start, r#"{"output_tokens":7}"#]), plain);
+        assert_eq!(usage(&[start, r#"{"input_tokens":0,"output_tokens":7}"#]), plain);
+        assert!(usage(&[r#"{"input_tokens":0,"output_tokens":0,"cache_read_input_tokens":0}"#]).is_unknown());
+    }
+
+    #[test]
+    fn the_rounds_of_an_answer_add_up() {
+        let usage = usage(&[r#"{"input_tokens":181,"output_tokens":8,"iterations":[
+            {"type":"compaction","input_tokens":100,"output_tokens":83,"cache_read_input_tokens":1000},
+            {"type":"message","input_tokens":181,"output_tokens":8,"cache_read_input_tokens":0}]}"#]);
+        let meant = Usage { input: Some(1281), cache_read: Some(1000), output: Some(91), ..Usage::default() };
+        assert_eq!(usage, meant);
+    }
+}

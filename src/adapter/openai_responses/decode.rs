@@ -1,0 +1,338 @@
+//! Events of a stream, or a whole response, → events.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::adapter::lenient::{Count, Text, list, maybe};
+use crate::adapter::usage::{self, Counts};
+use crate::adapter::{DecodeError, Decoder, Flow, error_body, sse};
+use crate::chat::{FinishReason, StreamEvent, Usage};
+
+/// An event of a stream, told by its `type`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Event<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    object: Text<'a>,
+    #[serde(borrow)]
+    response: Option<Body<'a>>,
+    #[serde(borrow)]
+    item: Option<Item<'a>>,
+    #[serde(borrow)]
+    item_id: Text<'a>,
+    #[serde(deserialize_with = "maybe")]
+    output_index: Option<u64>,
+    #[serde(deserialize_with = "maybe")]
+    summary_index: Option<u64>,
+    #[serde(borrow)]
+    delta: Text<'a>,
+    #[serde(borrow)]
+    arguments: Text<'a>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+/// A response, as far as it has come.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Body<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    model: Text<'a>,
+    #[serde(borrow)]
+    status: Text<'a>,
+    #[serde(borrow, deserialize_with = "list")]
+    output: Vec<Item<'a>>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow, deserialize_with = "maybe")]
+    incomplete_details: Option<Incomplete<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Incomplete<'a> {
+    #[serde(borrow)]
+    reason: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Item<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    call_id: Text<'a>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    arguments: Text<'a>,
+    #[serde(borrow, deserialize_with = "list")]
+    content: Vec<Part<'a>>,
+    #[serde(borrow, deserialize_with = "list")]
+    summary: Vec<Part<'a>>,
+    #[serde(borrow)]
+    encrypted_content: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Part<'a> {
+    #[serde(borrow)]
+    text: Text<'a>,
+    #[serde(borrow)]
+    refusal: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct WireUsage {
+    input_tokens: Count,
+    output_tokens: Count,
+    total_tokens: Count,
+    #[serde(deserialize_with = "maybe")]
+    input_tokens_details: Option<InputDetails>,
+    #[serde(deserialize_with = "maybe")]
+    output_tokens_details: Option<OutputDetails>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct InputDetails {
+    cached_tokens: Count,
+    cache_write_tokens: Count,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct OutputDetails {
+    reasoning_tokens: Count,
+}
+
+/// Decodes one answer.
+#[derive(Debug, Default)]
+pub(super) struct ResponseDecoder {
+    id: String,
+    model: String,
+    has_content: bool,
+    /// The form in which thoughts come: some send both, the summary and the whole.
+    thoughts: Option<Thoughts>,
+    calls: Vec<Call>,
+    finished: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Thoughts {
+    Summary,
+    Whole,
+}
+
+#[derive(Debug)]
+struct Call {
+    output_index: Option<u64>,
+    item_id: String,
+    has_arguments: bool,
+}
+
+impl Decoder for ResponseDecoder {
+    fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError> {
+        let data = frame.data.trim();
+        if data.is_empty() {
+            return Ok(Flow::Continue);
+        }
+        if data == "[DONE]" {
+            return Ok(Flow::Done);
+        }
+        let event: Event<'_> = match serde_json::from_str(data) {
+            Ok(event) => event,
+            Err(_) if frame.event == "error" => return Err(error_body::decode(200, data.as_bytes()).into()),
+            Err(error) => return Err(malformed(&error)),
+        };
+        let kind = if event.kind.is_empty() { frame.event } else { &*event.kind };
+        let failed = event.error.or_else(|| event.response.as_ref()?.error).is_some_and(|error| error.get() != "null");
+        let before = events.len();
+        match kind {
+            "error" | "response.failed" => {
+                self.begin(event.response, events);
+                return Err(error_body::decode(200, data.as_bytes()).into());
+            }
+            _ if failed => return Err(error_body::decode(200, data.as_bytes()).into()),
+            "" if &*event.object == "response" => {
+                let body: Body<'_> = serde_json::from_str(data).map_err(|error| malformed(&error))?;
+                self.end(body, events);
+                return Ok(Flow::Done);
+            }
+            "response.completed" | "response.incomplete" | "response.cancelled" => {
+                self.end(event.response.unwrap_or_default(), events);
+                return Ok(Flow::Done);
+            }
+            "response.created" | "response.in_progress" | "response.queued" => self.begin(event.response, events),
+            "response.output_item.added" => self.item_added(event.output_index, event.item, events),
+            "response.output_item.done" => self.item_done(event.output_index, event.item, events),
+            "response.output_text.delta" | "response.refusal.delta" => say(event.delta, StreamEvent::TextDelta, events),
+            "response.reasoning_text.delta" => self.think(Thoughts::Whole, event.delta, events),
+            "response.reasoning_summary_text.delta" => self.think(Thoughts::Summary, event.delta, events),
+            "response.reasoning_summary_part.added" if event.summary_index.unwrap_or(0) > 0 => {
+                self.think(Thoughts::Summary, Text(Cow::Borrowed("\n\n")), events);
+            }
+            "response.function_call_arguments.delta" => {
+                self.arguments(event.output_index, &event.item_id, event.delta, events);
+            }
+            "response.function_call_arguments.done" => {
+                self.all_arguments(event.output_index, &event.item_id, event.arguments, events);
+            }
+            // About fifty more tell of parts that begin and end, and of the vendor's own tools.
+            _ => {}
+        }
+        self.has_content |= kind.ends_with(".delta") && events.len() > before;
+        Ok(Flow::Continue)
+    }
+}
+
+impl ResponseDecoder {
+    fn begin(&mut self, body: Option<Body<'_>>, events: &mut Vec<StreamEvent>) {
+        if let Some(body) = body
+            && (*body.id != *self.id || *body.model != *self.model)
+        {
+            self.id = body.id.0.into_owned();
+            self.model = body.model.0.into_owned();
+            let known = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+            events.push(StreamEvent::Start { id: known(&self.id), model: known(&self.model) });
+        }
+    }
+
+    fn item_added(&mut self, index: Option<u64>, item: Option<Item<'_>>, events: &mut Vec<StreamEvent>) {
+        let Some(item) = item.filter(|item| &*item.kind == "function_call") else { return };
+        let id = if item.call_id.is_empty() { item.id.clone() } else { item.call_id };
+        let start = StreamEvent::ToolCallStart {
+            index: self.calls.len(),
+            id: id.0.into_owned(),
+            name: item.name.0.into_owned(),
+        };
+        events.push(start);
+        self.calls.push(Call { output_index: index, item_id: item.id.0.into_owned(), has_arguments: false });
+    }
+
+    fn item_done(&mut self, index: Option<u64>, item: Option<Item<'_>>, events: &mut Vec<StreamEvent>) {
+        let Some(item) = item else { return };
+        match &*item.kind {
+            "function_call" => {
+                let (id, arguments) = (item.id.clone(), item.arguments.clone());
+                if self.find(index, &id).is_none() {
+                    self.item_added(index, Some(item), events);
+                }
+                self.all_arguments(index, &id, arguments, events);
+            }
+            "reasoning" => say(item.encrypted_content, StreamEvent::ReasoningSignature, events),
+            _ => {}
+        }
+    }
+
+    /// An item that comes at once, with everything in it.
+    fn whole_item(&mut self, index: usize, item: Item<'_>, events: &mut Vec<StreamEvent>) {
+        match &*item.kind {
+            "message" => {
+                for part in item.content {
+                    say(part.text, StreamEvent::TextDelta, events);
+                    say(part.refusal, StreamEvent::TextDelta, events);
+                }
+            }
+            "reasoning" => {
+                let is_whole = item.content.iter().any(|part| !part.text.is_empty());
+                let (parts, between) = if is_whole { (&item.content, "") } else { (&item.summary, "\n\n") };
+                let thoughts: Vec<_> = parts.iter().map(|part| &*part.text).collect();
+                say(Text(thoughts.join(between).into()), StreamEvent::ReasoningDelta, events);
+                say(item.encrypted_content, StreamEvent::ReasoningSignature, events);
+            }
+            "function_call" => self.item_done(Some(index as u64), Some(item), events),
+            _ => {}
+        }
+    }
+
+    fn think(&mut self, form: Thoughts, text: Text<'_>, events: &mut Vec<StreamEvent>) {
+        if *self.thoughts.get_or_insert(form) == form {
+            say(text, StreamEvent::ReasoningDelta, events);
+        }
+    }
+
+    fn arguments(&mut self, index: Option<u64>, item_id: &str, piece: Text<'_>, events: &mut Vec<StreamEvent>) {
+        let Some(index) = self.find(index, item_id) else { return };
+        self.calls[index].has_arguments = true;
+        say(piece, |arguments| StreamEvent::ToolCallDelta { index, arguments }, events);
+    }
+
+    /// The arguments in full: news only where they did not come in pieces.
+    fn all_arguments(&mut self, index: Option<u64>, item_id: &str, all: Text<'_>, events: &mut Vec<StreamEvent>) {
+        if let Some(call) = self.find(index, item_id)
+            && !self.calls[call].has_arguments
+            && !all.is_empty()
+        {
+            self.arguments(index, item_id, all, events);
+        }
+    }
+
+    fn find(&self, index: Option<u64>, item_id: &str) -> Option<usize> {
+        let is_it = |call: &Call| match (index, call.output_index) {
+            (Some(index), Some(known)) => index == known,
+            _ => call.item_id == item_id,
+        };
+        self.calls.iter().position(is_it)
+    }
+
+    fn end(&mut self, body: Body<'_>, events: &mut Vec<StreamEvent>) {
+        let Body { id, model, status, output, usage, incomplete_details, .. } = body;
+        self.begin(Some(Body { id, model, ..Body::default() }), events);
+        if !self.has_content {
+            for (index, item) in output.into_iter().enumerate() {
+                self.whole_item(index, item, events);
+            }
+        }
+        events.extend(usage.map(read_usage).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
+        let reason = incomplete_details.unwrap_or_default().reason;
+        let reason = match (&*reason, &*status) {
+            ("max_output_tokens" | "max_tokens", _) => FinishReason::Length,
+            ("content_filter", _) => FinishReason::ContentFilter,
+            ("", "completed" | "") if self.calls.is_empty() => FinishReason::Stop,
+            ("", "completed" | "") => FinishReason::ToolCalls,
+            // Queued, in progress, cancelled: there is no answer yet, or no more of it.
+            ("", status) => FinishReason::Other(status.to_owned()),
+            (other, _) => FinishReason::Other(other.to_owned()),
+        };
+        if !std::mem::replace(&mut self.finished, true) {
+            events.push(StreamEvent::Finish(reason));
+        }
+    }
+}
+
+fn read_usage(raw: &RawValue) -> Usage {
+    let wire: WireUsage = serde_json::from_str(raw.get()).unwrap_or_default();
+    let input = wire.input_tokens_details.unwrap_or_default();
+    Counts {
+        prompt: wire.input_tokens.0,
+        completion: wire.output_tokens.0,
+        total: wire.total_tokens.0,
+        cache_read: input.cached_tokens.0,
+        cache_write: input.cache_write_tokens.0,
+        reasoning: wire.output_tokens_details.and_then(|details| details.reasoning_tokens.0),
+    }
+    .normalise(usage::cost(raw))
+}
+
+fn say(text: Text<'_>, event: impl FnOnce(String) -> StreamEvent, events: &mut Vec<StreamEvent>) {
+    if !text.is_empty() {
+        events.push(event(text.0.into_owned()));
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> DecodeError {
+    DecodeError::Malformed(format!("an event is not one of a response: {error}"))
+}

@@ -1,0 +1,48 @@
+//! OpenAI's responses.
+
+mod answer;
+mod decode;
+mod encode;
+mod request;
+
+use super::{Adapter, DecodeError, Decoder, Encoder, WireRequest, body, openai, whole};
+use crate::chat::{Request, Response};
+use crate::error::Failure;
+
+/// The wire format of `POST …/responses`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OpenaiResponses;
+
+impl Adapter for OpenaiResponses {
+    fn auth_header(&self, key: &str) -> (&'static str, String) {
+        ("authorization", format!("Bearer {key}"))
+    }
+
+    fn encode_request(&self, request: &Request) -> WireRequest {
+        encode::request(request)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder + Send> {
+        Box::new(decode::ResponseDecoder::default())
+    }
+
+    fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError> {
+        whole::decode(&mut decode::ResponseDecoder::default(), body)
+    }
+
+    fn decode_request(&self, _path: &str, body: &[u8]) -> Result<Request, DecodeError> {
+        request::decode(body)
+    }
+
+    fn encoder(&self, request: &Request) -> Box<dyn Encoder + Send> {
+        Box::new(answer::ResponseEncoder::new(request))
+    }
+
+    fn encode_response(&self, response: &Response) -> Vec<u8> {
+        answer::whole(response)
+    }
+
+    fn encode_error(&self, failure: &Failure) -> Vec<u8> {
+        body::to_vec(&openai::error(failure))
+    }
+}

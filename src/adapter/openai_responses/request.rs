@@ -1,0 +1,250 @@
+//! Response request → unified request, for servers.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::adapter::DecodeError;
+use crate::adapter::body::{Fields, malformed};
+use crate::adapter::media::{audio_media_type, parse_data_url};
+use crate::chat::{
+    Audio, File, Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice,
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Input {
+    Text(String),
+    Items(Vec<Value>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Item {
+    Message {
+        role: String,
+        content: Content,
+    },
+    FunctionCall {
+        call_id: String,
+        name: String,
+        arguments: String,
+    },
+    FunctionCallOutput {
+        call_id: String,
+        output: Content,
+    },
+    Reasoning {
+        #[serde(default)]
+        summary: Vec<Thought>,
+        #[serde(default)]
+        encrypted_content: Option<String>,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<ContentPart>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ContentPart {
+    #[serde(alias = "output_text", alias = "text")]
+    InputText {
+        text: String,
+    },
+    Refusal {
+        refusal: String,
+    },
+    InputImage {
+        image_url: String,
+        #[serde(default)]
+        detail: Option<String>,
+    },
+    InputFile {
+        #[serde(default)]
+        filename: Option<String>,
+        file_data: String,
+    },
+    InputAudio {
+        input_audio: WireAudio,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+struct WireAudio {
+    data: String,
+    format: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Thought {
+    text: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct WireTool {
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    parameters: Option<Value>,
+    #[serde(default)]
+    strict: Option<bool>,
+}
+
+pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
+    let mut fields = Fields::parse(body)?;
+    let mut messages = Vec::new();
+    if let Some(instructions) = fields.take::<String>("instructions")? {
+        messages.push(Message::text(Role::System, instructions));
+    }
+    match fields.require("input")? {
+        Input::Text(text) => messages.push(Message::text(Role::User, text)),
+        Input::Items(items) => {
+            for item in items {
+                read_item(item, &mut messages)?;
+            }
+        }
+    }
+    // Kept is what a client does not forbid; what we send forbids it.
+    if fields.0.get("store") == Some(&Value::Bool(false)) {
+        fields.0.remove("store");
+    } else {
+        fields.0.entry("store").or_insert(Value::Null);
+    }
+    let mut reasoning = fields.open("reasoning");
+    let reasoning_effort = reasoning.take("effort")?;
+    fields.put_back("reasoning", reasoning);
+    let mut text = fields.open("text");
+    let response_format = text.take_if("format", response_format).flatten();
+    fields.put_back("text", text);
+    Ok(Request {
+        model: fields.require("model")?,
+        messages,
+        tools: fields.take_if("tools", tools).unwrap_or_default(),
+        tool_choice: fields.take_if("tool_choice", tool_choice),
+        max_tokens: fields.take("max_output_tokens")?,
+        temperature: fields.take("temperature")?,
+        top_p: fields.take("top_p")?,
+        stop: fields.take("stop")?.unwrap_or_default(),
+        seed: fields.take("seed")?,
+        reasoning_effort,
+        response_format,
+        stream: fields.take("stream")?.unwrap_or(false),
+        extra: fields.0,
+    })
+}
+
+/// Adds an item to the turn it belongs to: an assistant's thoughts, words and calls are one turn, results another.
+fn read_item(mut item: Value, messages: &mut Vec<Message>) -> Result<(), DecodeError> {
+    // The short form of a message has no type.
+    if let Some(fields) = item.as_object_mut() {
+        fields.entry("type").or_insert_with(|| "message".into());
+    }
+    let item = serde_json::from_value(item).map_err(|error| malformed(format!("an item of `input`: {error}")))?;
+    let (role, parts) = match item {
+        Item::Message { role, content } => (read_role(&role)?, content_parts(content)?),
+        Item::FunctionCall { call_id, name, arguments } => {
+            (Role::Assistant, vec![Part::ToolCall(ToolCall { id: call_id, name, arguments })])
+        }
+        Item::FunctionCallOutput { call_id, output } => {
+            (Role::Tool, vec![Part::ToolResult { id: call_id, content: text_of(output)? }])
+        }
+        Item::Reasoning { summary, encrypted_content } => {
+            let thoughts: Vec<_> = summary.into_iter().map(|thought| thought.text).collect();
+            (Role::Assistant, vec![Part::Reasoning { text: thoughts.join("\n\n"), signature: encrypted_content }])
+        }
+    };
+    match messages.last_mut() {
+        Some(last) if last.role == role && matches!(role, Role::Assistant | Role::Tool) => last.parts.extend(parts),
+        _ => messages.push(Message { role, parts }),
+    }
+    Ok(())
+}
+
+fn read_role(role: &str) -> Result<Role, DecodeError> {
+    match role {
+        "system" | "developer" => Ok(Role::System),
+        "user" => Ok(Role::User),
+        "assistant" => Ok(Role::Assistant),
+        other => Err(malformed(format!("no message can have the role `{other}`"))),
+    }
+}
+
+fn content_parts(content: Content) -> Result<Vec<Part>, DecodeError> {
+    match content {
+        Content::Text(text) => Ok(vec![Part::Text(text)]),
+        Content::Parts(parts) => parts.into_iter().map(content_part).collect(),
+    }
+}
+
+fn content_part(part: ContentPart) -> Result<Part, DecodeError> {
+    Ok(match part {
+        ContentPart::InputText { text } | ContentPart::Refusal { refusal: text } => Part::Text(text),
+        ContentPart::InputImage { image_url, detail } => {
+            let source = match parse_data_url(&image_url) {
+                Some((media_type, base64)) => {
+                    ImageSource::Data { media_type: media_type.into(), base64: base64.into() }
+                }
+                None => ImageSource::Url(image_url),
+            };
+            Part::Image(Image { source, detail })
+        }
+        ContentPart::InputFile { filename, file_data } => {
+            let (media_type, base64) = parse_data_url(&file_data)
+                .ok_or_else(|| malformed("a file must come with `file_data` as a base64 data URL"))?;
+            Part::File(File { name: filename, media_type: media_type.into(), base64: base64.into() })
+        }
+        ContentPart::InputAudio { input_audio: WireAudio { data, format } } => {
+            Part::Audio(Audio { media_type: audio_media_type(&format), base64: data })
+        }
+    })
+}
+
+fn text_of(content: Content) -> Result<String, DecodeError> {
+    let text = |part| match part {
+        Part::Text(text) => Ok(text),
+        _ => Err(malformed("the output of a function can hold nothing but text")),
+    };
+    content_parts(content)?.into_iter().map(text).collect()
+}
+
+/// Nothing if there are other tools than functions: those are passed on as they are.
+fn tools(value: &Value) -> Option<Vec<Tool>> {
+    let tools: Vec<WireTool> = serde_json::from_value(value.clone()).ok()?;
+    let is_all_functions = tools.iter().all(|tool| tool.kind == "function");
+    let tool = |WireTool { name, description, parameters, strict, .. }| Tool { name, description, parameters, strict };
+    is_all_functions.then(|| tools.into_iter().map(tool).collect())
+}
+
+fn tool_choice(value: &Value) -> Option<ToolChoice> {
+    match value {
+        Value::String(word) => match word.as_str() {
+            "auto" => Some(ToolChoice::Auto),
+            "none" => Some(ToolChoice::None),
+            "required" => Some(ToolChoice::Required),
+            _ => None,
+        },
+        choice if choice["type"] == "function" => choice["name"].as_str().map(|name| ToolChoice::Tool(name.into())),
+        _ => None,
+    }
+}
+
+/// `Some(None)` is free text.
+fn response_format(value: &Value) -> Option<Option<ResponseFormat>> {
+    match value["type"].as_str()? {
+        "text" => Some(None),
+        "json_object" => Some(Some(ResponseFormat::JsonObject)),
+        "json_schema" => Some(Some(ResponseFormat::JsonSchema {
+            name: value["name"].as_str()?.to_owned(),
+            schema: value.get("schema")?.clone(),
+            strict: value["strict"].as_bool(),
+        })),
+        _ => None,
+    }
+}
