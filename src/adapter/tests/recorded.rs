@@ -6,10 +6,13 @@ use super::*;
 
 /// The wire format of a recorded body, by the path of its URL.
 fn api_of(url: &str) -> Option<Api> {
-    [("/chat/completions", Api::OpenaiChat), ("/responses", Api::OpenaiResponses), ("/messages", Api::Anthropic)]
-        .into_iter()
-        .find(|(path, _)| url.ends_with(path))
-        .map(|(_, api)| api)
+    let apis = [
+        ("/chat/completions", Api::OpenaiChat),
+        ("/responses", Api::OpenaiResponses),
+        ("/messages", Api::Anthropic),
+        ("enerateContent", Api::Gemini),
+    ];
+    apis.into_iter().find(|(path, _)| url.ends_with(path)).map(|(_, api)| api)
 }
 
 #[test]
@@ -45,10 +48,11 @@ fn recorded_traffic_decodes_however_it_is_cut() {
         assert!(outcome.is_ok() || may_fail, "{file}: {:?}", outcome.failure);
         if outcome.is_ok() {
             assert!(outcome.response.usage.output.is_some(), "{file}");
-            let response = canonical(outcome.response);
             for (api, _) in APIS {
+                let mut response = canonical(api, outcome.response.clone());
+                response.id.get_or_insert_with(|| "unnamed".into());
                 let served = decode_stream(api, [&encode_stream(api, &response)[..]]);
-                assert_eq!(canonical(served.response), response, "{file} over {api:?}");
+                assert_eq!(canonical(api, served.response), response, "{file} over {api:?}");
             }
         }
         decoded += 1;
