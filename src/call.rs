@@ -1,6 +1,7 @@
 //! What travels: a call on its way down through the policies, and the events of its life on their way up.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -43,10 +44,10 @@ pub struct Target {
 /// What one call may take. The gateway's own time limits are in its config.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Further tries after a failure that may pass.
-    pub retries: u32,
-    /// For the whole call, all tries and waits included; `None` is the gateway's own `total` limit.
-    pub timeout: Option<Duration>,
+    /// Further tries after a failure that may pass; `None` leaves it to the kind of failure.
+    pub retries: Option<u32>,
+    /// For the whole call, all tries and waits included.
+    pub timeout: Duration,
 }
 
 /// One thing that happened to one call of a run.
@@ -94,12 +95,13 @@ pub struct Meta {
     pub upstream_fallbacks: Option<u32>,
 }
 
-/// The sending end of a run's one channel, for one call. Cheap to clone.
+/// The sending end of a run's one channel, for one call.
 #[derive(Debug, Clone)]
 pub struct Events {
     call: usize,
     began: Instant,
     sender: mpsc::Sender<RunEvent>,
+    spoke: Arc<AtomicBool>,
 }
 
 /// Nobody listens any more: the run was stopped, so the call must end at once.
@@ -115,12 +117,28 @@ impl From<Stopped> for Failure {
 impl Events {
     /// `began` is the instant from which the run's times are counted.
     pub fn new(call: usize, began: Instant, sender: mpsc::Sender<RunEvent>) -> Self {
-        Self { call, began, sender }
+        Self { call, began, sender, spoke: Arc::default() }
     }
 
     /// Tells the run's consumer; waits while it is behind.
     pub async fn emit(&self, event: Event) -> Result<(), Stopped> {
-        let event = RunEvent { call: self.call, at: self.began.elapsed(), event };
+        self.emit_at(Instant::now(), event).await
+    }
+
+    /// As [`Events::emit`], of something that happened a little earlier.
+    pub async fn emit_at(&self, when: Instant, event: Event) -> Result<(), Stopped> {
+        if let Event::Stream(
+            StreamEvent::TextDelta(_) | StreamEvent::ReasoningDelta(_) | StreamEvent::ToolCallStart { .. },
+        ) = &event
+        {
+            self.spoke.store(true, Ordering::Relaxed);
+        }
+        let event = RunEvent { call: self.call, at: when.saturating_duration_since(self.began), event };
         self.sender.send(event).await.map_err(|_| Stopped)
+    }
+
+    /// Whether any part of an answer has reached the user: from then on nothing is tried again or replaced.
+    pub fn spoke(&self) -> bool {
+        self.spoke.load(Ordering::Relaxed)
     }
 }

@@ -1,1 +1,394 @@
 //! The command line: clap types only.
+
+use std::path::PathBuf;
+
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
+
+/// One gateway key, many models: ask and compare language models from the terminal.
+#[derive(Debug, Parser)]
+#[command(name = "llm", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// How to talk.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Common {
+    /// Say nothing but errors on stderr
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more on stderr
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// When to use colors
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
+    pub color: ColorChoice,
+}
+
+// The order is that of `llm --help`, where `GROUPS` puts the headings.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ask one model and stream its answer
+    Ask(Box<AskArgs>),
+    /// Ask several models at once and show their answers side by side
+    Compare(Box<CompareArgs>),
+    /// List what the gateway offers, with prices
+    Models(ModelsArgs),
+    /// Check config, key, gateway and terminal, and say what to do
+    Doctor(DoctorArgs),
+    /// Keep gateway keys in the keyring
+    Key(KeyArgs),
+    /// Show, check or create the config file
+    Config(ConfigArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man,
+}
+
+/// Headings of `llm --help` and the commands below each.
+const GROUPS: [(&str, &[&str]); 3] = [
+    ("Prompt", &["ask", "compare"]),
+    ("Look", &["models", "doctor"]),
+    ("Set up", &["key", "config", "completions", "man"]),
+];
+
+/// The whole command line, its commands grouped for `--help`.
+pub fn command() -> clap::Command {
+    let command = Cli::command();
+    let mut help = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
+    for (heading, names) in GROUPS {
+        help.push_str(&format!("\n{heading}:\n"));
+        for name in names {
+            let about = command.find_subcommand(name).and_then(|command| command.get_about());
+            help.push_str(&format!("  {name:<12} {}\n", about.map(ToString::to_string).unwrap_or_default()));
+        }
+    }
+    help.push_str("\n{all-args}\n\n`llm COMMAND --help` says more about a command.\n");
+    let template = help.replace("{all-args}", "Options:\n{options}");
+    command.help_template(template)
+}
+
+/// What to send, and where: shared by everything that sends a prompt.
+#[derive(Debug, Args)]
+pub struct PromptArgs {
+    /// The prompt; `-` or nothing reads it from stdin, and stdin beside a prompt is appended to it (or put where
+    /// `{input}` stands)
+    pub prompt: Option<String>,
+    /// Leave stdin alone
+    #[arg(short, long)]
+    pub no_stdin: bool,
+    /// Gateway for names without `GATEWAY::`
+    #[arg(short, long, value_name = "NAME", help_heading = "Where to")]
+    pub gateway: Option<String>,
+    /// Use this one of the gateway's named keys
+    #[arg(long, value_name = "NAME", help_heading = "Where to")]
+    pub key: Option<String>,
+    /// Next model when the one before fails; repeatable, in order
+    #[arg(long, value_name = "MODEL", help_heading = "Where to")]
+    pub fallback: Vec<String>,
+    /// Total time for a call, all tries included (`30s`, `2m`)
+    #[arg(long, value_name = "DURATION", help_heading = "Where to")]
+    pub timeout: Option<String>,
+    /// Further tries after a failure that may pass
+    #[arg(long, value_name = "N", help_heading = "Where to")]
+    pub retries: Option<u32>,
+    /// System prompt; `@FILE` reads a file
+    #[arg(short, long, value_name = "TEXT", help_heading = "What to send")]
+    pub system: Option<String>,
+    /// Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable
+    #[arg(short, long, value_name = "PATH", help_heading = "What to send")]
+    pub file: Vec<String>,
+    /// Sampling temperature
+    #[arg(long, value_name = "T", allow_negative_numbers = true, help_heading = "What to send")]
+    pub temperature: Option<f64>,
+    /// Nucleus sampling: the share of probability to choose from
+    #[arg(long, value_name = "P", allow_negative_numbers = true, help_heading = "What to send")]
+    pub top_p: Option<f64>,
+    /// Upper bound of output tokens
+    #[arg(long, value_name = "N", help_heading = "What to send")]
+    pub max_tokens: Option<u64>,
+    /// Stop at this text; repeatable
+    #[arg(long, value_name = "TEXT", help_heading = "What to send")]
+    pub stop: Vec<String>,
+    /// Seed for models that can repeat themselves
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "What to send")]
+    pub seed: Option<i64>,
+    /// How much to think: none, minimal, low, medium, high or what else the model knows
+    #[arg(long, value_name = "LEVEL", help_heading = "What to send")]
+    pub effort: Option<String>,
+    /// Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable
+    #[arg(short, long, value_name = "KEY=JSON", help_heading = "What to send")]
+    pub param: Vec<String>,
+    /// Attribute the cost (`app=bot`); kept in the record; repeatable
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "What to print")]
+    pub tag: Vec<String>,
+    /// Write there instead of stdout, atomically
+    #[arg(long, value_name = "FILE", help_heading = "What to print")]
+    pub out: Option<PathBuf>,
+    /// Print the HTTP request that would be sent, with its estimated cost; send nothing
+    #[arg(long, help_heading = "What to print")]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct AskArgs {
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    /// Model, or `GATEWAY::MODEL`
+    #[arg(short, long, value_name = "NAME", help_heading = "Where to")]
+    pub model: Option<String>,
+    /// Print a line of time, tokens and cost on stderr (the default on a terminal)
+    #[arg(long, help_heading = "What to print")]
+    pub stats: bool,
+    /// Print what the model thinks on stderr
+    #[arg(long, help_heading = "What to print")]
+    pub show_reasoning: bool,
+    /// Form of the output
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_default_value = true,
+        help_heading = "What to print"
+    )]
+    pub output: AskFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AskFormat {
+    Text,
+    Json,
+    Jsonl,
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    /// Models, comma-separated or repeated; each is a model or `GATEWAY::MODEL`
+    #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to")]
+    pub model: Vec<String>,
+    /// A list of models from the config
+    #[arg(long, value_name = "NAME", help_heading = "Where to")]
+    pub set: Option<String>,
+    /// How many calls run at once; all by default
+    #[arg(long, value_name = "N", help_heading = "Where to", value_parser = clap::value_parser!(u32).range(1..))]
+    pub concurrency: Option<u32>,
+    /// Ask each model N times and show median and spread
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, help_heading = "Where to", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeat: u32,
+    /// Order of the answers; as asked by default
+    #[arg(long, value_name = "BY", help_heading = "What to print")]
+    pub sort: Option<SortBy>,
+    /// Answers side by side or below each other; by width by default
+    #[arg(long, value_name = "LAYOUT", help_heading = "What to print")]
+    pub layout: Option<Layout>,
+    /// Form of the output
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_default_value = true,
+        help_heading = "What to print"
+    )]
+    pub output: CompareFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SortBy {
+    /// Total time
+    Latency,
+    FirstToken,
+    Cost,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Layout {
+    Columns,
+    Stacked,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompareFormat {
+    Text,
+    Json,
+    Jsonl,
+    Markdown,
+    Csv,
+    Html,
+}
+
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// Only models whose id or name holds this text; `show ID` says all about one
+    #[arg(value_name = "TEXT")]
+    pub text: Vec<String>,
+    /// Gateway to ask
+    #[arg(short, long, value_name = "NAME")]
+    pub gateway: Option<String>,
+    /// Use this one of the gateway's named keys
+    #[arg(long, value_name = "NAME")]
+    pub key: Option<String>,
+    /// Only models that can do all of these: tools, vision, json, reasoning, audio
+    #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
+    pub supports: Vec<String>,
+    /// Only models whose input and output both cost at most this many USD per million tokens
+    #[arg(long, value_name = "USD")]
+    pub max_price: Option<String>,
+    /// Only models with a context window of at least this many tokens (`128k`)
+    #[arg(long, value_name = "TOKENS")]
+    pub min_context: Option<String>,
+    /// Order of the list
+    #[arg(long, value_name = "BY", default_value = "name", hide_default_value = true)]
+    pub sort: ModelSort,
+    /// Ask the gateway even if a recent list is cached
+    #[arg(long)]
+    pub refresh: bool,
+    /// Form of the output
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub output: ListFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModelSort {
+    Price,
+    Context,
+    Name,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    Text,
+    Json,
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Gateway to check
+    #[arg(short, long, value_name = "NAME")]
+    pub gateway: Option<String>,
+    /// Form of the output
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub output: TextOrJson,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TextOrJson {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct KeyArgs {
+    #[command(subcommand)]
+    pub command: KeyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Save a gateway's key: asked for without echo, or read from stdin
+    Set {
+        gateway: String,
+        /// Keep it under this name, beside others of the same gateway
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Where to keep it
+        #[arg(long, value_name = "STORE", default_value = "keyring", hide_default_value = true)]
+        store: KeyStore,
+    },
+    /// List saved keys and those in the environment
+    List {
+        /// Form of the output
+        #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+        output: TextOrJson,
+    },
+    /// Say where a gateway's key comes from, and its last four characters
+    Show {
+        /// The default gateway if none is named
+        gateway: Option<String>,
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Form of the output
+        #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+        output: TextOrJson,
+    },
+    /// Ask the gateway whether it takes the key
+    Test {
+        /// The default gateway if none is named
+        gateway: Option<String>,
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Remove a saved key
+    Rm {
+        gateway: String,
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeyStore {
+    /// The operating system's keyring
+    Keyring,
+    /// A file that only you can read, in plain text
+    File,
+}
+
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print where the config file is
+    Path,
+    /// Print the settings in force and where each comes from
+    Show,
+    /// Open the config file in $VISUAL or $EDITOR, then check it
+    Edit,
+    /// Check the config file
+    Check,
+    /// Create a commented config file
+    Init {
+        /// Replace one that exists
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    pub shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_is_in_one_group_of_the_help() {
+        let command = command();
+        let mut grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let mut all: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        grouped.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(grouped, all);
+    }
+}

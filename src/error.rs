@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+/// The signal that means that nobody reads our output any more. The same number everywhere that has it.
+pub const SIGPIPE: i32 = 13;
+
 /// A failed command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

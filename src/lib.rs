@@ -3,9 +3,25 @@
 //! The modules in the order data flows: see `docs/architecture.md`.
 
 pub mod adapter;
+pub mod attachment;
 pub mod call;
+pub mod catalog;
 pub mod chat;
+pub mod cli;
+pub mod cmd;
 pub mod config;
+pub mod engine;
 pub mod error;
+pub mod gateway;
+mod json_file;
 pub mod money;
+pub mod pattern;
+pub mod policy;
+pub mod pricing;
+pub mod prompt;
+pub mod rates;
 pub mod record;
+pub mod report;
+pub mod route;
+pub mod secret;
+pub mod serve;

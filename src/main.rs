@@ -1,1 +1,5 @@
-fn main() {}
+//! The `llm` command.
+
+fn main() -> std::process::ExitCode {
+    onekey::cmd::main()
+}

@@ -222,7 +222,7 @@ impl<'a> FromIterator<&'a Record> for TotalCost {
                     total.computed |= cost.origin.is_computed();
                 }
                 // What never reached a model costs nothing; what did, and does not say, is unknown.
-                None if record.status == Status::Failed && record.usage.is_unknown() => {}
+                None if matches!(record.status, Status::Failed | Status::Refused) && record.usage.is_unknown() => {}
                 None => total.unknown += 1,
             }
         }

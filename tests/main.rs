@@ -1,1 +1,29 @@
+//! The `llm` command from outside: real processes, real sockets, a fresh home for each.
+//!
+//! A comment such as `H12` numbers the fault that a test provokes: H on the wire, P of the process, S of secrets, T on
+//! the terminal.
 
+#![allow(unreachable_pub, reason = "one binary: nothing in it is for others")]
+#![allow(clippy::disallowed_methods, reason = "the tests hand the environment on that `llm` itself reads")]
+
+mod ask;
+mod compare;
+mod endings;
+mod limits;
+#[cfg(unix)]
+mod output;
+mod retry;
+#[cfg(unix)]
+mod secrets;
+mod set_up;
+#[cfg(unix)]
+mod signals;
+#[cfg(unix)]
+mod stdin;
+mod stream;
+#[cfg_attr(not(unix), allow(dead_code, reason = "what only the tests for Unix need"))]
+mod support;
+#[cfg(unix)]
+mod terminal;
+#[cfg(target_os = "linux")]
+mod tls;

@@ -45,6 +45,13 @@ pub enum Api {
 }
 
 impl Api {
+    /// The name used in configs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenaiChat => "openai-chat",
+        }
+    }
+
     /// The translation for this wire format.
     pub fn adapter(self) -> &'static dyn Adapter {
         match self {

@@ -1,18 +1,26 @@
 //! Settings from flags, environment, config file and presets. The only place that reads the environment.
 
 mod base_url;
+mod env;
+mod file;
+mod settings;
 
 pub use base_url::BaseUrl;
+pub use env::Env;
+pub use file::{nearest, parse_duration};
+pub use settings::{Said, Settings, TEMPLATE};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::adapter::Api;
 use crate::money::Usd;
 
 /// One gateway, with everything that the config and the presets say about it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Gateway {
     pub name: String,
     pub base_url: BaseUrl,
@@ -26,14 +34,29 @@ pub struct Gateway {
     pub timeouts: Timeouts,
     /// On top of list prices, in millionths (0.055 is 55,000), where the gateway does not report its own cost.
     pub markup: Option<u32>,
+    /// Models to use where none is named: the first by `ask`, all of them by `compare`.
+    pub models: Vec<String>,
     /// Where the gateway lists its models' prices, if it does.
     pub price_list: PriceList,
     /// The provider in the built-in price table whose prices apply (`openai`); `None` guesses from the model's name.
     pub price_provider: Option<String>,
 }
 
+/// Without the values of headers, which may be secret.
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway")
+            .field("name", &self.name)
+            .field("base_url", &self.base_url)
+            .field("api", &self.api)
+            .field("headers", &self.headers.keys())
+            .finish_non_exhaustive()
+    }
+}
+
 /// Whether a gateway wants a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Auth {
     /// Without one, nothing is sent.
     Required,
@@ -56,12 +79,14 @@ pub struct KeySource {
 }
 
 /// Shapes of price lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PriceList {
     /// In the model list itself, if anywhere.
     #[default]
     Models,
     /// LiteLLM's `/model/info`.
+    #[serde(rename = "litellm")]
     LiteLlm,
     /// one-api's and new-api's `/api/pricing`.
     OneApi,

@@ -1,0 +1,298 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[llm] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'llm'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'llm'= {
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand ask 'Ask one model and stream its answer'
+            cand compare 'Ask several models at once and show their answers side by side'
+            cand models 'List what the gateway offers, with prices'
+            cand doctor 'Check config, key, gateway and terminal, and say what to do'
+            cand key 'Keep gateway keys in the keyring'
+            cand config 'Show, check or create the config file'
+            cand completions 'Print a completion script for a shell'
+            cand man 'Print the manual page'
+        }
+        &'llm;ask'= {
+            cand -g 'Gateway for names without `GATEWAY::`'
+            cand --gateway 'Gateway for names without `GATEWAY::`'
+            cand --key 'Use this one of the gateway''s named keys'
+            cand --fallback 'Next model when the one before fails; repeatable, in order'
+            cand --timeout 'Total time for a call, all tries included (`30s`, `2m`)'
+            cand --retries 'Further tries after a failure that may pass'
+            cand -s 'System prompt; `@FILE` reads a file'
+            cand --system 'System prompt; `@FILE` reads a file'
+            cand -f 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable'
+            cand --file 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable'
+            cand --temperature 'Sampling temperature'
+            cand --top-p 'Nucleus sampling: the share of probability to choose from'
+            cand --max-tokens 'Upper bound of output tokens'
+            cand --stop 'Stop at this text; repeatable'
+            cand --seed 'Seed for models that can repeat themselves'
+            cand --effort 'How much to think: none, minimal, low, medium, high or what else the model knows'
+            cand -p 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable'
+            cand --param 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable'
+            cand --tag 'Attribute the cost (`app=bot`); kept in the record; repeatable'
+            cand --out 'Write there instead of stdout, atomically'
+            cand -m 'Model, or `GATEWAY::MODEL`'
+            cand --model 'Model, or `GATEWAY::MODEL`'
+            cand -o 'Form of the output'
+            cand --output 'Form of the output'
+            cand --color 'When to use colors'
+            cand -n 'Leave stdin alone'
+            cand --no-stdin 'Leave stdin alone'
+            cand --dry-run 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
+            cand --stats 'Print a line of time, tokens and cost on stderr (the default on a terminal)'
+            cand --show-reasoning 'Print what the model thinks on stderr'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;compare'= {
+            cand -g 'Gateway for names without `GATEWAY::`'
+            cand --gateway 'Gateway for names without `GATEWAY::`'
+            cand --key 'Use this one of the gateway''s named keys'
+            cand --fallback 'Next model when the one before fails; repeatable, in order'
+            cand --timeout 'Total time for a call, all tries included (`30s`, `2m`)'
+            cand --retries 'Further tries after a failure that may pass'
+            cand -s 'System prompt; `@FILE` reads a file'
+            cand --system 'System prompt; `@FILE` reads a file'
+            cand -f 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable'
+            cand --file 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable'
+            cand --temperature 'Sampling temperature'
+            cand --top-p 'Nucleus sampling: the share of probability to choose from'
+            cand --max-tokens 'Upper bound of output tokens'
+            cand --stop 'Stop at this text; repeatable'
+            cand --seed 'Seed for models that can repeat themselves'
+            cand --effort 'How much to think: none, minimal, low, medium, high or what else the model knows'
+            cand -p 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable'
+            cand --param 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable'
+            cand --tag 'Attribute the cost (`app=bot`); kept in the record; repeatable'
+            cand --out 'Write there instead of stdout, atomically'
+            cand -m 'Models, comma-separated or repeated; each is a model or `GATEWAY::MODEL`'
+            cand --model 'Models, comma-separated or repeated; each is a model or `GATEWAY::MODEL`'
+            cand --set 'A list of models from the config'
+            cand --concurrency 'How many calls run at once; all by default'
+            cand --repeat 'Ask each model N times and show median and spread'
+            cand --sort 'Order of the answers; as asked by default'
+            cand --layout 'Answers side by side or below each other; by width by default'
+            cand -o 'Form of the output'
+            cand --output 'Form of the output'
+            cand --color 'When to use colors'
+            cand -n 'Leave stdin alone'
+            cand --no-stdin 'Leave stdin alone'
+            cand --dry-run 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'llm;models'= {
+            cand -g 'Gateway to ask'
+            cand --gateway 'Gateway to ask'
+            cand --key 'Use this one of the gateway''s named keys'
+            cand --supports 'Only models that can do all of these: tools, vision, json, reasoning, audio'
+            cand --max-price 'Only models whose input and output both cost at most this many USD per million tokens'
+            cand --min-context 'Only models with a context window of at least this many tokens (`128k`)'
+            cand --sort 'Order of the list'
+            cand -o 'Form of the output'
+            cand --output 'Form of the output'
+            cand --color 'When to use colors'
+            cand --refresh 'Ask the gateway even if a recent list is cached'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;doctor'= {
+            cand -g 'Gateway to check'
+            cand --gateway 'Gateway to check'
+            cand -o 'Form of the output'
+            cand --output 'Form of the output'
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;key'= {
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand set 'Save a gateway''s key: asked for without echo, or read from stdin'
+            cand list 'List saved keys and those in the environment'
+            cand show 'Say where a gateway''s key comes from, and its last four characters'
+            cand test 'Ask the gateway whether it takes the key'
+            cand rm 'Remove a saved key'
+        }
+        &'llm;key;set'= {
+            cand --name 'Keep it under this name, beside others of the same gateway'
+            cand --store 'Where to keep it'
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'llm;key;list'= {
+            cand -o 'Form of the output'
+            cand --output 'Form of the output'
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;key;show'= {
+            cand --name 'name'
+            cand -o 'Form of the output'
+            cand --output 'Form of the output'
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;key;test'= {
+            cand --name 'name'
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;key;rm'= {
+            cand --name 'name'
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;config'= {
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand path 'Print where the config file is'
+            cand show 'Print the settings in force and where each comes from'
+            cand edit 'Open the config file in $VISUAL or $EDITOR, then check it'
+            cand check 'Check the config file'
+            cand init 'Create a commented config file'
+        }
+        &'llm;config;path'= {
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;config;show'= {
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;config;edit'= {
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;config;check'= {
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;config;init'= {
+            cand --color 'When to use colors'
+            cand --force 'Replace one that exists'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;completions'= {
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;man'= {
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr'
+            cand --verbose 'Say more on stderr'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+    ]
+    $completions[$command]
+}

@@ -1,0 +1,84 @@
+//! Files that go with a prompt: text, images, documents and audio, told apart by what is in them.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use crate::chat::{Audio, File, Image, ImageSource, Part};
+use crate::error::Error;
+
+/// More than this in one file is refused rather than cut.
+const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+
+/// Reads one `-f`: a path, or the http(s) URL of an image, which the gateway fetches.
+pub fn read(path: &str) -> Result<Part, Error> {
+    if path.starts_with("https://") || path.starts_with("http://") {
+        return Ok(Part::Image(Image { source: ImageSource::Url(path.to_owned()), detail: None }));
+    }
+    let path = Path::new(path);
+    let input = |source| Error::Input { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(input)?;
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(input)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(Error::usage(format!("{} is larger than {} MiB", path.display(), LARGEST_FILE >> 20)));
+    }
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    part(&name, bytes)
+}
+
+fn part(name: &str, bytes: Vec<u8>) -> Result<Part, Error> {
+    if let Some(media_type) = media_type(&bytes) {
+        let (media_type, base64) = (media_type.to_owned(), BASE64.encode(&bytes));
+        return Ok(match media_type.split('/').next() {
+            Some("image") => Part::Image(Image { source: ImageSource::Data { media_type, base64 }, detail: None }),
+            Some("audio") => Part::Audio(Audio { media_type, base64 }),
+            _ => Part::File(File { name: Some(name.to_owned()), media_type, base64 }),
+        });
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        Error::usage_hint(
+            format!("{name} is neither UTF-8 text (bad byte at offset {offset}) nor a file of a known kind"),
+            "known: PNG, JPEG, GIF, WebP, PDF, WAV, MP3, FLAC, Ogg",
+        )
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    Ok(Part::Text(format!("<file name=\"{}\">\n{text}{newline}</file>", name.replace('"', "'"))))
+}
+
+/// The kind of a file by its first bytes; names lie.
+fn media_type(bytes: &[u8]) -> Option<&'static str> {
+    let is = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+    Some(match bytes {
+        _ if is(0, b"\x89PNG\r\n\x1a\n") => "image/png",
+        _ if is(0, b"\xff\xd8\xff") => "image/jpeg",
+        _ if is(0, b"GIF87a") || is(0, b"GIF89a") => "image/gif",
+        _ if is(0, b"RIFF") && is(8, b"WEBP") => "image/webp",
+        _ if is(0, b"%PDF-") => "application/pdf",
+        _ if is(0, b"RIFF") && is(8, b"WAVE") => "audio/wav",
+        _ if is(0, b"ID3") || is(0, b"\xff\xfb") || is(0, b"\xff\xf3") || is(0, b"\xff\xf2") => "audio/mpeg",
+        _ if is(0, b"fLaC") => "audio/flac",
+        _ if is(0, b"OggS") => "audio/ogg",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_told_apart_by_what_is_in_them() {
+        let kind = |bytes: &[u8]| part("x.txt", bytes.to_vec()).expect("a part");
+        assert_eq!(kind(b"plain"), Part::Text("<file name=\"x.txt\">\nplain\n</file>".into()));
+        assert!(matches!(kind(b"\x89PNG\r\n\x1a\n..."), Part::Image(_)));
+        assert!(matches!(kind(b"RIFF....WAVEfmt "), Part::Audio(_)));
+        assert!(matches!(kind(b"%PDF-1.7"), Part::File(File { media_type, .. }) if media_type == "application/pdf"));
+        assert_eq!(part("x", b"a\xff".to_vec()).expect_err("binary").exit_code(), 2);
+    }
+}

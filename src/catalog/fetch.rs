@@ -1,0 +1,97 @@
+//! Asking a gateway for its list, page by page, and for the prices that stand in a document of their own.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+
+use super::{ModelInfo, list, litellm, one_api};
+use crate::config::{Gateway, PriceList};
+use crate::error::Failure;
+use crate::gateway::{Client, Fetched};
+
+/// The largest list that is read. OpenRouter's is about 1 MiB.
+const LARGEST_LIST: usize = 64 * 1024 * 1024;
+
+/// A gateway that has more pages than this does not mean it.
+const MOST_PAGES: usize = 100;
+
+/// Fetches documents from a gateway: a real one, or one of a test.
+pub trait Fetch {
+    /// The document at `url`, or status 304 if it is still what `etag` stands for. Any status of failure is an error.
+    fn get(&self, url: &str, etag: Option<&str>) -> impl Future<Output = Result<Fetched, Failure>> + Send;
+}
+
+impl Fetch for Client {
+    async fn get(&self, url: &str, etag: Option<&str>) -> Result<Fetched, Failure> {
+        Client::get(self, url, etag, LARGEST_LIST).await
+    }
+}
+
+/// A list as the gateway gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct List {
+    pub(super) models: Vec<ModelInfo>,
+    /// With which to ask whether it has changed.
+    pub(super) etag: Option<String>,
+    pub(super) notes: Vec<String>,
+    /// Whether nothing is missing that another try might get.
+    pub(super) complete: bool,
+}
+
+/// The whole list with its prices; `None` if it has not changed since `etag`.
+pub(super) async fn list(gateway: &Gateway, fetch: &impl Fetch, etag: Option<&str>) -> Result<Option<List>, Failure> {
+    let url = gateway.base_url.join("models");
+    let first = fetch.get(&url, etag).await?;
+    if first.status == 304 {
+        return Ok(None);
+    }
+    let mut page = list::parse(&first.body)?;
+    let mut list =
+        List { models: std::mem::take(&mut page.models), etag: first.etag, notes: Vec::new(), complete: true };
+    let mut skipped = page.skipped;
+    let mut queries = Vec::new();
+    while let Some(query) = page.next {
+        if queries.contains(&query) || queries.len() == MOST_PAGES {
+            list.notes.push("the gateway's list of models has no end; what follows was not fetched".into());
+            break;
+        }
+        page = list::parse(&fetch.get(&format!("{url}?{query}"), None).await?.body)?;
+        skipped += page.skipped;
+        let known: BTreeSet<String> = list.models.iter().map(|model| model.id.clone()).collect();
+        list.models.extend(page.models.drain(..).filter(|model| !known.contains(&model.id)));
+        queries.push(query);
+    }
+    if skipped > 0 {
+        list.notes.push(format!("{skipped} entries of the gateway's list name no model and were left out"));
+    }
+    if !queries.is_empty() || gateway.price_list != PriceList::Models {
+        // It would stand for the first of several documents.
+        list.etag = None;
+    }
+    if let Err(failure) = add_prices(gateway, fetch, &mut list.models).await {
+        list.notes.push(format!("the gateway's prices could not be fetched: {failure}"));
+        list.complete = false;
+    }
+    Ok(Some(list))
+}
+
+/// Adds what stands in a document of its own.
+async fn add_prices(gateway: &Gateway, fetch: &impl Fetch, models: &mut [ModelInfo]) -> Result<(), Failure> {
+    match gateway.price_list {
+        PriceList::Models => {}
+        PriceList::LiteLlm => {
+            let groups = litellm::parse(&fetch.get(&gateway.base_url.join("model/info"), None).await?.body)?;
+            for model in models {
+                if let Some(group) = groups.get(&model.id) {
+                    group.complete(model);
+                }
+            }
+        }
+        PriceList::OneApi => {
+            let mut prices = one_api::parse(&fetch.get(&gateway.base_url.at_root("/api/pricing"), None).await?.body)?;
+            for model in models {
+                model.price = prices.remove(&model.id).or(model.price.take());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! The price of a row in a list of models, whatever its unit.
+
+use serde::Deserialize;
+
+use super::lenient::Maybe;
+use crate::money::Usd;
+use crate::rates::Rates;
+
+/// No model costs a cent per token, and few cost less than a cent per million.
+const CENT: Usd = Usd::from_picos(10_000_000_000);
+
+/// The `pricing` of OpenRouter and Vercel (US dollars per token) and of Together (per million tokens).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Pricing {
+    prompt: Maybe<Usd>,
+    completion: Maybe<Usd>,
+    input: Maybe<Usd>,
+    output: Maybe<Usd>,
+    input_cache_read: Maybe<Usd>,
+    input_cache_write: Maybe<Usd>,
+    cached_input: Maybe<Usd>,
+    internal_reasoning: Maybe<Usd>,
+    /// US dollars.
+    request: Maybe<Usd>,
+    image: Maybe<Usd>,
+    hourly: Maybe<Usd>,
+    base: Maybe<Usd>,
+    finetune: Maybe<Usd>,
+}
+
+/// What the prices of a list are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Token,
+    Million,
+}
+
+impl Unit {
+    /// No list says what its unit is, but their sizes are far apart. The majority decides, so that one odd row cannot
+    /// change what all the others mean.
+    pub(super) fn of<'a>(list: impl Iterator<Item = &'a Pricing> + Clone) -> Self {
+        let prices =
+            list.clone().flat_map(|row| [row.input(), row.output()]).flatten().filter(|price| *price > Usd::ZERO);
+        let (large, small): (Vec<Usd>, Vec<Usd>) = prices.partition(|price| *price >= CENT);
+        if large.len() > small.len() || list.clone().any(Pricing::is_together) { Self::Million } else { Self::Token }
+    }
+}
+
+impl Pricing {
+    /// `aichat serve` has its prices in the row itself.
+    pub(super) fn per_million(input: Maybe<Usd>, output: Maybe<Usd>) -> Self {
+        Self { input, output, ..Self::default() }
+    }
+
+    fn input(&self) -> Option<Usd> {
+        self.prompt.0.or(self.input.0)
+    }
+
+    fn output(&self) -> Option<Usd> {
+        self.completion.0.or(self.output.0)
+    }
+
+    fn is_together(&self) -> bool {
+        self.hourly.is_some() || self.base.is_some() || self.finetune.is_some()
+    }
+
+    /// The rates; `None` where there are none, or none that can be told per token.
+    pub(super) fn rates(&self, unit: Unit) -> Option<Rates> {
+        let cache_read = self.input_cache_read.0.or(self.cached_input.0);
+        let per_token = [self.input(), self.output(), cache_read, self.input_cache_write.0];
+        let prices = || per_token.iter().chain([&self.request.0]).flatten();
+        // Below zero is OpenRouter's way to say that it depends.
+        if prices().any(|price| *price < Usd::ZERO)
+            || (unit == Unit::Token && per_token.iter().flatten().any(|price| *price >= CENT))
+        {
+            return None;
+        }
+        let [input, output, cache_read, cache_write] = per_token.map(|price| match unit {
+            Unit::Token => price,
+            Unit::Million => price.map(Usd::per_million),
+        });
+        let request = self.request.filter(|price| *price > Usd::ZERO);
+        let rates = Rates { input, output, cache_read, cache_write, request };
+        let thinks_at = self.internal_reasoning.filter(|price| *price > Usd::ZERO);
+        if rates.input.or(rates.output).is_none() || (thinks_at.is_some() && thinks_at != self.output()) {
+            return None;
+        }
+        // Sold by something other than tokens: images, hours.
+        let sold_otherwise = self.is_together() || self.image.is_some_and(|price| price > Usd::ZERO);
+        let no_price =
+            rates.input.is_none_or(|rate| rate == Usd::ZERO) && rates.output.is_none_or(|rate| rate == Usd::ZERO);
+        if no_price && sold_otherwise { None } else { Some(rates) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pricing(json: &str) -> Pricing {
+        serde_json::from_str(json).expect(json)
+    }
+
+    /// Input and output, US dollars per million tokens.
+    fn per_million(list: &[&str]) -> Vec<Option<(String, String)>> {
+        let list: Vec<Pricing> = list.iter().map(|json| pricing(json)).collect();
+        let unit = Unit::of(list.iter());
+        let text = |rate: Option<Usd>| rate.and_then(|rate| rate.times(1_000_000)).map_or("–".into(), Usd::to_decimal);
+        list.iter().map(|row| row.rates(unit).map(|rates| (text(rates.input), text(rates.output)))).collect()
+    }
+
+    fn some(input: &str, output: &str) -> Option<(String, String)> {
+        Some((input.into(), output.into()))
+    }
+
+    #[test]
+    fn the_unit_is_told_by_the_size() {
+        let per_token =
+            [r#"{"prompt":"0.00000015","completion":"6e-7"}"#, r#"{"prompt":"0.00015","completion":"0.0006"}"#];
+        assert_eq!(per_million(&per_token), [some("0.15", "0.6"), some("150", "600")]);
+        let per_million_tokens =
+            [r#"{"input":0.15,"output":0.6}"#, r#"{"input":0.008,"output":0.009}"#, r#"{"input":3,"output":15}"#];
+        assert_eq!(per_million(&per_million_tokens), [some("0.15", "0.6"), some("0.008", "0.009"), some("3", "15")]);
+        let together = [r#"{"hourly":0,"input":0.005,"output":0.005,"base":0,"finetune":0}"#];
+        assert_eq!(per_million(&together), [some("0.005", "0.005")]);
+    }
+
+    #[test]
+    fn one_odd_row_does_not_change_the_others() {
+        let list = [
+            r#"{"prompt":"1e-6","completion":"2e-6"}"#,
+            r#"{"prompt":"0.5","completion":"2e-6"}"#,
+            r#"{"prompt":"1e-7","completion":"1e-7"}"#,
+        ];
+        assert_eq!(per_million(&list), [some("1", "2"), None, some("0.1", "0.1")]);
+    }
+
+    #[test]
+    fn free_is_told_from_unknown() {
+        for (json, rates) in [
+            (r#"{"prompt":"0","completion":"0"}"#, some("0", "0")),
+            (r#"{"prompt":"-1","completion":"-1"}"#, None),
+            (r#"{"prompt":"0","completion":"0","image":"0.04"}"#, None),
+            (r#"{"hourly":2,"input":0,"output":0,"base":0,"finetune":0}"#, None),
+            (r#"{"prompt":"1e-6","completion":"2e-6","internal_reasoning":"3e-6"}"#, None),
+            (r#"{"prompt":"1e-6","completion":"2e-6","internal_reasoning":"2e-6","image":"0.001"}"#, some("1", "2")),
+            (r#"{"prompt":"1e-6","completion":"2e-6","internal_reasoning":"0"}"#, some("1", "2")),
+            (r#"{"prompt":null,"completion":""}"#, None),
+            (r#"{"prompt":"1e-6"}"#, some("1", "–")),
+            ("{}", None),
+        ] {
+            assert_eq!(per_million(&[json]), [rates], "{json}");
+        }
+    }
+
+    #[test]
+    fn requests_and_cached_tokens_have_their_price() {
+        let row = pricing(
+            r#"{"prompt":"1e-6","completion":"1e-6","request":"0.005","input_cache_read":"1e-7","input_cache_write":"0"}"#,
+        );
+        let rates = row.rates(Unit::Token).expect("a price");
+        assert_eq!(rates.request.map(Usd::to_decimal).as_deref(), Some("0.005"));
+        assert_eq!(rates.cache_read, Some(Usd::from_picos(100_000)));
+        assert_eq!(rates.cache_write, Some(Usd::ZERO));
+    }
+}

@@ -1,0 +1,115 @@
+//! `llm ask`: one model, its answer streamed.
+
+use std::io;
+
+use super::drive::{self, Outcome, Plan, Reporter, drive};
+use super::output::Destination;
+use super::ready::{Ready, ready};
+use super::{Context, dry_run, request};
+use crate::call::{Call, RunEvent};
+use crate::cli::{AskArgs, AskFormat};
+use crate::error::{Error, SIGPIPE};
+use crate::record::Record;
+use crate::report::answer::{Answer, AnswerOptions};
+use crate::report::term::{Output, Stdout};
+use crate::report::{json, markdown};
+
+pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
+    let destination = Destination::new(args.prompt.out.as_deref(), context.terminal.stdout)?;
+    let model = model(context, args)?;
+    let targets = request::targets(context, std::slice::from_ref(&model), args.prompt.gateway.as_deref())?;
+    let prepared = request::prepare(context, &args.prompt)?;
+    let calls = prepared.calls(context, &targets)?;
+    if args.prompt.dry_run {
+        return dry_run::run(context, &calls, args.output != AskFormat::Text);
+    }
+    let options = AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
+    let shows_stats = args.stats || (context.terminal.stderr.tty && !context.quiet);
+    let streams = args.output == AskFormat::Text && !destination.is_file();
+    let plan = Plan {
+        priced: shows_stats || args.output != AskFormat::Text,
+        concurrency: 1,
+        tags: prepared.tags.clone(),
+        calls,
+    };
+    let ready = ready(context, plan.calls.iter().flat_map(|call: &Call| &call.targets), args.prompt.key.as_deref())?;
+    let stderr = context.terminal.stderr;
+    let outcome = if streams {
+        let mut answer = Answer::new(Stdout, io::stderr(), context.terminal.stdout, stderr, options);
+        answer_with(ready, plan, &mut answer)?
+    } else {
+        // The text goes elsewhere once it is whole; what there is to say is said as it happens.
+        let mut answer = Answer::new(io::sink(), io::stderr(), Output::plain(stderr.columns), stderr, options);
+        answer_with(ready, plan, &mut answer)?
+    };
+    // There is one call, so there is one record.
+    let Some(record) = outcome.records.first() else { return Ok(1) };
+    if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(SIGPIPE))) {
+        return Err(outcome.stopped.unwrap_or(Error::Reported { exit_code: 74 }));
+    }
+    // A file that is there is not replaced by nothing.
+    let nothing = record.text.is_empty() && destination.is_file() && args.output == AskFormat::Text;
+    if !(streams || nothing) {
+        let out = destination.output();
+        let bytes = match args.output {
+            AskFormat::Text if record.text.ends_with('\n') => record.text.clone(),
+            AskFormat::Text => format!("{}\n", record.text),
+            AskFormat::Json => json::record(record, &out),
+            AskFormat::Jsonl => json::line(record, &out),
+            AskFormat::Markdown => markdown::answer(record),
+        };
+        destination.write(bytes.as_bytes())?;
+    }
+    match outcome.stopped {
+        Some(error) => Err(error),
+        None => Ok(drive::exit_code(&outcome.records)),
+    }
+}
+
+/// Runs the call. One that was stopped still gets the end of what it said.
+fn answer_with<O: io::Write, E: io::Write>(
+    ready: Ready,
+    plan: Plan,
+    answer: &mut Answer<O, E>,
+) -> Result<Outcome, Error> {
+    let outcome = drive(ready, plan, answer)?;
+    if let (Some(Error::Signalled(signal)), Some(record)) = (&outcome.stopped, outcome.records.first())
+        && *signal != SIGPIPE
+    {
+        answer.finish(record)?;
+    }
+    Ok(outcome)
+}
+
+impl<O: io::Write, E: io::Write> Reporter for Answer<O, E> {
+    fn batch(&mut self, events: &[RunEvent]) -> Result<(), Error> {
+        Answer::batch(self, events)
+    }
+
+    fn ended(&mut self, record: &Record) -> Result<(), Error> {
+        self.finish(record)
+    }
+}
+
+/// The model to ask: the flag, the settings, or the gateway's first.
+fn model(context: &Context, args: &AskArgs) -> Result<String, Error> {
+    if let Some(model) = &args.model {
+        return Ok(model.clone());
+    }
+    if args.prompt.gateway.is_none()
+        && let Some((model, _)) = &context.settings.model
+    {
+        return Ok(model.clone());
+    }
+    let gateway = context.settings.gateway(&request::default_gateway(context, args.prompt.gateway.as_deref())?)?;
+    if let Some(model) = gateway.models.first() {
+        return Ok(model.clone());
+    }
+    if let Some((model, _)) = &context.settings.model {
+        return Ok(model.clone());
+    }
+    Err(Error::usage_hint(
+        "which model?",
+        "name one with -m, LLM_MODEL, or model in the config file; `llm models` lists them",
+    ))
+}

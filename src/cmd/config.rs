@@ -1,0 +1,204 @@
+//! `llm config`: where the settings are, what they are, and whether they make sense.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command as Process;
+
+use super::Context;
+use crate::cli::ConfigCommand;
+use crate::config::{Auth, Env, Gateway, Said, Settings, TEMPLATE};
+use crate::error::Error;
+use crate::report::term::print;
+
+/// Runs without [`Settings`] where it can: a config that does not parse must still be found and mended.
+pub(super) fn run(
+    command: &ConfigCommand,
+    env: Env,
+    settings: impl FnOnce(Env) -> Result<Context, Error>,
+) -> Result<u8, Error> {
+    match command {
+        ConfigCommand::Path => print(format!("{}\n", path(&env)?))?,
+        ConfigCommand::Show => print(show(&settings(env)?.settings)?)?,
+        ConfigCommand::Check => {
+            let context = settings(env)?;
+            let path =
+                context.settings.config_path.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
+            let found =
+                if context.settings.config_found { "makes sense" } else { "is not there; the presets make sense" };
+            print(format!("{path} {found}\n"))?;
+        }
+        ConfigCommand::Edit => {
+            let path = path(&env)?;
+            if !Path::new(&path).exists() {
+                init(&path, false)?;
+            }
+            edit(&env, &path)?;
+            settings(env)?;
+        }
+        ConfigCommand::Init { force } => {
+            let path = path(&env)?;
+            init(&path, *force)?;
+            print(format!("{path}\n"))?;
+        }
+    }
+    Ok(0)
+}
+
+fn path(env: &Env) -> Result<String, Error> {
+    let path = Settings::config_path(env).ok_or_else(|| {
+        Error::config_hint("there is no home directory to keep a config file in", "LLM_CONFIG names a file anywhere")
+    })?;
+    Ok(path.display().to_string())
+}
+
+fn init(path: &str, replace: bool) -> Result<(), Error> {
+    let fails = |source| Error::Output { target: path.to_owned(), source };
+    let file = Path::new(path);
+    if let Some(directory) = file.parent() {
+        fs::create_dir_all(directory).map_err(fails)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(replace).create_new(!replace);
+    // It may come to hold headers that are secret.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Error::usage_hint(format!("{path} exists already"), "`llm config edit` opens it; --force replaces it")
+        }
+        _ => fails(error),
+    })?;
+    std::io::Write::write_all(&mut file, TEMPLATE.as_bytes()).map_err(fails)
+}
+
+/// Opens the file in the user's editor, which does not get to see any key.
+fn edit(env: &Env, path: &str) -> Result<(), Error> {
+    let editor = env.get("VISUAL").or_else(|| env.get("EDITOR")).unwrap_or("vi");
+    // Editors are given with arguments: `code --wait`.
+    let mut words = editor.split_whitespace();
+    let program = words.next().unwrap_or("vi");
+    let mut process = Process::new(program);
+    process.args(words).arg(path);
+    for variable in Settings::key_variables_of_presets() {
+        process.env_remove(variable);
+    }
+    let fails = |cause: String| Error::Config {
+        message: format!("the editor `{program}` did not do it"),
+        cause: Some(cause),
+        hint: Some(format!("VISUAL or EDITOR names another; the file is {path}")),
+    };
+    let status = process.status().map_err(|error| fails(error.to_string()))?;
+    if status.success() { Ok(()) } else { Err(fails(status.to_string())) }
+}
+
+/// The settings in force, as a config file that would give them; who says what is in comments.
+fn show(settings: &Settings) -> Result<String, Error> {
+    let mut text = String::new();
+    match &settings.config_path {
+        Some(path) if settings.config_found => text.push_str(&format!("# config file: {}\n", path.display())),
+        Some(path) => text.push_str(&format!("# config file: {} (not there)\n", path.display())),
+        None => text.push_str("# config file: none, for lack of a home directory\n"),
+    }
+    if let Some((name, said)) = settings.default_gateway_said() {
+        text.push_str(&format!("default_gateway = {}  # {}\n", quoted(name), who(said)));
+    }
+    if let Some((model, said)) = &settings.model {
+        text.push_str(&format!("model = {}  # {}\n", quoted(model), who(*said)));
+    }
+    if let Some(limit) = settings.keyring_timeout {
+        text.push_str(&format!("keyring_timeout = \"{}s\"\n", limit.as_secs_f64()));
+    }
+    for name in settings.gateway_names() {
+        text.push('\n');
+        text.push_str(&gateway(&settings.gateway(name)?, settings.gateway_said(name)));
+    }
+    if !settings.sets.is_empty() {
+        text.push_str("\n[set]\n");
+        for (name, models) in &settings.sets {
+            text.push_str(&format!("{} = {}\n", key(name), list(models)));
+        }
+    }
+    for (model, price) in &settings.prices {
+        text.push_str(&format!("\n[price.{}]\n", quoted(model)));
+        let rates = [
+            ("input", price.input),
+            ("output", price.output),
+            ("cache_read", price.cache_read),
+            ("cache_write", price.cache_write),
+            ("request", price.request),
+        ];
+        for (name, rate) in rates {
+            if let Some(rate) = rate {
+                text.push_str(&format!("{name} = {}\n", rate.to_decimal()));
+            }
+        }
+    }
+    Ok(text)
+}
+
+fn gateway(gateway: &Gateway, said: Said) -> String {
+    let mut text = format!("[gateway.{}]  # {}\n", key(&gateway.name), who(said));
+    if gateway.name != "demo" {
+        text.push_str(&format!("base_url = {}\n", quoted(gateway.base_url.as_str())));
+    }
+    text.push_str(&format!("api = {}\n", quoted(gateway.api.as_str())));
+    let auth = match gateway.auth {
+        Auth::Required => "required",
+        Auth::Optional => "optional",
+        Auth::None => "none",
+    };
+    text.push_str(&format!("auth = \"{auth}\"\n"));
+    if !gateway.key.env.is_empty() {
+        text.push_str(&format!("key_env = {}\n", list(&gateway.key.env)));
+    }
+    if let Some(name) = &gateway.key.name {
+        text.push_str(&format!("key_name = {}\n", quoted(name)));
+    }
+    if let Some(command) = &gateway.key.command {
+        text.push_str(&format!("key_command = {}\n", list(command)));
+    }
+    for name in gateway.headers.keys() {
+        text.push_str(&format!("headers.{} = \"***\"\n", key(name)));
+    }
+    if let Some(path) = &gateway.ca_file {
+        text.push_str(&format!("ca_file = {}\n", quoted(&path.display().to_string())));
+    }
+    if let Some(markup) = gateway.markup {
+        text.push_str(&format!("markup = {}\n", f64::from(markup) / 1_000_000.0));
+    }
+    if !gateway.models.is_empty() {
+        text.push_str(&format!("models = {}\n", list(&gateway.models)));
+    }
+    let limits = &gateway.timeouts;
+    text.push_str(&format!(
+        "timeouts = {{ connect = \"{}s\", first_token = \"{}s\", idle = \"{}s\", total = \"{}s\" }}\n",
+        limits.connect.as_secs_f64(),
+        limits.first_token.as_secs_f64(),
+        limits.idle.as_secs_f64(),
+        limits.total.as_secs_f64()
+    ));
+    text
+}
+
+fn who(said: Said) -> String {
+    match said {
+        Said::Environment(name) => format!("environment: {name}"),
+        Said::File => "config file".to_owned(),
+        Said::Preset => "preset".to_owned(),
+    }
+}
+
+/// A text as TOML.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+fn list(texts: &[String]) -> String {
+    format!("[{}]", texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", "))
+}
+
+/// A key as TOML: bare where it may be.
+fn key(text: &str) -> String {
+    let bare = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if bare { text.to_owned() } else { quoted(text) }
+}

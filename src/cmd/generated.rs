@@ -1,0 +1,89 @@
+//! `llm completions` and `llm man`: made from the command line's own definition.
+
+use clap::Command;
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use crate::cli;
+
+/// The completion script of a shell.
+pub(super) fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut cli::command(), "llm", &mut script);
+    script
+}
+
+/// The manual: one page for all commands.
+pub(super) fn man() -> std::io::Result<Vec<u8>> {
+    // Its template is for the terminal; a page groups by sections.
+    let mut command = cli::command().help_template("");
+    command.build();
+    let mut page = Vec::new();
+    let top = Man::new(command.clone());
+    top.render_title(&mut page)?;
+    top.render_name_section(&mut page)?;
+    top.render_synopsis_section(&mut page)?;
+    top.render_description_section(&mut page)?;
+    top.render_options_section(&mut page)?;
+    for subcommand in command.get_subcommands() {
+        section(subcommand, &mut page)?;
+    }
+    Ok(page)
+}
+
+fn section(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
+    let name = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
+    page.extend_from_slice(format!(".SH \"{}\"\n", name.to_uppercase()).as_bytes());
+    let man = Man::new(command.clone());
+    let mut section = Vec::new();
+    man.render_description_section(&mut section)?;
+    man.render_synopsis_section(&mut section)?;
+    man.render_options_section(&mut section)?;
+    let section = String::from_utf8_lossy(&section).replace(".SH DESCRIPTION\n", "").replace(".SH ", ".SS ");
+    page.extend_from_slice(section.as_bytes());
+    for subcommand in command.get_subcommands() {
+        self::section(subcommand, page)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    /// The files under version control that come from the command line's definition.
+    fn generated() -> Vec<(&'static str, Vec<u8>)> {
+        vec![
+            ("docs/llm.1", man().expect("a page")),
+            ("completions/llm.bash", completions(Shell::Bash)),
+            ("completions/_llm", completions(Shell::Zsh)),
+            ("completions/llm.fish", completions(Shell::Fish)),
+            ("completions/_llm.ps1", completions(Shell::PowerShell)),
+            ("completions/llm.elv", completions(Shell::Elvish)),
+        ]
+    }
+
+    #[test]
+    fn generated_files_are_up_to_date() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for (name, bytes) in generated() {
+            let found = fs::read_to_string(root.join(name)).unwrap_or_default().replace("\r\n", "\n");
+            let expected = String::from_utf8(bytes).expect("text");
+            assert!(found == expected, "{name} has drifted: `./generate` writes it anew");
+        }
+    }
+
+    #[test]
+    fn the_manual_speaks_of_every_command() {
+        let page = String::from_utf8(man().expect("a page")).expect("text");
+        for command in cli::command().get_subcommands() {
+            assert!(
+                page.contains(&format!(".SH \"LLM {}\"", command.get_name().to_uppercase())),
+                "{}",
+                command.get_name()
+            );
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! One file a command: arguments → calls → reporters.
+
+mod ask;
+mod compare;
+mod config;
+mod doctor;
+mod drive;
+mod dry_run;
+mod generated;
+mod key;
+mod models;
+mod output;
+mod process;
+mod ready;
+mod request;
+
+use std::borrow::Cow;
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+use clap::error::{ContextKind, ContextValue};
+
+use crate::adapter::mask_keys;
+use crate::cli::{self, Cli, Command};
+use crate::config::{Env, Gateway, Settings};
+use crate::error::Error;
+use crate::report;
+use crate::report::term::{self, Output, Terminal, TerminalEnv, print, say};
+use crate::secret::{Found, Lookup, Patience, Stores};
+
+/// What every command works with.
+#[derive(Debug)]
+struct Context {
+    settings: Settings,
+    terminal: Terminal,
+    quiet: bool,
+}
+
+impl Context {
+    /// The places where keys are kept, with as much patience as there is somebody to unlock them.
+    fn stores(&self) -> Stores {
+        // Whoever sees our notices can unlock the keyring, even where stdin is a pipe.
+        Stores::system(&self.settings.dirs, Patience::new(self.terminal.stderr.tty, self.settings.keyring_timeout))
+    }
+
+    /// The key of a gateway, by the usual order of sources.
+    fn key(&self, gateway: &Gateway, chosen: Option<&str>) -> Result<Option<Found>, Error> {
+        let key_variables = self.settings.key_variables();
+        let stores = self.stores();
+        let lookup = Lookup { env: &self.settings.env, key_variables: &key_variables, stores: &stores };
+        lookup.start(gateway, chosen).wait(&mut |text| say(report::error::notice(text, &self.terminal.stderr)))
+    }
+
+    /// Tells the user something that is neither answer nor error.
+    fn notice(&self, text: &str) {
+        if !self.quiet {
+            say(report::error::notice(text, &self.terminal.stderr));
+        }
+    }
+}
+
+/// The whole of the program: parses, runs, reports, and says how it ended.
+pub fn main() -> ExitCode {
+    process::protect();
+    let cli = match cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let end = help_or_usage(error);
+            return end.unwrap_or_else(|error| fail(&error, &Output::plain(80)));
+        }
+    };
+    let env = Env::of_process();
+    let terminal = Terminal::detect(cli.common.color, &terminal_env(&env));
+    match run(cli, env, terminal) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => fail(&error, &terminal.stderr),
+    }
+}
+
+fn fail(error: &Error, stderr: &Output) -> ExitCode {
+    if let Error::Signalled(signal) = error {
+        return process::die_by(*signal);
+    }
+    say(report::error::error(error, stderr));
+    ExitCode::from(error.exit_code())
+}
+
+/// What clap has to say: help and version are data, on stdout; a usage error must not repeat a key that was put into
+/// the arguments.
+fn help_or_usage(mut error: clap::Error) -> Result<ExitCode, Error> {
+    let masked: Vec<(ContextKind, ContextValue)> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => match mask_keys(text, None) {
+                Cow::Owned(masked) => Some((kind, ContextValue::String(masked))),
+                Cow::Borrowed(_) => None,
+            },
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in masked {
+        error.insert(kind, value);
+    }
+    let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    match error.print() {
+        Err(source) if !error.use_stderr() => Err(term::output_error(source)),
+        _ => Ok(code),
+    }
+}
+
+fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
+    let quiet = cli.common.quiet;
+    let context = |env| Ok::<_, Error>(Context { settings: Settings::load(env)?, terminal, quiet });
+    match cli.command {
+        Command::Ask(args) => ask::run(&context(env)?, &args),
+        Command::Compare(args) => compare::run(&context(env)?, &args),
+        Command::Models(args) => models::run(&context(env)?, &args),
+        Command::Doctor(args) => doctor::run(&context(env)?, &args),
+        Command::Key(args) => key::run(&context(env)?, &args),
+        Command::Config(args) => config::run(&args.command, env, context),
+        Command::Completions(args) => print(generated::completions(args.shell)).map(|()| 0),
+        Command::Man => {
+            let page = generated::man().map_err(|source| Error::Output { target: "the manual".into(), source })?;
+            print(page).map(|()| 0)
+        }
+    }
+}
+
+fn terminal_env(env: &Env) -> TerminalEnv {
+    TerminalEnv {
+        no_color: env.get("NO_COLOR").is_some(),
+        clicolor_force: env.get("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+        term_dumb: env.get("TERM") == Some("dumb"),
+        ci: env.get("CI").is_some(),
+        columns: env.get("COLUMNS").and_then(|columns| columns.parse().ok()),
+    }
+}

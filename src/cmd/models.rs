@@ -1,0 +1,335 @@
+//! `llm models`: what the gateway offers, with prices.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::{Context, drive, ready, request};
+use crate::call::Target;
+use crate::catalog::{self, Catalogue, Feature, Source};
+use crate::cli::{ListFormat, ModelSort, ModelsArgs};
+use crate::config::{Gateway, nearest};
+use crate::error::{Error, Failure, FailureKind};
+use crate::gateway::Client;
+use crate::money::Usd;
+use crate::pricing::Pricing;
+use crate::report::models::{self, Offer, per_million};
+use crate::report::{format, term};
+
+pub(super) fn run(context: &Context, args: &ModelsArgs) -> Result<u8, Error> {
+    let query = Query::new(args)?;
+    let target = Target { gateway: request::default_gateway(context, args.gateway.as_deref())?, model: String::new() };
+    let (gateways, demo) = ready::gateways(context, [&target])?;
+    let gateway = &gateways[&target.gateway];
+    let now = SystemTime::now();
+    // The demo's list is not worth keeping.
+    let cache_dir = context.settings.dirs.cache.as_deref().filter(|_| demo.is_none());
+    let catalogue = load(context, gateway, args, cache_dir, now)?;
+    for note in &catalogue.notes {
+        context.notice(note);
+    }
+    let (total, age) = (catalogue.models.len(), age(&catalogue, now));
+    let fetched_at = catalogue.fetched_at;
+    let offers = priced(context, gateway, catalogue);
+    let out = &context.terminal.stdout;
+    let text = match &query.show {
+        Some(id) => {
+            let offer = find(&offers, id, gateway)?;
+            match args.output {
+                ListFormat::Text => models::one(offer, out),
+                ListFormat::Json => models::one_json(offer, out),
+                ListFormat::Csv => out.show(&models::csv(std::slice::from_ref(offer))).into_owned(),
+            }
+        }
+        None => {
+            let (offers, notes) = query.select(offers);
+            for note in notes {
+                context.notice(&note);
+            }
+            context.notice(&format!("{}: {} of {total} models, {age}", gateway.name, offers.len()));
+            match args.output {
+                ListFormat::Text => models::text(&offers, out),
+                ListFormat::Json => models::list_json(&gateway.name, fetched_at, &offers, out),
+                ListFormat::Csv => out.show(&models::csv(&offers)).into_owned(),
+            }
+        }
+    };
+    term::print(text)?;
+    Ok(0)
+}
+
+/// The gateway's list. No key is looked for where a kept list will do, and some gateways show theirs without one.
+fn load(
+    context: &Context,
+    gateway: &Gateway,
+    args: &ModelsArgs,
+    cache_dir: Option<&Path>,
+    now: SystemTime,
+) -> Result<Catalogue, Error> {
+    if !args.refresh
+        && let Some(kept) = cache_dir.and_then(|dir| catalog::cached(gateway, dir, now))
+        && kept.source == Source::Cache
+    {
+        return Ok(kept);
+    }
+    let (key, without_key) = match context.key(gateway, args.key.as_deref()) {
+        Ok(key) => (key, None),
+        Err(error) if args.key.is_some() => return Err(error),
+        Err(error) => (None, Some(error)),
+    };
+    let client = ready::with_key(context, Client::new(gateway.clone(), &context.settings.env)?, Ok(key))?;
+    let list = drive::runtime()?.block_on(catalog::load(gateway, &client, cache_dir, args.refresh, now));
+    match (list, without_key) {
+        // That there was no key explains more than that it was refused.
+        (Err(Failure { kind: FailureKind::Auth, .. }), Some(error)) => Err(error),
+        (list, _) => Ok(list?),
+    }
+}
+
+/// How old the list is, for people.
+fn age(catalogue: &Catalogue, now: SystemTime) -> String {
+    match (catalogue.source, now.duration_since(catalogue.fetched_at)) {
+        (Source::Gateway, _) | (_, Err(_)) => "fetched just now".into(),
+        (_, Ok(age)) => format!("fetched {} ago; --refresh asks again", format::duration(age)),
+    }
+}
+
+/// Every model with its price, from wherever it can be had.
+fn priced(context: &Context, gateway: &Gateway, catalogue: Catalogue) -> Vec<Offer> {
+    let settings = &context.settings;
+    let pricing =
+        Pricing::new(&settings.prices, settings.dirs.cache.clone()).with_list(&gateway.name, catalogue.prices());
+    if let Some(thread) = pricing.prepare(catalogue.models.iter().map(|model| (gateway, model.id.as_str()))) {
+        // If it failed, each price is looked up by itself.
+        let _ = thread.join();
+    }
+    let models = catalogue.models.into_iter();
+    models.map(|model| Offer { quote: pricing.quote(gateway, &model.id), model }).collect()
+}
+
+fn find<'a>(offers: &'a [Offer], id: &str, gateway: &Gateway) -> Result<&'a Offer, Failure> {
+    offers.iter().find(|offer| offer.model.id == id).ok_or_else(|| {
+        let failure = Failure::new(FailureKind::NotFound, format!("{} lists no model {id}", gateway.name));
+        match nearest(id, offers.iter().map(|offer| offer.model.id.as_str())) {
+            Some(near) => failure.with_advice(format!("did you mean {near}?")),
+            None => failure.with_advice("`llm models TEXT` searches the list"),
+        }
+    })
+}
+
+/// What the flags ask for.
+#[derive(Debug, Default)]
+struct Query {
+    /// The one model to show.
+    show: Option<String>,
+    /// All of these are in the id or the name; lower case.
+    words: Vec<String>,
+    supports: BTreeSet<Feature>,
+    /// Per million tokens.
+    max_price: Option<Usd>,
+    min_context: Option<u64>,
+    sort: Option<ModelSort>,
+}
+
+impl Query {
+    fn new(args: &ModelsArgs) -> Result<Self, Error> {
+        let (show, words) = match args.text.as_slice() {
+            [show, id] if show == "show" => (Some(id.clone()), Vec::new()),
+            [show] if show == "show" => {
+                return Err(Error::usage_hint("show which model?", "`llm models show ID` says all about one"));
+            }
+            words => (None, words.iter().map(|word| word.to_lowercase()).collect()),
+        };
+        Ok(Self {
+            show,
+            words,
+            supports: args.supports.iter().map(|word| feature(word)).collect::<Result<_, _>>()?,
+            max_price: args.max_price.as_deref().map(price).transpose()?,
+            min_context: args.min_context.as_deref().map(tokens).transpose()?,
+            sort: Some(args.sort),
+        })
+    }
+
+    /// The models that fit, in order, and what to say about those that may fit but do not say enough about themselves.
+    fn select(&self, mut offers: Vec<Offer>) -> (Vec<Offer>, Vec<String>) {
+        offers.retain(|offer| self.is_named(offer));
+        let mut notes = Vec::new();
+        let mut keep = |unknown: &str, test: &dyn Fn(&Offer) -> Option<bool>| {
+            let silent = offers.iter().filter(|offer| test(offer).is_none()).count();
+            offers.retain(|offer| test(offer) == Some(true));
+            if silent > 0 {
+                notes.push(format!("{silent} left out: {unknown}"));
+            }
+        };
+        if !self.supports.is_empty() {
+            keep("the gateway does not say what they support", &|offer| {
+                let can: Vec<Option<bool>> = self.supports.iter().map(|feature| offer.model.can(*feature)).collect();
+                // One no is enough, whatever else is not said.
+                if can.contains(&Some(false)) {
+                    Some(false)
+                } else {
+                    can.into_iter().all(|can| can.is_some()).then_some(true)
+                }
+            });
+        }
+        if let Some(min) = self.min_context {
+            keep("the gateway does not say how large their context is", &|offer| Some(offer.model.context? >= min));
+        }
+        if let Some(max) = self.max_price {
+            keep("their price is unknown", &|offer| {
+                let rates = offer.rates();
+                Some(per_million(rates.input)? <= max && per_million(rates.output)? <= max)
+            });
+        }
+        let by_name = |offer: &Offer| offer.model.id.to_lowercase();
+        match self.sort {
+            Some(ModelSort::Price) => offers.sort_by_key(|offer| {
+                let rates = offer.rates();
+                let both = rates.input.zip(rates.output).map(|(input, output)| input + output);
+                (both.is_none(), both, by_name(offer))
+            }),
+            Some(ModelSort::Context) => offers.sort_by_key(|offer| (Reverse(offer.model.context), by_name(offer))),
+            Some(ModelSort::Name) | None => offers.sort_by_key(by_name),
+        }
+        (offers, notes)
+    }
+
+    fn is_named(&self, offer: &Offer) -> bool {
+        let id = offer.model.id.to_lowercase();
+        let name = offer.model.name.as_deref().unwrap_or_default().to_lowercase();
+        self.words.iter().all(|word| id.contains(word) || name.contains(word))
+    }
+}
+
+fn feature(word: &str) -> Result<Feature, Error> {
+    let word = word.trim().to_lowercase();
+    Feature::named(&word).ok_or_else(|| {
+        let known = Feature::ALL.map(Feature::as_str);
+        let hint = match nearest(&word, known) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("known are {}", known.join(", ")),
+        };
+        Error::usage_hint(format!("--supports: no feature is called {word}"), hint)
+    })
+}
+
+fn price(text: &str) -> Result<Usd, Error> {
+    let price = text.trim().trim_start_matches('$').parse().ok().filter(|price| *price >= Usd::ZERO);
+    price.ok_or_else(|| {
+        Error::usage_hint(
+            format!("--max-price: {text} is not a price"),
+            "US dollars per million tokens: --max-price 2.50",
+        )
+    })
+}
+
+/// `200000`, `200k`, `1m`.
+fn tokens(text: &str) -> Result<u64, Error> {
+    let lower = text.trim().to_lowercase();
+    let (digits, unit) = match lower.strip_suffix(['k', 'm']) {
+        Some(digits) if lower.ends_with('k') => (digits, 1_000),
+        Some(digits) => (digits, 1_000_000),
+        None => (lower.as_str(), 1),
+    };
+    let count = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
+    count.ok_or_else(|| {
+        Error::usage_hint(format!("--min-context: {text} is not a number of tokens"), "--min-context 200k, or 200000")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::ModelInfo;
+    use crate::pricing::Quote;
+    use crate::rates::Rates;
+    use crate::record::CostOrigin;
+
+    fn offer(id: &str, context: Option<u64>, price: Option<(&str, &str)>, supports: Option<&[Feature]>) -> Offer {
+        let rate = |text: &str| text.parse::<Usd>().ok().map(Usd::per_million);
+        let rates = price.map(|(input, output)| Rates { input: rate(input), output: rate(output), ..Rates::default() });
+        Offer {
+            model: ModelInfo {
+                id: id.into(),
+                name: Some(format!("The {id}")),
+                context,
+                supports: supports.map(|features| features.iter().copied().collect()),
+                ..ModelInfo::default()
+            },
+            quote: rates.map(|rates| Quote { tariff: rates.into(), origin: CostOrigin::Gateway }),
+        }
+    }
+
+    fn offers() -> Vec<Offer> {
+        vec![
+            offer("b/large", Some(1_000_000), Some(("3", "15")), Some(&[Feature::Tools, Feature::Vision])),
+            offer("a/Small", Some(128_000), Some(("0.15", "0.6")), Some(&[Feature::Tools])),
+            offer("c/silent", None, None, None),
+            offer("d/free", Some(8_000), Some(("0", "0")), Some(&[])),
+        ]
+    }
+
+    fn selected(query: &Query) -> (Vec<String>, Vec<String>) {
+        let (offers, notes) = query.select(offers());
+        (offers.into_iter().map(|offer| offer.model.id).collect(), notes)
+    }
+
+    fn ids(query: &Query) -> Vec<String> {
+        selected(query).0
+    }
+
+    #[test]
+    fn models_are_found_by_any_part_of_their_names() {
+        let words =
+            |words: &[&str]| Query { words: words.iter().map(|word| (*word).into()).collect(), ..Query::default() };
+        assert_eq!(ids(&words(&["small"])), ["a/Small"]);
+        assert_eq!(ids(&words(&["the", "l"])), ["a/Small", "b/large", "c/silent"]);
+        assert_eq!(ids(&words(&["small", "large"])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_not_said_is_told_and_not_taken_for_no() {
+        let tools = Query { supports: BTreeSet::from([Feature::Tools]), ..Query::default() };
+        assert_eq!(
+            selected(&tools),
+            (
+                vec!["a/Small".into(), "b/large".into()],
+                vec!["1 left out: the gateway does not say what they support".into()],
+            )
+        );
+        let both = Query { supports: BTreeSet::from([Feature::Tools, Feature::Vision]), ..Query::default() };
+        assert_eq!(ids(&both), ["b/large"]);
+        let large = Query { min_context: Some(128_000), ..Query::default() };
+        assert_eq!(ids(&large), ["a/Small", "b/large"]);
+        let cheap = Query { max_price: "0.6".parse().ok(), ..Query::default() };
+        assert_eq!(
+            selected(&cheap),
+            (vec!["a/Small".into(), "d/free".into()], vec!["1 left out: their price is unknown".into()])
+        );
+        let cheaper = Query { max_price: "0.5".parse().ok(), ..Query::default() };
+        assert_eq!(ids(&cheaper), ["d/free"], "output counts, too");
+    }
+
+    #[test]
+    fn what_is_unknown_comes_last() {
+        let sorted = |sort| ids(&Query { sort: Some(sort), ..Query::default() });
+        assert_eq!(sorted(ModelSort::Name), ["a/Small", "b/large", "c/silent", "d/free"]);
+        assert_eq!(sorted(ModelSort::Price), ["d/free", "a/Small", "b/large", "c/silent"]);
+        assert_eq!(sorted(ModelSort::Context), ["b/large", "a/Small", "d/free", "c/silent"]);
+    }
+
+    #[test]
+    fn flags_are_checked() {
+        assert_eq!(tokens("128k").ok(), Some(128_000));
+        assert_eq!(tokens("1M").ok(), Some(1_000_000));
+        assert_eq!(tokens(" 8192 ").ok(), Some(8_192));
+        for bad in ["", "k", "1.5k", "-1", "128 000", "99999999999999999999"] {
+            assert!(tokens(bad).is_err(), "{bad}");
+        }
+        assert_eq!(price("$2.50").ok().map(Usd::to_decimal).as_deref(), Some("2.5"));
+        assert!(price("-1").is_err() && price("cheap").is_err());
+        assert_eq!(feature(" Tools").ok(), Some(Feature::Tools));
+        assert_eq!(feature("tool").expect_err("unknown").hint().as_deref(), Some("did you mean tools?"));
+    }
+}

@@ -1,0 +1,47 @@
+//! The process itself: what others may see of it, and how it dies.
+
+use std::process::ExitCode;
+
+/// Keeps the key out of core dumps and other processes' reach, and turns the signal for a full quota into an error that
+/// can be reported.
+pub(super) fn protect() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // Refused only where the kernel lacks it; then nothing is lost that others have.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+    #[cfg(unix)]
+    {
+        // A handler instead of death: the write then fails with "file too large".
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
+    }
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        usual(panic);
+        crate::report::term::say("hint: this is a bug in llm; please report it with the lines above\n");
+    }));
+}
+
+/// Ends the process by this signal, so that a shell's loop stops too.
+pub(super) fn die_by(signal: i32) -> ExitCode {
+    // Does not return for the signals that we die by.
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
+    ExitCode::from(128u8.saturating_add(u8::try_from(signal).unwrap_or(0)))
+}
+
+/// How many connections the process may have at once: what its limit of open files leaves.
+pub(super) fn connections() -> usize {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit};
+        // Standard streams, the event loop, files, and a resolver's sockets.
+        const RESERVED: u64 = 20;
+        let limit = getrlimit(Resource::Nofile).current;
+        limit.map_or(usize::MAX, |limit| usize::try_from(limit.saturating_sub(RESERVED).max(1)).unwrap_or(usize::MAX))
+    }
+    #[cfg(not(unix))]
+    {
+        usize::MAX
+    }
+}

@@ -1,0 +1,108 @@
+//! Gateways made ready for a run: keys found, clients built, the demo gateway started.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::{Context, drive};
+use crate::call::Target;
+use crate::catalog;
+use crate::config::{BaseUrl, Gateway};
+use crate::error::{Error, Failure, FailureKind};
+use crate::gateway::{Client, Gateways};
+use crate::pricing::Pricing;
+use crate::report::error::notice;
+use crate::report::term::say;
+use crate::secret::{Found, Lookup, Pending};
+use crate::serve::demo::{self, Demo};
+
+/// What a run needs of its gateways.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) service: Arc<Gateways>,
+    /// The settings of each gateway by name.
+    pub(super) gateways: BTreeMap<String, Gateway>,
+    pub(super) pricing: Pricing,
+    /// Kept running as long as this is.
+    _demo: Option<Demo>,
+}
+
+/// The settings of every gateway that these targets lead to. The demo gateway is started if it is among them.
+pub(super) fn gateways<'a>(
+    context: &Context,
+    targets: impl IntoIterator<Item = &'a Target>,
+) -> Result<(BTreeMap<String, Gateway>, Option<Demo>), Error> {
+    let mut gateways = BTreeMap::new();
+    let mut running = None;
+    for target in targets {
+        if gateways.contains_key(&target.gateway) {
+            continue;
+        }
+        let mut gateway = context.settings.gateway(&target.gateway)?;
+        if gateway.name == "demo" {
+            let demo = Demo::start()?;
+            gateway.base_url =
+                BaseUrl::parse(&demo.base_url(), false).map_err(|error| Error::config(error.to_string()))?;
+            running = Some(demo);
+            context.notice("this is the demo gateway: its answers come from the prompt, not from a model");
+        }
+        gateways.insert(target.gateway.clone(), gateway);
+    }
+    Ok((gateways, running))
+}
+
+/// Makes every gateway ready. One without a key does not hold up the others: its calls fail with the reason.
+pub(super) fn ready<'a>(
+    context: &Context,
+    targets: impl IntoIterator<Item = &'a Target>,
+    chosen_key: Option<&str>,
+) -> Result<Ready, Error> {
+    let (gateways, demo) = gateways(context, targets)?;
+    let settings = &context.settings;
+    let stores = context.stores();
+    let key_variables = settings.key_variables();
+    let lookup = Lookup { env: &settings.env, key_variables: &key_variables, stores: &stores };
+    // The keyring is read while the clients are built.
+    let pending: Vec<(&Gateway, Pending)> =
+        gateways.values().map(|gateway| (gateway, lookup.start(gateway, chosen_key))).collect();
+    let mut service = Gateways::default();
+    for (gateway, pending) in pending {
+        let client = Client::new(gateway.clone(), &settings.env);
+        let key = pending.wait(&mut |text| say(notice(text, &context.terminal.stderr)));
+        service.add(&gateway.name, client.and_then(|client| with_key(context, client, key)));
+    }
+    let mut pricing = Pricing::new(&settings.prices, settings.dirs.cache.clone());
+    if demo.is_some() {
+        pricing = pricing.with_list("demo", demo::prices());
+    }
+    Ok(Ready { service: Arc::new(service), gateways, pricing, _demo: demo })
+}
+
+pub(super) fn with_key(
+    context: &Context,
+    client: Client,
+    key: Result<Option<Found>, Error>,
+) -> Result<Client, Failure> {
+    match key {
+        Ok(None) => Ok(client),
+        Ok(Some(found)) => {
+            if let Some(text) = found.cleaned.notice() {
+                context.notice(&text);
+            }
+            client.with_key(found.key.expose().to_owned().into())
+        }
+        Err(error) => {
+            let mut failure = Failure::new(FailureKind::NoKey, error.to_string());
+            failure.cause = error.cause();
+            failure.advice = error.hint();
+            Err(failure)
+        }
+    }
+}
+
+/// Asks the gateway for its models, which shows that it is there and takes the key; how many there are.
+pub(super) fn lists(context: &Context, gateway: &Gateway, key: Option<Found>) -> Result<usize, Error> {
+    let client = with_key(context, Client::new(gateway.clone(), &context.settings.env)?, Ok(key))?;
+    let list = drive::runtime()?.block_on(catalog::load(gateway, &client, None, true, SystemTime::now()))?;
+    Ok(list.models.len())
+}

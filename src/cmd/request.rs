@@ -1,0 +1,192 @@
+//! From arguments to a request and its targets: what `ask` and `compare` share.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::Context;
+use crate::attachment;
+use crate::call::{Call, Limits, Target};
+use crate::chat::{Message, Part, Request, Role};
+use crate::cli::PromptArgs;
+use crate::config::{Settings, parse_duration};
+use crate::error::Error;
+use crate::prompt;
+use crate::report;
+use crate::report::term::say;
+use crate::route;
+use crate::secret;
+
+/// Everything about a command's calls but where they go.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The prompt as it was put together, for reports.
+    pub(super) prompt: String,
+    pub(super) request: Request,
+    pub(super) tags: BTreeMap<String, String>,
+    retries: Option<u32>,
+    timeout: Option<Duration>,
+    fallback: Vec<Target>,
+}
+
+/// Reads all that the arguments name. Nothing is sent yet.
+pub(super) fn prepare(context: &Context, args: &PromptArgs) -> Result<Prepared, Error> {
+    // What can be wrong without any input is found before input is waited for.
+    let timeout = args.timeout.as_deref().map(parse_duration).transpose().map_err(Error::usage)?;
+    let tags = args.tag.iter().map(|tag| key_value(tag, "--tag")).collect::<Result<_, _>>()?;
+    let mut extra = parameters(&args.param)?;
+    check_sampling(args)?;
+    let stream = match extra.remove("stream") {
+        None | Some(Value::Null) => true,
+        Some(Value::Bool(stream)) => stream,
+        Some(_) => return Err(Error::usage("-p stream takes true or false")),
+    };
+    let fallback = args
+        .fallback
+        .iter()
+        .map(|name| route::target(name, || default_gateway(context, args.gateway.as_deref())))
+        .collect::<Result<_, _>>()?;
+    let system = args.system.as_deref().map(system).transpose()?;
+    let attachments = args.file.iter().map(|path| attachment::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let prompt = prompt::read(args.prompt.as_deref(), args.no_stdin, |text| {
+        say(report::error::notice(text, &context.terminal.stderr));
+    })?;
+    let mut messages = Vec::new();
+    messages.extend(system.map(|text| Message::text(Role::System, text)));
+    messages.push(Message { role: Role::User, parts: parts(attachments, &prompt) });
+    let request = Request {
+        messages,
+        max_tokens: args.max_tokens,
+        temperature: args.temperature,
+        top_p: args.top_p,
+        stop: args.stop.clone(),
+        seed: args.seed,
+        reasoning_effort: args.effort.clone(),
+        stream,
+        extra,
+        ..Request::default()
+    };
+    Ok(Prepared { prompt, request, tags, retries: args.retries, timeout, fallback })
+}
+
+impl Prepared {
+    /// The calls to these models, in order.
+    pub(super) fn calls(&self, context: &Context, models: &[(String, Target)]) -> Result<Vec<Call>, Error> {
+        let mut calls = Vec::with_capacity(models.len());
+        for (index, (asked, target)) in models.iter().enumerate() {
+            let timeout = match self.timeout {
+                Some(timeout) => timeout,
+                None => context.settings.gateway(&target.gateway)?.timeouts.total,
+            };
+            calls.push(Call {
+                index,
+                id: uuid::Uuid::now_v7().to_string(),
+                asked: asked.clone(),
+                targets: std::iter::once(target).chain(&self.fallback).cloned().collect(),
+                request: Arc::new(Request { model: target.model.clone(), ..self.request.clone() }),
+                limits: Limits { retries: self.retries, timeout },
+            });
+        }
+        Ok(calls)
+    }
+}
+
+/// The gateway for names that do not say.
+pub(super) fn default_gateway(context: &Context, flag: Option<&str>) -> Result<String, Error> {
+    context.settings.default_gateway(flag, || saved_gateways(&context.settings))
+}
+
+/// The gateways that have a saved key.
+fn saved_gateways(settings: &Settings) -> Vec<String> {
+    let Some(data) = &settings.dirs.data else { return Vec::new() };
+    // A key file that cannot be read is reported when its key is needed.
+    let saved = secret::KeyFile::in_dir(data).list().unwrap_or_default();
+    let mut names: Vec<String> = saved.into_iter().map(|saved| saved.gateway).collect();
+    names.dedup();
+    names
+}
+
+/// The names that a command goes by, and where they lead.
+pub(super) fn targets(
+    context: &Context,
+    names: &[String],
+    gateway: Option<&str>,
+) -> Result<Vec<(String, Target)>, Error> {
+    let target = |name: &String| Ok((name.clone(), route::target(name, || default_gateway(context, gateway))?));
+    names.iter().map(target).collect()
+}
+
+fn system(text: &str) -> Result<String, Error> {
+    match text.strip_prefix('@') {
+        Some(path) => fs::read_to_string(path).map_err(|source| Error::Input { path: path.into(), source }),
+        None => Ok(text.to_owned()),
+    }
+}
+
+/// The attachments, then the prompt. Texts are joined, since not every gateway takes several.
+fn parts(attachments: Vec<Part>, prompt: &str) -> Vec<Part> {
+    let mut texts = Vec::new();
+    let mut parts = Vec::new();
+    for attachment in attachments {
+        match attachment {
+            Part::Text(text) => texts.push(text),
+            other => parts.push(other),
+        }
+    }
+    texts.push(prompt.to_owned());
+    parts.push(Part::Text(texts.join("\n\n")));
+    parts
+}
+
+fn check_sampling(args: &PromptArgs) -> Result<(), Error> {
+    for (flag, value) in [("--temperature", args.temperature), ("--top-p", args.top_p)] {
+        if value.is_some_and(|value| !value.is_finite()) {
+            return Err(Error::usage(format!("{flag} takes a number")));
+        }
+    }
+    Ok(())
+}
+
+fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {
+    let mut fields = Map::new();
+    for param in params {
+        let (name, value) = key_value(param, "-p")?;
+        // What is not JSON is meant as text: -p user=ann.
+        let value = serde_json::from_str(&value).unwrap_or(Value::String(value));
+        fields.insert(name, value);
+    }
+    Ok(fields)
+}
+
+fn key_value(text: &str, flag: &str) -> Result<(String, String), Error> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err(Error::usage(format!("{flag} takes NAME=VALUE, not `{text}`"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn parameters_are_json_or_else_text() {
+        let given = ["top_k=40", "user=ann", "o={\"a\":[1]}", "e=", "x=a=b"].map(str::to_owned);
+        let expected = json!({"top_k": 40, "user": "ann", "o": {"a": [1]}, "e": "", "x": "a=b"});
+        assert_eq!(Value::Object(parameters(&given).expect("good")), expected);
+        assert_eq!(parameters(&["=1".to_owned()]).expect_err("no name").exit_code(), 2);
+        assert_eq!(parameters(&["top_k".to_owned()]).expect_err("no value").exit_code(), 2);
+    }
+
+    #[test]
+    fn texts_are_one_part_and_come_last() {
+        let image =
+            Part::File(crate::chat::File { name: None, media_type: "application/pdf".into(), base64: String::new() });
+        let parts = parts(vec![Part::Text("a".into()), image.clone()], "b");
+        assert_eq!(parts, [image, Part::Text("a\n\nb".into())]);
+    }
+}

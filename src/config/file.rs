@@ -1,0 +1,259 @@
+//! The config file and the presets: TOML to plain values, with errors that name the line and the nearest known key.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::{Auth, ModelPrice, PriceList};
+use crate::adapter::Api;
+use crate::error::Error;
+use crate::money::Usd;
+
+/// A config file as written. Every field is optional: a file only adds to or overrides the presets.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfigFile {
+    pub(super) default_gateway: Option<String>,
+    pub(super) model: Option<String>,
+    #[serde(default, deserialize_with = "duration")]
+    pub(super) keyring_timeout: Option<Duration>,
+    #[serde(default)]
+    pub(super) gateway: BTreeMap<String, GatewayTable>,
+    #[serde(default)]
+    pub(super) set: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    pub(super) price: BTreeMap<String, PriceTable>,
+}
+
+/// `[gateway.NAME]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GatewayTable {
+    pub(super) base_url: Option<String>,
+    pub(super) api: Option<Api>,
+    pub(super) auth: Option<Auth>,
+    pub(super) key_env: Option<Vec<String>>,
+    pub(super) key_name: Option<String>,
+    pub(super) key_command: Option<Vec<String>>,
+    pub(super) headers: Option<BTreeMap<String, String>>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) timeouts: Option<TimeoutTable>,
+    pub(super) markup: Option<f64>,
+    pub(super) allow_http: Option<bool>,
+    pub(super) models: Option<Vec<String>>,
+    pub(super) price_list: Option<PriceList>,
+    pub(super) price_provider: Option<String>,
+}
+
+impl GatewayTable {
+    /// This table with every field that `over` gives.
+    pub(super) fn overridden_by(self, over: Self) -> Self {
+        // A preset's key belongs to the preset's address: a table that gives another address gives another key source.
+        let moved = over.base_url.is_some() && over.base_url != self.base_url;
+        Self {
+            base_url: over.base_url.or(self.base_url),
+            api: over.api.or(self.api),
+            auth: over.auth.or(self.auth),
+            key_env: over.key_env.or(if moved { None } else { self.key_env }),
+            key_name: over.key_name.or(self.key_name),
+            key_command: over.key_command.or(self.key_command),
+            headers: over.headers.or(self.headers),
+            ca_file: over.ca_file.or(self.ca_file),
+            timeouts: over.timeouts.or(self.timeouts),
+            markup: over.markup.or(self.markup),
+            allow_http: over.allow_http.or(self.allow_http),
+            models: over.models.or(self.models),
+            price_list: over.price_list.or(self.price_list),
+            price_provider: over.price_provider.or(self.price_provider),
+        }
+    }
+}
+
+/// `timeouts = { … }`, each a duration such as `"10s"` or `"2m"`.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TimeoutTable {
+    #[serde(default, deserialize_with = "duration")]
+    pub(super) connect: Option<Duration>,
+    #[serde(default, deserialize_with = "duration")]
+    pub(super) first_token: Option<Duration>,
+    #[serde(default, deserialize_with = "duration")]
+    pub(super) idle: Option<Duration>,
+    #[serde(default, deserialize_with = "duration")]
+    pub(super) total: Option<Duration>,
+}
+
+/// `[price."MODEL"]`: US dollars per million tokens, and `request` per request.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PriceTable {
+    #[serde(default, deserialize_with = "dollars")]
+    input: Option<Usd>,
+    #[serde(default, deserialize_with = "dollars")]
+    output: Option<Usd>,
+    #[serde(default, deserialize_with = "dollars")]
+    cache_read: Option<Usd>,
+    #[serde(default, deserialize_with = "dollars")]
+    cache_write: Option<Usd>,
+    #[serde(default, deserialize_with = "dollars")]
+    request: Option<Usd>,
+}
+
+impl From<PriceTable> for ModelPrice {
+    fn from(table: PriceTable) -> Self {
+        let PriceTable { input, output, cache_read, cache_write, request } = table;
+        Self { input, output, cache_read, cache_write, request }
+    }
+}
+
+/// A span of time as people write it: `30s`, `2m`, `1m 30s`, `800ms`, or plain seconds.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
+    let duration = match seconds {
+        Some(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        None => text.parse::<jiff::SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok()),
+    };
+    duration
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| format!("`{text}` is not a span of time such as `30s` or `2m`"))
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).map(Some).map_err(de::Error::custom)
+}
+
+/// TOML has floats alone; their shortest decimal form is what the user wrote.
+fn dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Usd>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Whole(i64),
+        Decimal(f64),
+        Text(String),
+    }
+    let text = match Number::deserialize(deserializer)? {
+        Number::Whole(number) => number.to_string(),
+        Number::Decimal(number) => number.to_string(),
+        Number::Text(text) => text,
+    };
+    let usd: Usd = text.parse().map_err(de::Error::custom)?;
+    if usd < Usd::ZERO { Err(de::Error::custom("a price is not negative")) } else { Ok(Some(usd)) }
+}
+
+/// Reads a config; `path` is for messages alone.
+pub(super) fn parse(text: &str, path: &Path) -> Result<ConfigFile, Error> {
+    let text = default_gateway_apart(text);
+    toml::from_str(&text).map_err(|error| explain(&error, &text, path))
+}
+
+/// TOML lets a key be a string or a table, not both, yet `gateway = "corp"` above `[gateway.corp]` is what people
+/// write. The former means `default_gateway`.
+fn default_gateway_apart(text: &str) -> Cow<'_, str> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let key = line.trim_start();
+        if key.starts_with('[') {
+            break;
+        }
+        if key.strip_prefix("gateway").is_some_and(|rest| rest.trim_start().starts_with('=')) {
+            let at = start + (line.len() - key.len());
+            return Cow::Owned(format!("{}default_{}", &text[..at], &text[at..]));
+        }
+        start += line.len();
+    }
+    Cow::Borrowed(text)
+}
+
+fn explain(error: &toml::de::Error, text: &str, path: &Path) -> Error {
+    let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    let place = line.map_or_else(|| path.display().to_string(), |line| format!("{}:{line}", path.display()));
+    // The message of a key that is not known reads: unknown field `x`, expected one of `a`, `b`.
+    let message = error.message().trim();
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let hint = message.starts_with("unknown").then(|| quoted.next()).flatten().map(|unknown| {
+        let known: Vec<&str> = quoted.collect();
+        match nearest(unknown, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known here: {}", known.join(", ")),
+        }
+    });
+    let message = message.split(", expected").next().unwrap_or(message).replace("unknown field", "unknown key");
+    Error::Config { message: format!("{place}: {message}"), cause: None, hint }
+}
+
+/// The known name that is most like the unknown one, if any is like it at all.
+pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(unknown, name), name))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fails(text: &str) -> (String, Option<String>) {
+        let error = parse(text, Path::new("c.toml")).expect_err("a bad config");
+        assert_eq!(error.exit_code(), 3);
+        (error.to_string(), error.hint())
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
+        let (message, hint) = fails("model = \"m\"\n\n[gateway.corp]\nbase_ulr = \"https://x\"\n");
+        assert_eq!(message, "c.toml:4: unknown key `base_ulr`");
+        assert_eq!(hint.as_deref(), Some("did you mean `base_url`?"));
+        let (message, hint) = fails("zzz = 1");
+        assert_eq!(message, "c.toml:1: unknown key `zzz`");
+        assert!(hint.expect("what is known").starts_with("known here: default_gateway"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_line() {
+        assert_eq!(fails("a\n").0.split(": ").next(), Some("c.toml:1"));
+        assert!(fails("[gateway.x]\napi = \"soap\"").0.starts_with("c.toml:2: unknown variant `soap`"));
+        assert!(fails("[gateway.x]\ntimeouts = { total = \"soon\" }").0.contains("`soon` is not a span of time"));
+        assert!(fails("[price.x]\ninput = -1").0.contains("a price is not negative"));
+        assert!(fails("keyring_timeout = \"0s\"").0.contains("span of time"));
+    }
+
+    #[test]
+    fn the_default_gateway_may_be_called_gateway_above_the_tables() {
+        let file =
+            parse("gateway = \"corp\"\n[gateway.corp]\nbase_url = \"https://c\"\n", Path::new("c")).expect("good");
+        assert_eq!(file.default_gateway.as_deref(), Some("corp"));
+        assert!(file.gateway.contains_key("corp"));
+        let (message, _) = fails("gateway = \"corp\"\nmodel = 3\n");
+        assert!(message.starts_with("c.toml:2:"), "{message}");
+    }
+
+    #[test]
+    fn prices_are_read_digit_for_digit() {
+        let file =
+            parse("[price.\"x\"]\ninput = 0.1\noutput = 3\ncache_read = \"0.025\"\n", Path::new("c")).expect("good");
+        let price = ModelPrice::from(file.price["x"]);
+        assert_eq!(price.input.map(Usd::to_decimal).as_deref(), Some("0.1"));
+        assert_eq!(price.output.map(Usd::to_decimal).as_deref(), Some("3"));
+        assert_eq!(price.cache_read.map(Usd::to_decimal).as_deref(), Some("0.025"));
+    }
+
+    #[test]
+    fn spans_of_time_read_as_people_write_them() {
+        for (text, ms) in
+            [("30s", 30_000), ("2m", 120_000), ("1m 30s", 90_000), ("800ms", 800), ("5", 5_000), ("0.5", 500)]
+        {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "soon", "-1s", "0", "NaN", "inf", "1e30"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+}

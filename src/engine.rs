@@ -1,0 +1,134 @@
+//! Runs calls at once: one task a call, one channel, one consumer. The only place that spawns.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time;
+
+use crate::call::{Call, Event, Events, RunEvent};
+use crate::error::{Failure, FailureKind};
+use crate::policy::Service;
+
+/// Events that may wait for the consumer before the calls do.
+const CHANNEL: usize = 1024;
+
+/// Calls that are running. Dropping it cancels them all.
+#[derive(Debug)]
+pub struct Run {
+    events: mpsc::Receiver<RunEvent>,
+    _calls: JoinSet<()>,
+    began: Instant,
+}
+
+/// Starts the calls, at most `concurrency` at a time. Must be called inside of a runtime.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn start<S: Service + 'static>(service: &Arc<S>, calls: Vec<Call>, concurrency: usize) -> Run {
+    let (sender, events) = mpsc::channel(CHANNEL);
+    let permits = Arc::new(Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS)));
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    for call in calls {
+        let (service, permits) = (service.clone(), permits.clone());
+        let events = Events::new(call.index, began, sender.clone());
+        tasks.spawn(async move {
+            // The semaphore is never closed.
+            let _permit = permits.acquire_owned().await;
+            let result = within(call.limits.timeout, service.call(&call, &events)).await;
+            // If nobody listens any more, the run was stopped.
+            let _ = events.emit(Event::Done(result)).await;
+        });
+    }
+    Run { events, _calls: tasks, began }
+}
+
+async fn within(limit: Duration, call: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    time::timeout(limit, call).await.unwrap_or_else(|_| {
+        let message = format!("the call took longer than {} s", limit.as_secs_f64());
+        Err(Failure::new(FailureKind::Timeout, message))
+    })
+}
+
+impl Run {
+    /// Waits for events and appends all that are there to `batch`; `false` when every call is over.
+    pub async fn next(&mut self, batch: &mut Vec<RunEvent>) -> bool {
+        self.events.recv_many(batch, CHANNEL).await > 0
+    }
+
+    /// Since the run began.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::{Limits, Target};
+    use crate::chat::{Request, StreamEvent};
+
+    struct Slow;
+
+    impl Service for Slow {
+        async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+            time::sleep(Duration::from_secs(call.index as u64)).await;
+            events.emit(Event::Stream(StreamEvent::TextDelta(call.asked.clone()))).await?;
+            Ok(())
+        }
+    }
+
+    fn call(index: usize, timeout: u64) -> Call {
+        Call {
+            index,
+            id: format!("call-{index}"),
+            asked: format!("m{index}"),
+            targets: vec![Target { gateway: "g".into(), model: "m".into() }],
+            request: Arc::new(Request::default()),
+            limits: Limits { retries: None, timeout: Duration::from_secs(timeout) },
+        }
+    }
+
+    async fn finished(mut run: Run) -> Vec<(usize, bool)> {
+        let mut batch = Vec::new();
+        while run.next(&mut batch).await {}
+        batch
+            .into_iter()
+            .filter_map(|event| match event.event {
+                Event::Done(result) => Some((event.call, result.is_ok())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_run_at_once_and_end_as_they_are_ready() {
+        let began = time::Instant::now();
+        let run = start(&Arc::new(Slow), vec![call(3, 60), call(1, 60), call(2, 60)], 8);
+        assert_eq!(finished(run).await, [(1, true), (2, true), (3, true)]);
+        assert_eq!(began.elapsed().as_secs(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn concurrency_is_bounded() {
+        let began = time::Instant::now();
+        let run = start(&Arc::new(Slow), vec![call(3, 60), call(1, 60), call(2, 60)], 1);
+        assert_eq!(finished(run).await, [(3, true), (1, true), (2, true)]);
+        assert_eq!(began.elapsed().as_secs(), 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_ends_at_its_time_limit_and_does_not_hold_up_others() {
+        let run = start(&Arc::new(Slow), vec![call(5, 2), call(1, 60)], 8);
+        assert_eq!(finished(run).await, [(1, true), (5, false)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn dropping_the_run_cancels_its_calls() {
+        let service = Arc::new(Slow);
+        let run = start(&service, vec![call(9, 60)], 8);
+        drop(run);
+        tokio::task::yield_now().await;
+        assert_eq!(Arc::strong_count(&service), 1);
+    }
+}

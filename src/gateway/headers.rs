@@ -1,0 +1,134 @@
+//! What response headers say.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::Response;
+use reqwest::header::{HeaderMap, LOCATION};
+
+use crate::call::Meta;
+use crate::config;
+use crate::error::{Failure, FailureKind};
+use crate::money::Usd;
+
+/// The names under which gateways give the id of a request, best first.
+const REQUEST_IDS: [&str; 7] = [
+    "x-request-id",
+    "request-id",
+    "x-generation-id",
+    "x-litellm-call-id",
+    "x-portkey-trace-id",
+    "helicone-id",
+    "cf-ray",
+];
+
+pub(super) fn meta(headers: &HeaderMap) -> Meta {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let number = |name: &str| text(name).and_then(|value| value.parse().ok());
+    Meta {
+        // Zero is what LiteLLM says of models without a price, and while it streams.
+        cost: text("x-litellm-response-cost").and_then(|cost| cost.parse().ok()).filter(|cost| *cost > Usd::ZERO),
+        request_id: REQUEST_IDS.into_iter().find_map(text).map(str::to_owned),
+        upstream_retries: number("x-litellm-attempted-retries"),
+        upstream_fallbacks: number("x-litellm-attempted-fallbacks"),
+    }
+}
+
+/// What a refusal says about trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct RetryAdvice {
+    pub(super) retry_after: Option<Duration>,
+    pub(super) should_retry: Option<bool>,
+}
+
+/// Reads the headers that count for this status; they come with good answers too, where they mean nothing.
+pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
+    if !matches!(status, 402 | 408 | 409 | 429 | 500..) {
+        return RetryAdvice::default();
+    }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let milliseconds = text("retry-after-ms").and_then(|value| seconds(value, 0.001));
+    RetryAdvice {
+        retry_after: milliseconds
+            .or_else(|| text("retry-after").and_then(|value| retry_after(value, Timestamp::now()))),
+        should_retry: text("x-should-retry").and_then(|value| match value {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }),
+    }
+}
+
+/// Seconds, with decimals if need be, or an HTTP date.
+fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    if let Some(wait) = seconds(value, 1.0) {
+        return Some(wait);
+    }
+    let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
+}
+
+/// A number of seconds (times `unit`); `None` for what is not a number or makes no sense as a wait.
+fn seconds(value: &str, unit: f64) -> Option<Duration> {
+    let seconds = value.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0)? * unit;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// A redirect is never followed: it would send key and prompt where the user did not mean them to go.
+pub(super) fn redirect(response: &Response, gateway: &config::Gateway) -> Failure {
+    let status = response.status().as_u16();
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    let target = location.and_then(|location| response.url().join(location).ok());
+    let to = target.map_or_else(|| "elsewhere".to_owned(), |url| url.origin().ascii_serialization());
+    let message = format!("{} redirects to {to}; redirects are not followed", gateway.base_url.origin());
+    Failure::new(FailureKind::Protocol, message)
+        .with_status(status)
+        .with_advice("if that is where the gateway now is, change its base_url")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::HeaderValue;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| ((*name).parse().expect("a name"), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn a_wait_is_taken_in_every_spelling_and_nonsense_is_not() {
+        let now: Timestamp = "2026-11-20T10:00:00Z".parse().expect("a time");
+        for (value, wait) in [
+            ("1", Some(1_000)),
+            ("0", Some(0)),
+            ("1.5", Some(1_500)),
+            ("86400", Some(86_400_000)),
+            ("Fri, 20 Nov 2026 10:00:30 GMT", Some(30_000)),
+            ("Fri, 20 Nov 2020 10:00:30 GMT", Some(0)),
+            ("-5", None),
+            ("NaN", None),
+            ("inf", None),
+            ("1e308", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(retry_after(value, now), wait.map(Duration::from_millis), "{value}");
+        }
+    }
+
+    #[test]
+    fn milliseconds_win_and_good_answers_give_no_advice() {
+        let both = headers(&[("retry-after", "7"), ("retry-after-ms", "250"), ("x-should-retry", "false")]);
+        let advice = retry_advice(&both, 429);
+        assert_eq!(advice, RetryAdvice { retry_after: Some(Duration::from_millis(250)), should_retry: Some(false) });
+        assert_eq!(retry_advice(&both, 200), RetryAdvice::default());
+        assert_eq!(retry_advice(&both, 400), RetryAdvice::default());
+    }
+
+    #[test]
+    fn a_cost_of_zero_in_a_header_says_nothing() {
+        assert_eq!(meta(&headers(&[("x-litellm-response-cost", "0.0")])).cost, None);
+        let cost = meta(&headers(&[("x-litellm-response-cost", "1.7e-05")])).cost;
+        assert_eq!(cost.map(Usd::to_decimal).as_deref(), Some("0.000017"));
+    }
+}

@@ -1,0 +1,46 @@
+//! Small JSON files of things that can be fetched or computed again.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// What the file holds; `None` where it is missing or is not what it should be, which is no error: it is made again.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// Replaces the file as a whole: a reader meets the old one or the new one, never a part.
+pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+    let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    std::fs::create_dir_all(dir)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(&serde_json::to_vec(value)?)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("new/file.json");
+        assert_eq!(read::<Vec<u32>>(&path), None);
+        write(&path, &vec![1, 2]).expect("written");
+        write(&path, &vec![3]).expect("replaced");
+        assert_eq!(read::<Vec<u32>>(&path), Some(vec![3]));
+        assert_eq!(std::fs::read_dir(dir.path().join("new")).expect("listed").count(), 1, "no litter");
+    }
+
+    #[test]
+    fn a_broken_file_is_as_good_as_none() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("file.json");
+        std::fs::write(&path, b"[1,").expect("written");
+        assert_eq!(read::<Vec<u32>>(&path), None);
+    }
+}

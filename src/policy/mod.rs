@@ -1,0 +1,32 @@
+//! The onion: each policy is a [`Service`] around a [`Service`], and their order is a type.
+
+mod fallback;
+mod retry;
+
+use std::future::Future;
+
+pub use fallback::Fallback;
+pub use retry::Retry;
+
+use crate::call::{Call, Events};
+use crate::error::Failure;
+
+/// Gets a call answered. What arrives goes to `events`; the result says whether the answer is complete.
+pub trait Service: Send + Sync {
+    fn call(&self, call: &Call, events: &Events) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// The policies in force, outermost first: the next model only after every try of the one before.
+pub type Stack<S> = Fallback<Retry<S>>;
+
+/// Puts the policies around a gateway.
+pub fn stack<S: Service>(inner: S) -> Stack<S> {
+    Fallback::new(Retry::new(inner))
+}
+
+/// A service may be shared.
+impl<S: Service> Service for std::sync::Arc<S> {
+    async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        S::call(self, call, events).await
+    }
+}

@@ -1,0 +1,247 @@
+use super::*;
+use crate::adapter::Api;
+use crate::config::{Auth, BaseUrl, KeySource, PriceList as Shape, Timeouts};
+use crate::record::{Attempt, Timing};
+
+fn gateway(url: &str) -> Gateway {
+    Gateway {
+        name: "corp".into(),
+        base_url: BaseUrl::parse(url, false).expect(url),
+        api: Api::OpenaiChat,
+        auth: Auth::Optional,
+        key: KeySource::default(),
+        headers: BTreeMap::new(),
+        ca_file: None,
+        timeouts: Timeouts::default(),
+        markup: None,
+        models: Vec::new(),
+        price_list: Shape::Models,
+        price_provider: None,
+    }
+}
+
+fn corp() -> Gateway {
+    gateway("https://llm.corp.example/v1")
+}
+
+fn attempt(model: &str) -> Attempt {
+    Attempt {
+        gateway: "corp".into(),
+        model: model.into(),
+        status: Some(200),
+        error: None,
+        start: std::time::Duration::ZERO,
+        duration: std::time::Duration::ZERO,
+        cost: None,
+        request_id: None,
+    }
+}
+
+/// A million tokens in, none out.
+fn record(asked: &str, answered: &str) -> Record {
+    Record {
+        id: "1".into(),
+        run: "1".into(),
+        model: "an-alias".into(),
+        gateway: "corp".into(),
+        answered_by: Some(answered.into()),
+        status: Status::Ok,
+        text: "hello".into(),
+        reasoning: String::new(),
+        tool_calls: Vec::new(),
+        finish_reason: None,
+        cached: false,
+        usage: Usage { input: Some(1_000_000), output: Some(0), ..Usage::default() },
+        cost: None,
+        timing: Timing::default(),
+        attempts: vec![attempt(asked)],
+        error: None,
+        tags: BTreeMap::new(),
+    }
+}
+
+fn usd(text: &str) -> Usd {
+    text.parse().expect(text)
+}
+
+fn rates(input: &str) -> Rates {
+    Rates { input: Some(usd(input).per_million()), output: Some(usd(input).per_million()), ..Rates::default() }
+}
+
+/// Prices of a million input tokens, by name, in the config.
+fn config(prices: &[(&str, &str)]) -> BTreeMap<String, ModelPrice> {
+    let price = |usd| ModelPrice { input: Some(usd), output: Some(usd), ..ModelPrice::default() };
+    prices.iter().map(|(model, input)| ((*model).to_owned(), price(usd(input)))).collect()
+}
+
+fn list(prices: &[(&str, &str)]) -> Vec<(String, Tariff)> {
+    prices.iter().map(|(model, input)| ((*model).to_owned(), rates(input).into())).collect()
+}
+
+/// The cost by these prices, as `origin usd`.
+fn priced(pricing: &Pricing, gateway: &Gateway, mut record: Record) -> String {
+    pricing.price(&mut record, gateway);
+    record.cost.map_or("unknown".into(), |cost| format!("{} {}", cost.origin.as_str(), cost.usd.to_decimal()))
+}
+
+fn reported(record: Record, cost: &str) -> Record {
+    Record { cost: Some(Cost { usd: usd(cost), origin: CostOrigin::Reported }), ..record }
+}
+
+#[test]
+fn the_best_source_wins() {
+    let record = || record("gpt-4o-mini", "gpt-4o-mini");
+    let none = Pricing::new(&config(&[]), None);
+    let in_config = || Pricing::new(&config(&[("gpt-4o-mini", "7")]), None);
+    let listed = Pricing::new(&config(&[]), None).with_list("corp", list(&[("gpt-4o-mini", "8")]));
+    let both = in_config().with_list("corp", list(&[("gpt-4o-mini", "8")]));
+    assert_eq!(priced(&both, &corp(), reported(record(), "0.01")), "reported 0.01");
+    assert_eq!(priced(&both, &corp(), record()), "config 7");
+    assert_eq!(priced(&listed, &corp(), record()), "gateway 8");
+    assert_eq!(priced(&none, &corp(), record()), "table 0.15");
+    assert_eq!(priced(&none, &corp(), self::record("my-own", "my-own")), "unknown");
+    let other = Gateway { name: "other".into(), ..corp() };
+    assert_eq!(priced(&listed, &other, record()), "table 0.15", "another gateway's list is not this one's");
+}
+
+#[test]
+fn what_answered_is_priced() {
+    let pricing = |prices: &[(&str, &str)], listed: &[(&str, &str)]| {
+        Pricing::new(&config(prices), None).with_list("corp", list(listed))
+    };
+    for (prices, listed, asked, answered, cost) in [
+        // Both names are in the list: the gateway put one in the place of the other.
+        (&[][..], &[("big", "9"), ("small", "1")][..], "big", "small", "gateway 1"),
+        (&[("big", "9"), ("small", "1")], &[], "big", "small", "config 1"),
+        (&[("big", "9")], &[("small", "1")], "big", "small", "gateway 1"),
+        // An alias, of which the answer tells the upstream's name.
+        (&[], &[("fast", "3")], "fast", "gpt-4o-mini-2024-07-18", "gateway 3"),
+        (&[("fast", "3")], &[], "fast", "gpt-4o-mini-2024-07-18", "config 3"),
+        // A release of what was asked for.
+        (
+            &[("gpt-4o-mini", "5")],
+            &[("gpt-4o-mini-2024-07-18", "4")],
+            "gpt-4o-mini",
+            "gpt-4o-mini-2024-07-18",
+            "config 5",
+        ),
+        (&[("gpt-4o-mini", "5"), ("*", "4")], &[], "gpt-4o-mini", "gpt-4o-mini-2024-07-18", "config 5"),
+        (&[], &[], "gpt-4o", "gpt-4o-mini-2024-07-18", "table 0.15"),
+        (&[], &[], "gpt-4o", "something-else", "unknown"),
+        // A variant.
+        (&[], &[("m", "2"), ("m:batch", "1")], "m:batch", "m", "gateway 1"),
+    ] {
+        assert_eq!(priced(&pricing(prices, listed), &corp(), record(asked, answered)), cost, "{asked} → {answered}");
+    }
+}
+
+#[test]
+fn the_closest_pattern_of_the_config_is_used() {
+    let prices = config(&[("*", "1"), ("claude-*", "2"), ("claude-opus*", "3"), ("claude-opus-4-1", "4")]);
+    let pricing = Pricing::new(&prices, None);
+    for (model, cost) in [
+        ("gpt-5", "config 1"),
+        ("claude-haiku", "config 2"),
+        ("claude-opus-4-5", "config 3"),
+        ("claude-opus-4-1", "config 4"),
+    ] {
+        assert_eq!(priced(&pricing, &corp(), record(model, model)), cost, "{model}");
+    }
+}
+
+#[test]
+fn a_reported_zero_is_only_believed_of_free_models() {
+    let pricing = |prices: &[(&str, &str)]| Pricing::new(&config(prices), None);
+    let zero = |model: &str| reported(record(model, model), "0");
+    assert_eq!(priced(&pricing(&[]), &corp(), zero("my-own")), "unknown");
+    assert_eq!(priced(&pricing(&[]), &corp(), zero("gpt-4o-mini")), "table 0.15");
+    assert_eq!(priced(&pricing(&[("my-own", "2")]), &corp(), zero("my-own")), "config 2");
+    assert_eq!(priced(&pricing(&[("my-own", "0")]), &corp(), zero("my-own")), "reported 0");
+    assert_eq!(priced(&pricing(&[]), &corp(), zero("a/b:free")), "reported 0");
+    assert_eq!(priced(&pricing(&[]), &corp(), reported(record("a/b:free", "a/b"), "0")), "reported 0");
+    assert_eq!(priced(&pricing(&[]), &corp(), reported(record("my-own", "my-own"), "-1")), "unknown");
+    let listed = pricing(&[]).with_list("corp", list(&[("my-own", "0")]));
+    assert_eq!(priced(&listed, &corp(), zero("my-own")), "reported 0");
+}
+
+#[test]
+fn unknown_usage_gives_an_unknown_cost() {
+    let pricing = Pricing::new(&config(&[("*", "2")]), None);
+    let silent = Record { usage: Usage::default(), ..record("m", "m") };
+    assert_eq!(priced(&pricing, &corp(), silent), "unknown");
+    let silent = Record { usage: Usage::default(), ..record("m", "m") };
+    assert_eq!(priced(&pricing, &corp(), reported(silent, "0.5")), "reported 0.5");
+}
+
+#[test]
+fn markup_is_on_list_prices_alone() {
+    let corp = Gateway { markup: Some(55_000), ..corp() };
+    let pricing = Pricing::new(&config(&[("mine", "2")]), None).with_list("corp", list(&[("listed", "2")]));
+    assert_eq!(priced(&pricing, &corp, record("mine", "mine")), "config 2");
+    assert_eq!(priced(&pricing, &corp, record("listed", "listed")), "gateway 2.11");
+    assert_eq!(priced(&pricing, &corp, record("gpt-4o-mini", "gpt-4o-mini")), "table 0.15825");
+    assert_eq!(priced(&pricing, &corp, reported(record("listed", "listed"), "2")), "reported 2");
+}
+
+#[test]
+fn a_server_of_ones_own_sells_nothing() {
+    let pricing = Pricing::new(&config(&[]), None);
+    let local = gateway("http://localhost:11434/v1");
+    let model = || record("deepseek-r1:7b", "deepseek-r1:7b");
+    assert_eq!(priced(&pricing, &local, model()), "unknown");
+    let litellm = Gateway { price_list: Shape::LiteLlm, ..local.clone() };
+    assert_eq!(priced(&pricing, &litellm, record("gpt-4o-mini", "gpt-4o-mini")), "table 0.15");
+    let told = Gateway { price_provider: Some("openai".into()), ..local };
+    assert_eq!(priced(&pricing, &told, record("gpt-4o-mini", "gpt-4o-mini")), "table 0.15");
+    let refused = Gateway { price_provider: Some("none".into()), ..corp() };
+    assert_eq!(priced(&pricing, &refused, record("gpt-4o-mini", "gpt-4o-mini")), "unknown");
+}
+
+#[test]
+fn all_attempts_that_cost_money_are_in_the_cost() {
+    let pricing = Pricing::new(&config(&[("*", "2")]), None);
+    let mut record = record("m", "m");
+    record.attempts.insert(0, Attempt { cost: Some(usd("0.25")), ..attempt("m") });
+    record.attempts.insert(0, attempt("m"));
+    pricing.price(&mut record, &corp());
+    assert_eq!(record.cost.map(|cost| cost.usd), Some(usd("2.25")));
+    assert_eq!(record.attempts.last().and_then(|attempt| attempt.cost), Some(usd("2")));
+
+    let failed = Record { status: Status::Failed, usage: Usage::default(), ..record };
+    assert_eq!(priced(&pricing, &corp(), Record { cost: None, ..failed }), "reported 0.25");
+}
+
+#[test]
+fn an_answer_from_the_cache_costs_nothing() {
+    let pricing = Pricing::new(&config(&[("*", "2")]), None);
+    let cached = Record { cached: true, attempts: Vec::new(), ..record("m", "m") };
+    assert_eq!(priced(&pricing, &corp(), cached), "reported 0");
+}
+
+#[test]
+fn prices_are_looked_up_while_the_answer_is_awaited() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let pricing = Pricing::new(&config(&[("mine", "2")]), Some(dir.path().to_owned()));
+    let pricing = pricing.with_list("corp", list(&[("listed", "3")]));
+    assert!(pricing.prepare([(&corp(), "mine"), (&corp(), "listed")]).is_none(), "the table is not needed");
+    let thread = pricing.prepare([(&corp(), "gpt-4o-mini"), (&corp(), "mine")]).expect("the table is needed");
+    thread.join().expect("looked up");
+    assert!(pricing.prepare([(&corp(), "gpt-4o-mini")]).is_none(), "it is remembered");
+    assert_eq!(priced(&pricing, &corp(), record("gpt-4o-mini", "gpt-4o-mini-2024-07-18")), "table 0.15");
+    assert_eq!(pricing.quote(&corp(), "mine").map(|quote| quote.origin), Some(CostOrigin::Config));
+}
+
+#[test]
+fn spellings_of_one_model_are_the_same() {
+    for (asked, answered, same) in [
+        ("gpt-4o", "gpt-4o-2024-08-06", true),
+        ("gpt-4o", "gpt-4o-mini", false),
+        ("openai/gpt-4o", "gpt-4o", true),
+        ("anthropic/claude-sonnet-4.5", "claude-sonnet-4-5-20250929", true),
+        ("claude-sonnet-4-5-latest", "claude-sonnet-4-5@20250929", true),
+        ("claude-sonnet-4-5", "claude-sonnet-4", false),
+        ("", "", true),
+    ] {
+        assert_eq!(Names::new(asked, answered).same().is_some(), same, "{asked} {answered}");
+    }
+}

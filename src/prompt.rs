@@ -1,0 +1,162 @@
+//! The prompt: from the command line, stdin, or both. Never a silent wait, never somebody else's input, nothing cut.
+
+use std::io::{self, IsTerminal, Read};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// More than this on stdin is refused rather than cut.
+const LARGEST_INPUT: u64 = 64 * 1024 * 1024;
+
+/// How long a pipe may be silent before we say what we wait for.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// What stdin is, as far as it matters for whether it is meant for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stdin {
+    Terminal,
+    /// A pipe, or a regular file that nobody has read from yet.
+    Input,
+    /// A file read in part by somebody else (`while read line`), a socket, a device, nothing.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix tells them apart"))]
+    Other,
+}
+
+/// Puts together the prompt of a command. `notice` is told what is being waited for.
+pub fn read(argument: Option<&str>, no_stdin: bool, notice: impl FnMut(&str)) -> Result<String, Error> {
+    let argument = argument.filter(|text| *text != "-");
+    let stdin = match (argument, no_stdin, classify()) {
+        (_, true, _) | (Some(_), _, Stdin::Terminal | Stdin::Other) => None,
+        (None, false, Stdin::Terminal) => None,
+        // Asked for by name or by lack of anything else, so whatever it is.
+        (_, false, Stdin::Input) | (None, false, Stdin::Other) => Some(text(read_patiently(notice)?)?),
+    };
+    combine(argument, stdin.as_deref())
+}
+
+/// Prompt alone, input alone, or both: the input stands where the prompt says `{input}`, else below it.
+fn combine(argument: Option<&str>, input: Option<&str>) -> Result<String, Error> {
+    let input = input.filter(|text| !text.trim().is_empty());
+    let prompt = match (argument, input) {
+        (Some(argument), Some(input)) if argument.contains("{input}") => argument.replace("{input}", input),
+        (Some(argument), Some(input)) => format!("{argument}\n\n{input}"),
+        (Some(argument), None) => argument.to_owned(),
+        (None, Some(input)) => input.to_owned(),
+        (None, None) => String::new(),
+    };
+    if prompt.trim().is_empty() {
+        return Err(Error::usage_hint(
+            "there is no prompt",
+            "give one as an argument, or pipe one in: echo PROMPT | llm ask",
+        ));
+    }
+    Ok(prompt)
+}
+
+/// Bytes to text: a byte order mark is dropped, anything that is not UTF-8 is an error that says where.
+fn text(bytes: Vec<u8>) -> Result<String, Error> {
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        Error::usage_hint(
+            format!("stdin is not UTF-8 text: bad byte at offset {offset}"),
+            "-f PATH attaches images, PDFs and audio; iconv converts other encodings",
+        )
+    })?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
+}
+
+/// Reads stdin on a thread of its own, so that silence can be noticed.
+fn read_patiently(mut notice: impl FnMut(&str)) -> Result<Vec<u8>, Error> {
+    let (sender, receiver) = mpsc::sync_channel(16);
+    thread::spawn(move || {
+        let mut stdin = io::stdin().lock();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let chunk = match stdin.read(&mut buffer) {
+                Ok(length) => Ok(buffer[..length].to_vec()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+            };
+            let last = !matches!(&chunk, Ok(bytes) if !bytes.is_empty());
+            if sender.send(chunk).is_err() || last {
+                return;
+            }
+        }
+    });
+    let mut bytes = Vec::new();
+    let mut patience = Some(SILENCE);
+    loop {
+        let chunk = match patience {
+            Some(limit) => match receiver.recv_timeout(limit) {
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    notice("waiting for input on stdin; -n leaves it alone, Ctrl-C stops");
+                    patience = None;
+                    continue;
+                }
+                chunk => chunk.ok(),
+            },
+            None => receiver.recv().ok(),
+        };
+        match chunk {
+            None => return Ok(bytes),
+            Some(Ok(chunk)) if chunk.is_empty() => return Ok(bytes),
+            Some(Ok(chunk)) => bytes.extend_from_slice(&chunk),
+            Some(Err(source)) => return Err(Error::Input { path: "standard input".into(), source }),
+        }
+        if bytes.len() as u64 > LARGEST_INPUT {
+            return Err(Error::usage(format!("stdin holds more than {} MiB", LARGEST_INPUT >> 20)));
+        }
+    }
+}
+
+#[cfg(unix)]
+fn classify() -> Stdin {
+    use std::fs::File;
+    use std::io::Seek;
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileTypeExt;
+
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return Stdin::Terminal;
+    }
+    let Ok(mut file) = stdin.as_fd().try_clone_to_owned().map(File::from) else { return Stdin::Other };
+    let Ok(kind) = file.metadata().map(|metadata| metadata.file_type()) else { return Stdin::Other };
+    let untouched = kind.is_file() && file.stream_position().is_ok_and(|position| position == 0);
+    if kind.is_fifo() || untouched { Stdin::Input } else { Stdin::Other }
+}
+
+#[cfg(not(unix))]
+fn classify() -> Stdin {
+    if io::stdin().is_terminal() { Stdin::Terminal } else { Stdin::Input }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_goes_below_the_prompt_or_where_it_is_marked() {
+        let both = |prompt, input| combine(Some(prompt), Some(input)).expect("a prompt");
+        assert_eq!(both("summarize", "a\nb\n"), "summarize\n\na\nb\n");
+        assert_eq!(both("first {input} then {input}", "x"), "first x then x");
+        assert_eq!(combine(Some("hi"), None).expect("a prompt"), "hi");
+        assert_eq!(combine(None, Some("hi")).expect("a prompt"), "hi");
+        assert_eq!(combine(Some("hi"), Some("  \n")).expect("a prompt"), "hi");
+        for (argument, input) in [(None, None), (Some(" "), None), (None, Some("\n"))] {
+            assert_eq!(combine(argument, input).expect_err("no prompt").exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn text_keeps_everything_but_a_byte_order_mark() {
+        assert_eq!(text(b"\xef\xbb\xbfa\0\r\nb".to_vec()).expect("text"), "a\0\r\nb");
+        let error = text(b"ab\xff".to_vec()).expect_err("not text");
+        assert!(error.to_string().ends_with("offset 2"), "{error}");
+    }
+}

@@ -1,0 +1,244 @@
+//! What tokens cost: rates, tariffs with steps, and the exact arithmetic from usage to money.
+
+use serde::{Deserialize, Serialize};
+
+use crate::chat::Usage;
+use crate::money::Usd;
+
+/// Prices per token, and per request. `None` is unknown, which is not free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Rates {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Usd>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Usd>,
+    /// Where unknown, tokens read from a cache cost what other input does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_read: Option<Usd>,
+    /// Where unknown, tokens written to a cache cost what other input does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<Usd>,
+    /// On top, for each request; `None` is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Usd>,
+}
+
+impl Rates {
+    /// Everything costs nothing.
+    pub const FREE: Rates =
+        Rates { input: Some(Usd::ZERO), output: Some(Usd::ZERO), cache_read: None, cache_write: None, request: None };
+
+    /// Whether input and output are both known.
+    pub fn is_complete(&self) -> bool {
+        self.input.is_some() && self.output.is_some()
+    }
+
+    /// Whether an answer is known to cost nothing, however long.
+    pub fn is_free(&self) -> bool {
+        let zero = |rate: Option<Usd>| rate.is_none_or(|rate| rate == Usd::ZERO);
+        self.is_complete()
+            && [self.input, self.output, self.cache_read, self.cache_write, self.request].into_iter().all(zero)
+    }
+
+    /// What `usage` costs, to the picodollar. `None` where a count or a rate that it takes is unknown, or where the
+    /// counts contradict each other.
+    pub fn cost(&self, usage: &Usage) -> Option<Usd> {
+        let (input, output) = (usage.input?, usage.output?);
+        let (read, written) = (usage.cache_read.unwrap_or(0), usage.cache_write.unwrap_or(0));
+        let plain = input.checked_sub(read)?.checked_sub(written)?;
+        let parts = [
+            (plain, self.input),
+            (read, self.cache_read.or(self.input)),
+            (written, self.cache_write.or(self.input)),
+            (output, self.output),
+            (1, self.request.or(Some(Usd::ZERO))),
+        ];
+        let mut picos: i64 = 0;
+        for (count, rate) in parts {
+            if count > 0 {
+                picos = picos.checked_add(rate?.times(count)?.picos())?;
+            }
+        }
+        Some(Usd::from_picos(picos))
+    }
+
+    /// The same with `markup` millionths on top, each rate rounded to the nearest picodollar.
+    pub fn with_markup(self, markup: u32) -> Rates {
+        let marked = |rate: Option<Usd>| rate.map(|rate| marked_up(rate, markup));
+        Rates {
+            input: marked(self.input),
+            output: marked(self.output),
+            cache_read: marked(self.cache_read),
+            cache_write: marked(self.cache_write),
+            request: marked(self.request),
+        }
+    }
+}
+
+fn marked_up(rate: Usd, markup: u32) -> Usd {
+    const ONE: i128 = 1_000_000;
+    let scaled = i128::from(rate.picos()) * (ONE + i128::from(markup));
+    let rounded = (scaled + scaled.signum() * ONE / 2) / ONE;
+    Usd::from_picos(i64::try_from(rounded).unwrap_or(i64::MAX))
+}
+
+/// The price of a model: rates that may change with the length of the prompt.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tariff {
+    /// The rates of the shortest prompts.
+    pub base: Rates,
+    /// Rates of longer prompts, ascending. They are for the whole request, not just for what lies above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
+}
+
+/// Rates from a certain length of the prompt on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// For prompts with more tokens than this.
+    pub above: u64,
+    pub rates: Rates,
+}
+
+impl From<Rates> for Tariff {
+    fn from(base: Rates) -> Self {
+        Self { base, steps: Vec::new() }
+    }
+}
+
+impl Tariff {
+    /// The rates of a prompt of so many tokens.
+    pub fn at(&self, input: u64) -> &Rates {
+        self.steps.iter().rev().find(|step| input > step.above).map_or(&self.base, |step| &step.rates)
+    }
+
+    /// What `usage` costs; see [`Rates::cost`].
+    pub fn cost(&self, usage: &Usage) -> Option<Usd> {
+        self.at(usage.input?).cost(usage)
+    }
+
+    /// Whether an answer is known to cost nothing.
+    pub fn is_free(&self) -> bool {
+        self.all().all(|rates| rates.is_free())
+    }
+
+    /// The same with `markup` millionths on top.
+    pub fn with_markup(mut self, markup: u32) -> Tariff {
+        self.base = self.base.with_markup(markup);
+        for step in &mut self.steps {
+            step.rates = step.rates.with_markup(markup);
+        }
+        self
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Rates> {
+        std::iter::once(&self.base).chain(self.steps.iter().map(|step| &step.rates))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn usd(text: &str) -> Usd {
+        text.parse().expect(text)
+    }
+
+    fn rates(input: &str, output: &str) -> Rates {
+        Rates { input: Some(usd(input).per_million()), output: Some(usd(output).per_million()), ..Rates::default() }
+    }
+
+    fn usage(input: u64, output: u64) -> Usage {
+        Usage { input: Some(input), output: Some(output), ..Usage::default() }
+    }
+
+    #[test]
+    fn tokens_are_billed_at_their_own_rate() {
+        let rates = Rates {
+            cache_read: Some(usd("0.30").per_million()),
+            cache_write: Some(usd("3.75").per_million()),
+            ..rates("3", "15")
+        };
+        let usage = Usage { cache_read: Some(600), cache_write: Some(300), ..usage(1000, 10) };
+        // 100 × 3 + 600 × 0.3 + 300 × 3.75 + 10 × 15, in millionths of a dollar.
+        assert_eq!(rates.cost(&usage), Some(usd("0.001755")));
+    }
+
+    #[test]
+    fn cached_tokens_without_a_rate_of_their_own_are_input() {
+        let usage = Usage { cache_read: Some(600), cache_write: Some(300), ..usage(1000, 0) };
+        assert_eq!(rates("3", "15").cost(&usage), Some(usd("0.003")));
+    }
+
+    #[test]
+    fn what_is_unknown_is_not_zero() {
+        let full = rates("3", "15");
+        assert_eq!(full.cost(&Usage::default()), None);
+        assert_eq!(full.cost(&Usage { output: None, ..usage(1, 1) }), None);
+        assert_eq!(full.cost(&Usage { input: None, ..usage(1, 1) }), None);
+        assert_eq!(Rates { output: None, ..full }.cost(&usage(1, 1)), None);
+        assert_eq!(Rates { input: None, ..full }.cost(&usage(1, 1)), None);
+        assert_eq!(Rates { output: None, ..full }.cost(&usage(1, 0)), Some(usd("0.000003")), "an embedding has none");
+        assert_eq!(full.cost(&Usage { cache_read: Some(2), ..usage(1, 1) }), None, "more cached than there were");
+    }
+
+    #[test]
+    fn a_request_may_cost_something_by_itself() {
+        let rates = Rates { request: Some(usd("0.012")), ..rates("1", "1") };
+        assert_eq!(rates.cost(&usage(0, 0)), Some(usd("0.012")));
+        assert!(!Rates { request: Some(usd("0.012")), ..Rates::FREE }.is_free());
+        assert!(Rates::FREE.is_free() && !Rates::default().is_free());
+    }
+
+    #[test]
+    fn a_sum_too_large_to_hold_is_unknown() {
+        assert_eq!(rates("1000", "1000").cost(&usage(u64::MAX, 1)), None);
+        assert_eq!(rates("1000", "1000").cost(&usage(9_000_000_000_000_000, 9_000_000_000_000_000)), None);
+    }
+
+    #[test]
+    fn markup_comes_on_top() {
+        let marked = rates("0.15", "0.60").with_markup(55_000);
+        assert_eq!(marked.cost(&usage(1_000_000, 0)), Some(usd("0.15825")));
+        assert_eq!(marked.cost(&usage(0, 1_000_000)), Some(usd("0.633")));
+    }
+
+    #[test]
+    fn long_prompts_may_cost_more() {
+        let tariff = Tariff { base: rates("3", "15"), steps: vec![Step { above: 200_000, rates: rates("6", "22.5") }] };
+        assert_eq!(tariff.cost(&usage(200_000, 0)), Some(usd("0.6")));
+        assert_eq!(tariff.cost(&usage(200_001, 0)), Some(usd("1.200006")));
+        assert_eq!(tariff.cost(&Usage { output: Some(1), ..Usage::default() }), None);
+        let json = serde_json::to_string(&tariff).expect("json");
+        assert_eq!(serde_json::from_str::<Tariff>(&json).expect("tariff"), tariff);
+    }
+
+    proptest! {
+        #[test]
+        fn the_cost_is_the_exact_sum(
+            per_token in prop::array::uniform4(0i64..1_000_000_000),
+            counts in prop::array::uniform4(0u64..2_000_000),
+        ) {
+            let [plain, read, written, output] = counts;
+            let rate = |index: usize| Some(Usd::from_picos(per_token[index]));
+            let rates = Rates { input: rate(0), cache_read: rate(1), cache_write: rate(2), output: rate(3), request: None };
+            let usage = Usage {
+                input: Some(plain + read + written), cache_read: Some(read), cache_write: Some(written),
+                output: Some(output), ..Usage::default()
+            };
+            let expected: i128 = per_token.iter().zip(counts).map(|(rate, count)| i128::from(*rate) * i128::from(count)).sum();
+            let cost = rates.cost(&usage).map(|cost| i128::from(cost.picos()));
+            prop_assert_eq!(cost, i64::try_from(expected).ok().map(i128::from));
+        }
+
+        #[test]
+        fn one_call_costs_what_its_halves_cost(input in 0u64..1_000_000, output in 0u64..1_000_000, split in 0u64..1_000_000) {
+            let rates = rates("0.07", "0.31");
+            let first = usage(input.min(split), output.min(split));
+            let rest = usage(input - input.min(split), output - output.min(split));
+            let halves: Option<Usd> = rates.cost(&first).zip(rates.cost(&rest)).map(|(a, b)| a + b);
+            prop_assert_eq!(rates.cost(&usage(input, output)), halves);
+        }
+    }
+}

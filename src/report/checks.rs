@@ -1,0 +1,70 @@
+//! What `llm doctor` found.
+
+use serde::Serialize;
+
+use super::term::Output;
+use crate::error::Error;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    pub name: &'static str,
+    pub outcome: Outcome,
+    pub detail: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// How it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Ok,
+    Warning,
+    Failed,
+}
+
+impl Check {
+    pub fn good(name: &'static str, detail: String) -> Self {
+        Self { name, outcome: Outcome::Ok, detail, hint: None }
+    }
+
+    pub fn failed(name: &'static str, error: &Error) -> Self {
+        let detail = match error.cause() {
+            Some(cause) => format!("{error} ({cause})"),
+            None => error.to_string(),
+        };
+        Self { name, outcome: Outcome::Failed, detail, hint: error.hint() }
+    }
+}
+
+/// A line each, with what to do below what is wrong.
+pub fn text(checks: &[Check], out: &Output) -> String {
+    let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for check in checks {
+        let mark = match check.outcome {
+            Outcome::Ok => out.style.green("✓"),
+            Outcome::Warning => out.style.yellow("!"),
+            Outcome::Failed => out.style.red("✗"),
+        };
+        text.push_str(&format!("{mark} {:width$}  {}\n", check.name, out.show(&check.detail)));
+        if let Some(hint) = &check.hint {
+            text.push_str(&format!("  {:width$}  hint: {}\n", "", out.show(hint)));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_check_is_a_line_with_what_to_do_below_it() {
+        let error = Error::config_hint("no gateway is called `x`", "did you mean `y`?");
+        let checks = [Check::good("config", "~/c.toml".into()), Check::failed("gateway", &error)];
+        let expected = "✓ config   ~/c.toml\n✗ gateway  no gateway is called `x`\n           hint: did you mean `y`?\n";
+        assert_eq!(text(&checks, &Output::plain(80)), expected);
+    }
+}

@@ -1,0 +1,139 @@
+//! Records as CSV: a heading and one row each, safe to open in a spreadsheet.
+
+use super::{Comparison, escape};
+use crate::record::Record;
+
+/// The names of the columns; new ones are only ever added at the end.
+const HEADINGS: [&str; 23] = [
+    "run",
+    "id",
+    "model",
+    "gateway",
+    "answered_by",
+    "status",
+    "connect_ms",
+    "first_token_ms",
+    "total_ms",
+    "tokens_per_second",
+    "input_tokens",
+    "cached_input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_usd",
+    "cost_origin",
+    "attempts",
+    "cached",
+    "finish_reason",
+    "error_kind",
+    "error",
+    "score",
+    "text",
+];
+
+/// RFC 4180 with a heading. What is unknown is an empty cell; numbers are plain and cells that a spreadsheet would take
+/// for a formula begin with an apostrophe.
+pub fn comparison(comparison: &Comparison<'_>) -> String {
+    let rows = comparison.records.iter().enumerate().map(|(i, record)| {
+        let score = comparison.scores.get(i).copied().flatten();
+        row(record, score)
+    });
+    table(&HEADINGS, rows)
+}
+
+/// Any table as CSV. Every cell is guarded, so text needs no care.
+pub fn table<R>(headings: &[&str], rows: R) -> String
+where
+    R: IntoIterator,
+    R::Item: IntoIterator<Item = String>,
+{
+    let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    // A Vec takes all that is written to it, and rows of any length are allowed.
+    _ = writer.write_record(headings);
+    for row in rows {
+        let cells: Vec<String> = row.into_iter().map(|cell| escape::csv_cell(&cell).into_owned()).collect();
+        _ = writer.write_record(&cells);
+    }
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+}
+
+fn row(record: &Record, score: Option<f64>) -> [String; HEADINGS.len()] {
+    let timing = &record.timing;
+    let ms = |time: Option<std::time::Duration>| number(time.map(|time| time.as_secs_f64() * 1000.0));
+    let count = |count: Option<u64>| count.map_or_else(String::new, |n| n.to_string());
+    let word = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    [
+        record.run.clone(),
+        record.id.clone(),
+        record.model.clone(),
+        record.gateway.clone(),
+        word(record.answered_by.as_deref()),
+        record.status.as_str().to_owned(),
+        ms(timing.connect),
+        ms(timing.first_token),
+        ms(timing.total),
+        number(timing.tokens_per_second),
+        count(record.usage.input),
+        count(record.usage.cache_read),
+        count(record.usage.output),
+        count(record.usage.reasoning),
+        record.cost.map_or_else(String::new, |cost| cost.usd.to_decimal()),
+        record.cost.map_or("unknown", |cost| cost.origin.as_str()).to_owned(),
+        record.attempts.len().to_string(),
+        record.cached.to_string(),
+        word(record.finish_reason.as_ref().map(|reason| reason.as_str())),
+        word(record.error.as_ref().map(|error| error.kind.as_str())),
+        word(record.error.as_ref().map(|error| error.message.as_str())),
+        score.map_or_else(String::new, |score| score.to_string()),
+        record.text.clone(),
+    ]
+}
+
+/// As in JSON: one decimal.
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| ((value * 10.0).round() / 10.0).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{failed, record, three};
+    use super::*;
+
+    fn parsed(text: &str) -> Vec<Vec<String>> {
+        let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+        reader.records().map(|row| row.expect("a row").iter().map(str::to_owned).collect()).collect()
+    }
+
+    #[test]
+    fn every_record_reads_back_as_a_row() {
+        let mut records = three();
+        records[0].text = "a, \"b\"\n\r\nc".into();
+        records.push(failed("down"));
+        let rows = parsed(&comparison(&Comparison::new("run", "prompt", &records)));
+        assert_eq!(rows.len(), 5);
+        assert!(rows.iter().all(|row| row.len() == HEADINGS.len()));
+        let cell = |row: usize, name: &str| rows[row][rows[0].iter().position(|h| h == name).expect(name)].as_str();
+        assert_eq!(cell(1, "text"), "a, \"b\"\n\r\nc");
+        assert_eq!(
+            (cell(2, "first_token_ms"), cell(2, "cost_usd"), cell(2, "cost_origin")),
+            ("198", "0.000013", "reported")
+        );
+        assert_eq!((cell(3, "attempts"), cell(3, "cost_origin")), ("2", "table"));
+        assert_eq!((cell(4, "status"), cell(4, "cost_usd"), cell(4, "input_tokens")), ("failed", "", ""));
+        assert_eq!((cell(4, "error_kind"), cell(4, "cost_origin")), ("unavailable", "unknown"));
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        let records = [record("=cmd|' /C calc'!A0", "\u{a0}=1+1"), record("m", "list:\n- item")];
+        let rows = parsed(&comparison(&Comparison::new("run", "prompt", &records)));
+        assert_eq!((rows[1][2].as_str(), rows[1][22].as_str()), ("'=cmd|' /C calc'!A0", "'\u{a0}=1+1"));
+        assert_eq!(rows[2][22], "'list:\n- item");
+    }
+
+    #[test]
+    fn scores_have_a_column() {
+        let records = [record("m", "x")];
+        let scored = Comparison { scores: &[Some(-0.25)], ..Comparison::new("run", "prompt", &records) };
+        assert_eq!(parsed(&comparison(&scored))[1][21], "-0.25");
+    }
+}

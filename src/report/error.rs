@@ -1,0 +1,131 @@
+//! Errors and notices as the user reads them: `error: …`, `  caused by: …`, `hint: …`.
+
+use std::fmt::{Display, Write};
+
+use super::term::Output;
+use super::{format, notice};
+use crate::error::{Error, Failure};
+use crate::record::Record;
+
+/// The error in the house format, ending with a line break; empty for what needs no words (a signal, or what has been
+/// reported already).
+pub fn error(error: &Error, out: &Output) -> String {
+    match error {
+        Error::Signalled(_) | Error::Reported { .. } => String::new(),
+        error => house_format(&error.to_string(), error.cause().as_deref(), error.hint().as_deref(), out),
+    }
+}
+
+/// The failure of one call, named by the model as it was asked for.
+pub fn failure(label: &str, failure: &Failure, out: &Output) -> String {
+    let message = format!("{label}: {}", with_status(failure));
+    house_format(&message, failure.cause.as_deref(), failure.hint().as_deref(), out)
+}
+
+/// The failure of a recorded call; where several models were tried, with what each of them said.
+pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> String {
+    let mut text = self::failure(&record.model, failure, out);
+    let targets = record.attempts.windows(2).any(|pair| pair[0].model != pair[1].model);
+    for attempt in record.attempts.iter().filter(|_| targets) {
+        if let Some(failure) = &attempt.error {
+            let words = format!("{}: {}", attempt.model, notice::short(failure));
+            let tried = out.style.dim("  tried");
+            _ = writeln!(text, "{tried} {} ({})", indented(&words, out), format::duration(attempt.duration));
+        }
+    }
+    text
+}
+
+/// Something the user should know that is no error.
+pub fn notice(text: &str, out: &Output) -> String {
+    format!("{}\n", out.style.dim(indented(text, out)))
+}
+
+/// Something that may be wrong, though the command goes on.
+pub fn warning(text: &str, out: &Output) -> String {
+    format!("{} {}\n", out.style.yellow("warning:"), indented(text, out))
+}
+
+/// The message, with the HTTP status where it does not name it itself.
+pub(super) fn with_status(failure: &Failure) -> String {
+    match failure.status {
+        Some(status) if !failure.message.contains(&status.to_string()) => format!("{status} {}", failure.message),
+        _ => failure.message.clone(),
+    }
+}
+
+fn house_format(message: &str, cause: Option<&str>, hint: Option<&str>, out: &Output) -> String {
+    let mut text = String::new();
+    let mut part = |label: &dyn Display, words: &str| _ = writeln!(text, "{label} {}", indented(words, out));
+    part(&out.style.red("error:"), message);
+    if let Some(cause) = cause.filter(|cause| *cause != message) {
+        part(&out.style.dim("  caused by:"), cause);
+    }
+    if let Some(hint) = hint {
+        part(&out.style.cyan("hint:"), hint);
+    }
+    text
+}
+
+/// Safe to show, with further lines set in so that none can pass for a line of ours.
+fn indented(text: &str, out: &Output) -> String {
+    out.show(text.trim_end()).replace('\n', "\n    ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{HOSTILE, attempt, failed, rate_limited};
+    use super::*;
+    use crate::error::FailureKind;
+
+    #[test]
+    fn an_error_says_what_why_and_what_to_do() {
+        let failure =
+            Failure::new(FailureKind::Network, "cannot reach host.invalid").with_cause("dns error: no such host");
+        assert_eq!(
+            error(&Error::Call(failure), &Output::plain(80)),
+            "error: cannot reach host.invalid\n  caused by: dns error: no such host\n\
+             hint: `llm doctor` shows whether the gateway can be reached\n"
+        );
+    }
+
+    #[test]
+    fn the_status_is_named_once() {
+        let out = Output::plain(80);
+        assert!(failure("m", &rate_limited(), &out).starts_with("error: m: 429 Rate limit exceeded\n"));
+        let named = Failure::new(FailureKind::ServerError, "HTTP 500 from upstream").with_status(500);
+        assert!(failure("m", &named, &out).starts_with("error: m: HTTP 500 from upstream\n"));
+    }
+
+    #[test]
+    fn what_needs_no_words_gets_none() {
+        assert_eq!(error(&Error::Signalled(2), &Output::plain(80)), "");
+        assert_eq!(error(&Error::Reported { exit_code: 8 }, &Output::plain(80)), "");
+    }
+
+    #[test]
+    fn no_gateway_can_forge_a_line_or_a_colour() {
+        let failure = Failure::new(FailureKind::ServerError, format!("{HOSTILE}\nhint: run rm -rf"));
+        let text = error(&Error::Call(failure), &Output::terminal(80));
+        assert!(!text.contains(['\x1b', '\u{9b}', '\r', '\u{202e}']), "{text:?}");
+        assert!(text.lines().all(|line| !line.starts_with("hint:")), "{text}");
+    }
+
+    #[test]
+    fn a_chain_of_models_says_what_each_answered() {
+        let mut record = failed("qwen");
+        record.model = "reasoner".into();
+        record.attempts.insert(0, attempt("deepseek", Some(429), Some(rate_limited())));
+        let text = call_failed(&record, &rate_limited(), &Output::plain(80));
+        assert!(text.contains("  tried deepseek: 429 rate limited (900 ms)\n"), "{text}");
+        assert!(text.contains("  tried qwen: 503 overloaded (900 ms)\n"), "{text}");
+    }
+
+    #[test]
+    fn colour_marks_the_label_alone() {
+        let mut out = Output::terminal(80);
+        out.style.on = true;
+        assert_eq!(warning("careful", &out), "\x1b[33mwarning:\x1b[0m careful\n");
+        assert_eq!(notice("by the way", &out), "\x1b[2mby the way\x1b[0m\n");
+    }
+}

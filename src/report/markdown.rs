@@ -1,0 +1,156 @@
+//! Answers as Markdown: a table of figures, and each answer in a fence that it cannot leave.
+
+use std::fmt::Write;
+
+use super::table::{self, Cells};
+use super::{Comparison, answer, columns, escape, grid, notes};
+use crate::record::Record;
+
+const HEADINGS: [(&str, bool); 10] = [
+    ("model", false),
+    ("status", false),
+    ("score", true),
+    ("first token", true),
+    ("total", true),
+    ("tok/s", true),
+    ("in", true),
+    ("out", true),
+    ("cost", true),
+    ("note", false),
+];
+
+/// A document with the prompt, the figures and every answer.
+pub fn comparison(comparison: &Comparison<'_>) -> String {
+    let mut page = String::from("## Prompt\n\n");
+    fenced(&mut page, comparison.prompt);
+    page.push_str("\n## Figures\n\n");
+    figures(&mut page, comparison);
+    page.push_str("\n## Answers\n");
+    for (label, record) in comparison.labels().iter().zip(comparison.records) {
+        _ = writeln!(page, "\n### {}", escape::markdown_line(label));
+        if !record.text.is_empty() {
+            page.push('\n');
+            fenced(&mut page, &record.text);
+        }
+        for call in &record.tool_calls {
+            _ = writeln!(page, "\nCalls {}:\n", escape::markdown_line(&call.name));
+            fenced(&mut page, &call.arguments);
+        }
+        if let Some(mark) = columns::mark(record) {
+            _ = writeln!(page, "\n*{}*", escape::markdown_line(&mark));
+        }
+    }
+    page
+}
+
+/// One answer as the model wrote it, which is Markdown more often than not, and its figures below a rule.
+pub fn answer(record: &Record) -> String {
+    let mut page = record.text.clone();
+    if !page.is_empty() && !page.ends_with('\n') {
+        page.push('\n');
+    }
+    if let Some(mark) = columns::mark(record) {
+        _ = writeln!(page, "\n*{}*", escape::markdown_line(&mark));
+    }
+    _ = writeln!(page, "\n---\n\n*{}*", escape::markdown_line(&answer::stats(record)));
+    page
+}
+
+fn figures(page: &mut String, comparison: &Comparison<'_>) {
+    let cells = Cells::of(comparison);
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (i, label) in comparison.labels().into_iter().enumerate() {
+        let mut row = vec![label, cells.status[i].clone()];
+        row.extend(cells.marked(i));
+        row.push(notes::of(&comparison.records[i]));
+        rows.push(row);
+    }
+    if comparison.records.len() > 1 {
+        let mut row = vec!["total".to_owned(), String::new(), String::new(), String::new()];
+        row.extend(table::totals(comparison.records));
+        row.push(String::new());
+        rows.push(row);
+    }
+    let used: Vec<usize> = (0..HEADINGS.len()).filter(|i| rows.iter().any(|row| !row[*i].is_empty())).collect();
+    let line = |page: &mut String, cells: &mut dyn Iterator<Item = String>| {
+        _ = writeln!(page, "| {} |", cells.collect::<Vec<_>>().join(" | "));
+    };
+    line(page, &mut used.iter().map(|i| HEADINGS[*i].0.to_owned()));
+    line(page, &mut used.iter().map(|i| if HEADINGS[*i].1 { "---:" } else { "---" }.to_owned()));
+    for row in rows {
+        line(page, &mut used.iter().map(|i| cell(&row[*i])));
+    }
+}
+
+/// The best of a column is set in bold.
+fn cell(text: &str) -> String {
+    match text.strip_prefix(grid::BEST) {
+        Some(best) => format!("**{}**", escape::markdown_line(best.trim_start())),
+        None => escape::markdown_line(text),
+    }
+}
+
+fn fenced(page: &mut String, text: &str) {
+    let fence = escape::markdown_fence(text);
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    _ = writeln!(page, "{fence}text\n{text}{end}{fence}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{failed, record, three};
+    use super::*;
+
+    #[test]
+    fn a_comparison_is_a_table_and_fenced_answers() {
+        let mut records = three()[1..].to_vec();
+        records.push(failed("down|<b>"));
+        insta::assert_snapshot!(comparison(&Comparison::new("run", "Summarize.", &records)), @r"
+        ## Prompt
+
+        ```text
+        Summarize.
+        ```
+
+        ## Figures
+
+        | model | status | first token | total | tok/s | in | out | cost | note |
+        | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |
+        | gpt-5.4-mini | ok | **198 ms** | **600 ms** | **88** | 14 | 8 | **$0.000013** |  |
+        | deepseek-v4 | ok | 640 ms | 2.2 s | 31 | 14 | 8 | \~$0.000015 | retried once (429) |
+        | down\|&lt;b&gt; | failed | – | 310 ms | – | – | – | – | 503 no provider is available for this model |
+        | total |  |  | 2.2 s |  | 28 | 16 | \~$0.000028 |  |
+
+        ## Answers
+
+        ### gpt-5.4-mini
+
+        ```text
+        The cat sat on the mat.
+        ```
+
+        ### deepseek-v4
+
+        ```text
+        A cat sits on its mat.
+        ```
+
+        ### down\|&lt;b&gt;
+
+        *\[failed: 503 no provider is available for this model\]*
+        ");
+    }
+
+    #[test]
+    fn no_answer_leaves_its_fence() {
+        let text = "```\n<script>\n``````\n![x](http://evil)";
+        let page = comparison(&Comparison::new("run", "p", &[record("m", text)]));
+        assert!(page.contains(&format!("\n```````text\n{text}\n```````\n")), "{page}");
+    }
+
+    #[test]
+    fn an_answer_is_left_as_written_with_its_figures_below() {
+        let page = answer(&record("gpt", "# Title\n\ntext"));
+        assert!(page.starts_with("# Title\n\ntext\n\n---\n\n*gpt · connect 31 ms"), "{page}");
+    }
+}

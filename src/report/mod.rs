@@ -1,0 +1,70 @@
+//! Events and records become bytes here, and nowhere else does anything print.
+//!
+//! One file a format. Each returns text or writes to any `Write`, so none needs a terminal to be tested.
+
+pub mod answer;
+mod board;
+pub mod checks;
+pub mod columns;
+pub mod csv;
+pub mod dry_run;
+pub mod error;
+pub mod escape;
+pub mod format;
+pub mod grid;
+pub mod html;
+pub mod json;
+pub mod markdown;
+pub mod models;
+mod notes;
+mod notice;
+pub mod progress;
+#[cfg(test)]
+mod samples;
+pub mod table;
+pub mod term;
+mod wrap;
+
+use crate::record::Record;
+
+/// What one run of several calls gave: what the reports of `compare` show.
+#[derive(Debug, Clone, Copy)]
+pub struct Comparison<'a> {
+    pub run: &'a str,
+    pub prompt: &'a str,
+    /// In the order in which they are shown.
+    pub records: &'a [Record],
+    /// One for each record where answers were scored, higher is better; else empty.
+    pub scores: &'a [Option<f64>],
+    /// The place among `records` of the answer that was chosen.
+    pub winner: Option<usize>,
+}
+
+impl<'a> Comparison<'a> {
+    /// A comparison in which nothing was scored.
+    pub fn new(run: &'a str, prompt: &'a str, records: &'a [Record]) -> Self {
+        Self { run, prompt, records, scores: &[], winner: None }
+    }
+
+    /// The models as they were asked for, one for each record and no two alike.
+    pub fn labels(&self) -> Vec<String> {
+        unique(self.records.iter().map(|record| record.model.as_str()))
+    }
+}
+
+/// The names in order; one that comes again is numbered: `gpt (2)`.
+pub fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let names: Vec<&str> = names.collect();
+    let mut labels: Vec<String> = Vec::with_capacity(names.len());
+    for name in &names {
+        let mut label = (*name).to_owned();
+        let mut n = 1;
+        // A number must not make a label that another model has as its name.
+        while labels.contains(&label) || (n > 1 && names.contains(&label.as_str())) {
+            n += 1;
+            label = format!("{name} ({n})");
+        }
+        labels.push(label);
+    }
+    labels
+}

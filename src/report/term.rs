@@ -1,0 +1,281 @@
+//! What standard output and standard error are, and the one way to write to them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+
+use clap::ColorChoice;
+
+use super::escape;
+use crate::error::{Error, SIGPIPE};
+
+/// The width of a page where nothing says how wide it is.
+const DEFAULT_COLUMNS: usize = 80;
+const DEFAULT_ROWS: usize = 24;
+
+/// What the environment says about terminals, read by the config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TerminalEnv {
+    /// `NO_COLOR` is set and not empty.
+    pub no_color: bool,
+    /// `CLICOLOR_FORCE` is set, not empty and not `0`.
+    pub clicolor_force: bool,
+    /// `TERM` is `dumb`.
+    pub term_dumb: bool,
+    /// `CI` is set: what looks like a terminal is a log.
+    pub ci: bool,
+    /// `COLUMNS`, for output that is no terminal.
+    pub columns: Option<u16>,
+}
+
+/// Both standard streams.
+#[derive(Debug, Clone, Copy)]
+pub struct Terminal {
+    pub stdout: Output,
+    pub stderr: Output,
+    /// Whether lines on stderr can be drawn over: it is a terminal that knows how.
+    pub live: bool,
+}
+
+impl Terminal {
+    /// Looks at this process's own streams.
+    pub fn detect(color: ColorChoice, env: &TerminalEnv) -> Self {
+        let (stdout, stderr) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        Self {
+            stdout: Output::new(stdout, size_of_stdout(), color, env),
+            stderr: Output::new(stderr, size_of_stderr(), color, env),
+            live: stderr && !env.term_dumb && !env.ci,
+        }
+    }
+}
+
+/// One stream that reports are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Output {
+    /// Whether it is a terminal, so that untrusted text must be escaped.
+    pub tty: bool,
+    /// Width in cells; never 0.
+    pub columns: usize,
+    /// Height in lines; never 0.
+    pub rows: usize,
+    pub style: Style,
+}
+
+impl Output {
+    /// A file, a pipe or a string of this width: no escapes, no colour.
+    pub fn plain(columns: usize) -> Self {
+        Self { tty: false, columns: columns.max(1), rows: DEFAULT_ROWS, style: Style { on: false } }
+    }
+
+    /// A terminal without colour of this width, for which untrusted text is escaped.
+    pub fn terminal(columns: usize) -> Self {
+        Self { tty: true, ..Self::plain(columns) }
+    }
+
+    fn new(tty: bool, size: Option<(usize, usize)>, color: ColorChoice, env: &TerminalEnv) -> Self {
+        let default = (env.columns.filter(|columns| *columns > 0).map_or(DEFAULT_COLUMNS, usize::from), DEFAULT_ROWS);
+        let (columns, rows) = size.filter(|_| tty).unwrap_or(default);
+        Self { tty, columns, rows, style: Style { on: wants_color(tty, color, env) } }
+    }
+
+    /// Untrusted text as this output may get it: escaped for a terminal, as it is for everything else.
+    pub fn show<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.tty { escape::terminal(text) } else { Cow::Borrowed(text) }
+    }
+}
+
+/// The flag wins, then `NO_COLOR`, then `CLICOLOR_FORCE`, then what the stream is.
+fn wants_color(tty: bool, color: ColorChoice, env: &TerminalEnv) -> bool {
+    match color {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => !env.no_color && (env.clicolor_force || (tty && !env.term_dumb)),
+    }
+}
+
+/// Columns and rows of the terminal on stdout, if it is one that says so.
+pub(super) fn size_of_stdout() -> Option<(usize, usize)> {
+    #[cfg(unix)]
+    return size(rustix::stdio::stdout());
+    #[cfg(not(unix))]
+    return None;
+}
+
+/// Columns and rows of the terminal on stderr, if it is one that says so. They change while a command runs.
+pub(super) fn size_of_stderr() -> Option<(usize, usize)> {
+    #[cfg(unix)]
+    return size(rustix::stdio::stderr());
+    #[cfg(not(unix))]
+    return None;
+}
+
+#[cfg(unix)]
+fn size(stream: std::os::fd::BorrowedFd<'_>) -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    // Serial lines and some containers say 0.
+    (size.ws_col > 0 && size.ws_row > 0).then(|| (size.ws_col.into(), size.ws_row.into()))
+}
+
+/// Colour and weight, if wanted. To be put around text that is escaped already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    pub on: bool,
+}
+
+impl Style {
+    pub fn bold<T: fmt::Display>(self, text: T) -> Styled<T> {
+        self.with("1", text)
+    }
+
+    pub fn dim<T: fmt::Display>(self, text: T) -> Styled<T> {
+        self.with("2", text)
+    }
+
+    pub fn red<T: fmt::Display>(self, text: T) -> Styled<T> {
+        self.with("1;31", text)
+    }
+
+    pub fn green<T: fmt::Display>(self, text: T) -> Styled<T> {
+        self.with("32", text)
+    }
+
+    pub fn yellow<T: fmt::Display>(self, text: T) -> Styled<T> {
+        self.with("33", text)
+    }
+
+    pub fn cyan<T: fmt::Display>(self, text: T) -> Styled<T> {
+        self.with("36", text)
+    }
+
+    fn with<T: fmt::Display>(self, sgr: &'static str, text: T) -> Styled<T> {
+        Styled { sgr: self.on.then_some(sgr), text }
+    }
+}
+
+/// Text with its colour.
+#[derive(Debug, Clone, Copy)]
+pub struct Styled<T> {
+    sgr: Option<&'static str>,
+    text: T,
+}
+
+impl<T: fmt::Display> fmt::Display for Styled<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.sgr {
+            Some(sgr) => write!(f, "\x1b[{sgr}m{}\x1b[0m", self.text),
+            None => self.text.fmt(f),
+        }
+    }
+}
+
+/// Standard output, unbuffered: who writes collects first, so that one write is one system call.
+#[derive(Debug, Default)]
+pub struct Stdout;
+
+impl Write for Stdout {
+    // Not `io::stdout()`: it cuts every write at the last line break, which makes two system calls of one.
+    #[cfg(unix)]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        use rustix::event::{PollFd, PollFlags, poll};
+        let stdout = rustix::stdio::stdout();
+        loop {
+            match rustix::io::write(stdout, bytes) {
+                // Another program that shares the terminal may have made it non-blocking.
+                Err(rustix::io::Errno::AGAIN) => _ = poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None)?,
+                written => return Ok(written?),
+            }
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::stdout().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
+
+/// Writes all of it to standard output, now.
+pub fn print(bytes: impl AsRef<[u8]>) -> Result<(), Error> {
+    write_now(&mut Stdout, bytes.as_ref())
+}
+
+/// Says it on standard error. Talk that nobody can hear is no failure, so errors are ignored.
+pub fn say(text: impl AsRef<str>) {
+    _ = io::stderr().write_all(text.as_ref().as_bytes());
+}
+
+/// Writes all of it and flushes; failures are those of standard output.
+pub fn write_now(out: &mut impl Write, bytes: &[u8]) -> Result<(), Error> {
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(output_error)
+}
+
+/// What a failed write to standard output means: a reader that has left (`| head`) ends the command as SIGPIPE would.
+pub fn output_error(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Error::Signalled(SIGPIPE),
+        _ => Error::Output { target: "standard output".into(), source: error },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_wins_then_the_environment_then_the_stream() {
+        let env = TerminalEnv::default();
+        let no_color = TerminalEnv { no_color: true, clicolor_force: true, ..env };
+        let force = TerminalEnv { clicolor_force: true, ..env };
+        let dumb = TerminalEnv { term_dumb: true, ..env };
+        for (tty, color, env, wanted) in [
+            (true, ColorChoice::Auto, env, true),
+            (false, ColorChoice::Auto, env, false),
+            (true, ColorChoice::Auto, no_color, false),
+            (false, ColorChoice::Auto, force, true),
+            (true, ColorChoice::Auto, dumb, false),
+            (false, ColorChoice::Always, no_color, true),
+            (true, ColorChoice::Never, force, false),
+        ] {
+            assert_eq!(wants_color(tty, color, &env), wanted, "{tty} {color:?} {env:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_has_a_width_whatever_happens() {
+        let env = TerminalEnv { columns: Some(132), ..TerminalEnv::default() };
+        let columns = |tty, size, env: &TerminalEnv| Output::new(tty, size, ColorChoice::Auto, env).columns;
+        assert_eq!(columns(true, Some((100, 30)), &env), 100);
+        assert_eq!(columns(false, None, &env), 132);
+        assert_eq!(columns(true, None, &TerminalEnv::default()), 80);
+        assert_eq!(columns(false, None, &TerminalEnv { columns: Some(0), ..env }), 80);
+    }
+
+    #[test]
+    fn colour_surrounds_text_only_where_it_is_wanted() {
+        assert_eq!(Style { on: false }.red("x").to_string(), "x");
+        assert_eq!(Style { on: true }.red("x").to_string(), "\x1b[1;31mx\x1b[0m");
+    }
+
+    struct Failing(io::ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_error_and_a_full_disk_is_one() {
+        let left = write_now(&mut Failing(io::ErrorKind::BrokenPipe), b"x");
+        assert!(matches!(left, Err(Error::Signalled(SIGPIPE))));
+        let full = write_now(&mut Failing(io::ErrorKind::StorageFull), b"x").expect_err("the disk is full");
+        assert_eq!(full.exit_code(), 74);
+    }
+}

@@ -1,0 +1,407 @@
+//! `keys.toml`: which keys are saved and where, and the keys themselves for users who chose a file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use secrecy::zeroize::Zeroizing;
+use serde::{Deserialize, Serialize};
+
+use super::key::Key;
+use super::store::{Slot, Store, StoreKind};
+use crate::error::Error;
+
+/// Far more than a file of keys can need.
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The key file in a data directory. It is written anew each time, under a lock, and put in place in one step.
+#[derive(Debug, Clone)]
+pub struct KeyFile {
+    directory: PathBuf,
+}
+
+/// What the key file knows of a saved key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// The gateway it was saved for; more than one may have this origin.
+    pub gateway: String,
+    pub origin: String,
+    pub name: String,
+    pub store: StoreKind,
+    /// RFC 3339, UTC.
+    pub saved_at: String,
+    /// Where `store` is the file.
+    pub key: Option<Key>,
+}
+
+/// The file's form.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default, rename = "key")]
+    rows: Vec<Row>,
+}
+
+/// One `[[key]]`. No `Debug`: it may hold a key.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    gateway: String,
+    origin: String,
+    name: String,
+    store: StoreKind,
+    saved_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+impl Row {
+    fn new(slot: &Slot, store: StoreKind, key: Option<&Key>) -> Self {
+        Self {
+            gateway: slot.gateway.clone(),
+            origin: slot.origin.clone(),
+            name: slot.name.clone(),
+            store,
+            saved_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            key: key.map(|key| key.expose().to_owned()),
+        }
+    }
+
+    fn is_for(&self, slot: &Slot) -> bool {
+        self.origin == slot.origin && self.name == slot.name
+    }
+}
+
+impl KeyFile {
+    /// The file `keys.toml` in that directory; neither need exist.
+    pub fn in_dir(directory: &Path) -> Self {
+        Self { directory: directory.to_owned() }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.directory.join("keys.toml")
+    }
+
+    /// Every saved key, in the order of their gateways and names.
+    pub fn list(&self) -> Result<Vec<Saved>, Error> {
+        let mut list = self.read()?.rows.into_iter().map(|row| self.saved(row)).collect::<Result<Vec<_>, _>>()?;
+        list.sort_by(|a, b| (&a.gateway, &a.name).cmp(&(&b.gateway, &b.name)));
+        Ok(list)
+    }
+
+    /// The saved key of that place.
+    pub fn find(&self, slot: &Slot) -> Result<Option<Saved>, Error> {
+        self.read()?.rows.into_iter().find(|row| row.is_for(slot)).map(|row| self.saved(row)).transpose()
+    }
+
+    /// Notes that the keyring has the key of that place; one that this file holds for it is dropped.
+    pub fn note_in_keyring(&self, slot: &Slot) -> Result<(), Error> {
+        self.replace(slot, Some(Row::new(slot, StoreKind::Keyring, None))).map(|_| ())
+    }
+
+    /// Forgets the place; whether it was known.
+    pub fn forget(&self, slot: &Slot) -> Result<bool, Error> {
+        if self.find(slot)?.is_none() {
+            return Ok(false);
+        }
+        self.replace(slot, None)
+    }
+
+    fn saved(&self, row: Row) -> Result<Saved, Error> {
+        let Row { gateway, origin, name, store, saved_at, key } = row;
+        let key = match (store, key) {
+            (StoreKind::File, Some(text)) => {
+                let (key, _) = Key::parse(&text).map_err(|why| self.broken(&format!("{gateway}: {why}")))?;
+                Some(key)
+            }
+            (StoreKind::Keyring, None) => None,
+            (StoreKind::File, None) => return Err(self.broken(&format!("{gateway}: the key is missing"))),
+            (StoreKind::Keyring, Some(_)) => {
+                return Err(self.broken(&format!("{gateway}: there is a key that belongs in the keyring")));
+            }
+        };
+        Ok(Saved { gateway, origin, name, store, saved_at, key })
+    }
+
+    /// An absent file is an empty one.
+    fn read(&self) -> Result<Document, Error> {
+        let file = match open_itself(&self.path()) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Document::default()),
+            Err(error) => return Err(self.failed("read", &error)),
+        };
+        let mut text = Zeroizing::new(String::new());
+        let failed = |error: io::Error| self.failed("read", &error);
+        (&file).take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(failed)?;
+        // The parser's own words would repeat the line at fault, which may hold a key.
+        let document: Document = toml::from_str(&text).map_err(|error| {
+            let line =
+                error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count());
+            self.broken(&format!("line {line} does not make sense"))
+        })?;
+        if document.rows.iter().any(|row| row.key.is_some()) {
+            self.check_private(&file)?;
+        }
+        Ok(document)
+    }
+
+    /// Keys that others can read, or could have put there, are not used.
+    #[cfg(unix)]
+    fn check_private(&self, file: &File) -> Result<(), Error> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = file.metadata().map_err(|error| self.failed("read", &error))?;
+        let mode = metadata.mode() & 0o777;
+        let path = self.path();
+        if mode & 0o077 != 0 {
+            return Err(Error::Key {
+                message: format!("{} holds keys, and others than you may use it (mode {mode:03o})", path.display()),
+                cause: None,
+                hint: Some(format!("`chmod 600 {}`; and replace the keys if others had access", path.display())),
+            });
+        }
+        let owner = metadata.uid();
+        if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+            return Err(Error::Key {
+                message: format!("{} holds keys, and belongs to another user", path.display()),
+                cause: None,
+                hint: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// The data directory is in the user's profile, which Windows keeps from others.
+    #[cfg(not(unix))]
+    fn check_private(&self, _file: &File) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Puts `row` in the place of what was there for `slot`; whether there was something.
+    fn replace(&self, slot: &Slot, row: Option<Row>) -> Result<bool, Error> {
+        let failed = |error: io::Error| self.failed("write", &error);
+        create_private_dir(&self.directory).map_err(failed)?;
+        let lock = private(OpenOptions::new().create(true).write(true).truncate(false))
+            .open(self.directory.join("keys.lock"))
+            .map_err(failed)?;
+        match lock.lock() {
+            Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(failed(error)),
+            // Some network file systems have no locks; then two `key set` at once may lose one of the two.
+            _ => {}
+        }
+        let mut document = self.read()?;
+        let before = document.rows.len();
+        document.rows.retain(|row| !row.is_for(slot));
+        let existed = document.rows.len() != before;
+        document.rows.extend(row);
+        let text = toml::to_string(&document)
+            .map(Zeroizing::new)
+            .map_err(|_| self.broken("the new content cannot be written as TOML"))?;
+        // Created with mode 0600, so that no moment exists in which others can read it.
+        let mut new = tempfile::Builder::new().prefix(".keys-").tempfile_in(&self.directory).map_err(failed)?;
+        new.write_all(text.as_bytes()).map_err(failed)?;
+        new.as_file().sync_all().map_err(failed)?;
+        new.persist(self.path()).map_err(|error| failed(error.error))?;
+        Ok(existed)
+    }
+
+    fn failed(&self, what: &str, error: &io::Error) -> Error {
+        Error::Key {
+            message: format!("cannot {what} {}", self.path().display()),
+            cause: Some(error.to_string()),
+            hint: None,
+        }
+    }
+
+    fn broken(&self, cause: &str) -> Error {
+        Error::Key {
+            message: format!("{} is not as `llm key set` writes it", self.path().display()),
+            cause: Some(cause.to_owned()),
+            hint: Some("mend the line, or move the file away and save the keys again".into()),
+        }
+    }
+}
+
+impl Store for KeyFile {
+    fn get(&self, slot: &Slot) -> Result<Option<Key>, Error> {
+        Ok(self.find(slot)?.and_then(|saved| saved.key))
+    }
+
+    fn set(&self, slot: &Slot, key: &Key) -> Result<(), Error> {
+        self.replace(slot, Some(Row::new(slot, StoreKind::File, Some(key)))).map(|_| ())
+    }
+
+    fn delete(&self, slot: &Slot) -> Result<bool, Error> {
+        self.forget(slot)
+    }
+}
+
+/// Opens the file, and not what a link in its place points to.
+fn open_itself(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // NONBLOCK: a FIFO in its place must not hang the command.
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a plain file")) }
+}
+
+/// For this user alone, from the moment it is created.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
+    options
+}
+
+fn create_private_dir(directory: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{gateway, key};
+    use super::*;
+
+    fn file() -> (tempfile::TempDir, KeyFile) {
+        let home = tempfile::tempdir().expect("a directory");
+        let file = KeyFile::in_dir(&home.path().join("data/llm"));
+        (home, file)
+    }
+
+    fn slot(name: &str) -> Slot {
+        Slot::of(&gateway("corp"), Some(name))
+    }
+
+    #[test]
+    fn a_key_comes_back_until_it_is_deleted() {
+        let (_home, file) = file();
+        assert_eq!(file.get(&slot("a")).expect("works"), None);
+        file.set(&slot("a"), &key("sk-1")).expect("works");
+        file.set(&slot("b"), &key("sk-2")).expect("works");
+        file.set(&slot("a"), &key("sk-3")).expect("works");
+        assert_eq!(file.get(&slot("a")).expect("works"), Some(key("sk-3")));
+        assert_eq!(file.get(&slot("b")).expect("works"), Some(key("sk-2")));
+        assert!(file.delete(&slot("a")).expect("works"));
+        assert!(!file.delete(&slot("a")).expect("works"));
+        assert_eq!(file.list().expect("works").len(), 1);
+        assert_eq!(file.get(&slot("b")).expect("works"), Some(key("sk-2")));
+    }
+
+    #[test]
+    fn a_note_of_the_keyring_drops_the_key_of_the_file() {
+        let (_home, file) = file();
+        file.set(&slot("a"), &key("sk-CANARY")).expect("works");
+        file.note_in_keyring(&slot("a")).expect("works");
+        let saved = file.find(&slot("a")).expect("works").expect("noted");
+        assert_eq!((saved.store, saved.key), (StoreKind::Keyring, None));
+        assert!(!fs::read_to_string(file.path()).expect("a file").contains("CANARY"));
+    }
+
+    #[test]
+    fn reading_creates_nothing() {
+        let (home, file) = file();
+        assert!(file.list().expect("works").is_empty());
+        assert!(!file.delete(&slot("a")).expect("works"));
+        assert_eq!(fs::read_dir(home.path()).expect("a directory").count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_user_can_read_what_is_written() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_home, file) = file();
+        file.set(&slot("a"), &key("sk-1")).expect("works");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!(mode(&file.directory), 0o700);
+        for entry in fs::read_dir(&file.directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn keys_that_others_can_read_are_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_home, file) = file();
+        file.set(&slot("a"), &key("sk-1")).expect("works");
+        for mode in [0o644, 0o640, 0o660, 0o604, 0o610] {
+            fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).expect("changed");
+            let error = file.get(&slot("a")).expect_err("refused");
+            assert!(error.to_string().contains(&format!("mode {mode:03o}")), "{error}");
+            assert!(error.hint().expect("advice").contains("chmod 600"));
+            assert!(file.set(&slot("b"), &key("sk-2")).is_err(), "mode {mode:o} must not be mended in silence");
+        }
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o600)).expect("changed");
+        assert!(file.get(&slot("a")).expect("works").is_some());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_the_file_is_not_followed() {
+        let (home, file) = file();
+        file.set(&slot("a"), &key("sk-1")).expect("works");
+        let elsewhere = home.path().join("elsewhere");
+        fs::rename(file.path(), &elsewhere).expect("moved");
+        std::os::unix::fs::symlink(&elsewhere, file.path()).expect("linked");
+        assert!(file.get(&slot("a")).is_err());
+        assert!(file.set(&slot("a"), &key("sk-2")).is_err());
+        assert!(fs::read_to_string(&elsewhere).expect("untouched").contains("sk-1"));
+    }
+
+    #[test]
+    fn a_broken_file_is_named_by_line_and_never_quoted() {
+        let (_home, file) = file();
+        file.set(&slot("a"), &key("sk-1")).expect("works");
+        let good = fs::read_to_string(file.path()).expect("a file");
+        for (broken, line) in [
+            (format!("{good}key = sk-CANARY"), Some("line 8")),
+            (good.replace("store = \"file\"", "store = \"sk-CANARY\""), Some("line 5")),
+            (format!("{good}other = \"sk-CANARY\"\n"), None),
+            (good.replace("sk-1", "sk-CANARY two"), None),
+            (good.replace("key = \"sk-1\"\n", ""), None),
+            (good.replace("store = \"file\"", "store = \"keyring\""), None),
+        ] {
+            fs::write(file.path(), &broken).expect("written");
+            let error = file.list().expect_err(&broken);
+            let cause = error.cause().expect("a cause");
+            assert!(line.is_none_or(|line| cause.contains(line)), "{cause}");
+            let shown = format!("{error} {error:?} {:?}", error.hint());
+            assert!(!shown.contains("CANARY"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn writers_at_once_lose_nothing() {
+        let (_home, file) = file();
+        std::thread::scope(|scope| {
+            for n in 0..16 {
+                let file = &file;
+                scope.spawn(move || file.set(&slot(&format!("k{n}")), &key(&format!("sk-{n}"))).expect("works"));
+            }
+        });
+        assert_eq!(file.list().expect("works").len(), 16);
+    }
+
+    #[test]
+    fn nothing_prints_a_saved_key() {
+        let (_home, file) = file();
+        file.set(&slot("a"), &key("sk-CANARY-1234567890")).expect("works");
+        let shown = format!("{:?} {file:?}", file.list().expect("works"));
+        assert!(!shown.contains("CANARY"), "{shown}");
+    }
+}

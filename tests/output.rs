@@ -1,0 +1,122 @@
+//! Where the answer goes: a pipe, a file, a device that is full, or nowhere.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::{Gateway, Home, Reply};
+
+fn hello() -> Gateway {
+    Gateway::always(Reply::stream(&["Hello."]))
+}
+
+// T13
+#[test]
+fn a_pipe_gets_the_answer_byte_for_byte() {
+    let hostile = "\u{1b}[2J\u{1b}]0;title\u{7}\r\u{9b}1m\u{202e}\0 end";
+    let gateway = Gateway::always(Reply::stream(&[hostile]));
+    Home::with(&gateway).llm(["ask", "hi"]).output().exits(0).prints(&format!("{hostile}\n"));
+}
+
+#[test]
+fn a_last_line_is_ended_once() {
+    for (answer, printed) in [("one", "one\n"), ("one\n", "one\n"), ("one\n\n", "one\n\n")] {
+        let gateway = Gateway::always(Reply::stream(&[answer]));
+        Home::with(&gateway).llm(["ask", "hi"]).output().exits(0).prints(printed);
+    }
+}
+
+// P06, P07
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_written_is_74_and_the_way_out_is_named() {
+    let long = "word ".repeat(100_000);
+    for answer in ["Hello.", "", long.as_str()] {
+        let gateway = Gateway::always(Reply::sse().role().text(answer).finish("stop").done());
+        let home = Home::with(&gateway);
+        for arguments in ["ask hi", "ask -o json hi", "compare -m a,b hi", "compare -m a,b -o jsonl hi"] {
+            if answer.is_empty() && arguments == "ask hi" {
+                continue; // Nothing is to be written.
+            }
+            let outcome = home.shell(&format!("\"$llm\" {arguments} > /dev/full")).output();
+            outcome.exits(74).says("error: ").says("--out");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_written_is_74_too() {
+    let home = Home::new();
+    for arguments in ["--help", "--version"] {
+        home.shell(&format!("\"$llm\" {arguments} > /dev/full")).output().exits(74);
+    }
+}
+
+// P08
+#[test]
+fn streams_that_are_closed_do_no_harm() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    for closed in [">&-", "2>&-", "<&- >&- 2>&-"] {
+        let outcome = home.shell(&format!("\"$llm\" ask hi {closed}; echo \"status $?\"")).output();
+        assert!(outcome.stdout().ends_with("status 0\n"), "{closed}\n{outcome}");
+        outcome.never_says("panicked");
+    }
+}
+
+#[test]
+fn a_file_is_written_whole_or_not_at_all() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let path = home.file("answer.txt", "the old one");
+    home.llm(["ask", "--out", "answer.txt", "hi"]).output().exits(0).prints("");
+    assert_eq!(std::fs::read_to_string(&path).expect("a file"), "Hello.\n");
+
+    let failing = Gateway::always(Reply::error(400, "no"));
+    let home = home.env("LLM_BASE_URL", failing.base_url());
+    home.llm(["ask", "--out", "answer.txt", "hi"]).output().exits(1);
+    assert_eq!(std::fs::read_to_string(&path).expect("a file"), "Hello.\n", "a failure leaves what was there");
+    let left: Vec<_> = home.files().into_iter().filter(|path| path.to_string_lossy().contains("answer")).collect();
+    assert_eq!(left, [path], "no half-written file is left");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_74_before_anything_is_sent() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    home.llm(["ask", "--out", "no/such/directory/answer.txt", "hi"]).output().exits(74).says("answer.txt");
+    std::fs::create_dir(home.path().join("taken")).expect("a directory");
+    home.llm(["ask", "--out", "taken", "hi"]).output().exits(74).says("taken");
+    assert_eq!(gateway.connections(), 0);
+}
+
+#[test]
+fn a_comparison_goes_to_a_file_as_well() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    home.llm(["compare", "-m", "a,b", "-o", "json", "--out", "run.json", "hi"]).output().exits(0).prints("");
+    let text = std::fs::read(home.path().join("run.json")).expect("a file");
+    let run: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    assert_eq!(run["answers"].as_array().map(Vec::len), Some(2));
+}
+
+// P17
+#[test]
+fn no_home_is_no_reason_not_to_answer() {
+    let gateway = hello();
+    let gone = ["HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "LLM_DATA_DIR"];
+    let home = gone.iter().fold(Home::with(&gateway), |home, name| home.without_env(name));
+    home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n");
+
+    let home = Home::with(&gateway);
+    let data = home.path().join("data");
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o500)).expect("a directory of ours");
+    home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n");
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700)).expect("a directory of ours");
+
+    for odd in ["with space", "with\nnewline", "ünïcode", "no/such/directory"] {
+        let home = Home::with(&gateway);
+        let path = home.path().join(odd);
+        let home = gone.iter().fold(home, |home, name| home.env(name, &path));
+        home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n");
+    }
+}

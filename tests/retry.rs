@@ -1,0 +1,162 @@
+//! When a request is made again, when another model is asked, and when neither.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Gateway, Home, Reply};
+
+/// An error that asks to come back at once.
+fn soon(status: u16) -> Reply {
+    Reply::error_with(status, &[("retry-after-ms", "1")], "later")
+}
+
+fn hello() -> Reply {
+    Reply::stream(&["Hello."])
+}
+
+/// The replies, by model.
+fn by_model(replies: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Gateway {
+    Gateway::by(move |request| replies(&request.model()))
+}
+
+// H27
+#[test]
+fn a_rate_limit_is_waited_for_as_long_as_the_gateway_asks_and_said() {
+    let reply = Reply::error_with(429, &[("retry-after-ms", "120")], "slow down");
+    let gateway = Gateway::in_turn([reply, hello()]);
+    Home::with(&gateway).llm(["ask", "hi"]).output().exits(0).prints("Hello.\n").says("429");
+    let requests = gateway.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(requests[1].at - requests[0].at >= Duration::from_millis(120));
+}
+
+// H29
+#[test]
+fn a_wait_longer_than_anyone_would_is_not_begun() {
+    let gateway = Gateway::always(Reply::error_with(429, &[("retry-after", "86400")], "slow down"));
+    let outcome = Home::with(&gateway).llm(["ask", "hi"]).output();
+    outcome.exits(6).says("slow down");
+    assert_eq!(gateway.requests().len(), 1, "{outcome}");
+}
+
+// H29
+#[test]
+fn a_wait_too_long_goes_to_the_next_model_at_once() {
+    let gateway = by_model(|model| match model {
+        "busy" => Reply::error_with(429, &[("retry-after", "86400")], "slow down"),
+        _ => hello(),
+    });
+    let outcome = Home::with(&gateway).llm(["ask", "-m", "busy", "--fallback", "free", "hi"]).output();
+    outcome.exits(0).prints("Hello.\n").says("busy").says("free");
+    assert_eq!(gateway.requests().len(), 2);
+}
+
+#[test]
+fn the_same_call_carries_the_same_idempotency_key_over_all_tries() {
+    let gateway = Gateway::in_turn([soon(503), soon(503), hello()]);
+    let home = Home::with(&gateway);
+    home.llm(["ask", "hi"]).output().exits(0);
+    home.llm(["ask", "hi"]).output().exits(0);
+    let keys: Vec<_> = gateway.requests().iter().map(|r| r.header("idempotency-key").map(str::to_owned)).collect();
+    assert_eq!(keys.len(), 4);
+    assert!(keys[0].is_some());
+    assert!(keys[..3].iter().all(|key| key == &keys[0]), "{keys:?}");
+    assert_ne!(keys[3], keys[0], "another call has another key");
+}
+
+#[test]
+fn the_gateways_own_word_on_retrying_wins_over_the_status() {
+    let never = Reply::error_with(503, &[("x-should-retry", "false")], "gone");
+    let gateway = Gateway::always(never);
+    Home::with(&gateway).llm(["ask", "hi"]).output().exits(6);
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+// H33
+#[test]
+fn a_reply_lost_after_the_request_was_sent_is_asked_for_again_once_at_most() {
+    let gateway = Gateway::always(Reply::silence().close());
+    Home::with(&gateway).llm(["ask", "hi"]).output().exits(7);
+    let requests = gateway.requests();
+    assert!(requests.len() <= 2, "{} requests", requests.len());
+    assert!(requests.iter().all(|r| r.header("idempotency-key") == requests[0].header("idempotency-key")));
+}
+
+// H34
+#[test]
+fn nothing_is_asked_again_once_a_piece_of_the_answer_came() {
+    let gateway = by_model(|_| Reply::sse().role().text("Half").error_event(503, "overloaded").done());
+    let outcome = Home::with(&gateway).llm(["ask", "--retries", "3", "--fallback", "other", "hi"]).output();
+    outcome.exits(8).prints("Half\n");
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+// H22
+#[test]
+fn an_error_inside_a_200_before_the_answer_is_retried_like_a_status() {
+    let busy = Reply::sse().bytes(": ping\n\n").error_event(503, "overloaded").done();
+    let gateway = Gateway::in_turn([busy, hello()]);
+    Home::with(&gateway).llm(["ask", "hi"]).output().exits(0).prints("Hello.\n");
+    assert_eq!(gateway.requests().len(), 2);
+}
+
+// H35
+#[test]
+fn a_connection_that_went_stale_is_no_failure() {
+    let gateway = by_model(|model| if model == "busy" { soon(429).close() } else { hello() });
+    let home = Home::with(&gateway);
+    let outcome = home.llm(["ask", "-m", "busy", "--retries", "0", "--fallback", "free", "hi"]).output();
+    outcome.exits(0).prints("Hello.\n");
+}
+
+// H36
+#[test]
+fn when_every_model_fails_each_is_named_and_the_last_decides() {
+    let gateway = by_model(|model| match model {
+        "first" => soon(500),
+        "second" => soon(503),
+        _ => Reply::error(401, "no such key"),
+    });
+    let home = Home::with(&gateway);
+    let arguments = ["ask", "-m", "first", "--fallback", "second", "--fallback", "third", "--retries", "0", "hi"];
+    let outcome = home.llm(arguments).output();
+    outcome.exits(4).prints("").says("first").says("second").says("third").says("no such key");
+    let record = home.llm(arguments).args(["-o", "json"]).output().json();
+    let statuses: Vec<_> = record["attempts"].as_array().into_iter().flatten().map(|a| a["status"].clone()).collect();
+    assert_eq!(statuses, [500, 503, 401]);
+}
+
+// H37
+#[test]
+fn a_fallback_that_answers_is_named_and_every_attempt_is_kept() {
+    let gateway = by_model(|model| if model == "first" { soon(500) } else { hello() });
+    let home = Home::with(&gateway);
+    let arguments = ["ask", "-m", "first", "--fallback", "second", "--retries", "1", "-o", "json", "hi"];
+    let record = home.llm(arguments).output().exits(0).json();
+    assert_eq!(record["model"], "first");
+    let models: Vec<_> = record["attempts"].as_array().into_iter().flatten().map(|a| a["model"].clone()).collect();
+    assert_eq!(models, ["first", "first", "second"]);
+    assert_eq!(record["attempts"][2]["error"], json!(null));
+}
+
+// H28
+#[test]
+fn a_wait_that_makes_no_sense_is_no_wait_that_hangs() {
+    let odd = ["-5", "NaN", "1e308", "soon", "", "18446744073709551616"];
+    let known = Mutex::new(HashSet::new());
+    let gateway = Gateway::by(move |request| {
+        let model = request.model();
+        let nth: usize = model.trim_start_matches('m').parse().expect("a number");
+        if known.lock().expect("no reply panics").insert(model) {
+            Reply::error_with(503, &[("retry-after", odd[nth])], "later")
+        } else {
+            hello()
+        }
+    });
+    let models = "m0,m1,m2,m3,m4,m5";
+    Home::with(&gateway).llm(["compare", "-m", models, "--retries", "1", "hi"]).output().exits(0);
+    assert_eq!(gateway.requests().len(), 2 * odd.len());
+}

@@ -1,0 +1,231 @@
+//! The key goes to the gateway that it is for, and nowhere else.
+
+use std::net::TcpListener;
+
+use crate::support::{Gateway, Home, KEY, Outcome, Reply};
+
+fn hello() -> Gateway {
+    Gateway::always(Reply::stream(&["Hello."]))
+}
+
+#[track_caller]
+fn holds_no_key(home: &Home, outcome: &Outcome) {
+    for (name, bytes) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr), ("terminal", &outcome.terminal)] {
+        assert!(!String::from_utf8_lossy(bytes).contains(KEY), "the key is in {name}\n{outcome}");
+    }
+    for path in home.files() {
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&bytes).contains(KEY), "the key is in {}", path.display());
+    }
+}
+
+// S01
+#[test]
+fn no_argument_takes_a_key() {
+    let home = Home::new();
+    for arguments in [&["key", "set", "openrouter", KEY][..], &["ask", "--api-key", KEY, "hi"]] {
+        let outcome = home.llm(arguments).output();
+        outcome.exits(2);
+        holds_no_key(&home, &outcome);
+    }
+}
+
+// S04
+#[test]
+fn no_output_log_or_file_ever_holds_the_key() {
+    let gateways = [
+        hello(),
+        Gateway::always(Reply::error(400, "no")),
+        Gateway::always(Reply::sse().role().text("Half").close()),
+        Gateway::always(Reply::raw("garbage\r\n\r\n").close()),
+    ];
+    for gateway in &gateways {
+        let home = Home::with(gateway).env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
+        for arguments in [&["ask", "hi"][..], &["ask", "-o", "json", "hi"], &["compare", "-m", "a,b", "hi"]] {
+            let outcome = home.llm(arguments).args(["-v", "--retries", "0"]).output();
+            holds_no_key(&home, &outcome);
+        }
+        let outcome = home.llm(["ask", "--dry-run", "hi"]).output();
+        holds_no_key(&home, &outcome);
+        assert!(gateway.requests().iter().all(|r| r.header("authorization").is_some_and(|value| value.contains(KEY))));
+    }
+}
+
+// S07
+#[test]
+fn a_gateway_that_repeats_the_key_is_not_repeated() {
+    let gateway =
+        Gateway::always(Reply::error(401, &format!("Incorrect API key provided: {KEY}. You can find yours at …")));
+    let home = Home::with(&gateway);
+    for format in ["text", "json"] {
+        let outcome = home.llm(["ask", "-o", format, "hi"]).output();
+        outcome.exits(4);
+        holds_no_key(&home, &outcome);
+        assert!(format!("{outcome}").contains("Incorrect API key provided"), "{outcome}");
+    }
+}
+
+// S09
+#[test]
+fn a_redirect_is_not_followed_and_its_target_is_said() {
+    let other = hello();
+    for status in [301, 302, 303, 307, 308] {
+        let target = format!("{}/v1/chat/completions", other.origin());
+        let gateway = Gateway::always(Reply::with_headers(status, &[("location", &target)], ""));
+        let home = Home::with(&gateway);
+        let outcome = home.llm(["ask", "hi"]).output();
+        outcome.exits(1).prints("").says(&other.origin());
+        assert_eq!(gateway.requests().len(), 1, "{status}");
+    }
+    assert_eq!(other.connections(), 0);
+}
+
+// S10
+#[test]
+fn a_key_never_travels_in_the_clear() {
+    let home = Home::new().env("LLM_BASE_URL", "http://gateway.example/v1").env("LLM_API_KEY", KEY);
+    home.llm(["ask", "-m", "m", "hi"]).output().exits(3).says("http");
+}
+
+// S11
+#[test]
+fn an_address_with_a_password_is_refused_and_the_password_not_repeated() {
+    let home = Home::new().env("LLM_BASE_URL", "https://user:hunter2@gateway.example/v1").env("LLM_API_KEY", KEY);
+    home.llm(["ask", "-m", "m", "hi"]).output().exits(3).never_says("hunter2");
+}
+
+// S12
+#[test]
+fn a_gateway_on_this_machine_is_never_asked_through_a_proxy() {
+    let (proxy, gateway) = (hello(), hello());
+    let mut home = Home::with(&gateway);
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        home = home.env(name, proxy.origin());
+    }
+    home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n");
+    assert_eq!(proxy.connections(), 0);
+}
+
+// S13
+#[test]
+fn files_of_the_working_directory_decide_nothing() {
+    let (hostile, gateway) = (hello(), hello());
+    let home = Home::with(&gateway).without_env("LLM_BASE_URL").config(&format!(
+        "gateway = \"corp\"\n[gateway.corp]\nbase_url = \"{}\"\nkey_env = [\"LLM_API_KEY\"]\n",
+        gateway.base_url()
+    ));
+    let toml = format!("gateway = \"corp\"\n[gateway.corp]\nbase_url = \"{}\"\n", hostile.base_url());
+    let work = home.path().join("work");
+    for name in [".llm.toml", "llm.toml", "config.toml", ".llm/config.toml", ".config/llm/config.toml"] {
+        home.file(&format!("work/{name}"), &toml);
+    }
+    home.file("work/.env", format!("LLM_BASE_URL={}\nLLM_API_KEY=stolen\n", hostile.base_url()));
+    let script = format!("cd '{}' && \"$llm\" ask -m m hi", work.display());
+    home.shell(&script).output().exits(0).prints("Hello.\n");
+    assert_eq!((hostile.connections(), gateway.requests().len()), (0, 1));
+}
+
+/// A port of this machine on which nobody listens.
+fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
+}
+
+// S14
+#[test]
+fn a_proxy_that_makes_no_sense_is_named_by_its_variable() {
+    let home = Home::new().env("LLM_BASE_URL", "https://gateway.invalid/v1").env("LLM_API_KEY", KEY);
+    let outcome = home.env("ALL_PROXY", "::garbage::").llm(["ask", "-m", "m", "--retries", "0", "hi"]).output();
+    outcome.says("ALL_PROXY");
+    assert!([Some(3), Some(7)].contains(&outcome.code()), "{outcome}");
+}
+
+// S15
+#[test]
+fn the_password_of_a_proxy_is_not_said() {
+    let proxy = format!("http://user:{KEY}@127.0.0.1:{}", closed_port());
+    let home = Home::new()
+        .env("LLM_BASE_URL", "https://gateway.invalid/v1")
+        .env("LLM_API_KEY", "k")
+        .env("HTTPS_PROXY", proxy)
+        .env("RUST_LOG", "trace");
+    let outcome = home.llm(["ask", "-v", "-m", "m", "--retries", "0", "hi"]).output();
+    outcome.exits(7);
+    holds_no_key(&home, &outcome);
+}
+
+// S17
+#[test]
+fn a_gateway_on_this_machine_needs_no_certificates() {
+    let gateway = hello();
+    let home = Home::with(&gateway).env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent");
+    home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n");
+}
+
+/// A home whose gateway has its key from this shell command.
+fn key_from(gateway: &Gateway, command: &str) -> Home {
+    Home::new().config(&format!(
+        "gateway = \"corp\"\n[gateway.corp]\nbase_url = \"{}\"\nauth = \"required\"\nkey_command = [\"sh\", \"-c\", '''{command}''']\n",
+        gateway.base_url()
+    ))
+}
+
+#[test]
+fn a_command_may_give_the_key() {
+    let gateway = hello();
+    let home = key_from(&gateway, &format!("echo talk >&2; echo {KEY}"));
+    home.llm(["ask", "-m", "m", "hi"]).output().exits(0).prints("Hello.\n");
+    assert_eq!(gateway.request().header("authorization"), Some(format!("Bearer {KEY}").as_str()));
+}
+
+// S18
+#[test]
+fn a_command_that_gives_no_key_is_4_and_nothing_is_sent() {
+    let gateway = hello();
+    for command in ["exit 3", "true", "echo one; echo two", "echo", "head -c 2000000 /dev/zero | tr '\\0' k"] {
+        let outcome = key_from(&gateway, command).llm(["ask", "-m", "m", "hi"]).output();
+        outcome.exits(4).prints("").says("key_command");
+    }
+    assert_eq!(gateway.connections(), 0);
+}
+
+// S02
+#[test]
+fn a_command_that_gives_a_key_sees_no_other_key() {
+    let (gateway, default) = (hello(), hello());
+    let home = Home::with(&default).without_env("LLM_BASE_URL").config(&format!(
+        "gateway = \"other\"\n[gateway.other]\nbase_url = \"{}\"\n\
+         [gateway.corp]\nbase_url = \"{}\"\nkey_command = [\"sh\", \"-c\", \"env > seen; echo sk-of-corp\"]\n",
+        default.base_url(),
+        gateway.base_url()
+    ));
+    home.llm(["ask", "-g", "corp", "-m", "m", "hi"]).output().exits(0);
+    assert_eq!(gateway.request().header("authorization"), Some("Bearer sk-of-corp"));
+    let seen = std::fs::read_to_string(home.path().join("seen")).expect("what the command saw");
+    assert!(!seen.contains(KEY), "{seen}");
+}
+
+#[test]
+fn the_key_of_one_gateway_is_not_sent_to_another() {
+    let (gateway, default) = (hello(), hello());
+    let home = Home::with(&default).without_env("LLM_BASE_URL").config(&format!(
+        "gateway = \"other\"\n[gateway.other]\nbase_url = \"{}\"\n[gateway.corp]\nbase_url = \"{}\"\n",
+        default.base_url(),
+        gateway.base_url()
+    ));
+    home.llm(["ask", "-m", "corp::m", "hi"]).output();
+    assert!(gateway.requests().iter().all(|request| request.header("authorization").is_none()));
+}
+
+#[test]
+fn a_key_in_the_environment_leaves_the_keyring_alone() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let path = home.path().join("run/bus");
+    let address = format!("unix:path={}", path.display());
+    let bus = std::os::unix::net::UnixListener::bind(path).expect("a socket");
+    bus.set_nonblocking(true).expect("a socket");
+    let home = home.env("DBUS_SESSION_BUS_ADDRESS", address);
+    home.llm(["ask", "hi"]).output().exits(0);
+    home.llm(["--help"]).output().exits(0);
+    assert!(bus.accept().is_err(), "nobody called");
+}

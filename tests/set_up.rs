@@ -1,0 +1,83 @@
+//! The commands that set `llm` up: config, completions, manual, doctor.
+
+use crate::support::{Gateway, Home, KEY, Reply};
+
+#[test]
+fn a_new_config_makes_sense_and_is_never_replaced_unasked() {
+    let home = Home::new();
+    let path = home.path().join("config/llm/config.toml");
+    let shown = format!("{}\n", path.display());
+    home.llm(["config", "path"]).output().exits(0).prints(&shown);
+    home.llm(["config", "init"]).output().exits(0).prints(&shown);
+    home.llm(["config", "check"]).output().exits(0);
+    std::fs::write(&path, "model = \"mine\"\n").expect("a file");
+    home.llm(["config", "init"]).output().exits(2).says("--force");
+    assert_eq!(std::fs::read_to_string(&path).expect("a file"), "model = \"mine\"\n");
+}
+
+// P16
+#[test]
+fn a_config_that_makes_no_sense_is_3_wherever_it_is_read() {
+    let home = Home::new().config("model = 3\n");
+    for arguments in [&["config", "check"][..], &["config", "show"], &["key", "list"]] {
+        home.llm(arguments).output().exits(3).says("llm.toml:1");
+    }
+    // What cannot depend on it goes on.
+    home.llm(["config", "path"]).output().exits(0);
+    home.llm(["--help"]).output().exits(0);
+}
+
+// S22
+#[test]
+fn nothing_that_is_shown_holds_a_key() {
+    let gateway = Gateway::always(Reply::error(401, &format!("bad key {KEY}")));
+    let home = Home::with(&gateway);
+    let commands = [
+        &["config", "show"][..],
+        &["key", "list"],
+        &["key", "show", "env"],
+        &["key", "test", "env"],
+        &["doctor"],
+        &["doctor", "-o", "json"],
+        &["models"],
+    ];
+    for arguments in commands {
+        let outcome = home.llm(arguments).output();
+        assert!(!format!("{outcome}").contains(KEY), "{arguments:?}\n{outcome}");
+    }
+}
+
+#[test]
+fn the_config_is_shown_without_what_headers_say() {
+    let home = Home::new().config(&format!(
+        "[gateway.corp]\nbase_url = \"https://corp.example/v1\"\nheaders = {{ X-Secret = \"{KEY}\" }}\n"
+    ));
+    let outcome = home.llm(["config", "show"]).output();
+    outcome.exits(0);
+    assert!(outcome.stdout().contains("https://corp.example/v1") && !outcome.stdout().contains(KEY), "{outcome}");
+}
+
+#[test]
+fn the_doctor_tells_a_gateway_that_answers_from_one_that_does_not() {
+    let models = serde_json::json!({"object": "list", "data": [{"id": "m", "object": "model"}]});
+    let well = Gateway::by(move |request| match request.path.as_str() {
+        "/v1/models" => Reply::json(200, &models),
+        _ => Reply::stream(&["Hello."]),
+    });
+    Home::with(&well).llm(["doctor"]).output().exits(0);
+    let ill = Gateway::always(Reply::error(401, "no such key"));
+    let outcome = Home::with(&ill).llm(["doctor"]).output();
+    assert_ne!(outcome.code(), Some(0), "{outcome}");
+    assert!(outcome.stdout().contains("no such key"), "{outcome}");
+}
+
+#[test]
+fn every_shell_gets_completions_and_everybody_a_manual() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let outcome = home.llm(["completions", shell]).output();
+        assert!(outcome.exits(0).stdout().contains("compare"), "{outcome}");
+    }
+    let outcome = home.llm(["man"]).output();
+    assert!(outcome.exits(0).stdout().contains(".TH llm 1"), "{outcome}");
+}

@@ -1,0 +1,154 @@
+//! Signals and readers that leave: what came is kept, what runs is stopped, and the shell is told the truth.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::reply::{Step, chunk};
+use crate::support::terminal::Wiring;
+use crate::support::{Gateway, Home, Reply};
+
+fn half() -> Gateway {
+    Gateway::always(Reply::sse().role().text("Half").hold())
+}
+
+// P01, P04
+#[test]
+fn a_signal_keeps_what_came_stops_the_request_and_kills() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let gateway = half();
+        let running = Home::with(&gateway).llm(["ask", "hi"]).start();
+        running.await_stdout("Half");
+        let began = Instant::now();
+        running.signal(signal);
+        let outcome = running.finish();
+        assert!(began.elapsed() < Duration::from_secs(1), "it took {:?}", began.elapsed());
+        outcome.dies_by(signal.as_raw()).prints("Half\n");
+        gateway.await_left(1);
+    }
+}
+
+#[test]
+fn a_signal_before_the_answer_stops_as_well() {
+    let gateway = Gateway::always(Reply::silence().hold());
+    let running = Home::with(&gateway).llm(["ask", "hi"]).start();
+    gateway.await_requests(1);
+    running.signal(Signal::INT);
+    running.finish().dies_by(Signal::INT.as_raw()).prints("");
+    gateway.await_left(1);
+}
+
+#[test]
+fn a_signal_during_the_wait_for_a_retry_stops_as_well() {
+    let gateway = Gateway::always(Reply::error_with(429, &[("retry-after", "30")], "slow down"));
+    let running = Home::with(&gateway).llm(["ask", "hi"]).start();
+    running.await_stderr("429");
+    running.signal(Signal::INT);
+    running.finish().dies_by(Signal::INT.as_raw()).prints("");
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+#[test]
+fn what_was_interrupted_is_recorded_as_such() {
+    let gateway = half();
+    let running = Home::with(&gateway).llm(["ask", "-o", "json", "hi"]).start();
+    gateway.await_requests(1);
+    // The piece is on its way with the headers; nothing is printed until the end.
+    gateway.await_held(1);
+    running.signal(Signal::INT);
+    let outcome = running.finish();
+    outcome.dies_by(Signal::INT.as_raw());
+    assert_eq!(outcome.json()["status"], "interrupted", "{outcome}");
+}
+
+#[test]
+fn an_interrupted_comparison_prints_what_arrived() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "quick" => Reply::stream(&["Done."]),
+        _ => Reply::sse().role().text("Half").hold(),
+    });
+    let running = Home::with(&gateway).llm(["compare", "-m", "quick,slow", "-o", "jsonl", "hi"]).start();
+    running.await_stdout("Done.");
+    gateway.await_held(1);
+    running.signal(Signal::INT);
+    let outcome = running.finish();
+    outcome.dies_by(Signal::INT.as_raw());
+    let records: Vec<serde_json::Value> =
+        outcome.stdout().lines().map(|line| serde_json::from_str(line).expect("one record a line")).collect();
+    let statuses: Vec<_> = records.iter().map(|record| record["status"].clone()).collect();
+    assert_eq!(statuses, [json!("ok"), json!("interrupted")], "{outcome}");
+}
+
+// P03
+#[cfg(target_os = "linux")]
+#[test]
+fn a_loop_stops_with_its_command() {
+    let gateway = half();
+    let home = Home::with(&gateway);
+    // The terminal sends SIGINT to loop and command alike; the loop ends because the command died by it.
+    let script =
+        "trap 'caught=1' INT; for i in 1 2 3; do \"$llm\" ask hi; echo \"status $?\"; [ \"$caught\" ] && exit; done";
+    let running = home.shell(script).start();
+    running.await_stdout("Half");
+    running.signal(Signal::INT);
+    let child = child_of(running.id());
+    rustix::process::kill_process(child, Signal::INT).expect("the command lives");
+    running.finish().prints("Half\nstatus 130\n");
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+/// The only child of a process.
+#[cfg(target_os = "linux")]
+fn child_of(parent: u32) -> rustix::process::Pid {
+    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).expect("Linux says so");
+    let child = children.split_whitespace().next().and_then(|id| id.parse().ok()).expect("it has a child");
+    rustix::process::Pid::from_raw(child).expect("a process id")
+}
+
+// P05
+#[test]
+fn a_reader_that_leaves_stops_the_request_quietly() {
+    let line = chunk(b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"line\\n\"}}]}\n\n");
+    let gateway = Gateway::always(Reply::sse().role().then(Step::Flood(line)));
+    let outcome = Home::with(&gateway).shell("\"$llm\" ask hi | head -n 1; echo \"${PIPESTATUS[0]}\"").output();
+    outcome.exits(0).prints("line\n141\n");
+    assert_eq!(outcome.stderr(), "", "{outcome}");
+    gateway.await_left(1);
+}
+
+#[test]
+fn a_second_interrupt_is_as_good_as_one() {
+    let gateway = half();
+    let running = Home::with(&gateway).llm(["ask", "hi"]).start();
+    running.await_stdout("Half");
+    running.signal(Signal::INT);
+    running.signal(Signal::INT);
+    running.finish().dies_by(Signal::INT.as_raw());
+}
+
+// P11
+#[test]
+fn a_pause_by_the_shell_is_no_end() {
+    let gateway = Gateway::always(Reply::sse().role().text("Half, ").gate().text("whole.").finish("stop").done());
+    let running = Home::with(&gateway).llm(["ask", "hi"]).start();
+    running.await_stdout("Half, ");
+    running.signal(Signal::STOP);
+    gateway.release();
+    running.signal(Signal::CONT);
+    running.finish().exits(0).prints("Half, whole.\n");
+}
+
+// T20
+#[test]
+fn an_interrupted_comparison_leaves_the_terminal_as_it_was() {
+    let gateway = half();
+    let running = Home::with(&gateway).llm(["compare", "-m", "a,b", "hi"]).terminal(Wiring::STDERR).start();
+    running.terminal.as_ref().expect("a terminal").await_screen("Half");
+    running.signal(Signal::INT);
+    let outcome = running.finish();
+    outcome.dies_by(Signal::INT.as_raw());
+    let screen = outcome.terminal();
+    let (hidden, shown) = (screen.rfind("\u{1b}[?25l"), screen.rfind("\u{1b}[?25h"));
+    assert!(hidden <= shown, "the cursor is visible again\n{screen:?}");
+}

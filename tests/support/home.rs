@@ -1,0 +1,129 @@
+//! A fresh home: an empty directory and an environment in which nothing of the user's can be found.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Gateway;
+use super::process::Run;
+
+/// The binary under test.
+pub const LLM: &str = env!("CARGO_BIN_EXE_llm");
+
+/// Removed with everything in it when dropped.
+#[derive(Debug)]
+pub struct Home {
+    directory: tempfile::TempDir,
+    environment: Vec<(OsString, OsString)>,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        let directory = tempfile::Builder::new().prefix("llm-home-").tempdir().expect("a temporary directory");
+        let root = directory.path().to_owned();
+        let mut home = Self { directory, environment: Vec::new() };
+        for (name, below) in [
+            ("HOME", ""),
+            ("USERPROFILE", ""),
+            ("APPDATA", "config"),
+            ("LOCALAPPDATA", "cache"),
+            ("XDG_CONFIG_HOME", "config"),
+            ("XDG_CACHE_HOME", "cache"),
+            ("XDG_DATA_HOME", "share"),
+            ("XDG_STATE_HOME", "state"),
+            ("XDG_RUNTIME_DIR", "run"),
+            ("LLM_DATA_DIR", "data"),
+            ("TMPDIR", "tmp"),
+        ] {
+            let path = root.join(below);
+            std::fs::create_dir_all(&path).expect("a directory of the home");
+            home = home.env(name, path);
+        }
+        // No session bus, so no keyring: neither the user's nor one that starts by itself.
+        let no_bus = format!("unix:path={}", root.join("run/no-bus").display());
+        home = home.env("DBUS_SESSION_BUS_ADDRESS", no_bus);
+        // Where programs are; on Windows also what sockets need to start.
+        for inherited in ["PATH", "SystemRoot", "LLVM_PROFILE_FILE"] {
+            if let Some(value) = std::env::var_os(inherited) {
+                home = home.env(inherited, value);
+            }
+        }
+        home
+    }
+
+    /// A home whose default gateway is this one, with a key and a model.
+    pub fn with(gateway: &Gateway) -> Self {
+        Self::new().env("LLM_BASE_URL", gateway.base_url()).env("LLM_API_KEY", KEY).env("LLM_MODEL", "test-model")
+    }
+
+    /// Sets a variable for every process of this home.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.environment.retain(|(other, _)| other != name.as_ref());
+        self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Removes a variable.
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.environment.retain(|(other, _)| other != OsStr::new(name));
+        self
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Writes a file below the home and gives its path.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a file has a directory")).expect("the file's directory");
+        std::fs::write(&path, content).expect("a file of the home");
+        path
+    }
+
+    /// Writes the config file and points `LLM_CONFIG` to it.
+    pub fn config(self, toml: &str) -> Self {
+        let path = self.file("llm.toml", toml);
+        self.env("LLM_CONFIG", path)
+    }
+
+    /// `llm` with these arguments.
+    pub fn llm<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Run {
+        let mut command = Command::new(LLM);
+        command.args(arguments);
+        self.run(command)
+    }
+
+    /// A shell script, in which `$llm` is the binary.
+    #[cfg(unix)]
+    pub fn shell(&self, script: &str) -> Run {
+        let mut command = Command::new("bash");
+        command.args(["-c", script]).env("llm", LLM);
+        self.run(command)
+    }
+
+    fn run(&self, mut command: Command) -> Run {
+        let script: Vec<_> = command.get_envs().map(|(k, v)| (k.to_owned(), v.map(OsStr::to_owned))).collect();
+        command.env_clear();
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.envs(script.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.path());
+        Run::new(command)
+    }
+
+    /// Every file below the home, for searching what was left behind.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut directories = vec![self.path().to_owned()];
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(&directory).expect("a directory of the home") {
+                let path = entry.expect("an entry of the home").path();
+                if path.is_dir() && !path.is_symlink() { directories.push(path) } else { found.push(path) }
+            }
+        }
+        found
+    }
+}
+
+/// The key of the tests: it must never be seen anywhere but in a header to the gateway.
+pub const KEY: &str = "sk-CANARY-0f7d3c5b9a1e";

@@ -1,0 +1,82 @@
+//! A terminal for `llm` to run on: a pseudo-terminal whose other end the test holds.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use super::process::Gathered;
+
+/// Which of the standard streams are the terminal; the others stay pipes.
+#[derive(Debug, Clone, Copy)]
+pub struct Wiring {
+    pub stdin: bool,
+    pub stdout: bool,
+    pub stderr: bool,
+    pub columns: u16,
+}
+
+impl Wiring {
+    /// All three, 80 columns wide.
+    pub const ALL: Self = Self { stdin: true, stdout: true, stderr: true, columns: 80 };
+    /// Only what the user types comes from it.
+    pub const STDIN: Self = Self { stdout: false, stderr: false, ..Self::ALL };
+    /// Only stdout goes to it.
+    pub const STDOUT: Self = Self { stdin: false, stderr: false, ..Self::ALL };
+    /// Only stderr goes to it.
+    pub const STDERR: Self = Self { stdin: false, stdout: false, ..Self::ALL };
+
+    /// Gives the command its end of a new terminal and returns ours.
+    pub(super) fn connect(self, command: &mut Command) -> OwnedFd {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        // The process must not hold our end open; not every system can say so when it opens one.
+        fcntl_setfd(&master, FdFlags::CLOEXEC).expect("a descriptor");
+        grantpt(&master).expect("a terminal of ours");
+        unlockpt(&master).expect("a terminal of ours");
+        let name = ptsname(&master, Vec::new()).expect("a terminal has a name");
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let slave = rustix::fs::open(name.as_c_str(), flags, rustix::fs::Mode::empty()).expect("its other end");
+        tcsetwinsize(&slave, Winsize { ws_row: 24, ws_col: self.columns, ws_xpixel: 0, ws_ypixel: 0 })
+            .expect("a terminal has a size");
+        let end = || Stdio::from(slave.try_clone().expect("a further descriptor"));
+        if self.stdin {
+            command.stdin(end());
+        }
+        if self.stdout {
+            command.stdout(end());
+        }
+        if self.stderr {
+            command.stderr(end());
+        }
+        master
+    }
+}
+
+/// The test's end of the terminal.
+#[derive(Debug)]
+pub struct Terminal {
+    screen: Gathered,
+}
+
+impl Terminal {
+    pub(super) fn new(master: OwnedFd) -> Self {
+        Self { screen: Gathered::from(File::from(master)) }
+    }
+
+    /// Waits until the screen has shown this.
+    #[track_caller]
+    pub fn await_screen(&self, text: &str) {
+        self.screen.wait_for(text);
+    }
+
+    /// Everything that was shown, once the process is gone.
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.screen.wait_for_end(Duration::from_secs(5));
+        self.screen.bytes()
+    }
+}

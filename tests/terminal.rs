@@ -1,0 +1,200 @@
+//! A terminal shows what the model says, and does nothing that the model says.
+
+use crate::support::terminal::Wiring;
+use crate::support::{Gateway, Home, Outcome, Reply};
+
+/// What a terminal must never be sent by a model, each with a word after it that must stay visible.
+const HOSTILE: &[&str] = &[
+    "\u{1b}[2J\u{1b}[Hcleared",                 // T01: clear, cursor home
+    "\u{1b}[?1049h\u{1b}[?25lhidden",           // T01: alternate screen, cursor
+    "\u{1b}]52;c;cm0gLXJm\u{7}clipboard",       // T02
+    "\u{1b}]8;;https://x.example\u{1b}\\link",  // T03
+    "\u{1b}]0;title\u{7}titled",                // T03
+    "\u{1b}[6n\u{1b}[c\u{1b}P$qm\u{1b}\\asked", // T04
+    "\u{9b}2J\u{9d}0;t\u{9c}c1",                // T05
+    "safe\rover",                               // T06
+    "safe\u{8}\u{8}\u{8}\u{8}back\u{7f}",       // T06
+    "\u{1b}]52;c;unfinished",                   // T07
+    "\u{1b}Punfinished",                        // T07
+    "abc\u{202e}cba\u{2066}bidi",               // T09
+    "zero\u{200b}width\u{e0041}\u{feff}",       // T10
+];
+
+/// Every control character that the terminal got, except line ends and our own colours.
+fn controls(outcome: &Outcome) -> String {
+    let mut rest = outcome.terminal().replace("\r\n", "\n");
+    // Select Graphic Rendition, the only sequence that an answer is printed with.
+    while let Some(start) = rest.find("\u{1b}[") {
+        let length = rest[start + 2..].find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(0);
+        if !rest[start + 2 + length..].starts_with('m') {
+            break;
+        }
+        rest.replace_range(start..start + 2 + length + 1, "");
+    }
+    let unsafe_one = |c: &char| {
+        let format = matches!(*c, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+        (c.is_control() && *c != '\n' && *c != '\t') || format
+    };
+    rest.chars().filter(unsafe_one).flat_map(char::escape_unicode).collect()
+}
+
+// T01 … T10
+#[test]
+fn nothing_that_a_model_says_acts_on_the_terminal() {
+    for text in HOSTILE {
+        let gateway = Gateway::always(Reply::stream(&[text, " end"]));
+        let outcome = Home::with(&gateway).llm(["ask", "hi"]).terminal(Wiring::STDOUT).output();
+        outcome.exits(0);
+        assert_eq!(controls(&outcome), "", "{text:?}\n{:?}", outcome.terminal());
+        let mut words = text.rsplit(|c: char| !c.is_ascii_alphanumeric());
+        let word = words.find(|word| !word.is_empty()).expect("a word");
+        assert!(outcome.terminal().contains(word), "{text:?}\n{:?}", outcome.terminal());
+        assert!(outcome.terminal().contains(" end"), "{text:?}\n{:?}", outcome.terminal());
+    }
+}
+
+// T08
+#[test]
+fn a_sequence_split_over_pieces_is_shown_like_one_in_one_piece() {
+    let text = HOSTILE.concat();
+    let ask = |reply| {
+        let gateway = Gateway::always(reply);
+        let outcome = Home::with(&gateway).llm(["ask", "hi"]).terminal(Wiring::STDOUT).output();
+        outcome.exits(0);
+        outcome.terminal()
+    };
+    let pieces: Vec<String> = text.chars().map(String::from).collect();
+    let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+    assert_eq!(ask(Reply::stream(&pieces)), ask(Reply::stream(&[&text])));
+}
+
+// T10
+#[test]
+fn emoji_and_scripts_that_join_stay_whole() {
+    let text = "👩‍👩‍👧 ❤️ 🇩🇪 می‌خواهم e\u{301}";
+    let gateway = Gateway::always(Reply::stream(&[text]));
+    let outcome = Home::with(&gateway).llm(["ask", "hi"]).terminal(Wiring::STDOUT).output();
+    assert!(outcome.exits(0).terminal().contains(text), "{outcome}");
+}
+
+// T11
+#[test]
+fn names_and_errors_of_the_gateway_do_nothing_either() {
+    let evil = "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}1mevil";
+    let ok = serde_json::json!({"id": evil, "model": evil, "choices": [{"index": 0, "finish_reason": evil,
+        "message": {"role": "assistant", "content": "Hi."}}]});
+    let replies = [
+        Reply::error(400, evil),
+        Reply::error(429, evil),
+        Reply::with_body(502, "text/html", evil),
+        Reply::with_body(200, "text/plain", evil),
+        Reply::sse().role().text("Half").error_event(500, evil).done(),
+        Reply::sse().role().text("Half").finish(evil).done(),
+        Reply::sse().bytes(format!("data: {evil}\n\n")).done(),
+        Reply::json(200, &ok),
+        Reply::with_headers(302, &[("location", "http://x.example/\u{9b}evil")], ""),
+    ];
+    for reply in replies {
+        let gateway = Gateway::always(reply.clone());
+        let home = Home::with(&gateway);
+        for command in [["ask", "-m", "m\u{1b}[2J"], ["compare", "-m", "m\u{1b}[2J,n"]] {
+            let run =
+                home.llm(command).args(["--retries", "0", "hi"]).terminal(Wiring { columns: 100, ..Wiring::STDOUT });
+            let outcome = run.output();
+            assert_eq!(controls(&outcome), "", "{command:?} {reply:?}\n{outcome:?}");
+        }
+        let outcome = home.llm(["ask", "-m", "m\u{1b}[2J", "--retries", "0", "hi"]).terminal(Wiring::STDERR).output();
+        assert_eq!(controls(&outcome), "", "{reply:?}\n{outcome:?}");
+    }
+}
+
+// T14
+#[test]
+fn json_on_a_terminal_is_safe_and_means_the_same() {
+    let text = HOSTILE.concat();
+    let gateway = Gateway::always(Reply::stream(&[&text]));
+    let outcome = Home::with(&gateway).llm(["ask", "-o", "json", "hi"]).terminal(Wiring::STDOUT).output();
+    assert_eq!(controls(&outcome), "", "{:?}", outcome.terminal());
+    let record: serde_json::Value = serde_json::from_str(&outcome.exits(0).terminal()).expect("JSON");
+    assert_eq!(record["text"], text);
+}
+
+// T19
+#[test]
+fn no_colour_means_none() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "good" => Reply::stream(&["Hello."]),
+        _ => Reply::error(400, "no"),
+    });
+    let home = Home::with(&gateway).env("TERM", "xterm-256color");
+    let compare = || home.llm(["compare", "-m", "good,bad", "hi"]).terminal(Wiring::ALL);
+    for run in [compare().env("NO_COLOR", "1"), compare().env("TERM", "dumb"), compare().args(["--color", "never"])] {
+        let outcome = run.output();
+        outcome.exits(8);
+        let sgr = outcome
+            .terminal()
+            .split("\u{1b}[")
+            .skip(1)
+            .any(|after| after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m'));
+        assert!(!sgr, "{:?}", outcome.terminal());
+    }
+}
+
+// T19
+#[test]
+fn a_dumb_terminal_gets_no_escape_at_all() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let home = Home::with(&gateway).env("TERM", "dumb");
+    for arguments in [&["ask", "hi"][..], &["compare", "-m", "a,b", "hi"]] {
+        let outcome = home.llm(arguments).terminal(Wiring::ALL).output();
+        assert!(!outcome.exits(0).terminal().contains('\u{1b}'), "{:?}", outcome.terminal());
+    }
+}
+
+#[test]
+fn a_pipe_gets_neither_colour_nor_spinner() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let home = Home::with(&gateway).env("TERM", "xterm-256color");
+    for arguments in [&["ask", "hi"][..], &["compare", "-m", "a,b", "hi"]] {
+        let outcome = home.llm(arguments).output();
+        outcome.exits(0);
+        assert!(!outcome.stdout().contains('\u{1b}') && !outcome.stderr().contains('\u{1b}'), "{outcome:?}");
+    }
+}
+
+#[test]
+fn colour_is_forced_where_the_user_says_so() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let home = Home::with(&gateway);
+    let outcome = home.llm(["compare", "-m", "a,b", "--color", "always", "hi"]).output();
+    assert!(outcome.exits(0).stdout().contains("\u{1b}["), "{outcome}");
+}
+
+// P12
+#[test]
+fn a_narrow_terminal_is_never_overrun() {
+    let gateway = Gateway::always(Reply::stream(&["A rather long answer with 猫 and many words in it."]));
+    let home = Home::with(&gateway).env("TERM", "xterm").env("NO_COLOR", "1");
+    for columns in [20, 40, 80] {
+        let wiring = Wiring { columns, ..Wiring::STDOUT };
+        let outcome = home.llm(["compare", "-m", "a,b,c", "hi"]).terminal(wiring).output();
+        let screen = outcome.exits(0).terminal();
+        for name in ["a", "b", "c"] {
+            assert!(screen.contains(name), "{screen}");
+        }
+        assert!(screen.contains("rather"), "{screen}");
+    }
+}
+
+#[test]
+fn figures_follow_the_answer_on_a_terminal() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let home = Home::with(&gateway);
+    let outcome = home.llm(["ask", "hi"]).terminal(Wiring::STDERR).output();
+    outcome.exits(0).prints("Hello.\n");
+    assert!(outcome.terminal().contains("test-model"), "{outcome}");
+    let outcome = home.llm(["ask", "-q", "hi"]).terminal(Wiring::STDERR).output();
+    assert_eq!(outcome.exits(0).terminal(), "", "{outcome}");
+    home.llm(["ask", "--stats", "hi"]).output().exits(0).prints("Hello.\n").says("test-model");
+}

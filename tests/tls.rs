@@ -1,0 +1,155 @@
+//! TLS: whom `llm` trusts, and what it says when it does not.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::support::{Gateway, Home, KEY, Outcome, Reply};
+
+/// An authority of the test's own.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// What a server of this name shows, good until the end of that year.
+    fn server(&self, name: &str, until: i32) -> ServerConfig {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(until, 12, 31);
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions that it knows")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+            .expect("a certificate and its key")
+    }
+}
+
+/// Serves `Hello.` over TLS, for as many clients as come; gives its port.
+fn serve(config: ServerConfig) -> u16 {
+    let config = Arc::new(config);
+    listen(move |stream| {
+        let connection = ServerConnection::new(config.clone()).expect("a good config");
+        let mut stream = StreamOwned::new(connection, stream);
+        let mut request = Vec::new();
+        let mut buffer = [0; 4096];
+        // A client that does not trust us leaves in the middle of the handshake.
+        while !request.ends_with(b"}") {
+            match stream.read(&mut buffer) {
+                Ok(count) if count > 0 => request.extend_from_slice(&buffer[..count]),
+                _ => return,
+            }
+        }
+        let sent = stream.write_all(&Reply::stream(&["Hello."]).as_bytes()).and_then(|()| stream.flush());
+        sent.expect("a client that asked takes the answer");
+        stream.conn.send_close_notify();
+        drop(stream.flush());
+    })
+}
+
+/// Does this with every connection to a free port; gives the port.
+fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || listener.incoming().flatten().for_each(serve));
+    port
+}
+
+fn ask(base_url: &str, more: &str) -> Outcome {
+    ask_from(Home::new().env("LLM_API_KEY", KEY), base_url, more)
+}
+
+fn ask_from(home: Home, base_url: &str, more: &str) -> Outcome {
+    let table = format!("[gateway.corp]\nbase_url = \"{base_url}\"\nkey_env = [\"LLM_API_KEY\"]\n{more}");
+    let home = home.config(&format!("gateway = \"corp\"\n{table}"));
+    home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).output()
+}
+
+/// The authority's certificate as `ca_file`, with a home that keeps it.
+fn trusting(authority: &Authority) -> (Home, String) {
+    let home = Home::new().env("LLM_API_KEY", KEY);
+    let path: PathBuf = home.file("ca.pem", &authority.pem);
+    (home, format!("ca_file = \"{}\"\n", path.display()))
+}
+
+#[test]
+fn a_gateway_of_an_authority_named_in_the_config_is_trusted() {
+    let authority = Authority::new();
+    let port = serve(authority.server("localhost", 2090));
+    let (home, ca_file) = trusting(&authority);
+    ask_from(home, &format!("https://localhost:{port}/v1"), &ca_file).exits(0).prints("Hello.\n");
+}
+
+// S16
+#[test]
+fn an_unknown_authority_is_7_and_the_way_out_is_named() {
+    let port = serve(Authority::new().server("localhost", 2090));
+    let outcome = ask(&format!("https://localhost:{port}/v1"), "");
+    outcome.exits(7).prints("").says("ca_file");
+}
+
+// S16
+#[test]
+fn a_certificate_that_has_expired_or_is_anothers_is_7_and_said() {
+    let authority = Authority::new();
+    for (name, until, word) in [("localhost", 2021, "expired"), ("other.test", 2090, "localhost")] {
+        let port = serve(authority.server(name, until));
+        let (home, ca_file) = trusting(&authority);
+        ask_from(home, &format!("https://localhost:{port}/v1"), &ca_file).exits(7).prints("").says(word);
+    }
+}
+
+// S17
+#[test]
+fn a_machine_without_certificates_is_told_what_to_install() {
+    let port = serve(Authority::new().server("localhost", 2090));
+    let home =
+        Home::new().env("LLM_API_KEY", KEY).env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent");
+    ask_from(home, &format!("https://localhost:{port}/v1"), "").exits(7).prints("").says("ca-certificates");
+}
+
+// H04
+#[test]
+fn https_to_a_plain_port_is_7_and_the_mistake_is_named() {
+    let port = listen(|mut stream| {
+        drop(stream.read(&mut [0; 4096]));
+        drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"));
+    });
+    ask(&format!("https://127.0.0.1:{port}/v1"), "").exits(7).prints("").says("https");
+}
+
+// H04
+#[test]
+fn a_handshake_that_stalls_ends_at_the_limit_for_connecting() {
+    let gateway = Gateway::always(Reply::silence().hold());
+    let base_url = gateway.base_url().replace("http:", "https:");
+    ask(&base_url, "timeouts = { connect = \"200ms\" }\n").exits(7).prints("");
+    assert_eq!(gateway.requests().len(), 0);
+}
+
+// H04
+#[test]
+fn http_to_a_tls_port_sends_no_key_twice_and_ends() {
+    let port = serve(Authority::new().server("localhost", 2090));
+    let outcome = ask(&format!("http://127.0.0.1:{port}/v1"), "");
+    assert!([Some(1), Some(7)].contains(&outcome.code()), "{outcome}");
+    outcome.prints("").says("base_url");
+}
