@@ -103,3 +103,11 @@ fn canonical(api: Api, mut response: Response) -> Response {
 fn manifest(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
+
+#[test]
+fn names_in_configs_read_back() {
+    for (api, folder) in APIS {
+        assert_eq!(api.as_str(), folder);
+        assert_eq!(serde_json::from_value::<Api>(api.as_str().into()).expect("a name"), api);
+    }
+}
