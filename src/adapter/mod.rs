@@ -5,6 +5,7 @@
 mod anthropic;
 mod body;
 pub mod error_body;
+mod gemini;
 mod lenient;
 mod mask;
 mod media;
@@ -39,6 +40,8 @@ pub enum Api {
     OpenaiResponses,
     /// Anthropic messages.
     Anthropic,
+    /// Google Gemini, natively.
+    Gemini,
 }
 
 impl Api {
@@ -48,6 +51,7 @@ impl Api {
             Self::OpenaiChat => "openai-chat",
             Self::OpenaiResponses => "openai-responses",
             Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
         }
     }
 
@@ -57,6 +61,7 @@ impl Api {
             Self::OpenaiChat => &openai_chat::OpenaiChat,
             Self::OpenaiResponses => &openai_responses::OpenaiResponses,
             Self::Anthropic => &anthropic::Anthropic,
+            Self::Gemini => &gemini::Gemini,
         }
     }
 }

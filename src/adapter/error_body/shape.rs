@@ -46,8 +46,8 @@ impl Said {
         let mut said = Self {
             message: message(error).or_else(|| message(body)),
             code: word(&error["details"]["error_code"])
-                .or_else(|| word(&error["code"]))
                 .or_else(|| reason(&error["details"]))
+                .or_else(|| word(&error["code"]))
                 .or_else(|| word(&error["innererror"]["code"]))
                 .or_else(|| word(&body["code"])),
             kind: word(&error["type"]).or_else(|| word(&error["status"])),

@@ -139,6 +139,16 @@ fn request() -> impl Strategy<Value = Request> {
         )
 }
 
+/// The request as far as a wire can tell it: Gemini has no names for files.
+fn canonical(api: Api, mut request: Request) -> Request {
+    for part in request.messages.iter_mut().flat_map(|message| &mut message.parts) {
+        if let (Api::Gemini, Part::File(file)) = (api, part) {
+            file.name = None;
+        }
+    }
+    request
+}
+
 proptest! {
     #[test]
     fn a_request_decodes_to_itself(request in request()) {
@@ -146,7 +156,7 @@ proptest! {
             let adapter = api.adapter();
             let wire = adapter.encode_request(&request);
             let decoded = adapter.decode_request(&wire.path, &wire.body).expect("our own request");
-            prop_assert_eq!(&decoded, &request, "{:?}", api);
+            prop_assert_eq!(&decoded, &canonical(api, request.clone()), "{:?}", api);
             prop_assert_eq!(adapter.encode_request(&decoded), wire, "{:?}", api);
         }
     }
