@@ -20,7 +20,8 @@ const MAX_MESSAGE: usize = 500;
 /// status is the one it claims, if any. Keys are masked; control characters are for the reporter to escape.
 pub fn decode(status: u16, body: &[u8]) -> Failure {
     let text = String::from_utf8_lossy(body);
-    let said = read(text.trim());
+    let mut said = read(text.trim());
+    said.split_message();
     let status = Some(status).filter(|status| *status >= 400).or(said.status);
     let kind = classify::kind(status, &said);
     let message = match said.message.as_deref().map(str::trim).filter(|message| !message.is_empty()) {
