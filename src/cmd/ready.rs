@@ -71,11 +71,14 @@ pub(super) fn ready<'a>(
         let key = pending.wait(&mut |text| say(notice(text, &context.terminal.stderr)));
         service.add(&gateway.name, client.and_then(|client| with_key(context, client, key)));
     }
-    let mut pricing = Pricing::new(&settings.prices, settings.dirs.cache.clone());
-    if demo.is_some() {
-        pricing = pricing.with_list("demo", demo::prices());
-    }
+    let pricing = pricing(context, demo.is_some());
     Ok(Ready { service: Arc::new(service), gateways, pricing, _demo: demo })
+}
+
+/// What is known of prices; the demo gateway's own list need not be asked for.
+pub(super) fn pricing(context: &Context, demo: bool) -> Pricing {
+    let pricing = Pricing::new(&context.settings.prices, context.settings.dirs.cache.clone());
+    if demo { pricing.with_list("demo", demo::prices()) } else { pricing }
 }
 
 pub(super) fn with_key(

@@ -184,7 +184,14 @@ impl Client {
             .body(wire.body);
         let began = Instant::now();
         let deadline = began + self.gateway.timeouts.first_token;
-        let (sent, connected) = self.connects.watch(timeout_at(deadline, request.send())).await;
+        let again = request.try_clone();
+        let (mut sent, mut connected) = self.connects.watch(timeout_at(deadline, request.send())).await;
+        // A server may close a kept connection in the moment in which it is used again. That is nobody's failure.
+        if let (Ok(Err(error)), None, Some(again)) = (&sent, &connected, again)
+            && transport::is_lost(error)
+        {
+            (sent, connected) = self.connects.watch(timeout_at(deadline, again.send())).await;
+        }
         if let Some(connected) = connected {
             events.emit_at(connected.at, Event::Connected { took: connected.took }).await?;
         }
