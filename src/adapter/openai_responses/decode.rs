@@ -55,7 +55,7 @@ impl Decoder for ResponseDecoder {
                 return Err(error_body::decode(200, data.as_bytes()).into());
             }
             _ if failed => return Err(error_body::decode(200, data.as_bytes()).into()),
-            "" if &*event.object == "response" => {
+            "" if &*event.object == "response" || event.output.is_some() => {
                 let body: Body<'_> = serde_json::from_str(data).map_err(|error| malformed(&error))?;
                 self.end(body, events);
                 return Ok(Flow::Done);

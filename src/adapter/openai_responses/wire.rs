@@ -17,6 +17,9 @@ pub(super) struct Event<'a> {
     pub(super) object: Text<'a>,
     #[serde(borrow)]
     pub(super) response: Option<Body<'a>>,
+    /// In a whole response only.
+    #[serde(borrow)]
+    pub(super) output: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) item: Option<Item<'a>>,
     #[serde(borrow)]
