@@ -72,7 +72,7 @@ fn status_line(status: Option<u16>, word: Option<&str>) -> String {
     }
 }
 
-/// Masks keys, joins lines of blanks, and cuts what is too long for a message.
+/// Masks keys, and cuts what is too long for a message.
 fn shorten(text: &str) -> String {
     let text = mask_keys(text, None);
     match text.char_indices().nth(MAX_MESSAGE) {
