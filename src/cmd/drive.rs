@@ -82,7 +82,8 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
             biased;
             signal = signals.next() => {
                 stopped = Some(Error::Signalled(signal));
-                break;
+                // What has arrived by now is still told.
+                run.arrived(&mut batch);
             }
             more = run.next(&mut batch) => if !more { break },
         }
@@ -104,6 +105,9 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
                 stopped = Some(error);
                 break 'run;
             }
+        }
+        if stopped.is_some() {
+            break;
         }
         if prices_wanted {
             // The requests are on their way: time to find prices.
