@@ -327,7 +327,13 @@ impl Recorder {
                 self.last_event = Some(at);
                 self.response.apply(event);
             }
-            Event::AttemptFailed { failure } => self.end_attempt(at, Some(failure.clone())),
+            Event::AttemptFailed { failure } => {
+                self.end_attempt(at, Some(failure.clone()));
+                // Some failures come with their bill.
+                if let Some(attempt) = self.attempts.last_mut() {
+                    attempt.cost = self.response.usage.cost;
+                }
+            }
             Event::Malformed { .. } | Event::Retry { .. } | Event::Fallback { .. } => {}
             Event::Done(result) => {
                 // The end of a complete answer is its own last event, not the closing of the socket.

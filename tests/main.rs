@@ -8,8 +8,10 @@
 
 mod ask;
 mod compare;
+mod costs;
 mod endings;
 mod limits;
+mod models;
 #[cfg(unix)]
 mod output;
 #[cfg(unix)]

@@ -1,10 +1,13 @@
 //! The translation: unified requests and events to and from each wire format. Bytes in, values out; no IO.
 //!
-//! Adding a wire format is one folder beside this one and one line in [`Api`].
+//! Adding a wire format is one folder beside this file and its lines in [`Api`]. In each, what we write is literal JSON
+//! and what we read is typed and lenient: `encode` and `answer` are the first kind, `decode` and `request` the second;
+//! `encode` and `decode` talk to gateways, `request` and `answer` to clients of ours.
 
 mod anthropic;
 mod body;
 pub mod error_body;
+mod gemini;
 mod lenient;
 mod mask;
 mod media;
@@ -39,6 +42,8 @@ pub enum Api {
     OpenaiResponses,
     /// Anthropic messages.
     Anthropic,
+    /// Google Gemini, natively.
+    Gemini,
 }
 
 impl Api {
@@ -48,6 +53,7 @@ impl Api {
             Self::OpenaiChat => "openai-chat",
             Self::OpenaiResponses => "openai-responses",
             Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
         }
     }
 
@@ -57,6 +63,7 @@ impl Api {
             Self::OpenaiChat => &openai_chat::OpenaiChat,
             Self::OpenaiResponses => &openai_responses::OpenaiResponses,
             Self::Anthropic => &anthropic::Anthropic,
+            Self::Gemini => &gemini::Gemini,
         }
     }
 }

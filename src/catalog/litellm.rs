@@ -139,7 +139,10 @@ fn tariff(info: &Fields, params: &Fields) -> Option<Tariff> {
     for thousands in lengths {
         let below = tariff.steps.last().map_or(base, |step: &Step| step.rates);
         let rates = rates(info, &format!("_above_{thousands}k_tokens"), below);
-        tariff.steps.push(Step { above: thousands.saturating_mul(1000), rates });
+        // Steps that the model does not have are there as nulls.
+        if rates != below {
+            tariff.steps.push(Step { above: thousands.saturating_mul(1000), rates });
+        }
     }
     Some(tariff)
 }
@@ -225,7 +228,7 @@ mod tests {
     fn long_prompts_may_cost_more() {
         let group = group(&[r#""model_info":{"input_cost_per_token":1e-6,"output_cost_per_token":4e-6,
             "input_cost_per_token_above_200k_tokens":3e-6,"input_cost_per_token_above_128k_tokens":2e-6,"output_cost_per_token_above_200k_tokens":8e-6,
-            "input_cost_per_token_above_200k_tokens_priority":9e-6}"#]);
+            "input_cost_per_token_above_200k_tokens_priority":9e-6,"input_cost_per_token_above_272k_tokens":null}"#]);
         let steps: Vec<(u64, Option<i64>, Option<i64>)> = group
             .price
             .expect("a price")

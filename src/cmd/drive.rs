@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::process;
 use super::ready::Ready;
 use crate::call::{Call, Event, RunEvent};
 use crate::engine;
 use crate::error::Error;
 use crate::policy;
 use crate::record::{Record, Recorder, Status};
+use crate::report::error::notice;
+use crate::report::term::{Output, say};
+use crate::report::trace;
 
 /// What a reader that left counts as; see [`Error::Signalled`].
 const SIGPIPE: i32 = 13;
@@ -29,6 +33,8 @@ pub(super) struct Plan {
     pub(super) concurrency: usize,
     /// Whether costs will be shown, so that prices must be known.
     pub(super) priced: bool,
+    /// How requests and responses are told of as they happen, if they are.
+    pub(super) trace: Option<Output>,
 }
 
 /// What a run gave.
@@ -43,30 +49,16 @@ pub(super) struct Outcome {
 
 /// Runs the calls.
 pub(super) fn drive(ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -> Result<Outcome, Error> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Error::Config {
-            message: "the system does not let llm wait for the network".into(),
-            cause: Some(error.to_string()),
-            hint: None,
-        })?;
+    let runtime = process::runtime()?;
     let outcome = runtime.block_on(run(&ready, plan, reporter));
     // Whatever still blocks, such as a name that does not resolve, must not hold up the end.
     runtime.shutdown_background();
     Ok(outcome)
 }
 
-/// One thread does it all: what takes time is waiting.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Error::Config {
-        message: "the system does not let llm wait for the network".into(),
-        cause: Some(error.to_string()),
-        hint: None,
-    })
-}
-
 async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {
     let run_id = uuid::Uuid::now_v7().to_string();
-    let Plan { calls, tags, concurrency, priced } = plan;
+    let Plan { calls, tags, concurrency, priced, trace } = plan;
     let mut recorders: Vec<Option<Recorder>> =
         calls.iter().map(|call| Some(Recorder::new(&run_id, call, tags.clone()))).collect();
     let mut records: Vec<Option<Record>> = calls.iter().map(|_| None).collect();
@@ -82,13 +74,19 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
             biased;
             signal = signals.next() => {
                 stopped = Some(Error::Signalled(signal));
-                break;
+                // What has arrived by now is still told.
+                run.arrived(&mut batch);
             }
             more = run.next(&mut batch) => if !more { break },
         }
         for event in &batch {
             let Some(recorder) = &mut recorders[event.call] else { continue };
             recorder.event(event);
+        }
+        if let Some(stderr) = &trace {
+            for line in batch.iter().filter_map(trace::line) {
+                say(notice(&line, stderr));
+            }
         }
         if let Err(error) = reporter.batch(&batch) {
             stopped = Some(error);
@@ -104,6 +102,9 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
                 stopped = Some(error);
                 break 'run;
             }
+        }
+        if stopped.is_some() {
+            break;
         }
         if prices_wanted {
             // The requests are on their way: time to find prices.

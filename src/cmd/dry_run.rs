@@ -17,8 +17,8 @@ const BYTES_PER_TOKEN: u64 = 4;
 
 /// Prints the requests of these calls; as one JSON document if `json`.
 pub(super) fn run(context: &Context, calls: &[Call], json: bool) -> Result<u8, Error> {
-    let (gateways, _demo) = ready::gateways(context, calls.iter().map(Call::target))?;
-    let pricing = Pricing::new(&context.settings.prices, context.settings.dirs.cache.clone());
+    let (gateways, demo) = ready::gateways(context, calls.iter().map(Call::target))?;
+    let pricing = ready::pricing(context, demo.is_some());
     let mut planned = Vec::new();
     for call in calls {
         let gateway = &gateways[&call.target().gateway];

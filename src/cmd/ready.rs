@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Context, drive};
+use super::{Context, process};
 use crate::call::Target;
 use crate::catalog;
 use crate::config::{BaseUrl, Gateway};
@@ -71,11 +71,14 @@ pub(super) fn ready<'a>(
         let key = pending.wait(&mut |text| say(notice(text, &context.terminal.stderr)));
         service.add(&gateway.name, client.and_then(|client| with_key(context, client, key)));
     }
-    let mut pricing = Pricing::new(&settings.prices, settings.dirs.cache.clone());
-    if demo.is_some() {
-        pricing = pricing.with_list("demo", demo::prices());
-    }
+    let pricing = pricing(context, demo.is_some());
     Ok(Ready { service: Arc::new(service), gateways, pricing, _demo: demo })
+}
+
+/// What is known of prices; the demo gateway's own list need not be asked for.
+pub(super) fn pricing(context: &Context, demo: bool) -> Pricing {
+    let pricing = Pricing::new(&context.settings.prices, context.settings.dirs.cache.clone());
+    if demo { pricing.with_list("demo", demo::prices()) } else { pricing }
 }
 
 pub(super) fn with_key(
@@ -88,6 +91,9 @@ pub(super) fn with_key(
         Ok(Some(found)) => {
             if let Some(text) = found.cleaned.notice() {
                 context.notice(&text);
+            }
+            if context.verbose {
+                context.notice(&format!("{}: key {} from {}", client.config().name, found.key.hint(), found.source));
             }
             client.with_key(found.key.expose().to_owned().into())
         }
@@ -103,6 +109,6 @@ pub(super) fn with_key(
 /// Asks the gateway for its models, which shows that it is there and takes the key; how many there are.
 pub(super) fn lists(context: &Context, gateway: &Gateway, key: Option<Found>) -> Result<usize, Error> {
     let client = with_key(context, Client::new(gateway.clone(), &context.settings.env)?, Ok(key))?;
-    let list = drive::runtime()?.block_on(catalog::load(gateway, &client, None, true, SystemTime::now()))?;
+    let list = process::runtime()?.block_on(catalog::load(gateway, &client, None, true, SystemTime::now()))?;
     Ok(list.models.len())
 }

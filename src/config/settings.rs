@@ -92,10 +92,15 @@ impl Settings {
             default_gateway = Some((name.to_owned(), Said::Environment("LLM_GATEWAY")));
         }
         if let Some(url) = env.get("LLM_BASE_URL") {
-            // Nothing but the api is taken over from a gateway of the config: its key and headers are for its own
-            // address.
-            let api = default_gateway.as_ref().and_then(|(name, _)| gateways.get(name)).and_then(|table| table.api);
-            let table = GatewayTable { base_url: Some(url.to_owned()), api, ..GatewayTable::default() };
+            // What a gateway of the config speaks is taken over; its key and headers are for its own address.
+            let named = default_gateway.as_ref().and_then(|(name, _)| gateways.get(name)).cloned().unwrap_or_default();
+            let table = GatewayTable {
+                base_url: Some(url.to_owned()),
+                api: named.api,
+                price_list: named.price_list,
+                timeouts: named.timeouts,
+                ..GatewayTable::default()
+            };
             gateways.insert(ENV_GATEWAY.to_owned(), table);
             default_gateway = Some((ENV_GATEWAY.to_owned(), Said::Environment("LLM_BASE_URL")));
         }

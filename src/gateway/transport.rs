@@ -52,6 +52,11 @@ pub(super) fn client(gateway: &config::Gateway, connects: Connects) -> Result<re
     })
 }
 
+/// Whether a request that was being sent on a connection, or had been, got no answer because that connection ended.
+pub(super) fn is_lost(error: &reqwest::Error) -> bool {
+    error.is_request() && !error.is_timeout() && !error.is_connect()
+}
+
 /// What went wrong on the way.
 pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
     let origin = client.gateway.base_url.origin();

@@ -150,6 +150,8 @@ impl Pricing {
         reported > Usd::ZERO || (reported == Usd::ZERO && (names.say_free() || listed_as_free()))
     }
 
+    /// The table knows models by the names that everybody uses. If it does not know what answered, no other name is
+    /// tried: the list price of what was asked for would be a guess.
     fn computed(&self, gateway: &Gateway, names: &Names<'_>, usage: &Usage) -> Option<Cost> {
         let cost = |quote: Option<Quote>| quote.and_then(|quote| quote.cost(usage));
         self.listed(gateway, names, usage)

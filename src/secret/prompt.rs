@@ -53,9 +53,10 @@ fn refused(why: BadKey) -> Error {
 
 /// Reads a line from the terminal without echo; Ctrl-C leaves the terminal as it was.
 fn ask(question: &str) -> Result<String, Error> {
-    let guard = InterruptGuard::new().map_err(|error| cannot_ask(&error))?;
-    let answer = rpassword::prompt_password(question);
-    drop(guard);
+    let answer = {
+        let _guard = InterruptGuard::new().map_err(|error| cannot_ask(&error))?;
+        rpassword::prompt_password(question)
+    };
     answer.map_err(|error| match error.kind() {
         io::ErrorKind::Interrupted => Error::Signalled(signal_hook::consts::SIGINT),
         io::ErrorKind::UnexpectedEof => refused(BadKey::Empty),

@@ -146,6 +146,7 @@ pub struct Running {
 }
 
 impl Running {
+    #[cfg(target_os = "linux")]
     pub fn id(&self) -> u32 {
         self.child.id()
     }

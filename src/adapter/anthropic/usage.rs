@@ -31,9 +31,16 @@ struct OutputDetails {
 }
 
 impl WireUsage {
-    /// Takes in what a later event says. A zero takes nothing back: proxies fill in what they do not know with it.
+    /// Takes in what a later event says. A zero takes nothing back, and nothing but zeros says nothing: proxies fill in
+    /// what they do not know with it.
     pub(super) fn update(&mut self, raw: &RawValue) {
         let Ok(later) = serde_json::from_str::<WireUsage>(raw.get()) else { return };
+        self.cost = usage::cost(raw).or(self.cost);
+        let counts =
+            [later.input_tokens, later.cache_creation_input_tokens, later.cache_read_input_tokens, later.output_tokens];
+        if counts.iter().all(|count| count.0.unwrap_or(0) == 0) {
+            return;
+        }
         for (known, said) in [
             (&mut self.input_tokens, later.input_tokens),
             (&mut self.cache_creation_input_tokens, later.cache_creation_input_tokens),
@@ -46,31 +53,27 @@ impl WireUsage {
         }
         self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details);
         self.iterations = later.iterations.or(self.iterations.take());
-        self.cost = usage::cost(raw).or(self.cost);
     }
 
-    /// What is known by now. A prompt of nothing and an answer of nothing are a proxy's way to say that it does not
-    /// know yet.
+    /// What is known by now.
     pub(super) fn normalise(&self) -> Usage {
         let rounds = self.iterations.as_deref().filter(|rounds| rounds.len() > 1).unwrap_or(std::slice::from_ref(self));
         let sum = |count: fn(&WireUsage) -> Count| -> Option<u64> { rounds.iter().map(|round| count(round).0).sum() };
         let cache_read = sum(|usage| usage.cache_read_input_tokens);
         let cache_write = sum(|usage| usage.cache_creation_input_tokens);
-        let input = sum(|usage| usage.input_tokens)
-            .map(|apart| apart + cache_read.unwrap_or(0) + cache_write.unwrap_or(0))
-            .filter(|input| *input > 0);
-        let output = sum(|usage| usage.output_tokens).filter(|output| *output > 0 || input.is_some());
-        Usage {
-            input,
-            cache_read: cache_read.filter(|_| input.is_some()),
-            cache_write: cache_write.filter(|_| input.is_some()),
+        let apart = sum(|usage| usage.input_tokens);
+        let output = sum(|usage| usage.output_tokens);
+        usage::known(Usage {
+            input: apart.map(|apart| apart + cache_read.unwrap_or(0) + cache_write.unwrap_or(0)),
+            cache_read,
+            cache_write,
             output,
             reasoning: self
                 .output_tokens_details
                 .and_then(|details| details.thinking_tokens.0)
                 .filter(|thought| output.is_some_and(|output| *thought <= output)),
             cost: self.cost,
-        }
+        })
     }
 }
 

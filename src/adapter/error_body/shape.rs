@@ -46,8 +46,8 @@ impl Said {
         let mut said = Self {
             message: message(error).or_else(|| message(body)),
             code: word(&error["details"]["error_code"])
-                .or_else(|| word(&error["code"]))
                 .or_else(|| reason(&error["details"]))
+                .or_else(|| word(&error["code"]))
                 .or_else(|| word(&error["innererror"]["code"]))
                 .or_else(|| word(&body["code"])),
             kind: word(&error["type"]).or_else(|| word(&error["status"])),
@@ -95,6 +95,15 @@ impl Said {
             self.param = self.param.take().or(upstream.param);
         } else if let Some(provider) = provider {
             self.cause = Some(format!("from {provider}"));
+        }
+    }
+
+    /// Leaves the first paragraph as the message: gateways add advice for whoever runs them, and stack traces.
+    pub(super) fn split_message(&mut self) {
+        if let Some(message) = self.message.take() {
+            let (first, rest) = message.trim().split_once("\n\n").unwrap_or((message.trim(), ""));
+            self.message = Some(first.trim_end().to_owned());
+            self.cause = self.cause.take().or_else(|| Some(rest.trim().to_owned()).filter(|rest| !rest.is_empty()));
         }
     }
 

@@ -1,5 +1,6 @@
 //! The laws of translation, held over every fixture of every wire format.
 
+mod bodies;
 mod fixtures;
 mod recorded;
 mod requests;
@@ -12,8 +13,12 @@ use crate::chat::FinishReason;
 use crate::error::FailureKind;
 
 /// Every wire format, and the folder of its fixtures.
-const APIS: [(Api, &str); 3] =
-    [(Api::OpenaiChat, "openai-chat"), (Api::OpenaiResponses, "openai-responses"), (Api::Anthropic, "anthropic")];
+const APIS: [(Api, &str); 4] = [
+    (Api::OpenaiChat, "openai-chat"),
+    (Api::OpenaiResponses, "openai-responses"),
+    (Api::Anthropic, "anthropic"),
+    (Api::Gemini, "gemini"),
+];
 
 /// What became of an answer.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -80,9 +85,13 @@ fn encode_stream(api: Api, response: &Response) -> Vec<u8> {
     bytes
 }
 
-/// The answer as far as every wire can tell it: arguments are JSON, whatever its spacing, and calling tools is a reason
-/// to stop.
-fn canonical(mut response: Response) -> Response {
+/// The answer as far as a wire can tell it: arguments are JSON, whatever its spacing, and calling tools is a reason to
+/// stop. Gemini has no words for costs and for what was written to a cache.
+fn canonical(api: Api, mut response: Response) -> Response {
+    if api == Api::Gemini {
+        response.usage.cost = None;
+        response.usage.cache_write = None;
+    }
     for call in &mut response.tool_calls {
         call.arguments = body::arguments_value(&call.arguments).to_string();
     }
@@ -94,4 +103,12 @@ fn canonical(mut response: Response) -> Response {
 
 fn manifest(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+#[test]
+fn names_in_configs_read_back() {
+    for (api, folder) in APIS {
+        assert_eq!(api.as_str(), folder);
+        assert_eq!(serde_json::from_value::<Api>(api.as_str().into()).expect("a name"), api);
+    }
 }

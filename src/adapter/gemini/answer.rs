@@ -1,0 +1,122 @@
+//! Unified events, responses and failures → generated content, for servers.
+
+use serde_json::{Value, json};
+
+use crate::adapter::body::{arguments_value, filled, given, to_vec, write_event};
+use crate::adapter::{Encoder, openai};
+use crate::chat::{FinishReason, Request, Response, StreamEvent, ToolCall, Usage};
+use crate::error::{Failure, FailureKind};
+
+/// Encodes one answer. Function calls go whole on this wire, so that they wait for the end.
+#[derive(Debug)]
+pub(super) struct ContentEncoder {
+    said: Response,
+}
+
+impl ContentEncoder {
+    pub(super) fn new(request: &Request) -> Self {
+        Self { said: Response { model: Some(request.model.clone()), ..Response::default() } }
+    }
+
+    fn part(&self, part: Value, out: &mut Vec<u8>) {
+        write_event(None, &piece(&self.said, vec![part], None), out);
+    }
+}
+
+impl Encoder for ContentEncoder {
+    fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>) {
+        match event {
+            StreamEvent::TextDelta(text) => self.part(json!({"text": text}), out),
+            StreamEvent::ReasoningDelta(text) => self.part(json!({"text": text, "thought": true}), out),
+            StreamEvent::ReasoningSignature(signature) => self.part(signed(signature), out),
+            StreamEvent::Start { .. }
+            | StreamEvent::ToolCallStart { .. }
+            | StreamEvent::ToolCallDelta { .. }
+            | StreamEvent::Usage(_)
+            | StreamEvent::Finish(_) => self.said.apply(event),
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        let mut parts: Vec<_> = self.said.tool_calls.iter().map(function_call).collect();
+        if parts.is_empty() {
+            parts.push(json!({"text": ""}));
+        }
+        write_event(None, &piece(&self.said, parts, Some(finish_reason(self.said.finish.as_ref()))), out);
+    }
+
+    fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
+        write_event(None, &error(failure), out);
+    }
+}
+
+pub(super) fn whole(response: &Response) -> Vec<u8> {
+    let mut parts = Vec::new();
+    if !response.reasoning.is_empty() {
+        parts.push(json!({"text": response.reasoning, "thought": true}));
+    }
+    parts.extend(response.reasoning_signature.as_deref().map(signed));
+    if !response.text.is_empty() {
+        parts.push(json!({"text": response.text}));
+    }
+    parts.extend(response.tool_calls.iter().map(function_call));
+    to_vec(&piece(response, parts, Some(finish_reason(response.finish.as_ref()))))
+}
+
+/// A piece of the answer; the last one, with the reason, has the usage.
+fn piece(response: &Response, parts: Vec<Value>, reason: Option<&str>) -> Value {
+    let candidate = json!({"index": 0, "content": {"role": "model", "parts": parts}, "finishReason": reason});
+    given(json!({
+        "candidates": [given(candidate)],
+        "usageMetadata": reason.and_then(|_| usage(&response.usage)),
+        "modelVersion": response.model,
+        "responseId": response.id,
+    }))
+}
+
+fn signed(signature: &str) -> Value {
+    json!({"text": "", "thought": true, "thoughtSignature": signature})
+}
+
+fn function_call(ToolCall { id, name, arguments }: &ToolCall) -> Value {
+    json!({"functionCall": {"id": id, "name": name, "args": arguments_value(arguments)}})
+}
+
+fn finish_reason(finish: Option<&FinishReason>) -> &str {
+    match finish {
+        None | Some(FinishReason::Stop | FinishReason::ToolCalls) => "STOP",
+        Some(FinishReason::Length) => "MAX_TOKENS",
+        Some(FinishReason::ContentFilter) => "SAFETY",
+        Some(FinishReason::Other(other)) => other,
+    }
+}
+
+/// `None` where nothing is known: then nothing is said. The format has no place for written caches and costs.
+fn usage(usage: &Usage) -> Option<Value> {
+    filled(json!({
+        "promptTokenCount": usage.input,
+        "cachedContentTokenCount": usage.cache_read,
+        "candidatesTokenCount": usage.output.map(|output| output.saturating_sub(usage.reasoning.unwrap_or(0))),
+        "thoughtsTokenCount": usage.reasoning,
+        "totalTokenCount": usage.input.zip(usage.output).map(|(input, output)| input + output),
+    }))
+}
+
+pub(super) fn error(failure: &Failure) -> Value {
+    let (code, status) = match failure.kind {
+        FailureKind::Auth | FailureKind::NoKey => (401, "UNAUTHENTICATED"),
+        FailureKind::Credits => (402, "FAILED_PRECONDITION"),
+        FailureKind::NotFound => (404, "NOT_FOUND"),
+        FailureKind::InvalidRequest | FailureKind::ContextLength | FailureKind::ContentFilter => {
+            (400, "INVALID_ARGUMENT")
+        }
+        FailureKind::RateLimited => (429, "RESOURCE_EXHAUSTED"),
+        FailureKind::Unavailable => (503, "UNAVAILABLE"),
+        FailureKind::Timeout => (504, "DEADLINE_EXCEEDED"),
+        _ => (500, "INTERNAL"),
+    };
+    let (_, word) = openai::words(failure.kind);
+    let details =
+        word.map(|word| json!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": word.to_uppercase()}]));
+    json!({"error": given(json!({"code": code, "message": failure.message, "status": status, "details": details}))})
+}

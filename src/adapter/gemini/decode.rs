@@ -1,0 +1,258 @@
+//! Pieces of a stream, or a whole answer, → events: both have the same form.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::adapter::lenient::{Count, Text, list, maybe};
+use crate::adapter::{DecodeError, Decoder, Flow, error_body, sse, usage};
+use crate::chat::{FinishReason, StreamEvent, Usage};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Piece<'a> {
+    #[serde(borrow)]
+    response_id: Text<'a>,
+    #[serde(borrow)]
+    model_version: Text<'a>,
+    #[serde(borrow)]
+    candidates: Option<Vec<Candidate<'a>>>,
+    #[serde(borrow, deserialize_with = "maybe")]
+    prompt_feedback: Option<Feedback<'a>>,
+    #[serde(borrow)]
+    usage_metadata: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Feedback<'a> {
+    #[serde(borrow)]
+    block_reason: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Candidate<'a> {
+    #[serde(deserialize_with = "maybe")]
+    index: Option<u64>,
+    #[serde(borrow)]
+    content: Option<Content<'a>>,
+    #[serde(borrow)]
+    finish_reason: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Content<'a> {
+    #[serde(borrow, deserialize_with = "list")]
+    parts: Vec<Part<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Part<'a> {
+    /// `None` in parts of other kinds, such as the vendor's own tools.
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
+    #[serde(deserialize_with = "maybe")]
+    thought: Option<bool>,
+    #[serde(borrow)]
+    thought_signature: Text<'a>,
+    #[serde(borrow)]
+    function_call: Option<FunctionCall<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FunctionCall<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    args: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct WireUsage {
+    prompt_token_count: Count,
+    tool_use_prompt_token_count: Count,
+    cached_content_token_count: Count,
+    candidates_token_count: Count,
+    thoughts_token_count: Count,
+    total_token_count: Count,
+}
+
+/// Decodes one answer; only its first candidate is read.
+#[derive(Debug, Default)]
+pub(super) struct ContentDecoder {
+    id: String,
+    model: String,
+    calls: usize,
+    /// A signature was told of. Several parts may have one; the first is the one that must come back.
+    signed: bool,
+    finish: Option<FinishReason>,
+}
+
+impl Decoder for ContentDecoder {
+    fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError> {
+        let data = frame.data.trim();
+        if data.is_empty() {
+            return Ok(Flow::Continue);
+        }
+        if data == "[DONE]" {
+            return Ok(Flow::Done);
+        }
+        let malformed = |error| DecodeError::Malformed(format!("a piece is not generated content: {error}"));
+        // Where the stream was not asked for as events, it is one list.
+        let pieces: Vec<Piece<'_>> = if data.starts_with('[') {
+            serde_json::from_str(data).map_err(malformed)?
+        } else {
+            vec![serde_json::from_str(data).map_err(malformed)?]
+        };
+        for piece in pieces {
+            if piece.error.is_some() || frame.event == "error" {
+                return Err(error_body::decode(200, data.as_bytes()).into());
+            }
+            self.piece(piece, events);
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+impl ContentDecoder {
+    fn piece(&mut self, piece: Piece<'_>, events: &mut Vec<StreamEvent>) {
+        let Piece { response_id, model_version, candidates, prompt_feedback, usage_metadata, .. } = piece;
+        if (!response_id.is_empty() && *response_id != *self.id)
+            || (!model_version.is_empty() && *model_version != *self.model)
+        {
+            events.push(StreamEvent::Start { id: response_id.some(), model: model_version.some() });
+            self.id = response_id.0.into_owned();
+            self.model = model_version.0.into_owned();
+        }
+        let mut reason = None;
+        for candidate in candidates.into_iter().flatten().filter(|candidate| candidate.index.unwrap_or(0) == 0) {
+            for part in candidate.content.unwrap_or_default().parts {
+                self.part(part, events);
+            }
+            reason = self.finish_reason(&candidate.finish_reason).or(reason);
+        }
+        if prompt_feedback.is_some_and(|feedback| !feedback.block_reason.is_empty()) {
+            reason = reason.or(Some(FinishReason::ContentFilter));
+        }
+        events.extend(usage_metadata.map(read_usage).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
+        if let Some(reason) = reason.filter(|reason| self.finish.as_ref() != Some(reason)) {
+            self.finish = Some(reason.clone());
+            events.push(StreamEvent::Finish(reason));
+        }
+    }
+
+    fn part(&mut self, part: Part<'_>, events: &mut Vec<StreamEvent>) {
+        if part.text.is_none() && part.function_call.is_none() {
+            return;
+        }
+        if part.thought == Some(true) {
+            let text = part.text.unwrap_or_default();
+            events.extend(text.some().map(StreamEvent::ReasoningDelta));
+            self.sign(&part.thought_signature, events);
+            return;
+        }
+        self.sign(&part.thought_signature, events);
+        events.extend(part.text.and_then(|text| text.some()).map(StreamEvent::TextDelta));
+        if let Some(call) = part.function_call {
+            let index = self.calls;
+            self.calls += 1;
+            let id = call.id.some().unwrap_or_else(|| format!("call_{index}"));
+            events.push(StreamEvent::ToolCallStart { index, id, name: call.name.0.into_owned() });
+            if let Some(arguments) = call.args.map(|args| args.get().to_owned()).filter(|args| args != "null") {
+                events.push(StreamEvent::ToolCallDelta { index, arguments });
+            }
+        }
+    }
+
+    fn sign(&mut self, signature: &Text<'_>, events: &mut Vec<StreamEvent>) {
+        if !self.signed && !signature.is_empty() {
+            self.signed = true;
+            events.push(StreamEvent::ReasoningSignature(signature.0.clone().into_owned()));
+        }
+    }
+
+    fn finish_reason(&self, reason: &str) -> Option<FinishReason> {
+        Some(match reason {
+            "" | "FINISH_REASON_UNSPECIFIED" => return None,
+            // Function calls have no reason of their own.
+            "STOP" if self.calls > 0 => FinishReason::ToolCalls,
+            "STOP" => FinishReason::Stop,
+            "MAX_TOKENS" => FinishReason::Length,
+            "SAFETY"
+            | "RECITATION"
+            | "BLOCKLIST"
+            | "PROHIBITED_CONTENT"
+            | "SPII"
+            | "MODEL_ARMOR"
+            | "IMAGE_SAFETY"
+            | "IMAGE_PROHIBITED_CONTENT"
+            | "IMAGE_RECITATION" => FinishReason::ContentFilter,
+            other => FinishReason::Other(other.to_owned()),
+        })
+    }
+}
+
+/// Thoughts are counted beside the candidates, results of the vendor's tools beside the prompt.
+fn read_usage(raw: &RawValue) -> Usage {
+    let wire: WireUsage = serde_json::from_str(raw.get()).unwrap_or_default();
+    let input = wire.prompt_token_count.0.map(|prompt| prompt + wire.tool_use_prompt_token_count.0.unwrap_or(0));
+    let (candidates, thoughts) = (wire.candidates_token_count.0, wire.thoughts_token_count.0);
+    // Some translations count the thoughts inside; the total gives them away.
+    let is_inside = wire.total_token_count.0.zip(input).zip(candidates).is_some_and(|((total, input), candidates)| {
+        thoughts.is_some_and(|thoughts| thoughts <= candidates) && total == input + candidates
+    });
+    let output = match (candidates, thoughts) {
+        (Some(candidates), Some(thoughts)) if !is_inside => Some(candidates + thoughts),
+        (candidates, thoughts) => candidates.or(thoughts),
+    };
+    usage::known(Usage {
+        input,
+        cache_read: wire.cached_content_token_count.0,
+        cache_write: None,
+        output,
+        reasoning: thoughts,
+        cost: usage::cost(raw),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thoughts_and_tool_results_are_added_unless_they_are_inside() {
+        for (json, input, output, reasoning) in [
+            (
+                r#"{"promptTokenCount":15,"candidatesTokenCount":8,"thoughtsTokenCount":275,"totalTokenCount":298}"#,
+                Some(15),
+                Some(283),
+                Some(275),
+            ),
+            (r#"{"promptTokenCount":15,"thoughtsTokenCount":2,"totalTokenCount":17}"#, Some(15), Some(2), Some(2)),
+            (
+                r#"{"promptTokenCount":13,"candidatesTokenCount":194,"toolUsePromptTokenCount":289,"totalTokenCount":496}"#,
+                Some(302),
+                Some(194),
+                None,
+            ),
+            (
+                r#"{"promptTokenCount":5,"candidatesTokenCount":9,"thoughtsTokenCount":4,"totalTokenCount":14}"#,
+                Some(5),
+                Some(9),
+                Some(4),
+            ),
+            (r#"{"promptTokenCount":15,"totalTokenCount":15}"#, Some(15), None, None),
+        ] {
+            let usage = read_usage(serde_json::from_str(json).expect(json));
+            assert_eq!((usage.input, usage.output, usage.reasoning), (input, output, reasoning), "{json}");
+        }
+    }
+}

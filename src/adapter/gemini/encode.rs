@@ -1,0 +1,150 @@
+//! Unified request → request for generated content.
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use crate::adapter::body::{self, arguments_value, filled, given};
+use crate::adapter::{WireRequest, signature};
+use crate::chat::{Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
+
+/// Fields that hold several settings.
+const JOINING: [&str; 2] = ["generationConfig", "toolConfig"];
+
+/// What a model's name must not hold as it is, to be part of a path.
+const NOT_IN_PATH: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
+
+pub(super) fn request(request: &Request) -> WireRequest {
+    let (mime_type, schema) = match &request.response_format {
+        None => (None, None),
+        Some(ResponseFormat::JsonObject) => (Some("application/json"), None),
+        Some(ResponseFormat::JsonSchema { schema, .. }) => (Some("application/json"), Some(schema)),
+    };
+    let generation_config = json!({
+        "maxOutputTokens": request.max_tokens,
+        "temperature": request.temperature,
+        "topP": request.top_p,
+        "stopSequences": filled(json!(request.stop)),
+        "seed": request.seed,
+        "thinkingConfig": request.reasoning_effort.as_deref().map(thinking_config),
+        "responseMimeType": mime_type,
+        "responseJsonSchema": schema,
+    });
+    let functions: Value = request.tools.iter().map(function).collect();
+    let body = json!({
+        "systemInstruction": system(request),
+        "contents": contents(&request.messages),
+        "tools": filled(functions).map(|functions| json!([{"functionDeclarations": functions}])),
+        "toolConfig": request.tool_choice.as_ref().map(tool_config),
+        "generationConfig": filled(generation_config),
+    });
+    let method = if request.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+    let model = request.model.strip_prefix("models/").unwrap_or(&request.model);
+    WireRequest {
+        path: format!("models/{}:{method}", utf8_percent_encode(model, NOT_IN_PATH)),
+        headers: Vec::new(),
+        body: body::encode(body, &request.extra, &JOINING),
+    }
+}
+
+/// Thoughts are told only where they are asked for.
+fn thinking_config(effort: &str) -> Value {
+    match effort {
+        "none" => json!({"thinkingBudget": 0}),
+        effort => json!({"thinkingLevel": effort.to_uppercase(), "includeThoughts": true}),
+    }
+}
+
+/// System messages have a place of their own, wherever they were said.
+fn system(request: &Request) -> Option<Value> {
+    let system = request.messages.iter().filter(|message| message.role == Role::System);
+    let parts: Value = system.flat_map(|message| &message.parts).filter_map(|part| content_part(part, &[])).collect();
+    filled(parts).map(|parts| json!({"parts": parts}))
+}
+
+fn contents(messages: &[Message]) -> Vec<Value> {
+    let turns = messages.iter().filter(|message| message.role != Role::System);
+    turns
+        .map(|message| {
+            let role = if message.role == Role::Assistant { "model" } else { "user" };
+            json!({"role": role, "parts": parts(message, messages)})
+        })
+        .collect()
+}
+
+fn parts(message: &Message, conversation: &[Message]) -> Vec<Value> {
+    let mut signed = None;
+    let mut parts = Vec::new();
+    for part in &message.parts {
+        if let Part::Reasoning { text, signature } = part {
+            signed = signature.as_deref().or(signed);
+            if !text.is_empty() {
+                parts.push(json!({"text": text, "thought": true}));
+            }
+            continue;
+        }
+        parts.extend(content_part(part, conversation));
+    }
+    let Some(signed) = signed else { return parts };
+    // It belongs to the first call, else to the last piece of the answer.
+    let place = parts.iter().position(|part| part.get("functionCall").is_some()).or(parts.len().checked_sub(1));
+    match place {
+        Some(place) => parts[place]["thoughtSignature"] = bare(signed).into(),
+        None => parts.push(json!({"text": "", "thought": true, "thoughtSignature": bare(signed)})),
+    }
+    parts
+}
+
+/// The signature as this format has it, also where the OpenAI-compatible endpoint wrapped it.
+fn bare(signed: &str) -> String {
+    let (_, json) = signature::split(signed);
+    let wrapped = json.as_ref().and_then(|json| json["google"]["thought_signature"].as_str());
+    wrapped.unwrap_or(signed).to_owned()
+}
+
+/// `None` for what belongs to no part of its own.
+fn content_part(part: &Part, conversation: &[Message]) -> Option<Value> {
+    Some(match part {
+        Part::Text(text) => json!({"text": text}),
+        Part::Image(Image { source: ImageSource::Url(url), .. }) => json!({"fileData": {"fileUri": url}}),
+        Part::Image(Image { source: ImageSource::Data { media_type, base64 }, .. }) => inline(media_type, base64),
+        Part::File(file) => inline(&file.media_type, &file.base64),
+        Part::Audio(audio) => inline(&audio.media_type, &audio.base64),
+        Part::ToolCall(ToolCall { id, name, arguments }) => {
+            json!({"functionCall": {"id": id, "name": name, "args": arguments_value(arguments)}})
+        }
+        Part::ToolResult { id, content } => {
+            let response = match serde_json::from_str(content) {
+                Ok(object @ Value::Object(_)) => object,
+                _ => json!({"result": content}),
+            };
+            json!({"functionResponse": {"id": id, "name": name_of(id, conversation), "response": response}})
+        }
+        Part::Reasoning { .. } => return None,
+    })
+}
+
+/// The name of the function that was called under this id; the id where nobody called it.
+fn name_of<'a>(id: &'a str, conversation: &'a [Message]) -> &'a str {
+    let parts = conversation.iter().flat_map(|message| &message.parts);
+    let call = parts.filter_map(|part| if let Part::ToolCall(call) = part { Some(call) } else { None });
+    call.rev().find(|call| call.id == id).map_or(id, |call| &call.name)
+}
+
+fn inline(media_type: &str, base64: &str) -> Value {
+    json!({"inlineData": {"mimeType": media_type, "data": base64}})
+}
+
+fn function(tool: &Tool) -> Value {
+    given(json!({"name": tool.name, "description": tool.description, "parametersJsonSchema": tool.parameters}))
+}
+
+fn tool_config(choice: &ToolChoice) -> Value {
+    let config = match choice {
+        ToolChoice::Auto => json!({"mode": "AUTO"}),
+        ToolChoice::None => json!({"mode": "NONE"}),
+        ToolChoice::Required => json!({"mode": "ANY"}),
+        ToolChoice::Tool(name) => json!({"mode": "ANY", "allowedFunctionNames": [name]}),
+    };
+    json!({"functionCallingConfig": config})
+}

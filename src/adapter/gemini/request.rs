@@ -1,0 +1,340 @@
+//! Request for generated content → unified request, for servers.
+
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::adapter::body::{Fields, arguments_text, malformed};
+use crate::adapter::{DecodeError, SCHEMA_NAME};
+use crate::chat::{
+    Audio, File, Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice,
+};
+
+#[derive(Debug, Deserialize)]
+struct Content {
+    #[serde(default)]
+    role: Option<String>,
+    #[serde(default)]
+    parts: Vec<WirePart>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct WirePart {
+    text: Option<String>,
+    thought: bool,
+    #[serde(alias = "thought_signature")]
+    thought_signature: Option<String>,
+    #[serde(alias = "inline_data")]
+    inline_data: Option<Blob>,
+    #[serde(alias = "file_data")]
+    file_data: Option<FileData>,
+    #[serde(alias = "function_call")]
+    function_call: Option<FunctionCall>,
+    #[serde(alias = "function_response")]
+    function_response: Option<FunctionResponse>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Blob {
+    #[serde(alias = "mime_type")]
+    mime_type: String,
+    data: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FileData {
+    #[serde(alias = "file_uri")]
+    file_uri: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct FunctionCall {
+    #[serde(default)]
+    id: Option<String>,
+    name: String,
+    #[serde(default)]
+    args: Value,
+}
+
+#[derive(Debug, Deserialize)]
+struct FunctionResponse {
+    #[serde(default)]
+    id: Option<String>,
+    name: String,
+    #[serde(default)]
+    response: Value,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WireTool {
+    #[serde(alias = "function_declarations")]
+    function_declarations: Vec<Function>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Function {
+    name: String,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default, alias = "parameters_json_schema")]
+    parameters_json_schema: Option<Value>,
+    #[serde(default)]
+    parameters: Option<Value>,
+}
+
+pub(super) fn decode(path: &str, body: &[u8]) -> Result<Request, DecodeError> {
+    let (model, stream) = read_path(path)?;
+    let mut fields = Fields::parse(body)?;
+    // Both spellings are in use; on the wire they mean the same.
+    for (snake, camel) in [
+        ("system_instruction", "systemInstruction"),
+        ("generation_config", "generationConfig"),
+        ("tool_config", "toolConfig"),
+    ] {
+        if let Some(value) = fields.0.remove(snake) {
+            fields.0.insert(camel.into(), value);
+        }
+    }
+    let mut calls = Calls::default();
+    let mut messages = Vec::new();
+    if let Some(system) = fields.take::<Content>("systemInstruction")? {
+        messages.push(Message { role: Role::System, parts: calls.parts(system.parts)? });
+    }
+    for content in fields.require::<Vec<Content>>("contents")? {
+        messages.push(calls.message(content)?);
+    }
+    let mut config = fields.open("generationConfig");
+    let max_tokens = config.take("maxOutputTokens")?;
+    let temperature = config.take("temperature")?;
+    let top_p = config.take("topP")?;
+    let stop = config.take("stopSequences")?.unwrap_or_default();
+    let seed = config.take("seed")?;
+    let reasoning_effort = config.take_if("thinkingConfig", effort);
+    let response_format = response_format(&mut config);
+    fields.put_back("generationConfig", config);
+    Ok(Request {
+        model,
+        messages,
+        tools: fields.take_if("tools", tools).unwrap_or_default(),
+        tool_choice: fields.take_if("toolConfig", tool_choice),
+        max_tokens,
+        temperature,
+        top_p,
+        stop,
+        seed,
+        reasoning_effort,
+        response_format,
+        stream,
+        extra: fields.0,
+    })
+}
+
+/// `…/models/MODEL:METHOD`: the model, and whether a stream is wanted.
+fn read_path(path: &str) -> Result<(String, bool), DecodeError> {
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    let named = path.split_once("models/").and_then(|(_, rest)| rest.rsplit_once(':'));
+    let (model, method) = named.ok_or_else(|| malformed("the path names no model and method"))?;
+    let stream = match method {
+        "generateContent" => false,
+        "streamGenerateContent" => true,
+        other => return Err(malformed(format!("there is no method `{other}`"))),
+    };
+    let model = percent_decode_str(model).decode_utf8().map_err(|_| malformed("the model's name is not UTF-8"))?;
+    Ok((model.into_owned(), stream))
+}
+
+/// Calls and results find each other by name where they have no id.
+#[derive(Debug, Default)]
+struct Calls {
+    count: usize,
+    /// Name and id of each call without a result, oldest first.
+    open: Vec<(String, String)>,
+}
+
+impl Calls {
+    fn message(&mut self, content: Content) -> Result<Message, DecodeError> {
+        let parts = self.parts(content.parts)?;
+        let role = match content.role.as_deref() {
+            Some("model") => Role::Assistant,
+            Some("user" | "function") | None => Role::User,
+            Some(other) => return Err(malformed(format!("no content can have the role `{other}`"))),
+        };
+        let is_results = role == Role::User && matches!(parts.first(), Some(Part::ToolResult { .. }));
+        Ok(Message { role: if is_results { Role::Tool } else { role }, parts })
+    }
+
+    fn parts(&mut self, wire: Vec<WirePart>) -> Result<Vec<Part>, DecodeError> {
+        let mut thought = String::new();
+        let mut signed = None;
+        let mut parts = Vec::with_capacity(wire.len());
+        for part in wire {
+            signed = signed.or(part.thought_signature);
+            match part {
+                WirePart { text: Some(text), thought: true, .. } => thought.push_str(&text),
+                WirePart { text: Some(text), .. } => parts.push(Part::Text(text)),
+                WirePart { inline_data: Some(blob), .. } => parts.push(media(blob)),
+                WirePart { file_data: Some(file), .. } => {
+                    parts.push(Part::Image(Image { source: ImageSource::Url(file.file_uri), detail: None }));
+                }
+                WirePart { function_call: Some(call), .. } => parts.push(Part::ToolCall(self.call(call))),
+                WirePart { function_response: Some(response), .. } => parts.push(self.result(response)),
+                _ => return Err(malformed("a part is of no kind that is known here")),
+            }
+        }
+        if !thought.is_empty() || signed.is_some() {
+            parts.insert(0, Part::Reasoning { text: thought, signature: signed });
+        }
+        Ok(parts)
+    }
+
+    fn call(&mut self, call: FunctionCall) -> ToolCall {
+        let id = call.id.unwrap_or_else(|| format!("call_{}", self.count));
+        self.count += 1;
+        self.open.push((call.name.clone(), id.clone()));
+        ToolCall { id, name: call.name, arguments: arguments_text(call.args) }
+    }
+
+    fn result(&mut self, result: FunctionResponse) -> Part {
+        let is_its_call = |(name, id): &(String, String)| match &result.id {
+            Some(known) => id == known,
+            None => *name == result.name,
+        };
+        let call = self.open.iter().position(is_its_call).map(|at| self.open.remove(at).1);
+        let content = match &result.response {
+            Value::Object(fields) if fields.len() == 1 && fields.contains_key("result") => match &fields["result"] {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            },
+            other => other.to_string(),
+        };
+        Part::ToolResult { id: result.id.or(call).unwrap_or(result.name), content }
+    }
+}
+
+fn media(Blob { mime_type, data }: Blob) -> Part {
+    if mime_type.starts_with("image/") {
+        Part::Image(Image { source: ImageSource::Data { media_type: mime_type, base64: data }, detail: None })
+    } else if mime_type.starts_with("audio/") {
+        Part::Audio(Audio { media_type: mime_type, base64: data })
+    } else {
+        Part::File(File { name: None, media_type: mime_type, base64: data })
+    }
+}
+
+fn effort(config: &Value) -> Option<String> {
+    if *config == json!({"thinkingBudget": 0}) {
+        return Some("none".into());
+    }
+    let level = config["thinkingLevel"].as_str()?;
+    (*config == json!({"thinkingLevel": level, "includeThoughts": true})).then(|| level.to_lowercase())
+}
+
+fn response_format(config: &mut Fields) -> Option<ResponseFormat> {
+    config.take_if("responseMimeType", |kind| (kind == "application/json").then_some(()))?;
+    let schema = config.take_if("responseJsonSchema", |schema| Some(schema.clone()));
+    let schema = schema.or_else(|| config.take_if("responseSchema", |schema| Some(json_schema(schema.clone()))));
+    Some(match schema {
+        Some(schema) => ResponseFormat::JsonSchema { name: SCHEMA_NAME.into(), schema, strict: None },
+        None => ResponseFormat::JsonObject,
+    })
+}
+
+/// Nothing if there are other tools than functions: those are passed on as they are.
+fn tools(value: &Value) -> Option<Vec<Tool>> {
+    let tools: Vec<WireTool> = serde_json::from_value(value.clone()).ok()?;
+    let function = |Function { name, description, parameters_json_schema, parameters }| Tool {
+        name,
+        description,
+        parameters: parameters_json_schema.or_else(|| parameters.map(json_schema)),
+        strict: None,
+    };
+    Some(tools.into_iter().flat_map(|tool| tool.function_declarations).map(function).collect())
+}
+
+/// Google's older schemas write the names of types in capitals.
+fn json_schema(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let is_type = name == "type" && value.is_string();
+                *value = match value.take() {
+                    Value::String(kind) if is_type => kind.to_lowercase().into(),
+                    other => json_schema(other),
+                };
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = json_schema(item.take())),
+        _ => {}
+    }
+    schema
+}
+
+fn tool_choice(config: &Value) -> Option<ToolChoice> {
+    if config.as_object()?.len() != 1 {
+        return None;
+    }
+    let config = config["functionCallingConfig"].as_object()?;
+    match (config.get("mode")?.as_str()?, config.get("allowedFunctionNames").and_then(Value::as_array)) {
+        ("AUTO", None) => Some(ToolChoice::Auto),
+        ("NONE", None) => Some(ToolChoice::None),
+        ("ANY", None) => Some(ToolChoice::Required),
+        ("ANY", Some(names)) if names.len() == 1 => names[0].as_str().map(|name| ToolChoice::Tool(name.into())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_names_model_and_method() {
+        let read = |path| read_path(path).map_err(|error| error.to_string());
+        assert_eq!(read("/v1beta/models/gemini-3-pro:generateContent"), Ok(("gemini-3-pro".into(), false)));
+        assert_eq!(read("models/a/b%20c:x:streamGenerateContent?alt=sse"), Ok(("a/b c:x".into(), true)));
+        assert!(read("/v1beta/models/m:countTokens").is_err());
+        assert!(read("/v1beta/models").is_err());
+    }
+
+    #[test]
+    fn calls_and_results_without_ids_find_each_other() {
+        let body = json!({"contents": [
+            {"role": "model", "parts": [
+                {"functionCall": {"name": "f", "args": {"n": 1}}},
+                {"functionCall": {"name": "g"}},
+                {"functionCall": {"name": "f"}},
+            ]},
+            {"role": "user", "parts": [
+                {"functionResponse": {"name": "f", "response": {"result": "one"}}},
+                {"functionResponse": {"name": "f", "response": {"x": 2}}},
+            ]},
+        ]});
+        let request = decode("models/m:generateContent", body.to_string().as_bytes()).expect("a request");
+        assert_eq!(request.messages[1].role, Role::Tool);
+        assert_eq!(
+            request.messages[1].parts,
+            [("call_0", "one"), ("call_2", r#"{"x":2}"#)]
+                .map(|(id, content)| Part::ToolResult { id: id.into(), content: content.into() })
+        );
+    }
+
+    #[test]
+    fn older_spellings_mean_the_same() {
+        let body = json!({
+            "system_instruction": {"parts": [{"text": "s"}]},
+            "contents": [{"parts": [{"text": "u"}, {"inline_data": {"mime_type": "image/png", "data": "QUJD"}}]}],
+            "tools": [{"function_declarations": [{"name": "f", "parameters": {"type": "OBJECT", "properties": {"type": {"type": "STRING"}}}}]}],
+        });
+        let request = decode("models/m:generateContent", body.to_string().as_bytes()).expect("a request");
+        assert_eq!(request.messages[0], Message::text(Role::System, "s"));
+        assert_eq!(request.messages[1].parts.len(), 2);
+        let schema = json!({"type": "object", "properties": {"type": {"type": "string"}}});
+        assert_eq!(request.tools[0].parameters, Some(schema));
+        assert!(request.extra.is_empty());
+    }
+}

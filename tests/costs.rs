@@ -1,0 +1,88 @@
+//! What an answer cost, and who says so.
+
+use serde_json::{Value, json};
+
+use crate::support::{Gateway, Home, Reply};
+
+/// A gateway whose answers have this usage, and which lists one model with a price.
+fn gateway(usage: Value) -> Gateway {
+    Gateway::by(move |request| match request.path.as_str() {
+        "/v1/models" => {
+            Reply::json(200, &json!({"data": [{"id": "listed", "pricing": {"prompt": "2e-6", "completion": "4e-6"}}]}))
+        }
+        _ => Reply::json(
+            200,
+            &json!({
+                "model": request.model(),
+                "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}],
+                "usage": usage,
+            }),
+        ),
+    })
+}
+
+fn home(gateway: &Gateway, more: &str) -> Home {
+    Home::new().config(&format!(
+        "gateway = \"corp\"\n[gateway.corp]\nbase_url = \"{}\"\nauth = \"none\"\n{more}\n",
+        gateway.base_url()
+    ))
+}
+
+fn cost(home: &Home, model: &str) -> Value {
+    let outcome = home.llm(["ask", "-m", model, "-o", "json", "hi"]).output();
+    outcome.exits(0);
+    outcome.json()["cost"].clone()
+}
+
+fn tokens() -> Value {
+    json!({"prompt_tokens": 1000, "completion_tokens": 100})
+}
+
+#[test]
+fn the_best_source_wins() {
+    let gateway = gateway(tokens());
+    let home = home(&gateway, "price_provider = \"openai\"\n[price.mine]\ninput = 1\noutput = 10");
+    assert_eq!(cost(&home, "mine"), json!({"usd": 0.002, "origin": "config"}));
+    assert_eq!(cost(&home, "gpt-4o-mini"), json!({"usd": 0.00021, "origin": "table"}));
+    assert_eq!(cost(&home, "listed"), json!({"usd": null, "origin": "unknown"}));
+    home.llm(["models"]).output().exits(0);
+    assert_eq!(cost(&home, "listed"), json!({"usd": 0.0024, "origin": "gateway"}), "once its list is known");
+
+    let reporting = self::gateway(json!({"prompt_tokens": 1000, "completion_tokens": 100, "cost": 9.4e-6}));
+    let home = self::home(&reporting, "[price.mine]\ninput = 1\noutput = 10");
+    assert_eq!(cost(&home, "mine"), json!({"usd": 0.0000094, "origin": "reported"}));
+}
+
+#[test]
+fn a_zero_for_a_model_without_a_price_is_unknown() {
+    let gateway = gateway(json!({"prompt_tokens": 1000, "completion_tokens": 100, "cost": 0.0}));
+    let home = home(&gateway, "[price.free]\ninput = 0\noutput = 0");
+    assert_eq!(cost(&home, "mine"), json!({"usd": null, "origin": "unknown"}));
+    assert_eq!(cost(&home, "free"), json!({"usd": 0, "origin": "reported"}));
+}
+
+#[test]
+fn what_is_not_known_is_not_guessed() {
+    let gateway = gateway(json!({"prompt_tokens": 1000}));
+    let home = home(&gateway, "[price.mine]\ninput = 1\noutput = 10");
+    assert_eq!(cost(&home, "mine"), json!({"usd": null, "origin": "unknown"}));
+}
+
+#[test]
+fn markup_is_on_list_prices() {
+    let gateway = gateway(tokens());
+    let home = home(&gateway, "price_provider = \"openai\"\nmarkup = 0.055");
+    assert_eq!(cost(&home, "gpt-4o-mini"), json!({"usd": 0.00022155, "origin": "table"}));
+}
+
+#[test]
+fn found_prices_are_remembered_and_a_broken_memory_is_no_harm() {
+    let gateway = gateway(tokens());
+    let home = home(&gateway, "price_provider = \"openai\"");
+    let expected = json!({"usd": 0.00021, "origin": "table"});
+    assert_eq!(cost(&home, "gpt-4o-mini"), expected);
+    let memory = home.path().join("data/cache/prices.json");
+    assert!(std::fs::read_to_string(&memory).expect("a memory").contains("gpt-4o-mini"));
+    std::fs::write(&memory, "{\"table\":").expect("written");
+    assert_eq!(cost(&home, "gpt-4o-mini"), expected);
+}
