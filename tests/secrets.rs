@@ -138,6 +138,16 @@ fn a_proxy_that_cannot_be_reached_is_named_by_its_variable() {
     home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).output().exits(7).says("ALL_PROXY");
 }
 
+// S14
+#[test]
+fn a_proxy_that_makes_no_sense_is_not_passed_by() {
+    let home = Home::new().env("LLM_BASE_URL", "https://gateway.invalid/v1").env("LLM_API_KEY", KEY);
+    for address in ["::garbage::", "http://", "http://exa mple"] {
+        let run = home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).env("ALL_PROXY", address);
+        run.output().exits(7).says("ALL_PROXY is not the address of a proxy");
+    }
+}
+
 // S15
 #[test]
 fn the_password_of_a_proxy_is_not_said() {
