@@ -14,6 +14,7 @@ pub mod engine;
 pub mod error;
 pub mod gateway;
 mod json_file;
+pub mod ledger;
 pub mod money;
 pub mod pattern;
 pub mod policy;
