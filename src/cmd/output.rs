@@ -77,7 +77,8 @@ fn target(path: &Path) -> io::Result<(PathBuf, Target)> {
     // As if the shell had made it: what the umask leaves of 0666.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let file = builder.prefix(".llm-").tempfile_in(directory)?;
+    // The error would name the temporary file.
+    let file = builder.prefix(".llm-").tempfile_in(directory).map_err(|error| io::Error::from(error.kind()))?;
     #[cfg(unix)]
     if let Some(existing) = existing {
         file.as_file().set_permissions(existing.permissions())?;
