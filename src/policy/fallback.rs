@@ -1,5 +1,7 @@
 //! The next target when one fails.
 
+use tokio::time::Instant;
+
 use super::Service;
 use crate::call::{Call, Event, Events};
 use crate::error::{Failure, FailureKind};
@@ -26,8 +28,10 @@ impl<S: Service> Service for Fallback<S> {
         let mut targets = call.targets.iter();
         let mut target = call.target();
         targets.next();
+        let began = Instant::now();
         loop {
-            let narrowed = Call { targets: vec![target.clone()], ..call.clone() };
+            let mut narrowed = Call { targets: vec![target.clone()], ..call.clone() };
+            narrowed.limits.timeout = call.limits.timeout.saturating_sub(began.elapsed());
             let failure = match self.inner.call(&narrowed, events).await {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,

@@ -30,8 +30,20 @@ impl<S> Retry<S> {
     }
 }
 
+/// Whether a gateway asks for more patience than there is, with so much time `left` for the call.
+fn asks_too_much(failure: &Failure, left: Duration) -> Option<Duration> {
+    failure.retry_after.filter(|asked| *asked > LONGEST_RETRY_AFTER.min(left))
+}
+
 /// How long to wait before the next try; `None` ends it. `tries` is how many were made, `chance` is in 0..1.
-fn wait(failure: &Failure, spoke: bool, tries: u32, retries: Option<u32>, chance: f64) -> Option<Duration> {
+fn wait(
+    failure: &Failure,
+    spoke: bool,
+    tries: u32,
+    retries: Option<u32>,
+    left: Duration,
+    chance: f64,
+) -> Option<Duration> {
     // A connection that cannot be made will not be made by haste, and an own time limit has cost the user enough.
     let usual = match failure.kind {
         FailureKind::Network => 1,
@@ -41,29 +53,33 @@ fn wait(failure: &Failure, spoke: bool, tries: u32, retries: Option<u32>, chance
     if spoke || !failure.is_transient() || tries > retries.unwrap_or(usual) {
         return None;
     }
-    match failure.retry_after {
-        Some(asked) if asked > LONGEST_RETRY_AFTER => None,
+    let wait = match failure.retry_after {
+        _ if asks_too_much(failure, left).is_some() => return None,
         // Many clients are told the same moment, so nobody comes at that moment exactly.
-        Some(asked) => Some(asked + asked.min(FIRST_WAIT).mul_f64(chance)),
+        Some(asked) => asked + asked.min(FIRST_WAIT).mul_f64(chance),
         None => {
             let bound = FIRST_WAIT.saturating_mul(1 << (tries - 1).min(16)).min(LONGEST_WAIT);
-            Some(bound.mul_f64(0.5 + chance / 2.0))
+            bound.mul_f64(0.5 + chance / 2.0)
         }
-    }
+    };
+    // A try that the call has no time for is none: the next model may be asked in that time.
+    (wait < left).then_some(wait)
 }
 
 impl<S: Service> Service for Retry<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let mut tries = 0;
+        let began = time::Instant::now();
         loop {
             let mut failure = match self.inner.call(call, events).await {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
             tries += 1;
-            let Some(after) = wait(&failure, events.spoke(), tries, call.limits.retries, fastrand::f64()) else {
-                if let Some(asked) = failure.retry_after.filter(|asked| *asked > LONGEST_RETRY_AFTER) {
-                    failure.advice = Some(format!("the gateway asks to come back in {} s", asked.as_secs()));
+            let left = call.limits.timeout.saturating_sub(began.elapsed());
+            let Some(after) = wait(&failure, events.spoke(), tries, call.limits.retries, left, fastrand::f64()) else {
+                if let Some(asked) = asks_too_much(&failure, left) {
+                    failure.advice = Some(format!("the gateway asks to come back in {} s", asked.as_secs_f64().ceil()));
                 }
                 return Err(failure);
             };
