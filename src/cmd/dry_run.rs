@@ -36,14 +36,14 @@ pub(super) fn run(context: &Context, calls: &[Call], json: bool) -> Result<u8, E
 }
 
 fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
-    let adapter = gateway.api.adapter();
+    let adapter = gateway.api_of(&call.target().model).adapter();
     let wire = adapter.encode_request(&call.request);
     let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     if gateway.auth != crate::config::Auth::None {
         let (name, value) = adapter.auth_header("***");
         headers.push((name.to_owned(), value));
     }
-    headers.extend(wire.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    headers.extend(adapter.headers().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     // What a header of the config holds may be secret.
     headers.extend(gateway.headers.keys().map(|name| (name.to_lowercase(), "***".to_owned())));
     let input = input_tokens(&call.request);
