@@ -28,6 +28,9 @@ _llm() {
             llm,config)
                 cmd="llm__subcmd__config"
                 ;;
+            llm,demo-gateway)
+                cmd="llm__subcmd__demo__subcmd__gateway"
+                ;;
             llm,doctor)
                 cmd="llm__subcmd__doctor"
                 ;;
@@ -77,7 +80,7 @@ _llm() {
 
     case "${cmd}" in
         llm)
-            opts="-q -v -h -V --quiet --verbose --color --help --version ask compare models doctor key config completions man"
+            opts="-q -v -h -V --quiet --verbose --color --help --version ask compare models doctor key config completions man demo-gateway"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -453,6 +456,24 @@ _llm() {
         llm__subcmd__config__subcmd__show)
             opts="-q -v -h --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__demo__subcmd__gateway)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -35,6 +35,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand config 'Show, check or create the config file'
             cand completions 'Print a completion script for a shell'
             cand man 'Print the manual page'
+            cand demo-gateway 'Run the demo gateway until stdin ends; prints its base URL'
         }
         &'llm;ask'= {
             cand -g 'Gateway for names without `GATEWAY::`'
@@ -285,6 +286,15 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help'
         }
         &'llm;man'= {
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say on stderr where keys come from, and each request and response'
+            cand --verbose 'Say on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;demo-gateway'= {
             cand --color 'When to use colors'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'

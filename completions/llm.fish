@@ -39,6 +39,7 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "key" -d 'Keep gateway keys 
 complete -c llm -n "__fish_llm_needs_command" -f -a "config" -d 'Show, check or create the config file'
 complete -c llm -n "__fish_llm_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c llm -n "__fish_llm_needs_command" -f -a "man" -d 'Print the manual page'
+complete -c llm -n "__fish_llm_needs_command" -f -a "demo-gateway" -d 'Run the demo gateway until stdin ends; prints its base URL'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l fallback -d 'Next model when the one before fails; repeatable, in order' -r
@@ -241,3 +242,9 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand man" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand man" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand man" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s h -l help -d 'Print help'

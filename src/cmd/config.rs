@@ -142,6 +142,9 @@ fn gateway(gateway: &Gateway, said: Said) -> String {
         text.push_str(&format!("base_url = {}\n", quoted(gateway.base_url.as_str())));
     }
     text.push_str(&format!("api = {}\n", quoted(gateway.api.as_str())));
+    for (model, api) in &gateway.model_api {
+        text.push_str(&format!("model_api.{} = {}\n", key(model), quoted(api.as_str())));
+    }
     let auth = match gateway.auth {
         Auth::Required => "required",
         Auth::Optional => "optional",

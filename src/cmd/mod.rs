@@ -3,6 +3,7 @@
 mod ask;
 mod compare;
 mod config;
+mod demo_gateway;
 mod doctor;
 mod drive;
 mod dry_run;
@@ -129,6 +130,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
             let page = generated::man().map_err(|source| Error::Output { target: "the manual".into(), source })?;
             print(page).map(|()| 0)
         }
+        Command::DemoGateway => demo_gateway::run(),
     }
 }
 

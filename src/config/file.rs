@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Auth, BaseUrl, ModelPrice, PriceList};
+use super::{Auth, BaseUrl, ModelPrice, PriceList, base_url};
 use crate::adapter::Api;
 use crate::error::Error;
 use crate::money::Usd;
@@ -34,6 +34,7 @@ pub(super) struct ConfigFile {
 pub(super) struct GatewayTable {
     pub(super) base_url: Option<String>,
     pub(super) api: Option<Api>,
+    pub(super) model_api: Option<BTreeMap<String, Api>>,
     pub(super) auth: Option<Auth>,
     pub(super) key_env: Option<Vec<String>>,
     pub(super) key_name: Option<String>,
@@ -49,6 +50,18 @@ pub(super) struct GatewayTable {
 }
 
 impl GatewayTable {
+    /// Takes apart the pasted URL of an endpoint. Fails with both formats where table and URL name different ones:
+    /// neither can be believed then.
+    pub(super) fn without_endpoint(mut self) -> Result<Self, (Api, Api)> {
+        let Some((base, api)) = self.base_url.as_deref().and_then(base_url::endpoint) else { return Ok(self) };
+        match self.api {
+            Some(said) if said != api => return Err((said, api)),
+            _ => self.api = Some(api),
+        }
+        self.base_url = Some(base.to_owned());
+        Ok(self)
+    }
+
     /// This table with every field that `over` gives.
     pub(super) fn overridden_by(self, over: Self) -> Self {
         // A preset's key belongs to the preset's server: a table that names another one gives another key source.
@@ -56,6 +69,7 @@ impl GatewayTable {
         Self {
             base_url: over.base_url.or(self.base_url),
             api: over.api.or(self.api),
+            model_api: over.model_api.or(self.model_api),
             auth: over.auth.or(self.auth),
             key_env: over.key_env.or(if moved { None } else { self.key_env }),
             key_name: over.key_name.or(self.key_name),

@@ -8,6 +8,7 @@ fn gateway(url: &str) -> Gateway {
         name: "corp".into(),
         base_url: BaseUrl::parse(url, false).expect(url),
         api: Api::OpenaiChat,
+        model_api: std::collections::BTreeMap::new(),
         auth: Auth::Optional,
         key: KeySource::default(),
         headers: BTreeMap::new(),
