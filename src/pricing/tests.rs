@@ -33,6 +33,7 @@ fn attempt(model: &str) -> Attempt {
         start: std::time::Duration::ZERO,
         duration: std::time::Duration::ZERO,
         cost: None,
+        rates: None,
         request_id: None,
     }
 }
@@ -48,6 +49,7 @@ fn record(asked: &str, answered: &str) -> Record {
         status: Status::Ok,
         text: "hello".into(),
         reasoning: String::new(),
+        reasoning_signature: None,
         tool_calls: Vec::new(),
         finish_reason: None,
         cached: false,
