@@ -28,7 +28,7 @@ complete -c llm -n "__fish_llm_needs_command" -l color -d 'When to use colors' -
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_needs_command" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_needs_command" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_needs_command" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_needs_command" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_needs_command" -s V -l version -d 'Print version'
 complete -c llm -n "__fish_llm_needs_command" -f -a "ask" -d 'Ask one model and stream its answer'
@@ -68,7 +68,7 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l dry-run -d 'Print the HT
 complete -c llm -n "__fish_llm_using_subcommand ask" -l stats -d 'Print a line of time, tokens and cost on stderr (the default on a terminal)'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l show-reasoning -d 'Print what the model thinks on stderr'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand ask" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand ask" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l key -d 'Use this one of the gateway\'s named keys' -r
@@ -107,7 +107,7 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand compare" -s n -l no-stdin -d 'Leave stdin alone'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand compare" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand compare" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand models" -s g -l gateway -d 'Gateway to ask' -r
 complete -c llm -n "__fish_llm_using_subcommand models" -l key -d 'Use this one of the gateway\'s named keys' -r
@@ -125,7 +125,7 @@ always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand models" -l refresh -d 'Ask the gateway even if a recent list is cached'
 complete -c llm -n "__fish_llm_using_subcommand models" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand models" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand models" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s g -l gateway -d 'Gateway to check' -r
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s o -l output -d 'Form of the output' -r -f -a "text\t''
@@ -134,13 +134,13 @@ complete -c llm -n "__fish_llm_using_subcommand doctor" -l color -d 'When to use
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand doctor" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand doctor" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "set" -d 'Save a gateway\'s key: asked for without echo, or read from stdin'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "list" -d 'List saved keys and those in the environment'
@@ -154,7 +154,7 @@ complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the output' -r -f -a "text\t''
 json\t''"
@@ -162,7 +162,7 @@ complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -l name -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
@@ -171,27 +171,27 @@ complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -l name -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -l name -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "path" -d 'Print where the config file is'
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "show" -d 'Print the settings in force and where each comes from'
@@ -202,42 +202,42 @@ complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcomma
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -l force -d 'Replace one that exists'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand completions" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand completions" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand completions" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand completions" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand man" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand man" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand man" -s v -l verbose -d 'Say more on stderr'
+complete -c llm -n "__fish_llm_using_subcommand man" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand man" -s h -l help -d 'Print help'

@@ -21,7 +21,7 @@ pub struct Common {
     /// Say nothing but errors on stderr
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Say more on stderr
+    /// Say on stderr where keys come from, and each request and response
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
     /// When to use colors

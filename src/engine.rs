@@ -56,6 +56,13 @@ impl Run {
         self.events.recv_many(batch, CHANNEL).await > 0
     }
 
+    /// Appends the events that are there to `batch`, without waiting for any.
+    pub fn arrived(&mut self, batch: &mut Vec<RunEvent>) {
+        while let Ok(event) = self.events.try_recv() {
+            batch.push(event);
+        }
+    }
+
     /// Since the run began.
     pub fn elapsed(&self) -> Duration {
         self.began.elapsed()

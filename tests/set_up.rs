@@ -19,7 +19,7 @@ fn a_new_config_makes_sense_and_is_never_replaced_unasked() {
 #[test]
 fn a_config_that_makes_no_sense_is_3_wherever_it_is_read() {
     let home = Home::new().config("model = 3\n");
-    for arguments in [&["config", "check"][..], &["config", "show"], &["key", "list"]] {
+    for arguments in [&["config", "check"][..], &["config", "show"], &["models"], &["key", "list"]] {
         home.llm(arguments).output().exits(3).says("llm.toml:1");
     }
     // What cannot depend on it goes on.

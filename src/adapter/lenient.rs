@@ -110,8 +110,8 @@ pub(super) struct Count(pub(super) Option<u64>);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// Beyond it JSON numbers are not exact everywhere, and no answer has that many tokens.
-        const LIMIT: u64 = 1 << 53;
+        /// No answer has a million million tokens; sums of counts below it cannot overflow either.
+        const LIMIT: u64 = 1 << 40;
         let raw = <&RawValue>::deserialize(deserializer)?;
         Ok(Self(raw.get().parse().ok().filter(|count| *count < LIMIT)))
     }

@@ -54,7 +54,9 @@ fn secret_at(text: &str) -> Option<(usize, usize)> {
     let prefix = PREFIXES.iter().find(|prefix| text.starts_with(**prefix))?;
     let length = key_length(text);
     let shortened = text[..length].contains(['*', '…']) || text[..length].contains("..");
-    (length >= SHORTEST || (shortened && length > prefix.len())).then_some((0, length))
+    // Other words begin like some of these keys do (`hf_hub_download`), but have no digits.
+    let is_key = length >= SHORTEST && (*prefix == "sk-" || text[..length].contains(|c: char| c.is_ascii_digit()));
+    (is_key || (shortened && length > prefix.len())).then_some((0, length))
 }
 
 /// How many bytes of the text can belong to one key; a full stop that ends the sentence does not.
@@ -93,7 +95,7 @@ mod tests {
 
     #[test]
     fn other_words_stay() {
-        let text = "use sk-learn with task-sk-0123456789abc, the bearer token and hf_x";
+        let text = "use sk-learn with task-sk-0123456789abc, the bearer token and hf_hub_download";
         assert!(matches!(mask_keys(text, Some("other")), Cow::Borrowed(same) if same == text));
     }
 }

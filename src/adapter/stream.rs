@@ -192,3 +192,66 @@ pub fn complete(finish: Option<&FinishReason>) -> Result<(), Failure> {
         None => truncated("the stream ended before the answer was complete".into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapter::Api;
+
+    fn stream(text: &str) -> (Stream, Result<Flow, Failure>, Vec<Decoded>) {
+        let mut stream = Stream::new(Api::OpenaiChat.adapter());
+        let mut out = Vec::new();
+        let result = stream.push(text.as_bytes(), &mut out);
+        (stream, result, out)
+    }
+
+    const TEXT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+    const FINISH: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+    const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5}}\n\n";
+
+    #[test]
+    fn it_is_known_when_nothing_of_worth_can_follow() {
+        for (text, finished, has_usage) in [
+            (TEXT.to_owned(), false, false),
+            ([TEXT, USAGE].concat(), false, false),
+            ([TEXT, USAGE, FINISH].concat(), true, false),
+            ([TEXT, FINISH, USAGE].concat(), true, true),
+        ] {
+            let (stream, ..) = stream(&text);
+            assert_eq!((stream.finished(), stream.has_usage()), (finished, has_usage), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_after_the_terminal_event() {
+        let (mut stream, flow, mut out) = stream(&[TEXT, FINISH, "data: [DONE]\n\n", TEXT].concat());
+        assert_eq!((flow, out.len()), (Ok(Flow::Done), 2));
+        assert_eq!(stream.push(TEXT.as_bytes(), &mut out), Ok(Flow::Done));
+        assert_eq!((stream.end(&mut out), out.len()), (Ok(()), 2));
+    }
+
+    #[test]
+    fn an_answer_without_bounds_is_stopped() {
+        let piece = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n", "x".repeat(1 << 20));
+        let mut stream = Stream::new(Api::OpenaiChat.adapter());
+        let results: Vec<_> = (0..17).map(|_| stream.push(piece.as_bytes(), &mut Vec::new())).collect();
+        assert!(results[..16].iter().all(Result::is_ok));
+        assert_eq!(results[16].as_ref().map_err(|failure| failure.kind), Err(FailureKind::Truncated));
+    }
+
+    #[test]
+    fn a_failure_after_a_part_of_the_answer_leaves_it_truncated() {
+        let timeout = || Failure::new(FailureKind::Timeout, "too slow").with_status(504);
+        assert_eq!(stream(FINISH).0.broken_by(timeout()), timeout());
+        let broken = stream(TEXT).0.broken_by(timeout());
+        assert_eq!((broken.kind, &*broken.message, broken.status), (FailureKind::Truncated, "too slow", Some(504)));
+        assert!(!broken.is_transient());
+    }
+
+    #[test]
+    fn an_event_without_end_breaks_the_stream() {
+        let mut stream = Stream::new(Api::OpenaiChat.adapter());
+        let result = stream.push(&vec![b'x'; super::super::sse::MAX_EVENT + 1], &mut Vec::new());
+        assert_eq!(result.map_err(|failure| failure.kind), Err(FailureKind::Protocol));
+    }
+}

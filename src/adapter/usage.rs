@@ -39,8 +39,17 @@ impl Counts {
                 reasoning = None;
             }
         }
-        Usage { input, cache_read: self.cache_read, cache_write: self.cache_write, output, reasoning, cost }
+        known(Usage { input, cache_read: self.cache_read, cache_write: self.cache_write, output, reasoning, cost })
     }
+}
+
+/// The usage without what is said only for want of knowledge. No prompt is empty: with a zero there, gateways fill in
+/// what they were not told themselves.
+pub(super) fn known(usage: Usage) -> Usage {
+    if usage.input == Some(0) {
+        return Usage { input: None, cache_read: None, cache_write: None, ..usage };
+    }
+    usage
 }
 
 /// The fields of a usage object that hold money; gateways add them to every format.

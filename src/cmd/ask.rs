@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::drive::{self, Outcome, Plan, Reporter, drive};
+use super::drive::{self, Plan, Reporter, drive};
 use super::output::Destination;
-use super::ready::{Ready, ready};
+use super::ready::ready;
 use super::{Context, dry_run, request};
 use crate::call::{Call, RunEvent};
 use crate::cli::{AskArgs, AskFormat};
@@ -29,6 +29,7 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
     let plan = Plan {
         priced: shows_stats || args.output != AskFormat::Text,
         concurrency: 1,
+        trace: context.trace(),
         tags: prepared.tags.clone(),
         calls,
     };
@@ -36,11 +37,11 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
     let stderr = context.terminal.stderr;
     let outcome = if streams {
         let mut answer = Answer::new(Stdout, io::stderr(), context.terminal.stdout, stderr, options);
-        answer_with(ready, plan, &mut answer)?
+        drive(ready, plan, &mut answer)?
     } else {
         // The text goes elsewhere once it is whole; what there is to say is said as it happens.
         let mut answer = Answer::new(io::sink(), io::stderr(), Output::plain(stderr.columns), stderr, options);
-        answer_with(ready, plan, &mut answer)?
+        drive(ready, plan, &mut answer)?
     };
     // There is one call, so there is one record.
     let Some(record) = outcome.records.first() else { return Ok(1) };
@@ -64,21 +65,6 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
         Some(error) => Err(error),
         None => Ok(drive::exit_code(&outcome.records)),
     }
-}
-
-/// Runs the call. One that was stopped still gets the end of what it said.
-fn answer_with<O: io::Write, E: io::Write>(
-    ready: Ready,
-    plan: Plan,
-    answer: &mut Answer<O, E>,
-) -> Result<Outcome, Error> {
-    let outcome = drive(ready, plan, answer)?;
-    if let (Some(Error::Signalled(signal)), Some(record)) = (&outcome.stopped, outcome.records.first())
-        && *signal != SIGPIPE
-    {
-        answer.finish(record)?;
-    }
-    Ok(outcome)
 }
 
 impl<O: io::Write, E: io::Write> Reporter for Answer<O, E> {

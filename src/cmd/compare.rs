@@ -13,7 +13,7 @@ use crate::error::{Error, SIGPIPE};
 use crate::record::{Record, Status};
 use crate::report::columns::{self, Layout};
 use crate::report::progress::Progress;
-use crate::report::term::{Output, print};
+use crate::report::term::{Output, Terminal, print};
 use crate::report::{self, Comparison, csv, html, json, markdown, table};
 use crate::route;
 
@@ -29,12 +29,19 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
     }
     // One round after the other, so that a model is not measured against its own crowd.
     let at_once = args.concurrency.map_or(models.len(), |calls| calls as usize);
-    let plan =
-        Plan { concurrency: at_once.min(process::connections()), priced: true, tags: prepared.tags.clone(), calls };
+    let plan = Plan {
+        concurrency: at_once.min(process::connections()),
+        priced: true,
+        trace: context.trace(),
+        tags: prepared.tags.clone(),
+        calls,
+    };
     let ready = ready(context, plan.calls.iter().flat_map(|call: &Call| &call.targets), args.prompt.key.as_deref())?;
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
     let lines = (args.output == CompareFormat::Jsonl && !destination.is_file()).then_some(destination.output());
-    let mut reporter = Live { progress: Progress::new(labels, &context.terminal, context.quiet), lines };
+    // Lines that are drawn over and lines that stay do not go together.
+    let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };
+    let mut reporter = Live { progress: Progress::new(labels, &terminal, context.quiet), lines };
     let outcome = drive(ready, plan, &mut reporter)?;
     reporter.progress.clear();
     if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(SIGPIPE))) {

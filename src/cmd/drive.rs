@@ -9,6 +9,9 @@ use crate::engine;
 use crate::error::Error;
 use crate::policy;
 use crate::record::{Record, Recorder, Status};
+use crate::report::error::notice;
+use crate::report::term::{Output, say};
+use crate::report::trace;
 
 /// What a reader that left counts as; see [`Error::Signalled`].
 const SIGPIPE: i32 = 13;
@@ -29,6 +32,8 @@ pub(super) struct Plan {
     pub(super) concurrency: usize,
     /// Whether costs will be shown, so that prices must be known.
     pub(super) priced: bool,
+    /// How requests and responses are told of as they happen, if they are.
+    pub(super) trace: Option<Output>,
 }
 
 /// What a run gave.
@@ -66,7 +71,7 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 
 async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {
     let run_id = uuid::Uuid::now_v7().to_string();
-    let Plan { calls, tags, concurrency, priced } = plan;
+    let Plan { calls, tags, concurrency, priced, trace } = plan;
     let mut recorders: Vec<Option<Recorder>> =
         calls.iter().map(|call| Some(Recorder::new(&run_id, call, tags.clone()))).collect();
     let mut records: Vec<Option<Record>> = calls.iter().map(|_| None).collect();
@@ -82,13 +87,19 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
             biased;
             signal = signals.next() => {
                 stopped = Some(Error::Signalled(signal));
-                break;
+                // What has arrived by now is still told.
+                run.arrived(&mut batch);
             }
             more = run.next(&mut batch) => if !more { break },
         }
         for event in &batch {
             let Some(recorder) = &mut recorders[event.call] else { continue };
             recorder.event(event);
+        }
+        if let Some(stderr) = &trace {
+            for line in batch.iter().filter_map(trace::line) {
+                say(notice(&line, stderr));
+            }
         }
         if let Err(error) = reporter.batch(&batch) {
             stopped = Some(error);
@@ -104,6 +115,9 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
                 stopped = Some(error);
                 break 'run;
             }
+        }
+        if stopped.is_some() {
+            break;
         }
         if prices_wanted {
             // The requests are on their way: time to find prices.

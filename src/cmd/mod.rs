@@ -34,6 +34,7 @@ struct Context {
     settings: Settings,
     terminal: Terminal,
     quiet: bool,
+    verbose: bool,
 }
 
 impl Context {
@@ -49,6 +50,11 @@ impl Context {
         let stores = self.stores();
         let lookup = Lookup { env: &self.settings.env, key_variables: &key_variables, stores: &stores };
         lookup.start(gateway, chosen).wait(&mut |text| say(report::error::notice(text, &self.terminal.stderr)))
+    }
+
+    /// Where `--verbose` tells of each request, if it is on.
+    fn trace(&self) -> Option<Output> {
+        self.verbose.then_some(self.terminal.stderr)
     }
 
     /// Tells the user something that is neither answer nor error.
@@ -109,8 +115,8 @@ fn help_or_usage(mut error: clap::Error) -> Result<ExitCode, Error> {
 }
 
 fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
-    let quiet = cli.common.quiet;
-    let context = |env| Ok::<_, Error>(Context { settings: Settings::load(env)?, terminal, quiet });
+    let cli::Common { quiet, verbose, .. } = cli.common;
+    let context = |env| Ok::<_, Error>(Context { settings: Settings::load(env)?, terminal, quiet, verbose });
     match cli.command {
         Command::Ask(args) => ask::run(&context(env)?, &args),
         Command::Compare(args) => compare::run(&context(env)?, &args),

@@ -92,6 +92,9 @@ pub(super) fn with_key(
             if let Some(text) = found.cleaned.notice() {
                 context.notice(&text);
             }
+            if context.verbose {
+                context.notice(&format!("{}: key {} from {}", client.config().name, found.key.hint(), found.source));
+            }
             client.with_key(found.key.expose().to_owned().into())
         }
         Err(error) => {

@@ -25,8 +25,9 @@ use connect::Connects;
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
 /// As much of the body of a failed response as is looked at.
 const LARGEST_ERROR: usize = 64 * 1024;
-/// How long a stream that has said why it ended may take to say that it has ended.
+/// How long a stream that has said why it ended may take to say what was used, and then that it is over.
 const GRACE: Duration = Duration::from_secs(2);
+const SHORT_GRACE: Duration = Duration::from_millis(250);
 /// As much of a body that is not an answer as is shown.
 const EXCERPT: usize = 200;
 
@@ -295,13 +296,16 @@ impl Client {
                 Ok(Flow::Done) => break,
                 Ok(Flow::Continue) => {}
             }
+            if stream.finished() && stream.has_usage() {
+                deadline = deadline.min(arrived + SHORT_GRACE);
+            }
             match timeout_at(deadline, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => flow = stream.push(&chunk, &mut decoded),
                 Ok(Ok(None)) => break,
                 // What follows the reason of the end is not part of the answer.
                 Ok(Err(_)) | Err(_) if stream.finished() => break,
-                Ok(Err(error)) => return Err(transport::failure(error, self)),
-                Err(_) => return Err(self.too_late(spoke)),
+                Ok(Err(error)) => return Err(stream.broken_by(transport::failure(error, self))),
+                Err(_) => return Err(stream.broken_by(self.too_late(spoke))),
             }
         }
         let outcome = stream.end(&mut decoded);

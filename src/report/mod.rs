@@ -23,6 +23,7 @@ pub mod progress;
 mod samples;
 pub mod table;
 pub mod term;
+pub mod trace;
 mod wrap;
 
 use crate::record::Record;

@@ -55,27 +55,25 @@ impl WireUsage {
         self.iterations = later.iterations.or(self.iterations.take());
     }
 
-    /// What is known by now. No prompt is empty: a zero there is not known.
+    /// What is known by now.
     pub(super) fn normalise(&self) -> Usage {
         let rounds = self.iterations.as_deref().filter(|rounds| rounds.len() > 1).unwrap_or(std::slice::from_ref(self));
         let sum = |count: fn(&WireUsage) -> Count| -> Option<u64> { rounds.iter().map(|round| count(round).0).sum() };
         let cache_read = sum(|usage| usage.cache_read_input_tokens);
         let cache_write = sum(|usage| usage.cache_creation_input_tokens);
-        let input = sum(|usage| usage.input_tokens)
-            .map(|apart| apart + cache_read.unwrap_or(0) + cache_write.unwrap_or(0))
-            .filter(|input| *input > 0);
+        let apart = sum(|usage| usage.input_tokens);
         let output = sum(|usage| usage.output_tokens);
-        Usage {
-            input,
-            cache_read: cache_read.filter(|_| input.is_some()),
-            cache_write: cache_write.filter(|_| input.is_some()),
+        usage::known(Usage {
+            input: apart.map(|apart| apart + cache_read.unwrap_or(0) + cache_write.unwrap_or(0)),
+            cache_read,
+            cache_write,
             output,
             reasoning: self
                 .output_tokens_details
                 .and_then(|details| details.thinking_tokens.0)
                 .filter(|thought| output.is_some_and(|output| *thought <= output)),
             cost: self.cost,
-        }
+        })
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
                 "exceeds the maximum number of tokens",
                 "exceeds the available context size",
                 "exceed context limit",
+                "maximum prompt length",
+                "input is too long",
             ])
     {
         return FailureKind::ContextLength;
@@ -44,7 +46,7 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
     }
     if is(&["model_not_found", "not_found_error", "model_not_available"])
         || matches!(status, Some(400 | 404))
-            && says(&["invalid model name", "is not a valid model", "unknown model", "model not found"])
+            && says(&["invalid model", "is not a valid model", "unknown model", "model not found", "model not exist"])
     {
         return FailureKind::NotFound;
     }

@@ -20,7 +20,8 @@ const MAX_MESSAGE: usize = 500;
 /// status is the one it claims, if any. Keys are masked; control characters are for the reporter to escape.
 pub fn decode(status: u16, body: &[u8]) -> Failure {
     let text = String::from_utf8_lossy(body);
-    let said = read(text.trim());
+    let mut said = read(text.trim());
+    said.split_message();
     let status = Some(status).filter(|status| *status >= 400).or(said.status);
     let kind = classify::kind(status, &said);
     let message = match said.message.as_deref().map(str::trim).filter(|message| !message.is_empty()) {
@@ -71,7 +72,7 @@ fn status_line(status: Option<u16>, word: Option<&str>) -> String {
     }
 }
 
-/// Masks keys, joins lines of blanks, and cuts what is too long for a message.
+/// Masks keys, and cuts what is too long for a message.
 fn shorten(text: &str) -> String {
     let text = mask_keys(text, None);
     match text.char_indices().nth(MAX_MESSAGE) {

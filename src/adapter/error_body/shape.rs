@@ -98,6 +98,15 @@ impl Said {
         }
     }
 
+    /// Leaves the first paragraph as the message: gateways add advice for whoever runs them, and stack traces.
+    pub(super) fn split_message(&mut self) {
+        if let Some(message) = self.message.take() {
+            let (first, rest) = message.trim().split_once("\n\n").unwrap_or((message.trim(), ""));
+            self.message = Some(first.trim_end().to_owned());
+            self.cause = self.cause.take().or_else(|| Some(rest.trim().to_owned()).filter(|rest| !rest.is_empty()));
+        }
+    }
+
     /// Takes a claimed status from a number or a text of digits, unless there is one already.
     fn with_status(mut self, value: &Value) -> Self {
         let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());

@@ -213,14 +213,14 @@ fn read_usage(raw: &RawValue) -> Usage {
         (Some(candidates), Some(thoughts)) if !is_inside => Some(candidates + thoughts),
         (candidates, thoughts) => candidates.or(thoughts),
     };
-    Usage {
+    usage::known(Usage {
         input,
         cache_read: wire.cached_content_token_count.0,
         cache_write: None,
         output,
         reasoning: thoughts,
         cost: usage::cost(raw),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::reasoning::{Detail, Signatures};
 use super::usage;
-use crate::adapter::lenient::{Text, maybe};
+use crate::adapter::lenient::{Text, list, maybe};
 use crate::adapter::tool_calls::{Piece, ToolCalls};
 use crate::adapter::{DecodeError, Decoder, Flow, error_body, sse};
 use crate::chat::{FinishReason, StreamEvent};
@@ -66,8 +66,8 @@ struct Delta<'a> {
     reasoning_content: Text<'a>,
     #[serde(borrow)]
     reasoning: Text<'a>,
-    #[serde(borrow)]
-    reasoning_details: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, deserialize_with = "list")]
+    reasoning_details: Vec<&'a RawValue>,
     #[serde(borrow)]
     refusal: Text<'a>,
     #[serde(borrow)]
@@ -161,7 +161,7 @@ impl ChatDecoder {
             .unwrap_or_default();
         let mut signed = None;
         let said_elsewhere = !thought.is_empty();
-        for raw in delta.reasoning_details.into_iter().flatten() {
+        for raw in delta.reasoning_details {
             let Ok(detail) = serde_json::from_str::<Detail<'_>>(raw.get()) else { continue };
             // `reasoning` repeats the same text.
             if !said_elsewhere {

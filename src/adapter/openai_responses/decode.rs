@@ -2,121 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use crate::adapter::lenient::{Count, Text, list, maybe};
-use crate::adapter::usage::{self, Counts};
+use super::wire::{Body, Event, Item, read_usage};
+use crate::adapter::lenient::Text;
 use crate::adapter::{DecodeError, Decoder, Flow, error_body, sse};
-use crate::chat::{FinishReason, StreamEvent, Usage};
-
-/// An event of a stream, told by its `type`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Event<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    object: Text<'a>,
-    #[serde(borrow)]
-    response: Option<Body<'a>>,
-    #[serde(borrow)]
-    item: Option<Item<'a>>,
-    #[serde(borrow)]
-    item_id: Text<'a>,
-    #[serde(deserialize_with = "maybe")]
-    output_index: Option<u64>,
-    #[serde(deserialize_with = "maybe")]
-    summary_index: Option<u64>,
-    #[serde(borrow)]
-    delta: Text<'a>,
-    #[serde(borrow)]
-    arguments: Text<'a>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
-
-/// A response, as far as it has come.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Body<'a> {
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow)]
-    model: Text<'a>,
-    #[serde(borrow)]
-    status: Text<'a>,
-    #[serde(borrow, deserialize_with = "list")]
-    output: Vec<Item<'a>>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow, deserialize_with = "maybe")]
-    incomplete_details: Option<Incomplete<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Incomplete<'a> {
-    #[serde(borrow)]
-    reason: Text<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Item<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow)]
-    call_id: Text<'a>,
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(borrow)]
-    arguments: Text<'a>,
-    #[serde(borrow, deserialize_with = "list")]
-    content: Vec<Part<'a>>,
-    #[serde(borrow, deserialize_with = "list")]
-    summary: Vec<Part<'a>>,
-    #[serde(borrow)]
-    encrypted_content: Text<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Part<'a> {
-    #[serde(borrow)]
-    text: Text<'a>,
-    #[serde(borrow)]
-    refusal: Text<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct WireUsage {
-    input_tokens: Count,
-    output_tokens: Count,
-    total_tokens: Count,
-    #[serde(deserialize_with = "maybe")]
-    input_tokens_details: Option<InputDetails>,
-    #[serde(deserialize_with = "maybe")]
-    output_tokens_details: Option<OutputDetails>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct InputDetails {
-    cached_tokens: Count,
-    cache_write_tokens: Count,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct OutputDetails {
-    reasoning_tokens: Count,
-}
+use crate::chat::{FinishReason, StreamEvent};
 
 /// Decodes one answer.
 #[derive(Debug, Default)]
@@ -166,7 +55,7 @@ impl Decoder for ResponseDecoder {
                 return Err(error_body::decode(200, data.as_bytes()).into());
             }
             _ if failed => return Err(error_body::decode(200, data.as_bytes()).into()),
-            "" if &*event.object == "response" => {
+            "" if &*event.object == "response" || event.output.is_some() => {
                 let body: Body<'_> = serde_json::from_str(data).map_err(|error| malformed(&error))?;
                 self.end(body, events);
                 return Ok(Flow::Done);
@@ -311,20 +200,6 @@ impl ResponseDecoder {
             events.push(StreamEvent::Finish(reason));
         }
     }
-}
-
-fn read_usage(raw: &RawValue) -> Usage {
-    let wire: WireUsage = serde_json::from_str(raw.get()).unwrap_or_default();
-    let input = wire.input_tokens_details.unwrap_or_default();
-    Counts {
-        prompt: wire.input_tokens.0,
-        completion: wire.output_tokens.0,
-        total: wire.total_tokens.0,
-        cache_read: input.cached_tokens.0,
-        cache_write: input.cache_write_tokens.0,
-        reasoning: wire.output_tokens_details.and_then(|details| details.reasoning_tokens.0),
-    }
-    .normalise(usage::cost(raw))
 }
 
 fn say(text: Text<'_>, event: impl FnOnce(String) -> StreamEvent, events: &mut Vec<StreamEvent>) {

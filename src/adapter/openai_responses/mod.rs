@@ -4,6 +4,7 @@ mod answer;
 mod decode;
 mod encode;
 mod request;
+mod wire;
 
 use super::{Adapter, DecodeError, Decoder, Encoder, WireRequest, body, openai, whole};
 use crate::chat::{Request, Response};

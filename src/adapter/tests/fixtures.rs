@@ -184,4 +184,17 @@ proptest! {
             );
         }
     }
+
+    #[test]
+    fn damaged_bytes_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>(), length in 0usize..4) {
+        for fixture in fixtures() {
+            let mut body = fixture.body;
+            let start = at.index(body.len());
+            let end = (start + length).min(body.len());
+            body.splice(start..end, [byte]);
+            decode_stream(fixture.api, [&body[..]]);
+            decode_whole(fixture.api, &body);
+            fixture.api.adapter().decode_error(400, &body);
+        }
+    }
 }

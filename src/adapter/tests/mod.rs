@@ -1,5 +1,6 @@
 //! The laws of translation, held over every fixture of every wire format.
 
+mod bodies;
 mod fixtures;
 mod recorded;
 mod requests;

@@ -36,6 +36,7 @@ fn check(name: &str, api: Api, status: u16, is_stream: bool, body: &[u8]) -> Out
         for (api, _) in APIS {
             let mut response = canonical(api, outcome.response.clone());
             response.id.get_or_insert_with(|| "unnamed".into());
+            response.model.get_or_insert_with(|| "unnamed".into());
             let served = decode_stream(api, [&encode_stream(api, &response)[..]]);
             assert_eq!(canonical(api, served.response), response, "{name} over {api:?}");
         }
@@ -81,7 +82,9 @@ fn exchanges_with_gateways_decode_however_they_are_cut() {
                 continue;
             };
             let outcome = check(exchange, api, status, is_stream, &body);
-            println!("{exchange} {status} {:?} {:?}", outcome.failure, outcome.response);
+            // The models of some of these gateways end at any time, so that only what must not be is checked.
+            let kind = outcome.failure.map(|failure| failure.kind);
+            assert_ne!(kind, Some(FailureKind::Protocol), "{exchange}");
         }
     }
 }

@@ -161,3 +161,100 @@ proptest! {
         }
     }
 }
+
+fn decode(api: Api, body: &serde_json::Value) -> Result<Request, String> {
+    api.adapter()
+        .decode_request("models/m:generateContent", body.to_string().as_bytes())
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn clients_may_spell_a_request_in_several_ways() {
+    let request = decode(
+        Api::OpenaiChat,
+        &json!({
+            "model": "m",
+            "messages": [
+                {"role": "developer", "content": [{"type": "text", "text": "s"}]},
+                {"role": "user", "content": "u", "name": "someone"},
+                {"role": "assistant", "content": null, "refusal": "no"},
+            ],
+            "max_tokens": 1, "max_completion_tokens": 2, "stop": "END", "temperature": null,
+            "response_format": {"type": "text"},
+        }),
+    )
+    .expect("a request");
+    assert_eq!(request.messages[0], Message::text(Role::System, "s"));
+    assert_eq!(request.messages[2], Message::text(Role::Assistant, "no"));
+    assert_eq!((request.max_tokens, request.stop, request.temperature), (Some(2), vec!["END".to_owned()], None));
+    assert_eq!((request.response_format, request.extra.len()), (None, 0));
+
+    let request = decode(Api::OpenaiResponses, &json!({"model": "m", "input": "u"})).expect("a request");
+    assert_eq!(request.messages, [Message::text(Role::User, "u")]);
+    // The client did not forbid to keep the answer: neither do we.
+    assert!(!String::from_utf8_lossy(&Api::OpenaiResponses.adapter().encode_request(&request).body).contains("store"));
+
+    let body = json!({"model": "m", "max_tokens": 1, "messages": [
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "r"}], "is_error": false},
+            {"type": "text", "text": "u", "cache_control": {"type": "ephemeral"}},
+        ]},
+    ]});
+    let request = decode(Api::Anthropic, &body).expect("a request");
+    let result = Part::ToolResult { id: "t".into(), content: "r".into() };
+    let result = Message { role: Role::Tool, parts: vec![result] };
+    assert_eq!(request.messages, [result, Message::text(Role::User, "u")]);
+}
+
+#[test]
+fn what_has_no_common_form_is_passed_on() {
+    let chat = json!({"model": "m", "messages": [], "tools": [{"type": "custom", "custom": {}}], "tool_choice": {"type": "custom"}, "n": 2});
+    let request = decode(Api::OpenaiChat, &chat).expect("a request");
+    assert_eq!(request.extra.keys().collect::<Vec<_>>(), ["n", "tool_choice", "tools"]);
+    let sent = Api::OpenaiChat.adapter().encode_request(&request).body;
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&sent).expect("JSON"), chat);
+
+    let config = json!({"topK": 4, "thinkingConfig": {"thinkingBudget": 99}});
+    let gemini = json!({"contents": [], "generationConfig": config, "tools": [{"googleSearch": {}}]});
+    let request = decode(Api::Gemini, &gemini).expect("a request");
+    assert_eq!(request.extra["generationConfig"], config);
+    assert_eq!(request.extra["tools"], gemini["tools"]);
+}
+
+#[test]
+fn a_request_that_makes_no_sense_is_refused_with_the_reason() {
+    for (api, body, reason) in [
+        (Api::OpenaiChat, json!([]), "the request body is not a JSON object"),
+        (Api::OpenaiChat, json!({"messages": []}), "`model` is missing"),
+        (Api::OpenaiChat, json!({"model": "m", "messages": null}), "`messages` is missing"),
+        (
+            Api::OpenaiChat,
+            json!({"model": "m", "messages": [{"role": "robot", "content": "x"}]}),
+            "no message can have the role `robot`",
+        ),
+        (
+            Api::OpenaiChat,
+            json!({"model": "m", "messages": [{"role": "tool", "content": "x"}]}),
+            "a tool message has no `tool_call_id`",
+        ),
+        (Api::OpenaiResponses, json!({"model": "m"}), "`input` is missing"),
+        (Api::Gemini, json!({"contents": [{"parts": [{}]}]}), "a part is of no kind that is known here"),
+    ] {
+        assert_eq!(decode(api, &body), Err(reason.to_owned()));
+    }
+    let error = decode(Api::OpenaiChat, &json!({"model": "m", "messages": [], "temperature": "hot"}));
+    assert!(error.is_err_and(|reason| reason.starts_with("`temperature` is not as it should be")));
+}
+
+#[test]
+fn usage_is_streamed_to_clients_that_ask_for_it() {
+    for (options, wanted) in [(json!({"include_usage": true}), true), (json!(null), false), (json!({}), false)] {
+        let body = json!({"model": "m", "messages": [], "stream": true, "stream_options": options});
+        let request = decode(Api::OpenaiChat, &body).expect("a request");
+        let mut encoder = Api::OpenaiChat.adapter().encoder(&request);
+        let mut out = Vec::new();
+        encoder.encode(&StreamEvent::Usage(Usage { input: Some(1), output: Some(2), ..Usage::default() }), &mut out);
+        encoder.finish(&mut out);
+        assert_eq!(String::from_utf8_lossy(&out).contains("\"usage\""), wanted, "{options}");
+    }
+}

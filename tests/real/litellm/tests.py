@@ -32,8 +32,8 @@ class Outcome:
         return f"exit {self.code}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
 
 
-def llm(*arguments, key=KEY, **environment):
-    """Runs `llm` in a fresh home with LiteLLM as its gateway."""
+def llm(*arguments, key=KEY, config=None, **environment):
+    """Runs `llm` in a fresh home with LiteLLM as its gateway, named by the environment or by this config file."""
     with tempfile.TemporaryDirectory() as home:
         variables = {
             "PATH": os.environ["PATH"],
@@ -47,6 +47,10 @@ def llm(*arguments, key=KEY, **environment):
         }
         if key:
             variables["LLM_API_KEY"] = key
+        if config:
+            del variables["LLM_BASE_URL"]
+            variables["LLM_CONFIG"] = f"{home}/llm.toml"
+            Path(variables["LLM_CONFIG"]).write_text(config)
         return Outcome(subprocess.run([LLM, *arguments], env=variables, cwd=home, stdin=subprocess.DEVNULL,
                                       capture_output=True, text=True, timeout=LIMIT))
 
@@ -238,7 +242,8 @@ class Compare(Case):
 
 class Models(Case):
     def offered(self):
-        outcome = llm("models", "-o", "json", LLM_GATEWAY="litellm")
+        config = f'gateway = "litellm"\n[gateway.litellm]\nbase_url = "{PROXY.base_url}"\n'
+        outcome = llm("models", "-o", "json", config=config)
         self.assert_exit(outcome, 0)
         models = outcome.json()
         return {model["id"]: model for model in (models["models"] if isinstance(models, dict) else models)}
