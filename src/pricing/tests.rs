@@ -33,7 +33,6 @@ fn attempt(model: &str) -> Attempt {
         start: std::time::Duration::ZERO,
         duration: std::time::Duration::ZERO,
         cost: None,
-        rates: None,
         request_id: None,
     }
 }
@@ -55,6 +54,7 @@ fn record(asked: &str, answered: &str) -> Record {
         cached: false,
         usage: Usage { input: Some(1_000_000), output: Some(0), ..Usage::default() },
         cost: None,
+        rates: None,
         timing: Timing::default(),
         attempts: vec![attempt(asked)],
         error: None,
