@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::process;
 use super::ready::Ready;
 use crate::call::{Call, Event, RunEvent};
 use crate::engine;
@@ -53,25 +54,11 @@ pub(super) struct Outcome {
 
 /// Runs the calls.
 pub(super) fn drive(ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -> Result<Outcome, Error> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Error::Config {
-            message: "the system does not let llm wait for the network".into(),
-            cause: Some(error.to_string()),
-            hint: None,
-        })?;
+    let runtime = process::runtime()?;
     let outcome = runtime.block_on(run(&ready, plan, reporter));
     // Whatever still blocks, such as a name that does not resolve, must not hold up the end.
     runtime.shutdown_background();
     Ok(outcome)
-}
-
-/// One thread does it all: what takes time is waiting.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Error::Config {
-        message: "the system does not let llm wait for the network".into(),
-        cause: Some(error.to_string()),
-        hint: None,
-    })
 }
 
 async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {

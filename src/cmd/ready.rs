@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Context, drive};
+use super::{Context, process};
 use crate::call::Target;
 use crate::catalog;
 use crate::config::{BaseUrl, Gateway};
@@ -124,6 +124,6 @@ pub(super) fn with_key(
 /// Asks the gateway for its models, which shows that it is there and takes the key; how many there are.
 pub(super) fn lists(context: &Context, gateway: &Gateway, key: Option<Found>) -> Result<usize, Error> {
     let client = with_key(context, Client::new(gateway.clone(), &context.settings.env)?, Ok(key))?;
-    let list = drive::runtime()?.block_on(catalog::load(gateway, &client, None, true, SystemTime::now()))?;
+    let list = process::runtime()?.block_on(catalog::load(gateway, &client, None, true, SystemTime::now()))?;
     Ok(list.models.len())
 }
