@@ -130,12 +130,25 @@ pub struct PromptArgs {
     /// Attribute the cost (`app=bot`); kept in the record; repeatable
     #[arg(long, value_name = "KEY=VALUE", help_heading = "What to print")]
     pub tag: Vec<String>,
+    /// What the ledger keeps of this run; everything by default
+    #[arg(long, value_name = "WHAT", help_heading = "What to print")]
+    pub log: Option<LogLevel>,
     /// Write there instead of stdout, atomically
     #[arg(long, value_name = "FILE", help_heading = "What to print")]
     pub out: Option<PathBuf>,
     /// Print the HTTP request that would be sent, with its estimated cost; send nothing
     #[arg(long, help_heading = "What to print")]
     pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// Everything, prompt and answer included
+    Full,
+    /// Hashes, lengths and figures, but no text
+    Metadata,
+    /// Nothing
+    Off,
 }
 
 #[derive(Debug, Args)]

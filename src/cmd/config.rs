@@ -105,6 +105,7 @@ fn show(settings: &Settings) -> Result<String, Error> {
     if let Some((model, said)) = &settings.model {
         text.push_str(&format!("model = {}  # {}\n", quoted(model), who(*said)));
     }
+    text.push_str(&format!("log = \"{}\"\n", settings.log.as_str()));
     if let Some(limit) = settings.keyring_timeout {
         text.push_str(&format!("keyring_timeout = \"{}s\"\n", limit.as_secs_f64()));
     }

@@ -8,6 +8,7 @@ mod doctor;
 mod drive;
 mod dry_run;
 mod generated;
+mod journal;
 mod key;
 mod models;
 mod output;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Auth, BaseUrl, ModelPrice, PriceList, base_url};
+use super::{Auth, BaseUrl, LogLevel, ModelPrice, PriceList, base_url};
 use crate::adapter::Api;
 use crate::error::Error;
 use crate::money::Usd;
@@ -18,6 +18,7 @@ use crate::money::Usd;
 pub(super) struct ConfigFile {
     pub(super) default_gateway: Option<String>,
     pub(super) model: Option<String>,
+    pub(super) log: Option<LogLevel>,
     #[serde(default, deserialize_with = "duration")]
     pub(super) keyring_timeout: Option<Duration>,
     #[serde(default)]

@@ -148,6 +148,30 @@ pub struct ModelPrice {
     pub request: Option<Usd>,
 }
 
+/// What the ledger keeps of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Everything, prompt and answer included.
+    #[default]
+    Full,
+    /// No text: hashes, lengths and figures.
+    Metadata,
+    /// Nothing.
+    Off,
+}
+
+impl LogLevel {
+    /// The word used in the config.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Metadata => "metadata",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// Where things are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dirs {

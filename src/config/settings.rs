@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::base_url;
 use super::file::{self, ConfigFile, GatewayTable, TimeoutTable};
-use super::{Auth, BaseUrl, Dirs, Env, Gateway, KeySource, ModelPrice, Timeouts, nearest};
+use super::{Auth, BaseUrl, Dirs, Env, Gateway, KeySource, LogLevel, ModelPrice, Timeouts, nearest};
 use crate::error::Error;
 
 const PRESETS: &str = include_str!("../presets.toml");
@@ -33,6 +33,8 @@ pub struct Settings {
     pub config_found: bool,
     /// Model to use where none is named, and who says so.
     pub model: Option<(String, Said)>,
+    /// What the ledger keeps.
+    pub log: LogLevel,
     /// Named lists of models.
     pub sets: BTreeMap<String, Vec<String>>,
     /// Prices by model name, USD per million tokens.
@@ -136,6 +138,7 @@ impl Settings {
             config_path: None,
             config_found: false,
             model,
+            log: file.log.unwrap_or_default(),
             sets: file.set,
             prices: file.price.into_iter().map(|(model, price)| (model, price.into())).collect(),
             keyring_timeout: file.keyring_timeout,
