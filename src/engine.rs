@@ -90,7 +90,8 @@ mod tests {
             index,
             id: format!("call-{index}"),
             asked: format!("m{index}"),
-            targets: vec![Target { gateway: "g".into(), model: "m".into() }],
+            task: None,
+            choices: vec![Target { gateway: "g".into(), model: "m".into() }.into()],
             request: Arc::new(Request::default()),
             limits: Limits { retries: None, timeout: Duration::from_secs(timeout) },
         }

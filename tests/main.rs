@@ -15,6 +15,7 @@ mod models;
 #[cfg(unix)]
 mod output;
 mod retry;
+mod routing;
 #[cfg(unix)]
 mod secrets;
 mod set_up;

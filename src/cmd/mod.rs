@@ -6,6 +6,8 @@ mod config;
 mod doctor;
 mod drive;
 mod dry_run;
+mod explain;
+mod facts;
 mod generated;
 mod key;
 mod models;

@@ -10,6 +10,7 @@ use crate::catalog;
 use crate::config::{BaseUrl, Gateway};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
+use crate::policy::{Policies, Windows};
 use crate::pricing::Pricing;
 use crate::report::error::notice;
 use crate::report::term::say;
@@ -23,6 +24,7 @@ pub(super) struct Ready {
     /// The settings of each gateway by name.
     pub(super) gateways: BTreeMap<String, Gateway>,
     pub(super) pricing: Pricing,
+    pub(super) policies: Policies,
     /// Kept running as long as this is.
     _demo: Option<Demo>,
 }
@@ -72,7 +74,17 @@ pub(super) fn ready<'a>(
         service.add(&gateway.name, client.and_then(|client| with_key(context, client, key)));
     }
     let pricing = pricing(context, demo.is_some());
-    Ok(Ready { service: Arc::new(service), gateways, pricing, _demo: demo })
+    let policies = Policies { windows: windows(context, &gateways) };
+    Ok(Ready { service: Arc::new(service), gateways, pricing, policies, _demo: demo })
+}
+
+/// How many tokens models take, by the lists that were fetched at any time; read when first asked.
+fn windows(context: &Context, gateways: &BTreeMap<String, Gateway>) -> Windows {
+    let (gateways, cache) = (gateways.clone(), context.settings.dirs.cache.clone());
+    Box::new(move |target| {
+        let list = catalog::cached(gateways.get(&target.gateway)?, cache.as_deref()?, SystemTime::now())?;
+        list.find(&target.model)?.context
+    })
 }
 
 /// What is known of prices; the demo gateway's own list need not be asked for.

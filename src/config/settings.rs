@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{self, ConfigFile, GatewayTable, TimeoutTable};
+use super::routing::{self, Alias};
 use super::{Auth, BaseUrl, Dirs, Env, Gateway, KeySource, ModelPrice, Timeouts, nearest};
 use crate::error::Error;
 
@@ -31,6 +32,10 @@ pub struct Settings {
     pub model: Option<(String, Said)>,
     /// Named lists of models.
     pub sets: BTreeMap<String, Vec<String>>,
+    /// Names for models that can stand in for each other.
+    pub aliases: BTreeMap<String, Alias>,
+    /// Kinds of work, and the model or alias that each goes to.
+    pub tasks: BTreeMap<String, String>,
     /// Prices by model name, USD per million tokens.
     pub prices: BTreeMap<String, ModelPrice>,
     /// How long to wait for the keyring; `None` is the built-in limit.
@@ -121,6 +126,8 @@ impl Settings {
             config_found: false,
             model,
             sets: file.set,
+            aliases: file.alias,
+            tasks: file.task,
             prices: file.price.into_iter().map(|(model, price)| (model, price.into())).collect(),
             keyring_timeout: file.keyring_timeout,
             default_gateway,
@@ -137,7 +144,8 @@ impl Settings {
         if let Some((name, _)) = &self.default_gateway {
             self.gateway(name)?;
         }
-        Ok(())
+        let gateways: Vec<&str> = self.gateway_names().collect();
+        routing::check(&self.aliases, &self.tasks, gateways.iter().copied())
     }
 
     /// The gateway of this name, complete and checked.

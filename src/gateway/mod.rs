@@ -2,6 +2,7 @@
 
 mod connect;
 mod headers;
+mod patience;
 mod transport;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use crate::config;
 use crate::error::{Failure, FailureKind};
 use crate::policy::Service;
 use connect::Connects;
+use patience::Patience;
 
 /// The largest answer that is read in one piece.
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
@@ -183,29 +185,28 @@ impl Client {
             .header(ACCEPT, accept)
             .header("idempotency-key", &call.id)
             .body(wire.body);
-        let began = Instant::now();
-        let deadline = began + self.gateway.timeouts.first_token;
+        let patience = Patience::new(&self.gateway.timeouts, call.choice().patience);
         let again = request.try_clone();
-        let (mut sent, mut connected) = self.connects.watch(timeout_at(deadline, request.send())).await;
+        let (mut sent, mut connected) = self.connects.watch(timeout_at(patience.first, request.send())).await;
         // A server may close a kept connection in the moment in which it is used again. That is nobody's failure.
         if let (Ok(Err(error)), None, Some(again)) = (&sent, &connected, again)
             && transport::is_lost(error)
         {
-            (sent, connected) = self.connects.watch(timeout_at(deadline, again.send())).await;
+            (sent, connected) = self.connects.watch(timeout_at(patience.first, again.send())).await;
         }
         if let Some(connected) = connected {
             events.emit_at(connected.at, Event::Connected { took: connected.took }).await?;
         }
         let response = match sent {
             Ok(response) => response.map_err(|error| transport::failure(error, self))?,
-            Err(_) => return Err(self.too_late(false)),
+            Err(_) => return Err(patience.too_late(false)),
         };
         let status = response.status().as_u16();
         events.emit(Event::Headers { status, meta: headers::meta(response.headers()) }).await?;
         match status {
-            200..=203 => self.answer(response, deadline, events).await,
+            200..=203 => self.answer(response, patience, events).await,
             300..=399 => Err(headers::redirect(&response, &self.gateway)),
-            400.. => Err(self.refusal(response, status, deadline).await),
+            400.. => Err(self.refusal(response, status, patience).await),
             _ => Err(Failure::new(
                 FailureKind::Protocol,
                 format!("the gateway answered with status {status} and no answer"),
@@ -215,18 +216,18 @@ impl Client {
     }
 
     /// Reads an answer: a stream of events, or one JSON object even where a stream was asked for.
-    async fn answer(&self, mut response: Response, first: Instant, events: &Events) -> Result<(), Failure> {
+    async fn answer(&self, mut response: Response, patience: Patience, events: &Events) -> Result<(), Failure> {
         let mut head = Vec::new();
         loop {
             match first_letter(&head) {
-                Some(b'{' | b'[') => return self.whole_answer(head, response, first, events).await,
+                Some(b'{' | b'[') => return self.whole_answer(head, response, patience, events).await,
                 Some(b'd' | b'e' | b'i' | b'r' | b':') => {
-                    return self.streamed_answer(&head, response, first, events).await;
+                    return self.streamed_answer(&head, response, patience, events).await;
                 }
-                Some(_) => return Err(self.no_answer(head, response, first).await),
-                None => match self.chunk(&mut response, first).await? {
+                Some(_) => return Err(self.no_answer(head, response, patience).await),
+                None => match self.chunk(&mut response, patience).await? {
                     Some(chunk) if head.len() <= LARGEST_ERROR => head.extend_from_slice(&chunk),
-                    _ => return Err(self.no_answer(head, response, first).await),
+                    _ => return Err(self.no_answer(head, response, patience).await),
                 },
             }
         }
@@ -236,10 +237,10 @@ impl Client {
         &self,
         mut body: Vec<u8>,
         mut response: Response,
-        deadline: Instant,
+        patience: Patience,
         events: &Events,
     ) -> Result<(), Failure> {
-        while let Some(chunk) = self.chunk(&mut response, deadline).await? {
+        while let Some(chunk) = self.chunk(&mut response, patience).await? {
             body.extend_from_slice(&chunk);
             if body.len() > LARGEST_ANSWER {
                 let message = format!("the answer is larger than {} MiB", LARGEST_ANSWER >> 20);
@@ -265,13 +266,13 @@ impl Client {
         &self,
         head: &[u8],
         mut response: Response,
-        first: Instant,
+        patience: Patience,
         events: &Events,
     ) -> Result<(), Failure> {
         let mut stream = Stream::new(self.adapter());
         let mut decoded = Vec::new();
         let mut spoke = false;
-        let mut deadline = first;
+        let mut deadline = patience.first;
         let mut flow = stream.push(head, &mut decoded);
         loop {
             let arrived = Instant::now();
@@ -283,7 +284,7 @@ impl Client {
                             StreamEvent::Usage(_) | StreamEvent::Start { .. } => {}
                             _ => {
                                 spoke = true;
-                                deadline = arrived + self.gateway.timeouts.idle;
+                                deadline = arrived + patience.idle;
                             }
                         }
                         events.emit_at(arrived.into_std(), Event::Stream(event)).await?;
@@ -305,7 +306,7 @@ impl Client {
                 // What follows the reason of the end is not part of the answer.
                 Ok(Err(_)) | Err(_) if stream.finished() => break,
                 Ok(Err(error)) => return Err(stream.broken_by(transport::failure(error, self))),
-                Err(_) => return Err(stream.broken_by(self.too_late(spoke))),
+                Err(_) => return Err(stream.broken_by(patience.too_late(spoke))),
             }
         }
         let outcome = stream.end(&mut decoded);
@@ -319,9 +320,9 @@ impl Client {
     }
 
     /// What came with status 200 but is no answer: a login page, a proxy's notice, nothing at all.
-    async fn no_answer(&self, mut body: Vec<u8>, mut response: Response, deadline: Instant) -> Failure {
+    async fn no_answer(&self, mut body: Vec<u8>, mut response: Response, patience: Patience) -> Failure {
         while body.len() < LARGEST_ERROR {
-            match self.chunk(&mut response, deadline).await {
+            match self.chunk(&mut response, patience).await {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 _ => break,
             }
@@ -338,11 +339,11 @@ impl Client {
         .with_status(200)
     }
 
-    async fn refusal(&self, mut response: Response, status: u16, deadline: Instant) -> Failure {
+    async fn refusal(&self, mut response: Response, status: u16, patience: Patience) -> Failure {
         let advice = headers::retry_advice(response.headers(), status);
         let mut body = Vec::new();
         while body.len() < LARGEST_ERROR {
-            match self.chunk(&mut response, deadline).await {
+            match self.chunk(&mut response, patience).await {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 // The status alone says enough.
                 _ => break,
@@ -354,23 +355,11 @@ impl Client {
         failure
     }
 
-    async fn chunk(&self, response: &mut Response, deadline: Instant) -> Result<Option<bytes::Bytes>, Failure> {
-        match timeout_at(deadline, response.chunk()).await {
+    async fn chunk(&self, response: &mut Response, patience: Patience) -> Result<Option<bytes::Bytes>, Failure> {
+        match timeout_at(patience.first, response.chunk()).await {
             Ok(chunk) => chunk.map_err(|error| transport::failure(error, self)),
-            Err(_) => Err(self.too_late(false)),
+            Err(_) => Err(patience.too_late(false)),
         }
-    }
-
-    fn too_late(&self, spoke: bool) -> Failure {
-        let timeouts = &self.gateway.timeouts;
-        let message = if spoke {
-            format!("nothing more came for {} s", timeouts.idle.as_secs_f64())
-        } else {
-            format!("no answer began within {} s", timeouts.first_token.as_secs_f64())
-        };
-        let setting = if spoke { "idle" } else { "first_token" };
-        Failure::new(FailureKind::Timeout, message)
-            .with_advice(format!("timeouts.{setting} of the gateway in the config sets this limit"))
     }
 }
 
