@@ -40,7 +40,7 @@ impl Patience {
         } else {
             format!("timeouts.{setting} of the gateway in the config sets this limit")
         };
-        Failure::new(FailureKind::Timeout, message).with_advice(advice)
+        Failure::new(FailureKind::Timeout, message).with_advice(advice).maybe_billed()
     }
 }
 
