@@ -188,7 +188,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help'
         }
         &'llm;key;show'= {
-            cand --name 'name'
+            cand --name 'The key of this name'
             cand -o 'Form of the output'
             cand --output 'Form of the output'
             cand --color 'When to use colors'
@@ -200,7 +200,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help'
         }
         &'llm;key;test'= {
-            cand --name 'name'
+            cand --name 'The key of this name'
             cand --color 'When to use colors'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'
@@ -210,7 +210,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help'
         }
         &'llm;key;rm'= {
-            cand --name 'name'
+            cand --name 'The key of this name'
             cand --color 'When to use colors'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'

@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::process;
 use super::ready::Ready;
 use crate::call::{Call, Event, RunEvent};
 use crate::engine;
-use crate::error::Error;
+use crate::error::{Error, SIGPIPE};
 use crate::policy;
 use crate::record::{Record, Recorder, Status};
 use crate::report::error::notice;
 use crate::report::term::{Output, say};
 use crate::report::trace;
-
-/// What a reader that left counts as; see [`Error::Signalled`].
-const SIGPIPE: i32 = 13;
 
 /// Who is told what happens.
 pub(super) trait Reporter {
@@ -48,25 +46,11 @@ pub(super) struct Outcome {
 
 /// Runs the calls.
 pub(super) fn drive(mut ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -> Result<Outcome, Error> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Error::Config {
-            message: "the system does not let llm wait for the network".into(),
-            cause: Some(error.to_string()),
-            hint: None,
-        })?;
+    let runtime = process::runtime()?;
     let outcome = runtime.block_on(run(&mut ready, plan, reporter));
     // Whatever still blocks, such as a name that does not resolve, must not hold up the end.
     runtime.shutdown_background();
     Ok(outcome)
-}
-
-/// One thread does it all: what takes time is waiting.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Error::Config {
-        message: "the system does not let llm wait for the network".into(),
-        cause: Some(error.to_string()),
-        hint: None,
-    })
 }
 
 async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {

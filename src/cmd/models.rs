@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::{Context, drive, ready, request};
+use super::{Context, process, ready, request};
 use crate::call::Target;
 use crate::catalog::{self, Catalogue, Feature, Source};
 use crate::cli::{ListFormat, ModelSort, ModelsArgs};
@@ -79,7 +79,7 @@ fn load(
         Err(error) => (None, Some(error)),
     };
     let client = ready::with_key(context, Client::new(gateway.clone(), &context.settings.env)?, Ok(key))?;
-    let list = drive::runtime()?.block_on(catalog::load(gateway, &client, cache_dir, args.refresh, now));
+    let list = process::runtime()?.block_on(catalog::load(gateway, &client, cache_dir, args.refresh, now));
     match (list, without_key) {
         // That there was no key explains more than that it was refused.
         (Err(Failure { kind: FailureKind::Auth, .. }), Some(error)) => Err(error),

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::error::Error;
+
 /// Keeps the key out of core dumps and other processes' reach, and turns the signal for a full quota into an error that
 /// can be reported.
 pub(super) fn protect() {
@@ -44,4 +46,13 @@ pub(super) fn connections() -> usize {
     {
         usize::MAX
     }
+}
+
+/// One thread does it all: what takes time is waiting.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Error::Config {
+        message: "the system does not let llm wait for the network".into(),
+        cause: Some(error.to_string()),
+        hint: None,
+    })
 }

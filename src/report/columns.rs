@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::term::{Output, Style};
-use super::{Comparison, error, escape, wrap};
+use super::{Comparison, escape, notice, wrap};
 use crate::record::{Record, Status};
 
 /// The narrowest column that is pleasant to read.
@@ -149,7 +149,7 @@ pub(super) fn mark(record: &Record) -> Option<String> {
 /// Why an answer is not complete.
 pub(super) fn reason(record: &Record) -> String {
     match (&record.error, &record.finish_reason) {
-        (Some(failure), _) => error::with_status(failure),
+        (Some(failure), _) => notice::with_status(failure),
         (None, Some(finish)) => finish.as_str().to_owned(),
         (None, None) => "no reason given".to_owned(),
     }

@@ -18,7 +18,7 @@ pub fn error(error: &Error, out: &Output) -> String {
 
 /// The failure of one call, named by the model as it was asked for.
 pub fn failure(label: &str, failure: &Failure, out: &Output) -> String {
-    let message = format!("{label}: {}", with_status(failure));
+    let message = format!("{label}: {}", notice::with_status(failure));
     house_format(&message, failure.cause.as_deref(), failure.hint().as_deref(), out)
 }
 
@@ -44,14 +44,6 @@ pub fn notice(text: &str, out: &Output) -> String {
 /// Something that may be wrong, though the command goes on.
 pub fn warning(text: &str, out: &Output) -> String {
     format!("{} {}\n", out.style.yellow("warning:"), indented(text, out))
-}
-
-/// The message, with the HTTP status where it does not name it itself.
-pub(super) fn with_status(failure: &Failure) -> String {
-    match failure.status {
-        Some(status) if !failure.message.contains(&status.to_string()) => format!("{status} {}", failure.message),
-        _ => failure.message.clone(),
-    }
 }
 
 fn house_format(message: &str, cause: Option<&str>, hint: Option<&str>, out: &Output) -> String {

@@ -54,7 +54,15 @@ pub(super) fn short(failure: &Failure) -> String {
         FailureKind::Auth => "key refused",
         FailureKind::Credits => "no credit left",
         FailureKind::ContextLength => "prompt too long",
-        _ => return super::error::with_status(failure),
+        _ => return with_status(failure),
     };
     failure.status.map_or_else(|| words.to_owned(), |status| format!("{status} {words}"))
+}
+
+/// The message, with the HTTP status where it does not name it itself.
+pub(super) fn with_status(failure: &Failure) -> String {
+    match failure.status {
+        Some(status) if !failure.message.contains(&status.to_string()) => format!("{status} {}", failure.message),
+        _ => failure.message.clone(),
+    }
 }

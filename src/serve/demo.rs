@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time;
@@ -107,6 +108,11 @@ impl Demo {
                 runtime.block_on(async move {
                     // Neither can fail for a socket that is bound and a runtime that runs.
                     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                    // Tokens leave as they are made.
+                    let listener = listener.tap_io(|connection| {
+                        // Refused only for connections that are gone.
+                        let _ = connection.set_nodelay(true);
+                    });
                     let server = axum::serve(listener, router(Personalities::default(), model_list()));
                     tokio::select! {
                         _ = server => {}
