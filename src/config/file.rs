@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::routing::Alias;
 use super::{Auth, BaseUrl, LogLevel, ModelPrice, PriceList, base_url};
 use crate::adapter::Api;
 use crate::error::Error;
@@ -27,6 +28,10 @@ pub(super) struct ConfigFile {
     pub(super) set: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     pub(super) price: BTreeMap<String, PriceTable>,
+    #[serde(default)]
+    pub(super) alias: BTreeMap<String, Alias>,
+    #[serde(default)]
+    pub(super) task: BTreeMap<String, String>,
 }
 
 /// `[gateway.NAME]`.
@@ -142,7 +147,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is not a span of time such as `30s` or `2m`"))
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_duration(&text).map(Some).map_err(de::Error::custom)
 }
