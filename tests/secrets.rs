@@ -132,11 +132,20 @@ fn closed_port() -> u16 {
 
 // S14
 #[test]
-fn a_proxy_that_makes_no_sense_is_named_by_its_variable() {
+fn a_proxy_that_cannot_be_reached_is_named_by_its_variable() {
     let home = Home::new().env("LLM_BASE_URL", "https://gateway.invalid/v1").env("LLM_API_KEY", KEY);
-    let outcome = home.env("ALL_PROXY", "::garbage::").llm(["ask", "-m", "m", "--retries", "0", "hi"]).output();
-    outcome.says("ALL_PROXY");
-    assert!([Some(3), Some(7)].contains(&outcome.code()), "{outcome}");
+    let home = home.env("ALL_PROXY", format!("http://127.0.0.1:{}", closed_port()));
+    home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).output().exits(7).says("ALL_PROXY");
+}
+
+// S14
+#[test]
+fn a_proxy_that_makes_no_sense_is_not_passed_by() {
+    let home = Home::new().env("LLM_BASE_URL", "https://gateway.invalid/v1").env("LLM_API_KEY", KEY);
+    for address in ["::garbage::", "http://", "http://exa mple"] {
+        let run = home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).env("ALL_PROXY", address);
+        run.output().exits(7).says("ALL_PROXY is not the address of a proxy");
+    }
 }
 
 // S15

@@ -97,6 +97,15 @@ impl Client {
         }
         let https = gateway.base_url.is_https();
         let proxy = if gateway.base_url.is_loopback() { None } else { env.proxy_variable(https) };
+        // One that makes no sense would be ignored, and the request go out past the proxy that the user wants.
+        if let Some(variable) = proxy
+            && env.get(variable).is_some_and(|address| reqwest::Proxy::all(address).is_err())
+        {
+            let message = format!("{variable} is not the address of a proxy");
+            return Err(
+                Failure::new(FailureKind::Network, message).with_advice(format!("unset {variable}, or mend it"))
+            );
+        }
         Ok(Self { http, gateway, headers, key: None, connects, proxy })
     }
 
