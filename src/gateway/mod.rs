@@ -49,7 +49,8 @@ impl Service for Gateways {
         let target = call.target();
         match self.clients.get(&target.gateway) {
             Some(Ok(client)) => client.call(call, events).await,
-            Some(Err(failure)) => Err(failure.clone()),
+            // What keeps it from being made ready will not pass within this run.
+            Some(Err(failure)) => Err(Failure { should_retry: Some(false), ..failure.clone() }),
             None => Err(Failure::new(FailureKind::Protocol, format!("no gateway is called {}", target.gateway))),
         }
     }
@@ -164,6 +165,18 @@ impl Client {
         self.gateway.api.adapter()
     }
 
+    /// The beginning of a body, on one line and without keys: they are masked before one can be cut in two.
+    fn excerpt(&self, body: &[u8]) -> String {
+        let text = String::from_utf8_lossy(&body[..body.len().min(LARGEST_ERROR)]);
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut excerpt = mask_keys(&line, self.key.as_ref().map(ExposeSecret::expose_secret)).into_owned();
+        if let Some((at, _)) = excerpt.char_indices().nth(EXCERPT) {
+            excerpt.truncate(at);
+            excerpt.push('…');
+        }
+        excerpt
+    }
+
     /// Gateways like to repeat the key they refuse.
     fn masked(&self, mut failure: Failure) -> Failure {
         let key = self.key.as_ref().map(ExposeSecret::expose_secret);
@@ -259,8 +272,8 @@ impl Client {
             Ok(answer) => answer,
             Err(DecodeError::Failed(failure)) => return Err(self.masked(failure)),
             Err(DecodeError::Malformed(why)) => {
-                return Err(Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read")
-                    .with_cause(format!("{why}: {}", excerpt(&body))));
+                let failure = Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read");
+                return Err(self.masked(failure.with_cause(format!("{why}: {}", self.excerpt(&body)))));
             }
         };
         let outcome = stream::complete(answer.finish.as_ref());
@@ -338,13 +351,8 @@ impl Client {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
         }
-        let body = self.masked(Failure::new(FailureKind::Protocol, excerpt(&body))).message;
-        Failure::new(
-            FailureKind::Protocol,
-            format!("{} did not send an answer of a model", self.gateway.base_url.origin()),
-        )
-        .with_cause(body)
-        .with_status(200)
+        let message = format!("{} did not send an answer of a model", self.gateway.base_url.origin());
+        self.masked(Failure::new(FailureKind::Protocol, message).with_cause(self.excerpt(&body)).with_status(200))
     }
 
     async fn refusal(&self, mut response: Response, status: u16, deadline: Instant) -> Failure {
@@ -410,15 +418,4 @@ fn auth_header(api: Api, key: &SecretString) -> Result<(HeaderName, HeaderValue)
 fn first_letter(bytes: &[u8]) -> Option<u8> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace())
-}
-
-/// The title of a page, or the beginning of whatever it is.
-fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let mut excerpt: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((at, _)) = excerpt.char_indices().nth(EXCERPT) {
-        excerpt.truncate(at);
-        excerpt.push('…');
-    }
-    excerpt
 }
