@@ -57,7 +57,7 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
             AskFormat::Text => format!("{}\n", record.text),
             AskFormat::Json => json::record(record, &out),
             AskFormat::Jsonl => json::line(record, &out),
-            AskFormat::Markdown => markdown::answer(record),
+            AskFormat::Markdown => out.show(&markdown::answer(record)).into_owned(),
         };
         destination.write(bytes.as_bytes())?;
     }

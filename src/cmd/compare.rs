@@ -58,8 +58,8 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
         CompareFormat::Json => json::comparison(&comparison, &out),
         CompareFormat::Jsonl if lines.is_some() => String::new(),
         CompareFormat::Jsonl => records.iter().map(|record| json::line(record, &out)).collect(),
-        CompareFormat::Markdown => markdown::comparison(&comparison),
-        CompareFormat::Csv => csv::comparison(&comparison),
+        CompareFormat::Markdown => out.show(&markdown::comparison(&comparison)).into_owned(),
+        CompareFormat::Csv => out.show(&csv::comparison(&comparison)).into_owned(),
         CompareFormat::Html => html::comparison(&comparison),
     };
     destination.write(text.as_bytes())?;
