@@ -155,3 +155,9 @@ fn the_demo_needs_neither_key_nor_network() {
     outcome.exits(0).says("demo");
     assert!(outcome.stdout().trim().len() > 3, "{outcome}");
 }
+
+#[test]
+fn the_demo_takes_prompts_of_any_length() {
+    let prompt = format!("Summarize: Short. {}", "long ".repeat(600_000));
+    Home::new().llm(["ask", "-g", "demo"]).stdin(prompt).output().exits(0).prints("Short.\n");
+}

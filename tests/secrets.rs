@@ -65,6 +65,23 @@ fn a_gateway_that_repeats_the_key_is_not_repeated() {
     }
 }
 
+// S07
+#[test]
+fn a_body_that_is_no_answer_is_shown_without_the_key() {
+    let page = format!("<html><title>Login</title>{KEY}");
+    // The key stands where the excerpt ends.
+    let cut = format!("{{\"x\": \"{}Key {KEY}", "word ".repeat(36));
+    for (kind, body) in
+        [("text/html", page), ("application/json", format!("{{\"x\": \"{KEY}\"}}")), ("application/json", cut)]
+    {
+        let gateway = Gateway::always(Reply::with_body(200, kind, body));
+        let home = Home::with(&gateway).env("LLM_API_KEY", KEY);
+        let outcome = home.llm(["ask", "-v", "hi"]).output();
+        outcome.exits(1).never_says("CANARY").says("caused by");
+        holds_no_key(&home, &outcome);
+    }
+}
+
 // S09
 #[test]
 fn a_redirect_is_not_followed_and_its_target_is_said() {

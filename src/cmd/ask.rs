@@ -68,7 +68,7 @@ fn show(args: &AskArgs, destination: Destination, streams: bool, outcome: &mut O
             AskFormat::Text => format!("{}\n", record.text),
             AskFormat::Json => json::record(record, &out),
             AskFormat::Jsonl => json::line(record, &out),
-            AskFormat::Markdown => markdown::answer(record),
+            AskFormat::Markdown => out.show(&markdown::answer(record)).into_owned(),
         };
         destination.write(bytes.as_bytes())?;
     }

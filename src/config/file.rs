@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub(super) struct ConfigFile {
 }
 
 /// `[gateway.NAME]`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GatewayTable {
     pub(super) base_url: Option<String>,
@@ -53,6 +54,13 @@ pub(super) struct GatewayTable {
     pub(super) models: Option<Vec<String>>,
     pub(super) price_list: Option<PriceList>,
     pub(super) price_provider: Option<String>,
+}
+
+/// Without the values of headers and the arguments of commands, which may be secret.
+impl fmt::Debug for GatewayTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayTable").field("base_url", &self.base_url).field("api", &self.api).finish_non_exhaustive()
+    }
 }
 
 impl GatewayTable {

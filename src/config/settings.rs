@@ -366,6 +366,15 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_may_be_secret_can_be_printed() {
+        let config = "[gateway.corp]\nbase_url = \"https://c/v1\"\nheaders = { X-Key = \"CANARY\" }\n\
+                      key_command = [\"echo\", \"CANARY\"]\n";
+        let settings = settings(&[("LLM_API_KEY", "CANARY")], config).expect("good");
+        let gateway = settings.gateway("corp").expect("known");
+        assert!(!format!("{settings:?} {gateway:?}").contains("CANARY"));
+    }
+
+    #[test]
     fn a_base_url_alone_is_enough() {
         let settings = settings(&[("LLM_BASE_URL", "http://127.0.0.1:9/v1")], "").expect("good");
         let name = settings.default_gateway(None, Vec::new).expect("a default");

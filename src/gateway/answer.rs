@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use reqwest::Response;
+use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
 
 use super::patience::Patience;
 use super::{Client, headers, transport};
 use crate::adapter::stream::{self, Decoded, Stream};
-use crate::adapter::{Adapter, DecodeError, Flow};
+use crate::adapter::{Adapter, DecodeError, Flow, mask_keys};
 use crate::call::{Event, Events};
 use crate::chat::StreamEvent;
 use crate::error::{Failure, FailureKind};
@@ -62,8 +63,8 @@ impl Reading<'_> {
             Ok(answer) => answer,
             Err(DecodeError::Failed(failure)) => return Err(self.client.masked(failure)),
             Err(DecodeError::Malformed(why)) => {
-                return Err(Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read")
-                    .with_cause(format!("{why}: {}", excerpt(&body))));
+                let failure = Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read");
+                return Err(self.client.masked(failure.with_cause(format!("{why}: {}", self.excerpt(&body)))));
             }
         };
         let outcome = stream::complete(answer.finish.as_ref());
@@ -124,6 +125,18 @@ impl Reading<'_> {
         outcome.map_err(|failure| self.client.masked(failure))
     }
 
+    /// The beginning of a body, on one line and without keys: they are masked before one can be cut in two.
+    fn excerpt(&self, body: &[u8]) -> String {
+        let text = String::from_utf8_lossy(&body[..body.len().min(LARGEST_ERROR)]);
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut excerpt = mask_keys(&line, self.client.key.as_ref().map(ExposeSecret::expose_secret)).into_owned();
+        if let Some((at, _)) = excerpt.char_indices().nth(EXCERPT) {
+            excerpt.truncate(at);
+            excerpt.push('…');
+        }
+        excerpt
+    }
+
     /// What came with status 200 but is no answer: a login page, a proxy's notice, nothing at all.
     async fn no_answer(&self, mut body: Vec<u8>, mut response: Response) -> Failure {
         while body.len() < LARGEST_ERROR {
@@ -135,13 +148,9 @@ impl Reading<'_> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
         }
-        let body = self.client.masked(Failure::new(FailureKind::Protocol, excerpt(&body))).message;
-        Failure::new(
-            FailureKind::Protocol,
-            format!("{} did not send an answer of a model", self.client.gateway.base_url.origin()),
-        )
-        .with_cause(body)
-        .with_status(200)
+        let message = format!("{} did not send an answer of a model", self.client.gateway.base_url.origin());
+        let failure = Failure::new(FailureKind::Protocol, message).with_cause(self.excerpt(&body));
+        self.client.masked(failure.with_status(200))
     }
 
     pub(super) async fn refusal(&self, mut response: Response, status: u16) -> Failure {
@@ -172,15 +181,4 @@ impl Reading<'_> {
 fn first_letter(bytes: &[u8]) -> Option<u8> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace())
-}
-
-/// The title of a page, or the beginning of whatever it is.
-fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let mut excerpt: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((at, _)) = excerpt.char_indices().nth(EXCERPT) {
-        excerpt.truncate(at);
-        excerpt.push('…');
-    }
-    excerpt
 }

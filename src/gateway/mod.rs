@@ -41,7 +41,8 @@ impl Service for Gateways {
         let target = call.target();
         match self.clients.get(&target.gateway) {
             Some(Ok(client)) => client.call(call, events).await,
-            Some(Err(failure)) => Err(failure.clone()),
+            // What keeps it from being made ready will not pass within this run.
+            Some(Err(failure)) => Err(Failure { should_retry: Some(false), ..failure.clone() }),
             None => Err(Failure::new(FailureKind::Protocol, format!("no gateway is called {}", target.gateway))),
         }
     }

@@ -1,7 +1,7 @@
 //! Calls that could not be recorded, kept in a file until they can be.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::row::Row;
@@ -16,17 +16,22 @@ pub(super) fn append(dir: &Path, rows: &[Row]) -> io::Result<()> {
     let mut file = store::private_file(&dir.join(FILE_NAME))?;
     file.lock()?;
     let end = file.seek(SeekFrom::End(0))?;
-    let mut lines = Vec::new();
-    for row in rows {
-        serde_json::to_writer(&mut lines, row)?;
-        lines.push(b'\n');
-    }
-    let written = file.write_all(&lines).and_then(|()| file.sync_data());
+    // Not by way of memory: a lack of that may be why the ledger itself could not be written.
+    let written = lines(&file, rows).and_then(|()| file.sync_data());
     if written.is_err() {
         // Of a full disk nothing better can be asked than that what was there stays whole.
         file.set_len(end)?;
     }
     written
+}
+
+fn lines(file: &File, rows: &[Row]) -> io::Result<()> {
+    let mut buffer = BufWriter::new(file);
+    for row in rows {
+        serde_json::to_writer(&mut buffer, row)?;
+        buffer.write_all(b"\n")?;
+    }
+    buffer.flush()
 }
 
 /// The rows of the file, locked until this is dropped.

@@ -151,7 +151,11 @@ fn words(transaction: &Transaction<'_>, call: i64, row: &Row) -> Result<()> {
 }
 
 fn beginning(text: &str) -> &str {
-    &text[..text.floor_char_boundary(INDEXED)]
+    let mut end = text.len().min(INDEXED);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// The ids of names, made as needed.
