@@ -28,6 +28,9 @@ _llm() {
             llm,config)
                 cmd="llm__subcmd__config"
                 ;;
+            llm,demo-gateway)
+                cmd="llm__subcmd__demo__subcmd__gateway"
+                ;;
             llm,doctor)
                 cmd="llm__subcmd__doctor"
                 ;;
@@ -77,7 +80,7 @@ _llm() {
 
     case "${cmd}" in
         llm)
-            opts="-q -v -h -V --quiet --verbose --color --help --version ask compare models doctor key config completions man"
+            opts="-q -v -h -V --quiet --verbose --color --help --version ask compare models doctor key config completions man demo-gateway"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -95,7 +98,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__ask)
-            opts="-n -g -s -f -p -m -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --system --file --temperature --top-p --max-tokens --stop --seed --effort --param --tag --out --dry-run --model --stats --show-reasoning --output --quiet --verbose --color --help"
+            opts="-n -g -s -f -p -m -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --system --file --temperature --top-p --max-tokens --stop --seed --effort --param --tag --log --out --dry-run --model --stats --show-reasoning --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -175,6 +178,10 @@ _llm() {
                     ;;
                 --tag)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
+                    COMPREPLY=($(compgen -W "full metadata off" -- "${cur}"))
                     return 0
                     ;;
                 --out)
@@ -209,7 +216,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__compare)
-            opts="-n -g -s -f -p -m -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --system --file --temperature --top-p --max-tokens --stop --seed --effort --param --tag --out --dry-run --model --set --concurrency --repeat --sort --layout --output --quiet --verbose --color --help"
+            opts="-n -g -s -f -p -m -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --system --file --temperature --top-p --max-tokens --stop --seed --effort --param --tag --log --out --dry-run --model --set --concurrency --repeat --sort --layout --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -289,6 +296,10 @@ _llm() {
                     ;;
                 --tag)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
+                    COMPREPLY=($(compgen -W "full metadata off" -- "${cur}"))
                     return 0
                     ;;
                 --out)
@@ -453,6 +464,24 @@ _llm() {
         llm__subcmd__config__subcmd__show)
             opts="-q -v -h --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__demo__subcmd__gateway)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

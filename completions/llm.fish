@@ -39,6 +39,7 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "key" -d 'Keep gateway keys 
 complete -c llm -n "__fish_llm_needs_command" -f -a "config" -d 'Show, check or create the config file'
 complete -c llm -n "__fish_llm_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c llm -n "__fish_llm_needs_command" -f -a "man" -d 'Print the manual page'
+complete -c llm -n "__fish_llm_needs_command" -f -a "demo-gateway" -d 'Run the demo gateway until stdin ends; prints its base URL'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l fallback -d 'Next model when the one before fails; repeatable, in order' -r
@@ -54,6 +55,9 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l seed -d 'Seed for models
 complete -c llm -n "__fish_llm_using_subcommand ask" -l effort -d 'How much to think: none, minimal, low, medium, high or what else the model knows' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l tag -d 'Attribute the cost (`app=bot`); kept in the record; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand ask" -l out -d 'Write there instead of stdout, atomically' -r -F
 complete -c llm -n "__fish_llm_using_subcommand ask" -s m -l model -d 'Model, or `GATEWAY::MODEL`' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s o -l output -d 'Form of the output' -r -f -a "text\t''
@@ -69,7 +73,7 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l stats -d 'Print a line o
 complete -c llm -n "__fish_llm_using_subcommand ask" -l show-reasoning -d 'Print what the model thinks on stderr'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand ask" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l fallback -d 'Next model when the one before fails; repeatable, in order' -r
@@ -85,6 +89,9 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l seed -d 'Seed for mo
 complete -c llm -n "__fish_llm_using_subcommand compare" -l effort -d 'How much to think: none, minimal, low, medium, high or what else the model knows' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l tag -d 'Attribute the cost (`app=bot`); kept in the record; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l out -d 'Write there instead of stdout, atomically' -r -F
 complete -c llm -n "__fish_llm_using_subcommand compare" -s m -l model -d 'Models, comma-separated or repeated; each is a model or `GATEWAY::MODEL`' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l set -d 'A list of models from the config' -r
@@ -241,3 +248,9 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand man" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand man" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand man" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s h -l help -d 'Print help'

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::call::{Call, Event, Meta, RunEvent, Target};
 use crate::chat::{FinishReason, Response, StreamEvent, ToolCall, Usage};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
+use crate::rates::Rates;
 
 /// What is kept of one call. Serialises as documented in `docs/output.md`.
 #[derive(Debug, Clone, Serialize)]
@@ -26,6 +27,9 @@ pub struct Record {
     pub text: String,
     #[serde(serialize_with = "empty_as_null")]
     pub reasoning: String,
+    /// What some vendors demand back with the reasoning on the next turn.
+    #[serde(skip)]
+    pub reasoning_signature: Option<String>,
     pub tool_calls: Vec<ToolCall>,
     pub finish_reason: Option<FinishReason>,
     /// Whether the answer came from the cache.
@@ -34,6 +38,9 @@ pub struct Record {
     pub usage: Usage,
     #[serde(serialize_with = "unknown_cost")]
     pub cost: Option<Cost>,
+    /// The rates by which the cost was computed, where it was.
+    #[serde(skip)]
+    pub rates: Option<Rates>,
     pub timing: Timing,
     /// Every HTTP request made for the call, in order.
     pub attempts: Vec<Attempt>,
@@ -42,7 +49,7 @@ pub struct Record {
 }
 
 /// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The wire said that the answer is complete.
@@ -71,14 +78,14 @@ impl Status {
 }
 
 /// What a call cost, and who says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     pub usd: Usd,
     pub origin: CostOrigin,
 }
 
 /// Where a cost comes from, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CostOrigin {
     /// The gateway said what the answer cost.
@@ -387,7 +394,7 @@ impl Recorder {
             attempt.start = attempt.start.saturating_sub(ready);
         }
         let since = |time: Option<Duration>| time.map(|time| time.saturating_sub(ready));
-        let Response { model, text, reasoning, tool_calls, usage, finish, .. } = self.response;
+        let Response { model, text, reasoning, reasoning_signature, tool_calls, usage, finish, .. } = self.response;
         let answered = !text.is_empty() || !tool_calls.is_empty();
         let (status, error) = match result {
             Err(failure) if failure.kind == FailureKind::Interrupted => (Status::Interrupted, Some(failure)),
@@ -407,11 +414,13 @@ impl Recorder {
             status,
             text,
             reasoning,
+            reasoning_signature,
             tool_calls,
             finish_reason: finish,
             cached: false,
             usage,
             cost,
+            rates: None,
             timing: Timing {
                 connect: self.connect,
                 first_byte: since(self.first_byte),

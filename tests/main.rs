@@ -31,3 +31,4 @@ mod support;
 mod terminal;
 #[cfg(target_os = "linux")]
 mod tls;
+mod wires;

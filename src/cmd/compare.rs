@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::drive::{self, Plan, Reporter, drive};
+use super::drive::{self, Outcome, Plan, Reporter, drive};
+use super::journal::{self, Journal};
 use super::output::Destination;
 use super::ready::ready;
 use super::{Context, dry_run, process, request};
@@ -36,27 +37,47 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
         calls,
     };
     let ready = ready(context, plan.calls.iter().flat_map(|call: &Call| &call.targets), args.prompt.key.as_deref())?;
+    let level = journal::level(context, args.prompt.log);
+    let journal = Journal::new(context, level, "compare", &plan.calls, &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
     let lines = (args.output == CompareFormat::Jsonl && !destination.is_file()).then_some(destination.output());
     // Lines that are drawn over and lines that stay do not go together.
     let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };
     let mut reporter = Live { progress: Progress::new(labels, &terminal, context.quiet), lines };
-    let outcome = drive(ready, plan, &mut reporter)?;
+    let mut outcome = drive(ready, plan, &mut reporter)?;
     reporter.progress.clear();
+    let shown = show(context, args, destination, (&prepared.prompt, models.len()), &mut outcome);
+    journal.write(context, outcome);
+    shown
+}
+
+/// Puts the answers where they belong; the exit code.
+fn show(
+    context: &Context,
+    args: &CompareArgs,
+    destination: Destination,
+    (prompt, models): (&str, usize),
+    outcome: &mut Outcome,
+) -> Result<u8, Error> {
+    let rounds = args.repeat as usize;
+    // Lines for each record have been written as it ended.
+    let told = args.output == CompareFormat::Jsonl && !destination.is_file();
     if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(SIGPIPE))) {
-        return Err(outcome.stopped.unwrap_or(Error::Reported { exit_code: 74 }));
+        return Err(outcome.stopped.take().unwrap_or(Error::Reported { exit_code: 74 }));
     }
-    let mut records = outcome.records;
     let rounds_in_one = rounds > 1 && args.output == CompareFormat::Text;
+    let mut sorted = Vec::new();
     if let Some(by) = args.sort.filter(|_| !rounds_in_one) {
-        records.sort_by_key(|record| rank(record, by));
+        sorted.clone_from(&outcome.records);
+        sorted.sort_by_key(|record| rank(record, by));
     }
-    let comparison = Comparison::new(&outcome.run, &prepared.prompt, &records);
+    let records = if sorted.is_empty() { &outcome.records } else { &sorted };
+    let comparison = Comparison::new(&outcome.run, prompt, records);
     let out = destination.output();
     let text = match args.output {
-        CompareFormat::Text => text(&comparison, models.len(), rounds, args, &out),
+        CompareFormat::Text => text(&comparison, models, rounds, args, &out),
         CompareFormat::Json => json::comparison(&comparison, &out),
-        CompareFormat::Jsonl if lines.is_some() => String::new(),
+        CompareFormat::Jsonl if told => String::new(),
         CompareFormat::Jsonl => records.iter().map(|record| json::line(record, &out)).collect(),
         CompareFormat::Markdown => out.show(&markdown::comparison(&comparison)).into_owned(),
         CompareFormat::Csv => out.show(&csv::comparison(&comparison)).into_owned(),
@@ -66,9 +87,9 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
     if rounds_in_one {
         context.notice("answers shown are those of the first round; -o json has all of them");
     }
-    match outcome.stopped {
+    match outcome.stopped.take() {
         Some(error) => Err(error),
-        None => Ok(drive::exit_code(&records)),
+        None => Ok(drive::exit_code(records)),
     }
 }
 

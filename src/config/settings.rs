@@ -6,8 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::base_url;
 use super::file::{self, ConfigFile, GatewayTable, TimeoutTable};
-use super::{Auth, BaseUrl, Dirs, Env, Gateway, KeySource, ModelPrice, Timeouts, nearest};
+use super::{Auth, BaseUrl, Dirs, Env, Gateway, KeySource, LogLevel, ModelPrice, Timeouts, nearest};
 use crate::error::Error;
 
 const PRESETS: &str = include_str!("../presets.toml");
@@ -32,6 +33,8 @@ pub struct Settings {
     pub config_found: bool,
     /// Model to use where none is named, and who says so.
     pub model: Option<(String, Said)>,
+    /// What the ledger keeps.
+    pub log: LogLevel,
     /// Named lists of models.
     pub sets: BTreeMap<String, Vec<String>>,
     /// Prices by model name, USD per million tokens.
@@ -87,6 +90,13 @@ impl Settings {
             if name.contains("::") || name.is_empty() {
                 return Err(Error::config(format!("`{name}` cannot name a gateway: `::` separates gateway and model")));
             }
+            let table = table.without_endpoint().map_err(|(said, api)| {
+                let (said, api) = (said.as_str(), api.as_str());
+                Error::config_hint(
+                    format!("gateway `{name}`: its api is {said}, but its base_url is an endpoint of {api}"),
+                    "leave the end of the URL away, or the api",
+                )
+            })?;
             let preset = gateways.remove(&name).unwrap_or_default();
             gateways.insert(name, preset.overridden_by(table));
         }
@@ -97,9 +107,14 @@ impl Settings {
         if let Some(url) = env.get("LLM_BASE_URL") {
             // What a gateway of the config speaks is taken over; its key and headers are for its own address.
             let named = default_gateway.as_ref().and_then(|(name, _)| gateways.get(name)).cloned().unwrap_or_default();
+            let (base_url, api) = match base_url::endpoint(url) {
+                Some((base, api)) => (base, Some(api)),
+                None => (url, named.api),
+            };
             let table = GatewayTable {
-                base_url: Some(url.to_owned()),
-                api: named.api,
+                base_url: Some(base_url.to_owned()),
+                api,
+                model_api: named.model_api,
                 price_list: named.price_list,
                 timeouts: named.timeouts,
                 ..GatewayTable::default()
@@ -123,6 +138,7 @@ impl Settings {
             config_path: None,
             config_found: false,
             model,
+            log: file.log.unwrap_or_default(),
             sets: file.set,
             prices: file.price.into_iter().map(|(model, price)| (model, price.into())).collect(),
             keyring_timeout: file.keyring_timeout,
@@ -183,6 +199,7 @@ impl Settings {
         Ok(Gateway {
             name: name.to_owned(),
             api: table.api.unwrap_or_default(),
+            model_api: table.model_api.clone().unwrap_or_default(),
             auth,
             key: KeySource { env: key_env, command: table.key_command.clone(), name: table.key_name.clone() },
             headers: table.headers.clone().unwrap_or_default(),
@@ -306,6 +323,7 @@ fn read_config(path: &Path, must_exist: bool) -> Result<Option<String>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapter::Api;
 
     fn settings(env: &[(&str, &str)], config: &str) -> Result<Settings, Error> {
         let file = file::parse(config, Path::new("config.toml"))?;
@@ -358,6 +376,26 @@ mod tests {
     }
 
     #[test]
+    fn the_pasted_url_of_an_endpoint_says_base_and_api() {
+        let config = "[gateway.anthropic]\nbase_url = \"https://corp.example/v1/chat/completions\"\n";
+        let settings = settings(&[("LLM_BASE_URL", "https://corp.example/v1/messages")], config).expect("good");
+        for (name, api) in [("env", Api::Anthropic), ("anthropic", Api::OpenaiChat)] {
+            let gateway = settings.gateway(name).expect("known");
+            assert_eq!((gateway.base_url.as_str(), gateway.api), ("https://corp.example/v1", api), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_api_may_be_set_for_some_models() {
+        let config = "[gateway.openrouter.model_api]\n\"*\" = \"openai-responses\"\n\"anthropic/*\" = \"anthropic\"\n";
+        let settings = settings(&[], config).expect("good");
+        let gateway = settings.gateway("openrouter").expect("known");
+        assert_eq!(gateway.api_of("anthropic/claude-opus-5-5"), Api::Anthropic);
+        assert_eq!(gateway.api_of("openai/gpt-6-sol"), Api::OpenaiResponses);
+        assert_eq!(settings.gateway("openai").expect("known").api_of("gpt-6-sol"), Api::OpenaiChat);
+    }
+
+    #[test]
     fn llm_api_key_is_for_the_default_gateway_alone() {
         let settings = settings(&[("LLM_API_KEY", "k"), ("LLM_GATEWAY", "openrouter")], "").expect("good");
         let has = |name| settings.gateway(name).expect("known").key.env.contains(&"LLM_API_KEY".to_owned());
@@ -397,6 +435,7 @@ mod tests {
             "[gateway.corp]\nbase_url = \"https://u:p@corp.example/v1\"",
             "[gateway.corp]\nbase_url = \"https://corp.example/v1\"\nkey_command = []",
             "[gateway.corp]\nbase_url = \"https://corp.example/v1\"\nmarkup = -1",
+            "[gateway.corp]\nbase_url = \"https://corp.example/v1/messages\"\napi = \"gemini\"",
             "[gateway.\"a::b\"]\nbase_url = \"https://corp.example/v1\"",
         ] {
             assert_eq!(settings(&[], config).expect_err(config).exit_code(), 3, "{config}");
