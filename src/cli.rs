@@ -91,8 +91,8 @@ pub struct PromptArgs {
     /// Use this one of the gateway's named keys
     #[arg(long, value_name = "NAME", help_heading = "Where to")]
     pub key: Option<String>,
-    /// Next model when the one before fails; repeatable, in order
-    #[arg(long, value_name = "MODEL", help_heading = "Where to")]
+    /// Next model or alias when the one before fails; repeatable, in order
+    #[arg(long, value_name = "NAME", help_heading = "Where to")]
     pub fallback: Vec<String>,
     /// Total time for a call, all tries included (`30s`, `2m`)
     #[arg(long, value_name = "DURATION", help_heading = "Where to")]
@@ -155,9 +155,12 @@ pub enum LogLevel {
 pub struct AskArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
-    /// Model, or `GATEWAY::MODEL`
+    /// Model, alias or `GATEWAY::MODEL`
     #[arg(short, long, value_name = "NAME", help_heading = "Where to")]
     pub model: Option<String>,
+    /// Kind of work, which the config routes to a model or alias
+    #[arg(short, long, value_name = "NAME", conflicts_with = "model", help_heading = "Where to")]
+    pub task: Option<String>,
     /// Print a line of time, tokens and cost on stderr (the default on a terminal)
     #[arg(long, help_heading = "What to print")]
     pub stats: bool,
@@ -188,9 +191,12 @@ pub enum AskFormat {
 pub struct CompareArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
-    /// Models, comma-separated or repeated; each is a model or `GATEWAY::MODEL`
+    /// Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`
     #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to")]
     pub model: Vec<String>,
+    /// Kinds of work, which the config routes to a model or alias each; comma-separated or repeated
+    #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to")]
+    pub task: Vec<String>,
     /// A list of models from the config
     #[arg(long, value_name = "NAME", help_heading = "Where to")]
     pub set: Option<String>,
@@ -376,7 +382,11 @@ pub enum ConfigCommand {
     /// Print where the config file is
     Path,
     /// Print the settings in force and where each comes from
-    Show,
+    Show {
+        /// Explain where this task, alias or model leads, and why in that order
+        #[arg(long, value_name = "NAME")]
+        route: Option<String>,
+    },
     /// Open the config file in $VISUAL or $EDITOR, then check it
     Edit,
     /// Check the config file

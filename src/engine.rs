@@ -46,7 +46,7 @@ pub fn start<S: Service + 'static>(service: &Arc<S>, calls: Vec<Call>, concurren
 async fn within(limit: Duration, call: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     time::timeout(limit, call).await.unwrap_or_else(|_| {
         let message = format!("the call took longer than {} s", limit.as_secs_f64());
-        Err(Failure::new(FailureKind::Timeout, message))
+        Err(Failure::new(FailureKind::Timeout, message).maybe_billed())
     })
 }
 
@@ -103,7 +103,8 @@ mod tests {
             index,
             id: format!("call-{index}"),
             asked: format!("m{index}"),
-            targets: vec![Target { gateway: "g".into(), model: "m".into() }],
+            task: None,
+            choices: vec![Target { gateway: "g".into(), model: "m".into() }.into()],
             request: Arc::new(Request::default()),
             limits: Limits { retries: None, timeout: Duration::from_secs(timeout) },
         }

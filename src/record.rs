@@ -167,11 +167,18 @@ pub struct Attempt {
     pub request_id: Option<String>,
 }
 
+impl Attempt {
+    /// Whether it may have cost something that nobody told.
+    pub fn maybe_billed(&self) -> bool {
+        self.cost.is_none() && self.error.as_ref().is_some_and(|error| error.maybe_billed)
+    }
+}
+
 impl Serialize for Attempt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let ms = |time: Duration| (time.as_secs_f64() * 10_000.0).round() / 10.0;
-        let mut object = serializer.serialize_struct("Attempt", 9)?;
+        let mut object = serializer.serialize_struct("Attempt", 10)?;
         object.serialize_field("gateway", &self.gateway)?;
         object.serialize_field("model", &self.model)?;
         object.serialize_field("status", &self.status)?;
@@ -181,6 +188,7 @@ impl Serialize for Attempt {
         object.serialize_field("duration_ms", &ms(self.duration))?;
         object.serialize_field("cost", &self.cost)?;
         object.serialize_field("request_id", &self.request_id)?;
+        object.serialize_field("maybe_billed", &self.maybe_billed())?;
         object.end()
     }
 }
@@ -385,7 +393,7 @@ impl Recorder {
     /// The record. A call that has not ended was interrupted `now` (since the run began).
     pub fn finish(mut self, now: Duration) -> Record {
         let (end, result) = self.ended.take().unwrap_or_else(|| {
-            let failure = Failure::new(FailureKind::Interrupted, "interrupted");
+            let failure = Failure::new(FailureKind::Interrupted, "interrupted").maybe_billed();
             (now, Err(failure))
         });
         self.end_attempt(end, result.as_ref().err().cloned());
@@ -458,7 +466,8 @@ mod tests {
             index: 0,
             id: "id".into(),
             asked: "m".into(),
-            targets: vec![target.clone()],
+            task: None,
+            choices: vec![target.clone().into()],
             request: Arc::new(Request::default()),
             limits: Limits { retries: None, timeout: Duration::from_secs(60) },
         };

@@ -15,13 +15,13 @@ use crate::record::Record;
 use crate::report::answer::{Answer, AnswerOptions};
 use crate::report::term::{Output, Stdout};
 use crate::report::{json, markdown};
+use crate::route::Asked;
 
 pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.prompt.out.as_deref(), context.terminal.stdout)?;
-    let model = model(context, args)?;
-    let targets = request::targets(context, std::slice::from_ref(&model), args.prompt.gateway.as_deref())?;
+    let asked = model(context, args)?;
     let prepared = request::prepare(context, &args.prompt)?;
-    let calls = prepared.calls(context, &targets)?;
+    let calls = prepared.calls(context, &[&asked])?;
     if args.prompt.dry_run {
         return dry_run::run(context, &calls, args.output != AskFormat::Text, destination);
     }
@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, plan.calls.iter().flat_map(|call: &Call| &call.targets), args.prompt.key.as_deref())?;
+    let ready = ready(context, plan.calls.iter().flat_map(Call::targets), args.prompt.key.as_deref())?;
     let journal = Journal::new(context, level, "ask", &plan.calls, &ready);
     let stderr = context.terminal.stderr;
     let mut outcome = if streams {
@@ -88,25 +88,33 @@ impl<O: io::Write, E: io::Write> Reporter for Answer<O, E> {
     }
 }
 
-/// The model to ask: the flag, the settings, or the gateway's first.
-fn model(context: &Context, args: &AskArgs) -> Result<String, Error> {
-    if let Some(model) = &args.model {
-        return Ok(model.clone());
-    }
-    if args.prompt.gateway.is_none()
-        && let Some((model, _)) = &context.settings.model
-    {
-        return Ok(model.clone());
-    }
-    let gateway = context.settings.gateway(&request::default_gateway(context, args.prompt.gateway.as_deref())?)?;
-    if let Some(model) = gateway.models.first() {
-        return Ok(model.clone());
-    }
-    if let Some((model, _)) = &context.settings.model {
-        return Ok(model.clone());
-    }
-    Err(Error::usage_hint(
-        "which model?",
-        "name one with -m, LLM_MODEL, or model in the config file; `llm models` lists them",
-    ))
+/// The model to ask: the flags, the settings, or the gateway's first.
+fn model(context: &Context, args: &AskArgs) -> Result<Asked, Error> {
+    let gateway = args.prompt.gateway.as_deref();
+    request::with_names(context, gateway, |names| {
+        if let Some(model) = &args.model {
+            return names.model(model);
+        }
+        if let Some(task) = &args.task {
+            return names.task(task);
+        }
+        let settings = &context.settings;
+        let usual = settings.model.as_ref().map(|(model, _)| names.default(model));
+        let usual = usual.or_else(|| settings.tasks.contains_key("default").then(|| names.task("default")));
+        // A gateway that is named has its own idea of what is usual.
+        if gateway.is_none()
+            && let Some(usual) = usual
+        {
+            return usual;
+        }
+        let gateway = settings.gateway(&request::default_gateway(context, gateway)?)?;
+        match (gateway.models.first(), usual) {
+            (Some(model), _) => names.model(model),
+            (None, Some(usual)) => usual,
+            (None, None) => Err(Error::usage_hint(
+                "which model?",
+                "name one with -m, LLM_MODEL, or model in the config file; `llm models` lists them",
+            )),
+        }
+    })
 }

@@ -7,7 +7,7 @@ use super::journal::{self, Journal};
 use super::output::Destination;
 use super::ready::ready;
 use super::{Context, dry_run, process, request};
-use crate::call::{Call, RunEvent, Target};
+use crate::call::{Call, RunEvent};
 use crate::cli::{self, CompareArgs, CompareFormat, SortBy};
 use crate::error::{Error, SIGPIPE};
 use crate::record::{Record, Status};
@@ -15,14 +15,14 @@ use crate::report::columns::{self, Layout};
 use crate::report::progress::Progress;
 use crate::report::term::{Output, Terminal, print};
 use crate::report::{self, Comparison, csv, html, json, markdown, table};
-use crate::route;
+use crate::route::{self, Asked};
 
 pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.prompt.out.as_deref(), context.terminal.stdout)?;
-    let models = request::targets(context, &models(context, args)?, args.prompt.gateway.as_deref())?;
+    let models = models(context, args)?;
     let prepared = request::prepare(context, &args.prompt)?;
     let rounds = args.repeat as usize;
-    let calls: Vec<(String, Target)> = std::iter::repeat_n(&models, rounds).flatten().cloned().collect();
+    let calls: Vec<&Asked> = std::iter::repeat_n(&models, rounds).flatten().collect();
     let calls = prepared.calls(context, &calls)?;
     if args.prompt.dry_run {
         return dry_run::run(context, &calls, args.output != CompareFormat::Text, destination);
@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, plan.calls.iter().flat_map(|call: &Call| &call.targets), args.prompt.key.as_deref())?;
+    let ready = ready(context, plan.calls.iter().flat_map(Call::targets), args.prompt.key.as_deref())?;
     let level = journal::level(context, args.prompt.log);
     let journal = Journal::new(context, level, "compare", &plan.calls, &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
@@ -94,22 +94,30 @@ fn show(
 }
 
 /// The models to compare: the flags, a set of the config, or all that the gateway's settings name.
-fn models(context: &Context, args: &CompareArgs) -> Result<Vec<String>, Error> {
-    let mut models: Vec<String> = args.model.iter().map(|name| name.trim().to_owned()).collect();
-    if let Some(set) = &args.set {
-        models.extend_from_slice(route::set(set, &context.settings.sets)?);
-    }
-    if models.is_empty() {
-        let gateway = context.settings.gateway(&request::default_gateway(context, args.prompt.gateway.as_deref())?)?;
-        models = gateway.models;
-    }
-    if models.is_empty() {
-        return Err(Error::usage_hint(
-            "which models?",
-            "name them with -m A,B,C, or --set NAME of a list in the config file",
-        ));
-    }
-    Ok(models)
+fn models(context: &Context, args: &CompareArgs) -> Result<Vec<Asked>, Error> {
+    let gateway = args.prompt.gateway.as_deref();
+    request::with_names(context, gateway, |names| {
+        let mut models = args.model.iter().map(|name| names.model(name.trim())).collect::<Result<Vec<_>, _>>()?;
+        for task in &args.task {
+            models.push(names.task(task.trim())?);
+        }
+        if let Some(set) = &args.set {
+            for name in route::set(set, &context.settings.sets)? {
+                models.push(names.model(name)?);
+            }
+        }
+        if models.is_empty() {
+            let gateway = context.settings.gateway(&request::default_gateway(context, gateway)?)?;
+            models = gateway.models.iter().map(|name| names.model(name)).collect::<Result<_, _>>()?;
+        }
+        if models.is_empty() {
+            return Err(Error::usage_hint(
+                "which models?",
+                "name them with -m A,B,C, or --set NAME of a list in the config file",
+            ));
+        }
+        Ok(models)
+    })
 }
 
 /// Progress on stderr; on stdout a line for each record as it ends, if that is the form.

@@ -50,15 +50,15 @@ pub(super) struct Outcome {
 }
 
 /// Runs the calls.
-pub(super) fn drive(ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -> Result<Outcome, Error> {
+pub(super) fn drive(mut ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -> Result<Outcome, Error> {
     let runtime = process::runtime()?;
-    let outcome = runtime.block_on(run(&ready, plan, reporter));
+    let outcome = runtime.block_on(run(&mut ready, plan, reporter));
     // Whatever still blocks, such as a name that does not resolve, must not hold up the end.
     runtime.shutdown_background();
     Ok(outcome)
 }
 
-async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {
+async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {
     let run_began = Timestamp::now();
     let run_id = uuid::Uuid::now_v7().to_string();
     let Plan { calls, tags, concurrency, priced, trace } = plan;
@@ -66,9 +66,9 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
         calls.iter().map(|call| Some(Recorder::new(&run_id, call, tags.clone()))).collect();
     let mut records: Vec<Option<Record>> = calls.iter().map(|_| None).collect();
     let mut ends = vec![Duration::ZERO; calls.len()];
-    let targets: Vec<_> = calls.iter().flat_map(|call| call.targets.clone()).collect();
+    let targets: Vec<_> = calls.iter().flat_map(Call::targets).cloned().collect();
     let mut signals = signals::Signals::new();
-    let service = Arc::new(policy::stack(ready.service.clone()));
+    let service = Arc::new(policy::stack(ready.service.clone(), std::mem::take(&mut ready.policies)));
     let mut run = engine::start(&service, calls, concurrency);
     let mut prices_wanted = priced;
     let mut stopped = None;

@@ -7,6 +7,8 @@ mod demo_gateway;
 mod doctor;
 mod drive;
 mod dry_run;
+mod explain;
+mod facts;
 mod generated;
 mod journal;
 mod key;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::routing::Alias;
 use super::{Auth, BaseUrl, LogLevel, ModelPrice, PriceList, base_url};
 use crate::adapter::Api;
 use crate::error::Error;
@@ -28,6 +29,10 @@ pub(super) struct ConfigFile {
     pub(super) set: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     pub(super) price: BTreeMap<String, PriceTable>,
+    #[serde(default)]
+    pub(super) alias: BTreeMap<String, Alias>,
+    #[serde(default)]
+    pub(super) task: BTreeMap<String, String>,
 }
 
 /// `[gateway.NAME]`.
@@ -150,7 +155,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is not a span of time such as `30s` or `2m`"))
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_duration(&text).map(Some).map_err(de::Error::custom)
 }

@@ -3,11 +3,13 @@
 mod base_url;
 mod env;
 mod file;
+mod routing;
 mod settings;
 
 pub use base_url::BaseUrl;
 pub use env::Env;
 pub use file::{nearest, parse_duration};
+pub use routing::{Alias, Strategy};
 pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};
 
 use std::collections::BTreeMap;

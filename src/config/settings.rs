@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::base_url;
 use super::file::{self, ConfigFile, GatewayTable, TimeoutTable};
+use super::routing::{self, Alias};
 use super::{Auth, BaseUrl, Dirs, Env, Gateway, KeySource, LogLevel, ModelPrice, Timeouts, nearest};
 use crate::error::Error;
 
@@ -37,6 +38,10 @@ pub struct Settings {
     pub log: LogLevel,
     /// Named lists of models.
     pub sets: BTreeMap<String, Vec<String>>,
+    /// Names for models that can stand in for each other.
+    pub aliases: BTreeMap<String, Alias>,
+    /// Kinds of work, and the model or alias that each goes to.
+    pub tasks: BTreeMap<String, String>,
     /// Prices by model name, USD per million tokens.
     pub prices: BTreeMap<String, ModelPrice>,
     /// How long to wait for the keyring; `None` is the built-in limit.
@@ -140,6 +145,8 @@ impl Settings {
             model,
             log: file.log.unwrap_or_default(),
             sets: file.set,
+            aliases: file.alias,
+            tasks: file.task,
             prices: file.price.into_iter().map(|(model, price)| (model, price.into())).collect(),
             keyring_timeout: file.keyring_timeout,
             default_gateway,
@@ -156,7 +163,8 @@ impl Settings {
         if let Some((name, _)) = &self.default_gateway {
             self.gateway(name)?;
         }
-        Ok(())
+        let gateways: Vec<&str> = self.gateway_names().collect();
+        routing::check(&self.aliases, &self.tasks, gateways.iter().copied())
     }
 
     /// The gateway of this name, complete and checked.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
+use super::patience::Patience;
 use super::{Client, headers, transport};
 use crate::adapter::stream::{self, Decoded, Stream};
 use crate::adapter::{Adapter, DecodeError, Flow};
@@ -27,35 +28,30 @@ const EXCERPT: usize = 200;
 pub(super) struct Reading<'a> {
     pub(super) client: &'a Client,
     pub(super) adapter: &'static dyn Adapter,
+    pub(super) patience: Patience,
 }
 
 impl Reading<'_> {
     /// Reads an answer: a stream of events, or one JSON object even where a stream was asked for.
-    pub(super) async fn answer(&self, mut response: Response, first: Instant, events: &Events) -> Result<(), Failure> {
+    pub(super) async fn answer(&self, mut response: Response, events: &Events) -> Result<(), Failure> {
         let mut head = Vec::new();
         loop {
             match first_letter(&head) {
-                Some(b'{' | b'[') => return self.whole_answer(head, response, first, events).await,
+                Some(b'{' | b'[') => return self.whole_answer(head, response, events).await,
                 Some(b'd' | b'e' | b'i' | b'r' | b':') => {
-                    return self.streamed_answer(&head, response, first, events).await;
+                    return self.streamed_answer(&head, response, events).await;
                 }
-                Some(_) => return Err(self.no_answer(head, response, first).await),
-                None => match self.chunk(&mut response, first).await? {
+                Some(_) => return Err(self.no_answer(head, response).await),
+                None => match self.chunk(&mut response).await? {
                     Some(chunk) if head.len() <= LARGEST_ERROR => head.extend_from_slice(&chunk),
-                    _ => return Err(self.no_answer(head, response, first).await),
+                    _ => return Err(self.no_answer(head, response).await),
                 },
             }
         }
     }
 
-    async fn whole_answer(
-        &self,
-        mut body: Vec<u8>,
-        mut response: Response,
-        deadline: Instant,
-        events: &Events,
-    ) -> Result<(), Failure> {
-        while let Some(chunk) = self.chunk(&mut response, deadline).await? {
+    async fn whole_answer(&self, mut body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
+        while let Some(chunk) = self.chunk(&mut response).await? {
             body.extend_from_slice(&chunk);
             if body.len() > LARGEST_ANSWER {
                 let message = format!("the answer is larger than {} MiB", LARGEST_ANSWER >> 20);
@@ -77,17 +73,11 @@ impl Reading<'_> {
         outcome
     }
 
-    async fn streamed_answer(
-        &self,
-        head: &[u8],
-        mut response: Response,
-        first: Instant,
-        events: &Events,
-    ) -> Result<(), Failure> {
+    async fn streamed_answer(&self, head: &[u8], mut response: Response, events: &Events) -> Result<(), Failure> {
         let mut stream = Stream::new(self.adapter);
         let mut decoded = Vec::new();
         let mut spoke = false;
-        let mut deadline = first;
+        let mut deadline = self.patience.first;
         let mut flow = stream.push(head, &mut decoded);
         loop {
             let arrived = Instant::now();
@@ -99,7 +89,7 @@ impl Reading<'_> {
                             StreamEvent::Usage(_) | StreamEvent::Start { .. } => {}
                             _ => {
                                 spoke = true;
-                                deadline = arrived + self.client.gateway.timeouts.idle;
+                                deadline = arrived + self.patience.idle;
                             }
                         }
                         events.emit_at(arrived.into_std(), Event::Stream(event)).await?;
@@ -121,7 +111,7 @@ impl Reading<'_> {
                 // What follows the reason of the end is not part of the answer.
                 Ok(Err(_)) | Err(_) if stream.finished() => break,
                 Ok(Err(error)) => return Err(stream.broken_by(transport::failure(error, self.client))),
-                Err(_) => return Err(stream.broken_by(self.too_late(spoke))),
+                Err(_) => return Err(stream.broken_by(self.patience.too_late(spoke))),
             }
         }
         let outcome = stream.end(&mut decoded);
@@ -135,9 +125,9 @@ impl Reading<'_> {
     }
 
     /// What came with status 200 but is no answer: a login page, a proxy's notice, nothing at all.
-    async fn no_answer(&self, mut body: Vec<u8>, mut response: Response, deadline: Instant) -> Failure {
+    async fn no_answer(&self, mut body: Vec<u8>, mut response: Response) -> Failure {
         while body.len() < LARGEST_ERROR {
-            match self.chunk(&mut response, deadline).await {
+            match self.chunk(&mut response).await {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 _ => break,
             }
@@ -161,11 +151,11 @@ impl Reading<'_> {
         excerpt
     }
 
-    pub(super) async fn refusal(&self, mut response: Response, status: u16, deadline: Instant) -> Failure {
+    pub(super) async fn refusal(&self, mut response: Response, status: u16) -> Failure {
         let advice = headers::retry_advice(response.headers(), status);
         let mut body = Vec::new();
         while body.len() < LARGEST_ERROR {
-            match self.chunk(&mut response, deadline).await {
+            match self.chunk(&mut response).await {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 // The status alone says enough.
                 _ => break,
@@ -177,23 +167,11 @@ impl Reading<'_> {
         failure
     }
 
-    async fn chunk(&self, response: &mut Response, deadline: Instant) -> Result<Option<bytes::Bytes>, Failure> {
-        match timeout_at(deadline, response.chunk()).await {
+    async fn chunk(&self, response: &mut Response) -> Result<Option<bytes::Bytes>, Failure> {
+        match timeout_at(self.patience.first, response.chunk()).await {
             Ok(chunk) => chunk.map_err(|error| transport::failure(error, self.client)),
-            Err(_) => Err(self.too_late(false)),
+            Err(_) => Err(self.patience.too_late(false)),
         }
-    }
-
-    pub(super) fn too_late(&self, spoke: bool) -> Failure {
-        let timeouts = &self.client.gateway.timeouts;
-        let message = if spoke {
-            format!("nothing more came for {} s", timeouts.idle.as_secs_f64())
-        } else {
-            format!("no answer began within {} s", timeouts.first_token.as_secs_f64())
-        };
-        let setting = if spoke { "idle" } else { "first_token" };
-        Failure::new(FailureKind::Timeout, message)
-            .with_advice(format!("timeouts.{setting} of the gateway in the config sets this limit"))
     }
 }
 

@@ -2,10 +2,12 @@
 
 mod fallback;
 mod retry;
+#[cfg(test)]
+mod testing;
 
 use std::future::Future;
 
-pub use fallback::Fallback;
+pub use fallback::{Fallback, Windows};
 pub use retry::Retry;
 
 use crate::call::{Call, Events};
@@ -19,9 +21,27 @@ pub trait Service: Send + Sync {
 /// The policies in force, outermost first: the next model only after every try of the one before.
 pub type Stack<S> = Fallback<Retry<S>>;
 
+/// What the policies go by. The default has none but those that need no settings.
+pub struct Policies {
+    /// How many tokens a model takes.
+    pub windows: Windows,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self { windows: Box::new(|_| None) }
+    }
+}
+
+impl std::fmt::Debug for Policies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Policies").finish_non_exhaustive()
+    }
+}
+
 /// Puts the policies around a gateway.
-pub fn stack<S: Service>(inner: S) -> Stack<S> {
-    Fallback::new(Retry::new(inner))
+pub fn stack<S: Service>(inner: S, policies: Policies) -> Stack<S> {
+    Fallback::new(Retry::new(inner), policies.windows)
 }
 
 /// A service may be shared.

@@ -1,6 +1,7 @@
 //! What answers cost: as the gateway reports it, else from the config, the gateway's own price list or the built-in
 //! table of list prices, else unknown.
 
+pub mod estimate;
 mod remembered;
 mod table;
 

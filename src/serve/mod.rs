@@ -110,7 +110,8 @@ fn call(request: chat::Request, headers: &HeaderMap) -> Call {
         index: 0,
         id: key.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned),
         asked: request.model.clone(),
-        targets: vec![Target { gateway: String::new(), model: request.model.clone() }],
+        task: None,
+        choices: vec![Target { gateway: String::new(), model: request.model.clone() }.into()],
         limits: Limits { retries: None, timeout: LONGEST },
         request: Arc::new(request),
     }
