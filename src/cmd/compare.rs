@@ -67,12 +67,11 @@ fn show(
     }
     let rounds_in_one = rounds > 1 && args.output == CompareFormat::Text;
     let mut sorted = Vec::new();
-    let by = args.sort.filter(|_| !rounds_in_one);
-    if let Some(by) = by {
+    if let Some(by) = args.sort.filter(|_| !rounds_in_one) {
         sorted.clone_from(&outcome.records);
         sorted.sort_by_key(|record| rank(record, by));
     }
-    let records = if by.is_some() { &sorted } else { &outcome.records };
+    let records = if sorted.is_empty() { &outcome.records } else { &sorted };
     let comparison = Comparison::new(&outcome.run, prompt, records);
     let out = destination.output();
     let text = match args.output {

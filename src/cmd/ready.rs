@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::{Context, process};
 use crate::call::Target;
 use crate::catalog;
-use crate::config::{BaseUrl, Gateway, LLM_API_KEY};
+use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
 use crate::policy::{Policies, Windows};
@@ -52,7 +52,8 @@ pub(super) fn gateways<'a>(
         }
         gateways.insert(target.gateway.clone(), gateway);
     }
-    if gateways.len() > 1 && context.settings.owner_of_llm_api_key().is_none() {
+    let want_a_key = gateways.values().filter(|gateway| gateway.auth != Auth::None).count();
+    if want_a_key > 1 && context.settings.owner_of_llm_api_key().is_none() {
         // Nobody says which of them it is for, so it is for none.
         for gateway in gateways.values_mut() {
             gateway.key.env.retain(|name| name != LLM_API_KEY);
