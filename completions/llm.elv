@@ -185,7 +185,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help'
         }
         &'llm;key;show'= {
-            cand --name 'name'
+            cand --name 'The key of this name'
             cand -o 'Form of the output'
             cand --output 'Form of the output'
             cand --color 'When to use colors'
@@ -197,7 +197,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help'
         }
         &'llm;key;test'= {
-            cand --name 'name'
+            cand --name 'The key of this name'
             cand --color 'When to use colors'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'
@@ -207,7 +207,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help'
         }
         &'llm;key;rm'= {
-            cand --name 'name'
+            cand --name 'The key of this name'
             cand --color 'When to use colors'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'

@@ -165,7 +165,7 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -l name -r
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -l name -d 'The key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
@@ -174,14 +174,14 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -l name -r
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -l name -d 'The key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -l name -r
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -l name -d 'The key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"

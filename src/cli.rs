@@ -300,6 +300,7 @@ pub struct KeyArgs {
 pub enum KeyCommand {
     /// Save a gateway's key: asked for without echo, or read from stdin
     Set {
+        /// The gateway whose key it is
         gateway: String,
         /// Keep it under this name, beside others of the same gateway
         #[arg(long, value_name = "NAME")]
@@ -318,6 +319,7 @@ pub enum KeyCommand {
     Show {
         /// The default gateway if none is named
         gateway: Option<String>,
+        /// The key of this name
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
         /// Form of the output
@@ -328,12 +330,15 @@ pub enum KeyCommand {
     Test {
         /// The default gateway if none is named
         gateway: Option<String>,
+        /// The key of this name
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
     },
     /// Remove a saved key
     Rm {
+        /// The gateway whose key it is
         gateway: String,
+        /// The key of this name
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
     },

@@ -11,6 +11,9 @@ use serde::{Serialize, Serializer};
 /// The signal that means that nobody reads our output any more. The same number everywhere that has it.
 pub const SIGPIPE: i32 = 13;
 
+/// What standard output is called in messages.
+pub const STDOUT: &str = "standard output";
+
 /// A failed command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -85,8 +88,10 @@ impl Error {
         match self {
             Self::Usage { hint, .. } | Self::Config { hint, .. } | Self::Key { hint, .. } => hint.clone(),
             Self::Call(failure) => failure.hint(),
-            Self::Output { .. } => Some("--out FILE writes the answer to a file instead".into()),
-            Self::Input { .. } | Self::Reported { .. } | Self::Signalled(_) => None,
+            Self::Output { target, .. } if target == STDOUT => {
+                Some("--out FILE writes the answer to a file instead".into())
+            }
+            Self::Output { .. } | Self::Input { .. } | Self::Reported { .. } | Self::Signalled(_) => None,
         }
     }
 }

@@ -14,6 +14,8 @@ mod limits;
 mod models;
 #[cfg(unix)]
 mod output;
+#[cfg(unix)]
+mod readme;
 mod retry;
 #[cfg(unix)]
 mod secrets;

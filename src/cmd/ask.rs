@@ -21,7 +21,7 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
     let prepared = request::prepare(context, &args.prompt)?;
     let calls = prepared.calls(context, &targets)?;
     if args.prompt.dry_run {
-        return dry_run::run(context, &calls, args.output != AskFormat::Text);
+        return dry_run::run(context, &calls, args.output != AskFormat::Text, destination);
     }
     let options = AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
     let shows_stats = args.stats || (context.terminal.stderr.tty && !context.quiet);

@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
     let calls: Vec<(String, Target)> = std::iter::repeat_n(&models, rounds).flatten().cloned().collect();
     let calls = prepared.calls(context, &calls)?;
     if args.prompt.dry_run {
-        return dry_run::run(context, &calls, args.output != CompareFormat::Text);
+        return dry_run::run(context, &calls, args.output != CompareFormat::Text, destination);
     }
     // One round after the other, so that a model is not measured against its own crowd.
     let at_once = args.concurrency.map_or(models.len(), |calls| calls as usize);

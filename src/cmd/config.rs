@@ -6,7 +6,7 @@ use std::process::Command as Process;
 
 use super::Context;
 use crate::cli::ConfigCommand;
-use crate::config::{Auth, Env, Gateway, Said, Settings, TEMPLATE};
+use crate::config::{Auth, Env, Gateway, PriceList, Said, Settings, TEMPLATE};
 use crate::error::Error;
 use crate::report::term::print;
 
@@ -162,6 +162,15 @@ fn gateway(gateway: &Gateway, said: Said) -> String {
     }
     for name in gateway.headers.keys() {
         text.push_str(&format!("headers.{} = \"***\"\n", key(name)));
+    }
+    if let Some(provider) = &gateway.price_provider {
+        text.push_str(&format!("price_provider = {}\n", quoted(provider)));
+    }
+    if gateway.price_list != PriceList::default() {
+        text.push_str(&format!("price_list = {}\n", quoted(gateway.price_list.as_str())));
+    }
+    if !gateway.base_url.is_https() && !gateway.base_url.is_loopback() {
+        text.push_str("allow_http = true\n");
     }
     if let Some(path) = &gateway.ca_file {
         text.push_str(&format!("ca_file = {}\n", quoted(&path.display().to_string())));

@@ -7,15 +7,12 @@ use super::process;
 use super::ready::Ready;
 use crate::call::{Call, Event, RunEvent};
 use crate::engine;
-use crate::error::Error;
+use crate::error::{Error, SIGPIPE};
 use crate::policy;
 use crate::record::{Record, Recorder, Status};
 use crate::report::error::notice;
 use crate::report::term::{Output, say};
 use crate::report::trace;
-
-/// What a reader that left counts as; see [`Error::Signalled`].
-const SIGPIPE: i32 = 13;
 
 /// Who is told what happens.
 pub(super) trait Reporter {

@@ -1,22 +1,23 @@
 //! `--dry-run`: the requests that would be sent, and what they might cost. No key is looked for, nothing is sent.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Context;
+use super::output::Destination;
 use super::ready;
 use crate::call::Call;
 use crate::chat::{Part, Request, Usage};
-use crate::config::Gateway;
+use crate::config::{Auth, Gateway};
 use crate::error::Error;
 use crate::pricing::{Pricing, Quote};
-use crate::report::dry_run::Planned;
-use crate::report::{self, term};
+use crate::report;
+use crate::report::dry_run::{Planned, Requests};
 
 /// Bytes of text that make about one token. English has four or more, code and other scripts fewer.
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// Prints the requests of these calls; as one JSON document if `json`.
-pub(super) fn run(context: &Context, calls: &[Call], json: bool) -> Result<u8, Error> {
+/// Writes the requests of these calls; as one JSON document if `json`.
+pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: Destination) -> Result<u8, Error> {
     let (gateways, demo) = ready::gateways(context, calls.iter().map(Call::target))?;
     let pricing = ready::pricing(context, demo.is_some());
     let mut planned = Vec::new();
@@ -24,22 +25,27 @@ pub(super) fn run(context: &Context, calls: &[Call], json: bool) -> Result<u8, E
         let gateway = &gateways[&call.target().gateway];
         planned.push(plan(call, gateway, &pricing));
     }
-    let out = &context.terminal.stdout;
+    let out = &destination.output();
     let text = if json {
-        let requests: Vec<Value> = planned.iter().map(Planned::to_json).collect();
-        report::json::document(&json!({ "requests": requests }), out)
+        report::json::document(&Requests { requests: &planned }, out)
     } else {
         planned.iter().map(|planned| planned.to_text(out)).collect::<Vec<_>>().join("\n")
     };
-    term::print(text)?;
+    destination.write(text.as_bytes())?;
     Ok(0)
 }
 
 fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
     let adapter = gateway.api_of(&call.target().model).adapter();
     let wire = adapter.encode_request(&call.request);
-    let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-    if gateway.auth != crate::config::Auth::None {
+    let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
+    let mut headers = vec![
+        ("content-type".to_owned(), "application/json".to_owned()),
+        ("accept".to_owned(), accept.to_owned()),
+        ("idempotency-key".to_owned(), call.id.clone()),
+    ];
+    // Whether a gateway that can do without a key gets one is only known when keys are looked for.
+    if gateway.auth == Auth::Required {
         let (name, value) = adapter.auth_header("***");
         headers.push((name.to_owned(), value));
     }

@@ -29,7 +29,8 @@ impl Destination {
         // As if the shell had made it: what the umask leaves of 0666.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.prefix(".llm-").tempfile_in(directory).map_err(fails)?;
+        // The error would name the temporary file.
+        let file = builder.prefix(".llm-").tempfile_in(directory).map_err(|error| fails(error.kind().into()))?;
         Ok(Self { file: Some((path.to_owned(), file)), output: Output::plain(stdout.columns) })
     }
 

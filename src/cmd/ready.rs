@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::{Context, process};
 use crate::call::Target;
 use crate::catalog;
-use crate::config::{BaseUrl, Gateway};
+use crate::config::{BaseUrl, Gateway, LLM_API_KEY};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
 use crate::pricing::Pricing;
@@ -47,6 +47,15 @@ pub(super) fn gateways<'a>(
             context.notice("this is the demo gateway: its answers come from the prompt, not from a model");
         }
         gateways.insert(target.gateway.clone(), gateway);
+    }
+    if gateways.len() > 1 && context.settings.owner_of_llm_api_key().is_none() {
+        // Nobody says which of them it is for, so it is for none.
+        for gateway in gateways.values_mut() {
+            gateway.key.env.retain(|name| name != LLM_API_KEY);
+        }
+        if context.settings.env.get(LLM_API_KEY).is_some() {
+            context.notice("LLM_API_KEY is not used: LLM_GATEWAY or default_gateway says which gateway it is for");
+        }
     }
     Ok((gateways, running))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Auth, ModelPrice, PriceList, base_url};
+use super::{Auth, BaseUrl, ModelPrice, PriceList, base_url};
 use crate::adapter::Api;
 use crate::error::Error;
 use crate::money::Usd;
@@ -64,8 +64,8 @@ impl GatewayTable {
 
     /// This table with every field that `over` gives.
     pub(super) fn overridden_by(self, over: Self) -> Self {
-        // A preset's key belongs to the preset's address: a table that gives another address gives another key source.
-        let moved = over.base_url.is_some() && over.base_url != self.base_url;
+        // A preset's key belongs to the preset's server: a table that names another one gives another key source.
+        let moved = over.base_url.is_some() && origin(over.base_url.as_deref()) != origin(self.base_url.as_deref());
         Self {
             base_url: over.base_url.or(self.base_url),
             api: over.api.or(self.api),
@@ -84,6 +84,11 @@ impl GatewayTable {
             price_provider: over.price_provider.or(self.price_provider),
         }
     }
+}
+
+/// The server of an address; an address that makes no sense is reported when its gateway is used.
+fn origin(base_url: Option<&str>) -> Option<String> {
+    base_url.and_then(|url| BaseUrl::parse(url, true).ok()).map(|url| url.origin())
 }
 
 /// `timeouts = { … }`, each a duration such as `"10s"` or `"2m"`.
@@ -174,7 +179,8 @@ fn default_gateway_apart(text: &str) -> Cow<'_, str> {
         if key.starts_with('[') {
             break;
         }
-        if key.strip_prefix("gateway").is_some_and(|rest| rest.trim_start().starts_with('=')) {
+        let value = key.strip_prefix("gateway").and_then(|rest| rest.trim_start().strip_prefix('='));
+        if value.is_some_and(|value| value.trim_start().starts_with(['"', '\''])) {
             let at = start + (line.len() - key.len());
             return Cow::Owned(format!("{}default_{}", &text[..at], &text[at..]));
         }
@@ -245,6 +251,8 @@ mod tests {
             parse("gateway = \"corp\"\n[gateway.corp]\nbase_url = \"https://c\"\n", Path::new("c")).expect("good");
         assert_eq!(file.default_gateway.as_deref(), Some("corp"));
         assert!(file.gateway.contains_key("corp"));
+        let inline = parse("gateway = { corp = { base_url = \"https://c\" } }\n", Path::new("c")).expect("good");
+        assert!(inline.gateway.contains_key("corp"));
         let (message, _) = fails("gateway = \"corp\"\nmodel = 3\n");
         assert!(message.starts_with("c.toml:2:"), "{message}");
     }

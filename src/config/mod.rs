@@ -8,7 +8,7 @@ mod settings;
 pub use base_url::BaseUrl;
 pub use env::Env;
 pub use file::{nearest, parse_duration};
-pub use settings::{Said, Settings, TEMPLATE};
+pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -102,6 +102,17 @@ pub enum PriceList {
     LiteLlm,
     /// one-api's and new-api's `/api/pricing`.
     OneApi,
+}
+
+impl PriceList {
+    /// The word used in configs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Models => "models",
+            Self::LiteLlm => "litellm",
+            Self::OneApi => "one-api",
+        }
+    }
 }
 
 /// Time limits of one attempt (`total`: of one call).

@@ -16,6 +16,9 @@ const PRESETS: &str = include_str!("../presets.toml");
 /// What `llm config init` writes.
 pub const TEMPLATE: &str = include_str!("../config_template.toml");
 
+/// The variable for a key that does not say which gateway it is for.
+pub const LLM_API_KEY: &str = "LLM_API_KEY";
+
 /// The gateway that `LLM_BASE_URL` alone describes.
 const ENV_GATEWAY: &str = "env";
 
@@ -185,8 +188,8 @@ impl Settings {
         };
         let auth = table.auth.unwrap_or(if base_url.is_loopback() { Auth::Optional } else { Auth::Required });
         let mut key_env: Vec<String> = table.key_env.clone().unwrap_or_default();
-        if self.owner_of_llm_api_key().is_none_or(|owner| owner == name) {
-            key_env.insert(0, "LLM_API_KEY".to_owned());
+        if auth != Auth::None && self.owner_of_llm_api_key().is_none_or(|owner| owner == name) {
+            key_env.insert(0, LLM_API_KEY.to_owned());
         }
         let TimeoutTable { connect, first_token, idle, total } = table.timeouts.unwrap_or_default();
         let usual = Timeouts::default();
@@ -212,10 +215,12 @@ impl Settings {
         })
     }
 
-    /// The gateway that `LLM_API_KEY` is for. Where nobody says which, it is for the one that a command is told to
-    /// use: a key must not reach a gateway that it was not meant for.
-    fn owner_of_llm_api_key(&self) -> Option<&str> {
-        self.default_gateway.as_ref().map(|(name, _)| name.as_str())
+    /// The gateway that `LLM_API_KEY` is for: the default one, or the only one that the config file describes. Where
+    /// nobody says which (`None`), it is for the one gateway that a command is told to use: a key must not reach a
+    /// gateway that it was not meant for.
+    pub fn owner_of_llm_api_key(&self) -> Option<&str> {
+        let only = || if let [only] = self.in_file.as_slice() { Some(only.as_str()) } else { None };
+        self.default_gateway.as_ref().map(|(name, _)| name.as_str()).or_else(only)
     }
 
     /// The gateway to use where a name does not say: the flag, the environment, the config file, the one gateway of
@@ -384,6 +389,14 @@ mod tests {
         let has = |name| settings.gateway(name).expect("known").key.env.contains(&"LLM_API_KEY".to_owned());
         assert!(has("openrouter"));
         assert!(!has("openai"));
+    }
+
+    #[test]
+    fn llm_api_key_is_for_the_only_gateway_of_the_config_file() {
+        let settings =
+            settings(&[("LLM_API_KEY", "k")], "[gateway.corp]\nbase_url = \"https://c/v1\"\n").expect("good");
+        assert_eq!(settings.owner_of_llm_api_key(), Some("corp"));
+        assert!(!settings.gateway("openai").expect("known").key.env.contains(&LLM_API_KEY.to_owned()));
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! A request that was not sent.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::term::Output;
 use crate::money::Usd;
@@ -39,24 +43,38 @@ impl Planned {
         text.push('\n');
         out.show(&text).into_owned()
     }
+}
 
-    /// As JSON.
-    pub fn to_json(&self) -> Value {
-        let headers: serde_json::Map<_, _> =
-            self.headers.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
-        json!({
-            "model": self.model,
-            "method": "POST",
-            "url": self.url,
-            "headers": headers,
-            "body": self.body,
-            "estimate": {
-                "input_tokens": self.input_tokens,
-                "input_usd": self.input_cost,
-                "max_tokens": self.max_tokens,
-                "max_usd": self.max_cost,
-            },
-        })
+/// The document of several requests that were not sent.
+#[derive(Debug, Serialize)]
+pub struct Requests<'a> {
+    pub requests: &'a [Planned],
+}
+
+impl Serialize for Planned {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Estimate {
+            input_tokens: u64,
+            input_usd: Option<Usd>,
+            max_tokens: Option<u64>,
+            max_usd: Option<Usd>,
+        }
+        let headers: BTreeMap<&str, &str> = self.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let estimate = Estimate {
+            input_tokens: self.input_tokens,
+            input_usd: self.input_cost,
+            max_tokens: self.max_tokens,
+            max_usd: self.max_cost,
+        };
+        let mut object = serializer.serialize_struct("Planned", 6)?;
+        object.serialize_field("model", &self.model)?;
+        object.serialize_field("method", "POST")?;
+        object.serialize_field("url", &self.url)?;
+        object.serialize_field("headers", &headers)?;
+        object.serialize_field("body", &self.body)?;
+        object.serialize_field("estimate", &estimate)?;
+        object.end()
     }
 }
 

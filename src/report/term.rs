@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use clap::ColorChoice;
 
 use super::escape;
-use crate::error::{Error, SIGPIPE};
+use crate::error::{Error, SIGPIPE, STDOUT};
 
 /// The width of a page where nothing says how wide it is.
 const DEFAULT_COLUMNS: usize = 80;
@@ -216,7 +216,7 @@ pub fn write_now(out: &mut impl Write, bytes: &[u8]) -> Result<(), Error> {
 pub fn output_error(error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Error::Signalled(SIGPIPE),
-        _ => Error::Output { target: "standard output".into(), source: error },
+        _ => Error::Output { target: STDOUT.into(), source: error },
     }
 }
 

@@ -7,6 +7,7 @@ mod sample;
 use std::net::TcpListener;
 use std::thread;
 
+use axum::serve::ListenerExt;
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -42,6 +43,11 @@ impl Demo {
                 runtime.block_on(async move {
                     // Neither can fail for a socket that is bound and a runtime that runs.
                     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                    // Tokens leave as they are made.
+                    let listener = listener.tap_io(|connection| {
+                        // Refused only for connections that are gone.
+                        let _ = connection.set_nodelay(true);
+                    });
                     let server = axum::serve(listener, router(Personalities::default(), model_list()));
                     tokio::select! {
                         _ = server => {}
