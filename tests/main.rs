@@ -17,6 +17,7 @@ mod output;
 #[cfg(unix)]
 mod readme;
 mod retry;
+mod schema;
 #[cfg(unix)]
 mod secrets;
 mod set_up;

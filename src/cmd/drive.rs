@@ -13,6 +13,7 @@ use crate::record::{Record, Recorder, Status};
 use crate::report::error::notice;
 use crate::report::term::{Output, say};
 use crate::report::trace;
+use crate::schema::Schema;
 
 /// Who is told what happens.
 pub(super) trait Reporter {
@@ -28,6 +29,8 @@ pub(super) struct Plan {
     pub(super) calls: Vec<Call>,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) concurrency: usize,
+    /// What every answer must follow.
+    pub(super) schema: Option<Arc<Schema>>,
     /// Whether costs will be shown, so that prices must be known.
     pub(super) priced: bool,
     /// How requests and responses are told of as they happen, if they are.
@@ -55,7 +58,8 @@ pub(super) fn drive(ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -> Re
 
 async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {
     let run_id = uuid::Uuid::now_v7().to_string();
-    let Plan { calls, tags, concurrency, priced, trace } = plan;
+    let Plan { calls, tags, concurrency, schema, priced, trace } = plan;
+    let schema = schema.as_deref();
     let mut recorders: Vec<Option<Recorder>> =
         calls.iter().map(|call| Some(Recorder::new(&run_id, call, tags.clone()))).collect();
     let mut records: Vec<Option<Record>> = calls.iter().map(|_| None).collect();
@@ -94,7 +98,7 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
                 continue;
             }
             let Some(recorder) = recorders[event.call].take() else { continue };
-            let record = records[event.call].insert(finish(recorder, event.at, ready, priced));
+            let record = records[event.call].insert(finish(recorder, event.at, ready, priced, schema));
             if let Err(error) = reporter.ended(record) {
                 stopped = Some(error);
                 break 'run;
@@ -115,7 +119,7 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
     drop(run);
     for (recorder, record) in recorders.into_iter().zip(&mut records) {
         let Some(recorder) = recorder else { continue };
-        let record = record.insert(finish(recorder, now, ready, priced));
+        let record = record.insert(finish(recorder, now, ready, priced, schema));
         // What a signal cut short has an end like any other; where output failed there is nobody to tell.
         if matches!(stopped, Some(Error::Signalled(signal)) if signal != SIGPIPE)
             && let Err(error) = reporter.ended(record)
@@ -126,8 +130,23 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
     Outcome { run: run_id, records: records.into_iter().flatten().collect(), stopped }
 }
 
-fn finish(recorder: Recorder, now: std::time::Duration, ready: &Ready, priced: bool) -> Record {
+fn finish(
+    recorder: Recorder,
+    now: std::time::Duration,
+    ready: &Ready,
+    priced: bool,
+    schema: Option<&Schema>,
+) -> Record {
     let mut record = recorder.finish(now);
+    // A call of a tool is not the answer yet.
+    if let Some(schema) = schema
+        && record.status == Status::Ok
+        && record.tool_calls.is_empty()
+        && let Err(failure) = schema.check(&record.text)
+    {
+        record.status = Status::Failed;
+        record.error = Some(failure);
+    }
     if priced && let Some(gateway) = ready.gateways.get(&record.gateway) {
         ready.pricing.price(&mut record, gateway);
     }
