@@ -1,10 +1,12 @@
 //! The onion: each policy is a [`Service`] around a [`Service`], and their order is a type.
 
+mod adjust;
 mod fallback;
 mod retry;
 
 use std::future::Future;
 
+pub use adjust::Adjust;
 pub use fallback::Fallback;
 pub use retry::Retry;
 
@@ -16,12 +18,13 @@ pub trait Service: Send + Sync {
     fn call(&self, call: &Call, events: &Events) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// The policies in force, outermost first: the next model only after every try of the one before.
-pub type Stack<S> = Fallback<Retry<S>>;
+/// The policies in force, outermost first: the next model only after every try of the one before, and a request that the
+/// model refuses is adjusted before it counts as a try.
+pub type Stack<S> = Fallback<Retry<Adjust<S>>>;
 
 /// Puts the policies around a gateway.
 pub fn stack<S: Service>(inner: S) -> Stack<S> {
-    Fallback::new(Retry::new(inner))
+    Fallback::new(Retry::new(Adjust::new(inner)))
 }
 
 /// A service may be shared.
