@@ -98,7 +98,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__ask)
-            opts="-n -g -s -f -p -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --system --file --temperature --top-p --max-tokens --stop --seed --effort --param --tag --log --out --dry-run --model --task --stats --show-reasoning --output --quiet --verbose --color --help"
+            opts="-n -g -s -f -p -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --system --file --temperature --top-p --max-tokens --stop --seed --effort --param --schema --tools --tag --log --out --dry-run --model --task --stats --show-reasoning --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -173,6 +173,14 @@ _llm() {
                     return 0
                     ;;
                 -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --schema)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tools)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -224,7 +232,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__compare)
-            opts="-n -g -s -f -p -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --system --file --temperature --top-p --max-tokens --stop --seed --effort --param --tag --log --out --dry-run --model --task --set --concurrency --repeat --sort --layout --output --quiet --verbose --color --help"
+            opts="-n -g -s -f -p -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --system --file --temperature --top-p --max-tokens --stop --seed --effort --param --schema --tools --tag --log --out --dry-run --model --task --set --concurrency --repeat --sort --layout --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -299,6 +307,14 @@ _llm() {
                     return 0
                     ;;
                 -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --schema)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tools)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
