@@ -129,10 +129,24 @@ pub enum Event {
     AttemptFailed { failure: Failure },
     /// The same model will be tried again after a wait.
     Retry { after: Duration, cause: Failure },
+    /// The models asked so far are slow to begin: another is asked as well, and the first to speak is heard.
+    Hedge { slow: Target, to: Target },
     /// The next model is tried instead.
     Fallback { to: Target, cause: Failure },
     /// The call is over.
     Done(Result<(), Failure>),
+}
+
+impl Event {
+    /// Whether it is a piece of an answer that the user gets to see.
+    pub fn is_heard(&self) -> bool {
+        matches!(
+            self,
+            Self::Stream(
+                StreamEvent::TextDelta(_) | StreamEvent::ReasoningDelta(_) | StreamEvent::ToolCallStart { .. }
+            )
+        )
+    }
 }
 
 /// What the response headers say that the body does not.
@@ -155,6 +169,9 @@ pub struct Events {
     sender: mpsc::Sender<RunEvent>,
     spoke: Arc<AtomicBool>,
 }
+
+/// Events that may wait to be taken in by a policy.
+const HELD: usize = 256;
 
 /// Nobody listens any more: the run was stopped, so the call must end at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,14 +196,21 @@ impl Events {
 
     /// As [`Events::emit`], of something that happened a little earlier.
     pub async fn emit_at(&self, when: Instant, event: Event) -> Result<(), Stopped> {
-        if let Event::Stream(
-            StreamEvent::TextDelta(_) | StreamEvent::ReasoningDelta(_) | StreamEvent::ToolCallStart { .. },
-        ) = &event
-        {
+        self.forward(RunEvent { call: self.call, at: when.saturating_duration_since(self.began), event }).await
+    }
+
+    /// Hands on what was told to another, as it was told.
+    pub async fn forward(&self, event: RunEvent) -> Result<(), Stopped> {
+        if event.event.is_heard() {
             self.spoke.store(true, Ordering::Relaxed);
         }
-        let event = RunEvent { call: self.call, at: when.saturating_duration_since(self.began), event };
         self.sender.send(event).await.map_err(|_| Stopped)
+    }
+
+    /// A sender for a part of this call, whose events go to the receiver until it is known whether they count.
+    pub fn held(&self) -> (Self, mpsc::Receiver<RunEvent>) {
+        let (sender, receiver) = mpsc::channel(HELD);
+        (Self { call: self.call, began: self.began, sender, spoke: Arc::default() }, receiver)
     }
 
     /// Whether any part of an answer has reached the user: from then on nothing is tried again or replaced.

@@ -342,7 +342,7 @@ impl Recorder {
                     attempt.cost = self.response.usage.cost;
                 }
             }
-            Event::Malformed { .. } | Event::Retry { .. } | Event::Fallback { .. } => {}
+            Event::Malformed { .. } | Event::Retry { .. } | Event::Hedge { .. } | Event::Fallback { .. } => {}
             Event::Done(result) => {
                 // The end of a complete answer is its own last event, not the closing of the socket.
                 let end = if result.is_ok() { self.last_event.unwrap_or(at) } else { at };

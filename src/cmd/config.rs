@@ -187,6 +187,13 @@ fn gateway(gateway: &Gateway, said: Said) -> String {
     if let Some(path) = &gateway.ca_file {
         text.push_str(&format!("ca_file = {}\n", quoted(&path.display().to_string())));
     }
+    let rate = &gateway.rate;
+    for (name, limit) in [("max_concurrency", rate.max_concurrency), ("requests_per_minute", rate.requests_per_minute)]
+    {
+        if let Some(limit) = limit {
+            text.push_str(&format!("{name} = {limit}\n"));
+        }
+    }
     if let Some(markup) = gateway.markup {
         text.push_str(&format!("markup = {}\n", f64::from(markup) / 1_000_000.0));
     }

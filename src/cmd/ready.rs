@@ -83,7 +83,10 @@ pub(super) fn ready<'a>(
         service.add(&gateway.name, client.and_then(|client| with_key(context, client, key)));
     }
     let pricing = pricing(context, demo.is_some());
-    let policies = Policies { windows: windows(context, &gateways) };
+    let policies = Policies {
+        windows: windows(context, &gateways),
+        rates: gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect(),
+    };
     Ok(Ready { service: Arc::new(service), gateways, pricing, policies, _demo: demo })
 }
 

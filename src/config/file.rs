@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub(super) struct GatewayTable {
     pub(super) headers: Option<BTreeMap<String, String>>,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) timeouts: Option<TimeoutTable>,
+    pub(super) max_concurrency: Option<NonZeroU32>,
+    pub(super) requests_per_minute: Option<NonZeroU32>,
     pub(super) markup: Option<f64>,
     pub(super) allow_http: Option<bool>,
     pub(super) models: Option<Vec<String>>,
@@ -68,6 +71,8 @@ impl GatewayTable {
             headers: over.headers.or(self.headers),
             ca_file: over.ca_file.or(self.ca_file),
             timeouts: over.timeouts.or(self.timeouts),
+            max_concurrency: over.max_concurrency.or(self.max_concurrency),
+            requests_per_minute: over.requests_per_minute.or(self.requests_per_minute),
             markup: over.markup.or(self.markup),
             allow_http: over.allow_http.or(self.allow_http),
             models: over.models.or(self.models),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::file::{self, ConfigFile, GatewayTable, TimeoutTable};
 use super::routing::{self, Alias};
-use super::{Auth, BaseUrl, Dirs, Env, Gateway, KeySource, ModelPrice, Timeouts, nearest};
+use super::{Auth, BaseUrl, Dirs, Env, Gateway, KeySource, ModelPrice, Rate, Timeouts, nearest};
 use crate::error::Error;
 
 const PRESETS: &str = include_str!("../presets.toml");
@@ -201,6 +201,7 @@ impl Settings {
                 idle: idle.unwrap_or(usual.idle),
                 total: total.unwrap_or(usual.total),
             },
+            rate: Rate { max_concurrency: table.max_concurrency, requests_per_minute: table.requests_per_minute },
             markup,
             models: table.models.clone().unwrap_or_default(),
             price_list: table.price_list.unwrap_or_default(),

@@ -1,16 +1,21 @@
 //! The onion: each policy is a [`Service`] around a [`Service`], and their order is a type.
 
 mod fallback;
+mod hedge;
+mod rate;
 mod retry;
 #[cfg(test)]
 mod testing;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 pub use fallback::{Fallback, Windows};
+pub use rate::Throttle;
 pub use retry::Retry;
 
 use crate::call::{Call, Events};
+use crate::config::Rate;
 use crate::error::Failure;
 
 /// Gets a call answered. What arrives goes to `events`; the result says whether the answer is complete.
@@ -18,18 +23,21 @@ pub trait Service: Send + Sync {
     fn call(&self, call: &Call, events: &Events) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// The policies in force, outermost first: the next model only after every try of the one before.
-pub type Stack<S> = Fallback<Retry<S>>;
+/// The policies in force, outermost first: the next model only after every try of the one before, and no place in the queue is
+/// kept while a try waits for the next.
+pub type Stack<S> = Fallback<Retry<Throttle<S>>>;
 
 /// What the policies go by. The default has none but those that need no settings.
 pub struct Policies {
     /// How many tokens a model takes.
     pub windows: Windows,
+    /// How fast each gateway may be asked.
+    pub rates: BTreeMap<String, Rate>,
 }
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { windows: Box::new(|_| None) }
+        Self { windows: Box::new(|_| None), rates: BTreeMap::new() }
     }
 }
 
@@ -41,7 +49,7 @@ impl std::fmt::Debug for Policies {
 
 /// Puts the policies around a gateway.
 pub fn stack<S: Service>(inner: S, policies: Policies) -> Stack<S> {
-    Fallback::new(Retry::new(inner), policies.windows)
+    Fallback::new(Retry::new(Throttle::new(inner, policies.rates)), policies.windows)
 }
 
 /// A service may be shared.

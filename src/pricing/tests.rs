@@ -13,6 +13,7 @@ fn gateway(url: &str) -> Gateway {
         headers: BTreeMap::new(),
         ca_file: None,
         timeouts: Timeouts::default(),
+        rate: Default::default(),
         markup: None,
         models: Vec::new(),
         price_list: Shape::Models,

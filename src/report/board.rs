@@ -87,6 +87,7 @@ impl Board {
                 line.restart(State::Retrying(event.at + *after));
                 line.tail = notice::short(cause);
             }
+            Event::Hedge { to, .. } => line.tail = format!("slow to begin, asking {} as well", to.model),
             Event::Fallback { to, cause } => {
                 line.restart(State::Waiting);
                 line.tail = format!("{}, trying {}", notice::short(cause), to.model);

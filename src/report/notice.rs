@@ -28,6 +28,7 @@ impl Notices {
                 let wait = format::duration(*after);
                 Some(format!("{}: {}, trying again in {wait}", self.model(event.call), short(cause)))
             }
+            Event::Hedge { slow, to } => Some(format!("{}: slow to begin, asking {} as well", slow.model, to.model)),
             Event::Fallback { to, cause } => {
                 Some(format!("{}: {}, trying {}", self.model(event.call), short(cause), to.model))
             }
