@@ -33,6 +33,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand doctor 'Check config, key, gateway and terminal, and say what to do'
             cand key 'Keep gateway keys in the keyring'
             cand config 'Show, check or create the config file'
+            cand cache 'Show how much is in the answer cache, or empty it'
             cand completions 'Print a completion script for a shell'
             cand man 'Print the manual page'
         }
@@ -66,6 +67,8 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --color 'When to use colors'
             cand -n 'Leave stdin alone'
             cand --no-stdin 'Leave stdin alone'
+            cand --cache 'Give the same answer again that was given to exactly this request before, and keep this one'
+            cand --no-cache 'Ask anew, even if the config says [cache] enabled'
             cand --dry-run 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
             cand --stats 'Print a line of time, tokens and cost on stderr (the default on a terminal)'
             cand --show-reasoning 'Print what the model thinks on stderr'
@@ -111,6 +114,8 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --color 'When to use colors'
             cand -n 'Leave stdin alone'
             cand --no-stdin 'Leave stdin alone'
+            cand --cache 'Give the same answer again that was given to exactly this request before, and keep this one'
+            cand --no-cache 'Ask anew, even if the config says [cache] enabled'
             cand --dry-run 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'
@@ -273,6 +278,37 @@ set edit:completion:arg-completer[llm] = {|@words|
         &'llm;config;init'= {
             cand --color 'When to use colors'
             cand --force 'Replace one that exists'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say on stderr where keys come from, and each request and response'
+            cand --verbose 'Say on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;cache'= {
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say on stderr where keys come from, and each request and response'
+            cand --verbose 'Say on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand stats 'Say how many answers there are, and how much room they take'
+            cand clear 'Forget all answers'
+        }
+        &'llm;cache;stats'= {
+            cand -o 'Form of the output'
+            cand --output 'Form of the output'
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say on stderr where keys come from, and each request and response'
+            cand --verbose 'Say on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;cache;clear'= {
+            cand --color 'When to use colors'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'
             cand -v 'Say on stderr where keys come from, and each request and response'

@@ -30,6 +30,8 @@ pub struct Record {
     pub finish_reason: Option<FinishReason>,
     /// Whether the answer came from the cache.
     pub cached: bool,
+    /// What that answer would have cost, as far as it is known.
+    pub saved: Option<Cost>,
     #[serde(serialize_with = "usage_in_tokens")]
     pub usage: Usage,
     #[serde(serialize_with = "unknown_cost")]
@@ -249,6 +251,7 @@ pub struct Recorder {
     response: Response,
     attempts: Vec<Attempt>,
     meta: Meta,
+    cached: bool,
     /// When the first request could go out, since the run began.
     ready: Option<Duration>,
     connect: Option<Duration>,
@@ -271,6 +274,7 @@ impl Recorder {
             response: Response::default(),
             attempts: Vec::new(),
             meta: Meta::default(),
+            cached: false,
             ready: None,
             connect: None,
             attempt_began: Duration::ZERO,
@@ -342,7 +346,17 @@ impl Recorder {
                     attempt.cost = self.response.usage.cost;
                 }
             }
-            Event::Malformed { .. } | Event::Retry { .. } | Event::Hedge { .. } | Event::Fallback { .. } => {}
+            Event::Cached { target } => {
+                self.response = Response::default();
+                self.target = target.clone();
+                self.ready.get_or_insert(at);
+                self.cached = true;
+            }
+            Event::Malformed { .. }
+            | Event::Notice { .. }
+            | Event::Retry { .. }
+            | Event::Hedge { .. }
+            | Event::Fallback { .. } => {}
             Event::Done(result) => {
                 // The end of a complete answer is its own last event, not the closing of the socket.
                 let end = if result.is_ok() { self.last_event.unwrap_or(at) } else { at };
@@ -401,6 +415,12 @@ impl Recorder {
         let heard = answered || !reasoning.is_empty() || finish.is_some();
         let first_piece = self.first_token.into_iter().chain(self.first_reasoning).min();
         let cost = usage.cost.or(self.meta.cost).map(|usd| Cost { usd, origin: CostOrigin::Reported });
+        // What it cost then, it does not cost again.
+        let (cost, saved) = if self.cached {
+            (Some(Cost { usd: Usd::ZERO, origin: CostOrigin::Reported }), cost)
+        } else {
+            (cost, None)
+        };
         Record {
             id: self.id,
             run: self.run,
@@ -412,7 +432,8 @@ impl Recorder {
             reasoning,
             tool_calls,
             finish_reason: finish,
-            cached: false,
+            cached: self.cached,
+            saved,
             usage,
             cost,
             timing: Timing {

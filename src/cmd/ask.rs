@@ -6,7 +6,7 @@ use super::drive::{self, Plan, Reporter, drive};
 use super::output::Destination;
 use super::ready::ready;
 use super::{Context, dry_run, request};
-use crate::call::{Call, RunEvent};
+use crate::call::RunEvent;
 use crate::cli::{AskArgs, AskFormat};
 use crate::error::{Error, SIGPIPE};
 use crate::record::Record;
@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, plan.calls.iter().flat_map(Call::targets), args.prompt.key.as_deref())?;
+    let ready = ready(context, &plan.calls, &args.prompt)?;
     let stderr = context.terminal.stderr;
     let outcome = if streams {
         let mut answer = Answer::new(Stdout, io::stderr(), context.terminal.stdout, stderr, options);

@@ -123,6 +123,13 @@ fn show(settings: &Settings) -> Result<String, Error> {
             text.push_str(&format!("{} = {}\n", key(name), list(models)));
         }
     }
+    let cache = &settings.cache;
+    text.push_str(&format!(
+        "\n[cache]\nenabled = {}\nttl = \"{}s\"\nmax_size = \"{}\"\n",
+        cache.enabled,
+        cache.ttl.as_secs_f64(),
+        cache.max_size
+    ));
     for (name, alias) in &settings.aliases {
         text.push('\n');
         text.push_str(&self::alias(name, alias));

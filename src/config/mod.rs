@@ -147,6 +147,15 @@ pub struct ModelPrice {
     pub request: Option<Usd>,
 }
 
+/// Whether and how answers are kept to be given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheSettings {
+    pub enabled: bool,
+    pub ttl: Duration,
+    /// In bytes.
+    pub max_size: u64,
+}
+
 /// Where things are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dirs {

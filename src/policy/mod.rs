@@ -1,5 +1,6 @@
 //! The onion: each policy is a [`Service`] around a [`Service`], and their order is a type.
 
+pub mod cache;
 mod fallback;
 mod hedge;
 mod rate;
@@ -9,7 +10,9 @@ mod testing;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 
+pub use cache::{Answers, Cache};
 pub use fallback::{Fallback, Windows};
 pub use rate::Throttle;
 pub use retry::Retry;
@@ -25,7 +28,7 @@ pub trait Service: Send + Sync {
 
 /// The policies in force, outermost first: the next model only after every try of the one before, and no place in the queue is
 /// kept while a try waits for the next.
-pub type Stack<S> = Fallback<Retry<Throttle<S>>>;
+pub type Stack<S> = Fallback<Cache<Retry<Throttle<S>>>>;
 
 /// What the policies go by. The default has none but those that need no settings.
 pub struct Policies {
@@ -33,11 +36,13 @@ pub struct Policies {
     pub windows: Windows,
     /// How fast each gateway may be asked.
     pub rates: BTreeMap<String, Rate>,
+    /// Answers that were given before; `None` where they are not wanted.
+    pub answers: Option<Arc<Answers>>,
 }
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { windows: Box::new(|_| None), rates: BTreeMap::new() }
+        Self { windows: Box::new(|_| None), rates: BTreeMap::new(), answers: None }
     }
 }
 
@@ -49,7 +54,8 @@ impl std::fmt::Debug for Policies {
 
 /// Puts the policies around a gateway.
 pub fn stack<S: Service>(inner: S, policies: Policies) -> Stack<S> {
-    Fallback::new(Retry::new(Throttle::new(inner, policies.rates)), policies.windows)
+    let retry = Retry::new(Throttle::new(inner, policies.rates));
+    Fallback::new(Cache::new(retry, policies.answers), policies.windows)
 }
 
 /// A service may be shared.

@@ -126,13 +126,15 @@ impl Gate {
     fn learn(&self, began: Instant, result: &Result<(), Failure>) {
         let mut state = self.state();
         match result {
-            Err(failure) if failure.kind == FailureKind::Credits && failure.is_transient() => {
-                // Those that were under way when it was lowered say nothing about whether that was enough.
-                if state.lowered.is_none_or(|lowered| began >= lowered) {
-                    state.limit = (state.running / 2).max(1);
-                    state.lowered = Some(Instant::now());
-                    state.answers = 0;
-                }
+            // Those that were under way when it was lowered say nothing about whether that was enough.
+            Err(failure)
+                if failure.kind == FailureKind::Credits
+                    && failure.is_transient()
+                    && state.lowered.is_none_or(|lowered| began >= lowered) =>
+            {
+                state.limit = (state.running / 2).max(1);
+                state.lowered = Some(Instant::now());
+                state.answers = 0;
             }
             Ok(()) if state.lowered.is_some() => {
                 state.answers += 1;

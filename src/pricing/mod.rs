@@ -115,13 +115,14 @@ impl Pricing {
     /// Puts into a finished record what the call cost, all attempts together; what the gateway reported must be in it
     /// already. Once per record.
     pub fn price(&self, record: &mut Record, gateway: &Gateway) {
-        if record.cached {
-            record.cost = Some(Cost { usd: Usd::ZERO, origin: CostOrigin::Reported });
-            return;
-        }
         let asked = record.attempts.last().map_or(&record.model, |attempt| &attempt.model).clone();
         let answered = record.answered_by.clone().unwrap_or_else(|| asked.clone());
         let names = Names::new(&asked, &answered);
+        if record.cached {
+            record.cost = Some(Cost { usd: Usd::ZERO, origin: CostOrigin::Reported });
+            record.saved = record.saved.or_else(|| self.computed(gateway, &names, &record.usage));
+            return;
+        }
         let answer = match record.cost {
             Some(cost) if self.is_believable(cost.usd, gateway, &names, &record.usage) => Some(cost),
             _ => self.computed(gateway, &names, &record.usage),

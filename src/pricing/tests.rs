@@ -52,6 +52,7 @@ fn record(asked: &str, answered: &str) -> Record {
         tool_calls: Vec::new(),
         finish_reason: None,
         cached: false,
+        saved: None,
         usage: Usage { input: Some(1_000_000), output: Some(0), ..Usage::default() },
         cost: None,
         timing: Timing::default(),

@@ -99,8 +99,14 @@ impl Board {
                     Err(failure) => State::Failed(failure_text(failure)),
                 };
             }
-            Event::Connected { .. } | Event::Headers { .. } | Event::Malformed { .. } | Event::AttemptFailed { .. } => {
+            Event::Cached { .. } => {
+                line.began.get_or_insert(event.at);
             }
+            Event::Notice { .. }
+            | Event::Connected { .. }
+            | Event::Headers { .. }
+            | Event::Malformed { .. }
+            | Event::AttemptFailed { .. } => {}
             Event::Stream(_) => {}
         }
     }

@@ -35,7 +35,12 @@ impl Notices {
             Event::Malformed { message } => {
                 Some(format!("{}: skipped a piece that could not be read: {message}", self.model(event.call)))
             }
-            Event::Connected { .. } | Event::Headers { .. } | Event::AttemptFailed { .. } | Event::Done(_) => None,
+            Event::Notice { message } => Some(message.clone()),
+            Event::Cached { .. }
+            | Event::Connected { .. }
+            | Event::Headers { .. }
+            | Event::AttemptFailed { .. }
+            | Event::Done(_) => None,
         }
     }
 
