@@ -39,6 +39,7 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show how much is in the answer cache, or empty it')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page')
+            [CompletionResult]::new('demo-gateway', 'demo-gateway', [CompletionResultType]::ParameterValue, 'Run the demo gateway until stdin ends; prints its base URL')
             break
         }
         'llm;ask' {
@@ -61,6 +62,7 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable')
             [CompletionResult]::new('--param', '--param', [CompletionResultType]::ParameterName, 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable')
             [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'Attribute the cost (`app=bot`); kept in the record; repeatable')
+            [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'What the ledger keeps of this run; everything by default')
             [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Write there instead of stdout, atomically')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'Model, alias or `GATEWAY::MODEL`')
             [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'Model, alias or `GATEWAY::MODEL`')
@@ -80,8 +82,8 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on stderr where keys come from, and each request and response')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on stderr where keys come from, and each request and response')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'llm;compare' {
@@ -104,6 +106,7 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable')
             [CompletionResult]::new('--param', '--param', [CompletionResultType]::ParameterName, 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable')
             [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'Attribute the cost (`app=bot`); kept in the record; repeatable')
+            [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'What the ledger keeps of this run; everything by default')
             [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Write there instead of stdout, atomically')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`')
             [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`')
@@ -350,6 +353,16 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             break
         }
         'llm;man' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;demo-gateway' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')

@@ -31,6 +31,9 @@ _llm() {
             llm,config)
                 cmd="llm__subcmd__config"
                 ;;
+            llm,demo-gateway)
+                cmd="llm__subcmd__demo__subcmd__gateway"
+                ;;
             llm,doctor)
                 cmd="llm__subcmd__doctor"
                 ;;
@@ -86,7 +89,7 @@ _llm() {
 
     case "${cmd}" in
         llm)
-            opts="-q -v -h -V --quiet --verbose --color --help --version ask compare models doctor key config cache completions man"
+            opts="-q -v -h -V --quiet --verbose --color --help --version ask compare models doctor key config cache completions man demo-gateway"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -104,7 +107,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__ask)
-            opts="-n -g -s -f -p -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --system --file --temperature --top-p --max-tokens --stop --seed --effort --param --tag --out --dry-run --model --task --stats --show-reasoning --output --quiet --verbose --color --help"
+            opts="-n -g -s -f -p -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --system --file --temperature --top-p --max-tokens --stop --seed --effort --param --tag --log --out --dry-run --model --task --stats --show-reasoning --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -184,6 +187,10 @@ _llm() {
                     ;;
                 --tag)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
+                    COMPREPLY=($(compgen -W "full metadata off" -- "${cur}"))
                     return 0
                     ;;
                 --out)
@@ -288,7 +295,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__compare)
-            opts="-n -g -s -f -p -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --system --file --temperature --top-p --max-tokens --stop --seed --effort --param --tag --out --dry-run --model --task --set --concurrency --repeat --sort --layout --output --quiet --verbose --color --help"
+            opts="-n -g -s -f -p -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --system --file --temperature --top-p --max-tokens --stop --seed --effort --param --tag --log --out --dry-run --model --task --set --concurrency --repeat --sort --layout --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -368,6 +375,10 @@ _llm() {
                     ;;
                 --tag)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
+                    COMPREPLY=($(compgen -W "full metadata off" -- "${cur}"))
                     return 0
                     ;;
                 --out)
@@ -548,6 +559,24 @@ _llm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__demo__subcmd__gateway)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

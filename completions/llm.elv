@@ -36,6 +36,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand cache 'Show how much is in the answer cache, or empty it'
             cand completions 'Print a completion script for a shell'
             cand man 'Print the manual page'
+            cand demo-gateway 'Run the demo gateway until stdin ends; prints its base URL'
         }
         &'llm;ask'= {
             cand -g 'Gateway for names without `GATEWAY::`'
@@ -57,6 +58,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand -p 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable'
             cand --param 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable'
             cand --tag 'Attribute the cost (`app=bot`); kept in the record; repeatable'
+            cand --log 'What the ledger keeps of this run; everything by default'
             cand --out 'Write there instead of stdout, atomically'
             cand -m 'Model, alias or `GATEWAY::MODEL`'
             cand --model 'Model, alias or `GATEWAY::MODEL`'
@@ -76,8 +78,8 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --quiet 'Say nothing but errors on stderr'
             cand -v 'Say on stderr where keys come from, and each request and response'
             cand --verbose 'Say on stderr where keys come from, and each request and response'
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'llm;compare'= {
             cand -g 'Gateway for names without `GATEWAY::`'
@@ -99,6 +101,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand -p 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable'
             cand --param 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable'
             cand --tag 'Attribute the cost (`app=bot`); kept in the record; repeatable'
+            cand --log 'What the ledger keeps of this run; everything by default'
             cand --out 'Write there instead of stdout, atomically'
             cand -m 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`'
             cand --model 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`'
@@ -326,6 +329,15 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help'
         }
         &'llm;man'= {
+            cand --color 'When to use colors'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say on stderr where keys come from, and each request and response'
+            cand --verbose 'Say on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;demo-gateway'= {
             cand --color 'When to use colors'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'

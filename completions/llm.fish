@@ -40,6 +40,7 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "config" -d 'Show, check or 
 complete -c llm -n "__fish_llm_needs_command" -f -a "cache" -d 'Show how much is in the answer cache, or empty it'
 complete -c llm -n "__fish_llm_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c llm -n "__fish_llm_needs_command" -f -a "man" -d 'Print the manual page'
+complete -c llm -n "__fish_llm_needs_command" -f -a "demo-gateway" -d 'Run the demo gateway until stdin ends; prints its base URL'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
@@ -55,6 +56,9 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l seed -d 'Seed for models
 complete -c llm -n "__fish_llm_using_subcommand ask" -l effort -d 'How much to think: none, minimal, low, medium, high or what else the model knows' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l tag -d 'Attribute the cost (`app=bot`); kept in the record; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand ask" -l out -d 'Write there instead of stdout, atomically' -r -F
 complete -c llm -n "__fish_llm_using_subcommand ask" -s m -l model -d 'Model, alias or `GATEWAY::MODEL`' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s t -l task -d 'Kind of work, which the config routes to a model or alias' -r
@@ -73,7 +77,7 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l stats -d 'Print a line o
 complete -c llm -n "__fish_llm_using_subcommand ask" -l show-reasoning -d 'Print what the model thinks on stderr'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand ask" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
@@ -89,6 +93,9 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l seed -d 'Seed for mo
 complete -c llm -n "__fish_llm_using_subcommand compare" -l effort -d 'How much to think: none, minimal, low, medium, high or what else the model knows' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l tag -d 'Attribute the cost (`app=bot`); kept in the record; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l out -d 'Write there instead of stdout, atomically' -r -F
 complete -c llm -n "__fish_llm_using_subcommand compare" -s m -l model -d 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s t -l task -d 'Kinds of work, which the config routes to a model or alias each; comma-separated or repeated' -r
@@ -271,3 +278,9 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand man" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand man" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand man" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s h -l help -d 'Print help'

@@ -98,7 +98,7 @@ impl fmt::Display for Target {
 pub struct Limits {
     /// Further tries after a failure that may pass; `None` leaves it to the kind of failure.
     pub retries: Option<u32>,
-    /// For the whole call, all tries and waits included.
+    /// For the whole call, all tries and waits included; below a policy that narrows the call, what is left of it.
     pub timeout: Duration,
 }
 

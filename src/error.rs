@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The signal that means that nobody reads our output any more. The same number everywhere that has it.
 pub const SIGPIPE: i32 = 13;
@@ -120,7 +120,7 @@ pub struct Failure {
 }
 
 /// The kinds of failure; each has one exit code. In records as snake_case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// No key could be found for the gateway.

@@ -33,3 +33,4 @@ mod support;
 mod terminal;
 #[cfg(target_os = "linux")]
 mod tls;
+mod wires;

@@ -76,8 +76,6 @@ const SCHEMA_NAME: &str = "answer";
 pub struct WireRequest {
     /// Path below the gateway's base URL, without a leading slash; may carry a query.
     pub path: String,
-    /// Headers of the format itself, such as a version.
-    pub headers: Vec<(&'static str, String)>,
     /// The JSON body.
     pub body: Vec<u8>,
 }
@@ -86,6 +84,10 @@ pub struct WireRequest {
 pub trait Adapter: Sync {
     /// The name and value of the header in which the key travels.
     fn auth_header(&self, key: &str) -> (&'static str, String);
+    /// Headers of the format itself, which every request needs.
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
     /// Unified request → wire request.
     fn encode_request(&self, request: &Request) -> WireRequest;
     /// Wire stream → unified events.

@@ -47,6 +47,7 @@ fn gateway(price_list: PriceList) -> Gateway {
         name: "corp".into(),
         base_url: BaseUrl::parse("https://host/v1", false).expect("good"),
         api: Api::OpenaiChat,
+        model_api: std::collections::BTreeMap::new(),
         auth: Auth::Optional,
         key: KeySource::default(),
         headers: BTreeMap::new(),

@@ -2,12 +2,14 @@
 
 use std::io;
 
-use super::drive::{self, Plan, Reporter, drive};
+use super::drive::{self, Outcome, Plan, Reporter, drive};
+use super::journal::{self, Journal};
 use super::output::Destination;
 use super::ready::ready;
 use super::{Context, dry_run, request};
 use crate::call::RunEvent;
 use crate::cli::{AskArgs, AskFormat};
+use crate::config::LogLevel;
 use crate::error::{Error, SIGPIPE};
 use crate::record::Record;
 use crate::report::answer::{Answer, AnswerOptions};
@@ -26,16 +28,18 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
     let options = AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
     let shows_stats = args.stats || (context.terminal.stderr.tty && !context.quiet);
     let streams = args.output == AskFormat::Text && !destination.is_file();
+    let level = journal::level(context, args.prompt.log);
     let plan = Plan {
-        priced: shows_stats || args.output != AskFormat::Text,
+        priced: shows_stats || level != LogLevel::Off || args.output != AskFormat::Text,
         concurrency: 1,
         trace: context.trace(),
         tags: prepared.tags.clone(),
         calls,
     };
     let ready = ready(context, &plan.calls, &args.prompt)?;
+    let journal = Journal::new(context, level, "ask", &plan.calls, &ready);
     let stderr = context.terminal.stderr;
-    let outcome = if streams {
+    let mut outcome = if streams {
         let mut answer = Answer::new(Stdout, io::stderr(), context.terminal.stdout, stderr, options);
         drive(ready, plan, &mut answer)?
     } else {
@@ -43,10 +47,17 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
         let mut answer = Answer::new(io::sink(), io::stderr(), Output::plain(stderr.columns), stderr, options);
         drive(ready, plan, &mut answer)?
     };
+    let shown = show(args, destination, streams, &mut outcome);
+    journal.write(context, outcome);
+    shown
+}
+
+/// Puts the answer where it belongs, if it is not there yet; the exit code.
+fn show(args: &AskArgs, destination: Destination, streams: bool, outcome: &mut Outcome) -> Result<u8, Error> {
     // There is one call, so there is one record.
     let Some(record) = outcome.records.first() else { return Ok(1) };
     if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(SIGPIPE))) {
-        return Err(outcome.stopped.unwrap_or(Error::Reported { exit_code: 74 }));
+        return Err(outcome.stopped.take().unwrap_or(Error::Reported { exit_code: 74 }));
     }
     // A file that is there is not replaced by nothing.
     let nothing = record.text.is_empty() && destination.is_file() && args.output == AskFormat::Text;
@@ -57,11 +68,11 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
             AskFormat::Text => format!("{}\n", record.text),
             AskFormat::Json => json::record(record, &out),
             AskFormat::Jsonl => json::line(record, &out),
-            AskFormat::Markdown => markdown::answer(record),
+            AskFormat::Markdown => out.show(&markdown::answer(record)).into_owned(),
         };
         destination.write(bytes.as_bytes())?;
     }
-    match outcome.stopped {
+    match outcome.stopped.take() {
         Some(error) => Err(error),
         None => Ok(drive::exit_code(&outcome.records)),
     }

@@ -110,6 +110,7 @@ fn show(settings: &Settings) -> Result<String, Error> {
     if let Some((model, said)) = &settings.model {
         text.push_str(&format!("model = {}  # {}\n", quoted(model), who(*said)));
     }
+    text.push_str(&format!("log = \"{}\"\n", settings.log.as_str()));
     if let Some(limit) = settings.keyring_timeout {
         text.push_str(&format!("keyring_timeout = \"{}s\"\n", limit.as_secs_f64()));
     }
@@ -164,6 +165,9 @@ fn gateway(gateway: &Gateway, said: Said) -> String {
         text.push_str(&format!("base_url = {}\n", quoted(gateway.base_url.as_str())));
     }
     text.push_str(&format!("api = {}\n", quoted(gateway.api.as_str())));
+    for (model, api) in &gateway.model_api {
+        text.push_str(&format!("model_api.{} = {}\n", key(model), quoted(api.as_str())));
+    }
     let auth = match gateway.auth {
         Auth::Required => "required",
         Auth::Optional => "optional",

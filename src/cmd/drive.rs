@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::process;
 use super::ready::Ready;
@@ -40,6 +43,8 @@ pub(super) struct Outcome {
     pub(super) run: String,
     /// One for each call, in order.
     pub(super) records: Vec<Record>,
+    /// When each call's first request could go out.
+    pub(super) began: Vec<Timestamp>,
     /// Why the run was stopped before its end: a signal, or output that failed.
     pub(super) stopped: Option<Error>,
 }
@@ -54,11 +59,13 @@ pub(super) fn drive(mut ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -
 }
 
 async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {
+    let run_began = Timestamp::now();
     let run_id = uuid::Uuid::now_v7().to_string();
     let Plan { calls, tags, concurrency, priced, trace } = plan;
     let mut recorders: Vec<Option<Recorder>> =
         calls.iter().map(|call| Some(Recorder::new(&run_id, call, tags.clone()))).collect();
     let mut records: Vec<Option<Record>> = calls.iter().map(|_| None).collect();
+    let mut ends = vec![Duration::ZERO; calls.len()];
     let targets: Vec<_> = calls.iter().flat_map(Call::targets).cloned().collect();
     let mut signals = signals::Signals::new();
     let service = Arc::new(policy::stack(ready.service.clone(), std::mem::take(&mut ready.policies)));
@@ -94,6 +101,7 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
                 continue;
             }
             let Some(recorder) = recorders[event.call].take() else { continue };
+            ends[event.call] = event.at;
             let record = records[event.call].insert(finish(recorder, event.at, ready, priced));
             if let Err(error) = reporter.ended(record) {
                 stopped = Some(error);
@@ -113,8 +121,9 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
     }
     let now = run.elapsed();
     drop(run);
-    for (recorder, record) in recorders.into_iter().zip(&mut records) {
+    for ((recorder, record), end) in recorders.into_iter().zip(&mut records).zip(&mut ends) {
         let Some(recorder) = recorder else { continue };
+        *end = now;
         let record = record.insert(finish(recorder, now, ready, priced));
         // What a signal cut short has an end like any other; where output failed there is nobody to tell.
         if matches!(stopped, Some(Error::Signalled(signal)) if signal != SIGPIPE)
@@ -123,10 +132,16 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
             stopped = Some(error);
         }
     }
-    Outcome { run: run_id, records: records.into_iter().flatten().collect(), stopped }
+    let records: Vec<Record> = records.into_iter().flatten().collect();
+    let began = |(record, end): (&Record, &Duration)| {
+        // The run's clock is monotonic; the time of day is asked for once.
+        run_began + end.saturating_sub(record.timing.total.unwrap_or_default())
+    };
+    let began = records.iter().zip(&ends).map(began).collect();
+    Outcome { run: run_id, records, began, stopped }
 }
 
-fn finish(recorder: Recorder, now: std::time::Duration, ready: &Ready, priced: bool) -> Record {
+fn finish(recorder: Recorder, now: Duration, ready: &Ready, priced: bool) -> Record {
     let mut record = recorder.finish(now);
     if priced && let Some(gateway) = ready.gateways.get(&record.gateway) {
         ready.pricing.price(&mut record, gateway);

@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: De
 }
 
 fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
-    let adapter = gateway.api.adapter();
+    let adapter = gateway.api_of(&call.target().model).adapter();
     let wire = adapter.encode_request(&call.request);
     let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
     let mut headers = vec![
@@ -46,7 +46,7 @@ fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
         let (name, value) = adapter.auth_header("***");
         headers.push((name.to_owned(), value));
     }
-    headers.extend(wire.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    headers.extend(adapter.headers().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     // What a header of the config holds may be secret.
     headers.extend(gateway.headers.keys().map(|name| (name.to_lowercase(), "***".to_owned())));
     let input = estimate::input_tokens(&call.request);

@@ -4,12 +4,14 @@ mod ask;
 mod cache;
 mod compare;
 mod config;
+mod demo_gateway;
 mod doctor;
 mod drive;
 mod dry_run;
 mod explain;
 mod facts;
 mod generated;
+mod journal;
 mod key;
 mod models;
 mod output;
@@ -133,6 +135,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
             let page = generated::man().map_err(|source| Error::Output { target: "the manual".into(), source })?;
             print(page).map(|()| 0)
         }
+        Command::DemoGateway => demo_gateway::run(),
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use url::{Host, Url};
 
+use crate::adapter::Api;
+
 /// Why an address cannot be a gateway's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -82,6 +84,24 @@ impl fmt::Display for BaseUrl {
     }
 }
 
+/// What a pasted URL of an endpoint says: the base URL, and the wire format that is spoken there. `None` for what is a
+/// base URL already, or none at all.
+pub(super) fn endpoint(url: &str) -> Option<(&str, Api)> {
+    let url = url.trim();
+    // A query is refused with the rest of what no address should hold, but this one only asks for a stream.
+    let path = url.strip_suffix("?alt=sse").unwrap_or(url).trim_end_matches('/');
+    for (end, api) in
+        [("/chat/completions", Api::OpenaiChat), ("/responses", Api::OpenaiResponses), ("/messages", Api::Anthropic)]
+    {
+        if let Some(base) = path.strip_suffix(end) {
+            return Some((base, api));
+        }
+    }
+    let named = path.strip_suffix(":generateContent").or_else(|| path.strip_suffix(":streamGenerateContent"))?;
+    let (base, _model) = named.rsplit_once("/models/")?;
+    Some((base, Api::Gemini))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +126,24 @@ mod tests {
             ("", false, false),
         ] {
             assert_eq!(BaseUrl::parse(text, allow_http).is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_url_of_an_endpoint_gives_base_and_format() {
+        for (url, expected) in [
+            ("https://host/v1/chat/completions", Some(("https://host/v1", Api::OpenaiChat))),
+            ("https://host/v1/chat/completions/", Some(("https://host/v1", Api::OpenaiChat))),
+            ("http://localhost:1/responses", Some(("http://localhost:1", Api::OpenaiResponses))),
+            ("https://host/api/v1/messages", Some(("https://host/api/v1", Api::Anthropic))),
+            ("https://host/v1beta/models/m:generateContent", Some(("https://host/v1beta", Api::Gemini))),
+            ("https://host/v1/models/a/b:streamGenerateContent?alt=sse", Some(("https://host/v1", Api::Gemini))),
+            ("https://host/v1/models/m:generateContent?key=k", None),
+            ("https://host/v1", None),
+            ("https://host/openai", None),
+            ("https://host/commit-messages", None),
+        ] {
+            assert_eq!(endpoint(url), expected, "{url}");
         }
     }
 

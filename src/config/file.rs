@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 
 use super::routing::Alias;
-use super::{Auth, BaseUrl, ModelPrice, PriceList};
+use super::{Auth, BaseUrl, LogLevel, ModelPrice, PriceList, base_url};
 use crate::adapter::Api;
 use crate::error::Error;
 use crate::money::Usd;
@@ -20,6 +21,7 @@ use crate::money::Usd;
 pub(super) struct ConfigFile {
     pub(super) default_gateway: Option<String>,
     pub(super) model: Option<String>,
+    pub(super) log: Option<LogLevel>,
     #[serde(default, deserialize_with = "duration")]
     pub(super) keyring_timeout: Option<Duration>,
     #[serde(default)]
@@ -37,11 +39,12 @@ pub(super) struct ConfigFile {
 }
 
 /// `[gateway.NAME]`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GatewayTable {
     pub(super) base_url: Option<String>,
     pub(super) api: Option<Api>,
+    pub(super) model_api: Option<BTreeMap<String, Api>>,
     pub(super) auth: Option<Auth>,
     pub(super) key_env: Option<Vec<String>>,
     pub(super) key_name: Option<String>,
@@ -58,7 +61,26 @@ pub(super) struct GatewayTable {
     pub(super) price_provider: Option<String>,
 }
 
+/// Without the values of headers and the arguments of commands, which may be secret.
+impl fmt::Debug for GatewayTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayTable").field("base_url", &self.base_url).field("api", &self.api).finish_non_exhaustive()
+    }
+}
+
 impl GatewayTable {
+    /// Takes apart the pasted URL of an endpoint. Fails with both formats where table and URL name different ones:
+    /// neither can be believed then.
+    pub(super) fn without_endpoint(mut self) -> Result<Self, (Api, Api)> {
+        let Some((base, api)) = self.base_url.as_deref().and_then(base_url::endpoint) else { return Ok(self) };
+        match self.api {
+            Some(said) if said != api => return Err((said, api)),
+            _ => self.api = Some(api),
+        }
+        self.base_url = Some(base.to_owned());
+        Ok(self)
+    }
+
     /// This table with every field that `over` gives.
     pub(super) fn overridden_by(self, over: Self) -> Self {
         // A preset's key belongs to the preset's server: a table that names another one gives another key source.
@@ -66,6 +88,7 @@ impl GatewayTable {
         Self {
             base_url: over.base_url.or(self.base_url),
             api: over.api.or(self.api),
+            model_api: over.model_api.or(self.model_api),
             auth: over.auth.or(self.auth),
             key_env: over.key_env.or(if moved { None } else { self.key_env }),
             key_name: over.key_name.or(self.key_name),

@@ -21,13 +21,17 @@ use serde::Deserialize;
 
 use crate::adapter::Api;
 use crate::money::Usd;
+use crate::pattern;
 
 /// One gateway, with everything that the config and the presets say about it.
 #[derive(Clone)]
 pub struct Gateway {
     pub name: String,
     pub base_url: BaseUrl,
+    /// The wire format of models for which [`Gateway::model_api`] has none.
     pub api: Api,
+    /// The wire format by model; `*` in a name stands for any text.
+    pub model_api: BTreeMap<String, Api>,
     pub auth: Auth,
     pub key: KeySource,
     /// Sent with every request; values may be secret and are never shown.
@@ -44,6 +48,14 @@ pub struct Gateway {
     pub price_list: PriceList,
     /// The provider in the built-in price table whose prices apply (`openai`); `None` guesses from the model's name.
     pub price_provider: Option<String>,
+}
+
+impl Gateway {
+    /// The wire format in which this gateway is asked for this model: the closest name of `model_api`, else `api`.
+    pub fn api_of(&self, model: &str) -> Api {
+        let named = self.model_api.iter().filter(|(name, _)| pattern::matches(name, model));
+        named.max_by_key(|(name, _)| pattern::precision(name)).map_or(self.api, |(_, api)| *api)
+    }
 }
 
 /// Without the values of headers, which may be secret.
@@ -154,6 +166,30 @@ pub struct CacheSettings {
     pub ttl: Duration,
     /// In bytes.
     pub max_size: u64,
+}
+
+/// What the ledger keeps of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Everything, prompt and answer included.
+    #[default]
+    Full,
+    /// No text: hashes, lengths and figures.
+    Metadata,
+    /// Nothing.
+    Off,
+}
+
+impl LogLevel {
+    /// The word used in the config.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Metadata => "metadata",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// Where things are kept.

@@ -6,9 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::base_url;
 use super::file::{self, ConfigFile, GatewayTable, TimeoutTable};
 use super::routing::{self, Alias};
-use super::{Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeySource, ModelPrice, Rate, Timeouts, nearest};
+use super::{
+    Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeySource, LogLevel, ModelPrice, Rate, Timeouts, nearest,
+};
 use crate::error::Error;
 
 const PRESETS: &str = include_str!("../presets.toml");
@@ -35,6 +38,8 @@ pub struct Settings {
     pub config_found: bool,
     /// Model to use where none is named, and who says so.
     pub model: Option<(String, Said)>,
+    /// What the ledger keeps.
+    pub log: LogLevel,
     /// Named lists of models.
     pub sets: BTreeMap<String, Vec<String>>,
     /// Names for models that can stand in for each other.
@@ -95,6 +100,13 @@ impl Settings {
             if name.contains("::") || name.is_empty() {
                 return Err(Error::config(format!("`{name}` cannot name a gateway: `::` separates gateway and model")));
             }
+            let table = table.without_endpoint().map_err(|(said, api)| {
+                let (said, api) = (said.as_str(), api.as_str());
+                Error::config_hint(
+                    format!("gateway `{name}`: its api is {said}, but its base_url is an endpoint of {api}"),
+                    "leave the end of the URL away, or the api",
+                )
+            })?;
             let preset = gateways.remove(&name).unwrap_or_default();
             gateways.insert(name, preset.overridden_by(table));
         }
@@ -105,9 +117,14 @@ impl Settings {
         if let Some(url) = env.get("LLM_BASE_URL") {
             // What a gateway of the config speaks is taken over; its key and headers are for its own address.
             let named = default_gateway.as_ref().and_then(|(name, _)| gateways.get(name)).cloned().unwrap_or_default();
+            let (base_url, api) = match base_url::endpoint(url) {
+                Some((base, api)) => (base, Some(api)),
+                None => (url, named.api),
+            };
             let table = GatewayTable {
-                base_url: Some(url.to_owned()),
-                api: named.api,
+                base_url: Some(base_url.to_owned()),
+                api,
+                model_api: named.model_api,
                 price_list: named.price_list,
                 timeouts: named.timeouts,
                 ..GatewayTable::default()
@@ -131,6 +148,7 @@ impl Settings {
             config_path: None,
             config_found: false,
             model,
+            log: file.log.unwrap_or_default(),
             sets: file.set,
             cache: CacheSettings {
                 enabled: file.cache.enabled.unwrap_or(false),
@@ -199,6 +217,7 @@ impl Settings {
         Ok(Gateway {
             name: name.to_owned(),
             api: table.api.unwrap_or_default(),
+            model_api: table.model_api.clone().unwrap_or_default(),
             auth,
             key: KeySource { env: key_env, command: table.key_command.clone(), name: table.key_name.clone() },
             headers: table.headers.clone().unwrap_or_default(),
@@ -323,6 +342,7 @@ fn read_config(path: &Path, must_exist: bool) -> Result<Option<String>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapter::Api;
 
     fn settings(env: &[(&str, &str)], config: &str) -> Result<Settings, Error> {
         let file = file::parse(config, Path::new("config.toml"))?;
@@ -357,12 +377,41 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_may_be_secret_can_be_printed() {
+        let config = "[gateway.corp]\nbase_url = \"https://c/v1\"\nheaders = { X-Key = \"CANARY\" }\n\
+                      key_command = [\"echo\", \"CANARY\"]\n";
+        let settings = settings(&[("LLM_API_KEY", "CANARY")], config).expect("good");
+        let gateway = settings.gateway("corp").expect("known");
+        assert!(!format!("{settings:?} {gateway:?}").contains("CANARY"));
+    }
+
+    #[test]
     fn a_base_url_alone_is_enough() {
         let settings = settings(&[("LLM_BASE_URL", "http://127.0.0.1:9/v1")], "").expect("good");
         let name = settings.default_gateway(None, Vec::new).expect("a default");
         let gateway = settings.gateway(&name).expect("known");
         assert_eq!((name.as_str(), gateway.auth), ("env", Auth::Optional));
         assert_eq!(gateway.key.env, ["LLM_API_KEY"]);
+    }
+
+    #[test]
+    fn the_pasted_url_of_an_endpoint_says_base_and_api() {
+        let config = "[gateway.anthropic]\nbase_url = \"https://corp.example/v1/chat/completions\"\n";
+        let settings = settings(&[("LLM_BASE_URL", "https://corp.example/v1/messages")], config).expect("good");
+        for (name, api) in [("env", Api::Anthropic), ("anthropic", Api::OpenaiChat)] {
+            let gateway = settings.gateway(name).expect("known");
+            assert_eq!((gateway.base_url.as_str(), gateway.api), ("https://corp.example/v1", api), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_api_may_be_set_for_some_models() {
+        let config = "[gateway.openrouter.model_api]\n\"*\" = \"openai-responses\"\n\"anthropic/*\" = \"anthropic\"\n";
+        let settings = settings(&[], config).expect("good");
+        let gateway = settings.gateway("openrouter").expect("known");
+        assert_eq!(gateway.api_of("anthropic/claude-opus-5-5"), Api::Anthropic);
+        assert_eq!(gateway.api_of("openai/gpt-6-sol"), Api::OpenaiResponses);
+        assert_eq!(settings.gateway("openai").expect("known").api_of("gpt-6-sol"), Api::OpenaiChat);
     }
 
     #[test]
@@ -405,6 +454,7 @@ mod tests {
             "[gateway.corp]\nbase_url = \"https://u:p@corp.example/v1\"",
             "[gateway.corp]\nbase_url = \"https://corp.example/v1\"\nkey_command = []",
             "[gateway.corp]\nbase_url = \"https://corp.example/v1\"\nmarkup = -1",
+            "[gateway.corp]\nbase_url = \"https://corp.example/v1/messages\"\napi = \"gemini\"",
             "[gateway.\"a::b\"]\nbase_url = \"https://corp.example/v1\"",
         ] {
             assert_eq!(settings(&[], config).expect_err(config).exit_code(), 3, "{config}");

@@ -1,5 +1,6 @@
 //! Attempts: a wire request over HTTP, and what comes back as events. The only user of reqwest.
 
+mod answer;
 mod connect;
 mod headers;
 mod patience;
@@ -8,30 +9,19 @@ mod transport;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
-use reqwest::{Method, Response};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 
-use crate::adapter::stream::{self, Decoded, Stream};
-use crate::adapter::{Adapter, Api, DecodeError, Flow, mask_keys};
+use crate::adapter::{Api, mask_keys};
 use crate::call::{Call, Event, Events};
-use crate::chat::StreamEvent;
 use crate::config;
 use crate::error::{Failure, FailureKind};
 use crate::policy::Service;
+use answer::Reading;
 use connect::Connects;
 use patience::Patience;
-
-/// The largest answer that is read in one piece.
-const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
-/// As much of the body of a failed response as is looked at.
-const LARGEST_ERROR: usize = 64 * 1024;
-/// How long a stream that has said why it ended may take to say what was used, and then that it is over.
-const GRACE: Duration = Duration::from_secs(2);
-const SHORT_GRACE: Duration = Duration::from_millis(250);
-/// As much of a body that is not an answer as is shown.
-const EXCERPT: usize = 200;
 
 /// All gateways of a run, ready to be called. A gateway that could not be made ready answers with why.
 #[derive(Debug, Default)]
@@ -51,7 +41,8 @@ impl Service for Gateways {
         let target = call.target();
         match self.clients.get(&target.gateway) {
             Some(Ok(client)) => client.call(call, events).await,
-            Some(Err(failure)) => Err(failure.clone()),
+            // What keeps it from being made ready will not pass within this run.
+            Some(Err(failure)) => Err(Failure { should_retry: Some(false), ..failure.clone() }),
             None => Err(Failure::new(FailureKind::Protocol, format!("no gateway is called {}", target.gateway))),
         }
     }
@@ -99,14 +90,22 @@ impl Client {
         }
         let https = gateway.base_url.is_https();
         let proxy = if gateway.base_url.is_loopback() { None } else { env.proxy_variable(https) };
+        // One that makes no sense would be ignored, and the request go out past the proxy that the user wants.
+        if let Some(variable) = proxy
+            && env.get(variable).is_some_and(|address| reqwest::Proxy::all(address).is_err())
+        {
+            let message = format!("{variable} is not the address of a proxy");
+            return Err(
+                Failure::new(FailureKind::Network, message).with_advice(format!("unset {variable}, or mend it"))
+            );
+        }
         Ok(Self { http, gateway, headers, key: None, connects, proxy })
     }
 
-    /// Sends this key with every request, in the header that the api wants it in. A header of the config wins: some
-    /// gateways want their key elsewhere.
+    /// Sends this key with every request, in the header that the wire format wants it in.
     pub fn with_key(mut self, key: SecretString) -> Result<Self, Failure> {
-        let (name, value) = auth_header(self.gateway.api, &key)?;
-        self.headers.entry(name).or_insert(value);
+        // What cannot be sent in one format cannot be sent in any.
+        auth_header(self.gateway.api, &key)?;
         self.key = Some(key);
         Ok(self)
     }
@@ -118,7 +117,8 @@ impl Client {
 
     /// Fetches a JSON document below `max` bytes; `etag` asks for it only if it has changed (status 304 then).
     pub async fn get(&self, url: &str, etag: Option<&str>, max: usize) -> Result<Fetched, Failure> {
-        let mut request = self.http.get(url).headers(self.headers.clone());
+        let adapter = self.gateway.api.adapter();
+        let mut request = self.http.get(url).headers(self.headers_for(self.gateway.api)?);
         if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
             request = request.header(IF_NONE_MATCH, etag);
         }
@@ -141,7 +141,7 @@ impl Client {
                 }
             }
             if status >= 400 {
-                return Err(self.masked(self.adapter().decode_error(status, &body)));
+                return Err(self.masked(adapter.decode_error(status, &body)));
             }
             Ok(Fetched { status, body, etag })
         };
@@ -153,8 +153,20 @@ impl Client {
         })
     }
 
-    fn adapter(&self) -> &'static dyn Adapter {
-        self.gateway.api.adapter()
+    /// The headers of every request in this wire format. A header of the config wins: some gateways want their key
+    /// elsewhere. Where the format is not the gateway's usual one, the key goes as both want it.
+    fn headers_for(&self, api: Api) -> Result<HeaderMap, Failure> {
+        let mut headers = self.headers.clone();
+        for (name, value) in api.adapter().headers() {
+            headers.entry(*name).or_insert(HeaderValue::from_static(value));
+        }
+        if let Some(key) = &self.key {
+            for api in [api, self.gateway.api] {
+                let (name, value) = auth_header(api, key)?;
+                headers.entry(name).or_insert(value);
+            }
+        }
+        Ok(headers)
     }
 
     /// Gateways like to repeat the key they refuse.
@@ -167,25 +179,24 @@ impl Client {
 
     async fn attempt(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let target = call.target();
-        let adapter = self.adapter();
+        let api = self.gateway.api_of(&target.model);
+        let adapter = api.adapter();
         let wire = if call.request.model == target.model {
             adapter.encode_request(&call.request)
         } else {
             let request = crate::chat::Request { model: target.model.clone(), ..(*call.request).clone() };
             adapter.encode_request(&request)
         };
-        let mut request = self.http.request(Method::POST, self.gateway.base_url.join(&wire.path));
-        for (name, value) in &wire.headers {
-            request = request.header(*name, value);
-        }
+        let request = self.http.request(Method::POST, self.gateway.base_url.join(&wire.path));
         let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
         let request = request
-            .headers(self.headers.clone())
+            .headers(self.headers_for(api)?)
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, accept)
             .header("idempotency-key", &call.id)
             .body(wire.body);
         let patience = Patience::new(&self.gateway.timeouts, call.choice().patience);
+        let reading = Reading { client: self, adapter, patience };
         let again = request.try_clone();
         let (mut sent, mut connected) = self.connects.watch(timeout_at(patience.first, request.send())).await;
         // A server may close a kept connection in the moment in which it is used again. That is nobody's failure.
@@ -204,161 +215,14 @@ impl Client {
         let status = response.status().as_u16();
         events.emit(Event::Headers { status, meta: headers::meta(response.headers()) }).await?;
         match status {
-            200..=203 => self.answer(response, patience, events).await,
+            200..=203 => reading.answer(response, events).await,
             300..=399 => Err(headers::redirect(&response, &self.gateway)),
-            400.. => Err(self.refusal(response, status, patience).await),
+            400.. => Err(reading.refusal(response, status).await),
             _ => Err(Failure::new(
                 FailureKind::Protocol,
                 format!("the gateway answered with status {status} and no answer"),
             )
             .with_status(status)),
-        }
-    }
-
-    /// Reads an answer: a stream of events, or one JSON object even where a stream was asked for.
-    async fn answer(&self, mut response: Response, patience: Patience, events: &Events) -> Result<(), Failure> {
-        let mut head = Vec::new();
-        loop {
-            match first_letter(&head) {
-                Some(b'{' | b'[') => return self.whole_answer(head, response, patience, events).await,
-                Some(b'd' | b'e' | b'i' | b'r' | b':') => {
-                    return self.streamed_answer(&head, response, patience, events).await;
-                }
-                Some(_) => return Err(self.no_answer(head, response, patience).await),
-                None => match self.chunk(&mut response, patience).await? {
-                    Some(chunk) if head.len() <= LARGEST_ERROR => head.extend_from_slice(&chunk),
-                    _ => return Err(self.no_answer(head, response, patience).await),
-                },
-            }
-        }
-    }
-
-    async fn whole_answer(
-        &self,
-        mut body: Vec<u8>,
-        mut response: Response,
-        patience: Patience,
-        events: &Events,
-    ) -> Result<(), Failure> {
-        while let Some(chunk) = self.chunk(&mut response, patience).await? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LARGEST_ANSWER {
-                let message = format!("the answer is larger than {} MiB", LARGEST_ANSWER >> 20);
-                return Err(Failure::new(FailureKind::Protocol, message));
-            }
-        }
-        let answer = match self.adapter().decode_response(&body) {
-            Ok(answer) => answer,
-            Err(DecodeError::Failed(failure)) => return Err(self.masked(failure)),
-            Err(DecodeError::Malformed(why)) => {
-                return Err(Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read")
-                    .with_cause(format!("{why}: {}", excerpt(&body))));
-            }
-        };
-        let outcome = stream::complete(answer.finish.as_ref());
-        for event in answer.into_events() {
-            events.emit(Event::Stream(event)).await?;
-        }
-        outcome
-    }
-
-    async fn streamed_answer(
-        &self,
-        head: &[u8],
-        mut response: Response,
-        patience: Patience,
-        events: &Events,
-    ) -> Result<(), Failure> {
-        let mut stream = Stream::new(self.adapter());
-        let mut decoded = Vec::new();
-        let mut spoke = false;
-        let mut deadline = patience.first;
-        let mut flow = stream.push(head, &mut decoded);
-        loop {
-            let arrived = Instant::now();
-            for piece in decoded.drain(..) {
-                match piece {
-                    Decoded::Event(event) => {
-                        match &event {
-                            StreamEvent::Finish(_) => deadline = arrived + GRACE,
-                            StreamEvent::Usage(_) | StreamEvent::Start { .. } => {}
-                            _ => {
-                                spoke = true;
-                                deadline = arrived + patience.idle;
-                            }
-                        }
-                        events.emit_at(arrived.into_std(), Event::Stream(event)).await?;
-                    }
-                    Decoded::Malformed(message) => events.emit(Event::Malformed { message }).await?,
-                }
-            }
-            match flow {
-                Err(failure) => return Err(self.masked(failure)),
-                Ok(Flow::Done) => break,
-                Ok(Flow::Continue) => {}
-            }
-            if stream.finished() && stream.has_usage() {
-                deadline = deadline.min(arrived + SHORT_GRACE);
-            }
-            match timeout_at(deadline, response.chunk()).await {
-                Ok(Ok(Some(chunk))) => flow = stream.push(&chunk, &mut decoded),
-                Ok(Ok(None)) => break,
-                // What follows the reason of the end is not part of the answer.
-                Ok(Err(_)) | Err(_) if stream.finished() => break,
-                Ok(Err(error)) => return Err(stream.broken_by(transport::failure(error, self))),
-                Err(_) => return Err(stream.broken_by(patience.too_late(spoke))),
-            }
-        }
-        let outcome = stream.end(&mut decoded);
-        for piece in decoded {
-            match piece {
-                Decoded::Event(event) => events.emit(Event::Stream(event)).await?,
-                Decoded::Malformed(message) => events.emit(Event::Malformed { message }).await?,
-            }
-        }
-        outcome.map_err(|failure| self.masked(failure))
-    }
-
-    /// What came with status 200 but is no answer: a login page, a proxy's notice, nothing at all.
-    async fn no_answer(&self, mut body: Vec<u8>, mut response: Response, patience: Patience) -> Failure {
-        while body.len() < LARGEST_ERROR {
-            match self.chunk(&mut response, patience).await {
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                _ => break,
-            }
-        }
-        if body.iter().all(u8::is_ascii_whitespace) {
-            return Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
-        }
-        let body = self.masked(Failure::new(FailureKind::Protocol, excerpt(&body))).message;
-        Failure::new(
-            FailureKind::Protocol,
-            format!("{} did not send an answer of a model", self.gateway.base_url.origin()),
-        )
-        .with_cause(body)
-        .with_status(200)
-    }
-
-    async fn refusal(&self, mut response: Response, status: u16, patience: Patience) -> Failure {
-        let advice = headers::retry_advice(response.headers(), status);
-        let mut body = Vec::new();
-        while body.len() < LARGEST_ERROR {
-            match self.chunk(&mut response, patience).await {
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                // The status alone says enough.
-                _ => break,
-            }
-        }
-        let mut failure = self.masked(self.adapter().decode_error(status, &body));
-        failure.retry_after = advice.retry_after.or(failure.retry_after);
-        failure.should_retry = advice.should_retry.or(failure.should_retry);
-        failure
-    }
-
-    async fn chunk(&self, response: &mut Response, patience: Patience) -> Result<Option<bytes::Bytes>, Failure> {
-        match timeout_at(patience.first, response.chunk()).await {
-            Ok(chunk) => chunk.map_err(|error| transport::failure(error, self)),
-            Err(_) => Err(patience.too_late(false)),
         }
     }
 }
@@ -384,21 +248,4 @@ fn auth_header(api: Api, key: &SecretString) -> Result<(HeaderName, HeaderValue)
     value.set_sensitive(true);
     let name = HeaderName::from_bytes(name.as_bytes()).unwrap_or(AUTHORIZATION);
     Ok((name, value))
-}
-
-/// The first byte that is not white space or part of a byte order mark.
-fn first_letter(bytes: &[u8]) -> Option<u8> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace())
-}
-
-/// The title of a page, or the beginning of whatever it is.
-fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let mut excerpt: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((at, _)) = excerpt.char_indices().nth(EXCERPT) {
-        excerpt.truncate(at);
-        excerpt.push('…');
-    }
-    excerpt
 }

@@ -18,6 +18,7 @@ pub(crate) fn gateway(name: &str) -> Gateway {
         name: name.to_owned(),
         base_url: BaseUrl::parse(&format!("https://{name}.example/v1"), false).expect("an address"),
         api: crate::adapter::Api::default(),
+        model_api: std::collections::BTreeMap::new(),
         auth: Auth::Required,
         key: KeySource { env: vec![format!("{}_API_KEY", name.to_uppercase())], command: None, name: None },
         headers: std::collections::BTreeMap::new(),

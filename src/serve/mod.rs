@@ -1,21 +1,23 @@
-//! HTTP in, the same engine, HTTP out: an OpenAI-compatible front over any [`Service`].
+//! HTTP in, the same engine, HTTP out: a front over any [`Service`] that speaks every wire format.
 
 pub mod demo;
+mod models;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::post;
 use futures_util::stream;
 
 use crate::adapter::{Api, Encoder};
 use crate::call::{Call, Event, Limits, RunEvent, Target};
-use crate::chat::{self, StreamEvent};
+use crate::chat;
 use crate::engine::{self, Run};
 use crate::error::{Failure, FailureKind};
 use crate::policy::Service;
@@ -23,31 +25,56 @@ use crate::policy::Service;
 /// The longest that one request may take.
 const LONGEST: Duration = Duration::from_secs(600);
 
-struct Front<S> {
-    service: Arc<S>,
-    /// The body of the model list.
-    models: Bytes,
-}
+/// The largest request, attachments included.
+const LARGEST_REQUEST: usize = 64 * 1024 * 1024;
 
-/// The routes: chat completions, and the list of models (a JSON document).
+/// A request's body, or why it could not be read.
+type Received = Result<Bytes, BytesRejection>;
+
+/// The routes of all wire formats. `models` is the list of models, as OpenAI has it.
 pub fn router<S: Service + 'static>(service: S, models: Vec<u8>) -> Router {
-    let front = Arc::new(Front { service: Arc::new(service), models: models.into() });
-    Router::new()
+    let generate = post(generate::<S>);
+    let answers = Router::new()
         .route("/v1/chat/completions", post(chat_completions::<S>))
-        .route("/v1/models", get(list::<S>))
-        .with_state(front)
-}
-
-async fn list<S: Service>(State(front): State<Arc<Front<S>>>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], front.models.clone()).into_response()
+        .route("/v1/responses", post(responses::<S>))
+        .route("/v1/messages", post(messages::<S>))
+        // Google's library asks below either.
+        .route("/v1/models/{*id}", generate.clone())
+        .route("/v1beta/models/{*id}", generate)
+        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
+        .with_state(Arc::new(service));
+    answers.merge(models::router(models)).fallback(nowhere)
 }
 
 async fn chat_completions<S: Service + 'static>(
-    State(front): State<Arc<Front<S>>>,
+    service: State<Arc<S>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Received,
 ) -> Response {
-    answer(&front.service, Api::OpenaiChat, "chat/completions", &headers, &body).await
+    answer(&service, Api::OpenaiChat, "chat/completions", &headers, body).await
+}
+
+async fn responses<S: Service + 'static>(service: State<Arc<S>>, headers: HeaderMap, body: Received) -> Response {
+    answer(&service, Api::OpenaiResponses, "responses", &headers, body).await
+}
+
+async fn messages<S: Service + 'static>(service: State<Arc<S>>, headers: HeaderMap, body: Received) -> Response {
+    answer(&service, Api::Anthropic, "messages", &headers, body).await
+}
+
+async fn generate<S: Service + 'static>(
+    service: State<Arc<S>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Received,
+) -> Response {
+    answer(&service, Api::Gemini, uri.path(), &headers, body).await
+}
+
+async fn nowhere(uri: Uri) -> Response {
+    let api = if uri.path().starts_with("/v1beta/") { Api::Gemini } else { Api::default() };
+    let message = format!("there is nothing at {}", uri.path());
+    refusal(api, &Failure::new(FailureKind::InvalidRequest, message).with_status(404))
 }
 
 /// One request, from body to body.
@@ -56,14 +83,19 @@ async fn answer<S: Service + 'static>(
     api: Api,
     path: &str,
     headers: &HeaderMap,
-    body: &[u8],
+    body: Received,
 ) -> Response {
     let adapter = api.adapter();
-    let request = match adapter.decode_request(path, body) {
+    let invalid = |status: StatusCode, message: String| {
+        refusal(api, &Failure::new(FailureKind::InvalidRequest, message).with_status(status.as_u16()))
+    };
+    let request = match body {
+        Ok(body) => adapter.decode_request(path, &body),
+        Err(rejection) => return invalid(rejection.status(), rejection.body_text()),
+    };
+    let request = match request {
         Ok(request) => request,
-        Err(error) => {
-            return refusal(api, &Failure::new(FailureKind::InvalidRequest, error.to_string()).with_status(400));
-        }
+        Err(error) => return invalid(StatusCode::BAD_REQUEST, error.to_string()),
     };
     let stream = request.stream;
     let encoder = adapter.encoder(&request);
@@ -151,9 +183,4 @@ fn refusal(api: Api, failure: &Failure) -> Response {
         }
     }
     response
-}
-
-/// A stream event for a service that makes up its answers.
-fn text(text: impl Into<String>) -> Event {
-    Event::Stream(StreamEvent::TextDelta(text.into()))
 }

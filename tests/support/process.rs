@@ -157,6 +157,12 @@ impl Running {
         self.stdout.as_ref().expect("stdout is a pipe").wait_for(text);
     }
 
+    /// What stdout holds so far.
+    pub fn stdout(&self) -> String {
+        let bytes = self.stdout.as_ref().map(Gathered::bytes).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// Waits until stderr holds this.
     #[track_caller]
     pub fn await_stderr(&self, text: &str) {

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::VERSION;
 use crate::adapter::body::{self, arguments_value, filled, given};
 use crate::adapter::{WireRequest, signature};
 use crate::chat::{Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
@@ -38,11 +37,7 @@ pub(super) fn request(request: &Request) -> WireRequest {
         "output_config": filled(output_config),
         "stream": request.stream.then_some(true),
     });
-    WireRequest {
-        path: "messages".into(),
-        headers: vec![("anthropic-version", VERSION.into())],
-        body: body::encode(body, &request.extra, &JOINING),
-    }
+    WireRequest { path: "messages".into(), body: body::encode(body, &request.extra, &JOINING) }
 }
 
 /// System messages have a place of their own, wherever they were said.

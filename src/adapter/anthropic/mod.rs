@@ -22,6 +22,10 @@ impl Adapter for Anthropic {
         ("x-api-key", key.to_owned())
     }
 
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[("anthropic-version", VERSION)]
+    }
+
     fn encode_request(&self, request: &Request) -> WireRequest {
         encode::request(request)
     }

@@ -42,7 +42,6 @@ pub(super) fn request(request: &Request) -> WireRequest {
     let model = request.model.strip_prefix("models/").unwrap_or(&request.model);
     WireRequest {
         path: format!("models/{}:{method}", utf8_percent_encode(model, NOT_IN_PATH)),
-        headers: Vec::new(),
         body: body::encode(body, &request.extra, &JOINING),
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn request(request: &Request) -> WireRequest {
         // Without it most gateways say nothing of usage in a stream.
         "stream_options": request.stream.then(|| json!({"include_usage": true})),
     });
-    WireRequest { path: "chat/completions".into(), headers: Vec::new(), body: body::encode(body, &request.extra, &[]) }
+    WireRequest { path: "chat/completions".into(), body: body::encode(body, &request.extra, &[]) }
 }
 
 /// One message, or more where it holds tool results: each of those is a message on this wire.

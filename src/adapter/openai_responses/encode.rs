@@ -30,7 +30,7 @@ pub(super) fn request(request: &Request) -> WireRequest {
         "store": false,
         "stream": request.stream.then_some(true),
     });
-    WireRequest { path: "responses".into(), headers: Vec::new(), body: body::encode(body, &request.extra, &JOINING) }
+    WireRequest { path: "responses".into(), body: body::encode(body, &request.extra, &JOINING) }
 }
 
 /// The system message that opens the conversation has a place of its own.

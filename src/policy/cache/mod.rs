@@ -70,7 +70,9 @@ impl Answers {
         let target = call.target();
         let (gateway, scope) = self.gateways.get(&target.gateway)?;
         let request = Request { model: target.model.clone(), ..(*call.request).clone() };
-        let wire = gateway.api.adapter().encode_request(&request);
+        let api = gateway.api_of(&target.model);
+        let adapter = api.adapter();
+        let wire = adapter.encode_request(&request);
         // The demo gateway has another port each time.
         let base = if gateway.name == "demo" { "demo" } else { gateway.base_url.as_str() };
         let mut hash = Sha256::new();
@@ -78,11 +80,11 @@ impl Answers {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         };
-        for part in [VERSION, gateway.api.as_str(), base, &wire.path, &gateway.name, scope] {
+        for part in [VERSION, api.as_str(), base, &wire.path, &gateway.name, scope] {
             add(part.as_bytes());
         }
-        let own = wire.headers.iter().map(|(name, value)| (*name, value));
-        for (name, value) in own.chain(gateway.headers.iter().map(|(name, value)| (name.as_str(), value))) {
+        let own = adapter.headers().iter().copied();
+        for (name, value) in own.chain(gateway.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))) {
             add(name.as_bytes());
             add(value.as_bytes());
         }

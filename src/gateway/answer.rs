@@ -1,0 +1,184 @@
+//! Reading what a gateway answers: a stream, one JSON object, a refusal, or something that is no answer at all.
+
+use std::time::Duration;
+
+use reqwest::Response;
+use secrecy::ExposeSecret;
+use tokio::time::{Instant, timeout_at};
+
+use super::patience::Patience;
+use super::{Client, headers, transport};
+use crate::adapter::stream::{self, Decoded, Stream};
+use crate::adapter::{Adapter, DecodeError, Flow, mask_keys};
+use crate::call::{Event, Events};
+use crate::chat::StreamEvent;
+use crate::error::{Failure, FailureKind};
+
+/// The largest answer that is read in one piece.
+const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
+/// As much of the body of a failed response as is looked at.
+const LARGEST_ERROR: usize = 64 * 1024;
+/// How long a stream that has said why it ended may take to say what was used, and then that it is over.
+const GRACE: Duration = Duration::from_secs(2);
+const SHORT_GRACE: Duration = Duration::from_millis(250);
+/// As much of a body that is not an answer as is shown.
+const EXCERPT: usize = 200;
+
+/// The response to one request, in the wire format of that request.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) client: &'a Client,
+    pub(super) adapter: &'static dyn Adapter,
+    pub(super) patience: Patience,
+}
+
+impl Reading<'_> {
+    /// Reads an answer: a stream of events, or one JSON object even where a stream was asked for.
+    pub(super) async fn answer(&self, mut response: Response, events: &Events) -> Result<(), Failure> {
+        let mut head = Vec::new();
+        loop {
+            match first_letter(&head) {
+                Some(b'{' | b'[') => return self.whole_answer(head, response, events).await,
+                Some(b'd' | b'e' | b'i' | b'r' | b':') => {
+                    return self.streamed_answer(&head, response, events).await;
+                }
+                Some(_) => return Err(self.no_answer(head, response).await),
+                None => match self.chunk(&mut response).await? {
+                    Some(chunk) if head.len() <= LARGEST_ERROR => head.extend_from_slice(&chunk),
+                    _ => return Err(self.no_answer(head, response).await),
+                },
+            }
+        }
+    }
+
+    async fn whole_answer(&self, mut body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
+        while let Some(chunk) = self.chunk(&mut response).await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LARGEST_ANSWER {
+                let message = format!("the answer is larger than {} MiB", LARGEST_ANSWER >> 20);
+                return Err(Failure::new(FailureKind::Protocol, message));
+            }
+        }
+        let answer = match self.adapter.decode_response(&body) {
+            Ok(answer) => answer,
+            Err(DecodeError::Failed(failure)) => return Err(self.client.masked(failure)),
+            Err(DecodeError::Malformed(why)) => {
+                let failure = Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read");
+                return Err(self.client.masked(failure.with_cause(format!("{why}: {}", self.excerpt(&body)))));
+            }
+        };
+        let outcome = stream::complete(answer.finish.as_ref());
+        for event in answer.into_events() {
+            events.emit(Event::Stream(event)).await?;
+        }
+        outcome
+    }
+
+    async fn streamed_answer(&self, head: &[u8], mut response: Response, events: &Events) -> Result<(), Failure> {
+        let mut stream = Stream::new(self.adapter);
+        let mut decoded = Vec::new();
+        let mut spoke = false;
+        let mut deadline = self.patience.first;
+        let mut flow = stream.push(head, &mut decoded);
+        loop {
+            let arrived = Instant::now();
+            for piece in decoded.drain(..) {
+                match piece {
+                    Decoded::Event(event) => {
+                        match &event {
+                            StreamEvent::Finish(_) => deadline = arrived + GRACE,
+                            StreamEvent::Usage(_) | StreamEvent::Start { .. } => {}
+                            _ => {
+                                spoke = true;
+                                deadline = arrived + self.patience.idle;
+                            }
+                        }
+                        events.emit_at(arrived.into_std(), Event::Stream(event)).await?;
+                    }
+                    Decoded::Malformed(message) => events.emit(Event::Malformed { message }).await?,
+                }
+            }
+            match flow {
+                Err(failure) => return Err(self.client.masked(failure)),
+                Ok(Flow::Done) => break,
+                Ok(Flow::Continue) => {}
+            }
+            if stream.finished() && stream.has_usage() {
+                deadline = deadline.min(arrived + SHORT_GRACE);
+            }
+            match timeout_at(deadline, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => flow = stream.push(&chunk, &mut decoded),
+                Ok(Ok(None)) => break,
+                // What follows the reason of the end is not part of the answer.
+                Ok(Err(_)) | Err(_) if stream.finished() => break,
+                Ok(Err(error)) => return Err(stream.broken_by(transport::failure(error, self.client))),
+                Err(_) => return Err(stream.broken_by(self.patience.too_late(spoke))),
+            }
+        }
+        let outcome = stream.end(&mut decoded);
+        for piece in decoded {
+            match piece {
+                Decoded::Event(event) => events.emit(Event::Stream(event)).await?,
+                Decoded::Malformed(message) => events.emit(Event::Malformed { message }).await?,
+            }
+        }
+        outcome.map_err(|failure| self.client.masked(failure))
+    }
+
+    /// The beginning of a body, on one line and without keys: they are masked before one can be cut in two.
+    fn excerpt(&self, body: &[u8]) -> String {
+        let text = String::from_utf8_lossy(&body[..body.len().min(LARGEST_ERROR)]);
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut excerpt = mask_keys(&line, self.client.key.as_ref().map(ExposeSecret::expose_secret)).into_owned();
+        if let Some((at, _)) = excerpt.char_indices().nth(EXCERPT) {
+            excerpt.truncate(at);
+            excerpt.push('…');
+        }
+        excerpt
+    }
+
+    /// What came with status 200 but is no answer: a login page, a proxy's notice, nothing at all.
+    async fn no_answer(&self, mut body: Vec<u8>, mut response: Response) -> Failure {
+        while body.len() < LARGEST_ERROR {
+            match self.chunk(&mut response).await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                _ => break,
+            }
+        }
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
+        }
+        let message = format!("{} did not send an answer of a model", self.client.gateway.base_url.origin());
+        let failure = Failure::new(FailureKind::Protocol, message).with_cause(self.excerpt(&body));
+        self.client.masked(failure.with_status(200))
+    }
+
+    pub(super) async fn refusal(&self, mut response: Response, status: u16) -> Failure {
+        let advice = headers::retry_advice(response.headers(), status);
+        let mut body = Vec::new();
+        while body.len() < LARGEST_ERROR {
+            match self.chunk(&mut response).await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                // The status alone says enough.
+                _ => break,
+            }
+        }
+        let mut failure = self.client.masked(self.adapter.decode_error(status, &body));
+        failure.retry_after = advice.retry_after.or(failure.retry_after);
+        failure.should_retry = advice.should_retry.or(failure.should_retry);
+        failure
+    }
+
+    async fn chunk(&self, response: &mut Response) -> Result<Option<bytes::Bytes>, Failure> {
+        match timeout_at(self.patience.first, response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| transport::failure(error, self.client)),
+            Err(_) => Err(self.patience.too_late(false)),
+        }
+    }
+}
+
+/// The first byte that is not white space or part of a byte order mark.
+fn first_letter(bytes: &[u8]) -> Option<u8> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace())
+}
