@@ -42,7 +42,7 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "man" -d 'Print the manual p
 complete -c llm -n "__fish_llm_needs_command" -f -a "demo-gateway" -d 'Run the demo gateway until stdin ends; prints its base URL'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l key -d 'Use this one of the gateway\'s named keys' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -l fallback -d 'Next model when the one before fails; repeatable, in order' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l retries -d 'Further tries after a failure that may pass' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
@@ -57,8 +57,12 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -s p -l param -d 'Any furth
 complete -c llm -n "__fish_llm_using_subcommand ask" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
 complete -c llm -n "__fish_llm_using_subcommand ask" -l tools -d 'JSON array of functions that the model may call; -o json has its calls' -r -F
 complete -c llm -n "__fish_llm_using_subcommand ask" -l tag -d 'Attribute the cost (`app=bot`); kept in the record; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand ask" -l out -d 'Write there instead of stdout, atomically' -r -F
-complete -c llm -n "__fish_llm_using_subcommand ask" -s m -l model -d 'Model, or `GATEWAY::MODEL`' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -s m -l model -d 'Model, alias or `GATEWAY::MODEL`' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -s t -l task -d 'Kind of work, which the config routes to a model or alias' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s o -l output -d 'Form of the output' -r -f -a "text\t''
 json\t''
 jsonl\t''
@@ -72,10 +76,10 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l stats -d 'Print a line o
 complete -c llm -n "__fish_llm_using_subcommand ask" -l show-reasoning -d 'Print what the model thinks on stderr'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand ask" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l key -d 'Use this one of the gateway\'s named keys' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l fallback -d 'Next model when the one before fails; repeatable, in order' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l retries -d 'Further tries after a failure that may pass' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
@@ -90,8 +94,12 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -s p -l param -d 'Any f
 complete -c llm -n "__fish_llm_using_subcommand compare" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
 complete -c llm -n "__fish_llm_using_subcommand compare" -l tools -d 'JSON array of functions that the model may call; -o json has its calls' -r -F
 complete -c llm -n "__fish_llm_using_subcommand compare" -l tag -d 'Attribute the cost (`app=bot`); kept in the record; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l out -d 'Write there instead of stdout, atomically' -r -F
-complete -c llm -n "__fish_llm_using_subcommand compare" -s m -l model -d 'Models, comma-separated or repeated; each is a model or `GATEWAY::MODEL`' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -s m -l model -d 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -s t -l task -d 'Kinds of work, which the config routes to a model or alias each; comma-separated or repeated' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l set -d 'A list of models from the config' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l concurrency -d 'How many calls run at once; all by default' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l repeat -d 'Ask each model N times and show median and spread' -r
@@ -209,6 +217,7 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l route -d 'Explain where this task, alias or model leads, and why in that order' -r
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -1,5 +1,6 @@
 //! What travels: a call on its way down through the policies, and the events of its life on their way up.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -17,18 +18,62 @@ pub struct Call {
     pub index: usize,
     /// Unique for good; also sent as `Idempotency-Key`, the same over all tries.
     pub id: String,
-    /// The model as the user asked for it.
+    /// The model or alias as the user asked for it.
     pub asked: String,
+    /// The task that led there, if one did.
+    pub task: Option<String>,
     /// Where it may be answered, in order of preference; never empty.
-    pub targets: Vec<Target>,
+    pub choices: Vec<Choice>,
     pub request: Arc<Request>,
     pub limits: Limits,
 }
 
 impl Call {
-    /// Where this call goes first. A policy that narrows a call to one target leaves just that one in it.
+    /// The first choice. A policy that narrows a call to one choice leaves just that one in it.
+    pub fn choice(&self) -> &Choice {
+        &self.choices[0]
+    }
+
+    /// Where this call goes first.
     pub fn target(&self) -> &Target {
-        &self.targets[0]
+        &self.choice().target
+    }
+
+    /// This call, to be answered at one of its choices alone, with what is left of its time.
+    pub fn narrowed(&self, choice: &Choice, timeout: Duration) -> Self {
+        Self {
+            index: self.index,
+            id: self.id.clone(),
+            asked: self.asked.clone(),
+            task: self.task.clone(),
+            choices: vec![choice.clone()],
+            request: Arc::clone(&self.request),
+            limits: Limits { retries: self.limits.retries.or(choice.retries), timeout },
+        }
+    }
+
+    /// Everywhere that this call may go, in order.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.choices.iter().map(|choice| &choice.target)
+    }
+}
+
+/// One place where a call may be answered, and how much patience it gets there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    pub target: Target,
+    /// Further tries after a failure that may pass; what the call's own limits say wins.
+    pub retries: Option<u32>,
+    /// How long one try may stay silent, where that is less than the gateway's own limits allow.
+    pub patience: Option<Duration>,
+    /// After how long without a first piece the next choice starts as well.
+    pub hedge: Option<Duration>,
+}
+
+/// With the usual patience.
+impl From<Target> for Choice {
+    fn from(target: Target) -> Self {
+        Self { target, retries: None, patience: None, hedge: None }
     }
 }
 
@@ -41,12 +86,19 @@ pub struct Target {
     pub model: String,
 }
 
+/// `GATEWAY::MODEL`, as users write it.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{}", self.gateway, self.model)
+    }
+}
+
 /// What one call may take. The gateway's own time limits are in its config.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Further tries after a failure that may pass; `None` leaves it to the kind of failure.
     pub retries: Option<u32>,
-    /// For the whole call, all tries and waits included.
+    /// For the whole call, all tries and waits included; below a policy that narrows the call, what is left of it.
     pub timeout: Duration,
 }
 

@@ -91,8 +91,8 @@ pub struct PromptArgs {
     /// Use this one of the gateway's named keys
     #[arg(long, value_name = "NAME", help_heading = "Where to")]
     pub key: Option<String>,
-    /// Next model when the one before fails; repeatable, in order
-    #[arg(long, value_name = "MODEL", help_heading = "Where to")]
+    /// Next model or alias when the one before fails; repeatable, in order
+    #[arg(long, value_name = "NAME", help_heading = "Where to")]
     pub fallback: Vec<String>,
     /// Total time for a call, all tries included (`30s`, `2m`)
     #[arg(long, value_name = "DURATION", help_heading = "Where to")]
@@ -136,6 +136,9 @@ pub struct PromptArgs {
     /// Attribute the cost (`app=bot`); kept in the record; repeatable
     #[arg(long, value_name = "KEY=VALUE", help_heading = "What to print")]
     pub tag: Vec<String>,
+    /// What the ledger keeps of this run; everything by default
+    #[arg(long, value_name = "WHAT", help_heading = "What to print")]
+    pub log: Option<LogLevel>,
     /// Write there instead of stdout, atomically
     #[arg(long, value_name = "FILE", help_heading = "What to print")]
     pub out: Option<PathBuf>,
@@ -144,13 +147,26 @@ pub struct PromptArgs {
     pub dry_run: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// Everything, prompt and answer included
+    Full,
+    /// Hashes, lengths and figures, but no text
+    Metadata,
+    /// Nothing
+    Off,
+}
+
 #[derive(Debug, Args)]
 pub struct AskArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
-    /// Model, or `GATEWAY::MODEL`
+    /// Model, alias or `GATEWAY::MODEL`
     #[arg(short, long, value_name = "NAME", help_heading = "Where to")]
     pub model: Option<String>,
+    /// Kind of work, which the config routes to a model or alias
+    #[arg(short, long, value_name = "NAME", conflicts_with = "model", help_heading = "Where to")]
+    pub task: Option<String>,
     /// Print a line of time, tokens and cost on stderr (the default on a terminal)
     #[arg(long, help_heading = "What to print")]
     pub stats: bool,
@@ -181,9 +197,12 @@ pub enum AskFormat {
 pub struct CompareArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
-    /// Models, comma-separated or repeated; each is a model or `GATEWAY::MODEL`
+    /// Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`
     #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to")]
     pub model: Vec<String>,
+    /// Kinds of work, which the config routes to a model or alias each; comma-separated or repeated
+    #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to")]
+    pub task: Vec<String>,
     /// A list of models from the config
     #[arg(long, value_name = "NAME", help_heading = "Where to")]
     pub set: Option<String>,
@@ -369,7 +388,11 @@ pub enum ConfigCommand {
     /// Print where the config file is
     Path,
     /// Print the settings in force and where each comes from
-    Show,
+    Show {
+        /// Explain where this task, alias or model leads, and why in that order
+        #[arg(long, value_name = "NAME")]
+        route: Option<String>,
+    },
     /// Open the config file in $VISUAL or $EDITOR, then check it
     Edit,
     /// Check the config file

@@ -4,21 +4,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 
 use crate::call::{Call, Event, Events, RunEvent};
 use crate::error::{Failure, FailureKind};
 use crate::policy::Service;
 
-/// Events that may wait for the consumer before the calls do.
-const CHANNEL: usize = 1024;
+/// Events that may wait for the consumer before the calls do: enough for one write of many tokens, few enough that large
+/// pieces do not pile up.
+const CHANNEL: usize = 64;
 
 /// Calls that are running. Dropping it cancels them all.
 #[derive(Debug)]
 pub struct Run {
     events: mpsc::Receiver<RunEvent>,
-    _calls: JoinSet<()>,
+    calls: JoinSet<()>,
     began: Instant,
 }
 
@@ -40,20 +41,33 @@ pub fn start<S: Service + 'static>(service: &Arc<S>, calls: Vec<Call>, concurren
             let _ = events.emit(Event::Done(result)).await;
         });
     }
-    Run { events, _calls: tasks, began }
+    Run { events, calls: tasks, began }
 }
 
 async fn within(limit: Duration, call: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     time::timeout(limit, call).await.unwrap_or_else(|_| {
         let message = format!("the call took longer than {} s", limit.as_secs_f64());
-        Err(Failure::new(FailureKind::Timeout, message))
+        Err(Failure::new(FailureKind::Timeout, message).maybe_billed())
     })
 }
 
 impl Run {
     /// Waits for events and appends all that are there to `batch`; `false` when every call is over.
+    ///
+    /// # Panics
+    /// When every call is over and one of them has panicked: it has no end that could be told.
     pub async fn next(&mut self, batch: &mut Vec<RunEvent>) -> bool {
-        self.events.recv_many(batch, CHANNEL).await > 0
+        if self.events.recv_many(batch, CHANNEL).await > 0 {
+            return true;
+        }
+        while let Some(ended) = self.calls.join_next().await {
+            if let Err(panic) = ended.map_err(JoinError::try_into_panic)
+                && let Ok(panic) = panic
+            {
+                std::panic::resume_unwind(panic);
+            }
+        }
+        false
     }
 
     /// Appends the events that are there to `batch`, without waiting for any.
@@ -90,7 +104,8 @@ mod tests {
             index,
             id: format!("call-{index}"),
             asked: format!("m{index}"),
-            targets: vec![Target { gateway: "g".into(), model: "m".into() }],
+            task: None,
+            choices: vec![Target { gateway: "g".into(), model: "m".into() }.into()],
             request: Arc::new(Request::default()),
             limits: Limits { retries: None, timeout: Duration::from_secs(timeout) },
         }
@@ -128,6 +143,20 @@ mod tests {
     async fn a_call_ends_at_its_time_limit_and_does_not_hold_up_others() {
         let run = start(&Arc::new(Slow), vec![call(5, 2), call(1, 60)], 8);
         assert_eq!(finished(run).await, [(1, true), (5, false)]);
+    }
+
+    struct Broken;
+
+    impl Service for Broken {
+        async fn call(&self, _: &Call, _: &Events) -> Result<(), Failure> {
+            panic!("a bug")
+        }
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "a bug")]
+    async fn a_call_that_panics_does_not_pass_for_one_that_was_stopped() {
+        finished(start(&Arc::new(Broken), vec![call(0, 60)], 8)).await;
     }
 
     #[tokio::test(start_paused = true)]

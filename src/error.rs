@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The signal that means that nobody reads our output any more. The same number everywhere that has it.
 pub const SIGPIPE: i32 = 13;
@@ -115,10 +115,12 @@ pub struct Failure {
     pub should_retry: Option<bool>,
     /// Better advice than the kind alone gives.
     pub advice: Option<String>,
+    /// Whether the request had gone out and no word came back on its worth, so that it may be billed all the same.
+    pub maybe_billed: bool,
 }
 
 /// The kinds of failure; each has one exit code. In records as snake_case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// No key could be found for the gateway.
@@ -218,6 +220,7 @@ impl Failure {
             retry_after: None,
             should_retry: None,
             advice: None,
+            maybe_billed: false,
         }
     }
 
@@ -236,6 +239,12 @@ impl Failure {
         self
     }
 
+    /// The request had gone out, and may have been worked on.
+    pub fn maybe_billed(mut self) -> Self {
+        self.maybe_billed = true;
+        self
+    }
+
     pub fn exit_code(&self) -> u8 {
         self.kind.exit_code()
     }
@@ -248,8 +257,6 @@ impl Failure {
             | FailureKind::ServerError
             | FailureKind::Timeout
             | FailureKind::Network => true,
-            // OpenRouter's in-flight budget: a 402 that says when to come back.
-            FailureKind::Credits => self.retry_after.is_some(),
             FailureKind::InvalidRequest => self.status == Some(409),
             _ => false,
         })

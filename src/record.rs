@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::call::{Call, Event, Meta, RunEvent, Target};
 use crate::chat::{FinishReason, Response, StreamEvent, ToolCall, Usage};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
+use crate::rates::Rates;
 
 /// What is kept of one call. Serialises as documented in `docs/output.md`.
 #[derive(Debug, Clone, Serialize)]
@@ -26,6 +27,9 @@ pub struct Record {
     pub text: String,
     #[serde(serialize_with = "empty_as_null")]
     pub reasoning: String,
+    /// What some vendors demand back with the reasoning on the next turn.
+    #[serde(skip)]
+    pub reasoning_signature: Option<String>,
     pub tool_calls: Vec<ToolCall>,
     pub finish_reason: Option<FinishReason>,
     /// Whether the answer came from the cache.
@@ -34,6 +38,9 @@ pub struct Record {
     pub usage: Usage,
     #[serde(serialize_with = "unknown_cost")]
     pub cost: Option<Cost>,
+    /// The rates by which the cost was computed, where it was.
+    #[serde(skip)]
+    pub rates: Option<Rates>,
     pub timing: Timing,
     /// Every HTTP request made for the call, in order.
     pub attempts: Vec<Attempt>,
@@ -42,7 +49,7 @@ pub struct Record {
 }
 
 /// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The wire said that the answer is complete.
@@ -71,14 +78,14 @@ impl Status {
 }
 
 /// What a call cost, and who says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     pub usd: Usd,
     pub origin: CostOrigin,
 }
 
 /// Where a cost comes from, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CostOrigin {
     /// The gateway said what the answer cost.
@@ -160,11 +167,18 @@ pub struct Attempt {
     pub request_id: Option<String>,
 }
 
+impl Attempt {
+    /// Whether it may have cost something that nobody told.
+    pub fn maybe_billed(&self) -> bool {
+        self.cost.is_none() && self.error.as_ref().is_some_and(|error| error.maybe_billed)
+    }
+}
+
 impl Serialize for Attempt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let ms = |time: Duration| (time.as_secs_f64() * 10_000.0).round() / 10.0;
-        let mut object = serializer.serialize_struct("Attempt", 9)?;
+        let mut object = serializer.serialize_struct("Attempt", 10)?;
         object.serialize_field("gateway", &self.gateway)?;
         object.serialize_field("model", &self.model)?;
         object.serialize_field("status", &self.status)?;
@@ -174,6 +188,7 @@ impl Serialize for Attempt {
         object.serialize_field("duration_ms", &ms(self.duration))?;
         object.serialize_field("cost", &self.cost)?;
         object.serialize_field("request_id", &self.request_id)?;
+        object.serialize_field("maybe_billed", &self.maybe_billed())?;
         object.end()
     }
 }
@@ -328,7 +343,7 @@ impl Recorder {
                 self.response.apply(event);
             }
             Event::AttemptFailed { failure } => {
-                self.end_attempt(at, Some(failure.clone()));
+                self.end_attempt(self.end_of_answer(at), Some(failure.clone()));
                 // Some failures come with their bill.
                 if let Some(attempt) = self.attempts.last_mut() {
                     attempt.cost = self.response.usage.cost;
@@ -336,8 +351,7 @@ impl Recorder {
             }
             Event::Malformed { .. } | Event::Adjusted { .. } | Event::Retry { .. } | Event::Fallback { .. } => {}
             Event::Done(result) => {
-                // The end of a complete answer is its own last event, not the closing of the socket.
-                let end = if result.is_ok() { self.last_event.unwrap_or(at) } else { at };
+                let end = self.end_of_answer(at);
                 if result.is_ok() {
                     self.end_attempt(end, None);
                 }
@@ -361,6 +375,12 @@ impl Recorder {
         &self.target
     }
 
+    /// When the attempt that is over `at` some moment had said all: an answer that gives the reason of its end, a cut
+    /// at the token limit among them, ends with its own last event and not with the closing of the socket.
+    fn end_of_answer(&self, at: Duration) -> Duration {
+        if self.response.finish.is_some() { self.last_event.unwrap_or(at) } else { at }
+    }
+
     fn end_attempt(&mut self, at: Duration, error: Option<Failure>) {
         if let Some(attempt) = self.attempts.last_mut()
             && attempt.duration.is_zero()
@@ -373,7 +393,7 @@ impl Recorder {
     /// The record. A call that has not ended was interrupted `now` (since the run began).
     pub fn finish(mut self, now: Duration) -> Record {
         let (end, result) = self.ended.take().unwrap_or_else(|| {
-            let failure = Failure::new(FailureKind::Interrupted, "interrupted");
+            let failure = Failure::new(FailureKind::Interrupted, "interrupted").maybe_billed();
             (now, Err(failure))
         });
         self.end_attempt(end, result.as_ref().err().cloned());
@@ -382,7 +402,7 @@ impl Recorder {
             attempt.start = attempt.start.saturating_sub(ready);
         }
         let since = |time: Option<Duration>| time.map(|time| time.saturating_sub(ready));
-        let Response { model, text, reasoning, tool_calls, usage, finish, .. } = self.response;
+        let Response { model, text, reasoning, reasoning_signature, tool_calls, usage, finish, .. } = self.response;
         let answered = !text.is_empty() || !tool_calls.is_empty();
         let (status, error) = match result {
             Err(failure) if failure.kind == FailureKind::Interrupted => (Status::Interrupted, Some(failure)),
@@ -402,11 +422,13 @@ impl Recorder {
             status,
             text,
             reasoning,
+            reasoning_signature,
             tool_calls,
             finish_reason: finish,
             cached: false,
             usage,
             cost,
+            rates: None,
             timing: Timing {
                 connect: self.connect,
                 first_byte: since(self.first_byte),
@@ -427,4 +449,116 @@ fn tokens_per_second(output: Option<u64>, first: Option<Duration>, end: Duration
     let after_first = output?.checked_sub(1).filter(|tokens| *tokens > 0)?;
     let seconds = end.saturating_sub(first?).as_secs_f64();
     (seconds >= 0.005).then(|| after_first as f64 / seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::call::Limits;
+    use crate::chat::Request;
+
+    /// The record of a call with these events, each at so many milliseconds.
+    fn fold(events: impl IntoIterator<Item = (u64, Event)>) -> Record {
+        let target = Target { gateway: "g".into(), model: "m".into() };
+        let call = Call {
+            index: 0,
+            id: "id".into(),
+            asked: "m".into(),
+            task: None,
+            choices: vec![target.clone().into()],
+            request: Arc::new(Request::default()),
+            limits: Limits { retries: None, timeout: Duration::from_secs(60) },
+        };
+        let mut recorder = Recorder::new("run", &call, BTreeMap::new());
+        for (at, event) in std::iter::once((0, Event::Attempt { target })).chain(events) {
+            recorder.event(&RunEvent { call: 0, at: Duration::from_millis(at), event });
+        }
+        recorder.finish(Duration::from_secs(99))
+    }
+
+    fn text() -> Event {
+        Event::Stream(StreamEvent::TextDelta("Hi".into()))
+    }
+
+    fn finish(reason: FinishReason) -> Event {
+        Event::Stream(StreamEvent::Finish(reason))
+    }
+
+    fn usage(output: u64) -> Event {
+        Event::Stream(StreamEvent::Usage(Usage { output: Some(output), ..Usage::default() }))
+    }
+
+    const fn ms(ms: u64) -> Option<Duration> {
+        Some(Duration::from_millis(ms))
+    }
+
+    #[test]
+    fn an_answer_ends_with_its_own_last_event_whether_it_is_complete_or_cut() {
+        let record =
+            fold([(100, text()), (200, finish(FinishReason::Stop)), (210, usage(12)), (900, Event::Done(Ok(())))]);
+        assert_eq!((record.status, record.timing.total), (Status::Ok, ms(210)));
+        assert_eq!(record.attempts[0].duration, Duration::from_millis(210));
+
+        let cut = Failure::new(FailureKind::Truncated, "cut at the token limit");
+        let record = fold([
+            (100, text()),
+            (200, finish(FinishReason::Length)),
+            (210, usage(12)),
+            (900, Event::AttemptFailed { failure: cut.clone() }),
+            (901, Event::Done(Err(cut))),
+        ]);
+        assert_eq!((record.status, record.timing.total), (Status::Truncated, ms(210)));
+        assert_eq!(record.attempts[0].duration, Duration::from_millis(210));
+        assert_eq!(record.timing.tokens_per_second, Some(100.0));
+    }
+
+    #[test]
+    fn an_answer_that_broke_off_ends_when_it_was_given_up() {
+        let late = Failure::new(FailureKind::Truncated, "nothing more came");
+        let record =
+            fold([(100, text()), (900, Event::AttemptFailed { failure: late.clone() }), (901, Event::Done(Err(late)))]);
+        assert_eq!((record.status, record.timing.total), (Status::Truncated, ms(901)));
+        assert_eq!(record.attempts[0].duration, Duration::from_millis(900));
+    }
+
+    #[test]
+    fn times_count_from_the_ready_connection() {
+        let record = fold([
+            (40, Event::Connected { took: Duration::from_millis(40) }),
+            (90, Event::Stream(StreamEvent::ReasoningDelta("hm".into()))),
+            (140, text()),
+            (240, finish(FinishReason::Stop)),
+            (240, Event::Done(Ok(()))),
+        ]);
+        let timing = record.timing;
+        assert_eq!((timing.connect, timing.first_reasoning), (ms(40), ms(50)));
+        assert_eq!((timing.first_token, timing.total), (ms(100), ms(200)));
+    }
+
+    #[test]
+    fn what_a_failed_try_left_behind_is_not_part_of_the_answer() {
+        let down = Failure::new(FailureKind::Unavailable, "down").with_status(503);
+        let again = Event::Attempt { target: Target { gateway: "g".into(), model: "other".into() } };
+        let record = fold([
+            (10, usage(3)),
+            (20, Event::AttemptFailed { failure: down }),
+            (30, again),
+            (50, text()),
+            (60, finish(FinishReason::Stop)),
+            (60, Event::Done(Ok(()))),
+        ]);
+        assert_eq!((record.usage.output, record.text.as_str()), (None, "Hi"));
+        assert_eq!(record.answered_by.as_deref(), Some("other"));
+        let kinds: Vec<_> = record.attempts.iter().map(|attempt| attempt.error.as_ref().map(|e| e.kind)).collect();
+        assert_eq!(kinds, [Some(FailureKind::Unavailable), None]);
+    }
+
+    #[test]
+    fn a_call_that_has_not_ended_was_interrupted() {
+        let record = fold([(100, text())]);
+        assert_eq!((record.status, record.timing.total), (Status::Interrupted, ms(99_000)));
+        assert_eq!(record.text, "Hi");
+    }
 }

@@ -11,7 +11,10 @@ fn hello() -> Gateway {
 #[test]
 fn the_answer_is_printed_and_nothing_else() {
     let gateway = hello();
-    let outcome = Home::with(&gateway).llm(["ask", "hi"]).output();
+    let home = Home::with(&gateway);
+    // The first run of all says that it records calls.
+    home.llm(["ask", "hi"]).output().exits(0);
+    let outcome = home.llm(["ask", "hi"]).output();
     outcome.exits(0).prints("Hello.\n");
     assert_eq!(outcome.stderr(), "", "{outcome}");
 }
@@ -151,4 +154,10 @@ fn the_demo_needs_neither_key_nor_network() {
     let outcome = Home::new().llm(["ask", "-g", "demo", "The cat sat on the mat."]).output();
     outcome.exits(0).says("demo");
     assert!(outcome.stdout().trim().len() > 3, "{outcome}");
+}
+
+#[test]
+fn the_demo_takes_prompts_of_any_length() {
+    let prompt = format!("Summarize: Short. {}", "long ".repeat(600_000));
+    Home::new().llm(["ask", "-g", "demo"]).stdin(prompt).output().exits(0).prints("Short.\n");
 }

@@ -167,3 +167,18 @@ fn the_demo_compares_without_key_or_network() {
         assert!(shown.contains(expected), "{expected}\n{outcome}");
     }
 }
+
+#[test]
+fn repeats_are_sorted_by_their_medians_and_shown_by_their_first_round() {
+    // In turn: a, b, a, b, a, b. The cheapest answer is one of a's; by the median, b is cheaper.
+    let costs = [0.9, 0.5, 0.1, 0.5, 0.9, 0.5];
+    let gateway = Gateway::by(move |request| {
+        let usage = json!({"prompt_tokens": 1, "completion_tokens": 1, "cost": costs[request.index]});
+        let text = format!("{} in round {}", request.model(), request.index / 2 + 1);
+        Reply::sse().role().text(&text).finish("stop").usage_json(&usage).done()
+    });
+    let outcome = compare(&gateway, "a,b", &["--repeat", "3", "--concurrency", "1", "--sort", "cost"]);
+    let shown = outcome.exits(0).stdout();
+    let place = |text: &str| shown.find(text).unwrap_or_else(|| panic!("{text} is not there\n{outcome}"));
+    assert!(place("b in round 1") < place("a in round 1"), "{outcome}");
+}

@@ -18,6 +18,7 @@ mod output;
 #[cfg(unix)]
 mod readme;
 mod retry;
+mod routing;
 mod schema;
 #[cfg(unix)]
 mod secrets;

@@ -90,6 +90,29 @@ fn a_file_that_cannot_be_written_is_74_before_anything_is_sent() {
 }
 
 #[test]
+fn a_link_stays_and_a_private_file_stays_private() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let path = home.file("private.txt", "the old one");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("a file of ours");
+    let link = home.path().join("link.txt");
+    std::os::unix::fs::symlink("private.txt", &link).expect("a link");
+    home.llm(["ask", "--out", "link.txt", "hi"]).output().exits(0);
+    assert!(link.is_symlink());
+    assert_eq!(std::fs::read_to_string(&path).expect("a file"), "Hello.\n");
+    assert_eq!(std::fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_pipe_or_a_device_is_written_to_and_stays_what_it_is() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let script = "mkfifo pipe && { cat pipe & } && \"$llm\" ask --out pipe hi && wait && test -p pipe";
+    home.shell(script).output().exits(0).prints("Hello.\n");
+    home.shell("\"$llm\" ask --out >(cat) hi | cat").output().exits(0).prints("Hello.\n");
+}
+
+#[test]
 fn a_comparison_goes_to_a_file_as_well() {
     let gateway = hello();
     let home = Home::with(&gateway);

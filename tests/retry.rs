@@ -54,6 +54,20 @@ fn a_wait_too_long_goes_to_the_next_model_at_once() {
     assert_eq!(gateway.requests().len(), 2);
 }
 
+// H29
+#[test]
+fn a_wait_longer_than_the_call_may_take_is_not_begun() {
+    let gateway = by_model(|model| match model {
+        "busy" => Reply::error_with(429, &[("retry-after", "30")], "slow down"),
+        _ => hello(),
+    });
+    let home = Home::with(&gateway);
+    home.llm(["ask", "-m", "busy", "--timeout", "20s", "hi"]).output().exits(6).says("come back in 30 s");
+    let outcome = home.llm(["ask", "-m", "busy", "--timeout", "20s", "--fallback", "free", "hi"]).output();
+    outcome.exits(0).prints("Hello.\n");
+    assert_eq!(gateway.requests().len(), 3);
+}
+
 #[test]
 fn the_same_call_carries_the_same_idempotency_key_over_all_tries() {
     let gateway = Gateway::in_turn([soon(503), soon(503), hello()]);

@@ -65,6 +65,23 @@ fn a_gateway_that_repeats_the_key_is_not_repeated() {
     }
 }
 
+// S07
+#[test]
+fn a_body_that_is_no_answer_is_shown_without_the_key() {
+    let page = format!("<html><title>Login</title>{KEY}");
+    // The key stands where the excerpt ends.
+    let cut = format!("{{\"x\": \"{}Key {KEY}", "word ".repeat(36));
+    for (kind, body) in
+        [("text/html", page), ("application/json", format!("{{\"x\": \"{KEY}\"}}")), ("application/json", cut)]
+    {
+        let gateway = Gateway::always(Reply::with_body(200, kind, body));
+        let home = Home::with(&gateway).env("LLM_API_KEY", KEY);
+        let outcome = home.llm(["ask", "-v", "hi"]).output();
+        outcome.exits(1).never_says("CANARY").says("caused by");
+        holds_no_key(&home, &outcome);
+    }
+}
+
 // S09
 #[test]
 fn a_redirect_is_not_followed_and_its_target_is_said() {
@@ -132,11 +149,20 @@ fn closed_port() -> u16 {
 
 // S14
 #[test]
-fn a_proxy_that_makes_no_sense_is_named_by_its_variable() {
+fn a_proxy_that_cannot_be_reached_is_named_by_its_variable() {
     let home = Home::new().env("LLM_BASE_URL", "https://gateway.invalid/v1").env("LLM_API_KEY", KEY);
-    let outcome = home.env("ALL_PROXY", "::garbage::").llm(["ask", "-m", "m", "--retries", "0", "hi"]).output();
-    outcome.says("ALL_PROXY");
-    assert!([Some(3), Some(7)].contains(&outcome.code()), "{outcome}");
+    let home = home.env("ALL_PROXY", format!("http://127.0.0.1:{}", closed_port()));
+    home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).output().exits(7).says("ALL_PROXY");
+}
+
+// S14
+#[test]
+fn a_proxy_that_makes_no_sense_is_not_passed_by() {
+    let home = Home::new().env("LLM_BASE_URL", "https://gateway.invalid/v1").env("LLM_API_KEY", KEY);
+    for address in ["::garbage::", "http://", "http://exa mple"] {
+        let run = home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).env("ALL_PROXY", address);
+        run.output().exits(7).says("ALL_PROXY is not the address of a proxy");
+    }
 }
 
 // S15

@@ -111,7 +111,8 @@ fn child_of(parent: u32) -> rustix::process::Pid {
 fn a_reader_that_leaves_stops_the_request_quietly() {
     let line = chunk(b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"line\\n\"}}]}\n\n");
     let gateway = Gateway::always(Reply::sse().role().then(Step::Flood(line)));
-    let outcome = Home::with(&gateway).shell("\"$llm\" ask hi | head -n 1; echo \"${PIPESTATUS[0]}\"").output();
+    let outcome =
+        Home::with(&gateway).shell("\"$llm\" ask --log off hi | head -n 1; echo \"${PIPESTATUS[0]}\"").output();
     outcome.exits(0).prints("line\n141\n");
     assert_eq!(outcome.stderr(), "", "{outcome}");
     gateway.await_left(1);

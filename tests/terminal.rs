@@ -109,6 +109,22 @@ fn names_and_errors_of_the_gateway_do_nothing_either() {
     }
 }
 
+// T11
+#[test]
+fn no_form_of_output_acts_on_the_terminal() {
+    let text = HOSTILE.concat();
+    let gateway = Gateway::always(Reply::stream(&[&text]));
+    let home = Home::with(&gateway);
+    let ask = ["text", "json", "jsonl", "markdown"].map(|form| ["ask", "-o", form, "hi"].to_vec());
+    let compare = ["text", "json", "jsonl", "markdown", "csv", "html"]
+        .map(|form| ["compare", "-m", "a,b", "-q", "-o", form, "hi"].to_vec());
+    for command in ask.into_iter().chain(compare) {
+        let outcome = home.llm(&command).terminal(Wiring::STDOUT).output();
+        assert_eq!(controls(outcome.exits(0)), "", "{command:?}\n{:?}", outcome.terminal());
+        assert!(outcome.terminal().contains("unfinished"), "{command:?}\n{:?}", outcome.terminal());
+    }
+}
+
 // T14
 #[test]
 fn json_on_a_terminal_is_safe_and_means_the_same() {

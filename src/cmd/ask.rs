@@ -2,41 +2,45 @@
 
 use std::io;
 
-use super::drive::{self, Plan, Reporter, drive};
+use super::drive::{self, Outcome, Plan, Reporter, drive};
+use super::journal::{self, Journal};
 use super::output::Destination;
 use super::ready::ready;
 use super::{Context, dry_run, request};
 use crate::call::{Call, RunEvent};
 use crate::cli::{AskArgs, AskFormat};
+use crate::config::LogLevel;
 use crate::error::{Error, SIGPIPE};
 use crate::record::Record;
 use crate::report::answer::{Answer, AnswerOptions};
 use crate::report::term::{Output, Stdout};
 use crate::report::{json, markdown};
+use crate::route::Asked;
 
 pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.prompt.out.as_deref(), context.terminal.stdout)?;
-    let model = model(context, args)?;
-    let targets = request::targets(context, std::slice::from_ref(&model), args.prompt.gateway.as_deref())?;
+    let asked = model(context, args)?;
     let prepared = request::prepare(context, &args.prompt)?;
-    let calls = prepared.calls(context, &targets)?;
+    let calls = prepared.calls(context, &[&asked])?;
     if args.prompt.dry_run {
         return dry_run::run(context, &calls, args.output != AskFormat::Text, destination);
     }
     let options = AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
     let shows_stats = args.stats || (context.terminal.stderr.tty && !context.quiet);
     let streams = args.output == AskFormat::Text && !destination.is_file();
+    let level = journal::level(context, args.prompt.log);
     let plan = Plan {
-        priced: shows_stats || args.output != AskFormat::Text,
+        priced: shows_stats || level != LogLevel::Off || args.output != AskFormat::Text,
         concurrency: 1,
         schema: prepared.schema.clone(),
         trace: context.trace(),
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, plan.calls.iter().flat_map(|call: &Call| &call.targets), args.prompt.key.as_deref())?;
+    let ready = ready(context, plan.calls.iter().flat_map(Call::targets), args.prompt.key.as_deref())?;
+    let journal = Journal::new(context, level, "ask", &plan.calls, &ready);
     let stderr = context.terminal.stderr;
-    let outcome = if streams {
+    let mut outcome = if streams {
         let mut answer = Answer::new(Stdout, io::stderr(), context.terminal.stdout, stderr, options);
         drive(ready, plan, &mut answer)?
     } else {
@@ -44,10 +48,17 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
         let mut answer = Answer::new(io::sink(), io::stderr(), Output::plain(stderr.columns), stderr, options);
         drive(ready, plan, &mut answer)?
     };
+    let shown = show(args, destination, streams, &mut outcome);
+    journal.write(context, outcome);
+    shown
+}
+
+/// Puts the answer where it belongs, if it is not there yet; the exit code.
+fn show(args: &AskArgs, destination: Destination, streams: bool, outcome: &mut Outcome) -> Result<u8, Error> {
     // There is one call, so there is one record.
     let Some(record) = outcome.records.first() else { return Ok(1) };
     if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(SIGPIPE))) {
-        return Err(outcome.stopped.unwrap_or(Error::Reported { exit_code: 74 }));
+        return Err(outcome.stopped.take().unwrap_or(Error::Reported { exit_code: 74 }));
     }
     // A file that is there is not replaced by nothing.
     let nothing = record.text.is_empty() && destination.is_file() && args.output == AskFormat::Text;
@@ -58,11 +69,11 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
             AskFormat::Text => format!("{}\n", record.text),
             AskFormat::Json => json::record(record, &out),
             AskFormat::Jsonl => json::line(record, &out),
-            AskFormat::Markdown => markdown::answer(record),
+            AskFormat::Markdown => out.show(&markdown::answer(record)).into_owned(),
         };
         destination.write(bytes.as_bytes())?;
     }
-    match outcome.stopped {
+    match outcome.stopped.take() {
         Some(error) => Err(error),
         None => Ok(drive::exit_code(&outcome.records)),
     }
@@ -78,25 +89,33 @@ impl<O: io::Write, E: io::Write> Reporter for Answer<O, E> {
     }
 }
 
-/// The model to ask: the flag, the settings, or the gateway's first.
-fn model(context: &Context, args: &AskArgs) -> Result<String, Error> {
-    if let Some(model) = &args.model {
-        return Ok(model.clone());
-    }
-    if args.prompt.gateway.is_none()
-        && let Some((model, _)) = &context.settings.model
-    {
-        return Ok(model.clone());
-    }
-    let gateway = context.settings.gateway(&request::default_gateway(context, args.prompt.gateway.as_deref())?)?;
-    if let Some(model) = gateway.models.first() {
-        return Ok(model.clone());
-    }
-    if let Some((model, _)) = &context.settings.model {
-        return Ok(model.clone());
-    }
-    Err(Error::usage_hint(
-        "which model?",
-        "name one with -m, LLM_MODEL, or model in the config file; `llm models` lists them",
-    ))
+/// The model to ask: the flags, the settings, or the gateway's first.
+fn model(context: &Context, args: &AskArgs) -> Result<Asked, Error> {
+    let gateway = args.prompt.gateway.as_deref();
+    request::with_names(context, gateway, |names| {
+        if let Some(model) = &args.model {
+            return names.model(model);
+        }
+        if let Some(task) = &args.task {
+            return names.task(task);
+        }
+        let settings = &context.settings;
+        let usual = settings.model.as_ref().map(|(model, _)| names.default(model));
+        let usual = usual.or_else(|| settings.tasks.contains_key("default").then(|| names.task("default")));
+        // A gateway that is named has its own idea of what is usual.
+        if gateway.is_none()
+            && let Some(usual) = usual
+        {
+            return usual;
+        }
+        let gateway = settings.gateway(&request::default_gateway(context, gateway)?)?;
+        match (gateway.models.first(), usual) {
+            (Some(model), _) => names.model(model),
+            (None, Some(usual)) => usual,
+            (None, None) => Err(Error::usage_hint(
+                "which model?",
+                "name one with -m, LLM_MODEL, or model in the config file; `llm models` lists them",
+            )),
+        }
+    })
 }

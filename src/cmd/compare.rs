@@ -1,13 +1,13 @@
 //! `llm compare`: several models at once, their answers side by side.
 
-use std::cmp::Ordering;
 use std::time::Duration;
 
-use super::drive::{self, Plan, Reporter, drive};
+use super::drive::{self, Outcome, Plan, Reporter, drive};
+use super::journal::{self, Journal};
 use super::output::Destination;
 use super::ready::ready;
 use super::{Context, dry_run, process, request};
-use crate::call::{Call, RunEvent, Target};
+use crate::call::{Call, RunEvent};
 use crate::cli::{self, CompareArgs, CompareFormat, SortBy};
 use crate::error::{Error, SIGPIPE};
 use crate::record::{Record, Status};
@@ -15,14 +15,14 @@ use crate::report::columns::{self, Layout};
 use crate::report::progress::Progress;
 use crate::report::term::{Output, Terminal, print};
 use crate::report::{self, Comparison, csv, html, json, markdown, table};
-use crate::route;
+use crate::route::{self, Asked};
 
 pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.prompt.out.as_deref(), context.terminal.stdout)?;
-    let models = request::targets(context, &models(context, args)?, args.prompt.gateway.as_deref())?;
+    let models = models(context, args)?;
     let prepared = request::prepare(context, &args.prompt)?;
     let rounds = args.repeat as usize;
-    let calls: Vec<(String, Target)> = std::iter::repeat_n(&models, rounds).flatten().cloned().collect();
+    let calls: Vec<&Asked> = std::iter::repeat_n(&models, rounds).flatten().collect();
     let calls = prepared.calls(context, &calls)?;
     if args.prompt.dry_run {
         return dry_run::run(context, &calls, args.output != CompareFormat::Text, destination);
@@ -37,59 +37,89 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, plan.calls.iter().flat_map(|call: &Call| &call.targets), args.prompt.key.as_deref())?;
+    let ready = ready(context, plan.calls.iter().flat_map(Call::targets), args.prompt.key.as_deref())?;
+    let level = journal::level(context, args.prompt.log);
+    let journal = Journal::new(context, level, "compare", &plan.calls, &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
     let lines = (args.output == CompareFormat::Jsonl && !destination.is_file()).then_some(destination.output());
     // Lines that are drawn over and lines that stay do not go together.
     let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };
     let mut reporter = Live { progress: Progress::new(labels, &terminal, context.quiet), lines };
-    let outcome = drive(ready, plan, &mut reporter)?;
+    let mut outcome = drive(ready, plan, &mut reporter)?;
     reporter.progress.clear();
+    let shown = show(context, args, destination, (&prepared.prompt, models.len()), &mut outcome);
+    journal.write(context, outcome);
+    shown
+}
+
+/// Puts the answers where they belong; the exit code.
+fn show(
+    context: &Context,
+    args: &CompareArgs,
+    destination: Destination,
+    (prompt, models): (&str, usize),
+    outcome: &mut Outcome,
+) -> Result<u8, Error> {
+    let rounds = args.repeat as usize;
+    // Lines for each record have been written as it ended.
+    let told = args.output == CompareFormat::Jsonl && !destination.is_file();
     if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(SIGPIPE))) {
-        return Err(outcome.stopped.unwrap_or(Error::Reported { exit_code: 74 }));
+        return Err(outcome.stopped.take().unwrap_or(Error::Reported { exit_code: 74 }));
     }
-    let mut records = outcome.records;
-    if let Some(by) = args.sort {
-        sort(&mut records, by);
+    let rounds_in_one = rounds > 1 && args.output == CompareFormat::Text;
+    let mut sorted = Vec::new();
+    let by = args.sort.filter(|_| !rounds_in_one);
+    if let Some(by) = by {
+        sorted.clone_from(&outcome.records);
+        sorted.sort_by_key(|record| rank(record, by));
     }
-    let comparison = Comparison::new(&outcome.run, &prepared.prompt, &records);
+    let records = if by.is_some() { &sorted } else { &outcome.records };
+    let comparison = Comparison::new(&outcome.run, prompt, records);
     let out = destination.output();
     let text = match args.output {
-        CompareFormat::Text => text(&comparison, models.len(), rounds, args, &out),
+        CompareFormat::Text => text(&comparison, models, rounds, args, &out),
         CompareFormat::Json => json::comparison(&comparison, &out),
-        CompareFormat::Jsonl if lines.is_some() => String::new(),
+        CompareFormat::Jsonl if told => String::new(),
         CompareFormat::Jsonl => records.iter().map(|record| json::line(record, &out)).collect(),
-        CompareFormat::Markdown => markdown::comparison(&comparison),
-        CompareFormat::Csv => csv::comparison(&comparison),
+        CompareFormat::Markdown => out.show(&markdown::comparison(&comparison)).into_owned(),
+        CompareFormat::Csv => out.show(&csv::comparison(&comparison)).into_owned(),
         CompareFormat::Html => html::comparison(&comparison),
     };
     destination.write(text.as_bytes())?;
-    if rounds > 1 && args.output == CompareFormat::Text {
+    if rounds_in_one {
         context.notice("answers shown are those of the first round; -o json has all of them");
     }
-    match outcome.stopped {
+    match outcome.stopped.take() {
         Some(error) => Err(error),
-        None => Ok(drive::exit_code(&records)),
+        None => Ok(drive::exit_code(records)),
     }
 }
 
 /// The models to compare: the flags, a set of the config, or all that the gateway's settings name.
-fn models(context: &Context, args: &CompareArgs) -> Result<Vec<String>, Error> {
-    let mut models: Vec<String> = args.model.iter().map(|name| name.trim().to_owned()).collect();
-    if let Some(set) = &args.set {
-        models.extend_from_slice(route::set(set, &context.settings.sets)?);
-    }
-    if models.is_empty() {
-        let gateway = context.settings.gateway(&request::default_gateway(context, args.prompt.gateway.as_deref())?)?;
-        models = gateway.models;
-    }
-    if models.is_empty() {
-        return Err(Error::usage_hint(
-            "which models?",
-            "name them with -m A,B,C, or --set NAME of a list in the config file",
-        ));
-    }
-    Ok(models)
+fn models(context: &Context, args: &CompareArgs) -> Result<Vec<Asked>, Error> {
+    let gateway = args.prompt.gateway.as_deref();
+    request::with_names(context, gateway, |names| {
+        let mut models = args.model.iter().map(|name| names.model(name.trim())).collect::<Result<Vec<_>, _>>()?;
+        for task in &args.task {
+            models.push(names.task(task.trim())?);
+        }
+        if let Some(set) = &args.set {
+            for name in route::set(set, &context.settings.sets)? {
+                models.push(names.model(name)?);
+            }
+        }
+        if models.is_empty() {
+            let gateway = context.settings.gateway(&request::default_gateway(context, gateway)?)?;
+            models = gateway.models.iter().map(|name| names.model(name)).collect::<Result<_, _>>()?;
+        }
+        if models.is_empty() {
+            return Err(Error::usage_hint(
+                "which models?",
+                "name them with -m A,B,C, or --set NAME of a list in the config file",
+            ));
+        }
+        Ok(models)
+    })
 }
 
 /// Progress on stderr; on stdout a line for each record as it ends, if that is the form.
@@ -122,7 +152,6 @@ fn text(comparison: &Comparison<'_>, models: usize, rounds: usize, args: &Compar
     if rounds == 1 {
         return format!("{}\n{}", columns::answers(comparison, layout, out), table::comparison(comparison, out));
     }
-    // Sorting is over all rounds, so a model's first answer is found by its place among those of its name.
     let mut groups: Vec<(String, Vec<&Record>)> = Vec::with_capacity(models);
     for record in comparison.records {
         match groups.iter_mut().find(|(name, _)| *name == record.model) {
@@ -130,22 +159,28 @@ fn text(comparison: &Comparison<'_>, models: usize, rounds: usize, args: &Compar
             None => groups.push((record.model.clone(), vec![record])),
         }
     }
+    if let Some(by) = args.sort {
+        groups.sort_by_key(|(_, group)| median_rank(group, by));
+    }
     let first: Vec<Record> = groups.iter().filter_map(|(_, group)| group.first().copied().cloned()).collect();
     let first = Comparison::new(comparison.run, comparison.prompt, &first);
     format!("{}\n{}", columns::answers(&first, layout, out), table::repeated(&groups, out))
 }
 
-/// Best first; what failed, or has no such figure, last.
-fn sort(records: &mut [Record], by: SortBy) {
+/// Where a record stands in this order: best first; what failed, or has no such figure, last.
+fn rank(record: &Record, by: SortBy) -> (bool, u128) {
     let time = |time: Option<Duration>| time.map_or(u128::MAX, |time| time.as_nanos());
-    let figure = |record: &Record| match by {
+    let figure = match by {
         SortBy::Latency => time(record.timing.total),
         SortBy::FirstToken => time(record.timing.first_token),
         SortBy::Cost => record.cost.and_then(|cost| u128::try_from(cost.usd.picos()).ok()).unwrap_or(u128::MAX),
     };
-    let failed = |record: &Record| record.status == Status::Failed;
-    records.sort_by(|a, b| match failed(a).cmp(&failed(b)) {
-        Ordering::Equal => figure(a).cmp(&figure(b)),
-        order => order,
-    });
+    (record.status == Status::Failed, figure)
+}
+
+/// Where a model that was asked several times stands: its median answer does.
+fn median_rank(records: &[&Record], by: SortBy) -> (bool, u128) {
+    let mut ranks: Vec<_> = records.iter().map(|record| rank(record, by)).filter(|(failed, _)| !failed).collect();
+    ranks.sort_unstable();
+    ranks.get(ranks.len().saturating_sub(1) / 2).copied().unwrap_or((true, u128::MAX))
 }

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command as Process;
 
-use super::Context;
+use super::{Context, explain};
 use crate::cli::ConfigCommand;
-use crate::config::{Auth, Env, Gateway, PriceList, Said, Settings, TEMPLATE};
+use crate::config::{Alias, Auth, Env, Gateway, PriceList, Said, Settings, TEMPLATE};
 use crate::error::Error;
+use crate::report::escape;
 use crate::report::term::print;
 
 /// Runs without [`Settings`] where it can: a config that does not parse must still be found and mended.
@@ -18,7 +19,11 @@ pub(super) fn run(
 ) -> Result<u8, Error> {
     match command {
         ConfigCommand::Path => print(format!("{}\n", path(&env)?))?,
-        ConfigCommand::Show => print(show(&settings(env)?.settings)?)?,
+        ConfigCommand::Show { route: None } => print(show(&settings(env)?.settings)?)?,
+        ConfigCommand::Show { route: Some(name) } => {
+            let context = settings(env)?;
+            print(escape::terminal(&explain::route(&context, name)?).as_bytes())?;
+        }
         ConfigCommand::Check => {
             let context = settings(env)?;
             let path =
@@ -105,6 +110,7 @@ fn show(settings: &Settings) -> Result<String, Error> {
     if let Some((model, said)) = &settings.model {
         text.push_str(&format!("model = {}  # {}\n", quoted(model), who(*said)));
     }
+    text.push_str(&format!("log = \"{}\"\n", settings.log.as_str()));
     if let Some(limit) = settings.keyring_timeout {
         text.push_str(&format!("keyring_timeout = \"{}s\"\n", limit.as_secs_f64()));
     }
@@ -116,6 +122,16 @@ fn show(settings: &Settings) -> Result<String, Error> {
         text.push_str("\n[set]\n");
         for (name, models) in &settings.sets {
             text.push_str(&format!("{} = {}\n", key(name), list(models)));
+        }
+    }
+    for (name, alias) in &settings.aliases {
+        text.push('\n');
+        text.push_str(&self::alias(name, alias));
+    }
+    if !settings.tasks.is_empty() {
+        text.push_str("\n[task]\n");
+        for (name, model) in &settings.tasks {
+            text.push_str(&format!("{} = {}\n", key(name), quoted(model)));
         }
     }
     for (model, price) in &settings.prices {
@@ -189,6 +205,23 @@ fn gateway(gateway: &Gateway, said: Said) -> String {
         limits.idle.as_secs_f64(),
         limits.total.as_secs_f64()
     ));
+    text
+}
+
+fn alias(name: &str, alias: &Alias) -> String {
+    let mut text = format!("[alias.{}]\nmodels = {}\n", key(name), list(&alias.models));
+    text.push_str(&format!("strategy = \"{}\"\n", alias.strategy.as_str()));
+    if let Some(weights) = &alias.weights {
+        text.push_str(&format!("weights = {weights:?}\n"));
+    }
+    if let Some(retries) = alias.retries {
+        text.push_str(&format!("retries = {retries}\n"));
+    }
+    for (name, time) in [("timeout", alias.timeout), ("hedge", alias.hedge)] {
+        if let Some(time) = time {
+            text.push_str(&format!("{name} = \"{}s\"\n", time.as_secs_f64()));
+        }
+    }
     text
 }
 

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::process;
 use super::ready::Ready;
@@ -43,29 +46,33 @@ pub(super) struct Outcome {
     pub(super) run: String,
     /// One for each call, in order.
     pub(super) records: Vec<Record>,
+    /// When each call's first request could go out.
+    pub(super) began: Vec<Timestamp>,
     /// Why the run was stopped before its end: a signal, or output that failed.
     pub(super) stopped: Option<Error>,
 }
 
 /// Runs the calls.
-pub(super) fn drive(ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -> Result<Outcome, Error> {
+pub(super) fn drive(mut ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -> Result<Outcome, Error> {
     let runtime = process::runtime()?;
-    let outcome = runtime.block_on(run(&ready, plan, reporter));
+    let outcome = runtime.block_on(run(&mut ready, plan, reporter));
     // Whatever still blocks, such as a name that does not resolve, must not hold up the end.
     runtime.shutdown_background();
     Ok(outcome)
 }
 
-async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {
+async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {
+    let run_began = Timestamp::now();
     let run_id = uuid::Uuid::now_v7().to_string();
     let Plan { calls, tags, concurrency, schema, priced, trace } = plan;
     let schema = schema.as_deref();
     let mut recorders: Vec<Option<Recorder>> =
         calls.iter().map(|call| Some(Recorder::new(&run_id, call, tags.clone()))).collect();
     let mut records: Vec<Option<Record>> = calls.iter().map(|_| None).collect();
-    let targets: Vec<_> = calls.iter().flat_map(|call| call.targets.clone()).collect();
+    let mut ends = vec![Duration::ZERO; calls.len()];
+    let targets: Vec<_> = calls.iter().flat_map(Call::targets).cloned().collect();
     let mut signals = signals::Signals::new();
-    let service = Arc::new(policy::stack(ready.service.clone()));
+    let service = Arc::new(policy::stack(ready.service.clone(), std::mem::take(&mut ready.policies)));
     let mut run = engine::start(&service, calls, concurrency);
     let mut prices_wanted = priced;
     let mut stopped = None;
@@ -98,6 +105,7 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
                 continue;
             }
             let Some(recorder) = recorders[event.call].take() else { continue };
+            ends[event.call] = event.at;
             let record = records[event.call].insert(finish(recorder, event.at, ready, priced, schema));
             if let Err(error) = reporter.ended(record) {
                 stopped = Some(error);
@@ -117,8 +125,9 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
     }
     let now = run.elapsed();
     drop(run);
-    for (recorder, record) in recorders.into_iter().zip(&mut records) {
+    for ((recorder, record), end) in recorders.into_iter().zip(&mut records).zip(&mut ends) {
         let Some(recorder) = recorder else { continue };
+        *end = now;
         let record = record.insert(finish(recorder, now, ready, priced, schema));
         // What a signal cut short has an end like any other; where output failed there is nobody to tell.
         if matches!(stopped, Some(Error::Signalled(signal)) if signal != SIGPIPE)
@@ -127,16 +136,16 @@ async fn run(ready: &Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome 
             stopped = Some(error);
         }
     }
-    Outcome { run: run_id, records: records.into_iter().flatten().collect(), stopped }
+    let records: Vec<Record> = records.into_iter().flatten().collect();
+    let began = |(record, end): (&Record, &Duration)| {
+        // The run's clock is monotonic; the time of day is asked for once.
+        run_began + end.saturating_sub(record.timing.total.unwrap_or_default())
+    };
+    let began = records.iter().zip(&ends).map(began).collect();
+    Outcome { run: run_id, records, began, stopped }
 }
 
-fn finish(
-    recorder: Recorder,
-    now: std::time::Duration,
-    ready: &Ready,
-    priced: bool,
-    schema: Option<&Schema>,
-) -> Record {
+fn finish(recorder: Recorder, now: Duration, ready: &Ready, priced: bool, schema: Option<&Schema>) -> Record {
     let mut record = recorder.finish(now);
     // A call of a tool is not the answer yet.
     if let Some(schema) = schema

@@ -6,15 +6,12 @@ use super::Context;
 use super::output::Destination;
 use super::ready;
 use crate::call::Call;
-use crate::chat::{Part, Request, Usage};
+use crate::chat::Usage;
 use crate::config::{Auth, Gateway};
 use crate::error::Error;
-use crate::pricing::{Pricing, Quote};
+use crate::pricing::{Pricing, Quote, estimate};
 use crate::report;
 use crate::report::dry_run::{Planned, Requests};
-
-/// Bytes of text that make about one token. English has four or more, code and other scripts fewer.
-const BYTES_PER_TOKEN: u64 = 4;
 
 /// Writes the requests of these calls; as one JSON document if `json`.
 pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: Destination) -> Result<u8, Error> {
@@ -52,7 +49,7 @@ fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
     headers.extend(adapter.headers().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     // What a header of the config holds may be secret.
     headers.extend(gateway.headers.keys().map(|name| (name.to_lowercase(), "***".to_owned())));
-    let input = input_tokens(&call.request);
+    let input = estimate::input_tokens(&call.request);
     let quote = pricing.quote(gateway, &call.target().model);
     let cost = |output: u64| {
         let usage = Usage { input: Some(input), output: Some(output), ..Usage::default() };
@@ -69,11 +66,4 @@ fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
         max_tokens: call.request.max_tokens,
         max_cost: call.request.max_tokens.and_then(cost),
     }
-}
-
-/// About how many tokens a request has, by the length of its texts.
-fn input_tokens(request: &Request) -> u64 {
-    let parts = request.messages.iter().flat_map(|message| &message.parts);
-    let bytes: usize = parts.map(|part| if let Part::Text(text) = part { text.len() } else { 0 }).sum();
-    (bytes as u64).div_ceil(BYTES_PER_TOKEN)
 }

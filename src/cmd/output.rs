@@ -1,7 +1,10 @@
 //! Where a command's output goes: standard output, or a file that appears whole or not at all.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::error::Error;
 use crate::report::term::{Output, print};
@@ -9,29 +12,25 @@ use crate::report::term::{Output, print};
 /// The destination of `--out`, checked before anything is sent.
 #[derive(Debug)]
 pub(super) struct Destination {
-    file: Option<(PathBuf, tempfile::NamedTempFile)>,
+    file: Option<(PathBuf, Target)>,
     output: Output,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// Takes the place of what has this name when it is whole.
+    New(NamedTempFile),
+    /// A pipe or a device: something that must stay what it is, so it is written to.
+    Device(fs::File),
 }
 
 impl Destination {
     /// `stdout` describes standard output; a file is plain, and as wide as that.
     pub(super) fn new(out: Option<&Path>, stdout: Output) -> Result<Self, Error> {
         let Some(path) = out else { return Ok(Self { file: None, output: stdout }) };
-        let directory = match path.parent() {
-            Some(directory) if !directory.as_os_str().is_empty() => directory,
-            _ => Path::new("."),
-        };
         let fails = |source| Error::Output { target: path.display().to_string(), source };
-        if path.is_dir() {
-            return Err(fails(io::ErrorKind::IsADirectory.into()));
-        }
-        let mut builder = tempfile::Builder::new();
-        // As if the shell had made it: what the umask leaves of 0666.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        // The error would name the temporary file.
-        let file = builder.prefix(".llm-").tempfile_in(directory).map_err(|error| fails(error.kind().into()))?;
-        Ok(Self { file: Some((path.to_owned(), file)), output: Output::plain(stdout.columns) })
+        let file = target(path).map_err(fails)?;
+        Ok(Self { file: Some(file), output: Output::plain(stdout.columns) })
     }
 
     /// What it is like.
@@ -46,10 +45,45 @@ impl Destination {
 
     /// Writes all of the output at once.
     pub(super) fn write(self, bytes: &[u8]) -> Result<(), Error> {
-        let Some((path, mut file)) = self.file else { return print(bytes) };
-        let fails = |source| Error::Output { target: path.display().to_string(), source };
-        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fails)?;
-        file.persist(&path).map_err(|error| fails(error.error))?;
-        Ok(())
+        let Some((path, target)) = self.file else { return print(bytes) };
+        let written = match target {
+            Target::New(mut file) => file
+                .write_all(bytes)
+                .and_then(|()| file.as_file().sync_all())
+                .and_then(|()| file.persist(&path).map(drop).map_err(|error| error.error)),
+            Target::Device(mut file) => file.write_all(bytes),
+        };
+        written.map_err(|source| Error::Output { target: path.display().to_string(), source })
     }
+}
+
+/// What a path leads to, and how it is written. A link stays, and what it leads to is replaced; a file that is replaced
+/// keeps its permissions.
+fn target(path: &Path) -> io::Result<(PathBuf, Target)> {
+    let (path, existing) = match fs::metadata(path) {
+        Ok(existing) if existing.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        Ok(existing) if existing.is_file() => (fs::canonicalize(path)?, Some(existing)),
+        Ok(_) => {
+            let device = fs::OpenOptions::new().write(true).open(path)?;
+            return Ok((path.to_owned(), Target::Device(device)));
+        }
+        Err(_) => (path.to_owned(), None),
+    };
+    let directory = match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    // As if the shell had made it: what the umask leaves of 0666.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    // The error would name the temporary file.
+    let file = builder.prefix(".llm-").tempfile_in(directory).map_err(|error| io::Error::from(error.kind()))?;
+    #[cfg(unix)]
+    if let Some(existing) = existing {
+        file.as_file().set_permissions(existing.permissions())?;
+    }
+    #[cfg(not(unix))]
+    drop(existing);
+    Ok((path, Target::New(file)))
 }

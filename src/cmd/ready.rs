@@ -10,10 +10,11 @@ use crate::catalog;
 use crate::config::{BaseUrl, Gateway, LLM_API_KEY};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
+use crate::policy::{Policies, Windows};
 use crate::pricing::Pricing;
 use crate::report::error::notice;
 use crate::report::term::say;
-use crate::secret::{Found, Lookup, Pending};
+use crate::secret::{self, Found, Lookup, Pending};
 use crate::serve::demo::{self, Demo};
 
 /// What a run needs of its gateways.
@@ -23,6 +24,9 @@ pub(super) struct Ready {
     /// The settings of each gateway by name.
     pub(super) gateways: BTreeMap<String, Gateway>,
     pub(super) pricing: Pricing,
+    /// By gateway, which of the user's keys is used there: its name, or the variable that it is in.
+    pub(super) keys: BTreeMap<String, String>,
+    pub(super) policies: Policies,
     /// Kept running as long as this is.
     _demo: Option<Demo>,
 }
@@ -75,13 +79,36 @@ pub(super) fn ready<'a>(
     let pending: Vec<(&Gateway, Pending)> =
         gateways.values().map(|gateway| (gateway, lookup.start(gateway, chosen_key))).collect();
     let mut service = Gateways::default();
+    let mut keys = BTreeMap::new();
     for (gateway, pending) in pending {
         let client = Client::new(gateway.clone(), &settings.env);
         let key = pending.wait(&mut |text| say(notice(text, &context.terminal.stderr)));
+        if let Ok(Some(found)) = &key {
+            keys.insert(gateway.name.clone(), key_name(gateway, chosen_key, &found.source));
+        }
         service.add(&gateway.name, client.and_then(|client| with_key(context, client, key)));
     }
     let pricing = pricing(context, demo.is_some());
-    Ok(Ready { service: Arc::new(service), gateways, pricing, _demo: demo })
+    let policies = Policies { windows: windows(context, &gateways) };
+    Ok(Ready { service: Arc::new(service), gateways, pricing, keys, policies, _demo: demo })
+}
+
+/// What the ledger calls a key.
+fn key_name(gateway: &Gateway, chosen: Option<&str>, source: &secret::Source) -> String {
+    match source {
+        secret::Source::Environment { name } => name.clone(),
+        secret::Source::Command { .. } => "key_command".to_owned(),
+        secret::Source::Keyring { .. } | secret::Source::File { .. } => secret::Slot::of(gateway, chosen).name,
+    }
+}
+
+/// How many tokens models take, by the lists that were fetched at any time; read when first asked.
+fn windows(context: &Context, gateways: &BTreeMap<String, Gateway>) -> Windows {
+    let (gateways, cache) = (gateways.clone(), context.settings.dirs.cache.clone());
+    Box::new(move |target| {
+        let list = catalog::cached(gateways.get(&target.gateway)?, cache.as_deref()?, SystemTime::now())?;
+        list.find(&target.model)?.context
+    })
 }
 
 /// What is known of prices; the demo gateway's own list need not be asked for.

@@ -1,4 +1,4 @@
-//! From arguments to a request and its targets: what `ask` and `compare` share.
+//! From arguments to a request and its calls: what `ask` and `compare` share.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,8 +9,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Context;
+use super::facts::Facts;
 use crate::attachment;
-use crate::call::{Call, Limits, Target};
+use crate::call::{Call, Choice, Limits};
 use crate::chat::{Message, Part, Request, Role};
 use crate::cli::PromptArgs;
 use crate::config::{Settings, parse_duration};
@@ -18,7 +19,7 @@ use crate::error::Error;
 use crate::prompt;
 use crate::report;
 use crate::report::term::say;
-use crate::route;
+use crate::route::{Asked, Names};
 use crate::schema::Schema;
 use crate::secret;
 use crate::tool_file;
@@ -34,7 +35,8 @@ pub(super) struct Prepared {
     pub(super) tags: BTreeMap<String, String>,
     retries: Option<u32>,
     timeout: Option<Duration>,
-    fallback: Vec<Target>,
+    /// Where a call goes when every choice of its own has failed.
+    fallback: Vec<Asked>,
 }
 
 /// Reads all that the arguments name. Nothing is sent yet.
@@ -49,11 +51,9 @@ pub(super) fn prepare(context: &Context, args: &PromptArgs) -> Result<Prepared, 
         Some(Value::Bool(stream)) => stream,
         Some(_) => return Err(Error::usage("-p stream takes true or false")),
     };
-    let fallback = args
-        .fallback
-        .iter()
-        .map(|name| route::target(name, || default_gateway(context, args.gateway.as_deref())))
-        .collect::<Result<_, _>>()?;
+    let fallback = with_names(context, args.gateway.as_deref(), |names| {
+        args.fallback.iter().map(|name| names.model(name)).collect::<Result<_, _>>()
+    })?;
     let schema = args.schema.as_deref().map(|path| read_as(path, Schema::parse)).transpose()?;
     let tools = args.tools.as_deref().map(|path| read_as(path, tool_file::parse)).transpose()?;
     let system = args.system.as_deref().map(system).transpose()?;
@@ -83,24 +83,40 @@ pub(super) fn prepare(context: &Context, args: &PromptArgs) -> Result<Prepared, 
 
 impl Prepared {
     /// The calls to these models, in order.
-    pub(super) fn calls(&self, context: &Context, models: &[(String, Target)]) -> Result<Vec<Call>, Error> {
+    pub(super) fn calls(&self, context: &Context, models: &[&Asked]) -> Result<Vec<Call>, Error> {
+        let facts = Facts::new(context, &self.request);
         let mut calls = Vec::with_capacity(models.len());
-        for (index, (asked, target)) in models.iter().enumerate() {
+        for (index, asked) in models.iter().enumerate() {
+            let routes = std::iter::once(*asked).chain(&self.fallback);
+            let choices: Vec<Choice> = routes.flat_map(|asked| asked.route.choices(&facts)).collect();
+            let first = &choices[0].target;
             let timeout = match self.timeout {
                 Some(timeout) => timeout,
-                None => context.settings.gateway(&target.gateway)?.timeouts.total,
+                None => context.settings.gateway(&first.gateway)?.timeouts.total,
             };
             calls.push(Call {
                 index,
                 id: uuid::Uuid::now_v7().to_string(),
-                asked: asked.clone(),
-                targets: std::iter::once(target).chain(&self.fallback).cloned().collect(),
-                request: Arc::new(Request { model: target.model.clone(), ..self.request.clone() }),
+                asked: asked.name.clone(),
+                task: asked.task.clone(),
+                request: Arc::new(Request { model: first.model.clone(), ..self.request.clone() }),
+                choices,
                 limits: Limits { retries: self.retries, timeout },
             });
         }
         Ok(calls)
     }
+}
+
+/// Does something with the names of the config; `gateway` is for those that do not say.
+pub(super) fn with_names<T>(
+    context: &Context,
+    gateway: Option<&str>,
+    then: impl FnOnce(&Names<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let settings = &context.settings;
+    let default_gateway = || default_gateway(context, gateway);
+    then(&Names { aliases: &settings.aliases, tasks: &settings.tasks, default_gateway: &default_gateway })
 }
 
 /// The gateway for names that do not say.
@@ -116,16 +132,6 @@ fn saved_gateways(settings: &Settings) -> Vec<String> {
     let mut names: Vec<String> = saved.into_iter().map(|saved| saved.gateway).collect();
     names.dedup();
     names
-}
-
-/// The names that a command goes by, and where they lead.
-pub(super) fn targets(
-    context: &Context,
-    names: &[String],
-    gateway: Option<&str>,
-) -> Result<Vec<(String, Target)>, Error> {
-    let target = |name: &String| Ok((name.clone(), route::target(name, || default_gateway(context, gateway))?));
-    names.iter().map(target).collect()
 }
 
 fn system(text: &str) -> Result<String, Error> {

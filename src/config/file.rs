@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Auth, BaseUrl, ModelPrice, PriceList, base_url};
+use super::routing::Alias;
+use super::{Auth, BaseUrl, LogLevel, ModelPrice, PriceList, base_url};
 use crate::adapter::Api;
 use crate::error::Error;
 use crate::money::Usd;
@@ -18,6 +20,7 @@ use crate::money::Usd;
 pub(super) struct ConfigFile {
     pub(super) default_gateway: Option<String>,
     pub(super) model: Option<String>,
+    pub(super) log: Option<LogLevel>,
     #[serde(default, deserialize_with = "duration")]
     pub(super) keyring_timeout: Option<Duration>,
     #[serde(default)]
@@ -26,10 +29,14 @@ pub(super) struct ConfigFile {
     pub(super) set: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     pub(super) price: BTreeMap<String, PriceTable>,
+    #[serde(default)]
+    pub(super) alias: BTreeMap<String, Alias>,
+    #[serde(default)]
+    pub(super) task: BTreeMap<String, String>,
 }
 
 /// `[gateway.NAME]`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GatewayTable {
     pub(super) base_url: Option<String>,
@@ -47,6 +54,13 @@ pub(super) struct GatewayTable {
     pub(super) models: Option<Vec<String>>,
     pub(super) price_list: Option<PriceList>,
     pub(super) price_provider: Option<String>,
+}
+
+/// Without the values of headers and the arguments of commands, which may be secret.
+impl fmt::Debug for GatewayTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayTable").field("base_url", &self.base_url).field("api", &self.api).finish_non_exhaustive()
+    }
 }
 
 impl GatewayTable {
@@ -141,7 +155,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is not a span of time such as `30s` or `2m`"))
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_duration(&text).map(Some).map_err(de::Error::custom)
 }

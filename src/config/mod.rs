@@ -3,11 +3,13 @@
 mod base_url;
 mod env;
 mod file;
+mod routing;
 mod settings;
 
 pub use base_url::BaseUrl;
 pub use env::Env;
 pub use file::{nearest, parse_duration};
+pub use routing::{Alias, Strategy};
 pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};
 
 use std::collections::BTreeMap;
@@ -146,6 +148,30 @@ pub struct ModelPrice {
     pub cache_write: Option<Usd>,
     /// Per request, in US dollars.
     pub request: Option<Usd>,
+}
+
+/// What the ledger keeps of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Everything, prompt and answer included.
+    #[default]
+    Full,
+    /// No text: hashes, lengths and figures.
+    Metadata,
+    /// Nothing.
+    Off,
+}
+
+impl LogLevel {
+    /// The word used in the config.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Metadata => "metadata",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// Where things are kept.

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::base_url;
 use super::file::{self, ConfigFile, GatewayTable, TimeoutTable};
-use super::{Auth, BaseUrl, Dirs, Env, Gateway, KeySource, ModelPrice, Timeouts, nearest};
+use super::routing::{self, Alias};
+use super::{Auth, BaseUrl, Dirs, Env, Gateway, KeySource, LogLevel, ModelPrice, Timeouts, nearest};
 use crate::error::Error;
 
 const PRESETS: &str = include_str!("../presets.toml");
@@ -33,8 +34,14 @@ pub struct Settings {
     pub config_found: bool,
     /// Model to use where none is named, and who says so.
     pub model: Option<(String, Said)>,
+    /// What the ledger keeps.
+    pub log: LogLevel,
     /// Named lists of models.
     pub sets: BTreeMap<String, Vec<String>>,
+    /// Names for models that can stand in for each other.
+    pub aliases: BTreeMap<String, Alias>,
+    /// Kinds of work, and the model or alias that each goes to.
+    pub tasks: BTreeMap<String, String>,
     /// Prices by model name, USD per million tokens.
     pub prices: BTreeMap<String, ModelPrice>,
     /// How long to wait for the keyring; `None` is the built-in limit.
@@ -136,7 +143,10 @@ impl Settings {
             config_path: None,
             config_found: false,
             model,
+            log: file.log.unwrap_or_default(),
             sets: file.set,
+            aliases: file.alias,
+            tasks: file.task,
             prices: file.price.into_iter().map(|(model, price)| (model, price.into())).collect(),
             keyring_timeout: file.keyring_timeout,
             default_gateway,
@@ -153,7 +163,8 @@ impl Settings {
         if let Some((name, _)) = &self.default_gateway {
             self.gateway(name)?;
         }
-        Ok(())
+        let gateways: Vec<&str> = self.gateway_names().collect();
+        routing::check(&self.aliases, &self.tasks, gateways.iter().copied())
     }
 
     /// The gateway of this name, complete and checked.
@@ -352,6 +363,15 @@ mod tests {
         let config = "[gateway.openai]\nbase_url = \"https://evil.example/v1\"\n";
         let settings = settings(&[("LLM_GATEWAY", "openrouter")], config).expect("good");
         assert_eq!(settings.gateway("openai").expect("known").key.env, Vec::<String>::new());
+    }
+
+    #[test]
+    fn nothing_that_may_be_secret_can_be_printed() {
+        let config = "[gateway.corp]\nbase_url = \"https://c/v1\"\nheaders = { X-Key = \"CANARY\" }\n\
+                      key_command = [\"echo\", \"CANARY\"]\n";
+        let settings = settings(&[("LLM_API_KEY", "CANARY")], config).expect("good");
+        let gateway = settings.gateway("corp").expect("known");
+        assert!(!format!("{settings:?} {gateway:?}").contains("CANARY"));
     }
 
     #[test]

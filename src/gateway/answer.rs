@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use reqwest::Response;
+use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
 
+use super::patience::Patience;
 use super::{Client, headers, transport};
 use crate::adapter::stream::{self, Decoded, Stream};
-use crate::adapter::{Adapter, DecodeError, Flow};
+use crate::adapter::{Adapter, DecodeError, Flow, mask_keys};
 use crate::call::{Event, Events};
 use crate::chat::StreamEvent;
 use crate::error::{Failure, FailureKind};
@@ -27,35 +29,30 @@ const EXCERPT: usize = 200;
 pub(super) struct Reading<'a> {
     pub(super) client: &'a Client,
     pub(super) adapter: &'static dyn Adapter,
+    pub(super) patience: Patience,
 }
 
 impl Reading<'_> {
     /// Reads an answer: a stream of events, or one JSON object even where a stream was asked for.
-    pub(super) async fn answer(&self, mut response: Response, first: Instant, events: &Events) -> Result<(), Failure> {
+    pub(super) async fn answer(&self, mut response: Response, events: &Events) -> Result<(), Failure> {
         let mut head = Vec::new();
         loop {
             match first_letter(&head) {
-                Some(b'{' | b'[') => return self.whole_answer(head, response, first, events).await,
+                Some(b'{' | b'[') => return self.whole_answer(head, response, events).await,
                 Some(b'd' | b'e' | b'i' | b'r' | b':') => {
-                    return self.streamed_answer(&head, response, first, events).await;
+                    return self.streamed_answer(&head, response, events).await;
                 }
-                Some(_) => return Err(self.no_answer(head, response, first).await),
-                None => match self.chunk(&mut response, first).await? {
+                Some(_) => return Err(self.no_answer(head, response).await),
+                None => match self.chunk(&mut response).await? {
                     Some(chunk) if head.len() <= LARGEST_ERROR => head.extend_from_slice(&chunk),
-                    _ => return Err(self.no_answer(head, response, first).await),
+                    _ => return Err(self.no_answer(head, response).await),
                 },
             }
         }
     }
 
-    async fn whole_answer(
-        &self,
-        mut body: Vec<u8>,
-        mut response: Response,
-        deadline: Instant,
-        events: &Events,
-    ) -> Result<(), Failure> {
-        while let Some(chunk) = self.chunk(&mut response, deadline).await? {
+    async fn whole_answer(&self, mut body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
+        while let Some(chunk) = self.chunk(&mut response).await? {
             body.extend_from_slice(&chunk);
             if body.len() > LARGEST_ANSWER {
                 let message = format!("the answer is larger than {} MiB", LARGEST_ANSWER >> 20);
@@ -66,8 +63,8 @@ impl Reading<'_> {
             Ok(answer) => answer,
             Err(DecodeError::Failed(failure)) => return Err(self.client.masked(failure)),
             Err(DecodeError::Malformed(why)) => {
-                return Err(Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read")
-                    .with_cause(format!("{why}: {}", excerpt(&body))));
+                let failure = Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read");
+                return Err(self.client.masked(failure.with_cause(format!("{why}: {}", self.excerpt(&body)))));
             }
         };
         let outcome = stream::complete(answer.finish.as_ref());
@@ -77,17 +74,11 @@ impl Reading<'_> {
         outcome
     }
 
-    async fn streamed_answer(
-        &self,
-        head: &[u8],
-        mut response: Response,
-        first: Instant,
-        events: &Events,
-    ) -> Result<(), Failure> {
+    async fn streamed_answer(&self, head: &[u8], mut response: Response, events: &Events) -> Result<(), Failure> {
         let mut stream = Stream::new(self.adapter);
         let mut decoded = Vec::new();
         let mut spoke = false;
-        let mut deadline = first;
+        let mut deadline = self.patience.first;
         let mut flow = stream.push(head, &mut decoded);
         loop {
             let arrived = Instant::now();
@@ -99,7 +90,7 @@ impl Reading<'_> {
                             StreamEvent::Usage(_) | StreamEvent::Start { .. } => {}
                             _ => {
                                 spoke = true;
-                                deadline = arrived + self.client.gateway.timeouts.idle;
+                                deadline = arrived + self.patience.idle;
                             }
                         }
                         events.emit_at(arrived.into_std(), Event::Stream(event)).await?;
@@ -121,7 +112,7 @@ impl Reading<'_> {
                 // What follows the reason of the end is not part of the answer.
                 Ok(Err(_)) | Err(_) if stream.finished() => break,
                 Ok(Err(error)) => return Err(stream.broken_by(transport::failure(error, self.client))),
-                Err(_) => return Err(stream.broken_by(self.too_late(spoke))),
+                Err(_) => return Err(stream.broken_by(self.patience.too_late(spoke))),
             }
         }
         let outcome = stream.end(&mut decoded);
@@ -134,10 +125,22 @@ impl Reading<'_> {
         outcome.map_err(|failure| self.client.masked(failure))
     }
 
+    /// The beginning of a body, on one line and without keys: they are masked before one can be cut in two.
+    fn excerpt(&self, body: &[u8]) -> String {
+        let text = String::from_utf8_lossy(&body[..body.len().min(LARGEST_ERROR)]);
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut excerpt = mask_keys(&line, self.client.key.as_ref().map(ExposeSecret::expose_secret)).into_owned();
+        if let Some((at, _)) = excerpt.char_indices().nth(EXCERPT) {
+            excerpt.truncate(at);
+            excerpt.push('…');
+        }
+        excerpt
+    }
+
     /// What came with status 200 but is no answer: a login page, a proxy's notice, nothing at all.
-    async fn no_answer(&self, mut body: Vec<u8>, mut response: Response, deadline: Instant) -> Failure {
+    async fn no_answer(&self, mut body: Vec<u8>, mut response: Response) -> Failure {
         while body.len() < LARGEST_ERROR {
-            match self.chunk(&mut response, deadline).await {
+            match self.chunk(&mut response).await {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 _ => break,
             }
@@ -145,20 +148,16 @@ impl Reading<'_> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
         }
-        let body = self.client.masked(Failure::new(FailureKind::Protocol, excerpt(&body))).message;
-        Failure::new(
-            FailureKind::Protocol,
-            format!("{} did not send an answer of a model", self.client.gateway.base_url.origin()),
-        )
-        .with_cause(body)
-        .with_status(200)
+        let message = format!("{} did not send an answer of a model", self.client.gateway.base_url.origin());
+        let failure = Failure::new(FailureKind::Protocol, message).with_cause(self.excerpt(&body));
+        self.client.masked(failure.with_status(200))
     }
 
-    pub(super) async fn refusal(&self, mut response: Response, status: u16, deadline: Instant) -> Failure {
+    pub(super) async fn refusal(&self, mut response: Response, status: u16) -> Failure {
         let advice = headers::retry_advice(response.headers(), status);
         let mut body = Vec::new();
         while body.len() < LARGEST_ERROR {
-            match self.chunk(&mut response, deadline).await {
+            match self.chunk(&mut response).await {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 // The status alone says enough.
                 _ => break,
@@ -170,23 +169,11 @@ impl Reading<'_> {
         failure
     }
 
-    async fn chunk(&self, response: &mut Response, deadline: Instant) -> Result<Option<bytes::Bytes>, Failure> {
-        match timeout_at(deadline, response.chunk()).await {
+    async fn chunk(&self, response: &mut Response) -> Result<Option<bytes::Bytes>, Failure> {
+        match timeout_at(self.patience.first, response.chunk()).await {
             Ok(chunk) => chunk.map_err(|error| transport::failure(error, self.client)),
-            Err(_) => Err(self.too_late(false)),
+            Err(_) => Err(self.patience.too_late(false)),
         }
-    }
-
-    pub(super) fn too_late(&self, spoke: bool) -> Failure {
-        let timeouts = &self.client.gateway.timeouts;
-        let message = if spoke {
-            format!("nothing more came for {} s", timeouts.idle.as_secs_f64())
-        } else {
-            format!("no answer began within {} s", timeouts.first_token.as_secs_f64())
-        };
-        let setting = if spoke { "idle" } else { "first_token" };
-        Failure::new(FailureKind::Timeout, message)
-            .with_advice(format!("timeouts.{setting} of the gateway in the config sets this limit"))
     }
 }
 
@@ -194,15 +181,4 @@ impl Reading<'_> {
 fn first_letter(bytes: &[u8]) -> Option<u8> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace())
-}
-
-/// The title of a page, or the beginning of whatever it is.
-fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let mut excerpt: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((at, _)) = excerpt.char_indices().nth(EXCERPT) {
-        excerpt.truncate(at);
-        excerpt.push('…');
-    }
-    excerpt
 }

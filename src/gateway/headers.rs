@@ -41,22 +41,22 @@ pub(super) struct RetryAdvice {
     pub(super) should_retry: Option<bool>,
 }
 
-/// Reads the headers that count for this status; they come with good answers too, where they mean nothing.
+/// Reads what a refusal says about the next try. A time to come back means nothing where coming back is no use, unless
+/// the gateway says that it is.
 pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
-    if !matches!(status, 402 | 408 | 409 | 429 | 500..) {
-        return RetryAdvice::default();
-    }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let milliseconds = text("retry-after-ms").and_then(|value| seconds(value, 0.001));
-    RetryAdvice {
-        retry_after: milliseconds
-            .or_else(|| text("retry-after").and_then(|value| retry_after(value, Timestamp::now()))),
-        should_retry: text("x-should-retry").and_then(|value| match value {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        }),
+    let should_retry = text("x-should-retry").and_then(|value| match value {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    });
+    if !matches!(status, 402 | 408 | 409 | 429 | 500..) && should_retry != Some(true) {
+        return RetryAdvice { retry_after: None, should_retry };
     }
+    let milliseconds = text("retry-after-ms").and_then(|value| seconds(value, 0.001));
+    let retry_after =
+        milliseconds.or_else(|| text("retry-after").and_then(|value| retry_after(value, Timestamp::now())));
+    RetryAdvice { retry_after, should_retry }
 }
 
 /// Seconds, with decimals if need be, or an HTTP date.
@@ -117,12 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn milliseconds_win_and_good_answers_give_no_advice() {
+    fn milliseconds_win_and_refusals_for_good_name_no_time() {
         let both = headers(&[("retry-after", "7"), ("retry-after-ms", "250"), ("x-should-retry", "false")]);
         let advice = retry_advice(&both, 429);
         assert_eq!(advice, RetryAdvice { retry_after: Some(Duration::from_millis(250)), should_retry: Some(false) });
-        assert_eq!(retry_advice(&both, 200), RetryAdvice::default());
-        assert_eq!(retry_advice(&both, 400), RetryAdvice::default());
+        assert_eq!(retry_advice(&both, 400), RetryAdvice { retry_after: None, should_retry: Some(false) });
+        let yes = headers(&[("retry-after", "7"), ("x-should-retry", "true")]);
+        assert_eq!(retry_advice(&yes, 400).retry_after, Some(Duration::from_secs(7)));
+        assert_eq!(retry_advice(&headers(&[("x-should-retry", "maybe")]), 429), RetryAdvice::default());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod answer;
 mod connect;
 mod headers;
+mod patience;
 mod transport;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use crate::error::{Failure, FailureKind};
 use crate::policy::Service;
 use answer::Reading;
 use connect::Connects;
+use patience::Patience;
 
 /// All gateways of a run, ready to be called. A gateway that could not be made ready answers with why.
 #[derive(Debug, Default)]
@@ -39,7 +41,8 @@ impl Service for Gateways {
         let target = call.target();
         match self.clients.get(&target.gateway) {
             Some(Ok(client)) => client.call(call, events).await,
-            Some(Err(failure)) => Err(failure.clone()),
+            // What keeps it from being made ready will not pass within this run.
+            Some(Err(failure)) => Err(Failure { should_retry: Some(false), ..failure.clone() }),
             None => Err(Failure::new(FailureKind::Protocol, format!("no gateway is called {}", target.gateway))),
         }
     }
@@ -87,6 +90,15 @@ impl Client {
         }
         let https = gateway.base_url.is_https();
         let proxy = if gateway.base_url.is_loopback() { None } else { env.proxy_variable(https) };
+        // One that makes no sense would be ignored, and the request go out past the proxy that the user wants.
+        if let Some(variable) = proxy
+            && env.get(variable).is_some_and(|address| reqwest::Proxy::all(address).is_err())
+        {
+            let message = format!("{variable} is not the address of a proxy");
+            return Err(
+                Failure::new(FailureKind::Network, message).with_advice(format!("unset {variable}, or mend it"))
+            );
+        }
         Ok(Self { http, gateway, headers, key: None, connects, proxy })
     }
 
@@ -169,7 +181,6 @@ impl Client {
         let target = call.target();
         let api = self.gateway.api_of(&target.model);
         let adapter = api.adapter();
-        let reading = Reading { client: self, adapter };
         let wire = if call.request.model == target.model {
             adapter.encode_request(&call.request)
         } else {
@@ -184,29 +195,29 @@ impl Client {
             .header(ACCEPT, accept)
             .header("idempotency-key", &call.id)
             .body(wire.body);
-        let began = Instant::now();
-        let deadline = began + self.gateway.timeouts.first_token;
+        let patience = Patience::new(&self.gateway.timeouts, call.choice().patience);
+        let reading = Reading { client: self, adapter, patience };
         let again = request.try_clone();
-        let (mut sent, mut connected) = self.connects.watch(timeout_at(deadline, request.send())).await;
+        let (mut sent, mut connected) = self.connects.watch(timeout_at(patience.first, request.send())).await;
         // A server may close a kept connection in the moment in which it is used again. That is nobody's failure.
         if let (Ok(Err(error)), None, Some(again)) = (&sent, &connected, again)
             && transport::is_lost(error)
         {
-            (sent, connected) = self.connects.watch(timeout_at(deadline, again.send())).await;
+            (sent, connected) = self.connects.watch(timeout_at(patience.first, again.send())).await;
         }
         if let Some(connected) = connected {
             events.emit_at(connected.at, Event::Connected { took: connected.took }).await?;
         }
         let response = match sent {
             Ok(response) => response.map_err(|error| transport::failure(error, self))?,
-            Err(_) => return Err(reading.too_late(false)),
+            Err(_) => return Err(patience.too_late(false)),
         };
         let status = response.status().as_u16();
         events.emit(Event::Headers { status, meta: headers::meta(response.headers()) }).await?;
         match status {
-            200..=203 => reading.answer(response, deadline, events).await,
+            200..=203 => reading.answer(response, events).await,
             300..=399 => Err(headers::redirect(&response, &self.gateway)),
-            400.. => Err(reading.refusal(response, status, deadline).await),
+            400.. => Err(reading.refusal(response, status).await),
             _ => Err(Failure::new(
                 FailureKind::Protocol,
                 format!("the gateway answered with status {status} and no answer"),

@@ -70,7 +70,7 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
     } else if is_not_http(&cause) {
         Failure::new(FailureKind::Protocol, format!("what answers at {origin} does not speak HTTP as it should"))
     } else {
-        Failure::new(FailureKind::Network, format!("the connection to {origin} broke"))
+        Failure::new(FailureKind::Network, format!("the connection to {origin} broke")).maybe_billed()
     };
     let lower = cause.to_lowercase();
     failure.advice = if let Some(variable) = client.proxy.filter(|_| error.is_connect()) {

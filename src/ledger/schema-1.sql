@@ -97,4 +97,4 @@ CREATE TABLE attempts (
 ) STRICT, WITHOUT ROWID;
 
 -- Prompts and answers by their words; a row has the id of its call.
-CREATE VIRTUAL TABLE words USING fts5 (text, content = '', contentless_delete = 1, detail = 'none');
+CREATE VIRTUAL TABLE words USING fts5 (prompt, answer, content = '', contentless_delete = 1, detail = 'none');

@@ -106,16 +106,21 @@ impl Store {
     /// a damaged ledger is set aside, never deleted.
     pub fn open(dir: &Path, mode: Mode) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
-        let io_error = |source| StoreError::Io { path: path.clone(), source };
-        create_dir(dir).map_err(io_error)?;
+        create_dir(dir).map_err(|source| StoreError::Io { path: path.clone(), source })?;
         match Self::open_at(&path, mode) {
             Err(StoreError::Damaged { .. }) => {}
             opened => return opened,
         }
-        // One process sets it aside; those that wait meanwhile find the new one.
+        Self::replace_damaged(dir, mode)
+    }
+
+    /// Sets a damaged ledger aside and begins a new one, unless another process has done so.
+    pub fn replace_damaged(dir: &Path, mode: Mode) -> Result<Self, StoreError> {
+        let path = dir.join(FILE_NAME);
+        let io_error = |source| StoreError::Io { path: path.clone(), source };
         let lock = private_file(&dir.join("ledger.lock")).map_err(io_error)?;
         lock.lock().map_err(io_error)?;
-        match Self::open_at(&path, mode) {
+        match Self::open_at(&path, mode).and_then(|store| store.check().map(|()| store)) {
             Err(StoreError::Damaged { .. }) => {}
             opened => return opened,
         }
@@ -123,6 +128,12 @@ impl Store {
         let mut store = Self::open_at(&path, mode)?;
         store.set_aside = Some(aside);
         Ok(store)
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        let found = self
+            .outside(|connection| connection.pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0)))?;
+        if found == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: self.path.clone(), cause: found }) }
     }
 
     /// Opens the ledger of that data directory for reading; `None` where there is none yet. Works where nothing can be

@@ -1,8 +1,10 @@
 //! Further tries at the same model, for failures that may pass.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::time;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{self, Instant};
 
 use super::Service;
 use crate::call::{Call, Event, Events};
@@ -11,64 +13,110 @@ use crate::error::{Failure, FailureKind};
 /// Tries after a failure that the gateway reported, unless the user says otherwise.
 const RETRIES: u32 = 2;
 
-/// Waits double from the first to the last.
+/// Upper bounds of waits, which double from the first to the last.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 
 /// A gateway that asks for more patience than this is not waited for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
+/// Where everything fails, a run makes this many further tries, or one for every [`CALLS_A_RETRY`] of its calls if
+/// that is more: a gateway in trouble is not helped by thrice the load.
+const RETRIES_IN_A_STORM: u32 = 4;
+const CALLS_A_RETRY: u32 = 5;
+
 /// Tries again, within bounds, what failed before the first token.
 #[derive(Debug)]
 pub struct Retry<S> {
     inner: S,
+    allowance: Allowance,
 }
 
 impl<S> Retry<S> {
     pub fn new(inner: S) -> Self {
-        Self { inner }
+        Self { inner, allowance: Allowance::default() }
+    }
+}
+
+/// What all calls together may do by themselves, without being asked to by the user or the gateway.
+#[derive(Debug, Default)]
+struct Allowance {
+    calls: AtomicU32,
+    retries: AtomicU32,
+}
+
+impl Allowance {
+    fn take(&self) -> bool {
+        let most = (self.calls.load(Ordering::Relaxed) / CALLS_A_RETRY).max(RETRIES_IN_A_STORM);
+        let more = |retries| (retries < most).then_some(retries + 1);
+        self.retries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+}
+
+/// How often to try again after such a failure where nobody says: a connection that cannot be made will not be made by
+/// haste, and an own time limit has cost the user enough.
+fn usual(failure: &Failure) -> u32 {
+    match failure.kind {
+        FailureKind::Network => 1,
+        FailureKind::Timeout if failure.status.is_none() => 0,
+        _ => RETRIES,
     }
 }
 
 /// How long to wait before the next try; `None` ends it. `tries` is how many were made, `chance` is in 0..1.
-fn wait(failure: &Failure, spoke: bool, tries: u32, retries: Option<u32>, chance: f64) -> Option<Duration> {
-    // A connection that cannot be made will not be made by haste, and an own time limit has cost the user enough.
-    let usual = match failure.kind {
-        FailureKind::Network => 1,
-        FailureKind::Timeout if failure.status.is_none() => 0,
-        _ => RETRIES,
-    };
-    if spoke || !failure.is_transient() || tries > retries.unwrap_or(usual) {
+fn wait(failure: &Failure, tries: u32, retries: Option<u32>, chance: f64) -> Option<Duration> {
+    if !failure.is_transient() || tries > retries.unwrap_or_else(|| usual(failure)) {
         return None;
     }
     match failure.retry_after {
         Some(asked) if asked > LONGEST_RETRY_AFTER => None,
         // Many clients are told the same moment, so nobody comes at that moment exactly.
-        Some(asked) => Some(asked + asked.min(FIRST_WAIT).mul_f64(chance)),
-        None => {
+        Some(asked) if !asked.is_zero() => Some(asked + asked.min(FIRST_WAIT).mul_f64(chance)),
+        _ => {
             let bound = FIRST_WAIT.saturating_mul(1 << (tries - 1).min(16)).min(LONGEST_WAIT);
-            Some(bound.mul_f64(0.5 + chance / 2.0))
+            Some(bound.mul_f64(chance))
         }
     }
 }
 
+/// Says when the gateway wants to be asked again, where that is too late for this call.
+fn advise(mut failure: Failure, now: Timestamp) -> Failure {
+    if let Some(asked) = failure.retry_after.filter(|asked| *asked > FIRST_WAIT)
+        && failure.is_transient()
+    {
+        let seconds = SignedDuration::from_secs(i64::try_from(asked.as_secs()).unwrap_or(i64::MAX));
+        let when = now.checked_add(seconds).map(|when| format!(", at {when:.0}")).unwrap_or_default();
+        failure.advice = Some(format!("the gateway asks to come back in {} s{when}", asked.as_secs()));
+    }
+    failure
+}
+
 impl<S: Service> Service for Retry<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        self.allowance.calls.fetch_add(1, Ordering::Relaxed);
+        let deadline = Instant::now() + call.limits.timeout;
+        let retries = call.limits.retries;
         let mut tries = 0;
         loop {
-            let mut failure = match self.inner.call(call, events).await {
+            let failure = match self.inner.call(call, events).await {
                 Ok(()) => return Ok(()),
+                Err(failure) if events.spoke() => return Err(failure),
                 Err(failure) => failure,
             };
             tries += 1;
-            let Some(after) = wait(&failure, events.spoke(), tries, call.limits.retries, fastrand::f64()) else {
-                if let Some(asked) = failure.retry_after.filter(|asked| *asked > LONGEST_RETRY_AFTER) {
-                    failure.advice = Some(format!("the gateway asks to come back in {} s", asked.as_secs()));
-                }
-                return Err(failure);
+            let left = deadline.saturating_duration_since(Instant::now());
+            // A wait that outlasts the call would only make its failure look like another.
+            let after = wait(&failure, tries, retries, fastrand::f64()).filter(|after| *after < left);
+            let invited = retries.is_some() || failure.retry_after.is_some();
+            let Some(after) = after.filter(|_| invited || self.allowance.take()) else {
+                return Err(advise(failure, Timestamp::now()));
             };
             events.emit(Event::Retry { after, cause: failure }).await?;
             time::sleep(after).await;
         }
     }
 }
+
+#[cfg(test)]
+#[path = "retry_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 //! What answers cost: as the gateway reports it, else from the config, the gateway's own price list or the built-in
 //! table of list prices, else unknown.
 
+pub mod estimate;
 mod remembered;
 mod table;
 
@@ -51,6 +52,17 @@ impl Quote {
     pub fn cost(&self, usage: &Usage) -> Option<Cost> {
         Some(Cost { usd: self.tariff.cost(usage)?, origin: self.origin })
     }
+
+    fn bill(&self, usage: &Usage) -> Option<Bill> {
+        Some(Bill { cost: self.cost(usage)?, rates: Some(*self.tariff.at(usage.input?)) })
+    }
+}
+
+/// What an answer cost, and by which rates if it was computed.
+#[derive(Debug, Clone, Copy)]
+struct Bill {
+    cost: Cost,
+    rates: Option<Rates>,
 }
 
 /// The config quotes per million tokens.
@@ -122,9 +134,13 @@ impl Pricing {
         let answered = record.answered_by.clone().unwrap_or_else(|| asked.clone());
         let names = Names::new(&asked, &answered);
         let answer = match record.cost {
-            Some(cost) if self.is_believable(cost.usd, gateway, &names, &record.usage) => Some(cost),
+            Some(cost) if self.is_believable(cost.usd, gateway, &names, &record.usage) => {
+                Some(Bill { cost, rates: None })
+            }
             _ => self.computed(gateway, &names, &record.usage),
         };
+        record.rates = answer.and_then(|bill| bill.rates);
+        let answer = answer.map(|bill| bill.cost);
         let (last, earlier) = match record.attempts.split_last_mut() {
             Some((last, earlier)) => (Some(last), earlier.iter().filter_map(|attempt| attempt.cost).sum()),
             None => (None, Usd::ZERO),
@@ -145,18 +161,18 @@ impl Pricing {
     fn is_believable(&self, reported: Usd, gateway: &Gateway, names: &Names<'_>, usage: &Usage) -> bool {
         let listed_as_free = || {
             let quote = self.listed(gateway, names, usage);
-            quote.is_some_and(|cost| cost.usd == Usd::ZERO)
+            quote.is_some_and(|bill| bill.cost.usd == Usd::ZERO)
         };
         reported > Usd::ZERO || (reported == Usd::ZERO && (names.say_free() || listed_as_free()))
     }
 
     /// The table knows models by the names that everybody uses. If it does not know what answered, no other name is
     /// tried: the list price of what was asked for would be a guess.
-    fn computed(&self, gateway: &Gateway, names: &Names<'_>, usage: &Usage) -> Option<Cost> {
-        let cost = |quote: Option<Quote>| quote.and_then(|quote| quote.cost(usage));
+    fn computed(&self, gateway: &Gateway, names: &Names<'_>, usage: &Usage) -> Option<Bill> {
+        let bill = |quote: Option<Quote>| quote.and_then(|quote| quote.bill(usage));
         self.listed(gateway, names, usage)
-            .or_else(|| cost(self.in_table(gateway, names.answered)))
-            .or_else(|| cost(self.in_table(gateway, names.same()?)))
+            .or_else(|| bill(self.in_table(gateway, names.answered)))
+            .or_else(|| bill(self.in_table(gateway, names.same()?)))
     }
 
     /// The cost by the config or the gateway's own list.
@@ -164,15 +180,15 @@ impl Pricing {
     /// What answered is priced, not what was asked for: a gateway may put another model in its place. A name that
     /// neither the config nor the list has is an upstream's name for what was asked for, though, and the gateway charges
     /// by its own.
-    fn listed(&self, gateway: &Gateway, names: &Names<'_>, usage: &Usage) -> Option<Cost> {
-        let cost = |quote: Option<Quote>| quote.and_then(|quote| quote.cost(usage));
+    fn listed(&self, gateway: &Gateway, names: &Names<'_>, usage: &Usage) -> Option<Bill> {
+        let bill = |quote: Option<Quote>| quote.and_then(|quote| quote.bill(usage));
         let exactly = |model: &str| Some(config_quote(*self.config.get(model)?));
-        cost(exactly(names.answered))
-            .or_else(|| cost(exactly(names.same()?)))
-            .or_else(|| cost(names.same().and_then(|asked| self.in_config(&[names.answered, asked]))))
-            .or_else(|| cost(self.in_list(gateway, names.answered)))
-            .or_else(|| cost(self.in_config(&[names.answered, names.asked])))
-            .or_else(|| cost(self.in_list(gateway, names.asked)))
+        bill(exactly(names.answered))
+            .or_else(|| bill(exactly(names.same()?)))
+            .or_else(|| bill(names.same().and_then(|asked| self.in_config(&[names.answered, asked]))))
+            .or_else(|| bill(self.in_list(gateway, names.answered)))
+            .or_else(|| bill(self.in_config(&[names.answered, names.asked])))
+            .or_else(|| bill(self.in_list(gateway, names.asked)))
     }
 
     /// The closest of the config's prices for any of these names.

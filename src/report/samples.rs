@@ -22,11 +22,13 @@ pub(super) fn record(model: &str, text: &str) -> Record {
         status: Status::Ok,
         text: text.into(),
         reasoning: String::new(),
+        reasoning_signature: None,
         tool_calls: Vec::new(),
         finish_reason: Some(FinishReason::Stop),
         cached: false,
         usage: Usage { input: Some(14), output: Some(9), ..Usage::default() },
         cost: Some(Cost { usd: "0.000177".parse().expect("dollars"), origin: CostOrigin::Reported }),
+        rates: None,
         timing: Timing {
             connect: Some(ms(31)),
             first_byte: Some(ms(400)),

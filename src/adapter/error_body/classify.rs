@@ -72,11 +72,11 @@ fn kind_of_words(is: impl Fn(&[&str]) -> bool) -> FailureKind {
     table.into_iter().find(|(words, _)| is(words)).map_or(FailureKind::ServerError, |(_, kind)| kind)
 }
 
-/// Whether a retry is known to be useless. OpenRouter's in-flight budget passes by itself: there the `Retry-After`
-/// header decides.
+/// Whether a retry is known to be useless, or to help: an account without credit stays without, but OpenRouter's
+/// budget for what is in flight passes by itself.
 pub(super) fn should_retry(kind: FailureKind, said: &Said) -> Option<bool> {
     let passes = said.limit_source.as_deref() == Some("openrouter_in_flight_budget");
-    (kind == FailureKind::Credits && !passes).then_some(false)
+    (kind == FailureKind::Credits).then_some(passes)
 }
 
 /// Advice where the kind's own would mislead.

@@ -136,10 +136,7 @@ fn an_error_inside_of_an_answer_says_its_own_status_or_kind() {
 fn a_402_is_final_unless_the_budget_is_only_in_flight() {
     let body =
         |source: &str| format!(r#"{{"error":{{"code":402,"message":"m","metadata":{{"limit_source":"{source}"}}}}}}"#);
-    let mut failure = decode(402, body("openrouter_in_flight_budget").as_bytes());
-    assert!(!failure.is_transient());
-    failure.retry_after = Some(std::time::Duration::from_secs(1));
-    assert!(failure.is_transient());
+    assert!(decode(402, body("openrouter_in_flight_budget").as_bytes()).is_transient());
     for body in [body("openrouter_credits"), body("openrouter_key_limit"), "{}".into()] {
         let mut failure = decode(402, body.as_bytes());
         failure.retry_after = Some(std::time::Duration::from_secs(1));

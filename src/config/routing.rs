@@ -1,0 +1,196 @@
+//! Aliases and tasks: names of the config that lead to models.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::file::{duration, nearest};
+use crate::error::Error;
+
+/// `[alias.NAME]`: a stable name for models that can stand in for each other.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alias {
+    /// Models, `GATEWAY::MODEL` or further aliases; never empty.
+    pub models: Vec<String>,
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// For [`Strategy::Balanced`]: how often each model comes first, relative to the others; one for each model.
+    pub weights: Option<Vec<u32>>,
+    /// Further tries at one model after a failure that may pass, a time limit included.
+    pub retries: Option<u32>,
+    /// How long one try may stay silent: before its first piece, and between two pieces of its answer.
+    #[serde(default, deserialize_with = "duration")]
+    pub timeout: Option<Duration>,
+    /// After how long without a first piece the next model starts as well.
+    #[serde(default, deserialize_with = "duration")]
+    pub hedge: Option<Duration>,
+}
+
+/// In which order an alias tries its models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// As written.
+    #[default]
+    Ordered,
+    /// By the price of the tokens that the call is expected to take; models without a known price last.
+    Cheapest,
+    /// By the median time to the first token in the ledger; models that it does not know are tried now and then.
+    Fastest,
+    /// By lot, by weight.
+    Balanced,
+}
+
+impl Strategy {
+    /// The word used in configs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ordered => "ordered",
+            Self::Cheapest => "cheapest",
+            Self::Fastest => "fastest",
+            Self::Balanced => "balanced",
+        }
+    }
+}
+
+/// Finds aliases and tasks that lead nowhere, so that a typing error shows before anything is sent.
+pub(super) fn check<'a>(
+    aliases: &BTreeMap<String, Alias>,
+    tasks: &BTreeMap<String, String>,
+    gateways: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), Error> {
+    for (name, alias) in aliases {
+        let wrong = |what: &str| Err(Error::config(format!("alias `{name}`: {what}")));
+        if name.contains("::") || name.trim().is_empty() {
+            return wrong("`::` separates gateway and model, so it cannot name an alias");
+        }
+        if alias.models.is_empty() {
+            return wrong("it has no models");
+        }
+        match (&alias.weights, alias.strategy) {
+            (None, _) => {}
+            (Some(_), strategy) if strategy != Strategy::Balanced => {
+                return wrong("weights are for strategy = \"balanced\"");
+            }
+            (Some(weights), _) if weights.len() != alias.models.len() => {
+                return wrong("it needs one weight for each model");
+            }
+            (Some(weights), _) if weights.iter().all(|weight| *weight == 0) => {
+                return wrong("all of its weights are 0");
+            }
+            (Some(_), _) => {}
+        }
+        for model in &alias.models {
+            check_name(model, &format!("alias `{name}`"), gateways.clone())?;
+        }
+        acyclic(aliases, &mut vec![name])?;
+    }
+    for (task, model) in tasks {
+        check_name(model, &format!("task `{task}`"), gateways.clone())?;
+    }
+    Ok(())
+}
+
+/// What has no `::` may be any model of the default gateway; what has one must name a gateway that is known.
+fn check_name<'a>(name: &str, of: &str, gateways: impl Iterator<Item = &'a str> + Clone) -> Result<(), Error> {
+    let (gateway, model) = name.split_once("::").map_or((None, name), |(gateway, model)| (Some(gateway.trim()), model));
+    if model.trim().is_empty() {
+        return Err(Error::config(format!("{of}: `{name}` does not name a model")));
+    }
+    match gateway {
+        Some(gateway) if !gateways.clone().any(|known| known == gateway) => {
+            let message = format!("{of}: no gateway is called `{gateway}`");
+            Err(match nearest(gateway, gateways.clone()) {
+                Some(near) => Error::config_hint(message, format!("did you mean `{near}::{model}`?")),
+                None => {
+                    Error::config_hint(message, format!("known gateways: {}", gateways.collect::<Vec<_>>().join(", ")))
+                }
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `path` is the way so far, the alias to look into last.
+fn acyclic<'a>(aliases: &'a BTreeMap<String, Alias>, path: &mut Vec<&'a str>) -> Result<(), Error> {
+    let Some(alias) = path.last().and_then(|name| aliases.get(*name)) else { return Ok(()) };
+    for model in &alias.models {
+        let model = model.trim();
+        if path.contains(&model) {
+            let way: Vec<String> = path.iter().chain([&model]).map(|name| format!("`{name}`")).collect();
+            return Err(Error::config_hint(
+                format!("alias {} leads back to itself", way.join(" → ")),
+                format!("if the model `{model}` is meant, write GATEWAY::{model}"),
+            ));
+        }
+        if aliases.contains_key(model) {
+            path.push(model);
+            acyclic(aliases, path)?;
+            path.pop();
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct File {
+        #[serde(default)]
+        alias: BTreeMap<String, Alias>,
+        #[serde(default)]
+        task: BTreeMap<String, String>,
+    }
+
+    fn checked(text: &str) -> Result<(), Error> {
+        let file: File = toml::from_str(text).expect("valid TOML");
+        check(&file.alias, &file.task, ["corp", "openrouter"].into_iter())
+    }
+
+    #[test]
+    fn aliases_and_tasks_that_make_sense_are_taken() {
+        for text in [
+            "[alias.a]\nmodels = [\"m\", \"corp::n\", \"b\"]\n[alias.b]\nmodels = [\"m\"]\n[task]\ndefault = \"a\"",
+            "[alias.a]\nmodels = [\"b\", \"b\"]\n[alias.b]\nmodels = [\"m\"]",
+            "[alias.a]\nmodels = [\"x\", \"y\"]\nstrategy = \"balanced\"\nweights = [3, 0]",
+            "[alias.m]\nmodels = [\"corp::m\"]\nretries = 0\ntimeout = \"30s\"\nhedge = \"800ms\"",
+        ] {
+            checked(text).expect(text);
+        }
+    }
+
+    #[test]
+    fn aliases_and_tasks_that_lead_nowhere_are_refused() {
+        for text in [
+            "[alias.a]\nmodels = []",
+            "[alias.a]\nmodels = [\"\"]",
+            "[alias.a]\nmodels = [\"corp::\"]",
+            "[alias.\"a::b\"]\nmodels = [\"m\"]",
+            "[alias.a]\nmodels = [\"m\"]\nweights = [1]",
+            "[alias.a]\nmodels = [\"m\"]\nstrategy = \"balanced\"\nweights = [1, 2]",
+            "[alias.a]\nmodels = [\"m\"]\nstrategy = \"balanced\"\nweights = [0]",
+            "[task]\ncoding = \"\"",
+            "[task]\ncoding = \"nowhere::m\"",
+        ] {
+            assert_eq!(checked(text).expect_err(text).exit_code(), 3, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_that_is_not_known_is_answered_with_the_nearest() {
+        let error = checked("[alias.a]\nmodels = [\"opnrouter::m\"]").expect_err("unknown");
+        assert_eq!(error.hint().as_deref(), Some("did you mean `openrouter::m`?"));
+    }
+
+    #[test]
+    fn a_circle_is_shown_whole() {
+        let error = checked("[alias.a]\nmodels = [\"m\", \"b\"]\n[alias.b]\nmodels = [\"a\"]").expect_err("a circle");
+        assert_eq!(error.to_string(), "alias `a` → `b` → `a` leads back to itself");
+        let error = checked("[alias.m]\nmodels = [\"m\"]").expect_err("a circle of one");
+        assert_eq!(error.hint().as_deref(), Some("if the model `m` is meant, write GATEWAY::m"));
+    }
+}

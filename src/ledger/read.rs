@@ -1,0 +1,259 @@
+//! Rows out of the database: found by filter or id, and whole.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Result, params, params_from_iter};
+use serde::de::DeserializeOwned;
+
+use super::row::{Amount, Answer, AttemptRow, Row, Sent, Times, Tokens};
+
+/// Which calls; everything that is given must fit.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// A part of the name of the model that was asked for or that answered.
+    pub model: Option<String>,
+    pub gateway: Option<String>,
+    pub key: Option<String>,
+    pub task: Option<String>,
+    pub status: Option<String>,
+    /// Tags by key; with no value, any.
+    pub tags: Vec<(String, Option<String>)>,
+    /// Milliseconds since 1970: not before, and before.
+    pub since_ms: Option<i64>,
+    pub before_ms: Option<i64>,
+    /// Words that all stand in the prompt or all in the answer, or are spread over both.
+    pub search: Option<String>,
+    /// The id of its first call.
+    pub conversation: Option<String>,
+    /// The id of the run.
+    pub run: Option<String>,
+}
+
+/// A condition, and what stands for its question marks.
+#[derive(Debug, Default)]
+pub(super) struct Condition {
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
+}
+
+impl Condition {
+    fn and(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
+        self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
+        self.sql.push_str(sql);
+        self.values.extend(values);
+    }
+
+    /// The column is one of these ids. Of a single one, the index gives the calls in order; of several, the calls are
+    /// gone through in order (`+` keeps SQLite from sorting them all).
+    fn one_of(&mut self, columns: &[&str], ids: &[i64]) {
+        match (columns, ids) {
+            ([column], [id]) => self.and(&format!("{column} = ?"), [Value::Integer(*id)]),
+            _ => {
+                let list = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+                let any: Vec<String> = columns.iter().map(|column| format!("+{column} IN ({list})")).collect();
+                self.and(&format!("({})", any.join(" OR ")), []);
+            }
+        }
+    }
+}
+
+impl Filter {
+    pub(super) fn condition(&self, connection: &Connection) -> Result<Condition> {
+        let mut condition = Condition::default();
+        if let Some(model) = &self.model {
+            let ids = names(connection, |name| name.to_lowercase().contains(&model.to_lowercase()))?;
+            condition.one_of(&["c.model", "c.asked"], &ids);
+        }
+        for (column, name) in
+            [("c.gateway", &self.gateway), ("c.key", &self.key), ("c.task", &self.task), ("c.status", &self.status)]
+        {
+            if let Some(wanted) = name {
+                condition.one_of(&[column], &names(connection, |name| name == wanted)?);
+            }
+        }
+        for (key, value) in &self.tags {
+            let fits = |name: &str| {
+                let tags: Option<std::collections::BTreeMap<String, String>> = serde_json::from_str(name).ok();
+                let found = tags.and_then(|tags| tags.get(key).cloned());
+                found.is_some_and(|found| value.as_ref().is_none_or(|value| *value == found))
+            };
+            condition.one_of(&["c.tags"], &names(connection, |name| name.starts_with('{') && fits(name))?);
+        }
+        if let Some(since) = self.since_ms {
+            condition.and("c.at_ms >= ?", [Value::Integer(since)]);
+        }
+        if let Some(before) = self.before_ms {
+            condition.and("c.at_ms < ?", [Value::Integer(before)]);
+        }
+        if let Some(search) = self.search.as_deref().filter(|search| !search.trim().is_empty()) {
+            condition.and("c.id IN (SELECT rowid FROM words WHERE words MATCH ?)", [Value::Text(query(search))]);
+        }
+        if let Some(conversation) = &self.conversation {
+            // The first call does not know yet that it is one.
+            let is_in = "(c.uuid = ? OR c.id IN (SELECT call FROM details WHERE conversation = ?))";
+            condition.and(is_in, [Value::Text(conversation.clone()), Value::Text(conversation.clone())]);
+        }
+        if let Some(run) = &self.run {
+            condition.and("c.run = (SELECT id FROM runs WHERE uuid = ?)", [Value::Text(run.clone())]);
+        }
+        Ok(condition)
+    }
+}
+
+/// All words, whatever they hold: in quotes nothing in them is an operator.
+fn query(search: &str) -> String {
+    search.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect::<Vec<_>>().join(" ")
+}
+
+fn names(connection: &Connection, fits: impl Fn(&str) -> bool) -> Result<Vec<i64>> {
+    let mut all = connection.prepare("SELECT id, name FROM names")?;
+    let mut rows = all.query([])?;
+    let mut ids = Vec::new();
+    while let Some(row) = rows.next()? {
+        if fits(row.get_ref(1)?.as_str()?) {
+            ids.push(row.get(0)?);
+        }
+    }
+    Ok(ids)
+}
+
+/// The calls that fit, newest first; at most `limit` where there is one.
+pub(super) fn ids(connection: &Connection, filter: &Filter, limit: Option<usize>) -> Result<Vec<i64>> {
+    let Condition { sql, values } = filter.condition(connection)?;
+    let limit = limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(-1));
+    let sql = format!("SELECT c.id FROM calls c{sql} ORDER BY c.at_ms DESC, c.id DESC LIMIT {limit}");
+    connection.prepare(&sql)?.query_map(params_from_iter(values), |row| row.get(0))?.collect()
+}
+
+/// The calls whose id, or whose run's id, begins or ends like this; a few of them where there are many. The ends tell
+/// more: ids that are made at once begin alike.
+pub(super) fn ids_like(connection: &Connection, part: &str) -> Result<Vec<i64>> {
+    let part: String = part.trim().trim_start_matches('…').to_lowercase();
+    if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+        return Ok(Vec::new());
+    }
+    // The least text after all that begin with the part.
+    let after = format!("{part}g");
+    for sql in [
+        "SELECT id FROM calls WHERE uuid >= ?1 AND uuid < ?2 LIMIT 10",
+        "SELECT id FROM calls WHERE ?2 IS NOT NULL AND substr(uuid, -length(?1)) = ?1 LIMIT 10",
+        "SELECT id FROM calls WHERE run = (SELECT id FROM runs WHERE uuid >= ?1 AND uuid < ?2 LIMIT 1) ORDER BY place",
+    ] {
+        let found: Vec<i64> =
+            connection.prepare(sql)?.query_map([&part, &after], |row| row.get(0))?.collect::<Result<_>>()?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The whole of one call.
+pub(super) fn row(connection: &Connection, call: i64) -> Result<Row> {
+    let mut select = connection.prepare_cached(
+        "SELECT c.*, r.uuid AS run_uuid, r.command, q.hash, q.chars, q.body, d.*,
+             (SELECT name FROM names WHERE id = c.asked) AS asked_name,
+             (SELECT name FROM names WHERE id = c.gateway) AS gateway_name,
+             (SELECT name FROM names WHERE id = c.model) AS model_name,
+             (SELECT name FROM names WHERE id = c.key) AS key_name,
+             (SELECT name FROM names WHERE id = c.task) AS task_name,
+             (SELECT name FROM names WHERE id = c.tags) AS tags_name,
+             (SELECT name FROM names WHERE id = c.status) AS status_name,
+             (SELECT name FROM names WHERE id = c.finish) AS finish_name,
+             (SELECT name FROM names WHERE id = c.origin) AS origin_name,
+             c.reasoning AS reasoning_tokens, d.error AS fault, d.reasoning AS thoughts
+         FROM calls c JOIN runs r ON r.id = c.run JOIN requests q ON q.id = c.request JOIN details d ON d.call = c.id
+         WHERE c.id = ?1",
+    )?;
+    let attempts = attempts(connection, call)?;
+    select.query_row([call], |row| {
+        let number = |name: &str| row.get::<_, Option<i64>>(name).map(count);
+        let text = |name: &str| row.get::<_, Option<String>>(name);
+        let cost = row.get::<_, Option<i64>>("cost")?.zip(word(text("origin_name")?));
+        let answer = text("answer")?;
+        Ok(Row {
+            id: row.get("uuid")?,
+            run: row.get("run_uuid")?,
+            command: row.get("command")?,
+            place: row.get::<_, i64>("place")?.try_into().unwrap_or(0),
+            at_ms: row.get("at_ms")?,
+            asked: row.get("asked_name")?,
+            gateway: row.get("gateway_name")?,
+            model: row.get("model_name")?,
+            answered: row.get("answered")?,
+            key: text("key_name")?,
+            task: text("task_name")?,
+            tags: json(text("tags_name")?).unwrap_or_default(),
+            status: word(text("status_name")?).ok_or(rusqlite::Error::InvalidQuery)?,
+            finish: word(text("finish_name")?),
+            cached: row.get("cached")?,
+            tokens: Tokens {
+                input: number("input")?,
+                cache_read: number("cache_read")?,
+                cache_write: number("cache_write")?,
+                output: number("output")?,
+                reasoning: number("reasoning_tokens")?,
+            },
+            cost: cost.map(|(picos, origin)| Amount { picos, origin }),
+            rates: json(text("price")?),
+            times: Times {
+                connect: number("connect_us")?,
+                first_byte: number("first_byte_us")?,
+                first_reasoning: number("first_reasoning_us")?,
+                first_token: number("first_token_us")?,
+                total: number("total_us")?,
+                tokens_per_second: row.get("tokens_per_second")?,
+            },
+            attempts,
+            error: json(text("fault")?),
+            request: Sent { hash: row.get("hash")?, chars: number("chars")?.unwrap_or(0), body: text("body")? },
+            conversation: text("conversation")?,
+            parent: text("parent")?,
+            answer_chars: number("answer_chars")?.unwrap_or(0),
+            answer: answer
+                .map(|answer| {
+                    Ok::<_, rusqlite::Error>(Answer {
+                        text: answer,
+                        reasoning: text("thoughts")?.unwrap_or_default(),
+                        signature: text("signature")?,
+                        tool_calls: json(text("tool_calls")?).unwrap_or_default(),
+                    })
+                })
+                .transpose()?,
+        })
+    })
+}
+
+fn attempts(connection: &Connection, call: i64) -> Result<Vec<AttemptRow>> {
+    let mut select = connection.prepare_cached(
+        "SELECT (SELECT name FROM names WHERE id = a.gateway), (SELECT name FROM names WHERE id = a.model), status, error,
+             start_us, duration_us, cost, request_id
+         FROM attempts a WHERE call = ?1 ORDER BY place",
+    )?;
+    select
+        .query_map(params![call], |row| {
+            Ok(AttemptRow {
+                gateway: row.get(0)?,
+                model: row.get(1)?,
+                status: row.get(2)?,
+                error: json(row.get(3)?),
+                start_us: count(row.get(4)?).unwrap_or(0),
+                duration_us: count(row.get(5)?).unwrap_or(0),
+                cost_picos: row.get(6)?,
+                request_id: row.get(7)?,
+            })
+        })?
+        .collect()
+}
+
+fn count(count: Option<i64>) -> Option<u64> {
+    count.and_then(|count| u64::try_from(count).ok())
+}
+
+/// A word of one of our own enums.
+fn word<T: DeserializeOwned>(word: Option<String>) -> Option<T> {
+    serde_json::from_value(serde_json::Value::String(word?)).ok()
+}
+
+fn json<T: DeserializeOwned>(text: Option<String>) -> Option<T> {
+    serde_json::from_str(&text?).ok()
+}

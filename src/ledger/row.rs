@@ -1,0 +1,316 @@
+//! What is kept of one call, in the form in which it is stored.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::chat::{FinishReason, Message, Part, Request, ToolCall, Usage};
+use crate::error::{Failure, FailureKind};
+use crate::money::Usd;
+use crate::rates::Rates;
+use crate::record::{Attempt, Cost, CostOrigin, Record, Status, Timing};
+
+/// One call. As JSON it is a line of the spill file, so fields are only ever added, with a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    pub id: String,
+    pub run: String,
+    /// The command that made it: `ask`, `compare`.
+    pub command: String,
+    /// Its place in the run, from 0.
+    pub place: usize,
+    /// When its first request could go out, in milliseconds since 1970.
+    pub at_ms: i64,
+    pub asked: String,
+    pub gateway: String,
+    /// The model that answered, else the one that was tried last.
+    pub model: String,
+    /// Whether anything answered.
+    pub answered: bool,
+    /// Which of the user's keys paid: its name, or the variable it was in.
+    pub key: Option<String>,
+    pub task: Option<String>,
+    pub tags: BTreeMap<String, String>,
+    pub status: Status,
+    pub finish: Option<FinishReason>,
+    pub cached: bool,
+    pub tokens: Tokens,
+    pub cost: Option<Amount>,
+    pub rates: Option<Rates>,
+    pub times: Times,
+    pub attempts: Vec<AttemptRow>,
+    pub error: Option<Fault>,
+    pub request: Sent,
+    /// The id of the conversation's first call, and of the call that this one continues.
+    pub conversation: Option<String>,
+    pub parent: Option<String>,
+    pub answer_chars: u64,
+    /// `None` where only metadata is kept.
+    pub answer: Option<Answer>,
+}
+
+/// Token counts; see [`Usage`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tokens {
+    pub input: Option<u64>,
+    pub cache_read: Option<u64>,
+    pub cache_write: Option<u64>,
+    pub output: Option<u64>,
+    pub reasoning: Option<u64>,
+}
+
+/// A cost in picodollars, and where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amount {
+    pub picos: i64,
+    pub origin: CostOrigin,
+}
+
+/// Microseconds since the first request could go out; see [`Timing`].
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Times {
+    pub connect: Option<u64>,
+    pub first_byte: Option<u64>,
+    pub first_reasoning: Option<u64>,
+    pub first_token: Option<u64>,
+    pub total: Option<u64>,
+    pub tokens_per_second: Option<f64>,
+}
+
+/// One HTTP request; see [`Attempt`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRow {
+    pub gateway: String,
+    pub model: String,
+    pub status: Option<u16>,
+    pub error: Option<Fault>,
+    pub start_us: u64,
+    pub duration_us: u64,
+    pub cost_picos: Option<i64>,
+    pub request_id: Option<String>,
+}
+
+/// What went wrong. The message may quote the prompt, so it is kept where prompts are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    pub kind: FailureKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+
+/// What was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// SHA-256 of the body, hexadecimal.
+    pub hash: String,
+    /// Characters of text in it.
+    pub chars: u64,
+    /// The unified request as JSON, without the model; of a conversation, its last turn alone. `None` where only
+    /// metadata is kept.
+    pub body: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Answer {
+    pub text: String,
+    pub reasoning: String,
+    pub signature: Option<String>,
+    pub tool_calls: Vec<ToolCall>,
+}
+
+/// Where a call stands in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// The id of the conversation's first call.
+    pub conversation: String,
+    /// The id of the call that this one continues.
+    pub parent: String,
+    /// How many messages of the request come from there.
+    pub inherited: usize,
+}
+
+/// What a record does not say about its call.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    pub command: &'a str,
+    pub place: usize,
+    pub at: jiff::Timestamp,
+    pub key: Option<&'a str>,
+    pub task: Option<&'a str>,
+    pub request: &'a Request,
+    pub turn: Option<&'a Turn>,
+    /// Whether prompts and answers are kept, or their hashes and lengths alone.
+    pub texts: bool,
+}
+
+impl Row {
+    /// What is kept of this record.
+    pub fn new(record: Record, about: &Circumstances<'_>) -> Self {
+        let fault = |failure: &Failure| Fault {
+            kind: failure.kind,
+            message: about.texts.then(|| failure.message.clone()),
+            status: failure.status,
+        };
+        let attempt = |attempt: &Attempt| AttemptRow {
+            gateway: attempt.gateway.clone(),
+            model: attempt.model.clone(),
+            status: attempt.status,
+            error: attempt.error.as_ref().map(fault),
+            start_us: micros(attempt.start),
+            duration_us: micros(attempt.duration),
+            cost_picos: attempt.cost.map(Usd::picos),
+            request_id: attempt.request_id.clone(),
+        };
+        let tried = || record.attempts.last().map_or(&record.model, |attempt| &attempt.model).clone();
+        let (model, answered) = (record.answered_by.clone().unwrap_or_else(tried), record.answered_by.is_some());
+        let attempts = record.attempts.iter().map(attempt).collect();
+        let error = record.error.as_ref().map(fault);
+        let answer_chars = record.text.chars().count() as u64;
+        let Timing { connect, first_byte, first_reasoning, first_token, total, tokens_per_second } = record.timing;
+        let Usage { input, cache_read, cache_write, output, reasoning, cost: _ } = record.usage;
+        Self {
+            id: record.id,
+            run: record.run,
+            command: about.command.to_owned(),
+            place: about.place,
+            at_ms: about.at.as_millisecond(),
+            asked: record.model,
+            gateway: record.gateway,
+            model,
+            answered,
+            key: about.key.map(str::to_owned),
+            task: about.task.map(str::to_owned),
+            tags: record.tags,
+            status: record.status,
+            finish: record.finish_reason,
+            cached: record.cached,
+            tokens: Tokens { input, cache_read, cache_write, output, reasoning },
+            cost: record.cost.map(|cost| Amount { picos: cost.usd.picos(), origin: cost.origin }),
+            rates: record.rates,
+            times: Times {
+                connect: connect.map(micros),
+                first_byte: first_byte.map(micros),
+                first_reasoning: first_reasoning.map(micros),
+                first_token: first_token.map(micros),
+                total: total.map(micros),
+                tokens_per_second,
+            },
+            attempts,
+            error,
+            request: Sent::new(about.request, about.turn, about.texts),
+            conversation: about.turn.map(|turn| turn.conversation.clone()),
+            parent: about.turn.map(|turn| turn.parent.clone()),
+            answer_chars,
+            answer: about.texts.then(|| Answer {
+                text: record.text,
+                reasoning: record.reasoning,
+                signature: record.reasoning_signature,
+                tool_calls: record.tool_calls,
+            }),
+        }
+    }
+
+    /// The record of which this was kept, as far as it was.
+    pub fn into_record(self) -> Record {
+        let time = |micros: Option<u64>| micros.map(Duration::from_micros);
+        let attempt = |row: AttemptRow| Attempt {
+            gateway: row.gateway,
+            model: row.model,
+            status: row.status,
+            error: row.error.map(Fault::into_failure),
+            start: Duration::from_micros(row.start_us),
+            duration: Duration::from_micros(row.duration_us),
+            cost: row.cost_picos.map(Usd::from_picos),
+            request_id: row.request_id,
+        };
+        let Answer { text, reasoning, signature, tool_calls } = self.answer.unwrap_or_default();
+        let Tokens { input, cache_read, cache_write, output, reasoning: thought } = self.tokens;
+        Record {
+            id: self.id,
+            run: self.run,
+            model: self.asked,
+            gateway: self.gateway,
+            answered_by: self.answered.then_some(self.model),
+            status: self.status,
+            text,
+            reasoning,
+            reasoning_signature: signature,
+            tool_calls,
+            finish_reason: self.finish,
+            cached: self.cached,
+            usage: Usage { input, cache_read, cache_write, output, reasoning: thought, cost: None },
+            cost: self.cost.map(|cost| Cost { usd: Usd::from_picos(cost.picos), origin: cost.origin }),
+            rates: self.rates,
+            timing: Timing {
+                connect: time(self.times.connect),
+                first_byte: time(self.times.first_byte),
+                first_reasoning: time(self.times.first_reasoning),
+                first_token: time(self.times.first_token),
+                total: time(self.times.total),
+                tokens_per_second: self.times.tokens_per_second,
+            },
+            attempts: self.attempts.into_iter().map(attempt).collect(),
+            error: self.error.map(Fault::into_failure),
+            tags: self.tags,
+        }
+    }
+
+    /// What went into attempts that gave no answer, as far as it is known.
+    pub(super) fn retry_cost(&self) -> Option<i64> {
+        let (_, earlier) = self.attempts.split_last()?;
+        earlier.iter().filter_map(|attempt| attempt.cost_picos).reduce(i64::saturating_add)
+    }
+
+    /// How often another target was tried than the one before.
+    pub(super) fn fallbacks(&self) -> usize {
+        let target = |attempt: &AttemptRow| (attempt.gateway.clone(), attempt.model.clone());
+        self.attempts.windows(2).filter(|pair| target(&pair[0]) != target(&pair[1])).count()
+    }
+}
+
+impl Fault {
+    /// The failure, with a message where none was kept.
+    pub fn into_failure(self) -> Failure {
+        let message = self.message.unwrap_or_else(|| format!("{} (message not kept)", self.kind.as_str()));
+        let failure = Failure::new(self.kind, message);
+        match self.status {
+            Some(status) => failure.with_status(status),
+            None => failure,
+        }
+    }
+}
+
+impl Sent {
+    fn new(request: &Request, turn: Option<&Turn>, texts: bool) -> Self {
+        let inherited = turn.map_or(0, |turn| turn.inherited).min(request.messages.len());
+        let kept =
+            Request { model: String::new(), messages: request.messages[inherited..].to_vec(), ..request.clone() };
+        // Requests hold nothing that JSON cannot.
+        let body = serde_json::to_string(&kept).unwrap_or_default();
+        let hash = Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let chars = kept.messages.iter().flat_map(texts_of).map(|text| text.chars().count() as u64).sum();
+        Self { hash, chars, body: texts.then_some(body) }
+    }
+
+    /// The request, if it was kept.
+    pub fn request(&self) -> Option<Request> {
+        serde_json::from_str(self.body.as_deref()?).ok()
+    }
+}
+
+/// The text of a message, part by part.
+pub(super) fn texts_of(message: &Message) -> impl Iterator<Item = &str> {
+    message.parts.iter().filter_map(|part| match part {
+        Part::Text(text) | Part::ToolResult { content: text, .. } => Some(text.as_str()),
+        _ => None,
+    })
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,92 @@
+//! Calls that could not be recorded, kept in a file until they can be.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::row::Row;
+use super::store;
+
+/// The name of the spill file in the data directory: one JSON object a line.
+pub const FILE_NAME: &str = "ledger-spill.jsonl";
+
+/// Adds rows to the file. They are whole in it or not at all.
+pub(super) fn append(dir: &Path, rows: &[Row]) -> io::Result<()> {
+    store::create_dir(dir)?;
+    let mut file = store::private_file(&dir.join(FILE_NAME))?;
+    file.lock()?;
+    let end = file.seek(SeekFrom::End(0))?;
+    // Not by way of memory: a lack of that may be why the ledger itself could not be written.
+    let written = lines(&file, rows).and_then(|()| file.sync_data());
+    if written.is_err() {
+        // Of a full disk nothing better can be asked than that what was there stays whole.
+        file.set_len(end)?;
+    }
+    written
+}
+
+fn lines(file: &File, rows: &[Row]) -> io::Result<()> {
+    let mut buffer = BufWriter::new(file);
+    for row in rows {
+        serde_json::to_writer(&mut buffer, row)?;
+        buffer.write_all(b"\n")?;
+    }
+    buffer.flush()
+}
+
+/// The rows of the file, locked until this is dropped.
+#[derive(Debug)]
+pub(super) struct Spilled {
+    file: File,
+    path: PathBuf,
+    pub(super) rows: Vec<Row>,
+    /// Lines that are no rows.
+    unreadable: Vec<String>,
+}
+
+/// What the file holds; `None` where there is nothing, or somebody else is at it.
+pub(super) fn take(dir: &Path) -> io::Result<Option<Spilled>> {
+    let path = dir.join(FILE_NAME);
+    match fs::metadata(&path) {
+        Ok(metadata) if metadata.len() > 0 => {}
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => return Ok(None),
+    }
+    let mut file = store::private_file(&path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => return Ok(None),
+        Err(fs::TryLockError::Error(error)) => return Err(error),
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
+    for line in String::from_utf8_lossy(&bytes).lines().filter(|line| !line.trim().is_empty()) {
+        match serde_json::from_str(line) {
+            Ok(row) => rows.push(row),
+            Err(_) => unreadable.push(line.to_owned()),
+        }
+    }
+    Ok(Some(Spilled { file, path, rows, unreadable }))
+}
+
+impl Spilled {
+    /// Empties the file, once all of its rows are in the ledger. What could not be read is set aside, never deleted;
+    /// where it is then.
+    pub(super) fn done(self) -> io::Result<Option<PathBuf>> {
+        let mut aside = None;
+        if !self.unreadable.is_empty() {
+            let mut name = self.path.clone().into_os_string();
+            name.push(".corrupt");
+            let path = PathBuf::from(name);
+            let mut file = store::private_file(&path)?;
+            file.seek(SeekFrom::End(0))?;
+            for line in &self.unreadable {
+                writeln!(file, "{line}")?;
+            }
+            aside = Some(path);
+        }
+        self.file.set_len(0)?;
+        Ok(aside)
+    }
+}

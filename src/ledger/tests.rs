@@ -1,0 +1,267 @@
+//! What goes into the ledger comes out of it, whatever stands in the way.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::TransactionBehavior;
+
+use super::row::Circumstances;
+use super::store::Mode;
+use super::*;
+use crate::chat::{FinishReason, Message, Request, Role, ToolCall, Usage};
+use crate::error::{Failure, FailureKind};
+use crate::rates::Rates;
+use crate::record::{Attempt, Cost, CostOrigin, Record, Status, Timing};
+
+const CANARY: &str = "CANARY-5f2d";
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// A call on which nothing is missing: a failed attempt, an answer, every figure.
+fn record(id: &str) -> Record {
+    let failure = Failure::new(FailureKind::Unavailable, format!("no: {CANARY}")).with_status(503);
+    let attempt = |model: &str, error: Option<Failure>| Attempt {
+        gateway: "corp".into(),
+        model: model.into(),
+        status: Some(if error.is_some() { 503 } else { 200 }),
+        error,
+        start: ms(1),
+        duration: ms(300),
+        cost: Some("0.0001".parse().expect("dollars")),
+        request_id: Some("req-1".into()),
+    };
+    Record {
+        id: id.into(),
+        run: "01900000-0000-7000-8000-00000000aaaa".into(),
+        model: "fast".into(),
+        gateway: "corp".into(),
+        answered_by: Some("qwen".into()),
+        status: Status::Ok,
+        text: format!("the answer {CANARY}"),
+        reasoning: format!("hm {CANARY}"),
+        reasoning_signature: Some(format!("sig {CANARY}")),
+        tool_calls: vec![ToolCall { id: "t".into(), name: "f".into(), arguments: format!("{{\"a\":\"{CANARY}\"}}") }],
+        finish_reason: Some(FinishReason::Other("eos".into())),
+        cached: false,
+        usage: Usage { input: Some(12), output: Some(5), reasoning: Some(2), ..Usage::default() },
+        cost: Some(Cost { usd: "0.0123".parse().expect("dollars"), origin: CostOrigin::Config }),
+        rates: Some(Rates { input: "0.001".parse().ok(), ..Rates::default() }),
+        timing: Timing {
+            connect: Some(ms(3)),
+            first_byte: Some(ms(4)),
+            first_reasoning: Some(ms(5)),
+            first_token: Some(Duration::from_micros(6_789)),
+            total: Some(ms(700)),
+            tokens_per_second: Some(12.5),
+        },
+        attempts: vec![attempt("deepseek", Some(failure.clone())), attempt("qwen", None)],
+        error: Some(failure),
+        tags: BTreeMap::from([("app".into(), "bot".into())]),
+    }
+}
+
+fn row(id: &str, texts: bool) -> Row {
+    let request = Request {
+        messages: vec![Message::text(Role::System, "be brief"), Message::text(Role::User, format!("why? {CANARY}"))],
+        temperature: Some(0.5),
+        ..Request::default()
+    };
+    Row::new(
+        record(id),
+        &Circumstances {
+            command: "ask",
+            place: 0,
+            at: Timestamp::from_millisecond(1_790_000_000_000).expect("a time"),
+            key: Some("team-a"),
+            task: Some("coding"),
+            request: &request,
+            turn: None,
+            texts,
+        },
+    )
+}
+
+fn id(n: u32) -> String {
+    format!("01900000-0000-7000-8000-{n:012x}")
+}
+
+/// Everything that is in the ledger, oldest first.
+fn all(dir: &Path) -> Vec<Row> {
+    let store = Store::open_to_read(dir).expect("readable").expect("there");
+    let mut rows = find(&store, &Filter::default(), None).expect("found");
+    rows.sort_by(|a, b| a.id.cmp(&b.id));
+    rows
+}
+
+fn problems(dir: &Path) -> String {
+    let store = Store::open_to_read(dir).expect("readable").expect("there");
+    store.outside(|c| c.pragma_query_value(None, "integrity_check", |row| row.get(0))).expect("checked")
+}
+
+#[test]
+fn what_is_recorded_is_read() {
+    let home = tempfile::tempdir().expect("a directory");
+    let kept = row(&id(1), true);
+    let said = super::record(home.path(), std::slice::from_ref(&kept));
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("calls are recorded from now on, prompts and answers included, in "), "{said:?}");
+    assert_eq!(all(home.path()), [kept.clone()]);
+    assert_eq!(super::record(home.path(), &[kept.clone()]), Vec::<String>::new(), "said once");
+    assert_eq!(all(home.path()).len(), 1, "a call is recorded once");
+    let read = all(home.path()).remove(0);
+    assert_eq!(
+        serde_json::to_value(read.clone().into_record()).expect("json"),
+        serde_json::to_value(record(&id(1))).expect("json")
+    );
+    assert_eq!(read.request.request().expect("kept").messages[1].parts.len(), 1);
+}
+
+#[test]
+fn l19_metadata_holds_no_text() {
+    let home = tempfile::tempdir().expect("a directory");
+    super::record(home.path(), &[row(&id(1), false)]);
+    let kept = all(home.path()).remove(0);
+    assert_eq!((kept.answer.as_ref(), kept.request.body.as_ref()), (None, None));
+    assert_eq!((kept.answer_chars, kept.request.chars), (22, 24));
+    assert_eq!(kept.request.hash.len(), 64);
+    assert_eq!(kept.error.expect("failed").kind, FailureKind::Unavailable);
+    for file in fs::read_dir(home.path()).expect("listed") {
+        let path = file.expect("an entry").path();
+        let bytes = fs::read(&path).expect("read");
+        assert!(!bytes.windows(CANARY.len()).any(|part| part == CANARY.as_bytes()), "{}", path.display());
+    }
+}
+
+#[test]
+fn l02_many_writers_lose_nothing() {
+    let home = tempfile::tempdir().expect("a directory");
+    std::thread::scope(|scope| {
+        for writer in 0..32 {
+            let dir = home.path();
+            scope.spawn(move || {
+                for n in 0..5 {
+                    super::record(dir, &[row(&id(writer * 100 + n), true)]);
+                }
+            });
+        }
+    });
+    // Whoever waited too long left a row in the spill file, for the next.
+    super::record(home.path(), &[row(&id(9_999), true)]);
+    assert_eq!(all(home.path()).len(), 161);
+    assert_eq!(problems(home.path()), "ok");
+}
+
+#[test]
+fn l03_what_cannot_be_recorded_now_is_recorded_next() {
+    let home = tempfile::tempdir().expect("a directory");
+    super::record(home.path(), &[row(&id(1), true)]);
+    let mut other = rusqlite::Connection::open(home.path().join(FILE_NAME)).expect("opened");
+    let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).expect("locked");
+    let said = super::record(home.path(), &[row(&id(2), true)]);
+    assert!(said[0].ends_with("this call will be recorded with the next"), "{said:?}");
+    assert_eq!(all(home.path()).len(), 1);
+    drop(lock);
+    assert_eq!(super::record(home.path(), &[row(&id(3), true)]), Vec::<String>::new());
+    assert_eq!(all(home.path()), [row(&id(1), true), row(&id(2), true), row(&id(3), true)]);
+    assert_eq!(fs::read(home.path().join(SPILL_NAME)).expect("there"), b"");
+}
+
+#[test]
+fn a_spilled_line_that_was_cut_off_is_kept_aside() {
+    let home = tempfile::tempdir().expect("a directory");
+    spill::append(home.path(), &[row(&id(1), true)]).expect("spilled");
+    let path = home.path().join(SPILL_NAME);
+    let mut text = fs::read_to_string(&path).expect("read");
+    text.push_str("{\"id\":\"0190");
+    fs::write(&path, text).expect("written");
+    let said = super::record(home.path(), &[row(&id(2), true)]);
+    assert!(said.iter().any(|said| said.contains("some lines cannot be read")), "{said:?}");
+    assert_eq!(all(home.path()).len(), 2);
+    let aside = fs::read_to_string(home.path().join("ledger-spill.jsonl.corrupt")).expect("kept");
+    assert_eq!(aside, "{\"id\":\"0190\n");
+}
+
+#[test]
+fn l15_a_newer_ledger_costs_no_call() {
+    let home = tempfile::tempdir().expect("a directory");
+    let store = Store::open(home.path(), Mode::RECORD).expect("opened");
+    store.outside(|c| c.pragma_update(None, "user_version", 99)).expect("set");
+    let said = super::record(home.path(), &[row(&id(1), true)]);
+    assert!(said[0].contains("version 99") && said[0].ends_with("recorded with the next"), "{said:?}");
+    store.outside(|c| c.pragma_update(None, "user_version", SCHEMA)).expect("set");
+    super::record(home.path(), &[row(&id(2), true)]);
+    assert_eq!(all(home.path()).len(), 2);
+}
+
+#[test]
+fn l14_damage_that_shows_late_is_set_aside_too() {
+    let home = tempfile::tempdir().expect("a directory");
+    super::record(home.path(), &[row(&id(1), true)]);
+    let path = home.path().join(FILE_NAME);
+    let store = Store::open(home.path(), Mode::RECORD).expect("opened");
+    store.outside(|c| c.pragma_update(None, "wal_checkpoint", "truncate")).expect("in one file");
+    drop(store);
+    let mut bytes = fs::read(&path).expect("read");
+    bytes[4096..].fill(0x5a);
+    fs::write(&path, bytes).expect("written");
+    let said = super::record(home.path(), &[row(&id(2), true)]);
+    assert!(said[0].starts_with("the ledger was damaged; it is now "), "{said:?}");
+    assert_eq!(all(home.path()).len(), 1);
+    let aside = |name: &fs::DirEntry| name.file_name().to_string_lossy().contains(".corrupt-");
+    assert_eq!(fs::read_dir(home.path()).expect("listed").filter(|e| e.as_ref().is_ok_and(aside)).count(), 1);
+}
+
+#[test]
+fn where_nothing_can_be_written_that_is_said() {
+    let home = tempfile::tempdir().expect("a directory");
+    let file = home.path().join("file");
+    fs::write(&file, "").expect("written");
+    let said = super::record(&file, &[row(&id(1), true)]);
+    assert!(said[0].ends_with("this call is not recorded"), "{said:?}");
+}
+
+#[test]
+fn calls_are_found_by_what_they_were() {
+    let home = tempfile::tempdir().expect("a directory");
+    let mut other = row(&id(2), true);
+    other.tags = BTreeMap::from([("app".into(), "web".into()), ("team".into(), "x".into())]);
+    other.model = "claude".into();
+    other.asked = "claude".into();
+    other.status = Status::Failed;
+    other.at_ms += 1000;
+    other.answer.as_mut().expect("kept").text = "nothing \"to\" see".into();
+    super::record(home.path(), &[row(&id(1), true), other]);
+    let store = Store::open_to_read(home.path()).expect("readable").expect("there");
+    let found = |filter: Filter| -> Vec<String> {
+        let rows = find(&store, &filter, None).expect("found");
+        rows.iter().map(|row| row.id.trim_start_matches("01900000-0000-7000-8000-00000000000").to_owned()).collect()
+    };
+    let any = Filter::default();
+    assert_eq!(found(any.clone()), ["2", "1"], "newest first");
+    assert_eq!(found(Filter { model: Some("QWEN".into()), ..any.clone() }), ["1"]);
+    assert_eq!(found(Filter { model: Some("fas".into()), ..any.clone() }), ["1"]);
+    assert_eq!(found(Filter { model: Some("gpt".into()), ..any.clone() }), Vec::<String>::new());
+    assert_eq!(found(Filter { status: Some("failed".into()), ..any.clone() }), ["2"]);
+    assert_eq!(found(Filter { gateway: Some("corp".into()), ..any.clone() }), ["2", "1"]);
+    assert_eq!(found(Filter { gateway: Some("cor".into()), ..any.clone() }), Vec::<String>::new());
+    assert_eq!(found(Filter { tags: vec![("app".into(), None)], ..any.clone() }), ["2", "1"]);
+    assert_eq!(found(Filter { tags: vec![("app".into(), Some("web".into()))], ..any.clone() }), ["2"]);
+    assert_eq!(found(Filter { since_ms: Some(1_790_000_000_001), ..any.clone() }), ["2"]);
+    assert_eq!(found(Filter { before_ms: Some(1_790_000_000_001), ..any.clone() }), ["1"]);
+    assert_eq!(found(Filter { search: Some("Answer".into()), ..any.clone() }), ["1"]);
+    assert_eq!(found(Filter { search: Some("why \"to\" see".into()), ..any.clone() }), ["2"]);
+    assert_eq!(found(Filter { search: Some("OR \" * NOT".into()), ..any.clone() }), Vec::<String>::new());
+    assert_eq!(found(Filter { search: Some(" ".into()), ..any.clone() }), ["2", "1"]);
+    for part in ["01900000-0000-7000-8000-000000000001", "…00000001", "0001"] {
+        let rows = find_like(&store, part).expect("read");
+        assert_eq!(rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), [id(1)], "{part}");
+    }
+    assert_eq!(find_like(&store, "0190").expect("read").len(), 2);
+    assert_eq!(find_like(&store, "x").expect("read").len(), 0);
+    assert_eq!(find_like(&store, "01900000-0000-7000-8000-00000000aaaa").expect("read").len(), 2, "a run");
+}

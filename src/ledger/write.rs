@@ -1,0 +1,189 @@
+//! Rows into the database.
+
+use rusqlite::{OptionalExtension, Result, Transaction, params};
+use serde::Serialize;
+
+use super::row::{Row, texts_of};
+
+/// Adds a call; one that is there already stays as it is. Whether it was added.
+pub(super) fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<bool> {
+    let names = Names { transaction };
+    let known = transaction.prepare_cached("SELECT 1 FROM calls WHERE uuid = ?1")?.exists([&row.id])?;
+    if known {
+        return Ok(false);
+    }
+    let run = run(transaction, row)?;
+    let request = request(transaction, row)?;
+    let error = row.error.as_ref().map(|error| error.kind.as_str());
+    let tags = (!row.tags.is_empty()).then(|| json(&row.tags));
+    transaction
+        .prepare_cached(
+            "INSERT INTO calls (uuid, run, place, at_ms, asked, gateway, model, answered, key, task, tags, status, error,
+                 finish, cached, attempts, fallbacks, input, cache_read, cache_write, output, reasoning, cost, origin,
+                 retry_cost, connect_us, first_byte_us, first_reasoning_us, first_token_us, total_us,
+                 tokens_per_second, request)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
+        )?
+        .execute(params![
+            row.id,
+            run,
+            row.place as i64,
+            row.at_ms,
+            names.id(&row.asked)?,
+            names.id(&row.gateway)?,
+            names.id(&row.model)?,
+            row.answered,
+            names.id_of(row.key.as_deref())?,
+            names.id_of(row.task.as_deref())?,
+            names.id_of(tags.as_deref())?,
+            names.id(row.status.as_str())?,
+            names.id_of(error)?,
+            names.id_of(row.finish.as_ref().map(|finish| finish.as_str()))?,
+            row.cached,
+            row.attempts.len() as i64,
+            row.fallbacks() as i64,
+            count(row.tokens.input),
+            count(row.tokens.cache_read),
+            count(row.tokens.cache_write),
+            count(row.tokens.output),
+            count(row.tokens.reasoning),
+            row.cost.map(|cost| cost.picos),
+            names.id_of(row.cost.map(|cost| cost.origin.as_str()))?,
+            row.retry_cost(),
+            count(row.times.connect),
+            count(row.times.first_byte),
+            count(row.times.first_reasoning),
+            count(row.times.first_token),
+            count(row.times.total),
+            row.times.tokens_per_second,
+            request,
+        ])?;
+    let call = transaction.last_insert_rowid();
+    details(transaction, call, row)?;
+    attempts(transaction, &names, call, row)?;
+    words(transaction, call, row)?;
+    Ok(true)
+}
+
+fn run(transaction: &Transaction<'_>, row: &Row) -> Result<i64> {
+    let mut find = transaction.prepare_cached("SELECT id FROM runs WHERE uuid = ?1")?;
+    if let Some(id) = find.query_row([&row.run], |found| found.get(0)).optional()? {
+        return Ok(id);
+    }
+    transaction.prepare_cached("INSERT INTO runs (uuid, command, at_ms) VALUES (?1, ?2, ?3)")?.execute(params![
+        row.run,
+        row.command,
+        row.at_ms
+    ])?;
+    Ok(transaction.last_insert_rowid())
+}
+
+/// The same request is kept once, however often it is sent.
+fn request(transaction: &Transaction<'_>, row: &Row) -> Result<i64> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO requests (hash, chars, body) VALUES (?1, ?2, ?3)
+             ON CONFLICT (hash) DO UPDATE SET body = coalesce(body, excluded.body) RETURNING id",
+        )?
+        .query_row(params![row.request.hash, count(Some(row.request.chars)), row.request.body], |found| found.get(0))
+}
+
+fn details(transaction: &Transaction<'_>, call: i64, row: &Row) -> Result<()> {
+    let answer = row.answer.as_ref();
+    let calls = answer.filter(|answer| !answer.tool_calls.is_empty());
+    transaction
+        .prepare_cached(
+            "INSERT INTO details (call, conversation, parent, price, error, answer_chars, answer, reasoning, signature,
+                 tool_calls)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            call,
+            row.conversation,
+            row.parent,
+            row.rates.as_ref().map(json),
+            row.error.as_ref().map(json),
+            count(Some(row.answer_chars)),
+            answer.map(|answer| &answer.text),
+            answer.map(|answer| &answer.reasoning).filter(|text| !text.is_empty()),
+            answer.and_then(|answer| answer.signature.as_ref()),
+            calls.map(|answer| json(&answer.tool_calls)),
+        ])?;
+    Ok(())
+}
+
+fn attempts(transaction: &Transaction<'_>, names: &Names<'_>, call: i64, row: &Row) -> Result<()> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO attempts (call, place, gateway, model, status, error, start_us, duration_us, cost, request_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?;
+    for (place, attempt) in row.attempts.iter().enumerate() {
+        insert.execute(params![
+            call,
+            place as i64,
+            names.id(&attempt.gateway)?,
+            names.id(&attempt.model)?,
+            attempt.status,
+            attempt.error.as_ref().map(json),
+            count(Some(attempt.start_us)),
+            count(Some(attempt.duration_us)),
+            attempt.cost_picos,
+            attempt.request_id,
+        ])?;
+    }
+    Ok(())
+}
+
+/// How much of a prompt, and of an answer, is indexed by its words, in bytes. Who looks for a word does not look for the
+/// millionth.
+const INDEXED: usize = 1 << 20;
+
+fn words(transaction: &Transaction<'_>, call: i64, row: &Row) -> Result<()> {
+    let (Some(request), Some(answer)) = (row.request.request(), &row.answer) else { return Ok(()) };
+    let prompt: Vec<&str> = request.messages.iter().flat_map(texts_of).map(beginning).collect();
+    transaction.prepare_cached("INSERT INTO words (rowid, prompt, answer) VALUES (?1, ?2, ?3)")?.execute(params![
+        call,
+        beginning(&prompt.join("\n")),
+        beginning(&answer.text)
+    ])?;
+    Ok(())
+}
+
+fn beginning(text: &str) -> &str {
+    let mut end = text.len().min(INDEXED);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// The ids of names, made as needed.
+struct Names<'t> {
+    transaction: &'t Transaction<'t>,
+}
+
+impl Names<'_> {
+    fn id(&self, name: &str) -> Result<i64> {
+        let mut find = self.transaction.prepare_cached("SELECT id FROM names WHERE name = ?1")?;
+        if let Some(id) = find.query_row([name], |found| found.get(0)).optional()? {
+            return Ok(id);
+        }
+        self.transaction.prepare_cached("INSERT INTO names (name) VALUES (?1)")?.execute([name])?;
+        Ok(self.transaction.last_insert_rowid())
+    }
+
+    fn id_of(&self, name: Option<&str>) -> Result<Option<i64>> {
+        name.map(|name| self.id(name)).transpose()
+    }
+}
+
+/// What is too large for SQLite is not true of any call.
+fn count(count: Option<u64>) -> Option<i64> {
+    count.map(|count| i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// What is kept as JSON holds nothing that JSON cannot.
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,226 @@
+//! Rows H27 to H34 of the faults that retries must meet, under a paused clock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::super::testing::{Canned, Reply, call, run};
+use super::super::{Policies, stack};
+use super::*;
+use crate::call::RunEvent;
+use crate::record::Recorder;
+
+fn asks_back(status: u16, ms: u64) -> Reply {
+    let failure = Failure::new(FailureKind::from_status(status), "later").with_status(status);
+    Reply::failure(Failure { retry_after: Some(Duration::from_millis(ms)), ..failure })
+}
+
+/// The waits between the requests that a call made.
+async fn waits(replies: Vec<Reply>, retries: Option<u32>) -> (Result<(), Failure>, Vec<Duration>) {
+    let gateway = Canned::new([("m", replies)]);
+    let mut call = call(&["m"]);
+    call.limits.retries = retries;
+    let (result, _) = run(&Retry::new(gateway.clone()), &call).await;
+    (result, gateway.times().windows(2).map(|pair| pair[1] - pair[0]).collect())
+}
+
+// H27
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_is_waited_for_and_a_little_more() {
+    let (result, waits) = waits(vec![asks_back(429, 1_000), Reply::answer()], None).await;
+    assert_eq!((result, waits.len()), (Ok(()), 1));
+    assert!((Duration::from_millis(1_000)..=Duration::from_millis(1_501)).contains(&waits[0]), "{waits:?}");
+}
+
+// H29
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_nobody_would_sit_out_is_not_begun_and_its_end_is_named() {
+    let (result, waits) = waits(vec![asks_back(429, 86_400_000)], Some(5)).await;
+    let failure = result.expect_err("no answer");
+    assert_eq!((waits.len(), failure.exit_code()), (0, 6));
+    let advice = advise(failure, "2026-11-20T10:00:00Z".parse().expect("a time")).advice.expect("advice");
+    assert_eq!(advice, "the gateway asks to come back in 86400 s, at 2026-11-21T10:00:00Z");
+}
+
+// H30
+#[tokio::test(start_paused = true)]
+async fn the_newest_wait_counts() {
+    let (_, waits) = waits(vec![asks_back(429, 1_000), asks_back(429, 20_000), Reply::answer()], None).await;
+    assert!(waits[0] < Duration::from_secs(2) && waits[1] >= Duration::from_secs(20), "{waits:?}");
+}
+
+// H28
+#[tokio::test(start_paused = true)]
+async fn no_wait_at_all_is_still_a_wait() {
+    fastrand::seed(1);
+    let (_, waits) = waits(vec![asks_back(503, 0)], Some(6)).await;
+    assert_eq!(waits.len(), 6);
+    assert!(waits.iter().all(|wait| !wait.is_zero() && *wait <= LONGEST_WAIT), "{waits:?}");
+}
+
+// H31
+#[tokio::test(start_paused = true)]
+async fn a_storm_is_not_answered_with_a_storm() {
+    fastrand::seed(7);
+    let gateway = Canned::new([("m", vec![Reply::status(500)])]);
+    let retry = Arc::new(Retry::new(gateway.clone()));
+    let call = call(&["m"]);
+    let calls: Vec<_> = (0..20).map(|_| run(&retry, &call)).collect();
+    let all = calls.into_iter().map(Box::pin).collect::<Vec<_>>();
+    join(all).await;
+    let times = gateway.times();
+    assert!(times.len() > 20 && times.len() <= 24, "{} requests", times.len());
+    let retries = &times[20..];
+    assert!(retries.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(1)), "{retries:?}");
+}
+
+async fn join<F: Future + Unpin>(mut futures: Vec<F>) {
+    std::future::poll_fn(|context| {
+        futures.retain_mut(|future| std::pin::Pin::new(future).poll(context).is_pending());
+        if futures.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_for_retries_gets_them_in_a_storm_too() {
+    let gateway = Canned::new([("m", vec![Reply::status(500)])]);
+    let retry = Retry::new(gateway.clone());
+    let mut call = call(&["m"]);
+    call.limits.retries = Some(3);
+    for _ in 0..4 {
+        run(&retry, &call).await.0.expect_err("no answer");
+    }
+    assert_eq!(gateway.asked().len(), 16);
+}
+
+// H32
+#[tokio::test(start_paused = true)]
+async fn what_will_not_pass_is_asked_once() {
+    for status in [400, 401, 402, 403, 404, 413, 422] {
+        let (result, waits) = waits(vec![Reply::status(status)], Some(5)).await;
+        assert_eq!(result.expect_err("no answer").status, Some(status));
+        assert!(waits.is_empty(), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_pass_is_asked_again_twice() {
+    for status in [408, 409, 429, 500, 502, 503, 504, 529] {
+        let (_, waits) = waits(vec![Reply::status(status)], None).await;
+        assert_eq!(waits.len(), 2, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_gateways_own_word_wins_over_the_status() {
+    let says = |status: u16, word| {
+        let failure = Failure::new(FailureKind::from_status(status), "no").with_status(status);
+        Reply::failure(Failure { should_retry: Some(word), ..failure })
+    };
+    assert_eq!(waits(vec![says(503, false)], Some(5)).await.1.len(), 0);
+    assert_eq!(waits(vec![says(400, true)], None).await.1.len(), 2);
+    assert_eq!(waits(vec![says(402, true)], None).await.1.len(), 2);
+}
+
+// H33
+#[tokio::test(start_paused = true)]
+async fn a_lost_reply_is_asked_for_once_more_and_an_own_limit_not_at_all() {
+    assert_eq!(waits(vec![Reply::kind(FailureKind::Network)], None).await.1.len(), 1);
+    assert_eq!(waits(vec![Reply::kind(FailureKind::Timeout)], None).await.1.len(), 0);
+    assert_eq!(waits(vec![Reply::kind(FailureKind::Timeout)], Some(1)).await.1.len(), 1);
+}
+
+// H34
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_again_after_a_token() {
+    let (result, waits) = waits(vec![Reply::status(503).speaks()], Some(5)).await;
+    assert!(result.is_err() && waits.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_outlasts_the_call_is_not_begun() {
+    let gateway = Canned::new([("m", vec![asks_back(429, 30_000)])]);
+    let mut call = call(&["m"]);
+    call.limits.timeout = Duration::from_secs(10);
+    let began = Instant::now();
+    let (result, _) = run(&Retry::new(gateway.clone()), &call).await;
+    assert_eq!(result.expect_err("no answer").kind, FailureKind::RateLimited);
+    assert_eq!((gateway.asked().len(), began.elapsed()), (1, Duration::ZERO));
+}
+
+#[test]
+fn waits_grow_to_their_bound_and_spread_over_all_of_it() {
+    let failure = Failure::new(FailureKind::ServerError, "no");
+    let waits = |chance| -> Vec<_> { (1..8).filter_map(|tries| wait(&failure, tries, Some(9), chance)).collect() };
+    let ms = |waits: Vec<Duration>| -> Vec<_> { waits.iter().map(Duration::as_millis).collect() };
+    assert_eq!(ms(waits(1.0)), [500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+    assert_eq!(ms(waits(0.0)), [0; 7]);
+}
+
+/// What one request may meet.
+fn reply() -> impl Strategy<Value = Reply> {
+    let statuses = prop::sample::select(vec![400u16, 401, 404, 408, 429, 500, 502, 503, 529]);
+    prop_oneof![
+        3 => (statuses, 0u64..3_000).prop_map(|(status, ms)| Reply::status(status).after(ms)),
+        2 => (1u64..90_000).prop_map(|ms| asks_back(429, ms)),
+        1 => Just(Reply::kind(FailureKind::Network)),
+        1 => Just(Reply::kind(FailureKind::Timeout)),
+        1 => Just(Reply::kind(FailureKind::Truncated)),
+        1 => Just(Reply::status(500).speaks().lasts(50)),
+        1 => (0u64..3_000).prop_map(|ms| Reply::answer().after(ms).lasts(20)),
+    ]
+}
+
+fn spoke(event: &RunEvent) -> bool {
+    matches!(&event.event, Event::Stream(crate::chat::StreamEvent::TextDelta(_)))
+}
+
+fn asks_on(event: &RunEvent) -> bool {
+    matches!(event.event, Event::Attempt { .. } | Event::Retry { .. } | Event::Fallback { .. })
+}
+
+proptest! {
+    #[test]
+    fn attempts_are_bounded_end_with_the_first_token_and_are_all_on_record(
+        scripts in prop::collection::vec(prop::collection::vec(reply(), 1..6), 1..4),
+        retries in 0u32..4,
+        timeout in 1u64..120,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.expect("a runtime").block_on(async {
+            let models = &["a", "b", "c"][..scripts.len()];
+            let gateway = Canned::new(models.iter().copied().zip(scripts));
+            let mut call = call(models);
+            call.limits.retries = Some(retries);
+            call.limits.timeout = Duration::from_secs(timeout);
+            let policies = stack(gateway.clone(), Policies::default());
+            let began = Instant::now();
+            let (result, events) = run(&policies, &call).await;
+
+            let asked = gateway.asked();
+            let bound = models.len() * (retries as usize + 1);
+            prop_assert!((1..=bound).contains(&asked.len()), "{} of {bound}", asked.len());
+            let each = asked.iter().fold(BTreeMap::new(), |mut counts: BTreeMap<_, u32>, model| {
+                *counts.entry(model).or_default() += 1;
+                counts
+            });
+            prop_assert!(each.values().all(|count| *count <= retries + 1));
+            // No wait goes past the limit of the call; only the requests themselves may (3 s each here).
+            prop_assert!(began.elapsed() <= Duration::from_secs(timeout + 4 * asked.len() as u64));
+
+            let first_token = events.iter().position(spoke).unwrap_or(events.len());
+            let later = &events[first_token..];
+            prop_assert!(!later.iter().any(asks_on), "nothing is asked after a token");
+
+            let mut recorder = Recorder::new("run", &call, BTreeMap::new());
+            events.iter().for_each(|event| recorder.event(event));
+            recorder.event(&RunEvent { call: 0, at: Duration::ZERO, event: Event::Done(result) });
+            let record = recorder.finish(Duration::ZERO);
+            let recorded: Vec<_> = record.attempts.iter().map(|attempt| attempt.model.clone()).collect();
+            prop_assert_eq!(recorded, asked);
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,159 @@
+//! A gateway that does as it is told, for tests of policies under a paused clock.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{self, Instant};
+
+use super::Service;
+use crate::call::{Call, Choice, Event, Events, Limits, RunEvent, Target};
+use crate::chat::{FinishReason, Request, StreamEvent, Usage};
+use crate::error::{Failure, FailureKind};
+
+/// What happens to one request.
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    pub(super) after: Duration,
+    /// Whether a piece of the answer comes, then.
+    pub(super) speaks: bool,
+    /// How long after that it ends.
+    pub(super) ends_after: Duration,
+    pub(super) result: Result<(), Failure>,
+}
+
+impl Reply {
+    pub(super) fn answer() -> Self {
+        Self { after: Duration::ZERO, speaks: true, ends_after: Duration::ZERO, result: Ok(()) }
+    }
+
+    pub(super) fn failure(failure: Failure) -> Self {
+        Self { after: Duration::ZERO, speaks: false, ends_after: Duration::ZERO, result: Err(failure) }
+    }
+
+    pub(super) fn kind(kind: FailureKind) -> Self {
+        Self::failure(Failure::new(kind, kind.as_str()))
+    }
+
+    pub(super) fn status(status: u16) -> Self {
+        Self::failure(Failure::new(FailureKind::from_status(status), "no").with_status(status))
+    }
+
+    pub(super) fn after(self, ms: u64) -> Self {
+        Self { after: Duration::from_millis(ms), ..self }
+    }
+
+    pub(super) fn lasts(self, ms: u64) -> Self {
+        Self { ends_after: Duration::from_millis(ms), ..self }
+    }
+
+    pub(super) fn speaks(self) -> Self {
+        Self { speaks: true, ..self }
+    }
+}
+
+/// Replies by model, in turn; the last of a model's stays.
+#[derive(Debug, Default)]
+pub(super) struct Canned {
+    replies: Mutex<HashMap<String, VecDeque<Reply>>>,
+    seen: Mutex<Vec<(String, Instant)>>,
+    /// How many requests run now, and how many ever ran at once.
+    running: Mutex<(usize, usize)>,
+}
+
+impl Canned {
+    pub(super) fn new(replies: impl IntoIterator<Item = (&'static str, Vec<Reply>)>) -> Arc<Self> {
+        let replies = replies.into_iter().map(|(model, replies)| (model.to_owned(), replies.into())).collect();
+        Arc::new(Self { replies: Mutex::new(replies), ..Self::default() })
+    }
+
+    /// The models that were asked, in order.
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.seen.lock().expect("no test panics here").iter().map(|(model, _)| model.clone()).collect()
+    }
+
+    /// When requests came.
+    pub(super) fn times(&self) -> Vec<Instant> {
+        self.seen.lock().expect("no test panics here").iter().map(|(_, at)| *at).collect()
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.running.lock().expect("no test panics here").0
+    }
+
+    pub(super) fn most_at_once(&self) -> usize {
+        self.running.lock().expect("no test panics here").1
+    }
+}
+
+/// Counts a request as running until it is dropped.
+struct Running<'a>(&'a Mutex<(usize, usize)>);
+
+impl<'a> Running<'a> {
+    fn new(counts: &'a Mutex<(usize, usize)>) -> Self {
+        let mut now = counts.lock().expect("no test panics here");
+        now.0 += 1;
+        now.1 = now.1.max(now.0);
+        Self(counts)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.lock().expect("no test panics here").0 -= 1;
+    }
+}
+
+impl Service for Canned {
+    async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        let model = call.target().model.clone();
+        let _running = Running::new(&self.running);
+        let reply = {
+            let mut replies = self.replies.lock().expect("no test panics here");
+            let queue = replies.get_mut(&model).expect("a model that the test knows");
+            if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() }.expect("a reply")
+        };
+        self.seen.lock().expect("no test panics here").push((model.clone(), Instant::now()));
+        events.emit(Event::Attempt { target: call.target().clone() }).await?;
+        time::sleep(reply.after).await;
+        if reply.speaks {
+            events.emit(Event::Stream(StreamEvent::TextDelta(model))).await?;
+        }
+        time::sleep(reply.ends_after).await;
+        match &reply.result {
+            Ok(()) => {
+                let usage = Usage { input: Some(10), output: Some(1), ..Usage::default() };
+                events.emit(Event::Stream(StreamEvent::Usage(usage))).await?;
+                events.emit(Event::Stream(StreamEvent::Finish(FinishReason::Stop))).await?;
+            }
+            Err(failure) => events.emit(Event::AttemptFailed { failure: failure.clone() }).await?,
+        }
+        reply.result
+    }
+}
+
+/// A call to these models of the gateway `g`.
+pub(super) fn call(models: &[&str]) -> Call {
+    let choice = |model: &&str| Choice::from(Target { gateway: "g".into(), model: (*model).into() });
+    Call {
+        index: 0,
+        id: "id".into(),
+        asked: models[0].into(),
+        task: None,
+        choices: models.iter().map(choice).collect(),
+        request: Arc::new(Request { model: models[0].into(), ..Request::default() }),
+        limits: Limits { retries: None, timeout: Duration::from_secs(600) },
+    }
+}
+
+/// Makes the call; how it ended and what happened.
+pub(super) async fn run(service: &impl Service, call: &Call) -> (Result<(), Failure>, Vec<RunEvent>) {
+    let (sender, mut receiver) = mpsc::channel(4096);
+    let events = Events::new(call.index, std::time::Instant::now(), sender);
+    let result = service.call(call, &events).await;
+    drop(events);
+    let mut seen = Vec::new();
+    receiver.recv_many(&mut seen, 4096).await;
+    (result, seen)
+}

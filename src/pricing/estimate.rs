@@ -1,0 +1,65 @@
+//! How many tokens a request will take, before anybody has counted them.
+
+use crate::chat::{ImageSource, Part, Request, Usage};
+
+/// Bytes of text that make about one token. English has four or more, code and other scripts fewer.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// An image at full detail, about; gateways that count by tiles charge for no more.
+const IMAGE: u64 = 1_600;
+
+/// Base64 that makes about one token of a document or recording.
+const BASE64_PER_TOKEN: u64 = 60;
+
+/// The length of an answer that nobody limited.
+const USUAL_OUTPUT: u64 = 500;
+
+/// About how many tokens a request has.
+pub fn input_tokens(request: &Request) -> u64 {
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    parts.map(part).sum()
+}
+
+fn part(part: &Part) -> u64 {
+    let text = |text: &str| (text.len() as u64).div_ceil(BYTES_PER_TOKEN);
+    match part {
+        Part::Text(content) => text(content),
+        Part::Reasoning { text: content, .. } => text(content),
+        Part::ToolCall(call) => text(&call.name) + text(&call.arguments),
+        Part::ToolResult { content, .. } => text(content),
+        Part::Image(image) => match &image.source {
+            ImageSource::Url(_) | ImageSource::Data { .. } => IMAGE,
+        },
+        Part::File(file) => (file.base64.len() as u64).div_ceil(BASE64_PER_TOKEN),
+        Part::Audio(audio) => (audio.base64.len() as u64).div_ceil(BASE64_PER_TOKEN),
+    }
+}
+
+/// What a call is expected to use, to tell cheap models from dear ones.
+pub fn expected(request: &Request) -> Usage {
+    let output = request.max_tokens.map_or(USUAL_OUTPUT, |most| most.min(USUAL_OUTPUT));
+    Usage { input: Some(input_tokens(request)), output: Some(output), ..Usage::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Image, Message, Role};
+
+    #[test]
+    fn four_bytes_are_about_a_token_and_no_picture_is_free() {
+        let mut request = Request { messages: vec![Message::text(Role::User, "a".repeat(401))], ..Request::default() };
+        assert_eq!(input_tokens(&request), 101);
+        let image = Image { source: ImageSource::Url("https://x/y.png".into()), detail: None };
+        request.messages[0].parts.push(Part::Image(image));
+        assert_eq!(input_tokens(&request), 101 + IMAGE);
+    }
+
+    #[test]
+    fn an_answer_is_expected_to_be_no_longer_than_it_may() {
+        let request = |max_tokens| Request { max_tokens, ..Request::default() };
+        assert_eq!(expected(&request(None)).output, Some(USUAL_OUTPUT));
+        assert_eq!(expected(&request(Some(20))).output, Some(20));
+        assert_eq!(expected(&request(Some(100_000))).output, Some(USUAL_OUTPUT));
+    }
+}

@@ -1,0 +1,128 @@
+//! Names of the config that lead to models: aliases, tasks, and what happens when a model fails.
+
+use std::time::{Duration, Instant};
+
+use crate::support::reply::{Step, chunk};
+use crate::support::{Gateway, Home, Reply};
+
+/// A home whose default gateway is this one, with this config besides.
+fn home(gateway: &Gateway, config: &str) -> Home {
+    Home::new().config(&format!(
+        "gateway = \"house\"\n{config}\n[gateway.house]\nbase_url = \"{}\"\nauth = \"none\"\n",
+        gateway.base_url()
+    ))
+}
+
+fn models(gateway: &Gateway) -> Vec<String> {
+    gateway.requests().iter().map(|request| request.model()).collect()
+}
+
+const REASONER: &str = "\
+[alias.code-reasoner]
+models = [\"deepseek-v4\", \"qwen-coder\"]
+retries = 1
+timeout = \"150ms\"
+[task]
+default = \"talker\"
+coding = \"code-reasoner\"
+";
+
+#[test]
+fn try_one_retry_it_once_when_it_times_out_then_the_other_and_keep_both() {
+    let gateway = Gateway::by(|request| match &*request.model() {
+        "deepseek-v4" => Reply::silence().hold(),
+        _ => Reply::stream(&["Hello."]),
+    });
+    let home = home(&gateway, REASONER);
+    let began = Instant::now();
+    let outcome = home.llm(["ask", "-t", "coding", "-o", "json", "hi"]).output();
+    assert!(began.elapsed() >= Duration::from_millis(300), "each try has its own time");
+    outcome.exits(0).says("deepseek-v4: timed out, trying again").says("trying qwen-coder");
+    let record = outcome.json();
+    assert_eq!((&record["model"], &record["text"]), (&"code-reasoner".into(), &"Hello.".into()));
+    assert_eq!(models(&gateway), ["deepseek-v4", "deepseek-v4", "qwen-coder"]);
+    let attempts: Vec<_> =
+        record["attempts"].as_array().into_iter().flatten().map(|a| (a["model"].clone(), a["kind"].clone())).collect();
+    let attempt = |model: &str, kind: Option<&str>| (model.into(), kind.map(Into::into).unwrap_or_default());
+    assert_eq!(
+        attempts,
+        [attempt("deepseek-v4", Some("timeout")), attempt("deepseek-v4", Some("timeout")), attempt("qwen-coder", None)]
+    );
+}
+
+#[test]
+fn an_answer_that_is_under_way_outlives_the_time_of_a_try() {
+    let token = chunk(b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\n");
+    let gateway = Gateway::always(Reply::sse().then(Step::Drip(token, Duration::from_millis(20))));
+    let began = Instant::now();
+    let arguments = ["ask", "-m", "code-reasoner", "--timeout", "500ms", "hi"];
+    home(&gateway, REASONER).llm(arguments).output().exits(8).says("the call took longer than 0.5 s");
+    assert!(began.elapsed() >= Duration::from_millis(500));
+    assert_eq!(models(&gateway), ["deepseek-v4"]);
+}
+
+#[test]
+fn a_task_without_a_name_is_the_default() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    home(&gateway, REASONER).llm(["ask", "hi"]).output().exits(0);
+    assert_eq!(models(&gateway), ["talker"]);
+}
+
+#[test]
+fn the_default_model_may_be_an_alias_or_a_task() {
+    for (name, model) in [("code-reasoner", "deepseek-v4"), ("coding", "deepseek-v4"), ("other", "other")] {
+        let gateway = Gateway::always(Reply::stream(&["Hello."]));
+        home(&gateway, &format!("model = \"{name}\"\n{REASONER}")).llm(["ask", "hi"]).output().exits(0);
+        assert_eq!(models(&gateway), [model]);
+    }
+}
+
+#[test]
+fn compare_takes_aliases_and_tasks_beside_models() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let home = home(&gateway, REASONER);
+    let outcome = home.llm(["compare", "-m", "code-reasoner,plain", "-t", "default", "-o", "json", "hi"]).output();
+    let answers = outcome.exits(0).json();
+    let names: Vec<_> = answers["answers"].as_array().into_iter().flatten().map(|a| a["model"].clone()).collect();
+    assert_eq!(names, ["code-reasoner", "plain", "talker"]);
+}
+
+#[test]
+fn names_that_lead_nowhere_are_3_with_the_nearest() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let outcome = home(&gateway, REASONER).llm(["ask", "-t", "codign", "hi"]).output();
+    outcome.exits(3).says("no task is called `codign`").says("did you mean `coding`?");
+    let circle = "[alias.a]\nmodels = [\"b\"]\n[alias.b]\nmodels = [\"a\"]";
+    home(&gateway, circle).llm(["ask", "-m", "m", "hi"]).output().exits(3).says("`a` → `b` → `a`");
+    let unknown = "[alias.a]\nmodels = [\"huose::m\"]";
+    home(&gateway, unknown).llm(["config", "check"]).output().exits(3).says("did you mean `house::m`?");
+    assert!(gateway.requests().is_empty());
+}
+
+#[test]
+fn the_cheapest_model_comes_first_by_the_prices_of_the_config() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let config = "[price.dear]\ninput = 5\noutput = 20\n[price.cheap]\ninput = 0.1\noutput = 0.2\n\
+                  [alias.any]\nmodels = [\"unheard-of\", \"dear\", \"cheap\"]\nstrategy = \"cheapest\"\n";
+    let home = home(&gateway, config);
+    home.llm(["ask", "-m", "any", "hi"]).output().exits(0);
+    assert_eq!(models(&gateway), ["cheap"]);
+    let explained = home.llm(["config", "show", "--route", "any"]).output();
+    let text = explained.exits(0).stdout();
+    let order: Vec<&str> = text.lines().skip(1).filter_map(|line| line.split("house::").nth(1)).collect();
+    assert!(order[0].starts_with("cheap") && order[1].starts_with("dear"), "{text}");
+    assert!(order[2].contains("price unknown"), "{text}");
+}
+
+#[test]
+fn a_route_is_explained_with_its_patience() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let outcome = home(&gateway, REASONER).llm(["config", "show", "--route", "coding"]).output();
+    outcome.exits(0).prints(
+        "task coding → code-reasoner\n\
+         code-reasoner is an alias, ordered\n  \
+         1. house::deepseek-v4  0.15 s a try; 1 retry\n  \
+         2. house::qwen-coder   0.15 s a try; 1 retry\n",
+    );
+    assert!(gateway.requests().is_empty());
+}
