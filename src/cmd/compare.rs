@@ -122,9 +122,9 @@ fn models(context: &Context, args: &CompareArgs) -> Result<Vec<Asked>, Error> {
 
 /// Progress on stderr; on stdout a line for each record as it ends, if that is the form.
 #[derive(Debug)]
-struct Live {
-    progress: Progress,
-    lines: Option<Output>,
+pub(super) struct Live {
+    pub(super) progress: Progress,
+    pub(super) lines: Option<Output>,
 }
 
 impl Reporter for Live {
