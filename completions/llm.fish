@@ -33,7 +33,10 @@ complete -c llm -n "__fish_llm_needs_command" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_needs_command" -s V -l version -d 'Print version'
 complete -c llm -n "__fish_llm_needs_command" -f -a "ask" -d 'Ask one model and stream its answer'
 complete -c llm -n "__fish_llm_needs_command" -f -a "compare" -d 'Ask several models at once and show their answers side by side'
+complete -c llm -n "__fish_llm_needs_command" -f -a "rerun" -d 'Send a recorded prompt again, elsewhere, and show the answers beside the recorded one'
 complete -c llm -n "__fish_llm_needs_command" -f -a "models" -d 'List what the gateway offers, with prices'
+complete -c llm -n "__fish_llm_needs_command" -f -a "usage" -d 'Show what was used and what it cost, and where money leaks'
+complete -c llm -n "__fish_llm_needs_command" -f -a "log" -d 'List recorded calls, show the life of one, export or purge them'
 complete -c llm -n "__fish_llm_needs_command" -f -a "doctor" -d 'Check config, key, gateway and terminal, and say what to do'
 complete -c llm -n "__fish_llm_needs_command" -f -a "key" -d 'Keep gateway keys in the keyring'
 complete -c llm -n "__fish_llm_needs_command" -f -a "config" -d 'Show, check or create the config file'
@@ -64,6 +67,7 @@ off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand ask" -l out -d 'Write there instead of stdout, atomically' -r -F
 complete -c llm -n "__fish_llm_using_subcommand ask" -s m -l model -d 'Model, alias or `GATEWAY::MODEL`' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s t -l task -d 'Kind of work, which the config routes to a model or alias' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -s c -l continue -d 'Continue the last conversation, or the one of the call with this id, with its model unless -m names another' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s o -l output -d 'Form of the output' -r -f -a "text\t''
 json\t''
 jsonl\t''
@@ -127,6 +131,25 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l dry-run -d 'Print th
 complete -c llm -n "__fish_llm_using_subcommand compare" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand rerun" -s m -l model -d 'Models, comma-separated or repeated; the same as then if none is named' -r
+complete -c llm -n "__fish_llm_using_subcommand rerun" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
+complete -c llm -n "__fish_llm_using_subcommand rerun" -l key -d 'Use this one of the gateway\'s named keys' -r
+complete -c llm -n "__fish_llm_using_subcommand rerun" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
+complete -c llm -n "__fish_llm_using_subcommand rerun" -l out -d 'Write there instead of stdout, atomically' -r -F
+complete -c llm -n "__fish_llm_using_subcommand rerun" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+json\t''
+jsonl\t''
+markdown\t''
+csv\t''
+html\t''"
+complete -c llm -n "__fish_llm_using_subcommand rerun" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand rerun" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand rerun" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand models" -s g -l gateway -d 'Gateway to ask' -r
 complete -c llm -n "__fish_llm_using_subcommand models" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand models" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
@@ -145,6 +168,120 @@ complete -c llm -n "__fish_llm_using_subcommand models" -l refresh -d 'Ask the g
 complete -c llm -n "__fish_llm_using_subcommand models" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand models" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand models" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand usage" -s m -l model -d 'Only models whose name holds this text' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -s g -l gateway -d 'Only calls to this gateway' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -l key -d 'Only calls paid with this key' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -s t -l task -d 'Only calls of this task' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -l tag -d 'Only calls with this tag; with no value, whatever it is; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -l status -d 'Only calls that ended so' -r -f -a "ok\t''
+truncated\t''
+failed\t''
+interrupted\t''
+refused\t''"
+complete -c llm -n "__fish_llm_using_subcommand usage" -l since -d 'Only calls since then: `7d`, `12h`, a date or a time (UTC)' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -l before -d 'Only calls before then' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -l by -d 'What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+json\t''
+csv\t''
+markdown\t''
+html\t''"
+complete -c llm -n "__fish_llm_using_subcommand usage" -l out -d 'Write there instead of stdout, atomically' -r -F
+complete -c llm -n "__fish_llm_using_subcommand usage" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand usage" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand usage" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand usage" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s m -l model -d 'Only models whose name holds this text' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s g -l gateway -d 'Only calls to this gateway' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l key -d 'Only calls paid with this key' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s t -l task -d 'Only calls of this task' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l tag -d 'Only calls with this tag; with no value, whatever it is; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l status -d 'Only calls that ended so' -r -f -a "ok\t''
+truncated\t''
+failed\t''
+interrupted\t''
+refused\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l since -d 'Only calls since then: `7d`, `12h`, a date or a time (UTC)' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l before -d 'Only calls before then' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l search -d 'Only calls with all of these words in prompt or answer' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s n -l limit -d 'At most so many; 0 is all' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+json\t''
+jsonl\t''
+csv\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "list" -d 'List calls, newest first'
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "show" -d 'Show the life of one call'
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "export" -d 'Write calls in the format of another program'
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "purge" -d 'Delete calls for good'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s m -l model -d 'Only models whose name holds this text' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s g -l gateway -d 'Only calls to this gateway' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l key -d 'Only calls paid with this key' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s t -l task -d 'Only calls of this task' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l tag -d 'Only calls with this tag; with no value, whatever it is; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l status -d 'Only calls that ended so' -r -f -a "ok\t''
+truncated\t''
+failed\t''
+interrupted\t''
+refused\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l since -d 'Only calls since then: `7d`, `12h`, a date or a time (UTC)' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l before -d 'Only calls before then' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l search -d 'Only calls with all of these words in prompt or answer' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s n -l limit -d 'At most so many; 0 is all' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+json\t''
+jsonl\t''
+csv\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -l conversation -d 'Show the whole conversation that it belongs to'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s m -l model -d 'Only models whose name holds this text' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s g -l gateway -d 'Only calls to this gateway' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l key -d 'Only calls paid with this key' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s t -l task -d 'Only calls of this task' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l tag -d 'Only calls with this tag; with no value, whatever it is; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l status -d 'Only calls that ended so' -r -f -a "ok\t''
+truncated\t''
+failed\t''
+interrupted\t''
+refused\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l since -d 'Only calls since then: `7d`, `12h`, a date or a time (UTC)' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l before -d 'Only calls before then' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l format -d 'Which format' -r -f -a "otel\t'OpenTelemetry traces as OTLP JSON, by the GenAI conventions'"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l out -d 'Write there instead of stdout, atomically' -r -F
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -l before -d 'Those before then: `90d`, a date or a time (UTC)' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -l all -d 'All of them'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s g -l gateway -d 'Gateway to check' -r
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s o -l output -d 'Form of the output' -r -f -a "text\t''
 json\t''"

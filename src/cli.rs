@@ -36,8 +36,14 @@ pub enum Command {
     Ask(Box<AskArgs>),
     /// Ask several models at once and show their answers side by side
     Compare(Box<CompareArgs>),
+    /// Send a recorded prompt again, elsewhere, and show the answers beside the recorded one
+    Rerun(Box<RerunArgs>),
     /// List what the gateway offers, with prices
     Models(ModelsArgs),
+    /// Show what was used and what it cost, and where money leaks
+    Usage(Box<UsageArgs>),
+    /// List recorded calls, show the life of one, export or purge them
+    Log(Box<LogArgs>),
     /// Check config, key, gateway and terminal, and say what to do
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
@@ -57,8 +63,8 @@ pub enum Command {
 
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 3] = [
-    ("Prompt", &["ask", "compare"]),
-    ("Look", &["models", "doctor"]),
+    ("Prompt", &["ask", "compare", "rerun"]),
+    ("Look", &["models", "usage", "log", "doctor"]),
     ("Set up", &["key", "config", "cache", "completions", "man"]),
 ];
 
@@ -165,6 +171,13 @@ pub enum LogLevel {
     Off,
 }
 
+impl PromptArgs {
+    /// What the flags say of the cache, if anything.
+    pub fn cached(&self) -> Option<bool> {
+        if self.no_cache { Some(false) } else { self.cache.then_some(true) }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct AskArgs {
     #[command(flatten)]
@@ -175,6 +188,9 @@ pub struct AskArgs {
     /// Kind of work, which the config routes to a model or alias
     #[arg(short, long, value_name = "NAME", conflicts_with = "model", help_heading = "Where to")]
     pub task: Option<String>,
+    /// Continue the last conversation, or the one of the call with this id, with its model unless -m names another
+    #[arg(short, long = "continue", value_name = "ID", num_args = 0..=1, default_missing_value = "", help_heading = "What to send")]
+    pub continue_: Option<String>,
     /// Print a line of time, tokens and cost on stderr (the default on a terminal)
     #[arg(long, help_heading = "What to print")]
     pub stats: bool,
@@ -263,6 +279,30 @@ pub enum CompareFormat {
 }
 
 #[derive(Debug, Args)]
+pub struct RerunArgs {
+    /// The beginning or the end of the id of a recorded call; the last one if none is given
+    pub id: Option<String>,
+    /// Models, comma-separated or repeated; the same as then if none is named
+    #[arg(short, long, value_name = "NAMES", value_delimiter = ',')]
+    pub model: Vec<String>,
+    /// Gateway for names without `GATEWAY::`
+    #[arg(short, long, value_name = "NAME")]
+    pub gateway: Option<String>,
+    /// Use this one of the gateway's named keys
+    #[arg(long, value_name = "NAME")]
+    pub key: Option<String>,
+    /// What the ledger keeps of this run; everything by default
+    #[arg(long, value_name = "WHAT")]
+    pub log: Option<LogLevel>,
+    /// Write there instead of stdout, atomically
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Form of the output
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub output: CompareFormat,
+}
+
+#[derive(Debug, Args)]
 pub struct ModelsArgs {
     /// Only models whose id or name holds this text; `show ID` says all about one
     #[arg(value_name = "TEXT")]
@@ -305,6 +345,143 @@ pub enum ListFormat {
     Text,
     Json,
     Csv,
+}
+
+/// Which recorded calls.
+#[derive(Debug, Args)]
+pub struct CallFilter {
+    /// Only models whose name holds this text
+    #[arg(short, long, value_name = "TEXT", help_heading = "Which calls")]
+    pub model: Option<String>,
+    /// Only calls to this gateway
+    #[arg(short, long, value_name = "NAME", help_heading = "Which calls")]
+    pub gateway: Option<String>,
+    /// Only calls paid with this key
+    #[arg(long, value_name = "NAME", help_heading = "Which calls")]
+    pub key: Option<String>,
+    /// Only calls of this task
+    #[arg(short, long, value_name = "NAME", help_heading = "Which calls")]
+    pub task: Option<String>,
+    /// Only calls with this tag; with no value, whatever it is; repeatable
+    #[arg(long, value_name = "KEY[=VALUE]", help_heading = "Which calls")]
+    pub tag: Vec<String>,
+    /// Only calls that ended so
+    #[arg(long, value_name = "STATUS", help_heading = "Which calls")]
+    pub status: Option<CallStatus>,
+    /// Only calls since then: `7d`, `12h`, a date or a time (UTC)
+    #[arg(long, value_name = "WHEN", help_heading = "Which calls")]
+    pub since: Option<String>,
+    /// Only calls before then
+    #[arg(long, value_name = "WHEN", help_heading = "Which calls")]
+    pub before: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CallStatus {
+    Ok,
+    Truncated,
+    Failed,
+    Interrupted,
+    Refused,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct LogArgs {
+    #[command(subcommand)]
+    pub command: Option<LogCommand>,
+    #[command(flatten)]
+    pub list: LogListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// List calls, newest first
+    List(LogListArgs),
+    /// Show the life of one call
+    Show {
+        /// The beginning or the end of its id, or a run's; the last call if none is given
+        id: Option<String>,
+        /// Show the whole conversation that it belongs to
+        #[arg(long)]
+        conversation: bool,
+        /// Form of the output
+        #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+        output: TextOrJson,
+    },
+    /// Write calls in the format of another program
+    Export {
+        #[command(flatten)]
+        filter: CallFilter,
+        /// Which format
+        #[arg(long, value_name = "FORMAT", default_value = "otel", hide_default_value = true)]
+        format: ExportFormat,
+        /// Write there instead of stdout, atomically
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Delete calls for good
+    Purge {
+        /// Those before then: `90d`, a date or a time (UTC)
+        #[arg(long, value_name = "WHEN", required_unless_present = "all")]
+        before: Option<String>,
+        /// All of them
+        #[arg(long, conflicts_with = "before")]
+        all: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// OpenTelemetry traces as OTLP JSON, by the GenAI conventions
+    Otel,
+}
+
+#[derive(Debug, Args)]
+pub struct LogListArgs {
+    #[command(flatten)]
+    pub filter: CallFilter,
+    /// Only calls with all of these words in prompt or answer
+    #[arg(long, value_name = "WORDS", help_heading = "Which calls")]
+    pub search: Option<String>,
+    /// At most so many; 0 is all
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, help_heading = "Which calls")]
+    pub limit: usize,
+    /// Form of the output
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub output: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+    Jsonl,
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub struct UsageArgs {
+    #[command(flatten)]
+    pub filter: CallFilter,
+    /// What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', default_value = "model")]
+    pub by: Vec<String>,
+    /// Form of the output
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+    pub output: UsageFormat,
+    /// Write there instead of stdout, atomically
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UsageFormat {
+    Text,
+    Json,
+    Csv,
+    Markdown,
+    Html,
 }
 
 #[derive(Debug, Args)]

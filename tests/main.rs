@@ -1,6 +1,6 @@
 //! The `llm` command from outside: real processes, real sockets, a fresh home for each.
 //!
-//! A comment such as `H12` numbers the fault that a test provokes: H on the wire, P of the process, S of secrets, T on
+//! A comment such as `H12` numbers the fault that a test provokes: H on the wire, P of the process, S of secrets, L of the ledger, T on
 //! the terminal.
 
 #![allow(unreachable_pub, reason = "one binary: nothing in it is for others")]
@@ -12,6 +12,7 @@ mod cache;
 mod compare;
 mod costs;
 mod endings;
+mod ledger;
 mod limits;
 mod models;
 #[cfg(unix)]

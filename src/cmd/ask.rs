@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::conversation::{self, Conversation};
 use super::drive::{self, Outcome, Plan, Reporter, drive};
 use super::journal::{self, Journal};
 use super::output::Destination;
@@ -17,11 +18,14 @@ use crate::report::term::{Output, Stdout};
 use crate::report::{json, markdown};
 use crate::route::Asked;
 
-pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
+pub(super) fn run(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
+    let past = past(context, &mut args)?;
+    let args = &args;
     let destination = Destination::new(args.prompt.out.as_deref(), context.terminal.stdout)?;
-    let asked = model(context, args)?;
+    let asked = model(context, args, past.as_ref())?;
     let prepared = request::prepare(context, &args.prompt)?;
-    let calls = prepared.calls(context, &[&asked])?;
+    let mut calls = prepared.calls(context, &[&asked])?;
+    let turn = past.map(|past| past.recall(&mut calls)).transpose()?;
     if args.prompt.dry_run {
         return dry_run::run(context, &calls, args.output != AskFormat::Text, destination);
     }
@@ -37,8 +41,8 @@ pub(super) fn run(context: &Context, args: &AskArgs) -> Result<u8, Error> {
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, &plan.calls, &args.prompt)?;
-    let journal = Journal::new(context, level, "ask", &plan.calls, &ready);
+    let ready = ready(context, &plan.calls, args.prompt.key.as_deref(), args.prompt.cached())?;
+    let journal = Journal::new(context, level, "ask", &plan.calls, &ready).continuing(turn);
     let stderr = context.terminal.stderr;
     let mut outcome = if streams {
         let mut answer = Answer::new(Stdout, io::stderr(), context.terminal.stdout, stderr, options);
@@ -89,8 +93,28 @@ impl<O: io::Write, E: io::Write> Reporter for Answer<O, E> {
     }
 }
 
-/// The model to ask: the flags, the settings, or the gateway's first.
-fn model(context: &Context, args: &AskArgs) -> Result<Asked, Error> {
+/// The conversation to continue, if the flags ask for one. What follows `-c` may turn out to be the prompt.
+fn past(context: &Context, args: &mut AskArgs) -> Result<Option<Conversation>, Error> {
+    let Some(value) = args.continue_.take() else { return Ok(None) };
+    let store = conversation::store(context)?;
+    let named = match value.as_str() {
+        "" => None,
+        value => conversation::named(&store, value, args.prompt.prompt.is_some())?,
+    };
+    let row = match named {
+        Some(row) => row,
+        None => {
+            if !value.is_empty() {
+                args.prompt.prompt = Some(value);
+            }
+            conversation::last(&store)?
+        }
+    };
+    Conversation::up_to(&store, row).map(Some)
+}
+
+/// The model to ask: the flags, the conversation, the settings, or the gateway's first.
+fn model(context: &Context, args: &AskArgs, past: Option<&Conversation>) -> Result<Asked, Error> {
     let gateway = args.prompt.gateway.as_deref();
     request::with_names(context, gateway, |names| {
         if let Some(model) = &args.model {
@@ -98,6 +122,9 @@ fn model(context: &Context, args: &AskArgs) -> Result<Asked, Error> {
         }
         if let Some(task) = &args.task {
             return names.task(task);
+        }
+        if let Some(past) = past {
+            return names.model(&past.model());
         }
         let settings = &context.settings;
         let usual = settings.model.as_ref().map(|(model, _)| names.default(model));

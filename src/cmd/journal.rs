@@ -1,13 +1,11 @@
 //! What a run leaves in the ledger, once it is over.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::Context;
 use super::drive::Outcome;
 use super::ready::Ready;
 use crate::call::Call;
-use crate::chat::Request;
 use crate::cli;
 use crate::config::LogLevel;
 use crate::ledger::{self, Circumstances, Row, Turn};
@@ -20,8 +18,7 @@ pub(super) struct Journal {
     level: LogLevel,
     /// `None` where there is no place for a ledger.
     dir: Option<PathBuf>,
-    /// One for each call.
-    requests: Vec<Arc<Request>>,
+    calls: Vec<Call>,
     keys: std::collections::BTreeMap<String, String>,
     turn: Option<Turn>,
 }
@@ -48,14 +45,13 @@ impl Journal {
             command,
             level,
             dir: context.settings.dirs.data.clone(),
-            requests: calls.iter().map(|call| Arc::clone(&call.request)).collect(),
+            calls: calls.to_vec(),
             keys: ready.keys.clone(),
             turn: None,
         }
     }
 
     /// The run continues a conversation.
-    #[expect(dead_code, reason = "conversations come next")]
     pub(super) fn continuing(self, turn: Option<Turn>) -> Self {
         Self { turn, ..self }
     }
@@ -69,16 +65,16 @@ impl Journal {
             context.notice("calls are not recorded, for lack of a home directory; LLM_DATA_DIR names another place");
             return;
         };
-        let calls = outcome.records.into_iter().zip(&outcome.began).zip(&self.requests).enumerate();
-        let row = |(place, ((record, began), request)): (usize, ((Record, &jiff::Timestamp), &Arc<Request>))| {
+        let calls = outcome.records.into_iter().zip(&outcome.began).zip(&self.calls).enumerate();
+        let row = |(place, ((record, began), call)): (usize, ((Record, &jiff::Timestamp), &Call))| {
             let key = self.keys.get(&record.gateway).map(String::as_str);
             let about = Circumstances {
                 command: self.command,
                 place,
                 at: *began,
                 key,
-                task: None,
-                request,
+                task: call.task.as_deref(),
+                request: &call.request,
                 turn: self.turn.as_ref(),
                 texts: self.level == LogLevel::Full,
             };

@@ -2,8 +2,10 @@
 
 mod ask;
 mod cache;
+mod calls;
 mod compare;
 mod config;
+mod conversation;
 mod demo_gateway;
 mod doctor;
 mod drive;
@@ -13,11 +15,14 @@ mod facts;
 mod generated;
 mod journal;
 mod key;
+mod log;
 mod models;
 mod output;
 mod process;
 mod ready;
 mod request;
+mod rerun;
+mod usage;
 
 use std::borrow::Cow;
 use std::process::ExitCode;
@@ -123,9 +128,12 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
     let cli::Common { quiet, verbose, .. } = cli.common;
     let context = |env| Ok::<_, Error>(Context { settings: Settings::load(env)?, terminal, quiet, verbose });
     match cli.command {
-        Command::Ask(args) => ask::run(&context(env)?, &args),
+        Command::Ask(args) => ask::run(&context(env)?, *args),
         Command::Compare(args) => compare::run(&context(env)?, &args),
+        Command::Rerun(args) => rerun::run(&context(env)?, &args),
         Command::Models(args) => models::run(&context(env)?, &args),
+        Command::Usage(args) => usage::run(&context(env)?, &args),
+        Command::Log(args) => log::run(&context(env)?, &args),
         Command::Doctor(args) => doctor::run(&context(env)?, &args),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),

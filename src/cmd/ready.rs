@@ -8,7 +8,6 @@ use super::cache;
 use super::{Context, process};
 use crate::call::{Call, Target};
 use crate::catalog;
-use crate::cli::PromptArgs;
 use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
@@ -69,12 +68,16 @@ pub(super) fn gateways<'a>(
 
 /// Makes every gateway of these calls ready that will be needed: what is in the cache takes neither key nor network.
 /// One without a key does not hold up the others: its calls fail with the reason.
-pub(super) fn ready(context: &Context, calls: &[Call], args: &PromptArgs) -> Result<Ready, Error> {
+pub(super) fn ready(
+    context: &Context,
+    calls: &[Call],
+    chosen_key: Option<&str>,
+    cached: Option<bool>,
+) -> Result<Ready, Error> {
     let (gateways, demo) = gateways(context, calls.iter().flat_map(Call::targets))?;
-    let answers = cache::answers(context, args, &gateways);
+    let answers = cache::answers(context, cached, chosen_key, &gateways);
     let open = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
     let needed: BTreeSet<&str> = open.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
-    let chosen_key = args.key.as_deref();
     let settings = &context.settings;
     let stores = context.stores();
     let key_variables = settings.key_variables();

@@ -82,6 +82,11 @@ pub(super) fn prepare(context: &Context, args: &PromptArgs) -> Result<Prepared, 
 }
 
 impl Prepared {
+    /// A request that was made before.
+    pub(super) fn again(prompt: String, request: Request, tags: BTreeMap<String, String>) -> Self {
+        Self { prompt, request, schema: None, tags, retries: None, timeout: None, fallback: Vec::new() }
+    }
+
     /// The calls to these models, in order.
     pub(super) fn calls(&self, context: &Context, models: &[&Asked]) -> Result<Vec<Call>, Error> {
         let facts = Facts::new(context, &self.request);

@@ -2,18 +2,21 @@
 //!
 //! No answer depends on it: what cannot be recorded waits in a file beside it, and is recorded with the next call.
 
+mod purge;
 mod read;
 mod row;
 mod spill;
 mod store;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod write;
 
 pub use read::Filter;
 pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens, Turn};
 pub use spill::FILE_NAME as SPILL_NAME;
 pub use store::{FILE_NAME, Mode, SCHEMA, Store, StoreError};
+pub use usage::{Dimension, Group, Percentiles, Short, Usage, maker};
 
 use std::path::Path;
 
@@ -54,6 +57,9 @@ fn try_record(dir: &Path, rows: &[Row], notices: &mut Vec<String>) -> Result<(),
     if let Err(why) = merge(&mut store, dir) {
         notices.push(format!("{SPILL_NAME} could not be taken into the ledger: {why}"));
     }
+    if let Err(error) = store.tidy() {
+        notices.push(error.cause().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")));
+    }
     Ok(())
 }
 
@@ -73,6 +79,18 @@ fn merge(store: &mut Store, dir: &Path) -> Result<(), String> {
     }
 }
 
+/// Takes what waits beside the ledger into it, so that it is all there is; what there is to say about that.
+pub fn settle(dir: &Path) -> Vec<String> {
+    let waits = std::fs::metadata(dir.join(SPILL_NAME)).is_ok_and(|metadata| metadata.len() > 0);
+    if waits { record(dir, &[]) } else { Vec::new() }
+}
+
+/// Deletes the calls before this moment, in milliseconds since 1970, or all; how many there were. Nothing of them is
+/// left in the file.
+pub fn purge(store: &mut Store, before_ms: Option<i64>) -> Result<usize, StoreError> {
+    purge::purge(store, before_ms)
+}
+
 /// The calls that fit, newest first; at most `limit` where there is one.
 pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<Row>, StoreError> {
     store.read(|connection| {
@@ -84,4 +102,21 @@ pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<
 /// some of them.
 pub fn find_like(store: &Store, part: &str) -> Result<Vec<Row>, StoreError> {
     store.read(|connection| read::ids_like(connection, part)?.into_iter().map(|id| read::row(connection, id)).collect())
+}
+
+/// Files of damaged ledgers that were set aside.
+pub fn left_over(dir: &Path) -> Vec<std::path::PathBuf> {
+    let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_ours = |path: &std::path::PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.starts_with("ledger") && name.contains(".corrupt")
+    };
+    let mut found: Vec<_> = files.filter(is_ours).collect();
+    found.sort();
+    found
+}
+
+/// What the calls that fit used and cost, grouped.
+pub fn usage(store: &Store, filter: &Filter, by: &[Dimension]) -> Result<Usage, StoreError> {
+    store.read(|connection| usage::usage(connection, filter, by))
 }

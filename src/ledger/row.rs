@@ -150,7 +150,9 @@ pub struct Circumstances<'a> {
 
 impl Row {
     /// What is kept of this record.
-    pub fn new(record: Record, about: &Circumstances<'_>) -> Self {
+    pub fn new(mut record: Record, about: &Circumstances<'_>) -> Self {
+        // A text that grew piece by piece may hold as much room again, which SQLite needs now.
+        record.text.shrink_to_fit();
         let fault = |failure: &Failure| Fault {
             kind: failure.kind,
             message: about.texts.then(|| failure.message.clone()),
@@ -206,7 +208,7 @@ impl Row {
             conversation: about.turn.map(|turn| turn.conversation.clone()),
             parent: about.turn.map(|turn| turn.parent.clone()),
             answer_chars,
-            answer: about.texts.then(|| Answer {
+            answer: about.texts.then_some(Answer {
                 text: record.text,
                 reasoning: record.reasoning,
                 signature: record.reasoning_signature,
@@ -265,6 +267,13 @@ impl Row {
     pub(super) fn retry_cost(&self) -> Option<i64> {
         let (_, earlier) = self.attempts.split_last()?;
         earlier.iter().filter_map(|attempt| attempt.cost_picos).reduce(i64::saturating_add)
+    }
+
+    /// What it saved that tokens came from the provider's cache; `None` where a price or count is unknown.
+    pub(super) fn saved(&self) -> Option<i64> {
+        let rates = self.rates?;
+        let less = Usd::from_picos(rates.input?.picos() - rates.cache_read?.picos());
+        less.times(self.tokens.cache_read?).map(Usd::picos)
     }
 
     /// How often another target was tried than the one before.

@@ -50,6 +50,7 @@ CREATE TABLE calls (
     cost INTEGER,
     origin INTEGER,             -- name
     retry_cost INTEGER,         -- part of the cost that went into failed attempts
+    saved INTEGER,              -- what reading the provider's cache saved
     connect_us INTEGER,
     first_byte_us INTEGER,
     first_reasoning_us INTEGER,
@@ -63,7 +64,6 @@ CREATE INDEX calls_at ON calls (at_ms);
 CREATE INDEX calls_model ON calls (model, at_ms);
 CREATE INDEX calls_status ON calls (status, at_ms);
 CREATE INDEX calls_tags ON calls (tags, at_ms) WHERE tags IS NOT NULL;
-CREATE INDEX calls_request ON calls (request);
 CREATE INDEX calls_run ON calls (run);
 
 -- The rest of each call. The texts are NULL where only metadata is kept.

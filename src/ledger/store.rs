@@ -19,8 +19,9 @@ const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql")];
 /// The version of the schema that this program knows: `PRAGMA user_version`.
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
 
-/// After this many pages the log is moved into the database. Every start reads the log, so it is kept short.
-const CHECKPOINT_PAGES: i64 = 256;
+/// A log of more bytes than this is moved into the database. Every start reads the log, so it is kept short; each time
+/// it is moved, somebody waits for the disk, so it is not kept shorter.
+const LONG_LOG: u64 = 1 << 20;
 
 /// How to open the ledger for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +181,8 @@ impl Store {
         connection
             .pragma_update(None, "synchronous", if mode.durable { "full" } else { "normal" })
             .and_then(|()| connection.pragma_update(None, "foreign_keys", true))
-            .and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES))
+            // Of itself SQLite would move the log, but never begin it anew: that takes a process with two writes.
+            .and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", 0))
             // Or the end of every process would wait for the disk.
             .and_then(|()| connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true))
             .map_err(sqlite)?;
@@ -243,6 +245,22 @@ impl Store {
     /// Does what cannot be part of a transaction, such as `VACUUM`.
     pub fn outside<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         work(&self.connection).map_err(|error| StoreError::sqlite(&self.path, error))
+    }
+
+    /// Moves a long log into the database, unless somebody else is at it.
+    pub fn tidy(&self) -> Result<(), StoreError> {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        if fs::metadata(log).map_or(0, |metadata| metadata.len()) < LONG_LOG {
+            return Ok(());
+        }
+        self.outside(|connection| {
+            connection.busy_timeout(Duration::ZERO)?;
+            match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+                done => done,
+            }
+        })
     }
 
     /// Where it is.
@@ -531,6 +549,23 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", home.path().join(FILE_NAME)).expect("linked");
         let refused = Store::open(home.path(), Mode::RECORD).expect_err("not ours");
         assert!(matches!(refused, StoreError::Foreign { .. }), "{refused}");
+    }
+
+    #[test]
+    fn the_log_does_not_grow_for_ever() {
+        let home = tempfile::tempdir().expect("a directory");
+        let log = home.path().join("ledger.db-wal");
+        let long = "x".repeat(400 << 10);
+        let mut longest = 0;
+        for n in 0..12 {
+            let mut store = Store::open(home.path(), Mode::RECORD).expect("opened");
+            put(&mut store, &format!("{n} {long}"));
+            store.tidy().expect("tidied");
+            longest = longest.max(fs::metadata(&log).expect("there").len());
+        }
+        assert!(longest < 2 * LONG_LOG, "{longest} bytes");
+        let store = Store::open_to_read(home.path()).expect("readable").expect("there");
+        assert_eq!(count(&store), 12);
     }
 
     #[test]

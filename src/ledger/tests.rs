@@ -111,8 +111,8 @@ fn what_is_recorded_is_read() {
     let said = super::record(home.path(), std::slice::from_ref(&kept));
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].starts_with("calls are recorded from now on, prompts and answers included, in "), "{said:?}");
-    assert_eq!(all(home.path()), [kept.clone()]);
-    assert_eq!(super::record(home.path(), &[kept.clone()]), Vec::<String>::new(), "said once");
+    assert_eq!(all(home.path()), std::slice::from_ref(&kept));
+    assert_eq!(super::record(home.path(), std::slice::from_ref(&kept)), Vec::<String>::new(), "said once");
     assert_eq!(all(home.path()).len(), 1, "a call is recorded once");
     let read = all(home.path()).remove(0);
     assert_eq!(

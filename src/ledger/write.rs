@@ -20,10 +20,10 @@ pub(super) fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<bool> {
         .prepare_cached(
             "INSERT INTO calls (uuid, run, place, at_ms, asked, gateway, model, answered, key, task, tags, status, error,
                  finish, cached, attempts, fallbacks, input, cache_read, cache_write, output, reasoning, cost, origin,
-                 retry_cost, connect_us, first_byte_us, first_reasoning_us, first_token_us, total_us,
+                 retry_cost, saved, connect_us, first_byte_us, first_reasoning_us, first_token_us, total_us,
                  tokens_per_second, request)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
+                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)",
         )?
         .execute(params![
             row.id,
@@ -51,6 +51,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<bool> {
             row.cost.map(|cost| cost.picos),
             names.id_of(row.cost.map(|cost| cost.origin.as_str()))?,
             row.retry_cost(),
+            row.saved(),
             count(row.times.connect),
             count(row.times.first_byte),
             count(row.times.first_reasoning),

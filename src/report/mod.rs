@@ -14,16 +14,20 @@ pub mod format;
 pub mod grid;
 pub mod html;
 pub mod json;
+pub mod log;
 pub mod markdown;
 pub mod models;
 mod notes;
 mod notice;
+pub mod otel;
 pub mod progress;
 #[cfg(test)]
 mod samples;
 pub mod table;
 pub mod term;
 pub mod trace;
+pub mod usage;
+pub mod usage_html;
 mod wrap;
 
 use crate::record::Record;

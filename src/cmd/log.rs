@@ -1,0 +1,107 @@
+//! `llm log`: recorded calls as a list, one by one, for other programs, or gone.
+
+use super::output::Destination;
+use super::{Context, calls};
+use crate::cli::{LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
+use crate::error::Error;
+use crate::ledger::{self, Filter, Mode, Row, Store};
+use crate::report::term::print;
+use crate::report::{log, otel};
+
+pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
+    match &args.command {
+        None => list(context, &args.list),
+        Some(LogCommand::List(args)) => list(context, args),
+        Some(LogCommand::Show { id, conversation, output }) => show(context, id.as_deref(), *conversation, *output),
+        Some(LogCommand::Export { filter, format: _, out }) => {
+            let destination = Destination::new(out.as_deref(), context.terminal.stdout)?;
+            let filter = calls::filter(filter)?;
+            let rows = match calls::store(context)? {
+                Some(store) => ledger::find(&store, &filter, None)?,
+                None => Vec::new(),
+            };
+            destination.write(otel::traces(&rows).as_bytes())?;
+            Ok(0)
+        }
+        Some(LogCommand::Purge { before, all: _ }) => purge(context, before.as_deref()),
+    }
+}
+
+fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
+    let filter = Filter { search: args.search.clone(), ..calls::filter(&args.filter)? };
+    let limit = (args.limit > 0).then_some(args.limit);
+    let rows = match calls::store(context)? {
+        Some(store) => {
+            let rows = ledger::find(&store, &filter, limit)?;
+            if rows.is_empty() {
+                context.notice("no recorded call fits");
+            }
+            rows
+        }
+        None => Vec::new(),
+    };
+    let out = &context.terminal.stdout;
+    print(match args.output {
+        LogFormat::Text => log::list(&rows, out),
+        LogFormat::Json => log::json(&rows, out),
+        LogFormat::Jsonl => log::jsonl(&rows, out),
+        LogFormat::Csv => out.show(&log::csv(&rows)).into_owned(),
+    })?;
+    Ok(0)
+}
+
+fn show(context: &Context, id: Option<&str>, conversation: bool, output: TextOrJson) -> Result<u8, Error> {
+    let Some(store) = calls::store(context)? else {
+        return Err(Error::usage("there is no call to show"));
+    };
+    let mut rows = named(&store, id)?;
+    if conversation && let [row] = rows.as_slice() {
+        let first = row.conversation.clone().unwrap_or_else(|| row.id.clone());
+        let filter = Filter { conversation: Some(first), ..Filter::default() };
+        rows = ledger::find(&store, &filter, None)?;
+        rows.reverse();
+    }
+    let out = &context.terminal.stdout;
+    print(match (output, rows.as_slice()) {
+        (TextOrJson::Json, [row]) if !conversation => log::one_json(row, out),
+        (TextOrJson::Json, rows) => log::json(rows, out),
+        (TextOrJson::Text, rows) if conversation => log::conversation(rows, out),
+        (TextOrJson::Text, rows) => rows.iter().map(|row| log::one(row, out)).collect::<Vec<_>>().join("\n"),
+    })?;
+    Ok(0)
+}
+
+/// The calls that an id on the command line means: one, or all of a run. Without one, the last.
+pub(super) fn named(store: &Store, id: Option<&str>) -> Result<Vec<Row>, Error> {
+    let Some(id) = id else {
+        let last = ledger::find(store, &Filter::default(), Some(1))?;
+        return if last.is_empty() { Err(Error::usage("no calls have been recorded yet")) } else { Ok(last) };
+    };
+    let rows = ledger::find_like(store, id)?;
+    let of_one_run = rows.iter().all(|row| row.run.starts_with(&id.to_lowercase()));
+    match rows.as_slice() {
+        [] => Err(Error::usage_hint(format!("no recorded call has an id like {id}"), "`llm log` lists them")),
+        [_] => Ok(rows),
+        _ if of_one_run => Ok(rows),
+        several => {
+            let ids: Vec<&str> = several.iter().map(|row| row.id.as_str()).collect();
+            Err(Error::usage_hint(format!("{id} may be several calls"), ids.join(", ")))
+        }
+    }
+}
+
+fn purge(context: &Context, before: Option<&str>) -> Result<u8, Error> {
+    let before = before.map(|text| calls::moment(text, "--before", jiff::Timestamp::now())).transpose()?;
+    let count = match (calls::store(context)?, &context.settings.dirs.data) {
+        (Some(_), Some(dir)) => {
+            let mut store = Store::open(dir, Mode::ACCOUNT)?;
+            ledger::purge(&mut store, before.map(jiff::Timestamp::as_millisecond))?
+        }
+        _ => 0,
+    };
+    context.notice(&format!("{count} calls deleted"));
+    for path in context.settings.dirs.data.iter().flat_map(|dir| ledger::left_over(dir)) {
+        context.notice(&format!("{} was set aside earlier and may hold calls; delete it yourself", path.display()));
+    }
+    Ok(0)
+}

@@ -1,0 +1,105 @@
+//! `llm rerun`: a recorded prompt again, elsewhere, beside the recorded answer.
+
+use super::compare::Live;
+use super::conversation::{self, Conversation};
+use super::drive::{self, Plan, drive};
+use super::journal::{self, Journal};
+use super::output::Destination;
+use super::ready::ready;
+use super::request::{self, Prepared};
+use super::{Context, log, process};
+use crate::cli::{CompareFormat, RerunArgs};
+use crate::error::{Error, SIGPIPE};
+use crate::ledger::Row;
+use crate::record::Record;
+use crate::report::columns::{self, Layout};
+use crate::report::progress::Progress;
+use crate::report::term::Terminal;
+use crate::report::{self, Comparison, csv, html, json, markdown, table};
+
+pub(super) fn run(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
+    let destination = Destination::new(args.out.as_deref(), context.terminal.stdout)?;
+    let store = conversation::store(context)?;
+    let rows = log::named(&store, args.id.as_deref())?;
+    let [row] = rows.as_slice() else {
+        let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+        return Err(Error::usage_hint("that run has several calls: which one?", ids.join(", ")));
+    };
+    let past = match &row.parent {
+        Some(parent) => {
+            let parent = log::named(&store, Some(parent))?.into_iter().next();
+            parent.map(|parent| Conversation::up_to(&store, parent)).transpose()?
+        }
+        None => None,
+    };
+    drop(store);
+    let again = conversation::request(row)?;
+    let models = if args.model.is_empty() { vec![same(row)] } else { args.model.clone() };
+    let models = request::with_names(context, args.gateway.as_deref(), |names| {
+        models.iter().map(|name| names.model(name.trim())).collect::<Result<Vec<_>, _>>()
+    })?;
+    let prepared = Prepared::again(prompt(&again), again, row.tags.clone());
+    let mut calls = prepared.calls(context, &models.iter().collect::<Vec<_>>())?;
+    // They are no part of the conversation, but need what was said in it.
+    past.map(|past| past.recall(&mut calls)).transpose()?;
+    let plan = Plan {
+        concurrency: calls.len().min(process::connections()),
+        priced: true,
+        trace: context.trace(),
+        schema: None,
+        tags: row.tags.clone(),
+        calls,
+    };
+    let ready = ready(context, &plan.calls, args.key.as_deref(), Some(false))?;
+    let journal = Journal::new(context, journal::level(context, args.log), "rerun", &plan.calls, &ready);
+    let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
+    let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };
+    let mut reporter = Live { progress: Progress::new(labels, &terminal, context.quiet), lines: None };
+    let mut outcome = drive(ready, plan, &mut reporter)?;
+    reporter.progress.clear();
+    let recorded = row.clone().into_record();
+    let mut records = vec![Record { model: format!("{} (recorded)", recorded.model), ..recorded }];
+    records.extend(outcome.records.iter().cloned());
+    let stopped = outcome.stopped.take();
+    let shown = match stopped {
+        Some(error @ (Error::Output { .. } | Error::Signalled(SIGPIPE))) => Err(error),
+        stopped => show(args, destination, &Comparison::new(&outcome.run, &prepared.prompt, &records))
+            .and_then(|()| stopped.map_or(Ok(()), Err)),
+    };
+    let code = drive::exit_code(&outcome.records);
+    journal.write(context, outcome);
+    shown.map(|()| code)
+}
+
+fn show(args: &RerunArgs, destination: Destination, comparison: &Comparison<'_>) -> Result<(), Error> {
+    let out = destination.output();
+    let text = match args.output {
+        CompareFormat::Text => {
+            format!("{}\n{}", columns::answers(comparison, Layout::Auto, &out), table::comparison(comparison, &out))
+        }
+        CompareFormat::Json => json::comparison(comparison, &out),
+        CompareFormat::Jsonl => comparison.records.iter().map(|record| json::line(record, &out)).collect(),
+        CompareFormat::Markdown => markdown::comparison(comparison),
+        CompareFormat::Csv => csv::comparison(comparison),
+        CompareFormat::Html => html::comparison(comparison),
+    };
+    destination.write(text.as_bytes())
+}
+
+/// What was asked for, where it was.
+fn same(row: &Row) -> String {
+    match row.attempts.last() {
+        Some(tried) if tried.model == row.asked => format!("{}::{}", tried.gateway, tried.model),
+        _ => row.asked.clone(),
+    }
+}
+
+/// The last text that was sent, for reports.
+fn prompt(request: &crate::chat::Request) -> String {
+    let texts = request.messages.last().into_iter().flat_map(|message| &message.parts);
+    let texts = texts.filter_map(|part| match part {
+        crate::chat::Part::Text(text) => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join("\n\n")
+}

@@ -1,0 +1,154 @@
+//! Recorded calls as OpenTelemetry traces: OTLP JSON with the GenAI attributes, one span a call and one an attempt.
+
+use serde_json::{Value, json};
+
+use crate::ledger::{AttemptRow, Row};
+use crate::money::Usd;
+use crate::record::Status;
+
+/// `SPAN_KIND_INTERNAL` and `SPAN_KIND_CLIENT`.
+const INTERNAL: u8 = 1;
+const CLIENT: u8 = 3;
+/// `STATUS_CODE_OK` and `STATUS_CODE_ERROR`.
+const OK: u8 = 1;
+const ERROR: u8 = 2;
+
+/// One document with all of the calls; each run is a trace. Prompts and answers are not in it.
+pub fn traces(rows: &[Row]) -> String {
+    let spans: Vec<Value> = rows.iter().flat_map(spans).collect();
+    let document = json!({"resourceSpans": [{
+        "resource": {"attributes": [text("service.name", "llm"), text("service.version", env!("CARGO_PKG_VERSION"))]},
+        "scopeSpans": [{
+            "scope": {"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")},
+            "spans": spans,
+        }],
+    }]});
+    format!("{document}\n")
+}
+
+fn spans(row: &Row) -> Vec<Value> {
+    let trace = hex(&row.run, 32);
+    let call = hex(&row.id, 16);
+    let mut spans = vec![json!({
+        "traceId": trace,
+        "spanId": call,
+        "name": format!("chat {}", row.asked),
+        "kind": INTERNAL,
+        "startTimeUnixNano": nanos(row.at_ms, 0),
+        "endTimeUnixNano": nanos(row.at_ms, row.times.total.unwrap_or(0)),
+        "attributes": attributes(row),
+        "status": status(row),
+    })];
+    for (place, attempt) in row.attempts.iter().enumerate() {
+        spans.push(json!({
+            "traceId": trace,
+            "spanId": child(&call, place),
+            "parentSpanId": call,
+            "name": format!("chat {}", attempt.model),
+            "kind": CLIENT,
+            "startTimeUnixNano": nanos(row.at_ms, attempt.start_us),
+            "endTimeUnixNano": nanos(row.at_ms, attempt.start_us.saturating_add(attempt.duration_us)),
+            "attributes": attempt_attributes(attempt),
+            "status": match &attempt.error {
+                None => json!({"code": OK}),
+                Some(error) => json!({"code": ERROR, "message": error.kind.as_str()}),
+            },
+        }));
+    }
+    spans
+}
+
+fn attributes(row: &Row) -> Vec<Value> {
+    let mut all = vec![
+        text("gen_ai.operation.name", "chat"),
+        text("gen_ai.provider.name", &row.gateway),
+        text("gen_ai.request.model", &row.asked),
+    ];
+    if row.answered {
+        all.push(text("gen_ai.response.model", &row.model));
+    }
+    if let Some(finish) = &row.finish {
+        let reasons = json!({"arrayValue": {"values": [{"stringValue": finish.as_str()}]}});
+        all.push(json!({"key": "gen_ai.response.finish_reasons", "value": reasons}));
+    }
+    for (key, count) in [
+        ("gen_ai.usage.input_tokens", row.tokens.input),
+        ("gen_ai.usage.output_tokens", row.tokens.output),
+        ("gen_ai.usage.cache_read.input_tokens", row.tokens.cache_read),
+        ("gen_ai.usage.cache_creation.input_tokens", row.tokens.cache_write),
+        ("llm.usage.reasoning_tokens", row.tokens.reasoning),
+    ] {
+        all.extend(count.map(|count| number(key, count)));
+    }
+    if let Some(first) = row.times.first_token {
+        let seconds = json!({"doubleValue": first as f64 / 1e6});
+        all.push(json!({"key": "gen_ai.response.time_to_first_chunk", "value": seconds}));
+    }
+    if let Some(error) = &row.error {
+        all.push(text("error.type", error.kind.as_str()));
+    }
+    if let Some(first) = &row.conversation {
+        all.push(text("gen_ai.conversation.id", first));
+    }
+    all.extend([
+        text("llm.call.id", &row.id),
+        text("llm.command", &row.command),
+        text("llm.status", row.status.as_str()),
+    ]);
+    if let Some(cost) = row.cost {
+        // Money is never a float, so it is a decimal.
+        all.push(text("llm.cost.usd", &Usd::from_picos(cost.picos).to_decimal()));
+        all.push(text("llm.cost.origin", cost.origin.as_str()));
+    }
+    for (key, value) in [("llm.key", &row.key), ("llm.task", &row.task)] {
+        all.extend(value.as_ref().map(|value| text(key, value)));
+    }
+    all.extend(row.tags.iter().map(|(key, value)| text(&format!("llm.tag.{key}"), value)));
+    all
+}
+
+fn attempt_attributes(attempt: &AttemptRow) -> Vec<Value> {
+    let mut all = vec![
+        text("gen_ai.operation.name", "chat"),
+        text("gen_ai.provider.name", &attempt.gateway),
+        text("gen_ai.request.model", &attempt.model),
+    ];
+    all.extend(attempt.status.map(|status| number("http.response.status_code", u64::from(status))));
+    all.extend(attempt.error.as_ref().map(|error| text("error.type", error.kind.as_str())));
+    all.extend(attempt.request_id.as_ref().map(|id| text("gen_ai.response.id", id)));
+    all
+}
+
+fn status(row: &Row) -> Value {
+    match (row.status, &row.error) {
+        (Status::Ok, _) => json!({"code": OK}),
+        (status, error) => {
+            json!({"code": ERROR, "message": error.as_ref().map_or(status.as_str(), |error| error.kind.as_str())})
+        }
+    }
+}
+
+fn text(key: &str, value: &str) -> Value {
+    json!({"key": key, "value": {"stringValue": value}})
+}
+
+/// 64-bit integers are strings in OTLP JSON.
+fn number(key: &str, value: u64) -> Value {
+    json!({"key": key, "value": {"intValue": value.to_string()}})
+}
+
+fn nanos(at_ms: i64, after_us: u64) -> String {
+    (i128::from(at_ms) * 1_000_000 + i128::from(after_us) * 1_000).to_string()
+}
+
+/// The last hexadecimal digits of an id, which are its random ones.
+fn hex(id: &str, digits: usize) -> String {
+    let all: String = id.chars().filter(char::is_ascii_hexdigit).collect();
+    format!("{:0>digits$}", &all[all.len().saturating_sub(digits)..])
+}
+
+/// The id of a call's nth attempt: the call's, with the place worked into its first digits.
+fn child(call: &str, place: usize) -> String {
+    let id = u64::from_str_radix(call, 16).unwrap_or(1);
+    format!("{:016x}", id ^ ((place as u64 + 1) << 48))
+}
