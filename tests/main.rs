@@ -11,6 +11,7 @@ mod ask;
 mod compare;
 mod costs;
 mod endings;
+mod fuzz;
 mod limits;
 mod models;
 #[cfg(unix)]
