@@ -30,7 +30,12 @@ fn main() -> ExitCode {
         kept &= within;
         let verdict = if within { "ok  " } else { "OVER" };
         let bytes = body.len() / TOKENS;
-        println!("{verdict}  decode {:<18} {:>4} ns a token of {bytes} bytes   limit {} ns", api.as_str(), token.as_nanos(), LIMIT.as_nanos());
+        println!(
+            "{verdict}  decode {:<18} {:>4} ns a token of {bytes} bytes   limit {} ns",
+            api.as_str(),
+            token.as_nanos(),
+            LIMIT.as_nanos()
+        );
     }
     if kept || !check { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
