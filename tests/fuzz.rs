@@ -1,6 +1,7 @@
 //! The fuzz targets without a fuzzer: fixtures, damaged at random but the same at every run.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -114,6 +115,6 @@ fn damaged_answers_break_nothing() {
 fn damaged_answers_break_nothing_for_long() {
     let seconds = std::env::var("FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(120);
     let seed = fastrand::u64(..);
-    eprintln!("seed {seed}");
+    writeln!(std::io::stderr(), "seed {seed}").expect("stderr");
     hold(usize::MAX, Duration::from_secs(seconds), seed);
 }
