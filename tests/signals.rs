@@ -153,3 +153,17 @@ fn an_interrupted_comparison_leaves_the_terminal_as_it_was() {
     let (hidden, shown) = (screen.rfind("\u{1b}[?25l"), screen.rfind("\u{1b}[?25h"));
     assert!(hidden <= shown, "the cursor is visible again\n{screen:?}");
 }
+
+// P02
+#[test]
+fn a_second_signal_ends_even_what_is_stuck_in_writing() {
+    let token =
+        format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n", "x".repeat(9000));
+    let gateway = Gateway::always(Reply::sse().then(Step::Flood(chunk(token.as_bytes()))));
+    // The shell keeps the pipe open and reads no more than its beginning. Half a second fills it many times over: a
+    // signal that came sooner would prove nothing.
+    let script = "mkfifo pipe && exec 3<>pipe && { \"$llm\" ask hi -n >&3 & } && head -c 1 <&3 > /dev/null && sleep 0.5
+        for try in {1..100}; do kill -TERM $! 2> /dev/null || break; sleep 0.05; done
+        kill -KILL $! 2> /dev/null; wait $!; echo \"status $?\"";
+    Home::with(&gateway).shell(script).output().prints("status 143\n");
+}

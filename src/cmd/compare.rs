@@ -7,7 +7,7 @@ use super::journal::{self, Journal};
 use super::output::Destination;
 use super::ready::ready;
 use super::{Context, dry_run, process, request};
-use crate::call::{Call, RunEvent};
+use crate::call::RunEvent;
 use crate::cli::{self, CompareArgs, CompareFormat, SortBy};
 use crate::error::{Error, SIGPIPE};
 use crate::record::{Record, Status};
@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, plan.calls.iter().flat_map(Call::targets), args.prompt.key.as_deref())?;
+    let ready = ready(context, &plan.calls, &args.prompt)?;
     let level = journal::level(context, args.prompt.log);
     let journal = Journal::new(context, level, "compare", &plan.calls, &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
@@ -68,12 +68,11 @@ fn show(
     }
     let rounds_in_one = rounds > 1 && args.output == CompareFormat::Text;
     let mut sorted = Vec::new();
-    let by = args.sort.filter(|_| !rounds_in_one);
-    if let Some(by) = by {
+    if let Some(by) = args.sort.filter(|_| !rounds_in_one) {
         sorted.clone_from(&outcome.records);
         sorted.sort_by_key(|record| rank(record, by));
     }
-    let records = if by.is_some() { &sorted } else { &outcome.records };
+    let records = if sorted.is_empty() { &outcome.records } else { &sorted };
     let comparison = Comparison::new(&outcome.run, prompt, records);
     let out = destination.output();
     let text = match args.output {

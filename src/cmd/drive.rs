@@ -186,14 +186,13 @@ mod signals {
     //! Signals that end a run: the first stops it in order, the second at once.
 
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::AtomicBool;
 
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     pub(super) struct Signals {
         listening: Vec<(i32, Signal)>,
-        stopping: Arc<AtomicBool>,
     }
 
     impl Signals {
@@ -207,18 +206,19 @@ mod signals {
                 }
                 // Where a handler cannot be set, the signal keeps its usual effect.
                 let _ = signal_hook::flag::register_conditional_default(number, stopping.clone());
+                // In this order, and by the handler itself: a second signal ends us even where a write to a reader that
+                // does not read keeps us from hearing of the first.
+                let _ = signal_hook::flag::register(number, stopping.clone());
                 listening.extend(signal(SignalKind::from_raw(number)).ok().map(|stream| (number, stream)));
             }
-            Self { listening, stopping }
+            Self { listening }
         }
 
         /// The next signal, by number.
         pub(super) async fn next(&mut self) -> i32 {
-            let stopping = self.stopping.clone();
             std::future::poll_fn(|context| {
                 for (number, stream) in &mut self.listening {
                     if stream.poll_recv(context).is_ready() {
-                        stopping.store(true, Ordering::SeqCst);
                         return std::task::Poll::Ready(*number);
                     }
                 }

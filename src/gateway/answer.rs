@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use reqwest::Response;
-use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
 
 use super::patience::Patience;
 use super::{Client, headers, transport};
 use crate::adapter::stream::{self, Decoded, Stream};
-use crate::adapter::{Adapter, DecodeError, Flow, mask_keys};
+use crate::adapter::{Adapter, DecodeError, Flow};
 use crate::call::{Event, Events};
 use crate::chat::StreamEvent;
 use crate::error::{Failure, FailureKind};
@@ -125,18 +124,6 @@ impl Reading<'_> {
         outcome.map_err(|failure| self.client.masked(failure))
     }
 
-    /// The beginning of a body, on one line and without keys: they are masked before one can be cut in two.
-    fn excerpt(&self, body: &[u8]) -> String {
-        let text = String::from_utf8_lossy(&body[..body.len().min(LARGEST_ERROR)]);
-        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let mut excerpt = mask_keys(&line, self.client.key.as_ref().map(ExposeSecret::expose_secret)).into_owned();
-        if let Some((at, _)) = excerpt.char_indices().nth(EXCERPT) {
-            excerpt.truncate(at);
-            excerpt.push('…');
-        }
-        excerpt
-    }
-
     /// What came with status 200 but is no answer: a login page, a proxy's notice, nothing at all.
     async fn no_answer(&self, mut body: Vec<u8>, mut response: Response) -> Failure {
         while body.len() < LARGEST_ERROR {
@@ -149,8 +136,19 @@ impl Reading<'_> {
             return Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
         }
         let message = format!("{} did not send an answer of a model", self.client.gateway.base_url.origin());
-        let failure = Failure::new(FailureKind::Protocol, message).with_cause(self.excerpt(&body));
-        self.client.masked(failure.with_status(200))
+        Failure::new(FailureKind::Protocol, message).with_cause(self.excerpt(&body)).with_status(200)
+    }
+
+    /// The beginning of a body, on one line and without keys: they are masked before one can be cut in two.
+    fn excerpt(&self, body: &[u8]) -> String {
+        let text = String::from_utf8_lossy(&body[..body.len().min(LARGEST_ERROR)]);
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut excerpt = self.client.masked(Failure::new(FailureKind::Protocol, line)).message;
+        if let Some((at, _)) = excerpt.char_indices().nth(EXCERPT) {
+            excerpt.truncate(at);
+            excerpt.push('…');
+        }
+        excerpt
     }
 
     pub(super) async fn refusal(&self, mut response: Response, status: u16) -> Failure {

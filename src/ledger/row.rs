@@ -243,6 +243,7 @@ impl Row {
             tool_calls,
             finish_reason: self.finish,
             cached: self.cached,
+            saved: None,
             usage: Usage { input, cache_read, cache_write, output, reasoning: thought, cost: None },
             cost: self.cost.map(|cost| Cost { usd: Usd::from_picos(cost.picos), origin: cost.origin }),
             rates: self.rates,
