@@ -151,6 +151,8 @@ pub enum FailureKind {
     Protocol,
     /// The stream ended, or the model stopped, before the answer was complete.
     Truncated,
+    /// A budget, an allow-list or `--max-cost` forbids it; nothing was sent.
+    Refused,
     /// The user stopped it.
     Interrupted,
 }
@@ -173,6 +175,7 @@ impl FailureKind {
             Self::Network => "network",
             Self::Protocol => "protocol",
             Self::Truncated => "truncated",
+            Self::Refused => "refused",
             Self::Interrupted => "interrupted",
         }
     }
@@ -196,6 +199,7 @@ impl FailureKind {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::NoKey | Self::Auth => 4,
+            Self::Refused => 5,
             Self::RateLimited | Self::Unavailable => 6,
             Self::Timeout | Self::Network => 7,
             Self::Truncated => 8,

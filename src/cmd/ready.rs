@@ -1,18 +1,18 @@
 //! Gateways made ready for a run: keys found, clients built, the demo gateway started.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use super::cache;
-use super::{Context, process};
+use super::{Context, process, request};
 use crate::call::{Call, Target};
 use crate::catalog;
 use crate::cli::PromptArgs;
 use crate::config::{BaseUrl, Gateway, LLM_API_KEY};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
-use crate::policy::{Policies, Windows};
+use crate::policy::{Policies, Purse, Windows};
 use crate::pricing::Pricing;
 use crate::report::error::notice;
 use crate::report::term::say;
@@ -25,7 +25,7 @@ pub(super) struct Ready {
     pub(super) service: Arc<Gateways>,
     /// The settings of each gateway by name.
     pub(super) gateways: BTreeMap<String, Gateway>,
-    pub(super) pricing: Pricing,
+    pub(super) pricing: Arc<Pricing>,
     /// By gateway, which of the user's keys is used there: its name, or the variable that it is in.
     pub(super) keys: BTreeMap<String, String>,
     pub(super) policies: Policies,
@@ -94,13 +94,42 @@ pub(super) fn ready(context: &Context, calls: &[Call], args: &PromptArgs) -> Res
         }
         service.add(&gateway.name, client.and_then(|client| with_key(context, client, key)));
     }
-    let pricing = pricing(context, demo.is_some());
+    let pricing = Arc::new(pricing(context, demo.is_some()));
+    let purse = purse(context, args, &gateways, &keys, &pricing)?;
     let policies = Policies {
         windows: windows(context, &gateways),
         answers,
+        purse,
         rates: gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect(),
     };
     Ok(Ready { service: Arc::new(service), gateways, pricing, keys, policies, _demo: demo })
+}
+
+/// What may be spent, if anything limits it.
+fn purse(
+    context: &Context,
+    args: &PromptArgs,
+    gateways: &BTreeMap<String, Gateway>,
+    keys: &BTreeMap<String, String>,
+    pricing: &Arc<Pricing>,
+) -> Result<Option<Arc<Purse>>, Error> {
+    let settings = &context.settings;
+    let max_cost = args.max_cost.as_deref().map(request::max_cost).transpose()?;
+    if max_cost.is_none() && settings.budgets.is_empty() && settings.allow.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Purse {
+        budgets: settings.budgets.clone(),
+        allow: settings.allow.clone(),
+        max_cost,
+        allow_unpriced: args.allow_unpriced,
+        tags: request::tags(args)?,
+        keys: keys.clone(),
+        gateways: gateways.clone(),
+        pricing: Arc::clone(pricing),
+        data: settings.dirs.data.clone(),
+        spent: Mutex::default(),
+    })))
 }
 
 /// What the ledger calls a key.

@@ -4,6 +4,7 @@
 
 mod read;
 mod row;
+mod speed;
 mod spill;
 mod store;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod write;
 
 pub use read::Filter;
 pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens, Turn};
+pub use speed::median_first_token;
 pub use spill::FILE_NAME as SPILL_NAME;
 pub use store::{FILE_NAME, Mode, SCHEMA, Store, StoreError};
 
