@@ -198,6 +198,7 @@ fn what_is_cleared_is_gone_and_was_counted() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
     // L26
     #[test]
     fn no_answers_ever_take_more_room_than_they_may(sizes in prop::collection::vec((any::<u8>(), 0usize..3_000), 1..40)) {
