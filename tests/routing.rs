@@ -176,3 +176,53 @@ fn the_fastest_model_comes_first_by_what_the_ledger_knows() {
     assert_eq!(text.matches("first token usually after").count(), 2, "{text}");
     assert!(text.contains("1. house::fast"), "{text}");
 }
+
+#[test]
+fn a_config_with_all_of_it_makes_sense() {
+    let config = r#"
+gateway = "openrouter"
+model = "fast-chat"
+log = "full"
+[gateway.openrouter]
+key_name = "team-a"
+markup = 0.055
+[gateway.corp]
+base_url = "https://llm.corp.example/v1"
+max_concurrency = 8
+requests_per_minute = 60
+[alias.fast-chat]
+models = ["gpt-5.4-mini", "corp::llama-4"]
+strategy = "balanced"
+weights = [3, 1]
+hedge = "800ms"
+[alias.code-reasoner]
+models = ["deepseek-v4", "qwen-coder"]
+strategy = "ordered"
+retries = 1
+timeout = "30s"
+[task]
+default = "fast-chat"
+coding = "code-reasoner"
+[set]
+frontier = ["claude-sonnet-4-6", "gpt-5.4", "gemini-3.1-pro"]
+[price."my-finetune"]
+input = 0.40
+output = 1.60
+[[budget]]
+limit = 5.00
+per = "day"
+match = { key = "team-a", model = "claude-*", tag.app = "bot" }
+action = "refuse"
+[allow]
+"team-a" = ["gpt-*-mini", "deepseek-*"]
+[cache]
+enabled = false
+ttl = "7d"
+max_size = "256MiB"
+"#;
+    let home = Home::new().config(config);
+    home.llm(["config", "check"]).output().exits(0);
+    home.llm(["config", "show"]).output().exits(0);
+    let text = home.llm(["config", "show", "--route", "fast-chat"]).output().exits(0).stdout();
+    assert!(text.contains("first in 75 % of calls") && text.contains("corp::llama-4"), "{text}");
+}
