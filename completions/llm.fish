@@ -57,6 +57,8 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l stop -d 'Stop at this te
 complete -c llm -n "__fish_llm_using_subcommand ask" -l seed -d 'Seed for models that can repeat themselves' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l effort -d 'How much to think: none, minimal, low, medium, high or what else the model knows' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
+complete -c llm -n "__fish_llm_using_subcommand ask" -l tools -d 'JSON array of functions that the model may call; -o json has its calls' -r -F
 complete -c llm -n "__fish_llm_using_subcommand ask" -l tag -d 'Attribute the cost (`app=bot`); kept in the record; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
 metadata\t'Hashes, lengths and figures, but no text'
@@ -93,6 +95,8 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l stop -d 'Stop at thi
 complete -c llm -n "__fish_llm_using_subcommand compare" -l seed -d 'Seed for models that can repeat themselves' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l effort -d 'How much to think: none, minimal, low, medium, high or what else the model knows' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
+complete -c llm -n "__fish_llm_using_subcommand compare" -l tools -d 'JSON array of functions that the model may call; -o json has its calls' -r -F
 complete -c llm -n "__fish_llm_using_subcommand compare" -l tag -d 'Attribute the cost (`app=bot`); kept in the record; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
 metadata\t'Hashes, lengths and figures, but no text'

@@ -127,6 +127,8 @@ pub enum Event {
     Malformed { message: String },
     /// The attempt failed; whether another follows is for the next event to say.
     AttemptFailed { failure: Failure },
+    /// The model refuses a parameter: it is asked again without it, or with something else in its place.
+    Adjusted { parameter: &'static str, instead: Option<&'static str> },
     /// The same model will be tried again after a wait.
     Retry { after: Duration, cause: Failure },
     /// The next model is tried instead.

@@ -133,6 +133,12 @@ pub struct PromptArgs {
     /// Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable
     #[arg(short, long, value_name = "KEY=JSON", help_heading = "What to send")]
     pub param: Vec<String>,
+    /// JSON Schema that the answer must follow; exit 9 if it does not
+    #[arg(long, value_name = "FILE", help_heading = "What to send")]
+    pub schema: Option<PathBuf>,
+    /// JSON array of functions that the model may call; -o json has its calls
+    #[arg(long, value_name = "FILE", help_heading = "What to send")]
+    pub tools: Option<PathBuf>,
     /// Attribute the cost (`app=bot`); kept in the record; repeatable
     #[arg(long, value_name = "KEY=VALUE", help_heading = "What to print")]
     pub tag: Vec<String>,

@@ -151,6 +151,8 @@ pub enum FailureKind {
     Protocol,
     /// The stream ended, or the model stopped, before the answer was complete.
     Truncated,
+    /// The answer is complete but does not follow the schema that it was asked to follow.
+    Schema,
     /// The user stopped it.
     Interrupted,
 }
@@ -173,6 +175,7 @@ impl FailureKind {
             Self::Network => "network",
             Self::Protocol => "protocol",
             Self::Truncated => "truncated",
+            Self::Schema => "schema",
             Self::Interrupted => "interrupted",
         }
     }
@@ -199,6 +202,7 @@ impl FailureKind {
             Self::RateLimited | Self::Unavailable => 6,
             Self::Timeout | Self::Network => 7,
             Self::Truncated => 8,
+            Self::Schema => 9,
             Self::Interrupted => 130,
             _ => 1,
         }

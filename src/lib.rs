@@ -24,5 +24,7 @@ pub mod rates;
 pub mod record;
 pub mod report;
 pub mod route;
+pub mod schema;
 pub mod secret;
 pub mod serve;
+pub mod tool_file;

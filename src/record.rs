@@ -349,7 +349,7 @@ impl Recorder {
                     attempt.cost = self.response.usage.cost;
                 }
             }
-            Event::Malformed { .. } | Event::Retry { .. } | Event::Fallback { .. } => {}
+            Event::Malformed { .. } | Event::Adjusted { .. } | Event::Retry { .. } | Event::Fallback { .. } => {}
             Event::Done(result) => {
                 let end = self.end_of_answer(at);
                 if result.is_ok() {

@@ -6,6 +6,7 @@
 #![allow(unreachable_pub, reason = "one binary: nothing in it is for others")]
 #![allow(clippy::disallowed_methods, reason = "the tests hand the environment on that `llm` itself reads")]
 
+mod adjust;
 mod ask;
 mod compare;
 mod costs;
@@ -19,6 +20,7 @@ mod output;
 mod readme;
 mod retry;
 mod routing;
+mod schema;
 #[cfg(unix)]
 mod secrets;
 mod set_up;

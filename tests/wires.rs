@@ -85,3 +85,43 @@ fn a_refusal_is_the_same_kind_of_failure_over_every_wire() {
     let down = self::answers(&home, "demo/down", &["hi", "--retries", "0"]);
     assert_eq!(same(&down)["error"]["kind"], "unavailable");
 }
+
+#[test]
+fn tools_are_called_alike_over_every_wire() {
+    let (home, _demo) = four_wires();
+    let tools = home.file(
+        "tools.json",
+        r#"[{"type":"function","function":{"name":"weather","parameters":{"type":"object","properties":
+            {"city":{"type":"string"},"days":{"type":"integer"}},"required":["city"]}}},{"name":"clock"}]"#,
+    );
+    let tools = tools.to_str().expect("UTF-8");
+    for stream in ["stream=true", "stream=false"] {
+        let mut answers =
+            answers(&home, "demo/thinker", &["-p", stream, "--tools", tools, "Ask weather and clock for me."]);
+        for answer in &mut answers {
+            for call in answer["tool_calls"].as_array_mut().expect("a list") {
+                assert!(call["id"].as_str().is_some_and(|id| !id.is_empty()), "{call}");
+                call.as_object_mut().expect("a call").remove("id");
+                // The text of a JSON value is another matter.
+                let arguments: Value = serde_json::from_str(call["arguments"].as_str().expect("a text")).expect("JSON");
+                call["arguments"] = arguments;
+            }
+        }
+        let answer = same(&answers);
+        let expected = json!([
+            {"name": "weather", "arguments": {"city": "city", "days": 1}},
+            {"name": "clock", "arguments": {}},
+        ]);
+        assert_eq!((&answer["tool_calls"], &answer["finish_reason"]), (&expected, &json!("tool_calls")));
+        assert!(answer["reasoning"].is_string());
+    }
+}
+
+#[test]
+fn an_answer_follows_its_schema_over_every_wire() {
+    let (home, _demo) = four_wires();
+    let schema = home.file("schema.json", r#"{"type":"object","properties":{"n":{"type":"integer","minimum":7}}}"#);
+    let answers = answers(&home, "demo/steady", &["--schema", schema.to_str().expect("UTF-8"), "Give a number."]);
+    let answer = same(&answers);
+    assert_eq!((&answer["status"], &answer["text"]), (&json!("ok"), &json!(r#"{"n":7}"#)));
+}

@@ -36,6 +36,7 @@ pub(super) fn run(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
     let plan = Plan {
         priced: shows_stats || level != LogLevel::Off || args.output != AskFormat::Text,
         concurrency: 1,
+        schema: prepared.schema.clone(),
         trace: context.trace(),
         tags: prepared.tags.clone(),
         calls,

@@ -32,6 +32,7 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
     let plan = Plan {
         concurrency: at_once.min(process::connections()),
         priced: true,
+        schema: prepared.schema.clone(),
         trace: context.trace(),
         tags: prepared.tags.clone(),
         calls,

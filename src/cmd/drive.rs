@@ -16,6 +16,7 @@ use crate::record::{Record, Recorder, Status};
 use crate::report::error::notice;
 use crate::report::term::{Output, say};
 use crate::report::trace;
+use crate::schema::Schema;
 
 /// Who is told what happens.
 pub(super) trait Reporter {
@@ -31,6 +32,8 @@ pub(super) struct Plan {
     pub(super) calls: Vec<Call>,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) concurrency: usize,
+    /// What every answer must follow.
+    pub(super) schema: Option<Arc<Schema>>,
     /// Whether costs will be shown, so that prices must be known.
     pub(super) priced: bool,
     /// How requests and responses are told of as they happen, if they are.
@@ -61,7 +64,8 @@ pub(super) fn drive(mut ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -
 async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {
     let run_began = Timestamp::now();
     let run_id = uuid::Uuid::now_v7().to_string();
-    let Plan { calls, tags, concurrency, priced, trace } = plan;
+    let Plan { calls, tags, concurrency, schema, priced, trace } = plan;
+    let schema = schema.as_deref();
     let mut recorders: Vec<Option<Recorder>> =
         calls.iter().map(|call| Some(Recorder::new(&run_id, call, tags.clone()))).collect();
     let mut records: Vec<Option<Record>> = calls.iter().map(|_| None).collect();
@@ -102,7 +106,7 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
             }
             let Some(recorder) = recorders[event.call].take() else { continue };
             ends[event.call] = event.at;
-            let record = records[event.call].insert(finish(recorder, event.at, ready, priced));
+            let record = records[event.call].insert(finish(recorder, event.at, ready, priced, schema));
             if let Err(error) = reporter.ended(record) {
                 stopped = Some(error);
                 break 'run;
@@ -124,7 +128,7 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
     for ((recorder, record), end) in recorders.into_iter().zip(&mut records).zip(&mut ends) {
         let Some(recorder) = recorder else { continue };
         *end = now;
-        let record = record.insert(finish(recorder, now, ready, priced));
+        let record = record.insert(finish(recorder, now, ready, priced, schema));
         // What a signal cut short has an end like any other; where output failed there is nobody to tell.
         if matches!(stopped, Some(Error::Signalled(signal)) if signal != SIGPIPE)
             && let Err(error) = reporter.ended(record)
@@ -141,8 +145,17 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
     Outcome { run: run_id, records, began, stopped }
 }
 
-fn finish(recorder: Recorder, now: Duration, ready: &Ready, priced: bool) -> Record {
+fn finish(recorder: Recorder, now: Duration, ready: &Ready, priced: bool, schema: Option<&Schema>) -> Record {
     let mut record = recorder.finish(now);
+    // A call of a tool is not the answer yet.
+    if let Some(schema) = schema
+        && record.status == Status::Ok
+        && record.tool_calls.is_empty()
+        && let Err(failure) = schema.check(&record.text)
+    {
+        record.status = Status::Failed;
+        record.error = Some(failure);
+    }
     if priced && let Some(gateway) = ready.gateways.get(&record.gateway) {
         ready.pricing.price(&mut record, gateway);
     }

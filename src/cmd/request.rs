@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::Context;
 use super::facts::Facts;
 use crate::attachment;
 use crate::call::{Call, Choice, Limits};
-use crate::chat::{Message, Part, Request, Role};
+use crate::chat::{Message, Part, Request, ResponseFormat, Role};
 use crate::cli::PromptArgs;
 use crate::config::{Settings, parse_duration};
 use crate::error::Error;
@@ -19,7 +20,9 @@ use crate::prompt;
 use crate::report;
 use crate::report::term::say;
 use crate::route::{Asked, Names};
+use crate::schema::Schema;
 use crate::secret;
+use crate::tool_file;
 
 /// Everything about a command's calls but where they go.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(super) struct Prepared {
     /// The prompt as it was put together, for reports.
     pub(super) prompt: String,
     pub(super) request: Request,
+    /// What answers must follow.
+    pub(super) schema: Option<Arc<Schema>>,
     pub(super) tags: BTreeMap<String, String>,
     retries: Option<u32>,
     timeout: Option<Duration>,
@@ -49,6 +54,8 @@ pub(super) fn prepare(context: &Context, args: &PromptArgs) -> Result<Prepared, 
     let fallback = with_names(context, args.gateway.as_deref(), |names| {
         args.fallback.iter().map(|name| names.model(name)).collect::<Result<_, _>>()
     })?;
+    let schema = args.schema.as_deref().map(|path| read_as(path, Schema::parse)).transpose()?;
+    let tools = args.tools.as_deref().map(|path| read_as(path, tool_file::parse)).transpose()?;
     let system = args.system.as_deref().map(system).transpose()?;
     let attachments = args.file.iter().map(|path| attachment::read(path)).collect::<Result<Vec<_>, _>>()?;
     let prompt = prompt::read(args.prompt.as_deref(), args.no_stdin, |text| {
@@ -65,17 +72,24 @@ pub(super) fn prepare(context: &Context, args: &PromptArgs) -> Result<Prepared, 
         stop: args.stop.clone(),
         seed: args.seed,
         reasoning_effort: args.effort.clone(),
+        tools: tools.unwrap_or_default(),
+        response_format: schema.as_ref().map(Schema::response_format),
         stream,
         extra,
         ..Request::default()
     };
-    Ok(Prepared { prompt, request, tags, retries: args.retries, timeout, fallback })
+    Ok(Prepared { prompt, request, schema: schema.map(Arc::new), tags, retries: args.retries, timeout, fallback })
 }
 
 impl Prepared {
     /// A request that was made before.
     pub(super) fn again(prompt: String, request: Request, tags: BTreeMap<String, String>) -> Self {
-        Self { prompt, request, tags, retries: None, timeout: None, fallback: Vec::new() }
+        // A schema that was asked for then holds for the answers now.
+        let schema = match &request.response_format {
+            Some(ResponseFormat::JsonSchema { schema, .. }) => Schema::parse(&schema.to_string()).ok().map(Arc::new),
+            _ => None,
+        };
+        Self { prompt, request, schema, tags, retries: None, timeout: None, fallback: Vec::new() }
     }
 
     /// The calls to these models, in order.
@@ -150,6 +164,13 @@ fn parts(attachments: Vec<Part>, prompt: &str) -> Vec<Part> {
     texts.push(prompt.to_owned());
     parts.push(Part::Text(texts.join("\n\n")));
     parts
+}
+
+/// Reads a file that is to be understood.
+fn read_as<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Error> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Input { path: path.into(), source })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    parse(text).map_err(|error| Error::usage(format!("{}: {error}", path.display())))
 }
 
 fn check_sampling(args: &PromptArgs) -> Result<(), Error> {

@@ -48,6 +48,7 @@ pub(super) fn run(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
         priced: true,
         trace: context.trace(),
         tags: row.tags.clone(),
+        schema: prepared.schema.clone(),
         calls,
     };
     let ready = ready(context, plan.calls.iter().flat_map(Call::targets), args.key.as_deref())?;

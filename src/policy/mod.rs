@@ -1,5 +1,6 @@
 //! The onion: each policy is a [`Service`] around a [`Service`], and their order is a type.
 
+mod adjust;
 mod fallback;
 mod retry;
 #[cfg(test)]
@@ -7,6 +8,7 @@ mod testing;
 
 use std::future::Future;
 
+pub use adjust::Adjust;
 pub use fallback::{Fallback, Windows};
 pub use retry::Retry;
 
@@ -18,8 +20,9 @@ pub trait Service: Send + Sync {
     fn call(&self, call: &Call, events: &Events) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// The policies in force, outermost first: the next model only after every try of the one before.
-pub type Stack<S> = Fallback<Retry<S>>;
+/// The policies in force, outermost first: the next model only after every try of the one before, and a request that the
+/// model refuses is adjusted before it counts as a try.
+pub type Stack<S> = Fallback<Retry<Adjust<S>>>;
 
 /// What the policies go by. The default has none but those that need no settings.
 pub struct Policies {
@@ -41,7 +44,7 @@ impl std::fmt::Debug for Policies {
 
 /// Puts the policies around a gateway.
 pub fn stack<S: Service>(inner: S, policies: Policies) -> Stack<S> {
-    Fallback::new(Retry::new(inner), policies.windows)
+    Fallback::new(Retry::new(Adjust::new(inner)), policies.windows)
 }
 
 /// A service may be shared.

@@ -98,8 +98,11 @@ impl Board {
                     Err(failure) => State::Failed(failure_text(failure)),
                 };
             }
-            Event::Connected { .. } | Event::Headers { .. } | Event::Malformed { .. } | Event::AttemptFailed { .. } => {
-            }
+            Event::Connected { .. }
+            | Event::Headers { .. }
+            | Event::Malformed { .. }
+            | Event::Adjusted { .. }
+            | Event::AttemptFailed { .. } => {}
             Event::Stream(_) => {}
         }
     }

@@ -28,6 +28,11 @@ impl Notices {
                 let wait = format::duration(*after);
                 Some(format!("{}: {}, trying again in {wait}", self.model(event.call), short(cause)))
             }
+            Event::Adjusted { parameter, instead } => {
+                let instead = instead.map(|instead| format!("with {instead} instead"));
+                let how = instead.as_deref().unwrap_or("without it");
+                Some(format!("{} refuses {parameter}: asking again {how}", self.model(event.call)))
+            }
             Event::Fallback { to, cause } => {
                 Some(format!("{}: {}, trying {}", self.model(event.call), short(cause), to.model))
             }

@@ -48,10 +48,7 @@ impl Demo {
                         // Refused only for connections that are gone.
                         let _ = connection.set_nodelay(true);
                     });
-                    let router = router(Personalities::default(), model_list());
-                    // Whoever sends is this process, and has limits of its own.
-                    let router = router.layer(axum::extract::DefaultBodyLimit::disable());
-                    let server = axum::serve(listener, router);
+                    let server = axum::serve(listener, router(Personalities::default(), model_list()));
                     tokio::select! {
                         _ = server => {}
                         _ = stopped => {}

@@ -27,11 +27,13 @@ START_LIMIT = 120  # seconds
 class Proxy:
     """LiteLLM's proxy with the upstream that it asks; a context manager."""
 
-    def __init__(self, venv: Path):
-        self.venv = venv
+    def __init__(self, venv: Path, llm: str):
+        self.venv, self.llm = venv, llm
 
     def __enter__(self):
         self.upstream, upstream_url = upstream.start()
+        self.demo = subprocess.Popen([self.llm, "demo-gateway"], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        demo_v1 = self.demo.stdout.readline().strip()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -43,7 +45,8 @@ class Proxy:
         self.process = subprocess.Popen(
             [self.venv / "bin/litellm", "--config", HERE / "config.yaml", "--host", "127.0.0.1", "--port", str(port),
              "--num_workers", "1"],
-            env={**os.environ, **ENVIRONMENT, "UPSTREAM_URL": upstream_url},
+            env={**os.environ, **ENVIRONMENT, "UPSTREAM_URL": upstream_url,
+                 "DEMO_V1": demo_v1, "DEMO_ROOT": demo_v1.removesuffix("/v1")},
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
         )
         try:
@@ -72,5 +75,6 @@ class Proxy:
             self.process.kill()
             self.process.wait()
         self.log.close()
+        self.demo.communicate()
         self.upstream.shutdown()
         self.upstream.server_close()

@@ -240,6 +240,80 @@ class Compare(Case):
         self.assert_exit(llm("compare", "-m", "limited,limited", "--retries", "0", PROMPT), 6)
 
 
+class Wires(Case):
+    """LiteLLM's other routes: what it cannot mock there (streams of messages and responses) comes from the demo gateway,
+    through all of its translation, and so both sides of ours are tested."""
+
+    APIS = {"chat": "openai-chat", "messages": "anthropic", "responses": "openai-responses", "gemini": "gemini"}
+    TOOLS = [{"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}]
+
+    def ask(self, wire, model, *arguments):
+        config = "".join(
+            f'[gateway.{name}]\nbase_url = "{PROXY.root if api == "gemini" else PROXY.base_url}'
+            f'{"/v1beta" if api == "gemini" else ""}"\napi = "{api}"\nkey_env = ["WIRES_KEY"]\n'
+            for name, api in self.APIS.items()
+        )
+        return record("ask", "-m", f"{wire}::{model}", "--retries", "0", *arguments, key=None, config=config,
+                      WIRES_KEY=KEY)
+
+    def everywhere(self):
+        """Every route with every upstream, streamed and not; what differs is told apart when it fails."""
+        for wire in self.APIS:
+            for model in ["demo-openai", "demo-anthropic"]:
+                for stream in ["stream=true", "stream=false"]:
+                    yield wire, model, ["-p", stream], f"{model} through {wire}, {stream}"
+
+    def test_an_answer_is_the_same_through_every_route(self):
+        for wire, model, arguments, name in self.everywhere():
+            with self.subTest(name):
+                answer, code = self.ask(wire, model, *arguments, "Summarize: the cat sat on the mat. It purred.")
+                self.assertEqual((code, answer["status"], answer["finish_reason"]), (0, "ok", "stop"), answer)
+                self.assertEqual(answer["text"], "In short: The cat sat on the mat.")
+                self.assertEqual((answer["usage"]["input_tokens"], answer["usage"]["output_tokens"]), (9, 21))
+                # LiteLLM loses thoughts on its way to Gemini's format.
+                if wire != "gemini":
+                    self.assertIn("What comes first usually matters most.", answer["reasoning"])
+
+    def test_a_function_call_is_the_same_through_every_route(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as tools:
+            json.dump(self.TOOLS, tools)
+            tools.flush()
+            for wire, model, arguments, name in self.everywhere():
+                with self.subTest(name):
+                    answer, code = self.ask(wire, model, *arguments, "--tools", tools.name, "Ask get_weather, please.")
+                    self.assertEqual((code, answer["finish_reason"]), (0, "tool_calls"), answer)
+                    (call,) = answer["tool_calls"]
+                    self.assertEqual((call["name"], json.loads(call["arguments"])), ("get_weather", {"city": "city"}))
+
+    def test_one_piece_where_a_stream_was_asked_for_is_an_answer(self):
+        # What LiteLLM mocks at /v1/messages is never a stream.
+        answer, code = self.ask("messages", "priced", PROMPT)
+        self.assertEqual((code, answer["text"]), (0, ANSWER))
+
+    def test_a_stream_that_fails_in_the_gateway_is_a_failure(self):
+        # What LiteLLM mocks at /v1/responses cannot be streamed: 200, and then `response.failed`.
+        answer, code = self.ask("responses", "priced", PROMPT)
+        self.assertEqual((code, answer["status"], answer["error"]["kind"]), (1, "failed", "server_error"))
+        answer, code = self.ask("responses", "priced", "-p", "stream=false", PROMPT)
+        self.assertEqual((code, answer["text"]), (0, ANSWER))
+
+    def test_errors_keep_their_kind(self):
+        for wire, model, code, kind in [
+            ("messages", "limited", 6, "rate_limited"), ("messages", "overflow", 1, "context_length"),
+            ("messages", "slow-limited", 6, "rate_limited"), ("messages", "up-refuses-key", 4, "auth"),
+            ("responses", "up-refuses-key", 4, "auth"), ("gemini", "limited", 6, "rate_limited"),
+            ("gemini", "overflow", 1, "context_length"), ("gemini", "up-refuses-key", 4, "auth"),
+        ]:
+            with self.subTest(wire=wire, model=model):
+                answer, got = self.ask(wire, model, PROMPT)
+                self.assertEqual((got, answer["error"]["kind"]), (code, kind), answer)
+
+    def test_an_error_after_half_an_answer_is_8_and_keeps_the_half(self):
+        for model in ["up-breaks-off", "up-fails-late"]:
+            answer, code = self.ask("gemini", model, PROMPT)
+            self.assertEqual((code, answer["status"], answer["text"]), (8, "truncated", "Half an answer"), answer)
+
+
 class Models(Case):
     def offered(self):
         config = f'gateway = "litellm"\n[gateway.litellm]\nbase_url = "{PROXY.base_url}"\n'
@@ -266,7 +340,7 @@ def main():
     global LLM, PROXY
     LLM = os.path.abspath(sys.argv.pop(1))
     venv = Path(sys.argv.pop(1)).resolve()
-    with Proxy(venv) as PROXY:
+    with Proxy(venv, LLM) as PROXY:
         unittest.main(exit=False, verbosity=2).result.wasSuccessful() or sys.exit(1)
 
 

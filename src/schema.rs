@@ -1,0 +1,135 @@
+//! The JSON Schema that an answer must follow: sent with the request, and held against the answer.
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+use crate::chat::ResponseFormat;
+use crate::error::{Failure, FailureKind};
+
+/// What formats want a schema to be called.
+const NAME: &str = "answer";
+
+/// A schema that makes sense.
+#[derive(Debug)]
+pub struct Schema {
+    value: Value,
+    validator: Validator,
+}
+
+impl Schema {
+    /// Reads a schema; of what is wrong with it, the first thing. References to other documents are not followed.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let value: Value = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
+        if !value.is_object() {
+            return Err("it is not a JSON object".into());
+        }
+        let validator = jsonschema::validator_for(&value).map_err(|error| error.to_string())?;
+        Ok(Self { value, validator })
+    }
+
+    /// The form of answer to ask for. A schema that leaves nothing open is asked for to the letter; one that does not
+    /// would be refused then.
+    pub fn response_format(&self) -> ResponseFormat {
+        let strict = is_closed(&self.value).then_some(true);
+        ResponseFormat::JsonSchema { name: NAME.into(), schema: self.value.clone(), strict }
+    }
+
+    /// Whether the text is JSON that follows the schema. The failure says where it does not, without repeating it.
+    pub fn check(&self, text: &str) -> Result<(), Failure> {
+        let fails =
+            |what: String| Failure::new(FailureKind::Schema, format!("the answer does not follow the schema: {what}"));
+        let answer: Value = serde_json::from_str(text).map_err(|error| fails(format!("it is not JSON: {error}")))?;
+        let mut errors = self.validator.iter_errors(&answer);
+        let Some(first) = errors.next() else { return Ok(()) };
+        let mut what = first.masked().to_string();
+        let place = first.instance_path().to_string();
+        if !place.is_empty() {
+            what = format!("at {place}, {what}");
+        }
+        match errors.count() {
+            0 => Err(fails(what)),
+            more => Err(fails(format!("{what} (and {more} more)"))),
+        }
+    }
+}
+
+/// Whether every object in it requires all of its properties and allows no others: what OpenAI's strict mode demands.
+fn is_closed(schema: &Value) -> bool {
+    match schema {
+        Value::Object(fields) => {
+            let properties = fields.get("properties").and_then(Value::as_object);
+            let is_object = fields.get("type").is_some_and(|kind| kind == "object") || properties.is_some();
+            let required = fields.get("required").and_then(Value::as_array);
+            let all_required = properties
+                .into_iter()
+                .flat_map(|properties| properties.keys())
+                .all(|name| required.is_some_and(|required| required.iter().any(|required| required == name.as_str())));
+            let closed = fields.get("additionalProperties") == Some(&Value::Bool(false));
+            // Names of properties are not keywords; what they stand for is looked into below.
+            (!is_object || closed && all_required) && fields.values().all(is_closed)
+        }
+        Value::Array(items) => items.iter().all(is_closed),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn city() -> Schema {
+        Schema::parse(
+            r#"{"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer", "minimum": 1}},
+                "required": ["city", "days"], "additionalProperties": false}"#,
+        )
+        .expect("a schema")
+    }
+
+    #[test]
+    fn an_answer_is_held_against_the_schema() {
+        city().check(r#" {"city": "Oslo", "days": 3} "#).expect("follows it");
+        for (answer, said) in [
+            ("Oslo", "it is not JSON"),
+            ("```json\n{\"city\": \"Oslo\", \"days\": 3}\n```", "it is not JSON"),
+            ("", "it is not JSON"),
+            (r#"{"city": "Oslo", "days": "three"}"#, "at /days, "),
+            (r#"{"city": 1, "days": 0}"#, "(and 1 more)"),
+            (r#"{"city": "Oslo"}"#, "\"days\" is a required property"),
+        ] {
+            let failure = city().check(answer).expect_err(answer);
+            assert_eq!((failure.kind, failure.exit_code()), (FailureKind::Schema, 9));
+            assert!(failure.message.contains(said), "{}", failure.message);
+            assert!(!failure.message.contains("three"), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn what_is_no_schema_is_refused() {
+        for text in ["", "[]", "true", r#"{"type": "objekt"}"#, r#"{"$ref": "https://example.com/x.json"}"#] {
+            assert!(Schema::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_schema_without_anything_open_is_asked_for_to_the_letter() {
+        let strict = |schema: Value| {
+            let ResponseFormat::JsonSchema { strict, .. } =
+                Schema::parse(&schema.to_string()).expect("a schema").response_format()
+            else {
+                panic!("a schema")
+            };
+            strict
+        };
+        let closed = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": false});
+        assert_eq!(strict(closed.clone()), Some(true));
+        for (field, value) in [("required", json!([])), ("additionalProperties", json!(true))] {
+            let mut open = closed.clone();
+            open[field] = value;
+            assert_eq!(strict(open), None, "{field}");
+        }
+        let mut nested = closed;
+        nested["properties"]["a"] = json!({"type": "array", "items": {"type": "object"}});
+        assert_eq!(strict(nested), None);
+    }
+}
