@@ -40,6 +40,7 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "log" -d 'List recorded call
 complete -c llm -n "__fish_llm_needs_command" -f -a "doctor" -d 'Check config, key, gateway and terminal, and say what to do'
 complete -c llm -n "__fish_llm_needs_command" -f -a "key" -d 'Keep gateway keys in the keyring'
 complete -c llm -n "__fish_llm_needs_command" -f -a "config" -d 'Show, check or create the config file'
+complete -c llm -n "__fish_llm_needs_command" -f -a "cache" -d 'Show how much is in the answer cache, or empty it'
 complete -c llm -n "__fish_llm_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c llm -n "__fish_llm_needs_command" -f -a "man" -d 'Print the manual page'
 complete -c llm -n "__fish_llm_needs_command" -f -a "demo-gateway" -d 'Run the demo gateway until stdin ends; prints its base URL'
@@ -75,6 +76,8 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l color -d 'When to use co
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand ask" -s n -l no-stdin -d 'Leave stdin alone'
+complete -c llm -n "__fish_llm_using_subcommand ask" -l cache -d 'Give the same answer again that was given to exactly this request before, and keep this one'
+complete -c llm -n "__fish_llm_using_subcommand ask" -l no-cache -d 'Ask anew, even if the config says [cache] enabled'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l stats -d 'Print a line of time, tokens and cost on stderr (the default on a terminal)'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l show-reasoning -d 'Print what the model thinks on stderr'
@@ -122,6 +125,8 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l color -d 'When to us
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand compare" -s n -l no-stdin -d 'Leave stdin alone'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l cache -d 'Give the same answer again that was given to exactly this request before, and keep this one'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l no-cache -d 'Ask anew, even if the config says [cache] enabled'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
@@ -380,6 +385,28 @@ complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcomma
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -f -a "stats" -d 'Say how many answers there are, and how much room they take'
+complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -f -a "clear" -d 'Forget all answers'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand completions" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -1,13 +1,13 @@
 //! What travels: a call on its way down through the policies, and the events of its life on their way up.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::chat::{Request, StreamEvent};
+use crate::chat::{Request, Response, StreamEvent};
 use crate::error::Failure;
 use crate::money::Usd;
 
@@ -131,10 +131,28 @@ pub enum Event {
     Adjusted { parameter: &'static str, instead: Option<&'static str> },
     /// The same model will be tried again after a wait.
     Retry { after: Duration, cause: Failure },
+    /// The answer was given before, and is given again: no request is made.
+    Cached { target: Target },
+    /// Something that the user should hear at once.
+    Notice { message: String },
+    /// The models asked so far are slow to begin: another is asked as well, and the first to speak is heard.
+    Hedge { slow: Target, to: Target },
     /// The next model is tried instead.
     Fallback { to: Target, cause: Failure },
     /// The call is over.
     Done(Result<(), Failure>),
+}
+
+impl Event {
+    /// Whether it is a piece of an answer that the user gets to see.
+    pub fn is_heard(&self) -> bool {
+        matches!(
+            self,
+            Self::Stream(
+                StreamEvent::TextDelta(_) | StreamEvent::ReasoningDelta(_) | StreamEvent::ToolCallStart { .. }
+            )
+        )
+    }
 }
 
 /// What the response headers say that the body does not.
@@ -156,7 +174,58 @@ pub struct Events {
     began: Instant,
     sender: mpsc::Sender<RunEvent>,
     spoke: Arc<AtomicBool>,
+    overheard: Option<Overheard>,
 }
+
+/// Shared with a policy that wants to know what its call gave.
+#[derive(Debug, Clone, Default)]
+pub struct Overheard(Arc<Mutex<Heard>>);
+
+/// What a call gave so far.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// The answer, as far as it has arrived.
+    pub response: Response,
+    /// Its cost, where a header said so.
+    pub cost: Option<Usd>,
+    /// What failed attempts cost, as far as they said.
+    pub failed_cost: Usd,
+    /// Attempts that may be billed though they did not say so.
+    pub maybe_billed: u32,
+    /// Whether an attempt is under way.
+    pub under_way: bool,
+}
+
+impl Overheard {
+    /// What was heard until now.
+    pub fn heard(&self) -> MutexGuard<'_, Heard> {
+        // What was heard before a panic was heard all the same.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear(&self, event: &Event) {
+        let mut heard = self.heard();
+        match event {
+            Event::Attempt { .. } => {
+                (heard.response, heard.cost, heard.under_way) = (Response::default(), None, true);
+            }
+            Event::Headers { meta, .. } => heard.cost = meta.cost,
+            Event::Stream(event) => heard.response.apply(event),
+            Event::AttemptFailed { failure } => {
+                heard.under_way = false;
+                match heard.response.usage.cost.or(heard.cost) {
+                    Some(cost) => heard.failed_cost += cost,
+                    None if failure.maybe_billed => heard.maybe_billed += 1,
+                    None => {}
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Events that may wait to be taken in by a policy.
+const HELD: usize = 256;
 
 /// Nobody listens any more: the run was stopped, so the call must end at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,7 +240,7 @@ impl From<Stopped> for Failure {
 impl Events {
     /// `began` is the instant from which the run's times are counted.
     pub fn new(call: usize, began: Instant, sender: mpsc::Sender<RunEvent>) -> Self {
-        Self { call, began, sender, spoke: Arc::default() }
+        Self { call, began, sender, spoke: Arc::default(), overheard: None }
     }
 
     /// Tells the run's consumer; waits while it is behind.
@@ -181,14 +250,30 @@ impl Events {
 
     /// As [`Events::emit`], of something that happened a little earlier.
     pub async fn emit_at(&self, when: Instant, event: Event) -> Result<(), Stopped> {
-        if let Event::Stream(
-            StreamEvent::TextDelta(_) | StreamEvent::ReasoningDelta(_) | StreamEvent::ToolCallStart { .. },
-        ) = &event
-        {
+        self.forward(RunEvent { call: self.call, at: when.saturating_duration_since(self.began), event }).await
+    }
+
+    /// Hands on what was told to another, as it was told.
+    pub async fn forward(&self, event: RunEvent) -> Result<(), Stopped> {
+        if event.event.is_heard() {
             self.spoke.store(true, Ordering::Relaxed);
         }
-        let event = RunEvent { call: self.call, at: when.saturating_duration_since(self.began), event };
+        if let Some(overheard) = &self.overheard {
+            overheard.hear(&event.event);
+        }
         self.sender.send(event).await.map_err(|_| Stopped)
+    }
+
+    /// The same sender, and what will be told through it.
+    pub fn overheard(&self) -> (Self, Overheard) {
+        let overheard = self.overheard.clone().unwrap_or_default();
+        (Self { overheard: Some(overheard.clone()), ..self.clone() }, overheard)
+    }
+
+    /// A sender for a part of this call, whose events go to the receiver until it is known whether they count.
+    pub fn held(&self) -> (Self, mpsc::Receiver<RunEvent>) {
+        let (sender, receiver) = mpsc::channel(HELD);
+        (Self { call: self.call, began: self.began, sender, spoke: Arc::default(), overheard: None }, receiver)
     }
 
     /// Whether any part of an answer has reached the user: from then on nothing is tried again or replaced.

@@ -50,6 +50,8 @@ pub enum Command {
     Key(KeyArgs),
     /// Show, check or create the config file
     Config(ConfigArgs),
+    /// Show how much is in the answer cache, or empty it
+    Cache(CacheArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page
@@ -63,7 +65,7 @@ pub enum Command {
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Prompt", &["ask", "compare", "rerun"]),
     ("Look", &["models", "usage", "log", "doctor"]),
-    ("Set up", &["key", "config", "completions", "man"]),
+    ("Set up", &["key", "config", "cache", "completions", "man"]),
 ];
 
 /// The whole command line, its commands grouped for `--help`.
@@ -106,6 +108,12 @@ pub struct PromptArgs {
     /// Further tries after a failure that may pass
     #[arg(long, value_name = "N", help_heading = "Where to")]
     pub retries: Option<u32>,
+    /// Give the same answer again that was given to exactly this request before, and keep this one
+    #[arg(long, overrides_with = "no_cache", help_heading = "Where to")]
+    pub cache: bool,
+    /// Ask anew, even if the config says [cache] enabled
+    #[arg(long, overrides_with = "cache", help_heading = "Where to")]
+    pub no_cache: bool,
     /// System prompt; `@FILE` reads a file
     #[arg(short, long, value_name = "TEXT", help_heading = "What to send")]
     pub system: Option<String>,
@@ -573,6 +581,24 @@ pub enum ConfigCommand {
         #[arg(long)]
         force: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct CacheArgs {
+    #[command(subcommand)]
+    pub command: CacheCommand,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum CacheCommand {
+    /// Say how many answers there are, and how much room they take
+    Stats {
+        /// Form of the output
+        #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+        output: TextOrJson,
+    },
+    /// Forget all answers
+    Clear,
 }
 
 #[derive(Debug, Args)]

@@ -34,6 +34,8 @@ pub struct Record {
     pub finish_reason: Option<FinishReason>,
     /// Whether the answer came from the cache.
     pub cached: bool,
+    /// What that answer would have cost, as far as it is known.
+    pub saved: Option<Cost>,
     #[serde(serialize_with = "usage_in_tokens")]
     pub usage: Usage,
     #[serde(serialize_with = "unknown_cost")]
@@ -256,6 +258,7 @@ pub struct Recorder {
     response: Response,
     attempts: Vec<Attempt>,
     meta: Meta,
+    cached: bool,
     /// When the first request could go out, since the run began.
     ready: Option<Duration>,
     connect: Option<Duration>,
@@ -278,6 +281,7 @@ impl Recorder {
             response: Response::default(),
             attempts: Vec::new(),
             meta: Meta::default(),
+            cached: false,
             ready: None,
             connect: None,
             attempt_began: Duration::ZERO,
@@ -349,7 +353,18 @@ impl Recorder {
                     attempt.cost = self.response.usage.cost;
                 }
             }
-            Event::Malformed { .. } | Event::Adjusted { .. } | Event::Retry { .. } | Event::Fallback { .. } => {}
+            Event::Cached { target } => {
+                self.response = Response::default();
+                self.target = target.clone();
+                self.ready.get_or_insert(at);
+                self.cached = true;
+            }
+            Event::Malformed { .. }
+            | Event::Notice { .. }
+            | Event::Adjusted { .. }
+            | Event::Retry { .. }
+            | Event::Hedge { .. }
+            | Event::Fallback { .. } => {}
             Event::Done(result) => {
                 let end = self.end_of_answer(at);
                 if result.is_ok() {
@@ -413,6 +428,12 @@ impl Recorder {
         let heard = answered || !reasoning.is_empty() || finish.is_some();
         let first_piece = self.first_token.into_iter().chain(self.first_reasoning).min();
         let cost = usage.cost.or(self.meta.cost).map(|usd| Cost { usd, origin: CostOrigin::Reported });
+        // What it cost then, it does not cost again.
+        let (cost, saved) = if self.cached {
+            (Some(Cost { usd: Usd::ZERO, origin: CostOrigin::Reported }), cost)
+        } else {
+            (cost, None)
+        };
         Record {
             id: self.id,
             run: self.run,
@@ -425,7 +446,8 @@ impl Recorder {
             reasoning_signature,
             tool_calls,
             finish_reason: finish,
-            cached: false,
+            cached: self.cached,
+            saved,
             usage,
             cost,
             rates: None,

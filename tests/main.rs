@@ -8,6 +8,7 @@
 
 mod adjust;
 mod ask;
+mod cache;
 mod compare;
 mod costs;
 mod endings;

@@ -126,3 +126,33 @@ fn a_route_is_explained_with_its_patience() {
     );
     assert!(gateway.requests().is_empty());
 }
+
+// H43
+#[test]
+fn a_model_that_is_slow_to_begin_gets_company_and_is_left_when_the_other_speaks() {
+    let gateway = Gateway::by(|request| match &*request.model() {
+        "slow" => Reply::silence().hold(),
+        _ => Reply::stream(&["Hello."]),
+    });
+    let config = "[alias.quick]\nmodels = [\"slow\", \"fast\"]\nhedge = \"50ms\"\n";
+    let outcome = home(&gateway, config).llm(["ask", "-m", "quick", "-o", "json", "hi"]).output();
+    let record = outcome.exits(0).says("slow: slow to begin, asking fast as well").json();
+    gateway.await_left(1);
+    assert_eq!((&record["text"], record["attempts"].as_array().map(Vec::len)), (&"Hello.".into(), Some(2)));
+    assert_eq!(record["attempts"][0]["model"], "slow");
+    assert_eq!((&record["attempts"][0]["maybe_billed"], &record["attempts"][1]["error"]), (&true.into(), &().into()));
+}
+
+#[test]
+fn a_gateway_is_asked_no_more_at_once_than_its_config_allows() {
+    let gateway = Gateway::by(|_| Reply::silence().gate().and(Reply::unary("Hello.")));
+    let config =
+        format!("[gateway.house]\nbase_url = \"{}\"\nauth = \"none\"\nmax_concurrency = 2\n", gateway.base_url());
+    let home = Home::new().config(&config);
+    let running = home.llm(["compare", "-m", "a,b,c,d", "-o", "jsonl", "hi"]).start();
+    gateway.await_gated(2);
+    assert_eq!(gateway.requests().len(), 2);
+    gateway.release();
+    running.finish().exits(0);
+    assert_eq!(gateway.requests().len(), 4);
+}

@@ -53,6 +53,7 @@ fn gateway(price_list: PriceList) -> Gateway {
         headers: BTreeMap::new(),
         ca_file: None,
         timeouts: Timeouts::default(),
+        rate: Default::default(),
         markup: None,
         models: Vec::new(),
         price_list,

@@ -8,7 +8,7 @@ use super::journal::{self, Journal};
 use super::output::Destination;
 use super::ready::ready;
 use super::{Context, dry_run, request};
-use crate::call::{Call, RunEvent};
+use crate::call::RunEvent;
 use crate::cli::{AskArgs, AskFormat};
 use crate::config::LogLevel;
 use crate::error::{Error, SIGPIPE};
@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, plan.calls.iter().flat_map(Call::targets), args.prompt.key.as_deref())?;
+    let ready = ready(context, &plan.calls, &args.prompt)?;
     let journal = Journal::new(context, level, "ask", &plan.calls, &ready).continuing(turn);
     let stderr = context.terminal.stderr;
     let mut outcome = if streams {

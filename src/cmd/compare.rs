@@ -7,7 +7,7 @@ use super::journal::{self, Journal};
 use super::output::Destination;
 use super::ready::ready;
 use super::{Context, dry_run, process, request};
-use crate::call::{Call, RunEvent};
+use crate::call::RunEvent;
 use crate::cli::{self, CompareArgs, CompareFormat, SortBy};
 use crate::error::{Error, SIGPIPE};
 use crate::record::{Record, Status};
@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, plan.calls.iter().flat_map(Call::targets), args.prompt.key.as_deref())?;
+    let ready = ready(context, &plan.calls, &args.prompt)?;
     let level = journal::level(context, args.prompt.log);
     let journal = Journal::new(context, level, "compare", &plan.calls, &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));

@@ -124,6 +124,13 @@ fn show(settings: &Settings) -> Result<String, Error> {
             text.push_str(&format!("{} = {}\n", key(name), list(models)));
         }
     }
+    let cache = &settings.cache;
+    text.push_str(&format!(
+        "\n[cache]\nenabled = {}\nttl = \"{}s\"\nmax_size = \"{}\"\n",
+        cache.enabled,
+        cache.ttl.as_secs_f64(),
+        cache.max_size
+    ));
     for (name, alias) in &settings.aliases {
         text.push('\n');
         text.push_str(&self::alias(name, alias));
@@ -190,6 +197,13 @@ fn gateway(gateway: &Gateway, said: Said) -> String {
     }
     if let Some(path) = &gateway.ca_file {
         text.push_str(&format!("ca_file = {}\n", quoted(&path.display().to_string())));
+    }
+    let rate = &gateway.rate;
+    for (name, limit) in [("max_concurrency", rate.max_concurrency), ("requests_per_minute", rate.requests_per_minute)]
+    {
+        if let Some(limit) = limit {
+            text.push_str(&format!("{name} = {limit}\n"));
+        }
     }
     if let Some(markup) = gateway.markup {
         text.push_str(&format!("markup = {}\n", f64::from(markup) / 1_000_000.0));

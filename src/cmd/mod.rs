@@ -1,6 +1,7 @@
 //! One file a command: arguments → calls → reporters.
 
 mod ask;
+mod cache;
 mod calls;
 mod compare;
 mod config;
@@ -136,6 +137,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
         Command::Doctor(args) => doctor::run(&context(env)?, &args),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),
+        Command::Cache(args) => cache::run(&context(env)?, args.command),
         Command::Completions(args) => print(generated::completions(args.shell)).map(|()| 0),
         Command::Man => {
             let page = generated::man().map_err(|source| Error::Output { target: "the manual".into(), source })?;

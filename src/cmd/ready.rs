@@ -1,16 +1,18 @@
 //! Gateways made ready for a run: keys found, clients built, the demo gateway started.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::cache;
 use super::{Context, process};
-use crate::call::Target;
+use crate::call::{Call, Target};
 use crate::catalog;
+use crate::cli::PromptArgs;
 use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
-use crate::policy::{Policies, Windows};
+use crate::policy::{Answers, Policies, Windows};
 use crate::pricing::Pricing;
 use crate::report::error::notice;
 use crate::report::term::say;
@@ -65,20 +67,37 @@ pub(super) fn gateways<'a>(
     Ok((gateways, running))
 }
 
-/// Makes every gateway ready. One without a key does not hold up the others: its calls fail with the reason.
-pub(super) fn ready<'a>(
+/// Makes every gateway of these calls ready that will be needed: what is in the cache takes neither key nor network.
+/// One without a key does not hold up the others: its calls fail with the reason.
+pub(super) fn ready(context: &Context, calls: &[Call], args: &PromptArgs) -> Result<Ready, Error> {
+    make(context, calls, args.key.as_deref(), |gateways| cache::answers(context, args, gateways))
+}
+
+/// The same for calls that are not to be answered from the cache.
+pub(super) fn ready_afresh(context: &Context, calls: &[Call], key: Option<&str>) -> Result<Ready, Error> {
+    make(context, calls, key, |_| None)
+}
+
+fn make(
     context: &Context,
-    targets: impl IntoIterator<Item = &'a Target>,
+    calls: &[Call],
     chosen_key: Option<&str>,
+    answers: impl FnOnce(&BTreeMap<String, Gateway>) -> Option<Arc<Answers>>,
 ) -> Result<Ready, Error> {
-    let (gateways, demo) = gateways(context, targets)?;
+    let (gateways, demo) = gateways(context, calls.iter().flat_map(Call::targets))?;
+    let answers = answers(&gateways);
+    let open = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
+    let needed: BTreeSet<&str> = open.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
     let settings = &context.settings;
     let stores = context.stores();
     let key_variables = settings.key_variables();
     let lookup = Lookup { env: &settings.env, key_variables: &key_variables, stores: &stores };
     // The keyring is read while the clients are built.
-    let pending: Vec<(&Gateway, Pending)> =
-        gateways.values().map(|gateway| (gateway, lookup.start(gateway, chosen_key))).collect();
+    let pending: Vec<(&Gateway, Pending)> = needed
+        .iter()
+        .map(|name| &gateways[*name])
+        .map(|gateway| (gateway, lookup.start(gateway, chosen_key)))
+        .collect();
     let mut service = Gateways::default();
     let mut keys = BTreeMap::new();
     for (gateway, pending) in pending {
@@ -90,7 +109,11 @@ pub(super) fn ready<'a>(
         service.add(&gateway.name, client.and_then(|client| with_key(context, client, key)));
     }
     let pricing = pricing(context, demo.is_some());
-    let policies = Policies { windows: windows(context, &gateways) };
+    let policies = Policies {
+        windows: windows(context, &gateways),
+        answers,
+        rates: gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect(),
+    };
     Ok(Ready { service: Arc::new(service), gateways, pricing, keys, policies, _demo: demo })
 }
 

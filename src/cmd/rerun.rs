@@ -5,10 +5,9 @@ use super::conversation::{self, Conversation};
 use super::drive::{self, Plan, drive};
 use super::journal::{self, Journal};
 use super::output::Destination;
-use super::ready::ready;
+use super::ready::ready_afresh;
 use super::request::{self, Prepared};
 use super::{Context, log, process};
-use crate::call::Call;
 use crate::cli::{CompareFormat, RerunArgs};
 use crate::error::{Error, SIGPIPE};
 use crate::ledger::Row;
@@ -51,7 +50,7 @@ pub(super) fn run(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
         schema: prepared.schema.clone(),
         calls,
     };
-    let ready = ready(context, plan.calls.iter().flat_map(Call::targets), args.key.as_deref())?;
+    let ready = ready_afresh(context, &plan.calls, args.key.as_deref())?;
     let journal = Journal::new(context, journal::level(context, args.log), "rerun", &plan.calls, &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
     let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     pub(super) price: BTreeMap<String, PriceTable>,
     #[serde(default)]
+    pub(super) cache: CacheTable,
+    #[serde(default)]
     pub(super) alias: BTreeMap<String, Alias>,
     #[serde(default)]
     pub(super) task: BTreeMap<String, String>,
@@ -49,6 +52,8 @@ pub(super) struct GatewayTable {
     pub(super) headers: Option<BTreeMap<String, String>>,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) timeouts: Option<TimeoutTable>,
+    pub(super) max_concurrency: Option<NonZeroU32>,
+    pub(super) requests_per_minute: Option<NonZeroU32>,
     pub(super) markup: Option<f64>,
     pub(super) allow_http: Option<bool>,
     pub(super) models: Option<Vec<String>>,
@@ -91,6 +96,8 @@ impl GatewayTable {
             headers: over.headers.or(self.headers),
             ca_file: over.ca_file.or(self.ca_file),
             timeouts: over.timeouts.or(self.timeouts),
+            max_concurrency: over.max_concurrency.or(self.max_concurrency),
+            requests_per_minute: over.requests_per_minute.or(self.requests_per_minute),
             markup: over.markup.or(self.markup),
             allow_http: over.allow_http.or(self.allow_http),
             models: over.models.or(self.models),
@@ -142,13 +149,51 @@ impl From<PriceTable> for ModelPrice {
     }
 }
 
+/// `[cache]`.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CacheTable {
+    pub(super) enabled: Option<bool>,
+    #[serde(default, deserialize_with = "duration")]
+    pub(super) ttl: Option<Duration>,
+    #[serde(default, deserialize_with = "size")]
+    pub(super) max_size: Option<u64>,
+}
+
+/// An amount of memory as people write it: `256MiB`, `1 GB`, or plain bytes.
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_size(&text).map(Some).ok_or_else(|| de::Error::custom(format!("`{text}` is not a size such as `256MiB`")))
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit: u64 = match text[digits..].trim().to_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "kib" | "k" => 1 << 10,
+        "mib" | "m" => 1 << 20,
+        "gib" | "g" => 1 << 30,
+        _ => return None,
+    };
+    text[..digits].parse::<u64>().ok()?.checked_mul(unit)
+}
+
 /// A span of time as people write it: `30s`, `2m`, `1m 30s`, `800ms`, or plain seconds.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
     let duration = match seconds {
         Some(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        None => text.parse::<jiff::SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok()),
+        // A day is 24 hours here, whatever the clocks do.
+        None => text
+            .parse::<jiff::Span>()
+            .ok()
+            .and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok())
+            .and_then(|duration| Duration::try_from(duration).ok()),
     };
     duration
         .filter(|duration| !duration.is_zero())
@@ -282,10 +327,26 @@ mod tests {
     }
 
     #[test]
+    fn sizes_read_as_people_write_them() {
+        for (text, bytes) in [("256MiB", 256 << 20), ("1 GB", 1_000_000_000), ("64k", 64 << 10), ("7", 7), ("0", 0)] {
+            assert_eq!(parse_size(text), Some(bytes), "{text}");
+        }
+        for text in ["", "MiB", "1.5MiB", "-1", "1 TiBble", "99999999999 GiB"] {
+            assert_eq!(parse_size(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn spans_of_time_read_as_people_write_them() {
-        for (text, ms) in
-            [("30s", 30_000), ("2m", 120_000), ("1m 30s", 90_000), ("800ms", 800), ("5", 5_000), ("0.5", 500)]
-        {
+        for (text, ms) in [
+            ("7d", 604_800_000),
+            ("30s", 30_000),
+            ("2m", 120_000),
+            ("1m 30s", 90_000),
+            ("800ms", 800),
+            ("5", 5_000),
+            ("0.5", 500),
+        ] {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
         for text in ["", "soon", "-1s", "0", "NaN", "inf", "1e30"] {

@@ -13,6 +13,7 @@ pub use routing::{Alias, Strategy};
 pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ pub struct Gateway {
     /// PEM file of the certificate authority to trust besides the system's.
     pub ca_file: Option<PathBuf>,
     pub timeouts: Timeouts,
+    pub rate: Rate,
     /// On top of list prices, in millionths (0.055 is 55,000), where the gateway does not report its own cost.
     pub markup: Option<u32>,
     /// Models to use where none is named: the first by `ask`, all of them by `compare`.
@@ -117,6 +119,13 @@ impl PriceList {
     }
 }
 
+/// How fast a gateway may be asked; `None` is as fast as one likes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rate {
+    pub max_concurrency: Option<NonZeroU32>,
+    pub requests_per_minute: Option<NonZeroU32>,
+}
+
 /// Time limits of one attempt (`total`: of one call).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
@@ -148,6 +157,15 @@ pub struct ModelPrice {
     pub cache_write: Option<Usd>,
     /// Per request, in US dollars.
     pub request: Option<Usd>,
+}
+
+/// Whether and how answers are kept to be given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheSettings {
+    pub enabled: bool,
+    pub ttl: Duration,
+    /// In bytes.
+    pub max_size: u64,
 }
 
 /// What the ledger keeps of a call.

@@ -9,7 +9,9 @@ use std::time::Duration;
 use super::base_url;
 use super::file::{self, ConfigFile, GatewayTable, TimeoutTable};
 use super::routing::{self, Alias};
-use super::{Auth, BaseUrl, Dirs, Env, Gateway, KeySource, LogLevel, ModelPrice, Timeouts, nearest};
+use super::{
+    Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeySource, LogLevel, ModelPrice, Rate, Timeouts, nearest,
+};
 use crate::error::Error;
 
 const PRESETS: &str = include_str!("../presets.toml");
@@ -19,6 +21,8 @@ pub const TEMPLATE: &str = include_str!("../config_template.toml");
 
 /// The variable for a key that does not say which gateway it is for.
 pub const LLM_API_KEY: &str = "LLM_API_KEY";
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// The gateway that `LLM_BASE_URL` alone describes.
 const ENV_GATEWAY: &str = "env";
@@ -42,6 +46,7 @@ pub struct Settings {
     pub aliases: BTreeMap<String, Alias>,
     /// Kinds of work, and the model or alias that each goes to.
     pub tasks: BTreeMap<String, String>,
+    pub cache: CacheSettings,
     /// Prices by model name, USD per million tokens.
     pub prices: BTreeMap<String, ModelPrice>,
     /// How long to wait for the keyring; `None` is the built-in limit.
@@ -145,6 +150,11 @@ impl Settings {
             model,
             log: file.log.unwrap_or_default(),
             sets: file.set,
+            cache: CacheSettings {
+                enabled: file.cache.enabled.unwrap_or(false),
+                ttl: file.cache.ttl.unwrap_or(DAY * 7),
+                max_size: file.cache.max_size.unwrap_or(256 << 20),
+            },
             aliases: file.alias,
             tasks: file.task,
             prices: file.price.into_iter().map(|(model, price)| (model, price.into())).collect(),
@@ -218,6 +228,7 @@ impl Settings {
                 idle: idle.unwrap_or(usual.idle),
                 total: total.unwrap_or(usual.total),
             },
+            rate: Rate { max_concurrency: table.max_concurrency, requests_per_minute: table.requests_per_minute },
             markup,
             models: table.models.clone().unwrap_or_default(),
             price_list: table.price_list.unwrap_or_default(),

@@ -48,6 +48,7 @@ fn record(id: &str) -> Record {
         tool_calls: vec![ToolCall { id: "t".into(), name: "f".into(), arguments: format!("{{\"a\":\"{CANARY}\"}}") }],
         finish_reason: Some(FinishReason::Other("eos".into())),
         cached: false,
+        saved: None,
         usage: Usage { input: Some(12), output: Some(5), reasoning: Some(2), ..Usage::default() },
         cost: Some(Cost { usd: "0.0123".parse().expect("dollars"), origin: CostOrigin::Config }),
         rates: Some(Rates { input: "0.001".parse().ok(), ..Rates::default() }),

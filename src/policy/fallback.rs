@@ -4,7 +4,7 @@ use std::fmt;
 
 use tokio::time::Instant;
 
-use super::Service;
+use super::{Service, hedge};
 use crate::call::{Call, Choice, Event, Events, Target};
 use crate::error::{Failure, FailureKind};
 
@@ -13,7 +13,7 @@ pub type Windows = Box<dyn Fn(&Target) -> Option<u64> + Send + Sync>;
 
 /// Tries a call's choices in order until one answers.
 pub struct Fallback<S> {
-    inner: S,
+    pub(super) inner: S,
     windows: Windows,
 }
 
@@ -29,7 +29,7 @@ impl<S> Fallback<S> {
     }
 
     /// What to try after this failure; drops from `left` what would be no better.
-    fn next<'a>(&self, failed: &Choice, failure: &Failure, left: &mut &'a [Choice]) -> Option<&'a Choice> {
+    pub(super) fn next<'a>(&self, failed: &Choice, failure: &Failure, left: &mut &'a [Choice]) -> Option<&'a Choice> {
         loop {
             let (next, rest) = left.split_first()?;
             *left = rest;
@@ -53,13 +53,16 @@ impl<S> Fallback<S> {
 
 /// Whether another model may do better. What is the user's to mend (exit codes 2 to 5) is for the user to hear, and what
 /// arrived stays: an answer that has begun is never replaced.
-fn falls_back(failure: &Failure, spoke: bool) -> bool {
+pub(super) fn falls_back(failure: &Failure, spoke: bool) -> bool {
     let begun = spoke || failure.kind == FailureKind::Truncated;
     !begun && failure.kind != FailureKind::Interrupted && !matches!(failure.exit_code(), 2..=5)
 }
 
 impl<S: Service> Service for Fallback<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        if call.choices.len() > 1 && call.choices.iter().any(|choice| choice.hedge.is_some()) {
+            return hedge::race(self, call, events).await;
+        }
         let deadline = Instant::now() + call.limits.timeout;
         let mut left = &call.choices[1..];
         let mut choice = call.choice();

@@ -1,18 +1,26 @@
 //! The onion: each policy is a [`Service`] around a [`Service`], and their order is a type.
 
 mod adjust;
+pub mod cache;
 mod fallback;
+mod hedge;
+mod rate;
 mod retry;
 #[cfg(test)]
 mod testing;
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 
 pub use adjust::Adjust;
+pub use cache::{Answers, Cache};
 pub use fallback::{Fallback, Windows};
+pub use rate::Throttle;
 pub use retry::Retry;
 
 use crate::call::{Call, Events};
+use crate::config::Rate;
 use crate::error::Failure;
 
 /// Gets a call answered. What arrives goes to `events`; the result says whether the answer is complete.
@@ -20,19 +28,23 @@ pub trait Service: Send + Sync {
     fn call(&self, call: &Call, events: &Events) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// The policies in force, outermost first: the next model only after every try of the one before, and a request that the
-/// model refuses is adjusted before it counts as a try.
-pub type Stack<S> = Fallback<Retry<Adjust<S>>>;
+/// The policies in force, outermost first: the next model only after every try of the one before, no place in the queue
+/// is kept while a try waits for the next, and a request that the model refuses is adjusted before it counts as a try.
+pub type Stack<S> = Fallback<Cache<Retry<Throttle<Adjust<S>>>>>;
 
 /// What the policies go by. The default has none but those that need no settings.
 pub struct Policies {
     /// How many tokens a model takes.
     pub windows: Windows,
+    /// How fast each gateway may be asked.
+    pub rates: BTreeMap<String, Rate>,
+    /// Answers that were given before; `None` where they are not wanted.
+    pub answers: Option<Arc<Answers>>,
 }
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { windows: Box::new(|_| None) }
+        Self { windows: Box::new(|_| None), rates: BTreeMap::new(), answers: None }
     }
 }
 
@@ -44,7 +56,8 @@ impl std::fmt::Debug for Policies {
 
 /// Puts the policies around a gateway.
 pub fn stack<S: Service>(inner: S, policies: Policies) -> Stack<S> {
-    Fallback::new(Retry::new(Adjust::new(inner)), policies.windows)
+    let retry = Retry::new(Throttle::new(Adjust::new(inner), policies.rates));
+    Fallback::new(Cache::new(retry, policies.answers), policies.windows)
 }
 
 /// A service may be shared.

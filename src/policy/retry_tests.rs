@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::testing::{Canned, Reply, call, run};
+use super::super::testing::{Canned, Reply, all, call, run};
 use super::super::{Policies, stack};
 use super::*;
 use crate::call::RunEvent;
@@ -66,21 +66,11 @@ async fn a_storm_is_not_answered_with_a_storm() {
     let gateway = Canned::new([("m", vec![Reply::status(500)])]);
     let retry = Arc::new(Retry::new(gateway.clone()));
     let call = call(&["m"]);
-    let calls: Vec<_> = (0..20).map(|_| run(&retry, &call)).collect();
-    let all = calls.into_iter().map(Box::pin).collect::<Vec<_>>();
-    join(all).await;
+    all((0..20).map(|_| run(&retry, &call))).await;
     let times = gateway.times();
     assert!(times.len() > 20 && times.len() <= 24, "{} requests", times.len());
     let retries = &times[20..];
     assert!(retries.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(1)), "{retries:?}");
-}
-
-async fn join<F: Future + Unpin>(mut futures: Vec<F>) {
-    std::future::poll_fn(|context| {
-        futures.retain_mut(|future| std::pin::Pin::new(future).poll(context).is_pending());
-        if futures.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
 }
 
 #[tokio::test(start_paused = true)]

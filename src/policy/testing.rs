@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -145,6 +146,24 @@ pub(super) fn call(models: &[&str]) -> Call {
         request: Arc::new(Request { model: models[0].into(), ..Request::default() }),
         limits: Limits { retries: None, timeout: Duration::from_secs(600) },
     }
+}
+
+/// Waits for all of these at once.
+pub(super) async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.into_iter().map(|future| Some(Box::pin(future))).collect();
+    let mut outputs: Vec<_> = running.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, output) in running.iter_mut().zip(&mut outputs) {
+            if let Some(pending) = future
+                && let Poll::Ready(ready) = pending.as_mut().poll(context)
+            {
+                (*future, *output) = (None, Some(ready));
+            }
+        }
+        if running.iter().any(Option::is_some) { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
 }
 
 /// Makes the call; how it ended and what happened.

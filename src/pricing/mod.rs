@@ -126,13 +126,14 @@ impl Pricing {
     /// Puts into a finished record what the call cost, all attempts together; what the gateway reported must be in it
     /// already. Once per record.
     pub fn price(&self, record: &mut Record, gateway: &Gateway) {
-        if record.cached {
-            record.cost = Some(Cost { usd: Usd::ZERO, origin: CostOrigin::Reported });
-            return;
-        }
         let asked = record.attempts.last().map_or(&record.model, |attempt| &attempt.model).clone();
         let answered = record.answered_by.clone().unwrap_or_else(|| asked.clone());
         let names = Names::new(&asked, &answered);
+        if record.cached {
+            record.cost = Some(Cost { usd: Usd::ZERO, origin: CostOrigin::Reported });
+            record.saved = record.saved.or_else(|| Some(self.computed(gateway, &names, &record.usage)?.cost));
+            return;
+        }
         let answer = match record.cost {
             Some(cost) if self.is_believable(cost.usd, gateway, &names, &record.usage) => {
                 Some(Bill { cost, rates: None })
@@ -154,6 +155,20 @@ impl Pricing {
         if let (Some(last), Some(cost)) = (last, answer) {
             last.cost = Some(cost.usd);
         }
+    }
+
+    /// What one answer cost: what the gateway `reported`, where that can be believed, else by its usage.
+    pub fn of_answer(
+        &self,
+        gateway: &Gateway,
+        asked: &str,
+        answered: Option<&str>,
+        usage: &Usage,
+        reported: Option<Usd>,
+    ) -> Option<Usd> {
+        let names = Names::new(asked, answered.unwrap_or(asked));
+        let believed = reported.filter(|cost| self.is_believable(*cost, gateway, &names, usage));
+        believed.or_else(|| Some(self.computed(gateway, &names, usage)?.cost.usd))
     }
 
     /// Gateways report 0 for models whose price they do not know, so a zero counts only where something else says that

@@ -193,7 +193,7 @@ pub fn stats(record: &Record) -> String {
     let timing = &record.timing;
     let mut parts = vec![answered_by(record)];
     if record.cached {
-        parts.push("cached".into());
+        parts.push(notes::cached(record));
     }
     let mut time = |label: &str, time| parts.extend(Option::map(time, |t| format!("{label} {}", format::duration(t))));
     time("connect", timing.connect);

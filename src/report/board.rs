@@ -87,6 +87,7 @@ impl Board {
                 line.restart(State::Retrying(event.at + *after));
                 line.tail = notice::short(cause);
             }
+            Event::Hedge { to, .. } => line.tail = format!("slow to begin, asking {} as well", to.model),
             Event::Fallback { to, cause } => {
                 line.restart(State::Waiting);
                 line.tail = format!("{}, trying {}", notice::short(cause), to.model);
@@ -98,7 +99,11 @@ impl Board {
                     Err(failure) => State::Failed(failure_text(failure)),
                 };
             }
-            Event::Connected { .. }
+            Event::Cached { .. } => {
+                line.began.get_or_insert(event.at);
+            }
+            Event::Notice { .. }
+            | Event::Connected { .. }
             | Event::Headers { .. }
             | Event::Malformed { .. }
             | Event::Adjusted { .. }

@@ -1,6 +1,6 @@
 //! What a row of figures leaves untold: retries, fallbacks, who really answered, how the answer ended.
 
-use super::{columns, notice};
+use super::{columns, format, notice};
 use crate::record::{Attempt, Record, Status};
 
 /// The note beside a record's figures, unescaped; empty where there is nothing to say.
@@ -13,11 +13,16 @@ pub(super) fn of(record: &Record) -> String {
         Status::Interrupted => notes.push("interrupted".into()),
     }
     if record.cached {
-        notes.push("cached".into());
+        notes.push(cached(record));
     }
     notes.extend(retried(record));
     notes.extend(answered(record));
     notes.join("; ")
+}
+
+/// That it came from the cache, and what that saved.
+pub(super) fn cached(record: &Record) -> String {
+    record.saved.map_or_else(|| "cached".to_owned(), |saved| format!("cached, saved {}", format::cost(saved)))
 }
 
 fn retried(record: &Record) -> Option<String> {

@@ -33,13 +33,19 @@ impl Notices {
                 let how = instead.as_deref().unwrap_or("without it");
                 Some(format!("{} refuses {parameter}: asking again {how}", self.model(event.call)))
             }
+            Event::Hedge { slow, to } => Some(format!("{}: slow to begin, asking {} as well", slow.model, to.model)),
             Event::Fallback { to, cause } => {
                 Some(format!("{}: {}, trying {}", self.model(event.call), short(cause), to.model))
             }
             Event::Malformed { message } => {
                 Some(format!("{}: skipped a piece that could not be read: {message}", self.model(event.call)))
             }
-            Event::Connected { .. } | Event::Headers { .. } | Event::AttemptFailed { .. } | Event::Done(_) => None,
+            Event::Notice { message } => Some(message.clone()),
+            Event::Cached { .. }
+            | Event::Connected { .. }
+            | Event::Headers { .. }
+            | Event::AttemptFailed { .. }
+            | Event::Done(_) => None,
         }
     }
 

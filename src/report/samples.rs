@@ -26,6 +26,7 @@ pub(super) fn record(model: &str, text: &str) -> Record {
         tool_calls: Vec::new(),
         finish_reason: Some(FinishReason::Stop),
         cached: false,
+        saved: None,
         usage: Usage { input: Some(14), output: Some(9), ..Usage::default() },
         cost: Some(Cost { usd: "0.000177".parse().expect("dollars"), origin: CostOrigin::Reported }),
         rates: None,

@@ -24,6 +24,7 @@ pub(crate) fn gateway(name: &str) -> Gateway {
         headers: std::collections::BTreeMap::new(),
         ca_file: None,
         timeouts: Timeouts::default(),
+        rate: Default::default(),
         markup: None,
         models: Vec::new(),
         price_list: PriceList::default(),

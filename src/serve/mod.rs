@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -25,9 +25,6 @@ use crate::policy::Service;
 /// The longest that one request may take.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// The largest request, attachments included.
-const LARGEST_REQUEST: usize = 64 * 1024 * 1024;
-
 /// A request's body, or why it could not be read.
 type Received = Result<Bytes, BytesRejection>;
 
@@ -41,7 +38,6 @@ pub fn router<S: Service + 'static>(service: S, models: Vec<u8>) -> Router {
         // Google's library asks below either.
         .route("/v1/models/{*id}", generate.clone())
         .route("/v1beta/models/{*id}", generate)
-        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
         .with_state(Arc::new(service));
     answers.merge(models::router(models)).fallback(nowhere)
 }

@@ -48,7 +48,10 @@ impl Demo {
                         // Refused only for connections that are gone.
                         let _ = connection.set_nodelay(true);
                     });
-                    let server = axum::serve(listener, router(Personalities::default(), model_list()));
+                    let router = router(Personalities::default(), model_list());
+                    // Whoever sends is this process, and has limits of its own.
+                    let router = router.layer(axum::extract::DefaultBodyLimit::disable());
+                    let server = axum::serve(listener, router);
                     tokio::select! {
                         _ = server => {}
                         _ = stopped => {}

@@ -1,0 +1,134 @@
+//! Answers that were given before to exactly the same request.
+
+mod store;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+
+pub use store::{Stats, Store};
+
+use super::Service;
+use crate::call::{Call, Event, Events};
+use crate::chat::{FinishReason, Request, Response};
+use crate::config::Gateway;
+use crate::error::Failure;
+
+/// Changes when an answer of an older program must not be given any more.
+const VERSION: &str = "1";
+
+/// Names one request to one gateway with one key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key([u8; 32]);
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The answers that a run may take from, and adds to.
+#[derive(Debug)]
+pub struct Answers {
+    store: Store,
+    /// By name: each gateway, and whose key is sent there.
+    gateways: BTreeMap<String, (Gateway, String)>,
+    /// Found before the run began, so that nothing needed to be made ready for them.
+    found: Mutex<HashMap<Key, Response>>,
+}
+
+impl Answers {
+    /// `gateways` are all of the run's; each with what tells keys apart, which need not be the key itself.
+    pub fn new(store: Store, gateways: BTreeMap<String, (Gateway, String)>) -> Self {
+        Self { store, gateways, found: Mutex::default() }
+    }
+
+    /// Whether there is an answer to this call from its first choice. It is kept for the run.
+    pub fn find(&self, call: &Call) -> bool {
+        let Some(key) = self.key(call) else { return false };
+        let Some(answer) = self.store.get(&key, SystemTime::now()) else { return false };
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answer);
+        true
+    }
+
+    fn get(&self, key: &Key) -> Option<Response> {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
+        found.or_else(|| self.store.get(key, SystemTime::now()))
+    }
+
+    /// Of everything that the gateway gets to see, so that no parameter is ever forgotten.
+    fn key(&self, call: &Call) -> Option<Key> {
+        let target = call.target();
+        let (gateway, scope) = self.gateways.get(&target.gateway)?;
+        let request = Request { model: target.model.clone(), ..(*call.request).clone() };
+        let api = gateway.api_of(&target.model);
+        let adapter = api.adapter();
+        let wire = adapter.encode_request(&request);
+        // The demo gateway has another port each time.
+        let base = if gateway.name == "demo" { "demo" } else { gateway.base_url.as_str() };
+        let mut hash = Sha256::new();
+        let mut add = |part: &[u8]| {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        };
+        for part in [VERSION, api.as_str(), base, &wire.path, &gateway.name, scope] {
+            add(part.as_bytes());
+        }
+        let own = adapter.headers().iter().copied();
+        for (name, value) in own.chain(gateway.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))) {
+            add(name.as_bytes());
+            add(value.as_bytes());
+        }
+        add(&wire.body);
+        Some(Key(hash.finalize().into()))
+    }
+}
+
+/// Answers from what was answered before, where that is wanted.
+#[derive(Debug)]
+pub struct Cache<S> {
+    inner: S,
+    answers: Option<Arc<Answers>>,
+}
+
+impl<S> Cache<S> {
+    /// Without `answers`, every call goes through as it is.
+    pub fn new(inner: S, answers: Option<Arc<Answers>>) -> Self {
+        Self { inner, answers }
+    }
+}
+
+impl<S: Service> Service for Cache<S> {
+    async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        let Some((answers, key)) = self.answers.as_ref().and_then(|answers| Some((answers, answers.key(call)?))) else {
+            return self.inner.call(call, events).await;
+        };
+        if let Some(answer) = answers.get(&key) {
+            events.emit(Event::Cached { target: call.target().clone() }).await?;
+            for event in answer.into_events() {
+                events.emit(Event::Stream(event)).await?;
+            }
+            return Ok(());
+        }
+        let (events, overheard) = events.overheard();
+        let result = self.inner.call(call, &events).await;
+        let answer = std::mem::take(&mut overheard.heard().response);
+        if result.is_ok() && matches!(answer.finish, Some(FinishReason::Stop | FinishReason::ToolCalls)) {
+            // An answer that cannot be kept is an answer all the same.
+            let _ = answers.store.put(&key, &answer, SystemTime::now());
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! Rows L20 to L26 of the faults that the cache must meet.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::super::testing::{Canned, Reply, call, run};
+use super::*;
+use crate::call::Target;
+use crate::chat::{Message, Part, Role, ToolCall, Usage};
+use crate::error::FailureKind;
+use crate::secret::testing;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn gateway() -> Gateway {
+    testing::gateway("g")
+}
+
+fn answers(dir: &std::path::Path) -> Arc<Answers> {
+    let gateways = BTreeMap::from([("g".to_owned(), (gateway(), "default".to_owned()))]);
+    Arc::new(Answers::new(Store::new(dir.to_owned(), DAY, 1 << 20), gateways))
+}
+
+fn key(gateway: Gateway, scope: &str, request: Request) -> Key {
+    let gateways = BTreeMap::from([("g".to_owned(), (gateway, scope.to_owned()))]);
+    let mut call = call(&["m"]);
+    call.request = Arc::new(request);
+    Answers::new(Store::new("nowhere".into(), DAY, 0), gateways).key(&call).expect("a known gateway")
+}
+
+fn response(text: &str) -> Response {
+    Response {
+        id: Some("r".into()),
+        model: Some("m-2026".into()),
+        text: text.into(),
+        reasoning: "hm".into(),
+        reasoning_signature: Some("sig".into()),
+        tool_calls: vec![ToolCall { id: "c".into(), name: "f".into(), arguments: "{}".into() }],
+        usage: Usage { input: Some(3), output: Some(2), cost: "0.01".parse().ok(), ..Usage::default() },
+        finish: Some(FinishReason::ToolCalls),
+    }
+}
+
+fn any_key(seed: u8) -> Key {
+    Key([seed; 32])
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_time_nobody_is_asked_and_the_answer_is_the_same() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let gateway = Canned::new([("m", vec![Reply::answer(), Reply::kind(FailureKind::Network)])]);
+    let cache = Cache::new(gateway.clone(), Some(answers(dir.path())));
+    let fold = |events: Vec<crate::call::RunEvent>| -> Response {
+        events.into_iter().filter_map(|e| if let Event::Stream(event) = e.event { Some(event) } else { None }).collect()
+    };
+    let (first, asked) = run(&cache, &call(&["m"])).await;
+    let (second, cached) = run(&cache, &call(&["m"])).await;
+    assert_eq!((first, second, gateway.asked().len()), (Ok(()), Ok(()), 1));
+    assert!(matches!(cached[0].event, Event::Cached { .. }));
+    assert_eq!(fold(asked), fold(cached));
+}
+
+// L21
+#[tokio::test(start_paused = true)]
+async fn only_whole_answers_are_kept() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let broken = Reply::kind(FailureKind::Truncated).speaks();
+    let gateway = Canned::new([("m", vec![broken.clone(), Reply::status(500), broken, Reply::answer()])]);
+    let cache = Cache::new(gateway.clone(), Some(answers(dir.path())));
+    for _ in 0..6 {
+        let _ = run(&cache, &call(&["m"])).await;
+    }
+    assert_eq!(gateway.asked().len(), 4, "three that failed, and one that is kept");
+}
+
+// L20, L25
+#[test]
+fn whatever_the_gateway_would_see_makes_another_key() {
+    let base = || Request { messages: vec![Message::text(Role::User, "hi")], stream: true, ..Request::default() };
+    let mut keys = vec![key(gateway(), "default", base())];
+    let mut extra = base();
+    extra.extra.insert("top_k".into(), json!(1));
+    let mut file = base();
+    file.messages[0].parts.push(Part::File(crate::chat::File {
+        name: None,
+        media_type: "application/pdf".into(),
+        base64: "AA==".into(),
+    }));
+    for request in [
+        Request { messages: vec![Message::text(Role::System, "hi")], ..base() },
+        Request { messages: vec![Message::text(Role::User, "ho")], ..base() },
+        Request { max_tokens: Some(1), ..base() },
+        Request { temperature: Some(0.0), ..base() },
+        Request { top_p: Some(0.5), ..base() },
+        Request { stop: vec!["x".into()], ..base() },
+        Request { seed: Some(1), ..base() },
+        Request { reasoning_effort: Some("low".into()), ..base() },
+        Request { response_format: Some(crate::chat::ResponseFormat::JsonObject), ..base() },
+        Request { stream: false, ..base() },
+        extra,
+        file,
+    ] {
+        keys.push(key(gateway(), "default", request));
+    }
+    keys.push(key(gateway(), "team-b", base()));
+    keys.push(key(Gateway { base_url: testing::gateway("h").base_url, ..gateway() }, "default", base()));
+    keys.push(key(Gateway { api: crate::adapter::Api::OpenaiResponses, ..gateway() }, "default", base()));
+    keys.push(key(Gateway { name: "other".into(), ..gateway() }, "default", base()));
+    let headers = BTreeMap::from([("X-Team".to_owned(), "a".to_owned())]);
+    keys.push(key(Gateway { headers, ..gateway() }, "default", base()));
+    for (place, key) in keys.iter().enumerate() {
+        assert!(!keys[..place].contains(key), "the {place}th is like another");
+    }
+    assert_eq!(keys[0], key(gateway(), "default", base()));
+}
+
+#[test]
+fn another_model_makes_another_key() {
+    let answers = answers(std::path::Path::new("nowhere"));
+    let mut other = call(&["m"]);
+    other.choices[0].target = Target { gateway: "g".into(), model: "n".into() };
+    assert_ne!(answers.key(&call(&["m"])), answers.key(&other));
+}
+
+#[test]
+fn an_answer_is_kept_whole_and_for_its_time() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path().join("answers"), DAY, 1 << 20);
+    let now = SystemTime::now();
+    store.put(&any_key(1), &response("x"), now).expect("kept");
+    assert_eq!(store.get(&any_key(1), now), Some(response("x")));
+    assert_eq!(store.get(&any_key(2), now), None);
+    assert_eq!(store.get(&any_key(1), now + DAY * 2), None);
+}
+
+// L22
+#[test]
+fn a_damaged_answer_or_one_for_another_question_is_none() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path().to_owned(), DAY, 1 << 20);
+    let now = SystemTime::now();
+    store.put(&any_key(1), &response("x"), now).expect("kept");
+    let path = dir.path().join("0").join(any_key(1).to_string());
+    let good = std::fs::read(&path).expect("there");
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        std::fs::write(&path, &bad).expect("written");
+        assert_eq!(store.get(&any_key(1), now), None, "byte {at}");
+        std::fs::write(&path, &good[..at]).expect("written");
+        assert_eq!(store.get(&any_key(1), now), None, "cut at {at}");
+    }
+    std::fs::write(dir.path().join("0").join(any_key(2).to_string()), &good).expect("written");
+    assert_eq!(store.get(&any_key(2), now), None);
+    store.put(&any_key(1), &response("y"), now).expect("kept anew");
+    assert_eq!(store.get(&any_key(1), now), Some(response("y")));
+}
+
+// L26
+#[test]
+fn what_was_not_used_for_longest_makes_room() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // One directory's share is room for about two of these.
+    let store = Store::new(dir.path().to_owned(), DAY, 16 * 1_500);
+    let now = SystemTime::now();
+    let at = |seconds| now - DAY / 2 + Duration::from_secs(seconds);
+    store.put(&any_key(1), &response(&"x".repeat(300)), now).expect("kept");
+    filetime(dir.path(), 1, at(0));
+    store.put(&any_key(2), &response(&"x".repeat(300)), now).expect("kept");
+    filetime(dir.path(), 2, at(1));
+    store.get(&any_key(1), at(2)).expect("used again");
+    store.put(&any_key(3), &response(&"x".repeat(300)), now).expect("kept");
+    filetime(dir.path(), 3, at(3));
+    assert!(store.get(&any_key(2), now).is_none(), "the one that was not used");
+    assert!(store.get(&any_key(1), now).is_some() && store.get(&any_key(3), now).is_some());
+    store.put(&any_key(4), &response(&"x".repeat(9_000)), now).expect("no failure");
+    assert!(store.get(&any_key(4), now).is_none(), "larger than its room");
+    assert!(store.stats().expect("counted").size <= 16 * 1_500);
+}
+
+fn filetime(dir: &std::path::Path, seed: u8, time: SystemTime) {
+    let path = dir.join("0").join(any_key(seed).to_string());
+    std::fs::File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("there");
+}
+
+#[test]
+fn what_is_cleared_is_gone_and_was_counted() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path().join("answers"), DAY, 1 << 20);
+    assert_eq!(store.clear().expect("nothing there"), Stats::default());
+    for seed in [1, 2, 0xab] {
+        store.put(&any_key(seed), &response("x"), SystemTime::now()).expect("kept");
+    }
+    assert_eq!(store.clear().expect("cleared").answers, 3);
+    assert_eq!(store.stats().expect("counted"), Stats::default());
+}
+
+proptest! {
+    // L26
+    #[test]
+    fn no_answers_ever_take_more_room_than_they_may(sizes in prop::collection::vec((any::<u8>(), 0usize..3_000), 1..40)) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path().to_owned(), DAY, 64 << 10);
+        for (seed, size) in sizes {
+            store.put(&any_key(seed), &response(&"x".repeat(size)), SystemTime::now()).expect("kept");
+            prop_assert!(store.stats().expect("counted").size <= 64 << 10);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Two models at once, when the first is slow to begin: the first to speak is heard, the other is stopped.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::Service;
+use super::fallback::{Fallback, falls_back};
+use crate::call::{Call, Choice, Event, Events, RunEvent};
+use crate::error::{Failure, FailureKind};
+
+/// One of the choices that are under way. Dropping it stops it.
+struct Racer<'a> {
+    choice: &'a Choice,
+    future: Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>,
+    events: mpsc::Receiver<RunEvent>,
+    /// What happened so far. Told when it is known whether it counts.
+    held: Vec<RunEvent>,
+}
+
+/// What came next.
+enum Next {
+    /// This racer spoke.
+    Spoke(usize),
+    /// This racer came to its end without a word.
+    Ended(usize, Result<(), Failure>),
+    /// The one that started last is slow.
+    Slow,
+}
+
+impl<'a> Racer<'a> {
+    fn start<S: Service>(
+        fallback: &'a Fallback<S>,
+        call: &Call,
+        choice: &'a Choice,
+        deadline: Instant,
+        events: &Events,
+    ) -> Self {
+        let (own, receiver) = events.held();
+        let narrowed = call.narrowed(choice, deadline.saturating_duration_since(Instant::now()));
+        let future = Box::pin(async move { fallback.inner.call(&narrowed, &own).await });
+        Self { choice, future, events: receiver, held: Vec::new() }
+    }
+
+    /// Ready once it has spoken or ended. Its words are taken in before its end.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(), Failure>>> {
+        let ended = self.future.as_mut().poll(context);
+        while let Poll::Ready(Some(event)) = self.events.poll_recv(context) {
+            let speaks = event.event.is_heard();
+            self.held.push(event);
+            if speaks && ended.is_pending() {
+                return Poll::Ready(None);
+            }
+        }
+        ended.map(Some)
+    }
+
+    async fn tell(&mut self, events: &Events) -> Result<(), Failure> {
+        for event in self.held.drain(..) {
+            events.forward(event).await?;
+        }
+        Ok(())
+    }
+
+    /// Stops it, and tells what it had done.
+    async fn lose(mut self, events: &Events) -> Result<(), Failure> {
+        // First of all, so that no more of it is paid for.
+        self.future = Box::pin(std::future::ready(Ok(())));
+        let under_way = self.held.iter().rev().find_map(|event| match event.event {
+            Event::Attempt { .. } => Some(true),
+            Event::AttemptFailed { .. } => Some(false),
+            _ => None,
+        });
+        // Its beginning of an answer is not part of the answer.
+        self.held.retain(|event| !matches!(event.event, Event::Stream(_)));
+        self.tell(events).await?;
+        if under_way == Some(true) {
+            let failure = Failure::new(FailureKind::Interrupted, "stopped: another model spoke first").maybe_billed();
+            events.emit(Event::AttemptFailed { failure }).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells all from now on, as it comes.
+    async fn win(mut self, events: &Events) -> Result<(), Failure> {
+        self.tell(events).await?;
+        loop {
+            let ended = poll_fn(|context| match self.events.poll_recv(context) {
+                Poll::Ready(Some(event)) => Poll::Ready(Ok(event)),
+                // Nothing is waiting to be told.
+                Poll::Ready(None) | Poll::Pending => self.future.as_mut().poll(context).map(Err),
+            });
+            match ended.await {
+                Ok(event) => events.forward(event).await?,
+                Err(result) => {
+                    while let Ok(event) = self.events.try_recv() {
+                        events.forward(event).await?;
+                    }
+                    return result;
+                }
+            }
+        }
+    }
+}
+
+/// As [`Fallback`] without haste, but whenever a choice is silent for longer than its `hedge`, the next starts as well.
+pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events: &Events) -> Result<(), Failure> {
+    let deadline = Instant::now() + call.limits.timeout;
+    let mut left = &call.choices[1..];
+    let mut latest = call.choice();
+    let mut racers = vec![Racer::start(fallback, call, latest, deadline, events)];
+    let mut slow = hedge_of(latest);
+    loop {
+        let (place, result) = match next(&mut racers, slow).await {
+            Next::Slow => {
+                slow = None;
+                if let Some((choice, rest)) = left.split_first() {
+                    events.emit(Event::Hedge { slow: latest.target.clone(), to: choice.target.clone() }).await?;
+                    (latest, left) = (choice, rest);
+                    racers.push(Racer::start(fallback, call, latest, deadline, events));
+                    slow = hedge_of(latest);
+                }
+                continue;
+            }
+            Next::Spoke(winner) => {
+                let winner = racers.remove(winner);
+                for loser in racers {
+                    loser.lose(events).await?;
+                }
+                return winner.win(events).await;
+            }
+            Next::Ended(place, result) => (place, result),
+        };
+        let mut ended = racers.remove(place);
+        let spoke = ended.held.iter().any(|event| event.event.is_heard());
+        let failure = match result {
+            Err(failure) if falls_back(&failure, spoke) => failure,
+            result => {
+                for loser in racers {
+                    loser.lose(events).await?;
+                }
+                ended.tell(events).await?;
+                return result;
+            }
+        };
+        ended.tell(events).await?;
+        if let Some(choice) = fallback.next(ended.choice, &failure, &mut left) {
+            latest = choice;
+            events.emit(Event::Fallback { to: latest.target.clone(), cause: failure }).await?;
+            racers.push(Racer::start(fallback, call, latest, deadline, events));
+            slow = hedge_of(latest);
+        } else if racers.is_empty() {
+            return Err(failure);
+        }
+    }
+}
+
+fn hedge_of(choice: &Choice) -> Option<Instant> {
+    choice.hedge.map(|hedge| Instant::now() + hedge)
+}
+
+async fn next(racers: &mut [Racer<'_>], slow: Option<Instant>) -> Next {
+    let mut alarm = slow.map(|at| Box::pin(sleep_until(at)));
+    poll_fn(|context| {
+        for (place, racer) in racers.iter_mut().enumerate() {
+            match racer.poll(context) {
+                Poll::Ready(None) => return Poll::Ready(Next::Spoke(place)),
+                Poll::Ready(Some(result)) => return Poll::Ready(Next::Ended(place, result)),
+                Poll::Pending => {}
+            }
+        }
+        match &mut alarm {
+            Some(alarm) => alarm.as_mut().poll(context).map(|()| Next::Slow),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::testing::{Canned, Reply, call, run};
+    use super::*;
+    use crate::chat::StreamEvent;
+    use crate::record::Recorder;
+
+    /// Runs a call to these models, each hedged after 800 ms.
+    async fn hedged(gateway: &Arc<Canned>, models: &[&str]) -> (Result<(), Failure>, Vec<RunEvent>, Call) {
+        let mut call = call(models);
+        call.choices.iter_mut().for_each(|choice| choice.hedge = Some(Duration::from_millis(800)));
+        let (result, events) = run(&Fallback::new(gateway.clone(), Box::new(|_| None)), &call).await;
+        (result, events, call)
+    }
+
+    fn text(events: &[RunEvent]) -> String {
+        let text = events.iter().filter_map(|event| match &event.event {
+            Event::Stream(StreamEvent::TextDelta(text)) => Some(text.as_str()),
+            _ => None,
+        });
+        text.collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_model_that_begins_in_time_runs_alone() {
+        let gateway = Canned::new([("a", vec![Reply::answer().after(500).lasts(5_000)])]);
+        let (result, events, _) = hedged(&gateway, &["a", "b"]).await;
+        assert_eq!((result, text(&events)), (Ok(()), "a".to_owned()));
+        assert_eq!(gateway.asked(), ["a"]);
+    }
+
+    // H43
+    #[tokio::test(start_paused = true)]
+    async fn the_first_to_speak_wins_the_other_is_stopped_and_both_are_on_record() {
+        let answer = |after| vec![Reply::answer().after(after).lasts(2_000)];
+        for (a, b, winner) in [(10_000, 300, "b"), (1_000, 10_000, "a")] {
+            let gateway = Canned::new([("a", answer(a)), ("b", answer(b))]);
+            let began = Instant::now();
+            let (result, events, call) = hedged(&gateway, &["a", "b"]).await;
+            assert_eq!((result.clone(), text(&events)), (Ok(()), winner.to_owned()));
+            assert!(began.elapsed() < Duration::from_millis(3_200), "nobody waited for the loser");
+            assert_eq!((gateway.most_at_once(), gateway.running()), (2, 0));
+            let mut recorder = Recorder::new("run", &call, Default::default());
+            events.iter().for_each(|event| recorder.event(event));
+            recorder.event(&RunEvent { call: 0, at: Duration::ZERO, event: Event::Done(result) });
+            let record = recorder.finish(Duration::ZERO);
+            assert_eq!((record.text.as_str(), record.attempts.len()), (winner, 2));
+            let lost: Vec<_> = record.attempts.iter().filter(|attempt| attempt.maybe_billed()).collect();
+            assert!(lost.len() == 1 && lost[0].model != winner, "{:?}", record.attempts);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_goes_on_to_the_next_at_once_and_not_to_one_that_runs() {
+        let gateway = Canned::new([
+            ("a", vec![Reply::status(500).after(900)]),
+            ("b", vec![Reply::status(503).after(900)]),
+            ("c", vec![Reply::answer().after(100)]),
+        ]);
+        let (result, events, _) = hedged(&gateway, &["a", "b", "c"]).await;
+        assert_eq!((result, text(&events)), (Ok(()), "c".to_owned()));
+        assert_eq!(gateway.asked(), ["a", "b", "c"]);
+        let hedges = events.iter().filter(|event| matches!(event.event, Event::Hedge { .. })).count();
+        let fallbacks = events.iter().filter(|event| matches!(event.event, Event::Fallback { .. })).count();
+        assert_eq!((hedges, fallbacks), (1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_all_fail_the_last_failure_is_the_calls() {
+        let gateway = Canned::new([("a", vec![Reply::status(500).after(5_000)]), ("b", vec![Reply::status(503)])]);
+        let (result, _, _) = hedged(&gateway, &["a", "b"]).await;
+        assert_eq!(result.expect_err("all failed").status, Some(500));
+        assert_eq!(gateway.asked(), ["a", "b"]);
+    }
+}

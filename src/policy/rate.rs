@@ -1,0 +1,220 @@
+//! How many requests a gateway gets at once, and in a minute.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{self, Instant};
+
+use super::Service;
+use crate::call::{Call, Events};
+use crate::config::Rate;
+use crate::error::{Failure, FailureKind};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Lets requests through to their gateways no faster than those allow.
+#[derive(Debug)]
+pub struct Throttle<S> {
+    inner: S,
+    /// By gateway; one that is not there is not limited.
+    gates: BTreeMap<String, Gate>,
+}
+
+impl<S> Throttle<S> {
+    pub fn new(inner: S, rates: BTreeMap<String, Rate>) -> Self {
+        Self { inner, gates: rates.into_iter().map(|(name, rate)| (name, Gate::new(rate))).collect() }
+    }
+}
+
+impl<S: Service> Service for Throttle<S> {
+    async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        let Some(gate) = self.gates.get(&call.target().gateway) else {
+            return self.inner.call(call, events).await;
+        };
+        let pass = gate.pass().await;
+        let result = self.inner.call(call, events).await;
+        gate.learn(pass.began, &result);
+        result
+    }
+}
+
+/// The limits of one gateway, and what goes on there now.
+#[derive(Debug)]
+struct Gate {
+    rate: Rate,
+    state: Mutex<State>,
+    /// Rung when there may be room for one more.
+    room: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    running: usize,
+    /// How many may run at once: what the config says, or less while the gateway's patience is at an end.
+    limit: usize,
+    lowered: Option<Instant>,
+    /// Answers since the limit was last changed.
+    answers: usize,
+    /// When the requests of the last minute began, where they are counted.
+    recent: VecDeque<Instant>,
+}
+
+/// A request that is under way.
+struct Pass<'a> {
+    gate: &'a Gate,
+    began: Instant,
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.gate.state().running -= 1;
+        self.gate.room.notify_one();
+    }
+}
+
+impl Gate {
+    fn new(rate: Rate) -> Self {
+        let limit = rate.max_concurrency.map_or(usize::MAX, |most| most.get() as usize);
+        let state = State { running: 0, limit, lowered: None, answers: 0, recent: VecDeque::new() };
+        Self { rate, state: Mutex::new(state), room: Notify::new() }
+    }
+
+    /// A panic elsewhere leaves the counts as they were.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for room.
+    async fn pass(&self) -> Pass<'_> {
+        loop {
+            let room = self.room.notified();
+            match self.enter(Instant::now()) {
+                Ok(began) => {
+                    // Where there is room for one there may be room for two.
+                    self.room.notify_one();
+                    return Pass { gate: self, began };
+                }
+                Err(Some(later)) => time::sleep_until(later).await,
+                Err(None) => room.await,
+            }
+        }
+    }
+
+    /// Goes through, or says when to come again; `None` is when another has ended.
+    fn enter(&self, now: Instant) -> Result<Instant, Option<Instant>> {
+        let mut state = self.state();
+        if state.running >= state.limit {
+            return Err(None);
+        }
+        if let Some(most) = self.rate.requests_per_minute {
+            while state.recent.front().is_some_and(|began| now.duration_since(*began) >= MINUTE) {
+                state.recent.pop_front();
+            }
+            if state.recent.len() >= most.get() as usize {
+                return Err(state.recent.front().map(|began| *began + MINUTE));
+            }
+            state.recent.push_back(now);
+        }
+        state.running += 1;
+        Ok(now)
+    }
+
+    /// Halves what may run at once where the gateway says that too much is in flight, and lets it grow again by one for
+    /// every round of answers.
+    fn learn(&self, began: Instant, result: &Result<(), Failure>) {
+        let mut state = self.state();
+        match result {
+            // Those that were under way when it was lowered say nothing about whether that was enough.
+            Err(failure)
+                if failure.kind == FailureKind::Credits
+                    && failure.is_transient()
+                    && state.lowered.is_none_or(|lowered| began >= lowered) =>
+            {
+                state.limit = (state.running / 2).max(1);
+                state.lowered = Some(Instant::now());
+                state.answers = 0;
+            }
+            Ok(()) if state.lowered.is_some() => {
+                state.answers += 1;
+                let most = self.rate.max_concurrency.map_or(usize::MAX, |most| most.get() as usize);
+                if state.answers >= state.limit && state.limit < most {
+                    state.limit += 1;
+                    state.answers = 0;
+                    self.room.notify_one();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::sync::Arc;
+
+    use super::super::Retry;
+    use super::super::testing::{Canned, Reply, all, call, run};
+    use super::*;
+
+    fn throttle(gateway: &Arc<Canned>, rate: Rate) -> Throttle<Arc<Canned>> {
+        Throttle::new(gateway.clone(), BTreeMap::from([("g".to_owned(), rate)]))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_run_at_once_than_the_gateway_allows() {
+        let gateway = Canned::new([("m", vec![Reply::answer().after(1_000)])]);
+        let service = throttle(&gateway, Rate { max_concurrency: NonZeroU32::new(3), requests_per_minute: None });
+        let (call, began) = (call(&["m"]), Instant::now());
+        let results = all((0..9).map(|_| run(&service, &call))).await;
+        assert!(results.iter().all(|(result, _)| result.is_ok()));
+        assert_eq!((gateway.most_at_once(), began.elapsed().as_secs()), (3, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_minute_sees_more_requests_than_the_gateway_allows() {
+        let gateway = Canned::new([("m", vec![Reply::answer()])]);
+        let service = throttle(&gateway, Rate { max_concurrency: None, requests_per_minute: NonZeroU32::new(4) });
+        let call = call(&["m"]);
+        all((0..10).map(|_| run(&service, &call))).await;
+        let times = gateway.times();
+        let seconds: Vec<u64> = times.iter().map(|at| (*at - times[0]).as_secs()).collect();
+        assert_eq!(seconds, [0, 0, 0, 0, 60, 60, 60, 60, 120, 120]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_given_up_makes_room() {
+        let gateway = Canned::new([("m", vec![Reply::answer().after(5_000)])]);
+        let service = throttle(&gateway, Rate { max_concurrency: NonZeroU32::new(1), requests_per_minute: None });
+        let call = call(&["m"]);
+        time::timeout(Duration::from_secs(1), run(&service, &call)).await.expect_err("too slow");
+        assert_eq!(gateway.running(), 0);
+        assert_eq!(run(&service, &call).await.0, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn too_much_in_flight_is_answered_with_less_and_later_with_more() {
+        let too_much = || {
+            let failure = Failure::new(FailureKind::Credits, "too much in flight").with_status(402);
+            Reply::failure(Failure { should_retry: Some(true), ..failure })
+        };
+        let answer = Reply::answer().after(1_000);
+        let script = [vec![too_much(); 4], vec![answer]].concat();
+        let gateway = Canned::new([("m", script)]);
+        let throttle = Arc::new(throttle(&gateway, Rate::default()));
+        let service = Retry::new(throttle.clone());
+        let mut call = call(&["m"]);
+        call.limits.retries = Some(9);
+        let results = all((0..8).map(|_| run(&service, &call))).await;
+        assert!(results.iter().all(|(result, _)| result.is_ok()));
+        let gate = &throttle.gates["g"];
+        let limit = gate.state().limit;
+        assert!(limit < 8, "{limit}");
+        for _ in 0..4 * limit {
+            run(&service, &call).await.0.expect("an answer");
+        }
+        assert!(gate.state().limit > limit);
+    }
+}

@@ -1,0 +1,93 @@
+//! The answer cache: the same question to the same model twice is one request.
+
+use crate::support::{Gateway, Home, Reply};
+
+fn usage() -> Reply {
+    Reply::sse().role().text("Hello.").finish("stop").usage(1_000, 1_000).done()
+}
+
+const PRICE: &str = "[price.test-model]\ninput = 1\noutput = 2\n";
+
+// L24
+#[test]
+fn the_second_time_takes_no_request_no_key_and_no_money() {
+    let gateway = Gateway::always(usage());
+    let home = Home::with(&gateway).config(PRICE);
+    let first = home.llm(["ask", "--cache", "-o", "json", "hi"]).output().exits(0).json();
+    assert_eq!((&first["cached"], &first["saved"]), (&false.into(), &().into()));
+    let second = home.llm(["ask", "--cache", "-o", "json", "hi"]).output().exits(0).json();
+    assert_eq!(
+        (&second["cached"], &second["text"], &second["usage"]),
+        (&true.into(), &"Hello.".into(), &first["usage"])
+    );
+    assert_eq!((second["cost"]["usd"].to_string(), second["saved"]["usd"].to_string()), ("0".into(), "0.003".into()));
+    assert_eq!(second["attempts"], serde_json::json!([]));
+    home.llm(["ask", "--cache", "--stats", "hi"]).output().exits(0).prints("Hello.\n").says("cached, saved ~$0.003");
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+#[test]
+fn it_is_only_used_where_it_is_wanted() {
+    let gateway = Gateway::always(usage());
+    let home = Home::with(&gateway);
+    for _ in 0..2 {
+        home.llm(["ask", "hi"]).output().exits(0);
+    }
+    let home = home.config("[cache]\nenabled = true\nttl = \"7d\"\nmax_size = \"1MiB\"\n");
+    for arguments in [["ask", "hi", "-q"], ["ask", "hi", "-q"], ["ask", "hi", "--no-cache"], ["ask", "ho", "-q"]] {
+        home.llm(arguments).output().exits(0);
+    }
+    assert_eq!(gateway.requests().len(), 2 + 1 + 1 + 1);
+}
+
+// L25
+#[test]
+fn another_key_or_gateway_has_its_own_answers() {
+    let (one, two) = (Gateway::always(usage()), Gateway::always(usage()));
+    let home = Home::with(&one);
+    home.llm(["ask", "--cache", "hi"]).output().exits(0);
+    home.llm(["ask", "--cache", "hi"]).env("LLM_API_KEY", "sk-another-key-0123456789").output().exits(0);
+    home.llm(["ask", "--cache", "hi"]).env("LLM_BASE_URL", two.base_url()).output().exits(0);
+    assert_eq!((one.requests().len(), two.requests().len()), (2, 1));
+}
+
+#[test]
+fn it_can_be_looked_at_and_emptied() {
+    let gateway = Gateway::always(usage());
+    let home = Home::with(&gateway);
+    home.llm(["cache", "clear"]).output().exits(0).prints("forgot 0 answers, 0 B\n");
+    home.llm(["compare", "--cache", "-m", "a,b", "hi"]).output().exits(0);
+    let stats = home.llm(["cache", "stats", "-o", "json"]).output().exits(0).json();
+    assert_eq!(stats["answers"], 2);
+    home.llm(["cache", "clear"]).output().exits(0);
+    assert_eq!(home.llm(["cache", "stats", "-o", "json"]).output().json()["answers"], 0);
+}
+
+// L23
+#[cfg(unix)]
+#[test]
+fn many_processes_share_one_answer() {
+    let gateway = Gateway::always(usage());
+    let home = Home::with(&gateway);
+    let script = "seq 16 | xargs -P 16 -I{} \"$llm\" ask --cache hi";
+    let outcome = home.shell(script).output();
+    outcome.exits(0);
+    assert_eq!(outcome.stdout().matches("Hello.").count(), 16, "{outcome}");
+    let stats = home.llm(["cache", "stats", "-o", "json"]).output().json();
+    assert_eq!(stats["answers"], 1);
+    assert!(gateway.requests().len() <= 16);
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let gateway = Gateway::always(usage());
+    let home = Home::with(&gateway);
+    home.shell("umask 000; \"$llm\" ask --cache hi").output().exits(0);
+    let answers: Vec<_> = home.files().into_iter().filter(|path| path.to_string_lossy().contains("answers")).collect();
+    assert_eq!(answers.len(), 1);
+    let mode = |path: &std::path::Path| path.metadata().expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&answers[0]), 0o600);
+    assert_eq!(mode(answers[0].parent().expect("a directory")), 0o700);
+}
