@@ -171,6 +171,13 @@ pub enum LogLevel {
     Off,
 }
 
+impl PromptArgs {
+    /// What the flags say of the cache, if anything.
+    pub fn cached(&self) -> Option<bool> {
+        if self.no_cache { Some(false) } else { self.cache.then_some(true) }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct AskArgs {
     #[command(flatten)]

@@ -12,6 +12,7 @@ mod cache;
 mod compare;
 mod costs;
 mod endings;
+mod fuzz;
 mod ledger;
 mod limits;
 mod models;

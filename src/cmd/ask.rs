@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, &plan.calls, &args.prompt)?;
+    let ready = ready(context, &plan.calls, args.prompt.key.as_deref(), args.prompt.cached())?;
     let journal = Journal::new(context, level, "ask", &plan.calls, &ready).continuing(turn);
     let stderr = context.terminal.stderr;
     let mut outcome = if streams {

@@ -9,7 +9,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::Context;
-use crate::cli::{CacheCommand, PromptArgs, TextOrJson};
+use crate::cli::{CacheCommand, TextOrJson};
 use crate::config::Gateway;
 use crate::error::Error;
 use crate::policy::cache::{Answers, Stats, Store};
@@ -45,12 +45,13 @@ pub(super) fn run(context: &Context, command: CacheCommand) -> Result<u8, Error>
 /// The answers for a run at these gateways, if it is to use any.
 pub(super) fn answers(
     context: &Context,
-    args: &PromptArgs,
+    cached: Option<bool>,
+    chosen_key: Option<&str>,
     gateways: &BTreeMap<String, Gateway>,
 ) -> Option<Arc<Answers>> {
-    let wanted = !args.no_cache && (args.cache || context.settings.cache.enabled);
+    let wanted = cached.unwrap_or(context.settings.cache.enabled);
     let store = wanted.then(|| store(context)).flatten()?;
-    let scoped = |gateway: &Gateway| (gateway.clone(), scope(context, gateway, args.key.as_deref()));
+    let scoped = |gateway: &Gateway| (gateway.clone(), scope(context, gateway, chosen_key));
     Some(Arc::new(Answers::new(
         store,
         gateways.iter().map(|(name, gateway)| (name.clone(), scoped(gateway))).collect(),

@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, &plan.calls, &args.prompt)?;
+    let ready = ready(context, &plan.calls, args.prompt.key.as_deref(), args.prompt.cached())?;
     let level = journal::level(context, args.prompt.log);
     let journal = Journal::new(context, level, "compare", &plan.calls, &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));

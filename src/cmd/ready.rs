@@ -8,11 +8,10 @@ use super::cache;
 use super::{Context, process};
 use crate::call::{Call, Target};
 use crate::catalog;
-use crate::cli::PromptArgs;
 use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
-use crate::policy::{Answers, Policies, Windows};
+use crate::policy::{Policies, Windows};
 use crate::pricing::Pricing;
 use crate::report::error::notice;
 use crate::report::term::say;
@@ -69,23 +68,14 @@ pub(super) fn gateways<'a>(
 
 /// Makes every gateway of these calls ready that will be needed: what is in the cache takes neither key nor network.
 /// One without a key does not hold up the others: its calls fail with the reason.
-pub(super) fn ready(context: &Context, calls: &[Call], args: &PromptArgs) -> Result<Ready, Error> {
-    make(context, calls, args.key.as_deref(), |gateways| cache::answers(context, args, gateways))
-}
-
-/// The same for calls that are not to be answered from the cache.
-pub(super) fn ready_afresh(context: &Context, calls: &[Call], key: Option<&str>) -> Result<Ready, Error> {
-    make(context, calls, key, |_| None)
-}
-
-fn make(
+pub(super) fn ready(
     context: &Context,
     calls: &[Call],
     chosen_key: Option<&str>,
-    answers: impl FnOnce(&BTreeMap<String, Gateway>) -> Option<Arc<Answers>>,
+    cached: Option<bool>,
 ) -> Result<Ready, Error> {
     let (gateways, demo) = gateways(context, calls.iter().flat_map(Call::targets))?;
-    let answers = answers(&gateways);
+    let answers = cache::answers(context, cached, chosen_key, &gateways);
     let open = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
     let needed: BTreeSet<&str> = open.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
     let settings = &context.settings;

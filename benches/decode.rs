@@ -1,0 +1,77 @@
+//! What decoding costs: time for each streamed token, for each wire format, with nothing else around it.
+//!
+//! `cargo bench --bench decode`; with `-- --check`, it fails where a token costs more than the limit.
+
+#![allow(clippy::print_stdout, reason = "its output is what it is for")]
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use onekey::adapter::Api;
+use onekey::adapter::stream::{Decoded, Stream};
+use onekey::chat::{FinishReason, Request, StreamEvent, Usage};
+
+/// The most that a token may cost.
+const LIMIT: Duration = Duration::from_micros(1);
+const TOKENS: usize = 20_000;
+const ROUNDS: usize = 15;
+/// A read from a socket brings about this much.
+const CHUNK: usize = 8 * 1024;
+
+fn main() -> ExitCode {
+    let check = std::env::args().any(|argument| argument == "--check");
+    let mut kept = true;
+    for api in [Api::OpenaiChat, Api::OpenaiResponses, Api::Anthropic, Api::Gemini] {
+        let body = stream(api);
+        let mut times: Vec<Duration> = (0..ROUNDS).map(|_| decode(api, &body)).collect();
+        times.sort_unstable();
+        let token = times[ROUNDS / 2] / u32::try_from(TOKENS).unwrap_or(u32::MAX);
+        let within = token <= LIMIT;
+        kept &= within;
+        let verdict = if within { "ok  " } else { "OVER" };
+        let bytes = body.len() / TOKENS;
+        println!(
+            "{verdict}  decode {:<18} {:>4} ns a token of {bytes} bytes   limit {} ns",
+            api.as_str(),
+            token.as_nanos(),
+            LIMIT.as_nanos()
+        );
+    }
+    if kept || !check { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A long answer as this format streams it.
+fn stream(api: Api) -> Vec<u8> {
+    let request = Request { model: "vendor/model-1".into(), stream: true, ..Request::default() };
+    let mut encoder = api.adapter().encoder(&request);
+    let mut body = Vec::new();
+    let start = StreamEvent::Start { id: Some("answer-1".into()), model: Some("vendor/model-1".into()) };
+    encoder.encode(&start, &mut body);
+    for _ in 0..TOKENS {
+        encoder.encode(&StreamEvent::TextDelta(" token".into()), &mut body);
+    }
+    encoder.encode(&StreamEvent::Finish(FinishReason::Stop), &mut body);
+    let usage = Usage { input: Some(5), output: Some(TOKENS as u64), ..Usage::default() };
+    encoder.encode(&StreamEvent::Usage(usage), &mut body);
+    encoder.finish(&mut body);
+    body
+}
+
+/// Decodes it as it would arrive; how long that took.
+fn decode(api: Api, body: &[u8]) -> Duration {
+    let mut decoded = Vec::new();
+    let mut length = 0;
+    let began = Instant::now();
+    let mut stream = Stream::new(api.adapter());
+    for chunk in body.chunks(CHUNK) {
+        assert!(stream.push(chunk, &mut decoded).is_ok(), "{api:?}: a good stream");
+        for event in decoded.drain(..) {
+            if let Decoded::Event(StreamEvent::TextDelta(text)) = event {
+                length += text.len();
+            }
+        }
+    }
+    let took = began.elapsed();
+    assert_eq!(length, TOKENS * " token".len(), "{api:?}: the whole answer");
+    took
+}

@@ -1,0 +1,5 @@
+//! Failed answers of any shape.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| onekey_fuzz::error(input));

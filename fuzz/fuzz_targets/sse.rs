@@ -1,0 +1,5 @@
+//! Server-sent events out of arbitrary bytes.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| onekey_fuzz::sse(input));

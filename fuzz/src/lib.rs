@@ -1,0 +1,119 @@
+//! What must hold whatever a wire brings: no panic, and the same outcome however the bytes are cut.
+//!
+//! The fuzz targets hand their input to these; `tests/fuzz.rs` of the main package includes this file and does so with
+//! mutated fixtures.
+
+use onekey::adapter::sse::{FrameError, Parser};
+use onekey::adapter::stream::{Decoded, Stream};
+use onekey::adapter::{Api, Flow, error_body};
+use onekey::chat::{Request, Response};
+use onekey::error::Failure;
+
+/// A stream, a whole answer and a request of this format.
+pub fn api(api: Api, input: &[u8]) {
+    // The first byte says where it is cut.
+    let (size, body) = match input.split_first() {
+        Some((first, body)) => (usize::from(*first).max(1), body),
+        None => (1, input),
+    };
+    let whole = decode(api, [body]);
+    assert_eq!(decode(api, body.chunks(size)), whole, "in pieces of {size}");
+    if let (response, 0, None) = whole {
+        served_again(api, response);
+    }
+    if let Ok(response) = api.adapter().decode_response(body) {
+        served_again(api, response);
+    }
+    for path in ["", "models/m:generateContent"] {
+        if let Ok(request) = api.adapter().decode_request(path, body) {
+            again(api, &request);
+        }
+    }
+}
+
+/// Frames, however the bytes are cut.
+pub fn sse(input: &[u8]) {
+    let (size, body) = match input.split_first() {
+        Some((first, body)) => (usize::from(*first).max(1), body),
+        None => (1, input),
+    };
+    assert_eq!(frames(body.chunks(size)), frames([body]), "in pieces of {size}");
+}
+
+/// The body of a failed answer.
+pub fn error(input: &[u8]) {
+    let (status, body) = match input {
+        [high, low, body @ ..] => (400 + (u16::from(*high) << 8 | u16::from(*low)) % 200, body),
+        _ => (500, input),
+    };
+    let failure = error_body::decode(status, body);
+    assert!(!failure.message.trim().is_empty(), "a failure says something");
+    assert!(failure.message.chars().count() <= 700, "and not too much: {}", failure.message.len());
+    for api in [Api::OpenaiChat, Api::OpenaiResponses, Api::Anthropic, Api::Gemini] {
+        let served = api.adapter().encode_error(&failure);
+        serde_json::from_slice::<serde_json::Value>(&served).expect("what is served is JSON");
+        // Reading what was served must not fail either.
+        let _ = api.adapter().decode_error(status, &served);
+    }
+}
+
+fn decode<'a>(api: Api, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Response, usize, Option<Failure>) {
+    let mut stream = Stream::new(api.adapter());
+    let mut out = Vec::new();
+    let mut failure = None;
+    for piece in pieces {
+        match stream.push(piece, &mut out) {
+            Ok(Flow::Continue) => {}
+            Ok(Flow::Done) => break,
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        }
+    }
+    if failure.is_none() {
+        failure = stream.end(&mut out).err();
+    }
+    let mut malformed = 0;
+    let mut response = Response::default();
+    for decoded in out {
+        match decoded {
+            Decoded::Event(event) => response.apply(&event),
+            Decoded::Malformed(_) => malformed += 1,
+        }
+    }
+    (response, malformed, failure)
+}
+
+/// A complete answer is one still after it was served by us: its text is never lost.
+fn served_again(api: Api, response: Response) {
+    let request = Request { model: "m".into(), stream: true, ..Request::default() };
+    let text = response.text.clone();
+    let mut encoder = api.adapter().encoder(&request);
+    let mut bytes = Vec::new();
+    for event in response.into_events() {
+        encoder.encode(&event, &mut bytes);
+    }
+    encoder.finish(&mut bytes);
+    let (again, malformed, _) = decode(api, [&bytes[..]]);
+    assert_eq!((again.text, malformed), (text, 0), "what we serve can be read");
+}
+
+/// A request that we understood is understood again when we send it.
+fn again(api: Api, request: &Request) {
+    let wire = api.adapter().encode_request(request);
+    serde_json::from_slice::<serde_json::Value>(&wire.body).expect("what is sent is JSON");
+}
+
+fn frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Result<(String, String), FrameError>> {
+    let mut parser = Parser::new();
+    let mut frames = Vec::new();
+    for piece in pieces {
+        parser.push(piece);
+        while let Some(frame) = parser.next() {
+            frames.push(frame.map(|frame| (frame.event.to_owned(), frame.data.to_owned())));
+        }
+    }
+    frames.extend(parser.finish().map(|frame| frame.map(|frame| (frame.event.to_owned(), frame.data.to_owned()))));
+    frames
+}
