@@ -49,6 +49,7 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l key -d 'Use this one of 
 complete -c llm -n "__fish_llm_using_subcommand ask" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l retries -d 'Further tries after a failure that may pass' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s f -l file -d 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l temperature -d 'Sampling temperature' -r
@@ -78,6 +79,7 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand ask" -s n -l no-stdin -d 'Leave stdin alone'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l cache -d 'Give the same answer again that was given to exactly this request before, and keep this one'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l no-cache -d 'Ask anew, even if the config says [cache] enabled'
+complete -c llm -n "__fish_llm_using_subcommand ask" -l allow-unpriced -d 'Send even what nobody knows the price of, though a budget or --max-cost applies'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l stats -d 'Print a line of time, tokens and cost on stderr (the default on a terminal)'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l show-reasoning -d 'Print what the model thinks on stderr'
@@ -89,6 +91,7 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l key -d 'Use this one
 complete -c llm -n "__fish_llm_using_subcommand compare" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l retries -d 'Further tries after a failure that may pass' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s f -l file -d 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l temperature -d 'Sampling temperature' -r
@@ -127,6 +130,7 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand compare" -s n -l no-stdin -d 'Leave stdin alone'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l cache -d 'Give the same answer again that was given to exactly this request before, and keep this one'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l no-cache -d 'Ask anew, even if the config says [cache] enabled'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l allow-unpriced -d 'Send even what nobody knows the price of, though a budget or --max-cost applies'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'

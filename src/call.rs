@@ -214,7 +214,11 @@ impl Overheard {
             Event::AttemptFailed { failure } => {
                 heard.under_way = false;
                 match heard.response.usage.cost.or(heard.cost) {
-                    Some(cost) => heard.failed_cost += cost,
+                    Some(cost) => {
+                        heard.failed_cost += cost;
+                        (heard.response, heard.cost) = (Response::default(), None);
+                    }
+                    None if !heard.response.usage.is_unknown() => {}
                     None if failure.maybe_billed => heard.maybe_billed += 1,
                     None => {}
                 }

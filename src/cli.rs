@@ -114,6 +114,12 @@ pub struct PromptArgs {
     /// Ask anew, even if the config says [cache] enabled
     #[arg(long, overrides_with = "cache", help_heading = "Where to")]
     pub no_cache: bool,
+    /// Send nothing that could cost the whole command more than this, in US dollars
+    #[arg(long, value_name = "USD", help_heading = "Where to")]
+    pub max_cost: Option<String>,
+    /// Send even what nobody knows the price of, though a budget or --max-cost applies
+    #[arg(long, help_heading = "Where to")]
+    pub allow_unpriced: bool,
     /// System prompt; `@FILE` reads a file
     #[arg(short, long, value_name = "TEXT", help_heading = "What to send")]
     pub system: Option<String>,

@@ -153,6 +153,8 @@ pub enum FailureKind {
     Truncated,
     /// The answer is complete but does not follow the schema that it was asked to follow.
     Schema,
+    /// A budget, an allow-list or `--max-cost` forbids it; nothing was sent.
+    Refused,
     /// The user stopped it.
     Interrupted,
 }
@@ -176,6 +178,7 @@ impl FailureKind {
             Self::Protocol => "protocol",
             Self::Truncated => "truncated",
             Self::Schema => "schema",
+            Self::Refused => "refused",
             Self::Interrupted => "interrupted",
         }
     }
@@ -199,6 +202,7 @@ impl FailureKind {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::NoKey | Self::Auth => 4,
+            Self::Refused => 5,
             Self::RateLimited | Self::Unavailable => 6,
             Self::Timeout | Self::Network => 7,
             Self::Truncated => 8,

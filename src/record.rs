@@ -420,6 +420,7 @@ impl Recorder {
         let Response { model, text, reasoning, reasoning_signature, tool_calls, usage, finish, .. } = self.response;
         let answered = !text.is_empty() || !tool_calls.is_empty();
         let (status, error) = match result {
+            Err(failure) if failure.kind == FailureKind::Refused => (Status::Refused, Some(failure)),
             Err(failure) if failure.kind == FailureKind::Interrupted => (Status::Interrupted, Some(failure)),
             Err(failure) if answered || failure.kind == FailureKind::Truncated => (Status::Truncated, Some(failure)),
             Err(failure) => (Status::Failed, Some(failure)),

@@ -207,14 +207,13 @@ fn a_newer_ledger_costs_no_answer_and_is_left_alone() {
     let gateway = hello();
     let home = Home::with(&gateway);
     home.llm(["ask", "hi"]).output().exits(0);
-    let set = |version: i64| {
-        let database = rusqlite::Connection::open(ledger(&home)).expect("a database");
-        database.pragma_update(None, "user_version", version).expect("set");
-    };
+    let open = || rusqlite::Connection::open(ledger(&home)).expect("a database");
+    let set = |version: i64| open().pragma_update(None, "user_version", version).expect("set");
+    let ours: i64 = open().pragma_query_value(None, "user_version", |row| row.get(0)).expect("a version");
     set(99);
     home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n").says("version 99");
     home.llm(["usage"]).output().exits(3).says("version 99").says("update llm");
-    set(1);
+    set(ours);
     home.llm(["ask", "hi"]).output().exits(0);
     assert_eq!(log(&home).len(), 3, "what could not be recorded then is recorded now");
 }

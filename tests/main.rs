@@ -8,6 +8,7 @@
 
 mod adjust;
 mod ask;
+mod budget;
 mod cache;
 mod compare;
 mod costs;

@@ -156,3 +156,23 @@ fn a_gateway_is_asked_no_more_at_once_than_its_config_allows() {
     running.finish().exits(0);
     assert_eq!(gateway.requests().len(), 4);
 }
+
+#[test]
+fn the_fastest_model_comes_first_by_what_the_ledger_knows() {
+    let gateway = Gateway::by(|request| match &*request.model() {
+        "slow" => Reply::sse().then(Step::Gate).text("Hello.").finish("stop").done(),
+        _ => Reply::stream(&["Hello."]),
+    });
+    let home = home(&gateway, "[alias.any]\nmodels = [\"slow\", \"fast\"]\nstrategy = \"fastest\"\n");
+    home.llm(["ask", "-m", "fast", "hi"]).output().exits(0);
+    let running = home.llm(["ask", "-m", "slow", "hi"]).start();
+    gateway.await_gated(1);
+    // Slower than all of another command.
+    home.llm(["ask", "-m", "fast", "hi"]).output().exits(0);
+    gateway.release();
+    running.finish().exits(0);
+    let explained = home.llm(["config", "show", "--route", "any"]).output();
+    let text = explained.exits(0).stdout();
+    assert_eq!(text.matches("first token usually after").count(), 2, "{text}");
+    assert!(text.contains("1. house::fast"), "{text}");
+}

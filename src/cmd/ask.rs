@@ -6,7 +6,7 @@ use super::conversation::{self, Conversation};
 use super::drive::{self, Outcome, Plan, Reporter, drive};
 use super::journal::{self, Journal};
 use super::output::Destination;
-use super::ready::ready;
+use super::ready::{Wishes, ready};
 use super::{Context, dry_run, request};
 use crate::call::RunEvent;
 use crate::cli::{AskArgs, AskFormat};
@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, &plan.calls, args.prompt.key.as_deref(), args.prompt.cached())?;
+    let ready = ready(context, &plan.calls, Wishes::new(&args.prompt)?)?;
     let journal = Journal::new(context, level, "ask", &plan.calls, &ready).continuing(turn);
     let stderr = context.terminal.stderr;
     let mut outcome = if streams {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::drive::{self, Outcome, Plan, Reporter, drive};
 use super::journal::{self, Journal};
 use super::output::Destination;
-use super::ready::ready;
+use super::ready::{Wishes, ready};
 use super::{Context, dry_run, process, request};
 use crate::call::RunEvent;
 use crate::cli::{self, CompareArgs, CompareFormat, SortBy};
@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, &plan.calls, args.prompt.key.as_deref(), args.prompt.cached())?;
+    let ready = ready(context, &plan.calls, Wishes::new(&args.prompt)?)?;
     let level = journal::level(context, args.prompt.log);
     let journal = Journal::new(context, level, "compare", &plan.calls, &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));

@@ -131,6 +131,9 @@ fn show(settings: &Settings) -> Result<String, Error> {
         cache.ttl.as_secs_f64(),
         cache.max_size
     ));
+    for budget in &settings.budgets {
+        text.push_str(&format!("\n# budget of {}\n", budget.describe()));
+    }
     for (name, alias) in &settings.aliases {
         text.push('\n');
         text.push_str(&self::alias(name, alias));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Context, ready};
 use crate::call::Target;
 use crate::chat::{Request, Usage};
+use crate::ledger::{self, Store};
 use crate::money::Usd;
 use crate::pricing::{Pricing, estimate};
 use crate::route;
@@ -16,11 +17,12 @@ pub(super) struct Facts<'a> {
     context: &'a Context,
     expected: Usage,
     pricing: OnceCell<Pricing>,
+    ledger: OnceCell<Option<Store>>,
 }
 
 impl<'a> Facts<'a> {
     pub(super) fn new(context: &'a Context, request: &Request) -> Self {
-        Self { context, expected: estimate::expected(request), pricing: OnceCell::new() }
+        Self { context, expected: estimate::expected(request), pricing: OnceCell::new(), ledger: OnceCell::new() }
     }
 
     /// The tokens that costs are computed for.
@@ -36,8 +38,11 @@ impl route::Facts for Facts<'_> {
         pricing.quote(&gateway, &target.model)?.cost(&self.expected).map(|cost| cost.usd)
     }
 
-    fn first_token(&self, _: &Target) -> Option<Duration> {
-        None
+    fn first_token(&self, target: &Target) -> Option<Duration> {
+        let open = || Store::open_to_read(self.context.settings.dirs.data.as_deref()?).ok().flatten();
+        // A ledger that cannot be read knows nothing; who records will say what is wrong with it.
+        let store = self.ledger.get_or_init(open).as_ref()?;
+        ledger::median_first_token(store, &target.gateway, &target.model).ok().flatten()
     }
 
     fn chance(&self) -> f64 {

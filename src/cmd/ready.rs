@@ -1,22 +1,51 @@
 //! Gateways made ready for a run: keys found, clients built, the demo gateway started.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use super::cache;
-use super::{Context, process};
+use super::{Context, process, request};
 use crate::call::{Call, Target};
 use crate::catalog;
+use crate::cli::PromptArgs;
 use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
-use crate::policy::{Policies, Windows};
+use crate::money::Usd;
+use crate::policy::{Policies, Purse, Windows};
 use crate::pricing::Pricing;
 use crate::report::error::notice;
 use crate::report::term::say;
 use crate::secret::{self, Found, Lookup, Pending};
 use crate::serve::demo::{self, Demo};
+
+/// What the flags of a command say about how its gateways are used.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    /// The name of the key to use.
+    pub(super) key: Option<String>,
+    /// Whether to use the cache of answers; `None` leaves it to the config.
+    pub(super) cached: Option<bool>,
+    /// What the run may cost at most.
+    pub(super) max_cost: Option<Usd>,
+    /// Whether models of unknown price may be used where money is limited.
+    pub(super) allow_unpriced: bool,
+    /// What costs are attributed to.
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+impl Wishes {
+    pub(super) fn new(args: &PromptArgs) -> Result<Self, Error> {
+        Ok(Self {
+            key: args.key.clone(),
+            cached: args.cached(),
+            max_cost: args.max_cost.as_deref().map(request::max_cost).transpose()?,
+            allow_unpriced: args.allow_unpriced,
+            tags: request::tags(args)?,
+        })
+    }
+}
 
 /// What a run needs of its gateways.
 #[derive(Debug)]
@@ -24,7 +53,7 @@ pub(super) struct Ready {
     pub(super) service: Arc<Gateways>,
     /// The settings of each gateway by name.
     pub(super) gateways: BTreeMap<String, Gateway>,
-    pub(super) pricing: Pricing,
+    pub(super) pricing: Arc<Pricing>,
     /// By gateway, which of the user's keys is used there: its name, or the variable that it is in.
     pub(super) keys: BTreeMap<String, String>,
     pub(super) policies: Policies,
@@ -68,14 +97,10 @@ pub(super) fn gateways<'a>(
 
 /// Makes every gateway of these calls ready that will be needed: what is in the cache takes neither key nor network.
 /// One without a key does not hold up the others: its calls fail with the reason.
-pub(super) fn ready(
-    context: &Context,
-    calls: &[Call],
-    chosen_key: Option<&str>,
-    cached: Option<bool>,
-) -> Result<Ready, Error> {
+pub(super) fn ready(context: &Context, calls: &[Call], wishes: Wishes) -> Result<Ready, Error> {
+    let chosen_key = wishes.key.as_deref();
     let (gateways, demo) = gateways(context, calls.iter().flat_map(Call::targets))?;
-    let answers = cache::answers(context, cached, chosen_key, &gateways);
+    let answers = cache::answers(context, wishes.cached, chosen_key, &gateways);
     let open = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
     let needed: BTreeSet<&str> = open.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
     let settings = &context.settings;
@@ -98,13 +123,42 @@ pub(super) fn ready(
         }
         service.add(&gateway.name, client.and_then(|client| with_key(context, client, key)));
     }
-    let pricing = pricing(context, demo.is_some());
+    let pricing = Arc::new(pricing(context, demo.is_some()));
+    let purse = purse(context, wishes, &gateways, &keys, &pricing);
     let policies = Policies {
         windows: windows(context, &gateways),
         answers,
+        purse,
         rates: gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect(),
     };
     Ok(Ready { service: Arc::new(service), gateways, pricing, keys, policies, _demo: demo })
+}
+
+/// What may be spent, if anything limits it.
+fn purse(
+    context: &Context,
+    wishes: Wishes,
+    gateways: &BTreeMap<String, Gateway>,
+    keys: &BTreeMap<String, String>,
+    pricing: &Arc<Pricing>,
+) -> Option<Arc<Purse>> {
+    let settings = &context.settings;
+    let Wishes { max_cost, allow_unpriced, tags, .. } = wishes;
+    if max_cost.is_none() && settings.budgets.is_empty() && settings.allow.is_empty() {
+        return None;
+    }
+    Some(Arc::new(Purse {
+        budgets: settings.budgets.clone(),
+        allow: settings.allow.clone(),
+        max_cost,
+        allow_unpriced,
+        tags,
+        keys: keys.clone(),
+        gateways: gateways.clone(),
+        pricing: Arc::clone(pricing),
+        data: settings.dirs.data.clone(),
+        spent: Mutex::default(),
+    }))
 }
 
 /// What the ledger calls a key.

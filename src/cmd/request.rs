@@ -16,6 +16,7 @@ use crate::chat::{Message, Part, Request, ResponseFormat, Role};
 use crate::cli::PromptArgs;
 use crate::config::{Settings, parse_duration};
 use crate::error::Error;
+use crate::money::Usd;
 use crate::prompt;
 use crate::report;
 use crate::report::term::say;
@@ -43,7 +44,8 @@ pub(super) struct Prepared {
 pub(super) fn prepare(context: &Context, args: &PromptArgs) -> Result<Prepared, Error> {
     // What can be wrong without any input is found before input is waited for.
     let timeout = args.timeout.as_deref().map(parse_duration).transpose().map_err(Error::usage)?;
-    let tags = args.tag.iter().map(|tag| key_value(tag, "--tag")).collect::<Result<_, _>>()?;
+    let tags = tags(args)?;
+    args.max_cost.as_deref().map(max_cost).transpose()?;
     let mut extra = parameters(&args.param)?;
     check_sampling(args)?;
     let stream = match extra.remove("stream") {
@@ -171,6 +173,17 @@ fn read_as<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Res
     let text = fs::read_to_string(path).map_err(|source| Error::Input { path: path.into(), source })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     parse(text).map_err(|error| Error::usage(format!("{}: {error}", path.display())))
+}
+
+/// The amount of `--max-cost`.
+pub(super) fn max_cost(text: &str) -> Result<Usd, Error> {
+    let amount = text.trim_start_matches('$').parse().ok().filter(|amount| *amount >= Usd::ZERO);
+    amount.ok_or_else(|| Error::usage(format!("--max-cost takes US dollars such as 0.05, not `{text}`")))
+}
+
+/// What costs are attributed to.
+pub(super) fn tags(args: &PromptArgs) -> Result<BTreeMap<String, String>, Error> {
+    args.tag.iter().map(|tag| key_value(tag, "--tag")).collect()
 }
 
 fn check_sampling(args: &PromptArgs) -> Result<(), Error> {

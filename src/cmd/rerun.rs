@@ -5,7 +5,7 @@ use super::conversation::{self, Conversation};
 use super::drive::{self, Plan, drive};
 use super::journal::{self, Journal};
 use super::output::Destination;
-use super::ready::ready;
+use super::ready::{Wishes, ready};
 use super::request::{self, Prepared};
 use super::{Context, log, process};
 use crate::cli::{CompareFormat, RerunArgs};
@@ -50,7 +50,8 @@ pub(super) fn run(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
         schema: prepared.schema.clone(),
         calls,
     };
-    let ready = ready(context, &plan.calls, args.key.as_deref(), Some(false))?;
+    let wishes = Wishes { key: args.key.clone(), cached: Some(false), tags: row.tags.clone(), ..Wishes::default() };
+    let ready = ready(context, &plan.calls, wishes)?;
     let journal = Journal::new(context, journal::level(context, args.log), "rerun", &plan.calls, &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
     let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };

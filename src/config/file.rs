@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::budget::Budget;
 use super::routing::Alias;
 use super::{Auth, BaseUrl, LogLevel, ModelPrice, PriceList, base_url};
 use crate::adapter::Api;
@@ -32,6 +33,10 @@ pub(super) struct ConfigFile {
     pub(super) price: BTreeMap<String, PriceTable>,
     #[serde(default)]
     pub(super) cache: CacheTable,
+    #[serde(default)]
+    pub(super) budget: Vec<Budget>,
+    #[serde(default)]
+    pub(super) allow: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     pub(super) alias: BTreeMap<String, Alias>,
     #[serde(default)]
@@ -206,7 +211,7 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
 }
 
 /// TOML has floats alone; their shortest decimal form is what the user wrote.
-fn dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Usd>, D::Error> {
+pub(super) fn dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Usd>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Number {

@@ -1,12 +1,14 @@
 //! Settings from flags, environment, config file and presets. The only place that reads the environment.
 
 mod base_url;
+mod budget;
 mod env;
 mod file;
 mod routing;
 mod settings;
 
 pub use base_url::BaseUrl;
+pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits};
 pub use env::Env;
 pub use file::{nearest, parse_duration};
 pub use routing::{Alias, Strategy};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::base_url;
+use super::budget::{self, Budget};
 use super::file::{self, ConfigFile, GatewayTable, TimeoutTable};
 use super::routing::{self, Alias};
 use super::{
@@ -47,6 +48,9 @@ pub struct Settings {
     /// Kinds of work, and the model or alias that each goes to.
     pub tasks: BTreeMap<String, String>,
     pub cache: CacheSettings,
+    pub budgets: Vec<Budget>,
+    /// The models that a key may be used for, by its name.
+    pub allow: BTreeMap<String, Vec<String>>,
     /// Prices by model name, USD per million tokens.
     pub prices: BTreeMap<String, ModelPrice>,
     /// How long to wait for the keyring; `None` is the built-in limit.
@@ -150,6 +154,8 @@ impl Settings {
             model,
             log: file.log.unwrap_or_default(),
             sets: file.set,
+            budgets: file.budget,
+            allow: file.allow,
             cache: CacheSettings {
                 enabled: file.cache.enabled.unwrap_or(false),
                 ttl: file.cache.ttl.unwrap_or(DAY * 7),
@@ -174,6 +180,7 @@ impl Settings {
             self.gateway(name)?;
         }
         let gateways: Vec<&str> = self.gateway_names().collect();
+        budget::check(&self.budgets, gateways.iter().copied())?;
         routing::check(&self.aliases, &self.tasks, gateways.iter().copied())
     }
 

@@ -5,6 +5,7 @@
 mod purge;
 mod read;
 mod row;
+mod speed;
 mod spill;
 mod store;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod write;
 
 pub use read::Filter;
 pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens, Turn};
+pub use speed::median_first_token;
 pub use spill::FILE_NAME as SPILL_NAME;
 pub use store::{FILE_NAME, Mode, SCHEMA, Store, StoreError};
 pub use usage::{Dimension, Group, Percentiles, Short, Usage, maker};

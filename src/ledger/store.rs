@@ -14,7 +14,7 @@ pub const FILE_NAME: &str = "ledger.db";
 
 /// The changes that lead from an empty database to the current schema, in order. One is added at the end for each
 /// change of the schema; those that were released never change.
-const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
 
 /// The version of the schema that this program knows: `PRAGMA user_version`.
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;

@@ -1,6 +1,7 @@
 //! The onion: each policy is a [`Service`] around a [`Service`], and their order is a type.
 
 mod adjust;
+pub mod budget;
 pub mod cache;
 mod fallback;
 mod hedge;
@@ -14,6 +15,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 pub use adjust::Adjust;
+pub use budget::{Purse, Spend};
 pub use cache::{Answers, Cache};
 pub use fallback::{Fallback, Windows};
 pub use rate::Throttle;
@@ -28,9 +30,10 @@ pub trait Service: Send + Sync {
     fn call(&self, call: &Call, events: &Events) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// The policies in force, outermost first: the next model only after every try of the one before, no place in the queue
-/// is kept while a try waits for the next, and a request that the model refuses is adjusted before it counts as a try.
-pub type Stack<S> = Fallback<Cache<Retry<Throttle<Adjust<S>>>>>;
+/// The policies in force, outermost first: the next model only after every try of the one before, what is spent is
+/// agreed on before anything is sent, no place in the queue is kept while a try waits for the next, and a request that
+/// the model refuses is adjusted before it counts as a try.
+pub type Stack<S> = Fallback<Cache<Spend<Retry<Throttle<Adjust<S>>>>>>;
 
 /// What the policies go by. The default has none but those that need no settings.
 pub struct Policies {
@@ -40,11 +43,13 @@ pub struct Policies {
     pub rates: BTreeMap<String, Rate>,
     /// Answers that were given before; `None` where they are not wanted.
     pub answers: Option<Arc<Answers>>,
+    /// What may be spent; `None` where nothing is limited.
+    pub purse: Option<Arc<Purse>>,
 }
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { windows: Box::new(|_| None), rates: BTreeMap::new(), answers: None }
+        Self { windows: Box::new(|_| None), rates: BTreeMap::new(), answers: None, purse: None }
     }
 }
 
@@ -57,7 +62,7 @@ impl std::fmt::Debug for Policies {
 /// Puts the policies around a gateway.
 pub fn stack<S: Service>(inner: S, policies: Policies) -> Stack<S> {
     let retry = Retry::new(Throttle::new(Adjust::new(inner), policies.rates));
-    Fallback::new(Cache::new(retry, policies.answers), policies.windows)
+    Fallback::new(Cache::new(Spend::new(retry, policies.purse), policies.answers), policies.windows)
 }
 
 /// A service may be shared.

@@ -1,0 +1,32 @@
+//! How fast models have been of late.
+
+use std::time::Duration;
+
+use rusqlite::params;
+
+use super::{Store, StoreError};
+
+/// As many of the ledger's last calls are looked at, so that a large ledger is as quick as a small one.
+const RECENT: i64 = 5_000;
+
+/// As many answers of a model are enough.
+const ANSWERS: i64 = 51;
+
+/// The median time to the first token of a model's last answers; `None` where there is none. Only answers to a first
+/// request count: others hold what came before them.
+pub fn median_first_token(store: &Store, gateway: &str, model: &str) -> Result<Option<Duration>, StoreError> {
+    let mut times = store.read(|connection| {
+        let mut statement = connection.prepare_cached(
+            "SELECT c.first_token_us FROM calls c JOIN attempts a ON a.call = c.id
+             WHERE c.id > (SELECT coalesce(max(id), 0) FROM calls) - ?1
+               AND c.attempts = 1 AND c.cached = 0 AND c.first_token_us IS NOT NULL AND a.error IS NULL
+               AND a.gateway = (SELECT id FROM names WHERE name = ?2) AND a.model = (SELECT id FROM names WHERE name = ?3)
+             ORDER BY c.id DESC LIMIT ?4",
+        )?;
+        let rows = statement.query_map(params![RECENT, gateway, model, ANSWERS], |row| row.get::<_, i64>(0))?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    })?;
+    times.sort_unstable();
+    let median = times.get(times.len() / 2).and_then(|us| u64::try_from(*us).ok());
+    Ok(median.map(Duration::from_micros))
+}
