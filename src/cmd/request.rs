@@ -12,7 +12,7 @@ use super::Context;
 use super::facts::Facts;
 use crate::attachment;
 use crate::call::{Call, Choice, Limits};
-use crate::chat::{Message, Part, Request, Role};
+use crate::chat::{Message, Part, Request, ResponseFormat, Role};
 use crate::cli::PromptArgs;
 use crate::config::{Settings, parse_duration};
 use crate::error::Error;
@@ -86,7 +86,12 @@ pub(super) fn prepare(context: &Context, args: &PromptArgs) -> Result<Prepared, 
 impl Prepared {
     /// A request that was made before.
     pub(super) fn again(prompt: String, request: Request, tags: BTreeMap<String, String>) -> Self {
-        Self { prompt, request, schema: None, tags, retries: None, timeout: None, fallback: Vec::new() }
+        // A schema that was asked for then holds for the answers now.
+        let schema = match &request.response_format {
+            Some(ResponseFormat::JsonSchema { schema, .. }) => Schema::parse(&schema.to_string()).ok().map(Arc::new),
+            _ => None,
+        };
+        Self { prompt, request, schema, tags, retries: None, timeout: None, fallback: Vec::new() }
     }
 
     /// The calls to these models, in order.

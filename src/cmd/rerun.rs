@@ -46,8 +46,8 @@ pub(super) fn run(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
         concurrency: calls.len().min(process::connections()),
         priced: true,
         trace: context.trace(),
-        schema: None,
         tags: row.tags.clone(),
+        schema: prepared.schema.clone(),
         calls,
     };
     let wishes = Wishes { key: args.key.clone(), cached: Some(false), tags: row.tags.clone(), ..Wishes::default() };

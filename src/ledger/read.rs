@@ -170,6 +170,8 @@ pub(super) fn row(connection: &Connection, call: i64) -> Result<Row> {
         let text = |name: &str| row.get::<_, Option<String>>(name);
         let cost = row.get::<_, Option<i64>>("cost")?.zip(word(text("origin_name")?));
         let answer = text("answer")?;
+        let cached: bool = row.get("cached")?;
+        let saved = row.get::<_, Option<i64>>("saved")?.filter(|_| cached);
         Ok(Row {
             id: row.get("uuid")?,
             run: row.get("run_uuid")?,
@@ -185,7 +187,7 @@ pub(super) fn row(connection: &Connection, call: i64) -> Result<Row> {
             tags: json(text("tags_name")?).unwrap_or_default(),
             status: word(text("status_name")?).ok_or(rusqlite::Error::InvalidQuery)?,
             finish: word(text("finish_name")?),
-            cached: row.get("cached")?,
+            cached,
             tokens: Tokens {
                 input: number("input")?,
                 cache_read: number("cache_read")?,
@@ -195,6 +197,7 @@ pub(super) fn row(connection: &Connection, call: i64) -> Result<Row> {
             },
             cost: cost.map(|(picos, origin)| Amount { picos, origin }),
             rates: json(text("price")?),
+            saved: saved.zip(cost).map(|(picos, (_, origin))| Amount { picos, origin }),
             times: Times {
                 connect: number("connect_us")?,
                 first_byte: number("first_byte_us")?,

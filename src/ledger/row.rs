@@ -39,6 +39,9 @@ pub struct Row {
     pub tokens: Tokens,
     pub cost: Option<Amount>,
     pub rates: Option<Rates>,
+    /// What an answer from our own cache would have cost.
+    #[serde(default)]
+    pub saved: Option<Amount>,
     pub times: Times,
     pub attempts: Vec<AttemptRow>,
     pub error: Option<Fault>,
@@ -169,6 +172,7 @@ impl Row {
             request_id: attempt.request_id.clone(),
         };
         let tried = || record.attempts.last().map_or(&record.model, |attempt| &attempt.model).clone();
+        let amount = |cost: Cost| Amount { picos: cost.usd.picos(), origin: cost.origin };
         let (model, answered) = (record.answered_by.clone().unwrap_or_else(tried), record.answered_by.is_some());
         let attempts = record.attempts.iter().map(attempt).collect();
         let error = record.error.as_ref().map(fault);
@@ -192,8 +196,9 @@ impl Row {
             finish: record.finish_reason,
             cached: record.cached,
             tokens: Tokens { input, cache_read, cache_write, output, reasoning },
-            cost: record.cost.map(|cost| Amount { picos: cost.usd.picos(), origin: cost.origin }),
+            cost: record.cost.map(amount),
             rates: record.rates,
+            saved: record.saved.map(amount),
             times: Times {
                 connect: connect.map(micros),
                 first_byte: first_byte.map(micros),
@@ -220,6 +225,7 @@ impl Row {
     /// The record of which this was kept, as far as it was.
     pub fn into_record(self) -> Record {
         let time = |micros: Option<u64>| micros.map(Duration::from_micros);
+        let cost = |amount: Amount| Cost { usd: Usd::from_picos(amount.picos), origin: amount.origin };
         let attempt = |row: AttemptRow| Attempt {
             gateway: row.gateway,
             model: row.model,
@@ -245,9 +251,9 @@ impl Row {
             tool_calls,
             finish_reason: self.finish,
             cached: self.cached,
-            saved: None,
+            saved: self.saved.map(cost),
             usage: Usage { input, cache_read, cache_write, output, reasoning: thought, cost: None },
-            cost: self.cost.map(|cost| Cost { usd: Usd::from_picos(cost.picos), origin: cost.origin }),
+            cost: self.cost.map(cost),
             rates: self.rates,
             timing: Timing {
                 connect: time(self.times.connect),
@@ -269,8 +275,12 @@ impl Row {
         earlier.iter().filter_map(|attempt| attempt.cost_picos).reduce(i64::saturating_add)
     }
 
-    /// What it saved that tokens came from the provider's cache; `None` where a price or count is unknown.
+    /// What it saved that tokens came from the provider's cache, or the whole answer from ours; `None` where a price or
+    /// count is unknown.
     pub(super) fn saved(&self) -> Option<i64> {
+        if self.cached {
+            return self.saved.map(|saved| saved.picos);
+        }
         let rates = self.rates?;
         let less = Usd::from_picos(rates.input?.picos() - rates.cache_read?.picos());
         less.times(self.tokens.cache_read?).map(Usd::picos)

@@ -50,7 +50,7 @@ CREATE TABLE calls (
     cost INTEGER,
     origin INTEGER,             -- name
     retry_cost INTEGER,         -- part of the cost that went into failed attempts
-    saved INTEGER,              -- what reading the provider's cache saved
+    saved INTEGER,              -- what the provider's cache saved, or our own
     connect_us INTEGER,
     first_byte_us INTEGER,
     first_reasoning_us INTEGER,

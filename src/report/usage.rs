@@ -167,10 +167,8 @@ pub fn leaks(usage: &Usage) -> Vec<String> {
         leaks.push(format!("one call in five or more needed another attempt: {}", retried.join(", ")));
     }
     if total.saved > Usd::ZERO {
-        leaks.push(format!("the providers' caches saved {}", total.saved));
-    }
-    if total.cached > 0 {
-        leaks.push(format!("{} calls were answered from llm's own cache, at no cost", total.cached));
+        let own = if total.cached > 0 { format!("; llm's own answered {} calls", total.cached) } else { String::new() };
+        leaks.push(format!("caches saved {}{own}", total.saved));
     }
     leaks
 }
