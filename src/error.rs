@@ -29,9 +29,6 @@ pub enum Error {
     /// A call, or a request for something other than an answer, failed.
     #[error("{0}")]
     Call(#[from] Failure),
-    /// Calls failed, and what happened to each has been said already: only the exit code is left to give.
-    #[error("not every answer is complete")]
-    Reported { exit_code: u8 },
     /// A file could not be read.
     #[error("cannot read {}", path.display())]
     Input { path: PathBuf, source: io::Error },
@@ -67,7 +64,6 @@ impl Error {
             Self::Config { .. } => 3,
             Self::Key { .. } => 4,
             Self::Call(failure) => failure.exit_code(),
-            Self::Reported { exit_code } => *exit_code,
             Self::Output { .. } => 74,
             Self::Signalled(signal) => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
         }
@@ -79,7 +75,7 @@ impl Error {
             Self::Config { cause, .. } | Self::Key { cause, .. } => cause.clone(),
             Self::Call(failure) => failure.cause.clone(),
             Self::Input { source, .. } | Self::Output { source, .. } => Some(source.to_string()),
-            Self::Usage { .. } | Self::Reported { .. } | Self::Signalled(_) => None,
+            Self::Usage { .. } | Self::Signalled(_) => None,
         }
     }
 
@@ -91,7 +87,7 @@ impl Error {
             Self::Output { target, .. } if target == STDOUT => {
                 Some("--out FILE writes the answer to a file instead".into())
             }
-            Self::Output { .. } | Self::Input { .. } | Self::Reported { .. } | Self::Signalled(_) => None,
+            Self::Output { .. } | Self::Input { .. } | Self::Signalled(_) => None,
         }
     }
 }

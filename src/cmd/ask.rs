@@ -11,7 +11,7 @@ use super::{Context, dry_run, request};
 use crate::call::RunEvent;
 use crate::cli::{AskArgs, AskFormat};
 use crate::config::LogLevel;
-use crate::error::{Error, SIGPIPE};
+use crate::error::Error;
 use crate::record::Record;
 use crate::report::answer::{Answer, AnswerOptions};
 use crate::report::term::{Output, Stdout};
@@ -59,11 +59,9 @@ pub(super) fn run(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
 
 /// Puts the answer where it belongs, if it is not there yet; the exit code.
 fn show(args: &AskArgs, destination: Destination, streams: bool, outcome: &mut Outcome) -> Result<u8, Error> {
+    outcome.writable()?;
     // There is one call, so there is one record.
     let Some(record) = outcome.records.first() else { return Ok(1) };
-    if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(SIGPIPE))) {
-        return Err(outcome.stopped.take().unwrap_or(Error::Reported { exit_code: 74 }));
-    }
     // A file that is there is not replaced by nothing.
     let nothing = record.text.is_empty() && destination.is_file() && args.output == AskFormat::Text;
     if !(streams || nothing) {

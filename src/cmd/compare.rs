@@ -9,7 +9,7 @@ use super::ready::{Wishes, ready};
 use super::{Context, dry_run, process, request};
 use crate::call::RunEvent;
 use crate::cli::{self, CompareArgs, CompareFormat, SortBy};
-use crate::error::{Error, SIGPIPE};
+use crate::error::Error;
 use crate::record::{Record, Status};
 use crate::report::columns::{self, Layout};
 use crate::report::progress::Progress;
@@ -63,9 +63,7 @@ fn show(
     let rounds = args.repeat as usize;
     // Lines for each record have been written as it ended.
     let told = args.output == CompareFormat::Jsonl && !destination.is_file();
-    if matches!(outcome.stopped, Some(Error::Output { .. } | Error::Signalled(SIGPIPE))) {
-        return Err(outcome.stopped.take().unwrap_or(Error::Reported { exit_code: 74 }));
-    }
+    outcome.writable()?;
     let rounds_in_one = rounds > 1 && args.output == CompareFormat::Text;
     let mut sorted = Vec::new();
     if let Some(by) = args.sort.filter(|_| !rounds_in_one) {

@@ -52,6 +52,19 @@ pub(super) struct Outcome {
     pub(super) stopped: Option<Error>,
 }
 
+impl Outcome {
+    /// Fails with why output could not be written, where that is what stopped the run: there is nobody to write for.
+    pub(super) fn writable(&mut self) -> Result<(), Error> {
+        match self.stopped.take() {
+            Some(error @ (Error::Output { .. } | Error::Signalled(SIGPIPE))) => Err(error),
+            other => {
+                self.stopped = other;
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Runs the calls.
 pub(super) fn drive(mut ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -> Result<Outcome, Error> {
     let runtime = process::runtime()?;

@@ -9,7 +9,7 @@ use super::ready::{Wishes, ready};
 use super::request::{self, Prepared};
 use super::{Context, log, process};
 use crate::cli::{CompareFormat, RerunArgs};
-use crate::error::{Error, SIGPIPE};
+use crate::error::Error;
 use crate::ledger::Row;
 use crate::record::Record;
 use crate::report::columns::{self, Layout};
@@ -61,12 +61,10 @@ pub(super) fn run(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
     let recorded = row.clone().into_record();
     let mut records = vec![Record { model: format!("{} (recorded)", recorded.model), ..recorded }];
     records.extend(outcome.records.iter().cloned());
-    let stopped = outcome.stopped.take();
-    let shown = match stopped {
-        Some(error @ (Error::Output { .. } | Error::Signalled(SIGPIPE))) => Err(error),
-        stopped => show(args, destination, &Comparison::new(&outcome.run, &prepared.prompt, &records))
-            .and_then(|()| stopped.map_or(Ok(()), Err)),
-    };
+    let shown = outcome
+        .writable()
+        .and_then(|()| show(args, destination, &Comparison::new(&outcome.run, &prepared.prompt, &records)))
+        .and_then(|()| outcome.stopped.take().map_or(Ok(()), Err));
     let code = drive::exit_code(&outcome.records);
     journal.write(context, outcome);
     shown.map(|()| code)

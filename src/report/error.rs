@@ -11,7 +11,7 @@ use crate::record::Record;
 /// reported already).
 pub fn error(error: &Error, out: &Output) -> String {
     match error {
-        Error::Signalled(_) | Error::Reported { .. } => String::new(),
+        Error::Signalled(_) => String::new(),
         error => house_format(&error.to_string(), error.cause().as_deref(), error.hint().as_deref(), out),
     }
 }
@@ -92,7 +92,6 @@ mod tests {
     #[test]
     fn what_needs_no_words_gets_none() {
         assert_eq!(error(&Error::Signalled(2), &Output::plain(80)), "");
-        assert_eq!(error(&Error::Reported { exit_code: 8 }, &Output::plain(80)), "");
     }
 
     #[test]
