@@ -38,6 +38,8 @@ mod stream;
 mod support;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod three_days;
 #[cfg(target_os = "linux")]
 mod tls;
 mod wires;

@@ -262,6 +262,7 @@ fn attempts(row: &Row) -> Grid {
         Column::left("what happened").wraps(20).remarks(),
     ]);
     let mut ended = None;
+    let computed = if row.cost.is_some_and(|cost| cost.origin.is_computed()) { "~" } else { "" };
     for (place, attempt) in row.attempts.iter().enumerate() {
         let waited = ended.map_or(0, |ended| attempt.start_us.saturating_sub(ended));
         ended = Some(attempt.start_us.saturating_add(attempt.duration_us));
@@ -281,7 +282,7 @@ fn attempts(row: &Row) -> Grid {
             format!("{}::{}", attempt.gateway, attempt.model),
             duration(Some(attempt.duration_us)),
             attempt.status.map_or_else(|| UNKNOWN.to_owned(), |status| status.to_string()),
-            attempt.cost_picos.map_or_else(String::new, |picos| Usd::from_picos(picos).to_string()),
+            attempt.cost_picos.map_or_else(String::new, |picos| format!("{computed}{}", Usd::from_picos(picos))),
             what,
         ]);
     }
