@@ -42,7 +42,7 @@ impl Adapter for Anthropic {
         request::decode(body)
     }
 
-    fn encoder(&self, request: &Request) -> Box<dyn Encoder + Send> {
+    fn encoder(&self, _path: &str, request: &Request) -> Box<dyn Encoder + Send> {
         Box::new(answer::MessageEncoder::new(request))
     }
 

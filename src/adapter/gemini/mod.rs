@@ -34,8 +34,8 @@ impl Adapter for Gemini {
         request::decode(path, body)
     }
 
-    fn encoder(&self, request: &Request) -> Box<dyn Encoder + Send> {
-        Box::new(answer::ContentEncoder::new(request))
+    fn encoder(&self, path: &str, request: &Request) -> Box<dyn Encoder + Send> {
+        Box::new(answer::ContentEncoder::new(path, request))
     }
 
     fn encode_response(&self, response: &Response) -> Vec<u8> {

@@ -36,7 +36,7 @@ impl Adapter for OpenaiChat {
         request::decode(body)
     }
 
-    fn encoder(&self, request: &Request) -> Box<dyn Encoder + Send> {
+    fn encoder(&self, _path: &str, request: &Request) -> Box<dyn Encoder + Send> {
         Box::new(answer::ChatEncoder::new(request))
     }
 

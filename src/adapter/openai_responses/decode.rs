@@ -4,19 +4,18 @@ use std::borrow::Cow;
 
 use super::wire::{Body, Event, Item, read_usage};
 use crate::adapter::lenient::Text;
-use crate::adapter::{DecodeError, Decoder, Flow, error_body, sse};
+use crate::adapter::start::Start;
+use crate::adapter::{DecodeError, Decoder, Flow, sse};
 use crate::chat::{FinishReason, StreamEvent};
 
 /// Decodes one answer.
 #[derive(Debug, Default)]
 pub(super) struct ResponseDecoder {
-    id: String,
-    model: String,
+    start: Start,
     has_content: bool,
     /// The form in which thoughts come: some send both, the summary and the whole.
     thoughts: Option<Thoughts>,
     calls: Vec<Call>,
-    finished: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,30 +33,18 @@ struct Call {
 
 impl Decoder for ResponseDecoder {
     fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError> {
-        let data = frame.data.trim();
-        if data.is_empty() {
-            return Ok(Flow::Continue);
-        }
-        if data == "[DONE]" {
-            return Ok(Flow::Done);
-        }
-        let event: Event<'_> = match serde_json::from_str(data) {
-            Ok(event) => event,
-            Err(_) if frame.event == "error" => return Err(error_body::decode(200, data.as_bytes()).into()),
-            Err(error) => return Err(malformed(&error)),
-        };
-        let kind = if event.kind.is_empty() { frame.event } else { &*event.kind };
+        let event: Event<'_> = frame.json("one of a response")?;
+        let kind = frame.kind(&event.kind);
         let failed = event.error.or_else(|| event.response.as_ref()?.error).is_some_and(|error| error.get() != "null");
         let before = events.len();
         match kind {
             "error" | "response.failed" => {
                 self.begin(event.response, events);
-                return Err(error_body::decode(200, data.as_bytes()).into());
+                return Err(frame.failure());
             }
-            _ if failed => return Err(error_body::decode(200, data.as_bytes()).into()),
+            _ if failed => return Err(frame.failure()),
             "" if &*event.object == "response" || event.output.is_some() => {
-                let body: Body<'_> = serde_json::from_str(data).map_err(|error| malformed(&error))?;
-                self.end(body, events);
+                self.end(frame.json("a response")?, events);
                 return Ok(Flow::Done);
             }
             "response.completed" | "response.incomplete" | "response.cancelled" => {
@@ -89,13 +76,8 @@ impl Decoder for ResponseDecoder {
 
 impl ResponseDecoder {
     fn begin(&mut self, body: Option<Body<'_>>, events: &mut Vec<StreamEvent>) {
-        if let Some(body) = body
-            && (*body.id != *self.id || *body.model != *self.model)
-        {
-            self.id = body.id.0.into_owned();
-            self.model = body.model.0.into_owned();
-            let known = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-            events.push(StreamEvent::Start { id: known(&self.id), model: known(&self.model) });
+        if let Some(body) = body {
+            self.start.take(&body.id, &body.model, events);
         }
     }
 
@@ -179,7 +161,7 @@ impl ResponseDecoder {
 
     fn end(&mut self, body: Body<'_>, events: &mut Vec<StreamEvent>) {
         let Body { id, model, status, output, usage, incomplete_details, .. } = body;
-        self.begin(Some(Body { id, model, ..Body::default() }), events);
+        self.start.take(&id, &model, events);
         if !self.has_content {
             for (index, item) in output.into_iter().enumerate() {
                 self.whole_item(index, item, events);
@@ -196,9 +178,7 @@ impl ResponseDecoder {
             ("", status) => FinishReason::Other(status.to_owned()),
             (other, _) => FinishReason::Other(other.to_owned()),
         };
-        if !std::mem::replace(&mut self.finished, true) {
-            events.push(StreamEvent::Finish(reason));
-        }
+        events.push(StreamEvent::Finish(reason));
     }
 }
 
@@ -206,8 +186,4 @@ fn say(text: Text<'_>, event: impl FnOnce(String) -> StreamEvent, events: &mut V
     if !text.is_empty() {
         events.push(event(text.0.into_owned()));
     }
-}
-
-fn malformed(error: &serde_json::Error) -> DecodeError {
-    DecodeError::Malformed(format!("an event is not one of a response: {error}"))
 }

@@ -35,7 +35,7 @@ impl Adapter for OpenaiResponses {
         request::decode(body)
     }
 
-    fn encoder(&self, request: &Request) -> Box<dyn Encoder + Send> {
+    fn encoder(&self, _path: &str, request: &Request) -> Box<dyn Encoder + Send> {
         Box::new(answer::ResponseEncoder::new(request))
     }
 
