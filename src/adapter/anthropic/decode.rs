@@ -1,7 +1,5 @@
 //! Events of a stream, or a whole message, → events.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -140,11 +138,11 @@ impl MessageDecoder {
         match &*block.kind {
             "text" => {
                 self.say_redacted(events);
-                push_text(block.text.0, StreamEvent::TextDelta, events);
+                block.text.tell(StreamEvent::TextDelta, events);
             }
             "thinking" => {
-                push_text(block.thinking.0, StreamEvent::ReasoningDelta, events);
-                push_text(block.signature.0, StreamEvent::ReasoningSignature, events);
+                block.thinking.tell(StreamEvent::ReasoningDelta, events);
+                block.signature.tell(StreamEvent::ReasoningSignature, events);
             }
             "redacted_thinking" => self.redacted.push(json!({"type": "redacted_thinking", "data": block.data.0})),
             "tool_use" => {
@@ -167,11 +165,11 @@ impl MessageDecoder {
     }
 
     fn delta(&mut self, index: Option<u64>, delta: Delta<'_>, events: &mut Vec<StreamEvent>) {
-        push_text(delta.text.0, StreamEvent::TextDelta, events);
-        push_text(delta.thinking.0, StreamEvent::ReasoningDelta, events);
-        push_text(delta.signature.0, StreamEvent::ReasoningSignature, events);
+        delta.text.tell(StreamEvent::TextDelta, events);
+        delta.thinking.tell(StreamEvent::ReasoningDelta, events);
+        delta.signature.tell(StreamEvent::ReasoningSignature, events);
         if let Some(index) = self.tool_blocks.iter().position(|block| *block == index) {
-            push_text(delta.partial_json.0, |arguments| StreamEvent::ToolCallDelta { index, arguments }, events);
+            delta.partial_json.tell(|arguments| StreamEvent::ToolCallDelta { index, arguments }, events);
         }
     }
 
@@ -201,12 +199,6 @@ impl MessageDecoder {
         self.say_redacted(events);
         self.finished = true;
         events.push(StreamEvent::Finish(reason));
-    }
-}
-
-fn push_text(text: Cow<'_, str>, event: impl FnOnce(String) -> StreamEvent, events: &mut Vec<StreamEvent>) {
-    if !text.is_empty() {
-        events.push(event(text.into_owned()));
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::adapter::lenient::{Count, Text, list, maybe};
+use crate::adapter::lenient::{Count, Few, Text, list, maybe};
 use crate::adapter::start::Start;
 use crate::adapter::{DecodeError, Decoder, Flow, sse, usage};
 use crate::chat::{FinishReason, StreamEvent, Usage};
@@ -16,7 +16,7 @@ struct Piece<'a> {
     #[serde(borrow)]
     model_version: Text<'a>,
     #[serde(borrow)]
-    candidates: Option<Vec<Candidate<'a>>>,
+    candidates: Few<Candidate<'a>>,
     #[serde(borrow, deserialize_with = "maybe")]
     prompt_feedback: Option<Feedback<'a>>,
     #[serde(borrow)]
@@ -47,7 +47,7 @@ struct Candidate<'a> {
 #[serde(default)]
 struct Content<'a> {
     #[serde(borrow, deserialize_with = "list")]
-    parts: Vec<Part<'a>>,
+    parts: Few<Part<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -111,7 +111,7 @@ impl ContentDecoder {
         let Piece { response_id, model_version, candidates, prompt_feedback, usage_metadata, .. } = piece;
         self.start.take(&response_id, &model_version, events);
         let mut reason = None;
-        for candidate in candidates.into_iter().flatten().filter(|candidate| candidate.index.unwrap_or(0) == 0) {
+        for candidate in candidates.into_iter().filter(|candidate| candidate.index.unwrap_or(0) == 0) {
             for part in candidate.content.unwrap_or_default().parts {
                 self.part(part, events);
             }
@@ -129,13 +129,12 @@ impl ContentDecoder {
             return;
         }
         if part.thought == Some(true) {
-            let text = part.text.unwrap_or_default();
-            events.extend(text.some().map(StreamEvent::ReasoningDelta));
+            part.text.unwrap_or_default().tell(StreamEvent::ReasoningDelta, events);
             self.sign(&part.thought_signature, events);
             return;
         }
         self.sign(&part.thought_signature, events);
-        events.extend(part.text.and_then(|text| text.some()).map(StreamEvent::TextDelta));
+        part.text.unwrap_or_default().tell(StreamEvent::TextDelta, events);
         if let Some(call) = part.function_call {
             let index = self.calls;
             self.calls += 1;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::reasoning::{Detail, Signatures};
 use super::usage;
-use crate::adapter::lenient::{Text, list, maybe};
+use crate::adapter::lenient::{Few, Text, list, maybe};
 use crate::adapter::start::Start;
 use crate::adapter::tool_calls::{Piece, ToolCalls};
 use crate::adapter::{DecodeError, Decoder, Flow, error_body, sse};
@@ -26,7 +26,7 @@ struct Chunk<'a> {
     #[serde(borrow)]
     model: Text<'a>,
     #[serde(borrow)]
-    choices: Option<Vec<Choice<'a>>>,
+    choices: Few<Choice<'a>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
     /// Groq puts usage here as well, with older models only here.
@@ -68,11 +68,11 @@ struct Delta<'a> {
     #[serde(borrow)]
     reasoning: Text<'a>,
     #[serde(borrow, deserialize_with = "list")]
-    reasoning_details: Vec<&'a RawValue>,
+    reasoning_details: Few<&'a RawValue>,
     #[serde(borrow)]
     refusal: Text<'a>,
     #[serde(borrow)]
-    tool_calls: Option<Vec<Piece<'a>>>,
+    tool_calls: Few<Piece<'a>>,
     #[serde(borrow)]
     extra_content: Option<&'a RawValue>,
 }
@@ -94,7 +94,7 @@ impl Decoder for ChatDecoder {
         self.start.take(&chunk.id, &chunk.model, events);
         let mut failed = None;
         let mut finish = None;
-        for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index.unwrap_or(0) == 0) {
+        for choice in chunk.choices.into_iter().filter(|choice| choice.index.unwrap_or(0) == 0) {
             if let Some(delta) = choice.delta.or(choice.message) {
                 self.delta(delta, events);
             }
@@ -157,7 +157,7 @@ impl ChatDecoder {
             }
         }
         let mut extra = delta.extra_content;
-        for piece in delta.tool_calls.into_iter().flatten() {
+        for piece in delta.tool_calls {
             extra = extra.or(piece.extra_content);
             self.tool_calls.take(piece, events);
         }

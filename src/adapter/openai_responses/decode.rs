@@ -54,7 +54,7 @@ impl Decoder for ResponseDecoder {
             "response.created" | "response.in_progress" | "response.queued" => self.begin(event.response, events),
             "response.output_item.added" => self.item_added(event.output_index, event.item, events),
             "response.output_item.done" => self.item_done(event.output_index, event.item, events),
-            "response.output_text.delta" | "response.refusal.delta" => say(event.delta, StreamEvent::TextDelta, events),
+            "response.output_text.delta" | "response.refusal.delta" => event.delta.tell(StreamEvent::TextDelta, events),
             "response.reasoning_text.delta" => self.think(Thoughts::Whole, event.delta, events),
             "response.reasoning_summary_text.delta" => self.think(Thoughts::Summary, event.delta, events),
             "response.reasoning_summary_part.added" if event.summary_index.unwrap_or(0) > 0 => {
@@ -103,7 +103,7 @@ impl ResponseDecoder {
                 }
                 self.all_arguments(index, &id, arguments, events);
             }
-            "reasoning" => say(item.encrypted_content, StreamEvent::ReasoningSignature, events),
+            "reasoning" => item.encrypted_content.tell(StreamEvent::ReasoningSignature, events),
             _ => {}
         }
     }
@@ -113,16 +113,16 @@ impl ResponseDecoder {
         match &*item.kind {
             "message" => {
                 for part in item.content {
-                    say(part.text, StreamEvent::TextDelta, events);
-                    say(part.refusal, StreamEvent::TextDelta, events);
+                    part.text.tell(StreamEvent::TextDelta, events);
+                    part.refusal.tell(StreamEvent::TextDelta, events);
                 }
             }
             "reasoning" => {
                 let is_whole = item.content.iter().any(|part| !part.text.is_empty());
                 let (parts, between) = if is_whole { (&item.content, "") } else { (&item.summary, "\n\n") };
                 let thoughts: Vec<_> = parts.iter().map(|part| &*part.text).collect();
-                say(Text(thoughts.join(between).into()), StreamEvent::ReasoningDelta, events);
-                say(item.encrypted_content, StreamEvent::ReasoningSignature, events);
+                Text(thoughts.join(between).into()).tell(StreamEvent::ReasoningDelta, events);
+                item.encrypted_content.tell(StreamEvent::ReasoningSignature, events);
             }
             "function_call" => self.item_done(Some(index as u64), Some(item), events),
             _ => {}
@@ -131,14 +131,14 @@ impl ResponseDecoder {
 
     fn think(&mut self, form: Thoughts, text: Text<'_>, events: &mut Vec<StreamEvent>) {
         if *self.thoughts.get_or_insert(form) == form {
-            say(text, StreamEvent::ReasoningDelta, events);
+            text.tell(StreamEvent::ReasoningDelta, events);
         }
     }
 
     fn arguments(&mut self, index: Option<u64>, item_id: &str, piece: Text<'_>, events: &mut Vec<StreamEvent>) {
         let Some(index) = self.find(index, item_id) else { return };
         self.calls[index].has_arguments = true;
-        say(piece, |arguments| StreamEvent::ToolCallDelta { index, arguments }, events);
+        piece.tell(|arguments| StreamEvent::ToolCallDelta { index, arguments }, events);
     }
 
     /// The arguments in full: news only where they did not come in pieces.
@@ -179,11 +179,5 @@ impl ResponseDecoder {
             (other, _) => FinishReason::Other(other.to_owned()),
         };
         events.push(StreamEvent::Finish(reason));
-    }
-}
-
-fn say(text: Text<'_>, event: impl FnOnce(String) -> StreamEvent, events: &mut Vec<StreamEvent>) {
-    if !text.is_empty() {
-        events.push(event(text.0.into_owned()));
     }
 }
