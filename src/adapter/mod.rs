@@ -85,8 +85,8 @@ pub struct WireRequest {
 
 /// Both directions of one wire format.
 pub trait Adapter: Sync {
-    /// The name and value of the header in which the key travels.
-    fn auth_header(&self, key: &str) -> (&'static str, String);
+    /// The names and values of the headers in which the key travels.
+    fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)>;
     /// Headers of the format itself, which every request needs.
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
         &[]

@@ -1,4 +1,4 @@
-//! What OpenAI's two formats share when they are served.
+//! What OpenAI's two formats share: the key's header, and most of what servers do.
 
 use std::time::SystemTime;
 
@@ -10,6 +10,11 @@ use super::body::malformed;
 use super::media::{audio_media_type, parse_data_url};
 use crate::chat::{Audio, File, Image, ImageSource, Part, ResponseFormat, Role, Tool, ToolChoice};
 use crate::error::{Failure, FailureKind};
+
+/// The header in which OpenAI wants its key.
+pub(super) fn bearer(key: &str) -> (&'static str, String) {
+    ("authorization", format!("Bearer {key}"))
+}
 
 /// A failure as OpenAI writes it.
 pub(super) fn error(failure: &Failure) -> Value {

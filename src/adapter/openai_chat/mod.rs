@@ -16,8 +16,8 @@ use crate::error::Failure;
 pub(super) struct OpenaiChat;
 
 impl Adapter for OpenaiChat {
-    fn auth_header(&self, key: &str) -> (&'static str, String) {
-        ("authorization", format!("Bearer {key}"))
+    fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
+        vec![openai::bearer(key)]
     }
 
     fn encode_request(&self, request: &Request) -> WireRequest {
