@@ -14,7 +14,7 @@ pub const FILE_NAME: &str = "ledger.db";
 
 /// The changes that lead from an empty database to the current schema, in order. One is added at the end for each
 /// change of the schema; those that were released never change.
-const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// The version of the schema that this program knows: `PRAGMA user_version`.
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
@@ -529,6 +529,34 @@ mod tests {
             let error = opened.expect_err("newer");
             assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
             assert!(error.to_string().contains("version 99"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_ledger_of_any_earlier_version_is_brought_up_to_date_and_keeps_what_is_in_it() {
+        for version in 1..MIGRATIONS.len() {
+            let home = tempfile::tempdir().expect("a directory");
+            let old = Connection::open(home.path().join(FILE_NAME)).expect("a database");
+            MIGRATIONS[..version].iter().for_each(|migration| old.execute_batch(migration).expect("a schema"));
+            old.execute_batch(
+                "INSERT INTO names VALUES (1, 'm'), (2, 'g'), (3, 'failed'), (4, 'reported');
+                 INSERT INTO runs VALUES (1, 'run', 'ask', 0);
+                 INSERT INTO requests VALUES (1, 'hash', 3, NULL);
+                 INSERT INTO calls (uuid, run, place, at_ms, asked, gateway, model, answered, status, cached, attempts,
+                     fallbacks, cost, origin, request) VALUES ('id', 1, 0, 5, 1, 2, 1, 0, 3, 0, 1, 0, 7, 4, 1);
+                 INSERT INTO details (call, answer_chars) VALUES (1, 0);
+                 INSERT INTO attempts VALUES (1, 0, 2, 1, 503, NULL, 0, 9, NULL, NULL);",
+            )
+            .and_then(|()| old.pragma_update(None, "user_version", version as i64))
+            .expect("filled");
+            drop(old);
+            let store = Store::open(home.path(), Mode::RECORD).expect("brought up to date");
+            assert!(!store.is_new() && store.set_aside().is_none());
+            assert_eq!(store.version().expect("readable"), SCHEMA);
+            let rows = super::super::find(&store, &super::super::Filter::default(), None).expect("readable");
+            let cost = rows[0].cost.expect("kept");
+            assert_eq!((rows[0].id.as_str(), cost.picos, cost.partial), ("id", 7, false));
+            assert_eq!((rows[0].attempts[0].status, rows[0].attempts[0].maybe_billed), (Some(503), None));
         }
     }
 

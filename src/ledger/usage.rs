@@ -143,7 +143,10 @@ struct Growing {
 struct Figures {
     failed: bool,
     ok: bool,
-    nothing_used: bool,
+    /// Whether no model has worked for it.
+    cost_nothing: bool,
+    /// Whether something may have been billed that nobody told.
+    maybe_billed: bool,
     cached: bool,
     attempts: u64,
     fallbacks: u64,
@@ -176,8 +179,9 @@ impl Growing {
             Some(picos) => {
                 *group.cost.usd.get_or_insert(Usd::ZERO) += Usd::from_picos(picos);
                 group.cost.computed |= call.computed;
+                group.cost.unknown += usize::from(call.maybe_billed);
             }
-            None if call.failed && call.nothing_used => {}
+            None if call.cost_nothing => {}
             None => group.cost.unknown += 1,
         }
         // What is not known, or came from our own cache, says nothing of what such calls cost.
@@ -208,11 +212,11 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) 
     let sql = format!(
         "SELECT c.at_ms, c.gateway, c.model, c.key, c.task, c.tags, c.status, c.cached, c.attempts, c.fallbacks, c.input,
              c.cache_read, c.output, c.cost, c.origin, c.retry_cost, c.saved, c.first_token_us, c.total_us,
-             c.id
+             c.maybe_billed, c.id
          FROM calls c{sql}"
     );
     let id_of = |word: &str| names.iter().find(|(_, name)| *name == word).map_or(-1, |(id, _)| *id);
-    let (ok, failed, refused) = (id_of("ok"), id_of("failed"), id_of("refused"));
+    let (ok, failed, refused, interrupted) = (id_of("ok"), id_of("failed"), id_of("refused"), id_of("interrupted"));
     let reported = id_of("reported");
     let tag_values = TagValues::new(&names, by);
     let (mut total, mut groups, mut models) =
@@ -227,11 +231,16 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) 
         };
         let micros = |column: usize| count(column).map(|us| us.map(|us| u32::try_from(us).unwrap_or(u32::MAX)));
         let (at_ms, model, status): (i64, i64, i64) = (row.get(0)?, row.get(2)?, row.get(6)?);
-        let (input, output) = (count(10)?, count(12)?);
+        let (input, output, maybe_billed) = (count(10)?, count(12)?, count(19)?);
+        let is_failed = status == failed || status == refused;
+        // What was interrupted before attempts were marked may have been at work.
+        let is_idle = is_failed || (status == interrupted && maybe_billed.is_some());
+        let maybe_billed = maybe_billed.is_some_and(|attempts| attempts > 0);
         let call = Figures {
-            failed: status == failed || status == refused,
+            failed: is_failed,
             ok: status == ok,
-            nothing_used: input.is_none() && output.is_none(),
+            cost_nothing: is_idle && !maybe_billed && input.is_none() && output.is_none(),
+            maybe_billed,
             cached: row.get(7)?,
             attempts: count(8)?.unwrap_or(0),
             fallbacks: count(9)?.unwrap_or(0),
@@ -246,7 +255,7 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) 
             total: micros(18)?,
         };
         if call.attempts > 1 {
-            tried_again.push(row.get(19)?);
+            tried_again.push(row.get(20)?);
         }
         key.clear();
         for (place, dimension) in by.iter().enumerate() {
@@ -408,7 +417,8 @@ mod tests {
         Figures {
             failed: false,
             ok: true,
-            nothing_used: false,
+            cost_nothing: false,
+            maybe_billed: false,
             cached: false,
             attempts: 1,
             fallbacks: 0,

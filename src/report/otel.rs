@@ -100,6 +100,7 @@ fn attributes(row: &Row) -> Vec<Value> {
         // Money is never a float, so it is a decimal.
         all.push(text("llm.cost.usd", &Usd::from_picos(cost.picos).to_decimal()));
         all.push(text("llm.cost.origin", cost.origin.as_str()));
+        all.push(json!({"key": "llm.cost.partial", "value": {"boolValue": cost.partial}}));
     }
     for (key, value) in [("llm.key", &row.key), ("llm.task", &row.task)] {
         all.extend(value.as_ref().map(|value| text(key, value)));
@@ -132,6 +133,7 @@ fn attempt_attributes(attempt: &AttemptRow) -> Vec<Value> {
     ];
     all.extend(attempt.status.map(|status| number("http.response.status_code", u64::from(status))));
     all.extend(attempt.error.as_ref().map(|error| text("error.type", error.kind.as_str())));
+    all.extend(attempt.maybe_billed.map(|may| json!({"key": "llm.maybe_billed", "value": {"boolValue": may}})));
     all.extend(attempt.request_id.as_ref().map(|id| text("llm.request.id", id)));
     all
 }
