@@ -45,12 +45,10 @@ pub fn text(usage: &Usage, by: &[Dimension], out: &Output) -> String {
     if usage.total.calls == 0 {
         return String::new();
     }
-    let grids = DETAIL.iter().map(|columns| grid(usage, by, columns, out));
     // Nothing is said in two lines that a shorter table says in one.
-    let mut page = match grids.clone().find(|grid| grid.fits(out)) {
-        Some(grid) => grid.render(out),
-        None => grids.last().map_or_else(String::new, |grid| grid.render(out)),
-    };
+    let grids = DETAIL.iter().map(|columns| grid(usage, by, columns, out));
+    let fitting = grids.reduce(|wider, narrower| if wider.fits(out) { wider } else { narrower });
+    let mut page = fitting.map(|grid| grid.render(out)).unwrap_or_default();
     for (n, leak) in leaks(usage).iter().enumerate() {
         for (line, text) in wrap::wrap(&out.show(leak), out.columns.saturating_sub(2).max(1)).iter().enumerate() {
             page.push_str(if n + line == 0 { "\n" } else { "" });
