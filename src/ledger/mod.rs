@@ -3,6 +3,7 @@
 //! No answer depends on it: what cannot be recorded waits in a file beside it, and is recorded with the next call.
 
 mod failed_attempts;
+mod files;
 #[cfg(test)]
 mod kill_tests;
 mod purge;
