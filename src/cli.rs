@@ -239,7 +239,7 @@ pub struct CompareArgs {
     /// How many calls run at once; all by default
     #[arg(long, value_name = "N", help_heading = "Where to", value_parser = clap::value_parser!(u32).range(1..))]
     pub concurrency: Option<u32>,
-    /// Ask each model N times and show median and spread
+    /// Ask each model N times, past the answer cache, and show median and spread
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, help_heading = "Where to", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repeat: u32,
     /// Order of the answers; as asked by default
@@ -473,6 +473,9 @@ pub struct UsageArgs {
     /// What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME
     #[arg(long, value_name = "WHAT", value_delimiter = ',', default_value = "model")]
     pub by: Vec<String>,
+    /// Show instead what is left of each budget of the config
+    #[arg(long, conflicts_with_all = ["by", "model", "gateway", "key", "task", "tag", "status", "since", "before"])]
+    pub budgets: bool,
     /// Form of the output
     #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
     pub output: UsageFormat,

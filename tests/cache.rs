@@ -91,3 +91,19 @@ fn nobody_else_can_read_it() {
     assert_eq!(mode(&answers[0]), 0o600);
     assert_eq!(mode(answers[0].parent().expect("a directory")), 0o700);
 }
+
+#[test]
+fn who_repeats_wants_to_measure_and_gets_no_answer_twice() {
+    let gateway = Gateway::always(usage());
+    let home = Home::with(&gateway).config("[cache]\nenabled = true\n");
+    let repeat = ["compare", "-m", "a,b", "--repeat", "3", "-o", "json", "hi"];
+    for (flags, said) in [(&["--cache"][..], true), (&[], false)] {
+        let before = gateway.requests().len();
+        let outcome = home.llm(repeat).args(flags).output();
+        let answers = outcome.exits(0).json();
+        assert_eq!(gateway.requests().len() - before, 6);
+        assert!(answers["answers"].as_array().is_some_and(|all| all.iter().all(|answer| answer["cached"] == false)));
+        assert_eq!(outcome.stderr().contains("the answer cache is not used"), said, "{outcome}");
+    }
+    assert_eq!(home.llm(["cache", "stats", "-o", "json"]).output().json()["answers"], 0);
+}

@@ -9,6 +9,9 @@ use super::process::Process;
 use crate::ledger::{Mode, Store, StoreError};
 use crate::money::Usd;
 
+/// How long a window is kept after it began, in seconds: longer than any lasts, should the clock be set back.
+const KEPT: i64 = 400 * 86_400;
+
 /// One budget that a call falls under, in its present window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Account {
@@ -62,6 +65,9 @@ impl Book {
         let own = Process::this();
         self.store.write(|transaction| {
             let mut reserved = Reserved { freed: free_the_dead(transaction, now)?, ..Reserved::default() };
+            // The window of a budget that never begins anew began with time itself.
+            let old = "DELETE FROM budget_spent WHERE began > 0 AND began < ?";
+            transaction.execute(old, [now.saturating_sub(KEPT)])?;
             for (place, account) in accounts.iter().enumerate() {
                 let left = account.limit.picos().saturating_sub(used(transaction, account)?);
                 if amount.picos() <= left {
@@ -103,8 +109,15 @@ impl Book {
                 )?;
             }
             Ok(())
-        })
+        })?;
+        // Nobody else may be writing here: not every call is recorded.
+        self.store.tidy()
     }
+}
+
+/// Whether what such a process reserved until `expires` is nobody's any more.
+pub(super) fn is_dead(expires: i64, process: &str, now: i64) -> bool {
+    expires < now || !Process::parse(process).is_none_or(|process| process.may_live())
 }
 
 fn used(transaction: &Transaction<'_>, account: &Account) -> rusqlite::Result<i64> {
@@ -130,7 +143,7 @@ fn free_the_dead(transaction: &Transaction<'_>, now: i64) -> rusqlite::Result<Us
     let mut freed = Usd::ZERO;
     for lease in leases.collect::<rusqlite::Result<Vec<_>>>()? {
         let (lease, picos, expires, process) = lease;
-        if expires < now || !Process::parse(&process).is_none_or(|process| process.may_live()) {
+        if is_dead(expires, &process, now) {
             transaction.execute("DELETE FROM budget_leases WHERE lease = ?", [lease])?;
             freed += Usd::from_picos(picos);
         }
@@ -201,6 +214,24 @@ mod tests {
         let soft = [Account { strict: false, ..small }];
         let warned = book.reserve("c", &soft, picos(10), 0, 60).expect("works").warned;
         assert_eq!(warned, [Short { place: 0, left: picos(5) }]);
+    }
+
+    #[test]
+    fn the_file_grows_no_more_than_its_windows() {
+        let (dir, mut book) = book();
+        let day = |n: i64| [Account { began: n * 86_400, ..account(100) }];
+        for n in 0..500 {
+            let now = n * 86_400;
+            book.reserve("a", &day(n), picos(1), now, now + 60).expect("works");
+            book.settle("a", &day(n), picos(1), false).expect("works");
+        }
+        let count = |table: &str| -> i64 {
+            let sql = format!("SELECT count(*) FROM {table}");
+            book.store.read(|connection| connection.query_row(&sql, [], |row| row.get(0))).expect("counted")
+        };
+        assert_eq!((count("budget_spent"), count("budget_leases")), (402, 0), "400 days, today, and what has no end");
+        let log = std::fs::metadata(dir.path().join("ledger.db-wal")).expect("there").len();
+        assert!(log < 2 << 20, "{log} bytes of log");
     }
 
     // L09

@@ -1,5 +1,6 @@
 //! What calls may cost: budgets, allow-lists and `--max-cost`, decided before anything is sent.
 
+mod balance;
 mod book;
 mod process;
 
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+pub use self::balance::{Balance, balances};
 use self::book::{Account, Book, Short};
 use super::Service;
 use crate::call::{Call, Event, Events, Heard, Overheard};
