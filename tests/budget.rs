@@ -130,7 +130,11 @@ fn what_is_left_of_each_budget_can_be_looked_at() {
     hanging.signal(rustix::process::Signal::KILL);
     hanging.finish();
     let found = balances();
-    assert_eq!(day(&found), ["1", "0", "1", "4"], "what a process that is gone had reserved is free with the next call");
+    assert_eq!(
+        day(&found),
+        ["1", "0", "1", "4"],
+        "what a process that is gone had reserved is free with the next call"
+    );
     assert!(found[0]["resets_at"].as_str().is_some_and(|at| at.ends_with("T00:00:00Z")), "{found}");
     assert_eq!((&found[1]["resets_at"], &found[1]["action"]), (&().into(), &"warn".into()));
     assert_eq!(found[1]["match"]["tag"]["app"], "bot");

@@ -17,7 +17,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     }
     let by = args.by.iter().map(|word| dimension(word.trim())).collect::<Result<Vec<_>, _>>()?;
     let filter = calls::filter(&args.filter)?;
-    let destination = Destination::new(args.out.as_deref(), context.terminal.stdout)?;
+    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
     let found = match calls::store(context)? {
         Some(store) => {
             let found = ledger::usage(&store, &filter, &by)?;
@@ -29,7 +29,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         None => Usage::default(),
     };
     let out = destination.output();
-    let text = match args.output {
+    let text = match args.output.format {
         UsageFormat::Text => usage::text(&found, &by, &out),
         UsageFormat::Json => usage::json(&found, &by, &out),
         UsageFormat::Csv => out.show(&usage::csv(&found, &by)).into_owned(),
@@ -41,14 +41,14 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
 }
 
 fn balances(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
-    let destination = Destination::new(args.out.as_deref(), context.terminal.stdout)?;
+    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
     let Settings { budgets: set, dirs, .. } = &context.settings;
     if set.is_empty() {
         context.notice("no budget is set; [[budget]] in the config sets one");
     }
     let found = budget::balances(dirs.data.as_deref(), set, Timestamp::now())?;
     let out = destination.output();
-    let text = match args.output {
+    let text = match args.output.format {
         UsageFormat::Text => budgets::text(&found, &out),
         UsageFormat::Json => budgets::json(&found, &out),
         UsageFormat::Csv => out.show(&budgets::csv(&found)).into_owned(),

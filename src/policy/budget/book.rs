@@ -90,22 +90,22 @@ impl Book {
         })
     }
 
-    /// Puts what a call cost in the place of what was reserved for it, even if that has expired meanwhile.
+    /// Puts what a call cost, part of it `estimated`, in the place of what was reserved for it, even if that has expired
+    /// meanwhile.
     pub(super) fn settle(
         &mut self,
         lease: &str,
         accounts: &[Account],
         cost: Usd,
-        estimated: bool,
+        estimated: Usd,
     ) -> Result<(), StoreError> {
-        let estimate = if estimated { cost.picos() } else { 0 };
         self.store.write(|transaction| {
             transaction.execute("DELETE FROM budget_leases WHERE lease = ?", [lease])?;
             for account in accounts.iter().filter(|_| cost != Usd::ZERO) {
                 transaction.execute(
                     "INSERT INTO budget_spent (budget, began, picos, estimated) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT DO UPDATE SET picos = picos + ?3, estimated = estimated + ?4",
-                    params![account.budget, account.began, cost.picos(), estimate],
+                    params![account.budget, account.began, cost.picos(), estimated.picos()],
                 )?;
             }
             Ok(())
@@ -178,7 +178,7 @@ mod tests {
         let mut reserve = |lease: &str, amount| book.reserve(lease, &accounts, picos(amount), 0, 60).expect("works");
         assert_eq!(reserve("a", 60).refused, None);
         assert_eq!(reserve("b", 60).refused, Some(Short { place: 0, left: picos(40) }));
-        book.settle("a", &accounts, picos(10), false).expect("works");
+        book.settle("a", &accounts, picos(10), Usd::ZERO).expect("works");
         assert_eq!(book.reserve("b", &accounts, picos(90), 0, 60).expect("works").refused, None);
     }
 
@@ -188,7 +188,7 @@ mod tests {
         let (_dir, mut book) = book();
         let accounts = [account(100)];
         book.reserve("a", &accounts, picos(10), 0, 60).expect("works");
-        book.settle("a", &accounts, picos(150), false).expect("works");
+        book.settle("a", &accounts, picos(150), Usd::ZERO).expect("works");
         let refused = book.reserve("b", &accounts, picos(1), 0, 60).expect("works").refused;
         assert_eq!(refused, Some(Short { place: 0, left: Usd::ZERO }));
     }
@@ -223,7 +223,7 @@ mod tests {
         for n in 0..500 {
             let now = n * 86_400;
             book.reserve("a", &day(n), picos(1), now, now + 60).expect("works");
-            book.settle("a", &day(n), picos(1), false).expect("works");
+            book.settle("a", &day(n), picos(1), Usd::ZERO).expect("works");
         }
         let count = |table: &str| -> i64 {
             let sql = format!("SELECT count(*) FROM {table}");
@@ -240,7 +240,7 @@ mod tests {
         let (_dir, mut book) = book();
         let (today, tomorrow) = (account(100), Account { began: 86_400, ..account(100) });
         book.reserve("a", std::slice::from_ref(&today), picos(100), 0, 600).expect("works");
-        book.settle("a", std::slice::from_ref(&today), picos(100), false).expect("works");
+        book.settle("a", std::slice::from_ref(&today), picos(100), Usd::ZERO).expect("works");
         assert_eq!(book.reserve("b", &[tomorrow], picos(100), 0, 600).expect("works").refused, None);
         // And when the clock goes back, the old window is as full as it was.
         assert!(book.reserve("c", &[today], picos(1), 0, 600).expect("works").refused.is_some());
@@ -259,7 +259,7 @@ mod tests {
                 let reserved = book.reserve(&lease, &accounts, picos(*cost), 0, 60).expect("works");
                 prop_assert_eq!(reserved.refused.is_some(), sum + cost > 10_000);
                 if reserved.refused.is_none() {
-                    book.settle(&lease, &accounts, picos(*cost), nth % 2 == 0).expect("works");
+                    book.settle(&lease, &accounts, picos(*cost), picos(cost * (nth as i64 % 2))).expect("works");
                     sum += cost;
                 }
             }

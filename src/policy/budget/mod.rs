@@ -277,9 +277,9 @@ impl Lease {
         }
     }
 
-    /// What it cost, and whether that is a guess: each attempt that may have been billed without a word counts as all
-    /// that was set aside.
-    fn cost(&self) -> (Usd, bool) {
+    /// What it cost, and how much of that is a guess: each attempt that may have been billed without a word counts as
+    /// all that was set aside.
+    fn cost(&self) -> (Usd, Usd) {
         let heard = self.overheard.heard();
         let Heard { response, cost, failed_cost, maybe_billed, under_way } = &*heard;
         let answered = response.finish.is_some() || !response.usage.is_unknown();
@@ -290,7 +290,7 @@ impl Lease {
         });
         let in_doubt = maybe_billed + u32::from(*under_way && known.is_none());
         let doubtful = self.amount.times(u64::from(in_doubt)).unwrap_or(self.amount);
-        (known.unwrap_or(Usd::ZERO) + *failed_cost + doubtful, in_doubt > 0)
+        (known.unwrap_or(Usd::ZERO) + *failed_cost + doubtful, doubtful)
     }
 
     fn correct_run(&self, cost: Usd) {
