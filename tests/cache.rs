@@ -40,6 +40,27 @@ fn it_is_only_used_where_it_is_wanted() {
     assert_eq!(gateway.requests().len(), 2 + 1 + 1 + 1);
 }
 
+// L24
+#[cfg(unix)]
+#[test]
+fn the_second_time_asks_nobody_for_a_key_and_opens_no_connection() {
+    let gateway = Gateway::always(usage());
+    let home = Home::new();
+    let asked = home.path().join("asked");
+    let config = format!(
+        "gateway = \"corp\"\n[gateway.corp]\nbase_url = \"{}\"\n\
+         key_command = [\"sh\", \"-c\", \"echo >> {}; echo sk-of-the-command-0123\"]\n",
+        gateway.base_url(),
+        asked.display()
+    );
+    let home = home.config(&config);
+    home.llm(["ask", "--cache", "-m", "m", "hi"]).output().exits(0);
+    // Whoever still asks finds nobody.
+    drop(gateway);
+    home.llm(["ask", "--cache", "-m", "m", "hi"]).output().exits(0).prints("Hello.\n");
+    assert_eq!(std::fs::read_to_string(asked).expect("asked once"), "\n");
+}
+
 // L25
 #[test]
 fn another_key_or_gateway_has_its_own_answers() {
@@ -69,13 +90,13 @@ fn it_can_be_looked_at_and_emptied() {
 fn many_processes_share_one_answer() {
     let gateway = Gateway::always(usage());
     let home = Home::with(&gateway);
-    let script = "seq 16 | xargs -P 16 -I{} \"$llm\" ask --cache hi";
+    let script = "seq 32 | xargs -P 32 -I{} \"$llm\" ask --cache hi";
     let outcome = home.shell(script).output();
     outcome.exits(0);
-    assert_eq!(outcome.stdout().matches("Hello.").count(), 16, "{outcome}");
+    assert_eq!(outcome.stdout().matches("Hello.").count(), 32, "{outcome}");
     let stats = home.llm(["cache", "stats", "-o", "json"]).output().json();
     assert_eq!(stats["answers"], 1);
-    assert!(gateway.requests().len() <= 16);
+    assert!(gateway.requests().len() <= 32);
 }
 
 #[cfg(unix)]
