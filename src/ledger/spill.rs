@@ -4,15 +4,16 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::files::{create_dir, private_file};
+use super::files::private_file;
 use super::row::Row;
+use crate::private;
 
 /// The name of the spill file in the data directory: one JSON object a line.
 pub const FILE_NAME: &str = "ledger-spill.jsonl";
 
 /// Adds rows to the file. They are whole in it or not at all.
 pub(super) fn append(dir: &Path, rows: &[Row]) -> io::Result<()> {
-    create_dir(dir)?;
+    private::create_dir(dir)?;
     let mut file = private_file(&dir.join(FILE_NAME))?;
     file.lock()?;
     let end = file.seek(SeekFrom::End(0))?;

@@ -17,7 +17,8 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use self::connection::{is_unwritable, open_for_reading, use_log};
-use super::files::{create_dir, own, private_file, set_aside};
+use super::files::{own, private_file, set_aside};
+use crate::private;
 
 /// The name of the ledger in the data directory.
 pub const FILE_NAME: &str = "ledger.db";
@@ -57,7 +58,7 @@ impl Store {
     /// a damaged ledger is set aside, never deleted.
     pub fn open(dir: &Path, mode: Mode) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
-        create_dir(dir).map_err(|source| StoreError::Io { path: path.clone(), source })?;
+        private::create_dir(dir).map_err(|source| StoreError::Io { path: path.clone(), source })?;
         match Self::open_at(&path, mode) {
             Err(StoreError::Damaged { .. }) => {}
             opened => return opened,
