@@ -42,6 +42,8 @@ mod support;
 mod sweep;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod three_days;
 #[cfg(target_os = "linux")]
 mod tls;
 mod wires;

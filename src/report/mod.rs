@@ -15,6 +15,7 @@ pub mod format;
 pub mod grid;
 pub mod html;
 pub mod json;
+mod leaks;
 pub mod log;
 pub mod markdown;
 pub mod models;
