@@ -39,8 +39,14 @@ pub(super) struct List {
 
 /// The whole list with its prices; `None` if it has not changed since `etag`.
 pub(super) async fn list(gateway: &Gateway, fetch: &impl Fetch, etag: Option<&str>) -> Result<Option<List>, Failure> {
-    let url = gateway.base_url.join("models");
-    let first = fetch.get(&url, etag).await?;
+    let mut places = gateway.base_url.places(gateway.api, "models").peekable();
+    let (url, first) = loop {
+        let url = places.next().unwrap_or_default();
+        match fetch.get(&url, etag).await {
+            Err(failure) if matches!(failure.status, Some(404 | 405)) && places.peek().is_some() => {}
+            first => break (url, first?),
+        }
+    };
     if first.status == 304 {
         return Ok(None);
     }
