@@ -42,8 +42,8 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand demo-gateway 'Run the demo gateway until stdin ends; prints its base URL'
         }
         &'llm;ask'= {
-            cand -g 'Gateway for names without `GATEWAY::`'
-            cand --gateway 'Gateway for names without `GATEWAY::`'
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --key 'Use this one of the gateway''s named keys'
             cand --fallback 'Next model or alias when the one before fails; repeatable, in order'
             cand --timeout 'Total time for a call, all tries included (`30s`, `2m`)'
@@ -91,8 +91,8 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'llm;compare'= {
-            cand -g 'Gateway for names without `GATEWAY::`'
-            cand --gateway 'Gateway for names without `GATEWAY::`'
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --key 'Use this one of the gateway''s named keys'
             cand --fallback 'Next model or alias when the one before fails; repeatable, in order'
             cand --timeout 'Total time for a call, all tries included (`30s`, `2m`)'
@@ -143,8 +143,8 @@ set edit:completion:arg-completer[llm] = {|@words|
         &'llm;rerun'= {
             cand -m 'Models, comma-separated or repeated; the same as then if none is named'
             cand --model 'Models, comma-separated or repeated; the same as then if none is named'
-            cand -g 'Gateway for names without `GATEWAY::`'
-            cand --gateway 'Gateway for names without `GATEWAY::`'
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --key 'Use this one of the gateway''s named keys'
             cand --log 'What the ledger keeps of this run; everything by default'
             cand --out 'Write there instead of stdout, atomically'
@@ -159,8 +159,8 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'llm;models'= {
-            cand -g 'Gateway to ask'
-            cand --gateway 'Gateway to ask'
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --key 'Use this one of the gateway''s named keys'
             cand --supports 'Only models that can do all of these: tools, vision, json, reasoning, audio'
             cand --max-price 'Only models whose input and output both cost at most this many USD per million tokens'
@@ -301,8 +301,9 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help'
         }
         &'llm;doctor'= {
-            cand -g 'Gateway to check'
-            cand --gateway 'Gateway to check'
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --key 'Use this one of the gateway''s named keys'
             cand -o 'Form of the output'
             cand --output 'Form of the output'
             cand --color 'When to use colors'

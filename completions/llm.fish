@@ -44,7 +44,7 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "cache" -d 'Show how much is
 complete -c llm -n "__fish_llm_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c llm -n "__fish_llm_needs_command" -f -a "man" -d 'Print the manual page'
 complete -c llm -n "__fish_llm_needs_command" -f -a "demo-gateway" -d 'Run the demo gateway until stdin ends; prints its base URL'
-complete -c llm -n "__fish_llm_using_subcommand ask" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
@@ -86,7 +86,7 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l show-reasoning -d 'Print
 complete -c llm -n "__fish_llm_using_subcommand ask" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand compare" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
@@ -136,7 +136,7 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -s q -l quiet -d 'Say n
 complete -c llm -n "__fish_llm_using_subcommand compare" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s m -l model -d 'Models, comma-separated or repeated; the same as then if none is named' -r
-complete -c llm -n "__fish_llm_using_subcommand rerun" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
+complete -c llm -n "__fish_llm_using_subcommand rerun" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand rerun" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand rerun" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
 metadata\t'Hashes, lengths and figures, but no text'
@@ -154,7 +154,7 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand models" -s g -l gateway -d 'Gateway to ask' -r
+complete -c llm -n "__fish_llm_using_subcommand models" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand models" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
 complete -c llm -n "__fish_llm_using_subcommand models" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
@@ -286,7 +286,8 @@ complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand doctor" -s g -l gateway -d 'Gateway to check' -r
+complete -c llm -n "__fish_llm_using_subcommand doctor" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand doctor" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s o -l output -d 'Form of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand doctor" -l color -d 'When to use colors' -r -f -a "auto\t''
