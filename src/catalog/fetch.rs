@@ -5,7 +5,7 @@ use std::future::Future;
 
 use super::{ModelInfo, list, litellm, one_api};
 use crate::config::{Gateway, PriceList};
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 use crate::gateway::{Client, Fetched};
 
 /// The largest list that is read. OpenRouter's is about 1 MiB.
@@ -43,7 +43,7 @@ pub(super) async fn list(gateway: &Gateway, fetch: &impl Fetch, etag: Option<&st
     let (url, first) = loop {
         let url = places.next().unwrap_or_default();
         match fetch.get(&url, etag).await {
-            Err(failure) if matches!(failure.status, Some(404 | 405)) && places.peek().is_some() => {}
+            Err(failure) if failure.kind == FailureKind::NotFound && places.peek().is_some() => {}
             first => break (url, first?),
         }
     };
