@@ -36,6 +36,8 @@ pub enum Command {
     Ask(Box<AskArgs>),
     /// Ask several models at once and show their answers side by side
     Compare(Box<CompareArgs>),
+    /// Run prompts that build on each other's answers, as the config describes them
+    Pipeline(PipelineArgs),
     /// Send a recorded prompt again, elsewhere, and show the answers beside the recorded one
     Rerun(Box<RerunArgs>),
     /// List what the gateway offers, with prices
@@ -63,7 +65,7 @@ pub enum Command {
 
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 3] = [
-    ("Prompt", &["ask", "compare", "rerun"]),
+    ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
     ("Look", &["models", "usage", "log", "doctor"]),
     ("Set up", &["key", "config", "cache", "completions", "man"]),
 ];
@@ -282,6 +284,56 @@ pub enum CompareFormat {
     Markdown,
     Csv,
     Html,
+}
+
+#[derive(Debug, Args)]
+pub struct PipelineArgs {
+    #[command(subcommand)]
+    pub command: PipelineCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PipelineCommand {
+    /// Run the steps in order, those that do not build on each other at once, and print the last one's answer
+    Run(Box<PipelineRunArgs>),
+    /// List the pipelines of the config
+    List {
+        /// Form of the output
+        #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+        output: TextOrJson,
+    },
+    /// Show the steps of a pipeline, their models, and what each builds on
+    Show {
+        name: String,
+        /// Form of the output
+        #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_default_value = true)]
+        output: TextOrJson,
+    },
+}
+
+/// Flags that say what to send hold for every step and win over the config; --schema and --tools are for the last step.
+#[derive(Debug, Args)]
+pub struct PipelineRunArgs {
+    /// The pipeline; `llm pipeline list` has them all
+    pub name: String,
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    /// Print the answer of this step, not the last one's
+    #[arg(long, value_name = "NAME", help_heading = "What to print")]
+    pub step: Option<String>,
+    /// Print the table of steps, times and costs on stderr (the default on a terminal)
+    #[arg(long, help_heading = "What to print")]
+    pub stats: bool,
+    /// Form of the output
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_default_value = true,
+        help_heading = "What to print"
+    )]
+    pub output: AskFormat,
 }
 
 #[derive(Debug, Args)]

@@ -50,6 +50,13 @@ pub struct Record {
     pub tags: BTreeMap<String, String>,
 }
 
+impl Record {
+    /// Whether no model worked for it, as far as anybody said.
+    pub fn used_nothing(&self) -> bool {
+        matches!(self.status, Status::Failed | Status::Refused | Status::Skipped) && self.usage.is_unknown()
+    }
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,6 +71,8 @@ pub enum Status {
     Interrupted,
     /// It was not sent: a budget or an allow-list forbids it.
     Refused,
+    /// It was not sent: what it builds on is not there.
+    Skipped,
 }
 
 impl Status {
@@ -75,6 +84,7 @@ impl Status {
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
             Self::Refused => "refused",
+            Self::Skipped => "skipped",
         }
     }
 }
@@ -239,7 +249,7 @@ impl<'a> FromIterator<&'a Record> for TotalCost {
                     total.computed |= cost.origin.is_computed();
                 }
                 // What never reached a model costs nothing; what did, and does not say, is unknown.
-                None if matches!(record.status, Status::Failed | Status::Refused) && record.usage.is_unknown() => {}
+                None if record.used_nothing() => {}
                 None => total.unknown += 1,
             }
         }
@@ -259,6 +269,8 @@ pub struct Recorder {
     attempts: Vec<Attempt>,
     meta: Meta,
     cached: bool,
+    /// When the call was made, since the run began.
+    begun: Duration,
     /// When the first request could go out, since the run began.
     ready: Option<Duration>,
     connect: Option<Duration>,
@@ -282,6 +294,7 @@ impl Recorder {
             attempts: Vec::new(),
             meta: Meta::default(),
             cached: false,
+            begun: Duration::ZERO,
             ready: None,
             connect: None,
             attempt_began: Duration::ZERO,
@@ -291,6 +304,11 @@ impl Recorder {
             last_event: None,
             ended: None,
         }
+    }
+
+    /// The call was made only now, since the run began.
+    pub fn begin(&mut self, now: Duration) {
+        self.begun = now;
     }
 
     /// Takes in one event of this call.
@@ -412,7 +430,7 @@ impl Recorder {
             (now, Err(failure))
         });
         self.end_attempt(end, result.as_ref().err().cloned());
-        let ready = self.ready.unwrap_or_default();
+        let ready = self.ready.unwrap_or(self.begun);
         for attempt in &mut self.attempts {
             attempt.start = attempt.start.saturating_sub(ready);
         }
@@ -421,6 +439,7 @@ impl Recorder {
         let answered = !text.is_empty() || !tool_calls.is_empty();
         let (status, error) = match result {
             Err(failure) if failure.kind == FailureKind::Refused => (Status::Refused, Some(failure)),
+            Err(failure) if failure.kind == FailureKind::Skipped => (Status::Skipped, Some(failure)),
             Err(failure) if failure.kind == FailureKind::Interrupted => (Status::Interrupted, Some(failure)),
             Err(failure) if answered || failure.kind == FailureKind::Truncated => (Status::Truncated, Some(failure)),
             Err(failure) => (Status::Failed, Some(failure)),
@@ -457,7 +476,7 @@ impl Recorder {
                 first_byte: since(self.first_byte),
                 first_reasoning: since(self.first_reasoning),
                 first_token: since(self.first_token),
-                total: since(Some(end)),
+                total: since(Some(end)).filter(|_| status != Status::Skipped),
                 tokens_per_second: tokens_per_second(usage.output, first_piece, end),
             },
             attempts: self.attempts,

@@ -19,6 +19,7 @@ mod limits;
 mod models;
 #[cfg(unix)]
 mod output;
+mod pipeline;
 #[cfg(unix)]
 mod readme;
 mod retry;
