@@ -47,8 +47,8 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             break
         }
         'llm;ask' {
-            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway for names without `GATEWAY::`')
-            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway for names without `GATEWAY::`')
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Use this one of the gateway''s named keys')
             [CompletionResult]::new('--fallback', '--fallback', [CompletionResultType]::ParameterName, 'Next model or alias when the one before fails; repeatable, in order')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Total time for a call, all tries included (`30s`, `2m`)')
@@ -97,8 +97,8 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             break
         }
         'llm;compare' {
-            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway for names without `GATEWAY::`')
-            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway for names without `GATEWAY::`')
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Use this one of the gateway''s named keys')
             [CompletionResult]::new('--fallback', '--fallback', [CompletionResultType]::ParameterName, 'Next model or alias when the one before fails; repeatable, in order')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Total time for a call, all tries included (`30s`, `2m`)')
@@ -155,14 +155,14 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on stderr where keys come from, and each request and response')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run the steps in order, those that do not build on each other at once, and print the last one''s answer')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run the steps, those that do not build on each other at once, and print the last one''s answer')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the pipelines of the config')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show the steps of a pipeline, their models, and what each builds on')
             break
         }
         'llm;pipeline;run' {
-            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway for names without `GATEWAY::`')
-            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway for names without `GATEWAY::`')
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Use this one of the gateway''s named keys')
             [CompletionResult]::new('--fallback', '--fallback', [CompletionResultType]::ParameterName, 'Next model or alias when the one before fails; repeatable, in order')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Total time for a call, all tries included (`30s`, `2m`)')
@@ -185,7 +185,7 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'Attribute the cost (`app=bot`); kept in the record; repeatable')
             [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'What the ledger keeps of this run; everything by default')
             [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Write there instead of stdout, atomically')
-            [CompletionResult]::new('--step', '--step', [CompletionResultType]::ParameterName, 'Print the answer of this step, not the last one''s')
+            [CompletionResult]::new('--step', '--step', [CompletionResultType]::ParameterName, 'Print the answer of this step instead of the last one''s')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
@@ -195,7 +195,7 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--no-cache', '--no-cache', [CompletionResultType]::ParameterName, 'Ask anew, even if the config says [cache] enabled')
             [CompletionResult]::new('--allow-unpriced', '--allow-unpriced', [CompletionResultType]::ParameterName, 'Send even what nobody knows the price of, though a budget or --max-cost applies')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print the HTTP request that would be sent, with its estimated cost; send nothing')
-            [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'Print the table of steps, times and costs on stderr (the default on a terminal)')
+            [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'Print a table of steps, times and costs on stderr (the default on a terminal)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on stderr where keys come from, and each request and response')
@@ -231,8 +231,8 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
         'llm;rerun' {
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'Models, comma-separated or repeated; the same as then if none is named')
             [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'Models, comma-separated or repeated; the same as then if none is named')
-            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway for names without `GATEWAY::`')
-            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway for names without `GATEWAY::`')
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Use this one of the gateway''s named keys')
             [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'What the ledger keeps of this run; everything by default')
             [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Write there instead of stdout, atomically')
@@ -248,8 +248,8 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             break
         }
         'llm;models' {
-            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway to ask')
-            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway to ask')
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Use this one of the gateway''s named keys')
             [CompletionResult]::new('--supports', '--supports', [CompletionResultType]::ParameterName, 'Only models that can do all of these: tools, vision, json, reasoning, audio')
             [CompletionResult]::new('--max-price', '--max-price', [CompletionResultType]::ParameterName, 'Only models whose input and output both cost at most this many USD per million tokens')
@@ -397,8 +397,9 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             break
         }
         'llm;doctor' {
-            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway to check')
-            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway to check')
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Use this one of the gateway''s named keys')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')

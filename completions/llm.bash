@@ -654,7 +654,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__doctor)
-            opts="-g -o -q -v -h --gateway --output --quiet --verbose --color --help"
+            opts="-g -o -q -v -h --gateway --key --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -665,6 +665,10 @@ _llm() {
                     return 0
                     ;;
                 -g)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -43,8 +43,8 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand demo-gateway 'Run the demo gateway until stdin ends; prints its base URL'
         }
         &'llm;ask'= {
-            cand -g 'Gateway for names without `GATEWAY::`'
-            cand --gateway 'Gateway for names without `GATEWAY::`'
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --key 'Use this one of the gateway''s named keys'
             cand --fallback 'Next model or alias when the one before fails; repeatable, in order'
             cand --timeout 'Total time for a call, all tries included (`30s`, `2m`)'
@@ -92,8 +92,8 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'llm;compare'= {
-            cand -g 'Gateway for names without `GATEWAY::`'
-            cand --gateway 'Gateway for names without `GATEWAY::`'
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --key 'Use this one of the gateway''s named keys'
             cand --fallback 'Next model or alias when the one before fails; repeatable, in order'
             cand --timeout 'Total time for a call, all tries included (`30s`, `2m`)'
@@ -149,13 +149,13 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --verbose 'Say on stderr where keys come from, and each request and response'
             cand -h 'Print help'
             cand --help 'Print help'
-            cand run 'Run the steps in order, those that do not build on each other at once, and print the last one''s answer'
+            cand run 'Run the steps, those that do not build on each other at once, and print the last one''s answer'
             cand list 'List the pipelines of the config'
             cand show 'Show the steps of a pipeline, their models, and what each builds on'
         }
         &'llm;pipeline;run'= {
-            cand -g 'Gateway for names without `GATEWAY::`'
-            cand --gateway 'Gateway for names without `GATEWAY::`'
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --key 'Use this one of the gateway''s named keys'
             cand --fallback 'Next model or alias when the one before fails; repeatable, in order'
             cand --timeout 'Total time for a call, all tries included (`30s`, `2m`)'
@@ -178,7 +178,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --tag 'Attribute the cost (`app=bot`); kept in the record; repeatable'
             cand --log 'What the ledger keeps of this run; everything by default'
             cand --out 'Write there instead of stdout, atomically'
-            cand --step 'Print the answer of this step, not the last one''s'
+            cand --step 'Print the answer of this step instead of the last one''s'
             cand -o 'Form of the output'
             cand --output 'Form of the output'
             cand --color 'When to use colors'
@@ -188,7 +188,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --no-cache 'Ask anew, even if the config says [cache] enabled'
             cand --allow-unpriced 'Send even what nobody knows the price of, though a budget or --max-cost applies'
             cand --dry-run 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
-            cand --stats 'Print the table of steps, times and costs on stderr (the default on a terminal)'
+            cand --stats 'Print a table of steps, times and costs on stderr (the default on a terminal)'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'
             cand -v 'Say on stderr where keys come from, and each request and response'
@@ -221,8 +221,8 @@ set edit:completion:arg-completer[llm] = {|@words|
         &'llm;rerun'= {
             cand -m 'Models, comma-separated or repeated; the same as then if none is named'
             cand --model 'Models, comma-separated or repeated; the same as then if none is named'
-            cand -g 'Gateway for names without `GATEWAY::`'
-            cand --gateway 'Gateway for names without `GATEWAY::`'
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --key 'Use this one of the gateway''s named keys'
             cand --log 'What the ledger keeps of this run; everything by default'
             cand --out 'Write there instead of stdout, atomically'
@@ -237,8 +237,8 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'llm;models'= {
-            cand -g 'Gateway to ask'
-            cand --gateway 'Gateway to ask'
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --key 'Use this one of the gateway''s named keys'
             cand --supports 'Only models that can do all of these: tools, vision, json, reasoning, audio'
             cand --max-price 'Only models whose input and output both cost at most this many USD per million tokens'
@@ -379,8 +379,9 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help'
         }
         &'llm;doctor'= {
-            cand -g 'Gateway to check'
-            cand --gateway 'Gateway to check'
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --key 'Use this one of the gateway''s named keys'
             cand -o 'Form of the output'
             cand --output 'Form of the output'
             cand --color 'When to use colors'

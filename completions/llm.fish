@@ -45,7 +45,7 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "cache" -d 'Show how much is
 complete -c llm -n "__fish_llm_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c llm -n "__fish_llm_needs_command" -f -a "man" -d 'Print the manual page'
 complete -c llm -n "__fish_llm_needs_command" -f -a "demo-gateway" -d 'Run the demo gateway until stdin ends; prints its base URL'
-complete -c llm -n "__fish_llm_using_subcommand ask" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
@@ -87,7 +87,7 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l show-reasoning -d 'Print
 complete -c llm -n "__fish_llm_using_subcommand ask" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand compare" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
@@ -142,10 +142,10 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "run" -d 'Run the steps in order, those that do not build on each other at once, and print the last one\'s answer'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "run" -d 'Run the steps, those that do not build on each other at once, and print the last one\'s answer'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "list" -d 'List the pipelines of the config'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "show" -d 'Show the steps of a pipeline, their models, and what each builds on'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
@@ -167,7 +167,7 @@ complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcom
 metadata\t'Hashes, lengths and figures, but no text'
 off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l out -d 'Write there instead of stdout, atomically' -r -F
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l step -d 'Print the answer of this step, not the last one\'s' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l step -d 'Print the answer of this step instead of the last one\'s' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s o -l output -d 'Form of the output' -r -f -a "text\t''
 json\t''
 jsonl\t''
@@ -180,7 +180,7 @@ complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcom
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l no-cache -d 'Ask anew, even if the config says [cache] enabled'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l allow-unpriced -d 'Send even what nobody knows the price of, though a budget or --max-cost applies'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l stats -d 'Print the table of steps, times and costs on stderr (the default on a terminal)'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l stats -d 'Print a table of steps, times and costs on stderr (the default on a terminal)'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -201,7 +201,7 @@ complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcom
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s m -l model -d 'Models, comma-separated or repeated; the same as then if none is named' -r
-complete -c llm -n "__fish_llm_using_subcommand rerun" -s g -l gateway -d 'Gateway for names without `GATEWAY::`' -r
+complete -c llm -n "__fish_llm_using_subcommand rerun" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand rerun" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand rerun" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
 metadata\t'Hashes, lengths and figures, but no text'
@@ -219,7 +219,7 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand models" -s g -l gateway -d 'Gateway to ask' -r
+complete -c llm -n "__fish_llm_using_subcommand models" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand models" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
 complete -c llm -n "__fish_llm_using_subcommand models" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
@@ -351,7 +351,8 @@ complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand doctor" -s g -l gateway -d 'Gateway to check' -r
+complete -c llm -n "__fish_llm_using_subcommand doctor" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand doctor" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s o -l output -d 'Form of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand doctor" -l color -d 'When to use colors' -r -f -a "auto\t''

@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 
-use crate::call::{Call, Event, Events, RunEvent};
+use crate::call::{Call, Event, Events, Leftover, RunEvent};
 use crate::error::{Failure, FailureKind};
 use crate::policy::Service;
 
@@ -22,6 +22,7 @@ pub struct Run {
     sender: mpsc::Sender<RunEvent>,
     events: mpsc::Receiver<RunEvent>,
     calls: JoinSet<()>,
+    left: Vec<Leftover>,
     began: Instant,
 }
 
@@ -41,6 +42,14 @@ pub fn start<S: Service + 'static>(service: &Arc<S>, calls: Vec<Call>, concurren
     run
 }
 
+fn pass_on_panic(ended: Result<(), JoinError>) {
+    if let Err(panic) = ended.map_err(JoinError::try_into_panic)
+        && let Ok(panic) = panic
+    {
+        std::panic::resume_unwind(panic);
+    }
+}
+
 impl Run {
     fn new(concurrency: usize) -> Self {
         let (sender, events) = mpsc::channel(CHANNEL);
@@ -49,6 +58,7 @@ impl Run {
             sender,
             events,
             calls: JoinSet::new(),
+            left: Vec::new(),
             began: Instant::now(),
         }
     }
@@ -58,10 +68,14 @@ impl Run {
     pub fn start<S: Service + 'static>(&mut self, service: &Arc<S>, call: Call) {
         let (service, permits) = (Arc::clone(service), Arc::clone(&self.permits));
         let events = Events::new(call.index, self.began, self.sender.clone());
+        self.left.push(events.leftover());
         self.calls.spawn(async move {
             // The semaphore is never closed.
             let _permit = permits.acquire_owned().await;
             let result = within(call.limits.timeout, service.call(&call, &events)).await;
+            for event in events.leftover().take() {
+                let _ = events.forward(event).await;
+            }
             // If nobody listens any more, the run was stopped.
             let _ = events.emit(Event::Done(result)).await;
         });
@@ -78,9 +92,8 @@ impl Run {
                 biased;
                 // The run keeps a sender itself, so there is always one.
                 _ = self.events.recv_many(batch, CHANNEL) => return true,
-                ended = self.calls.join_next() => match ended.map(|ended| ended.map_err(JoinError::try_into_panic)) {
-                    Some(Err(Ok(panic))) => std::panic::resume_unwind(panic),
-                    Some(_) => {}
+                ended = self.calls.join_next() => match ended {
+                    Some(ended) => pass_on_panic(ended),
                     None => {
                         let before = batch.len();
                         self.arrived(batch);
@@ -89,6 +102,23 @@ impl Run {
                 },
             }
         }
+    }
+
+    async fn join(&mut self) {
+        while let Some(ended) = self.calls.join_next().await {
+            pass_on_panic(ended);
+        }
+    }
+
+    /// Stops all calls, and appends to `batch` what they have not told yet.
+    ///
+    /// # Panics
+    /// As [`Run::next`].
+    pub async fn stop(&mut self, batch: &mut Vec<RunEvent>) {
+        self.calls.abort_all();
+        self.join().await;
+        self.arrived(batch);
+        batch.extend(self.left.iter().flat_map(Leftover::take));
     }
 
     /// Appends the events that are there to `batch`, without waiting for any.

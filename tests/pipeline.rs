@@ -90,7 +90,7 @@ fn the_input_is_read_as_by_ask() {
     run().arg("given").arg("-f").arg(notes).output().exits(0);
     run().output().exits(2).says("there is no prompt");
     let texts: Vec<String> = gateway.requests().iter().map(|request| request.prompt()).collect();
-    assert_eq!(texts, ["<piped>", "<given\n\npiped>", "<notes\n\ngiven>"]);
+    assert_eq!(texts, ["<piped>", "<given\n\npiped>", "<<file name=\"notes.txt\">\nnotes\n</file>\n\ngiven>"]);
 }
 
 #[test]
@@ -108,7 +108,8 @@ fn steps_that_do_not_build_on_each_other_run_at_once() {
         "c" => Reply::stream(&["c"]),
         model => Reply::silence().gate().and(Reply::stream(&[model])),
     });
-    let running = home(&gateway, FAN).llm(["pipeline", "run", "fan", "x"]).start();
+    let home = home(&gateway, FAN);
+    let running = home.llm(["pipeline", "run", "fan", "x"]).start();
     // Neither is answered before both are asked.
     gateway.await_gated(2);
     assert_eq!(gateway.requests().len(), 2);
@@ -256,7 +257,7 @@ fn what_the_ledger_keeps_says_which_step_it_was() {
 fn a_budget_may_be_for_a_pipeline() {
     let gateway = named();
     let config = format!(
-        "{SUMMARY}\n[[budget]]\nlimit = 0\nper = \"day\"\nmatch = {{ tag.pipeline = \"summary\" }}\n[price.\"*\"]\noutput = 1\n"
+        "{SUMMARY}\n[[budget]]\nlimit = 0\nper = \"day\"\nmatch = {{ tag.pipeline = \"summary\" }}\n[price.\"*\"]\ninput = 1\noutput = 1\n"
     );
     home(&gateway, &config).llm(["pipeline", "run", "summary", "x"]).output().exits(5).says("for pipeline summary");
     assert!(gateway.requests().is_empty());
@@ -346,7 +347,8 @@ fn a_signal_keeps_what_came_and_leaves_the_rest() {
         "small" => Reply::stream(&["Done."]),
         _ => Reply::sse().role().text("Half").hold(),
     });
-    let running = home(&gateway, SUMMARY).llm(["pipeline", "run", "summary", "x", "-o", "json"]).start();
+    let home = home(&gateway, SUMMARY);
+    let running = home.llm(["pipeline", "run", "summary", "x", "-o", "json"]).start();
     gateway.await_held(1);
     running.signal(Signal::INT);
     let outcome = running.finish();

@@ -21,20 +21,20 @@ use crate::route::Asked;
 pub(super) fn run(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
     let past = past(context, &mut args)?;
     let args = &args;
-    let destination = Destination::new(args.prompt.out.as_deref(), context.terminal.stdout)?;
+    let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
     let asked = model(context, args, past.as_ref())?;
     let prepared = request::prepare(context, &args.prompt)?;
     let mut calls = prepared.calls(context, &[&asked])?;
     let turn = past.map(|past| past.recall(&mut calls)).transpose()?;
     if args.prompt.dry_run {
-        return dry_run::run(context, &calls, args.output != AskFormat::Text, destination);
+        return dry_run::run(context, &calls, args.output.format != AskFormat::Text, destination);
     }
     let options = AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
     let shows_stats = args.stats || (context.terminal.stderr.tty && !context.quiet);
-    let streams = args.output == AskFormat::Text && !destination.is_file();
-    let level = journal::level(context, args.prompt.log);
+    let streams = args.output.format == AskFormat::Text && !destination.is_file();
+    let level = journal::level(context, args.prompt.log.level);
     let plan = Plan {
-        priced: shows_stats || level != LogLevel::Off || args.output != AskFormat::Text,
+        priced: shows_stats || level != LogLevel::Off || args.output.format != AskFormat::Text,
         concurrency: 1,
         schema: prepared.schema.clone(),
         trace: context.trace(),
@@ -64,10 +64,10 @@ fn show(args: &AskArgs, destination: Destination, streams: bool, outcome: &mut O
     // There is one call, so there is one record.
     let Some(record) = outcome.records.first() else { return Ok(1) };
     // A file that is there is not replaced by nothing.
-    let nothing = record.text.is_empty() && destination.is_file() && args.output == AskFormat::Text;
+    let nothing = record.text.is_empty() && destination.is_file() && args.output.format == AskFormat::Text;
     if !(streams || nothing) {
         let out = destination.output();
-        let bytes = match args.output {
+        let bytes = match args.output.format {
             AskFormat::Text if record.text.ends_with('\n') => record.text.clone(),
             AskFormat::Text => format!("{}\n", record.text),
             AskFormat::Json => json::record(record, &out),
@@ -114,7 +114,7 @@ fn past(context: &Context, args: &mut AskArgs) -> Result<Option<Conversation>, E
 
 /// The model to ask: the flags, the conversation, the settings, or the gateway's first.
 fn model(context: &Context, args: &AskArgs, past: Option<&Conversation>) -> Result<Asked, Error> {
-    let gateway = args.prompt.gateway.as_deref();
+    let gateway = args.prompt.to.gateway.as_deref();
     request::with_names(context, gateway, |names| {
         if let Some(model) = &args.model {
             return names.model(model);

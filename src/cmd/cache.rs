@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context, command: CacheCommand) -> Result<u8, Error>
         CacheCommand::Stats { output } => {
             let stats = store.stats().map_err(fails)?;
             let settings = &context.settings.cache;
-            let text = match output {
+            let text = match output.format {
                 TextOrJson::Text => format!("{}\nroom for {}\n", describe(&stats), bytes(settings.max_size)),
                 TextOrJson::Json => {
                     let document = json!({

@@ -18,14 +18,14 @@ use crate::report::{self, Comparison, csv, html, json, markdown, table};
 use crate::route::{self, Asked};
 
 pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
-    let destination = Destination::new(args.prompt.out.as_deref(), context.terminal.stdout)?;
+    let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
     let models = models(context, args)?;
     let prepared = request::prepare(context, &args.prompt)?;
     let rounds = args.repeat as usize;
     let calls: Vec<&Asked> = std::iter::repeat_n(&models, rounds).flatten().collect();
     let calls = prepared.calls(context, &calls)?;
     if args.prompt.dry_run {
-        return dry_run::run(context, &calls, args.output != CompareFormat::Text, destination);
+        return dry_run::run(context, &calls, args.output.format != CompareFormat::Text, destination);
     }
     // One round after the other, so that a model is not measured against its own crowd.
     let at_once = args.concurrency.map_or(models.len(), |calls| calls as usize);
@@ -39,10 +39,10 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
         course: None,
     };
     let ready = ready(context, &plan.calls, Wishes::new(&args.prompt)?)?;
-    let level = journal::level(context, args.prompt.log);
+    let level = journal::level(context, args.prompt.log.level);
     let journal = Journal::new(context, level, "compare", &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
-    let lines = (args.output == CompareFormat::Jsonl && !destination.is_file()).then_some(destination.output());
+    let lines = (args.output.format == CompareFormat::Jsonl && !destination.is_file()).then_some(destination.output());
     // Lines that are drawn over and lines that stay do not go together.
     let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };
     let mut reporter = Live { progress: Progress::new(labels, &terminal, context.quiet), lines };
@@ -63,9 +63,9 @@ fn show(
 ) -> Result<u8, Error> {
     let rounds = args.repeat as usize;
     // Lines for each record have been written as it ended.
-    let told = args.output == CompareFormat::Jsonl && !destination.is_file();
+    let told = args.output.format == CompareFormat::Jsonl && !destination.is_file();
     outcome.writable()?;
-    let rounds_in_one = rounds > 1 && args.output == CompareFormat::Text;
+    let rounds_in_one = rounds > 1 && args.output.format == CompareFormat::Text;
     let mut sorted = Vec::new();
     if let Some(by) = args.sort.filter(|_| !rounds_in_one) {
         sorted.clone_from(&outcome.records);
@@ -74,7 +74,7 @@ fn show(
     let records = if sorted.is_empty() { &outcome.records } else { &sorted };
     let comparison = Comparison::new(&outcome.run, prompt, records);
     let out = destination.output();
-    let text = match args.output {
+    let text = match args.output.format {
         CompareFormat::Text => text(&comparison, models, rounds, args, &out),
         CompareFormat::Json => json::comparison(&comparison, &out),
         CompareFormat::Jsonl if told => String::new(),
@@ -95,7 +95,7 @@ fn show(
 
 /// The models to compare: the flags, a set of the config, or all that the gateway's settings name.
 fn models(context: &Context, args: &CompareArgs) -> Result<Vec<Asked>, Error> {
-    let gateway = args.prompt.gateway.as_deref();
+    let gateway = args.prompt.to.gateway.as_deref();
     request::with_names(context, gateway, |names| {
         let mut models = args.model.iter().map(|name| names.model(name.trim())).collect::<Result<Vec<_>, _>>()?;
         for task in &args.task {

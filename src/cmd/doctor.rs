@@ -18,15 +18,15 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Result<u8, Error> {
     let settings = &context.settings;
     let mut found = vec![config(settings), directory("data", settings.dirs.data.as_deref()), terminal(context)];
     let mut code = 0;
-    match request::default_gateway(context, args.gateway.as_deref()) {
-        Ok(name) => code = gateway(context, &name, &mut found)?,
+    match request::default_gateway(context, args.to.gateway.as_deref()) {
+        Ok(name) => code = gateway(context, &name, args.to.key.as_deref(), &mut found)?,
         Err(error) => {
             code = error.exit_code().max(code);
             found.push(Check::failed("gateway", &error));
         }
     }
     let out = &context.terminal.stdout;
-    print(match args.output {
+    print(match args.output.format {
         TextOrJson::Text => checks::text(&found, out),
         TextOrJson::Json => json::document(&found, out),
     })?;
@@ -34,7 +34,7 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Result<u8, Error> {
 }
 
 /// Checks the gateway in the order in which a call would need things; what comes after a failure is not tried.
-fn gateway(context: &Context, name: &str, found: &mut Vec<Check>) -> Result<u8, Error> {
+fn gateway(context: &Context, name: &str, key_name: Option<&str>, found: &mut Vec<Check>) -> Result<u8, Error> {
     let target = Target { gateway: name.to_owned(), model: String::new() };
     let (gateways, demo) = match ready::gateways(context, [&target]) {
         Ok(gateways) => gateways,
@@ -46,7 +46,7 @@ fn gateway(context: &Context, name: &str, found: &mut Vec<Check>) -> Result<u8, 
     let Some(gateway) = gateways.get(name) else { return Ok(3) };
     let said = if demo.is_some() { "the built-in demo".to_owned() } else { gateway.base_url.to_string() };
     found.push(Check::good("gateway", format!("{name}: {said} ({})", gateway.api.as_str())));
-    let key = match context.key(gateway, None) {
+    let key = match context.key(gateway, key_name) {
         Ok(key) => key,
         Err(error) => {
             found.push(Check::failed("key", &error));

@@ -192,7 +192,12 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
         }
     }
     let now = run.elapsed();
-    drop(run);
+    run.stop(&mut batch).await;
+    for event in batch.drain(..) {
+        if let Some(recorder) = &mut recorders[event.call] {
+            recorder.event(&event);
+        }
+    }
     let calls_made = calls.iter().zip(made);
     for (((recorder, record), end), (call, made)) in
         recorders.into_iter().zip(&mut records).zip(&mut ends).zip(calls_made)

@@ -38,11 +38,11 @@ pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
         KeyCommand::List { output } => {
             let gateways: Vec<Gateway> =
                 settings.gateway_names().map(|name| settings.gateway(name)).collect::<Result<_, _>>()?;
-            print(list(&gateways, &settings.env, &stores, *output, &context.terminal.stdout)?)?;
+            print(list(&gateways, &settings.env, &stores, output.format, &context.terminal.stdout)?)?;
         }
         KeyCommand::Show { gateway, name, output } => {
             let gateway = chosen(context, gateway.as_deref())?;
-            print(show(&gateway, name.as_deref(), &lookup, *output, &context.terminal.stdout, &mut talk)?)?;
+            print(show(&gateway, name.as_deref(), &lookup, output.format, &context.terminal.stdout, &mut talk)?)?;
         }
         KeyCommand::Test { gateway, name } => {
             let gateway = chosen(context, gateway.as_deref())?;

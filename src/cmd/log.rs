@@ -12,9 +12,11 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
     match &args.command {
         None => list(context, &args.list),
         Some(LogCommand::List(args)) => list(context, args),
-        Some(LogCommand::Show { id, conversation, output }) => show(context, id.as_deref(), *conversation, *output),
+        Some(LogCommand::Show { id, conversation, output }) => {
+            show(context, id.as_deref(), *conversation, output.format)
+        }
         Some(LogCommand::Export { filter, format: _, out }) => {
-            let destination = Destination::new(out.as_deref(), context.terminal.stdout)?;
+            let destination = Destination::new(out.path.as_deref(), context.terminal.stdout)?;
             let filter = calls::filter(filter)?;
             let rows = match calls::store(context)? {
                 Some(store) => ledger::find(&store, &filter, None)?,
@@ -41,7 +43,7 @@ fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
         None => Vec::new(),
     };
     let out = &context.terminal.stdout;
-    print(match args.output {
+    print(match args.output.format {
         LogFormat::Text => log::list(&rows, out),
         LogFormat::Json => log::json(&rows, out),
         LogFormat::Jsonl => log::jsonl(&rows, out),

@@ -19,7 +19,8 @@ use crate::report::{format, term};
 
 pub(super) fn run(context: &Context, args: &ModelsArgs) -> Result<u8, Error> {
     let query = Query::new(args)?;
-    let target = Target { gateway: request::default_gateway(context, args.gateway.as_deref())?, model: String::new() };
+    let target =
+        Target { gateway: request::default_gateway(context, args.to.gateway.as_deref())?, model: String::new() };
     let (gateways, demo) = ready::gateways(context, [&target])?;
     let gateway = &gateways[&target.gateway];
     let now = SystemTime::now();
@@ -36,7 +37,7 @@ pub(super) fn run(context: &Context, args: &ModelsArgs) -> Result<u8, Error> {
     let text = match &query.show {
         Some(id) => {
             let offer = find(&offers, id, gateway)?;
-            match args.output {
+            match args.output.format {
                 ListFormat::Text => models::one(offer, out),
                 ListFormat::Json => models::one_json(offer, out),
                 ListFormat::Csv => out.show(&models::csv(std::slice::from_ref(offer))).into_owned(),
@@ -48,7 +49,7 @@ pub(super) fn run(context: &Context, args: &ModelsArgs) -> Result<u8, Error> {
                 context.notice(&note);
             }
             context.notice(&format!("{}: {} of {total} models, {age}", gateway.name, offers.len()));
-            match args.output {
+            match args.output.format {
                 ListFormat::Text => models::text(&offers, out),
                 ListFormat::Json => models::list_json(&gateway.name, fetched_at, &offers, out),
                 ListFormat::Csv => out.show(&models::csv(&offers)).into_owned(),
@@ -73,9 +74,9 @@ fn load(
     {
         return Ok(kept);
     }
-    let (key, without_key) = match context.key(gateway, args.key.as_deref()) {
+    let (key, without_key) = match context.key(gateway, args.to.key.as_deref()) {
         Ok(key) => (key, None),
-        Err(error) if args.key.is_some() => return Err(error),
+        Err(error) if args.to.key.is_some() => return Err(error),
         Err(error) => (None, Some(error)),
     };
     let client = ready::with_key(context, Client::new(gateway.clone(), &context.settings.env)?, Ok(key))?;

@@ -38,7 +38,7 @@ pub(super) struct Wishes {
 impl Wishes {
     pub(super) fn new(args: &PromptArgs) -> Result<Self, Error> {
         Ok(Self {
-            key: args.key.clone(),
+            key: args.to.key.clone(),
             cached: args.cached(),
             max_cost: args.max_cost.as_deref().map(request::max_cost).transpose()?,
             allow_unpriced: args.allow_unpriced,

@@ -66,7 +66,7 @@ pub(super) fn prepare_with(
         Some(Value::Bool(stream)) => stream,
         Some(_) => return Err(Error::usage("-p stream takes true or false")),
     };
-    let fallback = with_names(context, args.gateway.as_deref(), |names| {
+    let fallback = with_names(context, args.to.gateway.as_deref(), |names| {
         args.fallback.iter().map(|name| names.model(name)).collect::<Result<_, _>>()
     })?;
     let schema = args.schema.as_deref().map(|path| read_as(path, Schema::parse)).transpose()?;

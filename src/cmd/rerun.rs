@@ -18,7 +18,7 @@ use crate::report::term::Terminal;
 use crate::report::{self, Comparison, csv, html, json, markdown, table};
 
 pub(super) fn run(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
-    let destination = Destination::new(args.out.as_deref(), context.terminal.stdout)?;
+    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
     let store = conversation::store(context)?;
     let rows = log::named(&store, args.id.as_deref())?;
     let [row] = rows.as_slice() else {
@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
     drop(store);
     let again = conversation::request(row)?;
     let models = if args.model.is_empty() { vec![same(row)] } else { args.model.clone() };
-    let models = request::with_names(context, args.gateway.as_deref(), |names| {
+    let models = request::with_names(context, args.to.gateway.as_deref(), |names| {
         models.iter().map(|name| names.model(name.trim())).collect::<Result<Vec<_>, _>>()
     })?;
     let prepared = Prepared::again(prompt(&again), again, row.tags.clone());
@@ -51,9 +51,9 @@ pub(super) fn run(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
         calls,
         course: None,
     };
-    let wishes = Wishes { key: args.key.clone(), cached: Some(false), tags: row.tags.clone(), ..Wishes::default() };
+    let wishes = Wishes { key: args.to.key.clone(), cached: Some(false), tags: row.tags.clone(), ..Wishes::default() };
     let ready = ready(context, &plan.calls, wishes)?;
-    let journal = Journal::new(context, journal::level(context, args.log), "rerun", &ready);
+    let journal = Journal::new(context, journal::level(context, args.log.level), "rerun", &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
     let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };
     let mut reporter = Live { progress: Progress::new(labels, &terminal, context.quiet), lines: None };
@@ -73,7 +73,7 @@ pub(super) fn run(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
 
 fn show(args: &RerunArgs, destination: Destination, comparison: &Comparison<'_>) -> Result<(), Error> {
     let out = destination.output();
-    let text = match args.output {
+    let text = match args.output.format {
         CompareFormat::Text => {
             format!("{}\n{}", columns::answers(comparison, Layout::Auto, &out), table::comparison(comparison, &out))
         }

@@ -11,7 +11,7 @@ use crate::report::{usage, usage_html};
 pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     let by = args.by.iter().map(|word| dimension(word.trim())).collect::<Result<Vec<_>, _>>()?;
     let filter = calls::filter(&args.filter)?;
-    let destination = Destination::new(args.out.as_deref(), context.terminal.stdout)?;
+    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
     let found = match calls::store(context)? {
         Some(store) => {
             let found = ledger::usage(&store, &filter, &by)?;
@@ -23,7 +23,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         None => Usage::default(),
     };
     let out = destination.output();
-    let text = match args.output {
+    let text = match args.output.format {
         UsageFormat::Text => usage::text(&found, &by, &out),
         UsageFormat::Json => usage::json(&found, &by, &out),
         UsageFormat::Csv => out.show(&usage::csv(&found, &by)).into_owned(),

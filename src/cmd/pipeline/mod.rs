@@ -17,8 +17,8 @@ use crate::report::term::print;
 pub(super) fn run(context: &Context, command: &PipelineCommand) -> Result<u8, Error> {
     match command {
         PipelineCommand::Run(args) => return run::run(context, args),
-        PipelineCommand::List { output } => list(context, *output)?,
-        PipelineCommand::Show { name, output } => show(context, name, *output)?,
+        PipelineCommand::List { output } => list(context, output.format)?,
+        PipelineCommand::Show { name, output } => show(context, name, output.format)?,
     }
     Ok(0)
 }

@@ -26,7 +26,7 @@ const PIPELINE: &str = "pipeline";
 pub(super) const STEP: &str = "step";
 
 pub(super) fn run(context: &Context, args: &PipelineRunArgs) -> Result<u8, Error> {
-    let destination = Destination::new(args.prompt.out.as_deref(), context.terminal.stdout)?;
+    let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
     let wired = pipeline::load(&context.settings, &args.name)?;
     let names: Vec<StepName> =
         wired.iter().map(|step| StepName { name: step.step.name.clone(), needs: needs(step, &wired) }).collect();
@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, args: &PipelineRunArgs) -> Result<u8, Error
     };
     if args.prompt.dry_run {
         steps.sketch(&mut calls).map_err(bad)?;
-        let as_json = args.output != AskFormat::Text;
+        let as_json = args.output.format != AskFormat::Text;
         let text = planned(&args.name, &names, &dry_run::planned(context, &calls)?, as_json, &destination.output());
         return destination.write(text.as_bytes()).map(|()| 0);
     }
@@ -59,9 +59,9 @@ pub(super) fn run(context: &Context, args: &PipelineRunArgs) -> Result<u8, Error
         trace: context.trace(),
     };
     let ready = ready(context, &plan.calls, wishes)?;
-    let level = journal::level(context, args.prompt.log);
+    let level = journal::level(context, args.prompt.log.level);
     let journal = Journal::new(context, level, "pipeline", &ready);
-    let mut reporter = Live::new(context, &plan.calls, names, args.output, &destination);
+    let mut reporter = Live::new(context, &plan.calls, names, args.output.format, &destination);
     let mut outcome = drive(ready, plan, &mut reporter)?;
     reporter.progress.clear();
     let page = Page { args, names: &reporter.names, answer, input: &input, is_kept: level == LogLevel::Full };
@@ -85,7 +85,7 @@ fn answer(names: &[StepName], wanted: Option<&str>) -> Result<usize, Error> {
 
 /// Where each step goes.
 fn models(context: &Context, args: &PipelineRunArgs, steps: &[Wired]) -> Result<Vec<Asked>, Error> {
-    let gateway = args.prompt.gateway.as_deref();
+    let gateway = args.prompt.to.gateway.as_deref();
     request::with_names(context, gateway, |names| {
         let model = |wired: &Wired| match (&wired.step.model, &wired.step.task) {
             (Some(model), _) => names.model(model),
@@ -182,7 +182,7 @@ impl Page<'_> {
         };
         let wanted = &outcome.records[self.answer];
         let out = destination.output();
-        let text = match self.args.output {
+        let text = match self.args.output.format {
             AskFormat::Text if wanted.text.is_empty() => String::new(),
             AskFormat::Text => format!("{}\n", out.show(wanted.text.strip_suffix('\n').unwrap_or(&wanted.text))),
             AskFormat::Json => json(&run, &out),
@@ -223,7 +223,7 @@ impl Page<'_> {
             }
         }
         let is_lost = |(place, record): (usize, &Record)| place != self.answer && record.status == Status::Ok;
-        let nothing = self.args.output == AskFormat::Text && records[self.answer].text.is_empty();
+        let nothing = self.args.output.format == AskFormat::Text && records[self.answer].text.is_empty();
         if nothing && self.is_kept && records.iter().enumerate().any(is_lost) {
             context.notice(&format!("`llm log show {run}` has what the other steps answered"));
         }

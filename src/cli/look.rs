@@ -1,0 +1,185 @@
+//! Commands that show: what there is, what was done, what it cost, what works.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::shared::{GatewayArgs, OutArgs, OutputArgs, TextOrJson};
+
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// Only models whose id or name holds this text; `show ID` says all about one
+    #[arg(value_name = "TEXT")]
+    pub text: Vec<String>,
+    #[command(flatten)]
+    pub to: GatewayArgs,
+    /// Only models that can do all of these: tools, vision, json, reasoning, audio
+    #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
+    pub supports: Vec<String>,
+    /// Only models whose input and output both cost at most this many USD per million tokens
+    #[arg(long, value_name = "USD")]
+    pub max_price: Option<String>,
+    /// Only models with a context window of at least this many tokens (`128k`)
+    #[arg(long, value_name = "TOKENS")]
+    pub min_context: Option<String>,
+    /// Order of the list
+    #[arg(long, value_name = "BY", default_value = "name", hide_default_value = true)]
+    pub sort: ModelSort,
+    /// Ask the gateway even if a recent list is cached
+    #[arg(long)]
+    pub refresh: bool,
+    #[command(flatten)]
+    pub output: OutputArgs<ListFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModelSort {
+    Price,
+    Context,
+    Name,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    Text,
+    Json,
+    Csv,
+}
+
+/// Which recorded calls.
+#[derive(Debug, Args)]
+pub struct CallFilter {
+    /// Only models whose name holds this text
+    #[arg(short, long, value_name = "TEXT", help_heading = "Which calls")]
+    pub model: Option<String>,
+    /// Only calls to this gateway
+    #[arg(short, long, value_name = "NAME", help_heading = "Which calls")]
+    pub gateway: Option<String>,
+    /// Only calls paid with this key
+    #[arg(long, value_name = "NAME", help_heading = "Which calls")]
+    pub key: Option<String>,
+    /// Only calls of this task
+    #[arg(short, long, value_name = "NAME", help_heading = "Which calls")]
+    pub task: Option<String>,
+    /// Only calls with this tag; with no value, whatever it is; repeatable
+    #[arg(long, value_name = "KEY[=VALUE]", help_heading = "Which calls")]
+    pub tag: Vec<String>,
+    /// Only calls that ended so
+    #[arg(long, value_name = "STATUS", help_heading = "Which calls")]
+    pub status: Option<CallStatus>,
+    /// Only calls since then: `7d`, `12h`, a date or a time (UTC)
+    #[arg(long, value_name = "WHEN", help_heading = "Which calls")]
+    pub since: Option<String>,
+    /// Only calls before then
+    #[arg(long, value_name = "WHEN", help_heading = "Which calls")]
+    pub before: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CallStatus {
+    Ok,
+    Truncated,
+    Failed,
+    Interrupted,
+    Refused,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct LogArgs {
+    #[command(subcommand)]
+    pub command: Option<LogCommand>,
+    #[command(flatten)]
+    pub list: LogListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// List calls, newest first
+    List(LogListArgs),
+    /// Show the life of one call
+    Show {
+        /// The beginning or the end of its id, or a run's; the last call if none is given
+        id: Option<String>,
+        /// Show the whole conversation that it belongs to
+        #[arg(long)]
+        conversation: bool,
+        #[command(flatten)]
+        output: OutputArgs<TextOrJson>,
+    },
+    /// Write calls in the format of another program
+    Export {
+        #[command(flatten)]
+        filter: CallFilter,
+        /// Which format
+        #[arg(long, value_name = "FORMAT", default_value = "otel", hide_default_value = true)]
+        format: ExportFormat,
+        #[command(flatten)]
+        out: OutArgs,
+    },
+    /// Delete calls for good
+    Purge {
+        /// Those before then: `90d`, a date or a time (UTC)
+        #[arg(long, value_name = "WHEN", required_unless_present = "all")]
+        before: Option<String>,
+        /// All of them
+        #[arg(long, conflicts_with = "before")]
+        all: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// OpenTelemetry traces as OTLP JSON, by the GenAI conventions
+    Otel,
+}
+
+#[derive(Debug, Args)]
+pub struct LogListArgs {
+    #[command(flatten)]
+    pub filter: CallFilter,
+    /// Only calls with all of these words in prompt or answer
+    #[arg(long, value_name = "WORDS", help_heading = "Which calls")]
+    pub search: Option<String>,
+    /// At most so many; 0 is all
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, help_heading = "Which calls")]
+    pub limit: usize,
+    #[command(flatten)]
+    pub output: OutputArgs<LogFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+    Jsonl,
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub struct UsageArgs {
+    #[command(flatten)]
+    pub filter: CallFilter,
+    /// What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', default_value = "model")]
+    pub by: Vec<String>,
+    #[command(flatten)]
+    pub output: OutputArgs<UsageFormat>,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UsageFormat {
+    Text,
+    Json,
+    Csv,
+    Markdown,
+    Html,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub to: GatewayArgs,
+    #[command(flatten)]
+    pub output: OutputArgs<TextOrJson>,
+}

@@ -1,0 +1,121 @@
+//! The command line: clap types only, a file for each group of commands in `llm --help`.
+
+mod look;
+mod pipeline;
+mod prompt;
+mod setup;
+mod shared;
+
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
+
+pub use look::{
+    CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
+    ModelSort, ModelsArgs, UsageArgs, UsageFormat,
+};
+pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
+pub use prompt::{AskArgs, AskFormat, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy};
+pub use setup::{CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand, KeyArgs, KeyCommand, KeyStore};
+pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, TextOrJson};
+
+/// One gateway key, many models: ask and compare language models from the terminal.
+#[derive(Debug, Parser)]
+#[command(name = "llm", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// How to talk.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Common {
+    /// Say nothing but errors on stderr
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say on stderr where keys come from, and each request and response
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// When to use colors
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
+    pub color: ColorChoice,
+}
+
+// The order is that of `llm --help`, where `GROUPS` puts the headings.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ask one model and stream its answer
+    Ask(Box<AskArgs>),
+    /// Ask several models at once and show their answers side by side
+    Compare(Box<CompareArgs>),
+    /// Run prompts that build on each other's answers, as the config describes them
+    Pipeline(PipelineArgs),
+    /// Send a recorded prompt again, elsewhere, and show the answers beside the recorded one
+    Rerun(Box<RerunArgs>),
+    /// List what the gateway offers, with prices
+    Models(ModelsArgs),
+    /// Show what was used and what it cost, and where money leaks
+    Usage(Box<UsageArgs>),
+    /// List recorded calls, show the life of one, export or purge them
+    Log(Box<LogArgs>),
+    /// Check config, key, gateway and terminal, and say what to do
+    Doctor(DoctorArgs),
+    /// Keep gateway keys in the keyring
+    Key(KeyArgs),
+    /// Show, check or create the config file
+    Config(ConfigArgs),
+    /// Show how much is in the answer cache, or empty it
+    Cache(CacheArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man,
+    /// Run the demo gateway until stdin ends; prints its base URL
+    #[command(hide = true)]
+    DemoGateway,
+}
+
+/// Headings of `llm --help` and the commands below each.
+const GROUPS: [(&str, &[&str]); 3] = [
+    ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
+    ("Look", &["models", "usage", "log", "doctor"]),
+    ("Set up", &["key", "config", "cache", "completions", "man"]),
+];
+
+/// The whole command line, its commands grouped for `--help`.
+pub fn command() -> clap::Command {
+    let command = Cli::command();
+    let mut help = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
+    for (heading, names) in GROUPS {
+        help.push_str(&format!("\n{heading}:\n"));
+        for name in names {
+            let about = command.find_subcommand(name).and_then(|command| command.get_about());
+            help.push_str(&format!("  {name:<12} {}\n", about.map(ToString::to_string).unwrap_or_default()));
+        }
+    }
+    help.push_str("\n{all-args}\n\n`llm COMMAND --help` says more about a command.\n");
+    let template = help.replace("{all-args}", "Options:\n{options}");
+    command.help_template(template)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_is_in_one_group_of_the_help() {
+        let command = command();
+        let mut grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let mut all: Vec<&str> =
+            command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name).collect();
+        grouped.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(grouped, all);
+    }
+}

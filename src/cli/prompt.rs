@@ -1,0 +1,192 @@
+//! Commands that send a prompt.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::shared::{GatewayArgs, OutArgs, OutputArgs, RecordArgs};
+
+/// What to send, and where: shared by everything that sends a prompt.
+#[derive(Debug, Args)]
+pub struct PromptArgs {
+    /// The prompt; `-` or nothing reads it from stdin, and stdin beside a prompt is appended to it (or put where
+    /// `{input}` stands)
+    pub prompt: Option<String>,
+    /// Leave stdin alone
+    #[arg(short, long)]
+    pub no_stdin: bool,
+    #[command(flatten, next_help_heading = "Where to")]
+    pub to: GatewayArgs,
+    /// Next model or alias when the one before fails; repeatable, in order
+    #[arg(long, value_name = "NAME", help_heading = "Where to")]
+    pub fallback: Vec<String>,
+    /// Total time for a call, all tries included (`30s`, `2m`)
+    #[arg(long, value_name = "DURATION", help_heading = "Where to")]
+    pub timeout: Option<String>,
+    /// Further tries after a failure that may pass
+    #[arg(long, value_name = "N", help_heading = "Where to")]
+    pub retries: Option<u32>,
+    /// Give the same answer again that was given to exactly this request before, and keep this one
+    #[arg(long, overrides_with = "no_cache", help_heading = "Where to")]
+    pub cache: bool,
+    /// Ask anew, even if the config says [cache] enabled
+    #[arg(long, overrides_with = "cache", help_heading = "Where to")]
+    pub no_cache: bool,
+    /// Send nothing that could cost the whole command more than this, in US dollars
+    #[arg(long, value_name = "USD", help_heading = "Where to")]
+    pub max_cost: Option<String>,
+    /// Send even what nobody knows the price of, though a budget or --max-cost applies
+    #[arg(long, help_heading = "Where to")]
+    pub allow_unpriced: bool,
+    /// System prompt; `@FILE` reads a file
+    #[arg(short, long, value_name = "TEXT", help_heading = "What to send")]
+    pub system: Option<String>,
+    /// Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable
+    #[arg(short, long, value_name = "PATH", help_heading = "What to send")]
+    pub file: Vec<String>,
+    /// Sampling temperature
+    #[arg(long, value_name = "T", allow_negative_numbers = true, help_heading = "What to send")]
+    pub temperature: Option<f64>,
+    /// Nucleus sampling: the share of probability to choose from
+    #[arg(long, value_name = "P", allow_negative_numbers = true, help_heading = "What to send")]
+    pub top_p: Option<f64>,
+    /// Upper bound of output tokens
+    #[arg(long, value_name = "N", help_heading = "What to send")]
+    pub max_tokens: Option<u64>,
+    /// Stop at this text; repeatable
+    #[arg(long, value_name = "TEXT", help_heading = "What to send")]
+    pub stop: Vec<String>,
+    /// Seed for models that can repeat themselves
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "What to send")]
+    pub seed: Option<i64>,
+    /// How much to think: none, minimal, low, medium, high or what else the model knows
+    #[arg(long, value_name = "LEVEL", help_heading = "What to send")]
+    pub effort: Option<String>,
+    /// Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable
+    #[arg(short, long, value_name = "KEY=JSON", help_heading = "What to send")]
+    pub param: Vec<String>,
+    /// JSON Schema that the answer must follow; exit 9 if it does not
+    #[arg(long, value_name = "FILE", help_heading = "What to send")]
+    pub schema: Option<PathBuf>,
+    /// JSON array of functions that the model may call; -o json has its calls
+    #[arg(long, value_name = "FILE", help_heading = "What to send")]
+    pub tools: Option<PathBuf>,
+    /// Attribute the cost (`app=bot`); kept in the record; repeatable
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "What to print")]
+    pub tag: Vec<String>,
+    #[command(flatten, next_help_heading = "What to print")]
+    pub log: RecordArgs,
+    #[command(flatten, next_help_heading = "What to print")]
+    pub out: OutArgs,
+    /// Print the HTTP request that would be sent, with its estimated cost; send nothing
+    #[arg(long, help_heading = "What to print")]
+    pub dry_run: bool,
+}
+
+impl PromptArgs {
+    /// What the flags say of the cache, if anything.
+    pub fn cached(&self) -> Option<bool> {
+        if self.no_cache { Some(false) } else { self.cache.then_some(true) }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct AskArgs {
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    /// Model, alias or `GATEWAY::MODEL`
+    #[arg(short, long, value_name = "NAME", help_heading = "Where to")]
+    pub model: Option<String>,
+    /// Kind of work, which the config routes to a model or alias
+    #[arg(short, long, value_name = "NAME", conflicts_with = "model", help_heading = "Where to")]
+    pub task: Option<String>,
+    /// Continue the last conversation, or the one of the call with this id, with its model unless -m names another
+    #[arg(short, long = "continue", value_name = "ID", num_args = 0..=1, default_missing_value = "", help_heading = "What to send")]
+    pub continue_: Option<String>,
+    /// Print a line of time, tokens and cost on stderr (the default on a terminal)
+    #[arg(long, help_heading = "What to print")]
+    pub stats: bool,
+    /// Print what the model thinks on stderr
+    #[arg(long, help_heading = "What to print")]
+    pub show_reasoning: bool,
+    #[command(flatten, next_help_heading = "What to print")]
+    pub output: OutputArgs<AskFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AskFormat {
+    Text,
+    Json,
+    Jsonl,
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    /// Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`
+    #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to")]
+    pub model: Vec<String>,
+    /// Kinds of work, which the config routes to a model or alias each; comma-separated or repeated
+    #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to")]
+    pub task: Vec<String>,
+    /// A list of models from the config
+    #[arg(long, value_name = "NAME", help_heading = "Where to")]
+    pub set: Option<String>,
+    /// How many calls run at once; all by default
+    #[arg(long, value_name = "N", help_heading = "Where to", value_parser = clap::value_parser!(u32).range(1..))]
+    pub concurrency: Option<u32>,
+    /// Ask each model N times and show median and spread
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, help_heading = "Where to", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeat: u32,
+    /// Order of the answers; as asked by default
+    #[arg(long, value_name = "BY", help_heading = "What to print")]
+    pub sort: Option<SortBy>,
+    /// Answers side by side or below each other; by width by default
+    #[arg(long, value_name = "LAYOUT", help_heading = "What to print")]
+    pub layout: Option<Layout>,
+    #[command(flatten, next_help_heading = "What to print")]
+    pub output: OutputArgs<CompareFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SortBy {
+    /// Total time
+    Latency,
+    FirstToken,
+    Cost,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Layout {
+    Columns,
+    Stacked,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompareFormat {
+    Text,
+    Json,
+    Jsonl,
+    Markdown,
+    Csv,
+    Html,
+}
+
+#[derive(Debug, Args)]
+pub struct RerunArgs {
+    /// The beginning or the end of the id of a recorded call; the last one if none is given
+    pub id: Option<String>,
+    /// Models, comma-separated or repeated; the same as then if none is named
+    #[arg(short, long, value_name = "NAMES", value_delimiter = ',')]
+    pub model: Vec<String>,
+    #[command(flatten)]
+    pub to: GatewayArgs,
+    #[command(flatten)]
+    pub log: RecordArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+    #[command(flatten)]
+    pub output: OutputArgs<CompareFormat>,
+}
