@@ -15,13 +15,7 @@ use crate::report::dry_run::{Planned, Requests};
 
 /// Writes the requests of these calls; as one JSON document if `json`.
 pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: Destination) -> Result<u8, Error> {
-    let (gateways, demo) = ready::gateways(context, calls.iter().map(Call::target))?;
-    let pricing = ready::pricing(context, demo.is_some());
-    let mut planned = Vec::new();
-    for call in calls {
-        let gateway = &gateways[&call.target().gateway];
-        planned.push(plan(call, gateway, &pricing));
-    }
+    let planned = planned(context, calls)?;
     let out = &destination.output();
     let text = if json {
         report::json::document(&Requests { requests: &planned }, out)
@@ -30,6 +24,13 @@ pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: De
     };
     destination.write(text.as_bytes())?;
     Ok(0)
+}
+
+/// The requests of these calls.
+pub(super) fn planned(context: &Context, calls: &[Call]) -> Result<Vec<Planned>, Error> {
+    let (gateways, demo) = ready::gateways(context, calls.iter().map(Call::target))?;
+    let pricing = ready::pricing(context, demo.is_some());
+    Ok(calls.iter().map(|call| plan(call, &gateways[&call.target().gateway], &pricing)).collect())
 }
 
 fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
