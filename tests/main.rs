@@ -23,6 +23,7 @@ mod models;
 mod otel;
 #[cfg(unix)]
 mod output;
+mod pipeline;
 #[cfg(unix)]
 mod readme;
 mod retry;

@@ -143,6 +143,7 @@ pub(super) fn mark(record: &Record) -> Option<String> {
         Status::Interrupted => Some("[interrupted]".into()),
         Status::Failed => Some(format!("[failed: {}]", reason(record))),
         Status::Refused => Some(format!("[not sent: {}]", reason(record))),
+        Status::Skipped => Some(format!("[{}]", reason(record))),
     }
 }
 

@@ -22,6 +22,7 @@ pub mod models;
 mod notes;
 mod notice;
 pub mod otel;
+pub mod pipeline;
 pub mod progress;
 #[cfg(test)]
 mod samples;

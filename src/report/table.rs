@@ -138,8 +138,9 @@ fn sum(records: &[Record], count: impl Fn(&Record) -> Option<u64>) -> String {
     if known.is_empty() {
         return format::UNKNOWN.to_owned();
     }
-    let used_nothing =
-        |record: &Record| matches!(record.status, Status::Failed | Status::Refused) && record.usage.is_unknown();
+    let used_nothing = |record: &Record| {
+        matches!(record.status, Status::Failed | Status::Refused | Status::Skipped) && record.usage.is_unknown()
+    };
     let partial = records.iter().any(|record| count(record).is_none() && !used_nothing(record));
     let sum = known.into_iter().fold(0u64, u64::saturating_add);
     format!("{}{sum}", if partial { "≥" } else { "" })
