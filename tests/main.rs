@@ -17,8 +17,10 @@ mod fuzz;
 #[cfg(target_os = "linux")]
 mod http2;
 mod ledger;
+mod ledger_faults;
 mod limits;
 mod models;
+mod otel;
 #[cfg(unix)]
 mod output;
 #[cfg(unix)]

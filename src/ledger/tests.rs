@@ -66,7 +66,7 @@ fn record(id: &str) -> Record {
     }
 }
 
-fn row(id: &str, texts: bool) -> Row {
+pub(super) fn row(id: &str, texts: bool) -> Row {
     let request = Request {
         messages: vec![Message::text(Role::System, "be brief"), Message::text(Role::User, format!("why? {CANARY}"))],
         temperature: Some(0.5),
@@ -87,19 +87,19 @@ fn row(id: &str, texts: bool) -> Row {
     )
 }
 
-fn id(n: u32) -> String {
+pub(super) fn id(n: u32) -> String {
     format!("01900000-0000-7000-8000-{n:012x}")
 }
 
 /// Everything that is in the ledger, oldest first.
-fn all(dir: &Path) -> Vec<Row> {
+pub(super) fn all(dir: &Path) -> Vec<Row> {
     let store = Store::open_to_read(dir).expect("readable").expect("there");
     let mut rows = find(&store, &Filter::default(), None).expect("found");
     rows.sort_by(|a, b| a.id.cmp(&b.id));
     rows
 }
 
-fn problems(dir: &Path) -> String {
+pub(super) fn problems(dir: &Path) -> String {
     let store = Store::open_to_read(dir).expect("readable").expect("there");
     store.outside(|c| c.pragma_query_value(None, "integrity_check", |row| row.get(0))).expect("checked")
 }

@@ -403,16 +403,50 @@ mod tests {
         assert_eq!(maker("my-own"), None);
     }
 
+    /// A call of which nothing but the cost is of interest.
+    fn costing(cost: Option<i64>) -> Figures {
+        Figures {
+            failed: false,
+            ok: true,
+            cost_nothing: false,
+            maybe_billed: false,
+            cached: false,
+            attempts: 1,
+            fallbacks: 0,
+            input: Some(1),
+            cache_read: None,
+            output: Some(1),
+            cost,
+            computed: false,
+            retry_cost: 0,
+            saved: 0,
+            first_token: None,
+            total: None,
+        }
+    }
+
+    #[test]
+    fn l10_a_million_costs_add_up_to_the_picodollar() {
+        let mut random = fastrand::Rng::with_seed(10);
+        let (mut growing, mut exact) = (Growing::default(), 0i128);
+        for _ in 0..1_000_000 {
+            // From a picodollar to nine dollars, each length as likely: floats would lose the small ones.
+            let digits = random.u32(1..=13);
+            let cost = random.i64(1..10i64.pow(digits));
+            exact += i128::from(cost);
+            growing.add(&costing(Some(cost)));
+        }
+        let group = growing.done();
+        assert_eq!(group.cost.usd.map(|usd| i128::from(usd.picos())), Some(exact));
+        assert_eq!((group.calls, group.cost.unknown), (1_000_000, 0));
+    }
+
     proptest! {
         #[test]
         fn l10_sums_of_costs_are_exact(costs in prop::collection::vec(prop::option::of(0i64..1_000_000_000), 0..400)) {
             let mut growing = Growing::default();
             for cost in &costs {
-                growing.add(&Figures {
-                    failed: false, ok: true, cost_nothing: false, maybe_billed: false, cached: false, attempts: 1,
-                    fallbacks: 0, input: Some(1), cache_read: None, output: Some(1), cost: *cost, computed: false,
-                    retry_cost: 0, saved: 0, first_token: None, total: None,
-                });
+                growing.add(&costing(*cost));
             }
             let group = growing.done();
             let known: Vec<i64> = costs.iter().copied().flatten().collect();
