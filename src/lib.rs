@@ -20,6 +20,7 @@ pub mod pattern;
 pub mod pipeline;
 pub mod policy;
 pub mod pricing;
+mod private;
 pub mod prompt;
 pub mod rates;
 pub mod record;

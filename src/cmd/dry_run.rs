@@ -34,7 +34,8 @@ pub(super) fn planned(context: &Context, calls: &[Call]) -> Result<Vec<Planned>,
 }
 
 fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
-    let adapter = gateway.api_of(&call.target().model).adapter();
+    let api = gateway.api_of(&call.target().model);
+    let adapter = api.adapter();
     let wire = adapter.encode_request(&call.request);
     let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
     let mut headers = vec![
@@ -57,7 +58,7 @@ fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
     };
     Planned {
         model: call.asked.clone(),
-        url: gateway.base_url.join(&wire.path),
+        url: gateway.base_url.places(api, &wire.path).next().unwrap_or_default(),
         headers,
         // What we encode is JSON.
         body: serde_json::from_slice(&wire.body).unwrap_or(Value::Null),

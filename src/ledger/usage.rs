@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, Result, params_from_iter};
 
+use super::failed_attempts::{FailedAttempts, failed_attempts};
 use super::read::{Condition, Filter};
 use crate::money::Usd;
 use crate::record::TotalCost;
@@ -65,6 +66,8 @@ pub struct Usage {
     pub groups: Vec<Group>,
     /// By model, whatever the groups are: for advice.
     pub models: BTreeMap<String, Group>,
+    /// By target, most first.
+    pub failed_attempts: Vec<FailedAttempts>,
 }
 
 /// The sums of some calls.
@@ -97,7 +100,7 @@ pub struct Group {
     pub short: Short,
 }
 
-/// Calls that any model could have answered: short prompts with short answers.
+/// Calls that any model could have answered: short prompts with short answers, of known cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Short {
     pub calls: u64,
@@ -181,11 +184,13 @@ impl Growing {
             None if call.cost_nothing => {}
             None => group.cost.unknown += 1,
         }
-        if call.input.is_some_and(|count| count <= Short::INPUT)
+        // What is not known, or came from our own cache, says nothing of what such calls cost.
+        if let Some(picos) = call.cost.filter(|_| !call.cached)
+            && call.input.is_some_and(|count| count <= Short::INPUT)
             && call.output.is_some_and(|count| count <= Short::OUTPUT)
         {
             group.short.calls += 1;
-            group.short.cost += Usd::from_picos(call.cost.unwrap_or(0));
+            group.short.cost += Usd::from_picos(picos);
         }
         // The cache says nothing about a model, and what has no end has no length.
         if call.ok && !call.cached {
@@ -207,7 +212,7 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) 
     let sql = format!(
         "SELECT c.at_ms, c.gateway, c.model, c.key, c.task, c.tags, c.status, c.cached, c.attempts, c.fallbacks, c.input,
              c.cache_read, c.output, c.cost, c.origin, c.retry_cost, c.saved, c.first_token_us, c.total_us,
-             c.maybe_billed
+             c.maybe_billed, c.id
          FROM calls c{sql}"
     );
     let id_of = |word: &str| names.iter().find(|(_, name)| *name == word).map_or(-1, |(id, _)| *id);
@@ -216,7 +221,7 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) 
     let tag_values = TagValues::new(&names, by);
     let (mut total, mut groups, mut models) =
         (Growing::default(), HashMap::<Vec<i64>, Growing>::new(), HashMap::<i64, Growing>::new());
-    let mut key = Vec::with_capacity(by.len());
+    let (mut key, mut tried_again) = (Vec::with_capacity(by.len()), Vec::new());
     let mut select = connection.prepare(&sql)?;
     let mut rows = select.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
@@ -249,6 +254,9 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) 
             first_token: micros(17)?,
             total: micros(18)?,
         };
+        if call.attempts > 1 {
+            tried_again.push(row.get(20)?);
+        }
         key.clear();
         for (place, dimension) in by.iter().enumerate() {
             key.push(match dimension {
@@ -287,7 +295,8 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) 
         None => groups.sort_by(|a, b| (cost(a), b.calls, &a.key).cmp(&(cost(b), a.calls, &b.key))),
     }
     let models = models.into_iter().filter_map(|(id, group)| Some((name(&id)?, group.done()))).collect();
-    Ok(Usage { total: total.done(), groups, models })
+    let failed_attempts = failed_attempts(connection, &tried_again, name)?;
+    Ok(Usage { total: total.done(), groups, models, failed_attempts })
 }
 
 fn names(connection: &Connection) -> Result<HashMap<i64, String>> {

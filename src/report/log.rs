@@ -11,17 +11,17 @@ use super::format::{self, UNKNOWN, or_unknown};
 use super::grid::{Column, Grid};
 use super::models::per_million;
 use super::term::Output;
-use super::{csv as csv_format, json as json_format, wrap};
+use super::{columns, csv as csv_format, escape, json as json_format, wrap};
 use crate::chat::{Message, Part, Role};
-use crate::ledger::Row;
+use crate::ledger::{Row, Tokens};
 use crate::money::Usd;
 use crate::rates::Rates;
 use crate::record::{Cost, Record, Status};
 
-/// From this width of the page on, the list has the beginning of each prompt.
+/// From this width of the page on, the list has more columns.
 const WIDE: usize = 120;
-/// So much of it.
-const PROMPT_CHARS: usize = 40;
+/// The list has the beginnings of prompts where so many cells are left for them, and so many of them at most.
+const PROMPT: std::ops::RangeInclusive<usize> = 12..=60;
 
 /// The columns of CSV; new ones are only ever added at the end.
 const HEADINGS: [&str; 25] = [
@@ -54,37 +54,41 @@ const HEADINGS: [&str; 25] = [
 
 /// One line a call. Ids are shown by their ends, which differ where their beginnings do not.
 pub fn list(rows: &[Row], out: &Output) -> String {
-    let wide = out.columns >= WIDE;
+    let bare = grid(rows, out.columns >= WIDE, None);
+    let left = out.columns.saturating_sub(bare.width() + 2).min(*PROMPT.end());
+    let prompts = PROMPT.contains(&left).then_some(left);
+    prompts.map_or(bare, |cells| grid(rows, out.columns >= WIDE, Some(cells))).render(out)
+}
+
+/// The list, with so many cells of each prompt.
+fn grid(rows: &[Row], wide: bool, prompts: Option<usize>) -> Grid {
     let mut columns = vec![
         Column::left("when (UTC)"),
         Column::left("id"),
         Column::left("model").wraps(12),
         Column::left("status"),
+        Column::right("tries"),
         Column::right("total"),
     ];
     if wide {
         columns.extend([Column::right("first token"), Column::right("in"), Column::right("out")]);
     }
-    columns.push(Column::right("cost"));
-    if wide {
-        columns.push(Column::left("prompt").wraps(16));
-    }
+    columns.extend([Column::right("cost"), Column::left("prompt")]);
     let mut grid = Grid::new(columns);
     for row in rows {
         let mut cells = vec![when(row.at_ms, "%m-%d %H:%M:%S"), end(&row.id).to_owned(), model(row)];
         cells.push(if wide { status(row) } else { row.status.as_str().to_owned() });
+        cells.push(if row.attempts.len() > 1 { row.attempts.len().to_string() } else { String::new() });
         cells.push(duration(row.times.total));
         if wide {
             cells.push(duration(row.times.first_token));
             cells.extend([row.tokens.input, row.tokens.output].map(count));
         }
         cells.push(or_unknown(cost(row), format::cost));
-        if wide {
-            cells.push(beginning(&prompt(row).unwrap_or_default()));
-        }
+        cells.extend(prompts.map(|cells| wrap::beginning(&escape::line(&prompt(row).unwrap_or_default()), cells)));
         grid.row(cells);
     }
-    grid.render(out)
+    grid
 }
 
 /// What is shown of an id.
@@ -117,13 +121,6 @@ fn prompt(row: &Row) -> Option<String> {
         _ => None,
     });
     Some(text?.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-fn beginning(text: &str) -> String {
-    match text.char_indices().nth(PROMPT_CHARS) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
 }
 
 fn when(at_ms: i64, form: &str) -> String {
@@ -174,7 +171,7 @@ pub fn one(row: &Row, out: &Output) -> String {
         (None, _) => section(
             "prompt and answer",
             &format!(
-                "not kept: {} and {} characters, SHA-256 of the request {}",
+                "not kept: {} and {} characters\nSHA-256 of the request:\n{}",
                 row.request.chars, row.answer_chars, row.request.hash
             ),
         ),
@@ -212,17 +209,7 @@ fn facts(row: &Row) -> Vec<(&'static str, String)> {
             duration(row.times.connect),
         ),
     ));
-    let tokens = &row.tokens;
-    facts.push((
-        "tokens",
-        format!(
-            "{} in ({} from the provider's cache), {} out ({} reasoning)",
-            count(tokens.input),
-            count(tokens.cache_read),
-            count(tokens.output),
-            count(tokens.reasoning),
-        ),
-    ));
+    facts.push(("tokens", tokens(&row.tokens)));
     let earlier: i64 = row.attempts.iter().rev().skip(1).filter_map(|attempt| attempt.cost_picos).sum();
     let wasted =
         if earlier > 0 { format!(", of it {} for failed attempts", Usd::from_picos(earlier)) } else { String::new() };
@@ -232,6 +219,19 @@ fn facts(row: &Row) -> Vec<(&'static str, String)> {
         facts.push(("price", price(rates)));
     }
     facts
+}
+
+/// What is unknown of the parts is left out.
+fn tokens(tokens: &Tokens) -> String {
+    let part = |count: Option<u64>, what: &str| count.map(|count| format!("{count} {what}"));
+    let whole = |whole: Option<u64>, name: &str, parts: [Option<String>; 2]| {
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+        format!("{} {name}{parts}", count(whole))
+    };
+    let read = [part(tokens.cache_read, "from the provider's cache"), part(tokens.cache_write, "written to it")];
+    let input = whole(tokens.input, "in", read);
+    format!("{input}, {}", whole(tokens.output, "out", [part(tokens.reasoning, "reasoning"), None]))
 }
 
 fn price(rates: &Rates) -> String {
@@ -263,6 +263,7 @@ fn attempts(row: &Row) -> Grid {
         Column::left("what happened").wraps(20).remarks(),
     ]);
     let mut ended = None;
+    let computed = if row.cost.is_some_and(|cost| cost.origin.is_computed()) { "~" } else { "" };
     for (place, attempt) in row.attempts.iter().enumerate() {
         let waited = ended.map_or(0, |ended| attempt.start_us.saturating_sub(ended));
         ended = Some(attempt.start_us.saturating_add(attempt.duration_us));
@@ -285,7 +286,7 @@ fn attempts(row: &Row) -> Grid {
             format!("{}::{}", attempt.gateway, attempt.model),
             duration(Some(attempt.duration_us)),
             attempt.status.map_or_else(|| UNKNOWN.to_owned(), |status| status.to_string()),
-            attempt.cost_picos.map_or_else(String::new, |picos| Usd::from_picos(picos).to_string()),
+            attempt.cost_picos.map_or_else(String::new, |picos| format!("{computed}{}", Usd::from_picos(picos))),
             what,
         ]);
     }
@@ -306,8 +307,7 @@ pub fn conversation(rows: &[Row], out: &Output) -> String {
         for message in &request.messages {
             say(role(message.role), &parts(message));
         }
-        let text = row.answer.as_ref().map(|answer| answer.text.clone()).unwrap_or_default();
-        say(&format!("{} ({})", row.model, end(&row.id)), &text);
+        say(&format!("{} ({})", row.model, end(&row.id)), &columns::body(&row.clone().into_record()));
     }
     page
 }
@@ -438,3 +438,7 @@ pub fn csv(rows: &[Row]) -> String {
         }),
     )
 }
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

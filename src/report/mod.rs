@@ -4,6 +4,7 @@
 
 pub mod answer;
 mod board;
+pub mod budgets;
 pub mod checks;
 pub mod columns;
 pub mod csv;
@@ -14,6 +15,7 @@ pub mod format;
 pub mod grid;
 pub mod html;
 pub mod json;
+mod leaks;
 pub mod log;
 pub mod markdown;
 pub mod models;

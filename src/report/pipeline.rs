@@ -175,3 +175,31 @@ pub fn markdown(run: &PipelineRun<'_>) -> String {
     }
     page
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{failed, ms, three};
+    use super::*;
+    use crate::record::Status;
+
+    #[test]
+    fn a_row_a_step_and_the_time_of_all() {
+        let mut records = three();
+        records[1].model = "strong".into();
+        records[2] = failed("checker");
+        let mut skipped = failed("last");
+        (skipped.status, skipped.timing.total) = (Status::Skipped, None);
+        records.push(skipped);
+        let steps = ["draft", "refine", "check", "end"].map(|name| StepName { name: name.into(), needs: Vec::new() });
+        let run = PipelineRun {
+            run: "run-1",
+            pipeline: "p",
+            input: "The text.",
+            steps: &steps,
+            records: &records,
+            elapsed: ms(4100),
+        };
+        insta::assert_snapshot!(table(&run, &Output::terminal(100)), @"");
+        insta::assert_snapshot!(table(&run, &Output::terminal(40)), @"");
+    }
+}

@@ -6,15 +6,16 @@ use serde::Serialize;
 
 use super::format::{self, UNKNOWN, or_unknown};
 use super::grid::{Column, Grid};
+use super::leaks::leaks;
 use super::term::Output;
-use super::{csv as csv_format, escape, json as json_format};
-use crate::ledger::{Dimension, Group, Percentiles, Short, Usage};
+use super::{csv as csv_format, escape, json as json_format, wrap};
+use crate::ledger::{Dimension, FailedAttempts, Group, Percentiles, Usage};
 use crate::money::Usd;
 
-/// From this width of the page on, the table has all of its columns.
-const WIDE: usize = 130;
+/// A group's name may be wrapped down to so many cells where even the least table is too wide.
+const NARROWEST_NAME: usize = 10;
 /// How wide a bar of the whole cost is.
-const BAR: usize = 10;
+const BAR: usize = 8;
 
 /// The columns of CSV after those of the groups; new ones are only ever added at the end.
 const HEADINGS: [&str; 19] = [
@@ -44,69 +45,130 @@ pub fn text(usage: &Usage, by: &[Dimension], out: &Output) -> String {
     if usage.total.calls == 0 {
         return String::new();
     }
-    let wide = out.columns >= WIDE;
-    let mut columns: Vec<Column> = by.iter().map(|dimension| Column::left(dimension.name()).wraps(10)).collect();
-    columns.extend([Column::right("calls"), Column::right("failed"), Column::right("retries")]);
-    if wide {
-        columns.extend([
-            Column::right("fallbacks"),
-            Column::right("in"),
-            Column::right("cached"),
-            Column::right("out"),
-        ]);
-    }
-    columns.extend([Column::right("cost"), Column::right("share")]);
-    if out.tty {
-        columns.push(Column::left(""));
-    }
-    if wide {
-        columns.extend([Column::right("first token"), Column::right("p95")]);
-    }
-    columns.extend([Column::right("total"), Column::right("p95")]);
-    let mut grid = Grid::new(columns);
-    let mut rows: Vec<&Group> = usage.groups.iter().collect();
-    let total = Group { key: vec![Some("total".into())], ..usage.total.clone() };
-    if rows.len() > 1 {
-        rows.push(&total);
-    }
-    for group in rows {
-        let mut cells: Vec<String> = (0..by.len())
-            .map(|place| match group.key.get(place) {
-                Some(key) => key.clone().unwrap_or_else(|| UNKNOWN.to_owned()),
-                None => String::new(),
-            })
-            .collect();
-        cells.extend([group.calls, group.failed, group.retries].map(|n| n.to_string()));
-        if wide {
-            cells.extend([
-                group.fallbacks.to_string(),
-                group.input.to_string(),
-                percent(cached_share(group)),
-                group.output.to_string(),
-            ]);
-        }
-        cells.extend([format::total_cost(group.cost), percent(share(group, usage))]);
-        if out.tty {
-            let is_total = std::ptr::eq(group, &total);
-            cells.push(if is_total { String::new() } else { bar(share(group, usage).unwrap_or(0.0)) });
-        }
-        if wide {
-            cells.extend(both(group.first_token));
-        }
-        cells.extend(both(group.total));
-        grid.row(cells);
-    }
-    let mut page = grid.render(out);
+    // Nothing is said in two lines that a shorter table says in one.
+    let grids = DETAIL.iter().map(|columns| grid(usage, by, columns, out));
+    let fitting = grids.reduce(|wider, narrower| if wider.fits(out) { wider } else { narrower });
+    let mut page = fitting.map(|grid| grid.render(out)).unwrap_or_default();
     for (n, leak) in leaks(usage).iter().enumerate() {
-        let start = if n == 0 { "\n" } else { "" };
-        page.push_str(&format!("{start}{} {}\n", out.style.yellow("▸"), out.show(leak)));
+        for (line, text) in wrap::wrap(&out.show(leak), out.columns.saturating_sub(2).max(1)).iter().enumerate() {
+            page.push_str(if n + line == 0 { "\n" } else { "" });
+            let mark = if line == 0 { out.style.yellow("▸").to_string() } else { " ".into() };
+            page.push_str(&format!("{mark} {text}\n"));
+        }
     }
     page
 }
 
-fn both(percentiles: Option<Percentiles>) -> [String; 2] {
-    let time = |micros: Option<u64>| or_unknown(micros, |micros| format::duration(Duration::from_micros(micros)));
-    [time(percentiles.map(|p| p.median)), time(percentiles.map(|p| p.p95))]
+/// A column of figures; the groups' own come before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Figure {
+    Calls,
+    Failed,
+    Partial,
+    Retries,
+    Fallbacks,
+    Input,
+    Cached,
+    Output,
+    Cost,
+    Share,
+    Bar,
+    FirstToken,
+    FirstTokenP95,
+    Total,
+    TotalP95,
+}
+
+use Figure::*;
+
+/// What the table shows, from the most to the least: the first of them that fits the page.
+const DETAIL: [&[Figure]; 7] = [
+    &[
+        Calls,
+        Failed,
+        Partial,
+        Retries,
+        Fallbacks,
+        Input,
+        Cached,
+        Output,
+        Cost,
+        Share,
+        Bar,
+        FirstToken,
+        FirstTokenP95,
+        Total,
+        TotalP95,
+    ],
+    &[Calls, Failed, Partial, Retries, Fallbacks, Input, Output, Cost, Share, Bar, FirstToken, Total, TotalP95],
+    &[Calls, Failed, Partial, Retries, Fallbacks, Cost, Share, Bar, Total, TotalP95],
+    &[Calls, Failed, Retries, Fallbacks, Cost, Share, Bar, Total],
+    &[Calls, Failed, Cost, Share, Bar, Total],
+    &[Calls, Failed, Cost, Total],
+    &[Calls, Cost],
+];
+
+impl Figure {
+    fn name(self) -> &'static str {
+        match self {
+            Calls => "calls",
+            Failed => "failed",
+            Partial => "partial",
+            Retries => "retries",
+            Fallbacks => "fallbacks",
+            Input => "in",
+            Cached => "cached",
+            Output => "out",
+            Cost => "cost",
+            Share => "share",
+            Bar => "",
+            FirstToken => "first token",
+            Total => "total",
+            FirstTokenP95 | TotalP95 => "p95",
+        }
+    }
+
+    fn cell(self, group: &Group, usage: &Usage) -> String {
+        match self {
+            Calls => group.calls.to_string(),
+            Failed => group.failed.to_string(),
+            Partial => group.partial.to_string(),
+            Retries => group.retries.to_string(),
+            Fallbacks => group.fallbacks.to_string(),
+            Input => group.input.to_string(),
+            Cached => percent(cached_share(group)),
+            Output => group.output.to_string(),
+            Cost => format::total_cost(group.cost),
+            Share => percent(share(group, usage)),
+            Bar => bar(share(group, usage).unwrap_or(0.0)),
+            FirstToken => time(group.first_token.map(|times| times.median)),
+            FirstTokenP95 => time(group.first_token.map(|times| times.p95)),
+            Total => time(group.total.map(|times| times.median)),
+            TotalP95 => time(group.total.map(|times| times.p95)),
+        }
+    }
+}
+
+fn grid(usage: &Usage, by: &[Dimension], figures: &[Figure], out: &Output) -> Grid {
+    let figures: Vec<Figure> = figures.iter().copied().filter(|figure| *figure != Bar || out.tty).collect();
+    let column = |figure: &Figure| if *figure == Bar { Column::left("") } else { Column::right(figure.name()) };
+    let names = by.iter().map(|dimension| Column::left(dimension.name()).wraps(NARROWEST_NAME));
+    let mut grid = Grid::new(names.chain(figures.iter().map(column)).collect());
+    for group in &usage.groups {
+        let key = (0..by.len()).map(|place| group.key.get(place).cloned().flatten().unwrap_or_else(|| UNKNOWN.into()));
+        grid.row(key.chain(figures.iter().map(|figure| figure.cell(group, usage))).collect());
+    }
+    if usage.groups.len() > 1 {
+        let key = (0..by.len()).map(|place| if place == 0 { "total".to_owned() } else { String::new() });
+        // A bar of the whole says nothing.
+        let cell = |figure: &Figure| if *figure == Bar { String::new() } else { figure.cell(&usage.total, usage) };
+        grid.row(key.chain(figures.iter().map(cell)).collect());
+    }
+    grid
+}
+
+fn time(micros: Option<u64>) -> String {
+    or_unknown(micros, |micros| format::duration(Duration::from_micros(micros)))
 }
 
 /// Part of the known cost, from 0 to 1; `None` where nothing cost anything.
@@ -126,7 +188,13 @@ fn cached_share(group: &Group) -> Option<f64> {
 pub(super) fn percent(share: Option<f64>) -> String {
     or_unknown(share, |share| {
         let percent = share * 100.0;
-        if percent > 0.0 && percent < 9.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+        if percent > 0.0 && percent < 0.05 {
+            "<0.1 %".to_owned()
+        } else if percent > 0.0 && percent < 9.95 {
+            format!("{percent:.1} %")
+        } else {
+            format!("{percent:.0} %")
+        }
     })
 }
 
@@ -135,69 +203,6 @@ fn bar(share: f64) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = (share.clamp(0.0, 1.0) * (BAR * 8) as f64).round() as usize;
     format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
-}
-
-/// Where money goes that need not, in sentences. Each says the rule by which it was found.
-pub fn leaks(usage: &Usage) -> Vec<String> {
-    let mut leaks = Vec::new();
-    let total = &usage.total;
-    if total.retry_cost > Usd::ZERO {
-        let worst = usage.models.iter().max_by_key(|(_, group)| group.retry_cost);
-        let worst = worst.map(|(model, group)| format!(", most of it with {model} ({})", group.retry_cost));
-        leaks.push(format!("{} went into attempts that gave no answer{}", total.retry_cost, worst.unwrap_or_default()));
-    }
-    for (model, group) in &usage.models {
-        let (cost, work) = (share(group, usage).unwrap_or(0.0), group.calls as f64 / total.calls.max(1) as f64);
-        if cost >= 0.3 && cost >= 3.0 * work {
-            leaks.push(format!(
-                "{model} took {} of the cost for {} of the calls (three times its share or more)",
-                percent(Some(cost)),
-                percent(Some(work))
-            ));
-        }
-    }
-    leaks.extend(premium(usage));
-    let retried: Vec<String> = usage
-        .models
-        .iter()
-        .filter(|(_, group)| group.calls >= 10 && (group.retries + group.fallbacks) * 5 >= group.calls)
-        .map(|(model, group)| format!("{model} ({} in {} calls)", group.retries + group.fallbacks, group.calls))
-        .collect();
-    if !retried.is_empty() {
-        leaks.push(format!("one call in five or more needed another attempt: {}", retried.join(", ")));
-    }
-    if total.saved > Usd::ZERO {
-        let own = if total.cached > 0 { format!("; llm's own answered {} calls", total.cached) } else { String::new() };
-        leaks.push(format!("caches saved {}{own}", total.saved));
-    }
-    leaks
-}
-
-/// Short tasks answered by models that cost far more than others in use here.
-fn premium(usage: &Usage) -> Vec<String> {
-    // Picodollars a short call, of models that had some and cost something.
-    let each = |group: &Group| {
-        let calls = i64::try_from(group.short.calls).ok().filter(|calls| *calls > 0)?;
-        Some(group.short.cost.picos() / calls).filter(|picos| *picos > 0)
-    };
-    let Some((cheap, least)) =
-        usage.models.iter().filter_map(|(model, group)| Some((model, each(group)?))).min_by_key(|(_, picos)| *picos)
-    else {
-        return Vec::new();
-    };
-    let dear = usage.models.iter().filter(|(_, group)| each(group).is_some_and(|picos| picos / 5 >= least));
-    dear.map(|(model, group)| {
-        let calls = if group.short.calls == 1 { "call" } else { "calls" };
-        format!(
-            "{} short {calls} (at most {} tokens in and {} out) went to {model} for {}; {cheap} answers such calls for a \
-             fifth of that or less",
-            group.short.calls,
-            Short::INPUT,
-            Short::OUTPUT,
-            group.short.cost
-        )
-    })
-    .collect()
 }
 
 #[derive(Serialize)]
@@ -218,6 +223,20 @@ struct GroupJson<'a> {
     cache_saved_usd: Usd,
     first_token_ms: Option<PercentilesJson>,
     total_ms: Option<PercentilesJson>,
+}
+
+#[derive(Serialize)]
+struct FailedJson<'a> {
+    gateway: &'a str,
+    model: &'a str,
+    attempts: u64,
+    cost_usd: Usd,
+}
+
+impl<'a> From<&'a FailedAttempts> for FailedJson<'a> {
+    fn from(failed: &'a FailedAttempts) -> Self {
+        Self { gateway: &failed.gateway, model: &failed.model, attempts: failed.count, cost_usd: failed.cost }
+    }
 }
 
 #[derive(Serialize)]
@@ -268,12 +287,14 @@ pub fn json(usage: &Usage, by: &[Dimension], out: &Output) -> String {
         groups: Vec<GroupJson<'a>>,
         total: GroupJson<'a>,
         leaks: Vec<String>,
+        failed_attempts: Vec<FailedJson<'a>>,
     }
     let document = Document {
         by: by.iter().map(heading).collect(),
         groups: usage.groups.iter().map(|one| entry(one, group(one), share(one, usage), of(one))).collect(),
         total: entry(&usage.total, serde_json::Map::new(), share(&usage.total, usage), of(&usage.total)),
         leaks: leaks(usage),
+        failed_attempts: usage.failed_attempts.iter().map(FailedJson::from).collect(),
     };
     json_format::document(&document, out)
 }
@@ -316,20 +337,17 @@ pub fn csv(usage: &Usage, by: &[Dimension]) -> String {
     )
 }
 
-/// The figures that reports for people show, by column.
+/// The figures that documents for people show, by column, the last row being the total.
 pub(super) fn figures(usage: &Usage) -> (Vec<&'static str>, Vec<Vec<String>>) {
-    let headings = vec!["calls", "failed", "retries", "in", "out", "cost", "share", "first token", "total", "p95"];
-    let row = |group: &Group| {
-        let [first, _] = both(group.first_token);
-        let [total, p95] = both(group.total);
-        let counts = [group.calls, group.failed, group.retries + group.fallbacks, group.input, group.output];
-        let mut cells: Vec<String> = counts.iter().map(ToString::to_string).collect();
-        cells.extend([format::total_cost(group.cost), percent(share(group, usage)), first, total, p95]);
-        cells
+    let figures: Vec<Figure> = DETAIL[0].iter().copied().filter(|figure| *figure != Bar).collect();
+    let row = |group: &Group| figures.iter().map(|figure| figure.cell(group, usage)).collect();
+    let rows = usage.groups.iter().chain([&usage.total]).map(row).collect();
+    let name = |figure: &Figure| match figure {
+        FirstTokenP95 => "first token p95",
+        TotalP95 => "total p95",
+        other => other.name(),
     };
-    let mut rows: Vec<Vec<String>> = usage.groups.iter().map(row).collect();
-    rows.push(row(&usage.total));
-    (headings, rows)
+    (figures.iter().map(name).collect(), rows)
 }
 
 /// A table and a list.
@@ -353,3 +371,7 @@ pub fn markdown(usage: &Usage, by: &[Dimension]) -> String {
     }
     page
 }
+
+#[cfg(test)]
+#[path = "usage_tests.rs"]
+mod tests;

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::escape::html;
 use super::format::UNKNOWN;
-use super::usage::{figures, heading, leaks, share};
+use super::leaks::leaks;
+use super::usage::{figures, heading, share};
 use crate::ledger::{Dimension, Usage};
 
 const STYLE: &str = include_str!("page.css");
