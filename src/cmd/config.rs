@@ -8,10 +8,9 @@ use super::{Context, explain};
 use crate::cli::ConfigCommand;
 use crate::config::{Alias, Auth, Env, Gateway, PriceList, Said, Settings, Step, TEMPLATE};
 use crate::error::Error;
-use crate::pipeline;
-use crate::private;
 use crate::report::escape;
 use crate::report::term::print;
+use crate::{pipeline, private};
 
 /// Runs without [`Settings`] where it can: a config that does not parse must still be found and mended.
 pub(super) fn run(

@@ -199,7 +199,15 @@ mod tests {
             records: &records,
             elapsed: ms(4100),
         };
-        insta::assert_snapshot!(table(&run, &Output::terminal(100)), @"");
-        insta::assert_snapshot!(table(&run, &Output::terminal(40)), @"");
+        insta::assert_snapshot!(table(&run, &Output::terminal(100)), @r"
+         step    model              answered by   status   first token   total  tok/s  in  out       cost
+         draft   claude-sonnet-4-6                ok            412 ms   1.9 s     61  14    9  $0.000177
+         refine  strong             gpt-5.4-mini  ok            198 ms  600 ms     88  14    8  $0.000013
+         check   checker                          failed             –  310 ms      –   –    –          –
+         end     last                             skipped            –       –      –   –    –          –
+         total                                                           4.1 s         28   17   $0.00019
+         check: 503 no provider is available for this model
+         end: 503 no provider is available for this model
+        ");
     }
 }
