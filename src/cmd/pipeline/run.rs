@@ -99,7 +99,8 @@ fn models(context: &Context, args: &PipelineRunArgs, steps: &[Wired]) -> Result<
 /// Reads the input, if any step uses it.
 fn prepare(context: &Context, args: &PipelineRunArgs, steps: &[Wired]) -> Result<Prepared, Error> {
     let prompt = &args.prompt;
-    for tag in request::tags(prompt)?.keys().filter(|tag| [PIPELINE, STEP].contains(&tag.as_str())) {
+    let tags = request::tags(prompt)?;
+    if let Some(tag) = tags.keys().find(|tag| [PIPELINE, STEP].contains(&tag.as_str())) {
         return Err(Error::usage(format!("--tag {tag} is for the pipeline itself to set")));
     }
     if steps.iter().any(|step| step.input) {
