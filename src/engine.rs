@@ -29,7 +29,8 @@ pub struct Run {
 async fn within(limit: Duration, call: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     time::timeout(limit, call).await.unwrap_or_else(|_| {
         let message = format!("the call took longer than {} s", limit.as_secs_f64());
-        Err(Failure::new(FailureKind::Timeout, message).maybe_billed())
+        let advice = "--timeout, or timeouts.total of the gateway in the config, sets this limit";
+        Err(Failure::new(FailureKind::Timeout, message).with_advice(advice).maybe_billed())
     })
 }
 

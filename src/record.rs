@@ -619,6 +619,24 @@ mod tests {
         assert_eq!(kinds, [Some(FailureKind::Unavailable), None]);
     }
 
+    // H41
+    #[test]
+    fn times_that_go_backwards_are_never_negative() {
+        // No clock of ours does; a suspended machine may make one seem to.
+        let record = fold([
+            (500, Event::Connected { took: Duration::from_millis(900) }),
+            (90, text()),
+            (40, finish(FinishReason::Stop)),
+            (10, Event::Done(Ok(()))),
+        ]);
+        let timing = record.timing;
+        assert_eq!((timing.first_token, timing.total, timing.tokens_per_second), (ms(0), ms(0), None));
+        assert_eq!(
+            (record.attempts[0].start, record.attempts[0].duration),
+            (Duration::ZERO, ms(40).unwrap_or_default())
+        );
+    }
+
     #[test]
     fn a_call_that_has_not_ended_was_interrupted() {
         let record = fold([(100, text())]);

@@ -70,6 +70,72 @@ fn the_steps_build_on_each_other_and_the_last_one_answers() {
 }
 
 #[test]
+fn the_config_of_the_manual_does_what_it_says() {
+    let gateway = named();
+    let config = format!(
+        r#"
+gateway = "openrouter"             # default gateway
+model = "fast-chat"                # default model, alias or task
+log = "full"                       # full | metadata | off
+
+[gateway.openrouter]               # a preset: only what differs
+base_url = "{}"
+auth = "none"
+key_name = "team-a"
+markup = 0.055
+
+[gateway.corp]
+base_url = "https://llm.corp.example/v1"
+api = "openai-chat"
+key_command = ["op", "read", "op://vault/llm/key"]
+headers = {{ X-Team = "search" }}
+ca_file = "corp-ca.pem"
+timeouts = {{ connect = "10s", first_token = "120s", idle = "60s", total = "600s" }}
+
+[alias.code-reasoner]
+models = ["deepseek-v4", "qwen-coder"]
+strategy = "ordered"
+retries = 1
+timeout = "30s"
+
+[task]
+default = "fast-chat"
+coding = "code-reasoner"
+
+[set]
+frontier = ["claude-sonnet-4-6", "gpt-5.4", "gemini-3.1-pro"]
+
+[price."my-finetune"]
+input = 0.40
+output = 1.60
+
+[[budget]]
+limit = 5.00
+per = "day"
+match = {{ key = "team-a", model = "claude-*", tag.app = "bot" }}
+action = "refuse"
+
+[allow]
+"team-a" = ["gpt-*-mini", "deepseek-*"]
+
+[cache]
+enabled = false
+ttl = "7d"
+max_size = "256MiB"
+{SUMMARY}"#,
+        gateway.base_url()
+    );
+    let home = Home::new().config(&config);
+    home.llm(["config", "check"]).output().exits(0).never_says("error");
+    let shown = home.llm(["config", "show"]).output().exits(0).stdout();
+    assert_eq!(shown.matches("[[pipeline.summary.steps]]").count(), 3, "{shown}");
+    home.llm(["pipeline", "run", "summary", "The text."]).output().exits(0).prints("by other\n");
+    home.llm(["ask", "-t", "coding", "hi"]).output().exits(0).prints("by deepseek-v4\n");
+    let models: Vec<String> = gateway.requests().iter().map(|request| request.model()).collect();
+    assert_eq!(models, ["small", "large", "other", "deepseek-v4"]);
+}
+
+#[test]
 fn another_step_may_be_the_one_that_answers() {
     let gateway = named();
     let home = home(&gateway, SUMMARY);

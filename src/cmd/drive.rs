@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::process;
 use super::ready::Ready;
+use super::signals::Signals;
 use crate::call::{Call, Event, RunEvent};
 use crate::engine;
 use crate::error::{Error, Failure, FailureKind, SIGPIPE};
@@ -112,7 +113,7 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
     let mut records: Vec<Option<Record>> = calls.iter().map(|_| None).collect();
     let mut ends = vec![Duration::ZERO; calls.len()];
     let targets: Vec<_> = calls.iter().flat_map(Call::targets).cloned().collect();
-    let mut signals = signals::Signals::new();
+    let mut signals = Signals::new();
     let service = Arc::new(policy::stack(ready.service.clone(), std::mem::take(&mut ready.policies)));
     let waits = |call: &Call| course.as_ref().is_some_and(|course| course.waits(call.index));
     let mut made: Vec<bool> = calls.iter().map(|call| !waits(call)).collect();
@@ -267,87 +268,5 @@ pub(super) fn exit_code(records: &[Record]) -> u8 {
         8
     } else {
         1
-    }
-}
-
-#[cfg(unix)]
-mod signals {
-    //! Signals that end a run: the first stops it in order, the second at once.
-
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
-
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    use tokio::signal::unix::{Signal, SignalKind, signal};
-
-    pub(super) struct Signals {
-        listening: Vec<(i32, Signal)>,
-    }
-
-    impl Signals {
-        pub(super) fn new() -> Self {
-            let stopping = Arc::new(AtomicBool::new(false));
-            let mut listening = Vec::new();
-            for number in [SIGINT, SIGTERM, SIGHUP] {
-                // What the shell or nohup told us to ignore stays ignored.
-                if is_ignored(number) {
-                    continue;
-                }
-                // Where a handler cannot be set, the signal keeps its usual effect.
-                let _ = signal_hook::flag::register_conditional_default(number, stopping.clone());
-                // In this order, and by the handler itself: a second signal ends us even where a write to a reader that
-                // does not read keeps us from hearing of the first.
-                let _ = signal_hook::flag::register(number, stopping.clone());
-                listening.extend(signal(SignalKind::from_raw(number)).ok().map(|stream| (number, stream)));
-            }
-            Self { listening }
-        }
-
-        /// The next signal, by number.
-        pub(super) async fn next(&mut self) -> i32 {
-            std::future::poll_fn(|context| {
-                for (number, stream) in &mut self.listening {
-                    if stream.poll_recv(context).is_ready() {
-                        return std::task::Poll::Ready(*number);
-                    }
-                }
-                std::task::Poll::Pending
-            })
-            .await
-        }
-    }
-
-    #[cfg(target_os = "linux")]
-    fn is_ignored(number: i32) -> bool {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-        mask & (1 << (number - 1)) != 0
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn is_ignored(_: i32) -> bool {
-        false
-    }
-}
-
-#[cfg(not(unix))]
-mod signals {
-    //! Ctrl-C, which ends a run.
-
-    pub(super) struct Signals;
-
-    impl Signals {
-        pub(super) fn new() -> Self {
-            Self
-        }
-
-        /// SIGINT's number, once Ctrl-C is pressed.
-        pub(super) async fn next(&mut self) -> i32 {
-            match tokio::signal::ctrl_c().await {
-                Ok(()) => 2,
-                Err(_) => std::future::pending().await,
-            }
-        }
     }
 }

@@ -23,6 +23,7 @@ mod process;
 mod ready;
 mod request;
 mod rerun;
+mod signals;
 mod usage;
 
 use std::borrow::Cow;

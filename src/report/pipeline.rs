@@ -175,3 +175,39 @@ pub fn markdown(run: &PipelineRun<'_>) -> String {
     }
     page
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{failed, ms, three};
+    use super::*;
+    use crate::record::Status;
+
+    #[test]
+    fn a_row_a_step_and_the_time_of_all() {
+        let mut records = three();
+        records[1].model = "strong".into();
+        records[2] = failed("checker");
+        let mut skipped = failed("last");
+        (skipped.status, skipped.timing.total) = (Status::Skipped, None);
+        records.push(skipped);
+        let steps = ["draft", "refine", "check", "end"].map(|name| StepName { name: name.into(), needs: Vec::new() });
+        let run = PipelineRun {
+            run: "run-1",
+            pipeline: "p",
+            input: "The text.",
+            steps: &steps,
+            records: &records,
+            elapsed: ms(4100),
+        };
+        insta::assert_snapshot!(table(&run, &Output::terminal(100)), @r"
+         step    model              answered by   status   first token   total  tok/s  in  out       cost
+         draft   claude-sonnet-4-6                ok            412 ms   1.9 s     61  14    9  $0.000177
+         refine  strong             gpt-5.4-mini  ok            198 ms  600 ms     88  14    8  $0.000013
+         check   checker                          failed             –  310 ms      –   –    –          –
+         end     last                             skipped            –       –      –   –    –          –
+         total                                                           4.1 s         28   17   $0.00019
+         check: 503 no provider is available for this model
+         end: 503 no provider is available for this model
+        ");
+    }
+}

@@ -155,3 +155,122 @@ impl Course for Steps {
         (super::run::STEP.to_owned(), self.steps[call].step.name.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::call::{Event, Limits, RunEvent, Target};
+    use crate::chat::{FinishReason, StreamEvent};
+    use crate::config::Step;
+    use crate::record::Recorder;
+
+    fn step(name: &str, prompt: &str, input: bool, needs: &[usize]) -> Wired {
+        let step = Step {
+            name: name.into(),
+            model: None,
+            task: None,
+            prompt: prompt.into(),
+            system: None,
+            max_tokens: None,
+            temperature: None,
+            line: 1,
+            prompt_line: 1,
+        };
+        Wired { step, input, needs: needs.to_vec() }
+    }
+
+    /// `a` and `b` can be made at once, `c` needs both, `d` needs `c`.
+    fn diamond() -> (Steps, Vec<Call>) {
+        let steps = vec![
+            step("a", "A {{ input }}", true, &[]),
+            step("b", "B", false, &[]),
+            step("c", "{{ a }}+{{ b }}", false, &[0, 1]),
+            step("d", "{{ c }}", false, &[2]),
+        ];
+        let target = Target { gateway: "g".into(), model: "m".into() };
+        let call = |index| Call {
+            index,
+            id: format!("call-{index}"),
+            asked: "m".into(),
+            task: None,
+            choices: vec![target.clone().into()],
+            request: Arc::new(Request { model: "m".into(), ..Request::default() }),
+            limits: Limits { retries: None, timeout: Duration::from_secs(60) },
+        };
+        let file =
+            Part::File(crate::chat::File { name: None, media_type: "application/pdf".into(), base64: String::new() });
+        let parts = vec![file, Part::Text("in".into())];
+        let base = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
+        let mut calls: Vec<Call> = (0..4).map(call).collect();
+        let mut steps = Steps::new(steps, base);
+        steps.give(&mut calls).expect("good prompts");
+        (steps, calls)
+    }
+
+    /// The record of this call with this answer; without one it failed.
+    fn record(call: &Call, answer: Option<&str>) -> Record {
+        let mut recorder = Recorder::new("run", call, BTreeMap::new());
+        let mut tell = |event| recorder.event(&RunEvent { call: call.index, at: Duration::ZERO, event });
+        match answer {
+            Some(text) => {
+                tell(Event::Stream(StreamEvent::TextDelta(text.into())));
+                tell(Event::Stream(StreamEvent::Finish(FinishReason::Stop)));
+                tell(Event::Done(Ok(())));
+            }
+            None => tell(Event::Done(Err(Failure::new(FailureKind::Unavailable, "down")))),
+        }
+        recorder.finish(Duration::ZERO)
+    }
+
+    fn parts(call: &Call) -> Vec<Part> {
+        call.request.messages.iter().flat_map(|message| message.parts.clone()).collect()
+    }
+
+    #[test]
+    fn what_waits_has_no_prompt_and_what_is_attached_goes_with_the_input() {
+        let (steps, calls) = diamond();
+        assert_eq!([0, 1, 2, 3].map(|call| steps.waits(call)), [false, false, true, true]);
+        assert_eq!(parts(&calls[0]).last(), Some(&Part::Text("A in".into())));
+        assert_eq!((parts(&calls[0]).len(), parts(&calls[1])), (2, vec![Part::Text("B".into())]));
+        assert_eq!(parts(&calls[2]), []);
+    }
+
+    #[test]
+    fn a_step_is_made_once_and_only_when_all_that_it_needs_is_answered() {
+        let (mut steps, calls) = diamond();
+        assert!(steps.after(1, &record(&calls[1], Some("{{ a }}"))).is_empty());
+        let decided = steps.after(0, &record(&calls[0], Some("x")));
+        let [Next::Make(call)] = decided.as_slice() else { panic!("{decided:?}") };
+        assert_eq!((call.index, parts(call)), (2, vec![Part::Text("x+{{ a }}".into())]));
+        assert!(steps.after(0, &record(&calls[0], Some("x"))).is_empty());
+    }
+
+    #[test]
+    fn what_needs_a_failed_step_is_dropped_once_with_the_reason() {
+        let (mut steps, calls) = diamond();
+        let reasons = |decided: Vec<Next>| -> Vec<(usize, String)> {
+            let reason = |next| match next {
+                Next::Drop(call, why) => (call, why.message),
+                Next::Make(call) => panic!("{call:?}"),
+            };
+            decided.into_iter().map(reason).collect()
+        };
+        let failed = reasons(steps.after(0, &record(&calls[0], None)));
+        assert_eq!(failed, [(2, "not sent: step `a` failed".to_owned())]);
+        assert_eq!(reasons(steps.after(1, &record(&calls[1], None))), []);
+    }
+
+    #[test]
+    fn a_prompt_that_turns_out_empty_is_not_sent() {
+        let (mut steps, calls) = diamond();
+        steps.after(0, &record(&calls[0], Some("x")));
+        steps.after(1, &record(&calls[1], Some("x")));
+        let decided = steps.after(2, &record(&calls[2], Some(" ")));
+        assert!(
+            matches!(decided.as_slice(), [Next::Drop(3, why)] if why.message == "its prompt is empty"),
+            "{decided:?}"
+        );
+    }
+}

@@ -99,7 +99,8 @@ fn models(context: &Context, args: &PipelineRunArgs, steps: &[Wired]) -> Result<
 /// Reads the input, if any step uses it.
 fn prepare(context: &Context, args: &PipelineRunArgs, steps: &[Wired]) -> Result<Prepared, Error> {
     let prompt = &args.prompt;
-    for tag in request::tags(prompt)?.keys().filter(|tag| [PIPELINE, STEP].contains(&tag.as_str())) {
+    let tags = request::tags(prompt)?;
+    if let Some(tag) = tags.keys().find(|tag| [PIPELINE, STEP].contains(&tag.as_str())) {
         return Err(Error::usage(format!("--tag {tag} is for the pipeline itself to set")));
     }
     if steps.iter().any(|step| step.input) {
@@ -197,24 +198,22 @@ impl Page<'_> {
         if !(text.is_empty() && destination.is_file()) {
             destination.write(text.as_bytes())?;
         }
-        let stderr = context.terminal.stderr;
-        self.tell(context, &outcome.run, &outcome.records);
-        if !context.quiet && (self.args.stats || stderr.tty) {
-            say(table(&run, &stderr));
-        }
+        self.tell(context, &run);
         match outcome.stopped.take() {
             Some(error) => Err(error),
             None => Ok(exit_code(&outcome.records, self.answer)),
         }
     }
 
-    /// What failed, and what could not be done for that.
-    fn tell(&self, context: &Context, run: &str, records: &[Record]) {
+    /// What failed, and the figures of all steps; without those, what could not be done.
+    fn tell(&self, context: &Context, run: &PipelineRun<'_>) {
         let stderr = &context.terminal.stderr;
-        for (step, record) in self.names.iter().zip(records) {
+        let is_figured = !context.quiet && (self.args.stats || stderr.tty);
+        for (step, record) in run.steps.iter().zip(run.records) {
             match (&record.error, record.status) {
                 // Who stopped it knows.
                 (None, _) | (_, Status::Ok | Status::Interrupted) => {}
+                (Some(_), Status::Skipped) if is_figured => {}
                 (Some(why), Status::Skipped) => context.notice(&format!("{}: {why}", step.label(&record.model))),
                 (Some(why), _) => {
                     let named = Record { model: step.label(&record.model), ..record.clone() };
@@ -222,10 +221,14 @@ impl Page<'_> {
                 }
             }
         }
-        let is_lost = |(place, record): (usize, &Record)| place != self.answer && record.status == Status::Ok;
-        let nothing = self.args.output.format == AskFormat::Text && records[self.answer].text.is_empty();
-        if nothing && self.is_kept && records.iter().enumerate().any(is_lost) {
-            context.notice(&format!("`llm log show {run}` has what the other steps answered"));
+        if is_figured {
+            let apart = if context.terminal.stdout.tty { "\n" } else { "" };
+            say(format!("{apart}{}", table(run, stderr)));
+        }
+        // What the other steps cost is not lost.
+        let nothing = self.args.output.format == AskFormat::Text && run.records[self.answer].text.is_empty();
+        if nothing && self.is_kept && run.records.iter().any(|record| record.status == Status::Ok) {
+            context.notice(&format!("`llm log show {}` has what the other steps answered", run.run));
         }
     }
 }
