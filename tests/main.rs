@@ -27,6 +27,7 @@ mod schema;
 #[cfg(unix)]
 mod secrets;
 mod set_up;
+mod show;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]

@@ -32,7 +32,7 @@ pub const MAX_AGE: Duration = Duration::from_secs(24 * 3600);
 const PRICES_HOLD: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The layout of the files; one of another layout is fetched again.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// Where a list comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -157,6 +157,7 @@ pub struct ModelPrice {
     pub output: Option<Usd>,
     pub cache_read: Option<Usd>,
     pub cache_write: Option<Usd>,
+    pub reasoning: Option<Usd>,
     /// Per request, in US dollars.
     pub request: Option<Usd>,
 }

@@ -21,6 +21,7 @@ mod notes;
 mod notice;
 pub mod otel;
 pub mod progress;
+pub mod rates;
 #[cfg(test)]
 mod samples;
 pub mod table;
