@@ -175,6 +175,22 @@ pub struct Events {
     sender: mpsc::Sender<RunEvent>,
     spoke: Arc<AtomicBool>,
     overheard: Option<Overheard>,
+    leftover: Leftover,
+}
+
+/// What a call had not told yet when it was stopped, and could not wait to tell.
+#[derive(Debug, Clone, Default)]
+pub struct Leftover(Arc<Mutex<Vec<RunEvent>>>);
+
+impl Leftover {
+    /// All of it, once.
+    pub fn take(&self) -> Vec<RunEvent> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, events: impl IntoIterator<Item = RunEvent>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(events);
+    }
 }
 
 /// Shared with a policy that wants to know what its call gave.
@@ -244,7 +260,7 @@ impl From<Stopped> for Failure {
 impl Events {
     /// `began` is the instant from which the run's times are counted.
     pub fn new(call: usize, began: Instant, sender: mpsc::Sender<RunEvent>) -> Self {
-        Self { call, began, sender, spoke: Arc::default(), overheard: None }
+        Self { call, began, sender, spoke: Arc::default(), overheard: None, leftover: Leftover::default() }
     }
 
     /// Tells the run's consumer; waits while it is behind.
@@ -254,7 +270,22 @@ impl Events {
 
     /// As [`Events::emit`], of something that happened a little earlier.
     pub async fn emit_at(&self, when: Instant, event: Event) -> Result<(), Stopped> {
-        self.forward(RunEvent { call: self.call, at: when.saturating_duration_since(self.began), event }).await
+        self.forward(self.event(when, event)).await
+    }
+
+    /// Something that happened to this call.
+    pub fn event(&self, when: Instant, event: Event) -> RunEvent {
+        RunEvent { call: self.call, at: when.saturating_duration_since(self.began), event }
+    }
+
+    /// Leaves to whoever stopped this call what it can no longer wait to tell.
+    pub fn leave(&self, events: impl IntoIterator<Item = RunEvent>) {
+        self.leftover.add(events);
+    }
+
+    /// Where such things are left.
+    pub fn leftover(&self) -> Leftover {
+        self.leftover.clone()
     }
 
     /// Hands on what was told to another, as it was told.
@@ -277,7 +308,7 @@ impl Events {
     /// A sender for a part of this call, whose events go to the receiver until it is known whether they count.
     pub fn held(&self) -> (Self, mpsc::Receiver<RunEvent>) {
         let (sender, receiver) = mpsc::channel(HELD);
-        (Self { call: self.call, began: self.began, sender, spoke: Arc::default(), overheard: None }, receiver)
+        (Self::new(self.call, self.began, sender), receiver)
     }
 
     /// Whether any part of an answer has reached the user: from then on nothing is tried again or replaced.

@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 
-use crate::call::{Call, Event, Events, RunEvent};
+use crate::call::{Call, Event, Events, Leftover, RunEvent};
 use crate::error::{Failure, FailureKind};
 use crate::policy::Service;
 
@@ -20,6 +20,7 @@ const CHANNEL: usize = 64;
 pub struct Run {
     events: mpsc::Receiver<RunEvent>,
     calls: JoinSet<()>,
+    left: Vec<Leftover>,
     began: Instant,
 }
 
@@ -30,18 +31,23 @@ pub fn start<S: Service + 'static>(service: &Arc<S>, calls: Vec<Call>, concurren
     let permits = Arc::new(Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS)));
     let began = Instant::now();
     let mut tasks = JoinSet::new();
+    let mut left = Vec::with_capacity(calls.len());
     for call in calls {
         let (service, permits) = (service.clone(), permits.clone());
         let events = Events::new(call.index, began, sender.clone());
+        left.push(events.leftover());
         tasks.spawn(async move {
             // The semaphore is never closed.
             let _permit = permits.acquire_owned().await;
             let result = within(call.limits.timeout, service.call(&call, &events)).await;
+            for event in events.leftover().take() {
+                let _ = events.forward(event).await;
+            }
             // If nobody listens any more, the run was stopped.
             let _ = events.emit(Event::Done(result)).await;
         });
     }
-    Run { events, calls: tasks, began }
+    Run { events, calls: tasks, left, began }
 }
 
 async fn within(limit: Duration, call: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
@@ -60,6 +66,11 @@ impl Run {
         if self.events.recv_many(batch, CHANNEL).await > 0 {
             return true;
         }
+        self.join().await;
+        false
+    }
+
+    async fn join(&mut self) {
         while let Some(ended) = self.calls.join_next().await {
             if let Err(panic) = ended.map_err(JoinError::try_into_panic)
                 && let Ok(panic) = panic
@@ -67,7 +78,17 @@ impl Run {
                 std::panic::resume_unwind(panic);
             }
         }
-        false
+    }
+
+    /// Stops all calls, and appends to `batch` what they have not told yet.
+    ///
+    /// # Panics
+    /// As [`Run::next`].
+    pub async fn stop(&mut self, batch: &mut Vec<RunEvent>) {
+        self.calls.abort_all();
+        self.join().await;
+        self.arrived(batch);
+        batch.extend(self.left.iter().flat_map(Leftover::take));
     }
 
     /// Appends the events that are there to `batch`, without waiting for any.

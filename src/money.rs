@@ -226,6 +226,20 @@ mod tests {
         assert!(serde_json::from_str::<Usd>("null").is_err());
     }
 
+    #[test]
+    fn l10_a_million_amounts_add_up_to_the_last_digit_in_any_order() {
+        let mut random = fastrand::Rng::with_seed(10);
+        let mut amount = |_| {
+            let digits = random.u32(1..=13);
+            Usd::from_picos(random.i64(1..10i64.pow(digits)))
+        };
+        let mut amounts: Vec<Usd> = (0..1_000_000).map(&mut amount).collect();
+        let exact: i128 = amounts.iter().map(|amount| i128::from(amount.picos())).sum();
+        assert_eq!(i128::from(amounts.iter().copied().sum::<Usd>().picos()), exact);
+        random.shuffle(&mut amounts);
+        assert_eq!(i128::from(amounts.into_iter().sum::<Usd>().picos()), exact);
+    }
+
     proptest! {
         #[test]
         fn what_is_printed_reads_back(picos in any::<i64>().prop_filter("i64::MIN has no counterpart", |p| *p != i64::MIN)) {

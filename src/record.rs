@@ -77,6 +77,11 @@ impl Status {
             Self::Refused => "refused",
         }
     }
+
+    /// Whether it may have ended before any model began to answer.
+    pub fn is_without_answer(self) -> bool {
+        matches!(self, Self::Failed | Self::Interrupted | Self::Refused)
+    }
 }
 
 /// What a call cost, and who says so.
@@ -84,6 +89,16 @@ impl Status {
 pub struct Cost {
     pub usd: Usd,
     pub origin: CostOrigin,
+    /// Whether it is a lower bound (`≥`): an attempt that nobody told the price of may have been billed as well.
+    #[serde(default)]
+    pub partial: bool,
+}
+
+impl Cost {
+    /// All that there is to pay.
+    pub fn new(usd: Usd, origin: CostOrigin) -> Self {
+        Self { usd, origin, partial: false }
+    }
 }
 
 /// Where a cost comes from, best first.
@@ -212,10 +227,23 @@ fn usage_in_tokens<S: Serializer>(usage: &Usage, serializer: S) -> Result<S::Ok,
 
 fn unknown_cost<S: Serializer>(cost: &Option<Cost>, serializer: S) -> Result<S::Ok, S::Error> {
     use serde::ser::SerializeStruct;
-    let mut object = serializer.serialize_struct("Cost", 2)?;
+    let mut object = serializer.serialize_struct("Cost", 3)?;
     object.serialize_field("usd", &cost.map(|cost| cost.usd))?;
     object.serialize_field("origin", cost.map_or("unknown", |cost| cost.origin.as_str()))?;
+    object.serialize_field("partial", &cost.is_some_and(|cost| cost.partial))?;
     object.end()
+}
+
+impl Record {
+    /// How many attempts may have cost something that nobody told.
+    pub fn maybe_billed(&self) -> usize {
+        self.attempts.iter().filter(|attempt| attempt.maybe_billed()).count()
+    }
+
+    /// Whether no model has worked for it: what never reached one costs nothing, what did and does not say is unknown.
+    fn cost_nothing(&self) -> bool {
+        self.status.is_without_answer() && self.usage.is_unknown() && self.maybe_billed() == 0
+    }
 }
 
 /// Exact cost of several records, as far as it is known.
@@ -223,7 +251,7 @@ fn unknown_cost<S: Serializer>(cost: &Option<Cost>, serializer: S) -> Result<S::
 pub struct TotalCost {
     /// The sum of what is known; `None` where nothing is.
     pub usd: Option<Usd>,
-    /// How many records have no known cost; the sum is then a lower bound (`≥`).
+    /// How many records have a cost that is not known, or not all of it; the sum is then a lower bound (`≥`).
     pub unknown: usize,
     /// Whether any part of the sum is computed rather than reported (`~`).
     pub computed: bool,
@@ -237,9 +265,9 @@ impl<'a> FromIterator<&'a Record> for TotalCost {
                 Some(cost) => {
                     *total.usd.get_or_insert(Usd::ZERO) += cost.usd;
                     total.computed |= cost.origin.is_computed();
+                    total.unknown += usize::from(cost.partial);
                 }
-                // What never reached a model costs nothing; what did, and does not say, is unknown.
-                None if matches!(record.status, Status::Failed | Status::Refused) && record.usage.is_unknown() => {}
+                None if record.cost_nothing() => {}
                 None => total.unknown += 1,
             }
         }
@@ -258,6 +286,8 @@ pub struct Recorder {
     response: Response,
     attempts: Vec<Attempt>,
     meta: Meta,
+    /// Whether the last attempt is under way.
+    under_way: bool,
     cached: bool,
     /// When the first request could go out, since the run began.
     ready: Option<Duration>,
@@ -281,6 +311,7 @@ impl Recorder {
             response: Response::default(),
             attempts: Vec::new(),
             meta: Meta::default(),
+            under_way: false,
             cached: false,
             ready: None,
             connect: None,
@@ -305,19 +336,17 @@ impl Recorder {
                 self.meta = Meta::default();
                 self.target = target.clone();
                 self.ready.get_or_insert(at);
-                self.attempt_began = at;
+                (self.attempt_began, self.under_way) = (at, true);
                 self.attempts.push(Attempt {
                     gateway: target.gateway.clone(),
                     model: target.model.clone(),
                     status: None,
                     error: None,
-                    start: Duration::ZERO,
+                    start: at,
                     duration: Duration::ZERO,
                     cost: None,
                     request_id: None,
                 });
-                let began = self.attempts.len() - 1;
-                self.attempts[began].start = at;
             }
             Event::Connected { took } => {
                 if self.attempts.len() == 1 && self.connect.is_none() {
@@ -398,7 +427,7 @@ impl Recorder {
 
     fn end_attempt(&mut self, at: Duration, error: Option<Failure>) {
         if let Some(attempt) = self.attempts.last_mut()
-            && attempt.duration.is_zero()
+            && std::mem::take(&mut self.under_way)
         {
             attempt.duration = at.saturating_sub(self.attempt_began);
             attempt.error = error;
@@ -428,13 +457,10 @@ impl Recorder {
         };
         let heard = answered || !reasoning.is_empty() || finish.is_some();
         let first_piece = self.first_token.into_iter().chain(self.first_reasoning).min();
-        let cost = usage.cost.or(self.meta.cost).map(|usd| Cost { usd, origin: CostOrigin::Reported });
+        let cost = usage.cost.or(self.meta.cost).map(|usd| Cost::new(usd, CostOrigin::Reported));
         // What it cost then, it does not cost again.
-        let (cost, saved) = if self.cached {
-            (Some(Cost { usd: Usd::ZERO, origin: CostOrigin::Reported }), cost)
-        } else {
-            (cost, None)
-        };
+        let (cost, saved) =
+            if self.cached { (Some(Cost::new(Usd::ZERO, CostOrigin::Reported)), cost) } else { (cost, None) };
         Record {
             id: self.id,
             run: self.run,

@@ -15,8 +15,10 @@ mod costs;
 mod endings;
 mod fuzz;
 mod ledger;
+mod ledger_faults;
 mod limits;
 mod models;
+mod otel;
 #[cfg(unix)]
 mod output;
 #[cfg(unix)]

@@ -51,6 +51,31 @@ fn no_output_log_or_file_ever_holds_the_key() {
     }
 }
 
+#[test]
+fn the_key_goes_in_the_headers_of_the_format_that_a_model_is_asked_in() {
+    let gateway = hello();
+    let models = r#"{ chat = "openai-chat", messages = "anthropic", gemini = "gemini" }"#;
+    for api in ["openai-chat", "anthropic", "gemini"] {
+        let url = gateway.base_url();
+        let config = format!("[gateway.g]\nbase_url = \"{url}\"\napi = \"{api}\"\nmodel_api = {models}\n");
+        let home = Home::new().config(&config).env("LLM_API_KEY", KEY).env("LLM_GATEWAY", "g");
+        for (model, headers) in [
+            ("chat", &["authorization"][..]),
+            ("messages", &["authorization", "x-api-key"]),
+            ("gemini", &["x-goog-api-key"]),
+        ] {
+            home.llm(["ask", "--retries", "0", "-m", model, "hi"]).output();
+            let requests = gateway.requests();
+            let request = requests.last().expect("a request");
+            let carries = |name: &&str| request.header(name).is_some_and(|value| value.contains(KEY));
+            let carried: Vec<_> =
+                ["authorization", "x-api-key", "x-goog-api-key"].into_iter().filter(carries).collect();
+            assert_eq!(carried, headers, "{model} at a gateway for {api}");
+        }
+        assert_eq!(gateway.requests().len() % 3, 0, "each was asked");
+    }
+}
+
 // S07
 #[test]
 fn a_gateway_that_repeats_the_key_is_not_repeated() {

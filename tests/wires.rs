@@ -1,9 +1,13 @@
 //! The demo gateway over all four wires: the same answer, the same errors, whatever carries them.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 
-use crate::support::Home;
 use crate::support::process::Running;
+use crate::support::reply::{chunk, head};
+use crate::support::{Gateway, Home, Reply};
 
 const APIS: [(&str, &str); 4] =
     [("chat", "openai-chat"), ("responses", "openai-responses"), ("messages", "anthropic"), ("gemini", "gemini")];
@@ -124,4 +128,79 @@ fn an_answer_follows_its_schema_over_every_wire() {
     let answers = answers(&home, "demo/steady", &["--schema", schema.to_str().expect("UTF-8"), "Give a number."]);
     let answer = same(&answers);
     assert_eq!((&answer["status"], &answer["text"]), (&json!("ok"), &json!(r#"{"n":7}"#)));
+}
+
+/// What the demo gateway answers to this POST: the head of the response, and its body without the chunks' sizes.
+fn post(base_url: &str, path: &str, body: &Value) -> (String, String) {
+    let (host, _) = base_url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a base URL");
+    let mut connection = TcpStream::connect(host).expect("the demo gateway");
+    let body = body.to_string();
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+    connection.write_all((head + &body).as_bytes()).expect("sent");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).expect("an answer");
+    let (head, mut rest) = answer.split_once("\r\n\r\n").expect("a head");
+    let mut body = String::new();
+    while let Some((size, chunks)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).expect("the size of a chunk");
+        body.push_str(&chunks[..size]);
+        rest = &chunks[size + 2..];
+    }
+    (head.to_lowercase(), body)
+}
+
+#[test]
+fn geminis_stream_is_a_list_unless_events_are_asked_for() {
+    let home = Home::new();
+    let demo = home.llm(["demo-gateway"]).stdin_open().start();
+    demo.await_stdout("\n");
+    let v1 = demo.stdout().trim().to_owned();
+    let question = json!({"contents": [{"role": "user", "parts": [{"text": "The cat sat on the mat."}]}]});
+    let path = "/v1beta/models/demo/quick:streamGenerateContent";
+    let (head, list) = post(&v1, path, &question);
+    assert!(head.contains("content-type: application/json"), "{head}");
+    let pieces: Vec<Value> = serde_json::from_str(&list).expect("a list");
+    assert!(pieces.len() > 3, "in pieces: {list}");
+    let (head, events) = post(&v1, &format!("{path}?alt=sse"), &question);
+    assert!(head.contains("content-type: text/event-stream"), "{head}");
+    let events: Vec<Value> = events
+        .split_terminator("\n\n")
+        .map(|event| serde_json::from_str(event.strip_prefix("data: ").expect("an event")).expect("JSON"))
+        .collect();
+    let texts = |pieces: &[Value]| -> String {
+        pieces.iter().filter_map(|piece| piece["candidates"][0]["content"]["parts"][0]["text"].as_str()).collect()
+    };
+    assert_eq!(texts(&pieces), texts(&events));
+    assert!(texts(&pieces).contains("The cat sat on the mat."), "{list}");
+    assert_eq!(pieces.last().expect("an end")["candidates"][0]["finishReason"], "STOP");
+}
+
+#[test]
+fn a_stream_that_comes_as_a_list_is_told_piece_by_piece() {
+    let piece = |text: &str, reason: Value| {
+        json!({"candidates": [{"content": {"parts": [{"text": text}]}, "finishReason": reason}]}).to_string()
+    };
+    let head = head(200, &[("content-type", "application/json"), ("transfer-encoding", "chunked")]);
+    let begin = Reply::raw([head, b"\r\n".to_vec(), chunk(b"[")].concat());
+    let say = |bytes: String| Reply::raw(chunk(bytes.as_bytes()));
+    let first = piece("One ", Value::Null);
+    let last = piece("two.", json!("STOP"));
+    let (cut, rest) = last.split_at(30);
+    let reply = begin
+        .and(say(first))
+        .gate()
+        .and(say(format!(",\r\n{cut}")))
+        .and(say(format!("{rest}\n")))
+        // The list is closed; the connection stays open.
+        .and(say("]".to_owned()))
+        .hold();
+    let gateway = Gateway::always(reply);
+    let config = format!("[gateway.g]\nbase_url = \"{}\"\napi = \"gemini\"\nauth = \"none\"\n", gateway.base_url());
+    let home = Home::new().config(&config);
+    let running = home.llm(["ask", "-m", "g::m", "hi"]).start();
+    // Nothing more is sent until this was told.
+    running.await_stdout("One ");
+    gateway.release();
+    running.finish().exits(0).prints("One two.\n");
 }

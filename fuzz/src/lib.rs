@@ -89,14 +89,16 @@ fn decode<'a>(api: Api, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Response
 fn served_again(api: Api, response: Response) {
     let request = Request { model: "m".into(), stream: true, ..Request::default() };
     let text = response.text.clone();
-    let mut encoder = api.adapter().encoder(&request);
-    let mut bytes = Vec::new();
-    for event in response.into_events() {
-        encoder.encode(&event, &mut bytes);
+    for query in ["?alt=sse", ""] {
+        let mut encoder = api.adapter().encoder(query, &request);
+        let mut bytes = Vec::new();
+        for event in response.clone().into_events() {
+            encoder.encode(&event, &mut bytes);
+        }
+        encoder.finish(&mut bytes);
+        let (again, malformed, _) = decode(api, [&bytes[..]]);
+        assert_eq!((&again.text, malformed), (&text, 0), "what we serve can be read");
     }
-    encoder.finish(&mut bytes);
-    let (again, malformed, _) = decode(api, [&bytes[..]]);
-    assert_eq!((again.text, malformed), (text, 0), "what we serve can be read");
 }
 
 /// A request that we understood is understood again when we send it.

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+
+use crate::chat::StreamEvent;
 
 /// The field, an object or a scalar, or `None` where it is not what was expected. For fields that are small or rare:
 /// the text is read twice.
@@ -18,14 +21,64 @@ where
     Ok(if raw.get().starts_with('[') { None } else { serde_json::from_str(raw.get()).ok() })
 }
 
-/// The field's items, or none where it is not a list of them. Read twice as well.
-pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+/// The field's items, a [`Vec`] or [`Few`] of them, or none where it is not a list of them. Read twice as well.
+pub(super) fn list<'de, D, L>(deserializer: D) -> Result<L, D::Error>
 where
     D: Deserializer<'de>,
-    T: Deserialize<'de>,
+    L: Deserialize<'de> + Default,
 {
     let raw = <&RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
+}
+
+/// A list that mostly has one item, which takes no memory of its own; none where it is `null`.
+#[derive(Debug)]
+pub(super) struct Few<T> {
+    first: Option<T>,
+    others: Vec<T>,
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { first: None, others: Vec::new() }
+    }
+}
+
+impl<T> IntoIterator for Few<T> {
+    type Item = T;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.others)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FewVisitor(PhantomData))
+    }
+}
+
+struct FewVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for FewVisitor<T> {
+    type Value = Few<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list or null")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Few::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut few = Few { first: seq.next_element()?, others: Vec::new() };
+        while let Some(item) = seq.next_element()? {
+            few.others.push(item);
+        }
+        Ok(few)
+    }
 }
 
 /// A text; empty where it is missing, `null` or anything else. Borrows where JSON needed no escapes.
@@ -39,6 +92,13 @@ impl<'a> Text<'a> {
 
     pub(super) fn some(&self) -> Option<String> {
         (!self.0.is_empty()).then(|| self.0.clone().into_owned())
+    }
+
+    /// Adds the event that tells of the text, if there is any.
+    pub(super) fn tell(self, event: impl FnOnce(String) -> StreamEvent, events: &mut Vec<StreamEvent>) {
+        if !self.0.is_empty() {
+            events.push(event(self.0.into_owned()));
+        }
     }
 }
 
@@ -136,6 +196,15 @@ mod tests {
         ] {
             assert_eq!(serde_json::from_str::<Count>(json).expect(json).0, count, "{json}");
         }
+    }
+
+    #[test]
+    fn a_list_keeps_its_order_however_long_it_is() {
+        for (json, items) in [("null", &[][..]), ("[]", &[]), ("[1]", &[1]), ("[1,2,3]", &[1, 2, 3])] {
+            let few: Few<u64> = serde_json::from_str(json).expect(json);
+            assert_eq!(few.into_iter().collect::<Vec<_>>(), items, "{json}");
+        }
+        assert!(serde_json::from_str::<Few<u64>>("{}").is_err());
     }
 
     #[test]

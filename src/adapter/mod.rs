@@ -7,8 +7,10 @@
 mod anthropic;
 mod body;
 pub mod error_body;
+mod frame;
 mod gemini;
 mod lenient;
+mod list;
 mod mask;
 mod media;
 mod openai;
@@ -16,6 +18,7 @@ mod openai_chat;
 mod openai_responses;
 mod signature;
 pub mod sse;
+mod start;
 pub mod stream;
 mod tool_calls;
 mod usage;
@@ -82,8 +85,8 @@ pub struct WireRequest {
 
 /// Both directions of one wire format.
 pub trait Adapter: Sync {
-    /// The name and value of the header in which the key travels.
-    fn auth_header(&self, key: &str) -> (&'static str, String);
+    /// The names and values of the headers in which the key travels.
+    fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)>;
     /// Headers of the format itself, which every request needs.
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
         &[]
@@ -100,8 +103,8 @@ pub trait Adapter: Sync {
     }
     /// Wire request → unified request, for servers. The path is for formats that name the model there.
     fn decode_request(&self, path: &str, body: &[u8]) -> Result<Request, DecodeError>;
-    /// Unified events → wire stream, for servers.
-    fn encoder(&self, request: &Request) -> Box<dyn Encoder + Send>;
+    /// Unified events → wire stream, for servers. The path and its query are for formats that have two forms of stream.
+    fn encoder(&self, path: &str, request: &Request) -> Box<dyn Encoder + Send>;
     /// Unified response → wire body, for servers.
     fn encode_response(&self, response: &Response) -> Vec<u8>;
     /// Failure → the body of a failed response, for servers.
@@ -110,8 +113,10 @@ pub trait Adapter: Sync {
 
 /// Decodes the frames of one stream, in order.
 pub trait Decoder {
-    /// Appends what the frame holds to `events`.
+    /// Appends what the frame holds to `events`. Its data is trimmed and neither empty nor `[DONE]`.
     fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError>;
+    /// Appends what it means that the stream says `[DONE]`, which is the end of it in every format.
+    fn done(&mut self, _events: &mut Vec<StreamEvent>) {}
 }
 
 /// Whether a stream goes on.
@@ -135,6 +140,10 @@ pub enum DecodeError {
 
 /// Encodes one answer as a stream.
 pub trait Encoder {
+    /// The media type of the stream.
+    fn content_type(&self) -> &'static str {
+        "text/event-stream"
+    }
     /// Appends the bytes that tell of the event to `out`.
     fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>);
     /// Appends the bytes that end a complete answer.

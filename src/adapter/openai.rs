@@ -1,10 +1,20 @@
-//! What OpenAI's two formats share when they are served.
+//! What OpenAI's two formats share: the key's header, and most of what servers do.
 
 use std::time::SystemTime;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::DecodeError;
+use super::body::malformed;
+use super::media::{audio_media_type, parse_data_url};
+use crate::chat::{Audio, File, Image, ImageSource, Part, ResponseFormat, Role, Tool, ToolChoice};
 use crate::error::{Failure, FailureKind};
+
+/// The header in which OpenAI wants its key.
+pub(super) fn bearer(key: &str) -> (&'static str, String) {
+    ("authorization", format!("Bearer {key}"))
+}
 
 /// A failure as OpenAI writes it.
 pub(super) fn error(failure: &Failure) -> Value {
@@ -31,4 +41,96 @@ pub(super) fn words(kind: FailureKind) -> (&'static str, Option<&'static str>) {
 /// Now, in seconds since 1970.
 pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+}
+
+pub(super) fn role(role: &str) -> Result<Role, DecodeError> {
+    match role {
+        "system" | "developer" => Ok(Role::System),
+        "user" => Ok(Role::User),
+        "assistant" => Ok(Role::Assistant),
+        other => Err(malformed(format!("no message can have the role `{other}`"))),
+    }
+}
+
+/// A picture, where its URL says that it is or with it in the URL.
+pub(super) fn image(url: String, detail: Option<String>) -> Part {
+    let source = match parse_data_url(&url) {
+        Some((media_type, base64)) => ImageSource::Data { media_type: media_type.into(), base64: base64.into() },
+        None => ImageSource::Url(url),
+    };
+    Part::Image(Image { source, detail })
+}
+
+/// A file that came as a data URL. Files that a server keeps under a name are refused.
+pub(super) fn file(name: Option<String>, data: Option<&str>) -> Result<Part, DecodeError> {
+    let (media_type, base64) = data
+        .and_then(parse_data_url)
+        .ok_or_else(|| malformed("a file must come with `file_data` as a base64 data URL"))?;
+    Ok(Part::File(File { name, media_type: media_type.into(), base64: base64.into() }))
+}
+
+/// `input_audio`.
+#[derive(Debug, Deserialize)]
+pub(super) struct InputAudio {
+    data: String,
+    format: String,
+}
+
+impl From<InputAudio> for Part {
+    fn from(InputAudio { data, format }: InputAudio) -> Self {
+        Part::Audio(Audio { media_type: audio_media_type(&format), base64: data })
+    }
+}
+
+/// Where a format keeps the function in an object of type `function`: in a field of it, or in the object itself.
+pub(super) type Place = fn(&Value) -> &Value;
+
+#[derive(Debug, Deserialize)]
+struct Function {
+    name: String,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    parameters: Option<Value>,
+    #[serde(default)]
+    strict: Option<bool>,
+}
+
+/// Nothing if there are other tools than functions: those are passed on as they are.
+pub(super) fn tools(value: &Value, place: Place) -> Option<Vec<Tool>> {
+    let tool = |tool: &Value| {
+        let function = (tool["type"] == "function").then(|| place(tool))?;
+        let Function { name, description, parameters, strict } = Function::deserialize(function).ok()?;
+        Some(Tool { name, description, parameters, strict })
+    };
+    value.as_array()?.iter().map(tool).collect()
+}
+
+pub(super) fn tool_choice(value: &Value, place: Place) -> Option<ToolChoice> {
+    match value {
+        Value::String(word) => match word.as_str() {
+            "auto" => Some(ToolChoice::Auto),
+            "none" => Some(ToolChoice::None),
+            "required" => Some(ToolChoice::Required),
+            _ => None,
+        },
+        choice if choice["type"] == "function" => {
+            place(choice)["name"].as_str().map(|name| ToolChoice::Tool(name.into()))
+        }
+        _ => None,
+    }
+}
+
+/// The form of the answer, with what goes for a schema at `schema`; `Some(None)` is free text.
+pub(super) fn response_format(value: &Value, schema: &Value) -> Option<Option<ResponseFormat>> {
+    Some(match value["type"].as_str()? {
+        "text" => None,
+        "json_object" => Some(ResponseFormat::JsonObject),
+        "json_schema" => Some(ResponseFormat::JsonSchema {
+            name: schema["name"].as_str()?.to_owned(),
+            schema: schema.get("schema").filter(|schema| !schema.is_null())?.clone(),
+            strict: schema["strict"].as_bool(),
+        }),
+        _ => return None,
+    })
 }

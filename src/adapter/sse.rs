@@ -6,7 +6,8 @@ use memchr::memchr2;
 /// not a stream of answers, and must not fill the memory.
 pub const MAX_EVENT: usize = 4 << 20;
 
-const BOM: &[u8] = b"\xEF\xBB\xBF";
+/// The byte order mark that a text may begin with.
+pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// One event of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

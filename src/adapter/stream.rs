@@ -1,6 +1,7 @@
 //! The one driver of all decoders: it bounds a stream, skips what cannot be read, and judges whether it was complete.
 
-use super::sse::{Frame, FrameError, Parser};
+use super::list::Items;
+use super::sse::{BOM, Frame, FrameError, Parser};
 use super::{Adapter, DecodeError, Decoder, Flow};
 use crate::chat::{FinishReason, StreamEvent};
 use crate::error::{Failure, FailureKind};
@@ -16,9 +17,9 @@ pub enum Decoded {
     Malformed(String),
 }
 
-/// Decodes the body of one streamed answer.
+/// Decodes the body of one streamed answer: server-sent events, or a JSON list of the same.
 pub struct Stream {
-    parser: Parser,
+    framing: Framing,
     decoder: Box<dyn Decoder + Send>,
     progress: Progress,
     /// Reused from frame to frame.
@@ -28,6 +29,52 @@ pub struct Stream {
 impl std::fmt::Debug for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Stream").field("progress", &self.progress).finish_non_exhaustive()
+    }
+}
+
+/// How the bytes are cut into frames.
+enum Framing {
+    /// Nothing but white space has come: it can still be either.
+    Open(Parser),
+    Events(Parser),
+    List(Items),
+}
+
+impl Framing {
+    fn push(&mut self, bytes: &[u8]) {
+        if let Self::Open(parser) = self
+            && let Some(first) = bytes.iter().find(|byte| !byte.is_ascii_whitespace() && !BOM.contains(byte))
+        {
+            // No event of a stream begins like this.
+            *self = match first {
+                b'[' => Self::List(Items::default()),
+                _ => Self::Events(std::mem::take(parser)),
+            };
+        }
+        match self {
+            Self::Open(parser) | Self::Events(parser) => parser.push(bytes),
+            Self::List(items) => items.push(bytes),
+        }
+    }
+
+    fn next(&mut self) -> Option<Result<Frame<'_>, FrameError>> {
+        match self {
+            Self::Open(parser) | Self::Events(parser) => parser.next(),
+            Self::List(items) => items.next(),
+        }
+    }
+
+    /// The last frame of a stream that just ended.
+    fn finish(&mut self) -> Option<Result<Frame<'_>, FrameError>> {
+        match self {
+            Self::Open(parser) | Self::Events(parser) => parser.finish(),
+            Self::List(_) => None,
+        }
+    }
+
+    /// Whether nothing more can come.
+    fn ended(&self) -> bool {
+        matches!(self, Self::List(items) if items.ended())
     }
 }
 
@@ -44,7 +91,12 @@ struct Progress {
 
 impl Stream {
     pub fn new(adapter: &dyn Adapter) -> Self {
-        Self { parser: Parser::new(), decoder: adapter.decoder(), progress: Progress::default(), events: Vec::new() }
+        Self {
+            framing: Framing::Open(Parser::new()),
+            decoder: adapter.decoder(),
+            progress: Progress::default(),
+            events: Vec::new(),
+        }
     }
 
     /// Takes in bytes as they arrived and appends what they tell to `out`, also when it fails.
@@ -55,14 +107,15 @@ impl Stream {
         if self.progress.done {
             return Ok(Flow::Done);
         }
-        self.parser.push(bytes);
-        while let Some(frame) = self.parser.next() {
+        self.framing.push(bytes);
+        while let Some(frame) = self.framing.next() {
             let flow = self.progress.take(frame, &mut *self.decoder, &mut self.events, out)?;
             if flow == Flow::Done {
                 return Ok(Flow::Done);
             }
         }
-        Ok(Flow::Continue)
+        self.progress.done = self.framing.ended();
+        Ok(if self.progress.done { Flow::Done } else { Flow::Continue })
     }
 
     /// Takes note that no more bytes come, and says whether the answer is complete.
@@ -72,7 +125,7 @@ impl Stream {
     /// reason means that something is missing (see [`complete`]).
     pub fn end(&mut self, out: &mut Vec<Decoded>) -> Result<(), Failure> {
         if !self.progress.done
-            && let Some(Ok(frame)) = self.parser.finish()
+            && let Some(Ok(frame)) = self.framing.finish()
         {
             // A last frame that cannot be read was cut off by the end: what matters is what came before it.
             let mut last = Vec::new();
@@ -113,7 +166,14 @@ impl Progress {
         let decoded = match &frame {
             Ok(frame) => {
                 self.frames += 1;
-                decoder.decode(frame, events)
+                match frame.data.trim() {
+                    "" => Ok(Flow::Continue),
+                    "[DONE]" => {
+                        decoder.done(events);
+                        Ok(Flow::Done)
+                    }
+                    data => decoder.decode(&Frame { data, ..*frame }, events),
+                }
             }
             Err(FrameError::NotUtf8) => Err(DecodeError::Malformed(FrameError::NotUtf8.to_string())),
             Err(FrameError::TooLarge) => {
@@ -122,6 +182,10 @@ impl Progress {
         };
         let usage = events.iter().any(|event| matches!(event, StreamEvent::Usage(_)));
         for event in events.drain(..) {
+            // Some gateways repeat the reason of the end; some correct it.
+            if matches!(&event, StreamEvent::Finish(reason) if self.finish.as_ref() == Some(reason)) {
+                continue;
+            }
             self.note(&event);
             out.push(Decoded::Event(event));
         }

@@ -137,7 +137,12 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
         }
     }
     let now = run.elapsed();
-    drop(run);
+    run.stop(&mut batch).await;
+    for event in batch.drain(..) {
+        if let Some(recorder) = &mut recorders[event.call] {
+            recorder.event(&event);
+        }
+    }
     for ((recorder, record), end) in recorders.into_iter().zip(&mut records).zip(&mut ends) {
         let Some(recorder) = recorder else { continue };
         *end = now;

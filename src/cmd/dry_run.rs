@@ -43,8 +43,7 @@ fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
     ];
     // Whether a gateway that can do without a key gets one is only known when keys are looked for.
     if gateway.auth == Auth::Required {
-        let (name, value) = adapter.auth_header("***");
-        headers.push((name.to_owned(), value));
+        headers.extend(adapter.auth_headers("***").into_iter().map(|(name, value)| (name.to_owned(), value)));
     }
     headers.extend(adapter.headers().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     // What a header of the config holds may be secret.

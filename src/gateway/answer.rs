@@ -32,13 +32,13 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Reads an answer: a stream of events, or one JSON object even where a stream was asked for.
+    /// Reads an answer: a stream, of events or as a JSON list, or one JSON object even where a stream was asked for.
     pub(super) async fn answer(&self, mut response: Response, events: &Events) -> Result<(), Failure> {
         let mut head = Vec::new();
         loop {
             match first_letter(&head) {
-                Some(b'{' | b'[') => return self.whole_answer(head, response, events).await,
-                Some(b'd' | b'e' | b'i' | b'r' | b':') => {
+                Some(b'{') => return self.whole_answer(head, response, events).await,
+                Some(b'[' | b'd' | b'e' | b'i' | b'r' | b':') => {
                     return self.streamed_answer(&head, response, events).await;
                 }
                 Some(_) => return Err(self.no_answer(head, response).await),

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use reqwest::Method;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 
@@ -105,7 +105,7 @@ impl Client {
     /// Sends this key with every request, in the header that the wire format wants it in.
     pub fn with_key(mut self, key: SecretString) -> Result<Self, Failure> {
         // What cannot be sent in one format cannot be sent in any.
-        auth_header(self.gateway.api, &key)?;
+        auth_headers(self.gateway.api, &key)?;
         self.key = Some(key);
         Ok(self)
     }
@@ -154,15 +154,14 @@ impl Client {
     }
 
     /// The headers of every request in this wire format. A header of the config wins: some gateways want their key
-    /// elsewhere. Where the format is not the gateway's usual one, the key goes as both want it.
+    /// elsewhere.
     fn headers_for(&self, api: Api) -> Result<HeaderMap, Failure> {
         let mut headers = self.headers.clone();
         for (name, value) in api.adapter().headers() {
             headers.entry(*name).or_insert(HeaderValue::from_static(value));
         }
         if let Some(key) = &self.key {
-            for api in [api, self.gateway.api] {
-                let (name, value) = auth_header(api, key)?;
+            for (name, value) in auth_headers(api, key)? {
                 headers.entry(name).or_insert(value);
             }
         }
@@ -238,14 +237,15 @@ impl Service for Client {
     }
 }
 
-/// The header that carries the key, marked so that nothing prints it.
-fn auth_header(api: Api, key: &SecretString) -> Result<(HeaderName, HeaderValue), Failure> {
-    let (name, value) = api.adapter().auth_header(key.expose_secret());
-    let mut value = HeaderValue::from_str(&value).map_err(|_| {
-        Failure::new(FailureKind::NoKey, "the key holds characters that cannot be sent")
-            .with_advice("`llm key set` saves it anew")
-    })?;
-    value.set_sensitive(true);
-    let name = HeaderName::from_bytes(name.as_bytes()).unwrap_or(AUTHORIZATION);
-    Ok((name, value))
+/// The headers that carry the key, marked so that nothing prints it.
+fn auth_headers(api: Api, key: &SecretString) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
+    let header = |(name, value): (&'static str, String)| {
+        let mut value = HeaderValue::from_str(&value).map_err(|_| {
+            Failure::new(FailureKind::NoKey, "the key holds characters that cannot be sent")
+                .with_advice("`llm key set` saves it anew")
+        })?;
+        value.set_sensitive(true);
+        Ok((HeaderName::from_static(name), value))
+    };
+    api.adapter().auth_headers(key.expose_secret()).into_iter().map(header).collect()
 }

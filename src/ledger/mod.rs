@@ -2,6 +2,8 @@
 //!
 //! No answer depends on it: what cannot be recorded waits in a file beside it, and is recorded with the next call.
 
+#[cfg(test)]
+mod kill_tests;
 mod purge;
 mod read;
 mod row;

@@ -170,6 +170,7 @@ pub(super) fn row(connection: &Connection, call: i64) -> Result<Row> {
         let text = |name: &str| row.get::<_, Option<String>>(name);
         let cost = row.get::<_, Option<i64>>("cost")?.zip(word(text("origin_name")?));
         let answer = text("answer")?;
+        let maybe_billed = number("maybe_billed")?.unwrap_or(0);
         let cached: bool = row.get("cached")?;
         let saved = row.get::<_, Option<i64>>("saved")?.filter(|_| cached);
         Ok(Row {
@@ -195,9 +196,9 @@ pub(super) fn row(connection: &Connection, call: i64) -> Result<Row> {
                 output: number("output")?,
                 reasoning: number("reasoning_tokens")?,
             },
-            cost: cost.map(|(picos, origin)| Amount { picos, origin }),
+            cost: cost.map(|(picos, origin)| Amount { picos, origin, partial: maybe_billed > 0 }),
             rates: json(text("price")?),
-            saved: saved.zip(cost).map(|(picos, (_, origin))| Amount { picos, origin }),
+            saved: saved.zip(cost).map(|(picos, (_, origin))| Amount { picos, origin, partial: false }),
             times: Times {
                 connect: number("connect_us")?,
                 first_byte: number("first_byte_us")?,
@@ -229,7 +230,7 @@ pub(super) fn row(connection: &Connection, call: i64) -> Result<Row> {
 fn attempts(connection: &Connection, call: i64) -> Result<Vec<AttemptRow>> {
     let mut select = connection.prepare_cached(
         "SELECT (SELECT name FROM names WHERE id = a.gateway), (SELECT name FROM names WHERE id = a.model), status, error,
-             start_us, duration_us, cost, request_id
+             start_us, duration_us, cost, request_id, maybe_billed
          FROM attempts a WHERE call = ?1 ORDER BY place",
     )?;
     select
@@ -243,6 +244,7 @@ fn attempts(connection: &Connection, call: i64) -> Result<Vec<AttemptRow>> {
                 duration_us: count(row.get(5)?).unwrap_or(0),
                 cost_picos: row.get(6)?,
                 request_id: row.get(7)?,
+                maybe_billed: row.get(8)?,
             })
         })?
         .collect()

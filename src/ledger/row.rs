@@ -69,6 +69,21 @@ pub struct Tokens {
 pub struct Amount {
     pub picos: i64,
     pub origin: CostOrigin,
+    /// See [`Cost::partial`].
+    #[serde(default)]
+    pub partial: bool,
+}
+
+impl From<Cost> for Amount {
+    fn from(cost: Cost) -> Self {
+        Self { picos: cost.usd.picos(), origin: cost.origin, partial: cost.partial }
+    }
+}
+
+impl From<Amount> for Cost {
+    fn from(amount: Amount) -> Self {
+        Self { usd: Usd::from_picos(amount.picos), origin: amount.origin, partial: amount.partial }
+    }
 }
 
 /// Microseconds since the first request could go out; see [`Timing`].
@@ -93,6 +108,9 @@ pub struct AttemptRow {
     pub duration_us: u64,
     pub cost_picos: Option<i64>,
     pub request_id: Option<String>,
+    /// Whether it may have cost something that nobody told; `None` where that was not recorded yet.
+    #[serde(default)]
+    pub maybe_billed: Option<bool>,
 }
 
 /// What went wrong. The message may quote the prompt, so it is kept where prompts are.
@@ -170,9 +188,9 @@ impl Row {
             duration_us: micros(attempt.duration),
             cost_picos: attempt.cost.map(Usd::picos),
             request_id: attempt.request_id.clone(),
+            maybe_billed: Some(attempt.maybe_billed()),
         };
         let tried = || record.attempts.last().map_or(&record.model, |attempt| &attempt.model).clone();
-        let amount = |cost: Cost| Amount { picos: cost.usd.picos(), origin: cost.origin };
         let (model, answered) = (record.answered_by.clone().unwrap_or_else(tried), record.answered_by.is_some());
         let attempts = record.attempts.iter().map(attempt).collect();
         let error = record.error.as_ref().map(fault);
@@ -196,9 +214,9 @@ impl Row {
             finish: record.finish_reason,
             cached: record.cached,
             tokens: Tokens { input, cache_read, cache_write, output, reasoning },
-            cost: record.cost.map(amount),
+            cost: record.cost.map(Amount::from),
             rates: record.rates,
-            saved: record.saved.map(amount),
+            saved: record.saved.map(Amount::from),
             times: Times {
                 connect: connect.map(micros),
                 first_byte: first_byte.map(micros),
@@ -225,12 +243,13 @@ impl Row {
     /// The record of which this was kept, as far as it was.
     pub fn into_record(self) -> Record {
         let time = |micros: Option<u64>| micros.map(Duration::from_micros);
-        let cost = |amount: Amount| Cost { usd: Usd::from_picos(amount.picos), origin: amount.origin };
         let attempt = |row: AttemptRow| Attempt {
             gateway: row.gateway,
             model: row.model,
             status: row.status,
-            error: row.error.map(Fault::into_failure),
+            error: row
+                .error
+                .map(|fault| Failure { maybe_billed: row.maybe_billed.unwrap_or(false), ..fault.into_failure() }),
             start: Duration::from_micros(row.start_us),
             duration: Duration::from_micros(row.duration_us),
             cost: row.cost_picos.map(Usd::from_picos),
@@ -251,9 +270,9 @@ impl Row {
             tool_calls,
             finish_reason: self.finish,
             cached: self.cached,
-            saved: self.saved.map(cost),
+            saved: self.saved.map(Cost::from),
             usage: Usage { input, cache_read, cache_write, output, reasoning: thought, cost: None },
-            cost: self.cost.map(cost),
+            cost: self.cost.map(Cost::from),
             rates: self.rates,
             timing: Timing {
                 connect: time(self.times.connect),
@@ -273,6 +292,11 @@ impl Row {
     pub(super) fn retry_cost(&self) -> Option<i64> {
         let (_, earlier) = self.attempts.split_last()?;
         earlier.iter().filter_map(|attempt| attempt.cost_picos).reduce(i64::saturating_add)
+    }
+
+    /// How many attempts may have cost something that nobody told; `None` where that was not recorded yet.
+    pub(super) fn maybe_billed(&self) -> Option<usize> {
+        self.attempts.iter().map(|attempt| attempt.maybe_billed.map(usize::from)).sum()
     }
 
     /// What it saved that tokens came from the provider's cache, or the whole answer from ours; `None` where a price or

@@ -14,7 +14,7 @@ pub const FILE_NAME: &str = "ledger.db";
 
 /// The changes that lead from an empty database to the current schema, in order. One is added at the end for each
 /// change of the schema; those that were released never change.
-const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// The version of the schema that this program knows: `PRAGMA user_version`.
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
@@ -174,12 +174,17 @@ impl Store {
         own(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+        Self::with(connection, path, mode)
+    }
+
+    fn with(connection: Connection, path: &Path, mode: Mode) -> Result<Self, StoreError> {
+        let sqlite = |error| StoreError::sqlite(path, error);
         // First of all: everything after may have to wait for other processes.
         connection.busy_timeout(mode.patience).map_err(sqlite)?;
-        // Where the log cannot be used (a network drive) SQLite says so, and keeps to its journal.
-        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).or_else(journal).map_err(sqlite)?;
+        let has_log = use_log(&connection).map_err(sqlite)?;
         connection
-            .pragma_update(None, "synchronous", if mode.durable { "full" } else { "normal" })
+            // Without the log, what is not synced could damage the database when power is lost, not just miss a call.
+            .pragma_update(None, "synchronous", if mode.durable || !has_log { "full" } else { "normal" })
             .and_then(|()| connection.pragma_update(None, "foreign_keys", true))
             // Of itself SQLite would move the log, but never begin it anew: that takes a process with two writes.
             .and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", 0))
@@ -306,11 +311,16 @@ fn is_unwritable(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// A log that cannot be had is no reason to fail; a database that is none is.
-fn journal(error: rusqlite::Error) -> rusqlite::Result<()> {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => Ok(()),
-        _ => Err(error),
+/// Asks for a write-ahead log; whether there is one. Where it cannot be had (a network drive), which is no reason to
+/// fail, SQLite names the journal that it keeps to, or fails to share the log's memory.
+fn use_log(connection: &Connection) -> rusqlite::Result<bool> {
+    let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0));
+    match mode {
+        Ok(mode) => Ok(mode.eq_ignore_ascii_case("wal")),
+        Err(error) if matches!(error.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -522,6 +532,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_ledger_of_any_earlier_version_is_brought_up_to_date_and_keeps_what_is_in_it() {
+        for version in 1..MIGRATIONS.len() {
+            let home = tempfile::tempdir().expect("a directory");
+            let old = Connection::open(home.path().join(FILE_NAME)).expect("a database");
+            MIGRATIONS[..version].iter().for_each(|migration| old.execute_batch(migration).expect("a schema"));
+            old.execute_batch(
+                "INSERT INTO names VALUES (1, 'm'), (2, 'g'), (3, 'failed'), (4, 'reported');
+                 INSERT INTO runs VALUES (1, 'run', 'ask', 0);
+                 INSERT INTO requests VALUES (1, 'hash', 3, NULL);
+                 INSERT INTO calls (uuid, run, place, at_ms, asked, gateway, model, answered, status, cached, attempts,
+                     fallbacks, cost, origin, request) VALUES ('id', 1, 0, 5, 1, 2, 1, 0, 3, 0, 1, 0, 7, 4, 1);
+                 INSERT INTO details (call, answer_chars) VALUES (1, 0);
+                 INSERT INTO attempts VALUES (1, 0, 2, 1, 503, NULL, 0, 9, NULL, NULL);",
+            )
+            .and_then(|()| old.pragma_update(None, "user_version", version as i64))
+            .expect("filled");
+            drop(old);
+            let store = Store::open(home.path(), Mode::RECORD).expect("brought up to date");
+            assert!(!store.is_new() && store.set_aside().is_none());
+            assert_eq!(store.version().expect("readable"), SCHEMA);
+            let rows = super::super::find(&store, &super::super::Filter::default(), None).expect("readable");
+            let cost = rows[0].cost.expect("kept");
+            assert_eq!((rows[0].id.as_str(), cost.picos, cost.partial), ("id", 7, false));
+            assert_eq!((rows[0].attempts[0].status, rows[0].attempts[0].maybe_billed), (Some(503), None));
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn l17_a_link_is_followed_only_within_what_is_ours() {
@@ -540,15 +578,80 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn l17_a_link_to_anothers_file_is_refused() {
-        // Root owns what is at hand, so that nothing here is another's.
-        if rustix::process::geteuid().is_root() {
-            return;
-        }
+    fn l17_what_is_anothers_is_refused_and_left_alone() {
+        const NOBODY: u32 = 65_534;
         let home = tempfile::tempdir().expect("a directory");
-        std::os::unix::fs::symlink("/etc/passwd", home.path().join(FILE_NAME)).expect("linked");
-        let refused = Store::open(home.path(), Mode::RECORD).expect_err("not ours");
-        assert!(matches!(refused, StoreError::Foreign { .. }), "{refused}");
+        let path = home.path().join(FILE_NAME);
+        let refuses = || {
+            let refused = Store::open(home.path(), Mode::RECORD).expect_err("not ours");
+            assert!(matches!(refused, StoreError::Foreign { .. }), "{refused}");
+        };
+        let theirs = if rustix::process::geteuid().is_root() {
+            let theirs = home.path().join("theirs.db");
+            fs::write(&theirs, "theirs").expect("written");
+            std::os::unix::fs::chown(&theirs, Some(NOBODY), None).expect("given away");
+            theirs
+        } else {
+            "/etc/passwd".into()
+        };
+        let before = fs::read(&theirs).expect("readable");
+        std::os::unix::fs::symlink(&theirs, &path).expect("linked");
+        refuses();
+        if rustix::process::geteuid().is_root() {
+            fs::remove_file(&path).expect("removed");
+            fs::rename(&theirs, &path).expect("moved");
+            refuses();
+            assert_eq!(fs::read(&path).expect("still there"), before);
+        } else {
+            assert_eq!(fs::read(&theirs).expect("still there"), before);
+        }
+        let left: Vec<_> = crate::ledger::left_over(home.path());
+        assert!(left.is_empty(), "another's file is not set aside either: {left:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn l17_no_link_is_followed_where_a_lock_or_spill_file_belongs() {
+        let home = tempfile::tempdir().expect("a directory");
+        for name in ["ledger.lock", crate::ledger::SPILL_NAME] {
+            let target = home.path().join("target");
+            std::os::unix::fs::symlink(&target, home.path().join(name)).expect("linked");
+            private_file(&home.path().join(name)).expect_err("a link");
+            assert!(!target.exists(), "{name}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn l18_where_no_log_can_be_had_a_journal_serves() {
+        let home = tempfile::tempdir().expect("a directory");
+        let path = home.path().join(FILE_NAME);
+        // Locks with files beside the database, and has no memory to share, as on a network drive.
+        let open = || {
+            own(&path).expect("ours");
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags_and_vfs(&path, flags, c"unix-dotfile").expect("opened");
+            Store::with(connection, &path, Mode::RECORD).expect("usable")
+        };
+        let mut store = open();
+        let pragma = |name| store.outside(|c| c.pragma_query_value(None, name, |row| row.get::<_, String>(0)));
+        assert_eq!(pragma("journal_mode").expect("told"), "delete");
+        let synced: i64 = store.outside(|c| c.pragma_query_value(None, "synchronous", |row| row.get(0))).expect("told");
+        assert_eq!(synced, 2, "full");
+        put(&mut store, "x");
+        store.tidy().expect("nothing to tidy");
+        drop(store);
+        let mut store = open();
+        put(&mut store, "y");
+        assert_eq!(count(&store), 2);
+        let names: Vec<_> = fs::read_dir(home.path()).expect("listed").map(|e| e.expect("one").file_name()).collect();
+        assert!(!names.iter().any(|name| name.to_string_lossy().contains("-wal")), "{names:?}");
+        drop(store);
+        // Where it lies on a disk of this machine again, it gets its log.
+        let store = Store::open(home.path(), Mode::RECORD).expect("opened");
+        assert_eq!(count(&store), 2);
+        let mode = store.outside(|c| c.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0)));
+        assert_eq!(mode.expect("told"), "wal");
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn record(id: &str) -> Record {
         cached: false,
         saved: None,
         usage: Usage { input: Some(12), output: Some(5), reasoning: Some(2), ..Usage::default() },
-        cost: Some(Cost { usd: "0.0123".parse().expect("dollars"), origin: CostOrigin::Config }),
+        cost: Some(Cost::new("0.0123".parse().expect("dollars"), CostOrigin::Config)),
         rates: Some(Rates { input: "0.001".parse().ok(), ..Rates::default() }),
         timing: Timing {
             connect: Some(ms(3)),
@@ -66,7 +66,7 @@ fn record(id: &str) -> Record {
     }
 }
 
-fn row(id: &str, texts: bool) -> Row {
+pub(super) fn row(id: &str, texts: bool) -> Row {
     let request = Request {
         messages: vec![Message::text(Role::System, "be brief"), Message::text(Role::User, format!("why? {CANARY}"))],
         temperature: Some(0.5),
@@ -87,19 +87,19 @@ fn row(id: &str, texts: bool) -> Row {
     )
 }
 
-fn id(n: u32) -> String {
+pub(super) fn id(n: u32) -> String {
     format!("01900000-0000-7000-8000-{n:012x}")
 }
 
 /// Everything that is in the ledger, oldest first.
-fn all(dir: &Path) -> Vec<Row> {
+pub(super) fn all(dir: &Path) -> Vec<Row> {
     let store = Store::open_to_read(dir).expect("readable").expect("there");
     let mut rows = find(&store, &Filter::default(), None).expect("found");
     rows.sort_by(|a, b| a.id.cmp(&b.id));
     rows
 }
 
-fn problems(dir: &Path) -> String {
+pub(super) fn problems(dir: &Path) -> String {
     let store = Store::open_to_read(dir).expect("readable").expect("there");
     store.outside(|c| c.pragma_query_value(None, "integrity_check", |row| row.get(0))).expect("checked")
 }
@@ -120,6 +120,33 @@ fn what_is_recorded_is_read() {
         serde_json::to_value(record(&id(1))).expect("json")
     );
     assert_eq!(read.request.request().expect("kept").messages[1].parts.len(), 1);
+}
+
+// H33
+#[test]
+fn what_may_be_billed_is_kept_and_makes_sums_lower_bounds() {
+    let home = tempfile::tempdir().expect("a directory");
+    let lost = |id: &str| {
+        let mut row = row(id, true);
+        (row.attempts[0].cost_picos, row.attempts[0].maybe_billed) = (None, Some(true));
+        row.cost.as_mut().expect("known").partial = true;
+        row
+    };
+    let mut stopped = lost(&id(3));
+    (stopped.cost, stopped.status, stopped.tokens) = (None, Status::Interrupted, Tokens::default());
+    let mut early = row(&id(4), true);
+    (early.cost, early.status, early.tokens, early.attempts) =
+        (None, Status::Interrupted, Tokens::default(), Vec::new());
+    let rows = [row(&id(1), true), lost(&id(2)), stopped, early];
+    super::record(home.path(), &rows);
+    assert_eq!(all(home.path()), rows);
+    let record = rows[1].clone().into_record();
+    assert!(record.attempts[0].maybe_billed() && record.cost.is_some_and(|cost| cost.partial));
+    let store = Store::open_to_read(home.path()).expect("readable").expect("there");
+    let total = usage(&store, &Filter::default(), &[]).expect("summed").total;
+    assert_eq!((total.calls, total.cost.unknown), (4, 2));
+    let records: Vec<Record> = rows.into_iter().map(Row::into_record).collect();
+    assert_eq!(records.iter().collect::<crate::record::TotalCost>(), total.cost, "as the records say");
 }
 
 #[test]

@@ -21,9 +21,9 @@ pub(super) fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<bool> {
             "INSERT INTO calls (uuid, run, place, at_ms, asked, gateway, model, answered, key, task, tags, status, error,
                  finish, cached, attempts, fallbacks, input, cache_read, cache_write, output, reasoning, cost, origin,
                  retry_cost, saved, connect_us, first_byte_us, first_reasoning_us, first_token_us, total_us,
-                 tokens_per_second, request)
+                 tokens_per_second, request, maybe_billed)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)",
+                 ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)",
         )?
         .execute(params![
             row.id,
@@ -59,6 +59,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<bool> {
             count(row.times.total),
             row.times.tokens_per_second,
             request,
+            row.maybe_billed().map(|count| count as i64),
         ])?;
     let call = transaction.last_insert_rowid();
     details(transaction, call, row)?;
@@ -116,8 +117,9 @@ fn details(transaction: &Transaction<'_>, call: i64, row: &Row) -> Result<()> {
 
 fn attempts(transaction: &Transaction<'_>, names: &Names<'_>, call: i64, row: &Row) -> Result<()> {
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO attempts (call, place, gateway, model, status, error, start_us, duration_us, cost, request_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO attempts (call, place, gateway, model, status, error, start_us, duration_us, cost, request_id,
+             maybe_billed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     for (place, attempt) in row.attempts.iter().enumerate() {
         insert.execute(params![
@@ -131,6 +133,7 @@ fn attempts(transaction: &Transaction<'_>, names: &Names<'_>, call: i64, row: &R
             count(Some(attempt.duration_us)),
             attempt.cost_picos,
             attempt.request_id,
+            attempt.maybe_billed,
         ])?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Two models at once, when the first is slow to begin: the first to speak is heard, the other is stopped.
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,13 +13,19 @@ use super::fallback::{Fallback, falls_back};
 use crate::call::{Call, Choice, Event, Events, RunEvent};
 use crate::error::{Failure, FailureKind};
 
-/// One of the choices that are under way. Dropping it stops it.
+/// One of the choices that are under way. Dropping it stops it; what it has not told yet is left behind.
 struct Racer<'a> {
     choice: &'a Choice,
     future: Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>,
-    events: mpsc::Receiver<RunEvent>,
+    inbox: mpsc::Receiver<RunEvent>,
     /// What happened so far. Told when it is known whether it counts.
-    held: Vec<RunEvent>,
+    held: VecDeque<RunEvent>,
+    /// Whether a request of it is under way.
+    under_way: bool,
+    /// Whether its end is the call's.
+    counts: bool,
+    /// To whom it is told.
+    events: &'a Events,
 }
 
 /// What came next.
@@ -37,20 +44,20 @@ impl<'a> Racer<'a> {
         call: &Call,
         choice: &'a Choice,
         deadline: Instant,
-        events: &Events,
+        events: &'a Events,
     ) -> Self {
-        let (own, receiver) = events.held();
+        let (own, inbox) = events.held();
         let narrowed = call.narrowed(choice, deadline.saturating_duration_since(Instant::now()));
         let future = Box::pin(async move { fallback.inner.call(&narrowed, &own).await });
-        Self { choice, future, events: receiver, held: Vec::new() }
+        Self { choice, future, inbox, held: VecDeque::new(), under_way: false, counts: false, events }
     }
 
     /// Ready once it has spoken or ended. Its words are taken in before its end.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(), Failure>>> {
         let ended = self.future.as_mut().poll(context);
-        while let Poll::Ready(Some(event)) = self.events.poll_recv(context) {
+        while let Poll::Ready(Some(event)) = self.inbox.poll_recv(context) {
             let speaks = event.event.is_heard();
-            self.held.push(event);
+            self.take_in(event);
             if speaks && ended.is_pending() {
                 return Poll::Ready(None);
             }
@@ -58,51 +65,75 @@ impl<'a> Racer<'a> {
         ended.map(Some)
     }
 
-    async fn tell(&mut self, events: &Events) -> Result<(), Failure> {
-        for event in self.held.drain(..) {
-            events.forward(event).await?;
+    fn take_in(&mut self, event: RunEvent) {
+        match event.event {
+            Event::Attempt { .. } => self.under_way = true,
+            Event::AttemptFailed { .. } => self.under_way = false,
+            _ => {}
+        }
+        self.held.push_back(event);
+    }
+
+    /// Tells what is held; what is not told when this is dropped is still held.
+    async fn tell(&mut self) -> Result<(), Failure> {
+        while let Some(event) = self.held.front() {
+            self.events.forward(event.clone()).await?;
+            self.held.pop_front();
         }
         Ok(())
     }
 
-    /// Stops it, and tells what it had done.
-    async fn lose(mut self, events: &Events) -> Result<(), Failure> {
+    /// Stops it: its request, if one is under way, ends for this reason.
+    fn stop(&mut self, why: &str) {
         // First of all, so that no more of it is paid for.
         self.future = Box::pin(std::future::ready(Ok(())));
-        let under_way = self.held.iter().rev().find_map(|event| match event.event {
-            Event::Attempt { .. } => Some(true),
-            Event::AttemptFailed { .. } => Some(false),
-            _ => None,
-        });
+        while let Ok(event) = self.inbox.try_recv() {
+            self.take_in(event);
+        }
         // Its beginning of an answer is not part of the answer.
         self.held.retain(|event| !matches!(event.event, Event::Stream(_)));
-        self.tell(events).await?;
-        if under_way == Some(true) {
-            let failure = Failure::new(FailureKind::Interrupted, "stopped: another model spoke first").maybe_billed();
-            events.emit(Event::AttemptFailed { failure }).await?;
+        if std::mem::take(&mut self.under_way) {
+            let failure = Failure::new(FailureKind::Interrupted, why).maybe_billed();
+            self.held.push_back(self.events.event(std::time::Instant::now(), Event::AttemptFailed { failure }));
         }
-        Ok(())
+    }
+
+    /// Stops it for another, and tells what it had done.
+    async fn lose(mut self) -> Result<(), Failure> {
+        self.stop("stopped: another model spoke first");
+        self.tell().await
     }
 
     /// Tells all from now on, as it comes.
-    async fn win(mut self, events: &Events) -> Result<(), Failure> {
-        self.tell(events).await?;
+    async fn win(mut self) -> Result<(), Failure> {
+        self.counts = true;
+        self.tell().await?;
         loop {
-            let ended = poll_fn(|context| match self.events.poll_recv(context) {
+            let ended = poll_fn(|context| match self.inbox.poll_recv(context) {
                 Poll::Ready(Some(event)) => Poll::Ready(Ok(event)),
                 // Nothing is waiting to be told.
                 Poll::Ready(None) | Poll::Pending => self.future.as_mut().poll(context).map(Err),
             });
             match ended.await {
-                Ok(event) => events.forward(event).await?,
+                Ok(event) => self.events.forward(event).await?,
                 Err(result) => {
-                    while let Ok(event) = self.events.try_recv() {
-                        events.forward(event).await?;
+                    while let Ok(event) = self.inbox.try_recv() {
+                        self.events.forward(event).await?;
                     }
                     return result;
                 }
             }
         }
+    }
+}
+
+/// The whole call may be stopped, or its time may be up.
+impl Drop for Racer<'_> {
+    fn drop(&mut self) {
+        if !self.counts {
+            self.stop("interrupted");
+        }
+        self.events.leave(self.held.drain(..).filter(|event| !matches!(event.event, Event::Stream(_))));
     }
 }
 
@@ -128,9 +159,9 @@ pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events
             Next::Spoke(winner) => {
                 let winner = racers.remove(winner);
                 for loser in racers {
-                    loser.lose(events).await?;
+                    loser.lose().await?;
                 }
-                return winner.win(events).await;
+                return winner.win().await;
             }
             Next::Ended(place, result) => (place, result),
         };
@@ -139,14 +170,15 @@ pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events
         let failure = match result {
             Err(failure) if falls_back(&failure, spoke) => failure,
             result => {
+                ended.counts = true;
                 for loser in racers {
-                    loser.lose(events).await?;
+                    loser.lose().await?;
                 }
-                ended.tell(events).await?;
+                ended.tell().await?;
                 return result;
             }
         };
-        ended.tell(events).await?;
+        ended.tell().await?;
         if let Some(choice) = fallback.next(ended.choice, &failure, &mut left) {
             latest = choice;
             events.emit(Event::Fallback { to: latest.target.clone(), cause: failure }).await?;
@@ -185,16 +217,25 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::super::testing::{Canned, Reply, call, run};
+    use super::super::testing::{Canned, Reply, call, record, run, run_for};
     use super::*;
     use crate::chat::StreamEvent;
-    use crate::record::Recorder;
+    use crate::record::Status;
 
-    /// Runs a call to these models, each hedged after 800 ms.
-    async fn hedged(gateway: &Arc<Canned>, models: &[&str]) -> (Result<(), Failure>, Vec<RunEvent>, Call) {
+    /// A call to these models, each hedged after 800 ms.
+    fn quick(models: &[&str]) -> Call {
         let mut call = call(models);
         call.choices.iter_mut().for_each(|choice| choice.hedge = Some(Duration::from_millis(800)));
-        let (result, events) = run(&Fallback::new(gateway.clone(), Box::new(|_| None)), &call).await;
+        call
+    }
+
+    fn fallback(gateway: &Arc<Canned>) -> Fallback<Arc<Canned>> {
+        Fallback::new(gateway.clone(), Box::new(|_| None))
+    }
+
+    async fn hedged(gateway: &Arc<Canned>, models: &[&str]) -> (Result<(), Failure>, Vec<RunEvent>, Call) {
+        let call = quick(models);
+        let (result, events) = run(&fallback(gateway), &call).await;
         (result, events, call)
     }
 
@@ -218,20 +259,40 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_to_speak_wins_the_other_is_stopped_and_both_are_on_record() {
         let answer = |after| vec![Reply::answer().after(after).lasts(2_000)];
-        for (a, b, winner) in [(10_000, 300, "b"), (1_000, 10_000, "a")] {
+        for (a, b, winner, loser, spoke) in [(10_000, 300, "b", "a", 1_100), (1_000, 10_000, "a", "b", 1_000)] {
             let gateway = Canned::new([("a", answer(a)), ("b", answer(b))]);
             let began = Instant::now();
             let (result, events, call) = hedged(&gateway, &["a", "b"]).await;
             assert_eq!((result.clone(), text(&events)), (Ok(()), winner.to_owned()));
-            assert!(began.elapsed() < Duration::from_millis(3_200), "nobody waited for the loser");
+            let stopped = gateway.ended(loser).expect("dropped") - began;
+            assert!(stopped <= Duration::from_millis(spoke + 50), "{stopped:?} though the other spoke at {spoke} ms");
             assert_eq!((gateway.most_at_once(), gateway.running()), (2, 0));
-            let mut recorder = Recorder::new("run", &call, Default::default());
-            events.iter().for_each(|event| recorder.event(event));
-            recorder.event(&RunEvent { call: 0, at: Duration::ZERO, event: Event::Done(result) });
-            let record = recorder.finish(Duration::ZERO);
+            let record = record(&call, &events, Some(result));
             assert_eq!((record.text.as_str(), record.attempts.len()), (winner, 2));
             let lost: Vec<_> = record.attempts.iter().filter(|attempt| attempt.maybe_billed()).collect();
-            assert!(lost.len() == 1 && lost[0].model != winner, "{:?}", record.attempts);
+            assert!(lost.len() == 1 && lost[0].model == loser, "{:?}", record.attempts);
+        }
+    }
+
+    // H43
+    #[tokio::test(start_paused = true)]
+    async fn a_race_that_is_stopped_has_every_request_on_record() {
+        let slow = || vec![Reply::status(503).after(100), Reply::answer().after(60_000)];
+        let cases = [(700, vec!["a"], 1), (1_500, vec!["a", "b", "b"], 2), (9_000, vec!["a", "b", "b", "c", "c"], 3)];
+        for (ms, asked, under_way) in cases {
+            let never = vec![Reply::answer().after(u64::MAX / 2)];
+            let gateway = Canned::new([("a", never), ("b", slow()), ("c", slow())]);
+            let call = quick(&["a", "b", "c"]);
+            let service = Fallback::new(super::super::Retry::new(gateway.clone()), Box::new(|_| None));
+            let (result, events) = run_for(&service, &call, Duration::from_millis(ms)).await;
+            assert_eq!((result, gateway.running()), (None, 0));
+            let record = record(&call, &events, None);
+            let mut recorded: Vec<_> = record.attempts.iter().map(|attempt| attempt.model.as_str()).collect();
+            recorded.sort_unstable();
+            assert_eq!((recorded, record.status), (asked, Status::Interrupted), "after {ms} ms");
+            assert!(record.attempts.iter().all(|attempt| attempt.error.is_some()), "{:?}", record.attempts);
+            // Those that were under way, and not those that had been refused.
+            assert_eq!(record.maybe_billed(), under_way);
         }
     }
 

@@ -154,6 +154,7 @@ impl Gate {
 mod tests {
     use std::num::NonZeroU32;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::super::Retry;
     use super::super::testing::{Canned, Reply, all, call, run};
@@ -194,12 +195,42 @@ mod tests {
         assert_eq!(run(&service, &call).await.0, Ok(()));
     }
 
+    fn too_much() -> Failure {
+        let failure = Failure::new(FailureKind::Credits, "too much in flight").with_status(402);
+        Failure { should_retry: Some(true), ..failure }
+    }
+
+    /// Takes so many requests at once, and no more.
+    struct Narrow {
+        width: usize,
+        running: AtomicUsize,
+    }
+
+    impl Service for Narrow {
+        async fn call(&self, _: &Call, _: &Events) -> Result<(), Failure> {
+            let before = self.running.fetch_add(1, Ordering::Relaxed);
+            time::sleep(Duration::from_millis(if before < self.width { 1_000 } else { 20 })).await;
+            self.running.fetch_sub(1, Ordering::Relaxed);
+            if before < self.width { Ok(()) } else { Err(too_much()) }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_that_takes_few_requests_at_once_answers_all_of_a_large_run() {
+        for width in [1, 2, 5] {
+            let gateway = Narrow { width, running: AtomicUsize::new(0) };
+            let throttle = Throttle::new(gateway, BTreeMap::from([("g".to_owned(), Rate::default())]));
+            let service = Retry::new(throttle);
+            let call = call(&["m"]);
+            let results = all((0..20).map(|_| run(&service, &call))).await;
+            let failed = results.iter().filter(|(result, _)| result.is_err()).count();
+            assert_eq!(failed, 0, "of 20, where {width} are taken at once");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn too_much_in_flight_is_answered_with_less_and_later_with_more() {
-        let too_much = || {
-            let failure = Failure::new(FailureKind::Credits, "too much in flight").with_status(402);
-            Reply::failure(Failure { should_retry: Some(true), ..failure })
-        };
+        let too_much = || Reply::failure(too_much());
         let answer = Reply::answer().after(1_000);
         let script = [vec![too_much(); 4], vec![answer]].concat();
         let gateway = Canned::new([("m", script)]);

@@ -1,6 +1,8 @@
 //! Further tries at the same model, for failures that may pass.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +14,13 @@ use crate::error::{Failure, FailureKind};
 
 /// Tries after a failure that the gateway reported, unless the user says otherwise.
 const RETRIES: u32 = 2;
+
+/// Tries after the gateway said that too much is in flight: each time half as many requests run at once, so that this
+/// leads from many to one.
+const RETRIES_IN_FLIGHT: u32 = 6;
+
+/// No two further tries of a run go out within less than this.
+const APART: Duration = Duration::from_millis(2);
 
 /// Upper bounds of waits, which double from the first to the last.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -30,11 +39,25 @@ const CALLS_A_RETRY: u32 = 5;
 pub struct Retry<S> {
     inner: S,
     allowance: Allowance,
+    /// When further tries are due.
+    due: Mutex<BTreeSet<Instant>>,
 }
 
 impl<S> Retry<S> {
     pub fn new(inner: S) -> Self {
-        Self { inner, allowance: Allowance::default() }
+        Self { inner, allowance: Allowance::default(), due: Mutex::default() }
+    }
+
+    /// The first moment from this one on in which nobody else's try is due.
+    fn moment(&self, mut at: Instant) -> Instant {
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        due.retain(|due| *due + APART > now);
+        while let Some(near) = due.range(..at + APART).next_back().filter(|near| at < **near + APART) {
+            at = *near + APART;
+        }
+        due.insert(at);
+        at
     }
 }
 
@@ -58,6 +81,7 @@ impl Allowance {
 fn usual(failure: &Failure) -> u32 {
     match failure.kind {
         FailureKind::Network => 1,
+        FailureKind::Credits => RETRIES_IN_FLIGHT,
         FailureKind::Timeout if failure.status.is_none() => 0,
         _ => RETRIES,
     }
@@ -107,12 +131,14 @@ impl<S: Service> Service for Retry<S> {
             let left = deadline.saturating_duration_since(Instant::now());
             // A wait that outlasts the call would only make its failure look like another.
             let after = wait(&failure, tries, retries, fastrand::f64()).filter(|after| *after < left);
-            let invited = retries.is_some() || failure.retry_after.is_some();
+            // Too much in flight is our own doing, and is met by sending less at once.
+            let invited = retries.is_some() || failure.retry_after.is_some() || failure.kind == FailureKind::Credits;
             let Some(after) = after.filter(|_| invited || self.allowance.take()) else {
                 return Err(advise(failure, Timestamp::now()));
             };
+            let due = self.moment(Instant::now() + after);
             events.emit(Event::Retry { after, cause: failure }).await?;
-            time::sleep(after).await;
+            time::sleep_until(due).await;
         }
     }
 }

@@ -1,15 +1,12 @@
 //! Rows H27 to H34 of the faults that retries must meet, under a paused clock.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::testing::{Canned, Reply, all, call, run};
+use super::super::testing::{Canned, Reply, all, call, record, run, run_for};
 use super::super::{Policies, stack};
 use super::*;
-use crate::call::RunEvent;
-use crate::record::Recorder;
 
 fn asks_back(status: u16, ms: u64) -> Reply {
     let failure = Failure::new(FailureKind::from_status(status), "later").with_status(status);
@@ -62,15 +59,28 @@ async fn no_wait_at_all_is_still_a_wait() {
 // H31
 #[tokio::test(start_paused = true)]
 async fn a_storm_is_not_answered_with_a_storm() {
-    fastrand::seed(7);
     let gateway = Canned::new([("m", vec![Reply::status(500)])]);
     let retry = Arc::new(Retry::new(gateway.clone()));
     let call = call(&["m"]);
     all((0..20).map(|_| run(&retry, &call))).await;
     let times = gateway.times();
     assert!(times.len() > 20 && times.len() <= 24, "{} requests", times.len());
-    let retries = &times[20..];
-    assert!(retries.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(1)), "{retries:?}");
+}
+
+// H31
+#[tokio::test(start_paused = true)]
+async fn no_two_further_tries_go_out_in_the_same_moment() {
+    // All are told the same moment, and 200 waits by chance in half a second cannot all be apart.
+    for reply in [asks_back(429, 1), Reply::status(500)] {
+        let gateway = Canned::new([("m", vec![reply])]);
+        let retry = Arc::new(Retry::new(gateway.clone()));
+        let mut call = call(&["m"]);
+        call.limits.retries = Some(1);
+        all((0..200).map(|_| run(&retry, &call))).await;
+        let times = gateway.times();
+        assert_eq!(times.len(), 400);
+        assert!(times[200..].windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(1)), "{times:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,7 +121,7 @@ async fn the_gateways_own_word_wins_over_the_status() {
     };
     assert_eq!(waits(vec![says(503, false)], Some(5)).await.1.len(), 0);
     assert_eq!(waits(vec![says(400, true)], None).await.1.len(), 2);
-    assert_eq!(waits(vec![says(402, true)], None).await.1.len(), 2);
+    assert_eq!(waits(vec![says(402, true)], None).await.1.len(), 6, "half as many at once each time");
 }
 
 // H33
@@ -163,20 +173,15 @@ fn reply() -> impl Strategy<Value = Reply> {
     ]
 }
 
-fn spoke(event: &RunEvent) -> bool {
-    matches!(&event.event, Event::Stream(crate::chat::StreamEvent::TextDelta(_)))
-}
-
-fn asks_on(event: &RunEvent) -> bool {
-    matches!(event.event, Event::Attempt { .. } | Event::Retry { .. } | Event::Fallback { .. })
-}
-
 proptest! {
+    /// Over all policies, with hedging, and stopped at any moment: what is recorded is what the gateway saw.
     #[test]
     fn attempts_are_bounded_end_with_the_first_token_and_are_all_on_record(
         scripts in prop::collection::vec(prop::collection::vec(reply(), 1..6), 1..4),
+        hedges in prop::collection::vec(prop::option::of(0u64..2_000), 3),
         retries in 0u32..4,
         timeout in 1u64..120,
+        stopped in prop::option::of(0u64..10_000),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime").block_on(async {
@@ -185,31 +190,37 @@ proptest! {
             let mut call = call(models);
             call.limits.retries = Some(retries);
             call.limits.timeout = Duration::from_secs(timeout);
+            for (choice, hedge) in call.choices.iter_mut().zip(&hedges) {
+                choice.hedge = hedge.map(Duration::from_millis);
+            }
             let policies = stack(gateway.clone(), Policies::default());
             let began = Instant::now();
-            let (result, events) = run(&policies, &call).await;
+            let limit = stopped.map_or(Duration::MAX, Duration::from_millis);
+            let (result, events) = run_for(&policies, &call, limit).await;
 
             let asked = gateway.asked();
             let bound = models.len() * (retries as usize + 1);
             prop_assert!((1..=bound).contains(&asked.len()), "{} of {bound}", asked.len());
-            let each = asked.iter().fold(BTreeMap::new(), |mut counts: BTreeMap<_, u32>, model| {
-                *counts.entry(model).or_default() += 1;
-                counts
-            });
-            prop_assert!(each.values().all(|count| *count <= retries + 1));
+            for model in models {
+                prop_assert!(asked.iter().filter(|asked| asked == model).count() <= retries as usize + 1);
+            }
             // No wait goes past the limit of the call; only the requests themselves may (3 s each here).
             prop_assert!(began.elapsed() <= Duration::from_secs(timeout + 4 * asked.len() as u64));
+            prop_assert!(!gateway.asked_after_a_word(), "nothing is asked after a token");
+            prop_assert_eq!(gateway.running(), 0);
 
-            let first_token = events.iter().position(spoke).unwrap_or(events.len());
-            let later = &events[first_token..];
-            prop_assert!(!later.iter().any(asks_on), "nothing is asked after a token");
-
-            let mut recorder = Recorder::new("run", &call, BTreeMap::new());
-            events.iter().for_each(|event| recorder.event(event));
-            recorder.event(&RunEvent { call: 0, at: Duration::ZERO, event: Event::Done(result) });
-            let record = recorder.finish(Duration::ZERO);
-            let recorded: Vec<_> = record.attempts.iter().map(|attempt| attempt.model.clone()).collect();
-            prop_assert_eq!(recorded, asked);
+            let answered = result.as_ref().is_some_and(Result::is_ok);
+            let record = record(&call, &events, result);
+            let mut recorded: Vec<_> = record.attempts.iter().map(|attempt| attempt.model.clone()).collect();
+            let mut seen = asked;
+            if call.choices.iter().any(|choice| choice.hedge.is_some()) {
+                // Of several at once, each is told as a whole.
+                recorded.sort_unstable();
+                seen.sort_unstable();
+            }
+            prop_assert_eq!(recorded, seen);
+            let without_error = record.attempts.iter().filter(|attempt| attempt.error.is_none()).count();
+            prop_assert_eq!(without_error, usize::from(answered), "one answers, if any does");
             Ok(())
         })?;
     }

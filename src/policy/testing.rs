@@ -1,6 +1,6 @@
 //! A gateway that does as it is told, for tests of policies under a paused clock.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use super::Service;
 use crate::call::{Call, Choice, Event, Events, Limits, RunEvent, Target};
 use crate::chat::{FinishReason, Request, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
+use crate::record::{Record, Recorder};
 
 /// What happens to one request.
 #[derive(Debug, Clone)]
@@ -22,15 +23,23 @@ pub(super) struct Reply {
     /// How long after that it ends.
     pub(super) ends_after: Duration,
     pub(super) result: Result<(), Failure>,
+    /// The reason that a whole answer gives for its end.
+    pub(super) finish: FinishReason,
 }
 
 impl Reply {
     pub(super) fn answer() -> Self {
-        Self { after: Duration::ZERO, speaks: true, ends_after: Duration::ZERO, result: Ok(()) }
+        Self {
+            after: Duration::ZERO,
+            speaks: true,
+            ends_after: Duration::ZERO,
+            result: Ok(()),
+            finish: FinishReason::Stop,
+        }
     }
 
     pub(super) fn failure(failure: Failure) -> Self {
-        Self { after: Duration::ZERO, speaks: false, ends_after: Duration::ZERO, result: Err(failure) }
+        Self { speaks: false, result: Err(failure), ..Self::answer() }
     }
 
     pub(super) fn kind(kind: FailureKind) -> Self {
@@ -52,6 +61,10 @@ impl Reply {
     pub(super) fn speaks(self) -> Self {
         Self { speaks: true, ..self }
     }
+
+    pub(super) fn finishes(self, finish: FinishReason) -> Self {
+        Self { finish, ..self }
+    }
 }
 
 /// Replies by model, in turn; the last of a model's stays.
@@ -59,6 +72,10 @@ impl Reply {
 pub(super) struct Canned {
     replies: Mutex<HashMap<String, VecDeque<Reply>>>,
     seen: Mutex<Vec<(String, Instant)>>,
+    /// How many requests had come when the first piece of an answer was sent.
+    spoke: Mutex<Option<usize>>,
+    /// When requests ended, or were dropped.
+    ended: Mutex<Vec<(String, Instant)>>,
     /// How many requests run now, and how many ever ran at once.
     running: Mutex<(usize, usize)>,
 }
@@ -79,6 +96,17 @@ impl Canned {
         self.seen.lock().expect("no test panics here").iter().map(|(_, at)| *at).collect()
     }
 
+    /// Whether requests came after the first piece of an answer.
+    pub(super) fn asked_after_a_word(&self) -> bool {
+        self.spoke.lock().expect("no test panics here").is_some_and(|asked| asked < self.asked().len())
+    }
+
+    /// When the last request to this model ended, or was dropped.
+    pub(super) fn ended(&self, model: &str) -> Option<Instant> {
+        let ended = self.ended.lock().expect("no test panics here");
+        ended.iter().rev().find(|(ended, _)| ended == model).map(|(_, at)| *at)
+    }
+
     pub(super) fn running(&self) -> usize {
         self.running.lock().expect("no test panics here").0
     }
@@ -89,27 +117,31 @@ impl Canned {
 }
 
 /// Counts a request as running until it is dropped.
-struct Running<'a>(&'a Mutex<(usize, usize)>);
+struct Running<'a> {
+    gateway: &'a Canned,
+    model: &'a str,
+}
 
 impl<'a> Running<'a> {
-    fn new(counts: &'a Mutex<(usize, usize)>) -> Self {
-        let mut now = counts.lock().expect("no test panics here");
+    fn new(gateway: &'a Canned, model: &'a str) -> Self {
+        let mut now = gateway.running.lock().expect("no test panics here");
         now.0 += 1;
         now.1 = now.1.max(now.0);
-        Self(counts)
+        Self { gateway, model }
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.lock().expect("no test panics here").0 -= 1;
+        self.gateway.running.lock().expect("no test panics here").0 -= 1;
+        self.gateway.ended.lock().expect("no test panics here").push((self.model.to_owned(), Instant::now()));
     }
 }
 
 impl Service for Canned {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let model = call.target().model.clone();
-        let _running = Running::new(&self.running);
+        let _running = Running::new(self, &model);
         let reply = {
             let mut replies = self.replies.lock().expect("no test panics here");
             let queue = replies.get_mut(&model).expect("a model that the test knows");
@@ -119,14 +151,15 @@ impl Service for Canned {
         events.emit(Event::Attempt { target: call.target().clone() }).await?;
         time::sleep(reply.after).await;
         if reply.speaks {
-            events.emit(Event::Stream(StreamEvent::TextDelta(model))).await?;
+            self.spoke.lock().expect("no test panics here").get_or_insert(self.asked().len());
+            events.emit(Event::Stream(StreamEvent::TextDelta(model.clone()))).await?;
         }
         time::sleep(reply.ends_after).await;
         match &reply.result {
             Ok(()) => {
                 let usage = Usage { input: Some(10), output: Some(1), ..Usage::default() };
                 events.emit(Event::Stream(StreamEvent::Usage(usage))).await?;
-                events.emit(Event::Stream(StreamEvent::Finish(FinishReason::Stop))).await?;
+                events.emit(Event::Stream(StreamEvent::Finish(reply.finish.clone()))).await?;
             }
             Err(failure) => events.emit(Event::AttemptFailed { failure: failure.clone() }).await?,
         }
@@ -168,11 +201,33 @@ pub(super) async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<
 
 /// Makes the call; how it ended and what happened.
 pub(super) async fn run(service: &impl Service, call: &Call) -> (Result<(), Failure>, Vec<RunEvent>) {
+    let (result, events) = run_for(service, call, Duration::MAX).await;
+    (result.expect("nobody waits that long"), events)
+}
+
+/// Makes the call, and stops it after this time; how it ended, if it did, and what happened.
+pub(super) async fn run_for(
+    service: &impl Service,
+    call: &Call,
+    limit: Duration,
+) -> (Option<Result<(), Failure>>, Vec<RunEvent>) {
     let (sender, mut receiver) = mpsc::channel(4096);
     let events = Events::new(call.index, std::time::Instant::now(), sender);
-    let result = service.call(call, &events).await;
+    let result = time::timeout(limit, service.call(call, &events)).await.ok();
+    let leftover = events.leftover();
     drop(events);
     let mut seen = Vec::new();
     receiver.recv_many(&mut seen, 4096).await;
+    seen.extend(leftover.take());
     (result, seen)
+}
+
+/// The record of a call that ended like this, if it did.
+pub(super) fn record(call: &Call, events: &[RunEvent], result: Option<Result<(), Failure>>) -> Record {
+    let mut recorder = Recorder::new("run", call, BTreeMap::new());
+    events.iter().for_each(|event| recorder.event(event));
+    if let Some(result) = result {
+        recorder.event(&RunEvent { call: call.index, at: Duration::ZERO, event: Event::Done(result) });
+    }
+    recorder.finish(Duration::ZERO)
 }

@@ -52,7 +52,7 @@ pub struct Quote {
 impl Quote {
     /// What `usage` would cost; `None` where a count or rate that it takes is unknown.
     pub fn cost(&self, usage: &Usage) -> Option<Cost> {
-        Some(Cost { usd: self.tariff.cost(usage)?, origin: self.origin })
+        Some(Cost::new(self.tariff.cost(usage)?, self.origin))
     }
 
     fn bill(&self, usage: &Usage) -> Option<Bill> {
@@ -133,7 +133,7 @@ impl Pricing {
         let answered = record.answered_by.clone().unwrap_or_else(|| asked.clone());
         let names = Names::new(&asked, &answered);
         if record.cached {
-            record.cost = Some(Cost { usd: Usd::ZERO, origin: CostOrigin::Reported });
+            record.cost = Some(Cost::new(Usd::ZERO, CostOrigin::Reported));
             record.saved = record.saved.or_else(|| Some(self.computed(gateway, &names, &record.usage)?.cost));
             return;
         }
@@ -152,11 +152,15 @@ impl Pricing {
         let came_to_nothing = record.status == Status::Failed && record.usage.is_unknown();
         record.cost = match answer {
             Some(cost) => Some(Cost { usd: cost.usd + earlier, ..cost }),
-            None if came_to_nothing && earlier > Usd::ZERO => Some(Cost { usd: earlier, origin: CostOrigin::Reported }),
+            None if came_to_nothing && earlier > Usd::ZERO => Some(Cost::new(earlier, CostOrigin::Reported)),
             None => None,
         };
         if let (Some(last), Some(cost)) = (last, answer) {
             last.cost = Some(cost.usd);
+        }
+        let partial = record.maybe_billed() > 0;
+        if let Some(cost) = &mut record.cost {
+            cost.partial = partial;
         }
     }
 

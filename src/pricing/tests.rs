@@ -1,7 +1,8 @@
 use super::*;
 use crate::adapter::Api;
 use crate::config::{Auth, BaseUrl, KeySource, PriceList as Shape, Timeouts};
-use crate::record::{Attempt, Timing};
+use crate::error::{Failure, FailureKind};
+use crate::record::{Attempt, Timing, TotalCost};
 
 fn gateway(url: &str) -> Gateway {
     Gateway {
@@ -90,7 +91,7 @@ fn priced(pricing: &Pricing, gateway: &Gateway, mut record: Record) -> String {
 }
 
 fn reported(record: Record, cost: &str) -> Record {
-    Record { cost: Some(Cost { usd: usd(cost), origin: CostOrigin::Reported }), ..record }
+    Record { cost: Some(Cost::new(usd(cost), CostOrigin::Reported)), ..record }
 }
 
 #[test]
@@ -214,6 +215,27 @@ fn all_attempts_that_cost_money_are_in_the_cost() {
 
     let failed = Record { status: Status::Failed, usage: Usage::default(), ..record };
     assert_eq!(priced(&pricing, &corp(), Record { cost: None, ..failed }), "reported 0.25");
+}
+
+// H33
+#[test]
+fn an_attempt_that_may_be_billed_makes_the_cost_a_lower_bound() {
+    let lost = Failure::new(FailureKind::Network, "the reply was lost").maybe_billed();
+    let lost = Attempt { error: Some(lost), ..attempt("m") };
+    let pricing = Pricing::new(&config(&[("m", "2")]), None);
+    let mut record = record("m", "m");
+    record.attempts.insert(0, lost.clone());
+    pricing.price(&mut record, &corp());
+    let cost = record.cost.expect("known in part");
+    assert_eq!((cost.usd, cost.partial), (usd("2"), true));
+    let total: TotalCost = [&record].into_iter().collect();
+    assert_eq!((total.usd, total.unknown), (Some(usd("2")), 1));
+
+    // Where nothing answered, what was lost is not known to have cost nothing.
+    let usage = Usage::default();
+    let failed = |attempts| Record { status: Status::Failed, usage, cost: None, attempts, ..record.clone() };
+    let unknown = |record: Record| [&record].into_iter().collect::<TotalCost>().unknown;
+    assert_eq!((unknown(failed(vec![attempt("m")])), unknown(failed(vec![lost]))), (0, 1));
 }
 
 #[test]

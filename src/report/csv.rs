@@ -4,7 +4,7 @@ use super::{Comparison, escape};
 use crate::record::Record;
 
 /// The names of the columns; new ones are only ever added at the end.
-const HEADINGS: [&str; 23] = [
+const HEADINGS: [&str; 24] = [
     "run",
     "id",
     "model",
@@ -28,6 +28,7 @@ const HEADINGS: [&str; 23] = [
     "error",
     "score",
     "text",
+    "cost_partial",
 ];
 
 /// RFC 4180 with a heading. What is unknown is an empty cell; numbers are plain and cells that a spreadsheet would take
@@ -85,6 +86,7 @@ fn row(record: &Record, score: Option<f64>) -> [String; HEADINGS.len()] {
         word(record.error.as_ref().map(|error| error.message.as_str())),
         score.map_or_else(String::new, |score| score.to_string()),
         record.text.clone(),
+        record.cost.is_some_and(|cost| cost.partial).to_string(),
     ]
 }
 

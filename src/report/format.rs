@@ -40,9 +40,9 @@ pub fn score(score: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A cost with `~` where it is computed rather than reported.
+/// A cost with `~` where it is computed rather than reported, and `≥` where it may be more.
 pub fn cost(cost: Cost) -> String {
-    money(cost.usd, cost.origin.is_computed(), false)
+    money(cost.usd, cost.origin.is_computed(), cost.partial)
 }
 
 /// A sum, with `≥` where a part of it is unknown, and `~` where a part of it is computed.
@@ -94,7 +94,9 @@ mod tests {
         assert_eq!(shown(1, false), "≥$0.0021");
         assert_eq!(shown(2, true), "≥~$0.0021");
         assert_eq!(total_cost(TotalCost::default()), "–");
-        assert_eq!(cost(Cost { usd: Usd::ZERO, origin: CostOrigin::Reported }), "$0.00");
+        assert_eq!(cost(Cost::new(Usd::ZERO, CostOrigin::Reported)), "$0.00");
+        let partial = Cost { partial: true, ..Cost::new(Usd::ZERO, CostOrigin::Table) };
+        assert_eq!(cost(partial), "≥~$0.00");
     }
 
     #[test]

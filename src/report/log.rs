@@ -23,7 +23,7 @@ const WIDE: usize = 120;
 const PROMPT_CHARS: usize = 40;
 
 /// The columns of CSV; new ones are only ever added at the end.
-const HEADINGS: [&str; 24] = [
+const HEADINGS: [&str; 25] = [
     "when",
     "id",
     "run",
@@ -48,6 +48,7 @@ const HEADINGS: [&str; 24] = [
     "first_token_ms",
     "total_ms",
     "conversation",
+    "cost_partial",
 ];
 
 /// One line a call. Ids are shown by their ends, which differ where their beginnings do not.
@@ -137,7 +138,7 @@ fn count(count: Option<u64>) -> String {
 }
 
 fn cost(row: &Row) -> Option<Cost> {
-    row.cost.map(|cost| Cost { usd: Usd::from_picos(cost.picos), origin: cost.origin })
+    row.cost.map(Cost::from)
 }
 
 /// Everything about one call: what was asked of whom, each attempt, what it took, prompt and answer.
@@ -253,6 +254,9 @@ fn attempts(row: &Row) -> Grid {
                 None => error.kind.as_str().to_owned(),
             },
         };
+        if attempt.maybe_billed == Some(true) {
+            what.push_str(" (may be billed all the same)");
+        }
         if waited > 1_000 {
             what = format!("after a wait of {}: {what}", duration(Some(waited)));
         }
@@ -411,6 +415,7 @@ pub fn csv(rows: &[Row]) -> String {
                 ms(row.times.first_token),
                 ms(row.times.total),
                 word(&row.conversation),
+                row.cost.is_some_and(|cost| cost.partial).to_string(),
             ]
         }),
     )

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::chat::Request;
 use crate::ledger::{AttemptRow, Row};
 use crate::money::Usd;
 use crate::record::Status;
 
-/// `SPAN_KIND_INTERNAL` and `SPAN_KIND_CLIENT`.
-const INTERNAL: u8 = 1;
+/// `SPAN_KIND_CLIENT`.
 const CLIENT: u8 = 3;
 /// `STATUS_CODE_OK` and `STATUS_CODE_ERROR`.
 const OK: u8 = 1;
@@ -33,7 +33,7 @@ fn spans(row: &Row) -> Vec<Value> {
         "traceId": trace,
         "spanId": call,
         "name": format!("chat {}", row.asked),
-        "kind": INTERNAL,
+        "kind": CLIENT,
         "startTimeUnixNano": nanos(row.at_ms, 0),
         "endTimeUnixNano": nanos(row.at_ms, row.times.total.unwrap_or(0)),
         "attributes": attributes(row),
@@ -67,22 +67,23 @@ fn attributes(row: &Row) -> Vec<Value> {
     if row.answered {
         all.push(text("gen_ai.response.model", &row.model));
     }
+    if let Some(request) = row.request.request() {
+        all.extend(parameters(&request));
+    }
     if let Some(finish) = &row.finish {
-        let reasons = json!({"arrayValue": {"values": [{"stringValue": finish.as_str()}]}});
-        all.push(json!({"key": "gen_ai.response.finish_reasons", "value": reasons}));
+        all.push(texts("gen_ai.response.finish_reasons", [finish.as_str()]));
     }
     for (key, count) in [
         ("gen_ai.usage.input_tokens", row.tokens.input),
         ("gen_ai.usage.output_tokens", row.tokens.output),
         ("gen_ai.usage.cache_read.input_tokens", row.tokens.cache_read),
         ("gen_ai.usage.cache_creation.input_tokens", row.tokens.cache_write),
-        ("llm.usage.reasoning_tokens", row.tokens.reasoning),
+        ("gen_ai.usage.reasoning.output_tokens", row.tokens.reasoning),
     ] {
         all.extend(count.map(|count| number(key, count)));
     }
     if let Some(first) = row.times.first_token {
-        let seconds = json!({"doubleValue": first as f64 / 1e6});
-        all.push(json!({"key": "gen_ai.response.time_to_first_chunk", "value": seconds}));
+        all.push(decimal("gen_ai.response.time_to_first_chunk", first as f64 / 1e6));
     }
     if let Some(error) = &row.error {
         all.push(text("error.type", error.kind.as_str()));
@@ -99,11 +100,28 @@ fn attributes(row: &Row) -> Vec<Value> {
         // Money is never a float, so it is a decimal.
         all.push(text("llm.cost.usd", &Usd::from_picos(cost.picos).to_decimal()));
         all.push(text("llm.cost.origin", cost.origin.as_str()));
+        all.push(json!({"key": "llm.cost.partial", "value": {"boolValue": cost.partial}}));
     }
     for (key, value) in [("llm.key", &row.key), ("llm.task", &row.task)] {
         all.extend(value.as_ref().map(|value| text(key, value)));
     }
     all.extend(row.tags.iter().map(|(key, value)| text(&format!("llm.tag.{key}"), value)));
+    all
+}
+
+/// What the request asked for besides its prompt.
+fn parameters(request: &Request) -> Vec<Value> {
+    let mut all = Vec::new();
+    all.extend(request.max_tokens.map(|count| number("gen_ai.request.max_tokens", count)));
+    all.extend(request.temperature.map(|value| decimal("gen_ai.request.temperature", value)));
+    all.extend(request.top_p.map(|value| decimal("gen_ai.request.top_p", value)));
+    all.extend(request.seed.map(|seed| number("gen_ai.request.seed", seed)));
+    if !request.stop.is_empty() {
+        all.push(texts("gen_ai.request.stop_sequences", request.stop.iter().map(String::as_str)));
+    }
+    if request.response_format.is_some() {
+        all.push(text("gen_ai.output.type", "json"));
+    }
     all
 }
 
@@ -115,7 +133,8 @@ fn attempt_attributes(attempt: &AttemptRow) -> Vec<Value> {
     ];
     all.extend(attempt.status.map(|status| number("http.response.status_code", u64::from(status))));
     all.extend(attempt.error.as_ref().map(|error| text("error.type", error.kind.as_str())));
-    all.extend(attempt.request_id.as_ref().map(|id| text("gen_ai.response.id", id)));
+    all.extend(attempt.maybe_billed.map(|may| json!({"key": "llm.maybe_billed", "value": {"boolValue": may}})));
+    all.extend(attempt.request_id.as_ref().map(|id| text("llm.request.id", id)));
     all
 }
 
@@ -132,9 +151,18 @@ fn text(key: &str, value: &str) -> Value {
     json!({"key": key, "value": {"stringValue": value}})
 }
 
+fn texts<'a>(key: &str, values: impl IntoIterator<Item = &'a str>) -> Value {
+    let values: Vec<Value> = values.into_iter().map(|value| json!({"stringValue": value})).collect();
+    json!({"key": key, "value": {"arrayValue": {"values": values}}})
+}
+
 /// 64-bit integers are strings in OTLP JSON.
-fn number(key: &str, value: u64) -> Value {
+fn number(key: &str, value: impl ToString) -> Value {
     json!({"key": key, "value": {"intValue": value.to_string()}})
+}
+
+fn decimal(key: &str, value: f64) -> Value {
+    json!({"key": key, "value": {"doubleValue": value}})
 }
 
 fn nanos(at_ms: i64, after_us: u64) -> String {

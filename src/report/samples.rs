@@ -28,7 +28,7 @@ pub(super) fn record(model: &str, text: &str) -> Record {
         cached: false,
         saved: None,
         usage: Usage { input: Some(14), output: Some(9), ..Usage::default() },
-        cost: Some(Cost { usd: "0.000177".parse().expect("dollars"), origin: CostOrigin::Reported }),
+        cost: Some(Cost::new("0.000177".parse().expect("dollars"), CostOrigin::Reported)),
         rates: None,
         timing: Timing {
             connect: Some(ms(31)),
@@ -64,12 +64,12 @@ pub(super) fn three() -> Vec<Record> {
     gpt.timing =
         Timing { first_token: Some(ms(198)), total: Some(ms(600)), tokens_per_second: Some(88.0), ..gpt.timing };
     gpt.usage.output = Some(8);
-    gpt.cost = Some(Cost { usd: "0.000013".parse().expect("dollars"), origin: CostOrigin::Reported });
+    gpt.cost = Some(Cost::new("0.000013".parse().expect("dollars"), CostOrigin::Reported));
     let mut deepseek = record("deepseek-v4", "A cat sits on its mat.");
     deepseek.timing =
         Timing { first_token: Some(ms(640)), total: Some(ms(2200)), tokens_per_second: Some(31.0), ..deepseek.timing };
     deepseek.usage.output = Some(8);
-    deepseek.cost = Some(Cost { usd: "0.000015".parse().expect("dollars"), origin: CostOrigin::Table });
+    deepseek.cost = Some(Cost::new("0.000015".parse().expect("dollars"), CostOrigin::Table));
     deepseek.attempts.insert(0, attempt("deepseek-v4", Some(429), Some(rate_limited())));
     vec![claude, gpt, deepseek]
 }

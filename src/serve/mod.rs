@@ -64,7 +64,8 @@ async fn generate<S: Service + 'static>(
     headers: HeaderMap,
     body: Received,
 ) -> Response {
-    answer(&service, Api::Gemini, uri.path(), &headers, body).await
+    let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
+    answer(&service, Api::Gemini, path, &headers, body).await
 }
 
 async fn nowhere(uri: Uri) -> Response {
@@ -94,7 +95,7 @@ async fn answer<S: Service + 'static>(
         Err(error) => return invalid(StatusCode::BAD_REQUEST, error.to_string()),
     };
     let stream = request.stream;
-    let encoder = adapter.encoder(&request);
+    let encoder = adapter.encoder(path, &request);
     let mut run = engine::start(service, vec![call(request, headers)], 1);
     if stream { streamed(api, run, encoder).await } else { whole(api, &mut run).await }
 }
@@ -139,6 +140,7 @@ async fn streamed(api: Api, mut run: Run, encoder: Box<dyn Encoder + Send>) -> R
             break;
         }
     }
+    let content_type = encoder.content_type();
     let body = stream::unfold(Some((run, encoder, batch)), |state| async move {
         let (mut run, mut encoder, mut batch) = state?;
         let mut bytes = Vec::new();
@@ -161,7 +163,7 @@ async fn streamed(api: Api, mut run: Run, encoder: Box<dyn Encoder + Send>) -> R
         let next = more.then_some((run, encoder, batch));
         Some((Ok::<_, std::convert::Infallible>(Bytes::from(bytes)), next))
     });
-    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
+    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")];
     (headers, Body::from_stream(body)).into_response()
 }
 

@@ -111,6 +111,28 @@ impl Home {
         Run::new(command)
     }
 
+    /// Where calls are recorded.
+    pub fn ledger(&self) -> PathBuf {
+        self.path().join("data/ledger.db")
+    }
+
+    /// The recorded calls, newest first.
+    #[track_caller]
+    pub fn log(&self) -> Vec<serde_json::Value> {
+        let outcome = self.llm(["log", "-n", "0", "-o", "json"]).output();
+        outcome.exits(0);
+        outcome.json().as_array().expect("a list").clone()
+    }
+
+    /// Whether any file of the home holds this text.
+    pub fn holds(&self, text: &str) -> bool {
+        let found = |path: &PathBuf| {
+            let bytes = std::fs::read(path).unwrap_or_default();
+            bytes.windows(text.len()).any(|part| part == text.as_bytes())
+        };
+        self.files().iter().any(found)
+    }
+
     /// Every file below the home, for searching what was left behind.
     pub fn files(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();

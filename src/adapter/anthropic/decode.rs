@@ -1,14 +1,13 @@
 //! Events of a stream, or a whole message, → events.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::usage::WireUsage;
 use crate::adapter::lenient::{Text, maybe};
-use crate::adapter::{DecodeError, Decoder, Flow, error_body, signature, sse};
+use crate::adapter::start::Start;
+use crate::adapter::{DecodeError, Decoder, Flow, signature, sse};
 use crate::chat::{FinishReason, StreamEvent};
 
 /// An event of a stream, told by its `type`. A whole message is the event of type `message`.
@@ -85,35 +84,25 @@ struct Delta<'a> {
 /// Decodes one answer.
 #[derive(Debug, Default)]
 pub(super) struct MessageDecoder {
+    start: Start,
     began: bool,
     /// The number on the wire of each tool call's block; its place is the call's own number.
     tool_blocks: Vec<Option<u64>>,
     /// Blocks of reasoning that must be sent back as they are.
     redacted: Vec<Value>,
     usage: WireUsage,
-    finish: Option<FinishReason>,
+    finished: bool,
 }
 
 impl Decoder for MessageDecoder {
     fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError> {
-        let data = frame.data.trim();
-        if data.is_empty() {
-            return Ok(Flow::Continue);
-        }
-        if data == "[DONE]" {
-            return Ok(Flow::Done);
-        }
-        let event: Event<'_> = match serde_json::from_str(data) {
-            Ok(event) => event,
-            Err(_) if frame.event == "error" => return Err(error_body::decode(200, data.as_bytes()).into()),
-            Err(error) => return Err(malformed(&error)),
-        };
-        let kind = if event.kind.is_empty() { frame.event } else { &*event.kind };
+        let event: Event<'_> = frame.json("one of a message")?;
+        let kind = frame.kind(&event.kind);
         if kind == "error" || event.error.is_some() {
-            return Err(error_body::decode(200, data.as_bytes()).into());
+            return Err(frame.failure());
         }
         match kind {
-            "message" => self.message(serde_json::from_str(data).map_err(|error| malformed(&error))?, events),
+            "message" => self.message(frame.json("a message")?, events),
             "message_start" => self.message(event.message.unwrap_or_default(), events),
             "content_block_start" => self.block(event.index, event.content_block.unwrap_or_default(), events),
             "content_block_delta" => self.delta(event.index, event.delta.unwrap_or_default(), events),
@@ -122,7 +111,7 @@ impl Decoder for MessageDecoder {
                 self.finish(&event.delta.unwrap_or_default().stop_reason, events);
             }
             "message_stop" => {
-                if self.finish.is_none() && self.began {
+                if !self.finished && self.began {
                     self.finish("end_turn", events);
                 }
                 return Ok(Flow::Done);
@@ -137,7 +126,7 @@ impl Decoder for MessageDecoder {
 impl MessageDecoder {
     fn message(&mut self, message: Message<'_>, events: &mut Vec<StreamEvent>) {
         self.began = true;
-        events.push(StreamEvent::Start { id: message.id.some(), model: message.model.some() });
+        self.start.take(&message.id, &message.model, events);
         for block in message.content.into_iter().flatten() {
             self.block(None, block, events);
         }
@@ -149,11 +138,11 @@ impl MessageDecoder {
         match &*block.kind {
             "text" => {
                 self.say_redacted(events);
-                push_text(block.text.0, StreamEvent::TextDelta, events);
+                block.text.tell(StreamEvent::TextDelta, events);
             }
             "thinking" => {
-                push_text(block.thinking.0, StreamEvent::ReasoningDelta, events);
-                push_text(block.signature.0, StreamEvent::ReasoningSignature, events);
+                block.thinking.tell(StreamEvent::ReasoningDelta, events);
+                block.signature.tell(StreamEvent::ReasoningSignature, events);
             }
             "redacted_thinking" => self.redacted.push(json!({"type": "redacted_thinking", "data": block.data.0})),
             "tool_use" => {
@@ -176,11 +165,11 @@ impl MessageDecoder {
     }
 
     fn delta(&mut self, index: Option<u64>, delta: Delta<'_>, events: &mut Vec<StreamEvent>) {
-        push_text(delta.text.0, StreamEvent::TextDelta, events);
-        push_text(delta.thinking.0, StreamEvent::ReasoningDelta, events);
-        push_text(delta.signature.0, StreamEvent::ReasoningSignature, events);
+        delta.text.tell(StreamEvent::TextDelta, events);
+        delta.thinking.tell(StreamEvent::ReasoningDelta, events);
+        delta.signature.tell(StreamEvent::ReasoningSignature, events);
         if let Some(index) = self.tool_blocks.iter().position(|block| *block == index) {
-            push_text(delta.partial_json.0, |arguments| StreamEvent::ToolCallDelta { index, arguments }, events);
+            delta.partial_json.tell(|arguments| StreamEvent::ToolCallDelta { index, arguments }, events);
         }
     }
 
@@ -208,23 +197,11 @@ impl MessageDecoder {
             other => FinishReason::Other(other.to_owned()),
         };
         self.say_redacted(events);
-        if self.finish.as_ref() != Some(&reason) {
-            self.finish = Some(reason.clone());
-            events.push(StreamEvent::Finish(reason));
-        }
-    }
-}
-
-fn push_text(text: Cow<'_, str>, event: impl FnOnce(String) -> StreamEvent, events: &mut Vec<StreamEvent>) {
-    if !text.is_empty() {
-        events.push(event(text.into_owned()));
+        self.finished = true;
+        events.push(StreamEvent::Finish(reason));
     }
 }
 
 fn is_empty_object(json: &str) -> bool {
     json.chars().filter(|c| !c.is_ascii_whitespace()).eq("{}".chars())
-}
-
-fn malformed(error: &serde_json::Error) -> DecodeError {
-    DecodeError::Malformed(format!("an event is not one of a message: {error}"))
 }

@@ -6,7 +6,7 @@ mod encode;
 mod request;
 mod usage;
 
-use super::{Adapter, DecodeError, Decoder, Encoder, WireRequest, body, whole};
+use super::{Adapter, DecodeError, Decoder, Encoder, WireRequest, body, openai, whole};
 use crate::chat::{Request, Response};
 use crate::error::Failure;
 
@@ -18,8 +18,10 @@ const VERSION: &str = "2023-06-01";
 pub(super) struct Anthropic;
 
 impl Adapter for Anthropic {
-    fn auth_header(&self, key: &str) -> (&'static str, String) {
-        ("x-api-key", key.to_owned())
+    /// Anthropic takes its key in either header, and its own libraries have changed from the first to the second;
+    /// gateways often know just one of them.
+    fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
+        vec![("x-api-key", key.to_owned()), openai::bearer(key)]
     }
 
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
@@ -42,7 +44,7 @@ impl Adapter for Anthropic {
         request::decode(body)
     }
 
-    fn encoder(&self, request: &Request) -> Box<dyn Encoder + Send> {
+    fn encoder(&self, _path: &str, request: &Request) -> Box<dyn Encoder + Send> {
         Box::new(answer::MessageEncoder::new(request))
     }
 

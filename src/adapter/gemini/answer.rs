@@ -11,19 +11,60 @@ use crate::error::{Failure, FailureKind};
 #[derive(Debug)]
 pub(super) struct ContentEncoder {
     said: Response,
+    form: Form,
+}
+
+/// What a stream is made of.
+#[derive(Debug)]
+enum Form {
+    Events,
+    /// One JSON list, an item a piece; whether it has begun.
+    List {
+        began: bool,
+    },
 }
 
 impl ContentEncoder {
-    pub(super) fn new(request: &Request) -> Self {
-        Self { said: Response { model: Some(request.model.clone()), ..Response::default() } }
+    /// Events come where the query asks for them.
+    pub(super) fn new(path: &str, request: &Request) -> Self {
+        let query = path.split_once('?').map_or("", |(_, query)| query);
+        let form = match query.split('&').any(|field| field == "alt=sse") {
+            true => Form::Events,
+            false => Form::List { began: false },
+        };
+        Self { said: Response { model: Some(request.model.clone()), ..Response::default() }, form }
     }
 
-    fn part(&self, part: Value, out: &mut Vec<u8>) {
-        write_event(None, &piece(&self.said, vec![part], None), out);
+    fn part(&mut self, part: Value, out: &mut Vec<u8>) {
+        let piece = piece(&self.said, vec![part], None);
+        self.write(&piece, out);
+    }
+
+    fn write(&mut self, piece: &Value, out: &mut Vec<u8>) {
+        match &mut self.form {
+            Form::Events => write_event(None, piece, out),
+            Form::List { began } => {
+                out.extend_from_slice(if std::mem::replace(began, true) { b",\r\n" } else { b"[" });
+                out.extend_from_slice(&to_vec(piece));
+            }
+        }
+    }
+
+    fn close(&self, out: &mut Vec<u8>) {
+        if let Form::List { .. } = self.form {
+            out.extend_from_slice(b"]\n");
+        }
     }
 }
 
 impl Encoder for ContentEncoder {
+    fn content_type(&self) -> &'static str {
+        match self.form {
+            Form::Events => "text/event-stream",
+            Form::List { .. } => "application/json",
+        }
+    }
+
     fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>) {
         match event {
             StreamEvent::TextDelta(text) => self.part(json!({"text": text}), out),
@@ -42,11 +83,14 @@ impl Encoder for ContentEncoder {
         if parts.is_empty() {
             parts.push(json!({"text": ""}));
         }
-        write_event(None, &piece(&self.said, parts, Some(finish_reason(self.said.finish.as_ref()))), out);
+        let last = piece(&self.said, parts, Some(finish_reason(self.said.finish.as_ref())));
+        self.write(&last, out);
+        self.close(out);
     }
 
     fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
-        write_event(None, &error(failure), out);
+        self.write(&error(failure), out);
+        self.close(out);
     }
 }
 

@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::adapter::lenient::{Count, Text, list, maybe};
-use crate::adapter::{DecodeError, Decoder, Flow, error_body, sse, usage};
+use crate::adapter::lenient::{Count, Few, Text, list, maybe};
+use crate::adapter::start::Start;
+use crate::adapter::{DecodeError, Decoder, Flow, sse, usage};
 use crate::chat::{FinishReason, StreamEvent, Usage};
 
 #[derive(Debug, Default, Deserialize)]
@@ -15,7 +16,7 @@ struct Piece<'a> {
     #[serde(borrow)]
     model_version: Text<'a>,
     #[serde(borrow)]
-    candidates: Option<Vec<Candidate<'a>>>,
+    candidates: Few<Candidate<'a>>,
     #[serde(borrow, deserialize_with = "maybe")]
     prompt_feedback: Option<Feedback<'a>>,
     #[serde(borrow)]
@@ -46,7 +47,7 @@ struct Candidate<'a> {
 #[serde(default)]
 struct Content<'a> {
     #[serde(borrow, deserialize_with = "list")]
-    parts: Vec<Part<'a>>,
+    parts: Few<Part<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -88,36 +89,19 @@ struct WireUsage {
 /// Decodes one answer; only its first candidate is read.
 #[derive(Debug, Default)]
 pub(super) struct ContentDecoder {
-    id: String,
-    model: String,
+    start: Start,
     calls: usize,
     /// A signature was told of. Several parts may have one; the first is the one that must come back.
     signed: bool,
-    finish: Option<FinishReason>,
 }
 
 impl Decoder for ContentDecoder {
     fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError> {
-        let data = frame.data.trim();
-        if data.is_empty() {
-            return Ok(Flow::Continue);
+        let piece: Piece<'_> = frame.json("generated content")?;
+        if piece.error.is_some() || frame.is_error() {
+            return Err(frame.failure());
         }
-        if data == "[DONE]" {
-            return Ok(Flow::Done);
-        }
-        let malformed = |error| DecodeError::Malformed(format!("a piece is not generated content: {error}"));
-        // Where the stream was not asked for as events, it is one list.
-        let pieces: Vec<Piece<'_>> = if data.starts_with('[') {
-            serde_json::from_str(data).map_err(malformed)?
-        } else {
-            vec![serde_json::from_str(data).map_err(malformed)?]
-        };
-        for piece in pieces {
-            if piece.error.is_some() || frame.event == "error" {
-                return Err(error_body::decode(200, data.as_bytes()).into());
-            }
-            self.piece(piece, events);
-        }
+        self.piece(piece, events);
         Ok(Flow::Continue)
     }
 }
@@ -125,15 +109,9 @@ impl Decoder for ContentDecoder {
 impl ContentDecoder {
     fn piece(&mut self, piece: Piece<'_>, events: &mut Vec<StreamEvent>) {
         let Piece { response_id, model_version, candidates, prompt_feedback, usage_metadata, .. } = piece;
-        if (!response_id.is_empty() && *response_id != *self.id)
-            || (!model_version.is_empty() && *model_version != *self.model)
-        {
-            events.push(StreamEvent::Start { id: response_id.some(), model: model_version.some() });
-            self.id = response_id.0.into_owned();
-            self.model = model_version.0.into_owned();
-        }
+        self.start.take(&response_id, &model_version, events);
         let mut reason = None;
-        for candidate in candidates.into_iter().flatten().filter(|candidate| candidate.index.unwrap_or(0) == 0) {
+        for candidate in candidates.into_iter().filter(|candidate| candidate.index.unwrap_or(0) == 0) {
             for part in candidate.content.unwrap_or_default().parts {
                 self.part(part, events);
             }
@@ -143,10 +121,7 @@ impl ContentDecoder {
             reason = reason.or(Some(FinishReason::ContentFilter));
         }
         events.extend(usage_metadata.map(read_usage).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
-        if let Some(reason) = reason.filter(|reason| self.finish.as_ref() != Some(reason)) {
-            self.finish = Some(reason.clone());
-            events.push(StreamEvent::Finish(reason));
-        }
+        events.extend(reason.map(StreamEvent::Finish));
     }
 
     fn part(&mut self, part: Part<'_>, events: &mut Vec<StreamEvent>) {
@@ -154,13 +129,12 @@ impl ContentDecoder {
             return;
         }
         if part.thought == Some(true) {
-            let text = part.text.unwrap_or_default();
-            events.extend(text.some().map(StreamEvent::ReasoningDelta));
+            part.text.unwrap_or_default().tell(StreamEvent::ReasoningDelta, events);
             self.sign(&part.thought_signature, events);
             return;
         }
         self.sign(&part.thought_signature, events);
-        events.extend(part.text.and_then(|text| text.some()).map(StreamEvent::TextDelta));
+        part.text.unwrap_or_default().tell(StreamEvent::TextDelta, events);
         if let Some(call) = part.function_call {
             let index = self.calls;
             self.calls += 1;

@@ -14,8 +14,8 @@ use crate::error::Failure;
 pub(super) struct Gemini;
 
 impl Adapter for Gemini {
-    fn auth_header(&self, key: &str) -> (&'static str, String) {
-        ("x-goog-api-key", key.to_owned())
+    fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
+        vec![("x-goog-api-key", key.to_owned())]
     }
 
     fn encode_request(&self, request: &Request) -> WireRequest {
@@ -34,8 +34,8 @@ impl Adapter for Gemini {
         request::decode(path, body)
     }
 
-    fn encoder(&self, request: &Request) -> Box<dyn Encoder + Send> {
-        Box::new(answer::ContentEncoder::new(request))
+    fn encoder(&self, path: &str, request: &Request) -> Box<dyn Encoder + Send> {
+        Box::new(answer::ContentEncoder::new(path, request))
     }
 
     fn encode_response(&self, response: &Response) -> Vec<u8> {

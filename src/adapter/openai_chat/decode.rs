@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 
 use super::reasoning::{Detail, Signatures};
 use super::usage;
-use crate::adapter::lenient::{Text, list, maybe};
+use crate::adapter::lenient::{Few, Text, list, maybe};
+use crate::adapter::start::Start;
 use crate::adapter::tool_calls::{Piece, ToolCalls};
 use crate::adapter::{DecodeError, Decoder, Flow, error_body, sse};
 use crate::chat::{FinishReason, StreamEvent};
@@ -25,7 +26,7 @@ struct Chunk<'a> {
     #[serde(borrow)]
     model: Text<'a>,
     #[serde(borrow)]
-    choices: Option<Vec<Choice<'a>>>,
+    choices: Few<Choice<'a>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
     /// Groq puts usage here as well, with older models only here.
@@ -67,11 +68,11 @@ struct Delta<'a> {
     #[serde(borrow)]
     reasoning: Text<'a>,
     #[serde(borrow, deserialize_with = "list")]
-    reasoning_details: Vec<&'a RawValue>,
+    reasoning_details: Few<&'a RawValue>,
     #[serde(borrow)]
     refusal: Text<'a>,
     #[serde(borrow)]
-    tool_calls: Option<Vec<Piece<'a>>>,
+    tool_calls: Few<Piece<'a>>,
     #[serde(borrow)]
     extra_content: Option<&'a RawValue>,
 }
@@ -79,34 +80,21 @@ struct Delta<'a> {
 /// Decodes one answer; only its first choice is read.
 #[derive(Debug, Default)]
 pub(super) struct ChatDecoder {
-    id: String,
-    model: String,
+    start: Start,
     has_content: bool,
     tool_calls: ToolCalls,
     signatures: Signatures,
-    finish: Option<FinishReason>,
+    finished: bool,
 }
 
 impl Decoder for ChatDecoder {
     fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError> {
-        let data = frame.data.trim();
-        if data.is_empty() {
-            return Ok(Flow::Continue);
-        }
-        if data == "[DONE]" {
-            self.done(events);
-            return Ok(Flow::Done);
-        }
-        let chunk: Chunk<'_> = match serde_json::from_str(data) {
-            Ok(chunk) => chunk,
-            Err(_) if frame.event == "error" => return Err(error_body::decode(200, data.as_bytes()).into()),
-            Err(error) => return Err(DecodeError::Malformed(format!("a chunk is not a chat completion: {error}"))),
-        };
-        let is_error = frame.event == "error" || chunk.error.is_some_and(says_something);
-        self.start(&chunk, events);
+        let chunk: Chunk<'_> = frame.json("a chunk of a chat completion")?;
+        let is_error = frame.is_error() || chunk.error.is_some_and(says_something);
+        self.start.take(&chunk.id, &chunk.model, events);
         let mut failed = None;
         let mut finish = None;
-        for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index.unwrap_or(0) == 0) {
+        for choice in chunk.choices.into_iter().filter(|choice| choice.index.unwrap_or(0) == 0) {
             if let Some(delta) = choice.delta.or(choice.message) {
                 self.delta(delta, events);
             }
@@ -116,7 +104,7 @@ impl Decoder for ChatDecoder {
         let usage = chunk.usage.or_else(|| chunk.x_groq.and_then(|groq| groq.usage));
         events.extend(usage.map(usage::read).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
         if is_error {
-            return Err(error_body::decode(200, data.as_bytes()).into());
+            return Err(frame.failure());
         }
         if let Some(error) = failed {
             return Err(error_body::decode(200, format!("{{\"error\":{}}}", error.get()).as_bytes()).into());
@@ -130,28 +118,17 @@ impl Decoder for ChatDecoder {
         }
         Ok(Flow::Continue)
     }
+
+    /// The terminal event completes an answer for which no reason was given.
+    fn done(&mut self, events: &mut Vec<StreamEvent>) {
+        if !self.finished && self.has_content {
+            let calls_tools = !self.tool_calls.is_empty();
+            self.finish(if calls_tools { FinishReason::ToolCalls } else { FinishReason::Stop }, events);
+        }
+    }
 }
 
 impl ChatDecoder {
-    /// Tells of the answer's id and model when they are first known, and again should they change.
-    fn start(&mut self, chunk: &Chunk<'_>, events: &mut Vec<StreamEvent>) {
-        let news = |known: &mut String, said: &Text<'_>| {
-            let is_new = !said.is_empty() && *known != **said;
-            if is_new {
-                known.clear();
-                known.push_str(said);
-            }
-            is_new
-        };
-        let id = news(&mut self.id, &chunk.id);
-        let model = news(&mut self.model, &chunk.model);
-        if id || model {
-            let event =
-                StreamEvent::Start { id: id.then(|| self.id.clone()), model: model.then(|| self.model.clone()) };
-            events.push(event);
-        }
-    }
-
     fn delta(&mut self, delta: Delta<'_>, events: &mut Vec<StreamEvent>) {
         let before = events.len();
         let mut thought = [delta.reasoning_content.0, delta.reasoning.0, delta.content.thinking]
@@ -180,7 +157,7 @@ impl ChatDecoder {
             }
         }
         let mut extra = delta.extra_content;
-        for piece in delta.tool_calls.into_iter().flatten() {
+        for piece in delta.tool_calls {
             extra = extra.or(piece.extra_content);
             self.tool_calls.take(piece, events);
         }
@@ -190,22 +167,11 @@ impl ChatDecoder {
         self.has_content |= events.len() > before;
     }
 
-    /// Some gateways repeat the reason; some correct it.
     fn finish(&mut self, reason: FinishReason, events: &mut Vec<StreamEvent>) {
         self.tool_calls.end(events);
         events.extend(self.signatures.rest().map(StreamEvent::ReasoningSignature));
-        if self.finish.as_ref() != Some(&reason) {
-            self.finish = Some(reason.clone());
-            events.push(StreamEvent::Finish(reason));
-        }
-    }
-
-    /// The terminal event completes an answer for which no reason was given.
-    fn done(&mut self, events: &mut Vec<StreamEvent>) {
-        if self.finish.is_none() && self.has_content {
-            let calls_tools = !self.tool_calls.is_empty();
-            self.finish(if calls_tools { FinishReason::ToolCalls } else { FinishReason::Stop }, events);
-        }
+        self.finished = true;
+        events.push(StreamEvent::Finish(reason));
     }
 }
 

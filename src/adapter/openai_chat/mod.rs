@@ -16,8 +16,8 @@ use crate::error::Failure;
 pub(super) struct OpenaiChat;
 
 impl Adapter for OpenaiChat {
-    fn auth_header(&self, key: &str) -> (&'static str, String) {
-        ("authorization", format!("Bearer {key}"))
+    fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
+        vec![openai::bearer(key)]
     }
 
     fn encode_request(&self, request: &Request) -> WireRequest {
@@ -36,7 +36,7 @@ impl Adapter for OpenaiChat {
         request::decode(body)
     }
 
-    fn encoder(&self, request: &Request) -> Box<dyn Encoder + Send> {
+    fn encoder(&self, _path: &str, request: &Request) -> Box<dyn Encoder + Send> {
         Box::new(answer::ChatEncoder::new(request))
     }
 

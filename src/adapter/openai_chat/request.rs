@@ -6,10 +6,8 @@ use serde_json::Value;
 use super::reasoning::Echo;
 use crate::adapter::DecodeError;
 use crate::adapter::body::{Fields, malformed};
-use crate::adapter::media::{audio_media_type, parse_data_url};
-use crate::chat::{
-    Audio, File, Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice,
-};
+use crate::adapter::openai::{self, InputAudio};
+use crate::chat::{Message, Part, Request, Role, ToolCall};
 
 #[derive(Debug, Deserialize)]
 struct WireMessage {
@@ -44,7 +42,7 @@ enum ContentPart {
     Refusal { refusal: String },
     ImageUrl { image_url: ImageUrl },
     File { file: WireFile },
-    InputAudio { input_audio: WireAudio },
+    InputAudio { input_audio: InputAudio },
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,12 +61,6 @@ struct WireFile {
 }
 
 #[derive(Debug, Deserialize)]
-struct WireAudio {
-    data: String,
-    format: String,
-}
-
-#[derive(Debug, Deserialize)]
 struct WireToolCall {
     #[serde(default)]
     id: String,
@@ -84,23 +76,8 @@ struct CalledFunction {
     arguments: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct WireTool {
-    #[serde(rename = "type")]
-    kind: String,
-    function: Function,
-}
-
-#[derive(Debug, Deserialize)]
-struct Function {
-    name: String,
-    #[serde(default)]
-    description: Option<String>,
-    #[serde(default)]
-    parameters: Option<Value>,
-    #[serde(default)]
-    strict: Option<bool>,
-}
+/// Where functions are described.
+const FUNCTION: openai::Place = |holder| &holder["function"];
 
 pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
     let mut fields = Fields::parse(body)?;
@@ -114,21 +91,23 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
         Value::Null => Some(Vec::new()),
         texts => serde_json::from_value(texts.clone()).ok(),
     });
+    let response_format =
+        fields.take_if("response_format", |format| openai::response_format(format, &format["json_schema"]));
     if stream {
         stream_options(&mut fields);
     }
     Ok(Request {
         model,
         messages: read_messages(messages)?,
-        tools: fields.take_if("tools", tools).unwrap_or_default(),
-        tool_choice: fields.take_if("tool_choice", tool_choice),
+        tools: fields.take_if("tools", |tools| openai::tools(tools, FUNCTION)).unwrap_or_default(),
+        tool_choice: fields.take_if("tool_choice", |choice| openai::tool_choice(choice, FUNCTION)),
         max_tokens,
         temperature: fields.take("temperature")?,
         top_p: fields.take("top_p")?,
         stop: stop.unwrap_or_default(),
         seed: fields.take("seed")?,
         reasoning_effort: fields.take("reasoning_effort")?,
-        response_format: fields.take_if("response_format", response_format).flatten(),
+        response_format: response_format.flatten(),
         stream,
         extra: fields.0,
     })
@@ -161,11 +140,8 @@ fn read_messages(wire: Vec<WireMessage>) -> Result<Vec<Message>, DecodeError> {
 
 fn message(wire: WireMessage) -> Result<Message, DecodeError> {
     let role = match wire.role.as_str() {
-        "system" | "developer" => Role::System,
-        "user" => Role::User,
-        "assistant" => Role::Assistant,
         "tool" => return tool_result(wire),
-        other => return Err(malformed(format!("no message can have the role `{other}`"))),
+        role => openai::role(role)?,
     };
     let mut parts = Vec::new();
     let mut extra_content = None;
@@ -219,67 +195,8 @@ fn tool_result(wire: WireMessage) -> Result<Message, DecodeError> {
 fn content_part(part: ContentPart) -> Result<Part, DecodeError> {
     Ok(match part {
         ContentPart::Text { text } | ContentPart::Refusal { refusal: text } => Part::Text(text),
-        ContentPart::ImageUrl { image_url: ImageUrl { url, detail } } => {
-            let source = match parse_data_url(&url) {
-                Some((media_type, base64)) => {
-                    ImageSource::Data { media_type: media_type.into(), base64: base64.into() }
-                }
-                None => ImageSource::Url(url),
-            };
-            Part::Image(Image { source, detail })
-        }
-        ContentPart::File { file } => {
-            let data = file.file_data.as_deref().and_then(parse_data_url);
-            let (media_type, base64) =
-                data.ok_or_else(|| malformed("a file must come with `file_data` as a base64 data URL"))?;
-            Part::File(File { media_type: media_type.into(), base64: base64.into(), name: file.filename })
-        }
-        ContentPart::InputAudio { input_audio: WireAudio { data, format } } => {
-            Part::Audio(Audio { media_type: audio_media_type(&format), base64: data })
-        }
+        ContentPart::ImageUrl { image_url: ImageUrl { url, detail } } => openai::image(url, detail),
+        ContentPart::File { file } => openai::file(file.filename, file.file_data.as_deref())?,
+        ContentPart::InputAudio { input_audio } => input_audio.into(),
     })
-}
-
-/// Nothing if there are other tools than functions: those are passed on as they are.
-fn tools(value: &Value) -> Option<Vec<Tool>> {
-    let tools: Vec<WireTool> = serde_json::from_value(value.clone()).ok()?;
-    let is_all_functions = tools.iter().all(|tool| tool.kind == "function");
-    let tool = |WireTool { function: Function { name, description, parameters, strict }, .. }| Tool {
-        name,
-        description,
-        parameters,
-        strict,
-    };
-    is_all_functions.then(|| tools.into_iter().map(tool).collect())
-}
-
-fn tool_choice(value: &Value) -> Option<ToolChoice> {
-    match value {
-        Value::String(word) => match word.as_str() {
-            "auto" => Some(ToolChoice::Auto),
-            "none" => Some(ToolChoice::None),
-            "required" => Some(ToolChoice::Required),
-            _ => None,
-        },
-        choice if choice["type"] == "function" => {
-            choice["function"]["name"].as_str().map(|name| ToolChoice::Tool(name.into()))
-        }
-        _ => None,
-    }
-}
-
-/// `Some(None)` is free text.
-fn response_format(value: &Value) -> Option<Option<ResponseFormat>> {
-    match value["type"].as_str()? {
-        "text" => Some(None),
-        "json_object" => Some(Some(ResponseFormat::JsonObject)),
-        "json_schema" => {
-            let format = &value["json_schema"];
-            let schema = format["schema"].clone();
-            let name = format["name"].as_str()?.to_owned();
-            (!schema.is_null())
-                .then(|| Some(ResponseFormat::JsonSchema { name, schema, strict: format["strict"].as_bool() }))
-        }
-        _ => None,
-    }
 }

@@ -4,19 +4,18 @@ use std::borrow::Cow;
 
 use super::wire::{Body, Event, Item, read_usage};
 use crate::adapter::lenient::Text;
-use crate::adapter::{DecodeError, Decoder, Flow, error_body, sse};
+use crate::adapter::start::Start;
+use crate::adapter::{DecodeError, Decoder, Flow, sse};
 use crate::chat::{FinishReason, StreamEvent};
 
 /// Decodes one answer.
 #[derive(Debug, Default)]
 pub(super) struct ResponseDecoder {
-    id: String,
-    model: String,
+    start: Start,
     has_content: bool,
     /// The form in which thoughts come: some send both, the summary and the whole.
     thoughts: Option<Thoughts>,
     calls: Vec<Call>,
-    finished: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,30 +33,18 @@ struct Call {
 
 impl Decoder for ResponseDecoder {
     fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError> {
-        let data = frame.data.trim();
-        if data.is_empty() {
-            return Ok(Flow::Continue);
-        }
-        if data == "[DONE]" {
-            return Ok(Flow::Done);
-        }
-        let event: Event<'_> = match serde_json::from_str(data) {
-            Ok(event) => event,
-            Err(_) if frame.event == "error" => return Err(error_body::decode(200, data.as_bytes()).into()),
-            Err(error) => return Err(malformed(&error)),
-        };
-        let kind = if event.kind.is_empty() { frame.event } else { &*event.kind };
+        let event: Event<'_> = frame.json("one of a response")?;
+        let kind = frame.kind(&event.kind);
         let failed = event.error.or_else(|| event.response.as_ref()?.error).is_some_and(|error| error.get() != "null");
         let before = events.len();
         match kind {
             "error" | "response.failed" => {
                 self.begin(event.response, events);
-                return Err(error_body::decode(200, data.as_bytes()).into());
+                return Err(frame.failure());
             }
-            _ if failed => return Err(error_body::decode(200, data.as_bytes()).into()),
+            _ if failed => return Err(frame.failure()),
             "" if &*event.object == "response" || event.output.is_some() => {
-                let body: Body<'_> = serde_json::from_str(data).map_err(|error| malformed(&error))?;
-                self.end(body, events);
+                self.end(frame.json("a response")?, events);
                 return Ok(Flow::Done);
             }
             "response.completed" | "response.incomplete" | "response.cancelled" => {
@@ -67,7 +54,7 @@ impl Decoder for ResponseDecoder {
             "response.created" | "response.in_progress" | "response.queued" => self.begin(event.response, events),
             "response.output_item.added" => self.item_added(event.output_index, event.item, events),
             "response.output_item.done" => self.item_done(event.output_index, event.item, events),
-            "response.output_text.delta" | "response.refusal.delta" => say(event.delta, StreamEvent::TextDelta, events),
+            "response.output_text.delta" | "response.refusal.delta" => event.delta.tell(StreamEvent::TextDelta, events),
             "response.reasoning_text.delta" => self.think(Thoughts::Whole, event.delta, events),
             "response.reasoning_summary_text.delta" => self.think(Thoughts::Summary, event.delta, events),
             "response.reasoning_summary_part.added" if event.summary_index.unwrap_or(0) > 0 => {
@@ -89,13 +76,8 @@ impl Decoder for ResponseDecoder {
 
 impl ResponseDecoder {
     fn begin(&mut self, body: Option<Body<'_>>, events: &mut Vec<StreamEvent>) {
-        if let Some(body) = body
-            && (*body.id != *self.id || *body.model != *self.model)
-        {
-            self.id = body.id.0.into_owned();
-            self.model = body.model.0.into_owned();
-            let known = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-            events.push(StreamEvent::Start { id: known(&self.id), model: known(&self.model) });
+        if let Some(body) = body {
+            self.start.take(&body.id, &body.model, events);
         }
     }
 
@@ -121,7 +103,7 @@ impl ResponseDecoder {
                 }
                 self.all_arguments(index, &id, arguments, events);
             }
-            "reasoning" => say(item.encrypted_content, StreamEvent::ReasoningSignature, events),
+            "reasoning" => item.encrypted_content.tell(StreamEvent::ReasoningSignature, events),
             _ => {}
         }
     }
@@ -131,16 +113,16 @@ impl ResponseDecoder {
         match &*item.kind {
             "message" => {
                 for part in item.content {
-                    say(part.text, StreamEvent::TextDelta, events);
-                    say(part.refusal, StreamEvent::TextDelta, events);
+                    part.text.tell(StreamEvent::TextDelta, events);
+                    part.refusal.tell(StreamEvent::TextDelta, events);
                 }
             }
             "reasoning" => {
                 let is_whole = item.content.iter().any(|part| !part.text.is_empty());
                 let (parts, between) = if is_whole { (&item.content, "") } else { (&item.summary, "\n\n") };
                 let thoughts: Vec<_> = parts.iter().map(|part| &*part.text).collect();
-                say(Text(thoughts.join(between).into()), StreamEvent::ReasoningDelta, events);
-                say(item.encrypted_content, StreamEvent::ReasoningSignature, events);
+                Text(thoughts.join(between).into()).tell(StreamEvent::ReasoningDelta, events);
+                item.encrypted_content.tell(StreamEvent::ReasoningSignature, events);
             }
             "function_call" => self.item_done(Some(index as u64), Some(item), events),
             _ => {}
@@ -149,14 +131,14 @@ impl ResponseDecoder {
 
     fn think(&mut self, form: Thoughts, text: Text<'_>, events: &mut Vec<StreamEvent>) {
         if *self.thoughts.get_or_insert(form) == form {
-            say(text, StreamEvent::ReasoningDelta, events);
+            text.tell(StreamEvent::ReasoningDelta, events);
         }
     }
 
     fn arguments(&mut self, index: Option<u64>, item_id: &str, piece: Text<'_>, events: &mut Vec<StreamEvent>) {
         let Some(index) = self.find(index, item_id) else { return };
         self.calls[index].has_arguments = true;
-        say(piece, |arguments| StreamEvent::ToolCallDelta { index, arguments }, events);
+        piece.tell(|arguments| StreamEvent::ToolCallDelta { index, arguments }, events);
     }
 
     /// The arguments in full: news only where they did not come in pieces.
@@ -179,7 +161,7 @@ impl ResponseDecoder {
 
     fn end(&mut self, body: Body<'_>, events: &mut Vec<StreamEvent>) {
         let Body { id, model, status, output, usage, incomplete_details, .. } = body;
-        self.begin(Some(Body { id, model, ..Body::default() }), events);
+        self.start.take(&id, &model, events);
         if !self.has_content {
             for (index, item) in output.into_iter().enumerate() {
                 self.whole_item(index, item, events);
@@ -196,18 +178,6 @@ impl ResponseDecoder {
             ("", status) => FinishReason::Other(status.to_owned()),
             (other, _) => FinishReason::Other(other.to_owned()),
         };
-        if !std::mem::replace(&mut self.finished, true) {
-            events.push(StreamEvent::Finish(reason));
-        }
+        events.push(StreamEvent::Finish(reason));
     }
-}
-
-fn say(text: Text<'_>, event: impl FnOnce(String) -> StreamEvent, events: &mut Vec<StreamEvent>) {
-    if !text.is_empty() {
-        events.push(event(text.0.into_owned()));
-    }
-}
-
-fn malformed(error: &serde_json::Error) -> DecodeError {
-    DecodeError::Malformed(format!("an event is not one of a response: {error}"))
 }

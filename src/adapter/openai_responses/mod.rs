@@ -15,8 +15,8 @@ use crate::error::Failure;
 pub(super) struct OpenaiResponses;
 
 impl Adapter for OpenaiResponses {
-    fn auth_header(&self, key: &str) -> (&'static str, String) {
-        ("authorization", format!("Bearer {key}"))
+    fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
+        vec![openai::bearer(key)]
     }
 
     fn encode_request(&self, request: &Request) -> WireRequest {
@@ -35,7 +35,7 @@ impl Adapter for OpenaiResponses {
         request::decode(body)
     }
 
-    fn encoder(&self, request: &Request) -> Box<dyn Encoder + Send> {
+    fn encoder(&self, _path: &str, request: &Request) -> Box<dyn Encoder + Send> {
         Box::new(answer::ResponseEncoder::new(request))
     }
 

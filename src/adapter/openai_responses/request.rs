@@ -5,10 +5,8 @@ use serde_json::Value;
 
 use crate::adapter::DecodeError;
 use crate::adapter::body::{Fields, malformed};
-use crate::adapter::media::{audio_media_type, parse_data_url};
-use crate::chat::{
-    Audio, File, Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice,
-};
+use crate::adapter::openai::{self, InputAudio};
+use crate::chat::{Message, Part, Request, Role, ToolCall};
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -69,14 +67,8 @@ enum ContentPart {
         file_data: String,
     },
     InputAudio {
-        input_audio: WireAudio,
+        input_audio: InputAudio,
     },
-}
-
-#[derive(Debug, Deserialize)]
-struct WireAudio {
-    data: String,
-    format: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,18 +76,8 @@ struct Thought {
     text: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct WireTool {
-    #[serde(rename = "type")]
-    kind: String,
-    name: String,
-    #[serde(default)]
-    description: Option<String>,
-    #[serde(default)]
-    parameters: Option<Value>,
-    #[serde(default)]
-    strict: Option<bool>,
-}
+/// Where functions are described.
+const FUNCTION: openai::Place = |holder| holder;
 
 pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
     let mut fields = Fields::parse(body)?;
@@ -121,13 +103,13 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
     let reasoning_effort = reasoning.take("effort")?;
     fields.put_back("reasoning", reasoning);
     let mut text = fields.open("text");
-    let response_format = text.take_if("format", response_format).flatten();
+    let response_format = text.take_if("format", |format| openai::response_format(format, format)).flatten();
     fields.put_back("text", text);
     Ok(Request {
         model: fields.require("model")?,
         messages,
-        tools: fields.take_if("tools", tools).unwrap_or_default(),
-        tool_choice: fields.take_if("tool_choice", tool_choice),
+        tools: fields.take_if("tools", |tools| openai::tools(tools, FUNCTION)).unwrap_or_default(),
+        tool_choice: fields.take_if("tool_choice", |choice| openai::tool_choice(choice, FUNCTION)),
         max_tokens: fields.take("max_output_tokens")?,
         temperature: fields.take("temperature")?,
         top_p: fields.take("top_p")?,
@@ -148,7 +130,7 @@ fn read_item(mut item: Value, messages: &mut Vec<Message>) -> Result<(), DecodeE
     }
     let item = serde_json::from_value(item).map_err(|error| malformed(format!("an item of `input`: {error}")))?;
     let (role, parts) = match item {
-        Item::Message { role, content } => (read_role(&role)?, content_parts(content)?),
+        Item::Message { role, content } => (openai::role(&role)?, content_parts(content)?),
         Item::FunctionCall { call_id, name, arguments } => {
             (Role::Assistant, vec![Part::ToolCall(ToolCall { id: call_id, name, arguments })])
         }
@@ -167,15 +149,6 @@ fn read_item(mut item: Value, messages: &mut Vec<Message>) -> Result<(), DecodeE
     Ok(())
 }
 
-fn read_role(role: &str) -> Result<Role, DecodeError> {
-    match role {
-        "system" | "developer" => Ok(Role::System),
-        "user" => Ok(Role::User),
-        "assistant" => Ok(Role::Assistant),
-        other => Err(malformed(format!("no message can have the role `{other}`"))),
-    }
-}
-
 fn content_parts(content: Content) -> Result<Vec<Part>, DecodeError> {
     match content {
         Content::Text(text) => Ok(vec![Part::Text(text)]),
@@ -186,23 +159,9 @@ fn content_parts(content: Content) -> Result<Vec<Part>, DecodeError> {
 fn content_part(part: ContentPart) -> Result<Part, DecodeError> {
     Ok(match part {
         ContentPart::InputText { text } | ContentPart::Refusal { refusal: text } => Part::Text(text),
-        ContentPart::InputImage { image_url, detail } => {
-            let source = match parse_data_url(&image_url) {
-                Some((media_type, base64)) => {
-                    ImageSource::Data { media_type: media_type.into(), base64: base64.into() }
-                }
-                None => ImageSource::Url(image_url),
-            };
-            Part::Image(Image { source, detail })
-        }
-        ContentPart::InputFile { filename, file_data } => {
-            let (media_type, base64) = parse_data_url(&file_data)
-                .ok_or_else(|| malformed("a file must come with `file_data` as a base64 data URL"))?;
-            Part::File(File { name: filename, media_type: media_type.into(), base64: base64.into() })
-        }
-        ContentPart::InputAudio { input_audio: WireAudio { data, format } } => {
-            Part::Audio(Audio { media_type: audio_media_type(&format), base64: data })
-        }
+        ContentPart::InputImage { image_url, detail } => openai::image(image_url, detail),
+        ContentPart::InputFile { filename, file_data } => openai::file(filename, Some(&file_data))?,
+        ContentPart::InputAudio { input_audio } => input_audio.into(),
     })
 }
 
@@ -212,39 +171,4 @@ fn text_of(content: Content) -> Result<String, DecodeError> {
         _ => Err(malformed("the output of a function can hold nothing but text")),
     };
     content_parts(content)?.into_iter().map(text).collect()
-}
-
-/// Nothing if there are other tools than functions: those are passed on as they are.
-fn tools(value: &Value) -> Option<Vec<Tool>> {
-    let tools: Vec<WireTool> = serde_json::from_value(value.clone()).ok()?;
-    let is_all_functions = tools.iter().all(|tool| tool.kind == "function");
-    let tool = |WireTool { name, description, parameters, strict, .. }| Tool { name, description, parameters, strict };
-    is_all_functions.then(|| tools.into_iter().map(tool).collect())
-}
-
-fn tool_choice(value: &Value) -> Option<ToolChoice> {
-    match value {
-        Value::String(word) => match word.as_str() {
-            "auto" => Some(ToolChoice::Auto),
-            "none" => Some(ToolChoice::None),
-            "required" => Some(ToolChoice::Required),
-            _ => None,
-        },
-        choice if choice["type"] == "function" => choice["name"].as_str().map(|name| ToolChoice::Tool(name.into())),
-        _ => None,
-    }
-}
-
-/// `Some(None)` is free text.
-fn response_format(value: &Value) -> Option<Option<ResponseFormat>> {
-    match value["type"].as_str()? {
-        "text" => Some(None),
-        "json_object" => Some(Some(ResponseFormat::JsonObject)),
-        "json_schema" => Some(Some(ResponseFormat::JsonSchema {
-            name: value["name"].as_str()?.to_owned(),
-            schema: value.get("schema")?.clone(),
-            strict: value["strict"].as_bool(),
-        })),
-        _ => None,
-    }
 }

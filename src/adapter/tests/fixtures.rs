@@ -21,8 +21,10 @@ fn fixtures() -> Vec<Fixture> {
         let folder = manifest("tests/fixtures").join(folder);
         for case in fs::read_dir(&folder).expect("a folder of fixtures") {
             let path = case.expect("a fixture").path();
-            let is_stream = path.join("answer.sse").exists();
-            let body = fs::read(path.join(if is_stream { "answer.sse" } else { "answer.json" })).expect("an answer");
+            let has_events = path.join("answer.sse").exists();
+            let body = fs::read(path.join(if has_events { "answer.sse" } else { "answer.json" })).expect("an answer");
+            // A list is a stream as well.
+            let is_stream = has_events || body.starts_with(b"[");
             let expected = fs::read(path.join("expected.json")).expect("an expectation");
             fixtures.push(Fixture {
                 api,
@@ -120,8 +122,10 @@ fn a_served_answer_decodes_to_itself() {
         }
         for (api, _) in APIS {
             let response = canonical(api, response.clone());
-            let served = decode_stream(api, [&encode_stream(api, &response)[..]]);
-            assert_eq!(canonical(api, served.response), response, "{} streamed over {api:?}", fixture.name);
+            for query in QUERIES {
+                let served = decode_stream(api, [&encode_stream(api, query, &response)[..]]);
+                assert_eq!(canonical(api, served.response), response, "{} streamed over {api:?}{query}", fixture.name);
+            }
             let served = decode_whole(api, &api.adapter().encode_response(&response));
             assert_eq!(canonical(api, served.response), response, "{} whole over {api:?}", fixture.name);
         }
@@ -150,12 +154,14 @@ fn a_served_failure_keeps_its_kind() {
             let read = adapter.decode_error(status, &adapter.encode_error(&failure));
             assert_eq!((read.kind, &*read.message), (kind, "what happened"), "{api:?}");
 
-            let mut bytes = Vec::new();
-            let mut encoder = adapter.encoder(&Request::default());
-            encoder.encode(&StreamEvent::Start { id: Some("a".into()), model: Some("m".into()) }, &mut bytes);
-            encoder.fail(&failure, &mut bytes);
-            let read = decode_stream(api, [&bytes[..]]).failure.expect("a failure");
-            assert_eq!((read.kind, &*read.message), (kind, "what happened"), "{api:?} streamed");
+            for query in QUERIES {
+                let mut bytes = Vec::new();
+                let mut encoder = adapter.encoder(query, &Request::default());
+                encoder.encode(&StreamEvent::Start { id: Some("a".into()), model: Some("m".into()) }, &mut bytes);
+                encoder.fail(&failure, &mut bytes);
+                let read = decode_stream(api, [&bytes[..]]).failure.expect("a failure");
+                assert_eq!((read.kind, &*read.message), (kind, "what happened"), "{api:?}{query} streamed");
+            }
         }
     }
 }

@@ -12,6 +12,9 @@ use super::*;
 use crate::chat::FinishReason;
 use crate::error::FailureKind;
 
+/// The queries that make a difference: one of the formats streams a list unless it is asked for events.
+const QUERIES: [&str; 2] = ["?alt=sse", ""];
+
 /// Every wire format, and the folder of its fixtures.
 const APIS: [(Api, &str); 4] = [
     (Api::OpenaiChat, "openai-chat"),
@@ -73,10 +76,10 @@ fn decode_whole(api: Api, body: &[u8]) -> Outcome {
     }
 }
 
-/// What a server of ours would stream of this answer.
-fn encode_stream(api: Api, response: &Response) -> Vec<u8> {
+/// What a server of ours would stream of this answer; the query is part of the client's request.
+fn encode_stream(api: Api, query: &str, response: &Response) -> Vec<u8> {
     let request = Request { model: "asked".into(), stream: true, ..Request::default() };
-    let mut encoder = api.adapter().encoder(&request);
+    let mut encoder = api.adapter().encoder(query, &request);
     let mut bytes = Vec::new();
     for event in response.clone().into_events() {
         encoder.encode(&event, &mut bytes);

@@ -37,7 +37,7 @@ fn check(name: &str, api: Api, status: u16, is_stream: bool, body: &[u8]) -> Out
             let mut response = canonical(api, outcome.response.clone());
             response.id.get_or_insert_with(|| "unnamed".into());
             response.model.get_or_insert_with(|| "unnamed".into());
-            let served = decode_stream(api, [&encode_stream(api, &response)[..]]);
+            let served = decode_stream(api, [&encode_stream(api, "?alt=sse", &response)[..]]);
             assert_eq!(canonical(api, served.response), response, "{name} over {api:?}");
         }
     }

@@ -251,7 +251,7 @@ fn usage_is_streamed_to_clients_that_ask_for_it() {
     for (options, wanted) in [(json!({"include_usage": true}), true), (json!(null), false), (json!({}), false)] {
         let body = json!({"model": "m", "messages": [], "stream": true, "stream_options": options});
         let request = decode(Api::OpenaiChat, &body).expect("a request");
-        let mut encoder = Api::OpenaiChat.adapter().encoder(&request);
+        let mut encoder = Api::OpenaiChat.adapter().encoder("", &request);
         let mut out = Vec::new();
         encoder.encode(&StreamEvent::Usage(Usage { input: Some(1), output: Some(2), ..Usage::default() }), &mut out);
         encoder.finish(&mut out);

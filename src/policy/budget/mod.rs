@@ -275,8 +275,8 @@ impl Lease {
         }
     }
 
-    /// What it cost, and whether that is a guess: what may have been billed without a word counts as all that was set
-    /// aside.
+    /// What it cost, and whether that is a guess: each attempt that may have been billed without a word counts as all
+    /// that was set aside.
     fn cost(&self) -> (Usd, bool) {
         let heard = self.overheard.heard();
         let Heard { response, cost, failed_cost, maybe_billed, under_way } = &*heard;
@@ -286,11 +286,9 @@ impl Lease {
             let reported = response.usage.cost.or(*cost);
             self.purse.pricing.of_answer(gateway, &self.model, response.model.as_deref(), &response.usage, reported)
         });
-        match known {
-            Some(cost) => (cost + *failed_cost, *maybe_billed > 0),
-            None if *under_way || *maybe_billed > 0 => (self.amount + *failed_cost, true),
-            None => (*failed_cost, false),
-        }
+        let in_doubt = maybe_billed + u32::from(*under_way && known.is_none());
+        let doubtful = self.amount.times(u64::from(in_doubt)).unwrap_or(self.amount);
+        (known.unwrap_or(Usd::ZERO) + *failed_cost + doubtful, in_doubt > 0)
     }
 
     fn correct_run(&self, cost: Usd) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::testing::{Canned, Reply, call, run};
 use super::*;
+use crate::call::RunEvent;
 use crate::config::ModelPrice;
 use crate::secret::testing;
 
@@ -105,6 +106,24 @@ async fn a_call_that_was_stopped_counts_as_all_that_was_set_aside() {
     tokio::time::timeout(Duration::from_secs(1), run(&spend, &call)).await.expect_err("stopped");
     assert_eq!(kind(&spend, &call).await, Some(FailureKind::Refused), "20 of 30 are as good as spent");
     assert_eq!(gateway.asked().len(), 1);
+}
+
+// L11, H33
+#[tokio::test(start_paused = true)]
+async fn every_lost_reply_counts_as_all_that_was_set_aside_beside_the_answer() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let lost = || Reply::failure(Failure::new(FailureKind::Network, "lost").maybe_billed());
+    let gateway = Canned::new([("m", vec![lost(), lost(), Reply::answer()])]);
+    let budget = "[[budget]]\nlimit = 60\nper = \"total\"\n";
+    let spend = Spend::new(super::super::Retry::new(gateway.clone()), Some(Arc::new(purse(&dir, budget))));
+    let mut call = short_call("m", 20);
+    call.limits.retries = Some(2);
+    let (result, events) = run(&spend, &call).await;
+    assert_eq!((result, gateway.asked().len()), (Ok(()), 3));
+    let told = |event: &RunEvent| matches!(&event.event, Event::Notice { message } if message.contains("cost $51.00"));
+    assert!(events.iter().any(told), "{events:?}");
+    let failure = run(&spend, &call).await.0.expect_err("51 of 60 are as good as spent");
+    assert!(failure.message.contains("$9.00 left"), "{failure}");
 }
 
 #[tokio::test(start_paused = true)]

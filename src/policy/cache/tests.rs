@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::testing::{Canned, Reply, call, run};
 use super::*;
 use crate::call::Target;
-use crate::chat::{Message, Part, Role, ToolCall, Usage};
+use crate::chat::{Message, Part, Role, ToolCall, ToolChoice, Usage};
 use crate::error::FailureKind;
 use crate::secret::testing;
 
@@ -67,18 +67,42 @@ async fn the_second_time_nobody_is_asked_and_the_answer_is_the_same() {
 async fn only_whole_answers_are_kept() {
     let dir = tempfile::tempdir().expect("a directory");
     let broken = Reply::kind(FailureKind::Truncated).speaks();
-    let gateway = Canned::new([("m", vec![broken.clone(), Reply::status(500), broken, Reply::answer()])]);
+    let mut replies = vec![broken.clone(), Reply::status(500), broken];
+    for finish in [FinishReason::ContentFilter, FinishReason::Length, FinishReason::Other("odd".into())] {
+        replies.push(Reply::answer().finishes(finish));
+    }
+    let not_whole = replies.len();
+    replies.push(Reply::answer());
+    let gateway = Canned::new([("m", replies)]);
     let cache = Cache::new(gateway.clone(), Some(answers(dir.path())));
-    for _ in 0..6 {
+    for _ in 0..not_whole + 3 {
         let _ = run(&cache, &call(&["m"])).await;
     }
-    assert_eq!(gateway.asked().len(), 4, "three that failed, and one that is kept");
+    assert_eq!(gateway.asked().len(), not_whole + 1, "those that are not whole, and one that is kept");
 }
 
 // L20, L25
 #[test]
 fn whatever_the_gateway_would_see_makes_another_key() {
     let base = || Request { messages: vec![Message::text(Role::User, "hi")], stream: true, ..Request::default() };
+    // A field that is added to requests is to be added below.
+    let Request {
+        model: _,
+        messages: _,
+        tools: _,
+        tool_choice: _,
+        max_tokens: _,
+        temperature: _,
+        top_p: _,
+        stop: _,
+        seed: _,
+        reasoning_effort: _,
+        response_format: _,
+        extra: _,
+        stream: _,
+    } = base();
+    let tools =
+        || vec![crate::chat::Tool { name: "f".into(), description: None, parameters: Some(json!({})), strict: None }];
     let mut keys = vec![key(gateway(), "default", base())];
     let mut extra = base();
     extra.extra.insert("top_k".into(), json!(1));
@@ -99,6 +123,8 @@ fn whatever_the_gateway_would_see_makes_another_key() {
         Request { reasoning_effort: Some("low".into()), ..base() },
         Request { response_format: Some(crate::chat::ResponseFormat::JsonObject), ..base() },
         Request { stream: false, ..base() },
+        Request { tools: tools(), ..base() },
+        Request { tools: tools(), tool_choice: Some(ToolChoice::None), ..base() },
         extra,
         file,
     ] {

@@ -1,0 +1,183 @@
+//! The ledger's faults: whatever happens to it, no answer depends on it, and nothing that was kept is lost.
+
+use std::fs;
+
+use crate::support::{Gateway, Home, Reply};
+
+fn hello() -> Gateway {
+    Gateway::always(Reply::sse().role().text("Hello.").finish("stop").usage(12, 5).done().end())
+}
+
+// L01, L02
+#[test]
+fn many_runs_at_once_lose_no_call() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let running: Vec<_> = (0..32).map(|_| home.llm(["ask", "hi"]).start()).collect();
+    for run in running {
+        run.finish().exits(0).prints("Hello.\n");
+    }
+    home.llm(["ask", "hi"]).output().exits(0);
+    assert_eq!(home.log().len(), 33);
+}
+
+// L03
+#[test]
+fn a_writer_that_does_not_end_costs_no_answer_and_no_call() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    home.llm(["ask", "hi"]).output().exits(0);
+    let mut other = rusqlite::Connection::open(home.ledger()).expect("a database");
+    let lock = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).expect("locked");
+    let outcome = home.llm(["ask", "meanwhile"]).output();
+    outcome.exits(0).prints("Hello.\n").says("this call will be recorded with the next");
+    assert_eq!(home.log().len(), 1, "reading needs no lock");
+    drop(lock);
+    home.llm(["ask", "hi"]).output().exits(0).never_says("record");
+    assert_eq!(home.log().len(), 3);
+}
+
+// L04; a hundred kills in the midst of writing are beside the code.
+#[cfg(unix)]
+#[test]
+fn a_command_that_is_killed_damages_nothing() {
+    use std::time::{Duration, Instant};
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "slow" => Reply::sse().role().text("Half").hold(),
+        _ => Reply::stream(&["Hello."]),
+    });
+    let home = Home::with(&gateway);
+    let mut random = fastrand::Rng::with_seed(4);
+    for n in 1..=10 {
+        home.llm(["ask", "hi"]).output().exits(0);
+        let running = home.llm(["ask", "hi"]).start();
+        // The answer is out, so that now, soon or already the call is recorded.
+        running.await_stdout("Hello.");
+        let end = Instant::now() + Duration::from_micros(random.u64(0..12_000));
+        while Instant::now() < end {
+            std::hint::spin_loop();
+        }
+        running.signal(rustix::process::Signal::KILL);
+        running.finish();
+        assert!(home.log().len() >= n, "what was acknowledged is there");
+    }
+    let running = home.llm(["ask", "-m", "slow", "hi"]).start();
+    running.await_stdout("Half");
+    running.signal(rustix::process::Signal::KILL);
+    running.finish();
+    assert!(home.log().iter().all(|call| call["status"] == "ok"));
+    assert!(!home.files().iter().any(|path| path.to_string_lossy().contains("corrupt")));
+}
+
+// L12
+#[cfg(unix)]
+#[test]
+fn a_full_disk_costs_no_answer_and_with_a_budget_nothing_is_sent() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    // No file may grow beyond 16 KiB, which is less than an empty ledger.
+    let ask = |home: &Home| home.shell("ulimit -f 16; exec \"$llm\" ask --max-tokens 10 hi").output();
+    ask(&home).exits(0).prints("Hello.\n").says("the ledger").says("cannot be used");
+    home.llm(["ask", "hi"]).output().exits(0);
+    assert!(!home.log().is_empty());
+    assert_eq!(gateway.requests().len(), 2);
+    let home =
+        Home::with(&gateway).config("[[budget]]\nlimit = 5\nper = \"day\"\n[price.\"*\"]\ninput = 1\noutput = 1\n");
+    ask(&home).exits(5).prints("").says("the ledger");
+    assert_eq!(gateway.requests().len(), 2, "nothing is sent that cannot be accounted");
+}
+
+// L13, P17
+#[cfg(unix)]
+#[test]
+fn a_home_that_cannot_be_written_costs_no_answer() {
+    let gateway = hello();
+    // Not even root can write there.
+    let home = Home::with(&gateway).env("LLM_DATA_DIR", "/proc/nowhere/data");
+    let outcome = home.llm(["ask", "hi"]).output();
+    outcome.exits(0).prints("Hello.\n").says("this call is not recorded");
+    assert_eq!(outcome.stderr().lines().count(), 1, "said once: {outcome}");
+    home.llm(["ask", "-q", "hi"]).output().exits(0).prints("Hello.\n").never_says("recorded");
+    home.llm(["usage"]).output().exits(0).says("no calls have been recorded yet");
+    let home = home.config("[[budget]]\nlimit = 5\nper = \"day\"\n[price.\"*\"]\ninput = 1\noutput = 1\n");
+    home.llm(["ask", "--max-tokens", "10", "hi"]).output().exits(5).prints("");
+    assert_eq!(gateway.requests().len(), 2, "nothing is sent that cannot be accounted");
+}
+
+// L14
+#[test]
+fn a_damaged_ledger_costs_no_answer_and_is_kept() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    home.file("data/ledger.db", "this is no database. ".repeat(500));
+    home.llm(["log"]).output().exits(3).says("is damaged").says("the next call sets it aside");
+    home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n").says("the ledger was damaged; it is now ");
+    assert_eq!(home.log().len(), 1);
+    let aside = home.files().into_iter().find(|path| path.to_string_lossy().contains("ledger.db.corrupt-"));
+    assert_eq!(fs::read_to_string(aside.expect("kept")).expect("text"), "this is no database. ".repeat(500));
+}
+
+// L15
+#[test]
+fn a_newer_ledger_costs_no_answer_and_is_left_alone() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    home.llm(["ask", "hi"]).output().exits(0);
+    let open = || rusqlite::Connection::open(home.ledger()).expect("a database");
+    let set = |version: i64| open().pragma_update(None, "user_version", version).expect("set");
+    let ours: i64 = open().pragma_query_value(None, "user_version", |row| row.get(0)).expect("a version");
+    set(99);
+    home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n").says("version 99");
+    home.llm(["usage"]).output().exits(3).says("version 99").says("update llm");
+    set(ours);
+    home.llm(["ask", "hi"]).output().exits(0);
+    assert_eq!(home.log().len(), 3, "what could not be recorded then is recorded now");
+}
+
+// L16
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_read_what_is_kept_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let data = home.path().join("new/data");
+    let home = home.env("LLM_DATA_DIR", &data);
+    let ask = || home.shell("umask 000; exec \"$llm\" ask --cache hi").output();
+    ask().exits(0);
+    // While another process holds the ledger, a call goes to the spill file.
+    let mut other = rusqlite::Connection::open(data.join("ledger.db")).expect("a database");
+    let lock = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).expect("locked");
+    ask().exits(0).says("with the next");
+    let mode = |path: &std::path::Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    let kept: Vec<_> = home.files().into_iter().filter(|path| path.starts_with(home.path().join("new"))).collect();
+    for path in &kept {
+        assert_eq!(mode(path), 0o600, "{}", path.display());
+        let directory = path.parent().expect("a directory");
+        assert_eq!(mode(directory), 0o700, "{}", directory.display());
+    }
+    let names: Vec<_> =
+        kept.iter().map(|path| path.file_name().expect("a name").to_string_lossy().into_owned()).collect();
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger-spill.jsonl"] {
+        assert!(names.iter().any(|kept| kept == name), "{name} is not in {names:?}");
+    }
+    drop(lock);
+    assert!(kept.iter().any(|path| path.starts_with(data.join("cache/answers"))), "no cached answer in {kept:?}");
+}
+
+// L17
+#[cfg(unix)]
+#[test]
+fn a_link_where_others_could_have_put_it_is_not_followed() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let victim = home.file("victim", "precious");
+    fs::create_dir_all(home.path().join("data")).expect("a directory");
+    std::os::unix::fs::symlink(&victim, home.path().join("data/ledger-spill.jsonl")).expect("linked");
+    let lock = home.path().join("data/ledger.db");
+    fs::create_dir(&lock).expect("a directory");
+    std::os::unix::fs::symlink(&victim, home.path().join("data/ledger.lock")).expect("linked");
+    home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n").says("this call is not recorded");
+    assert_eq!(fs::read_to_string(&victim).expect("there"), "precious");
+}
