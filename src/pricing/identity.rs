@@ -274,7 +274,8 @@ mod tests {
         }
         let flash = Identity::of("google/gemini-2.5-flash");
         assert!(flash.listed.is_some());
-        assert!(Identity::of("claude-sonnet-4").is_called("anthropic/claude-sonnet-4.0"));
+        assert!(Identity::of("anthropic/claude-sonnet-4").is_called("claude-sonnet-4-20250514"));
+        assert!(Identity::of("claude-sonnet-4").listed.is_some(), "the table calls it claude-sonnet-4-0");
         assert!(flash.is_called("gemini-2.5-flash-preview-09-2025"));
         for other in ["claude-sonnet-4", "anthropic/claude-opus-4.5", "someone/claude-sonnet-4.5", "gpt-4o", "my-own"] {
             assert!(!sonnet.is_called(other), "{other}");
