@@ -6,7 +6,7 @@ use crate::cli::{UsageArgs, UsageFormat};
 use crate::config::nearest;
 use crate::error::Error;
 use crate::ledger::{self, Dimension, Usage};
-use crate::report::{usage, usage_html};
+use crate::report::usage;
 
 pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     let by = args.by.iter().map(|word| dimension(word.trim())).collect::<Result<Vec<_>, _>>()?;
@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         UsageFormat::Json => usage::json(&found, &by, &out),
         UsageFormat::Csv => out.show(&usage::csv(&found, &by)).into_owned(),
         UsageFormat::Markdown => out.show(&usage::markdown(&found, &by)).into_owned(),
-        UsageFormat::Html => usage_html::page(&found, &by),
+        UsageFormat::Html => usage::page(&found, &by),
     };
     destination.write(text.as_bytes())?;
     Ok(0)

@@ -20,6 +20,7 @@ pub mod models;
 mod notes;
 mod notice;
 pub mod otel;
+pub mod page;
 pub mod progress;
 pub mod rates;
 #[cfg(test)]
@@ -28,7 +29,6 @@ pub mod table;
 pub mod term;
 pub mod trace;
 pub mod usage;
-pub mod usage_html;
 mod wrap;
 
 use crate::record::Record;

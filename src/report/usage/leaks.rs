@@ -1,0 +1,68 @@
+//! Where money goes that need not.
+
+use super::{percent, share};
+use crate::ledger::{Group, Short, Usage};
+use crate::money::Usd;
+
+/// Where money goes that need not, in sentences. Each says the rule by which it was found.
+pub fn leaks(usage: &Usage) -> Vec<String> {
+    let mut leaks = Vec::new();
+    let total = &usage.total;
+    if total.retry_cost > Usd::ZERO {
+        let worst = usage.models.iter().max_by_key(|(_, group)| group.retry_cost);
+        let worst = worst.map(|(model, group)| format!(", most of it with {model} ({})", group.retry_cost));
+        leaks.push(format!("{} went into attempts that gave no answer{}", total.retry_cost, worst.unwrap_or_default()));
+    }
+    for (model, group) in &usage.models {
+        let (cost, work) = (share(group, usage).unwrap_or(0.0), group.calls as f64 / total.calls.max(1) as f64);
+        if cost >= 0.3 && cost >= 3.0 * work {
+            leaks.push(format!(
+                "{model} took {} of the cost for {} of the calls (three times its share or more)",
+                percent(Some(cost)),
+                percent(Some(work))
+            ));
+        }
+    }
+    leaks.extend(premium(usage));
+    let retried: Vec<String> = usage
+        .models
+        .iter()
+        .filter(|(_, group)| group.calls >= 10 && (group.retries + group.fallbacks) * 5 >= group.calls)
+        .map(|(model, group)| format!("{model} ({} in {} calls)", group.retries + group.fallbacks, group.calls))
+        .collect();
+    if !retried.is_empty() {
+        leaks.push(format!("one call in five or more needed another attempt: {}", retried.join(", ")));
+    }
+    if total.saved > Usd::ZERO {
+        let own = if total.cached > 0 { format!("; llm's own answered {} calls", total.cached) } else { String::new() };
+        leaks.push(format!("caches saved {}{own}", total.saved));
+    }
+    leaks
+}
+
+/// Short tasks answered by models that cost far more than others in use here.
+fn premium(usage: &Usage) -> Vec<String> {
+    // Picodollars a short call, of models that had some and cost something.
+    let each = |group: &Group| {
+        let calls = i64::try_from(group.short.calls).ok().filter(|calls| *calls > 0)?;
+        Some(group.short.cost.picos() / calls).filter(|picos| *picos > 0)
+    };
+    let Some((cheap, least)) =
+        usage.models.iter().filter_map(|(model, group)| Some((model, each(group)?))).min_by_key(|(_, picos)| *picos)
+    else {
+        return Vec::new();
+    };
+    let dear = usage.models.iter().filter(|(_, group)| each(group).is_some_and(|picos| picos / 5 >= least));
+    dear.map(|(model, group)| {
+        let calls = if group.short.calls == 1 { "call" } else { "calls" };
+        format!(
+            "{} short {calls} (at most {} tokens in and {} out) went to {model} for {}; {cheap} answers such calls for a \
+             fifth of that or less",
+            group.short.calls,
+            Short::INPUT,
+            Short::OUTPUT,
+            group.short.cost
+        )
+    })
+    .collect()
+}
