@@ -112,7 +112,7 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -s m -l model -d 'Model
 complete -c llm -n "__fish_llm_using_subcommand compare" -s t -l task -d 'Kinds of work, which the config routes to a model or alias each; comma-separated or repeated' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l set -d 'A list of models from the config' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l concurrency -d 'How many calls run at once; all by default' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l repeat -d 'Ask each model N times and show median and spread' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l repeat -d 'Ask each model N times, past the answer cache, and show median and spread' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l sort -d 'Order of the answers; as asked by default' -r -f -a "latency\t'Total time'
 first-token\t''
 cost\t''"
@@ -207,6 +207,7 @@ complete -c llm -n "__fish_llm_using_subcommand usage" -l out -d 'Write there in
 complete -c llm -n "__fish_llm_using_subcommand usage" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand usage" -l budgets -d 'Show instead what is left of each budget of the config'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s h -l help -d 'Print help'

@@ -6,6 +6,8 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::private;
+
 /// What the file holds; `None` where it is missing or is not what it should be, which is no error: it is made again.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
@@ -14,7 +16,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
 /// Replaces the file as a whole: a reader meets the old one or the new one, never a part.
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    std::fs::create_dir_all(dir)?;
+    private::create_dir(dir)?;
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(&serde_json::to_vec(value)?)?;
     file.persist(path).map_err(|error| error.error)?;

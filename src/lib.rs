@@ -19,6 +19,7 @@ pub mod money;
 pub mod pattern;
 pub mod policy;
 pub mod pricing;
+mod private;
 pub mod prompt;
 pub mod rates;
 pub mod record;

@@ -90,7 +90,7 @@ pub struct Cost {
     pub usd: Usd,
     pub origin: CostOrigin,
     /// Whether it is a lower bound (`≥`): an attempt that nobody told the price of may have been billed as well.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
 }
 
@@ -230,7 +230,10 @@ fn unknown_cost<S: Serializer>(cost: &Option<Cost>, serializer: S) -> Result<S::
     let mut object = serializer.serialize_struct("Cost", 3)?;
     object.serialize_field("usd", &cost.map(|cost| cost.usd))?;
     object.serialize_field("origin", cost.map_or("unknown", |cost| cost.origin.as_str()))?;
-    object.serialize_field("partial", &cost.is_some_and(|cost| cost.partial))?;
+    match cost {
+        Some(Cost { partial: true, .. }) => object.serialize_field("partial", &true)?,
+        _ => object.skip_field("partial")?,
+    }
     object.end()
 }
 

@@ -124,8 +124,12 @@ fn reasoning_is_no_part_of_the_answer() {
 #[test]
 fn a_model_other_than_the_one_asked_for_is_named() {
     let gateway = hello();
-    let record = Home::with(&gateway).llm(["ask", "-o", "json", "-m", "asked", "hi"]).output().json();
+    let prices = "[price.asked]\ninput = 900\noutput = 900\n[price.test-model]\ninput = 1\noutput = 1\n";
+    let home = Home::with(&gateway).config(prices);
+    let record = home.llm(["ask", "-o", "json", "-m", "asked", "hi"]).output().json();
     assert_eq!((&record["model"], &record["answered_by"]), (&json!("asked"), &json!("test-model")));
+    assert_eq!(record["cost"]["usd"].to_string(), "0.000013", "at the price of what answered");
+    home.llm(["ask", "--stats", "-m", "asked", "hi"]).output().exits(0).says("test-model (asked asked)");
 }
 
 #[test]

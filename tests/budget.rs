@@ -106,3 +106,76 @@ fn a_call_that_was_interrupted_counts_as_what_was_set_aside() {
     running.finish();
     home.llm(ASK).output().exits(5).says("$0.50 left");
 }
+
+// L06
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_left_of_each_budget_can_be_looked_at() {
+    let gateway = Gateway::by(|request| if request.prompt() == "hang" { Reply::silence().hold() } else { dollar() });
+    let config = "[[budget]]\nlimit = 5\nper = \"day\"\n\
+                  [[budget]]\nlimit = 2\nper = \"total\"\nmatch = { model = \"x-*\", tag.app = \"bot\" }\naction = \"warn\"\n";
+    let home = home(&gateway, config);
+    let balances = || home.llm(["usage", "--budgets", "-o", "json"]).output().exits(0).json();
+    assert_eq!((&balances()[0]["spent_usd"], &balances()[0]["left_usd"]), (&0.into(), &5.into()));
+    assert!(!home.files().iter().any(|path| path.ends_with("ledger.db")), "looking makes nothing");
+    home.llm(ASK).output().exits(0);
+    let hanging = home.llm(["ask", "--max-tokens", "10", "hang"]).start();
+    gateway.await_requests(2);
+    let text = home.llm(["usage", "--budgets"]).output().exits(0).stdout();
+    assert!(text.contains("$5.00 a day for") && text.contains("$3.00"), "{text}");
+    let day = |balances: &serde_json::Value| {
+        ["spent_usd", "reserved_usd", "stale_usd", "left_usd"].map(|name| balances[0][name].to_string())
+    };
+    assert_eq!(day(&balances()), ["1", "1", "0", "3"]);
+    hanging.signal(rustix::process::Signal::KILL);
+    hanging.finish();
+    let found = balances();
+    assert_eq!(
+        day(&found),
+        ["1", "0", "1", "4"],
+        "what a process that is gone had reserved is free with the next call"
+    );
+    assert!(found[0]["resets_at"].as_str().is_some_and(|at| at.ends_with("T00:00:00Z")), "{found}");
+    assert_eq!((&found[1]["resets_at"], &found[1]["action"]), (&().into(), &"warn".into()));
+    assert_eq!(found[1]["match"]["tag"]["app"], "bot");
+    let csv = home.llm(["usage", "--budgets", "-o", "csv"]).output().exits(0).stdout();
+    assert_eq!(csv.lines().count(), 3, "{csv}");
+    home.llm(["usage", "--budgets", "-o", "html"]).output().exits(2);
+    home.llm(["usage", "--budgets", "--by", "key"]).output().exits(2);
+}
+
+// L07
+#[test]
+fn what_cost_more_than_was_set_aside_is_told_and_the_next_call_is_refused() {
+    let gateway = Gateway::by(|_| Reply::sse().role().text("Hello.").finish("stop").usage(1, 100).done());
+    let home = home(&gateway, "[[budget]]\nlimit = 5\nper = \"total\"\n");
+    home.llm(ASK).output().exits(0).says("cost $10.00, more than the $1.00 set aside for it");
+    home.llm(ASK).output().exits(5).says("$0.00 left");
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+// L08
+#[test]
+fn a_price_that_nobody_knows_is_5_where_a_budget_applies() {
+    let gateway = Gateway::by(|_| dollar());
+    let home = Home::with(&gateway).config("[[budget]]\nlimit = 5\nper = \"day\"\n");
+    home.llm(ASK).output().exits(5).says("nobody knows what test-model costs").says("--allow-unpriced");
+    assert!(gateway.requests().is_empty());
+    home.llm(ASK).args(["--allow-unpriced"]).output().exits(0);
+}
+
+// L11, H33
+#[test]
+fn a_lost_reply_counts_as_what_was_set_aside_and_makes_the_cost_a_lower_bound() {
+    let gateway = Gateway::in_turn([Reply::silence().close(), dollar()]);
+    let home = home(&gateway, "[[budget]]\nlimit = 5\nper = \"total\"\n");
+    let record = home.llm(ASK).args(["-o", "json"]).output().exits(0).json();
+    assert_eq!(record["cost"], serde_json::json!({"usd": 1, "origin": "config", "partial": true}));
+    assert_eq!((&record["attempts"][0]["maybe_billed"], &record["attempts"][0]["cost"]), (&true.into(), &().into()));
+    let left = home.llm(["usage", "--budgets", "-o", "json"]).output().json();
+    assert_eq!([&left[0]["spent_usd"], &left[0]["estimated_usd"]].map(ToString::to_string), ["2", "1"]);
+    let shown = home.llm(["log", "show"]).output().exits(0).stdout();
+    assert!(shown.contains("≥~$1.00") && shown.contains("may be billed all the same"), "{shown}");
+    let summed = home.llm(["usage", "-o", "json"]).output().json();
+    assert_eq!(summed["total"]["cost"]["unknown"], 1, "{summed}");
+}

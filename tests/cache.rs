@@ -40,6 +40,27 @@ fn it_is_only_used_where_it_is_wanted() {
     assert_eq!(gateway.requests().len(), 2 + 1 + 1 + 1);
 }
 
+// L24
+#[cfg(unix)]
+#[test]
+fn the_second_time_asks_nobody_for_a_key_and_opens_no_connection() {
+    let gateway = Gateway::always(usage());
+    let home = Home::new();
+    let asked = home.path().join("asked");
+    let config = format!(
+        "gateway = \"corp\"\n[gateway.corp]\nbase_url = \"{}\"\n\
+         key_command = [\"sh\", \"-c\", \"echo >> {}; echo sk-of-the-command-0123\"]\n",
+        gateway.base_url(),
+        asked.display()
+    );
+    let home = home.config(&config);
+    home.llm(["ask", "--cache", "-m", "m", "hi"]).output().exits(0);
+    // Whoever still asks finds nobody.
+    drop(gateway);
+    home.llm(["ask", "--cache", "-m", "m", "hi"]).output().exits(0).prints("Hello.\n");
+    assert_eq!(std::fs::read_to_string(asked).expect("asked once"), "\n");
+}
+
 // L25
 #[test]
 fn another_key_or_gateway_has_its_own_answers() {
@@ -69,13 +90,13 @@ fn it_can_be_looked_at_and_emptied() {
 fn many_processes_share_one_answer() {
     let gateway = Gateway::always(usage());
     let home = Home::with(&gateway);
-    let script = "seq 16 | xargs -P 16 -I{} \"$llm\" ask --cache hi";
+    let script = "seq 32 | xargs -P 32 -I{} \"$llm\" ask --cache hi";
     let outcome = home.shell(script).output();
     outcome.exits(0);
-    assert_eq!(outcome.stdout().matches("Hello.").count(), 16, "{outcome}");
+    assert_eq!(outcome.stdout().matches("Hello.").count(), 32, "{outcome}");
     let stats = home.llm(["cache", "stats", "-o", "json"]).output().json();
     assert_eq!(stats["answers"], 1);
-    assert!(gateway.requests().len() <= 16);
+    assert!(gateway.requests().len() <= 32);
 }
 
 #[cfg(unix)]
@@ -90,4 +111,20 @@ fn nobody_else_can_read_it() {
     let mode = |path: &std::path::Path| path.metadata().expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(&answers[0]), 0o600);
     assert_eq!(mode(answers[0].parent().expect("a directory")), 0o700);
+}
+
+#[test]
+fn who_repeats_wants_to_measure_and_gets_no_answer_twice() {
+    let gateway = Gateway::always(usage());
+    let home = Home::with(&gateway).config("[cache]\nenabled = true\n");
+    let repeat = ["compare", "-m", "a,b", "--repeat", "3", "-o", "json", "hi"];
+    for (flags, said) in [(&["--cache"][..], true), (&[], false)] {
+        let before = gateway.requests().len();
+        let outcome = home.llm(repeat).args(flags).output();
+        let answers = outcome.exits(0).json();
+        assert_eq!(gateway.requests().len() - before, 6);
+        assert!(answers["answers"].as_array().is_some_and(|all| all.iter().all(|answer| answer["cached"] == false)));
+        assert_eq!(outcome.stderr().contains("the answer cache is not used"), said, "{outcome}");
+    }
+    assert_eq!(home.llm(["cache", "stats", "-o", "json"]).output().json()["answers"], 0);
 }

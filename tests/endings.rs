@@ -1,6 +1,8 @@
 //! How a command ends: every exit code of the contract, and who is told what.
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
 
 use crate::support::{Gateway, Home, Reply};
 
@@ -74,6 +76,15 @@ fn a_config_that_makes_no_sense_is_3_and_names_file_line_and_the_nearest_key() {
 fn a_config_that_is_named_but_missing_is_3() {
     let home = Home::new().env("LLM_CONFIG", "/no/such/llm.toml");
     home.llm(["ask", "hi"]).output().exits(3).says("/no/such/llm.toml");
+}
+
+// P17
+#[test]
+fn the_path_of_a_config_file_need_not_be_text() {
+    let home = Home::new();
+    let file = home.path().join(OsStr::from_bytes(b"not \xff UTF-8.toml"));
+    std::fs::write(&file, "nonsense = 1").expect("a file of the home");
+    home.env("LLM_CONFIG", &file).llm(["config", "check"]).output().exits(3).says("nonsense");
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod compare;
 mod costs;
 mod endings;
 mod fuzz;
+#[cfg(target_os = "linux")]
+mod http2;
 mod ledger;
 mod ledger_faults;
 mod limits;
@@ -37,6 +39,8 @@ mod stdin;
 mod stream;
 #[cfg_attr(not(unix), allow(dead_code, reason = "what only the tests for Unix need"))]
 mod support;
+#[cfg(target_os = "linux")]
+mod sweep;
 #[cfg(unix)]
 mod terminal;
 #[cfg(target_os = "linux")]

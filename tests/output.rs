@@ -1,5 +1,7 @@
 //! Where the answer goes: a pipe, a file, a device that is full, or nowhere.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::{Gateway, Home, Reply};
@@ -136,9 +138,9 @@ fn no_home_is_no_reason_not_to_answer() {
     home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n");
     std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700)).expect("a directory of ours");
 
-    for odd in ["with space", "with\nnewline", "ünïcode", "no/such/directory"] {
+    for odd in [&b"with space"[..], b"with\nnewline", "ünïcode".as_bytes(), b"not \xff UTF-8", b"no/such/directory"] {
         let home = Home::with(&gateway);
-        let path = home.path().join(odd);
+        let path = home.path().join(OsStr::from_bytes(odd));
         let home = gone.iter().fold(home, |home, name| home.env(name, &path));
         home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n");
     }

@@ -93,10 +93,15 @@ fn the_gateways_own_word_on_retrying_wins_over_the_status() {
 #[test]
 fn a_reply_lost_after_the_request_was_sent_is_asked_for_again_once_at_most() {
     let gateway = Gateway::always(Reply::silence().close());
-    Home::with(&gateway).llm(["ask", "hi"]).output().exits(7);
+    let record = Home::with(&gateway).llm(["ask", "-o", "json", "hi"]).output().exits(7).json();
     let requests = gateway.requests();
-    assert!(requests.len() <= 2, "{} requests", requests.len());
-    assert!(requests.iter().all(|r| r.header("idempotency-key") == requests[0].header("idempotency-key")));
+    assert_eq!(requests.len(), 2);
+    assert!(requests[0].header("idempotency-key").is_some());
+    assert_eq!(requests[0].header("idempotency-key"), requests[1].header("idempotency-key"));
+    let may: Vec<_> = record["attempts"].as_array().into_iter().flatten().map(|a| a["maybe_billed"].clone()).collect();
+    assert_eq!(may, [true, true]);
+    Home::with(&gateway).llm(["ask", "--retries", "0", "hi"]).output().exits(7);
+    assert_eq!(gateway.requests().len(), 3, "on a new connection nothing is sent twice unasked");
 }
 
 // H34
@@ -117,13 +122,94 @@ fn an_error_inside_a_200_before_the_answer_is_retried_like_a_status() {
     assert_eq!(gateway.requests().len(), 2);
 }
 
+const BUSY_THEN_FREE: [&str; 9] = ["ask", "-m", "busy", "--retries", "0", "--fallback", "free", "-o", "json"];
+
 // H35
 #[test]
-fn a_connection_that_went_stale_is_no_failure() {
-    let gateway = by_model(|model| if model == "busy" { soon(429).close() } else { hello() });
+fn a_connection_that_went_stale_is_no_failure_and_no_attempt() {
+    // Closed in time to be noticed, and in the moment in which it is used again.
+    for reply in [Reply::silence().close(), hello()] {
+        let gateway = Gateway::by(move |request| match (&*request.model(), request.on_connection) {
+            ("busy", _) if reply.steps().len() > 1 => soon(429).close(),
+            ("busy", _) => soon(429),
+            (_, 0) => hello(),
+            _ => reply.clone(),
+        });
+        let record = Home::with(&gateway).llm(BUSY_THEN_FREE).arg("hi").output().exits(0).json();
+        assert_eq!((&record["text"], record["attempts"].as_array().map(Vec::len)), (&"Hello.".into(), Some(2)));
+        assert_eq!(gateway.connections(), 2);
+    }
+}
+
+// H35
+#[test]
+fn what_broke_after_it_had_begun_is_not_sent_again_unasked() {
+    let begun = Reply::raw("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 99\r\n\r\n").close();
+    let gateway = Gateway::by(move |request| if request.model() == "busy" { soon(429) } else { begun.clone() });
+    let record = Home::with(&gateway).llm(BUSY_THEN_FREE).arg("hi").output().exits(7).json();
+    assert_eq!(record["attempts"][1]["maybe_billed"], true, "{record}");
+    assert_eq!(gateway.requests().len(), 2);
+}
+
+// H31
+#[test]
+fn a_storm_is_not_answered_with_a_storm() {
+    let gateway = Gateway::always(Reply::error(500, "down"));
+    let models: Vec<String> = (0..20).map(|n| format!("m{n}")).collect();
+    Home::with(&gateway).llm(["compare", "-m", &models.join(","), "hi"]).output().exits(1);
+    let requests = gateway.requests();
+    assert!((21..=24).contains(&requests.len()), "{} requests for 20 calls", requests.len());
+    let mut keys: Vec<_> = requests.iter().filter_map(|request| request.header("idempotency-key")).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), 20);
+}
+
+#[test]
+fn a_gateway_that_has_too_much_in_flight_is_asked_less_at_once_until_all_is_answered() {
+    const BODY: &str = r#"{"error":{"code":402,"message":"too much in flight",
+                           "metadata":{"limit_source":"openrouter_in_flight_budget"}}}"#;
+    #[derive(Default)]
+    struct Load {
+        running: usize,
+        retrying: usize,
+        most_retrying: usize,
+        calls: HashSet<String>,
+    }
+    let load = std::sync::Arc::new(Mutex::new(Load::default()));
+    let seen = std::sync::Arc::clone(&load);
+    let gateway = Gateway::by(move |request| {
+        let load = || seen.lock().expect("no reply panics");
+        let key = request.header("idempotency-key").expect("a key").to_owned();
+        let (is_retry, fits) = {
+            let mut load = load();
+            let is_retry = !load.calls.insert(key);
+            load.running += 1;
+            load.retrying += usize::from(is_retry);
+            load.most_retrying = load.most_retrying.max(load.retrying);
+            (is_retry, load.running <= 3)
+        };
+        // What a model takes to answer.
+        std::thread::sleep(Duration::from_millis(15));
+        load().running -= 1;
+        load().retrying -= usize::from(is_retry);
+        let headers = [("content-type", "application/json"), ("retry-after-ms", "20")];
+        if fits { hello() } else { Reply::with_headers(402, &headers, BODY) }
+    });
+    let models: Vec<String> = (0..12).map(|n| format!("m{n}")).collect();
     let home = Home::with(&gateway);
-    let outcome = home.llm(["ask", "-m", "busy", "--retries", "0", "--fallback", "free", "hi"]).output();
-    outcome.exits(0).prints("Hello.\n");
+    let outcome = home.llm(["compare", "-o", "json", "-m", &models.join(","), "hi"]).output();
+    let answers = outcome.exits(0).json();
+    let answers = answers["answers"].as_array().expect("records");
+    assert!(answers.iter().all(|answer| answer["text"] == "Hello."), "{outcome}");
+    let attempts: usize = answers.iter().map(|answer| answer["attempts"].as_array().map_or(0, Vec::len)).sum();
+    assert_eq!(attempts, gateway.requests().len());
+    let most = load.lock().expect("no reply panics").most_retrying;
+    assert!((1..=6).contains(&most), "{most} of 12 again at once");
+    // Where there is no credit, nobody comes again.
+    let broke = Gateway::always(Reply::with_body(402, "application/json", BODY.replace("in_flight_budget", "credits")));
+    Home::with(&broke).llm(["ask", "hi"]).output().exits(1);
+    assert_eq!(broke.requests().len(), 1);
 }
 
 // H36

@@ -143,6 +143,31 @@ fn a_model_that_is_slow_to_begin_gets_company_and_is_left_when_the_other_speaks(
     assert_eq!((&record["attempts"][0]["maybe_billed"], &record["attempts"][1]["error"]), (&true.into(), &().into()));
 }
 
+// H43
+#[cfg(unix)]
+#[test]
+fn a_race_that_is_interrupted_or_out_of_time_is_recorded_with_all_of_its_requests() {
+    let gateway = Gateway::always(Reply::silence().hold());
+    let config = "[alias.quick]\nmodels = [\"slow\", \"slower\"]\nhedge = \"20ms\"\n";
+    let home = home(&gateway, config);
+    let attempts = |record: &serde_json::Value| -> Vec<String> {
+        let all = record["attempts"].as_array().into_iter().flatten();
+        all.map(|attempt| format!("{} {} {}", attempt["model"], attempt["kind"], attempt["maybe_billed"])).collect()
+    };
+    let both = ["\"slow\" \"interrupted\" true", "\"slower\" \"interrupted\" true"];
+    let running = home.llm(["ask", "-m", "quick", "-o", "json", "hi"]).start();
+    gateway.await_requests(2);
+    running.signal(rustix::process::Signal::INT);
+    let record = running.finish().json();
+    assert_eq!((&record["status"], attempts(&record)), (&"interrupted".into(), both.map(str::to_owned).to_vec()));
+    let kept = home.llm(["log", "show", "-o", "json"]).output().json();
+    assert_eq!(attempts(&kept), both);
+    let outcome = home.llm(["ask", "-m", "quick", "--timeout", "150ms", "-o", "json", "hi"]).output();
+    let record = outcome.exits(7).json();
+    assert_eq!((&record["error"]["kind"], attempts(&record)), (&"timeout".into(), both.map(str::to_owned).to_vec()));
+    assert_eq!(gateway.requests().len(), 4);
+}
+
 #[test]
 fn a_gateway_is_asked_no_more_at_once_than_its_config_allows() {
     let gateway = Gateway::by(|_| Reply::silence().gate().and(Reply::unary("Hello.")));

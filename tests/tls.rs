@@ -13,13 +13,13 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use crate::support::{Gateway, Home, KEY, Outcome, Reply};
 
 /// An authority of the test's own.
-struct Authority {
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -28,7 +28,7 @@ impl Authority {
     }
 
     /// What a server of this name shows, good until the end of that year.
-    fn server(&self, name: &str, until: i32) -> ServerConfig {
+    pub fn server(&self, name: &str, until: i32) -> ServerConfig {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -84,7 +84,7 @@ fn ask_from(home: Home, base_url: &str, more: &str) -> Outcome {
 }
 
 /// The authority's certificate as `ca_file`, with a home that keeps it.
-fn trusting(authority: &Authority) -> (Home, String) {
+pub fn trusting(authority: &Authority) -> (Home, String) {
     let home = Home::new().env("LLM_API_KEY", KEY);
     let path: PathBuf = home.file("ca.pem", &authority.pem);
     (home, format!("ca_file = \"{}\"\n", path.display()))

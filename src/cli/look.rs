@@ -189,6 +189,9 @@ pub struct UsageArgs {
     /// What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME
     #[arg(long, value_name = "WHAT", value_delimiter = ',', default_value = "model")]
     pub by: Vec<String>,
+    /// Show instead what is left of each budget of the config
+    #[arg(long, conflicts_with_all = ["by", "model", "gateway", "key", "task", "tag", "status", "since", "before"])]
+    pub budgets: bool,
     #[command(flatten)]
     pub output: OutputArgs<UsageFormat>,
     #[command(flatten)]

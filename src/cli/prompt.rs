@@ -137,7 +137,7 @@ pub struct CompareArgs {
     /// How many calls run at once; all by default
     #[arg(long, value_name = "N", help_heading = "Where to", value_parser = clap::value_parser!(u32).range(1..))]
     pub concurrency: Option<u32>,
-    /// Ask each model N times and show median and spread
+    /// Ask each model N times, past the answer cache, and show median and spread
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, help_heading = "Where to", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repeat: u32,
     /// Order of the answers; as asked by default

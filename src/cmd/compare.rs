@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
         tags: prepared.tags.clone(),
         calls,
     };
-    let ready = ready(context, &plan.calls, Wishes::new(&args.prompt)?)?;
+    let ready = ready(context, &plan.calls, wishes(context, args)?)?;
     let level = journal::level(context, args.prompt.log.level);
     let journal = Journal::new(context, level, "compare", &plan.calls, &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
@@ -50,6 +50,18 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
     let shown = show(context, args, destination, (&prepared.prompt, models.len()), &mut outcome);
     journal.write(context, outcome);
     shown
+}
+
+/// Who repeats wants to measure: an answer from the cache, or the same one again, measures nothing.
+fn wishes(context: &Context, args: &CompareArgs) -> Result<Wishes, Error> {
+    let wishes = Wishes::new(&args.prompt)?;
+    if args.repeat == 1 {
+        return Ok(wishes);
+    }
+    if wishes.cached == Some(true) {
+        context.notice("--repeat measures, so the answer cache is not used");
+    }
+    Ok(Wishes { cached: Some(false), ..wishes })
 }
 
 /// Puts the answers where they belong; the exit code.

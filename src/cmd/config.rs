@@ -8,6 +8,7 @@ use super::{Context, explain};
 use crate::cli::ConfigCommand;
 use crate::config::{Alias, Auth, Env, Gateway, PriceList, Said, Settings, TEMPLATE};
 use crate::error::Error;
+use crate::private;
 use crate::report::escape;
 use crate::report::term::print;
 
@@ -60,7 +61,7 @@ fn init(path: &str, replace: bool) -> Result<(), Error> {
     let fails = |source| Error::Output { target: path.to_owned(), source };
     let file = Path::new(path);
     if let Some(directory) = file.parent() {
-        fs::create_dir_all(directory).map_err(fails)?;
+        private::create_dir(directory).map_err(fails)?;
     }
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(replace).create_new(!replace);

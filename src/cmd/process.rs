@@ -1,5 +1,6 @@
 //! The process itself: what others may see of it, and how it dies.
 
+use std::io;
 use std::process::ExitCode;
 
 use crate::error::Error;
@@ -48,9 +49,23 @@ pub(super) fn connections() -> usize {
     }
 }
 
+/// Fails where the process may not have as many files open as the event loop needs: tokio would panic.
+#[cfg(unix)]
+fn room_for_the_event_loop() -> io::Result<()> {
+    const NEEDED: usize = 12;
+    let files: io::Result<Vec<_>> = (0..NEEDED).map(|_| std::fs::File::open("/dev/null")).collect();
+    files.map(drop)
+}
+
+#[cfg(not(unix))]
+fn room_for_the_event_loop() -> io::Result<()> {
+    Ok(())
+}
+
 /// One thread does it all: what takes time is waiting.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Error::Config {
+    let build = |()| tokio::runtime::Builder::new_current_thread().enable_all().build();
+    room_for_the_event_loop().and_then(build).map_err(|error| Error::Config {
         message: "the system does not let llm wait for the network".into(),
         cause: Some(error.to_string()),
         hint: None,

@@ -1,14 +1,20 @@
 //! `llm usage`: what was used and what it cost, and where money leaks.
 
+use jiff::Timestamp;
+
 use super::output::Destination;
 use super::{Context, calls};
 use crate::cli::{UsageArgs, UsageFormat};
-use crate::config::nearest;
+use crate::config::{Settings, nearest};
 use crate::error::Error;
 use crate::ledger::{self, Dimension, Usage};
-use crate::report::usage;
+use crate::policy::budget;
+use crate::report::{budgets, usage};
 
 pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
+    if args.budgets {
+        return balances(context, args);
+    }
     let by = args.by.iter().map(|word| dimension(word.trim())).collect::<Result<Vec<_>, _>>()?;
     let filter = calls::filter(&args.filter)?;
     let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
@@ -29,6 +35,26 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         UsageFormat::Csv => out.show(&usage::csv(&found, &by)).into_owned(),
         UsageFormat::Markdown => out.show(&usage::markdown(&found, &by)).into_owned(),
         UsageFormat::Html => usage::page(&found, &by),
+    };
+    destination.write(text.as_bytes())?;
+    Ok(0)
+}
+
+fn balances(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
+    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
+    let Settings { budgets: set, dirs, .. } = &context.settings;
+    if set.is_empty() {
+        context.notice("no budget is set; [[budget]] in the config sets one");
+    }
+    let found = budget::balances(dirs.data.as_deref(), set, Timestamp::now())?;
+    let out = destination.output();
+    let text = match args.output.format {
+        UsageFormat::Text => budgets::text(&found, &out),
+        UsageFormat::Json => budgets::json(&found, &out),
+        UsageFormat::Csv => out.show(&budgets::csv(&found)).into_owned(),
+        UsageFormat::Markdown | UsageFormat::Html => {
+            return Err(Error::usage_hint("--budgets has no such form", "it can be text, json or csv"));
+        }
     };
     destination.write(text.as_bytes())?;
     Ok(0)

@@ -129,6 +129,17 @@ impl Budget {
 }
 
 impl Period {
+    /// Its name in the config.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Total => "total",
+        }
+    }
+
     /// The window that `now` is in. `None` at the end of all time.
     pub fn window(self, now: Timestamp) -> Option<Window> {
         let now = now.to_zoned(TimeZone::UTC);

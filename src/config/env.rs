@@ -1,13 +1,14 @@
 //! The environment, read once.
 
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
 /// The environment of the process, or of a test. It holds keys, so it cannot be printed.
 #[derive(Clone, Default)]
 pub struct Env {
-    vars: HashMap<String, String>,
+    vars: HashMap<String, OsString>,
 }
 
 impl fmt::Debug for Env {
@@ -17,27 +18,35 @@ impl fmt::Debug for Env {
 }
 
 impl Env {
-    /// The environment of this process. Variables that are not UTF-8 are as good as not set: all we look for are text.
+    /// The environment of this process.
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn of_process() -> Self {
-        let vars =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let vars = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         Self { vars: vars.collect() }
     }
 
     /// An environment that holds just these variables.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self { vars: pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect() }
+        Self { vars: pairs.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect() }
     }
 
-    /// The variable's value; one that is set but empty counts as not set.
+    /// The variable's value; one that is set but empty, or not UTF-8, counts as not set.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.set(name)?.to_str()
     }
 
-    /// As [`Env::get`], as an absolute path: a relative one is ignored, as the XDG specification asks.
+    /// The variable's value as a path, which need not be UTF-8; one that is set but empty counts as not set.
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
+        self.set(name).map(PathBuf::from)
+    }
+
+    /// As [`Env::path`], if it is absolute: a relative one is ignored, as the XDG specification asks.
     pub(super) fn dir(&self, name: &str) -> Option<PathBuf> {
-        self.get(name).map(PathBuf::from).filter(|path| path.is_absolute())
+        self.path(name).filter(|path| path.is_absolute())
+    }
+
+    fn set(&self, name: &str) -> Option<&OsStr> {
+        self.vars.get(name).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
     /// The proxy variable in force for a URL scheme, by name.

@@ -75,7 +75,7 @@ impl Settings {
     pub fn load(env: Env) -> Result<Self, Error> {
         let config_path = Self::config_path(&env);
         let text = match &config_path {
-            Some(path) => read_config(path, env.get("LLM_CONFIG").is_some())?,
+            Some(path) => read_config(path, env.path("LLM_CONFIG").is_some())?,
             None => None,
         };
         let config_found = text.is_some();
@@ -93,7 +93,7 @@ impl Settings {
     /// Where the config file is or would be; `None` where there is no home directory.
     pub fn config_path(env: &Env) -> Option<PathBuf> {
         let usual = || Some(env.dir("XDG_CONFIG_HOME").or_else(dirs::config_dir)?.join("llm").join("config.toml"));
-        env.get("LLM_CONFIG").map(PathBuf::from).or_else(usual)
+        env.path("LLM_CONFIG").or_else(usual)
     }
 
     fn merge(env: Env, file: ConfigFile) -> Result<Self, Error> {

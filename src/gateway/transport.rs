@@ -52,9 +52,11 @@ pub(super) fn client(gateway: &config::Gateway, connects: Connects) -> Result<re
     })
 }
 
-/// Whether a request that was being sent on a connection, or had been, got no answer because that connection ended.
+/// Whether a request that was being sent on a connection, or had been, got no answer because that connection ended. One
+/// that the other side gave up while the connection stays had been received, which hyper says in words alone.
 pub(super) fn is_lost(error: &reqwest::Error) -> bool {
-    error.is_request() && !error.is_timeout() && !error.is_connect()
+    let ended = error.is_request() && !error.is_timeout() && !error.is_connect();
+    ended && !chain(error).contains("stream error received")
 }
 
 /// What went wrong on the way.

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::row::Row;
 use super::store;
+use crate::private;
 
 /// The name of the spill file in the data directory: one JSON object a line.
 pub const FILE_NAME: &str = "ledger-spill.jsonl";
 
 /// Adds rows to the file. They are whole in it or not at all.
 pub(super) fn append(dir: &Path, rows: &[Row]) -> io::Result<()> {
-    store::create_dir(dir)?;
+    private::create_dir(dir)?;
     let mut file = store::private_file(&dir.join(FILE_NAME))?;
     file.lock()?;
     let end = file.seek(SeekFrom::End(0))?;

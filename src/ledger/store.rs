@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::Error;
+use crate::private;
 
 /// The name of the ledger in the data directory.
 pub const FILE_NAME: &str = "ledger.db";
@@ -107,7 +108,7 @@ impl Store {
     /// a damaged ledger is set aside, never deleted.
     pub fn open(dir: &Path, mode: Mode) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
-        create_dir(dir).map_err(|source| StoreError::Io { path: path.clone(), source })?;
+        private::create_dir(dir).map_err(|source| StoreError::Io { path: path.clone(), source })?;
         match Self::open_at(&path, mode) {
             Err(StoreError::Damaged { .. }) => {}
             opened => return opened,
@@ -377,14 +378,6 @@ pub(super) fn private_file(path: &Path) -> io::Result<File> {
         options.mode(0o600).custom_flags(no_follow);
     }
     options.open(path)
-}
-
-pub(super) fn create_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
 }
 
 #[cfg(unix)]

@@ -4,6 +4,7 @@
 
 pub mod answer;
 mod board;
+pub mod budgets;
 pub mod checks;
 pub mod columns;
 pub mod csv;

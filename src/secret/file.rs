@@ -1,6 +1,6 @@
 //! `keys.toml`: which keys are saved and where, and the keys themselves for users who chose a file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::key::Key;
 use super::store::{Slot, Store, StoreKind};
 use crate::error::Error;
+use crate::private;
 
 /// Far more than a file of keys can need.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -179,7 +180,7 @@ impl KeyFile {
     /// Puts `row` in the place of what was there for `slot`; whether there was something.
     fn replace(&self, slot: &Slot, row: Option<Row>) -> Result<bool, Error> {
         let failed = |error: io::Error| self.failed("write", &error);
-        create_private_dir(&self.directory).map_err(failed)?;
+        private::create_dir(&self.directory).map_err(failed)?;
         let lock = private(OpenOptions::new().create(true).write(true).truncate(false))
             .open(self.directory.join("keys.lock"))
             .map_err(failed)?;
@@ -260,19 +261,10 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-fn create_private_dir(directory: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(directory)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::super::testing::{gateway, key};
     use super::*;
 

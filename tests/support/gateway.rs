@@ -44,6 +44,8 @@ struct Log {
 pub struct Request {
     /// Its place among all requests to this gateway, from 0.
     pub index: usize,
+    /// Its place among the requests on its connection, from 0.
+    pub on_connection: usize,
     pub at: Instant,
     pub method: String,
     pub path: String,
@@ -211,7 +213,8 @@ impl Connection {
 
     fn serve(mut self, reply: &dyn Fn(&Request) -> Reply) {
         let mut reader = BufReader::new(self.stream.try_clone().expect("a further descriptor"));
-        while let Some(request) = self.receive(&mut reader) {
+        let mut count = 0..;
+        while let Some(request) = self.receive(&mut reader, count.next().unwrap_or(0)) {
             if !self.play(&reply(&request)) {
                 return;
             }
@@ -219,7 +222,7 @@ impl Connection {
     }
 
     /// Reads one whole request and logs it; `None` at the end of the connection.
-    fn receive(&self, reader: &mut impl BufRead) -> Option<Request> {
+    fn receive(&self, reader: &mut impl BufRead, on_connection: usize) -> Option<Request> {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
         let mut words = line.split_whitespace().map(str::to_owned);
@@ -234,7 +237,7 @@ impl Connection {
         let mut log = self.shared.log.lock().unwrap_or_else(PoisonError::into_inner);
         let index = log.requests.len();
         let at = Instant::now();
-        let mut request = Request { index, at, method, path, headers, body: Vec::new() };
+        let mut request = Request { index, on_connection, at, method, path, headers, body: Vec::new() };
         let length = request.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
         request.body = vec![0; length];
         reader.read_exact(&mut request.body).ok()?;

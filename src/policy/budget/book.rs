@@ -9,6 +9,9 @@ use super::process::Process;
 use crate::ledger::{Mode, Store, StoreError};
 use crate::money::Usd;
 
+/// How long a window is kept after it began, in seconds: longer than any lasts, should the clock be set back.
+const KEPT: i64 = 400 * 86_400;
+
 /// One budget that a call falls under, in its present window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Account {
@@ -62,6 +65,9 @@ impl Book {
         let own = Process::this();
         self.store.write(|transaction| {
             let mut reserved = Reserved { freed: free_the_dead(transaction, now)?, ..Reserved::default() };
+            // The window of a budget that never begins anew began with time itself.
+            let old = "DELETE FROM budget_spent WHERE began > 0 AND began < ?";
+            transaction.execute(old, [now.saturating_sub(KEPT)])?;
             for (place, account) in accounts.iter().enumerate() {
                 let left = account.limit.picos().saturating_sub(used(transaction, account)?);
                 if amount.picos() <= left {
@@ -84,27 +90,34 @@ impl Book {
         })
     }
 
-    /// Puts what a call cost in the place of what was reserved for it, even if that has expired meanwhile.
+    /// Puts what a call cost, part of it `estimated`, in the place of what was reserved for it, even if that has expired
+    /// meanwhile.
     pub(super) fn settle(
         &mut self,
         lease: &str,
         accounts: &[Account],
         cost: Usd,
-        estimated: bool,
+        estimated: Usd,
     ) -> Result<(), StoreError> {
-        let estimate = if estimated { cost.picos() } else { 0 };
         self.store.write(|transaction| {
             transaction.execute("DELETE FROM budget_leases WHERE lease = ?", [lease])?;
             for account in accounts.iter().filter(|_| cost != Usd::ZERO) {
                 transaction.execute(
                     "INSERT INTO budget_spent (budget, began, picos, estimated) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT DO UPDATE SET picos = picos + ?3, estimated = estimated + ?4",
-                    params![account.budget, account.began, cost.picos(), estimate],
+                    params![account.budget, account.began, cost.picos(), estimated.picos()],
                 )?;
             }
             Ok(())
-        })
+        })?;
+        // Nobody else may be writing here: not every call is recorded.
+        self.store.tidy()
     }
+}
+
+/// Whether what such a process reserved until `expires` is nobody's any more.
+pub(super) fn is_dead(expires: i64, process: &str, now: i64) -> bool {
+    expires < now || !Process::parse(process).is_none_or(|process| process.may_live())
 }
 
 fn used(transaction: &Transaction<'_>, account: &Account) -> rusqlite::Result<i64> {
@@ -130,7 +143,7 @@ fn free_the_dead(transaction: &Transaction<'_>, now: i64) -> rusqlite::Result<Us
     let mut freed = Usd::ZERO;
     for lease in leases.collect::<rusqlite::Result<Vec<_>>>()? {
         let (lease, picos, expires, process) = lease;
-        if expires < now || !Process::parse(&process).is_none_or(|process| process.may_live()) {
+        if is_dead(expires, &process, now) {
             transaction.execute("DELETE FROM budget_leases WHERE lease = ?", [lease])?;
             freed += Usd::from_picos(picos);
         }
@@ -165,7 +178,7 @@ mod tests {
         let mut reserve = |lease: &str, amount| book.reserve(lease, &accounts, picos(amount), 0, 60).expect("works");
         assert_eq!(reserve("a", 60).refused, None);
         assert_eq!(reserve("b", 60).refused, Some(Short { place: 0, left: picos(40) }));
-        book.settle("a", &accounts, picos(10), false).expect("works");
+        book.settle("a", &accounts, picos(10), Usd::ZERO).expect("works");
         assert_eq!(book.reserve("b", &accounts, picos(90), 0, 60).expect("works").refused, None);
     }
 
@@ -175,7 +188,7 @@ mod tests {
         let (_dir, mut book) = book();
         let accounts = [account(100)];
         book.reserve("a", &accounts, picos(10), 0, 60).expect("works");
-        book.settle("a", &accounts, picos(150), false).expect("works");
+        book.settle("a", &accounts, picos(150), Usd::ZERO).expect("works");
         let refused = book.reserve("b", &accounts, picos(1), 0, 60).expect("works").refused;
         assert_eq!(refused, Some(Short { place: 0, left: Usd::ZERO }));
     }
@@ -203,13 +216,31 @@ mod tests {
         assert_eq!(warned, [Short { place: 0, left: picos(5) }]);
     }
 
+    #[test]
+    fn the_file_grows_no_more_than_its_windows() {
+        let (dir, mut book) = book();
+        let day = |n: i64| [Account { began: n * 86_400, ..account(100) }];
+        for n in 0..500 {
+            let now = n * 86_400;
+            book.reserve("a", &day(n), picos(1), now, now + 60).expect("works");
+            book.settle("a", &day(n), picos(1), Usd::ZERO).expect("works");
+        }
+        let count = |table: &str| -> i64 {
+            let sql = format!("SELECT count(*) FROM {table}");
+            book.store.read(|connection| connection.query_row(&sql, [], |row| row.get(0))).expect("counted")
+        };
+        assert_eq!((count("budget_spent"), count("budget_leases")), (402, 0), "400 days, today, and what has no end");
+        let log = std::fs::metadata(dir.path().join("ledger.db-wal")).expect("there").len();
+        assert!(log < 2 << 20, "{log} bytes of log");
+    }
+
     // L09
     #[test]
     fn each_window_has_its_own_sum() {
         let (_dir, mut book) = book();
         let (today, tomorrow) = (account(100), Account { began: 86_400, ..account(100) });
         book.reserve("a", std::slice::from_ref(&today), picos(100), 0, 600).expect("works");
-        book.settle("a", std::slice::from_ref(&today), picos(100), false).expect("works");
+        book.settle("a", std::slice::from_ref(&today), picos(100), Usd::ZERO).expect("works");
         assert_eq!(book.reserve("b", &[tomorrow], picos(100), 0, 600).expect("works").refused, None);
         // And when the clock goes back, the old window is as full as it was.
         assert!(book.reserve("c", &[today], picos(1), 0, 600).expect("works").refused.is_some());
@@ -228,7 +259,7 @@ mod tests {
                 let reserved = book.reserve(&lease, &accounts, picos(*cost), 0, 60).expect("works");
                 prop_assert_eq!(reserved.refused.is_some(), sum + cost > 10_000);
                 if reserved.refused.is_none() {
-                    book.settle(&lease, &accounts, picos(*cost), nth % 2 == 0).expect("works");
+                    book.settle(&lease, &accounts, picos(*cost), picos(cost * (nth as i64 % 2))).expect("works");
                     sum += cost;
                 }
             }

@@ -1,5 +1,6 @@
 //! What calls may cost: budgets, allow-lists and `--max-cost`, decided before anything is sent.
 
+mod balance;
 mod book;
 mod process;
 
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+pub use self::balance::{Balance, balances};
 use self::book::{Account, Book, Short};
 use super::Service;
 use crate::call::{Call, Event, Events, Heard, Overheard};
@@ -275,9 +277,9 @@ impl Lease {
         }
     }
 
-    /// What it cost, and whether that is a guess: each attempt that may have been billed without a word counts as all
-    /// that was set aside.
-    fn cost(&self) -> (Usd, bool) {
+    /// What it cost, and how much of that is a guess: each attempt that may have been billed without a word counts as
+    /// all that was set aside.
+    fn cost(&self) -> (Usd, Usd) {
         let heard = self.overheard.heard();
         let Heard { response, cost, failed_cost, maybe_billed, under_way } = &*heard;
         let answered = response.finish.is_some() || !response.usage.is_unknown();
@@ -288,7 +290,7 @@ impl Lease {
         });
         let in_doubt = maybe_billed + u32::from(*under_way && known.is_none());
         let doubtful = self.amount.times(u64::from(in_doubt)).unwrap_or(self.amount);
-        (known.unwrap_or(Usd::ZERO) + *failed_cost + doubtful, in_doubt > 0)
+        (known.unwrap_or(Usd::ZERO) + *failed_cost + doubtful, doubtful)
     }
 
     fn correct_run(&self, cost: Usd) {

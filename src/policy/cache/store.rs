@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::Key;
 use crate::chat::{FinishReason, Response, ToolCall, Usage};
 use crate::money::Usd;
+use crate::private;
 
 /// The files lie in this many directories, each with its share of the room, so that making room stays cheap.
 const SHARDS: u64 = 16;
@@ -83,7 +84,7 @@ impl Store {
         }
         let path = self.path(key);
         let shard = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        private_dir(shard)?;
+        private::create_dir(shard)?;
         // Temporary files are for this user's eyes alone.
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(shard)?;
         file.write_all(&content)?;
@@ -194,14 +195,6 @@ fn make_room(shard: &Path, share: u64) -> io::Result<()> {
         size -= file.size;
     }
     Ok(())
-}
-
-fn private_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
 }
 
 impl Entry {

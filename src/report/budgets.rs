@@ -1,0 +1,129 @@
+//! What is left of budgets: as a table, as JSON and as CSV.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::grid::{Column, Grid};
+use super::term::Output;
+use super::{csv as csv_format, json as json_format};
+use crate::config::{Action, Match, Period};
+use crate::money::Usd;
+use crate::policy::budget::Balance;
+
+/// The columns of CSV; new ones are only ever added at the end.
+const HEADINGS: [&str; 10] = [
+    "budget",
+    "limit_usd",
+    "per",
+    "action",
+    "spent_usd",
+    "estimated_usd",
+    "reserved_usd",
+    "stale_usd",
+    "left_usd",
+    "resets_at",
+];
+
+/// One line a budget.
+pub fn text(balances: &[Balance], out: &Output) -> String {
+    let mut grid = Grid::new(vec![
+        Column::left("budget").wraps(16),
+        Column::right("spent"),
+        Column::right("reserved"),
+        Column::right("left"),
+        Column::left("begins anew (UTC)"),
+        Column::left("note").wraps(16).remarks(),
+    ]);
+    for balance in balances {
+        grid.row(vec![
+            balance.budget.describe(),
+            balance.spent.to_string(),
+            balance.reserved.to_string(),
+            balance.left().to_string(),
+            balance.window.ends.map_or_else(|| "never".to_owned(), |ends| ends.strftime("%Y-%m-%d %H:%M").to_string()),
+            note(balance),
+        ]);
+    }
+    grid.render(out)
+}
+
+fn note(balance: &Balance) -> String {
+    let mut notes = Vec::new();
+    if balance.estimated > Usd::ZERO {
+        notes.push(format!("{} of what is spent is a guess", balance.estimated));
+    }
+    if balance.stale > Usd::ZERO {
+        notes.push(format!("{} set aside by a process that is gone: free with the next call", balance.stale));
+    }
+    if balance.budget.action == Action::Warn {
+        notes.push("warns only".to_owned());
+    }
+    notes.join("; ")
+}
+
+/// A budget in JSON.
+#[derive(Serialize)]
+struct Entry<'a> {
+    budget: String,
+    limit_usd: Usd,
+    per: Period,
+    r#match: &'a Match,
+    action: &'static str,
+    spent_usd: Usd,
+    estimated_usd: Usd,
+    reserved_usd: Usd,
+    stale_usd: Usd,
+    left_usd: Usd,
+    began_at: String,
+    resets_at: Option<String>,
+}
+
+impl<'a> Entry<'a> {
+    fn new(balance: &'a Balance) -> Self {
+        let moment = |at: Timestamp| format!("{at:.0}");
+        let Balance { budget, window, spent, estimated, reserved, stale } = balance;
+        Self {
+            budget: budget.describe(),
+            limit_usd: budget.limit,
+            per: budget.per,
+            r#match: &budget.matches,
+            action: match budget.action {
+                Action::Refuse => "refuse",
+                Action::Warn => "warn",
+            },
+            spent_usd: *spent,
+            estimated_usd: *estimated,
+            reserved_usd: *reserved,
+            stale_usd: *stale,
+            left_usd: balance.left(),
+            began_at: moment(window.began),
+            resets_at: window.ends.map(moment),
+        }
+    }
+}
+
+/// A JSON array.
+pub fn json(balances: &[Balance], out: &Output) -> String {
+    json_format::document(&balances.iter().map(Entry::new).collect::<Vec<_>>(), out)
+}
+
+/// RFC 4180 with a heading.
+pub fn csv(balances: &[Balance]) -> String {
+    csv_format::table(
+        &HEADINGS,
+        balances.iter().map(Entry::new).map(|entry| {
+            [
+                entry.budget,
+                entry.limit_usd.to_decimal(),
+                entry.per.as_str().to_owned(),
+                entry.action.to_owned(),
+                entry.spent_usd.to_decimal(),
+                entry.estimated_usd.to_decimal(),
+                entry.reserved_usd.to_decimal(),
+                entry.stale_usd.to_decimal(),
+                entry.left_usd.to_decimal(),
+                entry.resets_at.unwrap_or_default(),
+            ]
+        }),
+    )
+}
