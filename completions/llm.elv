@@ -211,6 +211,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --out 'Write there instead of stdout, atomically'
             cand --color 'When to use colors'
             cand --budgets 'Show instead what is left of each budget of the config'
+            cand --check 'Compare the ledger with what gateways say was spent; -g and --key choose'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'
             cand -v 'Say on stderr where keys come from, and each request and response'

@@ -208,6 +208,7 @@ complete -c llm -n "__fish_llm_using_subcommand usage" -l color -d 'When to use 
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand usage" -l budgets -d 'Show instead what is left of each budget of the config'
+complete -c llm -n "__fish_llm_using_subcommand usage" -l check -d 'Compare the ledger with what gateways say was spent; -g and --key choose'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s h -l help -d 'Print help'

@@ -25,6 +25,7 @@ mod otel;
 mod output;
 #[cfg(unix)]
 mod readme;
+mod reconcile;
 mod retry;
 mod routing;
 mod schema;

@@ -1,4 +1,4 @@
-//! What a gateway offers: its list of models and their prices, fetched and kept for a day.
+//! What a gateway offers: its list of models and their prices, fetched and kept for a day; and what it says was spent.
 
 mod fetch;
 mod lenient;
@@ -8,9 +8,11 @@ mod model;
 mod one_api;
 mod price;
 mod row;
+mod spend;
 
 pub use fetch::Fetch;
 pub use model::{Feature, ModelInfo};
+pub use spend::{Spent, Statement, statement};
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

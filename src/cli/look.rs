@@ -192,6 +192,9 @@ pub struct UsageArgs {
     /// Show instead what is left of each budget of the config
     #[arg(long, conflicts_with_all = ["by", "model", "gateway", "key", "task", "tag", "status", "since", "before"])]
     pub budgets: bool,
+    /// Compare the ledger with what gateways say was spent; -g and --key choose
+    #[arg(long, conflicts_with_all = ["budgets", "by", "model", "task", "tag", "status", "since", "before"])]
+    pub check: bool,
     #[command(flatten)]
     pub output: OutputArgs<UsageFormat>,
     #[command(flatten)]

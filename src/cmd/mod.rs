@@ -3,6 +3,7 @@
 mod ask;
 mod cache;
 mod calls;
+mod check;
 mod compare;
 mod config;
 mod conversation;

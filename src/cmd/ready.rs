@@ -170,7 +170,7 @@ fn purse(
 }
 
 /// What the ledger calls a key.
-fn key_name(gateway: &Gateway, chosen: Option<&str>, source: &secret::Source) -> String {
+pub(super) fn key_name(gateway: &Gateway, chosen: Option<&str>, source: &secret::Source) -> String {
     match source {
         secret::Source::Environment { name } => name.clone(),
         secret::Source::Command { .. } => "key_command".to_owned(),

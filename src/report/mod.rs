@@ -24,6 +24,7 @@ pub mod otel;
 pub mod page;
 pub mod progress;
 pub mod rates;
+pub mod reconciliation;
 #[cfg(test)]
 mod samples;
 pub mod table;
