@@ -106,11 +106,8 @@ impl Identity {
     /// What the name stands for, whoever spells it. The first time decodes the table, which takes some tens of
     /// milliseconds.
     pub fn of(model: &str) -> Self {
-        let Parts { vendor, name } = Parts::of(model);
-        let maker = match vendor {
-            Some(vendor) => Some(known_as(&vendor)),
-            None => table::find(None, &name).map(|(provider, _)| known_as(&provider)).or_else(|| family(&name)),
-        };
+        let parts = Parts::of(model);
+        let (maker, name) = (parts.maker(), parts.name);
         let words = words(&name);
         // The table prices families of models alike; only an entry of this name is this model's.
         let listed = maker
@@ -139,7 +136,7 @@ impl Identity {
 
 /// Who made the model of this name; see [`Identity::maker`].
 pub fn maker(model: &str) -> Option<String> {
-    Identity::of(model).maker
+    Parts::of(model).maker()
 }
 
 /// The words of a name in order of the alphabet (`gemini-flash-1.5` is `gemini-1.5-flash`), without what says which
@@ -178,6 +175,16 @@ impl Parts {
         let vendor = path.into_iter().find(|part| !HOSTS.contains(part)).map(str::to_owned);
         let (bedrock_vendor, name) = without_bedrock(name);
         Self { vendor: bedrock_vendor.map(str::to_owned).or(vendor), name: name.replace('@', "-") }
+    }
+
+    fn maker(&self) -> Option<String> {
+        match &self.vendor {
+            Some(vendor) => Some(known_as(vendor)),
+            None => {
+                let listed = table::find(None, &self.name).map(|(provider, _)| known_as(&provider));
+                listed.or_else(|| family(&self.name))
+            }
+        }
     }
 }
 

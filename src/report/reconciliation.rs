@@ -6,11 +6,14 @@ use serde::Serialize;
 use super::format::{self, UNKNOWN};
 use super::grid::{Column, Grid};
 use super::term::Output;
-use super::{csv as csv_format, json as json_format};
+use super::{csv as csv_format, escape, json as json_format};
 use crate::catalog::Statement;
 use crate::config::Period;
 use crate::money::Usd;
 use crate::record::TotalCost;
+
+/// From this width of the page on, notes stand in the table.
+const WIDE: usize = 130;
 
 /// A thousandth of a cent: gateways round what they book.
 const ROUNDING: Usd = Usd::from_picos(10_000_000);
@@ -57,6 +60,10 @@ impl Line {
     /// How much more the gateway says; `None` where the ledger knows no cost.
     pub fn difference(&self) -> Option<Usd> {
         Some(self.gateway_says - self.ledger.usd?)
+    }
+
+    fn agrees(&self) -> bool {
+        self.ledger.unknown == 0 && self.difference().is_some_and(|more| more.picos().abs() <= ROUNDING.picos())
     }
 
     /// Why both may differ.
@@ -121,27 +128,39 @@ const NO_ENDPOINT: &str = "does not say what was spent";
 
 /// One line a stretch of time, and below them what is to be known of each account.
 pub fn text(accounts: &[Account], out: &Output) -> String {
-    let mut grid = Grid::new(vec![
+    let wide = !out.tty || out.columns >= WIDE;
+    let mut columns = vec![
         Column::left("gateway").wraps(8),
         Column::left("key").wraps(8),
         Column::left("time (UTC)"),
         Column::right("gateway says"),
         Column::right("ledger says"),
         Column::right("difference"),
-        Column::left("note").wraps(24).remarks(),
-    ]);
+    ];
+    if wide {
+        columns.push(Column::left("note").wraps(24));
+    }
+    let mut grid = Grid::new(columns);
     let mut below = String::new();
+    let mut say = |text: &str| {
+        let lines = super::wrap::wrap(&escape::line(text), out.columns.saturating_sub(3).max(20));
+        below.extend(lines.iter().enumerate().map(|(n, line)| format!("{}{line}\n", if n == 0 { " " } else { "   " })));
+    };
     for account in accounts {
         let mut names = vec![account.gateway.clone(), account.key.clone().unwrap_or_else(|| UNKNOWN.into())];
         let mut without = |note: &str| {
             names.extend([UNKNOWN; 4].map(str::to_owned));
             names.push(note.to_owned());
             grid.row(names.clone());
+            if !wide {
+                say(&format!("{}: {note}", account.gateway));
+            }
         };
         match &account.result {
             Err(error) => without(error),
             Ok(None) => without(NO_ENDPOINT),
             Ok(Some((statement, lines))) => {
+                let key = account.key.as_deref().map(|key| format!(" ({key})")).unwrap_or_default();
                 for line in lines {
                     let mut cells = names.clone();
                     cells.extend([
@@ -152,20 +171,21 @@ pub fn text(accounts: &[Account], out: &Output) -> String {
                         line.note(),
                     ]);
                     grid.row(cells);
+                    if !wide && !line.agrees() {
+                        say(&format!("{}{key}, {}: {}", account.gateway, period(line), line.note()));
+                    }
                 }
                 let remarks = remarks(statement);
                 if !remarks.is_empty() {
-                    let key = account.key.as_deref().map(|key| format!(" ({key})")).unwrap_or_default();
-                    let remark = format!("{}{key}: {}", account.gateway, remarks.join("; "));
-                    for line in super::wrap::wrap(&remark, out.columns.saturating_sub(1).max(20)) {
-                        below.push_str(&format!(" {}\n", out.show(&line)));
-                    }
+                    say(&format!("{}{key}: {}", account.gateway, remarks.join("; ")));
                 }
             }
         }
     }
     let gap = if below.is_empty() { "" } else { "\n" };
-    grid.render(out) + gap + &below
+    // A pipe is as wide as it needs to be.
+    let columns = if out.tty { out.columns } else { usize::from(u16::MAX) };
+    grid.render(&Output { columns, ..*out }) + gap + &below
 }
 
 #[derive(Serialize)]
@@ -310,17 +330,16 @@ mod tests {
         openrouter  team-a  in total          $12.25            –           –
         openai      –       –                      –            –           –
         litellm     –       –                      –            –           –
-        openrouter: agrees
-        openrouter: the gateway may book late; the ledger's sum is partly computed from
-        prices
-        openrouter: 1 call of unknown cost; spent by other programs or machines, or not
-        recorded
-        openrouter: 2 calls of unknown cost
+
+        openrouter (team-a), this week: the gateway may book late; the ledger's sum
+          is partly computed from prices
+        openrouter (team-a), this month: 1 call of unknown cost; spent by other
+          programs or machines, or not recorded
+        openrouter (team-a), in total: 2 calls of unknown cost
+        openrouter (team-a): limit $10.00, $8.50 of it left; $0.25 more went through
+          your own keys of providers
         openai: does not say what was spent
         litellm: No connected db␛[31m.
-
-        openrouter (team-a): limit $10.00, $8.50 of it left; $0.25 more went through
-        your own keys of providers
         ");
     }
 
