@@ -33,6 +33,7 @@ complete -c llm -n "__fish_llm_needs_command" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_needs_command" -s V -l version -d 'Print version'
 complete -c llm -n "__fish_llm_needs_command" -f -a "ask" -d 'Ask one model and stream its answer'
 complete -c llm -n "__fish_llm_needs_command" -f -a "compare" -d 'Ask several models at once and show their answers side by side'
+complete -c llm -n "__fish_llm_needs_command" -f -a "pipeline" -d 'Run prompts that build on each other\'s answers, as the config describes them'
 complete -c llm -n "__fish_llm_needs_command" -f -a "rerun" -d 'Send a recorded prompt again, elsewhere, and show the answers beside the recorded one'
 complete -c llm -n "__fish_llm_needs_command" -f -a "models" -d 'List what the gateway offers, with prices'
 complete -c llm -n "__fish_llm_needs_command" -f -a "usage" -d 'Show what was used and what it cost, and where money leaks'
@@ -135,6 +136,70 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l dry-run -d 'Print th
 complete -c llm -n "__fish_llm_using_subcommand compare" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "run" -d 'Run the steps, those that do not build on each other at once, and print the last one\'s answer'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "list" -d 'List the pipelines of the config'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "show" -d 'Show the steps of a pipeline, their models, and what each builds on'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l key -d 'Use this one of the gateway\'s named keys' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l retries -d 'Further tries after a failure that may pass' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s f -l file -d 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l temperature -d 'Sampling temperature' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l top-p -d 'Nucleus sampling: the share of probability to choose from' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l max-tokens -d 'Upper bound of output tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l stop -d 'Stop at this text; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l seed -d 'Seed for models that can repeat themselves' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l effort -d 'How much to think: none, minimal, low, medium, high or what else the model knows' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l tools -d 'JSON array of functions that the model may call; -o json has its calls' -r -F
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l tag -d 'Attribute the cost (`app=bot`); kept in the record; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l out -d 'Write there instead of stdout, atomically' -r -F
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l step -d 'Print the answer of this step instead of the last one\'s' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+json\t''
+jsonl\t''
+markdown\t''"
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s n -l no-stdin -d 'Leave stdin alone'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l cache -d 'Give the same answer again that was given to exactly this request before, and keep this one'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l no-cache -d 'Ask anew, even if the config says [cache] enabled'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l allow-unpriced -d 'Send even what nobody knows the price of, though a budget or --max-cost applies'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l stats -d 'Print a table of steps, times and costs on stderr (the default on a terminal)'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s m -l model -d 'Models, comma-separated or repeated; the same as then if none is named' -r
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand rerun" -l key -d 'Use this one of the gateway\'s named keys' -r

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::chat::{Request, Response, StreamEvent};
@@ -16,7 +17,8 @@ use crate::money::Usd;
 pub struct Call {
     /// Its place in the run, from 0.
     pub index: usize,
-    /// Unique for good; also sent as `Idempotency-Key`, the same over all tries.
+    /// Unique for good; also sent as `Idempotency-Key`, the same over all tries. A policy that sends something else in
+    /// the place of the first request gives that [another](Call::id_of).
     pub id: String,
     /// The model or alias as the user asked for it.
     pub asked: String,
@@ -39,11 +41,21 @@ impl Call {
         &self.choice().target
     }
 
+    /// The id of another request that is made for this call, always the same for the same: a gateway that answers what
+    /// it knows from memory must not take it for the first.
+    pub fn id_of(&self, other: &str) -> String {
+        let hash = Sha256::new().chain_update(&self.id).chain_update("\n").chain_update(other).finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash[..16]);
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+
     /// This call, to be answered at one of its choices alone, with what is left of its time.
     pub fn narrowed(&self, choice: &Choice, timeout: Duration) -> Self {
+        let is_first = choice.target == *self.target();
         Self {
             index: self.index,
-            id: self.id.clone(),
+            id: if is_first { self.id.clone() } else { self.id_of(&choice.target.to_string()) },
             asked: self.asked.clone(),
             task: self.task.clone(),
             choices: vec![choice.clone()],

@@ -15,28 +15,62 @@ use crate::policy::Service;
 /// pieces do not pile up.
 const CHANNEL: usize = 64;
 
-/// Calls that are running. Dropping it cancels them all.
+/// Calls that are running, and more may be started. Dropping it cancels them all.
 #[derive(Debug)]
 pub struct Run {
+    permits: Arc<Semaphore>,
+    sender: mpsc::Sender<RunEvent>,
     events: mpsc::Receiver<RunEvent>,
     calls: JoinSet<()>,
     left: Vec<Leftover>,
     began: Instant,
 }
 
+async fn within(limit: Duration, call: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    time::timeout(limit, call).await.unwrap_or_else(|_| {
+        let message = format!("the call took longer than {} s", limit.as_secs_f64());
+        let advice = "--timeout, or timeouts.total of the gateway in the config, sets this limit";
+        Err(Failure::new(FailureKind::Timeout, message).with_advice(advice).maybe_billed())
+    })
+}
+
 /// Starts the calls, at most `concurrency` at a time. Must be called inside of a runtime.
-#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn start<S: Service + 'static>(service: &Arc<S>, calls: Vec<Call>, concurrency: usize) -> Run {
-    let (sender, events) = mpsc::channel(CHANNEL);
-    let permits = Arc::new(Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS)));
-    let began = Instant::now();
-    let mut tasks = JoinSet::new();
-    let mut left = Vec::with_capacity(calls.len());
+    let mut run = Run::new(concurrency);
     for call in calls {
-        let (service, permits) = (service.clone(), permits.clone());
-        let events = Events::new(call.index, began, sender.clone());
-        left.push(events.leftover());
-        tasks.spawn(async move {
+        run.start(service, call);
+    }
+    run
+}
+
+fn pass_on_panic(ended: Result<(), JoinError>) {
+    if let Err(panic) = ended.map_err(JoinError::try_into_panic)
+        && let Ok(panic) = panic
+    {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+impl Run {
+    fn new(concurrency: usize) -> Self {
+        let (sender, events) = mpsc::channel(CHANNEL);
+        Self {
+            permits: Arc::new(Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS))),
+            sender,
+            events,
+            calls: JoinSet::new(),
+            left: Vec::new(),
+            began: Instant::now(),
+        }
+    }
+
+    /// Starts a further call. Must be called inside of a runtime.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn start<S: Service + 'static>(&mut self, service: &Arc<S>, call: Call) {
+        let (service, permits) = (Arc::clone(service), Arc::clone(&self.permits));
+        let events = Events::new(call.index, self.began, self.sender.clone());
+        self.left.push(events.leftover());
+        self.calls.spawn(async move {
             // The semaphore is never closed.
             let _permit = permits.acquire_owned().await;
             let result = within(call.limits.timeout, service.call(&call, &events)).await;
@@ -47,36 +81,33 @@ pub fn start<S: Service + 'static>(service: &Arc<S>, calls: Vec<Call>, concurren
             let _ = events.emit(Event::Done(result)).await;
         });
     }
-    Run { events, calls: tasks, left, began }
-}
 
-async fn within(limit: Duration, call: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    time::timeout(limit, call).await.unwrap_or_else(|_| {
-        let message = format!("the call took longer than {} s", limit.as_secs_f64());
-        Err(Failure::new(FailureKind::Timeout, message).maybe_billed())
-    })
-}
-
-impl Run {
-    /// Waits for events and appends all that are there to `batch`; `false` when every call is over.
+    /// Waits for events and appends all that are there to `batch`; `false` when every call is over and all of their
+    /// events were given.
     ///
     /// # Panics
-    /// When every call is over and one of them has panicked: it has no end that could be told.
+    /// When a call has panicked: it has no end that could be told.
     pub async fn next(&mut self, batch: &mut Vec<RunEvent>) -> bool {
-        if self.events.recv_many(batch, CHANNEL).await > 0 {
-            return true;
+        loop {
+            tokio::select! {
+                biased;
+                // The run keeps a sender itself, so there is always one.
+                _ = self.events.recv_many(batch, CHANNEL) => return true,
+                ended = self.calls.join_next() => match ended {
+                    Some(ended) => pass_on_panic(ended),
+                    None => {
+                        let before = batch.len();
+                        self.arrived(batch);
+                        return batch.len() > before;
+                    }
+                },
+            }
         }
-        self.join().await;
-        false
     }
 
     async fn join(&mut self) {
         while let Some(ended) = self.calls.join_next().await {
-            if let Err(panic) = ended.map_err(JoinError::try_into_panic)
-                && let Ok(panic) = panic
-            {
-                std::panic::resume_unwind(panic);
-            }
+            pass_on_panic(ended);
         }
     }
 
@@ -164,6 +195,23 @@ mod tests {
     async fn a_call_ends_at_its_time_limit_and_does_not_hold_up_others() {
         let run = start(&Arc::new(Slow), vec![call(5, 2), call(1, 60)], 8);
         assert_eq!(finished(run).await, [(1, true), (5, false)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_may_be_started_when_another_is_over() {
+        let service = Arc::new(Slow);
+        let mut run = start(&service, vec![call(1, 60)], 8);
+        let mut ends = Vec::new();
+        let mut batch = Vec::new();
+        while run.next(&mut batch).await {
+            for event in batch.drain(..).filter(|event| matches!(event.event, Event::Done(_))) {
+                ends.push(event.call);
+                if event.call == 1 {
+                    run.start(&service, call(2, 60));
+                }
+            }
+        }
+        assert_eq!(ends, [1, 2]);
     }
 
     struct Broken;

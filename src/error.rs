@@ -151,6 +151,8 @@ pub enum FailureKind {
     Schema,
     /// A budget, an allow-list or `--max-cost` forbids it; nothing was sent.
     Refused,
+    /// What it builds on is not there; nothing was sent.
+    Skipped,
     /// The user stopped it.
     Interrupted,
 }
@@ -175,6 +177,7 @@ impl FailureKind {
             Self::Truncated => "truncated",
             Self::Schema => "schema",
             Self::Refused => "refused",
+            Self::Skipped => "skipped",
             Self::Interrupted => "interrupted",
         }
     }

@@ -64,6 +64,8 @@ pub enum Status {
     Interrupted,
     /// It was not sent: a budget or an allow-list forbids it.
     Refused,
+    /// It was not sent: what it builds on is not there.
+    Skipped,
 }
 
 impl Status {
@@ -75,12 +77,13 @@ impl Status {
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
             Self::Refused => "refused",
+            Self::Skipped => "skipped",
         }
     }
 
     /// Whether it may have ended before any model began to answer.
     pub fn is_without_answer(self) -> bool {
-        matches!(self, Self::Failed | Self::Interrupted | Self::Refused)
+        matches!(self, Self::Failed | Self::Interrupted | Self::Refused | Self::Skipped)
     }
 }
 
@@ -292,6 +295,8 @@ pub struct Recorder {
     /// Whether the last attempt is under way.
     under_way: bool,
     cached: bool,
+    /// When the call was made, since the run began.
+    begun: Duration,
     /// When the first request could go out, since the run began.
     ready: Option<Duration>,
     connect: Option<Duration>,
@@ -316,6 +321,7 @@ impl Recorder {
             meta: Meta::default(),
             under_way: false,
             cached: false,
+            begun: Duration::ZERO,
             ready: None,
             connect: None,
             attempt_began: Duration::ZERO,
@@ -325,6 +331,11 @@ impl Recorder {
             last_event: None,
             ended: None,
         }
+    }
+
+    /// The call was made only now, since the run began.
+    pub fn begin(&mut self, now: Duration) {
+        self.begun = now;
     }
 
     /// Takes in one event of this call.
@@ -444,7 +455,7 @@ impl Recorder {
             (now, Err(failure))
         });
         self.end_attempt(end, result.as_ref().err().cloned());
-        let ready = self.ready.unwrap_or_default();
+        let ready = self.ready.unwrap_or(self.begun);
         for attempt in &mut self.attempts {
             attempt.start = attempt.start.saturating_sub(ready);
         }
@@ -453,6 +464,7 @@ impl Recorder {
         let answered = !text.is_empty() || !tool_calls.is_empty();
         let (status, error) = match result {
             Err(failure) if failure.kind == FailureKind::Refused => (Status::Refused, Some(failure)),
+            Err(failure) if failure.kind == FailureKind::Skipped => (Status::Skipped, Some(failure)),
             Err(failure) if failure.kind == FailureKind::Interrupted => (Status::Interrupted, Some(failure)),
             Err(failure) if answered || failure.kind == FailureKind::Truncated => (Status::Truncated, Some(failure)),
             Err(failure) => (Status::Failed, Some(failure)),
@@ -486,7 +498,7 @@ impl Recorder {
                 first_byte: since(self.first_byte),
                 first_reasoning: since(self.first_reasoning),
                 first_token: since(self.first_token),
-                total: since(Some(end)),
+                total: since(Some(end)).filter(|_| status != Status::Skipped),
                 tokens_per_second: tokens_per_second(usage.output, first_piece, end),
             },
             attempts: self.attempts,
@@ -605,6 +617,24 @@ mod tests {
         assert_eq!(record.answered_by.as_deref(), Some("other"));
         let kinds: Vec<_> = record.attempts.iter().map(|attempt| attempt.error.as_ref().map(|e| e.kind)).collect();
         assert_eq!(kinds, [Some(FailureKind::Unavailable), None]);
+    }
+
+    // H41
+    #[test]
+    fn times_that_go_backwards_are_never_negative() {
+        // No clock of ours does; a suspended machine may make one seem to.
+        let record = fold([
+            (500, Event::Connected { took: Duration::from_millis(900) }),
+            (90, text()),
+            (40, finish(FinishReason::Stop)),
+            (10, Event::Done(Ok(()))),
+        ]);
+        let timing = record.timing;
+        assert_eq!((timing.first_token, timing.total, timing.tokens_per_second), (ms(0), ms(0), None));
+        assert_eq!(
+            (record.attempts[0].start, record.attempts[0].duration),
+            (Duration::ZERO, ms(40).unwrap_or_default())
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use jsonschema::Validator;
 use serde_json::Value;
 
-use crate::chat::ResponseFormat;
+use crate::chat::{Request, Response, ResponseFormat};
 use crate::error::{Failure, FailureKind};
 
 /// What formats want a schema to be called.
@@ -23,6 +23,10 @@ impl Schema {
         if !value.is_object() {
             return Err("it is not a JSON object".into());
         }
+        Self::new(value)
+    }
+
+    fn new(value: Value) -> Result<Self, String> {
         let validator = jsonschema::validator_for(&value).map_err(|error| error.to_string())?;
         Ok(Self { value, validator })
     }
@@ -51,6 +55,16 @@ impl Schema {
             more => Err(fails(format!("{what} (and {more} more)"))),
         }
     }
+}
+
+/// Whether an answer has the form that its request asks for. One that calls tools is not the answer yet, and what makes
+/// no sense as a schema is held against nobody.
+pub fn is_as_asked(request: &Request, answer: &Response) -> bool {
+    let Some(ResponseFormat::JsonSchema { schema, .. }) = &request.response_format else { return true };
+    if !answer.tool_calls.is_empty() {
+        return true;
+    }
+    Schema::new(schema.clone()).map_or(true, |schema| schema.check(&answer.text).is_ok())
 }
 
 /// Whether every object in it requires all of its properties and allows no others: what OpenAI's strict mode demands.

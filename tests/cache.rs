@@ -84,6 +84,18 @@ fn it_can_be_looked_at_and_emptied() {
     assert_eq!(home.llm(["cache", "stats", "-o", "json"]).output().json()["answers"], 0);
 }
 
+#[test]
+fn an_answer_that_fails_its_schema_is_asked_for_again() {
+    let gateway = Gateway::in_turn([Reply::stream(&["{}"]), Reply::stream(&["{\"city\":\"Oslo\"}"])]);
+    let home = Home::with(&gateway);
+    let schema = home.file("schema.json", r#"{"type":"object","required":["city"]}"#);
+    let ask = || home.llm(["ask", "--cache", "hi", "--schema"]).arg(&schema).output();
+    ask().exits(9);
+    ask().exits(0).prints("{\"city\":\"Oslo\"}\n");
+    ask().exits(0).prints("{\"city\":\"Oslo\"}\n");
+    assert_eq!(gateway.requests().len(), 2, "what follows the schema is kept");
+}
+
 // L23
 #[cfg(unix)]
 #[test]

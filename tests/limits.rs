@@ -182,3 +182,45 @@ fn headers_without_measure_are_1() {
         Home::with(&gateway).llm(["ask", "--retries", "0", "hi"]).output().exits(1).prints("").says("error: ");
     }
 }
+
+#[test]
+fn each_limit_has_a_message_of_its_own_that_names_its_setting() {
+    let silent = Gateway::always(Reply::silence().hold());
+    let stalled = Gateway::always(Reply::sse().role().text("Half").hold());
+    for (gateway, timeouts, message, setting) in [
+        (&silent, "first_token = \"100ms\"", "no answer began within 0.1 s", "timeouts.first_token"),
+        (&stalled, "idle = \"100ms\"", "nothing more came for 0.1 s", "timeouts.idle"),
+        (&silent, "total = \"100ms\"", "the call took longer than 0.1 s", "timeouts.total"),
+    ] {
+        let (outcome, _) = ask_within(gateway, timeouts);
+        outcome.says(message).says(setting);
+        assert_eq!(outcome.stderr().matches(message).count(), 1, "{outcome}");
+    }
+    let home = Home::with(&silent);
+    home.llm(["ask", "--timeout", "100ms", "hi"]).output().exits(7).says("longer than 0.1 s").says("--timeout");
+}
+
+// H42, P11
+#[cfg(unix)]
+#[test]
+fn a_limit_that_passed_while_the_process_slept_strikes_once_and_makes_sense() {
+    use rustix::process::Signal;
+    let gateway = Gateway::always(Reply::silence().hold());
+    let home = Home::new().config(&format!(
+        "gateway = \"slow\"\n[gateway.slow]\nbase_url = \"{}\"\nauth = \"none\"\n\
+         timeouts = {{ first_token = \"150ms\" }}\n",
+        gateway.base_url()
+    ));
+    let running = home.llm(["ask", "-m", "m", "-o", "json", "hi"]).start();
+    gateway.await_requests(1);
+    running.signal(Signal::STOP);
+    let began = Instant::now();
+    // Another command passes the time, as in H10.
+    ask_within(&Gateway::always(Reply::silence().hold()), "first_token = \"400ms\"").0.exits(7);
+    running.signal(Signal::CONT);
+    let outcome = running.finish();
+    let record = outcome.exits(7).says("no answer began within 0.15 s").json();
+    assert_eq!((&record["error"]["kind"], gateway.requests().len()), (&"timeout".into(), 1));
+    let took = Duration::from_secs_f64(record["timing"]["total_ms"].as_f64().expect("a time") / 1000.0);
+    assert!(took > Duration::ZERO && took <= began.elapsed() + Duration::from_secs(1), "{took:?}");
+}

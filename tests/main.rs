@@ -23,6 +23,7 @@ mod models;
 mod otel;
 #[cfg(unix)]
 mod output;
+mod pipeline;
 #[cfg(unix)]
 mod readme;
 mod reconcile;
@@ -44,6 +45,8 @@ mod support;
 mod sweep;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod three_days;
 #[cfg(target_os = "linux")]
 mod tls;
 mod wires;

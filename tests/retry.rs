@@ -82,6 +82,24 @@ fn the_same_call_carries_the_same_idempotency_key_over_all_tries() {
 }
 
 #[test]
+fn another_request_for_the_same_call_has_an_idempotency_key_of_its_own() {
+    // A gateway that answers by the key what it answered before.
+    let known = Mutex::new(std::collections::HashMap::new());
+    let gateway = Gateway::by(move |request| {
+        let key = request.header("idempotency-key").expect("a key").to_owned();
+        let answer = match (&*request.model(), request.json()["max_tokens"].is_null()) {
+            ("first", _) => Reply::error(404, "no such model"),
+            (_, false) => Reply::error(400, "Unsupported parameter: 'max_tokens' is not supported with this model."),
+            _ => hello(),
+        };
+        known.lock().expect("no reply panics").entry(key).or_insert(answer).clone()
+    });
+    let arguments = ["ask", "-m", "first", "--fallback", "second", "--max-tokens", "9", "hi"];
+    Home::with(&gateway).llm(arguments).output().exits(0).prints("Hello.\n");
+    assert_eq!(gateway.requests().len(), 3);
+}
+
+#[test]
 fn the_gateways_own_word_on_retrying_wins_over_the_status() {
     let never = Reply::error_with(503, &[("x-should-retry", "false")], "gone");
     let gateway = Gateway::always(never);

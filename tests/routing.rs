@@ -202,52 +202,100 @@ fn the_fastest_model_comes_first_by_what_the_ledger_knows() {
     assert!(text.contains("1. house::fast"), "{text}");
 }
 
-#[test]
-fn a_config_with_all_of_it_makes_sense() {
-    let config = r#"
-gateway = "openrouter"
-model = "fast-chat"
-log = "full"
-[gateway.openrouter]
+/// Every table of a config but its gateway, as documented.
+const EVERYTHING: &str = r#"
+log = "full"                       # full | metadata | off
+
+[gateway.openrouter]               # a preset: only what differs
 key_name = "team-a"
-markup = 0.055
+markup = 0.055                     # on top of list prices, where the gateway does not report its own cost
+
 [gateway.corp]
 base_url = "https://llm.corp.example/v1"
-max_concurrency = 8
-requests_per_minute = 60
+api = "openai-chat"
+key_command = ["op", "read", "op://vault/llm/key"]
+headers = { X-Team = "search" }
+ca_file = "corp-ca.pem"
+timeouts = { connect = "10s", first_token = "120s", idle = "60s", total = "600s" }
+
+[alias.code-reasoner]              # try DeepSeek; on timeout retry once; then Qwen; log both
+models = ["deepseek-v4", "qwen-coder"]
+strategy = "ordered"               # ordered | cheapest | fastest | balanced
+retries = 1
+timeout = "30s"
+
 [alias.fast-chat]
 models = ["gpt-5.4-mini", "corp::llama-4"]
 strategy = "balanced"
 weights = [3, 1]
 hedge = "800ms"
-[alias.code-reasoner]
-models = ["deepseek-v4", "qwen-coder"]
-strategy = "ordered"
-retries = 1
-timeout = "30s"
+
 [task]
 default = "fast-chat"
 coding = "code-reasoner"
+
 [set]
 frontier = ["claude-sonnet-4-6", "gpt-5.4", "gemini-3.1-pro"]
-[price."my-finetune"]
+
+[price."my-finetune"]              # USD per million tokens
 input = 0.40
 output = 1.60
+
 [[budget]]
 limit = 5.00
-per = "day"
-match = { key = "team-a", model = "claude-*", tag.app = "bot" }
-action = "refuse"
-[allow]
+per = "day"                        # hour | day | week | month | total (UTC)
+match = { key = "team-a", model = "claude-*", tag.app = "bot" }   # all given must match
+action = "refuse"                  # refuse | warn
+
+[allow]                            # models a key may use
 "team-a" = ["gpt-*-mini", "deepseek-*"]
+
 [cache]
 enabled = false
 ttl = "7d"
 max_size = "256MiB"
 "#;
-    let home = Home::new().config(config);
+
+#[test]
+fn a_config_with_all_of_it_makes_sense() {
+    let config = format!("gateway = \"openrouter\"\nmodel = \"fast-chat\"\n{EVERYTHING}");
+    let home = Home::new().config(&config);
     home.llm(["config", "check"]).output().exits(0);
     home.llm(["config", "show"]).output().exits(0);
-    let text = home.llm(["config", "show", "--route", "fast-chat"]).output().exits(0).stdout();
+    let route = |name: &str| home.llm(["config", "show", "--route", name]).output().exits(0).stdout();
+    let text = route("fast-chat");
     assert!(text.contains("first in 75 % of calls") && text.contains("corp::llama-4"), "{text}");
+    let text = route("coding");
+    assert!(text.contains("1. openrouter::deepseek-v4") && text.contains("2. openrouter::qwen-coder"), "{text}");
+    assert_eq!(text.matches("30 s a try; 1 retry").count(), 2, "{text}");
+}
+
+#[test]
+fn a_config_with_all_of_it_is_kept_to() {
+    let gateway = Gateway::by(|request| match &*request.model() {
+        "deepseek-v4" => Reply::error_with(503, &[("retry-after-ms", "1")], "down"),
+        _ => Reply::stream(&["Hello."]),
+    });
+    let house = format!("[gateway.house]\nbase_url = \"{}\"\nkey_name = \"team-a\"\n", gateway.base_url());
+    let home = Home::new().config(&format!("gateway = \"house\"\nmodel = \"fast-chat\"\n{EVERYTHING}{house}"));
+    for name in ["team-a", "team-b"] {
+        let key = ["key", "set", "house", "--name", name, "--store", "file"];
+        home.llm(key).stdin(format!("sk-of-{name}-0123456789")).output().exits(0);
+    }
+    let ask = |arguments: &[&str]| home.llm(["ask", "hi"]).args(arguments).output();
+    let team_b = ["--key", "team-b"];
+    // The task leads to the alias, whose first model is tried twice before the second; allowed is the first alone.
+    ask(&["-t", "coding"]).exits(5).says("team-a may not be used for qwen-coder");
+    ask(&[&["-t", "coding"][..], &team_b].concat()).exits(0).prints("Hello.\n");
+    let tried = ["deepseek-v4", "deepseek-v4"];
+    assert_eq!(models(&gateway), [&tried[..], &tried, &["qwen-coder"]].concat());
+    ask(&["-m", "gpt-9-mini"]).exits(0);
+    ask(&["-m", "my-finetune"]).exits(5).says("may not be used for my-finetune");
+    let record = ask(&[&["-m", "my-finetune", "-o", "json"][..], &team_b].concat()).exits(0).json();
+    assert_eq!(record["cost"]["origin"], "config", "9 tokens in and 4 out");
+    assert_eq!(record["cost"]["usd"].to_string(), "0.00001", "{record}");
+    let set = ["compare", "--set", "frontier", "--key", "team-b", "-o", "json", "hi"];
+    assert_eq!(home.llm(set).output().exits(0).json()["answers"].as_array().map(Vec::len), Some(3));
+    let balances = home.llm(["usage", "--budgets", "-o", "json"]).output().exits(0).json();
+    assert_eq!(balances[0]["budget"], "$5.00 a day for key team-a, model claude-*, app bot");
 }

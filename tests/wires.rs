@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::process::Running;
 use crate::support::reply::{chunk, head};
-use crate::support::{Gateway, Home, Reply};
+use crate::support::{Gateway, Home, Outcome, Reply};
 
 const APIS: [(&str, &str); 4] =
     [("chat", "openai-chat"), ("responses", "openai-responses"), ("messages", "anthropic"), ("gemini", "gemini")];
@@ -203,4 +203,50 @@ fn a_stream_that_comes_as_a_list_is_told_piece_by_piece() {
     running.await_stdout("One ");
     gateway.release();
     running.finish().exits(0).prints("One two.\n");
+}
+
+/// Two questions to a gateway for Gemini's format with these replies below these paths, and the paths that were asked.
+fn ask_versions(base: &str, replies: [(&'static str, Reply); 2]) -> (Outcome, Vec<String>) {
+    let gateway = Gateway::by(move |request| {
+        let reply = replies.iter().find(|(start, _)| request.path.starts_with(start));
+        reply.map_or_else(|| Reply::error(404, "Not Found"), |(_, reply)| reply.clone())
+    });
+    let url = format!("{}{base}", gateway.origin());
+    let home = Home::new().config(&format!("[gateway.g]\nbase_url = \"{url}\"\napi = \"gemini\"\nauth = \"none\"\n"));
+    let outcome = home.llm(["compare", "-m", "g::m,g::n", "-o", "json", "--concurrency", "1", "hi"]).output();
+    let place = |path: &str| path.split_once("models/").map(|(place, _)| place.to_owned());
+    (outcome, gateway.requests().iter().filter_map(|request| place(&request.path)).collect())
+}
+
+#[test]
+fn an_address_without_a_version_is_asked_for_one_and_then_for_another() {
+    let answer = || {
+        let candidate = json!({"content": {"parts": [{"text": "Hello."}]}, "finishReason": "STOP"});
+        Reply::json(200, &json!({"candidates": [candidate]}))
+    };
+    let unknown = || Reply::error(404, "models/m is not found for API version v1beta. Call ListModels.");
+    let not_allowed = || Reply::error(405, "Method Not Allowed");
+    for (base, replies, code, paths) in [
+        ("", [("/v1beta/", answer()), ("/v1/", answer())], 0, &["/v1beta/", "/v1beta/"][..]),
+        // What was found out is known from then on.
+        ("", [("/v1beta/", not_allowed()), ("/v1/", answer())], 0, &["/v1beta/", "/v1/", "/v1/"]),
+        (
+            "/at/corp",
+            [("/at/corp/v1/", answer()), ("-", answer())],
+            0,
+            &["/at/corp/v1beta/", "/at/corp/v1/", "/at/corp/v1/"],
+        ),
+        ("", [("/models/", answer()), ("-", answer())], 0, &["/v1beta/", "/v1/", "/", "/"]),
+        // A model that is not there is not there, and an address that is given is given.
+        ("", [("/v1beta/", unknown()), ("/v1/", answer())], 1, &["/v1beta/", "/v1beta/"]),
+        ("/v1beta", [("/v1/", answer()), ("-", answer())], 1, &["/v1beta/", "/v1beta/"]),
+        ("", [("-", answer()), ("-", answer())], 1, &["/v1beta/", "/v1/", "/", "/v1beta/", "/v1/", "/"]),
+    ] {
+        let (outcome, asked) = ask_versions(base, replies);
+        assert_eq!(
+            (outcome.code(), asked),
+            (Some(code), paths.iter().map(|path| (*path).to_owned()).collect()),
+            "{base}\n{outcome}"
+        );
+    }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use super::{ModelInfo, list, litellm, one_api};
 use crate::config::{Gateway, PriceList};
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 use crate::gateway::{Client, Fetched};
 
 /// The largest list that is read. OpenRouter's is about 1 MiB.
@@ -39,8 +39,14 @@ pub(super) struct List {
 
 /// The whole list with its prices; `None` if it has not changed since `etag`.
 pub(super) async fn list(gateway: &Gateway, fetch: &impl Fetch, etag: Option<&str>) -> Result<Option<List>, Failure> {
-    let url = gateway.base_url.join("models");
-    let first = fetch.get(&url, etag).await?;
+    let mut places = gateway.base_url.places(gateway.api, "models").peekable();
+    let (url, first) = loop {
+        let url = places.next().unwrap_or_default();
+        match fetch.get(&url, etag).await {
+            Err(failure) if failure.kind == FailureKind::NotFound && places.peek().is_some() => {}
+            first => break (url, first?),
+        }
+    };
     if first.status == 304 {
         return Ok(None);
     }

@@ -97,6 +97,19 @@ async fn a_list_is_kept_for_a_day() {
 }
 
 #[tokio::test]
+async fn geminis_list_is_where_its_version_is() {
+    let base_url = BaseUrl::parse("https://host", false).expect("good");
+    let corp = Gateway { base_url, api: Api::Gemini, ..gateway(PriceList::Models) };
+    for (place, asked) in [("v1beta/models", 1), ("v1/models", 2), ("models", 3)] {
+        let canned = Canned::default().with(place, Ok(ONE));
+        let models = load(&corp, &canned, None, false, now()).await.expect("a list");
+        assert_eq!((ids(&models), canned.asked().len()), (vec!["one"], asked), "{place}");
+    }
+    let error = load(&corp, &Canned::default(), None, false, now()).await.expect_err("nowhere");
+    assert_eq!(error.kind, FailureKind::NotFound);
+}
+
+#[tokio::test]
 async fn a_list_that_has_not_changed_is_not_sent_again() {
     let dir = tempfile::tempdir().expect("a directory");
     let (corp, dir) = (gateway(PriceList::Models), Some(dir.path()));

@@ -1,6 +1,7 @@
 //! The command line: clap types only, a file for each group of commands in `llm --help`.
 
 mod look;
+mod pipeline;
 mod prompt;
 mod setup;
 mod shared;
@@ -11,6 +12,7 @@ pub use look::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
+pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{AskArgs, AskFormat, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy};
 pub use setup::{CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand, KeyArgs, KeyCommand, KeyStore};
 pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, TextOrJson};
@@ -47,6 +49,8 @@ pub enum Command {
     Ask(Box<AskArgs>),
     /// Ask several models at once and show their answers side by side
     Compare(Box<CompareArgs>),
+    /// Run prompts that build on each other's answers, as the config describes them
+    Pipeline(PipelineArgs),
     /// Send a recorded prompt again, elsewhere, and show the answers beside the recorded one
     Rerun(Box<RerunArgs>),
     /// List what the gateway offers, with prices
@@ -74,7 +78,7 @@ pub enum Command {
 
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 3] = [
-    ("Prompt", &["ask", "compare", "rerun"]),
+    ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
     ("Look", &["models", "usage", "log", "doctor"]),
     ("Set up", &["key", "config", "cache", "completions", "man"]),
 ];

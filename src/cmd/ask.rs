@@ -40,9 +40,10 @@ pub(super) fn run(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
         trace: context.trace(),
         tags: prepared.tags.clone(),
         calls,
+        course: None,
     };
     let ready = ready(context, &plan.calls, Wishes::new(&args.prompt)?)?;
-    let journal = Journal::new(context, level, "ask", &plan.calls, &ready).continuing(turn);
+    let journal = Journal::new(context, level, "ask", &ready).continuing(turn);
     let stderr = context.terminal.stderr;
     let mut outcome = if streams {
         let mut answer = Answer::new(Stdout, io::stderr(), context.terminal.stdout, stderr, options);
@@ -124,23 +125,6 @@ fn model(context: &Context, args: &AskArgs, past: Option<&Conversation>) -> Resu
         if let Some(past) = past {
             return names.model(&past.model());
         }
-        let settings = &context.settings;
-        let usual = settings.model.as_ref().map(|(model, _)| names.default(model));
-        let usual = usual.or_else(|| settings.tasks.contains_key("default").then(|| names.task("default")));
-        // A gateway that is named has its own idea of what is usual.
-        if gateway.is_none()
-            && let Some(usual) = usual
-        {
-            return usual;
-        }
-        let gateway = settings.gateway(&request::default_gateway(context, gateway)?)?;
-        match (gateway.models.first(), usual) {
-            (Some(model), _) => names.model(model),
-            (None, Some(usual)) => usual,
-            (None, None) => Err(Error::usage_hint(
-                "which model?",
-                "name one with -m, LLM_MODEL, or model in the config file; `llm models` lists them",
-            )),
-        }
+        request::usual_model(context, names, gateway)
     })
 }

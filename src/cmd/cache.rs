@@ -92,7 +92,28 @@ fn moment(time: SystemTime) -> Option<String> {
 fn bytes(count: u64) -> String {
     match count {
         0..1_024 => format!("{count} B"),
-        1_024..1_048_576 => format!("{:.1} KiB", count as f64 / 1_024.0),
+        // What would round to 1024.0 is of the next unit.
+        1_024..1_048_525 => format!("{:.1} KiB", count as f64 / 1_024.0),
         _ => format!("{:.1} MiB", count as f64 / 1_048_576.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_cache_is_one_line() {
+        let oldest = Some(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_790_000_000));
+        for (stats, line) in [
+            (Stats::default(), "0 answers, 0 B"),
+            (Stats { answers: 1, size: 1_023, oldest }, "1 answer, 1023 B, the oldest last used 2026-09-21T14:13:20Z"),
+            (Stats { answers: 2, size: 1_024, oldest: None }, "2 answers, 1.0 KiB"),
+            (Stats { answers: 2, size: 1_048_524, oldest: None }, "2 answers, 1023.9 KiB"),
+            (Stats { answers: 2, size: 1_048_575, oldest: None }, "2 answers, 1.0 MiB"),
+            (Stats { answers: 12_345, size: 268_435_456, oldest: None }, "12345 answers, 256.0 MiB"),
+        ] {
+            assert_eq!(describe(&stats), line);
+        }
     }
 }

@@ -36,10 +36,11 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
         trace: context.trace(),
         tags: prepared.tags.clone(),
         calls,
+        course: None,
     };
     let ready = ready(context, &plan.calls, wishes(context, args)?)?;
     let level = journal::level(context, args.prompt.log.level);
-    let journal = Journal::new(context, level, "compare", &plan.calls, &ready);
+    let journal = Journal::new(context, level, "compare", &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
     let lines = (args.output.format == CompareFormat::Jsonl && !destination.is_file()).then_some(destination.output());
     // Lines that are drawn over and lines that stay do not go together.

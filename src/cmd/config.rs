@@ -6,11 +6,11 @@ use std::process::Command as Process;
 
 use super::{Context, explain};
 use crate::cli::ConfigCommand;
-use crate::config::{Alias, Auth, Env, Gateway, PriceList, Said, Settings, TEMPLATE};
+use crate::config::{Alias, Auth, Env, Gateway, PriceList, Said, Settings, Step, TEMPLATE};
 use crate::error::Error;
-use crate::private;
 use crate::report::escape;
 use crate::report::term::print;
+use crate::{pipeline, private};
 
 /// Runs without [`Settings`] where it can: a config that does not parse must still be found and mended.
 pub(super) fn run(
@@ -27,6 +27,7 @@ pub(super) fn run(
         }
         ConfigCommand::Check => {
             let context = settings(env)?;
+            pipeline::check(&context.settings)?;
             let path =
                 context.settings.config_path.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
             let found =
@@ -39,7 +40,7 @@ pub(super) fn run(
                 init(&path, false)?;
             }
             edit(&env, &path)?;
-            settings(env)?;
+            pipeline::check(&settings(env)?.settings)?;
         }
         ConfigCommand::Init { force } => {
             let path = path(&env)?;
@@ -145,6 +146,9 @@ fn show(settings: &Settings) -> Result<String, Error> {
             text.push_str(&format!("{} = {}\n", key(name), quoted(model)));
         }
     }
+    for (name, pipeline) in &settings.pipelines {
+        text.extend(pipeline.steps.iter().map(|step| self::step(name, step)));
+    }
     for (model, price) in &settings.prices {
         text.push_str(&format!("\n[price.{}]\n", quoted(model)));
         let rates = [
@@ -240,6 +244,28 @@ fn alias(name: &str, alias: &Alias) -> String {
         if let Some(time) = time {
             text.push_str(&format!("{name} = \"{}s\"\n", time.as_secs_f64()));
         }
+    }
+    text
+}
+
+fn step(pipeline: &str, step: &Step) -> String {
+    let mut text = format!("\n[[pipeline.{}.steps]]\nname = {}\n", key(pipeline), quoted(&step.name));
+    let texts = [
+        ("model", step.model.as_ref()),
+        ("task", step.task.as_ref()),
+        ("prompt", Some(&step.prompt)),
+        ("system", step.system.as_ref()),
+    ];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            text.push_str(&format!("{name} = {}\n", quoted(value)));
+        }
+    }
+    if let Some(limit) = step.max_tokens {
+        text.push_str(&format!("max_tokens = {limit}\n"));
+    }
+    if let Some(temperature) = step.temperature {
+        text.push_str(&format!("temperature = {temperature:?}\n"));
     }
     text
 }

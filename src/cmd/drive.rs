@@ -8,9 +8,10 @@ use jiff::Timestamp;
 
 use super::process;
 use super::ready::Ready;
+use super::signals::Signals;
 use crate::call::{Call, Event, RunEvent};
 use crate::engine;
-use crate::error::{Error, SIGPIPE};
+use crate::error::{Error, Failure, FailureKind, SIGPIPE};
 use crate::policy;
 use crate::record::{Record, Recorder, Status};
 use crate::report::error::notice;
@@ -26,13 +27,34 @@ pub(super) trait Reporter {
     fn ended(&mut self, record: &Record) -> Result<(), Error>;
 }
 
+/// How the calls of a run follow from each other, where some can only be made when others are over.
+pub(super) trait Course: std::fmt::Debug {
+    /// Whether this call has to wait for another.
+    fn waits(&self, call: usize) -> bool;
+    /// A call is over: what that decides. Each call that waits is decided on once.
+    fn after(&mut self, call: usize, record: &Record) -> Vec<Next>;
+    /// A tag that tells this call's record from the others of its run.
+    fn tag(&self, call: usize) -> (String, String);
+}
+
+/// What becomes of a call that waited.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// It is made, with all that its request lacked.
+    Make(Call),
+    /// It is not made, and this is why.
+    Drop(usize, Failure),
+}
+
 /// How to run.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) calls: Vec<Call>,
+    /// `None` where no call waits for another.
+    pub(super) course: Option<Box<dyn Course>>,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) concurrency: usize,
-    /// What every answer must follow.
+    /// What every answer must follow whose request says so.
     pub(super) schema: Option<Arc<Schema>>,
     /// Whether costs will be shown, so that prices must be known.
     pub(super) priced: bool,
@@ -46,8 +68,12 @@ pub(super) struct Outcome {
     pub(super) run: String,
     /// One for each call, in order.
     pub(super) records: Vec<Record>,
+    /// The calls as they were made.
+    pub(super) calls: Vec<Call>,
     /// When each call's first request could go out.
     pub(super) began: Vec<Timestamp>,
+    /// Until the last call was over.
+    pub(super) elapsed: Duration,
     /// Why the run was stopped before its end: a signal, or output that failed.
     pub(super) stopped: Option<Error>,
 }
@@ -77,22 +103,30 @@ pub(super) fn drive(mut ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -
 async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {
     let run_began = Timestamp::now();
     let run_id = uuid::Uuid::now_v7().to_string();
-    let Plan { calls, tags, concurrency, schema, priced, trace } = plan;
-    let schema = schema.as_deref();
-    let mut recorders: Vec<Option<Recorder>> =
-        calls.iter().map(|call| Some(Recorder::new(&run_id, call, tags.clone()))).collect();
+    let Plan { mut calls, mut course, tags, concurrency, schema, priced, trace } = plan;
+    let recorder = |call: &Call| {
+        let mut tags = tags.clone();
+        tags.extend(course.as_ref().map(|course| course.tag(call.index)));
+        Some(Recorder::new(&run_id, call, tags))
+    };
+    let mut recorders: Vec<Option<Recorder>> = calls.iter().map(recorder).collect();
     let mut records: Vec<Option<Record>> = calls.iter().map(|_| None).collect();
     let mut ends = vec![Duration::ZERO; calls.len()];
     let targets: Vec<_> = calls.iter().flat_map(Call::targets).cloned().collect();
-    let mut signals = signals::Signals::new();
+    let mut signals = Signals::new();
     let service = Arc::new(policy::stack(ready.service.clone(), std::mem::take(&mut ready.policies)));
-    let mut run = engine::start(&service, calls, concurrency);
+    let waits = |call: &Call| course.as_ref().is_some_and(|course| course.waits(call.index));
+    let mut made: Vec<bool> = calls.iter().map(|call| !waits(call)).collect();
+    let first = calls.iter().filter(|call| made[call.index]).cloned().collect();
+    let mut run = engine::start(&service, first, concurrency);
     let mut prices_wanted = priced;
     let mut stopped = None;
     let mut batch = Vec::new();
     'run: loop {
         tokio::select! {
             biased;
+            // What was decided on goes before what comes.
+            () = std::future::ready(()), if !batch.is_empty() => {}
             signal = signals.next() => {
                 stopped = Some(Error::Signalled(signal));
                 // What has arrived by now is still told.
@@ -113,18 +147,40 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
             stopped = Some(error);
             break;
         }
+        let mut decided = Vec::new();
         for event in batch.drain(..) {
             if !matches!(event.event, Event::Done(_)) {
                 continue;
             }
             let Some(recorder) = recorders[event.call].take() else { continue };
             ends[event.call] = event.at;
+            let schema = schema_of(&calls[event.call], schema.as_deref());
             let record = records[event.call].insert(finish(recorder, event.at, ready, priced, schema));
             if let Err(error) = reporter.ended(record) {
                 stopped = Some(error);
                 break 'run;
             }
+            let Some(course) = course.as_mut().filter(|_| stopped.is_none()) else { continue };
+            for next in course.after(event.call, record) {
+                let at = run.elapsed();
+                let (call, result) = match next {
+                    Next::Make(call) => (call.index, Ok(call)),
+                    Next::Drop(call, why) => (call, Err(why)),
+                };
+                if let Some(recorder) = &mut recorders[call] {
+                    recorder.begin(at);
+                }
+                match result {
+                    Ok(call) => {
+                        made[call.index] = true;
+                        calls[call.index] = call.clone();
+                        run.start(&service, call);
+                    }
+                    Err(why) => decided.push(RunEvent { call, at, event: Event::Done(Err(why)) }),
+                }
+            }
         }
+        batch = decided;
         if stopped.is_some() {
             break;
         }
@@ -143,9 +199,18 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
             recorder.event(&event);
         }
     }
-    for ((recorder, record), end) in recorders.into_iter().zip(&mut records).zip(&mut ends) {
-        let Some(recorder) = recorder else { continue };
+    let calls_made = calls.iter().zip(made);
+    for (((recorder, record), end), (call, made)) in
+        recorders.into_iter().zip(&mut records).zip(&mut ends).zip(calls_made)
+    {
+        let Some(mut recorder) = recorder else { continue };
         *end = now;
+        if !made {
+            recorder.begin(now);
+            let why = Failure::new(FailureKind::Skipped, "not sent: the run was stopped before");
+            recorder.event(&RunEvent { call: call.index, at: now, event: Event::Done(Err(why)) });
+        }
+        let schema = schema_of(call, schema.as_deref());
         let record = record.insert(finish(recorder, now, ready, priced, schema));
         // What a signal cut short has an end like any other; where output failed there is nobody to tell.
         if matches!(stopped, Some(Error::Signalled(signal)) if signal != SIGPIPE)
@@ -160,7 +225,13 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
         run_began + end.saturating_sub(record.timing.total.unwrap_or_default())
     };
     let began = records.iter().zip(&ends).map(began).collect();
-    Outcome { run: run_id, records, began, stopped }
+    let elapsed = ends.into_iter().max().unwrap_or_default();
+    Outcome { run: run_id, records, calls, began, elapsed, stopped }
+}
+
+/// What the answer to this call must follow.
+fn schema_of<'a>(call: &Call, schema: Option<&'a Schema>) -> Option<&'a Schema> {
+    schema.filter(|_| call.request.response_format.is_some())
 }
 
 fn finish(recorder: Recorder, now: Duration, ready: &Ready, priced: bool, schema: Option<&Schema>) -> Record {
@@ -188,7 +259,8 @@ pub(super) fn exit_code(records: &[Record]) -> u8 {
         (_, Some(failure)) => failure.exit_code(),
         (_, None) => 1,
     };
-    let codes: Vec<u8> = records.iter().map(code).collect();
+    // What was never sent has no end of its own.
+    let codes: Vec<u8> = records.iter().filter(|record| record.status != Status::Skipped).map(code).collect();
     let first = codes.first().copied().unwrap_or(0);
     if codes.iter().all(|code| *code == first) {
         first
@@ -196,87 +268,5 @@ pub(super) fn exit_code(records: &[Record]) -> u8 {
         8
     } else {
         1
-    }
-}
-
-#[cfg(unix)]
-mod signals {
-    //! Signals that end a run: the first stops it in order, the second at once.
-
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
-
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    use tokio::signal::unix::{Signal, SignalKind, signal};
-
-    pub(super) struct Signals {
-        listening: Vec<(i32, Signal)>,
-    }
-
-    impl Signals {
-        pub(super) fn new() -> Self {
-            let stopping = Arc::new(AtomicBool::new(false));
-            let mut listening = Vec::new();
-            for number in [SIGINT, SIGTERM, SIGHUP] {
-                // What the shell or nohup told us to ignore stays ignored.
-                if is_ignored(number) {
-                    continue;
-                }
-                // Where a handler cannot be set, the signal keeps its usual effect.
-                let _ = signal_hook::flag::register_conditional_default(number, stopping.clone());
-                // In this order, and by the handler itself: a second signal ends us even where a write to a reader that
-                // does not read keeps us from hearing of the first.
-                let _ = signal_hook::flag::register(number, stopping.clone());
-                listening.extend(signal(SignalKind::from_raw(number)).ok().map(|stream| (number, stream)));
-            }
-            Self { listening }
-        }
-
-        /// The next signal, by number.
-        pub(super) async fn next(&mut self) -> i32 {
-            std::future::poll_fn(|context| {
-                for (number, stream) in &mut self.listening {
-                    if stream.poll_recv(context).is_ready() {
-                        return std::task::Poll::Ready(*number);
-                    }
-                }
-                std::task::Poll::Pending
-            })
-            .await
-        }
-    }
-
-    #[cfg(target_os = "linux")]
-    fn is_ignored(number: i32) -> bool {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-        mask & (1 << (number - 1)) != 0
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn is_ignored(_: i32) -> bool {
-        false
-    }
-}
-
-#[cfg(not(unix))]
-mod signals {
-    //! Ctrl-C, which ends a run.
-
-    pub(super) struct Signals;
-
-    impl Signals {
-        pub(super) fn new() -> Self {
-            Self
-        }
-
-        /// SIGINT's number, once Ctrl-C is pressed.
-        pub(super) async fn next(&mut self) -> i32 {
-            match tokio::signal::ctrl_c().await {
-                Ok(()) => 2,
-                Err(_) => std::future::pending().await,
-            }
-        }
     }
 }

@@ -15,13 +15,7 @@ use crate::report::dry_run::{Planned, Requests};
 
 /// Writes the requests of these calls; as one JSON document if `json`.
 pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: Destination) -> Result<u8, Error> {
-    let (gateways, demo) = ready::gateways(context, calls.iter().map(Call::target))?;
-    let pricing = ready::pricing(context, demo.is_some());
-    let mut planned = Vec::new();
-    for call in calls {
-        let gateway = &gateways[&call.target().gateway];
-        planned.push(plan(call, gateway, &pricing));
-    }
+    let planned = planned(context, calls)?;
     let out = &destination.output();
     let text = if json {
         report::json::document(&Requests { requests: &planned }, out)
@@ -32,8 +26,16 @@ pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: De
     Ok(0)
 }
 
+/// The requests of these calls.
+pub(super) fn planned(context: &Context, calls: &[Call]) -> Result<Vec<Planned>, Error> {
+    let (gateways, demo) = ready::gateways(context, calls.iter().map(Call::target))?;
+    let pricing = ready::pricing(context, demo.is_some());
+    Ok(calls.iter().map(|call| plan(call, &gateways[&call.target().gateway], &pricing)).collect())
+}
+
 fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
-    let adapter = gateway.api_of(&call.target().model).adapter();
+    let api = gateway.api_of(&call.target().model);
+    let adapter = api.adapter();
     let wire = adapter.encode_request(&call.request);
     let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
     let mut headers = vec![
@@ -56,7 +58,7 @@ fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
     };
     Planned {
         model: call.asked.clone(),
-        url: gateway.base_url.join(&wire.path),
+        url: gateway.base_url.places(api, &wire.path).next().unwrap_or_default(),
         headers,
         // What we encode is JSON.
         body: serde_json::from_slice(&wire.body).unwrap_or(Value::Null),

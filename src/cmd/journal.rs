@@ -9,7 +9,7 @@ use crate::call::Call;
 use crate::cli;
 use crate::config::LogLevel;
 use crate::ledger::{self, Circumstances, Row, Turn};
-use crate::record::Record;
+use crate::record::{Record, Status};
 
 /// What the ledger will be told of a run, besides its records.
 #[derive(Debug)]
@@ -18,7 +18,6 @@ pub(super) struct Journal {
     level: LogLevel,
     /// `None` where there is no place for a ledger.
     dir: Option<PathBuf>,
-    calls: Vec<Call>,
     keys: std::collections::BTreeMap<String, String>,
     turn: Option<Turn>,
 }
@@ -34,21 +33,8 @@ pub(super) fn level(context: &Context, flag: Option<cli::LogLevel>) -> LogLevel 
 }
 
 impl Journal {
-    pub(super) fn new(
-        context: &Context,
-        level: LogLevel,
-        command: &'static str,
-        calls: &[Call],
-        ready: &Ready,
-    ) -> Self {
-        Self {
-            command,
-            level,
-            dir: context.settings.dirs.data.clone(),
-            calls: calls.to_vec(),
-            keys: ready.keys.clone(),
-            turn: None,
-        }
+    pub(super) fn new(context: &Context, level: LogLevel, command: &'static str, ready: &Ready) -> Self {
+        Self { command, level, dir: context.settings.dirs.data.clone(), keys: ready.keys.clone(), turn: None }
     }
 
     /// The run continues a conversation.
@@ -65,7 +51,9 @@ impl Journal {
             context.notice("calls are not recorded, for lack of a home directory; LLM_DATA_DIR names another place");
             return;
         };
-        let calls = outcome.records.into_iter().zip(&outcome.began).zip(&self.calls).enumerate();
+        let calls = outcome.records.into_iter().zip(&outcome.began).zip(&outcome.calls).enumerate();
+        // What was never sent is no call.
+        let calls = calls.filter(|(_, ((record, _), _))| record.status != Status::Skipped);
         let row = |(place, ((record, began), call)): (usize, ((Record, &jiff::Timestamp), &Call))| {
             let key = self.keys.get(&record.gateway).map(String::as_str);
             let about = Circumstances {

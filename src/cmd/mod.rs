@@ -19,10 +19,12 @@ mod key;
 mod log;
 mod models;
 mod output;
+mod pipeline;
 mod process;
 mod ready;
 mod request;
 mod rerun;
+mod signals;
 mod usage;
 
 use std::borrow::Cow;
@@ -139,6 +141,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
     match cli.command {
         Command::Ask(args) => ask::run(&context(env)?, *args),
         Command::Compare(args) => compare::run(&context(env)?, &args),
+        Command::Pipeline(args) => pipeline::run(&context(env)?, &args.command),
         Command::Rerun(args) => rerun::run(&context(env)?, &args),
         Command::Models(args) => models::run(&context(env)?, &args),
         Command::Usage(args) => usage::run(&context(env)?, &args),

@@ -42,6 +42,19 @@ pub(super) struct Prepared {
 
 /// Reads all that the arguments name. Nothing is sent yet.
 pub(super) fn prepare(context: &Context, args: &PromptArgs) -> Result<Prepared, Error> {
+    prepare_with(context, args, || {
+        prompt::read(args.prompt.as_deref(), args.no_stdin, |text| {
+            say(report::error::notice(text, &context.terminal.stderr));
+        })
+    })
+}
+
+/// As [`prepare`], with a prompt from elsewhere.
+pub(super) fn prepare_with(
+    context: &Context,
+    args: &PromptArgs,
+    prompt: impl FnOnce() -> Result<String, Error>,
+) -> Result<Prepared, Error> {
     // What can be wrong without any input is found before input is waited for.
     let timeout = args.timeout.as_deref().map(parse_duration).transpose().map_err(Error::usage)?;
     let tags = tags(args)?;
@@ -60,9 +73,7 @@ pub(super) fn prepare(context: &Context, args: &PromptArgs) -> Result<Prepared, 
     let tools = args.tools.as_deref().map(|path| read_as(path, tool_file::parse)).transpose()?;
     let system = args.system.as_deref().map(system).transpose()?;
     let attachments = args.file.iter().map(|path| attachment::read(path)).collect::<Result<Vec<_>, _>>()?;
-    let prompt = prompt::read(args.prompt.as_deref(), args.no_stdin, |text| {
-        say(report::error::notice(text, &context.terminal.stderr));
-    })?;
+    let prompt = prompt()?;
     let mut messages = Vec::new();
     messages.extend(system.map(|text| Message::text(Role::System, text)));
     messages.push(Message { role: Role::User, parts: parts(attachments, &prompt) });
@@ -129,6 +140,28 @@ pub(super) fn with_names<T>(
     let settings = &context.settings;
     let default_gateway = || default_gateway(context, gateway);
     then(&Names { aliases: &settings.aliases, tasks: &settings.tasks, default_gateway: &default_gateway })
+}
+
+/// The model where none is named: that of the settings, or the first of the gateway that a flag names.
+pub(super) fn usual_model(context: &Context, names: &Names<'_>, gateway: Option<&str>) -> Result<Asked, Error> {
+    let settings = &context.settings;
+    let usual = settings.model.as_ref().map(|(model, _)| names.default(model));
+    let usual = usual.or_else(|| settings.tasks.contains_key("default").then(|| names.task("default")));
+    // A gateway that is named has its own idea of what is usual.
+    if gateway.is_none()
+        && let Some(usual) = usual
+    {
+        return usual;
+    }
+    let gateway = settings.gateway(&default_gateway(context, gateway)?)?;
+    match (gateway.models.first(), usual) {
+        (Some(model), _) => names.model(model),
+        (None, Some(usual)) => usual,
+        (None, None) => Err(Error::usage_hint(
+            "which model?",
+            "name one with -m, LLM_MODEL, or model in the config file; `llm models` lists them",
+        )),
+    }
 }
 
 /// The gateway for names that do not say.

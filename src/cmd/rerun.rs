@@ -49,10 +49,11 @@ pub(super) fn run(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
         tags: row.tags.clone(),
         schema: prepared.schema.clone(),
         calls,
+        course: None,
     };
     let wishes = Wishes { key: args.to.key.clone(), cached: Some(false), tags: row.tags.clone(), ..Wishes::default() };
     let ready = ready(context, &plan.calls, wishes)?;
-    let journal = Journal::new(context, journal::level(context, args.log.level), "rerun", &plan.calls, &ready);
+    let journal = Journal::new(context, journal::level(context, args.log.level), "rerun", &ready);
     let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
     let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };
     let mut reporter = Live { progress: Progress::new(labels, &terminal, context.quiet), lines: None };

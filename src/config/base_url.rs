@@ -65,6 +65,20 @@ impl BaseUrl {
         format!("{}/{}", self.as_str(), path.trim_start_matches('/'))
     }
 
+    /// The URLs at which an endpoint of this format may be, most likely first; never empty. The base URL is taken as
+    /// given, but that Gemini's address is commonly named without the version that goes below it.
+    pub fn places(&self, api: Api, path: &str) -> impl Iterator<Item = String> {
+        let versions = if api == Api::Gemini && !self.names_version() { &["v1beta/", "v1/", ""][..] } else { &[""] };
+        versions.iter().map(move |version| self.join(&format!("{version}{path}")))
+    }
+
+    /// Whether a part of the path is the version of an API: `v1`, `v1beta`.
+    fn names_version(&self) -> bool {
+        let is_version =
+            |part: &str| part.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        self.0.path().split('/').any(is_version)
+    }
+
     /// The URL of an endpoint at the root of the same server, such as LiteLLM's `/model/info` beside `/v1`.
     pub fn at_root(&self, path: &str) -> String {
         let mut url = self.0.clone();
@@ -161,5 +175,24 @@ mod tests {
         assert_eq!(base.origin(), "https://host:443");
         let bare = BaseUrl::parse("http://localhost:9", false).expect("good");
         assert_eq!(bare.join("models"), "http://localhost:9/models");
+    }
+
+    #[test]
+    fn only_gemini_has_versions_and_only_where_the_address_names_none() {
+        for (base, api, places) in [
+            ("https://host", Api::OpenaiChat, &["https://host/m"][..]),
+            ("https://host", Api::Gemini, &["https://host/v1beta/m", "https://host/v1/m", "https://host/m"]),
+            (
+                "https://host/vertex",
+                Api::Gemini,
+                &["https://host/vertex/v1beta/m", "https://host/vertex/v1/m", "https://host/vertex/m"],
+            ),
+            ("https://host/v1", Api::Gemini, &["https://host/v1/m"]),
+            ("https://host/x/v1beta", Api::Gemini, &["https://host/x/v1beta/m"]),
+            ("https://host/v1/projects/p", Api::Gemini, &["https://host/v1/projects/p/m"]),
+        ] {
+            let base = BaseUrl::parse(base, false).expect("good");
+            assert_eq!(base.places(api, "m").collect::<Vec<_>>(), places, "{base} {api:?}");
+        }
     }
 }

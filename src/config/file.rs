@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 
 use super::budget::Budget;
+use super::pipeline::{Pipeline, PipelineTable};
 use super::routing::Alias;
 use super::{Auth, BaseUrl, LogLevel, ModelPrice, PriceList, base_url};
 use crate::adapter::Api;
@@ -41,6 +42,11 @@ pub(super) struct ConfigFile {
     pub(super) alias: BTreeMap<String, Alias>,
     #[serde(default)]
     pub(super) task: BTreeMap<String, String>,
+    #[serde(default)]
+    pipeline: BTreeMap<String, PipelineTable>,
+    /// What `pipeline` says, with its places in the file.
+    #[serde(skip)]
+    pub(super) pipelines: BTreeMap<String, Pipeline>,
 }
 
 /// `[gateway.NAME]`.
@@ -233,7 +239,10 @@ pub(super) fn dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
 /// Reads a config; `path` is for messages alone.
 pub(super) fn parse(text: &str, path: &Path) -> Result<ConfigFile, Error> {
     let text = default_gateway_apart(text);
-    toml::from_str(&text).map_err(|error| explain(&error, &text, path))
+    let mut file: ConfigFile = toml::from_str(&text).map_err(|error| explain(&error, &text, path))?;
+    let tables = std::mem::take(&mut file.pipeline).into_iter();
+    file.pipelines = tables.map(|(name, table)| (name, table.placed(|at| line(&text, at)))).collect();
+    Ok(file)
 }
 
 /// TOML lets a key be a string or a table, not both, yet `gateway = "corp"` above `[gateway.corp]` is what people
@@ -255,9 +264,16 @@ fn default_gateway_apart(text: &str) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
+/// The line, from 1, in which this byte is.
+fn line(text: &str, at: usize) -> usize {
+    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+}
+
 fn explain(error: &toml::de::Error, text: &str, path: &Path) -> Error {
-    let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-    let place = line.map_or_else(|| path.display().to_string(), |line| format!("{}:{line}", path.display()));
+    let place = error
+        .span()
+        .map(|span| line(text, span.start))
+        .map_or_else(|| path.display().to_string(), |line| format!("{}:{line}", path.display()));
     // The message of a key that is not known reads: unknown field `x`, expected one of `a`, `b`.
     let message = error.message().trim();
     let mut quoted = message.split('`').skip(1).step_by(2);

@@ -4,6 +4,7 @@ mod base_url;
 mod budget;
 mod env;
 mod file;
+mod pipeline;
 mod routing;
 mod settings;
 
@@ -11,6 +12,7 @@ pub use base_url::BaseUrl;
 pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits};
 pub use env::Env;
 pub use file::{nearest, parse_duration};
+pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
 pub use routing::{Alias, Strategy};
 pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};
 

@@ -94,7 +94,11 @@ pub(super) fn check<'a>(
 }
 
 /// What has no `::` may be any model of the default gateway; what has one must name a gateway that is known.
-fn check_name<'a>(name: &str, of: &str, gateways: impl Iterator<Item = &'a str> + Clone) -> Result<(), Error> {
+pub(super) fn check_name<'a>(
+    name: &str,
+    of: &str,
+    gateways: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), Error> {
     let (gateway, model) = name.split_once("::").map_or((None, name), |(gateway, model)| (Some(gateway.trim()), model));
     if model.trim().is_empty() {
         return Err(Error::config(format!("{of}: `{name}` does not name a model")));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::base_url;
 use super::budget::{self, Budget};
 use super::file::{self, ConfigFile, GatewayTable, TimeoutTable};
+use super::pipeline::{self, Pipeline};
 use super::routing::{self, Alias};
 use super::{
     Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeySource, LogLevel, ModelPrice, Rate, Timeouts, nearest,
@@ -47,6 +48,8 @@ pub struct Settings {
     pub aliases: BTreeMap<String, Alias>,
     /// Kinds of work, and the model or alias that each goes to.
     pub tasks: BTreeMap<String, String>,
+    /// Prompts that build on each other's answers.
+    pub pipelines: BTreeMap<String, Pipeline>,
     pub cache: CacheSettings,
     pub budgets: Vec<Budget>,
     /// The models that a key may be used for, by its name.
@@ -163,6 +166,7 @@ impl Settings {
             },
             aliases: file.alias,
             tasks: file.task,
+            pipelines: file.pipelines,
             prices: file.price.into_iter().map(|(model, price)| (model, price.into())).collect(),
             keyring_timeout: file.keyring_timeout,
             default_gateway,
@@ -181,7 +185,13 @@ impl Settings {
         }
         let gateways: Vec<&str> = self.gateway_names().collect();
         budget::check(&self.budgets, gateways.iter().copied())?;
-        routing::check(&self.aliases, &self.tasks, gateways.iter().copied())
+        routing::check(&self.aliases, &self.tasks, gateways.iter().copied())?;
+        pipeline::check(&self.pipelines, &self.tasks, gateways.iter().copied(), &self.config_name())
+    }
+
+    /// The config file as messages name it.
+    pub fn config_name(&self) -> String {
+        self.config_path.as_deref().map_or_else(|| "the config".to_owned(), |path| path.display().to_string())
     }
 
     /// The gateway of this name, complete and checked.

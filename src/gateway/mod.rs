@@ -7,8 +7,10 @@ mod patience;
 mod transport;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use secrecy::{ExposeSecret, SecretString};
@@ -55,6 +57,8 @@ pub struct Client {
     headers: HeaderMap,
     key: Option<SecretString>,
     connects: Connects,
+    /// Which of the places that endpoints may be at is known to be right; above 0 for Gemini's alone.
+    place: AtomicUsize,
     /// The environment variable that puts a proxy in between, to be named when a connection fails.
     proxy: Option<&'static str>,
 }
@@ -99,7 +103,7 @@ impl Client {
                 Failure::new(FailureKind::Network, message).with_advice(format!("unset {variable}, or mend it"))
             );
         }
-        Ok(Self { http, gateway, headers, key: None, connects, proxy })
+        Ok(Self { http, gateway, headers, key: None, connects, place: AtomicUsize::new(0), proxy })
     }
 
     /// Sends this key with every request, in the header that the wire format wants it in.
@@ -176,24 +180,16 @@ impl Client {
         failure
     }
 
-    async fn attempt(&self, call: &Call, events: &Events) -> Result<(), Failure> {
-        let target = call.target();
-        let api = self.gateway.api_of(&target.model);
+    async fn attempt(&self, call: &Call, api: Api, url: &str, body: Bytes, events: &Events) -> Result<(), Failure> {
         let adapter = api.adapter();
-        let wire = if call.request.model == target.model {
-            adapter.encode_request(&call.request)
-        } else {
-            let request = crate::chat::Request { model: target.model.clone(), ..(*call.request).clone() };
-            adapter.encode_request(&request)
-        };
-        let request = self.http.request(Method::POST, self.gateway.base_url.join(&wire.path));
+        let request = self.http.request(Method::POST, url);
         let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
         let request = request
             .headers(self.headers_for(api)?)
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, accept)
             .header("idempotency-key", &call.id)
-            .body(wire.body);
+            .body(body);
         let patience = Patience::new(&self.gateway.timeouts, call.choice().patience);
         let reading = Reading { client: self, adapter, patience };
         let again = request.try_clone();
@@ -228,12 +224,43 @@ impl Client {
 
 impl Service for Client {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
-        events.emit(Event::Attempt { target: call.target().clone() }).await?;
-        let result = self.attempt(call, events).await;
-        if let Err(failure) = &result {
-            events.emit(Event::AttemptFailed { failure: failure.clone() }).await?;
+        let target = call.target();
+        let api = self.gateway.api_of(&target.model);
+        let wire = if call.request.model == target.model {
+            api.adapter().encode_request(&call.request)
+        } else {
+            let request = crate::chat::Request { model: target.model.clone(), ..(*call.request).clone() };
+            api.adapter().encode_request(&request)
+        };
+        let body = Bytes::from(wire.body);
+        let places: Vec<String> = self.gateway.base_url.places(api, &wire.path).collect();
+        let mut place = self.place.load(Relaxed).min(places.len() - 1);
+        loop {
+            events.emit(Event::Attempt { target: target.clone() }).await?;
+            let result = self.attempt(call, api, &places[place], body.clone(), events).await;
+            let mut is_there = true;
+            if let Err(failure) = &result {
+                events.emit(Event::AttemptFailed { failure: failure.clone() }).await?;
+                is_there = !is_nowhere(failure, &wire.path);
+            }
+            if is_there {
+                self.place.fetch_max(place, Relaxed);
+            } else if place + 1 < places.len() {
+                place += 1;
+                continue;
+            }
+            return result;
         }
-        result
+    }
+}
+
+/// Whether the gateway has nothing at this path, rather than no such model.
+fn is_nowhere(failure: &Failure, path: &str) -> bool {
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    match failure.status {
+        Some(404) => !failure.message.replace(path, "").to_lowercase().contains("model"),
+        Some(405) => true,
+        _ => false,
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! No answer depends on it: what cannot be recorded waits in a file beside it, and is recorded with the next call.
 
+mod failed_attempts;
+mod files;
 #[cfg(test)]
 mod kill_tests;
 mod purge;
@@ -15,6 +17,7 @@ mod tests;
 mod usage;
 mod write;
 
+pub use failed_attempts::FailedAttempts;
 pub use read::Filter;
 pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens, Turn};
 pub use speed::median_first_token;

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::files::private_file;
 use super::row::Row;
-use super::store;
 use crate::private;
 
 /// The name of the spill file in the data directory: one JSON object a line.
@@ -14,7 +14,7 @@ pub const FILE_NAME: &str = "ledger-spill.jsonl";
 /// Adds rows to the file. They are whole in it or not at all.
 pub(super) fn append(dir: &Path, rows: &[Row]) -> io::Result<()> {
     private::create_dir(dir)?;
-    let mut file = store::private_file(&dir.join(FILE_NAME))?;
+    let mut file = private_file(&dir.join(FILE_NAME))?;
     file.lock()?;
     let end = file.seek(SeekFrom::End(0))?;
     // Not by way of memory: a lack of that may be why the ledger itself could not be written.
@@ -53,7 +53,7 @@ pub(super) fn take(dir: &Path) -> io::Result<Option<Spilled>> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => return Ok(None),
     }
-    let mut file = store::private_file(&path)?;
+    let mut file = private_file(&path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(fs::TryLockError::WouldBlock) => return Ok(None),
@@ -80,7 +80,7 @@ impl Spilled {
             let mut name = self.path.clone().into_os_string();
             name.push(".corrupt");
             let path = PathBuf::from(name);
-            let mut file = store::private_file(&path)?;
+            let mut file = private_file(&path)?;
             file.seek(SeekFrom::End(0))?;
             for line in &self.unreadable {
                 writeln!(file, "{line}")?;

@@ -259,6 +259,10 @@ impl<S: Service> Service for Adjust<S> {
             }
         }
         loop {
+            if !made.is_empty() {
+                made.sort_unstable();
+                adjusted.id = call.id_of(&format!("{made:?}"));
+            }
             let failure = match self.inner.call(&adjusted, events).await {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,

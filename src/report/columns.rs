@@ -115,7 +115,7 @@ fn heading(page: &mut String, label: &str, out: &Output) {
 }
 
 /// What stands in an answer's place: its text, and a mark where it is not all of it.
-fn body(record: &Record) -> String {
+pub(super) fn body(record: &Record) -> String {
     let mut text = record.text.clone();
     for call in &record.tool_calls {
         paragraph(&mut text, &format!("[calls {} {}]", call.name, call.arguments));
@@ -143,6 +143,7 @@ pub(super) fn mark(record: &Record) -> Option<String> {
         Status::Interrupted => Some("[interrupted]".into()),
         Status::Failed => Some(format!("[failed: {}]", reason(record))),
         Status::Refused => Some(format!("[not sent: {}]", reason(record))),
+        Status::Skipped => Some(format!("[{}]", reason(record))),
     }
 }
 

@@ -74,8 +74,7 @@ impl Grid {
         if self.rows.is_empty() {
             return String::new();
         }
-        let used: Vec<usize> =
-            (0..self.columns.len()).filter(|i| self.rows.iter().any(|row| !row[*i].is_empty())).collect();
+        let used = self.used();
         if let Some(widths) = self.widths(&used, out.columns) {
             return self.aligned(&used, &widths, out.style);
         }
@@ -86,13 +85,32 @@ impl Grid {
         }
     }
 
+    /// Whether every row takes one line.
+    pub fn fits(&self, out: &Output) -> bool {
+        self.width() <= out.columns
+    }
+
+    /// How wide it is where nothing wraps.
+    pub fn width(&self) -> usize {
+        let width: usize = self.used().iter().map(|column| self.natural(*column) + PADDING).sum();
+        // Padding at the end of a line is trimmed.
+        width.saturating_sub(1)
+    }
+
+    /// Columns with something in them.
+    fn used(&self) -> Vec<usize> {
+        (0..self.columns.len()).filter(|i| self.rows.iter().any(|row| !row[*i].is_empty())).collect()
+    }
+
+    /// How wide a column is where nothing wraps.
+    fn natural(&self, column: usize) -> usize {
+        let cells = self.rows.iter().map(|row| wrap::width(&row[column])).max().unwrap_or(0);
+        cells.max(wrap::width(&self.columns[column].name)).max(1)
+    }
+
     /// How wide each used column is, or `None` if there is no way to fit them all.
     fn widths(&self, used: &[usize], page: usize) -> Option<Vec<usize>> {
-        let natural = |i: &usize| {
-            let cells = self.rows.iter().map(|row| wrap::width(&row[*i])).max().unwrap_or(0);
-            cells.max(wrap::width(&self.columns[*i].name)).max(1)
-        };
-        let mut widths: Vec<usize> = used.iter().map(natural).collect();
+        let mut widths: Vec<usize> = used.iter().map(|i| self.natural(*i)).collect();
         // Padding at the end of a line is trimmed.
         let total = widths.iter().map(|width| width + PADDING).sum::<usize>().saturating_sub(1);
         let mut excess = total.saturating_sub(page);

@@ -136,7 +136,7 @@ fn paragraphs(page: &mut String, lines: &mut Vec<&str>) {
 fn badge(record: &Record) -> String {
     let class = match record.status {
         Status::Ok => "ok",
-        Status::Truncated | Status::Interrupted => "warn",
+        Status::Truncated | Status::Interrupted | Status::Skipped => "warn",
         Status::Failed | Status::Refused => "bad",
     };
     format!("<span class=\"badge {class}\">{}</span>", record.status.as_str())

@@ -11,8 +11,8 @@ pub fn record(record: &Record, out: &Output) -> String {
     document(record, out)
 }
 
-/// One record on one line, whatever the output: a stream of them is read line by line.
-pub fn line(record: &Record, out: &Output) -> String {
+/// One record, or what has one in it, on one line, whatever the output: a stream of them is read line by line.
+pub fn line<T: Serialize + ?Sized>(record: &T, out: &Output) -> String {
     finished(to_string(record), out)
 }
 

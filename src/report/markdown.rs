@@ -28,19 +28,24 @@ pub fn comparison(comparison: &Comparison<'_>) -> String {
     page.push_str("\n## Answers\n");
     for (label, record) in comparison.labels().iter().zip(comparison.records) {
         _ = writeln!(page, "\n### {}", escape::markdown_line(label));
-        if !record.text.is_empty() {
-            page.push('\n');
-            fenced(&mut page, &record.text);
-        }
-        for call in &record.tool_calls {
-            _ = writeln!(page, "\nCalls {}:\n", escape::markdown_line(&call.name));
-            fenced(&mut page, &call.arguments);
-        }
-        if let Some(mark) = columns::mark(record) {
-            _ = writeln!(page, "\n*{}*", escape::markdown_line(&mark));
-        }
+        body(&mut page, record);
     }
     page
+}
+
+/// An answer below its heading.
+pub(super) fn body(page: &mut String, record: &Record) {
+    if !record.text.is_empty() {
+        page.push('\n');
+        fenced(page, &record.text);
+    }
+    for call in &record.tool_calls {
+        _ = writeln!(page, "\nCalls {}:\n", escape::markdown_line(&call.name));
+        fenced(page, &call.arguments);
+    }
+    if let Some(mark) = columns::mark(record) {
+        _ = writeln!(page, "\n*{}*", escape::markdown_line(&mark));
+    }
 }
 
 /// One answer as the model wrote it, which is Markdown more often than not, and its figures below a rule.
@@ -71,12 +76,17 @@ fn figures(page: &mut String, comparison: &Comparison<'_>) {
         row.push(String::new());
         rows.push(row);
     }
-    let used: Vec<usize> = (0..HEADINGS.len()).filter(|i| rows.iter().any(|row| !row[*i].is_empty())).collect();
+    table(page, &HEADINGS, &rows);
+}
+
+/// A table with these headings, each with whether it is of numbers. Columns with nothing in them are left out.
+pub(super) fn table(page: &mut String, headings: &[(&str, bool)], rows: &[Vec<String>]) {
+    let used: Vec<usize> = (0..headings.len()).filter(|i| rows.iter().any(|row| !row[*i].is_empty())).collect();
     let line = |page: &mut String, cells: &mut dyn Iterator<Item = String>| {
         _ = writeln!(page, "| {} |", cells.collect::<Vec<_>>().join(" | "));
     };
-    line(page, &mut used.iter().map(|i| HEADINGS[*i].0.to_owned()));
-    line(page, &mut used.iter().map(|i| if HEADINGS[*i].1 { "---:" } else { "---" }.to_owned()));
+    line(page, &mut used.iter().map(|i| headings[*i].0.to_owned()));
+    line(page, &mut used.iter().map(|i| if headings[*i].1 { "---:" } else { "---" }.to_owned()));
     for row in rows {
         line(page, &mut used.iter().map(|i| cell(&row[*i])));
     }
@@ -90,7 +100,7 @@ fn cell(text: &str) -> String {
     }
 }
 
-fn fenced(page: &mut String, text: &str) {
+pub(super) fn fenced(page: &mut String, text: &str) {
     let fence = escape::markdown_fence(text);
     let end = if text.ends_with('\n') { "" } else { "\n" };
     _ = writeln!(page, "{fence}text\n{text}{end}{fence}");

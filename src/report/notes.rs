@@ -5,19 +5,26 @@ use crate::record::{Attempt, Record, Status};
 
 /// The note beside a record's figures, unescaped; empty where there is nothing to say.
 pub(super) fn of(record: &Record) -> String {
+    let mut notes = without_name(record);
+    notes.extend(other_name(record).map(|model| format!("answered by {model}")));
+    notes.join("; ")
+}
+
+/// The same without another name of the model that was asked, for where that has a place of its own.
+pub(super) fn without_name(record: &Record) -> Vec<String> {
     let mut notes = Vec::new();
     match record.status {
         Status::Ok => {}
         Status::Truncated => notes.push(format!("truncated: {}", columns::reason(record))),
-        Status::Failed | Status::Refused => notes.push(columns::reason(record)),
+        Status::Failed | Status::Refused | Status::Skipped => notes.push(columns::reason(record)),
         Status::Interrupted => notes.push("interrupted".into()),
     }
     if record.cached {
         notes.push(cached(record));
     }
     notes.extend(retried(record));
-    notes.extend(answered(record));
-    notes.join("; ")
+    notes.extend(fell_back(record));
+    notes
 }
 
 /// That it came from the cache, and what that saved.
@@ -56,19 +63,17 @@ fn same_target(a: &Attempt, b: &Attempt) -> bool {
     a.model == b.model && a.gateway == b.gateway
 }
 
-/// Who answered, where that is not who was asked.
-fn answered(record: &Record) -> Option<String> {
-    let last = record.attempts.last();
-    let fell_back = match (record.attempts.first(), last) {
-        (Some(first), Some(last)) => !same_target(first, last),
-        _ => false,
-    };
-    if fell_back {
-        let model = record.answered_by.as_deref().or(last.map(|attempt| attempt.model.as_str()))?;
-        return Some(format!("fell back to {model}"));
-    }
+/// Where the call went when the model that was tried first did not answer.
+fn fell_back(record: &Record) -> Option<String> {
+    let (first, last) = (record.attempts.first()?, record.attempts.last()?);
+    let model = record.answered_by.as_deref().unwrap_or(&last.model);
+    (!same_target(first, last)).then(|| format!("fell back to {model}"))
+}
+
+/// Who answered, where that is not who was asked and no fallback either.
+pub(super) fn other_name(record: &Record) -> Option<&str> {
     let model = record.answered_by.as_deref()?;
-    (!is_same_model(&record.model, model)).then(|| format!("answered by {model}"))
+    (fell_back(record).is_none() && !is_same_model(&record.model, model)).then_some(model)
 }
 
 /// Whether two names mean the same model: alike but for the gateway or vendor before it (`openai/gpt-5.4`) or the date

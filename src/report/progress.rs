@@ -62,6 +62,14 @@ impl Progress {
         Self(Mode::Live { bar, shared })
     }
 
+    /// For a command that says at its end what failed and why: a log is not told of it twice.
+    pub fn without_failures(mut self) -> Self {
+        if let Mode::Lines(lines) = &mut self.0 {
+            lines.failures = false;
+        }
+        self
+    }
+
     /// Takes in what has happened since.
     pub fn batch(&mut self, events: &[RunEvent]) {
         match &mut self.0 {
@@ -125,12 +133,15 @@ impl fmt::Debug for Progress {
 struct Lines {
     labels: Vec<String>,
     notices: Notices,
+    /// Whether it is for us to say that a call failed.
+    failures: bool,
     stderr: Output,
 }
 
 impl Lines {
     fn new(labels: Vec<String>, stderr: Output) -> Self {
-        Self { labels, notices: Notices::default(), stderr }
+        // The failure of a single call is the command's own, and said at its end.
+        Self { failures: labels.len() > 1, labels, notices: Notices::default(), stderr }
     }
 
     fn batch(&mut self, events: &[RunEvent]) -> String {
@@ -139,9 +150,8 @@ impl Lines {
             if let Some(line) = self.notices.line(event) {
                 text.push_str(&error::notice(&line, &self.stderr));
             }
-            // The failure of a single call is the command's own, and said at its end.
             if let Event::Done(Err(failure)) = &event.event
-                && self.labels.len() > 1
+                && self.failures
                 && let Some(label) = self.labels.get(event.call)
             {
                 let line = format!("{}: {}", escape::line(label), notice::short(failure));

@@ -138,8 +138,9 @@ fn sum(records: &[Record], count: impl Fn(&Record) -> Option<u64>) -> String {
     if known.is_empty() {
         return format::UNKNOWN.to_owned();
     }
-    let used_nothing =
-        |record: &Record| matches!(record.status, Status::Failed | Status::Refused) && record.usage.is_unknown();
+    let used_nothing = |record: &Record| {
+        matches!(record.status, Status::Failed | Status::Refused | Status::Skipped) && record.usage.is_unknown()
+    };
     let partial = records.iter().any(|record| count(record).is_none() && !used_nothing(record));
     let sum = known.into_iter().fold(0u64, u64::saturating_add);
     format!("{}{sum}", if partial { "≥" } else { "" })
@@ -219,7 +220,7 @@ impl<T: Copy + PartialOrd> Spread<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{failed, ms, record, three, truncated};
+    use super::super::samples::{attempt, failed, ms, rate_limited, record, three, truncated};
     use super::*;
     use crate::chat::Usage;
     use crate::report::wrap;
@@ -346,5 +347,47 @@ mod tests {
         let spread = Spread::of([ms(100), ms(400), ms(200), ms(300)].into_iter(), |a, b| (a + b) / 2).expect("values");
         assert_eq!((spread.least, spread.median, spread.most), (ms(100), ms(250), ms(400)));
         assert!(Spread::of(std::iter::empty::<f64>(), |a, b| (a + b) / 2.0).is_none());
+    }
+
+    #[test]
+    fn all_that_can_become_of_a_call_at_80_and_160_columns() {
+        let mut elsewhere = record("fast", "A cat.");
+        elsewhere.answered_by = Some("qwen3-coder-480b-a35b-instruct".into());
+        elsewhere.attempts.insert(0, attempt("deepseek-v4", Some(503), Some(rate_limited())));
+        elsewhere.cost = None;
+        let mut records = three();
+        records.extend([
+            elsewhere,
+            failed("模型/通义千问-plus"),
+            truncated("vendor/a-model-with-a-rather-long-name-preview"),
+        ]);
+        insta::assert_snapshot!([80, 160].map(|columns| page(&records, columns)).join("\n"), @r"
+        model             status     first token     total  tok/s  in  out         cost
+        claude-sonnet-4-  ok              412 ms     1.9 s     61  14    9    $0.000177
+        6
+        gpt-5.4-mini      ok            ▸ 198 ms  ▸ 600 ms   ▸ 88  14    8  ▸ $0.000013
+        deepseek-v4       ok              640 ms     2.2 s     31  14    8   ~$0.000015
+        fast              ok              412 ms     1.9 s     61  14    9            –
+        模型/通义千问-    failed               –    310 ms      –   –    –            –
+        plus
+        vendor/a-model-   truncated       412 ms     1.9 s     61  14    9    $0.000177
+        with-a-rather-
+        long-name-
+        preview
+        total                                        2.2 s         70   43  ≥~$0.000382
+        deepseek-v4: retried once (429)
+        fast: fell back to qwen3-coder-480b-a35b-instruct
+        模型/通义千问-plus: 503 no provider is available for this model
+        vendor/a-model-with-a-rather-long-name-preview: truncated: length
+
+        model                                           status     first token     total  tok/s  in  out         cost  note
+        claude-sonnet-4-6                               ok              412 ms     1.9 s     61  14    9    $0.000177
+        gpt-5.4-mini                                    ok            ▸ 198 ms  ▸ 600 ms   ▸ 88  14    8  ▸ $0.000013
+        deepseek-v4                                     ok              640 ms     2.2 s     31  14    8   ~$0.000015  retried once (429)
+        fast                                            ok              412 ms     1.9 s     61  14    9            –  fell back to qwen3-coder-480b-a35b-instruct
+        模型/通义千问-plus                              failed               –    310 ms      –   –    –            –  503 no provider is available for this model
+        vendor/a-model-with-a-rather-long-name-preview  truncated       412 ms     1.9 s     61  14    9    $0.000177  truncated: length
+        total                                                                      2.2 s         70   43  ≥~$0.000382
+        ");
     }
 }

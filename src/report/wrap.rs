@@ -16,6 +16,22 @@ pub(super) fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
 }
 
+/// As much of a line as fits into `columns` cells, with `…` where there is more of it.
+pub(super) fn beginning(line: &str, columns: usize) -> String {
+    if width(line) <= columns {
+        return line.to_owned();
+    }
+    let mut beginning = String::new();
+    for grapheme in line.graphemes(true) {
+        if width(&beginning) + width(grapheme) >= columns {
+            break;
+        }
+        beginning.push_str(grapheme);
+    }
+    beginning.truncate(beginning.trim_end().len());
+    beginning + "…"
+}
+
 /// Lines of at most `columns` cells (but one grapheme at least). Prose breaks between words, and further lines are set
 /// in like the first; what stands in a fence keeps its shape and breaks where the width ends.
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
@@ -209,6 +225,17 @@ fn marker(words: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_beginning_takes_no_more_cells_than_there_are() {
+        assert_eq!(beginning("hello", 5), "hello");
+        assert_eq!(beginning("hello you", 7), "hello…");
+        assert_eq!(beginning("讲一个故事", 6), "讲一…");
+        assert_eq!(beginning("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
+        for columns in 1..12 {
+            assert!(width(&beginning("讲一个故事 and more", columns)) <= columns, "{columns}");
+        }
+    }
     use proptest::prelude::*;
 
     #[test]

@@ -33,7 +33,7 @@ pub struct Group {
     pub short: Short,
 }
 
-/// Calls that any model could have answered: short prompts with short answers.
+/// Calls that any model could have answered: short prompts with short answers, of known cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Short {
     pub calls: u64,
@@ -117,11 +117,13 @@ impl Growing {
             None if call.cost_nothing => {}
             None => group.cost.unknown += 1,
         }
-        if call.input.is_some_and(|count| count <= Short::INPUT)
+        // What is not known, or came from our own cache, says nothing of what such calls cost.
+        if let Some(picos) = call.cost.filter(|_| !call.cached)
+            && call.input.is_some_and(|count| count <= Short::INPUT)
             && call.output.is_some_and(|count| count <= Short::OUTPUT)
         {
             group.short.calls += 1;
-            group.short.cost += Usd::from_picos(call.cost.unwrap_or(0));
+            group.short.cost += Usd::from_picos(picos);
         }
         // The cache says nothing about a model, and what has no end has no length.
         if call.ok && !call.cached {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, Result, params_from_iter};
 
+use super::failed_attempts::{FailedAttempts, failed_attempts};
 use super::read::{Condition, Filter};
 use dimension::{Derived, NONE};
 use group::{Figures, Growing};
@@ -24,6 +25,8 @@ pub struct Usage {
     pub groups: Vec<Group>,
     /// By model, whatever the groups are: for advice.
     pub models: BTreeMap<String, Group>,
+    /// By target, most first.
+    pub failed_attempts: Vec<FailedAttempts>,
 }
 
 pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) -> Result<Usage> {
@@ -32,7 +35,7 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) 
     let sql = format!(
         "SELECT c.at_ms, c.gateway, c.model, c.key, c.task, c.tags, c.status, c.cached, c.attempts, c.fallbacks, c.input,
              c.cache_read, c.output, c.cost, c.origin, c.retry_cost, c.saved, c.first_token_us, c.total_us,
-             c.maybe_billed
+             c.maybe_billed, c.id
          FROM calls c{sql}"
     );
     let id_of = |word: &str| names.iter().find(|(_, name)| *name == word).map_or(NONE, |(id, _)| *id);
@@ -41,7 +44,7 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) 
     let mut derived = Derived::new(&names, by);
     let (mut total, mut groups, mut models) =
         (Growing::default(), HashMap::<Vec<i64>, Growing>::new(), HashMap::<i64, Growing>::new());
-    let mut key = Vec::with_capacity(by.len());
+    let (mut key, mut tried_again) = (Vec::with_capacity(by.len()), Vec::new());
     let mut select = connection.prepare(&sql)?;
     let mut rows = select.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
@@ -74,6 +77,9 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) 
             first_token: micros(17)?,
             total: micros(18)?,
         };
+        if call.attempts > 1 {
+            tried_again.push(row.get(20)?);
+        }
         key.clear();
         for (place, dimension) in by.iter().enumerate() {
             key.push(match dimension {
@@ -112,7 +118,8 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) 
         None => groups.sort_by(|a, b| (cost(a), b.calls, &a.key).cmp(&(cost(b), a.calls, &b.key))),
     }
     let models = models.into_iter().filter_map(|(id, group)| Some((name(&id)?, group.done()))).collect();
-    Ok(Usage { total: total.done(), groups, models })
+    let failed_attempts = failed_attempts(connection, &tried_again, name)?;
+    Ok(Usage { total: total.done(), groups, models, failed_attempts })
 }
 
 fn names(connection: &Connection) -> Result<HashMap<i64, String>> {

@@ -16,6 +16,7 @@ use crate::call::{Call, Event, Events};
 use crate::chat::{FinishReason, Request, Response};
 use crate::config::Gateway;
 use crate::error::Failure;
+use crate::schema;
 
 /// Changes when an answer of an older program must not be given any more.
 const VERSION: &str = "1";
@@ -55,14 +56,28 @@ impl Answers {
     /// Whether there is an answer to this call from its first choice. It is kept for the run.
     pub fn find(&self, call: &Call) -> bool {
         let Some(key) = self.key(call) else { return false };
-        let Some(answer) = self.store.get(&key, SystemTime::now()) else { return false };
+        let Some(answer) = self.stored(&key, &call.request) else { return false };
         self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answer);
         true
     }
 
-    fn get(&self, key: &Key) -> Option<Response> {
+    fn get(&self, key: &Key, request: &Request) -> Option<Response> {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
-        found.or_else(|| self.store.get(key, SystemTime::now()))
+        found.or_else(|| self.stored(key, request))
+    }
+
+    /// What is no answer to the request is as good as none, however it came to be kept.
+    fn stored(&self, key: &Key, request: &Request) -> Option<Response> {
+        self.store.get(key, SystemTime::now()).filter(|answer| schema::is_as_asked(request, answer))
+    }
+
+    /// Keeps an answer, if it is a whole one and has the form that it was asked for in.
+    fn keep(&self, key: &Key, request: &Request, answer: &Response) {
+        let is_whole = matches!(answer.finish, Some(FinishReason::Stop | FinishReason::ToolCalls));
+        if is_whole && schema::is_as_asked(request, answer) {
+            // An answer that cannot be kept is an answer all the same.
+            let _ = self.store.put(key, answer, SystemTime::now());
+        }
     }
 
     /// Of everything that the gateway gets to see, so that no parameter is ever forgotten.
@@ -112,7 +127,7 @@ impl<S: Service> Service for Cache<S> {
         let Some((answers, key)) = self.answers.as_ref().and_then(|answers| Some((answers, answers.key(call)?))) else {
             return self.inner.call(call, events).await;
         };
-        if let Some(answer) = answers.get(&key) {
+        if let Some(answer) = answers.get(&key, &call.request) {
             events.emit(Event::Cached { target: call.target().clone() }).await?;
             for event in answer.into_events() {
                 events.emit(Event::Stream(event)).await?;
@@ -122,9 +137,8 @@ impl<S: Service> Service for Cache<S> {
         let (events, overheard) = events.overheard();
         let result = self.inner.call(call, &events).await;
         let answer = std::mem::take(&mut overheard.heard().response);
-        if result.is_ok() && matches!(answer.finish, Some(FinishReason::Stop | FinishReason::ToolCalls)) {
-            // An answer that cannot be kept is an answer all the same.
-            let _ = answers.store.put(&key, &answer, SystemTime::now());
+        if result.is_ok() {
+            answers.keep(&key, &call.request, &answer);
         }
         result
     }

@@ -81,6 +81,27 @@ async fn only_whole_answers_are_kept() {
     assert_eq!(gateway.asked().len(), not_whole + 1, "those that are not whole, and one that is kept");
 }
 
+#[test]
+fn an_answer_that_does_not_follow_its_schema_is_neither_kept_nor_given() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let answers = answers(dir.path());
+    let schema = json!({"type": "object", "required": ["city"]});
+    let form = crate::chat::ResponseFormat::JsonSchema { name: "answer".into(), schema, strict: None };
+    let request = Request { response_format: Some(form), ..Request::default() };
+    let said = |text: &str, tool_calls: Vec<ToolCall>| Response { tool_calls, ..response(text) };
+    let calls = response("").tool_calls;
+    let good = said(r#"{"city":"Oslo"}"#, Vec::new());
+    for (answer, kept) in
+        [(said("Oslo", Vec::new()), false), (said("{}", Vec::new()), false), (good, true), (said("", calls), true)]
+    {
+        let key = any_key(answer.text.len() as u8);
+        answers.keep(&key, &request, &answer);
+        assert_eq!(answers.store.get(&key, SystemTime::now()).is_some(), kept, "{answer:?}");
+        answers.store.put(&key, &answer, SystemTime::now()).expect("kept by an older program");
+        assert_eq!(answers.get(&key, &request).is_some(), kept, "{answer:?}");
+    }
+}
+
 // L20, L25
 #[test]
 fn whatever_the_gateway_would_see_makes_another_key() {

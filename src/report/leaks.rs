@@ -1,16 +1,17 @@
-//! Where money goes that need not.
+//! Where money goes that need not, in sentences, each with the rule by which it was found.
 
-use super::{percent, share};
-use crate::ledger::{Group, Short, Usage};
+use super::usage::{percent, share};
+use crate::ledger::{FailedAttempts, Group, Short, Usage};
 use crate::money::Usd;
 
-/// Where money goes that need not, in sentences. Each says the rule by which it was found.
-pub fn leaks(usage: &Usage) -> Vec<String> {
+/// The sentences.
+pub(super) fn leaks(usage: &Usage) -> Vec<String> {
     let mut leaks = Vec::new();
     let total = &usage.total;
     if total.retry_cost > Usd::ZERO {
-        let worst = usage.models.iter().max_by_key(|(_, group)| group.retry_cost);
-        let worst = worst.map(|(model, group)| format!(", most of it with {model} ({})", group.retry_cost));
+        let worst =
+            usage.failed_attempts.iter().max_by_key(|failed| failed.cost).filter(|failed| failed.cost > Usd::ZERO);
+        let worst = worst.map(|worst| format!(", most of it at {} ({})", target(worst), worst.cost));
         leaks.push(format!("{} went into attempts that gave no answer{}", total.retry_cost, worst.unwrap_or_default()));
     }
     for (model, group) in &usage.models {
@@ -24,14 +25,15 @@ pub fn leaks(usage: &Usage) -> Vec<String> {
         }
     }
     leaks.extend(premium(usage));
-    let retried: Vec<String> = usage
-        .models
-        .iter()
-        .filter(|(_, group)| group.calls >= 10 && (group.retries + group.fallbacks) * 5 >= group.calls)
-        .map(|(model, group)| format!("{model} ({} in {} calls)", group.retries + group.fallbacks, group.calls))
-        .collect();
-    if !retried.is_empty() {
-        leaks.push(format!("one call in five or more needed another attempt: {}", retried.join(", ")));
+    let failed: u64 = usage.failed_attempts.iter().map(|failed| failed.count).sum();
+    if failed > 0 && failed * 20 >= total.calls {
+        let at = |failed: &FailedAttempts| format!("{} at {}", failed.count, target(failed));
+        let worst: Vec<String> = usage.failed_attempts.iter().take(3).map(at).collect();
+        leaks.push(format!(
+            "{failed} {} failed and had to be made again or elsewhere (one for every twenty calls or more): {}",
+            if failed == 1 { "attempt" } else { "attempts" },
+            worst.join(", ")
+        ));
     }
     if total.saved > Usd::ZERO {
         let own = if total.cached > 0 { format!("; llm's own answered {} calls", total.cached) } else { String::new() };
@@ -65,4 +67,8 @@ fn premium(usage: &Usage) -> Vec<String> {
         )
     })
     .collect()
+}
+
+fn target(failed: &FailedAttempts) -> String {
+    format!("{}::{}", failed.gateway, failed.model)
 }

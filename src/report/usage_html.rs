@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use super::{figures, heading, leaks, share};
+use super::escape::html;
+use super::format::UNKNOWN;
+use super::leaks::leaks;
+use super::page;
+use super::usage::{figures, heading, share};
 use crate::ledger::{Dimension, Usage};
-use crate::report::escape::html;
-use crate::report::format::UNKNOWN;
-use crate::report::page;
 
 const BARS: &str = ".bar { height: .8em; min-width: 1px; background: currentColor; opacity: .55; border-radius: 2px }\n\
                     td.chart { width: 12em }\n";

@@ -1,0 +1,223 @@
+//! Pipelines: prompts that build on each other's answers. Their templates are checked where they are compiled.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
+
+use super::file::nearest;
+use super::routing::check_name;
+use crate::error::Error;
+
+/// The variable of a prompt that holds what the user gave.
+pub const INPUT: &str = "input";
+
+/// What a step cannot be called, since a template means something else by it.
+const RESERVED: [&str; 20] = [
+    INPUT, "and", "elif", "else", "endfor", "endif", "false", "False", "for", "if", "in", "is", "loop", "none", "None",
+    "not", "or", "self", "true", "True",
+];
+
+/// `[pipeline.NAME]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pipeline {
+    /// In the order in which they are written: each may build on those before it. Never empty.
+    pub steps: Vec<Step>,
+}
+
+/// One call of a pipeline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Also the variable by which later steps mean its answer.
+    pub name: String,
+    /// Model, alias or `GATEWAY::MODEL`; without it and without a task, what `llm ask` would use.
+    pub model: Option<String>,
+    /// Kind of work, which `[task]` routes to a model or alias.
+    pub task: Option<String>,
+    /// A template over [`INPUT`] and the names of earlier steps.
+    pub prompt: String,
+    /// The system prompt, as it stands.
+    pub system: Option<String>,
+    pub max_tokens: Option<u64>,
+    pub temperature: Option<f64>,
+    /// The line of the config file in which its name stands.
+    pub line: usize,
+    /// The line in which its prompt begins.
+    pub prompt_line: usize,
+}
+
+/// [`Pipeline`] as written, with the places that errors name.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PipelineTable {
+    steps: Vec<StepTable>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepTable {
+    name: Spanned<String>,
+    model: Option<String>,
+    task: Option<String>,
+    prompt: Spanned<String>,
+    system: Option<String>,
+    max_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "finite")]
+    temperature: Option<f64>,
+}
+
+fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if number.is_finite() { Ok(Some(number)) } else { Err(de::Error::custom("this must be a number")) }
+}
+
+impl PipelineTable {
+    /// `line` says in which line a byte of the config file is.
+    pub(super) fn placed(self, line: impl Fn(usize) -> usize) -> Pipeline {
+        let step = |table: StepTable| Step {
+            line: line(table.name.span().start),
+            prompt_line: line(table.prompt.span().start),
+            name: table.name.into_inner(),
+            model: table.model,
+            task: table.task,
+            prompt: table.prompt.into_inner(),
+            system: table.system,
+            max_tokens: table.max_tokens,
+            temperature: table.temperature,
+        };
+        Pipeline { steps: self.steps.into_iter().map(step).collect() }
+    }
+}
+
+/// The pipeline of this name.
+pub fn find<'a>(name: &str, pipelines: &'a BTreeMap<String, Pipeline>) -> Result<&'a Pipeline, Error> {
+    pipelines.get(name).ok_or_else(|| {
+        let message = format!("no pipeline is called `{name}`");
+        match nearest(name, pipelines.keys().map(String::as_str)) {
+            Some(near) => Error::config_hint(message, format!("did you mean `{near}`?")),
+            None if pipelines.is_empty() => {
+                Error::config_hint(message, "pipelines are tables such as [pipeline.NAME] in the config file")
+            }
+            None => {
+                let known: Vec<&str> = pipelines.keys().map(String::as_str).collect();
+                Error::config_hint(message, format!("known pipelines: {}", known.join(", ")))
+            }
+        }
+    })
+}
+
+/// Finds pipelines that cannot be run whatever their prompts say. `path` is the config file's, for messages.
+pub(super) fn check<'a>(
+    pipelines: &BTreeMap<String, Pipeline>,
+    tasks: &BTreeMap<String, String>,
+    gateways: impl Iterator<Item = &'a str> + Clone,
+    path: &str,
+) -> Result<(), Error> {
+    for (name, pipeline) in pipelines {
+        if pipeline.steps.is_empty() {
+            return Err(Error::config(format!("{path}: pipeline `{name}` has no steps")));
+        }
+        for (place, step) in pipeline.steps.iter().enumerate() {
+            let of = format!("{path}:{}: step `{}` of pipeline `{name}`", step.line, step.name);
+            let wrong = |what: &str| Error::config(format!("{of}: {what}"));
+            if !is_variable(&step.name) {
+                let hint = "later steps mean its answer by its name: letters, digits and `_`, no digit first";
+                return Err(Error::config_hint(format!("{of}: that cannot name a step"), hint));
+            }
+            if RESERVED.contains(&step.name.as_str()) {
+                return Err(wrong("that name means something else in a prompt"));
+            }
+            if pipeline.steps[..place].iter().any(|earlier| earlier.name == step.name) {
+                return Err(wrong("another step has this name"));
+            }
+            match (&step.model, &step.task) {
+                (Some(_), Some(_)) => return Err(wrong("it has a model and a task; one of them decides")),
+                (Some(model), None) => check_name(model, &of, gateways.clone())?,
+                (None, Some(task)) if !tasks.contains_key(task) => {
+                    let message = format!("{of}: no task is called `{task}`");
+                    return Err(match nearest(task, tasks.keys().map(String::as_str)) {
+                        Some(near) => Error::config_hint(message, format!("did you mean `{near}`?")),
+                        None => Error::config_hint(message, "tasks are lines under [task] in the config file"),
+                    });
+                }
+                (None, _) => {}
+            }
+            if step.prompt.trim().is_empty() {
+                return Err(wrong("its prompt is empty"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_variable(name: &str) -> bool {
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::file;
+    use super::*;
+    use std::path::Path;
+
+    fn checked(steps: &str) -> Result<BTreeMap<String, Pipeline>, Error> {
+        let text = format!("[pipeline.p]\nsteps = [\n{steps}]\n");
+        let file = file::parse(&text, Path::new("c.toml"))?;
+        let tasks = BTreeMap::from([("coding".to_owned(), "m".to_owned())]);
+        check(&file.pipelines, &tasks, ["corp"].into_iter(), "c.toml")?;
+        Ok(file.pipelines)
+    }
+
+    #[test]
+    fn steps_know_their_lines() {
+        let text =
+            "{ name = \"a\", prompt = \"x\" },\n{ name = \"b_2\", model = \"corp::m\", prompt = \"\"\"\ny\"\"\" },\n";
+        let pipelines = checked(text).expect("good");
+        let lines: Vec<_> = pipelines["p"].steps.iter().map(|step| (step.line, step.prompt_line)).collect();
+        assert_eq!(lines, [(3, 3), (4, 4)]);
+        assert_eq!(pipelines["p"].steps[1].prompt, "y");
+    }
+
+    #[test]
+    fn steps_that_cannot_be_meant_are_refused_with_their_line() {
+        for (step, message) in [
+            ("{ name = \"a-b\", prompt = \"x\" }", "that cannot name a step"),
+            ("{ name = \"2a\", prompt = \"x\" }", "that cannot name a step"),
+            ("{ name = \"\", prompt = \"x\" }", "that cannot name a step"),
+            ("{ name = \"input\", prompt = \"x\" }", "that name means something else in a prompt"),
+            ("{ name = \"loop\", prompt = \"x\" }", "that name means something else in a prompt"),
+            ("{ name = \"first\", prompt = \"x\" }", "another step has this name"),
+            ("{ name = \"a\", prompt = \" \" }", "its prompt is empty"),
+            ("{ name = \"a\", prompt = \"x\", model = \"\" }", "`` does not name a model"),
+            ("{ name = \"a\", prompt = \"x\", model = \"crop::m\" }", "no gateway is called `crop`"),
+            ("{ name = \"a\", prompt = \"x\", model = \"m\", task = \"coding\" }", "it has a model and a task"),
+            ("{ name = \"a\", prompt = \"x\", task = \"codign\" }", "no task is called `codign`"),
+        ] {
+            let error = checked(&format!("{{ name = \"first\", prompt = \"x\" }},\n{step},\n")).expect_err(step);
+            assert_eq!(error.exit_code(), 3);
+            let text = error.to_string();
+            assert!(text.starts_with("c.toml:4: step ") && text.contains(message), "{text}");
+        }
+        assert_eq!(checked("").expect_err("nothing to do").to_string(), "c.toml: pipeline `p` has no steps");
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_values_are_named_like_all_others() {
+        let error = checked("{ name = \"a\", promt = \"x\" },\n").expect_err("unknown");
+        assert_eq!(
+            (error.to_string().as_str(), error.hint().as_deref()),
+            ("c.toml:3: unknown key `promt`", Some("did you mean `prompt`?"))
+        );
+        assert!(checked("{ name = \"a\", prompt = \"x\", temperature = nan },\n").is_err());
+    }
+
+    #[test]
+    fn an_unknown_pipeline_is_answered_with_the_nearest() {
+        let pipelines = checked("{ name = \"a\", prompt = \"x\" },\n").expect("good");
+        let pipelines = BTreeMap::from([("summary".to_owned(), pipelines["p"].clone())]);
+        assert_eq!(find("sumary", &pipelines).expect_err("unknown").hint().as_deref(), Some("did you mean `summary`?"));
+        assert_eq!(find("zzz", &pipelines).expect_err("unknown").hint().as_deref(), Some("known pipelines: summary"));
+        assert_eq!(find("zzz", &BTreeMap::new()).expect_err("unknown").exit_code(), 3);
+    }
+}

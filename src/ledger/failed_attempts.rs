@@ -1,0 +1,47 @@
+//! Where calls that went on had failed: attempts by the target they were made at, not by the model that answered then.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Result};
+
+use crate::money::Usd;
+
+/// Attempts at one target that failed and were followed by another, there or elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedAttempts {
+    pub gateway: String,
+    /// As the gateway was asked for it.
+    pub model: String,
+    pub count: u64,
+    /// What they cost, as far as it is known.
+    pub cost: Usd,
+}
+
+/// The failed attempts of these calls, by target, most first. One that was stopped because another model spoke first has
+/// not failed.
+pub(super) fn failed_attempts(
+    connection: &Connection,
+    calls: &[i64],
+    name: impl Fn(&i64) -> Option<String>,
+) -> Result<Vec<FailedAttempts>> {
+    let mut select = connection.prepare(
+        "SELECT gateway, model, coalesce(cost, 0) FROM attempts
+         WHERE call = ?1 AND error ->> 'kind' <> 'interrupted'
+             AND place < (SELECT max(place) FROM attempts WHERE call = ?1)",
+    )?;
+    let mut targets = HashMap::<(i64, i64), (u64, Usd)>::new();
+    for call in calls {
+        let mut rows = select.query([call])?;
+        while let Some(row) = rows.next()? {
+            let (count, cost) = targets.entry((row.get(0)?, row.get(1)?)).or_default();
+            *count += 1;
+            *cost += Usd::from_picos(row.get(2)?);
+        }
+    }
+    let named = |((gateway, model), (count, cost))| {
+        Some(FailedAttempts { gateway: name(&gateway)?, model: name(&model)?, count, cost })
+    };
+    let mut all: Vec<FailedAttempts> = targets.into_iter().filter_map(named).collect();
+    all.sort_by(|a, b| (b.count, &a.gateway, &a.model).cmp(&(a.count, &b.gateway, &b.model)));
+    Ok(all)
+}

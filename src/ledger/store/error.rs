@@ -1,0 +1,62 @@
+//! Why the ledger cannot be used, and what its user can do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+use super::SCHEMA;
+use crate::error::Error;
+
+/// Why the ledger cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the ledger {} is of version {found}, and this llm knows none above {SCHEMA}", path.display())]
+    Newer { path: PathBuf, found: i64 },
+    #[error("{} belongs to another user, or is a link to what does", path.display())]
+    Foreign { path: PathBuf },
+    #[error("the ledger {} is damaged", path.display())]
+    Damaged { path: PathBuf, cause: String },
+    #[error("the ledger {} cannot be used", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("the ledger {} cannot be used", path.display())]
+    Sqlite { path: PathBuf, source: rusqlite::Error },
+}
+
+impl StoreError {
+    pub(super) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged { path, cause: source.to_string() }
+            }
+            _ => Self::Sqlite { path, source },
+        }
+    }
+
+    /// What lies behind it.
+    pub fn cause(&self) -> Option<String> {
+        match self {
+            Self::Newer { .. } | Self::Foreign { .. } => None,
+            Self::Damaged { cause, .. } => Some(cause.clone()),
+            Self::Io { source, .. } => Some(source.to_string()),
+            Self::Sqlite { source, .. } => Some(source.to_string()),
+        }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Newer { .. } => "update llm, or set LLM_DATA_DIR to another directory".into(),
+            Self::Foreign { .. } => "set LLM_DATA_DIR to a directory of your own".into(),
+            Self::Damaged { .. } => "the next call sets it aside and begins a new one".into(),
+            Self::Io { .. } | Self::Sqlite { .. } => return None,
+        })
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Error::Config { message: error.to_string(), cause: error.cause(), hint: error.hint() }
+    }
+}

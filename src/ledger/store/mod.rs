@@ -1,0 +1,214 @@
+//! The database file: opened, created, checked and brought to the current schema, whatever state it is found in.
+
+mod connection;
+mod error;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use error::StoreError;
+pub use schema::SCHEMA;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use self::connection::{is_unwritable, open_for_reading, use_log};
+use super::files::{own, private_file, set_aside};
+use crate::private;
+
+/// The name of the ledger in the data directory.
+pub const FILE_NAME: &str = "ledger.db";
+
+/// A log of more bytes than this is moved into the database. Every start reads the log, so it is kept short; each time
+/// it is moved, somebody waits for the disk, so it is not kept shorter.
+const LONG_LOG: u64 = 1 << 20;
+
+/// How to open the ledger for writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode {
+    /// How long to wait for other processes that write.
+    pub patience: Duration,
+    /// Whether what is committed survives the loss of power, not just the end of the process. Costs a few milliseconds
+    /// a commit.
+    pub durable: bool,
+}
+
+impl Mode {
+    /// To record what has happened: nobody should wait long for that.
+    pub const RECORD: Self = Self { patience: Duration::from_secs(1), durable: false };
+    /// To decide by what is in it.
+    pub const ACCOUNT: Self = Self { patience: Duration::from_secs(10), durable: true };
+}
+
+/// The open database.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    connection: Connection,
+    created: bool,
+    set_aside: Option<PathBuf>,
+}
+
+impl Store {
+    /// Opens the ledger of that data directory for writing. What is missing is created, for this user's eyes alone;
+    /// a damaged ledger is set aside, never deleted.
+    pub fn open(dir: &Path, mode: Mode) -> Result<Self, StoreError> {
+        let path = dir.join(FILE_NAME);
+        private::create_dir(dir).map_err(|source| StoreError::Io { path: path.clone(), source })?;
+        match Self::open_at(&path, mode) {
+            Err(StoreError::Damaged { .. }) => {}
+            opened => return opened,
+        }
+        Self::replace_damaged(dir, mode)
+    }
+
+    /// Sets a damaged ledger aside and begins a new one, unless another process has done so.
+    pub fn replace_damaged(dir: &Path, mode: Mode) -> Result<Self, StoreError> {
+        let path = dir.join(FILE_NAME);
+        let io_error = |source| StoreError::Io { path: path.clone(), source };
+        let lock = private_file(&dir.join("ledger.lock")).map_err(io_error)?;
+        lock.lock().map_err(io_error)?;
+        match Self::open_at(&path, mode).and_then(|store| store.check().map(|()| store)) {
+            Err(StoreError::Damaged { .. }) => {}
+            opened => return opened,
+        }
+        let aside = set_aside(&path).map_err(io_error)?;
+        let mut store = Self::open_at(&path, mode)?;
+        store.set_aside = Some(aside);
+        Ok(store)
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        let found = self
+            .outside(|connection| connection.pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0)))?;
+        if found == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: self.path.clone(), cause: found }) }
+    }
+
+    /// Opens the ledger of that data directory for reading; `None` where there is none yet. Works where nothing can be
+    /// written, too.
+    pub fn open_to_read(dir: &Path) -> Result<Option<Self>, StoreError> {
+        let path = dir.join(FILE_NAME);
+        match fs::metadata(&path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::Io { path, source }),
+        }
+        let store = match open_for_reading(&path, false) {
+            Ok(connection) => connection,
+            Err(error) if is_unwritable(&error) => {
+                open_for_reading(&path, true).map_err(|error| StoreError::sqlite(&path, error))?
+            }
+            Err(error) => return Err(StoreError::sqlite(&path, error)),
+        };
+        let mut store = Self { path, connection: store, created: false, set_aside: None };
+        match store.version()? {
+            0 => Ok(None),
+            SCHEMA => Ok(Some(store)),
+            found if found > SCHEMA => Err(StoreError::Newer { path: store.path, found }),
+            // Of an older llm: brought up to date where it can be.
+            _ => {
+                store = Self::open(dir, Mode::ACCOUNT)?;
+                Ok(Some(store))
+            }
+        }
+    }
+
+    fn open_at(path: &Path, mode: Mode) -> Result<Self, StoreError> {
+        let sqlite = |error| StoreError::sqlite(path, error);
+        if path.is_dir() {
+            return Err(StoreError::Damaged { path: path.to_owned(), cause: "it is a directory".into() });
+        }
+        own(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+        Self::with(connection, path, mode)
+    }
+
+    fn with(connection: Connection, path: &Path, mode: Mode) -> Result<Self, StoreError> {
+        let sqlite = |error| StoreError::sqlite(path, error);
+        // First of all: everything after may have to wait for other processes.
+        connection.busy_timeout(mode.patience).map_err(sqlite)?;
+        let has_log = use_log(&connection).map_err(sqlite)?;
+        connection
+            // Without the log, what is not synced could damage the database when power is lost, not just miss a call.
+            .pragma_update(None, "synchronous", if mode.durable || !has_log { "full" } else { "normal" })
+            .and_then(|()| connection.pragma_update(None, "foreign_keys", true))
+            // Of itself SQLite would move the log, but never begin it anew: that takes a process with two writes.
+            .and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", 0))
+            // Or the end of every process would wait for the disk.
+            .and_then(|()| connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true))
+            .map_err(sqlite)?;
+        let mut store = Self { path: path.to_owned(), connection, created: false, set_aside: None };
+        match store.version()? {
+            SCHEMA => Ok(store),
+            found if found > SCHEMA => Err(StoreError::Newer { path: store.path, found }),
+            _ => {
+                store.connection.busy_timeout(Mode::ACCOUNT.patience).map_err(sqlite)?;
+                store.migrate()?;
+                store.connection.busy_timeout(mode.patience).map_err(sqlite)?;
+                Ok(store)
+            }
+        }
+    }
+
+    /// Does all of the work or, if it fails, none. Never to be held while waiting for anything but this database.
+    pub fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let attempt = || {
+            // A transaction that reads before it writes fails beside another one, unless it announces itself.
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        };
+        attempt().map_err(|error| StoreError::sqlite(&self.path, error))
+    }
+
+    /// Reads, all of it from one moment's state.
+    pub fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let attempt = || {
+            let transaction = self.connection.unchecked_transaction()?;
+            work(&transaction)
+        };
+        attempt().map_err(|error| StoreError::sqlite(&self.path, error))
+    }
+
+    /// Does what cannot be part of a transaction, such as `VACUUM`.
+    pub fn outside<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        work(&self.connection).map_err(|error| StoreError::sqlite(&self.path, error))
+    }
+
+    /// Moves a long log into the database, unless somebody else is at it.
+    pub fn tidy(&self) -> Result<(), StoreError> {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        if fs::metadata(log).map_or(0, |metadata| metadata.len()) < LONG_LOG {
+            return Ok(());
+        }
+        self.outside(|connection| {
+            connection.busy_timeout(Duration::ZERO)?;
+            match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+                done => done,
+            }
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it was made just now.
+    pub fn is_new(&self) -> bool {
+        self.created
+    }
+
+    /// Where a damaged ledger that was found in its place is now.
+    pub fn set_aside(&self) -> Option<&Path> {
+        self.set_aside.as_deref()
+    }
+}

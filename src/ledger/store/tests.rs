@@ -1,0 +1,278 @@
+//! The ledger's file in every state that it may be found in.
+
+use super::schema::MIGRATIONS;
+use super::*;
+
+fn put(store: &mut Store, name: &str) {
+    store.write(|t| t.execute("INSERT INTO names (name) VALUES (?1)", [name]).map(drop)).expect("written");
+}
+
+fn count(store: &Store) -> i64 {
+    store.read(|c| c.query_row("SELECT count(*) FROM names", [], |row| row.get(0))).expect("read")
+}
+
+#[cfg(unix)]
+fn mode_of(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).expect("there").permissions().mode() & 0o777
+}
+
+#[test]
+fn l01_many_first_runs_at_once_make_one_ledger() {
+    let home = tempfile::tempdir().expect("a directory");
+    let dir = home.path().join("data");
+    let made: usize = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..32)
+            .map(|n| {
+                let dir = &dir;
+                scope.spawn(move || {
+                    let mut store = Store::open(dir, Mode::ACCOUNT).expect("opened");
+                    put(&mut store, &n.to_string());
+                    usize::from(store.is_new())
+                })
+            })
+            .collect();
+        runs.into_iter().map(|run| run.join().expect("no panic")).sum()
+    });
+    assert_eq!(made, 1);
+    let store = Store::open_to_read(&dir).expect("readable").expect("there");
+    assert_eq!(count(&store), 32);
+}
+
+#[cfg(unix)]
+#[test]
+fn l16_the_ledger_is_its_users_alone() {
+    let home = tempfile::tempdir().expect("a directory");
+    let dir = home.path().join("new/data");
+    let mut store = Store::open(&dir, Mode::RECORD).expect("opened");
+    put(&mut store, "x");
+    assert_eq!(mode_of(&dir), 0o700);
+    for file in fs::read_dir(&dir).expect("listed") {
+        let path = file.expect("an entry").path();
+        assert_eq!(mode_of(&path), 0o600, "{}", path.display());
+    }
+    drop(store);
+    use std::os::unix::fs::PermissionsExt;
+    let path = dir.join(FILE_NAME);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("ours");
+    drop(Store::open(&dir, Mode::RECORD).expect("opened"));
+    assert_eq!(mode_of(&path), 0o600, "one that others could read is made private");
+}
+
+#[test]
+fn l14_a_damaged_ledger_is_set_aside_and_never_deleted() {
+    type Damage = fn(&Path);
+    let damage: [(&str, Damage); 4] = [
+        ("no database", |path| fs::write(path, "no database at all, ".repeat(400)).expect("written")),
+        ("cut off", |path| {
+            let bytes = fs::read(path).expect("read");
+            fs::write(path, &bytes[..bytes.len() / 3]).expect("written");
+        }),
+        ("pages gone bad", |path| {
+            let mut bytes = fs::read(path).expect("read");
+            bytes[100..].fill(0xa5);
+            fs::write(path, bytes).expect("written");
+        }),
+        ("a directory", |path| {
+            fs::remove_file(path).expect("removed");
+            fs::create_dir(path).expect("made");
+        }),
+    ];
+    for (what, damage) in damage {
+        let home = tempfile::tempdir().expect("a directory");
+        let mut store = Store::open(home.path(), Mode::RECORD).expect("opened");
+        put(&mut store, "x");
+        store.outside(|c| c.pragma_update(None, "wal_checkpoint", "truncate")).expect("all in one file");
+        drop(store);
+        let path = home.path().join(FILE_NAME);
+        damage(&path);
+        let before = if path.is_file() { fs::read(&path).expect("read") } else { Vec::new() };
+        let mut store = Store::open(home.path(), Mode::RECORD).expect(what);
+        put(&mut store, "y");
+        assert_eq!(count(&store), 1, "{what}");
+        let aside = store.set_aside().expect(what);
+        assert!(aside.to_string_lossy().contains("ledger.db.corrupt-2"), "{}", aside.display());
+        if aside.is_file() {
+            assert_eq!(fs::read(aside).expect("kept"), before, "{what}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_file_is_a_new_ledger() {
+    let home = tempfile::tempdir().expect("a directory");
+    fs::write(home.path().join(FILE_NAME), "").expect("written");
+    let store = Store::open(home.path(), Mode::RECORD).expect("opened");
+    assert!(store.is_new() && store.set_aside().is_none());
+}
+
+#[test]
+fn l15_a_newer_ledger_is_refused_and_left_alone() {
+    let home = tempfile::tempdir().expect("a directory");
+    let store = Store::open(home.path(), Mode::RECORD).expect("opened");
+    store.outside(|c| c.pragma_update(None, "user_version", 99)).expect("set");
+    drop(store);
+    for opened in [Store::open(home.path(), Mode::RECORD).map(drop), Store::open_to_read(home.path()).map(drop)] {
+        let error = opened.expect_err("newer");
+        assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+        assert!(error.to_string().contains("version 99"), "{error}");
+    }
+}
+
+#[test]
+fn a_ledger_of_any_earlier_version_is_brought_up_to_date_and_keeps_what_is_in_it() {
+    for version in 1..MIGRATIONS.len() {
+        let home = tempfile::tempdir().expect("a directory");
+        let old = Connection::open(home.path().join(FILE_NAME)).expect("a database");
+        MIGRATIONS[..version].iter().for_each(|migration| old.execute_batch(migration).expect("a schema"));
+        old.execute_batch(
+            "INSERT INTO names VALUES (1, 'm'), (2, 'g'), (3, 'failed'), (4, 'reported');
+             INSERT INTO runs VALUES (1, 'run', 'ask', 0);
+             INSERT INTO requests VALUES (1, 'hash', 3, NULL);
+             INSERT INTO calls (uuid, run, place, at_ms, asked, gateway, model, answered, status, cached, attempts,
+                 fallbacks, cost, origin, request) VALUES ('id', 1, 0, 5, 1, 2, 1, 0, 3, 0, 1, 0, 7, 4, 1);
+             INSERT INTO details (call, answer_chars) VALUES (1, 0);
+             INSERT INTO attempts VALUES (1, 0, 2, 1, 503, NULL, 0, 9, NULL, NULL);",
+        )
+        .and_then(|()| old.pragma_update(None, "user_version", version as i64))
+        .expect("filled");
+        drop(old);
+        let store = Store::open(home.path(), Mode::RECORD).expect("brought up to date");
+        assert!(!store.is_new() && store.set_aside().is_none());
+        assert_eq!(store.version().expect("readable"), SCHEMA);
+        let rows = super::super::find(&store, &super::super::Filter::default(), None).expect("readable");
+        let cost = rows[0].cost.expect("kept");
+        assert_eq!((rows[0].id.as_str(), cost.picos, cost.partial), ("id", 7, false));
+        assert_eq!((rows[0].attempts[0].status, rows[0].attempts[0].maybe_billed), (Some(503), None));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn l17_a_link_is_followed_only_within_what_is_ours() {
+    let home = tempfile::tempdir().expect("a directory");
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let target = elsewhere.path().join("my.db");
+    fs::write(&target, "").expect("written");
+    std::os::unix::fs::symlink(&target, home.path().join(FILE_NAME)).expect("linked");
+    let mut store = Store::open(home.path(), Mode::RECORD).expect("the user's own link");
+    put(&mut store, "x");
+    drop(store);
+    let count = rusqlite::Connection::open(&target)
+        .and_then(|c| c.query_row("SELECT count(*) FROM names", [], |row| row.get::<_, i64>(0)));
+    assert_eq!(count.expect("a ledger"), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn l17_what_is_anothers_is_refused_and_left_alone() {
+    const NOBODY: u32 = 65_534;
+    let home = tempfile::tempdir().expect("a directory");
+    let path = home.path().join(FILE_NAME);
+    let refuses = || {
+        let refused = Store::open(home.path(), Mode::RECORD).expect_err("not ours");
+        assert!(matches!(refused, StoreError::Foreign { .. }), "{refused}");
+    };
+    let theirs = if rustix::process::geteuid().is_root() {
+        let theirs = home.path().join("theirs.db");
+        fs::write(&theirs, "theirs").expect("written");
+        std::os::unix::fs::chown(&theirs, Some(NOBODY), None).expect("given away");
+        theirs
+    } else {
+        "/etc/passwd".into()
+    };
+    let before = fs::read(&theirs).expect("readable");
+    std::os::unix::fs::symlink(&theirs, &path).expect("linked");
+    refuses();
+    if rustix::process::geteuid().is_root() {
+        fs::remove_file(&path).expect("removed");
+        fs::rename(&theirs, &path).expect("moved");
+        refuses();
+        assert_eq!(fs::read(&path).expect("still there"), before);
+    } else {
+        assert_eq!(fs::read(&theirs).expect("still there"), before);
+    }
+    let left: Vec<_> = crate::ledger::left_over(home.path());
+    assert!(left.is_empty(), "another's file is not set aside either: {left:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn l17_no_link_is_followed_where_a_lock_or_spill_file_belongs() {
+    let home = tempfile::tempdir().expect("a directory");
+    for name in ["ledger.lock", crate::ledger::SPILL_NAME] {
+        let target = home.path().join("target");
+        std::os::unix::fs::symlink(&target, home.path().join(name)).expect("linked");
+        private_file(&home.path().join(name)).expect_err("a link");
+        assert!(!target.exists(), "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn l18_where_no_log_can_be_had_a_journal_serves() {
+    let home = tempfile::tempdir().expect("a directory");
+    let path = home.path().join(FILE_NAME);
+    // Locks with files beside the database, and has no memory to share, as on a network drive.
+    let open = || {
+        own(&path).expect("ours");
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags_and_vfs(&path, flags, c"unix-dotfile").expect("opened");
+        Store::with(connection, &path, Mode::RECORD).expect("usable")
+    };
+    let mut store = open();
+    let pragma = |name| store.outside(|c| c.pragma_query_value(None, name, |row| row.get::<_, String>(0)));
+    assert_eq!(pragma("journal_mode").expect("told"), "delete");
+    let synced: i64 = store.outside(|c| c.pragma_query_value(None, "synchronous", |row| row.get(0))).expect("told");
+    assert_eq!(synced, 2, "full");
+    put(&mut store, "x");
+    store.tidy().expect("nothing to tidy");
+    drop(store);
+    let mut store = open();
+    put(&mut store, "y");
+    assert_eq!(count(&store), 2);
+    let names: Vec<_> = fs::read_dir(home.path()).expect("listed").map(|e| e.expect("one").file_name()).collect();
+    assert!(!names.iter().any(|name| name.to_string_lossy().contains("-wal")), "{names:?}");
+    drop(store);
+    // Where it lies on a disk of this machine again, it gets its log.
+    let store = Store::open(home.path(), Mode::RECORD).expect("opened");
+    assert_eq!(count(&store), 2);
+    let mode = store.outside(|c| c.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0)));
+    assert_eq!(mode.expect("told"), "wal");
+}
+
+#[test]
+fn the_log_does_not_grow_for_ever() {
+    let home = tempfile::tempdir().expect("a directory");
+    let log = home.path().join("ledger.db-wal");
+    let long = "x".repeat(400 << 10);
+    let mut longest = 0;
+    for n in 0..12 {
+        let mut store = Store::open(home.path(), Mode::RECORD).expect("opened");
+        put(&mut store, &format!("{n} {long}"));
+        store.tidy().expect("tidied");
+        longest = longest.max(fs::metadata(&log).expect("there").len());
+    }
+    assert!(longest < 2 * LONG_LOG, "{longest} bytes");
+    let store = Store::open_to_read(home.path()).expect("readable").expect("there");
+    assert_eq!(count(&store), 12);
+}
+
+#[test]
+fn there_need_not_be_a_ledger_to_read() {
+    let home = tempfile::tempdir().expect("a directory");
+    assert!(Store::open_to_read(home.path()).expect("no error").is_none());
+    assert_eq!(fs::read_dir(home.path()).expect("listed").count(), 0, "nothing is made");
+}
+
+#[test]
+fn what_fails_leaves_nothing_behind() {
+    let home = tempfile::tempdir().expect("a directory");
+    let mut store = Store::open(home.path(), Mode::RECORD).expect("opened");
+    let failed = store.write(|t| {
+        t.execute("INSERT INTO names (name) VALUES ('x')", [])?;
+        t.execute("INSERT INTO nowhere DEFAULT VALUES", [])
+    });
+    assert!(failed.is_err());
+    assert_eq!(count(&store), 0);
+}

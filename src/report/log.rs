@@ -1,0 +1,426 @@
+//! Recorded calls: as a list, the life of one, a conversation, as JSON and as CSV.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::format::{self, UNKNOWN, or_unknown};
+use super::grid::{Column, Grid};
+use super::rates::{self, per_million};
+use super::term::Output;
+use super::{columns, csv as csv_format, escape, json as json_format, wrap};
+use crate::chat::{Message, Part, Role};
+use crate::ledger::{Row, Tokens};
+use crate::money::Usd;
+use crate::record::{Cost, Record, Status};
+
+/// From this width of the page on, the list has more columns.
+const WIDE: usize = 120;
+/// The list has the beginnings of prompts where so many cells are left for them, and so many of them at most.
+const PROMPT: std::ops::RangeInclusive<usize> = 12..=60;
+
+/// The columns of CSV; new ones are only ever added at the end.
+const HEADINGS: [&str; 25] = [
+    "when",
+    "id",
+    "run",
+    "command",
+    "model",
+    "gateway",
+    "answered_by",
+    "key",
+    "task",
+    "tags",
+    "status",
+    "error_kind",
+    "attempts",
+    "cached",
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_usd",
+    "cost_origin",
+    "first_token_ms",
+    "total_ms",
+    "conversation",
+    "cost_partial",
+];
+
+/// One line a call. Ids are shown by their ends, which differ where their beginnings do not.
+pub fn list(rows: &[Row], out: &Output) -> String {
+    let bare = grid(rows, out.columns >= WIDE, None);
+    let left = out.columns.saturating_sub(bare.width() + 2).min(*PROMPT.end());
+    let prompts = PROMPT.contains(&left).then_some(left);
+    prompts.map_or(bare, |cells| grid(rows, out.columns >= WIDE, Some(cells))).render(out)
+}
+
+/// The list, with so many cells of each prompt.
+fn grid(rows: &[Row], wide: bool, prompts: Option<usize>) -> Grid {
+    let mut columns = vec![
+        Column::left("when (UTC)"),
+        Column::left("id"),
+        Column::left("model").wraps(12),
+        Column::left("status"),
+        Column::right("tries"),
+        Column::right("total"),
+    ];
+    if wide {
+        columns.extend([Column::right("first token"), Column::right("in"), Column::right("out")]);
+    }
+    columns.extend([Column::right("cost"), Column::left("prompt")]);
+    let mut grid = Grid::new(columns);
+    for row in rows {
+        let mut cells = vec![when(row.at_ms, "%m-%d %H:%M:%S"), end(&row.id).to_owned(), model(row)];
+        cells.push(if wide { status(row) } else { row.status.as_str().to_owned() });
+        cells.push(if row.attempts.len() > 1 { row.attempts.len().to_string() } else { String::new() });
+        cells.push(duration(row.times.total));
+        if wide {
+            cells.push(duration(row.times.first_token));
+            cells.extend([row.tokens.input, row.tokens.output].map(count));
+        }
+        cells.push(or_unknown(cost(row), format::cost));
+        cells.extend(prompts.map(|cells| wrap::beginning(&escape::line(&prompt(row).unwrap_or_default()), cells)));
+        grid.row(cells);
+    }
+    grid
+}
+
+/// What is shown of an id.
+fn end(id: &str) -> &str {
+    id.get(id.len().saturating_sub(8)..).unwrap_or(id)
+}
+
+/// What was asked for, and what answered where that is something else.
+fn model(row: &Row) -> String {
+    if super::notes::is_same_model(&row.asked, &row.model) || !row.answered {
+        row.asked.clone()
+    } else {
+        format!("{} → {}", row.asked, row.model)
+    }
+}
+
+fn status(row: &Row) -> String {
+    match &row.error {
+        Some(error) if row.status != Status::Ok => format!("{} ({})", row.status.as_str(), error.kind.as_str()),
+        _ => row.status.as_str().to_owned(),
+    }
+}
+
+/// The last thing that the user said, on one line.
+fn prompt(row: &Row) -> Option<String> {
+    let request = row.request.request()?;
+    let said = request.messages.iter().rev().find(|message| message.role == Role::User)?;
+    let text = said.parts.iter().find_map(|part| match part {
+        Part::Text(text) => Some(text.clone()),
+        _ => None,
+    });
+    Some(text?.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn when(at_ms: i64, form: &str) -> String {
+    Timestamp::from_millisecond(at_ms).map_or_else(|_| UNKNOWN.to_owned(), |at| at.strftime(form).to_string())
+}
+
+fn duration(micros: Option<u64>) -> String {
+    or_unknown(micros, |micros| format::duration(Duration::from_micros(micros)))
+}
+
+fn count(count: Option<u64>) -> String {
+    or_unknown(count, |count| count.to_string())
+}
+
+fn cost(row: &Row) -> Option<Cost> {
+    row.cost.map(Cost::from)
+}
+
+/// Everything about one call: what was asked of whom, each attempt, what it took, prompt and answer.
+pub fn one(row: &Row, out: &Output) -> String {
+    let style = out.style;
+    let mut page = format!("{}\n", style.bold(out.show(&format!("{}  {}", row.id, status(row)))));
+    for (name, value) in facts(row) {
+        for (n, line) in wrap::wrap(&value, out.columns.saturating_sub(14).max(20)).iter().enumerate() {
+            let name = wrap::pad(if n == 0 { name } else { "" }, 10);
+            _ = writeln!(page, "  {}  {}", style.dim(name), out.show(line));
+        }
+    }
+    _ = write!(page, "\n{}", attempts(row).render(out));
+    let mut section = |name: &str, text: &str| {
+        if !text.is_empty() {
+            _ = writeln!(page, "\n{}\n{}", style.bold(name), out.show(text.trim_end()));
+        }
+    };
+    match (row.request.request(), &row.answer) {
+        (Some(request), answer) => {
+            for message in &request.messages {
+                section(role(message.role), &parts(message));
+            }
+            if let Some(answer) = answer {
+                section("reasoning", &answer.reasoning);
+                section("answer", &answer.text);
+                for call in &answer.tool_calls {
+                    section("tool call", &format!("{} {}", call.name, call.arguments));
+                }
+            }
+        }
+        (None, _) => section(
+            "prompt and answer",
+            &format!(
+                "not kept: {} and {} characters\nSHA-256 of the request:\n{}",
+                row.request.chars, row.answer_chars, row.request.hash
+            ),
+        ),
+    }
+    if let Some(message) = row.error.as_ref().and_then(|error| error.message.as_deref()) {
+        section("error", message);
+    }
+    page
+}
+
+fn facts(row: &Row) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("when", format!("{} UTC", when(row.at_ms, "%Y-%m-%d %H:%M:%S%.3f")))];
+    facts.push(("run", format!("{} ({})", row.run, row.command)));
+    let task = row.task.as_ref().map(|task| format!(", task {task}")).unwrap_or_default();
+    facts.push(("asked", format!("{}{task}", row.asked)));
+    let who = if row.answered { "answered" } else { "tried last" };
+    let key = row.key.as_ref().map(|key| format!(", key {key}")).unwrap_or_default();
+    let cached = if row.cached { ", from the cache" } else { "" };
+    facts.push((who, format!("{} at {}{key}{cached}", row.model, row.gateway)));
+    if !row.tags.is_empty() {
+        let tags = row.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
+        facts.push(("tags", tags.join(" ")));
+    }
+    if let Some(first) = &row.conversation {
+        facts
+            .push(("continues", format!("{} (conversation {})", row.parent.as_deref().unwrap_or(UNKNOWN), end(first))));
+    }
+    let rate = or_unknown(row.times.tokens_per_second, format::rate);
+    facts.push((
+        "time",
+        format!(
+            "first token {}, total {}, connect {}, {rate} tok/s",
+            duration(row.times.first_token),
+            duration(row.times.total),
+            duration(row.times.connect),
+        ),
+    ));
+    facts.push(("tokens", tokens(&row.tokens)));
+    let earlier: i64 = row.attempts.iter().rev().skip(1).filter_map(|attempt| attempt.cost_picos).sum();
+    let wasted =
+        if earlier > 0 { format!(", of it {} for failed attempts", Usd::from_picos(earlier)) } else { String::new() };
+    let origin = row.cost.map(|cost| format!(" ({})", cost.origin.as_str())).unwrap_or_default();
+    facts.push(("cost", format!("{}{origin}{wasted}", or_unknown(cost(row), format::cost))));
+    if let Some(rates) = &row.rates {
+        facts.push(("price", rates::sentence(rates)));
+    }
+    facts
+}
+
+/// What is unknown of the parts is left out.
+fn tokens(tokens: &Tokens) -> String {
+    let part = |count: Option<u64>, what: &str| count.map(|count| format!("{count} {what}"));
+    let whole = |whole: Option<u64>, name: &str, parts: [Option<String>; 2]| {
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+        format!("{} {name}{parts}", count(whole))
+    };
+    let read = [part(tokens.cache_read, "from the provider's cache"), part(tokens.cache_write, "written to it")];
+    let input = whole(tokens.input, "in", read);
+    format!("{input}, {}", whole(tokens.output, "out", [part(tokens.reasoning, "reasoning"), None]))
+}
+
+fn attempts(row: &Row) -> Grid {
+    let mut grid = Grid::new(vec![
+        Column::right("#"),
+        Column::right("at"),
+        Column::left("model").wraps(16),
+        Column::right("took"),
+        Column::right("status"),
+        Column::right("cost"),
+        Column::left("what happened").wraps(20).remarks(),
+    ]);
+    let mut ended = None;
+    let computed = if row.cost.is_some_and(|cost| cost.origin.is_computed()) { "~" } else { "" };
+    for (place, attempt) in row.attempts.iter().enumerate() {
+        let waited = ended.map_or(0, |ended| attempt.start_us.saturating_sub(ended));
+        ended = Some(attempt.start_us.saturating_add(attempt.duration_us));
+        let mut what = match &attempt.error {
+            None => "answered".to_owned(),
+            Some(error) => match &error.message {
+                Some(message) => format!("{}: {message}", error.kind.as_str()),
+                None => error.kind.as_str().to_owned(),
+            },
+        };
+        if attempt.maybe_billed == Some(true) {
+            what.push_str(" (may be billed all the same)");
+        }
+        if waited > 1_000 {
+            what = format!("after a wait of {}: {what}", duration(Some(waited)));
+        }
+        grid.row(vec![
+            (place + 1).to_string(),
+            duration(Some(attempt.start_us)),
+            format!("{}::{}", attempt.gateway, attempt.model),
+            duration(Some(attempt.duration_us)),
+            attempt.status.map_or_else(|| UNKNOWN.to_owned(), |status| status.to_string()),
+            attempt.cost_picos.map_or_else(String::new, |picos| format!("{computed}{}", Usd::from_picos(picos))),
+            what,
+        ]);
+    }
+    grid
+}
+
+/// What was said in turn, by whom.
+pub fn conversation(rows: &[Row], out: &Output) -> String {
+    let mut page = String::new();
+    let mut say = |who: &str, text: &str| {
+        _ = writeln!(page, "{}\n{}\n", out.style.bold(out.show(who)), out.show(text.trim_end()));
+    };
+    for row in rows {
+        let Some(request) = row.request.request() else {
+            say(end(&row.id), "(not kept)");
+            continue;
+        };
+        for message in &request.messages {
+            say(role(message.role), &parts(message));
+        }
+        say(&format!("{} ({})", row.model, end(&row.id)), &columns::body(&row.clone().into_record()));
+    }
+    page
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::System => "system",
+        Role::User => "prompt",
+        Role::Assistant => "answer",
+        Role::Tool => "tool",
+    }
+}
+
+/// A message as text: what is no text is named.
+fn parts(message: &Message) -> String {
+    let part = |part: &Part| match part {
+        Part::Text(text) | Part::ToolResult { content: text, .. } => text.clone(),
+        Part::Image(_) => "[image]".to_owned(),
+        Part::File(file) => format!("[file {}]", file.name.as_deref().unwrap_or(&file.media_type)),
+        Part::Audio(audio) => format!("[{}]", audio.media_type),
+        Part::Reasoning { text, .. } => format!("[reasoning] {text}"),
+        Part::ToolCall(call) => format!("[calls {}] {}", call.name, call.arguments),
+    };
+    message.parts.iter().map(part).collect::<Vec<_>>().join("\n")
+}
+
+/// A record with what only the ledger knows.
+#[derive(Serialize)]
+struct Entry {
+    when: String,
+    command: String,
+    key: Option<String>,
+    task: Option<String>,
+    conversation: Option<String>,
+    parent: Option<String>,
+    /// `null` where only metadata is kept.
+    messages: Option<Vec<Message>>,
+    request_sha256: String,
+    request_chars: u64,
+    answer_chars: u64,
+    /// US dollars per million tokens, by which the cost was computed.
+    price: Option<BTreeMap<&'static str, Usd>>,
+    #[serde(flatten)]
+    record: Record,
+}
+
+impl Entry {
+    fn new(row: &Row) -> Self {
+        let price = row.rates.map(|rates| {
+            let per_million = [
+                ("input", per_million(rates.input)),
+                ("output", per_million(rates.output)),
+                ("cache_read", per_million(rates.cache_read)),
+                ("cache_write", per_million(rates.cache_write)),
+                ("reasoning", per_million(rates.reasoning)),
+                ("request", rates.request),
+            ];
+            per_million.into_iter().filter_map(|(name, usd)| Some((name, usd?))).collect()
+        });
+        Self {
+            when: when(row.at_ms, "%Y-%m-%dT%H:%M:%S%.3fZ"),
+            command: row.command.clone(),
+            key: row.key.clone(),
+            task: row.task.clone(),
+            conversation: row.conversation.clone(),
+            parent: row.parent.clone(),
+            messages: row.request.request().map(|request| request.messages),
+            request_sha256: row.request.hash.clone(),
+            request_chars: row.request.chars,
+            answer_chars: row.answer_chars,
+            price,
+            record: row.clone().into_record(),
+        }
+    }
+}
+
+/// A JSON array.
+pub fn json(rows: &[Row], out: &Output) -> String {
+    json_format::document(&rows.iter().map(Entry::new).collect::<Vec<_>>(), out)
+}
+
+/// A JSON object.
+pub fn one_json(row: &Row, out: &Output) -> String {
+    json_format::document(&Entry::new(row), out)
+}
+
+/// One JSON object a line.
+pub fn jsonl(rows: &[Row], out: &Output) -> String {
+    // A line is a line on a terminal, too.
+    let plain = Output::plain(out.columns);
+    rows.iter().map(|row| out.show(&json_format::document(&Entry::new(row), &plain)).into_owned()).collect()
+}
+
+/// RFC 4180 with a heading; what is unknown is an empty cell.
+pub fn csv(rows: &[Row]) -> String {
+    let number = |count: Option<u64>| count.map_or_else(String::new, |count| count.to_string());
+    let ms = |micros: Option<u64>| micros.map_or_else(String::new, |micros| (micros as f64 / 1000.0).to_string());
+    let word = |text: &Option<String>| text.clone().unwrap_or_default();
+    csv_format::table(
+        &HEADINGS,
+        rows.iter().map(|row| {
+            [
+                when(row.at_ms, "%Y-%m-%dT%H:%M:%S%.3fZ"),
+                row.id.clone(),
+                row.run.clone(),
+                row.command.clone(),
+                row.asked.clone(),
+                row.gateway.clone(),
+                if row.answered { row.model.clone() } else { String::new() },
+                word(&row.key),
+                word(&row.task),
+                row.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "),
+                row.status.as_str().to_owned(),
+                row.error.as_ref().map_or_else(String::new, |error| error.kind.as_str().to_owned()),
+                row.attempts.len().to_string(),
+                row.cached.to_string(),
+                number(row.tokens.input),
+                number(row.tokens.cache_read),
+                number(row.tokens.cache_write),
+                number(row.tokens.output),
+                number(row.tokens.reasoning),
+                row.cost.map_or_else(String::new, |cost| Usd::from_picos(cost.picos).to_decimal()),
+                row.cost.map_or("unknown", |cost| cost.origin.as_str()).to_owned(),
+                ms(row.times.first_token),
+                ms(row.times.total),
+                word(&row.conversation),
+                row.cost.is_some_and(|cost| cost.partial).to_string(),
+            ]
+        }),
+    )
+}
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;
