@@ -106,6 +106,9 @@ _llm() {
             llm__subcmd__log,show)
                 cmd="llm__subcmd__log__subcmd__show"
                 ;;
+            llm__subcmd__models,show)
+                cmd="llm__subcmd__models__subcmd__show"
+                ;;
             llm__subcmd__pipeline,list)
                 cmd="llm__subcmd__pipeline__subcmd__list"
                 ;;
@@ -1136,7 +1139,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__models)
-            opts="-g -o -q -v -h --gateway --key --supports --max-price --min-context --sort --refresh --output --quiet --verbose --color --help"
+            opts="-g -o -q -v -h --gateway --key --supports --max-price --min-context --sort --refresh --output --quiet --verbose --color --help show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1168,6 +1171,44 @@ _llm() {
                     ;;
                 --sort)
                     COMPREPLY=($(compgen -W "price context name" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__models__subcmd__show)
+            opts="-g -o -q -v -h --gateway --key --refresh --output --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -g)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -1440,7 +1481,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__usage)
-            opts="-m -g -t -o -q -v -h --model --gateway --key --task --tag --status --since --before --by --budgets --output --out --quiet --verbose --color --help"
+            opts="-m -g -t -o -q -v -h --model --gateway --key --task --tag --status --since --before --by --budgets --check --output --out --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -254,6 +254,22 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --verbose 'Say on stderr where keys come from, and each request and response'
             cand -h 'Print help'
             cand --help 'Print help'
+            cand show 'Show all about one model, and what it costs at every gateway that has it'
+        }
+        &'llm;models;show'= {
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --key 'Use this one of the gateway''s named keys'
+            cand -o 'Form of the output'
+            cand --output 'Form of the output'
+            cand --color 'When to use colors'
+            cand --refresh 'Ask the gateways even if recent lists are cached'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say on stderr where keys come from, and each request and response'
+            cand --verbose 'Say on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'llm;usage'= {
             cand -m 'Only models whose name holds this text'
@@ -273,6 +289,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --out 'Write there instead of stdout, atomically'
             cand --color 'When to use colors'
             cand --budgets 'Show instead what is left of each budget of the config'
+            cand --check 'Compare the ledger with what gateways say was spent; -g and --key choose'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'
             cand -v 'Say on stderr where keys come from, and each request and response'

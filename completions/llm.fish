@@ -219,24 +219,37 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand models" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
-complete -c llm -n "__fish_llm_using_subcommand models" -l key -d 'Use this one of the gateway\'s named keys' -r
-complete -c llm -n "__fish_llm_using_subcommand models" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
-complete -c llm -n "__fish_llm_using_subcommand models" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
-complete -c llm -n "__fish_llm_using_subcommand models" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
-complete -c llm -n "__fish_llm_using_subcommand models" -l sort -d 'Order of the list' -r -f -a "price\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l key -d 'Use this one of the gateway\'s named keys' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l sort -d 'Order of the list' -r -f -a "price\t''
 context\t''
 name\t''"
-complete -c llm -n "__fish_llm_using_subcommand models" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
 json\t''
 csv\t''"
-complete -c llm -n "__fish_llm_using_subcommand models" -l color -d 'When to use colors' -r -f -a "auto\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand models" -l refresh -d 'Ask the gateway even if a recent list is cached'
-complete -c llm -n "__fish_llm_using_subcommand models" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand models" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand models" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l refresh -d 'Ask the gateway even if a recent list is cached'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -a "show" -d 'Show all about one model, and what it costs at every gateway that has it'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l key -d 'Use this one of the gateway\'s named keys' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+json\t''
+csv\t''"
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l refresh -d 'Ask the gateways even if recent lists are cached'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s m -l model -d 'Only models whose name holds this text' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -s g -l gateway -d 'Only calls to this gateway' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -l key -d 'Only calls paid with this key' -r
@@ -260,6 +273,7 @@ complete -c llm -n "__fish_llm_using_subcommand usage" -l color -d 'When to use 
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand usage" -l budgets -d 'Show instead what is left of each budget of the config'
+complete -c llm -n "__fish_llm_using_subcommand usage" -l check -d 'Compare the ledger with what gateways say was spent; -g and --key choose'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s h -l help -d 'Print help'

@@ -18,6 +18,9 @@ pub struct Rates {
     /// Where unknown, tokens written to a cache cost what other input does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<Usd>,
+    /// Where unknown, thinking costs what other output does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Usd>,
     /// On top, for each request; `None` is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Usd>,
@@ -25,8 +28,14 @@ pub struct Rates {
 
 impl Rates {
     /// Everything costs nothing.
-    pub const FREE: Rates =
-        Rates { input: Some(Usd::ZERO), output: Some(Usd::ZERO), cache_read: None, cache_write: None, request: None };
+    pub const FREE: Rates = Rates {
+        input: Some(Usd::ZERO),
+        output: Some(Usd::ZERO),
+        cache_read: None,
+        cache_write: None,
+        reasoning: None,
+        request: None,
+    };
 
     /// Whether input and output are both known.
     pub fn is_complete(&self) -> bool {
@@ -37,7 +46,9 @@ impl Rates {
     pub fn is_free(&self) -> bool {
         let zero = |rate: Option<Usd>| rate.is_none_or(|rate| rate == Usd::ZERO);
         self.is_complete()
-            && [self.input, self.output, self.cache_read, self.cache_write, self.request].into_iter().all(zero)
+            && [self.input, self.output, self.cache_read, self.cache_write, self.reasoning, self.request]
+                .into_iter()
+                .all(zero)
     }
 
     /// What `usage` costs, to the picodollar. `None` where a count or a rate that it takes is unknown, or where the
@@ -46,11 +57,17 @@ impl Rates {
         let (input, output) = (usage.input?, usage.output?);
         let (read, written) = (usage.cache_read.unwrap_or(0), usage.cache_write.unwrap_or(0));
         let plain = input.checked_sub(read)?.checked_sub(written)?;
+        // How much of the output was thought matters only where thinking has a price of its own.
+        let thought = match self.reasoning {
+            Some(_) if output > 0 => usage.reasoning?,
+            _ => 0,
+        };
         let parts = [
             (plain, self.input),
             (read, self.cache_read.or(self.input)),
             (written, self.cache_write.or(self.input)),
-            (output, self.output),
+            (output.checked_sub(thought)?, self.output),
+            (thought, self.reasoning),
             (1, self.request.or(Some(Usd::ZERO))),
         ];
         let mut picos: i64 = 0;
@@ -70,6 +87,7 @@ impl Rates {
             output: marked(self.output),
             cache_read: marked(self.cache_read),
             cache_write: marked(self.cache_write),
+            reasoning: marked(self.reasoning),
             request: marked(self.request),
         }
     }
@@ -172,6 +190,17 @@ mod tests {
     }
 
     #[test]
+    fn thinking_is_billed_at_its_own_rate_where_it_has_one() {
+        let apart = Rates { reasoning: Some(usd("3").per_million()), ..rates("2", "8") };
+        let usage = Usage { reasoning: Some(900), ..usage(0, 1000) };
+        assert_eq!(apart.cost(&usage), Some(usd("0.0035")), "100 × 8 + 900 × 3");
+        assert_eq!(rates("2", "8").cost(&usage), Some(usd("0.008")));
+        assert_eq!(apart.cost(&Usage { reasoning: None, ..usage }), None, "nobody knows how much was thought");
+        assert_eq!(apart.cost(&Usage { output: Some(0), reasoning: None, ..usage }), Some(usd("0")));
+        assert_eq!(apart.cost(&Usage { reasoning: Some(1001), ..usage }), None, "more thought than there was output");
+    }
+
+    #[test]
     fn what_is_unknown_is_not_zero() {
         let full = rates("3", "15");
         assert_eq!(full.cost(&Usage::default()), None);
@@ -222,7 +251,9 @@ mod tests {
         ) {
             let [plain, read, written, output] = counts;
             let rate = |index: usize| Some(Usd::from_picos(per_token[index]));
-            let rates = Rates { input: rate(0), cache_read: rate(1), cache_write: rate(2), output: rate(3), request: None };
+            let rates = Rates {
+                input: rate(0), cache_read: rate(1), cache_write: rate(2), output: rate(3), reasoning: None, request: None,
+            };
             let usage = Usage {
                 input: Some(plain + read + written), cache_read: Some(read), cache_write: Some(written),
                 output: Some(output), ..Usage::default()

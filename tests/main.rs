@@ -26,12 +26,14 @@ mod output;
 mod pipeline;
 #[cfg(unix)]
 mod readme;
+mod reconcile;
 mod retry;
 mod routing;
 mod schema;
 #[cfg(unix)]
 mod secrets;
 mod set_up;
+mod show;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]

@@ -85,18 +85,6 @@ fn filters_tell_what_they_left_out_for_lack_of_words() {
 }
 
 #[test]
-fn one_model_is_shown_whole() {
-    let gateway = gateway();
-    let home = Home::with(&gateway);
-    let outcome = home.llm(["models", "show", "acme/large", "-o", "json"]).output();
-    outcome.exits(0);
-    let model = outcome.json();
-    assert_eq!(model["price"]["output"], json!(15));
-    assert_eq!(model["supports"], json!(["tools", "vision"]));
-    home.llm(["models", "show", "acme/larg"]).output().exits(1).says("did you mean acme/large?");
-}
-
-#[test]
 fn prices_that_the_gateway_does_not_give_come_from_elsewhere() {
     let gateway = Gateway::always(Reply::json(200, &json!({"data": [{"id": "gpt-4o-mini"}, {"id": "my-own"}]})));
     let home = Home::new().env("CORP_KEY", KEY).config(&format!(

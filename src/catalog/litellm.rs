@@ -54,6 +54,7 @@ pub(super) struct Group {
     context: Option<u64>,
     max_output: Option<u64>,
     supports: Option<BTreeSet<Feature>>,
+    parameters: Option<BTreeSet<String>>,
 }
 
 impl Group {
@@ -67,6 +68,9 @@ impl Group {
         if model.supports.is_none() {
             model.supports.clone_from(&self.supports);
         }
+        if model.parameters.is_none() {
+            model.parameters.clone_from(&self.parameters);
+        }
     }
 
     /// A call may go to any deployment, so only what all of them have counts.
@@ -79,6 +83,7 @@ impl Group {
         self.context = [self.context, other.context].into_iter().flatten().min();
         self.max_output = [self.max_output, other.max_output].into_iter().flatten().min();
         self.supports = self.supports.take().zip(other.supports).map(|(a, b)| &a & &b);
+        self.parameters = self.parameters.take().zip(other.parameters).map(|(a, b)| &a & &b);
     }
 }
 
@@ -112,6 +117,7 @@ impl Deployment {
             max_output: count("max_output_tokens"),
             supports: (!said.is_empty())
                 .then(|| said.into_iter().filter(|(_, supported)| *supported).map(|(feature, _)| feature).collect()),
+            parameters: info.get("supported_openai_params"),
         }
     }
 }
@@ -124,10 +130,6 @@ fn tariff(info: &Fields, params: &Fields) -> Option<Tariff> {
         let meant =
             ["input_cost_per_token", "output_cost_per_token"].iter().all(|name| params.get::<Usd>(name).is_some());
         return meant.then(|| base.into());
-    }
-    let thinks_at = info.get::<Usd>("output_cost_per_reasoning_token");
-    if thinks_at.is_some() && thinks_at != base.output {
-        return None;
     }
     let mut lengths: Vec<u64> = info
         .0
@@ -150,11 +152,13 @@ fn tariff(info: &Fields, params: &Fields) -> Option<Tariff> {
 /// The rates whose names end so; missing ones are those of shorter prompts.
 fn rates(info: &Fields, suffix: &str, below: Rates) -> Rates {
     let rate = |name: &str| info.get::<Usd>(&format!("{name}{suffix}")).filter(|rate| *rate >= Usd::ZERO);
+    let output = rate("output_cost_per_token").or(below.output);
     Rates {
         input: rate("input_cost_per_token").or(below.input),
-        output: rate("output_cost_per_token").or(below.output),
+        output,
         cache_read: rate("cache_read_input_token_cost").or(below.cache_read),
         cache_write: rate("cache_creation_input_token_cost").or(below.cache_write),
+        reasoning: rate("output_cost_per_reasoning_token").or(below.reasoning).filter(|rate| Some(*rate) != output),
         request: None,
     }
 }
@@ -213,10 +217,6 @@ mod tests {
             (
                 r#""litellm_params":{"input_cost_per_token":0.0,"output_cost_per_token":0},"model_info":{"input_cost_per_token":0,"output_cost_per_token":0}"#,
                 Some(0),
-            ),
-            (
-                r#""model_info":{"input_cost_per_token":1e-6,"output_cost_per_token":1e-6,"output_cost_per_reasoning_token":3e-6}"#,
-                None,
             ),
             (r#""model_info":null"#, None),
         ] {

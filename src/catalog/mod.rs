@@ -1,4 +1,4 @@
-//! What a gateway offers: its list of models and their prices, fetched and kept for a day.
+//! What a gateway offers: its list of models and their prices, fetched and kept for a day; and what it says was spent.
 
 mod fetch;
 mod lenient;
@@ -8,9 +8,11 @@ mod model;
 mod one_api;
 mod price;
 mod row;
+mod spend;
 
 pub use fetch::Fetch;
 pub use model::{Feature, ModelInfo};
+pub use spend::{Spent, Statement, statement};
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -32,7 +34,7 @@ pub const MAX_AGE: Duration = Duration::from_secs(24 * 3600);
 const PRICES_HOLD: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The layout of the files; one of another layout is fetched again.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// Where a list comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

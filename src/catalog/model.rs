@@ -71,6 +71,8 @@ pub struct ModelInfo {
     pub output_modalities: BTreeSet<String>,
     /// `None` where nothing is said about it, which is not the same as nothing.
     pub supports: Option<BTreeSet<Feature>>,
+    /// The names of the parameters that requests may have, as the gateway spells them; `None` where it does not say.
+    pub parameters: Option<BTreeSet<String>>,
     /// The gateway's own price.
     pub price: Option<Tariff>,
     /// The price depends on which of its deployments a call goes to.

@@ -87,6 +87,7 @@ impl Row {
             output: part(&self.completion_ratio),
             cache_read: part(&self.cache_ratio),
             cache_write: part(&self.create_cache_ratio),
+            reasoning: None,
             request: None,
         })
     }

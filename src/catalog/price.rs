@@ -68,7 +68,9 @@ impl Pricing {
     /// The rates; `None` where there are none, or none that can be told per token.
     pub(super) fn rates(&self, unit: Unit) -> Option<Rates> {
         let cache_read = self.input_cache_read.0.or(self.cached_input.0);
-        let per_token = [self.input(), self.output(), cache_read, self.input_cache_write.0];
+        // OpenRouter has zeros for models that do not bill thinking apart.
+        let reasoning = self.internal_reasoning.0.filter(|price| *price != Usd::ZERO && Some(*price) != self.output());
+        let per_token = [self.input(), self.output(), cache_read, self.input_cache_write.0, reasoning];
         let prices = || per_token.iter().chain([&self.request.0]).flatten();
         // Below zero is OpenRouter's way to say that it depends.
         if prices().any(|price| *price < Usd::ZERO)
@@ -76,16 +78,13 @@ impl Pricing {
         {
             return None;
         }
-        let [input, output, cache_read, cache_write] = per_token.map(|price| match unit {
+        let [input, output, cache_read, cache_write, reasoning] = per_token.map(|price| match unit {
             Unit::Token => price,
             Unit::Million => price.map(Usd::per_million),
         });
         let request = self.request.filter(|price| *price > Usd::ZERO);
-        let rates = Rates { input, output, cache_read, cache_write, request };
-        let thinks_at = self.internal_reasoning.filter(|price| *price > Usd::ZERO);
-        if rates.input.or(rates.output).is_none() || (thinks_at.is_some() && thinks_at != self.output()) {
-            return None;
-        }
+        let rates = Rates { input, output, cache_read, cache_write, reasoning, request };
+        rates.input.or(rates.output)?;
         // Sold by something other than tokens: images, hours.
         let sold_otherwise = self.is_together() || self.image.is_some_and(|price| price > Usd::ZERO);
         let no_price =
@@ -143,7 +142,7 @@ mod tests {
             (r#"{"prompt":"-1","completion":"-1"}"#, None),
             (r#"{"prompt":"0","completion":"0","image":"0.04"}"#, None),
             (r#"{"hourly":2,"input":0,"output":0,"base":0,"finetune":0}"#, None),
-            (r#"{"prompt":"1e-6","completion":"2e-6","internal_reasoning":"3e-6"}"#, None),
+            (r#"{"prompt":"1e-6","completion":"2e-6","internal_reasoning":"-1"}"#, None),
             (r#"{"prompt":"1e-6","completion":"2e-6","internal_reasoning":"2e-6","image":"0.001"}"#, some("1", "2")),
             (r#"{"prompt":"1e-6","completion":"2e-6","internal_reasoning":"0"}"#, some("1", "2")),
             (r#"{"prompt":null,"completion":""}"#, None),
@@ -155,13 +154,15 @@ mod tests {
     }
 
     #[test]
-    fn requests_and_cached_tokens_have_their_price() {
+    fn requests_thinking_and_cached_tokens_have_their_price() {
         let row = pricing(
-            r#"{"prompt":"1e-6","completion":"1e-6","request":"0.005","input_cache_read":"1e-7","input_cache_write":"0"}"#,
+            r#"{"prompt":"1e-6","completion":"1e-6","request":"0.005","input_cache_read":"1e-7","input_cache_write":"0",
+                "internal_reasoning":"3e-6"}"#,
         );
         let rates = row.rates(Unit::Token).expect("a price");
         assert_eq!(rates.request.map(Usd::to_decimal).as_deref(), Some("0.005"));
         assert_eq!(rates.cache_read, Some(Usd::from_picos(100_000)));
         assert_eq!(rates.cache_write, Some(Usd::ZERO));
+        assert_eq!(rates.reasoning, Some(Usd::from_picos(3_000_000)));
     }
 }

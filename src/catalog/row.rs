@@ -110,6 +110,7 @@ impl Row {
             context: self.context(),
             max_output: self.max_output(),
             supports: self.features().map(|features| with_senses(features, &input)),
+            parameters: self.supported_parameters.0.clone().map(|names| names.into_iter().collect()),
             input_modalities: input,
             output_modalities: output,
             price: rates.map(Into::into),

@@ -5,8 +5,36 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::shared::{GatewayArgs, OutArgs, OutputArgs, TextOrJson};
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ModelsArgs {
-    /// Only models whose id or name holds this text; `show ID` says all about one
+    #[command(subcommand)]
+    pub command: Option<ModelsCommand>,
+    #[command(flatten)]
+    pub list: ModelsListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// Show all about one model, and what it costs at every gateway that has it
+    Show(ModelsShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ModelsShowArgs {
+    /// The model, in any gateway's spelling; `GATEWAY::MODEL` is of that gateway alone
+    pub id: String,
+    #[command(flatten)]
+    pub to: GatewayArgs,
+    /// Ask the gateways even if recent lists are cached
+    #[arg(long)]
+    pub refresh: bool,
+    #[command(flatten)]
+    pub output: OutputArgs<ListFormat>,
+}
+
+#[derive(Debug, Args)]
+pub struct ModelsListArgs {
+    /// Only models whose id or name holds this text
     #[arg(value_name = "TEXT")]
     pub text: Vec<String>,
     #[command(flatten)]
@@ -164,6 +192,9 @@ pub struct UsageArgs {
     /// Show instead what is left of each budget of the config
     #[arg(long, conflicts_with_all = ["by", "model", "gateway", "key", "task", "tag", "status", "since", "before"])]
     pub budgets: bool,
+    /// Compare the ledger with what gateways say was spent; -g and --key choose
+    #[arg(long, conflicts_with_all = ["budgets", "by", "model", "task", "tag", "status", "since", "before"])]
+    pub check: bool,
     #[command(flatten)]
     pub output: OutputArgs<UsageFormat>,
     #[command(flatten)]

@@ -10,7 +10,7 @@ use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
 pub use look::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
-    ModelSort, ModelsArgs, UsageArgs, UsageFormat,
+    ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{AskArgs, AskFormat, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy};

@@ -156,6 +156,7 @@ fn show(settings: &Settings) -> Result<String, Error> {
             ("output", price.output),
             ("cache_read", price.cache_read),
             ("cache_write", price.cache_write),
+            ("reasoning", price.reasoning),
             ("request", price.request),
         ];
         for (name, rate) in rates {

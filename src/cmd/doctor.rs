@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use super::ready;
 use super::{Context, request};
-use crate::call::Target;
 use crate::cli::{DoctorArgs, TextOrJson};
 use crate::config::Settings;
 use crate::error::Error;
@@ -35,18 +34,16 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Result<u8, Error> {
 
 /// Checks the gateway in the order in which a call would need things; what comes after a failure is not tried.
 fn gateway(context: &Context, name: &str, key_name: Option<&str>, found: &mut Vec<Check>) -> Result<u8, Error> {
-    let target = Target { gateway: name.to_owned(), model: String::new() };
-    let (gateways, demo) = match ready::gateways(context, [&target]) {
-        Ok(gateways) => gateways,
+    let (gateway, demo) = match ready::gateway(context, name) {
+        Ok(gateway) => gateway,
         Err(error) => {
             found.push(Check::failed("gateway", &error));
             return Ok(error.exit_code());
         }
     };
-    let Some(gateway) = gateways.get(name) else { return Ok(3) };
     let said = if demo.is_some() { "the built-in demo".to_owned() } else { gateway.base_url.to_string() };
     found.push(Check::good("gateway", format!("{name}: {said} ({})", gateway.api.as_str())));
-    let key = match context.key(gateway, key_name) {
+    let key = match context.key(&gateway, key_name) {
         Ok(key) => key,
         Err(error) => {
             found.push(Check::failed("key", &error));
@@ -58,7 +55,7 @@ fn gateway(context: &Context, name: &str, key_name: Option<&str>, found: &mut Ve
         None => Check::good("key", "none, and none is needed".to_owned()),
     });
     let began = Instant::now();
-    match ready::lists(context, gateway, key) {
+    match ready::lists(context, &gateway, key) {
         Ok(count) => {
             let took = began.elapsed().as_millis();
             found.push(Check::good("answers", format!("lists {count} models, in {took} ms with connection set-up")));

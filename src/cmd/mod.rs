@@ -3,6 +3,7 @@
 mod ask;
 mod cache;
 mod calls;
+mod check;
 mod compare;
 mod config;
 mod conversation;
@@ -38,7 +39,7 @@ use crate::config::{Env, Gateway, Settings};
 use crate::error::Error;
 use crate::report;
 use crate::report::term::{self, Output, Terminal, TerminalEnv, print, say};
-use crate::secret::{Found, Lookup, Patience, Stores};
+use crate::secret::{AtHand, Found, Lookup, Patience, Stores};
 
 /// What every command works with.
 #[derive(Debug)]
@@ -58,10 +59,18 @@ impl Context {
 
     /// The key of a gateway, by the usual order of sources.
     fn key(&self, gateway: &Gateway, chosen: Option<&str>) -> Result<Option<Found>, Error> {
+        self.lookup(|lookup| lookup.start(gateway, chosen))
+            .wait(&mut |text| say(report::error::notice(text, &self.terminal.stderr)))
+    }
+
+    /// What is known of a gateway's key without asking anybody for it.
+    fn key_at_hand(&self, gateway: &Gateway) -> AtHand {
+        self.lookup(|lookup| lookup.at_hand(gateway))
+    }
+
+    fn lookup<T>(&self, ask: impl FnOnce(&Lookup<'_>) -> T) -> T {
         let key_variables = self.settings.key_variables();
-        let stores = self.stores();
-        let lookup = Lookup { env: &self.settings.env, key_variables: &key_variables, stores: &stores };
-        lookup.start(gateway, chosen).wait(&mut |text| say(report::error::notice(text, &self.terminal.stderr)))
+        ask(&Lookup { env: &self.settings.env, key_variables: &key_variables, stores: &self.stores() })
     }
 
     /// Where `--verbose` tells of each request, if it is on.

@@ -95,6 +95,14 @@ pub(super) fn gateways<'a>(
     Ok((gateways, running))
 }
 
+/// The settings of one gateway, by its name; see [`gateways`].
+pub(super) fn gateway(context: &Context, name: &str) -> Result<(Gateway, Option<Demo>), Error> {
+    let target = Target { gateway: name.to_owned(), model: String::new() };
+    let (mut gateways, demo) = gateways(context, [&target])?;
+    let gateway = gateways.remove(name).map_or_else(|| context.settings.gateway(name), Ok)?;
+    Ok((gateway, demo))
+}
+
 /// Makes every gateway of these calls ready that will be needed: what is in the cache takes neither key nor network.
 /// One without a key does not hold up the others: its calls fail with the reason.
 pub(super) fn ready(context: &Context, calls: &[Call], wishes: Wishes) -> Result<Ready, Error> {
@@ -162,7 +170,7 @@ fn purse(
 }
 
 /// What the ledger calls a key.
-fn key_name(gateway: &Gateway, chosen: Option<&str>, source: &secret::Source) -> String {
+pub(super) fn key_name(gateway: &Gateway, chosen: Option<&str>, source: &secret::Source) -> String {
     match source {
         secret::Source::Environment { name } => name.clone(),
         secret::Source::Command { .. } => "key_command".to_owned(),

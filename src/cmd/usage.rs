@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::output::Destination;
-use super::{Context, calls};
+use super::{Context, calls, check};
 use crate::cli::{UsageArgs, UsageFormat};
 use crate::config::{Settings, nearest};
 use crate::error::Error;
@@ -14,6 +14,9 @@ use crate::report::{budgets, usage, usage_html};
 pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     if args.budgets {
         return balances(context, args);
+    }
+    if args.check {
+        return check::run(context, args);
     }
     let by = args.by.iter().map(|word| dimension(word.trim())).collect::<Result<Vec<_>, _>>()?;
     let filter = calls::filter(&args.filter)?;

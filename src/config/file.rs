@@ -150,13 +150,15 @@ pub(super) struct PriceTable {
     #[serde(default, deserialize_with = "dollars")]
     cache_write: Option<Usd>,
     #[serde(default, deserialize_with = "dollars")]
+    reasoning: Option<Usd>,
+    #[serde(default, deserialize_with = "dollars")]
     request: Option<Usd>,
 }
 
 impl From<PriceTable> for ModelPrice {
     fn from(table: PriceTable) -> Self {
-        let PriceTable { input, output, cache_read, cache_write, request } = table;
-        Self { input, output, cache_read, cache_write, request }
+        let PriceTable { input, output, cache_read, cache_write, reasoning, request } = table;
+        Self { input, output, cache_read, cache_write, reasoning, request }
     }
 }
 

@@ -60,6 +60,18 @@ impl Gateway {
         let named = self.model_api.iter().filter(|(name, _)| pattern::matches(name, model));
         named.max_by_key(|(name, _)| pattern::precision(name)).map_or(self.api, |(_, api)| *api)
     }
+
+    /// Where it says what was spent, if it does: servers that list prices in a way of their own keep accounts in it, too.
+    pub fn accounts(&self) -> Option<Accounts> {
+        match self.price_list {
+            PriceList::LiteLlm => Some(Accounts::LiteLlm),
+            PriceList::OneApi => Some(Accounts::OneApi),
+            PriceList::Models => {
+                let by_price = self.price_provider.as_deref() == Some("openrouter");
+                (by_price || self.base_url.origin() == "https://openrouter.ai:443").then_some(Accounts::OpenRouter)
+            }
+        }
+    }
 }
 
 /// Without the values of headers, which may be secret.
@@ -123,6 +135,17 @@ impl PriceList {
     }
 }
 
+/// Whose endpoints a gateway has that say what was spent with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accounts {
+    /// `/key`.
+    OpenRouter,
+    /// `/key/info`.
+    LiteLlm,
+    /// `/dashboard/billing/usage` and `/dashboard/billing/subscription`.
+    OneApi,
+}
+
 /// How fast a gateway may be asked; `None` is as fast as one likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rate {
@@ -159,6 +182,7 @@ pub struct ModelPrice {
     pub output: Option<Usd>,
     pub cache_read: Option<Usd>,
     pub cache_write: Option<Usd>,
+    pub reasoning: Option<Usd>,
     /// Per request, in US dollars.
     pub request: Option<Usd>,
 }

@@ -2,6 +2,7 @@
 //! table of list prices, else unknown.
 
 pub mod estimate;
+mod identity;
 mod remembered;
 mod table;
 
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
+pub use identity::{Identity, maker};
 use remembered::Remembered;
 use table::Seller;
 
@@ -74,6 +76,7 @@ impl From<&ModelPrice> for Rates {
             output: per_token(price.output),
             cache_read: per_token(price.cache_read),
             cache_write: per_token(price.cache_write),
+            reasoning: per_token(price.reasoning),
             request: price.request,
         }
     }
@@ -222,6 +225,12 @@ impl Pricing {
         let list = self.list(gateway);
         let tariff = list.get(model)?.clone();
         Some(Quote { tariff: with_markup(tariff, gateway), origin: CostOrigin::Gateway })
+    }
+
+    /// What the model's maker sells it for, without any gateway's markup. May decode the table.
+    pub fn list_price(&self, model: &Identity) -> Option<Tariff> {
+        let (provider, id) = model.listed.as_ref()?;
+        self.table.tariff(&Seller::Provider(provider.clone()), id, SystemTime::now())
     }
 
     fn in_table(&self, gateway: &Gateway, model: &str) -> Option<Quote> {

@@ -17,9 +17,14 @@ const MOST_ENTRIES: usize = 1_000;
 /// No lookup holds longer; one that claims to was written under a wrong clock.
 const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 
+/// How the table is read; what was remembered of another reading is not used.
+const LAYOUT: u32 = 2;
+
 /// The file's content.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct File {
+    #[serde(default)]
+    layout: u32,
     /// The version of the table; what another one said is not used.
     table: String,
     /// By seller and model.
@@ -100,7 +105,7 @@ impl Remembered {
             }
             prices.append(&mut new.clone());
             // Without the file, the next run takes a few milliseconds more; nobody needs to hear of it.
-            let _ = json_file::write(path, &File { table: table::VERSION.into(), prices });
+            let _ = json_file::write(path, &File { layout: LAYOUT, table: table::VERSION.into(), prices });
         }
         known.get_or_insert_default().append(&mut new);
     }
@@ -115,7 +120,7 @@ impl Remembered {
 
 fn read(path: &Path) -> BTreeMap<String, Entry> {
     let file: File = json_file::read(path).unwrap_or_default();
-    if file.table == table::VERSION { file.prices } else { BTreeMap::new() }
+    if file.layout == LAYOUT && file.table == table::VERSION { file.prices } else { BTreeMap::new() }
 }
 
 fn key(seller: &Seller, model: &str) -> Option<String> {

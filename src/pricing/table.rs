@@ -75,6 +75,22 @@ pub(crate) fn look_up(seller: &Seller, model: &str, now: SystemTime) -> Lookup {
     Lookup { tariff: entry.tariff(now), until: Some(until) }
 }
 
+/// The provider and the id by which the table knows a model: of this provider, or of the one that its name points to.
+pub(crate) fn find(provider: Option<&str>, model: &str) -> Option<(String, String)> {
+    let usage = Usage::new();
+    let request = |model: &str| {
+        let mut request = PriceRequest::new(model, &usage);
+        request.provider_id = provider;
+        Calculator::bundled().calculate(&request).ok().map(|found| (found.provider_id, found.model_id))
+    };
+    spellings(model).iter().find_map(|model| request(model))
+}
+
+/// The table's own name for a provider, of which this may be another one.
+pub(crate) fn provider(name: &str) -> Option<&'static str> {
+    Some(Calculator::bundled().find_provider(Some(name), None).ok()??.id())
+}
+
 /// A model that the table knows, under the provider and the spelling by which it does.
 struct Entry {
     table: &'static Calculator,
@@ -139,6 +155,7 @@ impl Entry {
                 (UsageKey::CACHE_READ_TOKENS, input / 2.0),
                 (UsageKey::CACHE_WRITE_TOKENS, input / 8.0),
                 (UsageKey::OUTPUT_TOKENS, 3.0),
+                (UsageKey::OUTPUT_REASONING_TOKENS, 1.0),
             ]);
             Some(self.price(&usage, at)?.total_price)
         })
@@ -189,14 +206,16 @@ impl Entry {
         let request = picos(plain.total_price - plain.input_price - plain.output_price);
         let input = picos(plain.input_price / tokens);
         let output = picos(of(UsageKey::OUTPUT_TOKENS, MILLION)?.output_price / MILLION);
-        let thinking = Usage::from([
-            (UsageKey::INPUT_TOKENS, tokens),
-            (UsageKey::OUTPUT_TOKENS, MILLION),
-            (UsageKey::OUTPUT_REASONING_TOKENS, MILLION),
-        ]);
-        if picos(self.price(&thinking, at)?.output_price / MILLION) != output {
+        let all_output_is = |kind: UsageKey| {
+            let usage =
+                Usage::from([(UsageKey::INPUT_TOKENS, tokens), (UsageKey::OUTPUT_TOKENS, MILLION), (kind, MILLION)]);
+            Some(picos(self.price(&usage, at)?.output_price / MILLION))
+        };
+        // No gateway says how much of an answer was citations.
+        if all_output_is(UsageKey::OUTPUT_CITATION_TOKENS)? != output {
             return None;
         }
+        let reasoning = all_output_is(UsageKey::OUTPUT_REASONING_TOKENS)?;
         let special = |key| Some(picos(of(key, tokens)?.input_price / tokens)).filter(|rate| *rate != input);
         // The crate bills nothing for what has no price: zero is a price only where both are, and the name agrees.
         if input == Usd::ZERO && output == Usd::ZERO {
@@ -207,6 +226,7 @@ impl Entry {
             output: Some(output).filter(|rate| *rate != Usd::ZERO),
             cache_read: special(UsageKey::CACHE_READ_TOKENS),
             cache_write: special(UsageKey::CACHE_WRITE_TOKENS),
+            reasoning: Some(reasoning).filter(|rate| *rate != output),
             request: Some(request).filter(|rate| *rate != Usd::ZERO),
         })
     }
@@ -310,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_price_that_is_missing_is_not_zero() {
-        // Sold by the hour of audio; without an output price; with a price of its own for thinking; said to be free.
+        // Sold by the hour of audio; without an output price; with a price of its own for citations; said to be free.
         let openai = Seller::Provider("openai".into());
         assert_eq!(base(&openai, "whisper-1"), None);
         assert_eq!(base(&openai, "text-embedding-3-small"), Some(("0.02".into(), "–".into())));
@@ -325,6 +345,8 @@ mod tests {
         let usd = |text: &str| Some(text.parse::<Usd>().expect(text).per_million());
         let claude = look_up(&Seller::Provider("anthropic".into()), "claude-haiku-4-5", now()).tariff.expect("known");
         assert_eq!((claude.base.cache_read, claude.base.cache_write), (usd("0.1"), usd("1.25")));
+        let deep = look_up(&Seller::Provider("openrouter".into()), "perplexity/sonar-deep-research", now());
+        assert_eq!(deep.tariff.expect("known").base.reasoning, usd("3"));
         let sonar = look_up(&Seller::Provider("perplexity".into()), "sonar", now()).tariff.expect("known");
         assert_eq!(sonar.base.request.map(Usd::to_decimal).as_deref(), Some("0.012"));
     }
@@ -374,6 +396,7 @@ mod tests {
                         cache_read: Some(read),
                         cache_write: Some(written),
                         output: Some(output),
+                        reasoning: Some(0),
                         ..Default::default()
                     };
                     let theirs = picos(entry.price(&theirs, now()).expect("priced").total_price).picos();

@@ -5,31 +5,20 @@ use std::fmt::Write;
 use super::escape::html;
 use super::table::{self, Cells};
 use super::wrap::{Fence, Place};
-use super::{Comparison, columns, notes};
+use super::{Comparison, columns, notes, page};
 use crate::record::{Record, Status};
-
-const STYLE: &str = include_str!("page.css");
 
 /// The page. Everything that a model, a gateway or the user wrote is text in it: no markup, no links, no scripts.
 pub fn comparison(comparison: &Comparison<'_>) -> String {
     let mut page = String::new();
-    _ = write!(
-        page,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n",
-        title = html(&title(comparison)),
-    );
     prompt(&mut page, comparison.prompt);
     figures(&mut page, comparison);
     page.push_str("<section class=\"answers\">\n");
     for (i, (label, record)) in comparison.labels().iter().zip(comparison.records).enumerate() {
         answer(&mut page, label, record, comparison.winner == Some(i));
     }
-    _ = write!(page, "</section>\n<footer>run {}</footer>\n</main>\n</body>\n</html>\n", html(comparison.run));
-    page
+    _ = writeln!(page, "</section>\n<footer>run {}</footer>", html(comparison.run));
+    page::page(&title(comparison), "", &page)
 }
 
 fn title(comparison: &Comparison<'_>) -> String {

@@ -9,13 +9,12 @@ use serde::Serialize;
 
 use super::format::{self, UNKNOWN, or_unknown};
 use super::grid::{Column, Grid};
-use super::models::per_million;
+use super::rates::{self, per_million};
 use super::term::Output;
 use super::{columns, csv as csv_format, escape, json as json_format, wrap};
 use crate::chat::{Message, Part, Role};
 use crate::ledger::{Row, Tokens};
 use crate::money::Usd;
-use crate::rates::Rates;
 use crate::record::{Cost, Record, Status};
 
 /// From this width of the page on, the list has more columns.
@@ -216,7 +215,7 @@ fn facts(row: &Row) -> Vec<(&'static str, String)> {
     let origin = row.cost.map(|cost| format!(" ({})", cost.origin.as_str())).unwrap_or_default();
     facts.push(("cost", format!("{}{origin}{wasted}", or_unknown(cost(row), format::cost))));
     if let Some(rates) = &row.rates {
-        facts.push(("price", price(rates)));
+        facts.push(("price", rates::sentence(rates)));
     }
     facts
 }
@@ -232,24 +231,6 @@ fn tokens(tokens: &Tokens) -> String {
     let read = [part(tokens.cache_read, "from the provider's cache"), part(tokens.cache_write, "written to it")];
     let input = whole(tokens.input, "in", read);
     format!("{input}, {}", whole(tokens.output, "out", [part(tokens.reasoning, "reasoning"), None]))
-}
-
-fn price(rates: &Rates) -> String {
-    let rate = |name: &str, rate: Option<Usd>| per_million(rate).map(|usd| format!("{usd} {name}"));
-    let mut parts: Vec<String> = [
-        rate("in", rates.input),
-        rate("out", rates.output),
-        rate("cached", rates.cache_read),
-        rate("written to cache", rates.cache_write),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if !parts.is_empty() {
-        parts = vec![format!("per million tokens {}", parts.join(", "))];
-    }
-    parts.extend(rates.request.map(|usd| format!("{usd} a request")));
-    parts.join(", ")
 }
 
 fn attempts(row: &Row) -> Grid {
@@ -362,6 +343,7 @@ impl Entry {
                 ("output", per_million(rates.output)),
                 ("cache_read", per_million(rates.cache_read)),
                 ("cache_write", per_million(rates.cache_write)),
+                ("reasoning", per_million(rates.reasoning)),
                 ("request", rates.request),
             ];
             per_million.into_iter().filter_map(|(name, usd)| Some((name, usd?))).collect()

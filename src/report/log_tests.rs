@@ -5,6 +5,7 @@ use super::*;
 use crate::chat::{FinishReason, Request, ToolCall};
 use crate::error::{Failure, FailureKind};
 use crate::ledger::{Circumstances, Turn};
+use crate::rates::Rates;
 
 /// The call with this many seconds past noon, asked with this prompt.
 fn row(mut record: Record, second: i64, prompt: &str) -> Row {
@@ -140,7 +141,7 @@ fn the_life_of_an_eventful_call_at_80_columns() {
       time        first token 412 ms, total 1.9 s, connect 31 ms, 61 tok/s
       tokens      14 in (8 from the provider's cache), 9 out (4 reasoning)
       cost        $0.000177 (reported)
-      price       per million tokens $3.00 in, $15.00 out, $0.30 cached
+      price       $3.00 in, $15.00 out, $0.30 read from cache per million tokens
 
      #      at  model                            took  status  what happened
      1  0.0 ms  openrouter::deepseek-v4         57 ms     503  unavailable:
@@ -187,7 +188,7 @@ fn the_life_of_an_eventful_call_at_160_columns() {
       time        first token 412 ms, total 1.9 s, connect 31 ms, 61 tok/s
       tokens      14 in (8 from the provider's cache), 9 out (4 reasoning)
       cost        $0.000177 (reported)
-      price       per million tokens $3.00 in, $15.00 out, $0.30 cached
+      price       $3.00 in, $15.00 out, $0.30 read from cache per million tokens
 
      #      at  model                            took  status  what happened
      1  0.0 ms  openrouter::deepseek-v4         57 ms     503  unavailable: deepseek-v4 is overloaded, try again later

@@ -22,8 +22,11 @@ pub mod models;
 mod notes;
 mod notice;
 pub mod otel;
+pub mod page;
 pub mod pipeline;
 pub mod progress;
+pub mod rates;
+pub mod reconciliation;
 #[cfg(test)]
 mod samples;
 pub mod table;

@@ -5,25 +5,16 @@ use std::fmt::Write;
 use super::escape::html;
 use super::format::UNKNOWN;
 use super::leaks::leaks;
+use super::page;
 use super::usage::{figures, heading, share};
 use crate::ledger::{Dimension, Usage};
 
-const STYLE: &str = include_str!("page.css");
 const BARS: &str = ".bar { height: .8em; min-width: 1px; background: currentColor; opacity: .55; border-radius: 2px }\n\
                     td.chart { width: 12em }\n";
 
 /// The page. Everything that comes from elsewhere is text in it.
 pub fn page(usage: &Usage, by: &[Dimension]) -> String {
-    let mut page = String::new();
-    _ = write!(
-        page,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>Usage of language models</title>\n<style>\n{STYLE}{BARS}</style>\n</head>\n<body>\n<main>\n\
-         <header>\n<h1>Usage</h1>\n</header>\n<div class=\"scroll\">\n<table>\n<thead>\n<tr>"
-    );
+    let mut page = String::from("<header>\n<h1>Usage</h1>\n</header>\n<div class=\"scroll\">\n<table>\n<thead>\n<tr>");
     let (headings, rows) = figures(usage);
     for dimension in by {
         _ = write!(page, "<th scope=\"col\">{}</th>", html(&heading(dimension)));
@@ -56,6 +47,5 @@ pub fn page(usage: &Usage, by: &[Dimension]) -> String {
     for leak in leaks(usage) {
         _ = writeln!(page, "<p>{}</p>", html(&leak));
     }
-    page.push_str("</main>\n</body>\n</html>\n");
-    page
+    page::page("Usage of language models", BARS, &page)
 }

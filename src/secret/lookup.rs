@@ -42,6 +42,29 @@ pub struct Found {
     pub cleaned: Cleaned,
 }
 
+/// What is known of a gateway's key before anybody is asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AtHand {
+    Key(Found),
+    /// A keyring was given it, or a command gives it.
+    Elsewhere,
+    /// There is none, and the gateway may do without.
+    NotNeeded,
+    /// Nobody is known to have it.
+    Missing,
+}
+
+/// Where a key is.
+enum Place<'g> {
+    /// At hand; `None` where there is none, and none is needed.
+    Here(Option<Found>),
+    Command(&'g [String]),
+    Keyring {
+        /// Whether it was saved there by us.
+        noted: bool,
+    },
+}
+
 /// What a lookup needs besides the gateway.
 pub struct Lookup<'a> {
     pub env: &'a Env,
@@ -65,37 +88,47 @@ impl Lookup<'_> {
     /// command, which stand for the usual key, are looked at.
     pub fn start(&self, gateway: &Gateway, chosen: Option<&str>) -> Pending {
         let slot = Slot::of(gateway, chosen);
-        let ready = |result| Pending {
-            slot: slot.clone(),
-            required: gateway.auth == Auth::Required,
-            state: State::Ready(result),
-        };
+        match self.place(gateway, chosen, &slot) {
+            Ok(Place::Command(argv)) => self.ask_command(argv, gateway, slot),
+            Ok(Place::Keyring { .. }) => self.ask_keyring(gateway, slot),
+            Ok(Place::Here(found)) => Pending::ready(Ok(found), slot, gateway),
+            Err(error) => Pending::ready(Err(error), slot, gateway),
+        }
+    }
+
+    /// The gateway's usual key as far as it can be told without asking a keyring or a command, which may ask the user.
+    pub fn at_hand(&self, gateway: &Gateway) -> AtHand {
+        match self.place(gateway, None, &Slot::of(gateway, None)) {
+            Ok(Place::Here(Some(found))) => AtHand::Key(found),
+            Ok(Place::Command(_) | Place::Keyring { noted: true }) => AtHand::Elsewhere,
+            Ok(Place::Here(None)) => AtHand::NotNeeded,
+            Ok(Place::Keyring { noted: false }) | Err(_) => AtHand::Missing,
+        }
+    }
+
+    fn place<'g>(&self, gateway: &'g Gateway, chosen: Option<&str>, slot: &Slot) -> Result<Place<'g>, Error> {
         if gateway.auth == Auth::None {
-            return ready(Ok(None));
+            return Ok(Place::Here(None));
         }
         if chosen.is_none() {
             if let Some(found) = self.in_environment(&gateway.key.env) {
-                return ready(found.map(Some));
+                return found.map(|found| Place::Here(Some(found)));
             }
             if let Some(argv) = &gateway.key.command {
-                return self.ask_command(argv, gateway, slot);
+                return Ok(Place::Command(argv));
             }
         }
-        let saved = match self.stores.file().map(|file| Ok((file.path(), file.find(&slot)?))).transpose() {
-            Ok(saved) => saved,
-            Err(error) => return ready(Err(error)),
-        };
-        match saved {
+        let saved = self.stores.file().map(|file| Ok::<_, Error>((file.path(), file.find(slot)?))).transpose()?;
+        Ok(match saved {
             Some((path, Some(saved))) if saved.store == StoreKind::File => {
-                let found =
-                    saved.key.map(|key| Found { key, source: Source::File { path }, cleaned: Cleaned::default() });
-                ready(Ok(found))
+                let source = Source::File { path };
+                Place::Here(saved.key.map(|key| Found { key, source, cleaned: Cleaned::default() }))
             }
             // A gateway that works without a key (on this machine, mostly) is no reason to unlock a keyring that was
             // never given one for it.
-            Some((_, None)) | None if gateway.auth == Auth::Optional => ready(Ok(None)),
-            _ => self.ask_keyring(gateway, slot),
-        }
+            Some((_, None)) | None if gateway.auth == Auth::Optional => Place::Here(None),
+            saved => Place::Keyring { noted: saved.is_some_and(|(_, saved)| saved.is_some()) },
+        })
     }
 
     /// The first variable that is set and not empty.
@@ -174,6 +207,10 @@ enum State {
 }
 
 impl Pending {
+    fn ready(answer: Answer, slot: Slot, gateway: &Gateway) -> Self {
+        Self { slot, required: gateway.auth == Auth::Required, state: State::Ready(answer) }
+    }
+
     fn running(
         job: std::io::Result<Job<Answer>>,
         slot: Slot,

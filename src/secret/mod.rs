@@ -20,6 +20,6 @@ pub use file::{KeyFile, Saved};
 pub use job::Patience;
 pub use key::{BadKey, Cleaned, Key, MAX_KEY_BYTES, looks_like_key};
 pub use keyring::Keyring;
-pub use lookup::{Found, Lookup, Pending, Source};
+pub use lookup::{AtHand, Found, Lookup, Pending, Source};
 pub use prompt::Input;
 pub use store::{Removed, Slot, Store, StoreKind, Stores};

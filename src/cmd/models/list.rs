@@ -1,99 +1,43 @@
-//! `llm models`: what the gateway offers, with prices.
+//! `llm models`: what the gateway offers, with prices, as far as it fits.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::time::SystemTime;
 
-use super::{Context, process, ready, request};
-use crate::call::Target;
-use crate::catalog::{self, Catalogue, Feature, Source};
-use crate::cli::{ListFormat, ModelSort, ModelsArgs};
+use super::Lists;
+use crate::catalog::{Catalogue, Feature};
+use crate::cli::{ListFormat, ModelSort, ModelsListArgs};
+use crate::cmd::{Context, ready, request};
 use crate::config::{Gateway, nearest};
-use crate::error::{Error, Failure, FailureKind};
-use crate::gateway::Client;
+use crate::error::Error;
 use crate::money::Usd;
 use crate::pricing::Pricing;
-use crate::report::models::{self, Offer, per_million};
-use crate::report::{format, term};
+use crate::report::models::{self, Offer};
+use crate::report::rates::per_million;
+use crate::report::term;
 
-pub(super) fn run(context: &Context, args: &ModelsArgs) -> Result<u8, Error> {
+pub(super) fn run(context: &Context, args: &ModelsListArgs) -> Result<u8, Error> {
     let query = Query::new(args)?;
-    let target =
-        Target { gateway: request::default_gateway(context, args.to.gateway.as_deref())?, model: String::new() };
-    let (gateways, demo) = ready::gateways(context, [&target])?;
-    let gateway = &gateways[&target.gateway];
-    let now = SystemTime::now();
-    // The demo's list is not worth keeping.
-    let cache_dir = context.settings.dirs.cache.as_deref().filter(|_| demo.is_none());
-    let catalogue = load(context, gateway, args, cache_dir, now)?;
+    let name = request::default_gateway(context, args.to.gateway.as_deref())?;
+    let (gateway, demo) = ready::gateway(context, &name)?;
+    let lists = Lists::new(context, args.refresh, demo.is_some());
+    let catalogue = lists.of(&gateway, args.to.key.as_deref())?;
     for note in &catalogue.notes {
         context.notice(note);
     }
-    let (total, age) = (catalogue.models.len(), age(&catalogue, now));
+    let (total, age) = (catalogue.models.len(), lists.age(&catalogue));
     let fetched_at = catalogue.fetched_at;
-    let offers = priced(context, gateway, catalogue);
+    let (offers, notes) = query.select(priced(context, &gateway, catalogue));
+    for note in notes {
+        context.notice(&note);
+    }
+    context.notice(&format!("{}: {} of {total} models, {age}", gateway.name, offers.len()));
     let out = &context.terminal.stdout;
-    let text = match &query.show {
-        Some(id) => {
-            let offer = find(&offers, id, gateway)?;
-            match args.output.format {
-                ListFormat::Text => models::one(offer, out),
-                ListFormat::Json => models::one_json(offer, out),
-                ListFormat::Csv => out.show(&models::csv(std::slice::from_ref(offer))).into_owned(),
-            }
-        }
-        None => {
-            let (offers, notes) = query.select(offers);
-            for note in notes {
-                context.notice(&note);
-            }
-            context.notice(&format!("{}: {} of {total} models, {age}", gateway.name, offers.len()));
-            match args.output.format {
-                ListFormat::Text => models::text(&offers, out),
-                ListFormat::Json => models::list_json(&gateway.name, fetched_at, &offers, out),
-                ListFormat::Csv => out.show(&models::csv(&offers)).into_owned(),
-            }
-        }
-    };
-    term::print(text)?;
+    term::print(match args.output.format {
+        ListFormat::Text => models::text(&offers, out),
+        ListFormat::Json => models::list_json(&gateway.name, fetched_at, &offers, out),
+        ListFormat::Csv => out.show(&models::csv(&offers)).into_owned(),
+    })?;
     Ok(0)
-}
-
-/// The gateway's list. No key is looked for where a kept list will do, and some gateways show theirs without one.
-fn load(
-    context: &Context,
-    gateway: &Gateway,
-    args: &ModelsArgs,
-    cache_dir: Option<&Path>,
-    now: SystemTime,
-) -> Result<Catalogue, Error> {
-    if !args.refresh
-        && let Some(kept) = cache_dir.and_then(|dir| catalog::cached(gateway, dir, now))
-        && kept.source == Source::Cache
-    {
-        return Ok(kept);
-    }
-    let (key, without_key) = match context.key(gateway, args.to.key.as_deref()) {
-        Ok(key) => (key, None),
-        Err(error) if args.to.key.is_some() => return Err(error),
-        Err(error) => (None, Some(error)),
-    };
-    let client = ready::with_key(context, Client::new(gateway.clone(), &context.settings.env)?, Ok(key))?;
-    let list = process::runtime()?.block_on(catalog::load(gateway, &client, cache_dir, args.refresh, now));
-    match (list, without_key) {
-        // That there was no key explains more than that it was refused.
-        (Err(Failure { kind: FailureKind::Auth, .. }), Some(error)) => Err(error),
-        (list, _) => Ok(list?),
-    }
-}
-
-/// How old the list is, for people.
-fn age(catalogue: &Catalogue, now: SystemTime) -> String {
-    match (catalogue.source, now.duration_since(catalogue.fetched_at)) {
-        (Source::Gateway, _) | (_, Err(_)) => "fetched just now".into(),
-        (_, Ok(age)) => format!("fetched {} ago; --refresh asks again", format::duration(age)),
-    }
 }
 
 /// Every model with its price, from wherever it can be had.
@@ -109,21 +53,9 @@ fn priced(context: &Context, gateway: &Gateway, catalogue: Catalogue) -> Vec<Off
     models.map(|model| Offer { quote: pricing.quote(gateway, &model.id), model }).collect()
 }
 
-fn find<'a>(offers: &'a [Offer], id: &str, gateway: &Gateway) -> Result<&'a Offer, Failure> {
-    offers.iter().find(|offer| offer.model.id == id).ok_or_else(|| {
-        let failure = Failure::new(FailureKind::NotFound, format!("{} lists no model {id}", gateway.name));
-        match nearest(id, offers.iter().map(|offer| offer.model.id.as_str())) {
-            Some(near) => failure.with_advice(format!("did you mean {near}?")),
-            None => failure.with_advice("`llm models TEXT` searches the list"),
-        }
-    })
-}
-
 /// What the flags ask for.
 #[derive(Debug, Default)]
 struct Query {
-    /// The one model to show.
-    show: Option<String>,
     /// All of these are in the id or the name; lower case.
     words: Vec<String>,
     supports: BTreeSet<Feature>,
@@ -134,17 +66,12 @@ struct Query {
 }
 
 impl Query {
-    fn new(args: &ModelsArgs) -> Result<Self, Error> {
-        let (show, words) = match args.text.as_slice() {
-            [show, id] if show == "show" => (Some(id.clone()), Vec::new()),
-            [show] if show == "show" => {
-                return Err(Error::usage_hint("show which model?", "`llm models show ID` says all about one"));
-            }
-            words => (None, words.iter().map(|word| word.to_lowercase()).collect()),
-        };
+    fn new(args: &ModelsListArgs) -> Result<Self, Error> {
+        if args.text.first().is_some_and(|word| word == "show") {
+            return Err(Error::usage_hint("flags of `show` stand after it", "`llm models show ID -g GATEWAY`"));
+        }
         Ok(Self {
-            show,
-            words,
+            words: args.text.iter().map(|word| word.to_lowercase()).collect(),
             supports: args.supports.iter().map(|word| feature(word)).collect::<Result<_, _>>()?,
             max_price: args.max_price.as_deref().map(price).transpose()?,
             min_context: args.min_context.as_deref().map(tokens).transpose()?,

@@ -1,0 +1,316 @@
+//! What a model is, whatever a gateway calls it: who made it, and which entry of the table of list prices it has.
+
+use super::{bare, table};
+
+/// Parts of a name that say where a model runs, not who made it.
+const HOSTS: [&str; 27] = [
+    "@cf",
+    "accounts",
+    "amazon-bedrock",
+    "azure",
+    "azure_ai",
+    "baseten",
+    "bedrock",
+    "bedrock_converse",
+    "cerebras",
+    "databricks",
+    "deepinfra",
+    "fireworks",
+    "fireworks_ai",
+    "github-copilot",
+    "groq",
+    "huggingface",
+    "litellm",
+    "models",
+    "novita",
+    "ollama",
+    "openrouter",
+    "sambanova",
+    "together",
+    "together_ai",
+    "vertex",
+    "vertex_ai",
+    "workers-ai",
+];
+
+/// Where Bedrock runs a model, before the dot.
+const REGIONS: [&str; 7] = ["apac", "au", "ca", "eu", "global", "jp", "us"];
+
+/// Who Bedrock says made a model, before the dot.
+const BEDROCK_MAKERS: [&str; 14] = [
+    "ai21",
+    "amazon",
+    "anthropic",
+    "cohere",
+    "deepseek",
+    "google",
+    "meta",
+    "minimax",
+    "mistral",
+    "moonshot",
+    "nvidia",
+    "openai",
+    "qwen",
+    "zai",
+];
+
+/// Other names of makers, where the table of list prices does not know them to be the same.
+const ALIASES: [(&str, &str); 6] = [
+    ("amazon", "amazon"),
+    ("meta-llama", "meta"),
+    ("xai", "x-ai"),
+    ("z-ai", "zai"),
+    ("zhipuai", "zai"),
+    ("alibaba", "qwen"),
+];
+
+/// How names of models begin that do not say who made them, where the table does not know them either.
+const FAMILIES: [(&str, &str); 17] = [
+    ("chatgpt", "openai"),
+    ("claude", "anthropic"),
+    ("codestral", "mistral"),
+    ("command", "cohere"),
+    ("deepseek", "deepseek"),
+    ("gemini", "google"),
+    ("gemma", "google"),
+    ("glm", "zai"),
+    ("gpt", "openai"),
+    ("grok", "x-ai"),
+    ("kimi", "moonshotai"),
+    ("llama", "meta"),
+    ("minimax", "minimax"),
+    ("mistral", "mistral"),
+    ("mixtral", "mistral"),
+    ("nova", "amazon"),
+    ("qwen", "qwen"),
+];
+
+/// What OpenRouter adds to a name to choose among the providers of the same model, or how it is asked.
+const VARIANTS: [&str; 9] =
+    [":free", ":nitro", ":floor", ":exacto", ":online", ":thinking", ":extended", ":batch", ":beta"];
+
+/// Which model a name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Who made it: `anthropic`, `openai`, …; `None` where neither the name nor the table says.
+    pub maker: Option<String>,
+    /// Its name alone, without maker, host and punctuation.
+    name: String,
+    /// The words of the name that all of its releases have.
+    words: Vec<String>,
+    /// The provider and the id under which its maker sells it, by the table.
+    pub(super) listed: Option<(String, String)>,
+}
+
+impl Identity {
+    /// What the name stands for, whoever spells it. The first time decodes the table, which takes some tens of
+    /// milliseconds.
+    pub fn of(model: &str) -> Self {
+        let parts = Parts::of(model);
+        let (maker, name) = (parts.maker(), parts.name);
+        let words = words(&name);
+        // The table prices families of models alike; only an entry of this name is this model's.
+        let listed = maker
+            .as_deref()
+            .and_then(|maker| table::find(Some(sold_by(maker)), &name))
+            .filter(|(_, id)| self::words(id) == words);
+        Self { maker, name: bare(&name), words, listed }
+    }
+
+    /// Whether this name stands for the same model, as far as anybody can tell from names.
+    pub fn is_called(&self, model: &str) -> bool {
+        // What differs in its words is another model, whatever the table says; most are.
+        words(&Parts::of(model).name) == self.words && self.is_same(&Self::of(model))
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (&self.listed, &other.listed) {
+            (Some(one), Some(other)) => one == other,
+            _ => {
+                let same_maker = self.maker.is_none() || other.maker.is_none() || self.maker == other.maker;
+                same_maker && self.name == other.name
+            }
+        }
+    }
+}
+
+/// Who made the model of this name; see [`Identity::maker`].
+pub fn maker(model: &str) -> Option<String> {
+    Parts::of(model).maker()
+}
+
+/// The words of a name in order of the alphabet (`gemini-flash-1.5` is `gemini-1.5-flash`), without what says which
+/// release it is: dates and numbers of builds at its end, `latest`, `preview`.
+fn words(name: &str) -> Vec<String> {
+    const RELEASES: [&str; 6] = ["latest", "preview", "exp", "beta", "v1", "0"];
+    let bare = bare(name);
+    let mut words: Vec<&str> = bare.split('-').collect();
+    let is_number = |word: &str, digits: usize| word.len() >= digits && word.bytes().all(|byte| byte.is_ascii_digit());
+    let mut after_year = false;
+    while let Some(last) = words.last().filter(|_| words.len() > 1) {
+        if !(RELEASES.contains(last) || is_number(last, 3) || (after_year && is_number(last, 2))) {
+            break;
+        }
+        after_year = is_number(last, 4);
+        words.pop();
+    }
+    words.sort_unstable();
+    words.into_iter().map(str::to_owned).collect()
+}
+
+/// A name taken apart.
+struct Parts {
+    /// Who made it, as the name has it.
+    vendor: Option<String>,
+    /// Without host, vendor and variant.
+    name: String,
+}
+
+impl Parts {
+    fn of(model: &str) -> Self {
+        let lower = model.trim().to_lowercase();
+        let plain = VARIANTS.iter().find_map(|variant| lower.strip_suffix(variant)).unwrap_or(&lower);
+        let mut path: Vec<&str> = plain.split('/').filter(|part| !part.is_empty()).collect();
+        let name = path.pop().unwrap_or_default();
+        let vendor = path.into_iter().find(|part| !HOSTS.contains(part)).map(str::to_owned);
+        let (bedrock_vendor, name) = without_bedrock(name);
+        Self { vendor: bedrock_vendor.map(str::to_owned).or(vendor), name: name.replace('@', "-") }
+    }
+
+    fn maker(&self) -> Option<String> {
+        match &self.vendor {
+            Some(vendor) => Some(known_as(vendor)),
+            None => {
+                let listed = table::find(None, &self.name).map(|(provider, _)| known_as(&provider));
+                listed.or_else(|| family(&self.name))
+            }
+        }
+    }
+}
+
+/// `us.anthropic.claude-sonnet-4-5-20250929-v1:0` is `anthropic` and `claude-sonnet-4-5-20250929`.
+fn without_bedrock(name: &str) -> (Option<&str>, &str) {
+    let local = match name.split_once('.') {
+        Some((region, rest)) if REGIONS.contains(&region) => rest,
+        _ => name,
+    };
+    match local.split_once('.') {
+        Some((maker, rest)) if BEDROCK_MAKERS.contains(&maker) => (Some(maker), without_version(rest)),
+        _ => (None, name),
+    }
+}
+
+/// Without `-v1:0` or `-v1` at its end.
+fn without_version(name: &str) -> &str {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let major = name.split_once(':').map_or(name, |(major, _)| major);
+    match major.rsplit_once("-v") {
+        Some((rest, version)) if is_number(version) => rest,
+        _ => major,
+    }
+}
+
+/// The one name by which we know a maker.
+fn known_as(vendor: &str) -> String {
+    let alias = |name: &str| ALIASES.iter().find(|(other, _)| *other == name).map(|(_, maker)| (*maker).to_owned());
+    alias(vendor).unwrap_or_else(|| {
+        let provider = table::provider(vendor).unwrap_or(vendor);
+        alias(provider).unwrap_or_else(|| provider.to_owned())
+    })
+}
+
+/// The provider of the table who sells a maker's models at the maker's price.
+fn sold_by(maker: &str) -> &str {
+    if maker == "amazon" { "aws" } else { maker }
+}
+
+fn family(name: &str) -> Option<String> {
+    FAMILIES.iter().find(|(family, _)| name.starts_with(family)).map(|(_, maker)| (*maker).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn makers_are_known_by_one_name_however_models_are_spelled() {
+        for (model, expected) in [
+            ("anthropic/claude-opus-4", Some("anthropic")),
+            ("Claude-sonnet-4-6", Some("anthropic")),
+            ("vertex_ai/claude-sonnet-4-5@20250929", Some("anthropic")),
+            ("bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0", Some("anthropic")),
+            ("openrouter/openai/gpt-5.4-mini", Some("openai")),
+            ("gpt-5.4-mini", Some("openai")),
+            ("o3", Some("openai")),
+            ("azure/gpt-4o", Some("openai")),
+            ("models/gemini-2.5-flash", Some("google")),
+            ("gemini/gemini-2.5-flash", Some("google")),
+            ("google/gemma-3-27b-it:free", Some("google")),
+            ("mistralai/mistral-large", Some("mistral")),
+            ("mistral-large-latest", Some("mistral")),
+            ("meta-llama/llama-3.3-70b-instruct", Some("meta")),
+            ("llama3.2:3b", Some("meta")),
+            ("groq/llama-3.3-70b-versatile", Some("meta")),
+            ("accounts/fireworks/models/deepseek-v3", Some("deepseek")),
+            ("amazon.nova-lite-v1:0", Some("amazon")),
+            ("amazon/nova-lite-v1", Some("amazon")),
+            ("x-ai/grok-4", Some("x-ai")),
+            ("demo/quick", Some("demo")),
+            ("someone/claude-like", Some("someone")),
+            ("my-own", None),
+            ("", None),
+        ] {
+            assert_eq!(maker(model).as_deref(), expected, "{model}");
+        }
+    }
+
+    #[test]
+    fn one_model_is_recognized_in_all_its_spellings() {
+        let sonnet = Identity::of("anthropic/claude-sonnet-4.5");
+        assert!(sonnet.listed.is_some());
+        for same in [
+            "claude-sonnet-4-5-20250929",
+            "claude-sonnet-4-5",
+            "anthropic/claude-sonnet-4.5:nitro",
+            "openrouter/anthropic/claude-sonnet-4.5",
+            "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "vertex_ai/claude-sonnet-4-5@20250929",
+        ] {
+            assert!(sonnet.is_called(same), "{same}: {:?} {sonnet:?}", Identity::of(same));
+        }
+        let flash = Identity::of("google/gemini-2.5-flash");
+        assert!(flash.listed.is_some());
+        assert!(Identity::of("anthropic/claude-sonnet-4").is_called("claude-sonnet-4-20250514"));
+        assert!(Identity::of("claude-sonnet-4").listed.is_some(), "the table calls it claude-sonnet-4-0");
+        assert!(flash.is_called("gemini-2.5-flash-preview-09-2025"));
+        for other in ["claude-sonnet-4", "anthropic/claude-opus-4.5", "someone/claude-sonnet-4.5", "gpt-4o", "my-own"] {
+            assert!(!sonnet.is_called(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_family_that_is_priced_alike_is_not_one_model() {
+        for (one, other) in [
+            ("deepseek/deepseek-r1", "deepseek/deepseek-r1-distill-llama-70b"),
+            ("google/gemma-3-4b-it", "google/gemma-3-27b-it"),
+            ("minimax/minimax-m2", "minimax/minimax-m2.5"),
+            ("openai/gpt-4o-mini", "openai/gpt-4o-mini-search-preview"),
+            ("openai/gpt-4o", "openai/gpt-4o-2024-05-13"),
+        ] {
+            assert!(!Identity::of(one).is_called(other), "{one} {other}");
+        }
+        assert_eq!(Identity::of("deepseek/deepseek-r1-distill-llama-70b").listed, None, "it is not sold by DeepSeek");
+    }
+
+    #[test]
+    fn models_without_a_list_price_are_told_apart_by_name() {
+        let llama = Identity::of("meta-llama/llama-3.3-70b-instruct");
+        assert!(llama.is_called("meta-llama/llama-3.3-70b-instruct:free"));
+        assert!(llama.is_called("llama-3.3-70b-instruct"));
+        assert!(!llama.is_called("meta-llama/llama-3.1-70b-instruct"));
+        let own = Identity::of("my-own");
+        assert!(own.is_called("corp/my-own"), "nothing says that it is another one");
+        assert!(!Identity::of("demo/quick").is_called("demo/steady"));
+    }
+}
