@@ -293,6 +293,8 @@ fn the_whole_pipeline_costs_no_more_than_it_may() {
     let run = |most: &str| {
         home.llm(["pipeline", "run", "summary", "x", "--max-tokens", "10", "-o", "json", "--max-cost", most]).output()
     };
+    let unbounded = home.llm(["pipeline", "run", "summary", "x", "--max-cost", "3"]).output();
+    unbounded.exits(5).says("the answer of step `draft` may be of any length");
     let statuses = |document: &Value| steps(document, &["status"]).concat();
     assert_eq!(statuses(&run("3").exits(0).json()), ["ok", "ok", "ok"]);
     let outcome = run("2");

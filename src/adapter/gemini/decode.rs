@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::adapter::lenient::{Count, Few, Text, list, maybe};
+use crate::adapter::lenient::{Count, Few, Text, maybe};
 use crate::adapter::start::Start;
 use crate::adapter::{DecodeError, Decoder, Flow, sse, usage};
 use crate::chat::{FinishReason, StreamEvent, Usage};
@@ -46,7 +46,7 @@ struct Candidate<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Content<'a> {
-    #[serde(borrow, deserialize_with = "list")]
+    #[serde(borrow)]
     parts: Few<Part<'a>>,
 }
 
@@ -60,7 +60,7 @@ struct Part<'a> {
     thought: Option<bool>,
     #[serde(borrow)]
     thought_signature: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "maybe")]
     function_call: Option<FunctionCall<'a>>,
 }
 

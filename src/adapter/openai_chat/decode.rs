@@ -50,8 +50,9 @@ struct Choice<'a> {
     index: Option<u64>,
     #[serde(borrow)]
     delta: Option<Delta<'a>>,
+    /// Boxed to keep chunks small, in which there is none.
     #[serde(borrow)]
-    message: Option<Delta<'a>>,
+    message: Option<Box<Delta<'a>>>,
     #[serde(borrow)]
     finish_reason: Text<'a>,
     #[serde(borrow)]
@@ -95,7 +96,7 @@ impl Decoder for ChatDecoder {
         let mut failed = None;
         let mut finish = None;
         for choice in chunk.choices.into_iter().filter(|choice| choice.index.unwrap_or(0) == 0) {
-            if let Some(delta) = choice.delta.or(choice.message) {
+            if let Some(delta) = choice.delta.or(choice.message.map(|message| *message)) {
                 self.delta(delta, events);
             }
             failed = choice.error.filter(|error| says_something(error)).or(failed);

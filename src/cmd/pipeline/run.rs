@@ -11,7 +11,7 @@ use crate::cmd::ready::{Wishes, ready};
 use crate::cmd::request::{self, Prepared};
 use crate::cmd::{Context, dry_run, process};
 use crate::config::{LogLevel, nearest};
-use crate::error::Error;
+use crate::error::{Error, Failure, FailureKind};
 use crate::pipeline::{self, Wired};
 use crate::record::{Record, Status};
 use crate::report::error::call_failed;
@@ -46,6 +46,9 @@ pub(super) fn run(context: &Context, args: &PipelineRunArgs) -> Result<u8, Error
         return destination.write(text.as_bytes()).map(|()| 0);
     }
     steps.give(&mut calls).map_err(bad)?;
+    if args.prompt.max_cost.is_some() {
+        bounded(&calls, &names)?;
+    }
     let mut tags = prepared.tags.clone();
     tags.insert(PIPELINE.to_owned(), args.name.clone());
     let wishes = Wishes { tags: tags.clone(), ..Wishes::new(&args.prompt)? };
@@ -81,6 +84,15 @@ fn answer(names: &[StepName], wanted: Option<&str>) -> Result<usize, Error> {
         };
         Error::usage_hint(format!("no step is called `{wanted}`"), hint)
     })
+}
+
+/// Refuses at once what the policies would refuse when the steps before it are paid for: a step without a bound.
+fn bounded(calls: &[Call], names: &[StepName]) -> Result<(), Error> {
+    let Some(call) = calls.iter().find(|call| call.request.max_tokens.is_none()) else { return Ok(()) };
+    let name = &names[call.index].name;
+    let message = format!("--max-cost cannot be kept: the answer of step `{name}` may be of any length");
+    let advice = "--max-tokens sets a limit for all steps, max_tokens in the config for one";
+    Err(Error::Call(Failure::new(FailureKind::Refused, message).with_advice(advice)))
 }
 
 /// Where each step goes.

@@ -1,0 +1,125 @@
+//! Records from events made by hand.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::call::{Call, Event, Limits, RunEvent, Target};
+use crate::chat::{Request, StreamEvent};
+use crate::error::FailureKind;
+
+/// The record of a call with these events, each at so many milliseconds.
+fn fold(events: impl IntoIterator<Item = (u64, Event)>) -> Record {
+    let target = Target { gateway: "g".into(), model: "m".into() };
+    let call = Call {
+        index: 0,
+        id: "id".into(),
+        asked: "m".into(),
+        task: None,
+        choices: vec![target.clone().into()],
+        request: Arc::new(Request::default()),
+        limits: Limits { retries: None, timeout: Duration::from_secs(60) },
+    };
+    let mut recorder = Recorder::new("run", &call, BTreeMap::new());
+    for (at, event) in std::iter::once((0, Event::Attempt { target })).chain(events) {
+        recorder.event(&RunEvent { call: 0, at: Duration::from_millis(at), event });
+    }
+    recorder.finish(Duration::from_secs(99))
+}
+
+fn text() -> Event {
+    Event::Stream(StreamEvent::TextDelta("Hi".into()))
+}
+
+fn finish(reason: FinishReason) -> Event {
+    Event::Stream(StreamEvent::Finish(reason))
+}
+
+fn usage(output: u64) -> Event {
+    Event::Stream(StreamEvent::Usage(Usage { output: Some(output), ..Usage::default() }))
+}
+
+const fn ms(ms: u64) -> Option<Duration> {
+    Some(Duration::from_millis(ms))
+}
+
+#[test]
+fn an_answer_ends_with_its_own_last_event_whether_it_is_complete_or_cut() {
+    let record = fold([(100, text()), (200, finish(FinishReason::Stop)), (210, usage(12)), (900, Event::Done(Ok(())))]);
+    assert_eq!((record.status, record.timing.total), (Status::Ok, ms(210)));
+    assert_eq!(record.attempts[0].duration, Duration::from_millis(210));
+
+    let cut = Failure::new(FailureKind::Truncated, "cut at the token limit");
+    let record = fold([
+        (100, text()),
+        (200, finish(FinishReason::Length)),
+        (210, usage(12)),
+        (900, Event::AttemptFailed { failure: cut.clone() }),
+        (901, Event::Done(Err(cut))),
+    ]);
+    assert_eq!((record.status, record.timing.total), (Status::Truncated, ms(210)));
+    assert_eq!(record.attempts[0].duration, Duration::from_millis(210));
+    assert_eq!(record.timing.tokens_per_second, Some(100.0));
+}
+
+#[test]
+fn an_answer_that_broke_off_ends_when_it_was_given_up() {
+    let late = Failure::new(FailureKind::Truncated, "nothing more came");
+    let record =
+        fold([(100, text()), (900, Event::AttemptFailed { failure: late.clone() }), (901, Event::Done(Err(late)))]);
+    assert_eq!((record.status, record.timing.total), (Status::Truncated, ms(901)));
+    assert_eq!(record.attempts[0].duration, Duration::from_millis(900));
+}
+
+#[test]
+fn times_count_from_the_ready_connection() {
+    let record = fold([
+        (40, Event::Connected { took: Duration::from_millis(40) }),
+        (90, Event::Stream(StreamEvent::ReasoningDelta("hm".into()))),
+        (140, text()),
+        (240, finish(FinishReason::Stop)),
+        (240, Event::Done(Ok(()))),
+    ]);
+    let timing = record.timing;
+    assert_eq!((timing.connect, timing.first_reasoning), (ms(40), ms(50)));
+    assert_eq!((timing.first_token, timing.total), (ms(100), ms(200)));
+}
+
+#[test]
+fn what_a_failed_try_left_behind_is_not_part_of_the_answer() {
+    let down = Failure::new(FailureKind::Unavailable, "down").with_status(503);
+    let again = Event::Attempt { target: Target { gateway: "g".into(), model: "other".into() } };
+    let record = fold([
+        (10, usage(3)),
+        (20, Event::AttemptFailed { failure: down }),
+        (30, again),
+        (50, text()),
+        (60, finish(FinishReason::Stop)),
+        (60, Event::Done(Ok(()))),
+    ]);
+    assert_eq!((record.usage.output, record.text.as_str()), (None, "Hi"));
+    assert_eq!(record.answered_by.as_deref(), Some("other"));
+    let kinds: Vec<_> = record.attempts.iter().map(|attempt| attempt.error.as_ref().map(|e| e.kind)).collect();
+    assert_eq!(kinds, [Some(FailureKind::Unavailable), None]);
+}
+
+// H41
+#[test]
+fn times_that_go_backwards_are_never_negative() {
+    // No clock of ours does; a suspended machine may make one seem to.
+    let record = fold([
+        (500, Event::Connected { took: Duration::from_millis(900) }),
+        (90, text()),
+        (40, finish(FinishReason::Stop)),
+        (10, Event::Done(Ok(()))),
+    ]);
+    let timing = record.timing;
+    assert_eq!((timing.first_token, timing.total, timing.tokens_per_second), (ms(0), ms(0), None));
+    assert_eq!((record.attempts[0].start, record.attempts[0].duration), (Duration::ZERO, ms(40).unwrap_or_default()));
+}
+
+#[test]
+fn a_call_that_has_not_ended_was_interrupted() {
+    let record = fold([(100, text())]);
+    assert_eq!((record.status, record.timing.total), (Status::Interrupted, ms(99_000)));
+    assert_eq!(record.text, "Hi");
+}
