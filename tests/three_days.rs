@@ -463,7 +463,7 @@ fn three_days_are_explained_by_usage_and_log() {
             "11 in, 11 out",
             // 11 at a microdollar and 11 at four.
             "~$0.000055 (gateway)",
-            "per million tokens $1.00 in, $4.00 out",
+            "$1.00 in, $4.00 out per million tokens",
             "Say day 1 parser word",
         ],
     );
