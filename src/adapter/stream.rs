@@ -3,10 +3,10 @@
 use super::list::Items;
 use super::sse::{BOM, Frame, FrameError, Parser};
 use super::{Adapter, DecodeError, Decoder, Flow};
-use crate::chat::{FinishReason, StreamEvent};
+use crate::chat::{FinishReason, StreamEvent, TokenLogprob};
 use crate::error::{Failure, FailureKind};
 
-/// The longest answer that is kept: text, reasoning and tool arguments together, in bytes.
+/// The longest answer that is kept: text, log-probabilities, reasoning and tool arguments together, in bytes.
 pub const MAX_ANSWER: usize = 16 << 20;
 
 /// What came out of a stream.
@@ -211,6 +211,7 @@ impl Progress {
     fn note(&mut self, event: &StreamEvent) {
         match event {
             StreamEvent::TextDelta(text) | StreamEvent::ReasoningDelta(text) => self.size += text.len(),
+            StreamEvent::Logprobs(tokens) => self.size += tokens.iter().map(TokenLogprob::size).sum::<usize>(),
             StreamEvent::ReasoningSignature(signature) => self.size += signature.len(),
             StreamEvent::ToolCallStart { id, name, .. } => self.size += id.len() + name.len(),
             StreamEvent::ToolCallDelta { arguments, .. } => self.size += arguments.len(),
