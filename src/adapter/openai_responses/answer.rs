@@ -11,7 +11,7 @@ use crate::error::Failure;
 /// Encodes one answer: pieces of one kind after another make an item.
 #[derive(Debug)]
 pub(super) struct ResponseEncoder {
-    /// What has been said so far; tool calls are in `calls`, log-probabilities those that go with the next piece of text.
+    /// What has been said so far; tool calls are in `calls`, and log-probabilities are here until text goes with them.
     said: Response,
     created: u64,
     began: bool,

@@ -55,7 +55,8 @@ fn describe(outcome: &Outcome) -> Value {
         "output": usage.output, "reasoning": usage.reasoning, "cost": cost,
     });
     let all = json!({
-        "id": id, "model": model, "text": text, "logprobs": logprobs, "reasoning": reasoning, "reasoning_signature": reasoning_signature,
+        "id": id, "model": model, "text": text, "logprobs": logprobs, "reasoning": reasoning,
+        "reasoning_signature": reasoning_signature,
         "tool_calls": tool_calls, "usage": without_empty(usage), "finish": finish,
         "malformed": Some(outcome.malformed).filter(|count| *count > 0), "failure": failure,
     });
