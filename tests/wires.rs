@@ -82,13 +82,13 @@ fn tokens_are_as_likely_over_every_wire_that_can_say_so() {
         let text: String =
             told.as_array().expect("a list").iter().filter_map(|token| token["token"].as_str()).collect();
         assert_eq!(json!(text), answers[0]["text"]);
-        assert_eq!((&told[1]["logprob"], &told[1]["top"][1]["logprob"]), (&json!(-0.125), &json!(-2.125)));
+        assert_eq!((&told[1]["logprob"], &told[1]["top"][1]["logprob"]), (&json!(-0.25), &json!(-2.25)));
         assert_eq!(answers[2]["logprobs"], json!(null), "Anthropic's format has no place for them");
         answers[2]["logprobs"] = told;
         same(&answers);
     }
     let alone = answers(&home, "demo/quick", &["--logprobs", "The cat sat."]);
-    assert_eq!(alone[0]["logprobs"][0], json!({"token": "The", "logprob": 0.0, "top": []}));
+    assert_eq!(alone[0]["logprobs"][0], json!({"token": "The", "logprob": -0.125, "top": []}));
     let unasked = answers(&home, "demo/quick", &["The cat sat."]);
     assert_eq!(same(&unasked)["logprobs"], json!(null));
 }

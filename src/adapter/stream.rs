@@ -297,11 +297,17 @@ mod tests {
 
     #[test]
     fn an_answer_without_bounds_is_stopped() {
-        let piece = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n", "x".repeat(1 << 20));
-        let mut stream = Stream::new(Api::OpenaiChat.adapter());
-        let results: Vec<_> = (0..17).map(|_| stream.push(piece.as_bytes(), &mut Vec::new())).collect();
-        assert!(results[..16].iter().all(Result::is_ok));
-        assert_eq!(results[16].as_ref().map_err(|failure| failure.kind), Err(FailureKind::Truncated));
+        let long = "x".repeat(1 << 20);
+        let small = vec![r#"{"token":"","logprob":0}"#; (1 << 20) / 8].join(",");
+        for choice in
+            [format!(r#"{{"delta":{{"content":"{long}"}}}}"#), format!(r#"{{"logprobs":{{"content":[{small}]}}}}"#)]
+        {
+            let piece = format!("data: {{\"choices\":[{choice}]}}\n\n");
+            let mut stream = Stream::new(Api::OpenaiChat.adapter());
+            let results: Vec<_> = (0..17).map(|_| stream.push(piece.as_bytes(), &mut Vec::new())).collect();
+            assert!(results[..16].iter().all(Result::is_ok));
+            assert_eq!(results[16].as_ref().map_err(|failure| failure.kind), Err(FailureKind::Truncated));
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) fn to(model: &str, request: &Request) -> Reply {
 
 /// How likely the token at this place is said to have been: a made number, the same each time.
 pub(super) fn logprob(token: &str, place: usize, alternatives: u8) -> TokenLogprob {
-    let logprob = -0.125 * (place % 4) as f64;
+    let logprob = -0.125 * (1 + place % 4) as f64;
     let alternative = |rank: u8| Alternative {
         token: if rank == 0 { token.to_owned() } else { format!("{token}?{rank}") },
         logprob: logprob - 2.0 * f64::from(rank),
