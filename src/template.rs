@@ -34,7 +34,11 @@ pub fn mentions(template: &str) -> BTreeSet<&str> {
     while let Some(open) = rest.find("{{").into_iter().chain(rest.find("{%")).chain(rest.find("{#")).min() {
         let comment = rest[open..].starts_with("{#");
         let inside = &rest[open + 2..];
-        rest = if comment { inside.split_once("#}").map_or("", |(_, after)| after) } else { mentioned(inside, &mut names) };
+        rest = if comment {
+            inside.split_once("#}").map_or("", |(_, after)| after)
+        } else {
+            mentioned(inside, &mut names)
+        };
     }
     names
 }
