@@ -531,6 +531,8 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
         }
         'llm;config;show' {
             [CompletionResult]::new('--route', '--route', [CompletionResultType]::ParameterName, 'Explain where this task, alias or model leads, and why in that order')
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway of names that do not say, for --route')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway of names that do not say, for --route')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')

@@ -503,6 +503,8 @@ set edit:completion:arg-completer[llm] = {|@words|
         }
         &'llm;config;show'= {
             cand --route 'Explain where this task, alias or model leads, and why in that order'
+            cand -g 'Gateway of names that do not say, for --route'
+            cand --gateway 'Gateway of names that do not say, for --route'
             cand --color 'When to use colors'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'

@@ -445,6 +445,7 @@ complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcomma
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l route -d 'Explain where this task, alias or model leads, and why in that order' -r
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s g -l gateway -d 'Gateway of names that do not say, for --route' -r
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"

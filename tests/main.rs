@@ -15,6 +15,7 @@ mod costs;
 mod endings;
 mod fuzz;
 #[cfg(target_os = "linux")]
+mod hints;
 mod http2;
 mod ledger;
 mod ledger_faults;

@@ -37,7 +37,7 @@ pub fn comparison(comparison: &Comparison<'_>, out: &Output) -> String {
     }
     if records.len() > 1 {
         let mut row = vec!["total".to_owned(), String::new(), String::new(), String::new()];
-        row.extend(totals(records));
+        row.extend(totals(comparison.own()));
         grid.row(row);
     }
     grid.render(out)
@@ -155,7 +155,7 @@ pub fn repeated(groups: &[(String, Vec<&Record>)], out: &Output) -> String {
         Column::right("first token"),
         Column::right("total"),
         Column::right("tok/s"),
-        Column::right("cost"),
+        Column::right("cost of all"),
     ]);
     for (label, records) in groups {
         let ok: Vec<&Record> = records.iter().copied().filter(|r| r.status == Status::Ok && !r.cached).collect();
