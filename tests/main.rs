@@ -14,8 +14,9 @@ mod compare;
 mod costs;
 mod endings;
 mod fuzz;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 mod hints;
+#[cfg(target_os = "linux")]
 mod http2;
 mod ledger;
 mod ledger_faults;
