@@ -53,7 +53,7 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--fallback', '--fallback', [CompletionResultType]::ParameterName, 'Next model or alias when the one before fails; repeatable, in order')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Total time for a call, all tries included (`30s`, `2m`)')
             [CompletionResult]::new('--retries', '--retries', [CompletionResultType]::ParameterName, 'Further tries after a failure that may pass')
-            [CompletionResult]::new('--max-cost', '--max-cost', [CompletionResultType]::ParameterName, 'Send nothing that could cost the whole command more than this, in US dollars')
+            [CompletionResult]::new('--max-cost', '--max-cost', [CompletionResultType]::ParameterName, 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'System prompt; `@FILE` reads a file')
             [CompletionResult]::new('--system', '--system', [CompletionResultType]::ParameterName, 'System prompt; `@FILE` reads a file')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable')
@@ -104,7 +104,7 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--fallback', '--fallback', [CompletionResultType]::ParameterName, 'Next model or alias when the one before fails; repeatable, in order')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Total time for a call, all tries included (`30s`, `2m`)')
             [CompletionResult]::new('--retries', '--retries', [CompletionResultType]::ParameterName, 'Further tries after a failure that may pass')
-            [CompletionResult]::new('--max-cost', '--max-cost', [CompletionResultType]::ParameterName, 'Send nothing that could cost the whole command more than this, in US dollars')
+            [CompletionResult]::new('--max-cost', '--max-cost', [CompletionResultType]::ParameterName, 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'System prompt; `@FILE` reads a file')
             [CompletionResult]::new('--system', '--system', [CompletionResultType]::ParameterName, 'System prompt; `@FILE` reads a file')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable')
@@ -169,7 +169,7 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--fallback', '--fallback', [CompletionResultType]::ParameterName, 'Next model or alias when the one before fails; repeatable, in order')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Total time for a call, all tries included (`30s`, `2m`)')
             [CompletionResult]::new('--retries', '--retries', [CompletionResultType]::ParameterName, 'Further tries after a failure that may pass')
-            [CompletionResult]::new('--max-cost', '--max-cost', [CompletionResultType]::ParameterName, 'Send nothing that could cost the whole command more than this, in US dollars')
+            [CompletionResult]::new('--max-cost', '--max-cost', [CompletionResultType]::ParameterName, 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'System prompt; `@FILE` reads a file')
             [CompletionResult]::new('--system', '--system', [CompletionResultType]::ParameterName, 'System prompt; `@FILE` reads a file')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable')
@@ -268,7 +268,28 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on stderr where keys come from, and each request and response')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List models, as without a subcommand')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show all about one model, and what it costs at every gateway that has it')
+            break
+        }
+        'llm;models;list' {
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Use this one of the gateway''s named keys')
+            [CompletionResult]::new('--supports', '--supports', [CompletionResultType]::ParameterName, 'Only models that can do all of these: tools, vision, json, reasoning, audio')
+            [CompletionResult]::new('--max-price', '--max-price', [CompletionResultType]::ParameterName, 'Only models whose input and output both cost at most this many USD per million tokens')
+            [CompletionResult]::new('--min-context', '--min-context', [CompletionResultType]::ParameterName, 'Only models with a context window of at least this many tokens (`128k`)')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Order of the list')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Form of the output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('--refresh', '--refresh', [CompletionResultType]::ParameterName, 'Ask the gateway even if a recent list is cached')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'llm;models;show' {
@@ -450,7 +471,7 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
         }
         'llm;key;set' {
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Keep it under this name, beside others of the same gateway')
-            [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Where to keep it')
+            [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Where to keep it; the keyring by default')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
@@ -534,6 +555,8 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
         }
         'llm;config;show' {
             [CompletionResult]::new('--route', '--route', [CompletionResultType]::ParameterName, 'Explain where this task, alias or model leads, and why in that order')
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway of names that do not say, for --route')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway of names that do not say, for --route')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')

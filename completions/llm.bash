@@ -106,6 +106,9 @@ _llm() {
             llm__subcmd__log,show)
                 cmd="llm__subcmd__log__subcmd__show"
                 ;;
+            llm__subcmd__models,list)
+                cmd="llm__subcmd__models__subcmd__list"
+                ;;
             llm__subcmd__models,show)
                 cmd="llm__subcmd__models__subcmd__show"
                 ;;
@@ -625,13 +628,21 @@ _llm() {
             return 0
             ;;
         llm__subcmd__config__subcmd__show)
-            opts="-q -v -h --route --quiet --verbose --color --help"
+            opts="-g -q -v -h --route --gateway --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --route)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -g)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1147,8 +1158,62 @@ _llm() {
             return 0
             ;;
         llm__subcmd__models)
-            opts="-g -o -q -v -h --gateway --key --supports --max-price --min-context --sort --refresh --output --quiet --verbose --color --help show"
+            opts="-g -o -q -v -h --gateway --key --supports --max-price --min-context --sort --refresh --output --quiet --verbose --color --help list show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -g)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --supports)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-price)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -W "price context name" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__models__subcmd__list)
+            opts="-g -o -q -v -h --gateway --key --supports --max-price --min-context --sort --refresh --output --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

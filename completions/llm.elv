@@ -49,7 +49,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --fallback 'Next model or alias when the one before fails; repeatable, in order'
             cand --timeout 'Total time for a call, all tries included (`30s`, `2m`)'
             cand --retries 'Further tries after a failure that may pass'
-            cand --max-cost 'Send nothing that could cost the whole command more than this, in US dollars'
+            cand --max-cost 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer'
             cand -s 'System prompt; `@FILE` reads a file'
             cand --system 'System prompt; `@FILE` reads a file'
             cand -f 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable'
@@ -99,7 +99,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --fallback 'Next model or alias when the one before fails; repeatable, in order'
             cand --timeout 'Total time for a call, all tries included (`30s`, `2m`)'
             cand --retries 'Further tries after a failure that may pass'
-            cand --max-cost 'Send nothing that could cost the whole command more than this, in US dollars'
+            cand --max-cost 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer'
             cand -s 'System prompt; `@FILE` reads a file'
             cand --system 'System prompt; `@FILE` reads a file'
             cand -f 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable'
@@ -162,7 +162,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --fallback 'Next model or alias when the one before fails; repeatable, in order'
             cand --timeout 'Total time for a call, all tries included (`30s`, `2m`)'
             cand --retries 'Further tries after a failure that may pass'
-            cand --max-cost 'Send nothing that could cost the whole command more than this, in US dollars'
+            cand --max-cost 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer'
             cand -s 'System prompt; `@FILE` reads a file'
             cand --system 'System prompt; `@FILE` reads a file'
             cand -f 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable'
@@ -257,7 +257,27 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --verbose 'Say on stderr where keys come from, and each request and response'
             cand -h 'Print help'
             cand --help 'Print help'
+            cand list 'List models, as without a subcommand'
             cand show 'Show all about one model, and what it costs at every gateway that has it'
+        }
+        &'llm;models;list'= {
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --key 'Use this one of the gateway''s named keys'
+            cand --supports 'Only models that can do all of these: tools, vision, json, reasoning, audio'
+            cand --max-price 'Only models whose input and output both cost at most this many USD per million tokens'
+            cand --min-context 'Only models with a context window of at least this many tokens (`128k`)'
+            cand --sort 'Order of the list'
+            cand -o 'Form of the output'
+            cand --output 'Form of the output'
+            cand --color 'When to use colors'
+            cand --refresh 'Ask the gateway even if a recent list is cached'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say on stderr where keys come from, and each request and response'
+            cand --verbose 'Say on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'llm;models;show'= {
             cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
@@ -429,7 +449,7 @@ set edit:completion:arg-completer[llm] = {|@words|
         }
         &'llm;key;set'= {
             cand --name 'Keep it under this name, beside others of the same gateway'
-            cand --store 'Where to keep it'
+            cand --store 'Where to keep it; the keyring by default'
             cand --color 'When to use colors'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'
@@ -506,6 +526,8 @@ set edit:completion:arg-completer[llm] = {|@words|
         }
         &'llm;config;show'= {
             cand --route 'Explain where this task, alias or model leads, and why in that order'
+            cand -g 'Gateway of names that do not say, for --route'
+            cand --gateway 'Gateway of names that do not say, for --route'
             cand --color 'When to use colors'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'

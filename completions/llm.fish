@@ -50,7 +50,7 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l key -d 'Use this one of 
 complete -c llm -n "__fish_llm_using_subcommand ask" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l retries -d 'Further tries after a failure that may pass' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s f -l file -d 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l temperature -d 'Sampling temperature' -r
@@ -93,7 +93,7 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l key -d 'Use this one
 complete -c llm -n "__fish_llm_using_subcommand compare" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l retries -d 'Further tries after a failure that may pass' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s f -l file -d 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l temperature -d 'Sampling temperature' -r
@@ -152,7 +152,7 @@ complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcom
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l retries -d 'Further tries after a failure that may pass' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s f -l file -d 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l temperature -d 'Sampling temperature' -r
@@ -222,25 +222,44 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l key -d 'Use this one of the gateway\'s named keys' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l sort -d 'Order of the list' -r -f -a "price\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l key -d 'Use this one of the gateway\'s named keys' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l sort -d 'Order of the list' -r -f -a "price\t''
 context\t''
 name\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
 json\t''
 csv\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -l refresh -d 'Ask the gateway even if a recent list is cached'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from show" -a "show" -d 'Show all about one model, and what it costs at every gateway that has it'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l refresh -d 'Ask the gateway even if a recent list is cached'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -a "list" -d 'List models, as without a subcommand'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -a "show" -d 'Show all about one model, and what it costs at every gateway that has it'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l key -d 'Use this one of the gateway\'s named keys' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l sort -d 'Order of the list' -r -f -a "price\t''
+context\t''
+name\t''"
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+json\t''
+csv\t''"
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l refresh -d 'Ask the gateway even if a recent list is cached'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l key -d 'Use this one of the gateway\'s named keys' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
@@ -391,7 +410,7 @@ complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcomm
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "test" -d 'Ask the gateway whether it takes the key'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "rm" -d 'Remove a saved key'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -l name -d 'Keep it under this name, beside others of the same gateway' -r
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -l store -d 'Where to keep it' -r -f -a "keyring\t'The operating system\'s keyring'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -l store -d 'Where to keep it; the keyring by default' -r -f -a "keyring\t'The operating system\'s keyring'
 file\t'A file that only you can read, in plain text'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
@@ -448,6 +467,7 @@ complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcomma
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l route -d 'Explain where this task, alias or model leads, and why in that order' -r
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s g -l gateway -d 'Gateway of names that do not say, for --route' -r
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -33,6 +33,9 @@ pub fn read(argument: Option<&str>, no_stdin: bool, notice: impl FnMut(&str)) ->
         // Asked for by name or by lack of anything else, so whatever it is.
         (_, false, Stdin::Input) | (None, false, Stdin::Other) => Some(text(read_patiently(notice)?)?),
     };
+    if argument.is_none() && no_stdin {
+        return Err(Error::usage_hint("there is no prompt", "-n leaves stdin alone: give one as an argument"));
+    }
     combine(argument, stdin.as_deref())
 }
 
@@ -53,10 +56,7 @@ fn combine(argument: Option<&str>, input: Option<&str>) -> Result<String, Error>
         (None, None) => String::new(),
     };
     if prompt.trim().is_empty() {
-        return Err(Error::usage_hint(
-            "there is no prompt",
-            "give one as an argument, or pipe one in: echo PROMPT | llm ask",
-        ));
+        return Err(Error::usage_hint("there is no prompt", "give one as an argument, or pipe one in"));
     }
     Ok(prompt)
 }

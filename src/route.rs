@@ -219,6 +219,10 @@ pub fn set<'a>(name: &str, sets: &'a BTreeMap<String, Vec<String>>) -> Result<&'
             let message = format!("no set is called `{name}`");
             Err(match nearest(name, sets.keys().map(String::as_str)) {
                 Some(near) => Error::config_hint(message, format!("did you mean `{near}`?")),
+                None if !sets.is_empty() => {
+                    let known: Vec<&str> = sets.keys().map(String::as_str).collect();
+                    Error::config_hint(message, format!("known sets: {}", known.join(", ")))
+                }
                 None => Error::config_hint(message, "sets are lists of models under [set] in the config file"),
             })
         }

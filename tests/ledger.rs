@@ -166,12 +166,21 @@ fn a_recorded_prompt_is_sent_again_beside_its_answer() {
         again.json()["answers"].as_array().expect("a list").iter().map(|a| a["text"].clone()).collect();
     assert_eq!(answers, ["by test-model", "by other", "by third"]);
     assert_eq!(again.json()["answers"][0]["model"], "test-model (recorded)");
+    assert_eq!(again.json()["total_cost"]["unknown"], 2, "the total is this run's: {again}");
     let requests = gateway.requests();
     assert_eq!((requests[1].prompt().as_str(), &requests[1].json()["temperature"]), ("why?", &json!(0.5)));
     let same = home.llm(["rerun", home.log()[2]["id"].as_str().expect("an id")]).output();
     same.exits(0);
     assert!(same.stdout().contains("test-model (recorded)"), "{same}");
     assert_eq!(home.log().len(), 4, "what is sent again is recorded, too");
+}
+
+#[test]
+fn a_prompt_is_sent_again_where_it_was_unless_somebody_says_otherwise() {
+    let home = Home::new();
+    home.llm(["ask", "-g", "demo", "-m", "demo/quick", "hi"]).output().exits(0);
+    let again = home.llm(["rerun", "-m", "demo/quick"]).output();
+    assert!(!again.exits(0).stdout().contains("answered by"), "it is the same model: {again}");
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod compare;
 mod costs;
 mod endings;
 mod fuzz;
+#[cfg(unix)]
+mod hints;
 #[cfg(target_os = "linux")]
 mod http2;
 mod ledger;

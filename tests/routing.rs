@@ -268,6 +268,18 @@ fn a_config_with_all_of_it_makes_sense() {
     let text = route("coding");
     assert!(text.contains("1. openrouter::deepseek-v4") && text.contains("2. openrouter::qwen-coder"), "{text}");
     assert_eq!(text.matches("30 s a try; 1 retry").count(), 2, "{text}");
+    let text = route("frontier");
+    assert!(text.starts_with("frontier is a set, for `llm compare --set frontier`: "), "{text}");
+    assert!(route("frontire").ends_with("did you mean `frontier`?\n"));
+    let elsewhere = home.llm(["config", "show", "--route", "x", "-g", "groq"]).output().exits(0).stdout();
+    assert!(elsewhere.contains("1. groq::x"), "{elsewhere}");
+}
+
+#[test]
+fn after_the_last_model_nothing_starts() {
+    let config = "gateway = \"demo\"\n[alias.race]\nmodels = [\"a\", \"b\"]\nhedge = \"2s\"\n";
+    let text = Home::new().config(config).llm(["config", "show", "--route", "race"]).output().exits(0).stdout();
+    assert_eq!(text.matches("the next one starts as well").count(), 1, "{text}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn a_signal_keeps_what_came_stops_the_request_and_kills() {
         running.signal(signal);
         let outcome = running.finish();
         assert!(began.elapsed() < Duration::from_secs(1), "it took {:?}", began.elapsed());
-        outcome.dies_by(signal.as_raw()).prints("Half\n");
+        outcome.dies_by(signal.as_raw()).prints("Half\n").says("[interrupted]");
         gateway.await_left(1);
     }
 }
@@ -152,6 +152,22 @@ fn an_interrupted_comparison_leaves_the_terminal_as_it_was() {
     let screen = outcome.terminal();
     let (hidden, shown) = (screen.rfind("\u{1b}[?25l"), screen.rfind("\u{1b}[?25h"));
     assert!(hidden <= shown, "the cursor is visible again\n{screen:?}");
+}
+
+// T20
+#[test]
+fn a_typed_interrupt_leaves_no_live_line() {
+    let gateway = half();
+    let running = Home::with(&gateway).llm(["compare", "-m", "a,b", "hi"]).terminal(Wiring::STDERR).start();
+    let terminal = running.terminal.as_ref().expect("a terminal");
+    terminal.await_screen("Half");
+    // The terminal echoes in order: it is through with the first key once it has shown the second.
+    terminal.type_keys("\u{3}~");
+    terminal.await_screen("~");
+    running.signal(Signal::INT);
+    let outcome = running.finish();
+    outcome.dies_by(Signal::INT.as_raw());
+    assert!(!outcome.terminal().contains("^C"), "{:?}", outcome.terminal());
 }
 
 // P02

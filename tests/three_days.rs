@@ -9,7 +9,7 @@ use onekey::money::Usd;
 use serde_json::{Value, json};
 
 use crate::support::process::Running;
-use crate::support::{Home, Outcome};
+use crate::support::{Gateway, Home, Outcome, Reply};
 
 /// The days, long ago, to which what was done is moved.
 const DAYS: [&str; 3] = ["2025-03-30", "2025-03-31", "2025-04-01"];
@@ -268,12 +268,14 @@ fn move_to(home: &Home, day: &str) {
     }
 }
 
-/// The three days, done; what was done, and the ids of a conversation's calls in turn.
-fn three_days() -> (Home, Vec<Deed>, Vec<String>, Running) {
+/// The three days, done; what was done, the ids of a conversation's calls in turn, and what answers.
+fn three_days() -> (Home, Vec<Deed>, Vec<String>, (Running, Gateway)) {
     let home = Home::new().env("EAST_KEY", "sk-east-0123456789").env("WEST_KEY", "sk-west-0123456789");
     let demo = home.llm(["demo-gateway"]).stdin_open().start();
     demo.await_stdout("\n");
     let url = demo.stdout().trim().to_owned();
+    // A race whose winner is certain.
+    let silent = Gateway::always(Reply::silence().hold());
     let gateway = |name: &str| {
         let key = name.to_uppercase();
         format!("[gateway.{name}]\nbase_url = \"{url}\"\nauth = \"required\"\nkey_env = [\"{key}_KEY\"]\n")
@@ -281,10 +283,12 @@ fn three_days() -> (Home, Vec<Deed>, Vec<String>, Running) {
     let home = home.config(&format!(
         "default_gateway = \"east\"\n{}{}\
          [alias.careful]\nmodels = [\"demo/down\", \"demo/steady\"]\nretries = 1\n\
-         [alias.fast]\nmodels = [\"demo/steady\", \"demo/quick\"]\nhedge = \"10ms\"\n\
+         [gateway.silent]\nbase_url = \"{}\"\nauth = \"none\"\n\
+         [alias.fast]\nmodels = [\"silent::any\", \"demo/quick\"]\nhedge = \"10ms\"\n\
          [task]\ncoding = \"careful\"\nsummary = \"demo/quick\"\nchat = \"fast\"\n",
         gateway("east"),
-        gateway("west")
+        gateway("west"),
+        silent.base_url()
     ));
     // Whose price lists are known then.
     for name in ["east", "west"] {
@@ -342,7 +346,7 @@ fn three_days() -> (Home, Vec<Deed>, Vec<String>, Running) {
         done.push(Deed { prompt, task: None, model, tokens: Some((input, output)), day, ..done[0].clone() });
         move_to(&home, date);
     }
-    (home, done, conversation, demo)
+    (home, done, conversation, (demo, silent))
 }
 
 /// The groups of `usage`, by their keys.
@@ -387,7 +391,7 @@ fn shows(outcome: &Outcome, texts: &[&str]) {
 
 #[test]
 fn three_days_are_explained_by_usage_and_log() {
-    let (home, done, conversation, _demo) = three_days();
+    let (home, done, conversation, _gateways) = three_days();
 
     // Who spent what, on which model, on which day, with which key, for what.
     for by in [

@@ -1,6 +1,6 @@
 //! Commands that show: what there is, what was done, what it cost, what works.
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::shared::{GatewayArgs, OutArgs, OutputArgs, TextOrJson};
 
@@ -15,6 +15,8 @@ pub struct ModelsArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
+    /// List models, as without a subcommand
+    List(ModelsListArgs),
     /// Show all about one model, and what it costs at every gateway that has it
     Show(ModelsShowArgs),
 }
@@ -34,7 +36,7 @@ pub struct ModelsShowArgs {
 
 #[derive(Debug, Args)]
 pub struct ModelsListArgs {
-    /// Only models whose id or name holds this text
+    /// Only models whose id or name holds this text; of several, all
     #[arg(value_name = "TEXT")]
     pub text: Vec<String>,
     #[command(flatten)]
@@ -144,12 +146,13 @@ pub enum LogCommand {
         out: OutArgs,
     },
     /// Delete calls for good
+    #[command(group = ArgGroup::new("which").required(true).args(["before", "all"]))]
     Purge {
         /// Those before then: `90d`, a date or a time (UTC)
-        #[arg(long, value_name = "WHEN", required_unless_present = "all")]
+        #[arg(long, value_name = "WHEN")]
         before: Option<String>,
         /// All of them
-        #[arg(long, conflicts_with = "before")]
+        #[arg(long)]
         all: bool,
     },
 }

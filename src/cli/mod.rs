@@ -19,7 +19,7 @@ pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, TextOrJ
 
 /// One gateway key, many models: ask and compare language models from the terminal.
 #[derive(Debug, Parser)]
-#[command(name = "llm", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "llm", version, max_term_width = WIDEST, disable_help_subcommand = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -83,15 +83,23 @@ const GROUPS: [(&str, &[&str]); 3] = [
     ("Set up", &["key", "config", "cache", "completions", "man"]),
 ];
 
-/// The whole command line, its commands grouped for `--help`.
-pub fn command() -> clap::Command {
+/// Help is no wider than this, however wide the terminal.
+pub const WIDEST: usize = 100;
+
+/// How far in the list of commands says what each does.
+pub const MARGIN: usize = 15;
+
+/// The whole command line, its commands grouped for `--help`. What is said of each begins behind [`MARGIN`] cells, and
+/// `fit` breaks it into lines.
+pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {
     let command = Cli::command();
     let mut help = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
     for (heading, names) in GROUPS {
         help.push_str(&format!("\n{heading}:\n"));
         for name in names {
             let about = command.find_subcommand(name).and_then(|command| command.get_about());
-            help.push_str(&format!("  {name:<12} {}\n", about.map(ToString::to_string).unwrap_or_default()));
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            help.push_str(&format!("  {name:<12} {}\n", fit(&about)));
         }
     }
     help.push_str("\n{all-args}\n\n`llm COMMAND --help` says more about a command.\n");
@@ -105,12 +113,12 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        command().debug_assert();
+        command(str::to_owned).debug_assert();
     }
 
     #[test]
     fn every_command_is_in_one_group_of_the_help() {
-        let command = command();
+        let command = command(str::to_owned);
         let mut grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         let mut all: Vec<&str> =
             command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name).collect();

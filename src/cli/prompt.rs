@@ -32,7 +32,8 @@ pub struct PromptArgs {
     /// Ask anew, even if the config says [cache] enabled
     #[arg(long, overrides_with = "cache", help_heading = "Where to")]
     pub no_cache: bool,
-    /// Send nothing that could cost the whole command more than this, in US dollars
+    /// Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds
+    /// the answer
     #[arg(long, value_name = "USD", help_heading = "Where to")]
     pub max_cost: Option<String>,
     /// Send even what nobody knows the price of, though a budget or --max-cost applies

@@ -19,7 +19,7 @@ pub enum KeyCommand {
         /// Keep it under this name, beside others of the same gateway
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
-        /// Where to keep it
+        /// Where to keep it; the keyring by default
         #[arg(long, value_name = "STORE", default_value = "keyring", hide_default_value = true)]
         store: KeyStore,
     },
@@ -79,6 +79,9 @@ pub enum ConfigCommand {
         /// Explain where this task, alias or model leads, and why in that order
         #[arg(long, value_name = "NAME")]
         route: Option<String>,
+        /// Gateway of names that do not say, for --route
+        #[arg(short, long, value_name = "NAME", requires = "route")]
+        gateway: Option<String>,
     },
     /// Open the config file in $VISUAL or $EDITOR, then check it
     Edit,

@@ -117,6 +117,9 @@ fn model(context: &Context, args: &AskArgs, past: Option<&Conversation>) -> Resu
     let gateway = args.prompt.to.gateway.as_deref();
     request::with_names(context, gateway, |names| {
         if let Some(model) = &args.model {
+            if model.contains(',') {
+                context.notice(&format!("-m takes one model here; `llm compare -m {model}` asks several"));
+            }
             return names.model(model);
         }
         if let Some(task) = &args.task {

@@ -26,7 +26,11 @@ pub(super) fn run(context: &Context, command: CacheCommand) -> Result<u8, Error>
             let stats = store.stats().map_err(fails)?;
             let settings = &context.settings.cache;
             let text = match output.format {
-                TextOrJson::Text => format!("{}\nroom for {}\n", describe(&stats), bytes(settings.max_size)),
+                TextOrJson::Text => {
+                    let off = "off unless --cache asks for it; `[cache] enabled = true` in the config turns it on\n";
+                    let off = if settings.enabled { "" } else { off };
+                    format!("{}\nroom for {}\n{off}", describe(&stats), bytes(settings.max_size))
+                }
                 TextOrJson::Json => {
                     let document = json!({
                         "answers": stats.answers, "size": stats.size, "max_size": settings.max_size,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command as Process;
+use std::time::Duration;
 
 use super::{Context, explain};
 use crate::cli::ConfigCommand;
@@ -20,10 +21,10 @@ pub(super) fn run(
 ) -> Result<u8, Error> {
     match command {
         ConfigCommand::Path => print(format!("{}\n", path(&env)?))?,
-        ConfigCommand::Show { route: None } => print(show(&settings(env)?.settings)?)?,
-        ConfigCommand::Show { route: Some(name) } => {
+        ConfigCommand::Show { route: None, .. } => print(show(&settings(env)?.settings)?)?,
+        ConfigCommand::Show { route: Some(name), gateway } => {
             let context = settings(env)?;
-            print(escape::terminal(&explain::route(&context, name)?).as_bytes())?;
+            print(escape::terminal(&explain::route(&context, name, gateway.as_deref())?).as_bytes())?;
         }
         ConfigCommand::Check => {
             let context = settings(env)?;
@@ -128,10 +129,10 @@ fn show(settings: &Settings) -> Result<String, Error> {
     }
     let cache = &settings.cache;
     text.push_str(&format!(
-        "\n[cache]\nenabled = {}\nttl = \"{}s\"\nmax_size = \"{}\"\n",
+        "\n[cache]\nenabled = {}\nttl = \"{}\"\nmax_size = \"{}\"\n",
         cache.enabled,
-        cache.ttl.as_secs_f64(),
-        cache.max_size
+        span(cache.ttl),
+        size(cache.max_size)
     ));
     for budget in &settings.budgets {
         text.push_str(&format!("\n# budget of {}\n", budget.describe()));
@@ -278,6 +279,25 @@ fn who(said: Said) -> String {
     }
 }
 
+/// A span of time in the largest unit that it is a whole number of.
+fn span(time: Duration) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
+    let whole = |(seconds, _): &&(u64, &str)| time.subsec_nanos() == 0 && time.as_secs().is_multiple_of(*seconds);
+    match units.iter().find(whole) {
+        Some((seconds, unit)) => format!("{}{unit}", time.as_secs() / seconds),
+        None => format!("{}s", time.as_secs_f64()),
+    }
+}
+
+/// A size in the largest unit that it is a whole number of.
+fn size(bytes: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.iter().find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{}{name}", bytes / unit),
+        None => bytes.to_string(),
+    }
+}
+
 /// A text as TOML.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
@@ -291,4 +311,16 @@ fn list(texts: &[String]) -> String {
 fn key(text: &str) -> String {
     let bare = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if bare { text.to_owned() } else { quoted(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_sizes_are_shown_as_people_write_them() {
+        let spans = [604_800.0, 7_200.0, 90.0, 0.5].map(|seconds| span(Duration::from_secs_f64(seconds)));
+        assert_eq!(spans, ["7d", "2h", "90s", "0.5s"]);
+        assert_eq!([256 << 20, 1 << 30, 3 << 10, 1_000, 0].map(size), ["256MiB", "1GiB", "3KiB", "1000", "0"]);
+    }
 }

@@ -6,22 +6,31 @@ use super::facts::Facts;
 use super::{Context, request};
 use crate::call::Choice;
 use crate::chat::Request;
+use crate::config::nearest;
 use crate::error::Error;
 use crate::report::format;
 use crate::route::{Asked, Route, Why};
 
-/// The route of a task, an alias or a model, for people.
-pub(super) fn route(context: &Context, name: &str) -> Result<String, Error> {
+/// The route of a task, an alias or a model, for people; `gateway` is for names that do not say.
+pub(super) fn route(context: &Context, name: &str, gateway: Option<&str>) -> Result<String, Error> {
     let settings = &context.settings;
-    let asked = request::with_names(context, None, |names| {
-        // What the config gives a name is meant before a model that may be called so.
-        if settings.tasks.contains_key(name) && !settings.aliases.contains_key(name) {
-            return names.task(name);
-        }
-        names.model(name)
-    })?;
+    let is_alias = settings.aliases.contains_key(name);
+    if let Some(models) = settings.sets.get(name).filter(|_| !is_alias && !settings.tasks.contains_key(name)) {
+        return Ok(format!("{name} is a set, for `llm compare --set {name}`: {}\n", models.join(", ")));
+    }
+    // What the config gives a name is meant before a model that may be called so.
+    let asked = request::with_names(context, gateway, |names| names.default(name))?;
     let facts = Facts::new(context, &Request::default());
-    Ok(explain(&asked, &asked.route.explained(&facts), facts.expected().output.unwrap_or_default()))
+    let mut text = explain(&asked, &asked.route.explained(&facts), facts.expected().output.unwrap_or_default());
+    if let Route::Model(target) = &asked.route
+        && target.model == name
+    {
+        let known = settings.aliases.keys().chain(settings.tasks.keys()).chain(settings.sets.keys());
+        if let Some(near) = nearest(name, known.map(String::as_str)) {
+            text.push_str(&format!("no alias, task or set has this name; did you mean `{near}`?\n"));
+        }
+    }
+    Ok(text)
 }
 
 fn explain(asked: &Asked, choices: &[(Choice, Why)], output: u64) -> String {
@@ -36,7 +45,8 @@ fn explain(asked: &Asked, choices: &[(Choice, Why)], output: u64) -> String {
     let names: Vec<String> = choices.iter().map(|(choice, _)| choice.target.to_string()).collect();
     let width = names.iter().map(String::len).max().unwrap_or_default();
     for (place, ((choice, why), name)) in choices.iter().zip(&names).enumerate() {
-        let notes: Vec<String> = reason(*why, output).into_iter().chain(patience(choice)).collect();
+        let is_last = place + 1 == choices.len();
+        let notes: Vec<String> = reason(*why, output).into_iter().chain(patience(choice, is_last)).collect();
         let line = format!("{:>3}. {name:<width$}  {}", place + 1, notes.join("; "));
         text.push_str(line.trim_end());
         text.push('\n');
@@ -55,7 +65,7 @@ fn reason(why: Why, output: u64) -> Option<String> {
     }
 }
 
-fn patience(choice: &Choice) -> Vec<String> {
+fn patience(choice: &Choice, is_last: bool) -> Vec<String> {
     let seconds = |time: Duration| format!("{} s", time.as_secs_f64());
     let mut notes = Vec::new();
     notes.extend(choice.patience.map(|time| format!("{} a try", seconds(time))));
@@ -64,6 +74,8 @@ fn patience(choice: &Choice) -> Vec<String> {
         1 => "1 retry".to_owned(),
         tries => format!("{tries} retries"),
     }));
-    notes.extend(choice.hedge.map(|time| format!("the next one starts as well after {}", seconds(time))));
+    notes.extend(
+        choice.hedge.filter(|_| !is_last).map(|time| format!("the next one starts as well after {}", seconds(time))),
+    );
     notes
 }

@@ -9,14 +9,14 @@ use crate::cli;
 /// The completion script of a shell.
 pub(super) fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut cli::command(), "llm", &mut script);
+    clap_complete::generate(shell, &mut cli::command(str::to_owned), "llm", &mut script);
     script
 }
 
 /// The manual: one page for all commands.
 pub(super) fn man() -> std::io::Result<Vec<u8>> {
     // Its template is for the terminal; a page groups by sections.
-    let mut command = cli::command().help_template("");
+    let mut command = cli::command(str::to_owned).help_template("");
     command.build();
     let mut page = Vec::new();
     let top = Man::new(command.clone());
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn the_manual_speaks_of_every_command() {
         let page = String::from_utf8(man().expect("a page")).expect("text");
-        for command in cli::command().get_subcommands() {
+        for command in cli::command(str::to_owned).get_subcommands() {
             assert!(
                 page.contains(&format!(".SH \"LLM {}\"", command.get_name().to_uppercase())),
                 "{}",

@@ -28,14 +28,15 @@ mod signals;
 mod usage;
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::adapter::mask_keys;
 use crate::cli::{self, Cli, Command};
-use crate::config::{Env, Gateway, Settings};
+use crate::config::{Env, Gateway, Settings, nearest};
 use crate::error::Error;
 use crate::report;
 use crate::report::term::{self, Output, Terminal, TerminalEnv, print, say};
@@ -89,10 +90,12 @@ impl Context {
 /// The whole of the program: parses, runs, reports, and says how it ended.
 pub fn main() -> ExitCode {
     process::protect();
-    let cli = match cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let command = cli::command(|about| term::fit(about, cli::MARGIN, cli::WIDEST));
+    let parsed = command.clone().try_get_matches_from(arguments());
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
-            let end = help_or_usage(error);
+            let end = help_or_usage(hinted(error, &command));
             return end.unwrap_or_else(|error| fail(&error, &Output::plain(80)));
         }
     };
@@ -110,6 +113,46 @@ fn fail(error: &Error, stderr: &Output) -> ExitCode {
     }
     say(report::error::error(error, stderr));
     ExitCode::from(error.exit_code())
+}
+
+/// The command line; `llm help COMMAND` is another way to say `llm COMMAND --help`.
+fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|first| first == "help") {
+        arguments.remove(1);
+        arguments.push("--help".into());
+    }
+    arguments
+}
+
+/// The error with the hints that clap does not give: the nearest command that is no secret, and that a prompt of several
+/// words is quoted.
+fn hinted(error: clap::Error, command: &clap::Command) -> clap::Error {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::StyledStr(text)) => text.to_string(),
+        _ => String::new(),
+    };
+    let usage = text(ContextKind::Usage);
+    let word = text(ContextKind::InvalidArg);
+    if error.kind() == ErrorKind::UnknownArgument && usage.contains("[PROMPT]") && !word.starts_with('-') {
+        let hint = "a prompt of several words is quoted: \"first second\"".to_owned();
+        let mut error = error;
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
+        return error;
+    }
+    if error.kind() != ErrorKind::InvalidSubcommand || !usage.contains("llm [OPTIONS] <COMMAND>") {
+        return error;
+    }
+    let mut hinted = clap::Error::new(error.kind()).with_cmd(command);
+    for (kind, value) in error.context().filter(|(kind, _)| *kind != ContextKind::SuggestedSubcommand) {
+        hinted.insert(kind, value.clone());
+    }
+    let shown = command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
+    if let Some(near) = nearest(&text(ContextKind::InvalidSubcommand), shown) {
+        hinted.insert(ContextKind::SuggestedSubcommand, ContextValue::String(near.to_owned()));
+    }
+    hinted
 }
 
 /// What clap has to say: help and version are data, on stdout; a usage error must not repeat a key that was put into

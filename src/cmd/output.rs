@@ -73,6 +73,8 @@ fn target(path: &Path) -> io::Result<(PathBuf, Target)> {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
     };
+    // A missing directory is told in the system's words.
+    fs::metadata(directory)?;
     let mut builder = tempfile::Builder::new();
     // As if the shell had made it: what the umask leaves of 0666.
     #[cfg(unix)]

@@ -56,7 +56,8 @@ pub(super) fn prepare_with(
     prompt: impl FnOnce() -> Result<String, Error>,
 ) -> Result<Prepared, Error> {
     // What can be wrong without any input is found before input is waited for.
-    let timeout = args.timeout.as_deref().map(parse_duration).transpose().map_err(Error::usage)?;
+    let timeout = args.timeout.as_deref().map(parse_duration).transpose();
+    let timeout = timeout.map_err(|error| Error::usage(format!("--timeout: {error}")))?;
     let tags = tags(args)?;
     args.max_cost.as_deref().map(max_cost).transpose()?;
     let mut extra = parameters(&args.param)?;
@@ -182,7 +183,9 @@ fn saved_gateways(settings: &Settings) -> Vec<String> {
 
 fn system(text: &str) -> Result<String, Error> {
     match text.strip_prefix('@') {
-        Some(path) => fs::read_to_string(path).map_err(|source| Error::Input { path: path.into(), source }),
+        Some(path) => {
+            fs::read_to_string(path).map_err(|source| Error::usage(format!("--system: cannot read {path}: {source}")))
+        }
         None => Ok(text.to_owned()),
     }
 }
@@ -217,7 +220,7 @@ pub(super) fn max_cost(text: &str) -> Result<Usd, Error> {
 
 /// What costs are attributed to.
 pub(super) fn tags(args: &PromptArgs) -> Result<BTreeMap<String, String>, Error> {
-    args.tag.iter().map(|tag| key_value(tag, "--tag")).collect()
+    args.tag.iter().map(|tag| key_value(tag, "--tag", "KEY=VALUE")).collect()
 }
 
 fn check_sampling(args: &PromptArgs) -> Result<(), Error> {
@@ -232,7 +235,7 @@ fn check_sampling(args: &PromptArgs) -> Result<(), Error> {
 fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {
     let mut fields = Map::new();
     for param in params {
-        let (name, value) = key_value(param, "-p")?;
+        let (name, value) = key_value(param, "-p", "KEY=JSON")?;
         // What is not JSON is meant as text: -p user=ann.
         let value = serde_json::from_str(&value).unwrap_or(Value::String(value));
         fields.insert(name, value);
@@ -240,10 +243,10 @@ fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {
     Ok(fields)
 }
 
-fn key_value(text: &str, flag: &str) -> Result<(String, String), Error> {
+fn key_value(text: &str, flag: &str, form: &str) -> Result<(String, String), Error> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
-        _ => Err(Error::usage(format!("{flag} takes NAME=VALUE, not `{text}`"))),
+        _ => Err(Error::usage(format!("{flag} takes {form}, not `{text}`"))),
     }
 }
 

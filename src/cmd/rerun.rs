@@ -35,7 +35,10 @@ pub(super) fn run(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
     drop(store);
     let again = conversation::request(row)?;
     let models = if args.model.is_empty() { vec![same(row)] } else { args.model.clone() };
-    let models = request::with_names(context, args.to.gateway.as_deref(), |names| {
+    // Where nobody says which gateway, it is that of the recorded call.
+    let said = args.to.gateway.is_some() || context.settings.default_gateway_said().is_some();
+    let gateway = if said { args.to.gateway.as_deref() } else { Some(row.gateway.as_str()) };
+    let models = request::with_names(context, gateway, |names| {
         models.iter().map(|name| names.model(name.trim())).collect::<Result<Vec<_>, _>>()
     })?;
     let prepared = Prepared::again(prompt(&again), again, row.tags.clone());
@@ -60,15 +63,20 @@ pub(super) fn run(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
     let mut outcome = drive(ready, plan, &mut reporter)?;
     reporter.progress.clear();
     let recorded = row.clone().into_record();
-    let mut records = vec![Record { model: format!("{} (recorded)", recorded.model), ..recorded }];
+    let mut records = vec![Record { model: format!("{}{}", recorded.model, report::RECORDED), ..recorded }];
     records.extend(outcome.records.iter().cloned());
     let shown = outcome
         .writable()
-        .and_then(|()| show(args, destination, &Comparison::new(&outcome.run, &prepared.prompt, &records)))
+        .and_then(|()| show(args, destination, &comparison(&outcome.run, &prepared.prompt, &records)))
         .and_then(|()| outcome.stopped.take().map_or(Ok(()), Err));
     let code = drive::exit_code(&outcome.records);
     journal.write(context, outcome);
     shown.map(|()| code)
+}
+
+/// The recorded answer comes first, and cost this run nothing.
+fn comparison<'a>(run: &'a str, prompt: &'a str, records: &'a [Record]) -> Comparison<'a> {
+    Comparison { recorded: 1, ..Comparison::new(run, prompt, records) }
 }
 
 fn show(args: &RerunArgs, destination: Destination, comparison: &Comparison<'_>) -> Result<(), Error> {

@@ -67,6 +67,7 @@ fn dimension(word: &str) -> Result<Dimension, Error> {
     const KNOWN: [&str; 7] = ["model", "gateway", "provider", "key", "task", "day", "status"];
     Dimension::named(word).ok_or_else(|| {
         let hint = match nearest(word, KNOWN) {
+            _ if word == "tag" => "name the tag: tag:NAME".to_owned(),
             Some(near) => format!("did you mean {near}?"),
             None => format!("known are {}, tag:NAME", KNOWN.join(", ")),
         };

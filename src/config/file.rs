@@ -292,7 +292,11 @@ fn explain(error: &toml::de::Error, text: &str, path: &Path) -> Error {
 pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(unknown, name), name))
+        .map(|name| {
+            // In a short name, two letters that changed places leave little that is alike.
+            let swapped = strsim::damerau_levenshtein(unknown, name) == 1 && strsim::levenshtein(unknown, name) == 2;
+            (if swapped { 0.9 } else { strsim::jaro_winkler(unknown, name) }, name)
+        })
         .filter(|(likeness, _)| *likeness > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)

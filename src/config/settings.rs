@@ -144,6 +144,9 @@ impl Settings {
             None => file.model.map(|model| (model, Said::File)),
         };
         let llm = |dir: PathBuf| dir.join("llm");
+        if let Some(relative) = env.path("LLM_DATA_DIR").filter(|path| path.is_relative()) {
+            return Err(Error::config(format!("LLM_DATA_DIR takes an absolute path, not `{}`", relative.display())));
+        }
         let data = env.dir("LLM_DATA_DIR").or_else(|| env.dir("XDG_DATA_HOME").or_else(dirs::data_dir).map(llm));
         let cache = match env.dir("LLM_DATA_DIR") {
             Some(data) => Some(data.join("cache")),
@@ -206,7 +209,10 @@ impl Settings {
         let wrong = |what: String| Error::config(format!("gateway `{name}`: {what}"));
         let base_url = match &table.base_url {
             Some(url) => {
-                BaseUrl::parse(url, table.allow_http == Some(true)).map_err(|error| wrong(error.to_string()))?
+                BaseUrl::parse(url, table.allow_http == Some(true)).map_err(|error| match self.gateway_said(name) {
+                    Said::Environment(variable) => Error::config(format!("{variable}: {error}")),
+                    Said::File | Said::Preset => wrong(error.to_string()),
+                })?
             }
             // The demo gateway has no address until it runs.
             None if name == "demo" => {

@@ -100,13 +100,17 @@ impl<O: Write, E: Write> Answer<O, E> {
             self.say(&error::notice(&tool_calls(record), &self.stderr))?;
         }
         match (&record.error, record.status) {
-            // Who stopped it knows.
-            (_, Status::Interrupted) | (None, Status::Ok) => {}
+            (None, Status::Ok) => {}
+            (_, Status::Interrupted) => {
+                if !self.options.quiet {
+                    self.say(&error::notice("[interrupted]", &self.stderr))?;
+                }
+            }
             (Some(failure), _) => self.say(&error::call_failed(record, failure, &self.stderr))?,
             (None, _) => self.say(&error::warning(&incomplete(record), &self.stderr))?,
         }
         if !self.options.quiet && (self.options.stats || self.stderr.tty) {
-            self.say(&error::notice(&stats(record), &self.stderr))?;
+            self.say(&error::figures(&stats(record), &self.stderr))?;
         }
         self.flush()
     }
@@ -189,7 +193,7 @@ impl<O: Write, E: Write> Answer<O, E> {
 }
 
 /// `openai/gpt-5.4-mini · first token 412 ms · total 1.9 s · 14 in, 9 out · 61 tok/s · $0.000177`
-pub fn stats(record: &Record) -> String {
+pub fn stats(record: &Record) -> Vec<String> {
     let timing = &record.timing;
     let mut parts = vec![answered_by(record)];
     if record.cached {
@@ -204,7 +208,7 @@ pub fn stats(record: &Record) -> String {
     parts.push(format!("{} in, {} out", tokens(record.usage.input), tokens(record.usage.output)));
     parts.extend(timing.tokens_per_second.map(|rate| format!("{} tok/s", format::rate(rate))));
     parts.push(record.cost.map_or_else(|| "cost unknown".into(), format::cost));
-    parts.join(" · ")
+    parts
 }
 
 /// The model that answered, and what was asked for where that is another name.
@@ -408,7 +412,7 @@ mod tests {
         answer.cost = None;
         answer.timing = crate::record::Timing { total: Some(ms(2)), ..Default::default() };
         assert_eq!(
-            stats(&answer),
+            stats(&answer).join(" · "),
             "openai/gpt-5.4-mini (asked fast-chat) · cached · total 2.0 ms · 14 in, – out · cost unknown"
         );
     }

@@ -160,6 +160,10 @@ impl Board {
 
 impl Line {
     fn hear(&mut self, text: &str) {
+        if self.characters == 0 && !self.tail.is_empty() {
+            // What was said of the way to the answer stands before it.
+            self.tail.push(' ');
+        }
         self.characters += text.chars().count();
         self.tail.push_str(text);
         if self.tail.len() > 2 * TAIL {

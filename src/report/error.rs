@@ -1,11 +1,12 @@
 //! Errors and notices as the user reads them: `error: …`, `  caused by: …`, `hint: …`.
 
-use std::fmt::{Display, Write};
-
-use super::term::Output;
-use super::{format, notice};
+use super::term::{Output, Styled};
+use super::{format, notice, wrap};
 use crate::error::{Error, Failure};
 use crate::record::Record;
+
+/// Further lines are set in by this many cells.
+const INDENT: usize = 4;
 
 /// The error in the house format, ending with a line break; empty for what needs no words (a signal, or what has been
 /// reported already).
@@ -28,8 +29,8 @@ pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> String {
     for attempt in attempts() {
         if let Some(failure) = &attempt.error {
             let words = format!("{}: {}", attempt.model, notice::short(failure));
-            let tried = out.style.dim("  tried");
-            _ = writeln!(text, "{tried} {} ({})", indented(&words, out), format::duration(attempt.duration));
+            let words = format!("{words} ({})", format::duration(attempt.duration));
+            text.push_str(&labelled("  tried", |label| out.style.dim(label), &words, out));
         }
     }
     text + &hint(failure.hint().as_deref(), out)
@@ -37,33 +38,50 @@ pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> String {
 
 /// Something the user should know that is no error.
 pub fn notice(text: &str, out: &Output) -> String {
-    format!("{}\n", out.style.dim(indented(text, out)))
+    format!("{}\n", out.style.dim(indented(text, 0, out)))
+}
+
+/// Figures in a line, which breaks between them.
+pub fn figures(figures: &[String], out: &Output) -> String {
+    let shown: Vec<_> = figures.iter().map(|figure| out.show(figure)).collect();
+    let columns = if out.tty { out.columns } else { usize::MAX };
+    let text = wrap::fill(shown.iter().map(AsRef::as_ref), " · ", columns, (0, INDENT));
+    format!("{}\n", out.style.dim(text))
 }
 
 /// Something that may be wrong, though the command goes on.
 pub fn warning(text: &str, out: &Output) -> String {
-    format!("{} {}\n", out.style.yellow("warning:"), indented(text, out))
+    labelled("warning:", |label| out.style.yellow(label), text, out)
 }
 
 /// What went wrong, and what lies behind it.
 fn what(message: &str, cause: Option<&str>, out: &Output) -> String {
-    let error = part(&out.style.red("error:"), message, out);
+    let error = labelled("error:", |label| out.style.red(label), message, out);
     let cause = cause.filter(|cause| *cause != message);
-    error + &cause.map(|cause| part(&out.style.dim("  caused by:"), cause, out)).unwrap_or_default()
+    error + &cause.map(|cause| labelled("  caused by:", |label| out.style.dim(label), cause, out)).unwrap_or_default()
 }
 
 /// What to do about it: always the last line.
 fn hint(hint: Option<&str>, out: &Output) -> String {
-    hint.map(|hint| part(&out.style.cyan("hint:"), hint, out)).unwrap_or_default()
+    hint.map(|hint| labelled("hint:", |label| out.style.cyan(label), hint, out)).unwrap_or_default()
 }
 
-fn part(label: &dyn Display, words: &str, out: &Output) -> String {
-    format!("{label} {}\n", indented(words, out))
+fn labelled<'a>(label: &'a str, style: impl Fn(&'a str) -> Styled<&'a str>, words: &str, out: &Output) -> String {
+    format!("{} {}\n", style(label), indented(words, label.len() + 1, out))
 }
 
-/// Safe to show, with further lines set in so that none can pass for a line of ours.
-fn indented(text: &str, out: &Output) -> String {
-    out.show(text.trim_end()).replace('\n', "\n    ")
+/// Safe to show, with further lines set in so that none can pass for a line of ours. A terminal's lines break between
+/// words; the first one begins behind `taken` cells.
+fn indented(text: &str, taken: usize, out: &Output) -> String {
+    let shown = out.show(text.trim_end());
+    let margin = " ".repeat(INDENT);
+    if !out.tty {
+        return shown.replace('\n', &format!("\n{margin}"));
+    }
+    let starts = std::iter::once(taken).chain(std::iter::repeat(INDENT));
+    let lines = shown.split('\n').zip(starts);
+    let lines = lines.map(|(line, taken)| wrap::fill(line.split(' '), " ", out.columns, (taken, INDENT)));
+    lines.collect::<Vec<_>>().join(&format!("\n{margin}"))
 }
 
 #[cfg(test)]
@@ -102,6 +120,23 @@ mod tests {
         let text = error(&Error::Call(failure), &Output::terminal(80));
         assert!(!text.contains(['\x1b', '\u{9b}', '\r', '\u{202e}']), "{text:?}");
         assert!(text.lines().all(|line| !line.starts_with("hint:")), "{text}");
+    }
+
+    #[test]
+    fn a_terminal_breaks_lines_between_words_and_a_pipe_breaks_none() {
+        let failure = Failure::new(FailureKind::Network, "cannot reach the gateway that litellm.example is");
+        let text = |out| super::failure("m", &failure, &out);
+        let whole = "error: m: cannot reach the gateway that litellm.example is\n";
+        assert!(text(Output::plain(40)).starts_with(whole));
+        assert!(
+            text(Output::terminal(40)).starts_with("error: m: cannot reach the gateway that\n    litellm.example is\n")
+        );
+        let figures = ["openai/gpt", "first token 9 ms", "total 434 ms"].map(str::to_owned);
+        assert_eq!(
+            super::figures(&figures, &Output::terminal(40)),
+            "openai/gpt · first token 9 ms\n    total 434 ms\n"
+        );
+        assert_eq!(super::figures(&figures, &Output::plain(40)), "openai/gpt · first token 9 ms · total 434 ms\n");
     }
 
     #[test]

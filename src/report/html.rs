@@ -86,7 +86,7 @@ fn figures(page: &mut String, comparison: &Comparison<'_>) {
         if has_status {
             page.push_str("<td></td>");
         }
-        let totals = table::totals(comparison.records);
+        let totals = table::totals(comparison.own());
         for i in used {
             // The sums begin with the third column of figures.
             let sum = i.checked_sub(2).map_or("", |at| totals[at].as_str());

@@ -26,7 +26,7 @@ pub fn comparison(comparison: &Comparison<'_>, out: &Output) -> String {
             answers: comparison.records,
             scores: comparison.scores,
             winner: comparison.winner,
-            total_cost: comparison.records.iter().collect(),
+            total_cost: comparison.own().iter().collect(),
         },
         out,
     )

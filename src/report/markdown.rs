@@ -57,7 +57,7 @@ pub fn answer(record: &Record) -> String {
     if let Some(mark) = columns::mark(record) {
         _ = writeln!(page, "\n*{}*", escape::markdown_line(&mark));
     }
-    _ = writeln!(page, "\n---\n\n*{}*", escape::markdown_line(&answer::stats(record)));
+    _ = writeln!(page, "\n---\n\n*{}*", escape::markdown_line(&answer::stats(record).join(" · ")));
     page
 }
 
@@ -72,7 +72,7 @@ fn figures(page: &mut String, comparison: &Comparison<'_>) {
     }
     if comparison.records.len() > 1 {
         let mut row = vec!["total".to_owned(), String::new(), String::new(), String::new()];
-        row.extend(table::totals(comparison.records));
+        row.extend(table::totals(comparison.own()));
         row.push(String::new());
         rows.push(row);
     }

@@ -9,6 +9,7 @@ pub mod checks;
 pub mod columns;
 pub mod csv;
 pub mod dry_run;
+mod echo;
 pub mod error;
 pub mod escape;
 pub mod format;
@@ -45,6 +46,8 @@ pub struct Comparison<'a> {
     pub prompt: &'a str,
     /// In the order in which they are shown.
     pub records: &'a [Record],
+    /// How many of them, the first ones, are of an earlier run: totals leave them out.
+    pub recorded: usize,
     /// One for each record where answers were scored, higher is better; else empty.
     pub scores: &'a [Option<f64>],
     /// The place among `records` of the answer that was chosen.
@@ -54,7 +57,12 @@ pub struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     /// A comparison in which nothing was scored.
     pub fn new(run: &'a str, prompt: &'a str, records: &'a [Record]) -> Self {
-        Self { run, prompt, records, scores: &[], winner: None }
+        Self { run, prompt, records, recorded: 0, scores: &[], winner: None }
+    }
+
+    /// What this run gave.
+    fn own(&self) -> &'a [Record] {
+        self.records.get(self.recorded..).unwrap_or_default()
     }
 
     /// The models as they were asked for, one for each record and no two alike.
@@ -62,6 +70,9 @@ impl<'a> Comparison<'a> {
         unique(self.records.iter().map(|record| record.model.as_str()))
     }
 }
+
+/// Follows the name of a model whose answer was recorded earlier.
+pub const RECORDED: &str = " (recorded)";
 
 /// The names in order; one that comes again is numbered: `gpt (2)`.
 pub fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {

@@ -1,12 +1,13 @@
 //! What a row of figures leaves untold: retries, fallbacks, who really answered, how the answer ended.
 
-use super::{columns, format, notice};
+use super::{RECORDED, columns, format, notice};
 use crate::record::{Attempt, Record, Status};
 
 /// The note beside a record's figures, unescaped; empty where there is nothing to say.
 pub(super) fn of(record: &Record) -> String {
     let mut notes = without_name(record);
-    notes.extend(other_name(record).map(|model| format!("answered by {model}")));
+    let other = other_name(record).filter(|_| fell_back(record).is_none());
+    notes.extend(other.map(|model| format!("answered by {model}")));
     notes.join("; ")
 }
 
@@ -70,16 +71,16 @@ fn fell_back(record: &Record) -> Option<String> {
     (!same_target(first, last)).then(|| format!("fell back to {model}"))
 }
 
-/// Who answered, where that is not who was asked and no fallback either.
+/// Who answered, where that is not who was asked.
 pub(super) fn other_name(record: &Record) -> Option<&str> {
-    let model = record.answered_by.as_deref()?;
-    (fell_back(record).is_none() && !is_same_model(&record.model, model)).then_some(model)
+    record.answered_by.as_deref().filter(|model| !is_same_model(&record.model, model))
 }
 
 /// Whether two names mean the same model: alike but for the gateway or vendor before it (`openai/gpt-5.4`) or the date
 /// or number of a snapshot after it (`gpt-5.4-2026-03-01`).
 pub(super) fn is_same_model(asked: &str, answered: &str) -> bool {
     fn bare(name: &str) -> &str {
+        let name = name.strip_suffix(RECORDED).unwrap_or(name);
         let name = name.split_once("::").map_or(name, |(_, model)| model);
         name.rsplit_once('/').map_or(name, |(_, model)| model)
     }
@@ -120,6 +121,7 @@ mod tests {
         ];
         answer.answered_by = Some("qwen".into());
         assert_eq!(of(&answer), "retried once (429); fell back to qwen");
+        assert_eq!(other_name(&answer), Some("qwen"), "a column of its own says so, too");
     }
 
     #[test]
@@ -129,6 +131,7 @@ mod tests {
             ("openai/gpt-5.4", "gpt-5.4"),
             ("openrouter::openai/gpt-5.4", "openai/GPT-5.4"),
             ("gemini-3.1-pro", "gemini-3.1-pro-002"),
+            ("openai/gpt-5.4 (recorded)", "gpt-5.4"),
         ] {
             assert!(is_same_model(asked, answered), "{asked} {answered}");
         }

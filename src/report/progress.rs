@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::board::Board;
+use super::echo::Hushed;
 use super::notice::{self, Notices};
 use super::term::{self, Output, Terminal};
 use super::{error, escape};
@@ -21,7 +22,7 @@ pub struct Progress(Mode);
 enum Mode {
     Silent,
     Lines(Lines),
-    Live { bar: ProgressBar, shared: Arc<Mutex<Shared>> },
+    Live { bar: ProgressBar, shared: Arc<Mutex<Shared>>, _hushed: Hushed },
 }
 
 /// What the drawing thread reads.
@@ -59,7 +60,7 @@ impl Progress {
         };
         bar.set_style(style.with_key("board", draw));
         bar.enable_steady_tick(TICK);
-        Self(Mode::Live { bar, shared })
+        Self(Mode::Live { bar, shared, _hushed: Hushed::new() })
     }
 
     /// For a command that says at its end what failed and why: a log is not told of it twice.

@@ -37,7 +37,7 @@ pub fn comparison(comparison: &Comparison<'_>, out: &Output) -> String {
     }
     if records.len() > 1 {
         let mut row = vec!["total".to_owned(), String::new(), String::new(), String::new()];
-        row.extend(totals(records));
+        row.extend(totals(comparison.own()));
         grid.row(row);
     }
     grid.render(out)
@@ -155,7 +155,7 @@ pub fn repeated(groups: &[(String, Vec<&Record>)], out: &Output) -> String {
         Column::right("first token"),
         Column::right("total"),
         Column::right("tok/s"),
-        Column::right("cost"),
+        Column::right("total cost"),
     ]);
     for (label, records) in groups {
         let ok: Vec<&Record> = records.iter().copied().filter(|r| r.status == Status::Ok && !r.cached).collect();
@@ -334,7 +334,7 @@ mod tests {
         let slow = [record("slow", "x"), failed("slow")];
         let groups = [("gpt".to_owned(), records.iter().collect()), ("slow".to_owned(), slow.iter().collect())];
         insta::assert_snapshot!(repeated(&groups, &Output::terminal(80)), @r"
-         model       ok  first token         total  tok/s        cost
+         model       ok  first token         total  tok/s  total cost
          gpt        3/3       412 ms         1.9 s     61  ~$0.000205
          └ min–max        198–640 ms  600 ms–2.2 s  31–88
          slow       1/2       412 ms         1.9 s     61   $0.000177

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::ColorChoice;
 
-use super::escape;
+use super::{escape, wrap};
 use crate::error::{Error, SIGPIPE, STDOUT};
 
 /// The width of a page where nothing says how wide it is.
@@ -90,6 +90,14 @@ fn wants_color(tty: bool, color: ColorChoice, env: &TerminalEnv) -> bool {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
         ColorChoice::Auto => !env.no_color && (env.clicolor_force || (tty && !env.term_dumb)),
+    }
+}
+
+/// Text that begins `margin` cells from the left, broken between words where this process writes to a terminal.
+pub fn fit(text: &str, margin: usize, widest: usize) -> String {
+    match size_of_stdout().or_else(size_of_stderr) {
+        Some((columns, _)) => wrap::fill(text.split(' '), " ", columns.min(widest), (margin, margin)),
+        None => text.to_owned(),
     }
 }
 

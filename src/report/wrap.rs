@@ -52,6 +52,32 @@ pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// Pieces joined by `gap` into lines of at most `columns` cells; of the first one, `taken` are not free, and the others
+/// are set in by `hang`. What is longer than a line stays whole: it is a path or a URL, to be copied as it is.
+pub(super) fn fill<'a>(
+    pieces: impl Iterator<Item = &'a str>,
+    gap: &str,
+    columns: usize,
+    (taken, hang): (usize, usize),
+) -> String {
+    let mut text = String::new();
+    let mut at = taken;
+    for (i, piece) in pieces.enumerate() {
+        let needed = width(piece);
+        if i > 0 && at + width(gap) + needed <= columns {
+            text.push_str(gap);
+            at += width(gap);
+        } else if i > 0 {
+            text.push('\n');
+            text.push_str(&" ".repeat(hang));
+            at = hang;
+        }
+        text.push_str(piece);
+        at += needed;
+    }
+    text
+}
+
 /// Follows the fences of Markdown code blocks from line to line.
 #[derive(Debug, Default)]
 pub(super) struct Fence {
@@ -237,6 +263,14 @@ mod tests {
         }
     }
     use proptest::prelude::*;
+
+    #[test]
+    fn pieces_fill_lines_and_stay_whole() {
+        assert_eq!(fill("a bc def".split(' '), " ", 4, (0, 2)), "a bc\n  def");
+        assert_eq!(fill("a · b c · d".split(" · "), " · ", 7, (0, 2)), "a · b c\n  d");
+        assert_eq!(fill("see /a/path/that/is/long ok".split(' '), " ", 8, (0, 2)), "see\n  /a/path/that/is/long\n  ok");
+        assert_eq!(fill("a b".split(' '), " ", 8, (6, 2)), "a\n  b");
+    }
 
     #[test]
     fn prose_breaks_between_words() {

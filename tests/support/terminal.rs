@@ -1,6 +1,7 @@
 //! A terminal for `llm` to run on: a pseudo-terminal whose other end the test holds.
 
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -61,11 +62,19 @@ impl Wiring {
 #[derive(Debug)]
 pub struct Terminal {
     screen: Gathered,
+    keys: File,
 }
 
 impl Terminal {
     pub(super) fn new(master: OwnedFd) -> Self {
-        Self { screen: Gathered::from(File::from(master)) }
+        let keys = File::from(master.try_clone().expect("a further descriptor"));
+        Self { screen: Gathered::from(File::from(master)), keys }
+    }
+
+    /// Types this.
+    #[track_caller]
+    pub fn type_keys(&self, keys: &str) {
+        (&self.keys).write_all(keys.as_bytes()).expect("the terminal takes keys");
     }
 
     /// Waits until the screen has shown this.

@@ -17,6 +17,7 @@ use crate::report::format;
 pub(super) fn run(context: &Context, args: &ModelsArgs) -> Result<u8, Error> {
     match &args.command {
         Some(ModelsCommand::Show(args)) => show::run(context, args),
+        Some(ModelsCommand::List(list)) => list::run(context, list),
         None => list::run(context, &args.list),
     }
 }
