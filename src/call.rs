@@ -224,6 +224,14 @@ pub struct Heard {
     pub under_way: bool,
 }
 
+impl Heard {
+    /// What this attempt cost will never be told.
+    fn doubt(&mut self) {
+        self.maybe_billed += 1;
+        self.response = Response::default();
+    }
+}
+
 impl Overheard {
     /// What was heard until now.
     pub fn heard(&self) -> MutexGuard<'_, Heard> {
@@ -246,8 +254,10 @@ impl Overheard {
                         heard.failed_cost += cost;
                         (heard.response, heard.cost) = (Response::default(), None);
                     }
-                    None if !heard.response.usage.is_unknown() => {}
-                    None if failure.maybe_billed => heard.maybe_billed += 1,
+                    None if heard.response.bill_is_open() => heard.doubt(),
+                    // It came to its end, so its usage is final: it is an answer, if not the wanted one.
+                    None if heard.response.finish.is_some() => {}
+                    None if failure.maybe_billed => heard.doubt(),
                     None => {}
                 }
             }

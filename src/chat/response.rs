@@ -31,6 +31,16 @@ pub struct ToolCall {
 }
 
 impl Response {
+    /// Whether a model has worked for it and nobody told what that comes to: counts that are told before the reason of
+    /// the end are still growing.
+    pub fn bill_is_open(&self) -> bool {
+        let has_worked = !(self.text.is_empty() && self.reasoning.is_empty() && self.tool_calls.is_empty())
+            || !self.usage.is_unknown()
+            || self.finish.is_some();
+        let is_final = self.finish.is_some() && !self.usage.is_unknown();
+        has_worked && !is_final && self.usage.cost.is_none()
+    }
+
     /// Takes in one event.
     pub fn apply(&mut self, event: &StreamEvent) {
         match event {

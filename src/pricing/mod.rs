@@ -22,7 +22,7 @@ use crate::config::{Gateway, ModelPrice};
 use crate::money::Usd;
 use crate::pattern;
 use crate::rates::{Rates, Tariff};
-use crate::record::{Cost, CostOrigin, Record, Status};
+use crate::record::{Attempt, Cost, CostOrigin, Record, Status};
 
 /// The prices of all models at all gateways, as far as they are known.
 ///
@@ -155,7 +155,14 @@ impl Pricing {
             None if came_to_nothing && earlier > Usd::ZERO => Some(Cost::new(earlier, CostOrigin::Reported)),
             None => None,
         };
-        if let (Some(last), Some(cost)) = (last, answer) {
+        // What was told before the end of an answer that was stopped or broke off is not all that it took.
+        let is_final = record.finish_reason.is_some();
+        let is_told = |last: &Attempt, cost: Cost| {
+            cost.origin == CostOrigin::Reported || last.error.as_ref().is_none_or(|error| !error.maybe_billed)
+        };
+        if let (Some(last), Some(cost)) = (last, answer)
+            && (is_final || is_told(last, cost))
+        {
             last.cost = Some(cost.usd);
         }
         let partial = record.maybe_billed() > 0;

@@ -1,8 +1,9 @@
 use super::*;
 use crate::adapter::Api;
+use crate::chat::FinishReason;
 use crate::config::{Auth, BaseUrl, KeySource, PriceList as Shape, Timeouts};
 use crate::error::{Failure, FailureKind};
-use crate::record::{Attempt, Timing, TotalCost};
+use crate::record::{Timing, TotalCost};
 
 fn gateway(url: &str) -> Gateway {
     Gateway {
@@ -236,6 +237,23 @@ fn an_attempt_that_may_be_billed_makes_the_cost_a_lower_bound() {
     let failed = |attempts| Record { status: Status::Failed, usage, cost: None, attempts, ..record.clone() };
     let unknown = |record: Record| [&record].into_iter().collect::<TotalCost>().unknown;
     assert_eq!((unknown(failed(vec![attempt("m")])), unknown(failed(vec![lost]))), (0, 1));
+}
+
+// L11
+#[test]
+fn what_was_told_before_an_answer_broke_off_is_a_lower_bound_and_a_whole_answers_is_exact() {
+    let pricing = Pricing::new(&config(&[("m", "2")]), None);
+    let ended = |finish_reason, kind| {
+        let error = Some(Failure::new(kind, "over").maybe_billed());
+        let attempts = vec![Attempt { error, ..attempt("m") }];
+        let mut record = Record { status: Status::Truncated, finish_reason, attempts, ..record("m", "m") };
+        pricing.price(&mut record, &corp());
+        let cost = record.cost.expect("the input is known");
+        (cost.usd, cost.partial, record.maybe_billed())
+    };
+    assert_eq!(ended(None, FailureKind::Interrupted), (usd("2"), true, 1));
+    assert_eq!(ended(Some(FinishReason::Length), FailureKind::Truncated), (usd("2"), false, 0));
+    assert_eq!(ended(Some(FinishReason::Stop), FailureKind::Interrupted), (usd("2"), false, 0));
 }
 
 #[test]

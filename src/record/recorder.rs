@@ -172,7 +172,8 @@ impl Recorder {
             && std::mem::take(&mut self.under_way)
         {
             attempt.duration = at.saturating_sub(self.attempt_began);
-            attempt.error = error;
+            let in_doubt = self.response.bill_is_open() && self.meta.cost.is_none();
+            attempt.error = error.map(|error| if in_doubt { error.maybe_billed() } else { error });
         }
     }
 

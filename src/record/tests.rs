@@ -71,6 +71,20 @@ fn an_answer_that_broke_off_ends_when_it_was_given_up() {
 }
 
 #[test]
+fn an_answer_that_broke_off_or_told_no_usage_may_be_billed_and_one_that_was_cut_with_its_usage_is_told() {
+    let billed = |heard: Vec<(u64, Event)>| {
+        let failure = Failure::new(FailureKind::Truncated, "over");
+        let end = [(900, Event::AttemptFailed { failure: failure.clone() }), (901, Event::Done(Err(failure)))];
+        fold(heard.into_iter().chain(end)).maybe_billed()
+    };
+    assert_eq!(billed(vec![]), 0, "no model has worked for it");
+    assert_eq!(billed(vec![(10, usage(1))]), 1);
+    assert_eq!(billed(vec![(10, usage(1)), (100, text())]), 1, "more was said than was told");
+    assert_eq!(billed(vec![(100, text()), (200, finish(FinishReason::Length))]), 1, "nothing was told");
+    assert_eq!(billed(vec![(100, text()), (200, finish(FinishReason::Length)), (210, usage(12))]), 0);
+}
+
+#[test]
 fn times_count_from_the_ready_connection() {
     let record = fold([
         (40, Event::Connected { took: Duration::from_millis(40) }),

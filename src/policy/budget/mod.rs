@@ -282,13 +282,14 @@ impl Lease {
     fn cost(&self) -> (Usd, Usd) {
         let heard = self.overheard.heard();
         let Heard { response, cost, failed_cost, maybe_billed, under_way } = &*heard;
-        let answered = response.finish.is_some() || !response.usage.is_unknown();
+        // Before its end, an answer's usage is not all that it takes.
+        let answered = response.finish.is_some();
         let gateway = self.purse.gateways.get(&self.gateway);
         let known = gateway.filter(|_| answered).and_then(|gateway| {
             let reported = response.usage.cost.or(*cost);
             self.purse.pricing.of_answer(gateway, &self.model, response.model.as_deref(), &response.usage, reported)
         });
-        let in_doubt = maybe_billed + u32::from(*under_way && known.is_none());
+        let in_doubt = maybe_billed + u32::from((*under_way || answered) && known.is_none());
         let doubtful = self.amount.times(u64::from(in_doubt)).unwrap_or(self.amount);
         (known.unwrap_or(Usd::ZERO) + *failed_cost + doubtful, doubtful)
     }
