@@ -60,7 +60,7 @@ impl Call {
             task: self.task.clone(),
             choices: vec![choice.clone()],
             request: Arc::clone(&self.request),
-            limits: Limits { retries: self.limits.retries.or(choice.retries), timeout },
+            limits: Limits { retries: self.limits.retries.or(choice.retries), timeout, ..self.limits },
         }
     }
 
@@ -110,6 +110,8 @@ impl fmt::Display for Target {
 pub struct Limits {
     /// Further tries after a failure that may pass; `None` leaves it to the kind of failure.
     pub retries: Option<u32>,
+    /// Whether money is set aside for an answer of `max_tokens` and no more may be spent: that limit is not given up.
+    pub bounded: bool,
     /// For the whole call, all tries and waits included; below a policy that narrows the call, what is left of it.
     pub timeout: Duration,
 }

@@ -194,7 +194,7 @@ pub(super) fn call(models: &[&str]) -> Call {
         task: None,
         choices: models.iter().map(choice).collect(),
         request: Arc::new(Request { model: models[0].into(), ..Request::default() }),
-        limits: Limits { retries: None, timeout: Duration::from_secs(600) },
+        limits: Limits { retries: None, bounded: false, timeout: Duration::from_secs(600) },
     }
 }
 

@@ -55,6 +55,12 @@ impl Quote {
         Some(Cost::new(self.tariff.cost(usage)?, self.origin))
     }
 
+    /// The most that so much input and output may cost, however much of the output is thought.
+    pub fn most(&self, usage: &Usage) -> Option<Cost> {
+        let thinking = |reasoning| self.cost(&Usage { reasoning, ..*usage });
+        Some(std::cmp::max_by_key(thinking(Some(0))?, thinking(usage.output)?, |cost| cost.usd))
+    }
+
     fn bill(&self, usage: &Usage) -> Option<Bill> {
         Some(Bill { cost: self.cost(usage)?, rates: Some(*self.tariff.at(usage.input?)) })
     }

@@ -181,6 +181,24 @@ fn unknown_usage_gives_an_unknown_cost() {
 }
 
 #[test]
+fn a_price_of_thinking_leaves_estimates_known_and_the_most_is_the_dearer_of_all_thought_and_none() {
+    let price = |output: &str, reasoning: &str| ModelPrice {
+        input: Some(Usd::ZERO),
+        output: Some(usd(output)),
+        reasoning: Some(usd(reasoning)),
+        ..ModelPrice::default()
+    };
+    let prices = [("deep".to_owned(), price("1", "3")), ("shallow".to_owned(), price("3", "1"))];
+    let pricing = Pricing::new(&prices.into(), None);
+    let quote = |model: &str| pricing.quote(&corp(), model).expect("in the config");
+    let usage = Usage { input: Some(1), output: Some(1_000_000), ..Usage::default() };
+    let most = |model: &str| quote(model).most(&usage).map(|cost| cost.usd);
+    assert_eq!((most("deep"), most("shallow")), (Some(usd("3")), Some(usd("3"))));
+    let expected = estimate::expected(&crate::chat::Request { max_tokens: Some(100), ..Default::default() });
+    assert_eq!(quote("deep").cost(&expected).map(|cost| cost.usd), Some(usd("0.0001")));
+}
+
+#[test]
 fn markup_is_on_list_prices_alone() {
     let corp = Gateway { markup: Some(55_000), ..corp() };
     let pricing = Pricing::new(&config(&[("mine", "2")]), None).with_list("corp", list(&[("listed", "2")]));

@@ -82,6 +82,20 @@ async fn what_cost_more_than_was_set_aside_is_told_and_counts() {
     assert_eq!(kind(&spend, &short_call("m", 1)).await, Some(FailureKind::Refused));
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_money_is_limited_for_is_never_asked_for_without_its_own_limit() {
+    let refusal = Failure::new(FailureKind::InvalidRequest, "unsupported: max_output_tokens").with_status(400);
+    let warning = format!("{THIRTY}action = \"warn\"\n");
+    for (budgets, max_cost, asked) in [(THIRTY, None, 1), ("", "30".parse().ok(), 1), (warning.as_str(), None, 2)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let gateway = Canned::new([("m", vec![Reply::failure(refusal.clone()), Reply::answer()])]);
+        let purse = Purse { max_cost, ..purse(&dir, budgets) };
+        let spend = Spend::new(super::super::Adjust::new(gateway.clone()), Some(Arc::new(purse)));
+        let failed = run(&spend, &short_call("m", 10)).await.0.err();
+        assert_eq!((failed, gateway.asked().len()), ((asked == 1).then(|| refusal.clone()), asked));
+    }
+}
+
 // L08
 #[tokio::test(start_paused = true)]
 async fn a_price_that_nobody_knows_is_refused_where_a_budget_applies() {
