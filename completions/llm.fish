@@ -58,6 +58,7 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l top-p -d 'Nucleus sampli
 complete -c llm -n "__fish_llm_using_subcommand ask" -l max-tokens -d 'Upper bound of output tokens' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l stop -d 'Stop at this text; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l seed -d 'Seed for models that can repeat themselves' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l logprobs -d 'Have -o json tell how likely each token of the answer was, and N alternatives to each' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l effort -d 'How much to think: none, minimal, low, medium, high or what else the model knows' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
@@ -100,6 +101,7 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l top-p -d 'Nucleus sa
 complete -c llm -n "__fish_llm_using_subcommand compare" -l max-tokens -d 'Upper bound of output tokens' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l stop -d 'Stop at this text; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l seed -d 'Seed for models that can repeat themselves' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l logprobs -d 'Have -o json tell how likely each token of the answer was, and N alternatives to each' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l effort -d 'How much to think: none, minimal, low, medium, high or what else the model knows' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
@@ -158,6 +160,7 @@ complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcom
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l max-tokens -d 'Upper bound of output tokens' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l stop -d 'Stop at this text; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l seed -d 'Seed for models that can repeat themselves' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l logprobs -d 'Have -o json tell how likely each token of the answer was, and N alternatives to each' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l effort -d 'How much to think: none, minimal, low, medium, high or what else the model knows' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F

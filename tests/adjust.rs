@@ -34,12 +34,13 @@ fn max_tokens_becomes_max_completion_tokens() {
 
 #[test]
 fn every_refused_parameter_is_left_out_in_turn() {
-    let gateway = refusing(&["temperature", "top_p", "seed", "stop", "stream_options", "reasoning_effort"]);
-    let flags = ["--temperature", "0.5", "--top-p", "0.5", "--seed", "1", "--stop", "x", "--effort", "low"];
+    let gateway = refusing(&["temperature", "top_p", "seed", "stop", "stream_options", "reasoning_effort", "logprobs"]);
+    let flags =
+        ["--temperature", "0.5", "--top-p", "0.5", "--seed", "1", "--stop", "x", "--effort", "low", "--logprobs"];
     let outcome = Home::with(&gateway).llm(["ask", "-o", "json", "hi"]).args(flags).output();
     outcome.exits(0).says("refuses temperature: asking again without it").says("refuses stream_options");
     let record = outcome.json();
-    assert_eq!((&record["status"], record["attempts"].as_array().map(Vec::len)), (&json!("ok"), Some(7)));
+    assert_eq!((&record["status"], record["attempts"].as_array().map(Vec::len)), (&json!("ok"), Some(8)));
     assert_eq!(record["attempts"][0]["kind"], "invalid_request");
 }
 

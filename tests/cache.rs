@@ -27,6 +27,26 @@ fn the_second_time_takes_no_request_no_key_and_no_money() {
 }
 
 #[test]
+fn the_second_time_tells_the_same_log_probabilities() {
+    let token = serde_json::json!({"token": "Hi", "logprob": -0.0026326179503142833, "top_logprobs": []});
+    let choice = serde_json::json!({"index": 0, "delta": {"content": "Hi"}, "logprobs": {"content": [token]}});
+    let answer = Reply::sse().role().event(&serde_json::json!({"choices": [choice]})).finish("stop").done();
+    let gateway = Gateway::always(answer);
+    let home = Home::with(&gateway);
+    let ask = || home.llm(["ask", "--cache", "--logprobs", "-o", "json", "hi"]).output().exits(0).json();
+    let (first, second) = (ask(), ask());
+    assert_eq!(first["logprobs"][0]["logprob"].to_string(), "-0.0026326179503142833");
+    assert_eq!((&second["cached"], &second["logprobs"]), (&true.into(), &first["logprobs"]));
+    // The ledger does not keep them.
+    let shown = home.llm(["log", "show", "-o", "json"]).output().exits(0).json();
+    assert_eq!((&shown["text"], &shown["logprobs"]), (&"Hi".into(), &().into()));
+    // Asked for in another way, it is another question.
+    home.llm(["ask", "--cache", "--logprobs=1", "hi"]).output().exits(0);
+    assert_eq!(gateway.requests().len(), 2);
+    assert_eq!(gateway.requests()[1].json()["top_logprobs"], 1);
+}
+
+#[test]
 fn it_is_only_used_where_it_is_wanted() {
     let gateway = Gateway::always(usage());
     let home = Home::with(&gateway);

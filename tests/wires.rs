@@ -73,6 +73,27 @@ fn the_same_question_gives_the_same_record_over_every_wire() {
 }
 
 #[test]
+fn tokens_are_as_likely_over_every_wire_that_can_say_so() {
+    let (home, _demo) = four_wires();
+    for stream in ["stream=true", "stream=false"] {
+        let question = ["-p", stream, "--logprobs=2", "The cat sat."];
+        let mut answers = answers(&home, "demo/quick", &question);
+        let told = answers[0]["logprobs"].clone();
+        let text: String =
+            told.as_array().expect("a list").iter().filter_map(|token| token["token"].as_str()).collect();
+        assert_eq!(json!(text), answers[0]["text"]);
+        assert_eq!((&told[1]["logprob"], &told[1]["top"][1]["logprob"]), (&json!(-0.25), &json!(-2.25)));
+        assert_eq!(answers[2]["logprobs"], json!(null), "Anthropic's format has no place for them");
+        answers[2]["logprobs"] = told;
+        same(&answers);
+    }
+    let alone = answers(&home, "demo/quick", &["--logprobs", "The cat sat."]);
+    assert_eq!(alone[0]["logprobs"][0], json!({"token": "The", "logprob": -0.125, "top": []}));
+    let unasked = answers(&home, "demo/quick", &["The cat sat."]);
+    assert_eq!(same(&unasked)["logprobs"], json!(null));
+}
+
+#[test]
 fn an_answer_that_is_cut_is_cut_alike() {
     let (home, _demo) = four_wires();
     let answers = answers(&home, "demo/quick", &["--max-tokens", "2", "The cat sat on the mat."]);

@@ -26,7 +26,7 @@ pub(super) fn filled(value: Value) -> Option<Value> {
 }
 
 /// The body with `extra` laid over it: a further field replaces one of the same name, and `null` takes it out. The
-/// fields named in `joining` are objects that hold several settings; there the further field joins what is there.
+/// fields named in `joining` hold several settings, in an object or a list; there the further field joins what is there.
 pub(super) fn encode(body: Value, extra: &Map<String, Value>, joining: &[&str]) -> Vec<u8> {
     let mut body = given(body);
     if let Value::Object(body) = &mut body {
@@ -43,6 +43,13 @@ fn lay_over(body: &mut Map<String, Value>, extra: &Map<String, Value>, joining: 
             }
             (Value::Object(more), Some(Value::Object(there))) if joining.contains(&name.as_str()) => {
                 lay_over(there, more, &[]);
+            }
+            (Value::Array(more), Some(Value::Array(there))) if joining.contains(&name.as_str()) => {
+                for item in more {
+                    if !there.contains(item) {
+                        there.push(item.clone());
+                    }
+                }
             }
             _ => {
                 body.insert(name.clone(), value.clone());

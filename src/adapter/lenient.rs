@@ -31,6 +31,12 @@ where
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
 }
 
+/// The items of a list, each in its place and `None` where it is not what was expected; nothing where it is no list.
+pub(super) fn places<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Vec<Option<T>> {
+    let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+    items.into_iter().map(|item| maybe(item).ok().flatten()).collect()
+}
+
 /// A list that mostly has one item, which takes no memory of its own; none where it is `null`.
 #[derive(Debug)]
 pub(super) struct Few<T> {

@@ -11,6 +11,7 @@ mod frame;
 mod gemini;
 mod lenient;
 mod list;
+mod logprobs;
 mod mask;
 mod media;
 mod openai;

@@ -3,10 +3,10 @@
 use super::list::Items;
 use super::sse::{BOM, Frame, FrameError, Parser};
 use super::{Adapter, DecodeError, Decoder, Flow};
-use crate::chat::{FinishReason, StreamEvent};
+use crate::chat::{FinishReason, StreamEvent, TokenLogprob};
 use crate::error::{Failure, FailureKind};
 
-/// The longest answer that is kept: text, reasoning and tool arguments together, in bytes.
+/// The longest answer that is kept: text, log-probabilities, reasoning and tool arguments together, in bytes.
 pub const MAX_ANSWER: usize = 16 << 20;
 
 /// What came out of a stream.
@@ -211,6 +211,7 @@ impl Progress {
     fn note(&mut self, event: &StreamEvent) {
         match event {
             StreamEvent::TextDelta(text) | StreamEvent::ReasoningDelta(text) => self.size += text.len(),
+            StreamEvent::Logprobs(tokens) => self.size += tokens.iter().map(TokenLogprob::size).sum::<usize>(),
             StreamEvent::ReasoningSignature(signature) => self.size += signature.len(),
             StreamEvent::ToolCallStart { id, name, .. } => self.size += id.len() + name.len(),
             StreamEvent::ToolCallDelta { arguments, .. } => self.size += arguments.len(),
@@ -296,11 +297,19 @@ mod tests {
 
     #[test]
     fn an_answer_without_bounds_is_stopped() {
-        let piece = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n", "x".repeat(1 << 20));
-        let mut stream = Stream::new(Api::OpenaiChat.adapter());
-        let results: Vec<_> = (0..17).map(|_| stream.push(piece.as_bytes(), &mut Vec::new())).collect();
-        assert!(results[..16].iter().all(Result::is_ok));
-        assert_eq!(results[16].as_ref().map_err(|failure| failure.kind), Err(FailureKind::Truncated));
+        let long = "x".repeat(1 << 20);
+        // Its number counts as well.
+        let token = &long[size_of::<f64>()..];
+        for choice in [
+            format!(r#"{{"delta":{{"content":"{long}"}}}}"#),
+            format!(r#"{{"logprobs":{{"content":[{{"token":"{token}","logprob":0}}]}}}}"#),
+        ] {
+            let piece = format!("data: {{\"choices\":[{choice}]}}\n\n");
+            let mut stream = Stream::new(Api::OpenaiChat.adapter());
+            let results: Vec<_> = (0..17).map(|_| stream.push(piece.as_bytes(), &mut Vec::new())).collect();
+            assert!(results[..16].iter().all(Result::is_ok));
+            assert_eq!(results[16].as_ref().map_err(|failure| failure.kind), Err(FailureKind::Truncated));
+        }
     }
 
     #[test]

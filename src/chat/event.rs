@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Usage;
+use super::{TokenLogprob, Usage};
 
 /// One decoded piece of a streamed answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +11,8 @@ pub enum StreamEvent {
     Start { id: Option<String>, model: Option<String> },
     /// A piece of the answer's text; never empty.
     TextDelta(String),
+    /// The log-probabilities of tokens, mostly those of the piece of text that comes next; never empty.
+    Logprobs(Vec<TokenLogprob>),
     /// A piece of what the model thinks; never empty.
     ReasoningDelta(String),
     /// The signature (or encrypted form) of the reasoning so far, to be sent back on the next turn.

@@ -32,6 +32,9 @@ pub struct Request {
     pub stop: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<i64>,
+    /// Asks for the log-probabilities of the answer's tokens, with so many alternatives to each; 0 is the chosen alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<u8>,
     /// `none`, `minimal`, `low`, `medium`, `high` or whatever else the model understands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_effort: Option<String>,

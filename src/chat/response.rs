@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FinishReason, StreamEvent, Usage};
+use super::{FinishReason, StreamEvent, TokenLogprob, Usage};
 
 /// An answer as far as it has arrived.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -12,6 +12,8 @@ pub struct Response {
     /// The model that the gateway says answered.
     pub model: Option<String>,
     pub text: String,
+    /// The log-probabilities of its tokens, in order; empty where the gateway gave none.
+    pub logprobs: Vec<TokenLogprob>,
     pub reasoning: String,
     /// Signature of the reasoning, to be sent back on the next turn.
     pub reasoning_signature: Option<String>,
@@ -53,6 +55,7 @@ impl Response {
                 }
             }
             StreamEvent::TextDelta(text) => self.text.push_str(text),
+            StreamEvent::Logprobs(tokens) => self.logprobs.extend_from_slice(tokens),
             StreamEvent::ReasoningDelta(text) => self.reasoning.push_str(text),
             StreamEvent::ReasoningSignature(signature) => {
                 self.reasoning_signature.get_or_insert_default().push_str(signature);
@@ -78,6 +81,9 @@ impl Response {
             events.push(StreamEvent::ReasoningDelta(self.reasoning));
         }
         events.extend(self.reasoning_signature.map(StreamEvent::ReasoningSignature));
+        if !self.logprobs.is_empty() {
+            events.push(StreamEvent::Logprobs(self.logprobs));
+        }
         if !self.text.is_empty() {
             events.push(StreamEvent::TextDelta(self.text));
         }
@@ -115,6 +121,7 @@ mod tests {
             id: Some("r1".into()),
             model: Some("m".into()),
             text: "héllo".into(),
+            logprobs: vec![TokenLogprob { token: "héllo".into(), logprob: -0.5, top: Vec::new() }],
             reasoning: "hm".into(),
             reasoning_signature: Some("sig".into()),
             tool_calls: vec![ToolCall { id: "c".into(), name: "f".into(), arguments: "{}".into() }],

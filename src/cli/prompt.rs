@@ -59,6 +59,9 @@ pub struct PromptArgs {
     /// Seed for models that can repeat themselves
     #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "What to send")]
     pub seed: Option<i64>,
+    /// Have -o json tell how likely each token of the answer was, and N alternatives to each
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0", help_heading = "What to send")]
+    pub logprobs: Option<u8>,
     /// How much to think: none, minimal, low, medium, high or what else the model knows
     #[arg(long, value_name = "LEVEL", help_heading = "What to send")]
     pub effort: Option<String>,

@@ -84,6 +84,7 @@ pub(super) fn prepare_with(
         top_p: args.top_p,
         stop: args.stop.clone(),
         seed: args.seed,
+        logprobs: args.logprobs,
         reasoning_effort: args.effort.clone(),
         tools: tools.unwrap_or_default(),
         response_format: schema.as_ref().map(Schema::response_format),

@@ -18,12 +18,16 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::adapter::{Api, mask_keys};
 use crate::call::{Call, Event, Events};
-use crate::config;
+use crate::config::{self, BaseUrl};
 use crate::error::{Failure, FailureKind};
 use crate::policy::Service;
 use answer::Reading;
 use connect::Connects;
 use patience::Patience;
+
+/// Where Anthropic itself answers. It documents one header for the key, the adapter's first; what it makes of a key in two
+/// is not said.
+const ANTHROPIC: &str = "https://api.anthropic.com:443";
 
 /// All gateways of a run, ready to be called. A gateway that could not be made ready answers with why.
 #[derive(Debug, Default)]
@@ -109,7 +113,7 @@ impl Client {
     /// Sends this key with every request, in the header that the wire format wants it in.
     pub fn with_key(mut self, key: SecretString) -> Result<Self, Failure> {
         // What cannot be sent in one format cannot be sent in any.
-        auth_headers(self.gateway.api, &key)?;
+        auth_headers(&self.gateway.base_url, self.gateway.api, &key)?;
         self.key = Some(key);
         Ok(self)
     }
@@ -165,7 +169,7 @@ impl Client {
             headers.entry(*name).or_insert(HeaderValue::from_static(value));
         }
         if let Some(key) = &self.key {
-            for (name, value) in auth_headers(api, key)? {
+            for (name, value) in auth_headers(&self.gateway.base_url, api, key)? {
                 headers.entry(name).or_insert(value);
             }
         }
@@ -265,7 +269,7 @@ fn is_nowhere(failure: &Failure, path: &str) -> bool {
 }
 
 /// The headers that carry the key, marked so that nothing prints it.
-fn auth_headers(api: Api, key: &SecretString) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
+fn auth_headers(base: &BaseUrl, api: Api, key: &SecretString) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
     let header = |(name, value): (&'static str, String)| {
         let mut value = HeaderValue::from_str(&value).map_err(|_| {
             Failure::new(FailureKind::NoKey, "the key holds characters that cannot be sent")
@@ -274,5 +278,23 @@ fn auth_headers(api: Api, key: &SecretString) -> Result<Vec<(HeaderName, HeaderV
         value.set_sensitive(true);
         Ok((HeaderName::from_static(name), value))
     };
-    api.adapter().auth_headers(key.expose_secret()).into_iter().map(header).collect()
+    let wanted = if base.origin() == ANTHROPIC { 1 } else { usize::MAX };
+    api.adapter().auth_headers(key.expose_secret()).into_iter().take(wanted).map(header).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anthropic_itself_gets_the_key_in_its_one_documented_header() {
+        let names = |base: &str| -> Vec<String> {
+            let base = BaseUrl::parse(base, false).expect("an address");
+            let headers = auth_headers(&base, Api::Anthropic, &"k".into()).expect("can be sent");
+            assert!(headers.iter().all(|(_, value)| value.is_sensitive()));
+            headers.iter().map(|(name, _)| name.to_string()).collect()
+        };
+        assert_eq!(names("https://api.anthropic.com/v1"), ["x-api-key"]);
+        assert_eq!(names("https://llm.corp.example/v1"), ["x-api-key", "authorization"]);
+    }
 }

@@ -268,6 +268,7 @@ impl Row {
             reasoning,
             reasoning_signature: signature,
             tool_calls,
+            logprobs: Vec::new(),
             finish_reason: self.finish,
             cached: self.cached,
             saved: self.saved.map(Cost::from),

@@ -46,6 +46,8 @@ fn record(id: &str) -> Record {
         reasoning: format!("hm {CANARY}"),
         reasoning_signature: Some(format!("sig {CANARY}")),
         tool_calls: vec![ToolCall { id: "t".into(), name: "f".into(), arguments: format!("{{\"a\":\"{CANARY}\"}}") }],
+        // These are not kept.
+        logprobs: Vec::new(),
         finish_reason: Some(FinishReason::Other("eos".into())),
         cached: false,
         saved: None,

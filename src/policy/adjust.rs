@@ -41,7 +41,7 @@ impl Adjustment {
     }
 }
 
-const ADJUSTMENTS: [Adjustment; 11] = [
+const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "max_tokens",
         instead: Some("max_completion_tokens"),
@@ -89,6 +89,13 @@ const ADJUSTMENTS: [Adjustment; 11] = [
         wire: &["seed"],
         is_in: |request| request.seed.is_some(),
         apply: |request| request.seed = None,
+    },
+    Adjustment {
+        parameter: "logprobs",
+        instead: None,
+        wire: &["logprobs", "Logprobs", "top_logprobs", "responseLogprobs", "response_logprobs"],
+        is_in: |request| request.logprobs.is_some(),
+        apply: |request| request.logprobs = None,
     },
     Adjustment {
         parameter: "stop",
@@ -302,6 +309,7 @@ mod tests {
             top_p: Some(0.5),
             stop: vec!["x".into()],
             seed: Some(1),
+            logprobs: Some(1),
             reasoning_effort: Some("low".into()),
             response_format: Some(ResponseFormat::JsonObject),
             stream: true,
@@ -342,6 +350,18 @@ mod tests {
             (
                 r#"{"error":{"message":"litellm.UnsupportedParamsError: openai does not support parameters: ['top_p'], for model=o3","param":"None","code":"400"}}"#,
                 "top_p",
+            ),
+            (
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"logprobs: Extra inputs are not permitted"}}"#,
+                "logprobs",
+            ),
+            (
+                r#"{"error":{"code":400,"message":"Logprobs is not enabled for models/m","status":"INVALID_ARGUMENT"}}"#,
+                "logprobs",
+            ),
+            (
+                r#"{"error":{"message":"logprobs are not supported with reasoning models.","param":"include"}}"#,
+                "logprobs",
             ),
             (
                 r#"{"error":{"code":400,"message":"Invalid JSON payload received. Unknown name \"stopSequences\" at 'generation_config': Cannot find field.","status":"INVALID_ARGUMENT"}}"#,

@@ -54,6 +54,7 @@ fn record(asked: &str, answered: &str) -> Record {
         reasoning: String::new(),
         reasoning_signature: None,
         tool_calls: Vec::new(),
+        logprobs: Vec::new(),
         finish_reason: None,
         cached: false,
         saved: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::{Attempt, Cost, Timing};
-use crate::chat::Usage;
+use crate::chat::{TokenLogprob, Usage};
 
 impl Serialize for Timing {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -44,6 +44,10 @@ impl Serialize for Attempt {
 
 pub(super) fn empty_as_null<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     if text.is_empty() { serializer.serialize_none() } else { serializer.serialize_str(text) }
+}
+
+pub(super) fn no_tokens_as_null<S: Serializer>(tokens: &[TokenLogprob], serializer: S) -> Result<S::Ok, S::Error> {
+    if tokens.is_empty() { serializer.serialize_none() } else { tokens.serialize(serializer) }
 }
 
 pub(super) fn usage_in_tokens<S: Serializer>(usage: &Usage, serializer: S) -> Result<S::Ok, S::Error> {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::{FinishReason, ToolCall, Usage};
+use crate::chat::{FinishReason, TokenLogprob, ToolCall, Usage};
 use crate::error::Failure;
 use crate::money::Usd;
 use crate::rates::Rates;
@@ -39,6 +39,9 @@ pub struct Record {
     #[serde(skip)]
     pub reasoning_signature: Option<String>,
     pub tool_calls: Vec<ToolCall>,
+    /// The log-probabilities of the answer's tokens, where the gateway gave any; they are not kept.
+    #[serde(serialize_with = "json::no_tokens_as_null")]
+    pub logprobs: Vec<TokenLogprob>,
     pub finish_reason: Option<FinishReason>,
     /// Whether the answer came from the cache.
     pub cached: bool,

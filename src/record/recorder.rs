@@ -196,7 +196,8 @@ impl Recorder {
             attempt.start = attempt.start.saturating_sub(ready);
         }
         let since = |time: Option<Duration>| time.map(|time| time.saturating_sub(ready));
-        let Response { model, text, reasoning, reasoning_signature, tool_calls, usage, finish, .. } = self.response;
+        let Response { model, text, logprobs, reasoning, reasoning_signature, tool_calls, usage, finish, .. } =
+            self.response;
         let answered = !text.is_empty() || !tool_calls.is_empty();
         let (status, error) = match result {
             Err(failure) if failure.kind == FailureKind::Refused => (Status::Refused, Some(failure)),
@@ -223,6 +224,7 @@ impl Recorder {
             reasoning,
             reasoning_signature,
             tool_calls,
+            logprobs,
             finish_reason: finish,
             cached: self.cached,
             saved,

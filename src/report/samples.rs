@@ -24,6 +24,7 @@ pub(super) fn record(model: &str, text: &str) -> Record {
         reasoning: String::new(),
         reasoning_signature: None,
         tool_calls: Vec::new(),
+        logprobs: Vec::new(),
         finish_reason: Some(FinishReason::Stop),
         cached: false,
         saved: None,

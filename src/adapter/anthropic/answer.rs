@@ -111,6 +111,8 @@ impl Encoder for MessageEncoder {
                     event(json!({"type": "content_block_delta", "index": block, "delta": delta}), out);
                 }
             }
+            // The format has no place for them.
+            StreamEvent::Logprobs(_) => {}
             StreamEvent::Usage(usage) => self.usage.update(usage),
             StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
         }

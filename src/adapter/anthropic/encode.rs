@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::adapter::body::{self, arguments_value, filled, given};
-use crate::adapter::{WireRequest, signature};
+use crate::adapter::{WireRequest, logprobs, signature};
 use crate::chat::{Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
 
 /// The format demands a bound; without one from the user this is what every model in service can write.
@@ -31,8 +31,10 @@ pub(super) fn request(request: &Request) -> WireRequest {
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop_sequences": filled(json!(request.stop)),
-        // There is no such parameter: better refused than believed in.
+        // There are no such parameters: better refused than believed in.
         "seed": request.seed,
+        "logprobs": request.logprobs.map(|_| true),
+        "top_logprobs": logprobs::alternatives(request),
         "thinking": effort.map(|effort| json!({"type": if effort == "none" { "disabled" } else { "adaptive" }})),
         "output_config": filled(output_config),
         "stream": request.stream.then_some(true),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::adapter::body::{Fields, arguments_text, malformed};
-use crate::adapter::{DecodeError, SCHEMA_NAME, signature};
+use crate::adapter::{DecodeError, SCHEMA_NAME, logprobs, signature};
 use crate::chat::{
     Audio, File, Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice,
 };
@@ -97,6 +97,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
         let disabled = |thinking: &Value| (thinking["type"] == "disabled").then(|| "none".to_owned());
         effort = fields.take_if("thinking", disabled);
     }
+    let logprobs = logprobs::asked(&mut fields, "logprobs", "top_logprobs")?;
     Ok(Request {
         model: fields.require("model")?,
         messages,
@@ -107,6 +108,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
         top_p: fields.take("top_p")?,
         stop: fields.take("stop_sequences")?.unwrap_or_default(),
         seed: fields.take("seed")?,
+        logprobs,
         reasoning_effort: effort,
         response_format,
         stream: fields.take("stream")?.unwrap_or(false),

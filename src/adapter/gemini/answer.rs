@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::adapter::body::{arguments_value, filled, given, to_vec, write_event};
-use crate::adapter::{Encoder, openai};
+use crate::adapter::{Encoder, logprobs, openai};
 use crate::chat::{FinishReason, Request, Response, StreamEvent, ToolCall, Usage};
 use crate::error::{Failure, FailureKind};
 
 /// Encodes one answer. Function calls go whole on this wire, so that they wait for the end.
 #[derive(Debug)]
 pub(super) struct ContentEncoder {
+    /// What is not written yet, and what every piece says.
     said: Response,
     form: Form,
 }
@@ -37,6 +38,7 @@ impl ContentEncoder {
 
     fn part(&mut self, part: Value, out: &mut Vec<u8>) {
         let piece = piece(&self.said, vec![part], None);
+        self.said.logprobs.clear();
         self.write(&piece, out);
     }
 
@@ -71,6 +73,7 @@ impl Encoder for ContentEncoder {
             StreamEvent::ReasoningDelta(text) => self.part(json!({"text": text, "thought": true}), out),
             StreamEvent::ReasoningSignature(signature) => self.part(signed(signature), out),
             StreamEvent::Start { .. }
+            | StreamEvent::Logprobs(_)
             | StreamEvent::ToolCallStart { .. }
             | StreamEvent::ToolCallDelta { .. }
             | StreamEvent::Usage(_)
@@ -109,7 +112,12 @@ pub(super) fn whole(response: &Response) -> Vec<u8> {
 
 /// A piece of the answer; the last one, with the reason, has the usage.
 fn piece(response: &Response, parts: Vec<Value>, reason: Option<&str>) -> Value {
-    let candidate = json!({"index": 0, "content": {"role": "model", "parts": parts}, "finishReason": reason});
+    let candidate = json!({
+        "index": 0,
+        "content": {"role": "model", "parts": parts},
+        "logprobsResult": logprobs::gemini(&response.logprobs),
+        "finishReason": reason,
+    });
     given(json!({
         "candidates": [given(candidate)],
         "usageMetadata": reason.and_then(|_| usage(&response.usage)),

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::adapter::lenient::{Count, Few, Text, maybe};
 use crate::adapter::start::Start;
-use crate::adapter::{DecodeError, Decoder, Flow, sse, usage};
+use crate::adapter::{DecodeError, Decoder, Flow, logprobs, sse, usage};
 use crate::chat::{FinishReason, StreamEvent, Usage};
 
 #[derive(Debug, Default, Deserialize)]
@@ -39,6 +39,8 @@ struct Candidate<'a> {
     index: Option<u64>,
     #[serde(borrow)]
     content: Option<Content<'a>>,
+    #[serde(borrow)]
+    logprobs_result: Option<&'a RawValue>,
     #[serde(borrow)]
     finish_reason: Text<'a>,
 }
@@ -112,6 +114,7 @@ impl ContentDecoder {
         self.start.take(&response_id, &model_version, events);
         let mut reason = None;
         for candidate in candidates.into_iter().filter(|candidate| candidate.index.unwrap_or(0) == 0) {
+            logprobs::tell(candidate.logprobs_result.map(logprobs::read_gemini).unwrap_or_default(), events);
             for part in candidate.content.unwrap_or_default().parts {
                 self.part(part, events);
             }

@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::adapter::body::{self, arguments_value, filled, given};
-use crate::adapter::{WireRequest, signature};
+use crate::adapter::{WireRequest, logprobs, signature};
 use crate::chat::{Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
 
 /// Fields that hold several settings.
@@ -26,6 +26,8 @@ pub(super) fn request(request: &Request) -> WireRequest {
         "topP": request.top_p,
         "stopSequences": filled(json!(request.stop)),
         "seed": request.seed,
+        "responseLogprobs": request.logprobs.map(|_| true),
+        "logprobs": logprobs::alternatives(request),
         "thinkingConfig": request.reasoning_effort.as_deref().map(thinking_config),
         "responseMimeType": mime_type,
         "responseJsonSchema": schema,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::adapter::body::{Fields, arguments_text, malformed};
-use crate::adapter::{DecodeError, SCHEMA_NAME};
+use crate::adapter::{DecodeError, SCHEMA_NAME, logprobs};
 use crate::chat::{
     Audio, File, Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice,
 };
@@ -114,6 +114,7 @@ pub(super) fn decode(path: &str, body: &[u8]) -> Result<Request, DecodeError> {
     let top_p = config.take("topP")?;
     let stop = config.take("stopSequences")?.unwrap_or_default();
     let seed = config.take("seed")?;
+    let logprobs = logprobs::asked(&mut config, "responseLogprobs", "logprobs")?;
     let reasoning_effort = config.take_if("thinkingConfig", effort);
     let response_format = response_format(&mut config);
     fields.put_back("generationConfig", config);
@@ -127,6 +128,7 @@ pub(super) fn decode(path: &str, body: &[u8]) -> Result<Request, DecodeError> {
         top_p,
         stop,
         seed,
+        logprobs,
         reasoning_effort,
         response_format,
         stream,

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::reasoning::Echo;
 use crate::adapter::body::{filled, given, to_vec, write_event};
-use crate::adapter::{Encoder, openai};
-use crate::chat::{FinishReason, Request, Response, StreamEvent, ToolCall, Usage};
+use crate::adapter::{Encoder, logprobs, openai};
+use crate::chat::{FinishReason, Request, Response, StreamEvent, TokenLogprob, ToolCall, Usage};
 use crate::error::Failure;
 
 /// Encodes one answer. Reason and usage are held back to the end: here they come last, in that order.
@@ -17,6 +17,8 @@ pub(super) struct ChatEncoder {
     created: u64,
     began: bool,
     wants_usage: bool,
+    /// They go with the next chunk.
+    logprobs: Vec<TokenLogprob>,
     usage: Usage,
     finish: Option<FinishReason>,
 }
@@ -29,6 +31,7 @@ impl ChatEncoder {
             created: openai::now(),
             began: false,
             wants_usage: request.extra.get("stream_options").is_none_or(|options| options["include_usage"] == true),
+            logprobs: Vec::new(),
             usage: Usage::default(),
             finish: None,
         }
@@ -47,8 +50,13 @@ impl ChatEncoder {
         }
     }
 
-    fn choice(&self, delta: Value, finish_reason: Option<&str>, out: &mut Vec<u8>) {
-        self.chunk(json!([{"index": 0, "delta": given(delta), "finish_reason": finish_reason}]), None, out);
+    fn choice(&mut self, delta: Value, finish_reason: Option<&str>, out: &mut Vec<u8>) {
+        let mut choice = json!({"index": 0, "delta": given(delta), "finish_reason": finish_reason});
+        let logprobs = std::mem::take(&mut self.logprobs);
+        if !logprobs.is_empty() {
+            choice["logprobs"] = content(&logprobs);
+        }
+        self.chunk(json!([choice]), None, out);
     }
 
     fn chunk(&self, choices: Value, usage: Option<Value>, out: &mut Vec<u8>) {
@@ -73,6 +81,7 @@ impl Encoder for ChatEncoder {
                 self.begin(out);
             }
             StreamEvent::TextDelta(text) => self.delta(json!({"content": text}), out),
+            StreamEvent::Logprobs(tokens) => self.logprobs.extend_from_slice(tokens),
             StreamEvent::ReasoningDelta(text) => self.delta(json!({"reasoning_content": text}), out),
             StreamEvent::ReasoningSignature(signature) => {
                 let Echo { reasoning_details, extra_content, .. } = Echo::new("", Some(signature));
@@ -93,7 +102,8 @@ impl Encoder for ChatEncoder {
 
     fn finish(&mut self, out: &mut Vec<u8>) {
         self.begin(out);
-        self.choice(json!({}), Some(reason(self.finish.as_ref())), out);
+        let finish = self.finish.take();
+        self.choice(json!({}), Some(reason(finish.as_ref())), out);
         if self.wants_usage
             && let usage @ Some(_) = usage(&self.usage)
         {
@@ -120,14 +130,22 @@ pub(super) fn whole(response: &Response) -> Vec<u8> {
     }));
     let has_text = !response.text.is_empty() || response.tool_calls.is_empty();
     message["content"] = has_text.then_some(&*response.text).into();
+    let mut choice = json!({"index": 0, "message": message, "finish_reason": reason(response.finish.as_ref())});
+    if !response.logprobs.is_empty() {
+        choice["logprobs"] = content(&response.logprobs);
+    }
     to_vec(&given(json!({
         "id": response.id.as_deref().unwrap_or("chatcmpl"),
         "object": "chat.completion",
         "created": openai::now(),
         "model": response.model.as_deref().unwrap_or_default(),
-        "choices": [{"index": 0, "message": message, "finish_reason": reason(response.finish.as_ref())}],
+        "choices": [choice],
         "usage": usage(&response.usage),
     })))
+}
+
+fn content(tokens: &[TokenLogprob]) -> Value {
+    json!({"content": logprobs::openai(tokens), "refusal": null})
 }
 
 fn reason(finish: Option<&FinishReason>) -> &str {

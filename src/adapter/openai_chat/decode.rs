@@ -13,8 +13,8 @@ use super::usage;
 use crate::adapter::lenient::{Few, Text, list, maybe};
 use crate::adapter::start::Start;
 use crate::adapter::tool_calls::{Piece, ToolCalls};
-use crate::adapter::{DecodeError, Decoder, Flow, error_body, sse};
-use crate::chat::{FinishReason, StreamEvent};
+use crate::adapter::{DecodeError, Decoder, Flow, error_body, logprobs, sse};
+use crate::chat::{FinishReason, StreamEvent, TokenLogprob};
 use crate::error::{Failure, FailureKind};
 
 /// A chunk of a stream; a whole answer has the same form, with `message` in place of `delta`.
@@ -54,9 +54,20 @@ struct Choice<'a> {
     #[serde(borrow)]
     message: Option<Box<Delta<'a>>>,
     #[serde(borrow)]
+    logprobs: Option<&'a RawValue>,
+    #[serde(borrow)]
     finish_reason: Text<'a>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Logprobs<'a> {
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    refusal: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -96,6 +107,9 @@ impl Decoder for ChatDecoder {
         let mut failed = None;
         let mut finish = None;
         for choice in chunk.choices.into_iter().filter(|choice| choice.index.unwrap_or(0) == 0) {
+            if let Some(raw) = choice.logprobs {
+                logprobs::tell(read_logprobs(raw), events);
+            }
             if let Some(delta) = choice.delta.or(choice.message.map(|message| *message)) {
                 self.delta(delta, events);
             }
@@ -174,6 +188,12 @@ impl ChatDecoder {
         self.finished = true;
         events.push(StreamEvent::Finish(reason));
     }
+}
+
+/// What a refusal is made of counts as well: it is text.
+fn read_logprobs(raw: &RawValue) -> Vec<TokenLogprob> {
+    let Logprobs { content, refusal } = serde_json::from_str(raw.get()).unwrap_or_default();
+    content.into_iter().chain(refusal).flat_map(logprobs::read_openai).collect()
 }
 
 fn says_something(error: &RawValue) -> bool {

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::reasoning::Echo;
-use crate::adapter::WireRequest;
 use crate::adapter::body::{self, filled, given};
 use crate::adapter::media::{audio_format, data_url};
+use crate::adapter::{WireRequest, logprobs};
 use crate::chat::{Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
 
 pub(super) fn request(request: &Request) -> WireRequest {
@@ -19,6 +19,8 @@ pub(super) fn request(request: &Request) -> WireRequest {
         "top_p": request.top_p,
         "stop": filled(json!(request.stop)),
         "seed": request.seed,
+        "logprobs": request.logprobs.map(|_| true),
+        "top_logprobs": logprobs::alternatives(request),
         "reasoning_effort": request.reasoning_effort,
         "response_format": request.response_format.as_ref().map(response_format),
         "stream": request.stream.then_some(true),

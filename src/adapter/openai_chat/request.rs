@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::reasoning::Echo;
-use crate::adapter::DecodeError;
 use crate::adapter::body::{Fields, malformed};
 use crate::adapter::openai::{self, InputAudio};
+use crate::adapter::{DecodeError, logprobs};
 use crate::chat::{Message, Part, Request, Role, ToolCall};
 
 #[derive(Debug, Deserialize)]
@@ -96,6 +96,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
     if stream {
         stream_options(&mut fields);
     }
+    let logprobs = logprobs::asked(&mut fields, "logprobs", "top_logprobs")?;
     Ok(Request {
         model,
         messages: read_messages(messages)?,
@@ -106,6 +107,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
         top_p: fields.take("top_p")?,
         stop: stop.unwrap_or_default(),
         seed: fields.take("seed")?,
+        logprobs,
         reasoning_effort: fields.take("reasoning_effort")?,
         response_format: response_format.flatten(),
         stream,

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::encode::reasoning;
 use crate::adapter::body::{filled, given, to_vec, write_event};
-use crate::adapter::{Encoder, openai};
-use crate::chat::{FinishReason, Request, Response, StreamEvent, Usage};
+use crate::adapter::{Encoder, logprobs, openai};
+use crate::chat::{FinishReason, Request, Response, StreamEvent, TokenLogprob, Usage};
 use crate::error::Failure;
 
 /// Encodes one answer: pieces of one kind after another make an item.
 #[derive(Debug)]
 pub(super) struct ResponseEncoder {
-    /// What has been said so far; tool calls are in `calls`.
+    /// What has been said so far; tool calls are in `calls`, and log-probabilities are here until text goes with them.
     said: Response,
     created: u64,
     began: bool,
@@ -29,6 +29,7 @@ struct Open {
     is_thought: bool,
     place: usize,
     text: String,
+    logprobs: Vec<TokenLogprob>,
     signature: Option<String>,
 }
 
@@ -96,34 +97,45 @@ impl ResponseEncoder {
         let id = item_id(is_thought, self.items.len());
         let item = if is_thought { reasoning(Some(&id), "", None) } else { message(&id, None) };
         let place = self.add(item, out);
-        let part = if is_thought { json!({"type": "summary_text", "text": ""}) } else { text_part("") };
+        let part = if is_thought { json!({"type": "summary_text", "text": ""}) } else { text_part("", &[]) };
         let kind = if is_thought { "response.reasoning_summary_part.added" } else { "response.content_part.added" };
         self.event(kind, at(&id, place, is_thought, json!({"part": part})), out);
-        Open { is_thought, place, text: String::new(), signature: None }
+        Open { is_thought, place, text: String::new(), logprobs: Vec::new(), signature: None }
     }
 
     fn piece(&mut self, is_thought: bool, text: &str, out: &mut Vec<u8>) {
         let mut open = self.take_open(is_thought, out);
         let kind = if is_thought { "response.reasoning_summary_text.delta" } else { "response.output_text.delta" };
-        let data = at(&item_id(is_thought, open.place), open.place, is_thought, json!({"delta": text}));
+        let mut data = at(&item_id(is_thought, open.place), open.place, is_thought, json!({"delta": text}));
+        if !is_thought {
+            let tokens = std::mem::take(&mut self.said.logprobs);
+            data["logprobs"] = logprobs::openai(&tokens);
+            open.logprobs.extend(tokens);
+        }
         self.event(kind, data, out);
         open.text.push_str(text);
         self.open = Some(open);
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {
-        let Some(Open { is_thought, place, text, signature }) = self.open.take() else { return };
+        let Some(Open { is_thought, place, text, logprobs, signature }) = self.open.take() else { return };
         let id = item_id(is_thought, place);
         let (text_done, part_done) = if is_thought {
             ("response.reasoning_summary_text.done", "response.reasoning_summary_part.done")
         } else {
             ("response.output_text.done", "response.content_part.done")
         };
-        self.event(text_done, at(&id, place, is_thought, json!({"text": text})), out);
-        let part = if is_thought { json!({"type": "summary_text", "text": text}) } else { text_part(&text) };
+        let mut done = at(&id, place, is_thought, json!({"text": text}));
+        if !is_thought {
+            done["logprobs"] = logprobs::openai(&logprobs);
+        }
+        self.event(text_done, done, out);
+        let part = if is_thought { json!({"type": "summary_text", "text": text}) } else { text_part(&text, &logprobs) };
         self.event(part_done, at(&id, place, is_thought, json!({"part": part})), out);
-        let item =
-            if is_thought { reasoning(Some(&id), &text, signature.as_deref()) } else { message(&id, Some(&text)) };
+        let item = match is_thought {
+            true => reasoning(Some(&id), &text, signature.as_deref()),
+            false => message(&id, Some(text_part(&text, &logprobs))),
+        };
         self.complete(place, item, out);
     }
 }
@@ -135,7 +147,7 @@ impl Encoder for ResponseEncoder {
                 self.said.apply(event);
                 self.begin(out);
             }
-            StreamEvent::Usage(_) | StreamEvent::Finish(_) => self.said.apply(event),
+            StreamEvent::Logprobs(_) | StreamEvent::Usage(_) | StreamEvent::Finish(_) => self.said.apply(event),
             StreamEvent::TextDelta(text) => self.piece(false, text, out),
             StreamEvent::ReasoningDelta(text) => self.piece(true, text, out),
             StreamEvent::ReasoningSignature(signature) => {
@@ -161,6 +173,10 @@ impl Encoder for ResponseEncoder {
 
     fn finish(&mut self, out: &mut Vec<u8>) {
         self.begin(out);
+        // What no text followed.
+        if !self.said.logprobs.is_empty() {
+            self.piece(false, "", out);
+        }
         self.close(out);
         for Call { place, id, name, arguments } in std::mem::take(&mut self.calls) {
             let data = json!({"item_id": call_item_id(place), "output_index": place, "arguments": arguments});
@@ -188,8 +204,9 @@ pub(super) fn whole(response: &Response) -> Vec<u8> {
     if !response.reasoning.is_empty() || signature.is_some() {
         items.push(reasoning(Some(&item_id(true, 0)), &response.reasoning, signature));
     }
-    if !response.text.is_empty() {
-        items.push(message(&item_id(false, items.len()), Some(&response.text)));
+    if !response.text.is_empty() || !response.logprobs.is_empty() {
+        let text = text_part(&response.text, &response.logprobs);
+        items.push(message(&item_id(false, items.len()), Some(text)));
     }
     for call in &response.tool_calls {
         items.push(function_call(items.len(), &call.id, &call.name, &call.arguments));
@@ -239,14 +256,13 @@ fn call_item_id(place: usize) -> String {
     format!("fc_{place}")
 }
 
-fn message(id: &str, text: Option<&str>) -> Value {
-    let content = text.map_or_else(|| json!([]), |text| json!([text_part(text)]));
+fn message(id: &str, text: Option<Value>) -> Value {
     let status = if text.is_some() { "completed" } else { "in_progress" };
-    json!({"type": "message", "id": id, "role": "assistant", "status": status, "content": content})
+    json!({"type": "message", "id": id, "role": "assistant", "status": status, "content": Vec::from_iter(text)})
 }
 
-fn text_part(text: &str) -> Value {
-    json!({"type": "output_text", "text": text, "annotations": []})
+fn text_part(text: &str, tokens: &[TokenLogprob]) -> Value {
+    json!({"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs::openai(tokens)})
 }
 
 fn function_call(place: usize, id: &str, name: &str, arguments: &str) -> Value {

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
+
 use super::wire::{Body, Event, Item, read_usage};
 use crate::adapter::lenient::Text;
 use crate::adapter::start::Start;
-use crate::adapter::{DecodeError, Decoder, Flow, sse};
+use crate::adapter::{DecodeError, Decoder, Flow, logprobs, sse};
 use crate::chat::{FinishReason, StreamEvent};
 
 /// Decodes one answer.
@@ -54,7 +56,10 @@ impl Decoder for ResponseDecoder {
             "response.created" | "response.in_progress" | "response.queued" => self.begin(event.response, events),
             "response.output_item.added" => self.item_added(event.output_index, event.item, events),
             "response.output_item.done" => self.item_done(event.output_index, event.item, events),
-            "response.output_text.delta" | "response.refusal.delta" => event.delta.tell(StreamEvent::TextDelta, events),
+            "response.output_text.delta" | "response.refusal.delta" => {
+                tell_logprobs(event.logprobs, events);
+                event.delta.tell(StreamEvent::TextDelta, events);
+            }
             "response.reasoning_text.delta" => self.think(Thoughts::Whole, event.delta, events),
             "response.reasoning_summary_text.delta" => self.think(Thoughts::Summary, event.delta, events),
             "response.reasoning_summary_part.added" if event.summary_index.unwrap_or(0) > 0 => {
@@ -72,6 +77,10 @@ impl Decoder for ResponseDecoder {
         self.has_content |= kind.ends_with(".delta") && events.len() > before;
         Ok(Flow::Continue)
     }
+}
+
+fn tell_logprobs(raw: Option<&RawValue>, events: &mut Vec<StreamEvent>) {
+    logprobs::tell(raw.map(logprobs::read_openai).unwrap_or_default(), events);
 }
 
 impl ResponseDecoder {
@@ -113,6 +122,7 @@ impl ResponseDecoder {
         match &*item.kind {
             "message" => {
                 for part in item.content {
+                    tell_logprobs(part.logprobs, events);
                     part.text.tell(StreamEvent::TextDelta, events);
                     part.refusal.tell(StreamEvent::TextDelta, events);
                 }

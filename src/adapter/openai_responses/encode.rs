@@ -2,13 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::adapter::WireRequest;
 use crate::adapter::body::{self, filled, given};
 use crate::adapter::media::{audio_format, data_url};
+use crate::adapter::{WireRequest, logprobs};
 use crate::chat::{ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
 
-/// Fields that hold several settings.
-const JOINING: [&str; 2] = ["reasoning", "text"];
+/// Fields that hold several settings or wishes.
+const JOINING: [&str; 3] = ["include", "reasoning", "text"];
+
+/// What `include` has where log-probabilities are wanted.
+pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
 
 pub(super) fn request(request: &Request) -> WireRequest {
     let (instructions, messages) = instructions(&request.messages);
@@ -21,6 +24,8 @@ pub(super) fn request(request: &Request) -> WireRequest {
         "max_output_tokens": request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
+        "include": request.logprobs.map(|_| [LOGPROBS]),
+        "top_logprobs": logprobs::alternatives(request),
         // There are no such parameters: better refused than believed in.
         "stop": filled(json!(request.stop)),
         "seed": request.seed,

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::encode::LOGPROBS;
 use crate::adapter::DecodeError;
 use crate::adapter::body::{Fields, malformed};
 use crate::adapter::openai::{self, InputAudio};
@@ -99,6 +100,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
     } else {
         fields.0.entry("store").or_insert(Value::Null);
     }
+    let logprobs = logprobs(&mut fields)?;
     let mut reasoning = fields.open("reasoning");
     let reasoning_effort = reasoning.take("effort")?;
     fields.put_back("reasoning", reasoning);
@@ -115,11 +117,26 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
         top_p: fields.take("top_p")?,
         stop: fields.take("stop")?.unwrap_or_default(),
         seed: fields.take("seed")?,
+        logprobs,
         reasoning_effort,
         response_format,
         stream: fields.take("stream")?.unwrap_or(false),
         extra: fields.0,
     })
+}
+
+/// Takes the wish for log-probabilities out of `include`; others stay.
+fn logprobs(fields: &mut Fields) -> Result<Option<u8>, DecodeError> {
+    let Some(Value::Array(include)) = fields.0.get_mut("include") else { return Ok(None) };
+    let wishes = include.len();
+    include.retain(|wish| wish != LOGPROBS);
+    if include.len() == wishes {
+        return Ok(None);
+    }
+    if include.is_empty() {
+        fields.0.remove("include");
+    }
+    Ok(Some(fields.take("top_logprobs")?.unwrap_or(0)))
 }
 
 /// Adds an item to the turn it belongs to: an assistant's thoughts, words and calls are one turn, results another.

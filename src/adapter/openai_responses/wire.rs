@@ -31,6 +31,8 @@ pub(super) struct Event<'a> {
     #[serde(borrow)]
     pub(super) delta: Text<'a>,
     #[serde(borrow)]
+    pub(super) logprobs: Option<&'a RawValue>,
+    #[serde(borrow)]
     pub(super) arguments: Text<'a>,
     #[serde(borrow)]
     pub(super) error: Option<&'a RawValue>,
@@ -91,6 +93,8 @@ pub(super) struct Part<'a> {
     pub(super) text: Text<'a>,
     #[serde(borrow)]
     pub(super) refusal: Text<'a>,
+    #[serde(borrow)]
+    pub(super) logprobs: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::chat::TokenLogprob;
 
 struct Fixture {
     api: Api,
@@ -45,7 +46,8 @@ fn streams() -> impl Iterator<Item = Fixture> {
 
 /// The outcome as `expected.json` writes it: what is empty or unknown is left out.
 fn describe(outcome: &Outcome) -> Value {
-    let Response { id, model, text, reasoning, reasoning_signature, tool_calls, usage, finish } = &outcome.response;
+    let Response { id, model, text, logprobs, reasoning, reasoning_signature, tool_calls, usage, finish } =
+        &outcome.response;
     let failure = outcome.failure.as_ref().map(|failure| format!("{}: {failure}", failure.kind.as_str()));
     let cost = usage.cost.map(|cost| cost.to_decimal());
     let usage = json!({
@@ -53,7 +55,8 @@ fn describe(outcome: &Outcome) -> Value {
         "output": usage.output, "reasoning": usage.reasoning, "cost": cost,
     });
     let all = json!({
-        "id": id, "model": model, "text": text, "reasoning": reasoning, "reasoning_signature": reasoning_signature,
+        "id": id, "model": model, "text": text, "logprobs": logprobs, "reasoning": reasoning,
+        "reasoning_signature": reasoning_signature,
         "tool_calls": tool_calls, "usage": without_empty(usage), "finish": finish,
         "malformed": Some(outcome.malformed).filter(|count| *count > 0), "failure": failure,
     });
@@ -96,6 +99,7 @@ fn a_stream_cut_anywhere_is_a_failure_unless_the_answer_was_whole() {
                 let same = |response: &Response| {
                     (
                         response.text.clone(),
+                        response.logprobs.clone(),
                         response.reasoning.clone(),
                         response.tool_calls.clone(),
                         response.finish.clone(),
@@ -104,6 +108,7 @@ fn a_stream_cut_anywhere_is_a_failure_unless_the_answer_was_whole() {
                 assert_eq!(same(&cut.response), same(&whole.response), "{} cut at {end}", fixture.name);
             } else {
                 assert!(whole.response.text.starts_with(&cut.response.text), "{} cut at {end}", fixture.name);
+                assert!(whole.response.logprobs.starts_with(&cut.response.logprobs), "{} cut at {end}", fixture.name);
             }
         }
     }
@@ -129,6 +134,31 @@ fn a_served_answer_decodes_to_itself() {
             let served = decode_whole(api, &api.adapter().encode_response(&response));
             assert_eq!(canonical(api, served.response), response, "{} whole over {api:?}", fixture.name);
         }
+    }
+}
+
+#[test]
+fn a_served_piece_of_text_comes_with_its_log_probabilities() {
+    let tokens = vec![TokenLogprob { token: "a".into(), logprob: -0.5, top: Vec::new() }];
+    for (api, field, has_any) in [
+        (Api::OpenaiChat, "\"logprobs\":{\"content\":[{", true),
+        (Api::OpenaiResponses, "\"logprobs\":[{", true),
+        (Api::Anthropic, "-0.5", false),
+        (Api::Gemini, "\"logprobsResult\":{\"chosenCandidates\":[{", true),
+    ] {
+        let mut encoder = api.adapter().encoder("?alt=sse", &Request::default());
+        let mut out = Vec::new();
+        encoder.encode(&StreamEvent::Start { id: None, model: None }, &mut out);
+        encoder.encode(&StreamEvent::Logprobs(tokens.clone()), &mut out);
+        let before = out.len();
+        encoder.encode(&StreamEvent::TextDelta("told".into()), &mut out);
+        let piece = String::from_utf8_lossy(&out[before..]);
+        let lines: Vec<_> = piece.lines().filter(|line| line.contains("\"told\"")).collect();
+        assert_eq!((lines.len(), lines[0].contains(field)), (1, has_any), "{api:?}: {piece}");
+        // Each is told once.
+        let before = out.len();
+        encoder.encode(&StreamEvent::TextDelta("more".into()), &mut out);
+        assert!(!String::from_utf8_lossy(&out[before..]).contains("-0.5"), "{api:?}");
     }
 }
 

@@ -89,11 +89,14 @@ fn encode_stream(api: Api, query: &str, response: &Response) -> Vec<u8> {
 }
 
 /// The answer as far as a wire can tell it: arguments are JSON, whatever its spacing, and calling tools is a reason to
-/// stop. Gemini has no words for costs and for what was written to a cache.
+/// stop. Gemini has no words for costs and for what was written to a cache, Anthropic none for log-probabilities.
 fn canonical(api: Api, mut response: Response) -> Response {
     if api == Api::Gemini {
         response.usage.cost = None;
         response.usage.cache_write = None;
+    }
+    if api == Api::Anthropic {
+        response.logprobs.clear();
     }
     for call in &mut response.tool_calls {
         call.arguments = body::arguments_value(&call.arguments).to_string();

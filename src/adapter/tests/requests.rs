@@ -111,6 +111,7 @@ fn request() -> impl Strategy<Value = Request> {
             1u64..10_000,
             prop::option::of((0..200).prop_map(|hundredths| f64::from(hundredths) / 100.0)),
             prop::option::of(Just(0.9)),
+            prop::option::of(0u8..21),
         ),
         prop::collection::vec(id(), 0..3),
         prop::option::of(prop::sample::select(vec!["low", "medium", "high"])),
@@ -119,7 +120,17 @@ fn request() -> impl Strategy<Value = Request> {
         prop::option::of(0i64..100),
     )
         .prop_map(
-            |(messages, tools, choice, (max_tokens, temperature, top_p), stop, effort, format, stream, extra)| {
+            |(
+                messages,
+                tools,
+                choice,
+                (max_tokens, temperature, top_p, logprobs),
+                stop,
+                effort,
+                format,
+                stream,
+                extra,
+            )| {
                 Request {
                     model: "vendor/model-1".into(),
                     messages,
@@ -130,6 +141,7 @@ fn request() -> impl Strategy<Value = Request> {
                     top_p,
                     stop,
                     seed: None,
+                    logprobs,
                     reasoning_effort: effort.map(str::to_owned),
                     response_format: format,
                     stream,
@@ -219,6 +231,34 @@ fn what_has_no_common_form_is_passed_on() {
     let request = decode(Api::Gemini, &gemini).expect("a request");
     assert_eq!(request.extra["generationConfig"], config);
     assert_eq!(request.extra["tools"], gemini["tools"]);
+}
+
+#[test]
+fn log_probabilities_are_asked_for_in_a_field_of_their_own() {
+    let include = json!(["reasoning.encrypted_content", "message.output_text.logprobs"]);
+    let body = json!({"model": "m", "input": "u", "include": include, "top_logprobs": 3});
+    let request = decode(Api::OpenaiResponses, &body).expect("a request");
+    assert_eq!((request.logprobs, &request.extra["include"]), (Some(3), &json!(["reasoning.encrypted_content"])));
+    let sent = Api::OpenaiResponses.adapter().encode_request(&request).body;
+    let sent: serde_json::Value = serde_json::from_slice(&sent).expect("JSON");
+    assert_eq!(sent["include"], json!(["message.output_text.logprobs", "reasoning.encrypted_content"]));
+
+    for (body, logprobs, left) in [
+        (json!({"logprobs": true}), Some(0), json!({})),
+        (json!({"logprobs": true, "top_logprobs": 0}), Some(0), json!({})),
+        // What asks for nothing, or in another way, goes on as it is.
+        (json!({"logprobs": false}), None, json!({"logprobs": false})),
+        (json!({"logprobs": 5}), None, json!({"logprobs": 5})),
+        (json!({"top_logprobs": 5}), None, json!({"top_logprobs": 5})),
+    ] {
+        let mut all = json!({"model": "m", "messages": []});
+        all.as_object_mut().expect("an object").extend(body.as_object().expect("an object").clone());
+        let request = decode(Api::OpenaiChat, &all).expect("a request");
+        assert_eq!((request.logprobs, serde_json::Value::Object(request.extra)), (logprobs, left), "{body}");
+    }
+    let config = json!({"responseLogprobs": true, "topK": 4});
+    let request = decode(Api::Gemini, &json!({"contents": [], "generationConfig": config})).expect("a request");
+    assert_eq!((request.logprobs, &request.extra["generationConfig"]), (Some(0), &json!({"topK": 4})));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Key;
-use crate::chat::{FinishReason, Response, ToolCall, Usage};
+use crate::chat::{FinishReason, Response, TokenLogprob, ToolCall, Usage};
 use crate::money::Usd;
 use crate::private;
 
@@ -43,6 +43,9 @@ struct Entry {
     id: Option<String>,
     model: Option<String>,
     text: String,
+    /// Answers were once kept without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    logprobs: Vec<TokenLogprob>,
     reasoning: String,
     signature: Option<String>,
     tool_calls: Vec<ToolCall>,
@@ -199,12 +202,14 @@ fn make_room(shard: &Path, share: u64) -> io::Result<()> {
 
 impl Entry {
     fn new(answer: &Response, now: SystemTime) -> Self {
-        let Response { id, model, text, reasoning, reasoning_signature, tool_calls, usage, finish } = answer.clone();
+        let Response { id, model, text, logprobs, reasoning, reasoning_signature, tool_calls, usage, finish } =
+            answer.clone();
         Self {
             at: now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
             id,
             model,
             text,
+            logprobs,
             reasoning,
             signature: reasoning_signature,
             tool_calls,
@@ -225,6 +230,7 @@ impl From<Entry> for Response {
             id: entry.id,
             model: entry.model,
             text: entry.text,
+            logprobs: entry.logprobs,
             reasoning: entry.reasoning,
             reasoning_signature: entry.signature,
             tool_calls: entry.tool_calls,

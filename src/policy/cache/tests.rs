@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::testing::{Canned, Reply, call, run};
 use super::*;
 use crate::call::Target;
-use crate::chat::{Message, Part, Role, ToolCall, ToolChoice, Usage};
+use crate::chat::{Alternative, Message, Part, Role, TokenLogprob, ToolCall, ToolChoice, Usage};
 use crate::error::FailureKind;
 use crate::secret::testing;
 
@@ -35,6 +35,11 @@ fn response(text: &str) -> Response {
         id: Some("r".into()),
         model: Some("m-2026".into()),
         text: text.into(),
+        logprobs: vec![TokenLogprob {
+            token: "t".into(),
+            logprob: -0.002_632_617_950_314_283_4,
+            top: vec![Alternative { token: "x".into(), logprob: -9.5 }],
+        }],
         reasoning: "hm".into(),
         reasoning_signature: Some("sig".into()),
         tool_calls: vec![ToolCall { id: "c".into(), name: "f".into(), arguments: "{}".into() }],
@@ -117,6 +122,7 @@ fn whatever_the_gateway_would_see_makes_another_key() {
         top_p: _,
         stop: _,
         seed: _,
+        logprobs: _,
         reasoning_effort: _,
         response_format: _,
         extra: _,
@@ -141,6 +147,8 @@ fn whatever_the_gateway_would_see_makes_another_key() {
         Request { top_p: Some(0.5), ..base() },
         Request { stop: vec!["x".into()], ..base() },
         Request { seed: Some(1), ..base() },
+        Request { logprobs: Some(0), ..base() },
+        Request { logprobs: Some(1), ..base() },
         Request { reasoning_effort: Some("low".into()), ..base() },
         Request { response_format: Some(crate::chat::ResponseFormat::JsonObject), ..base() },
         Request { stream: false, ..base() },
@@ -210,7 +218,7 @@ fn a_damaged_answer_or_one_for_another_question_is_none() {
 fn what_was_not_used_for_longest_makes_room() {
     let dir = tempfile::tempdir().expect("a directory");
     // One directory's share is room for about two of these.
-    let store = Store::new(dir.path().to_owned(), DAY, 16 * 1_500);
+    let store = Store::new(dir.path().to_owned(), DAY, 16 * 1_900);
     let now = SystemTime::now();
     let at = |seconds| now - DAY / 2 + Duration::from_secs(seconds);
     store.put(&any_key(1), &response(&"x".repeat(300)), now).expect("kept");
@@ -224,7 +232,7 @@ fn what_was_not_used_for_longest_makes_room() {
     assert!(store.get(&any_key(1), now).is_some() && store.get(&any_key(3), now).is_some());
     store.put(&any_key(4), &response(&"x".repeat(9_000)), now).expect("no failure");
     assert!(store.get(&any_key(4), now).is_none(), "larger than its room");
-    assert!(store.stats().expect("counted").size <= 16 * 1_500);
+    assert!(store.stats().expect("counted").size <= 16 * 1_900);
 }
 
 fn filetime(dir: &std::path::Path, seed: u8, time: SystemTime) {

@@ -112,6 +112,11 @@ impl Service for Personalities {
             if index > 0 {
                 time::sleep(model.pace).await;
             }
+            if let (Some(alternatives), StreamEvent::TextDelta(token)) = (request.logprobs, &piece) {
+                events
+                    .emit(Event::Stream(StreamEvent::Logprobs(vec![reply::logprob(token, index, alternatives)])))
+                    .await?;
+            }
             events.emit(Event::Stream(piece)).await?;
         }
         events.emit(Event::Stream(StreamEvent::Finish(finish))).await?;

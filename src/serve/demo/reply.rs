@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::sample;
-use crate::chat::{FinishReason, Message, Part, Request, ResponseFormat, Role, StreamEvent, Tool, ToolChoice};
+use crate::chat::{
+    Alternative, FinishReason, Message, Part, Request, ResponseFormat, Role, StreamEvent, TokenLogprob, Tool,
+    ToolChoice,
+};
 
 /// An answer, token by token.
 #[derive(Debug)]
@@ -35,6 +38,16 @@ pub(super) fn to(model: &str, request: &Request) -> Reply {
     };
     let pieces = tokens(&answer).into_iter().map(|token| StreamEvent::TextDelta(token.to_owned())).collect();
     Reply { thoughts, pieces, finish: FinishReason::Stop }
+}
+
+/// How likely the token at this place is said to have been: a made number, the same each time.
+pub(super) fn logprob(token: &str, place: usize, alternatives: u8) -> TokenLogprob {
+    let logprob = -0.125 * (1 + place % 4) as f64;
+    let alternative = |rank: u8| Alternative {
+        token: if rank == 0 { token.to_owned() } else { format!("{token}?{rank}") },
+        logprob: logprob - 2.0 * f64::from(rank),
+    };
+    TokenLogprob { token: token.to_owned(), logprob, top: (0..alternatives).map(alternative).collect() }
 }
 
 /// How many tokens the texts of a request have.

@@ -1,0 +1,163 @@
+//! Log-probabilities of tokens: how they are asked for, and the two forms in which they come and go.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::DecodeError;
+use super::body::{Fields, filled};
+use super::lenient::{maybe, places};
+use crate::chat::{Alternative, Request, StreamEvent, TokenLogprob};
+
+/// How many alternatives a request asks for; none are not asked for.
+pub(super) fn alternatives(request: &Request) -> Option<u8> {
+    request.logprobs.filter(|count| *count > 0)
+}
+
+/// What a request asks for where one field says whether and another how many alternatives.
+pub(super) fn asked(fields: &mut Fields, whether: &str, alternatives: &str) -> Result<Option<u8>, DecodeError> {
+    let is_asked = fields.take_if(whether, |value| (*value == Value::Bool(true)).then_some(())).is_some();
+    if is_asked { Ok(Some(fields.take(alternatives)?.unwrap_or(0))) } else { Ok(None) }
+}
+
+/// A token in either form.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Token<'a> {
+    #[serde(deserialize_with = "maybe")]
+    token: Option<String>,
+    #[serde(alias = "logProbability", deserialize_with = "maybe")]
+    logprob: Option<f64>,
+    #[serde(borrow)]
+    top_logprobs: Option<&'a RawValue>,
+}
+
+impl Token<'_> {
+    fn read(self, top: Vec<Alternative>) -> Option<TokenLogprob> {
+        Some(TokenLogprob { token: self.token?, logprob: self.logprob?, top })
+    }
+}
+
+/// OpenAI's list of tokens. What is no token with a number is skipped.
+pub(super) fn read_openai(raw: &RawValue) -> Vec<TokenLogprob> {
+    let tokens = places::<Token<'_>>(raw).into_iter().flatten();
+    let read = |token: Token<'_>| {
+        let top = token.top_logprobs.map(read_alternatives).unwrap_or_default();
+        token.read(top)
+    };
+    tokens.filter_map(read).collect()
+}
+
+fn read_alternatives(raw: &RawValue) -> Vec<Alternative> {
+    let tokens = places::<Token<'_>>(raw).into_iter().flatten();
+    tokens.filter_map(|Token { token, logprob, .. }| Some(Alternative { token: token?, logprob: logprob? })).collect()
+}
+
+/// Gemini's form.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Lists<'a> {
+    #[serde(borrow)]
+    chosen_candidates: Option<&'a RawValue>,
+    #[serde(borrow)]
+    top_candidates: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Top<'a> {
+    #[serde(borrow)]
+    candidates: Option<&'a RawValue>,
+}
+
+/// Gemini's two lists, of chosen tokens and of alternatives, which belong together by place.
+pub(super) fn read_gemini(raw: &RawValue) -> Vec<TokenLogprob> {
+    let Lists { chosen_candidates, top_candidates } = serde_json::from_str(raw.get()).unwrap_or_default();
+    let chosen = chosen_candidates.map(places::<Token<'_>>).unwrap_or_default();
+    let mut tops = top_candidates.map(places::<Top<'_>>).unwrap_or_default().into_iter();
+    let tokens = chosen.into_iter().map(|token| {
+        let top = tops.next().flatten().and_then(|top| top.candidates);
+        token?.read(top.map(read_alternatives).unwrap_or_default())
+    });
+    tokens.flatten().collect()
+}
+
+/// Adds the event that tells of the tokens, if there are any.
+pub(super) fn tell(tokens: Vec<TokenLogprob>, events: &mut Vec<StreamEvent>) {
+    if !tokens.is_empty() {
+        events.push(StreamEvent::Logprobs(tokens));
+    }
+}
+
+/// The tokens as OpenAI writes them.
+pub(super) fn openai(tokens: &[TokenLogprob]) -> Value {
+    let one = |token: &str, logprob: f64| json!({"token": token, "logprob": logprob, "bytes": token.as_bytes()});
+    let tokens = tokens.iter().map(|TokenLogprob { token, logprob, top }| {
+        let mut wire = one(token, *logprob);
+        wire["top_logprobs"] = top.iter().map(|Alternative { token, logprob }| one(token, *logprob)).collect();
+        wire
+    });
+    tokens.collect()
+}
+
+/// The tokens as Gemini writes them; `None` where there are none.
+pub(super) fn gemini(tokens: &[TokenLogprob]) -> Option<Value> {
+    let one = |token: &str, logprob: f64| json!({"token": token, "logProbability": logprob});
+    let chosen: Value = tokens.iter().map(|token| one(&token.token, token.logprob)).collect();
+    let top = |TokenLogprob { top, .. }: &TokenLogprob| {
+        let candidates: Value = top.iter().map(|Alternative { token, logprob }| one(token, *logprob)).collect();
+        json!({"candidates": candidates})
+    };
+    let has_tops = tokens.iter().any(|token| !token.top.is_empty());
+    let tops = has_tops.then(|| tokens.iter().map(top).collect::<Value>());
+    filled(json!({"chosenCandidates": filled(chosen), "topCandidates": tops}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(token: &str, logprob: f64, top: &[(&str, f64)]) -> TokenLogprob {
+        let top =
+            top.iter().map(|(token, logprob)| Alternative { token: (*token).into(), logprob: *logprob }).collect();
+        TokenLogprob { token: token.into(), logprob, top }
+    }
+
+    fn raw(value: &Value) -> Box<RawValue> {
+        serde_json::value::to_raw_value(value).expect("JSON")
+    }
+
+    #[test]
+    fn a_bad_token_costs_no_other_one() {
+        let all = json!([
+            {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": [{"token": "a", "logprob": -0.5}, {"token": "b"}, 7]},
+            {"token": "b"}, {"token": 1, "logprob": -1}, {"logprob": -1}, {"token": "c", "logprob": "-1"}, 4, null, [],
+            {"token": "", "logprob": 0, "top_logprobs": "many"},
+        ]);
+        assert_eq!(read_openai(&raw(&all)), [token("a", -0.5, &[("a", -0.5)]), token("", 0.0, &[])]);
+        for none in [json!([]), json!({}), json!("x"), json!(null), json!(1)] {
+            assert_eq!(read_openai(&raw(&none)), [], "{none}");
+            assert_eq!(read_gemini(&raw(&none)), [], "{none}");
+        }
+        let huge: Box<RawValue> = serde_json::from_str(r#"[{"token":"a","logprob":-1e999}]"#).expect("JSON");
+        assert_eq!(read_openai(&huge), []);
+    }
+
+    #[test]
+    fn alternatives_keep_their_place_beside_a_token_that_is_skipped() {
+        let lists = json!({
+            "chosenCandidates": [{"token": "a"}, {"token": "b", "logProbability": -0.25, "tokenId": 3}, {"token": "c", "logProbability": -1}],
+            "topCandidates": [{"candidates": [{"token": "x", "logProbability": -2}]}, {"candidates": [{"token": "y", "logProbability": -3}]}],
+        });
+        assert_eq!(read_gemini(&raw(&lists)), [token("b", -0.25, &[("y", -3.0)]), token("c", -1.0, &[])]);
+    }
+
+    #[test]
+    fn a_number_comes_back_to_the_last_digit() {
+        for logprob in [0.0, -0.000_175_029_25, -0.002_632_617_950_314_283_4, -9999.0, -1.401_298_464_324_817e-45] {
+            let tokens = [token("é", logprob, &[("é", logprob), ("e", -7.062_500_476_837_158)])];
+            assert_eq!(read_openai(&raw(&openai(&tokens))), tokens);
+            assert_eq!(read_gemini(&raw(&gemini(&tokens).expect("tokens"))), tokens);
+        }
+    }
+}
