@@ -12,28 +12,27 @@ use crate::record::Record;
 pub fn error(error: &Error, out: &Output) -> String {
     match error {
         Error::Signalled(_) => String::new(),
-        error => house_format(&error.to_string(), error.cause().as_deref(), error.hint().as_deref(), out),
+        error => what(&error.to_string(), error.cause().as_deref(), out) + &hint(error.hint().as_deref(), out),
     }
 }
 
-/// The failure of one call, named by the model as it was asked for.
-pub fn failure(label: &str, failure: &Failure, out: &Output) -> String {
-    let message = format!("{label}: {}", notice::with_status(failure));
-    house_format(&message, failure.cause.as_deref(), failure.hint().as_deref(), out)
-}
-
-/// The failure of a recorded call; where several models were tried, with what each of them said.
+/// The failure of a recorded call, named by the model as it was asked for; where several models were tried, by the one
+/// whose failure it is, with what each of them said.
 pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> String {
-    let mut text = self::failure(&record.model, failure, out);
-    let targets = record.attempts.windows(2).any(|pair| pair[0].model != pair[1].model);
-    for attempt in record.attempts.iter().filter(|_| targets) {
+    let several = record.attempts.windows(2).any(|pair| pair[0].model != pair[1].model);
+    let attempts = || record.attempts.iter().filter(|_| several);
+    let is_its = |error: &Failure| error.kind == failure.kind && error.message == failure.message;
+    let failed = attempts().rev().find(|attempt| attempt.error.as_ref().is_some_and(is_its));
+    let label = failed.map_or(&record.model, |attempt| &attempt.model);
+    let mut text = what(&format!("{label}: {}", notice::with_status(failure)), failure.cause.as_deref(), out);
+    for attempt in attempts() {
         if let Some(failure) = &attempt.error {
             let words = format!("{}: {}", attempt.model, notice::short(failure));
             let tried = out.style.dim("  tried");
             _ = writeln!(text, "{tried} {} ({})", indented(&words, out), format::duration(attempt.duration));
         }
     }
-    text
+    text + &hint(failure.hint().as_deref(), out)
 }
 
 /// Something the user should know that is no error.
@@ -46,17 +45,20 @@ pub fn warning(text: &str, out: &Output) -> String {
     format!("{} {}\n", out.style.yellow("warning:"), indented(text, out))
 }
 
-fn house_format(message: &str, cause: Option<&str>, hint: Option<&str>, out: &Output) -> String {
-    let mut text = String::new();
-    let mut part = |label: &dyn Display, words: &str| _ = writeln!(text, "{label} {}", indented(words, out));
-    part(&out.style.red("error:"), message);
-    if let Some(cause) = cause.filter(|cause| *cause != message) {
-        part(&out.style.dim("  caused by:"), cause);
-    }
-    if let Some(hint) = hint {
-        part(&out.style.cyan("hint:"), hint);
-    }
-    text
+/// What went wrong, and what lies behind it.
+fn what(message: &str, cause: Option<&str>, out: &Output) -> String {
+    let error = part(&out.style.red("error:"), message, out);
+    let cause = cause.filter(|cause| *cause != message);
+    error + &cause.map(|cause| part(&out.style.dim("  caused by:"), cause, out)).unwrap_or_default()
+}
+
+/// What to do about it: always the last line.
+fn hint(hint: Option<&str>, out: &Output) -> String {
+    hint.map(|hint| part(&out.style.cyan("hint:"), hint, out)).unwrap_or_default()
+}
+
+fn part(label: &dyn Display, words: &str, out: &Output) -> String {
+    format!("{label} {}\n", indented(words, out))
 }
 
 /// Safe to show, with further lines set in so that none can pass for a line of ours.
@@ -83,10 +85,10 @@ mod tests {
 
     #[test]
     fn the_status_is_named_once() {
-        let out = Output::plain(80);
-        assert!(failure("m", &rate_limited(), &out).starts_with("error: m: 429 Rate limit exceeded\n"));
+        let text = |failure: &Failure| call_failed(&failed("m"), failure, &Output::plain(80));
+        assert!(text(&rate_limited()).starts_with("error: m: 429 Rate limit exceeded\n"));
         let named = Failure::new(FailureKind::ServerError, "HTTP 500 from upstream").with_status(500);
-        assert!(failure("m", &named, &out).starts_with("error: m: HTTP 500 from upstream\n"));
+        assert!(text(&named).starts_with("error: m: HTTP 500 from upstream\n"));
     }
 
     #[test]
@@ -107,9 +109,24 @@ mod tests {
         let mut record = failed("qwen");
         record.model = "reasoner".into();
         record.attempts.insert(0, attempt("deepseek", Some(429), Some(rate_limited())));
-        let text = call_failed(&record, &rate_limited(), &Output::plain(80));
-        assert!(text.contains("  tried deepseek: 429 rate limited (900 ms)\n"), "{text}");
-        assert!(text.contains("  tried qwen: 503 overloaded (900 ms)\n"), "{text}");
+        assert_eq!(
+            call_failed(&record, &rate_limited(), &Output::plain(80)),
+            "error: deepseek: 429 Rate limit exceeded\n  tried deepseek: 429 rate limited (900 ms)\n  \
+             tried qwen: 503 overloaded (900 ms)\nhint: wait a moment, or allow more tries with --retries\n"
+        );
+    }
+
+    #[test]
+    fn the_model_that_is_named_is_the_one_whose_failure_it_is() {
+        let mut record = failed("qwen");
+        record.model = "reasoner".into();
+        record.attempts.insert(0, attempt("deepseek", Some(429), Some(rate_limited())));
+        let last = record.error.clone().expect("failed");
+        let text = call_failed(&record, &last, &Output::plain(80));
+        assert!(text.starts_with("error: qwen: 503 "), "{text}");
+        let none_of_them = Failure::new(FailureKind::Refused, "the budget is spent");
+        let text = call_failed(&record, &none_of_them, &Output::plain(80));
+        assert!(text.starts_with("error: reasoner: the budget is spent\n"), "{text}");
     }
 
     #[test]
