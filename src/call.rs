@@ -60,7 +60,7 @@ impl Call {
             task: self.task.clone(),
             choices: vec![choice.clone()],
             request: Arc::clone(&self.request),
-            limits: Limits { retries: self.limits.retries.or(choice.retries), timeout },
+            limits: Limits { retries: self.limits.retries.or(choice.retries), timeout, ..self.limits },
         }
     }
 
@@ -110,6 +110,8 @@ impl fmt::Display for Target {
 pub struct Limits {
     /// Further tries after a failure that may pass; `None` leaves it to the kind of failure.
     pub retries: Option<u32>,
+    /// Whether money is set aside for an answer of `max_tokens` and no more may be spent: that limit is not given up.
+    pub bounded: bool,
     /// For the whole call, all tries and waits included; below a policy that narrows the call, what is left of it.
     pub timeout: Duration,
 }
@@ -224,6 +226,14 @@ pub struct Heard {
     pub under_way: bool,
 }
 
+impl Heard {
+    /// What this attempt cost will never be told.
+    fn doubt(&mut self) {
+        self.maybe_billed += 1;
+        self.response = Response::default();
+    }
+}
+
 impl Overheard {
     /// What was heard until now.
     pub fn heard(&self) -> MutexGuard<'_, Heard> {
@@ -246,8 +256,10 @@ impl Overheard {
                         heard.failed_cost += cost;
                         (heard.response, heard.cost) = (Response::default(), None);
                     }
-                    None if !heard.response.usage.is_unknown() => {}
-                    None if failure.maybe_billed => heard.maybe_billed += 1,
+                    None if heard.response.bill_is_open() => heard.doubt(),
+                    // It came to its end, so its usage is final: it is an answer, if not the wanted one.
+                    None if heard.response.finish.is_some() => {}
+                    None if failure.maybe_billed => heard.doubt(),
                     None => {}
                 }
             }

@@ -159,7 +159,7 @@ mod tests {
             task: None,
             choices: vec![Target { gateway: "g".into(), model: "m".into() }.into()],
             request: Arc::new(Request::default()),
-            limits: Limits { retries: None, timeout: Duration::from_secs(timeout) },
+            limits: Limits { retries: None, bounded: false, timeout: Duration::from_secs(timeout) },
         }
     }
 

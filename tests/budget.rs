@@ -179,3 +179,21 @@ fn a_lost_reply_counts_as_what_was_set_aside_and_makes_the_cost_a_lower_bound() 
     let summed = home.llm(["usage", "-o", "json"]).output().json();
     assert_eq!(summed["total"]["cost"]["unknown"], 1, "{summed}");
 }
+
+// L11
+#[cfg(unix)]
+#[test]
+fn what_was_told_before_an_answer_was_stopped_is_a_lower_bound_and_the_budget_counts_all_that_was_set_aside() {
+    let gateway = Gateway::always(Reply::sse().role().usage(1, 1).text("Half").hold());
+    let home = home(&gateway, "[[budget]]\nlimit = 1.5\nper = \"total\"\n");
+    let running = home.llm(ASK).start();
+    running.await_stdout("Half");
+    running.signal(rustix::process::Signal::TERM);
+    running.finish();
+    let record = home.llm(["log", "show", "-o", "json"]).output().exits(0).json();
+    assert_eq!(record["cost"], serde_json::json!({"usd": 0.1, "origin": "config", "partial": true}));
+    assert_eq!(record["attempts"][0]["maybe_billed"], true);
+    let summed = home.llm(["usage", "-o", "json"]).output().json();
+    assert_eq!(summed["total"]["cost"]["unknown"], 1, "{summed}");
+    home.llm(ASK).output().exits(5).says("$0.50 left");
+}

@@ -64,6 +64,8 @@ impl Deed {
     /// What it adds to the sums.
     fn figures(&self) -> Sums {
         let (input, output) = self.tokens.unwrap_or_default();
+        // What a stopped request cost nobody tells.
+        let unknown = usize::from(self.status == "interrupted" || self.attempts.contains(&None));
         Sums {
             calls: 1,
             failed: usize::from(self.status == "failed"),
@@ -74,8 +76,8 @@ impl Deed {
             input,
             output,
             picos: self.picos(),
-            // What a stopped request cost nobody tells.
-            unknown: usize::from(self.status == "interrupted" || self.attempts.contains(&None)),
+            untold: if self.tokens.is_none() { unknown } else { 0 },
+            unknown,
         }
     }
 }
@@ -90,6 +92,8 @@ struct Sums {
     cached: usize,
     input: usize,
     output: usize,
+    /// Calls whose tokens are not known.
+    untold: usize,
     /// `None` where nothing is known to have cost anything.
     picos: Option<i64>,
     /// Calls whose cost is not known, or not all of it.
@@ -107,6 +111,7 @@ impl Sums {
             (&mut self.cached, other.cached),
             (&mut self.input, other.input),
             (&mut self.output, other.output),
+            (&mut self.untold, other.untold),
             (&mut self.unknown, other.unknown),
         ] {
             *sum += more;
@@ -118,6 +123,9 @@ impl Sums {
     fn told(group: &Value) -> Self {
         let count = |name: &str| usize::try_from(group[name].as_u64().expect(name)).expect("a count");
         let usd = &group["cost"]["usd"];
+        let untold = count("output_tokens_unknown");
+        // No call told any where there is no sum, and that is no zero.
+        let tokens = |name: &str| if group[name].is_null() && untold > 0 { 0 } else { count(name) };
         Self {
             calls: count("calls"),
             failed: count("failed"),
@@ -125,8 +133,9 @@ impl Sums {
             retries: count("retries"),
             fallbacks: count("fallbacks"),
             cached: count("cached"),
-            input: count("input_tokens"),
-            output: count("output_tokens"),
+            input: tokens("input_tokens"),
+            output: tokens("output_tokens"),
+            untold,
             picos: (!usd.is_null()).then(|| usd.to_string().parse::<Usd>().expect("dollars").picos()),
             unknown: usize::try_from(group["cost"]["unknown"].as_u64().expect("unknown")).expect("a count"),
         }

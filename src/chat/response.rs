@@ -33,6 +33,15 @@ pub struct ToolCall {
 }
 
 impl Response {
+    /// Whether a model has worked for it and nobody told what that comes to: counts that are told before the reason of
+    /// the end are still growing.
+    pub fn bill_is_open(&self) -> bool {
+        let is_silent = self.text.is_empty() && self.reasoning.is_empty() && self.tool_calls.is_empty();
+        let is_untouched = is_silent && self.usage.is_unknown() && self.finish.is_none();
+        let is_final = self.finish.is_some() && !self.usage.is_unknown();
+        !is_untouched && !is_final && self.usage.cost.is_none()
+    }
+
     /// Takes in one event.
     pub fn apply(&mut self, event: &StreamEvent) {
         match event {

@@ -54,7 +54,7 @@ fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
     let quote = pricing.quote(gateway, &call.target().model);
     let cost = |output: u64| {
         let usage = Usage { input: Some(input), output: Some(output), ..Usage::default() };
-        quote.as_ref().and_then(|quote: &Quote| quote.cost(&usage)).map(|cost| cost.usd)
+        quote.as_ref().and_then(|quote: &Quote| quote.most(&usage)).map(|cost| cost.usd)
     };
     Planned {
         model: call.asked.clone(),

@@ -126,7 +126,7 @@ impl Prepared {
                 task: asked.task.clone(),
                 request: Arc::new(Request { model: first.model.clone(), ..self.request.clone() }),
                 choices,
-                limits: Limits { retries: self.retries, timeout },
+                limits: Limits { retries: self.retries, bounded: false, timeout },
             });
         }
         Ok(calls)

@@ -23,7 +23,7 @@ pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens
 pub use speed::median_first_token;
 pub use spill::FILE_NAME as SPILL_NAME;
 pub use store::{FILE_NAME, Mode, SCHEMA, Store, StoreError};
-pub use usage::{Dimension, Group, Percentiles, Short, Usage};
+pub use usage::{Dimension, Group, Percentiles, Short, TokenSum, Usage};
 
 use std::path::Path;
 

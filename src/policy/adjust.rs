@@ -33,6 +33,14 @@ struct Adjustment {
     apply: fn(&mut Request),
 }
 
+impl Adjustment {
+    /// Whether it is made to this call: where money is limited, the length of the answer stays so.
+    fn is_for(&self, call: &Call) -> bool {
+        (self.is_in)(&call.request)
+            && !(call.limits.bounded && self.parameter == "max_tokens" && self.instead.is_none())
+    }
+}
+
 const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "max_tokens",
@@ -207,7 +215,7 @@ const REFUSALS: [&str; 18] = [
 ];
 
 /// How to meet this refusal, by place in [`ADJUSTMENTS`]; `None` where it is not of this kind.
-fn adjustment(request: &Request, failure: &Failure) -> Option<usize> {
+fn adjustment(call: &Call, failure: &Failure) -> Option<usize> {
     if failure.kind != FailureKind::InvalidRequest || !matches!(failure.status, Some(400 | 422)) {
         return None;
     }
@@ -216,7 +224,7 @@ fn adjustment(request: &Request, failure: &Failure) -> Option<usize> {
         return None;
     }
     let named = |names: &dyn Fn(&str) -> bool| {
-        ADJUSTMENTS.iter().position(|known| known.wire.iter().any(|wire| names(wire)) && (known.is_in)(request))
+        ADJUSTMENTS.iter().position(|known| known.wire.iter().any(|wire| names(wire)) && known.is_for(call))
     };
     // The gateway's own field says more than the words of its message.
     let by_field = failure.param.as_deref().and_then(|param| named(&|wire| is_called(param, wire)));
@@ -260,7 +268,7 @@ impl<S: Service> Service for Adjust<S> {
         let mut made: Vec<usize> = Vec::new();
         let mut adjusted = call.clone();
         for place in known {
-            if (ADJUSTMENTS[place].is_in)(&adjusted.request) {
+            if ADJUSTMENTS[place].is_for(&adjusted) {
                 (ADJUSTMENTS[place].apply)(Arc::make_mut(&mut adjusted.request));
                 made.push(place);
             }
@@ -275,7 +283,7 @@ impl<S: Service> Service for Adjust<S> {
                 Err(failure) => failure,
             };
             // Each is made once, so that two spellings that are both refused do not take turns for ever.
-            let next = adjustment(&adjusted.request, &failure).filter(|place| !made.contains(place));
+            let next = adjustment(&adjusted, &failure).filter(|place| !made.contains(place));
             let Some(place) = next.filter(|_| !events.spoke()) else { return Err(failure) };
             let Adjustment { parameter, instead, apply, .. } = ADJUSTMENTS[place];
             apply(Arc::make_mut(&mut adjusted.request));
@@ -288,8 +296,10 @@ impl<S: Service> Service for Adjust<S> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{Canned, Reply, call, run};
     use super::*;
     use crate::adapter::Api;
+    use crate::call::Limits;
 
     fn request() -> Request {
         Request {
@@ -310,7 +320,8 @@ mod tests {
     /// What is adjusted after this answer.
     fn met(status: u16, body: &str) -> Option<&'static str> {
         let failure = Api::OpenaiChat.adapter().decode_error(status, body.as_bytes());
-        adjustment(&request(), &failure).map(|place| ADJUSTMENTS[place].wire[0])
+        let call = Call { request: Arc::new(request()), ..call(&["m"]) };
+        adjustment(&call, &failure).map(|place| ADJUSTMENTS[place].wire[0])
     }
 
     #[test]
@@ -391,6 +402,22 @@ mod tests {
             (500, r#"{"error":{"message":"temperature is not supported","param":"temperature"}}"#),
         ] {
             assert_eq!(met(status, body), None, "{body}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_limit_of_an_answer_is_given_up_but_not_where_money_is_set_aside_for_it() {
+        for parameter in ["max_output_tokens", "maxOutputTokens"] {
+            let message = format!("Unsupported parameter: {parameter}");
+            let refusal = Failure::new(FailureKind::InvalidRequest, message).with_status(400);
+            let replies = || vec![Reply::failure(refusal.clone()), Reply::answer(), Reply::failure(refusal.clone())];
+            let gateway = Canned::new([("m", replies())]);
+            let adjust = Adjust::new(gateway.clone());
+            let free = Call { request: Arc::new(request()), ..call(&["m"]) };
+            let bounded = Call { limits: Limits { bounded: true, ..free.limits.clone() }, ..free.clone() };
+            assert_eq!((run(&adjust, &free).await.0, gateway.asked().len()), (Ok(()), 2));
+            // Nor is what another call has learned used.
+            assert_eq!((run(&adjust, &bounded).await.0, gateway.asked().len()), (Err(refusal), 3));
         }
     }
 

@@ -144,6 +144,8 @@ pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events
     let mut latest = call.choice();
     let mut racers = vec![Racer::start(fallback, call, latest, deadline, events)];
     let mut slow = hedge_of(latest);
+    // What keeps a model from running that is the user's to mend, and that others ran on in spite of.
+    let mut to_mend = None;
     loop {
         let (place, result) = match next(&mut racers, slow).await {
             Next::Slow => {
@@ -169,6 +171,13 @@ pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events
         let spoke = ended.held.iter().any(|event| event.event.is_heard());
         let failure = match result {
             Err(failure) if falls_back(&failure, spoke) => failure,
+            // Those that run need not suffer for it; nor does anything start in its place.
+            Err(failure) if !spoke && failure.kind != FailureKind::Interrupted && !racers.is_empty() => {
+                ended.tell().await?;
+                latest = racers.last().map_or(latest, |racer| racer.choice);
+                to_mend.get_or_insert(failure);
+                continue;
+            }
             result => {
                 ended.counts = true;
                 for loser in racers {
@@ -185,7 +194,7 @@ pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events
             racers.push(Racer::start(fallback, call, latest, deadline, events));
             slow = hedge_of(latest);
         } else if racers.is_empty() {
-            return Err(failure);
+            return Err(to_mend.unwrap_or(failure));
         }
     }
 }
@@ -309,6 +318,26 @@ mod tests {
         let hedges = events.iter().filter(|event| matches!(event.event, Event::Hedge { .. })).count();
         let fallbacks = events.iter().filter(|event| matches!(event.event, Event::Fallback { .. })).count();
         assert_eq!((hedges, fallbacks), (1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_model_that_may_not_be_asked_stops_no_other_and_is_told_of_when_none_answers() {
+        use FailureKind::{Auth, NoKey, Refused, Truncated};
+        for kind in [NoKey, Auth, Refused, Truncated] {
+            let gateway = |a| Canned::new([("a", vec![a]), ("b", vec![Reply::kind(kind).after(10)])]);
+            let works = gateway(Reply::answer().after(2_000));
+            let (result, events, call) = hedged(&works, &["a", "b"]).await;
+            assert_eq!((result.clone(), text(&events)), (Ok(()), "a".to_owned()), "{kind:?}");
+            let attempts = record(&call, &events, Some(result)).attempts;
+            assert!(attempts.iter().any(|attempt| attempt.error.as_ref().is_some_and(|error| error.kind == kind)));
+
+            let fails = gateway(Reply::status(500).after(2_000));
+            let (result, _, _) = hedged(&fails, &["a", "b"]).await;
+            assert_eq!(result.expect_err("none answered").kind, kind);
+        }
+        // Alone, or as the last one, it ends the call as ever.
+        let alone = Canned::new([("a", vec![Reply::kind(NoKey)])]);
+        assert_eq!(hedged(&alone, &["a", "b"]).await.0.expect_err("no key").kind, NoKey);
     }
 
     #[tokio::test(start_paused = true)]

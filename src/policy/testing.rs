@@ -23,8 +23,12 @@ pub(super) struct Reply {
     /// How long after that it ends.
     pub(super) ends_after: Duration,
     pub(super) result: Result<(), Failure>,
+    /// Whether its input is told before the first piece, as Anthropic does.
+    pub(super) counts_early: bool,
     /// The reason that a whole answer gives for its end.
     pub(super) finish: FinishReason,
+    /// What a whole answer says that it took.
+    pub(super) usage: Usage,
 }
 
 impl Reply {
@@ -33,8 +37,10 @@ impl Reply {
             after: Duration::ZERO,
             speaks: true,
             ends_after: Duration::ZERO,
+            counts_early: false,
             result: Ok(()),
             finish: FinishReason::Stop,
+            usage: Usage { input: Some(10), output: Some(1), ..Usage::default() },
         }
     }
 
@@ -60,6 +66,15 @@ impl Reply {
 
     pub(super) fn speaks(self) -> Self {
         Self { speaks: true, ..self }
+    }
+
+    pub(super) fn counts_early(self) -> Self {
+        Self { counts_early: true, ..self }
+    }
+
+    /// It says nothing of what it took.
+    pub(super) fn counts_nothing(self) -> Self {
+        Self { usage: Usage::default(), ..self }
     }
 
     pub(super) fn finishes(self, finish: FinishReason) -> Self {
@@ -150,18 +165,20 @@ impl Service for Canned {
         self.seen.lock().expect("no test panics here").push((model.clone(), Instant::now()));
         events.emit(Event::Attempt { target: call.target().clone() }).await?;
         time::sleep(reply.after).await;
+        if reply.counts_early {
+            events.emit(Event::Stream(StreamEvent::Usage(reply.usage))).await?;
+        }
         if reply.speaks {
             self.spoke.lock().expect("no test panics here").get_or_insert(self.asked().len());
             events.emit(Event::Stream(StreamEvent::TextDelta(model.clone()))).await?;
         }
         time::sleep(reply.ends_after).await;
-        match &reply.result {
-            Ok(()) => {
-                let usage = Usage { input: Some(10), output: Some(1), ..Usage::default() };
-                events.emit(Event::Stream(StreamEvent::Usage(usage))).await?;
-                events.emit(Event::Stream(StreamEvent::Finish(reply.finish.clone()))).await?;
-            }
-            Err(failure) => events.emit(Event::AttemptFailed { failure: failure.clone() }).await?,
+        if reply.result.is_ok() || reply.finish != FinishReason::Stop {
+            events.emit(Event::Stream(StreamEvent::Usage(reply.usage))).await?;
+            events.emit(Event::Stream(StreamEvent::Finish(reply.finish.clone()))).await?;
+        }
+        if let Err(failure) = &reply.result {
+            events.emit(Event::AttemptFailed { failure: failure.clone() }).await?;
         }
         reply.result
     }
@@ -177,7 +194,7 @@ pub(super) fn call(models: &[&str]) -> Call {
         task: None,
         choices: models.iter().map(choice).collect(),
         request: Arc::new(Request { model: models[0].into(), ..Request::default() }),
-        limits: Limits { retries: None, timeout: Duration::from_secs(600) },
+        limits: Limits { retries: None, bounded: false, timeout: Duration::from_secs(600) },
     }
 }
 

@@ -1,6 +1,8 @@
 //! How many tokens a request will take, before anybody has counted them.
 
-use crate::chat::{ImageSource, Part, Request, Usage};
+use serde_json::Value;
+
+use crate::chat::{ImageSource, Part, Request, ResponseFormat, Usage};
 
 /// Bytes of text that make about one token. English has four or more, code and other scripts fewer.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -17,7 +19,23 @@ const USUAL_OUTPUT: u64 = 500;
 /// About how many tokens a request has.
 pub fn input_tokens(request: &Request) -> u64 {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
-    parts.map(part).sum()
+    let tools = request.tools.iter().map(|tool| {
+        let words = text(&tool.name) + tool.description.as_deref().map_or(0, text);
+        words + tool.parameters.as_ref().map_or(0, json)
+    });
+    let form = match &request.response_format {
+        Some(ResponseFormat::JsonSchema { schema, .. }) => json(schema),
+        Some(ResponseFormat::JsonObject) | None => 0,
+    };
+    parts.map(part).chain(tools).sum::<u64>() + form
+}
+
+fn text(text: &str) -> u64 {
+    (text.len() as u64).div_ceil(BYTES_PER_TOKEN)
+}
+
+fn json(value: &Value) -> u64 {
+    text(&value.to_string())
 }
 
 /// More than a request has, but for odd scripts: what it may cost is never made little of.
@@ -26,7 +44,6 @@ pub fn most_input_tokens(request: &Request) -> u64 {
 }
 
 fn part(part: &Part) -> u64 {
-    let text = |text: &str| (text.len() as u64).div_ceil(BYTES_PER_TOKEN);
     match part {
         Part::Text(content) => text(content),
         Part::Reasoning { text: content, .. } => text(content),
@@ -40,16 +57,16 @@ fn part(part: &Part) -> u64 {
     }
 }
 
-/// What a call is expected to use, to tell cheap models from dear ones.
+/// What a call is expected to use, to tell cheap models from dear ones: without any thought, for nobody knows.
 pub fn expected(request: &Request) -> Usage {
     let output = request.max_tokens.map_or(USUAL_OUTPUT, |most| most.min(USUAL_OUTPUT));
-    Usage { input: Some(input_tokens(request)), output: Some(output), ..Usage::default() }
+    Usage { input: Some(input_tokens(request)), output: Some(output), reasoning: Some(0), ..Usage::default() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Image, Message, Role};
+    use crate::chat::{Image, Message, Role, Tool};
 
     #[test]
     fn four_bytes_are_about_a_token_and_no_picture_is_free() {
@@ -58,6 +75,23 @@ mod tests {
         let image = Image { source: ImageSource::Url("https://x/y.png".into()), detail: None };
         request.messages[0].parts.push(Part::Image(image));
         assert_eq!(input_tokens(&request), 101 + IMAGE);
+    }
+
+    #[test]
+    fn tools_and_schemas_are_part_of_what_is_sent() {
+        let schema = serde_json::json!({"type": "object", "description": "x".repeat(4_000)});
+        let tool = Tool {
+            name: "look".into(),
+            description: Some("y".repeat(400)),
+            parameters: Some(schema.clone()),
+            strict: None,
+        };
+        let tokens = json(&schema);
+        assert!(tokens > 1_000);
+        let with_tool = Request { tools: vec![tool], ..Request::default() };
+        assert_eq!(input_tokens(&with_tool), 1 + 100 + tokens);
+        let format = ResponseFormat::JsonSchema { name: "n".into(), schema, strict: None };
+        assert_eq!(input_tokens(&Request { response_format: Some(format), ..Request::default() }), tokens);
     }
 
     #[test]

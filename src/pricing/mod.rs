@@ -22,7 +22,7 @@ use crate::config::{Gateway, ModelPrice};
 use crate::money::Usd;
 use crate::pattern;
 use crate::rates::{Rates, Tariff};
-use crate::record::{Cost, CostOrigin, Record, Status};
+use crate::record::{Attempt, Cost, CostOrigin, Record, Status};
 
 /// The prices of all models at all gateways, as far as they are known.
 ///
@@ -53,6 +53,12 @@ impl Quote {
     /// What `usage` would cost; `None` where a count or rate that it takes is unknown.
     pub fn cost(&self, usage: &Usage) -> Option<Cost> {
         Some(Cost::new(self.tariff.cost(usage)?, self.origin))
+    }
+
+    /// The most that so much input and output may cost, however much of the output is thought.
+    pub fn most(&self, usage: &Usage) -> Option<Cost> {
+        let thinking = |reasoning| self.cost(&Usage { reasoning, ..*usage });
+        Some(std::cmp::max_by_key(thinking(Some(0))?, thinking(usage.output)?, |cost| cost.usd))
     }
 
     fn bill(&self, usage: &Usage) -> Option<Bill> {
@@ -155,7 +161,14 @@ impl Pricing {
             None if came_to_nothing && earlier > Usd::ZERO => Some(Cost::new(earlier, CostOrigin::Reported)),
             None => None,
         };
-        if let (Some(last), Some(cost)) = (last, answer) {
+        // What was told before the end of an answer that was stopped or broke off is not all that it took.
+        let is_final = record.finish_reason.is_some();
+        let is_told = |last: &Attempt, cost: Cost| {
+            cost.origin == CostOrigin::Reported || last.error.as_ref().is_none_or(|error| !error.maybe_billed)
+        };
+        if let (Some(last), Some(cost)) = (last, answer)
+            && (is_final || is_told(last, cost))
+        {
             last.cost = Some(cost.usd);
         }
         let partial = record.maybe_billed() > 0;

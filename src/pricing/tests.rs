@@ -1,8 +1,9 @@
 use super::*;
 use crate::adapter::Api;
+use crate::chat::FinishReason;
 use crate::config::{Auth, BaseUrl, KeySource, PriceList as Shape, Timeouts};
 use crate::error::{Failure, FailureKind};
-use crate::record::{Attempt, Timing, TotalCost};
+use crate::record::{Timing, TotalCost};
 
 fn gateway(url: &str) -> Gateway {
     Gateway {
@@ -181,6 +182,24 @@ fn unknown_usage_gives_an_unknown_cost() {
 }
 
 #[test]
+fn a_price_of_thinking_leaves_estimates_known_and_the_most_is_the_dearer_of_all_thought_and_none() {
+    let price = |output: &str, reasoning: &str| ModelPrice {
+        input: Some(Usd::ZERO),
+        output: Some(usd(output)),
+        reasoning: Some(usd(reasoning)),
+        ..ModelPrice::default()
+    };
+    let prices = [("deep".to_owned(), price("1", "3")), ("shallow".to_owned(), price("3", "1"))];
+    let pricing = Pricing::new(&prices.into(), None);
+    let quote = |model: &str| pricing.quote(&corp(), model).expect("in the config");
+    let usage = Usage { input: Some(1), output: Some(1_000_000), ..Usage::default() };
+    let most = |model: &str| quote(model).most(&usage).map(|cost| cost.usd);
+    assert_eq!((most("deep"), most("shallow")), (Some(usd("3")), Some(usd("3"))));
+    let expected = estimate::expected(&crate::chat::Request { max_tokens: Some(100), ..Default::default() });
+    assert_eq!(quote("deep").cost(&expected).map(|cost| cost.usd), Some(usd("0.0001")));
+}
+
+#[test]
 fn markup_is_on_list_prices_alone() {
     let corp = Gateway { markup: Some(55_000), ..corp() };
     let pricing = Pricing::new(&config(&[("mine", "2")]), None).with_list("corp", list(&[("listed", "2")]));
@@ -237,6 +256,23 @@ fn an_attempt_that_may_be_billed_makes_the_cost_a_lower_bound() {
     let failed = |attempts| Record { status: Status::Failed, usage, cost: None, attempts, ..record.clone() };
     let unknown = |record: Record| [&record].into_iter().collect::<TotalCost>().unknown;
     assert_eq!((unknown(failed(vec![attempt("m")])), unknown(failed(vec![lost]))), (0, 1));
+}
+
+// L11
+#[test]
+fn what_was_told_before_an_answer_broke_off_is_a_lower_bound_and_a_whole_answers_is_exact() {
+    let pricing = Pricing::new(&config(&[("m", "2")]), None);
+    let ended = |finish_reason, kind| {
+        let error = Some(Failure::new(kind, "over").maybe_billed());
+        let attempts = vec![Attempt { error, ..attempt("m") }];
+        let mut record = Record { status: Status::Truncated, finish_reason, attempts, ..record("m", "m") };
+        pricing.price(&mut record, &corp());
+        let cost = record.cost.expect("the input is known");
+        (cost.usd, cost.partial, record.maybe_billed())
+    };
+    assert_eq!(ended(None, FailureKind::Interrupted), (usd("2"), true, 1));
+    assert_eq!(ended(Some(FinishReason::Length), FailureKind::Truncated), (usd("2"), false, 0));
+    assert_eq!(ended(Some(FinishReason::Stop), FailureKind::Interrupted), (usd("2"), false, 0));
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub struct Recorder {
     tags: BTreeMap<String, String>,
     response: Response,
     attempts: Vec<Attempt>,
+    /// Which of them started first.
+    first: usize,
     meta: Meta,
     /// Whether the last attempt is under way.
     under_way: bool,
@@ -46,6 +48,7 @@ impl Recorder {
             tags,
             response: Response::default(),
             attempts: Vec::new(),
+            first: 0,
             meta: Meta::default(),
             under_way: false,
             cached: false,
@@ -77,6 +80,10 @@ impl Recorder {
                 (self.first_byte, self.first_reasoning, self.first_token, self.last_event) = (None, None, None, None);
                 self.meta = Meta::default();
                 self.target = target.clone();
+                // Of two models that race, the one that started first may be told of last.
+                if self.attempts.get(self.first).is_some_and(|first| at < first.start) {
+                    (self.first, self.ready, self.connect) = (self.attempts.len(), Some(at), None);
+                }
                 self.ready.get_or_insert(at);
                 (self.attempt_began, self.under_way) = (at, true);
                 self.attempts.push(Attempt {
@@ -91,7 +98,7 @@ impl Recorder {
                 });
             }
             Event::Connected { took } => {
-                if self.attempts.len() == 1 && self.connect.is_none() {
+                if self.attempts.len() == self.first + 1 && self.connect.is_none() {
                     self.connect = Some(*took);
                     self.ready = Some(at);
                 }
@@ -172,7 +179,8 @@ impl Recorder {
             && std::mem::take(&mut self.under_way)
         {
             attempt.duration = at.saturating_sub(self.attempt_began);
-            attempt.error = error;
+            let in_doubt = self.response.bill_is_open() && self.meta.cost.is_none();
+            attempt.error = error.map(|error| if in_doubt { error.maybe_billed() } else { error });
         }
     }
 

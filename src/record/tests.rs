@@ -10,17 +10,23 @@ use crate::error::FailureKind;
 /// The record of a call with these events, each at so many milliseconds.
 fn fold(events: impl IntoIterator<Item = (u64, Event)>) -> Record {
     let target = Target { gateway: "g".into(), model: "m".into() };
+    fold_all(std::iter::once((0, Event::Attempt { target })).chain(events))
+}
+
+/// The same, but the first request is among the events.
+fn fold_all(events: impl IntoIterator<Item = (u64, Event)>) -> Record {
+    let target = Target { gateway: "g".into(), model: "m".into() };
     let call = Call {
         index: 0,
         id: "id".into(),
         asked: "m".into(),
         task: None,
-        choices: vec![target.clone().into()],
+        choices: vec![target.into()],
         request: Arc::new(Request::default()),
-        limits: Limits { retries: None, timeout: Duration::from_secs(60) },
+        limits: Limits { retries: None, bounded: false, timeout: Duration::from_secs(60) },
     };
     let mut recorder = Recorder::new("run", &call, BTreeMap::new());
-    for (at, event) in std::iter::once((0, Event::Attempt { target })).chain(events) {
+    for (at, event) in events {
         recorder.event(&RunEvent { call: 0, at: Duration::from_millis(at), event });
     }
     recorder.finish(Duration::from_secs(99))
@@ -71,6 +77,20 @@ fn an_answer_that_broke_off_ends_when_it_was_given_up() {
 }
 
 #[test]
+fn an_answer_that_broke_off_or_told_no_usage_may_be_billed_and_one_that_was_cut_with_its_usage_is_told() {
+    let billed = |heard: Vec<(u64, Event)>| {
+        let failure = Failure::new(FailureKind::Truncated, "over");
+        let end = [(900, Event::AttemptFailed { failure: failure.clone() }), (901, Event::Done(Err(failure)))];
+        fold(heard.into_iter().chain(end)).maybe_billed()
+    };
+    assert_eq!(billed(vec![]), 0, "no model has worked for it");
+    assert_eq!(billed(vec![(10, usage(1))]), 1);
+    assert_eq!(billed(vec![(10, usage(1)), (100, text())]), 1, "more was said than was told");
+    assert_eq!(billed(vec![(100, text()), (200, finish(FinishReason::Length))]), 1, "nothing was told");
+    assert_eq!(billed(vec![(100, text()), (200, finish(FinishReason::Length)), (210, usage(12))]), 0);
+}
+
+#[test]
 fn times_count_from_the_ready_connection() {
     let record = fold([
         (40, Event::Connected { took: Duration::from_millis(40) }),
@@ -82,6 +102,29 @@ fn times_count_from_the_ready_connection() {
     let timing = record.timing;
     assert_eq!((timing.connect, timing.first_reasoning), (ms(40), ms(50)));
     assert_eq!((timing.first_token, timing.total), (ms(100), ms(200)));
+}
+
+// H43
+#[test]
+fn times_of_a_race_count_from_its_first_request_whichever_is_told_first() {
+    let attempt = |model: &str| Event::Attempt { target: Target { gateway: "g".into(), model: model.into() } };
+    let connected = |took| Event::Connected { took: Duration::from_millis(took) };
+    let lost = || Event::AttemptFailed { failure: Failure::new(FailureKind::Interrupted, "lost").maybe_billed() };
+    let winner = [(1_040, text()), (1_240, finish(FinishReason::Stop)), (1_240, Event::Done(Ok(())))];
+    // The one that is told first, the other, when each starts and how long it takes to connect.
+    for [(start, connect), (other, other_connect)] in [[(800, 20), (0, 40)], [(10, 20), (0, 40)], [(0, 40), (800, 20)]]
+    {
+        let told = [
+            (start, attempt("loser")),
+            (start + connect, connected(connect)),
+            (1_045, lost()),
+            (other, attempt("winner")),
+            (other + other_connect, connected(other_connect)),
+        ];
+        let record = fold_all(told.into_iter().chain(winner.clone()));
+        let timing = record.timing;
+        assert_eq!((timing.connect, timing.first_token, timing.total), (ms(40), ms(1_000), ms(1_200)), "{start}");
+    }
 }
 
 #[test]

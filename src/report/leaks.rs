@@ -49,24 +49,22 @@ fn premium(usage: &Usage) -> Vec<String> {
         let calls = i64::try_from(group.short.calls).ok().filter(|calls| *calls > 0)?;
         Some(group.short.cost.picos() / calls).filter(|picos| *picos > 0)
     };
-    let Some((cheap, least)) =
-        usage.models.iter().filter_map(|(model, group)| Some((model, each(group)?))).min_by_key(|(_, picos)| *picos)
-    else {
-        return Vec::new();
-    };
-    let dear = usage.models.iter().filter(|(_, group)| each(group).is_some_and(|picos| picos / 5 >= least));
-    dear.map(|(model, group)| {
+    let mut priced: Vec<_> =
+        usage.models.iter().filter_map(|(model, group)| Some((each(group)?, model, group))).collect();
+    priced.sort_by_key(|(picos, model, _)| (*picos, *model));
+    let dear = usage.models.iter().filter(|(_, group)| each(group).is_some()).filter_map(|(model, group)| {
+        let (_, cheap, _) = priced.iter().find(|(_, _, other)| group.short.would_cost_a(5, &other.short))?;
         let calls = if group.short.calls == 1 { "call" } else { "calls" };
-        format!(
-            "{} short {calls} (at most {} tokens in and {} out) went to {model} for {}; {cheap} answers such calls for a \
+        Some(format!(
+            "{} short {calls} (at most {} tokens in and {} out) went to {model} for {}; at {cheap} the same tokens cost a \
              fifth of that or less",
             group.short.calls,
             Short::INPUT,
             Short::OUTPUT,
             group.short.cost
-        )
-    })
-    .collect()
+        ))
+    });
+    dear.collect()
 }
 
 fn target(failed: &FailedAttempts) -> String {

@@ -9,7 +9,7 @@ use super::grid::{Column, Grid};
 use super::leaks::leaks;
 use super::term::Output;
 use super::{csv as csv_format, escape, json as json_format, wrap};
-use crate::ledger::{Dimension, FailedAttempts, Group, Percentiles, Usage};
+use crate::ledger::{Dimension, FailedAttempts, Group, Percentiles, TokenSum, Usage};
 use crate::money::Usd;
 
 /// A group's name may be wrapped down to so many cells where even the least table is too wide.
@@ -18,7 +18,7 @@ const NARROWEST_NAME: usize = 10;
 const BAR: usize = 8;
 
 /// The columns of CSV after those of the groups; new ones are only ever added at the end.
-const HEADINGS: [&str; 19] = [
+const HEADINGS: [&str; 22] = [
     "calls",
     "failed",
     "partial",
@@ -38,6 +38,9 @@ const HEADINGS: [&str; 19] = [
     "first_token_p95_ms",
     "total_median_ms",
     "total_p95_ms",
+    "input_tokens_unknown",
+    "cached_input_tokens_unknown",
+    "output_tokens_unknown",
 ];
 
 /// The table, and below it where money leaks.
@@ -135,9 +138,9 @@ impl Figure {
             Partial => group.partial.to_string(),
             Retries => group.retries.to_string(),
             Fallbacks => group.fallbacks.to_string(),
-            Input => group.input.to_string(),
-            Cached => percent(cached_share(group)),
-            Output => group.output.to_string(),
+            Input => tokens(&group.input),
+            Cached => cached_share(group),
+            Output => tokens(&group.output),
             Cost => format::total_cost(group.cost),
             Share => percent(share(group, usage)),
             Bar => bar(share(group, usage).unwrap_or(0.0)),
@@ -181,8 +184,21 @@ fn ratio(part: Usd, whole: Usd) -> Option<f64> {
     (whole > Usd::ZERO).then(|| part.picos() as f64 / whole.picos() as f64)
 }
 
-fn cached_share(group: &Group) -> Option<f64> {
-    (group.input > 0).then(|| group.cache_read as f64 / group.input as f64)
+fn tokens(tokens: &TokenSum) -> String {
+    or_unknown(tokens.sum(), |sum| format!("{}{sum}", at_least(tokens.unknown > 0)))
+}
+
+fn at_least(is_bound: bool) -> &'static str {
+    if is_bound { "≥" } else { "" }
+}
+
+/// The part of the known input that is known to come from the provider's cache.
+fn cached_share(group: &Group) -> String {
+    let (input, read) = (group.input.sum().filter(|input| *input > 0), group.cache_read.sum());
+    let share = input.zip(read).map(|(input, read)| read as f64 / input as f64);
+    // Where a call told its input and not how much of that was read.
+    let is_bound = share.is_some() && group.cache_read.unknown > group.input.unknown;
+    format!("{}{}", at_least(is_bound), percent(share))
 }
 
 pub(super) fn percent(share: Option<f64>) -> String {
@@ -214,9 +230,12 @@ struct GroupJson<'a> {
     retries: u64,
     fallbacks: u64,
     cached: u64,
-    input_tokens: u64,
-    cached_input_tokens: u64,
-    output_tokens: u64,
+    input_tokens: Option<u64>,
+    cached_input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    input_tokens_unknown: u64,
+    cached_input_tokens_unknown: u64,
+    output_tokens_unknown: u64,
     cost: &'a crate::record::TotalCost,
     cost_share: Option<f64>,
     retry_cost_usd: Usd,
@@ -269,9 +288,12 @@ pub fn json(usage: &Usage, by: &[Dimension], out: &Output) -> String {
             retries: group.retries,
             fallbacks: group.fallbacks,
             cached: group.cached,
-            input_tokens: group.input,
-            cached_input_tokens: group.cache_read,
-            output_tokens: group.output,
+            input_tokens: group.input.sum(),
+            cached_input_tokens: group.cache_read.sum(),
+            output_tokens: group.output.sum(),
+            input_tokens_unknown: group.input.unknown,
+            cached_input_tokens_unknown: group.cache_read.unknown,
+            output_tokens_unknown: group.output.unknown,
             cost: &group.cost,
             cost_share: share.map(|share| (share * 10_000.0).round() / 10_000.0),
             retry_cost_usd: group.retry_cost,
@@ -317,10 +339,11 @@ pub fn csv(usage: &Usage, by: &[Dimension]) -> String {
         usage.groups.iter().map(|group| {
             let mut cells: Vec<String> = group.key.iter().map(|key| key.clone().unwrap_or_default()).collect();
             cells.extend(
-                [group.calls, group.failed, group.partial, group.retries, group.fallbacks, group.cached, group.input]
+                [group.calls, group.failed, group.partial, group.retries, group.fallbacks, group.cached]
                     .map(|n| n.to_string()),
             );
-            cells.extend([group.cache_read, group.output].map(|n| n.to_string()));
+            let tokens = [&group.input, &group.cache_read, &group.output];
+            cells.extend(tokens.map(|tokens| tokens.sum().map_or_else(String::new, |sum| sum.to_string())));
             cells.extend([
                 group.cost.usd.map_or_else(String::new, Usd::to_decimal),
                 group.cost.unknown.to_string(),
@@ -332,6 +355,7 @@ pub fn csv(usage: &Usage, by: &[Dimension]) -> String {
             for percentiles in [group.first_token, group.total] {
                 cells.extend([number(percentiles.map(|p| ms(p.median))), number(percentiles.map(|p| ms(p.p95)))]);
             }
+            cells.extend(tokens.map(|tokens| tokens.unknown.to_string()));
             cells
         }),
     )

@@ -11,15 +11,21 @@ fn usd(text: &str) -> Usd {
     text.parse().expect("dollars")
 }
 
+fn counted(count: u64) -> TokenSum {
+    let mut tokens = TokenSum::default();
+    tokens.add(Some(count));
+    tokens
+}
+
 fn group(key: &[Option<&str>], calls: u64, cost: Option<&str>) -> Group {
     let percentiles = |median, p95| Some(Percentiles { median, p95 });
     Group {
         key: key.iter().map(|part| part.map(str::to_owned)).collect(),
         calls,
         cost: TotalCost { usd: cost.map(usd), unknown: usize::from(cost.is_none()), computed: false },
-        input: calls * 1_200,
-        cache_read: calls * 400,
-        output: calls * 150,
+        input: counted(calls * 1_200),
+        cache_read: counted(calls * 400),
+        output: counted(calls * 150),
         first_token: percentiles(412_000, 1_900_000),
         total: percentiles(2_300_000, 64_000_000),
         ..Group::default()
@@ -49,14 +55,14 @@ fn usage(groups: Vec<Group>) -> Usage {
 fn by_model() -> Usage {
     let dear = Group {
         partial: 2,
-        short: Short { calls: 12, cost: usd("0.6") },
+        short: Short { calls: 12, input: 2_400, output: 600, cost: usd("0.6") },
         ..group(&[Some("anthropic/claude-opus-4.8")], 40, Some("12.3456789"))
     };
     let cheap = Group {
         retries: 31,
         fallbacks: 9,
         failed: 4,
-        short: Short { calls: 900, cost: usd("0.09") },
+        short: Short { calls: 900, input: 180_000, output: 45_000, cost: usd("0.09") },
         saved: usd("0.25"),
         cached: 17,
         cost: TotalCost { usd: Some(usd("0.875")), unknown: 3, computed: true },
@@ -92,7 +98,7 @@ fn by_model_at_160_columns() {
 
     ▸ $0.0042 went into attempts that gave no answer, most of it at corp::qwen3-coder ($0.0042)
     ▸ anthropic/claude-opus-4.8 took 93 % of the cost for 7.9 % of the calls (three times its share or more)
-    ▸ 12 short calls (at most 500 tokens in and 150 out) went to anthropic/claude-opus-4.8 for $0.60; openai/gpt-5.4-mini answers such calls for a fifth of that or
+    ▸ 12 short calls (at most 500 tokens in and 150 out) went to anthropic/claude-opus-4.8 for $0.60; at openai/gpt-5.4-mini the same tokens cost a fifth of that or
       less
     ▸ 40 attempts failed and had to be made again or elsewhere (one for every twenty calls or more): 31 at openrouter::openai/gpt-5.4-mini, 9 at corp::qwen3-coder
     ▸ caches saved $0.25; llm's own answered 17 calls
@@ -113,8 +119,8 @@ fn by_model_at_80_columns() {
     ▸ anthropic/claude-opus-4.8 took 93 % of the cost for 7.9 % of the calls (three
       times its share or more)
     ▸ 12 short calls (at most 500 tokens in and 150 out) went to
-      anthropic/claude-opus-4.8 for $0.60; openai/gpt-5.4-mini answers such calls
-      for a fifth of that or less
+      anthropic/claude-opus-4.8 for $0.60; at openai/gpt-5.4-mini the same tokens
+      cost a fifth of that or less
     ▸ 40 attempts failed and had to be made again or elsewhere (one for every twenty
       calls or more): 31 at openrouter::openai/gpt-5.4-mini, 9 at corp::qwen3-coder
     ▸ caches saved $0.25; llm's own answered 17 calls
@@ -267,15 +273,15 @@ fn documents_hold_the_same_figures() {
 
     - $0.0042 went into attempts that gave no answer, most of it at corp::qwen3-coder ($0.0042)
     - anthropic/claude-opus-4.8 took 93 % of the cost for 7.9 % of the calls (three times its share or more)
-    - 12 short calls (at most 500 tokens in and 150 out) went to anthropic/claude-opus-4.8 for $0.60; openai/gpt-5.4-mini answers such calls for a fifth of that or less
+    - 12 short calls (at most 500 tokens in and 150 out) went to anthropic/claude-opus-4.8 for $0.60; at openai/gpt-5.4-mini the same tokens cost a fifth of that or less
     - 40 attempts failed and had to be made again or elsewhere (one for every twenty calls or more): 31 at openrouter::openai/gpt-5.4-mini, 9 at corp::qwen3-coder
     - caches saved $0.25; llm's own answered 17 calls
     ");
     insta::assert_snapshot!(csv(&usage, &by), @r"
-    model,calls,failed,partial,retries,fallbacks,cached,input_tokens,cached_input_tokens,output_tokens,cost_usd,cost_unknown,cost_computed,cost_share,retry_cost_usd,cache_saved_usd,first_token_median_ms,first_token_p95_ms,total_median_ms,total_p95_ms
-    anthropic/claude-opus-4.8,40,0,2,0,0,0,48000,16000,6000,12.3456789,0,false,0.9338,0,0,412,1900,2300,64000
-    openai/gpt-5.4-mini,460,4,0,31,9,17,552000,184000,69000,0.875,3,true,0.0662,0,0.25,412,1900,2300,64000
-    模型/通义千问-plus,7,0,0,0,0,0,8400,2800,1050,,1,false,,0,0,412,1900,2300,64000
+    model,calls,failed,partial,retries,fallbacks,cached,input_tokens,cached_input_tokens,output_tokens,cost_usd,cost_unknown,cost_computed,cost_share,retry_cost_usd,cache_saved_usd,first_token_median_ms,first_token_p95_ms,total_median_ms,total_p95_ms,input_tokens_unknown,cached_input_tokens_unknown,output_tokens_unknown
+    anthropic/claude-opus-4.8,40,0,2,0,0,0,48000,16000,6000,12.3456789,0,false,0.9338,0,0,412,1900,2300,64000,0,0,0
+    openai/gpt-5.4-mini,460,4,0,31,9,17,552000,184000,69000,0.875,3,true,0.0662,0,0.25,412,1900,2300,64000,0,0,0
+    模型/通义千问-plus,7,0,0,0,0,0,8400,2800,1050,,1,false,,0,0,412,1900,2300,64000,0,0,0
     ");
     let document: serde_json::Value = serde_json::from_str(&json(&usage, &by, &Output::plain(80))).expect("JSON");
     assert_eq!(document["groups"][0]["cost"]["usd"], serde_json::json!(12.3456789));
@@ -285,6 +291,44 @@ fn documents_hold_the_same_figures() {
     for text in ["anthropic/claude-opus-4.8", "≥~$0.875", "width: 93.4%", "9 at corp::qwen3-coder"] {
         assert!(page.contains(text), "{text}:\n{page}");
     }
+}
+
+#[test]
+fn tokens_that_nobody_told_are_no_zeros_and_those_that_some_told_are_lower_bounds() {
+    let silent = || {
+        let mut tokens = TokenSum::default();
+        tokens.add(None);
+        tokens
+    };
+    let mut some = counted(1_000);
+    some.add(None);
+    let half = Group {
+        cache_read: {
+            let mut read = counted(300);
+            read.add(None);
+            read
+        },
+        input: counted(1_000),
+        ..group(&[Some("half")], 2, None)
+    };
+    let none = Group { input: silent(), cache_read: silent(), output: silent(), ..group(&[Some("none")], 1, None) };
+    let part = Group { input: some, output: some, cache_read: some, ..group(&[Some("part")], 2, None) };
+    let usage = usage(vec![half, none, part]);
+    let cells = |place: usize| [Input, Cached, Output].map(|figure| figure.cell(&usage.groups[place], &usage));
+    assert_eq!(cells(0), ["1000", "≥30 %", "300"]);
+    assert_eq!(cells(1), ["–", "–", "–"]);
+    assert_eq!(cells(2), ["≥1000", "100 %", "≥1000"]);
+    let by = [Dimension::Model];
+    let csv = csv(&usage, &by);
+    assert!(csv.lines().nth(2).is_some_and(|row| row.contains(",0,,,,,") && row.ends_with(",1,1,1")), "{csv}");
+    let document: serde_json::Value = serde_json::from_str(&json(&usage, &by, &Output::plain(80))).expect("JSON");
+    let fields = |place: usize| {
+        ["input_tokens", "cached_input_tokens", "output_tokens", "output_tokens_unknown"]
+            .map(|name| document["groups"][place][name].clone())
+    };
+    let null = serde_json::Value::Null;
+    assert_eq!(fields(1), [null.clone(), null.clone(), null, 1.into()]);
+    assert_eq!(fields(2), [1_000, 1_000, 1_000, 1].map(serde_json::Value::from));
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn call(request: chat::Request, headers: &HeaderMap) -> Call {
         asked: request.model.clone(),
         task: None,
         choices: vec![Target { gateway: String::new(), model: request.model.clone() }.into()],
-        limits: Limits { retries: None, timeout: LONGEST },
+        limits: Limits { retries: None, bounded: false, timeout: LONGEST },
         request: Arc::new(request),
     }
 }

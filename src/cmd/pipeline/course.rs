@@ -197,7 +197,7 @@ mod tests {
             task: None,
             choices: vec![target.clone().into()],
             request: Arc::new(Request { model: "m".into(), ..Request::default() }),
-            limits: Limits { retries: None, timeout: Duration::from_secs(60) },
+            limits: Limits { retries: None, bounded: false, timeout: Duration::from_secs(60) },
         };
         let file =
             Part::File(crate::chat::File { name: None, media_type: "application/pdf".into(), base64: String::new() });

@@ -19,10 +19,9 @@ pub struct Group {
     pub fallbacks: u64,
     /// Answered from our own cache.
     pub cached: u64,
-    /// Sums of the counts that are known.
-    pub input: u64,
-    pub cache_read: u64,
-    pub output: u64,
+    pub input: TokenSum,
+    pub cache_read: TokenSum,
+    pub output: TokenSum,
     pub cost: TotalCost,
     /// Part of the cost that went into failed attempts.
     pub retry_cost: Usd,
@@ -33,10 +32,35 @@ pub struct Group {
     pub short: Short,
 }
 
-/// Calls that any model could have answered: short prompts with short answers, of known cost.
+/// A sum of counts, which not every call tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TokenSum {
+    known: Option<u64>,
+    /// How many calls took some, and did not tell.
+    pub unknown: u64,
+}
+
+impl TokenSum {
+    /// The sum of those that are known; `None` where none is.
+    pub fn sum(&self) -> Option<u64> {
+        self.known.or((self.unknown == 0).then_some(0))
+    }
+
+    pub(crate) fn add(&mut self, count: Option<u64>) {
+        match count {
+            Some(count) => *self.known.get_or_insert(0) += count,
+            None => self.unknown += 1,
+        }
+    }
+}
+
+/// Calls that any model could have answered: short prompts with short answers, of known tokens and cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Short {
     pub calls: u64,
+    pub input: u64,
+    pub output: u64,
+    /// Without what went into attempts that failed.
     pub cost: Usd,
 }
 
@@ -44,6 +68,14 @@ impl Short {
     /// At most so many tokens in, and out.
     pub const INPUT: u64 = 500;
     pub const OUTPUT: u64 = 150;
+
+    /// Whether these would have cost at most the `nth` part of what they did, at what those others did: whatever of the
+    /// price is for calls, for tokens in and for tokens out.
+    pub fn would_cost_a(&self, nth: i64, others: &Short) -> bool {
+        let parts = [(self.calls, others.calls), (self.input, others.input), (self.output, others.output)];
+        let [cost, least] = [self.cost, others.cost].map(|cost| i128::from(cost.picos()));
+        parts.iter().all(|(own, other)| cost * i128::from(*other) >= i128::from(nth) * least * i128::from(*own))
+    }
 }
 
 /// Microseconds.
@@ -103,9 +135,11 @@ impl Growing {
         group.cached += u64::from(call.cached);
         group.fallbacks += call.fallbacks;
         group.retries += call.attempts.saturating_sub(1 + call.fallbacks);
-        group.input += call.input.unwrap_or(0);
-        group.cache_read += call.cache_read.unwrap_or(0);
-        group.output += call.output.unwrap_or(0);
+        if !call.cost_nothing {
+            group.input.add(call.input);
+            group.cache_read.add(call.cache_read);
+            group.output.add(call.output);
+        }
         group.retry_cost += Usd::from_picos(call.retry_cost);
         group.saved += Usd::from_picos(call.saved);
         match call.cost {
@@ -117,13 +151,16 @@ impl Growing {
             None if call.cost_nothing => {}
             None => group.cost.unknown += 1,
         }
-        // What is not known, or came from our own cache, says nothing of what such calls cost.
-        if let Some(picos) = call.cost.filter(|_| !call.cached)
-            && call.input.is_some_and(|count| count <= Short::INPUT)
-            && call.output.is_some_and(|count| count <= Short::OUTPUT)
+        // What is known in part, or came from a cache, says nothing of what such calls cost.
+        let is_from_cache = call.cached || call.cache_read.is_some_and(|read| read > 0);
+        if let (Some(picos), Some(input), Some(output)) = (call.cost, call.input, call.output)
+            && (input <= Short::INPUT && output <= Short::OUTPUT)
+            && !(call.failed || call.maybe_billed || is_from_cache)
         {
             group.short.calls += 1;
-            group.short.cost += Usd::from_picos(picos);
+            group.short.input += input;
+            group.short.output += output;
+            group.short.cost += Usd::from_picos(picos - call.retry_cost);
         }
         // The cache says nothing about a model, and what has no end has no length.
         if call.ok && !call.cached {
@@ -176,6 +213,47 @@ mod tests {
     }
 
     #[test]
+    fn tokens_that_no_call_told_are_unknown_and_those_of_calls_that_took_none_are_none() {
+        let sums = |calls: &[(Option<u64>, bool)]| {
+            let mut growing = Growing::default();
+            for (output, cost_nothing) in calls {
+                growing.add(&Figures { output: *output, cost_nothing: *cost_nothing, ..costing(None) });
+            }
+            let group = growing.done();
+            (group.output.sum(), group.output.unknown)
+        };
+        assert_eq!(sums(&[(None, false), (None, false)]), (None, 2));
+        assert_eq!(sums(&[(Some(7), false), (None, false), (None, true)]), (Some(7), 1));
+        assert_eq!(sums(&[(None, true)]), (Some(0), 0));
+    }
+
+    fn short(calls: u64, input: u64, output: u64, picos: i64) -> Short {
+        Short { calls, input, output, cost: Usd::from_picos(picos) }
+    }
+
+    #[test]
+    fn a_model_is_five_times_dearer_by_the_same_tokens_and_not_because_its_calls_are_longer() {
+        let cheap = short(100, 1_000, 100, 1_000);
+        // Twice the price, for calls that are ten times as long.
+        let long = short(100, 10_000, 1_000, 20_000);
+        assert!(long.cost.picos() / 100 > 5 * cheap.cost.picos() / 100 && !long.would_cost_a(5, &cheap));
+        assert!(short(1, 10, 1, 50).would_cost_a(5, &cheap) && !short(1, 10, 1, 49).would_cost_a(5, &cheap));
+        assert!(!short(1, 10, 1, 50).would_cost_a(5, &Short { output: 0, ..cheap }), "who knows what its answers cost");
+    }
+
+    #[test]
+    fn short_calls_are_those_whose_own_cost_is_known() {
+        let mut growing = Growing::default();
+        let call = || Figures { retry_cost: 40, ..costing(Some(100)) };
+        growing.add(&call());
+        growing.add(&Figures { maybe_billed: true, ..call() });
+        growing.add(&Figures { cache_read: Some(1), ..call() });
+        growing.add(&Figures { cached: true, ..call() });
+        growing.add(&Figures { output: None, ..call() });
+        assert_eq!(growing.done().short, short(1, 1, 1, 60));
+    }
+
+    #[test]
     fn l10_a_million_costs_add_up_to_the_picodollar() {
         let mut random = fastrand::Rng::with_seed(10);
         let (mut growing, mut exact) = (Growing::default(), 0i128);
@@ -192,6 +270,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_costs_less_than_five_times_as_much_a_token_is_never_called_so(
+            prices in prop::array::uniform3(1i64..1_000),
+            times in 1i64..5,
+            lengths in prop::array::uniform2((1u64..50, 1u64..5_000, 1u64..5_000)),
+        ) {
+            let [call, input, output] = prices;
+            let cost = |(n, i, o): (u64, u64, u64), times: i64| {
+                short(n, i, o, times * (call * n as i64 + input * i as i64 + output * o as i64))
+            };
+            let [cheap, dear] = [cost(lengths[0], 1), cost(lengths[1], times)];
+            prop_assert!(!dear.would_cost_a(5, &cheap));
+        }
+
         #[test]
         fn l10_sums_of_costs_are_exact(costs in prop::collection::vec(prop::option::of(0i64..1_000_000_000), 0..400)) {
             let mut growing = Growing::default();

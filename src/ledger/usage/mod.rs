@@ -13,7 +13,7 @@ use dimension::{Derived, NONE};
 use group::{Figures, Growing};
 
 pub use dimension::Dimension;
-pub use group::{Group, Percentiles, Short};
+pub use group::{Group, Percentiles, Short, TokenSum};
 
 const DAY_MS: i64 = 86_400_000;
 

@@ -68,6 +68,8 @@ struct Lease {
     id: String,
     accounts: Vec<Account>,
     amount: Usd,
+    /// Whether something refuses what does not fit.
+    strict: bool,
     gateway: String,
     model: String,
     overheard: Overheard,
@@ -87,7 +89,9 @@ impl<S: Service> Service for Spend<S> {
         for message in notices {
             events.emit(Event::Notice { message }).await?;
         }
-        let result = self.inner.call(call, &events).await;
+        let mut bounded = call.clone();
+        bounded.limits.bounded = lease.strict;
+        let result = self.inner.call(&bounded, &events).await;
         if let Some(message) = lease.settle() {
             events.emit(Event::Notice { message }).await?;
         }
@@ -149,6 +153,7 @@ impl Purse {
             id: uuid::Uuid::now_v7().to_string(),
             accounts: Vec::new(),
             amount: Usd::ZERO,
+            strict,
             gateway: target.gateway.clone(),
             model: target.model.clone(),
             overheard,
@@ -214,7 +219,7 @@ impl Purse {
         };
         let gateway = self.gateways.get(&target.gateway);
         let quote = gateway.and_then(|gateway| self.pricing.quote(gateway, &target.model));
-        match quote.and_then(|quote| quote.cost(&usage)) {
+        match quote.and_then(|quote| quote.most(&usage)) {
             Some(cost) => Ok(cost.usd),
             None if strict && !self.allow_unpriced => Err(refused(
                 format!("nobody knows what {} costs, and its cost is limited", target.model),
@@ -282,13 +287,14 @@ impl Lease {
     fn cost(&self) -> (Usd, Usd) {
         let heard = self.overheard.heard();
         let Heard { response, cost, failed_cost, maybe_billed, under_way } = &*heard;
-        let answered = response.finish.is_some() || !response.usage.is_unknown();
+        // Before its end, an answer's usage is not all that it takes.
+        let answered = response.finish.is_some();
         let gateway = self.purse.gateways.get(&self.gateway);
         let known = gateway.filter(|_| answered).and_then(|gateway| {
             let reported = response.usage.cost.or(*cost);
             self.purse.pricing.of_answer(gateway, &self.model, response.model.as_deref(), &response.usage, reported)
         });
-        let in_doubt = maybe_billed + u32::from(*under_way && known.is_none());
+        let in_doubt = maybe_billed + u32::from((*under_way || answered) && known.is_none());
         let doubtful = self.amount.times(u64::from(in_doubt)).unwrap_or(self.amount);
         (known.unwrap_or(Usd::ZERO) + *failed_cost + doubtful, doubtful)
     }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::super::testing::{Canned, Reply, call, run};
+use super::super::testing::{Canned, Reply, call, run, run_for};
 use super::*;
 use crate::call::RunEvent;
+use crate::chat::FinishReason;
 use crate::config::ModelPrice;
 use crate::secret::testing;
 
@@ -81,6 +82,20 @@ async fn what_cost_more_than_was_set_aside_is_told_and_counts() {
     assert_eq!(kind(&spend, &short_call("m", 1)).await, Some(FailureKind::Refused));
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_money_is_limited_for_is_never_asked_for_without_its_own_limit() {
+    let refusal = Failure::new(FailureKind::InvalidRequest, "unsupported: max_output_tokens").with_status(400);
+    let warning = format!("{THIRTY}action = \"warn\"\n");
+    for (budgets, max_cost, asked) in [(THIRTY, None, 1), ("", "30".parse().ok(), 1), (warning.as_str(), None, 2)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let gateway = Canned::new([("m", vec![Reply::failure(refusal.clone()), Reply::answer()])]);
+        let purse = Purse { max_cost, ..purse(&dir, budgets) };
+        let spend = Spend::new(super::super::Adjust::new(gateway.clone()), Some(Arc::new(purse)));
+        let failed = run(&spend, &short_call("m", 10)).await.0.err();
+        assert_eq!((failed, gateway.asked().len()), ((asked == 1).then(|| refusal.clone()), asked));
+    }
+}
+
 // L08
 #[tokio::test(start_paused = true)]
 async fn a_price_that_nobody_knows_is_refused_where_a_budget_applies() {
@@ -124,6 +139,36 @@ async fn every_lost_reply_counts_as_all_that_was_set_aside_beside_the_answer() {
     assert!(events.iter().any(told), "{events:?}");
     let failure = run(&spend, &call).await.0.expect_err("51 of 60 are as good as spent");
     assert!(failure.message.contains("$9.00 left"), "{failure}");
+}
+
+// L11
+#[tokio::test(start_paused = true)]
+async fn only_an_answer_that_ended_and_told_its_usage_counts_as_less_than_was_set_aside() {
+    let truncated = || Reply::kind(FailureKind::Truncated).speaks();
+    let cut = || truncated().finishes(FinishReason::Length);
+    let stopped = || Reply::answer().counts_early().lasts(60_000);
+    for (reply, left) in [
+        (truncated(), "$10.00"),
+        (truncated().counts_early(), "$10.00"),
+        (Reply::status(500).counts_early(), "$10.00"),
+        (stopped(), "$10.00"),
+        (cut().counts_nothing(), "$10.00"),
+        (Reply::answer().counts_nothing(), "$10.00"),
+        (cut(), "$19.00"),
+        (cut().counts_early(), "$19.00"),
+        (Reply::status(500), "$30.00"),
+    ] {
+        let told = format!("{reply:?}");
+        for max_cost in [None, "30".parse().ok()] {
+            let dir = tempfile::tempdir().expect("a directory");
+            let budgets = if max_cost.is_none() { THIRTY } else { "" };
+            let gateway = Canned::new([("m", vec![reply.clone()])]);
+            let spend = Spend::new(gateway, Some(Arc::new(Purse { max_cost, ..purse(&dir, budgets) })));
+            run_for(&spend, &short_call("m", 20), Duration::from_secs(1)).await;
+            let failure = run(&spend, &short_call("m", 31)).await.0.expect_err("more than the whole of it");
+            assert!(failure.message.contains(&format!("{left} left")), "{failure}: {told}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
