@@ -59,8 +59,12 @@ fn wire(name: &str, pipeline: &Pipeline, path: &str) -> Result<Vec<Wired>, Error
                 }
             }
         }
+        // `{% set draft = draft | trim %}` needs the draft, too. To wait for one too many does no harm.
+        let mentioned = template::mentions(&step.prompt);
+        needs.extend(places.iter().filter(|(name, at)| **at < place && mentioned.contains(**name)).map(|(_, at)| *at));
         needs.sort_unstable();
-        wired.push(Wired { step: step.clone(), input: needed.contains(INPUT), needs });
+        needs.dedup();
+        wired.push(Wired { step: step.clone(), input: needed.contains(INPUT) || mentioned.contains(INPUT), needs });
     }
     Ok(wired)
 }
@@ -96,6 +100,19 @@ mod tests {
         .expect("good");
         let needs: Vec<_> = wired.iter().map(|wired| (wired.input, wired.needs.clone())).collect();
         assert_eq!(needs, [(true, vec![]), (true, vec![]), (true, vec![0]), (false, vec![0, 1, 2])]);
+    }
+
+    #[test]
+    fn a_step_waits_for_an_answer_that_it_puts_in_other_words_under_the_same_name() {
+        for prompt in [
+            "{% set draft = draft | trim %}{{ draft }}",
+            "{% with draft = draft | trim %}{{ draft }}{% endwith %}",
+            "{% for draft in draft | lines %}{{ draft }}{% endfor %}",
+        ] {
+            let wired = pipeline(&[("other", "x"), ("draft", "y"), ("refine", prompt)]).expect("good");
+            assert_eq!(wired[2].needs, [1], "{prompt}");
+        }
+        assert!(pipeline(&[("a", "{% set input = input | trim %}{{ input }}")]).expect("good")[0].input);
     }
 
     #[test]

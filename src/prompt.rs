@@ -43,6 +43,12 @@ pub fn read(argument: Option<&str>, no_stdin: bool, notice: impl FnMut(&str)) ->
 fn combine(argument: Option<&str>, input: Option<&str>) -> Result<String, Error> {
     let input = input.filter(|text| !text.trim().is_empty());
     let prompt = match (argument, input) {
+        (Some(argument), None) if argument.contains("{input}") => {
+            return Err(Error::usage_hint(
+                "nothing came by stdin for `{input}` in the prompt to stand for",
+                "pipe the input in; a prompt that is piped in itself may say {input} and mean just that",
+            ));
+        }
         (Some(argument), Some(input)) if argument.contains("{input}") => argument.replace("{input}", input),
         (Some(argument), Some(input)) => format!("{argument}\n\n{input}"),
         (Some(argument), None) => argument.to_owned(),
@@ -151,6 +157,16 @@ mod tests {
         for (argument, input) in [(None, None), (Some(" "), None), (None, Some("\n"))] {
             assert_eq!(combine(argument, input).expect_err("no prompt").exit_code(), 2);
         }
+    }
+
+    #[test]
+    fn a_mark_for_input_that_is_not_there_is_not_sent() {
+        for input in [None, Some(""), Some(" \n")] {
+            let error = combine(Some("Translate: {input}"), input).expect_err("nothing to translate");
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains("{input}"), "{error}");
+        }
+        assert_eq!(combine(None, Some("what is {input}?")).expect("a prompt"), "what is {input}?");
     }
 
     #[test]

@@ -21,6 +21,59 @@ fn environment<'a>() -> Environment<'a> {
     environment
 }
 
+/// Whether every template knows a function by this name, so that it can be no variable.
+pub fn is_function(name: &str) -> bool {
+    environment().globals().any(|(function, _)| function == name)
+}
+
+/// The names that stand in the expressions and statements of a template, used there or not: also those that it both uses
+/// and sets, which [`needs`] takes for its own.
+pub fn mentions(template: &str) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    let mut rest = template;
+    while let Some(open) = rest.find("{{").into_iter().chain(rest.find("{%")).chain(rest.find("{#")).min() {
+        let comment = rest[open..].starts_with("{#");
+        let inside = &rest[open + 2..];
+        rest = if comment {
+            inside.split_once("#}").map_or("", |(_, after)| after)
+        } else {
+            mentioned(inside, &mut names)
+        };
+    }
+    names
+}
+
+/// Collects the names up to the end of an expression or a statement; what follows it.
+fn mentioned<'a>(inside: &'a str, names: &mut BTreeSet<&'a str>) -> &'a str {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let mut rest = inside;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '}' | '%' if rest[1..].starts_with('}') => return &rest[2..],
+            '"' | '\'' => text_length(rest, first),
+            _ if is_part(first) => {
+                let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+                names.insert(&rest[..length]);
+                length
+            }
+            _ => first.len_utf8(),
+        };
+        rest = &rest[length..];
+    }
+    rest
+}
+
+/// How many bytes the quoted text is long with which this begins.
+fn text_length(rest: &str, quote: char) -> usize {
+    let mut escaped = false;
+    let end = rest.char_indices().skip(1).find(|(_, c)| {
+        let ends = *c == quote && !escaped;
+        escaped = *c == '\\' && !escaped;
+        ends
+    });
+    end.map_or(rest.len(), |(place, _)| place + 1)
+}
+
 /// The variables that a template uses. Fails for one that makes no sense, whatever their values.
 pub fn needs(template: &str) -> Result<BTreeSet<String>, BadTemplate> {
     let environment = environment();
@@ -90,6 +143,14 @@ mod tests {
         assert_eq!(needed("{% for line in input | lines %}{{ loop.index }} {{ line }}{% endfor %}"), ["input"]);
         assert_eq!(needed("{% set x = a %}{{ x }}{% if b %}{{ c }}{% endif %}{{ range(3) }}"), ["a", "b", "c"]);
         assert_eq!(needed("{# {{ no }} #}{% raw %}{{ no }}{% endraw %}"), [""; 0]);
+    }
+
+    #[test]
+    fn a_template_mentions_what_it_sets_from_itself_and_nothing_of_its_texts() {
+        let mentioned = |template| mentions(template).into_iter().collect::<Vec<_>>();
+        assert_eq!(mentioned("{% set draft = draft | trim %}{{ draft }}"), ["draft", "set", "trim"]);
+        assert_eq!(mentioned("plain {{ 'no }} \\' no' ~ a_1 }} plain {# {{ no }} #}{{- \"é\" ~b-}} c"), ["a_1", "b"]);
+        assert_eq!(mentioned("{% if {'a': x}['a'] %}{{ {} }} { c } {{ y"), ["if", "x", "y"]);
     }
 
     #[test]

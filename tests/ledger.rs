@@ -231,3 +231,17 @@ fn usage_adds_up_what_was_recorded() {
     let none = home.llm(["usage", "--before", "2020-01-01"]).output();
     none.exits(0).prints("").says("no recorded call fits");
 }
+
+#[test]
+fn an_id_that_several_calls_have_in_common_shows_none_of_them_and_tells_them_apart() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let home = Home::with(&gateway);
+    home.llm(["compare", "-m", "a,b", "hi"]).output().exits(0);
+    home.llm(["ask", "hi"]).output().exits(0);
+    let calls = home.log();
+    let end = |place: usize| calls[place]["id"].as_str().and_then(|id| id.get(28..)).expect("an id").to_owned();
+    let outcome = home.llm(["log", "show", "01"]).output();
+    outcome.exits(2).prints("").says("01 may be several calls").says(&format!("{}, {}, {}", end(0), end(1), end(2)));
+    let run = calls[1]["run"].as_str().expect("the id of a run");
+    assert!(home.llm(["log", "show", run, "-o", "json"]).output().json().as_array().is_some_and(|all| all.len() == 2));
+}

@@ -311,3 +311,18 @@ fn a_config_with_all_of_it_is_kept_to() {
     let balances = home.llm(["usage", "--budgets", "-o", "json"]).output().exits(0).json();
     assert_eq!(balances[0]["budget"], "$5.00 a day for key team-a, model claude-*, app bot");
 }
+
+#[test]
+fn the_model_that_is_named_is_the_one_that_failed_last_and_advice_comes_last() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "down" => Reply::error(503, "overloaded"),
+        _ => Reply::error(404, "no such model"),
+    });
+    let outcome = Home::with(&gateway)
+        .llm(["ask", "-m", "down", "--fallback", "nope", "--log", "off", "--retries", "0", "hi"])
+        .output();
+    outcome.exits(1);
+    let said = outcome.stderr();
+    assert!(said.contains("error: nope: 404 no such model\n"), "{said}");
+    assert!(said.lines().last().is_some_and(|line| line.starts_with("hint: ")), "{said}");
+}

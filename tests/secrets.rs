@@ -280,3 +280,15 @@ fn a_key_in_the_environment_leaves_the_keyring_alone() {
     home.llm(["--help"]).output().exits(0);
     assert!(bus.accept().is_err(), "nobody called");
 }
+
+#[test]
+fn the_demo_gateway_takes_no_key_and_says_so() {
+    let home = Home::new();
+    home.llm(["key", "show", "demo"]).output().exits(0).prints("demo needs no key\n");
+    let tested = home.llm(["key", "test", "demo"]).output();
+    assert!(tested.exits(0).stdout().starts_with("demo needs no key, and lists "), "{tested}");
+    home.llm(["key", "set", "demo", "--store", "file"]).stdin(KEY).output().exits(2).says("demo takes no key");
+    assert!(!home.holds(KEY));
+    // So it is never asked unless it is named.
+    home.llm(["ask", "hi"]).output().exits(3);
+}

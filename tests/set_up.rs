@@ -72,6 +72,32 @@ fn the_doctor_tells_a_gateway_that_answers_from_one_that_does_not() {
 }
 
 #[test]
+fn the_doctor_finds_what_is_wrong_with_the_config() {
+    let check = |home: &Home| {
+        let outcome = home.llm(["doctor", "-o", "json"]).output();
+        outcome.exits(3).says("");
+        let config = outcome.json()[0].clone();
+        assert_eq!((&config["name"], &config["outcome"]), (&"config".into(), &"failed".into()), "{outcome}");
+        config["detail"].as_str().expect("a text").to_owned()
+    };
+    let home = Home::new().config("modle = \"m\"\n");
+    assert!(check(&home).contains("llm.toml:1"), "{}", check(&home));
+    home.llm(["doctor"]).output().exits(3);
+    assert!(home.llm(["doctor"]).output().stdout().contains("hint: did you mean `model`?"));
+    let pipeline = "[pipeline.p]\nsteps = [{ name = \"a\", prompt = \"{{ b }}\" }]\n";
+    let home = Home::new().config(&format!("default_gateway = \"demo\"\n{pipeline}"));
+    assert!(check(&home).contains("its prompt uses `b`"), "{}", check(&home));
+}
+
+#[test]
+fn the_doctor_sends_nobody_to_the_doctor() {
+    let elsewhere = Gateway::always(Reply::with_body(200, "text/html", "<html>Welcome</html>"));
+    let outcome = Home::with(&elsewhere).llm(["doctor"]).output();
+    let page = outcome.exits(1).stdout();
+    assert!(page.contains("llm config show") && !page.contains("llm doctor"), "{page}");
+}
+
+#[test]
 fn every_shell_gets_completions_and_everybody_a_manual() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {

@@ -73,6 +73,17 @@ fn no_prompt_is_2_and_never_a_silent_wait() {
 }
 
 #[test]
+fn input_that_the_prompt_speaks_of_has_to_be_there() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    home.file("empty", "");
+    for script in ["\"$llm\" ask 'Translate: {input}' <empty", "echo hi | \"$llm\" ask -n 'Translate: {input}'"] {
+        home.shell(script).output().exits(2).says("{input}");
+    }
+    assert_eq!(gateway.connections(), 0);
+}
+
+#[test]
 fn a_prompt_is_enough_whatever_stdin_is() {
     let gateway = hello();
     let home = Home::with(&gateway);

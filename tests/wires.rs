@@ -240,6 +240,24 @@ fn ask_versions(base: &str, replies: [(&'static str, Reply); 2]) -> (Outcome, Ve
 }
 
 #[test]
+fn the_version_that_was_found_out_is_asked_for_first_by_the_next_command() {
+    let gateway = Gateway::by(|request| match request.path.starts_with("/v1/") {
+        true => Reply::json(
+            200,
+            &json!({"candidates": [{"content": {"parts": [{"text": "Hello."}]}, "finishReason": "STOP"}]}),
+        ),
+        false => Reply::error(404, "Not Found"),
+    });
+    let url = gateway.origin();
+    let home = Home::new().config(&format!("[gateway.g]\nbase_url = \"{url}\"\napi = \"gemini\"\nauth = \"none\"\n"));
+    for _ in 0..2 {
+        home.llm(["ask", "-m", "g::m", "-o", "json", "hi"]).output().exits(0);
+    }
+    let asked: Vec<bool> = gateway.requests().iter().map(|request| request.path.starts_with("/v1/")).collect();
+    assert_eq!(asked, [false, true, true]);
+}
+
+#[test]
 fn an_address_without_a_version_is_asked_for_one_and_then_for_another() {
     let answer = || {
         let candidate = json!({"content": {"parts": [{"text": "Hello."}]}, "finishReason": "STOP"});

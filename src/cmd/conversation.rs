@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, calls};
+use super::{Context, calls, log};
 use crate::call::{Call, Target};
 use crate::chat::{Message, Part, Request, Role};
 use crate::error::Error;
@@ -20,7 +20,7 @@ impl Conversation {
     pub(super) fn up_to(store: &Store, row: Row) -> Result<Self, Error> {
         let mut rows = vec![row];
         while let Some(parent) = rows.last().and_then(|row| row.parent.clone()) {
-            let found = ledger::find_like(store, &parent)?.into_iter().find(|row| row.id == parent);
+            let found = ledger::find_like(store, &parent)?.calls().into_iter().find(|row| row.id == parent);
             let Some(row) = found else {
                 return Err(Error::usage_hint(
                     format!("the conversation cannot be taken up: its call {parent} was deleted"),
@@ -110,15 +110,12 @@ pub(super) fn store(context: &Context) -> Result<Store, Error> {
 /// What `-c` says. Its value may be an id or, as in `llm ask -c "and why?"`, the prompt: an id is one that a recorded
 /// call has.
 pub(super) fn named(store: &Store, value: &str, prompt_given: bool) -> Result<Option<Row>, Error> {
-    let mut rows = if value.len() >= 4 { ledger::find_like(store, value)? } else { Vec::new() };
+    let mut rows = if value.len() >= 4 { ledger::find_like(store, value)?.calls() } else { Vec::new() };
     match rows.len() {
         1 => Ok(rows.pop()),
         0 if !prompt_given => Ok(None),
         0 => Err(Error::usage_hint(format!("no recorded call has an id like {value}"), "`llm log` lists them")),
-        _ => Err(Error::usage_hint(
-            format!("{value} may be several calls"),
-            rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>().join(", "),
-        )),
+        _ => Err(log::several(value, &rows)),
     }
 }
 

@@ -9,27 +9,45 @@ use super::{Context, request};
 use crate::cli::{DoctorArgs, TextOrJson};
 use crate::config::Settings;
 use crate::error::Error;
+use crate::pipeline;
 use crate::report::checks::{Check, Outcome};
-use crate::report::term::print;
+use crate::report::term::{Terminal, print};
 use crate::report::{checks, json};
 
-pub(super) fn run(context: &Context, args: &DoctorArgs) -> Result<u8, Error> {
-    let settings = &context.settings;
-    let mut found = vec![config(settings), directory("data", settings.dirs.data.as_deref()), terminal(context)];
-    let mut code = 0;
-    match request::default_gateway(context, args.to.gateway.as_deref()) {
-        Ok(name) => code = gateway(context, &name, args.to.key.as_deref(), &mut found)?,
+/// The context is an error where the config makes no sense, which is a finding like any other.
+pub(super) fn run(context: Result<Context, Error>, args: &DoctorArgs, terminal: &Terminal) -> Result<u8, Error> {
+    let mut found = Vec::new();
+    let code = match context {
+        Ok(context) => all(&context, args, &mut found)?,
         Err(error) => {
-            code = error.exit_code().max(code);
-            found.push(Check::failed("gateway", &error));
+            found.extend([Check::failed("config", &error), self::terminal(terminal)]);
+            error.exit_code()
         }
-    }
-    let out = &context.terminal.stdout;
+    };
+    let out = &terminal.stdout;
     print(match args.output.format {
         TextOrJson::Text => checks::text(&found, out),
         TextOrJson::Json => json::document(&found, out),
     })?;
     Ok(code)
+}
+
+/// Makes every check; the exit code of the first that failed.
+fn all(context: &Context, args: &DoctorArgs, found: &mut Vec<Check>) -> Result<u8, Error> {
+    let settings = &context.settings;
+    let (config, config_code) = match pipeline::check(settings) {
+        Ok(()) => (config(settings), 0),
+        Err(error) => (Check::failed("config", &error), error.exit_code()),
+    };
+    found.extend([config, directory("data", settings.dirs.data.as_deref()), terminal(&context.terminal)]);
+    let code = match request::default_gateway(context, args.to.gateway.as_deref()) {
+        Ok(name) => gateway(context, &name, args.to.key.as_deref(), found)?,
+        Err(error) => {
+            found.push(Check::failed("gateway", &error));
+            error.exit_code()
+        }
+    };
+    Ok(if config_code == 0 { code } else { config_code })
 }
 
 /// Checks the gateway in the order in which a call would need things; what comes after a failure is not tried.
@@ -62,10 +80,21 @@ fn gateway(context: &Context, name: &str, key_name: Option<&str>, found: &mut Ve
             Ok(0)
         }
         Err(error) => {
-            found.push(Check::failed("answers", &error));
+            found.push(unanswered(&error));
             Ok(error.exit_code())
         }
     }
+}
+
+/// Much of the usual advice is to ask the doctor.
+fn unanswered(error: &Error) -> Check {
+    let check = Check::failed("answers", error);
+    let sends_here = check.hint.as_deref().is_some_and(|hint| hint.contains("llm doctor"));
+    if !sends_here {
+        return check;
+    }
+    let hint = "is the gateway's base_url right? `llm config show` shows it, and where it was set";
+    Check { hint: Some(hint.into()), ..check }
 }
 
 fn config(settings: &Settings) -> Check {
@@ -102,8 +131,8 @@ fn directory(name: &'static str, path: Option<&Path>) -> Check {
     }
 }
 
-fn terminal(context: &Context) -> Check {
-    let out = &context.terminal.stdout;
+fn terminal(terminal: &Terminal) -> Check {
+    let out = &terminal.stdout;
     let kind = if out.tty { "a terminal" } else { "not a terminal" };
     let color = if out.style.on { "color" } else { "no color" };
     Check::good("terminal", format!("stdout is {kind}, {} columns, {color}", out.columns))
@@ -114,5 +143,21 @@ fn short(path: &Path) -> String {
     match dirs::home_dir().and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned)) {
         Some(rest) => Path::new("~").join(rest).display().to_string(),
         None => path.display().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Failure, FailureKind};
+
+    #[test]
+    fn a_gateway_that_does_not_answer_comes_with_advice_that_leads_on() {
+        for kind in [FailureKind::Network, FailureKind::NotFound, FailureKind::Protocol] {
+            let hint = unanswered(&Failure::new(kind, "no").into()).hint.expect("advice");
+            assert!(hint.contains("llm config show"), "{hint}");
+        }
+        let advised = Failure::new(FailureKind::Network, "no").with_advice("start it");
+        assert_eq!(unanswered(&advised.into()).hint.as_deref(), Some("start it"));
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Context, ready, request};
 use crate::cli::{KeyArgs, KeyCommand, KeyStore, TextOrJson};
-use crate::config::{Env, Gateway};
+use crate::config::{Auth, Env, Gateway};
 use crate::error::Error;
 use crate::report::error::notice;
 use crate::report::grid::{Column, Grid};
@@ -45,7 +45,7 @@ pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
             print(show(&gateway, name.as_deref(), &lookup, output.format, &context.terminal.stdout, &mut talk)?)?;
         }
         KeyCommand::Test { gateway, name } => {
-            let gateway = chosen(context, gateway.as_deref())?;
+            let (gateway, _running) = ready::gateway(context, &chosen(context, gateway.as_deref())?.name)?;
             let check = |gateway: &Gateway, key: Option<Found>| ready::lists(context, gateway, key);
             print(test(&gateway, name.as_deref(), &lookup, check, &mut talk)?)?;
         }
@@ -88,6 +88,17 @@ fn set(
     stores: &Stores,
     talk: &mut dyn FnMut(&str),
 ) -> Result<(), Error> {
+    if gateway.auth == Auth::None {
+        // A saved key would make it the usual gateway.
+        return Err(Error::usage_hint(
+            format!("{} takes no key", gateway.name),
+            if gateway.name == "demo" {
+                "`llm ask -g demo` works without one".to_owned()
+            } else {
+                format!("auth = \"required\" below [gateway.{}] in the config makes it take one", gateway.name)
+            },
+        ));
+    }
     let slot = Slot::of(gateway, name);
     check_key_name(&slot.name)?;
     let (key, cleaned) = input.read(&format!("Key for {slot} at {} (not shown): ", slot.origin))?;
@@ -187,7 +198,8 @@ fn list(gateways: &[Gateway], env: &Env, stores: &Stores, form: TextOrJson, out:
 #[derive(Serialize)]
 struct Shown<'a> {
     gateway: &'a str,
-    origin: String,
+    /// `null` where the gateway takes no key, so that none is sent anywhere.
+    origin: Option<String>,
     /// `null` where there is no key, and none is needed.
     source: Option<ShownSource<'a>>,
     /// `null` where the key is too short to show some of it.
@@ -224,7 +236,8 @@ fn show(
     talk: &mut dyn FnMut(&str),
 ) -> Result<String, Error> {
     let found = look_up(gateway, name, lookup, talk)?;
-    let origin = gateway.base_url.origin();
+    let takes_one = gateway.auth != Auth::None;
+    let origin = takes_one.then(|| gateway.base_url.origin());
     if form == TextOrJson::Json {
         let shown = Shown {
             gateway: &gateway.name,
@@ -234,6 +247,9 @@ fn show(
         };
         return Ok(json::document(&shown, out));
     }
+    let Some(origin) = origin else {
+        return Ok(out.show(&format!("{} needs no key\n", gateway.name)).into_owned());
+    };
     let (key, source) = match &found {
         Some(found) => (found.key.hint(), found.source.to_string()),
         None => ("none, and none is needed".into(), "–".into()),
@@ -254,6 +270,7 @@ fn test(
     let models = check(gateway, found.clone())?;
     let key = match &found {
         Some(found) => format!("takes the key {} from {}", found.key.hint(), found.source),
+        None if gateway.auth == Auth::None => "needs no key".into(),
         None => "answers without a key".into(),
     };
     Ok(format!("{} {key}, and lists {models} models\n", gateway.name))
@@ -317,7 +334,6 @@ fn place(store: StoreKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Auth;
     use crate::secret::testing::{MockKeyring, gateway};
 
     const CANARY: &str = "sk-CANARY-0123456789";
@@ -466,6 +482,22 @@ mod tests {
         local.auth = Auth::Optional;
         let text = User::new(&[]).show(&local, None, TextOrJson::Text).expect("no error");
         assert!(text.contains("none is needed"), "{text}");
+    }
+
+    #[test]
+    fn a_gateway_that_takes_no_key_says_so_and_gets_none() {
+        let mut open = gateway("open");
+        open.auth = Auth::None;
+        let mut user = User::new(&[]);
+        assert_eq!(user.show(&open, None, TextOrJson::Text).expect("no error"), "open needs no key\n");
+        let json: serde_json::Value =
+            serde_json::from_str(&user.show(&open, None, TextOrJson::Json).expect("no error")).expect("JSON");
+        let expected = serde_json::json!({"gateway": "open", "origin": null, "source": null, "last_four": null});
+        assert_eq!(json, expected);
+        let error = user.set(&open, None, StoreKind::File, CANARY).expect_err("takes none");
+        assert_eq!((error.to_string().as_str(), error.exit_code()), ("open takes no key", 2));
+        assert!(error.hint().expect("a way out").contains("[gateway.open]"));
+        assert_eq!(user.list(&[open], TextOrJson::Text), "no keys yet; `llm key set GATEWAY` saves one\n");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::output::Destination;
 use super::{Context, calls};
 use crate::cli::{LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
 use crate::error::Error;
-use crate::ledger::{self, Filter, Mode, Row, Store};
+use crate::ledger::{self, Alike, Filter, Mode, Row, Store};
 use crate::report::term::print;
 use crate::report::{log, otel};
 
@@ -79,17 +79,22 @@ pub(super) fn named(store: &Store, id: Option<&str>) -> Result<Vec<Row>, Error> 
         let last = ledger::find(store, &Filter::default(), Some(1))?;
         return if last.is_empty() { Err(Error::usage("no calls have been recorded yet")) } else { Ok(last) };
     };
-    let rows = ledger::find_like(store, id)?;
-    let of_one_run = rows.iter().all(|row| row.run.starts_with(&id.to_lowercase()));
-    match rows.as_slice() {
-        [] => Err(Error::usage_hint(format!("no recorded call has an id like {id}"), "`llm log` lists them")),
-        [_] => Ok(rows),
-        _ if of_one_run => Ok(rows),
-        several => {
-            let ids: Vec<&str> = several.iter().map(|row| row.id.as_str()).collect();
-            Err(Error::usage_hint(format!("{id} may be several calls"), ids.join(", ")))
+    match ledger::find_like(store, id)? {
+        Alike::Calls(rows) if rows.is_empty() => {
+            Err(Error::usage_hint(format!("no recorded call has an id like {id}"), "`llm log` lists them"))
         }
+        Alike::Calls(rows) if rows.len() > 1 => Err(several(id, &rows)),
+        Alike::Calls(rows) | Alike::Run(rows) => Ok(rows),
     }
+}
+
+/// That these calls may all be meant by an id, with what tells them apart.
+pub(super) fn several(id: &str, rows: &[Row]) -> Error {
+    const SHOWN: usize = 10;
+    let ends: Vec<&str> = rows.iter().take(SHOWN).map(|row| log::end(&row.id)).collect();
+    let more = if rows.len() > SHOWN { "; `llm log` lists all" } else { "" };
+    let hint = format!("the ends of their ids tell them apart: {}{more}", ends.join(", "));
+    Error::usage_hint(format!("{id} may be several calls"), hint)
 }
 
 fn purge(context: &Context, before: Option<&str>) -> Result<u8, Error> {

@@ -189,7 +189,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
         Command::Models(args) => models::run(&context(env)?, &args),
         Command::Usage(args) => usage::run(&context(env)?, &args),
         Command::Log(args) => log::run(&context(env)?, &args),
-        Command::Doctor(args) => doctor::run(&context(env)?, &args),
+        Command::Doctor(args) => doctor::run(context(env), &args, &terminal),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),
         Command::Cache(args) => cache::run(&context(env)?, args.command),

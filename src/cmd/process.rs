@@ -54,7 +54,17 @@ pub(super) fn connections() -> usize {
 fn room_for_the_event_loop() -> io::Result<()> {
     const NEEDED: usize = 12;
     let files: io::Result<Vec<_>> = (0..NEEDED).map(|_| std::fs::File::open("/dev/null")).collect();
-    files.map(drop)
+    room(files)
+}
+
+/// Whether there was room for these files. That there is no such file says nothing of it.
+#[cfg(unix)]
+fn room(opened: io::Result<Vec<std::fs::File>>) -> io::Result<()> {
+    use rustix::io::Errno;
+    match opened {
+        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::MFILE | Errno::NFILE)) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(not(unix))]
@@ -70,4 +80,20 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
         cause: Some(error.to_string()),
         hint: None,
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn only_a_full_table_of_files_keeps_the_event_loop_from_starting() {
+        for full in [Errno::MFILE, Errno::NFILE] {
+            room(Err(full.into())).expect_err("no room");
+        }
+        for missing in [Errno::NOENT, Errno::ACCESS] {
+            room(Err(missing.into())).expect("a missing /dev/null is no reason");
+        }
+    }
 }

@@ -8,11 +8,12 @@ use toml::Spanned;
 use super::file::nearest;
 use super::routing::check_name;
 use crate::error::Error;
+use crate::template;
 
 /// The variable of a prompt that holds what the user gave.
 pub const INPUT: &str = "input";
 
-/// What a step cannot be called, since a template means something else by it.
+/// What a step cannot be called, since a template means something else by it; [`template::is_function`] knows the rest.
 const RESERVED: [&str; 20] = [
     INPUT, "and", "elif", "else", "endfor", "endif", "false", "False", "for", "if", "in", "is", "loop", "none", "None",
     "not", "or", "self", "true", "True",
@@ -124,7 +125,7 @@ pub(super) fn check<'a>(
                 let hint = "later steps mean its answer by its name: letters, digits and `_`, no digit first";
                 return Err(Error::config_hint(format!("{of}: that cannot name a step"), hint));
             }
-            if RESERVED.contains(&step.name.as_str()) {
+            if RESERVED.contains(&step.name.as_str()) || template::is_function(&step.name) {
                 return Err(wrong("that name means something else in a prompt"));
             }
             if pipeline.steps[..place].iter().any(|earlier| earlier.name == step.name) {
@@ -187,6 +188,10 @@ mod tests {
             ("{ name = \"\", prompt = \"x\" }", "that cannot name a step"),
             ("{ name = \"input\", prompt = \"x\" }", "that name means something else in a prompt"),
             ("{ name = \"loop\", prompt = \"x\" }", "that name means something else in a prompt"),
+            ("{ name = \"range\", prompt = \"x\" }", "that name means something else in a prompt"),
+            ("{ name = \"dict\", prompt = \"x\" }", "that name means something else in a prompt"),
+            ("{ name = \"debug\", prompt = \"x\" }", "that name means something else in a prompt"),
+            ("{ name = \"namespace\", prompt = \"x\" }", "that name means something else in a prompt"),
             ("{ name = \"first\", prompt = \"x\" }", "another step has this name"),
             ("{ name = \"a\", prompt = \" \" }", "its prompt is empty"),
             ("{ name = \"a\", prompt = \"x\", model = \"\" }", "`` does not name a model"),

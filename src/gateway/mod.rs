@@ -4,10 +4,11 @@ mod answer;
 mod connect;
 mod headers;
 mod patience;
+mod places;
 mod transport;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +25,7 @@ use crate::policy::Service;
 use answer::Reading;
 use connect::Connects;
 use patience::Patience;
+use places::Places;
 
 /// Where Anthropic itself answers. It documents one header for the key, the adapter's first; what it makes of a key in two
 /// is not said.
@@ -61,8 +63,7 @@ pub struct Client {
     headers: HeaderMap,
     key: Option<SecretString>,
     connects: Connects,
-    /// Which of the places that endpoints may be at is known to be right; above 0 for Gemini's alone.
-    place: AtomicUsize,
+    places: Places,
     /// The environment variable that puts a proxy in between, to be named when a connection fails.
     proxy: Option<&'static str>,
 }
@@ -107,7 +108,15 @@ impl Client {
                 Failure::new(FailureKind::Network, message).with_advice(format!("unset {variable}, or mend it"))
             );
         }
-        Ok(Self { http, gateway, headers, key: None, connects, place: AtomicUsize::new(0), proxy })
+        let places = Places::of(gateway.base_url.as_str(), None);
+        Ok(Self { http, gateway, headers, key: None, connects, places, proxy })
+    }
+
+    /// Keeps what is found out about the gateway in this directory, for other runs.
+    #[must_use]
+    pub fn remembering(mut self, cache_dir: Option<&Path>) -> Self {
+        self.places = Places::of(self.gateway.base_url.as_str(), cache_dir);
+        self
     }
 
     /// Sends this key with every request, in the header that the wire format wants it in.
@@ -238,7 +247,9 @@ impl Service for Client {
         };
         let body = Bytes::from(wire.body);
         let places: Vec<String> = self.gateway.base_url.places(api, &wire.path).collect();
-        let mut place = self.place.load(Relaxed).min(places.len() - 1);
+        let mut order = self.places.order(places.len()).into_iter();
+        // There always is one.
+        let mut place = order.next().unwrap_or(0);
         loop {
             events.emit(Event::Attempt { target: target.clone() }).await?;
             let result = self.attempt(call, api, &places[place], body.clone(), events).await;
@@ -248,12 +259,13 @@ impl Service for Client {
                 is_there = !is_nowhere(failure, &wire.path);
             }
             if is_there {
-                self.place.fetch_max(place, Relaxed);
-            } else if place + 1 < places.len() {
-                place += 1;
-                continue;
+                self.places.found(place, places.len());
+                return result;
             }
-            return result;
+            match order.next() {
+                Some(next) => place = next,
+                None => return result,
+            }
         }
     }
 }

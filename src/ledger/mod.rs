@@ -18,7 +18,7 @@ mod usage;
 mod write;
 
 pub use failed_attempts::FailedAttempts;
-pub use read::Filter;
+pub use read::{Alike, Filter};
 pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens, Turn};
 pub use speed::median_first_token;
 pub use spill::FILE_NAME as SPILL_NAME;
@@ -105,10 +105,15 @@ pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<
     })
 }
 
-/// The calls whose id begins or ends like this, or that belong to the run whose id begins like this. Where it fits many,
-/// some of them.
-pub fn find_like(store: &Store, part: &str) -> Result<Vec<Row>, StoreError> {
-    store.read(|connection| read::ids_like(connection, part)?.into_iter().map(|id| read::row(connection, id)).collect())
+/// The calls whose id begins or ends like this, or that belong to the run whose id begins like this.
+pub fn find_like(store: &Store, part: &str) -> Result<Alike, StoreError> {
+    store.read(|connection| {
+        let rows = |ids: Vec<i64>| ids.into_iter().map(|id| read::row(connection, id)).collect::<rusqlite::Result<_>>();
+        Ok(match read::ids_like(connection, part)? {
+            Alike::Calls(ids) => Alike::Calls(rows(ids)?),
+            Alike::Run(ids) => Alike::Run(rows(ids)?),
+        })
+    })
 }
 
 /// Files of damaged ledgers that were set aside.

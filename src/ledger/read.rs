@@ -28,6 +28,24 @@ pub struct Filter {
     pub run: Option<String>,
 }
 
+/// What a part of an id may mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alike<T = Row> {
+    /// The calls whose id begins so, else those whose id ends so, newest first; of more than eleven, eleven.
+    Calls(Vec<T>),
+    /// All calls of the one run whose id begins so, in order.
+    Run(Vec<T>),
+}
+
+impl<T> Alike<T> {
+    /// The calls, whatever tells of them.
+    pub fn calls(self) -> Vec<T> {
+        match self {
+            Self::Calls(calls) | Self::Run(calls) => calls,
+        }
+    }
+}
+
 /// A condition, and what stands for its question marks.
 #[derive(Debug, Default)]
 pub(super) struct Condition {
@@ -124,27 +142,44 @@ pub(super) fn ids(connection: &Connection, filter: &Filter, limit: Option<usize>
     connection.prepare(&sql)?.query_map(params_from_iter(values), |row| row.get(0))?.collect()
 }
 
-/// The calls whose id, or whose run's id, begins or ends like this; a few of them where there are many. The ends tell
-/// more: ids that are made at once begin alike.
-pub(super) fn ids_like(connection: &Connection, part: &str) -> Result<Vec<i64>> {
+/// The calls that a part of an id may mean. The ends tell more: ids that are made at once begin alike.
+pub(super) fn ids_like(connection: &Connection, part: &str) -> Result<Alike<i64>> {
     let part: String = part.trim().trim_start_matches('…').to_lowercase();
     if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
-        return Ok(Vec::new());
+        return Ok(Alike::Calls(Vec::new()));
     }
     // The least text after all that begin with the part.
     let after = format!("{part}g");
-    for sql in [
-        "SELECT id FROM calls WHERE uuid >= ?1 AND uuid < ?2 LIMIT 10",
-        "SELECT id FROM calls WHERE ?2 IS NOT NULL AND substr(uuid, -length(?1)) = ?1 LIMIT 10",
-        "SELECT id FROM calls WHERE run = (SELECT id FROM runs WHERE uuid >= ?1 AND uuid < ?2 LIMIT 1) ORDER BY place",
-    ] {
-        let found: Vec<i64> =
-            connection.prepare(sql)?.query_map([&part, &after], |row| row.get(0))?.collect::<Result<_>>()?;
-        if !found.is_empty() {
-            return Ok(found);
+    let find = |sql: &str| -> Result<Vec<i64>> {
+        connection.prepare(sql)?.query_map([&part, &after], |row| row.get(0))?.collect()
+    };
+    let begin = find("SELECT id FROM calls WHERE uuid >= ?1 AND uuid < ?2 ORDER BY uuid DESC LIMIT 11")?;
+    if let [_] = begin[..] {
+        return Ok(Alike::Calls(begin));
+    }
+    if begin.is_empty() {
+        let end = find(
+            "SELECT id FROM calls WHERE ?2 IS NOT NULL AND substr(uuid, -length(?1)) = ?1
+             ORDER BY at_ms DESC, id DESC LIMIT 11",
+        )?;
+        if !end.is_empty() {
+            return Ok(Alike::Calls(end));
         }
     }
-    Ok(Vec::new())
+    // One run that begins so is meant as a whole, unless a call of another one begins so, too.
+    if let [run] = find("SELECT id FROM runs WHERE uuid >= ?1 AND uuid < ?2 LIMIT 2")?[..] {
+        let others = "SELECT EXISTS (SELECT 1 FROM calls WHERE uuid >= ?1 AND uuid < ?2 AND run <> ?3)";
+        if !connection.query_row(others, params![part, after, run], |row| row.get::<_, bool>(0))? {
+            let mut calls = connection.prepare("SELECT id FROM calls WHERE run = ?1 ORDER BY place")?;
+            return Ok(Alike::Run(calls.query_map([run], |row| row.get(0))?.collect::<Result<_>>()?));
+        }
+    }
+    if begin.is_empty() {
+        let runs = "SELECT id FROM calls WHERE run IN (SELECT id FROM runs WHERE uuid >= ?1 AND uuid < ?2)
+             ORDER BY at_ms DESC, id DESC LIMIT 11";
+        return find(runs).map(Alike::Calls);
+    }
+    Ok(Alike::Calls(begin))
 }
 
 /// The whole of one call.

@@ -288,10 +288,21 @@ fn calls_are_found_by_what_they_were() {
     assert_eq!(found(Filter { search: Some("OR \" * NOT".into()), ..any.clone() }), Vec::<String>::new());
     assert_eq!(found(Filter { search: Some(" ".into()), ..any.clone() }), ["2", "1"]);
     for part in ["01900000-0000-7000-8000-000000000001", "…00000001", "0001"] {
-        let rows = find_like(&store, part).expect("read");
+        let rows = find_like(&store, part).expect("read").calls();
         assert_eq!(rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), [id(1)], "{part}");
     }
-    assert_eq!(find_like(&store, "0190").expect("read").len(), 2);
-    assert_eq!(find_like(&store, "x").expect("read").len(), 0);
-    assert_eq!(find_like(&store, "01900000-0000-7000-8000-00000000aaaa").expect("read").len(), 2, "a run");
+    assert_eq!(find_like(&store, "x").expect("read").calls().len(), 0);
+    let run = "01900000-0000-7000-8000-00000000aaaa";
+    for part in ["0190", run] {
+        let Alike::Run(rows) = find_like(&store, part).expect("read") else { panic!("{part} is the only run") };
+        assert_eq!(rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), [id(1), id(2)], "{part}");
+    }
+    let mut later = row(&id(3), true);
+    later.run = "01900000-0000-7000-8000-00000000bbbb".into();
+    later.at_ms += 2000;
+    super::record(home.path(), &[later]);
+    let Alike::Calls(rows) = find_like(&store, "0190").expect("read") else { panic!("there are two runs") };
+    assert_eq!(rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), [id(3), id(2), id(1)], "newest first");
+    let Alike::Run(rows) = find_like(&store, run).expect("read") else { panic!("it is the id of a run") };
+    assert_eq!(rows.len(), 2);
 }

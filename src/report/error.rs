@@ -13,28 +13,27 @@ const INDENT: usize = 4;
 pub fn error(error: &Error, out: &Output) -> String {
     match error {
         Error::Signalled(_) => String::new(),
-        error => house_format(&error.to_string(), error.cause().as_deref(), error.hint().as_deref(), out),
+        error => what(&error.to_string(), error.cause().as_deref(), out) + &hint(error.hint().as_deref(), out),
     }
 }
 
-/// The failure of one call, named by the model as it was asked for.
-pub fn failure(label: &str, failure: &Failure, out: &Output) -> String {
-    let message = format!("{label}: {}", notice::with_status(failure));
-    house_format(&message, failure.cause.as_deref(), failure.hint().as_deref(), out)
-}
-
-/// The failure of a recorded call; where several models were tried, with what each of them said.
+/// The failure of a recorded call, named by the model as it was asked for; where several models were tried, by the one
+/// whose failure it is, with what each of them said.
 pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> String {
-    let mut text = self::failure(&record.model, failure, out);
-    let targets = record.attempts.windows(2).any(|pair| pair[0].model != pair[1].model);
-    for attempt in record.attempts.iter().filter(|_| targets) {
+    let several = record.attempts.windows(2).any(|pair| pair[0].model != pair[1].model);
+    let attempts = || record.attempts.iter().filter(|_| several);
+    let is_its = |error: &Failure| error.kind == failure.kind && error.message == failure.message;
+    let failed = attempts().rev().find(|attempt| attempt.error.as_ref().is_some_and(is_its));
+    let label = failed.map_or(&record.model, |attempt| &attempt.model);
+    let mut text = what(&format!("{label}: {}", notice::with_status(failure)), failure.cause.as_deref(), out);
+    for attempt in attempts() {
         if let Some(failure) = &attempt.error {
             let words = format!("{}: {}", attempt.model, notice::short(failure));
             let words = format!("{words} ({})", format::duration(attempt.duration));
             text.push_str(&labelled("  tried", |label| out.style.dim(label), &words, out));
         }
     }
-    text
+    text + &hint(failure.hint().as_deref(), out)
 }
 
 /// Something the user should know that is no error.
@@ -55,16 +54,17 @@ pub fn warning(text: &str, out: &Output) -> String {
     labelled("warning:", |label| out.style.yellow(label), text, out)
 }
 
-fn house_format(message: &str, cause: Option<&str>, hint: Option<&str>, out: &Output) -> String {
+/// What went wrong, and what lies behind it.
+fn what(message: &str, cause: Option<&str>, out: &Output) -> String {
     let style = out.style;
-    let mut text = labelled("error:", |label| style.red(label), message, out);
-    if let Some(cause) = cause.filter(|cause| *cause != message) {
-        text.push_str(&labelled("  caused by:", |label| style.dim(label), cause, out));
-    }
-    if let Some(hint) = hint {
-        text.push_str(&labelled("hint:", |label| style.cyan(label), hint, out));
-    }
-    text
+    let error = labelled("error:", |label| style.red(label), message, out);
+    let cause = cause.filter(|cause| *cause != message);
+    error + &cause.map(|cause| labelled("  caused by:", |label| style.dim(label), cause, out)).unwrap_or_default()
+}
+
+/// What to do about it: always the last line.
+fn hint(hint: Option<&str>, out: &Output) -> String {
+    hint.map(|hint| labelled("hint:", |label| out.style.cyan(label), hint, out)).unwrap_or_default()
 }
 
 fn labelled<'a>(label: &'a str, style: impl Fn(&'a str) -> Styled<&'a str>, words: &str, out: &Output) -> String {
@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn the_status_is_named_once() {
-        let out = Output::plain(80);
-        assert!(failure("m", &rate_limited(), &out).starts_with("error: m: 429 Rate limit exceeded\n"));
+        let text = |failure: &Failure| call_failed(&failed("m"), failure, &Output::plain(80));
+        assert!(text(&rate_limited()).starts_with("error: m: 429 Rate limit exceeded\n"));
         let named = Failure::new(FailureKind::ServerError, "HTTP 500 from upstream").with_status(500);
-        assert!(failure("m", &named, &out).starts_with("error: m: HTTP 500 from upstream\n"));
+        assert!(text(&named).starts_with("error: m: HTTP 500 from upstream\n"));
     }
 
     #[test]
@@ -126,11 +126,11 @@ mod tests {
     #[test]
     fn a_terminal_breaks_lines_between_words_and_a_pipe_breaks_none() {
         let failure = Failure::new(FailureKind::Network, "cannot reach the gateway that litellm.example is");
-        let text = |out| super::failure("m", &failure, &out);
-        let whole = "error: m: cannot reach the gateway that litellm.example is\n";
+        let text = |out| error(&Error::Call(failure.clone()), &out);
+        let whole = "error: cannot reach the gateway that litellm.example is\n";
         assert!(text(Output::plain(40)).starts_with(whole));
         assert!(
-            text(Output::terminal(40)).starts_with("error: m: cannot reach the gateway that\n    litellm.example is\n")
+            text(Output::terminal(40)).starts_with("error: cannot reach the gateway that\n    litellm.example is\n")
         );
         let figures = ["openai/gpt", "first token 9 ms", "total 434 ms"].map(str::to_owned);
         assert_eq!(
@@ -145,9 +145,24 @@ mod tests {
         let mut record = failed("qwen");
         record.model = "reasoner".into();
         record.attempts.insert(0, attempt("deepseek", Some(429), Some(rate_limited())));
-        let text = call_failed(&record, &rate_limited(), &Output::plain(80));
-        assert!(text.contains("  tried deepseek: 429 rate limited (900 ms)\n"), "{text}");
-        assert!(text.contains("  tried qwen: 503 overloaded (900 ms)\n"), "{text}");
+        assert_eq!(
+            call_failed(&record, &rate_limited(), &Output::plain(80)),
+            "error: deepseek: 429 Rate limit exceeded\n  tried deepseek: 429 rate limited (900 ms)\n  \
+             tried qwen: 503 overloaded (900 ms)\nhint: wait a moment, or allow more tries with --retries\n"
+        );
+    }
+
+    #[test]
+    fn the_model_that_is_named_is_the_one_whose_failure_it_is() {
+        let mut record = failed("qwen");
+        record.model = "reasoner".into();
+        record.attempts.insert(0, attempt("deepseek", Some(429), Some(rate_limited())));
+        let last = record.error.clone().expect("failed");
+        let text = call_failed(&record, &last, &Output::plain(80));
+        assert!(text.starts_with("error: qwen: 503 "), "{text}");
+        let none_of_them = Failure::new(FailureKind::Refused, "the budget is spent");
+        let text = call_failed(&record, &none_of_them, &Output::plain(80));
+        assert!(text.starts_with("error: reasoner: the budget is spent\n"), "{text}");
     }
 
     #[test]

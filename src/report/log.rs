@@ -90,8 +90,8 @@ fn grid(rows: &[Row], wide: bool, prompts: Option<usize>) -> Grid {
     grid
 }
 
-/// What is shown of an id.
-fn end(id: &str) -> &str {
+/// What is shown of an id in a list: it tells the call from others that were made at once.
+pub fn end(id: &str) -> &str {
     id.get(id.len().saturating_sub(8)..).unwrap_or(id)
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 
 use super::SCHEMA;
+use super::connection::is_unwritable;
 use crate::error::Error;
 
 /// Why the ledger cannot be used.
@@ -31,6 +32,18 @@ impl StoreError {
                 Self::Damaged { path, cause: source.to_string() }
             }
             _ => Self::Sqlite { path, source },
+        }
+    }
+
+    /// Whether it could be read all the same.
+    pub(super) fn is_unwritable(&self) -> bool {
+        match self {
+            Self::Foreign { .. } => true,
+            Self::Io { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+            }
+            Self::Sqlite { source, .. } => is_unwritable(source),
+            Self::Newer { .. } | Self::Damaged { .. } => false,
         }
     }
 

@@ -104,16 +104,16 @@ impl Store {
             }
             Err(error) => return Err(StoreError::sqlite(&path, error)),
         };
-        let mut store = Self { path, connection: store, created: false, set_aside: None };
+        let store = Self { path, connection: store, created: false, set_aside: None };
         match store.version()? {
             0 => Ok(None),
             SCHEMA => Ok(Some(store)),
             found if found > SCHEMA => Err(StoreError::Newer { path: store.path, found }),
             // Of an older llm: brought up to date where it can be.
-            _ => {
-                store = Self::open(dir, Mode::ACCOUNT)?;
-                Ok(Some(store))
-            }
+            found => match Self::open(dir, Mode::ACCOUNT) {
+                Err(error) if error.is_unwritable() => store.read_as_current(found).map(Some),
+                opened => opened.map(Some),
+            },
         }
     }
 

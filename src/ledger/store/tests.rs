@@ -119,24 +119,29 @@ fn l15_a_newer_ledger_is_refused_and_left_alone() {
     }
 }
 
+/// A directory with a ledger of this version, with one call in it.
+fn of_version(version: usize) -> tempfile::TempDir {
+    let home = tempfile::tempdir().expect("a directory");
+    let old = Connection::open(home.path().join(FILE_NAME)).expect("a database");
+    MIGRATIONS[..version].iter().for_each(|migration| old.execute_batch(migration).expect("a schema"));
+    old.execute_batch(
+        "INSERT INTO names VALUES (1, 'm'), (2, 'g'), (3, 'failed'), (4, 'reported');
+         INSERT INTO runs VALUES (1, 'run', 'ask', 0);
+         INSERT INTO requests VALUES (1, 'hash', 3, NULL);
+         INSERT INTO calls (uuid, run, place, at_ms, asked, gateway, model, answered, status, cached, attempts,
+             fallbacks, cost, origin, request) VALUES ('id', 1, 0, 5, 1, 2, 1, 0, 3, 0, 1, 0, 7, 4, 1);
+         INSERT INTO details (call, answer_chars) VALUES (1, 0);
+         INSERT INTO attempts VALUES (1, 0, 2, 1, 503, NULL, 0, 9, NULL, NULL);",
+    )
+    .and_then(|()| old.pragma_update(None, "user_version", version as i64))
+    .expect("filled");
+    home
+}
+
 #[test]
 fn a_ledger_of_any_earlier_version_is_brought_up_to_date_and_keeps_what_is_in_it() {
     for version in 1..MIGRATIONS.len() {
-        let home = tempfile::tempdir().expect("a directory");
-        let old = Connection::open(home.path().join(FILE_NAME)).expect("a database");
-        MIGRATIONS[..version].iter().for_each(|migration| old.execute_batch(migration).expect("a schema"));
-        old.execute_batch(
-            "INSERT INTO names VALUES (1, 'm'), (2, 'g'), (3, 'failed'), (4, 'reported');
-             INSERT INTO runs VALUES (1, 'run', 'ask', 0);
-             INSERT INTO requests VALUES (1, 'hash', 3, NULL);
-             INSERT INTO calls (uuid, run, place, at_ms, asked, gateway, model, answered, status, cached, attempts,
-                 fallbacks, cost, origin, request) VALUES ('id', 1, 0, 5, 1, 2, 1, 0, 3, 0, 1, 0, 7, 4, 1);
-             INSERT INTO details (call, answer_chars) VALUES (1, 0);
-             INSERT INTO attempts VALUES (1, 0, 2, 1, 503, NULL, 0, 9, NULL, NULL);",
-        )
-        .and_then(|()| old.pragma_update(None, "user_version", version as i64))
-        .expect("filled");
-        drop(old);
+        let home = of_version(version);
         let store = Store::open(home.path(), Mode::RECORD).expect("brought up to date");
         assert!(!store.is_new() && store.set_aside().is_none());
         assert_eq!(store.version().expect("readable"), SCHEMA);
@@ -144,6 +149,43 @@ fn a_ledger_of_any_earlier_version_is_brought_up_to_date_and_keeps_what_is_in_it
         let cost = rows[0].cost.expect("kept");
         assert_eq!((rows[0].id.as_str(), cost.picos, cost.partial), ("id", 7, false));
         assert_eq!((rows[0].attempts[0].status, rows[0].attempts[0].maybe_billed), (Some(503), None));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ledger_of_an_earlier_version_is_read_where_it_cannot_be_written_to() {
+    use crate::ledger::{Dimension, Filter, find, usage};
+    for version in 1..MIGRATIONS.len() {
+        let home = of_version(version);
+        let path = home.path().join(FILE_NAME);
+        let before = fs::read(&path).expect("readable");
+        let permit = |path: &Path, mode| {
+            fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("permitted");
+        };
+        if rustix::process::geteuid().is_root() {
+            // Nothing else keeps root from writing.
+            std::os::unix::fs::chown(&path, Some(65_534), None).expect("given away");
+        } else {
+            permit(&path, 0o400);
+            permit(home.path(), 0o500);
+        }
+        let store = Store::open_to_read(home.path()).expect("readable").expect("there");
+        let filter = Filter { status: Some("failed".into()), ..Filter::default() };
+        let rows = find(&store, &filter, None).expect("found");
+        assert_eq!((rows[0].id.as_str(), rows[0].cost.map(|cost| cost.partial)), ("id", Some(false)));
+        assert_eq!((rows[0].attempts[0].status, rows[0].attempts[0].maybe_billed), (Some(503), None));
+        let used = usage(&store, &Filter::default(), &[Dimension::Model]).expect("summed up");
+        assert_eq!(used.groups.len(), 1, "version {version}");
+        for table in ["budget_spent", "budget_leases"] {
+            let sql = format!("SELECT count(*) FROM {table}");
+            let count = store.read(|connection| connection.query_row(&sql, [], |row| row.get::<_, i64>(0)));
+            assert_eq!(count.expect("there"), 0);
+        }
+        store.outside(|c| c.execute_batch("DELETE FROM names")).expect_err("still for reading alone");
+        drop(store);
+        permit(home.path(), 0o700);
+        assert_eq!(fs::read(&path).expect("readable"), before, "version {version}");
     }
 }
 

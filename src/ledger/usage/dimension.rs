@@ -58,6 +58,8 @@ impl Dimension {
 pub(super) struct Derived<'a> {
     names: &'a HashMap<i64, String>,
     texts: Vec<String>,
+    /// The place of each of the texts.
+    places: HashMap<String, i64>,
     /// For each dimension, by the id of the set of tags.
     tags: Vec<HashMap<i64, i64>>,
     /// By the id of the model; asked for once each.
@@ -67,7 +69,7 @@ pub(super) struct Derived<'a> {
 impl<'a> Derived<'a> {
     pub(super) fn new(names: &'a HashMap<i64, String>, by: &[Dimension]) -> Self {
         let tags = vec![HashMap::new(); by.len()];
-        let mut all = Self { names, texts: Vec::new(), tags, makers: HashMap::new() };
+        let mut all = Self { names, texts: Vec::new(), places: HashMap::new(), tags, makers: HashMap::new() };
         for (place, dimension) in by.iter().enumerate() {
             let Dimension::Tag(tag) = dimension else { continue };
             for (id, name) in names.iter().filter(|(_, name)| name.starts_with('{')) {
@@ -82,12 +84,13 @@ impl<'a> Derived<'a> {
     }
 
     fn intern(&mut self, text: &str) -> i64 {
-        let known = self.texts.iter().position(|known| known == text);
-        let place = known.unwrap_or_else(|| {
-            self.texts.push(text.to_owned());
-            self.texts.len() - 1
-        });
-        place as i64
+        if let Some(known) = self.places.get(text) {
+            return *known;
+        }
+        let place = self.texts.len() as i64;
+        self.texts.push(text.to_owned());
+        self.places.insert(text.to_owned(), place);
+        place
     }
 
     /// The value in this set of tags of the tag that the dimension at this place is of.
@@ -134,5 +137,18 @@ mod tests {
         assert_eq!((derived.maker(3), derived.maker(99)), (NONE, NONE));
         assert_eq!(derived.text(derived.tag(1, 4)).as_deref(), Some("bot"));
         assert_eq!((derived.tag(1, 1), derived.text(NONE)), (NONE, None));
+    }
+
+    #[test]
+    fn a_value_that_many_sets_of_tags_have_is_one() {
+        let set = |id: i64| (id, format!(r#"{{"job":"{id}","team":"{}"}}"#, id % 2));
+        let names: HashMap<i64, String> = (0..2000).map(set).collect();
+        let derived = Derived::new(&names, &[Dimension::Tag("job".into()), Dimension::Tag("team".into())]);
+        for id in 0..2000 {
+            assert_eq!(derived.text(derived.tag(0, id)), Some(id.to_string()));
+            assert_eq!(derived.tag(1, id), derived.tag(1, id % 2));
+        }
+        // "0" and "1" are a team as well as a job.
+        assert_eq!(derived.texts.len(), 2000);
     }
 }
