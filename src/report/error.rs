@@ -56,9 +56,10 @@ pub fn warning(text: &str, out: &Output) -> String {
 
 /// What went wrong, and what lies behind it.
 fn what(message: &str, cause: Option<&str>, out: &Output) -> String {
-    let error = labelled("error:", |label| out.style.red(label), message, out);
+    let style = out.style;
+    let error = labelled("error:", |label| style.red(label), message, out);
     let cause = cause.filter(|cause| *cause != message);
-    error + &cause.map(|cause| labelled("  caused by:", |label| out.style.dim(label), cause, out)).unwrap_or_default()
+    error + &cause.map(|cause| labelled("  caused by:", |label| style.dim(label), cause, out)).unwrap_or_default()
 }
 
 /// What to do about it: always the last line.
@@ -125,11 +126,11 @@ mod tests {
     #[test]
     fn a_terminal_breaks_lines_between_words_and_a_pipe_breaks_none() {
         let failure = Failure::new(FailureKind::Network, "cannot reach the gateway that litellm.example is");
-        let text = |out| super::failure("m", &failure, &out);
-        let whole = "error: m: cannot reach the gateway that litellm.example is\n";
+        let text = |out| error(&Error::Call(failure.clone()), &out);
+        let whole = "error: cannot reach the gateway that litellm.example is\n";
         assert!(text(Output::plain(40)).starts_with(whole));
         assert!(
-            text(Output::terminal(40)).starts_with("error: m: cannot reach the gateway that\n    litellm.example is\n")
+            text(Output::terminal(40)).starts_with("error: cannot reach the gateway that\n    litellm.example is\n")
         );
         let figures = ["openai/gpt", "first token 9 ms", "total 434 ms"].map(str::to_owned);
         assert_eq!(
