@@ -158,15 +158,21 @@ fn one_gateway_alone_is_looked_at_where_it_is_named() {
 
 #[test]
 fn a_mere_look_asks_no_keyring_and_no_command_for_a_key() {
-    let gateway = acme();
-    let home = Home::new().config(&format!(
-        "[gateway.corp]\nbase_url = \"{}\"\nkey_command = [\"touch\", \"asked\"]\n",
-        gateway.base_url()
-    ));
+    let (usual, gateway) = (acme(), acme());
+    let corp = format!("[gateway.corp]\nbase_url = \"{}\"\nkey_command = [\"touch\", \"asked\"]\n", gateway.base_url());
+    let usual =
+        format!("default_gateway = \"usual\"\n[gateway.usual]\nbase_url = \"{}\"\nauth = \"none\"\n", usual.base_url());
+    let home = Home::new().config(&(usual + &corp));
     home.llm(["models", "show", "gpt-4o"]).output().exits(0).says("corp: its list was never fetched");
     assert!(!home.path().join("asked").exists() && gateway.requests().is_empty());
     home.llm(["models", "show", "gpt-4o", "--refresh"]).output().exits(0);
     assert!(home.path().join("asked").exists(), "fresh lists need keys");
+
+    // The default gateway's list is fetched as `llm models` fetches it.
+    let home = Home::new().config(&corp);
+    home.llm(["models", "show", "gpt-4o"]).output().exits(0);
+    assert!(home.path().join("asked").exists());
+    home.llm(["models", "show", "demo/steady"]).env("LLM_GATEWAY", "demo").output().exits(0);
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub enum Command {
     /// Send a recorded prompt again, elsewhere, and show the answers beside the recorded one
     Rerun(Box<RerunArgs>),
     /// List what the gateway offers, with prices
-    Models(ModelsArgs),
+    Models(Box<ModelsArgs>),
     /// Show what was used and what it cost, and where money leaks
     Usage(Box<UsageArgs>),
     /// List recorded calls, show the life of one, export or purge them

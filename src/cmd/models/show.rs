@@ -54,11 +54,14 @@ fn one(context: &Context, name: &str, args: &ModelsShowArgs) -> Result<Offered, 
 }
 
 /// Every gateway that is set up here or whose list is kept. Keyrings and commands are asked for keys only where the user
-/// wants fresh lists: this is but a look.
+/// wants fresh lists, and once for the default gateway's, as `llm models` does: this is but a look.
 fn everywhere(context: &Context, args: &ModelsShowArgs) -> Result<Offered, Error> {
     let settings = &context.settings;
     let lists = Lists::new(context, args.refresh, false);
     let default = request::default_gateway(context, None).ok();
+    if default.as_deref() == Some("demo") {
+        return one(context, "demo", args);
+    }
     let (mut offered, mut to_fetch) = (Vec::new(), Vec::new());
     for name in settings.gateway_names().filter(|name| *name != "demo") {
         let gateway = settings.gateway(name)?;
@@ -67,18 +70,21 @@ fn everywhere(context: &Context, args: &ModelsShowArgs) -> Result<Offered, Error
             offered.push((gateway, kept.clone()));
             continue;
         }
-        let is_wanted = settings.gateway_said(name) == Said::File || default.as_deref() == Some(name);
+        let is_default = default.as_deref() == Some(name);
+        let is_wanted = settings.gateway_said(name) == Said::File || is_default;
         let key = match context.key_at_hand(&gateway) {
             AtHand::Key(found) => Some(found),
             AtHand::NotNeeded if is_wanted || kept.is_some() => None,
-            AtHand::Elsewhere if args.refresh => match context.key(&gateway, args.to.key.as_deref()) {
-                Ok(found) => found,
-                Err(error) => {
-                    context.notice(&format!("{name}: {error}"));
-                    offered.extend(kept.map(|kept| (gateway, kept)));
-                    continue;
+            AtHand::Elsewhere if args.refresh || (is_default && kept.is_none()) => {
+                match context.key(&gateway, args.to.key.as_deref()) {
+                    Ok(found) => found,
+                    Err(error) => {
+                        context.notice(&format!("{name}: {error}"));
+                        offered.extend(kept.map(|kept| (gateway, kept)));
+                        continue;
+                    }
                 }
-            },
+            }
             AtHand::Elsewhere if kept.is_none() => {
                 context.notice(&format!("{name}: its list was never fetched; --refresh asks for it, and for its key"));
                 continue;
