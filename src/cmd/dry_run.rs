@@ -41,7 +41,7 @@ fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
     let mut headers = vec![
         ("content-type".to_owned(), "application/json".to_owned()),
         ("accept".to_owned(), accept.to_owned()),
-        ("idempotency-key".to_owned(), call.id.clone()),
+        ("idempotency-key".to_owned(), call.idempotency_key.clone()),
     ];
     // Whether a gateway that can do without a key gets one is only known when keys are looked for.
     if gateway.auth == Auth::Required {

@@ -119,14 +119,11 @@ impl Prepared {
                 Some(timeout) => timeout,
                 None => context.settings.gateway(&first.gateway)?.timeouts.total,
             };
+            let request = Arc::new(Request { model: first.model.clone(), ..self.request.clone() });
             calls.push(Call {
-                index,
-                id: uuid::Uuid::now_v7().to_string(),
-                asked: asked.name.clone(),
                 task: asked.task.clone(),
-                request: Arc::new(Request { model: first.model.clone(), ..self.request.clone() }),
-                choices,
                 limits: Limits { retries: self.retries, bounded: false, timeout },
+                ..Call::new(index, asked.name.clone(), choices, request)
             });
         }
         Ok(calls)

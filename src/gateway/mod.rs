@@ -18,10 +18,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 
 use crate::adapter::{Api, mask_keys};
+use crate::call::Service;
 use crate::call::{Call, Event, Events};
 use crate::config::{self, BaseUrl};
 use crate::error::{Failure, FailureKind};
-use crate::policy::Service;
 use answer::Reading;
 use connect::Connects;
 use patience::Patience;
@@ -201,9 +201,9 @@ impl Client {
             .headers(self.headers_for(api)?)
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, accept)
-            .header("idempotency-key", &call.id)
+            .header("idempotency-key", &call.idempotency_key)
             .body(body);
-        let patience = Patience::new(&self.gateway.timeouts, call.choice().patience);
+        let patience = Patience::new(&self.gateway.timeouts, call.choice().timeout);
         let reading = Reading { client: self, adapter, patience };
         let again = request.try_clone();
         let (mut sent, mut connected) = self.connects.watch(timeout_at(patience.first, request.send())).await;

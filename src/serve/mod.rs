@@ -16,11 +16,11 @@ use axum::routing::post;
 use futures_util::stream;
 
 use crate::adapter::{Api, Encoder};
-use crate::call::{Call, Event, Limits, RunEvent, Target};
+use crate::call::Service;
+use crate::call::{Call, Event, RunEvent, Target};
 use crate::chat;
 use crate::engine::{self, Run};
 use crate::error::{Failure, FailureKind};
-use crate::policy::Service;
 
 /// The longest that one request may take.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -103,15 +103,13 @@ async fn answer<S: Service + 'static>(
 fn call(request: chat::Request, headers: &HeaderMap) -> Call {
     // The client's own name for the call, the same over its tries.
     let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
-    Call {
-        index: 0,
-        id: key.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned),
-        asked: request.model.clone(),
-        task: None,
-        choices: vec![Target { gateway: String::new(), model: request.model.clone() }.into()],
-        limits: Limits { retries: None, bounded: false, timeout: LONGEST },
-        request: Arc::new(request),
+    let target = Target { gateway: String::new(), model: request.model.clone() };
+    let mut call = Call::new(0, request.model.clone(), vec![target.into()], Arc::new(request));
+    call.limits.timeout = LONGEST;
+    if let Some(key) = key {
+        key.clone_into(&mut call.idempotency_key);
     }
+    call
 }
 
 async fn whole(api: Api, run: &mut Run) -> Response {

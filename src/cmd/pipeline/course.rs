@@ -161,7 +161,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::call::{Event, Limits, RunEvent, Target};
+    use crate::call::{Event, RunEvent, Target};
     use crate::chat::{FinishReason, StreamEvent};
     use crate::config::Step;
     use crate::record::Recorder;
@@ -190,15 +190,8 @@ mod tests {
             step("d", "{{ c }}", false, &[2]),
         ];
         let target = Target { gateway: "g".into(), model: "m".into() };
-        let call = |index| Call {
-            index,
-            id: format!("call-{index}"),
-            asked: "m".into(),
-            task: None,
-            choices: vec![target.clone().into()],
-            request: Arc::new(Request { model: "m".into(), ..Request::default() }),
-            limits: Limits { retries: None, bounded: false, timeout: Duration::from_secs(60) },
-        };
+        let request = Arc::new(Request { model: "m".into(), ..Request::default() });
+        let call = |index| Call::new(index, "m", vec![target.clone().into()], Arc::clone(&request));
         let file =
             Part::File(crate::chat::File { name: None, media_type: "application/pdf".into(), base64: String::new() });
         let parts = vec![file, Part::Text("in".into())];

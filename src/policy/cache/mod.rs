@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 pub use store::{Stats, Store};
 
-use super::Service;
+use crate::call::Service;
 use crate::call::{Call, Event, Events};
 use crate::chat::{FinishReason, Request, Response};
 use crate::config::Gateway;
@@ -134,9 +134,9 @@ impl<S: Service> Service for Cache<S> {
             }
             return Ok(());
         }
-        let (events, overheard) = events.overheard();
+        let (events, overheard) = events.observed();
         let result = self.inner.call(call, &events).await;
-        let answer = std::mem::take(&mut overheard.heard().response);
+        let answer = std::mem::take(&mut overheard.observed().response);
         if result.is_ok() {
             answers.keep(&key, &call.request, &answer);
         }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::time;
 
 use super::reply::{self, Reply};
+use crate::call::Service;
 use crate::call::{Call, Event, Events};
 use crate::chat::{FinishReason, Request, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
-use crate::policy::Service;
 
 /// One model of the demo gateway.
 pub(super) struct Model {
@@ -91,7 +91,7 @@ impl Service for Personalities {
         };
         time::sleep(model.first).await;
         let first_try = model.name == "demo/flaky"
-            && self.failed_once.lock().unwrap_or_else(PoisonError::into_inner).insert(call.id.clone());
+            && self.failed_once.lock().unwrap_or_else(PoisonError::into_inner).insert(call.idempotency_key.clone());
         if model.name == "demo/down" || first_try {
             let mut failure = Failure::new(FailureKind::Unavailable, format!("{} is overloaded (demo)", model.name));
             failure.status = Some(503);
