@@ -193,7 +193,7 @@ pub(super) fn call(models: &[&str]) -> Call {
         asked: models[0].into(),
         task: None,
         choices: models.iter().map(choice).collect(),
-        request: Arc::new(Request { model: models[0].into(), ..Request::default() }),
+        request: Arc::new(Request::default()),
         limits: Limits { retries: None, bounded: false, timeout: Duration::from_secs(600) },
     }
 }

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::stream;
 
-use crate::adapter::{Api, Encoder};
+use crate::adapter::{Api, Encoder, NamedRequest};
 use crate::call::{Call, Event, Limits, RunEvent, Target};
 use crate::chat;
 use crate::engine::{self, Run};
@@ -90,25 +90,25 @@ async fn answer<S: Service + 'static>(
         Ok(body) => adapter.decode_request(path, &body),
         Err(rejection) => return invalid(rejection.status(), rejection.body_text()),
     };
-    let request = match request {
-        Ok(request) => request,
+    let NamedRequest { model, request } = match request {
+        Ok(named) => named,
         Err(error) => return invalid(StatusCode::BAD_REQUEST, error.to_string()),
     };
     let stream = request.stream;
-    let encoder = adapter.encoder(path, &request);
-    let mut run = engine::start(service, vec![call(request, headers)], 1);
+    let encoder = adapter.encoder(path, &model, &request);
+    let mut run = engine::start(service, vec![call(model, request, headers)], 1);
     if stream { streamed(api, run, encoder).await } else { whole(api, &mut run).await }
 }
 
-fn call(request: chat::Request, headers: &HeaderMap) -> Call {
+fn call(model: String, request: chat::Request, headers: &HeaderMap) -> Call {
     // The client's own name for the call, the same over its tries.
     let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
     Call {
         index: 0,
         id: key.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned),
-        asked: request.model.clone(),
+        asked: model.clone(),
         task: None,
-        choices: vec![Target { gateway: String::new(), model: request.model.clone() }.into()],
+        choices: vec![Target { gateway: String::new(), model }.into()],
         limits: Limits { retries: None, bounded: false, timeout: LONGEST },
         request: Arc::new(request),
     }

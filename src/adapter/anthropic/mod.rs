@@ -6,7 +6,9 @@ mod encode;
 mod request;
 mod usage;
 
-use super::{Adapter, DecodeError, Decoder, Encoder, WireRequest, body, openai, whole};
+use super::{
+    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound, whole,
+};
 use crate::chat::{Request, Response};
 use crate::error::Failure;
 
@@ -16,6 +18,9 @@ const VERSION: &str = "2023-06-01";
 /// The wire format of `POST …/messages`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Anthropic;
+
+/// Where the bounds of an answer are.
+const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_tokens"]], answers: &[] };
 
 impl Adapter for Anthropic {
     /// Anthropic takes its key in either header, and its own libraries have changed from the first to the second;
@@ -28,8 +33,12 @@ impl Adapter for Anthropic {
         &[("anthropic-version", VERSION)]
     }
 
-    fn encode_request(&self, request: &Request) -> WireRequest {
-        encode::request(request)
+    fn encode_request(&self, model: &str, request: &Request) -> WireRequest {
+        encode::request(model, request)
+    }
+
+    fn output_bound(&self, wire: &WireRequest) -> OutputBound {
+        OutputBound::read(&wire.body, &BOUNDS)
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {
@@ -40,12 +49,12 @@ impl Adapter for Anthropic {
         whole::decode(&mut decode::MessageDecoder::default(), body)
     }
 
-    fn decode_request(&self, _path: &str, body: &[u8]) -> Result<Request, DecodeError> {
+    fn decode_request(&self, _path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {
         request::decode(body)
     }
 
-    fn encoder(&self, _path: &str, request: &Request) -> Box<dyn Encoder + Send> {
-        Box::new(answer::MessageEncoder::new(request))
+    fn encoder(&self, _path: &str, model: &str, _request: &Request) -> Box<dyn Encoder + Send> {
+        Box::new(answer::MessageEncoder::new(model))
     }
 
     fn encode_response(&self, response: &Response) -> Vec<u8> {

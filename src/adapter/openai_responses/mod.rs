@@ -6,7 +6,9 @@ mod encode;
 mod request;
 mod wire;
 
-use super::{Adapter, DecodeError, Decoder, Encoder, WireRequest, body, openai, whole};
+use super::{
+    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound, whole,
+};
 use crate::chat::{Request, Response};
 use crate::error::Failure;
 
@@ -14,13 +16,21 @@ use crate::error::Failure;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OpenaiResponses;
 
+/// Where the bounds of an answer are.
+/// `n` is not in the format, but some gateways pass it on to one that has it.
+const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_output_tokens"]], answers: &[&["n"]] };
+
 impl Adapter for OpenaiResponses {
     fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
         vec![openai::bearer(key)]
     }
 
-    fn encode_request(&self, request: &Request) -> WireRequest {
-        encode::request(request)
+    fn encode_request(&self, model: &str, request: &Request) -> WireRequest {
+        encode::request(model, request)
+    }
+
+    fn output_bound(&self, wire: &WireRequest) -> OutputBound {
+        OutputBound::read(&wire.body, &BOUNDS)
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {
@@ -31,12 +41,12 @@ impl Adapter for OpenaiResponses {
         whole::decode(&mut decode::ResponseDecoder::default(), body)
     }
 
-    fn decode_request(&self, _path: &str, body: &[u8]) -> Result<Request, DecodeError> {
+    fn decode_request(&self, _path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {
         request::decode(body)
     }
 
-    fn encoder(&self, _path: &str, request: &Request) -> Box<dyn Encoder + Send> {
-        Box::new(answer::ResponseEncoder::new(request))
+    fn encoder(&self, _path: &str, model: &str, _request: &Request) -> Box<dyn Encoder + Send> {
+        Box::new(answer::ResponseEncoder::new(model))
     }
 
     fn encode_response(&self, response: &Response) -> Vec<u8> {
