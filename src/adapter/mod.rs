@@ -1,8 +1,8 @@
 //! The translation: unified requests and events to and from each wire format. Bytes in, values out; no IO.
 //!
-//! Adding a wire format is one folder beside this file and its lines in [`Api`]. In each, what we write is literal JSON
-//! and what we read is typed and lenient: `encode` and `answer` are the first kind, `decode` and `request` the second;
-//! `encode` and `decode` talk to gateways, `request` and `answer` to clients of ours.
+//! A wire format is a folder beside this file, and its lines in [`Api`]. Each folder has four files: `encode_request` and
+//! `decode_response` talk to gateways, `decode_request` and `encode_response` to clients of a server of ours. What is
+//! written is literal JSON; what is read is typed and lenient.
 
 mod anthropic;
 mod body;

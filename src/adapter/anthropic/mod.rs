@@ -1,9 +1,9 @@
 //! Anthropic's messages.
 
-mod answer;
-mod decode;
-mod encode;
-mod request;
+mod decode_request;
+mod decode_response;
+mod encode_request;
+mod encode_response;
 mod usage;
 
 use super::{
@@ -34,7 +34,7 @@ impl Adapter for Anthropic {
     }
 
     fn encode_request(&self, model: &str, request: &Request) -> WireRequest {
-        encode::request(model, request)
+        encode_request::encode(model, request)
     }
 
     fn output_bound(&self, wire: &WireRequest) -> OutputBound {
@@ -42,26 +42,26 @@ impl Adapter for Anthropic {
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {
-        Box::new(decode::MessageDecoder::default())
+        Box::new(decode_response::MessageDecoder::default())
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError> {
-        whole::decode(&mut decode::MessageDecoder::default(), body)
+        whole::decode(&mut decode_response::MessageDecoder::default(), body)
     }
 
     fn decode_request(&self, _path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {
-        request::decode(body)
+        decode_request::decode(body)
     }
 
     fn encoder(&self, _path: &str, model: &str, _request: &Request) -> Box<dyn Encoder + Send> {
-        Box::new(answer::MessageEncoder::new(model))
+        Box::new(encode_response::MessageEncoder::new(model))
     }
 
     fn encode_response(&self, response: &Response) -> Vec<u8> {
-        answer::whole(response)
+        encode_response::whole(response)
     }
 
     fn encode_error(&self, failure: &Failure) -> Vec<u8> {
-        body::to_vec(&answer::error(failure))
+        body::to_vec(&encode_response::error(failure))
     }
 }

@@ -1,9 +1,9 @@
 //! Google's Gemini, `generateContent` and its stream.
 
-mod answer;
-mod decode;
-mod encode;
-mod request;
+mod decode_request;
+mod decode_response;
+mod encode_request;
+mod encode_response;
 
 use super::{
     Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, output_bound, whole,
@@ -38,7 +38,7 @@ impl Adapter for Gemini {
     }
 
     fn encode_request(&self, model: &str, request: &Request) -> WireRequest {
-        encode::request(model, request)
+        encode_request::encode(model, request)
     }
 
     fn output_bound(&self, wire: &WireRequest) -> OutputBound {
@@ -46,26 +46,26 @@ impl Adapter for Gemini {
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {
-        Box::new(decode::ContentDecoder::default())
+        Box::new(decode_response::ContentDecoder::default())
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError> {
-        whole::decode(&mut decode::ContentDecoder::default(), body)
+        whole::decode(&mut decode_response::ContentDecoder::default(), body)
     }
 
     fn decode_request(&self, path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {
-        request::decode(path, body)
+        decode_request::decode(path, body)
     }
 
     fn encoder(&self, path: &str, model: &str, _request: &Request) -> Box<dyn Encoder + Send> {
-        Box::new(answer::ContentEncoder::new(path, model))
+        Box::new(encode_response::ContentEncoder::new(path, model))
     }
 
     fn encode_response(&self, response: &Response) -> Vec<u8> {
-        answer::whole(response)
+        encode_response::whole(response)
     }
 
     fn encode_error(&self, failure: &Failure) -> Vec<u8> {
-        body::to_vec(&answer::error(failure))
+        body::to_vec(&encode_response::error(failure))
     }
 }

@@ -1,10 +1,10 @@
 //! OpenAI's chat completions, as OpenAI and everybody who copied it speak it.
 
-mod answer;
-mod decode;
-mod encode;
+mod decode_request;
+mod decode_response;
+mod encode_request;
+mod encode_response;
 mod reasoning;
-mod request;
 mod usage;
 
 use super::{
@@ -30,7 +30,7 @@ impl Adapter for OpenaiChat {
     }
 
     fn encode_request(&self, model: &str, request: &Request) -> WireRequest {
-        encode::request(model, request)
+        encode_request::encode(model, request)
     }
 
     fn output_bound(&self, wire: &WireRequest) -> OutputBound {
@@ -38,23 +38,23 @@ impl Adapter for OpenaiChat {
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {
-        Box::new(decode::ChatDecoder::default())
+        Box::new(decode_response::ChatDecoder::default())
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError> {
-        whole::decode(&mut decode::ChatDecoder::default(), body)
+        whole::decode(&mut decode_response::ChatDecoder::default(), body)
     }
 
     fn decode_request(&self, _path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {
-        request::decode(body)
+        decode_request::decode(body)
     }
 
     fn encoder(&self, _path: &str, model: &str, request: &Request) -> Box<dyn Encoder + Send> {
-        Box::new(answer::ChatEncoder::new(model, request))
+        Box::new(encode_response::ChatEncoder::new(model, request))
     }
 
     fn encode_response(&self, response: &Response) -> Vec<u8> {
-        answer::whole(response)
+        encode_response::whole(response)
     }
 
     fn encode_error(&self, failure: &Failure) -> Vec<u8> {

@@ -1,9 +1,9 @@
 //! OpenAI's responses.
 
-mod answer;
-mod decode;
-mod encode;
-mod request;
+mod decode_request;
+mod decode_response;
+mod encode_request;
+mod encode_response;
 mod wire;
 
 use super::{
@@ -26,7 +26,7 @@ impl Adapter for OpenaiResponses {
     }
 
     fn encode_request(&self, model: &str, request: &Request) -> WireRequest {
-        encode::request(model, request)
+        encode_request::encode(model, request)
     }
 
     fn output_bound(&self, wire: &WireRequest) -> OutputBound {
@@ -34,23 +34,23 @@ impl Adapter for OpenaiResponses {
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {
-        Box::new(decode::ResponseDecoder::default())
+        Box::new(decode_response::ResponseDecoder::default())
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError> {
-        whole::decode(&mut decode::ResponseDecoder::default(), body)
+        whole::decode(&mut decode_response::ResponseDecoder::default(), body)
     }
 
     fn decode_request(&self, _path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {
-        request::decode(body)
+        decode_request::decode(body)
     }
 
     fn encoder(&self, _path: &str, model: &str, _request: &Request) -> Box<dyn Encoder + Send> {
-        Box::new(answer::ResponseEncoder::new(model))
+        Box::new(encode_response::ResponseEncoder::new(model))
     }
 
     fn encode_response(&self, response: &Response) -> Vec<u8> {
-        answer::whole(response)
+        encode_response::whole(response)
     }
 
     fn encode_error(&self, failure: &Failure) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::encode::reasoning;
+use super::encode_request::reasoning;
 use crate::adapter::body::{arguments_value, given, to_vec, write_event};
 use crate::adapter::{Encoder, openai};
 use crate::chat::{FinishReason, Response, StreamEvent, Usage};

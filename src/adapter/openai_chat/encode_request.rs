@@ -8,7 +8,7 @@ use crate::adapter::media::{audio_format, data_url};
 use crate::adapter::{WireRequest, logprobs};
 use crate::chat::{Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
 
-pub(super) fn request(model: &str, request: &Request) -> WireRequest {
+pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
     let body = json!({
         "model": model,
         "messages": request.messages.iter().flat_map(messages).collect::<Vec<_>>(),

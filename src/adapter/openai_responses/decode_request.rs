@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::encode::LOGPROBS;
+use super::encode_request::LOGPROBS;
 use crate::adapter::body::{Fields, malformed};
 use crate::adapter::openai::{self, InputAudio};
 use crate::adapter::{DecodeError, NamedRequest};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::encode::reasoning;
+use super::encode_request::reasoning;
 use crate::adapter::body::{filled, given, to_vec, write_event};
 use crate::adapter::{Encoder, logprobs, openai};
 use crate::chat::{FinishReason, Response, StreamEvent, TokenLogprob, Usage};

@@ -13,7 +13,7 @@ const JOINING: [&str; 3] = ["include", "reasoning", "text"];
 /// What `include` has where log-probabilities are wanted.
 pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
 
-pub(super) fn request(model: &str, request: &Request) -> WireRequest {
+pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
     let (instructions, messages) = instructions(&request.messages);
     let body = json!({
         "model": model,

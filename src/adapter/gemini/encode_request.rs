@@ -14,7 +14,7 @@ const JOINING: [&str; 2] = ["generationConfig", "toolConfig"];
 const NOT_IN_PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
 
-pub(super) fn request(model: &str, request: &Request) -> WireRequest {
+pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
     let (mime_type, schema) = match &request.response_format {
         None => (None, None),
         Some(ResponseFormat::JsonObject) => (Some("application/json"), None),

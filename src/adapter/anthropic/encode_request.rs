@@ -12,7 +12,7 @@ pub(super) const DEFAULT_MAX_TOKENS: u64 = 32_000;
 /// Fields that hold several settings.
 const JOINING: [&str; 2] = ["output_config", "thinking"];
 
-pub(super) fn request(model: &str, request: &Request) -> WireRequest {
+pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
     let effort = request.reasoning_effort.as_deref();
     let output_config = json!({
         "effort": effort.filter(|effort| *effort != "none").map(|effort| match effort {
