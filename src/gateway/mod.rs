@@ -239,12 +239,7 @@ impl Service for Client {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let target = call.target();
         let api = self.gateway.api_of(&target.model);
-        let wire = if call.request.model == target.model {
-            api.adapter().encode_request(&call.request)
-        } else {
-            let request = crate::chat::Request { model: target.model.clone(), ..(*call.request).clone() };
-            api.adapter().encode_request(&request)
-        };
+        let wire = api.adapter().encode_request(&target.model, &call.request);
         let body = Bytes::from(wire.body);
         let places: Vec<String> = self.gateway.base_url.places(api, &wire.path).collect();
         let mut order = self.places.order(places.len()).into_iter();

@@ -187,7 +187,7 @@ impl Service for Canned {
 /// A call to these models of the gateway `g`.
 pub(super) fn call(models: &[&str]) -> Call {
     let choice = |model: &&str| Choice::from(Target { gateway: "g".into(), model: (*model).into() });
-    let request = Arc::new(Request { model: models[0].into(), ..Request::default() });
+    let request = Arc::new(Request::default());
     let call = Call::new(0, models[0], models.iter().map(choice).collect(), request);
     Call { id: "id".into(), idempotency_key: "id".into(), ..call }
 }

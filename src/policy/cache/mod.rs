@@ -84,10 +84,9 @@ impl Answers {
     fn key(&self, call: &Call) -> Option<Key> {
         let target = call.target();
         let (gateway, scope) = self.gateways.get(&target.gateway)?;
-        let request = Request { model: target.model.clone(), ..(*call.request).clone() };
         let api = gateway.api_of(&target.model);
         let adapter = api.adapter();
-        let wire = adapter.encode_request(&request);
+        let wire = adapter.encode_request(&target.model, &call.request);
         // The demo gateway has another port each time.
         let base = if gateway.name == "demo" { "demo" } else { gateway.base_url.as_str() };
         let mut hash = Sha256::new();

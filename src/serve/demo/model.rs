@@ -85,8 +85,9 @@ pub(super) struct Personalities {
 impl Service for Personalities {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let request = &call.request;
-        let Some(model) = MODELS.iter().find(|model| model.name == request.model) else {
-            let message = format!("the demo gateway has no model `{}`", request.model);
+        let asked = &call.target().model;
+        let Some(model) = MODELS.iter().find(|model| model.name == asked) else {
+            let message = format!("the demo gateway has no model `{asked}`");
             return Err(Failure::new(FailureKind::NotFound, message).with_status(404));
         };
         time::sleep(model.first).await;
