@@ -93,7 +93,7 @@ fn show(
         CompareFormat::Jsonl => records.iter().map(|record| json::line(record, &out)).collect(),
         CompareFormat::Markdown => out.show(&markdown::comparison(&comparison)).into_owned(),
         CompareFormat::Csv => out.show(&csv::comparison(&comparison)).into_owned(),
-        CompareFormat::Html => html::comparison(&comparison),
+        CompareFormat::Html => html::comparison(&comparison)?,
     };
     destination.write(text.as_bytes())?;
     if rounds_in_one {

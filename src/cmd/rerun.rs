@@ -89,7 +89,7 @@ fn show(args: &RerunArgs, destination: Destination, comparison: &Comparison<'_>)
         CompareFormat::Jsonl => comparison.records.iter().map(|record| json::line(record, &out)).collect(),
         CompareFormat::Markdown => markdown::comparison(comparison),
         CompareFormat::Csv => csv::comparison(comparison),
-        CompareFormat::Html => html::comparison(comparison),
+        CompareFormat::Html => html::comparison(comparison)?,
     };
     destination.write(text.as_bytes())
 }

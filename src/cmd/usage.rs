@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         UsageFormat::Json => usage::json(&found, &by, &out),
         UsageFormat::Csv => out.show(&usage::csv(&found, &by)).into_owned(),
         UsageFormat::Markdown => out.show(&usage::markdown(&found, &by)).into_owned(),
-        UsageFormat::Html => usage_html::page(&found, &by),
+        UsageFormat::Html => usage_html::page(&found, &by)?,
     };
     destination.write(text.as_bytes())?;
     Ok(0)
