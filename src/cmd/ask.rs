@@ -5,7 +5,6 @@ use std::io;
 use super::conversation::{self, Conversation};
 use super::drive::{self, Outcome, Plan, Reporter, drive};
 use super::journal::{self, Journal};
-use super::output::Destination;
 use super::ready::{Wishes, ready};
 use super::{Context, dry_run, request};
 use crate::call::RunEvent;
@@ -14,7 +13,8 @@ use crate::config::LogLevel;
 use crate::error::Error;
 use crate::record::Record;
 use crate::report::answer::{Answer, AnswerOptions};
-use crate::report::term::{Output, Stdout};
+use crate::report::destination::Destination;
+use crate::report::term::Text;
 use crate::report::{json, markdown};
 use crate::route::Asked;
 
@@ -44,13 +44,11 @@ pub(super) fn run(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
     };
     let ready = ready(context, &plan.calls, Wishes::new(&args.prompt)?)?;
     let journal = Journal::new(context, level, "ask", &ready).continuing(turn);
-    let stderr = context.terminal.stderr;
     let mut outcome = if streams {
-        let mut answer = Answer::new(Stdout, io::stderr(), context.terminal.stdout, stderr, options);
+        let mut answer = Answer::streamed(&context.terminal, options);
         drive(ready, plan, &mut answer)?
     } else {
-        // The text goes elsewhere once it is whole; what there is to say is said as it happens.
-        let mut answer = Answer::new(io::sink(), io::stderr(), Output::plain(stderr.columns), stderr, options);
+        let mut answer = Answer::aside(&context.terminal, options);
         drive(ready, plan, &mut answer)?
     };
     let shown = show(args, destination, streams, &mut outcome);
@@ -67,14 +65,14 @@ fn show(args: &AskArgs, destination: Destination, streams: bool, outcome: &mut O
     let nothing = record.text.is_empty() && destination.is_file() && args.output.format == AskFormat::Text;
     if !(streams || nothing) {
         let out = destination.output();
-        let bytes = match args.output.format {
-            AskFormat::Text if record.text.ends_with('\n') => record.text.clone(),
-            AskFormat::Text => format!("{}\n", record.text),
+        let text = match args.output.format {
+            AskFormat::Text if record.text.ends_with('\n') => Text::from(record.text.as_str()),
+            AskFormat::Text => Text::from(record.text.as_str()) + "\n",
             AskFormat::Json => json::record(record, &out),
-            AskFormat::Jsonl => json::line(record, &out),
-            AskFormat::Markdown => out.show(&markdown::answer(record)).into_owned(),
+            AskFormat::Jsonl => json::line(record),
+            AskFormat::Markdown => markdown::answer(record),
         };
-        destination.write(bytes.as_bytes())?;
+        destination.write(text)?;
     }
     match outcome.stopped.take() {
         Some(error) => Err(error),

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::drive::{self, Outcome, Plan, Reporter, drive};
 use super::journal::{self, Journal};
-use super::output::Destination;
 use super::ready::{Wishes, ready};
 use super::{Context, dry_run, process, request};
 use crate::call::RunEvent;
@@ -12,8 +11,9 @@ use crate::cli::{self, CompareArgs, CompareFormat, SortBy};
 use crate::error::Error;
 use crate::record::{Record, Status};
 use crate::report::columns::{self, Layout};
+use crate::report::destination::Destination;
 use crate::report::progress::Progress;
-use crate::report::term::{Output, Terminal, print};
+use crate::report::term::{Output, Terminal, Text, print};
 use crate::report::{self, Comparison, csv, html, json, markdown, table};
 use crate::route::{self, Asked};
 
@@ -89,13 +89,13 @@ fn show(
     let text = match args.output.format {
         CompareFormat::Text => text(&comparison, models, rounds, args, &out),
         CompareFormat::Json => json::comparison(&comparison, &out),
-        CompareFormat::Jsonl if told => String::new(),
-        CompareFormat::Jsonl => records.iter().map(|record| json::line(record, &out)).collect(),
-        CompareFormat::Markdown => out.show(&markdown::comparison(&comparison)).into_owned(),
-        CompareFormat::Csv => out.show(&csv::comparison(&comparison)).into_owned(),
+        CompareFormat::Jsonl if told => Text::new(),
+        CompareFormat::Jsonl => records.iter().map(json::line).collect(),
+        CompareFormat::Markdown => markdown::comparison(&comparison),
+        CompareFormat::Csv => csv::comparison(&comparison),
         CompareFormat::Html => html::comparison(&comparison)?,
     };
-    destination.write(text.as_bytes())?;
+    destination.write(text)?;
     if rounds_in_one {
         context.notice("answers shown are those of the first round; -o json has all of them");
     }
@@ -147,20 +147,20 @@ impl Reporter for Live {
 
     fn ended(&mut self, record: &Record) -> Result<(), Error> {
         match &self.lines {
-            Some(out) => self.progress.suspend(|| print(json::line(record, out))),
+            Some(_) => self.progress.suspend(|| print(json::line(record))),
             None => Ok(()),
         }
     }
 }
 
-fn text(comparison: &Comparison<'_>, models: usize, rounds: usize, args: &CompareArgs, out: &Output) -> String {
+fn text(comparison: &Comparison<'_>, models: usize, rounds: usize, args: &CompareArgs, out: &Output) -> Text {
     let layout = match args.layout {
         None => Layout::Auto,
         Some(cli::Layout::Columns) => Layout::Columns,
         Some(cli::Layout::Stacked) => Layout::Stacked,
     };
     if rounds == 1 {
-        return format!("{}\n{}", columns::answers(comparison, layout, out), table::comparison(comparison, out));
+        return columns::answers(comparison, layout, out) + "\n" + table::comparison(comparison, out);
     }
     let mut groups: Vec<(String, Vec<&Record>)> = Vec::with_capacity(models);
     for record in comparison.records {
@@ -174,7 +174,7 @@ fn text(comparison: &Comparison<'_>, models: usize, rounds: usize, args: &Compar
     }
     let first: Vec<Record> = groups.iter().filter_map(|(_, group)| group.first().copied().cloned()).collect();
     let first = Comparison::new(comparison.run, comparison.prompt, &first);
-    format!("{}\n{}", columns::answers(&first, layout, out), table::repeated(&groups, out))
+    columns::answers(&first, layout, out) + "\n" + table::repeated(&groups, out)
 }
 
 /// Where a record stands in this order: best first; what failed, or has no such figure, last.

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::Context;
-use super::output::Destination;
 use super::ready;
 use crate::call::Call;
 use crate::chat::Usage;
@@ -11,18 +10,19 @@ use crate::config::{Auth, Gateway};
 use crate::error::Error;
 use crate::pricing::{Pricing, Quote, estimate};
 use crate::report;
+use crate::report::destination::Destination;
 use crate::report::dry_run::{Planned, Requests};
+use crate::report::term::Text;
 
 /// Writes the requests of these calls; as one JSON document if `json`.
 pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: Destination) -> Result<u8, Error> {
     let planned = planned(context, calls)?;
-    let out = &destination.output();
     let text = if json {
-        report::json::document(&Requests { requests: &planned }, out)
+        report::json::document(&Requests { requests: &planned }, &destination.output())
     } else {
-        planned.iter().map(|planned| planned.to_text(out)).collect::<Vec<_>>().join("\n")
+        Text::join(planned.iter().map(Planned::to_text), "\n")
     };
-    destination.write(text.as_bytes())?;
+    destination.write(text)?;
     Ok(0)
 }
 

@@ -4,7 +4,6 @@ use super::compare::Live;
 use super::conversation::{self, Conversation};
 use super::drive::{self, Plan, drive};
 use super::journal::{self, Journal};
-use super::output::Destination;
 use super::ready::{Wishes, ready};
 use super::request::{self, Prepared};
 use super::{Context, log, process};
@@ -13,6 +12,7 @@ use crate::error::Error;
 use crate::ledger::Row;
 use crate::record::Record;
 use crate::report::columns::{self, Layout};
+use crate::report::destination::Destination;
 use crate::report::progress::Progress;
 use crate::report::term::Terminal;
 use crate::report::{self, Comparison, csv, html, json, markdown, table};
@@ -83,15 +83,15 @@ fn show(args: &RerunArgs, destination: Destination, comparison: &Comparison<'_>)
     let out = destination.output();
     let text = match args.output.format {
         CompareFormat::Text => {
-            format!("{}\n{}", columns::answers(comparison, Layout::Auto, &out), table::comparison(comparison, &out))
+            columns::answers(comparison, Layout::Auto, &out) + "\n" + table::comparison(comparison, &out)
         }
         CompareFormat::Json => json::comparison(comparison, &out),
-        CompareFormat::Jsonl => comparison.records.iter().map(|record| json::line(record, &out)).collect(),
+        CompareFormat::Jsonl => comparison.records.iter().map(json::line).collect(),
         CompareFormat::Markdown => markdown::comparison(comparison),
         CompareFormat::Csv => csv::comparison(comparison),
         CompareFormat::Html => html::comparison(comparison)?,
     };
-    destination.write(text.as_bytes())
+    destination.write(text)
 }
 
 /// What was asked for, where it was.

@@ -7,14 +7,14 @@
 //! - as many rows are removed as were drawn. A terminal that has become narrower since has broken rows in two, and
 //!   what was not counted stays.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::control_echo::ControlEchoOff;
 use super::live_lines::{LiveLines, Row};
-use super::term::{self, Output};
+use super::term::{self, Output, Stderr};
 use crate::call::RunEvent;
 
 /// How often lines are drawn. Events do not draw, so a token costs next to nothing.
@@ -127,13 +127,13 @@ impl Shared {
         let rows = run.lines.rows(now, columns, height, self.stderr.style);
         // The terminal may be slow. Events are taken in meanwhile.
         drop(run);
-        term::say(screen.drawn.replace(&rows, columns));
+        write(&screen.drawn.replace(&rows, columns));
     }
 
     /// Returns whether any lines were there.
     fn erase(&self, screen: &mut Screen) -> bool {
         let erasing = screen.drawn.erase(self.size().0);
-        term::say(&erasing);
+        write(&erasing);
         !erasing.is_empty()
     }
 
@@ -141,6 +141,11 @@ impl Shared {
     fn size(&self) -> (usize, usize) {
         term::size_of_stderr().unwrap_or((self.stderr.columns, self.stderr.rows))
     }
+}
+
+/// Writes text that is escaped, and the sequences of this file. What the terminal does not take is not drawn.
+fn write(frame: &str) {
+    _ = Stderr::default().write_all(frame.as_bytes());
 }
 
 /// What stands on the terminal: the width of each line in cells. The cursor stands at the start of the last line.
@@ -153,7 +158,7 @@ impl Drawn {
         let mut frame = self.to_start(columns);
         for (n, row) in rows.iter().enumerate() {
             frame.push_str(if n == 0 { "" } else { "\r\n" });
-            frame.push_str(&row.text);
+            frame.push_str(&row.text.shown(true));
             frame.push_str(ERASE_LINE);
         }
         frame.push_str(ERASE_BELOW);

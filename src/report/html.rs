@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::table::{self, Cells};
+use super::term::Text;
 use super::wrap::{Fence, Place};
 use super::{Comparison, columns, format, notes, page};
 use crate::chat::ToolCall;
@@ -85,7 +86,7 @@ struct Block {
 /// # Errors
 ///
 /// [`Error::Output`] if the page cannot be made.
-pub fn comparison(comparison: &Comparison<'_>) -> Result<String, Error> {
+pub fn comparison(comparison: &Comparison<'_>) -> Result<Text, Error> {
     let labels = comparison.labels();
     let cells = Cells::of(comparison);
     let used: Vec<usize> =

@@ -6,7 +6,7 @@ use std::time::Duration;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::term::Style;
+use super::term::{Style, Text};
 use super::{escape, format, notice};
 use crate::call::{Event, RunEvent};
 use crate::chat::StreamEvent;
@@ -28,8 +28,7 @@ pub(super) struct LiveLines {
 /// A line that is ready to be drawn.
 #[derive(Debug)]
 pub(super) struct Row {
-    /// Escaped, with colours.
-    pub(super) text: String,
+    pub(super) text: Text,
     /// The most cells that a terminal takes for it.
     pub(super) cells: usize,
 }
@@ -138,7 +137,7 @@ impl LiveLines {
         let mut lines: Vec<Row> = visible.iter().map(row).collect();
         if !hidden.is_empty() {
             let text = start(&self.summary(&hidden), columns);
-            lines.push(Row { cells: cells(&text), text });
+            lines.push(Row { cells: cells(&text), text: text.into() });
         }
         lines
     }
@@ -215,12 +214,13 @@ impl Call {
             State::Failed(_) => style.red(mark),
             _ => style.cyan(mark),
         };
+        let line = colored + " ";
         if tail.is_empty() {
             let figures = figures.trim_end();
-            return Row { text: format!("{colored} {figures}"), cells: cells(mark) + 1 + cells(figures) };
+            return Row { text: line + figures, cells: cells(mark) + 1 + cells(figures) };
         }
         let taken = cells(mark) + 1 + cells(&figures) + 2 + cells(&tail);
-        Row { text: format!("{colored} {figures}  {}", style.dim(&tail)), cells: taken }
+        Row { text: line + figures.as_str() + "  " + style.dim(tail), cells: taken }
     }
 
     /// The name, the state, the time and the count, in columns.

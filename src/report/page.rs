@@ -11,6 +11,7 @@ use minijinja::{AutoEscape, Environment, Error as TemplateError, Output, State, 
 use serde::Serialize;
 
 use super::escape;
+use super::term::Text;
 use crate::error::Error;
 
 /// The source of a page: the head and the style that all pages share, and the rest from a file below `html/`.
@@ -26,9 +27,10 @@ pub(super) use source;
 /// # Errors
 ///
 /// [`Error::Output`] if the template asks for a value that is not there.
-pub(super) fn render(source: &str, values: impl Serialize) -> Result<String, Error> {
+pub(super) fn render(source: &str, values: impl Serialize) -> Result<Text, Error> {
     let failed = |error| Error::Output { target: "the page".into(), source: io::Error::other(error) };
-    environment().and_then(|environment| environment.render_str(source, Serde(values))).map_err(failed)
+    let rendered = environment().and_then(|environment| environment.render_str(source, Serde(values)));
+    rendered.map(Text::from).map_err(failed)
 }
 
 /// Made for each page, since most commands make none.
@@ -55,7 +57,7 @@ mod tests {
     use super::*;
 
     fn shown(template: &str, text: &str) -> String {
-        render(template, serde_json::json!({ "text": text, "texts": [text] })).expect(template)
+        render(template, serde_json::json!({ "text": text, "texts": [text] })).expect(template).to_string()
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::format::{self, UNKNOWN};
 use super::grid::{Column, Grid};
-use super::term::Output;
+use super::term::{Output, Text};
 use super::{csv as csv_format, escape, json as json_format};
 use crate::catalog::Statement;
 use crate::config::Period;
@@ -127,7 +127,7 @@ fn remarks(statement: &Statement) -> Vec<String> {
 const NO_ENDPOINT: &str = "does not say what was spent";
 
 /// One line a stretch of time, and below them what is to be known of each account.
-pub fn text(accounts: &[Account], out: &Output) -> String {
+pub fn text(accounts: &[Account], out: &Output) -> Text {
     let wide = !out.tty || out.columns >= WIDE;
     let mut columns = vec![
         Column::left("gateway").wraps(8),
@@ -185,7 +185,7 @@ pub fn text(accounts: &[Account], out: &Output) -> String {
     let gap = if below.is_empty() { "" } else { "\n" };
     // A pipe is as wide as it needs to be.
     let columns = if out.tty { out.columns } else { usize::from(u16::MAX) };
-    grid.render(&Output { columns, ..*out }) + gap + &below
+    grid.render(&Output { columns, ..*out }) + gap + below.as_str()
 }
 
 #[derive(Serialize)]
@@ -213,7 +213,7 @@ struct LineJson {
 }
 
 /// A JSON array, one object a gateway and key.
-pub fn json(accounts: &[Account], out: &Output) -> String {
+pub fn json(accounts: &[Account], out: &Output) -> Text {
     let line = |line: &Line| LineJson {
         period: line.period,
         began_at: line.began(),
@@ -247,7 +247,7 @@ pub fn json(accounts: &[Account], out: &Output) -> String {
 }
 
 /// RFC 4180 with a heading; what is unknown is an empty cell.
-pub fn csv(accounts: &[Account]) -> String {
+pub fn csv(accounts: &[Account]) -> Text {
     let mut rows = Vec::new();
     for account in accounts {
         let names = || vec![account.gateway.clone(), account.key.clone().unwrap_or_default()];

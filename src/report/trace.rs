@@ -44,9 +44,17 @@ mod tests {
         let at = |event| line(&RunEvent { call: 0, at: Duration::from_millis(412), event });
         let target = Target { gateway: "corp".into(), model: "gpt".into() };
         assert_eq!(at(Event::Attempt { target }).as_deref(), Some("[1] 412 ms: asking corp::gpt"));
-        let meta = Meta { request_id: Some("r-1".into()), upstream_retries: Some(2), upstream_fallbacks: Some(1), ..Meta::default() };
+        let meta = Meta {
+            request_id: Some("r-1".into()),
+            upstream_retries: Some(2),
+            upstream_fallbacks: Some(1),
+            ..Meta::default()
+        };
         let headers = at(Event::Headers { status: 200, meta });
-        assert_eq!(headers.as_deref(), Some("[1] 412 ms: status 200, request id r-1, 2 retries by the gateway, 1 fallback by the gateway"));
+        assert_eq!(
+            headers.as_deref(),
+            Some("[1] 412 ms: status 200, request id r-1, 2 retries by the gateway, 1 fallback by the gateway")
+        );
         assert_eq!(at(Event::Done(Ok(()))), None);
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::format::UNKNOWN;
 use super::leaks::leaks;
 use super::page;
+use super::term::Text;
 use super::usage::{figures, heading, share};
 use crate::error::Error;
 use crate::ledger::{Dimension, Usage};
@@ -35,7 +36,7 @@ struct Group<'a> {
 /// # Errors
 ///
 /// [`Error::Output`] if the page cannot be made.
-pub fn page(usage: &Usage, by: &[Dimension]) -> Result<String, Error> {
+pub fn page(usage: &Usage, by: &[Dimension]) -> Result<Text, Error> {
     let (headings, mut rows) = figures(usage);
     // The last row is the total.
     let total = rows.pop().unwrap_or_default();

@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &ModelsShowArgs) -> Result<u8, Error>
     term::print(match args.output.format {
         ListFormat::Text => models::one(&shown, out),
         ListFormat::Json => models::one_json(&shown, out),
-        ListFormat::Csv => out.show(&models::one_csv(&shown)).into_owned(),
+        ListFormat::Csv => models::one_csv(&shown),
     })?;
     Ok(0)
 }

@@ -6,7 +6,6 @@ use crate::call::{Call, RunEvent};
 use crate::cli::{AskFormat, PipelineRunArgs};
 use crate::cmd::drive::{self, Outcome, Plan, Reporter, drive};
 use crate::cmd::journal::{self, Journal};
-use crate::cmd::output::Destination;
 use crate::cmd::ready::{Wishes, ready};
 use crate::cmd::request::{self, Prepared};
 use crate::cmd::{Context, dry_run, process};
@@ -14,10 +13,11 @@ use crate::config::{LogLevel, nearest};
 use crate::error::{Error, Failure, FailureKind};
 use crate::pipeline::{self, Wired};
 use crate::record::{Record, Status};
+use crate::report::destination::Destination;
 use crate::report::error::call_failed;
 use crate::report::pipeline::{PipelineRun, StepName, json, line, markdown, planned, table};
 use crate::report::progress::Progress;
-use crate::report::term::{Output, Terminal, print, say};
+use crate::report::term::{Output, Terminal, Text, print, say};
 use crate::route::Asked;
 use crate::template::BadTemplate;
 
@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context, args: &PipelineRunArgs) -> Result<u8, Error
         steps.sketch(&mut calls).map_err(bad)?;
         let as_json = args.output.format != AskFormat::Text;
         let text = planned(&args.name, &names, &dry_run::planned(context, &calls)?, as_json, &destination.output());
-        return destination.write(text.as_bytes()).map(|()| 0);
+        return destination.write(text).map(|()| 0);
     }
     steps.give(&mut calls).map_err(bad)?;
     if args.prompt.max_cost.is_some() {
@@ -164,7 +164,7 @@ impl Reporter for Live {
     fn ended(&mut self, record: &Record) -> Result<(), Error> {
         let step = self.ids.iter().position(|id| *id == record.id).map(|place| &self.names[place]);
         match (&self.lines, step) {
-            (Some(out), Some(step)) => self.progress.suspend(|| print(line(step, record, out))),
+            (Some(_), Some(step)) => self.progress.suspend(|| print(line(step, record))),
             _ => Ok(()),
         }
     }
@@ -196,19 +196,17 @@ impl Page<'_> {
         let wanted = &outcome.records[self.answer];
         let out = destination.output();
         let text = match self.args.output.format {
-            AskFormat::Text if wanted.text.is_empty() => String::new(),
-            AskFormat::Text => format!("{}\n", out.show(wanted.text.strip_suffix('\n').unwrap_or(&wanted.text))),
+            AskFormat::Text if wanted.text.is_empty() => Text::new(),
+            AskFormat::Text => Text::from(wanted.text.strip_suffix('\n').unwrap_or(&wanted.text)) + "\n",
             AskFormat::Json => json(&run, &out),
             // Lines for each record have been written as it ended.
-            AskFormat::Jsonl if !destination.is_file() => String::new(),
-            AskFormat::Jsonl => {
-                run.steps.iter().zip(run.records).map(|(step, record)| line(step, record, &out)).collect()
-            }
-            AskFormat::Markdown => out.show(&markdown(&run)).into_owned(),
+            AskFormat::Jsonl if !destination.is_file() => Text::new(),
+            AskFormat::Jsonl => run.steps.iter().zip(run.records).map(|(step, record)| line(step, record)).collect(),
+            AskFormat::Markdown => markdown(&run),
         };
         // A file that is there is not replaced by nothing.
         if !(text.is_empty() && destination.is_file()) {
-            destination.write(text.as_bytes())?;
+            destination.write(text)?;
         }
         self.tell(context, &run);
         match outcome.stopped.take() {
@@ -235,7 +233,7 @@ impl Page<'_> {
         }
         if is_figured {
             let apart = if context.terminal.stdout.tty { "\n" } else { "" };
-            say(format!("{apart}{}", table(run, stderr)));
+            say(Text::from(apart) + table(run, stderr));
         }
         // What the other steps cost is not lost.
         let nothing = self.args.output.format == AskFormat::Text && run.records[self.answer].text.is_empty();

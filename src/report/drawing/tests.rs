@@ -67,7 +67,7 @@ impl Terminal {
 }
 
 fn rows(texts: &[&str]) -> Vec<Row> {
-    texts.iter().map(|text| Row { text: (*text).to_owned(), cells: text.len() }).collect()
+    texts.iter().map(|text| Row { text: (*text).into(), cells: text.len() }).collect()
 }
 
 #[test]

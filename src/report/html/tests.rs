@@ -58,8 +58,9 @@ fn whatever_is_said_is_inert_text() {
         error.message.clone_from(&attack);
     }
     let long = attack.repeat(10);
-    let page =
-        comparison(&Comparison { winner: Some(0), ..Comparison::new(&attack, &long, &records) }).expect("a page");
+    let page = comparison(&Comparison { winner: Some(0), ..Comparison::new(&attack, &long, &records) })
+        .expect("a page")
+        .to_string();
     for tag in tags(&page) {
         let ours = match tag.strip_prefix('/') {
             Some(name) => {
@@ -80,7 +81,7 @@ fn every_tag_is_closed() {
     let mut records = three();
     records[0].text = "prose\n```rs\nlet x = 1 < 2;\n```\nmore\n~~~\nopen".into();
     records.push(failed("down"));
-    let page = comparison(&Comparison::new("run", "prompt", &records)).expect("a page");
+    let page = comparison(&Comparison::new("run", "prompt", &records)).expect("a page").to_string();
     let mut open = vec!["body"];
     for tag in tags(&page).into_iter().skip(2) {
         let name = tag.split(' ').next().unwrap_or_default();
@@ -98,7 +99,7 @@ fn every_tag_is_closed() {
 #[test]
 fn the_figures_are_those_of_the_table() {
     let records = three();
-    let page = comparison(&Comparison::new("run", "prompt", &records)).expect("a page");
+    let page = comparison(&Comparison::new("run", "prompt", &records)).expect("a page").to_string();
     assert!(page.contains("<td class=\"number best\">198 ms</td>"), "{page}");
     assert!(page.contains("<td class=\"note\">retried once (429)</td>"));
     let total = "<th scope=\"row\">total</th><td class=\"number\"></td><td class=\"number\">2.2 s</td>\
@@ -109,7 +110,7 @@ fn the_figures_are_those_of_the_table() {
 
 #[test]
 fn nothing_is_loaded() {
-    let page = comparison(&Comparison::new("run", "prompt", &three())).expect("a page");
+    let page = comparison(&Comparison::new("run", "prompt", &three())).expect("a page").to_string();
     for word in ["http://", "https://", "url(", "@import", "src=\"", "href=\""] {
         assert!(!page.contains(word), "{word}");
     }
@@ -120,7 +121,9 @@ fn hostile_page(attack: &str) -> String {
     let mut records = vec![record(attack, attack), failed(attack), truncated(attack)];
     records[0].reasoning = attack.to_owned();
     records[0].text = format!("{attack}\n```{attack}\n{attack}\n```\n{attack}");
-    comparison(&Comparison { winner: Some(0), ..Comparison::new(attack, attack, &records) }).expect("a page")
+    comparison(&Comparison { winner: Some(0), ..Comparison::new(attack, attack, &records) })
+        .expect("a page")
+        .to_string()
 }
 
 // T17
@@ -153,7 +156,7 @@ fn nobody_can_close_a_tag_or_begin_an_attribute() {
 #[test]
 fn code_that_begins_with_an_empty_line_keeps_it() {
     let records = [record("m", "```\n\nx\n```")];
-    let page = comparison(&Comparison::new("run", "prompt", &records)).expect("a page");
+    let page = comparison(&Comparison::new("run", "prompt", &records)).expect("a page").to_string();
     // A browser drops one line break after the tag.
     assert!(page.contains("<pre>\n\nx\n</pre>"), "{page}");
 }
