@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
 
 use super::budget::Budget;
 use super::pipeline::{Pipeline, PipelineTable};
@@ -35,7 +36,10 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     pub(super) cache: CacheTable,
     #[serde(default)]
-    pub(super) budget: Vec<Budget>,
+    budget: Vec<Spanned<Budget>>,
+    /// What `budget` says, with the lines of the file.
+    #[serde(skip)]
+    pub(super) budgets: Vec<Budget>,
     #[serde(default)]
     pub(super) allow: BTreeMap<String, Vec<String>>,
     #[serde(default)]
@@ -242,6 +246,8 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<ConfigFile, Error> {
     let mut file: ConfigFile = toml::from_str(&text).map_err(|error| explain(&error, &text, path))?;
     let tables = std::mem::take(&mut file.pipeline).into_iter();
     file.pipelines = tables.map(|(name, table)| (name, table.placed(|at| line(&text, at)))).collect();
+    let placed = |table: Spanned<Budget>| Budget { line: line(&text, table.span().start), ..table.into_inner() };
+    file.budgets = std::mem::take(&mut file.budget).into_iter().map(placed).collect();
     Ok(file)
 }
 
@@ -341,6 +347,14 @@ mod tests {
         assert!(inline.gateway.contains_key("corp"));
         let (message, _) = fails("gateway = \"corp\"\nmodel = 3\n");
         assert!(message.starts_with("c.toml:2:"), "{message}");
+    }
+
+    #[test]
+    fn each_budget_knows_its_line() {
+        let text = "model = \"m\"\n[[budget]]\nlimit = 1\nper = \"day\"\n\n[[budget]]\nlimit = 2\nper = \"hour\"\n";
+        let file = parse(text, Path::new("c.toml")).expect("good");
+        assert_eq!(file.budgets.iter().map(|budget| budget.line).collect::<Vec<_>>(), [2, 6]);
+        assert_eq!(fails("[[budget]]\nlimit = 1\nperr = 1").0, "c.toml:3: unknown key `perr`");
     }
 
     #[test]

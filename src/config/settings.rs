@@ -160,7 +160,7 @@ impl Settings {
             model,
             log: file.log.unwrap_or_default(),
             sets: file.set,
-            budgets: file.budget,
+            budgets: file.budgets,
             allow: file.allow,
             cache: CacheSettings {
                 enabled: file.cache.enabled.unwrap_or(false),
@@ -187,7 +187,7 @@ impl Settings {
             self.gateway(name)?;
         }
         let gateways: Vec<&str> = self.gateway_names().collect();
-        budget::check(&self.budgets, gateways.iter().copied())?;
+        budget::check(&self.budgets, gateways.iter().copied(), &self.config_name())?;
         routing::check(&self.aliases, &self.tasks, gateways.iter().copied())?;
         pipeline::check(&self.pipelines, &self.tasks, gateways.iter().copied(), &self.config_name())
     }
