@@ -1,7 +1,6 @@
 //! From arguments to a request and its calls: what `ask` and `compare` share.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use crate::chat::{Message, Part, Request, ResponseFormat, Role};
 use crate::cli::PromptArgs;
 use crate::config::{Settings, parse_duration};
 use crate::error::Error;
+use crate::input::{self, Accept};
 use crate::money::Usd;
 use crate::prompt;
 use crate::report;
@@ -24,6 +24,9 @@ use crate::route::{Asked, Names};
 use crate::schema::Schema;
 use crate::secret;
 use crate::tool_file;
+
+/// The largest file with a system prompt, a schema or tools, in bytes.
+const LARGEST_TEXT: u64 = 16 << 20;
 
 /// Everything about a command's calls but where they go.
 #[derive(Debug)]
@@ -183,9 +186,8 @@ fn saved_gateways(settings: &Settings) -> Vec<String> {
 
 fn system(text: &str) -> Result<String, Error> {
     match text.strip_prefix('@') {
-        Some(path) => {
-            fs::read_to_string(path).map_err(|source| Error::usage(format!("--system: cannot read {path}: {source}")))
-        }
+        Some(path) => input::read_text(Path::new(path), LARGEST_TEXT, Accept::FilesAndPipes)
+            .map_err(|source| Error::usage(format!("--system: cannot read {path}: {source}"))),
         None => Ok(text.to_owned()),
     }
 }
@@ -207,9 +209,9 @@ fn parts(attachments: Vec<Part>, prompt: &str) -> Vec<Part> {
 
 /// Reads a file that is to be understood.
 fn read_as<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Error> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Input { path: path.into(), source })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    parse(text).map_err(|error| Error::usage(format!("{}: {error}", path.display())))
+    let text = input::read_text(path, LARGEST_TEXT, Accept::FilesAndPipes)
+        .map_err(|source| Error::Input { path: path.into(), source })?;
+    parse(&text).map_err(|error| Error::usage(format!("{}: {error}", path.display())))
 }
 
 /// The amount of `--max-cost`.
