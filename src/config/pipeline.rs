@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::names::suggestion;
@@ -62,13 +62,7 @@ struct StepTable {
     prompt: Spanned<String>,
     system: Option<String>,
     max_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "finite")]
     temperature: Option<f64>,
-}
-
-fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    let number = f64::deserialize(deserializer)?;
-    if number.is_finite() { Ok(Some(number)) } else { Err(de::Error::custom("this must be a number")) }
 }
 
 impl PipelineTable {
@@ -150,6 +144,12 @@ fn check_step<'a>(
         }
         (None, _) => {}
     }
+    if step.max_tokens == Some(0) {
+        return Err(wrong("max_tokens", "max_tokens takes a whole number, 1 or more"));
+    }
+    if step.temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
+        return Err(wrong("temperature", "temperature takes a number from 0 to 2"));
+    }
     if step.prompt.trim().is_empty() {
         return Err(wrong("prompt", "its prompt is empty"));
     }
@@ -202,6 +202,9 @@ mod tests {
             ("{ name = \"namespace\", prompt = \"x\" }", "that name means something else in a prompt"),
             ("{ name = \"first\", prompt = \"x\" }", "another step has this name"),
             ("{ name = \"a\", prompt = \" \" }", "its prompt is empty"),
+            ("{ name = \"a\", prompt = \"x\", temperature = 2.5 }", "temperature takes a number from 0 to 2"),
+            ("{ name = \"a\", prompt = \"x\", temperature = nan }", "temperature takes a number from 0 to 2"),
+            ("{ name = \"a\", prompt = \"x\", max_tokens = 0 }", "max_tokens takes a whole number, 1 or more"),
             ("{ name = \"a\", prompt = \"x\", model = \"\" }", "`` does not name a model"),
             ("{ name = \"a\", prompt = \"x\", model = \"crop::m\" }", "no gateway is called `crop`"),
             ("{ name = \"a\", prompt = \"x\", model = \"m\", task = \"coding\" }", "it has a model and a task"),
