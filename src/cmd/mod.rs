@@ -40,7 +40,7 @@ use crate::config::{Env, Gateway, Settings, nearest};
 use crate::error::Error;
 use crate::report;
 use crate::report::term::{self, Output, Terminal, TerminalEnv, print, say};
-use crate::secret::{AtHand, Found, Lookup, Patience, Stores};
+use crate::secret::{AtHand, Found, Lookup, Stores, Timeout};
 
 /// What every command works with.
 #[derive(Debug)]
@@ -52,10 +52,10 @@ struct Context {
 }
 
 impl Context {
-    /// The places where keys are kept, with as much patience as there is somebody to unlock them.
+    /// The places where keys are kept, with the timeout of the keyring.
     fn stores(&self) -> Stores {
         // Whoever sees our notices can unlock the keyring, even where stdin is a pipe.
-        Stores::system(&self.settings.dirs, Patience::new(self.terminal.stderr.tty, self.settings.keyring_timeout))
+        Stores::system(&self.settings.dirs, Timeout::new(self.terminal.stderr.tty, self.settings.keyring_timeout))
     }
 
     /// The key of a gateway, by the usual order of sources.
