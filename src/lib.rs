@@ -13,6 +13,7 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod gateway;
+mod input;
 mod json_file;
 pub mod ledger;
 pub mod money;

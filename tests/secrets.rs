@@ -255,6 +255,28 @@ fn a_command_that_gives_a_key_sees_no_other_key() {
     assert!(!seen.contains(KEY), "{seen}");
 }
 
+// S02
+#[test]
+fn no_program_that_is_run_sees_a_key_of_the_config() {
+    let home = Home::new().env("CORP_SECRET", "CANARY");
+    let editor = format!("sh {}", home.file("edit", "env > seen\n").display());
+    let corp = "[gateway.corp]\nbase_url = \"https://c.example/v1\"\nkey_env = [\"CORP_SECRET\"]\n";
+    let command =
+        "[gateway.other]\nbase_url = \"https://o.example/v1\"\nkey_command = [\"sh\", \"-c\", \"env > seen\"]\n";
+    for (config, arguments) in [
+        (format!("{corp}{command}"), &["key", "show", "other"][..]),
+        (corp.to_owned(), &["config", "edit"]),
+        (format!("{corp}nonsense = 1\n"), &["config", "edit"]),
+    ] {
+        home.file("llm.toml", config);
+        let run = home.llm(arguments).env("LLM_CONFIG", home.path().join("llm.toml"));
+        run.env("EDITOR", &editor).output();
+        let seen = std::fs::read_to_string(home.path().join("seen")).expect("what the program saw");
+        assert!(seen.contains("EDITOR=") && !seen.contains("CANARY"), "{arguments:?}: {seen}");
+        std::fs::remove_file(home.path().join("seen")).expect("a file of the home");
+    }
+}
+
 #[test]
 fn the_key_of_one_gateway_is_not_sent_to_another() {
     let (gateway, default) = (hello(), hello());

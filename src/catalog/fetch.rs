@@ -39,7 +39,7 @@ pub(super) struct List {
 
 /// The whole list with its prices; `None` if it has not changed since `etag`.
 pub(super) async fn list(gateway: &Gateway, fetch: &impl Fetch, etag: Option<&str>) -> Result<Option<List>, Failure> {
-    let mut places = gateway.base_url.places(gateway.api, "models").peekable();
+    let mut places = gateway.base_url.endpoints(gateway.api, "models").peekable();
     let (url, first) = loop {
         let url = places.next().unwrap_or_default();
         match fetch.get(&url, etag).await {

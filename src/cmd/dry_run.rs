@@ -58,7 +58,7 @@ fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
     };
     Planned {
         model: call.asked.clone(),
-        url: gateway.base_url.places(api, &wire.path).next().unwrap_or_default(),
+        url: gateway.base_url.endpoints(api, &wire.path).next().unwrap_or_default(),
         headers,
         // What we encode is JSON.
         body: serde_json::from_slice(&wire.body).unwrap_or(Value::Null),

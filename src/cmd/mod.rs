@@ -41,7 +41,7 @@ use crate::report::term::{self, Output, Terminal, TerminalEnv, Text, print, say}
 use crate::report::{self, escape};
 use crate::resolve::Resolver;
 use crate::run::{Notices, Preparation};
-use crate::secret::{Found, Patience, Stores};
+use crate::secret::{Found, Stores, Timeout};
 
 /// What every command works with.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ struct Context {
 impl Context {
     /// What gateways are prepared from. Where stderr is a terminal, somebody can unlock a keyring, so it is waited for longer.
     fn preparation(&self) -> Preparation<'_> {
-        let timeout = Patience::new(self.terminal.stderr.tty, self.settings.keyring_timeout);
+        let timeout = Timeout::new(self.terminal.stderr.tty, self.settings.keyring_timeout);
         let stores = Stores::system(&self.settings.dirs, timeout);
         Preparation { settings: &self.settings, stores, notices: self }
     }

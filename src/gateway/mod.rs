@@ -241,7 +241,7 @@ impl Service for Client {
         let api = self.gateway.api_of(&target.model);
         let wire = api.adapter().encode_request(&target.model, &call.request);
         let body = Bytes::from(wire.body);
-        let places: Vec<String> = self.gateway.base_url.places(api, &wire.path).collect();
+        let places: Vec<String> = self.gateway.base_url.endpoints(api, &wire.path).collect();
         let mut order = self.places.order(places.len()).into_iter();
         // There always is one.
         let mut place = order.next().unwrap_or(0);
