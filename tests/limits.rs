@@ -200,6 +200,33 @@ fn each_limit_has_a_message_of_its_own_that_names_its_setting() {
     home.llm(["ask", "--timeout", "100ms", "hi"]).output().exits(7).says("longer than 0.1 s").says("--timeout");
 }
 
+#[test]
+fn a_limit_beyond_what_the_clock_counts_is_as_good_as_none() {
+    let hello = || Gateway::always(Reply::stream(&["Hello."]));
+    let gateway = hello();
+    for limit in ["1e19", "18446744073709551615 s", "584000000000 years"] {
+        let timeouts = ["connect", "first_token", "idle", "total"].map(|name| format!("{name} = \"{limit}\""));
+        let home = Home::with(&gateway);
+        let outcome = home.llm(["ask", "--timeout", limit, "hi"]).output();
+        if outcome.code() == Some(2) {
+            // Some are more than a span of time can hold, and are said to be none.
+            outcome.says("is not a span of time");
+            continue;
+        }
+        outcome.exits(0).prints("Hello.\n");
+        ask_within(&gateway, &timeouts.join(", ")).0.exits(0).prints("Hello.\n");
+        let home = Home::new().config(&format!(
+            "[gateway.g]\nbase_url = \"{}\"\nauth = \"none\"\ntimeouts = {{ {} }}\n\
+             [alias.patient]\nmodels = [\"g::m\", \"g::n\"]\ntimeout = \"{limit}\"\nhedge = \"{limit}\"\n",
+            gateway.base_url(),
+            timeouts.join(", "),
+        ));
+        home.llm(["ask", "-m", "patient", "hi"]).output().exits(0).prints("Hello.\n");
+        // Lists are fetched within a limit as well.
+        home.llm(["models", "-g", "g"]).output().never_says("panicked");
+    }
+}
+
 // H42, P11
 #[cfg(unix)]
 #[test]

@@ -124,8 +124,7 @@ pub(super) fn ready(context: &Context, calls: &[Call], wishes: Wishes) -> Result
     let mut service = Gateways::default();
     let mut keys = BTreeMap::new();
     for (gateway, pending) in pending {
-        let client = Client::new(gateway.clone(), &settings.env)
-            .map(|client| client.remembering(settings.dirs.cache.as_deref()));
+        let client = Client::new(gateway.clone(), &settings.env);
         let key = pending.wait(&mut |text| say(notice(text, &context.terminal.stderr)));
         if let Ok(Some(found)) = &key {
             keys.insert(gateway.name.clone(), key_name(gateway, chosen_key, &found.source));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
-use super::patience::Patience;
+use super::deadlines::Deadlines;
 use super::{Client, headers, transport};
 use crate::adapter::stream::{self, Decoded, Stream};
 use crate::adapter::{Adapter, DecodeError, Flow};
@@ -28,7 +28,7 @@ const EXCERPT: usize = 200;
 pub(super) struct Reading<'a> {
     pub(super) client: &'a Client,
     pub(super) adapter: &'static dyn Adapter,
-    pub(super) patience: Patience,
+    pub(super) deadlines: Deadlines,
 }
 
 impl Reading<'_> {
@@ -77,10 +77,10 @@ impl Reading<'_> {
         let mut stream = Stream::new(self.adapter);
         let mut decoded = Vec::new();
         let mut spoke = false;
-        let mut deadline = self.patience.first;
+        let mut deadline = self.deadlines.first;
         let mut flow = stream.push(head, &mut decoded);
         loop {
-            let arrived = Instant::now();
+            let (arrived, idle) = (Instant::now(), self.deadlines.next_piece());
             for piece in decoded.drain(..) {
                 match piece {
                     Decoded::Event(event) => {
@@ -89,7 +89,7 @@ impl Reading<'_> {
                             StreamEvent::Usage(_) | StreamEvent::Start { .. } => {}
                             _ => {
                                 spoke = true;
-                                deadline = arrived + self.patience.idle;
+                                deadline = idle;
                             }
                         }
                         events.emit_at(arrived.into_std(), Event::Stream(event)).await?;
@@ -111,7 +111,7 @@ impl Reading<'_> {
                 // What follows the reason of the end is not part of the answer.
                 Ok(Err(_)) | Err(_) if stream.finished() => break,
                 Ok(Err(error)) => return Err(stream.broken_by(transport::failure(error, self.client))),
-                Err(_) => return Err(stream.broken_by(self.patience.too_late(spoke))),
+                Err(_) => return Err(stream.broken_by(self.deadlines.exceeded(spoke))),
             }
         }
         let outcome = stream.end(&mut decoded);
@@ -168,9 +168,9 @@ impl Reading<'_> {
     }
 
     async fn chunk(&self, response: &mut Response) -> Result<Option<bytes::Bytes>, Failure> {
-        match timeout_at(self.patience.first, response.chunk()).await {
+        match timeout_at(self.deadlines.first, response.chunk()).await {
             Ok(chunk) => chunk.map_err(|error| transport::failure(error, self.client)),
-            Err(_) => Err(self.patience.too_late(false)),
+            Err(_) => Err(self.deadlines.exceeded(false)),
         }
     }
 }

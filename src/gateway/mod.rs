@@ -2,30 +2,30 @@
 
 mod answer;
 mod connect;
+mod deadlines;
+mod endpoints;
 mod headers;
-mod patience;
-mod places;
 mod transport;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use crate::adapter::{Api, mask_keys};
 use crate::call::{Call, Event, Events};
 use crate::config::{self, BaseUrl};
+use crate::deadline;
 use crate::error::{Failure, FailureKind};
 use crate::policy::Service;
 use answer::Reading;
 use connect::Connects;
-use patience::Patience;
-use places::Places;
+use deadlines::Deadlines;
+use endpoints::Endpoints;
 
 /// Where Anthropic itself answers. It documents one header for the key, the adapter's first; what it makes of a key in two
 /// is not said.
@@ -63,7 +63,7 @@ pub struct Client {
     headers: HeaderMap,
     key: Option<SecretString>,
     connects: Connects,
-    places: Places,
+    endpoints: Endpoints,
     /// The environment variable that puts a proxy in between, to be named when a connection fails.
     proxy: Option<&'static str>,
 }
@@ -108,15 +108,7 @@ impl Client {
                 Failure::new(FailureKind::Network, message).with_advice(format!("unset {variable}, or mend it"))
             );
         }
-        let places = Places::of(gateway.base_url.as_str(), None);
-        Ok(Self { http, gateway, headers, key: None, connects, places, proxy })
-    }
-
-    /// Keeps what is found out about the gateway in this directory, for other runs.
-    #[must_use]
-    pub fn remembering(mut self, cache_dir: Option<&Path>) -> Self {
-        self.places = Places::of(self.gateway.base_url.as_str(), cache_dir);
-        self
+        Ok(Self { http, gateway, headers, key: None, connects, endpoints: Endpoints::default(), proxy })
     }
 
     /// Sends this key with every request, in the header that the wire format wants it in.
@@ -139,7 +131,7 @@ impl Client {
         if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let deadline = Instant::now() + self.gateway.timeouts.connect + Duration::from_secs(30);
+        let deadline = deadline::after(self.gateway.timeouts.connect.saturating_add(Duration::from_secs(30)));
         let fetch = async {
             let mut response = request.send().await.map_err(|error| transport::failure(error, self))?;
             let status = response.status().as_u16();
@@ -203,22 +195,22 @@ impl Client {
             .header(ACCEPT, accept)
             .header("idempotency-key", &call.id)
             .body(body);
-        let patience = Patience::new(&self.gateway.timeouts, call.choice().patience);
-        let reading = Reading { client: self, adapter, patience };
+        let deadlines = Deadlines::new(&self.gateway.timeouts, call.choice().patience);
+        let reading = Reading { client: self, adapter, deadlines };
         let again = request.try_clone();
-        let (mut sent, mut connected) = self.connects.watch(timeout_at(patience.first, request.send())).await;
+        let (mut sent, mut connected) = self.connects.watch(timeout_at(deadlines.first, request.send())).await;
         // A server may close a kept connection in the moment in which it is used again. That is nobody's failure.
         if let (Ok(Err(error)), None, Some(again)) = (&sent, &connected, again)
             && transport::is_lost(error)
         {
-            (sent, connected) = self.connects.watch(timeout_at(patience.first, again.send())).await;
+            (sent, connected) = self.connects.watch(timeout_at(deadlines.first, again.send())).await;
         }
         if let Some(connected) = connected {
             events.emit_at(connected.at, Event::Connected { took: connected.took }).await?;
         }
         let response = match sent {
             Ok(response) => response.map_err(|error| transport::failure(error, self))?,
-            Err(_) => return Err(patience.too_late(false)),
+            Err(_) => return Err(deadlines.exceeded(false)),
         };
         let status = response.status().as_u16();
         events.emit(Event::Headers { status, meta: headers::meta(response.headers()) }).await?;
@@ -241,27 +233,21 @@ impl Service for Client {
         let api = self.gateway.api_of(&target.model);
         let wire = api.adapter().encode_request(&target.model, &call.request);
         let body = Bytes::from(wire.body);
-        let places: Vec<String> = self.gateway.base_url.places(api, &wire.path).collect();
-        let mut order = self.places.order(places.len()).into_iter();
-        // There always is one.
-        let mut place = order.next().unwrap_or(0);
-        loop {
+        let urls: Vec<String> = self.gateway.base_url.places(api, &wire.path).collect();
+        let mut result = Ok(());
+        for index in self.endpoints.order(urls.len()) {
             events.emit(Event::Attempt { target: target.clone() }).await?;
-            let result = self.attempt(call, api, &places[place], body.clone(), events).await;
-            let mut is_there = true;
+            result = self.attempt(call, api, &urls[index], body.clone(), events).await;
             if let Err(failure) = &result {
                 events.emit(Event::AttemptFailed { failure: failure.clone() }).await?;
-                is_there = !is_nowhere(failure, &wire.path);
+                if is_nowhere(failure, &wire.path) {
+                    continue;
+                }
             }
-            if is_there {
-                self.places.found(place, places.len());
-                return result;
-            }
-            match order.next() {
-                Some(next) => place = next,
-                None => return result,
-            }
+            self.endpoints.found(index);
+            break;
         }
+        result
     }
 }
 
