@@ -156,6 +156,19 @@ fn an_answer_without_an_end_is_cut_and_kept() {
     gateway.await_left(1);
 }
 
+// H21
+#[test]
+fn a_stream_that_nobody_can_read_is_given_up_and_does_not_fill_the_terminal() {
+    let event = chunk(&b"data: {\"choices\": 5}\n\n".repeat(100));
+    for (start, code) in [(Reply::sse(), 1), (Reply::sse().role().text("Half"), 8)] {
+        let gateway = Gateway::always(start.then(Step::Flood(event.clone())));
+        let outcome = Home::with(&gateway).llm(["ask", "--retries", "0", "hi"]).output();
+        outcome.exits(code).says("1000 events of the stream could not be read");
+        assert!(outcome.stderr().lines().count() < 12, "{outcome}");
+        gateway.await_left(1);
+    }
+}
+
 // H19
 #[cfg(target_os = "linux")]
 #[test]

@@ -161,7 +161,7 @@ fn help_or_usage(mut error: clap::Error) -> Result<ExitCode, Error> {
     let masked: Vec<(ContextKind, ContextValue)> = error
         .context()
         .filter_map(|(kind, value)| match value {
-            ContextValue::String(text) => match mask_keys(text, None) {
+            ContextValue::String(text) => match mask_keys(text) {
                 Cow::Owned(masked) => Some((kind, ContextValue::String(masked))),
                 Cow::Borrowed(_) => None,
             },
