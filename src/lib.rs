@@ -10,6 +10,7 @@ pub mod chat;
 pub mod cli;
 pub mod cmd;
 pub mod config;
+mod deadline;
 pub mod engine;
 pub mod error;
 pub mod gateway;

@@ -167,7 +167,7 @@ fn hinted(error: clap::Error, command: &clap::Command) -> clap::Error {
 /// the arguments.
 fn help_or_usage(mut error: clap::Error, env: &Env) -> Result<ExitCode, Error> {
     // Colours of an argument must not pass for those of clap.
-    let safe = |text: &str| escape::line(&mask_keys(text, None)).into_owned();
+    let safe = |text: &str| escape::line(&mask_keys(text)).into_owned();
     let context: Vec<(ContextKind, ContextValue)> = error
         .context()
         .filter_map(|(kind, value)| match value {
