@@ -28,9 +28,18 @@ impl Usd {
         i64::try_from(i128::from(self.0) * i128::from(count)).ok().map(Usd)
     }
 
-    /// A price per token from one per million tokens; parts below a picodollar are rounded to the nearest.
+    /// The price of one where this is the price of a million, rounded to the nearest picodollar.
     pub fn per_million(self) -> Usd {
-        Usd((self.0 + self.0.signum() * 500_000) / 1_000_000)
+        self.divided_by(1_000_000)
+    }
+
+    /// The price of one where this is the price of a thousand, rounded to the nearest picodollar.
+    pub fn per_thousand(self) -> Usd {
+        self.divided_by(1_000)
+    }
+
+    fn divided_by(self, count: i64) -> Usd {
+        Usd(self.0.saturating_add(self.0.signum() * count / 2) / count)
     }
 
     /// The exact amount as a plain decimal, without superfluous zeros: `0.00571`, `12`, `-0.5`.

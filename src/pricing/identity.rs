@@ -1,6 +1,10 @@
 //! What a model is, whatever a gateway calls it: who made it, and which entry of the table of list prices it has.
 
-use super::{bare, table};
+use std::time::SystemTime;
+
+use super::table::{self, Entry, Seller};
+use super::{bare, says_free};
+use crate::rates::Tariff;
 
 /// Parts of a name that say where a model runs, not who made it.
 const HOSTS: [&str; 27] = [
@@ -98,13 +102,12 @@ pub struct Identity {
     name: String,
     /// The words of the name that all of its releases have.
     words: Vec<String>,
-    /// The provider and the id under which its maker sells it, by the table.
-    pub(super) listed: Option<(String, String)>,
+    /// Its entry in the table of list prices, under its maker.
+    listed: Option<Entry>,
 }
 
 impl Identity {
-    /// What the name stands for, whoever spells it. The first time decodes the table, which takes some tens of
-    /// milliseconds.
+    /// What the name stands for, whoever spells it.
     pub fn of(model: &str) -> Self {
         let parts = Parts::of(model);
         let (maker, name) = (parts.maker(), parts.name);
@@ -112,9 +115,15 @@ impl Identity {
         // The table prices families of models alike; only an entry of this name is this model's.
         let listed = maker
             .as_deref()
-            .and_then(|maker| table::find(Some(sold_by(maker)), &name))
-            .filter(|(_, id)| self::words(id) == words);
+            .and_then(|maker| table::find(&Seller::Provider(sold_by(maker).to_owned()), &name))
+            .filter(|entry| self::words(entry.id()) == words);
         Self { maker, name: bare(&name), words, listed }
+    }
+
+    /// What its maker sells it for, without any gateway's markup.
+    pub fn list_price(&self) -> Option<Tariff> {
+        let entry = self.listed?;
+        entry.tariff(SystemTime::now(), says_free(entry.id()))
     }
 
     /// Whether this name stands for the same model, as far as anybody can tell from names.
@@ -181,7 +190,7 @@ impl Parts {
         match &self.vendor {
             Some(vendor) => Some(known_as(vendor)),
             None => {
-                let listed = table::find(None, &self.name).map(|(provider, _)| known_as(&provider));
+                let listed = table::find_by_name(&self.name).map(|entry| known_as(entry.provider));
                 listed.or_else(|| family(&self.name))
             }
         }

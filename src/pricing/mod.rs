@@ -3,7 +3,6 @@
 
 pub mod estimate;
 mod identity;
-mod remembered;
 mod table;
 
 use std::collections::BTreeMap;
@@ -13,7 +12,6 @@ use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 pub use identity::{Identity, maker};
-use remembered::Remembered;
 use table::Seller;
 
 use crate::catalog;
@@ -34,7 +32,6 @@ pub struct Pricing {
     config: BTreeMap<String, Rates>,
     /// By gateway. Those that no one handed in are read from the catalogue's files when first needed.
     lists: Mutex<BTreeMap<String, Arc<PriceList>>>,
-    table: Arc<Remembered>,
     cache_dir: Option<PathBuf>,
 }
 
@@ -89,12 +86,11 @@ impl From<&ModelPrice> for Rates {
 }
 
 impl Pricing {
-    /// `prices` are the config's; `cache_dir` is where fetched model lists lie and where found prices are remembered.
+    /// `prices` are the config's; `cache_dir` is where fetched model lists lie.
     pub fn new(prices: &BTreeMap<String, ModelPrice>, cache_dir: Option<PathBuf>) -> Self {
         Self {
             config: prices.iter().map(|(model, price)| (model.clone(), price.into())).collect(),
             lists: Mutex::default(),
-            table: Arc::new(Remembered::new(cache_dir.as_deref())),
             cache_dir,
         }
     }
@@ -106,30 +102,30 @@ impl Pricing {
         self
     }
 
-    /// Looks up in the background what these models cost, if the table must be decoded for it: call it when the
-    /// requests go out, and their prices will be there when the answers are. Nobody needs to wait for the thread.
+    /// Looks up in the background what the table says of these models, as far as it is needed: call this when the
+    /// requests go out, and the table will have been read when the answers are there. The thread need not be waited for.
     pub fn prepare<'a>(&self, models: impl IntoIterator<Item = (&'a Gateway, &'a str)>) -> Option<JoinHandle<()>> {
-        let now = SystemTime::now();
-        let missing: Vec<(Seller, String)> = models
+        let needed: Vec<(Seller, String)> = models
             .into_iter()
-            .filter(|(_, model)| self.in_config(&[model]).is_none())
-            .map(|(gateway, model)| (gateway, Seller::of(gateway), model))
-            .filter(|(_, seller, model)| self.table.is_missing(seller, model, now))
-            .filter(|(gateway, _, model)| self.in_list(gateway, model).is_none())
-            .map(|(_, seller, model)| (seller, model.to_owned()))
+            .filter(|(gateway, model)| self.in_config(&[model]).is_none() && self.in_list(gateway, model).is_none())
+            .map(|(gateway, model)| (Seller::of(gateway), model.to_owned()))
+            .filter(|(seller, _)| *seller != Seller::Nobody)
             .collect();
-        if missing.is_empty() {
+        if needed.is_empty() {
             return None;
         }
-        let table = Arc::clone(&self.table);
-        let learn = move || table.learn(&missing, now);
-        // Where no thread can be had, the table is decoded when a price is asked for.
-        std::thread::Builder::new().name("prices".into()).spawn(learn).ok()
+        let look_up = move || {
+            for (seller, model) in &needed {
+                table::find(seller, model);
+            }
+        };
+        // Where no thread can be had, the table is read when a price is asked for.
+        std::thread::Builder::new().name("prices".into()).spawn(look_up).ok()
     }
 
     /// The price of a model at a gateway, for estimates and lists. May decode the table.
     pub fn quote(&self, gateway: &Gateway, model: &str) -> Option<Quote> {
-        self.in_config(&[model]).or_else(|| self.in_list(gateway, model)).or_else(|| self.in_table(gateway, model))
+        self.in_config(&[model]).or_else(|| self.in_list(gateway, model)).or_else(|| in_table(gateway, model))
     }
 
     /// Puts into a finished record what the call cost, all attempts together; what the gateway reported must be in it
@@ -206,8 +202,8 @@ impl Pricing {
     fn computed(&self, gateway: &Gateway, names: &Names<'_>, usage: &Usage) -> Option<Bill> {
         let bill = |quote: Option<Quote>| quote.and_then(|quote| quote.bill(usage));
         self.listed(gateway, names, usage)
-            .or_else(|| bill(self.in_table(gateway, names.answered)))
-            .or_else(|| bill(self.in_table(gateway, names.same()?)))
+            .or_else(|| bill(in_table(gateway, names.answered)))
+            .or_else(|| bill(in_table(gateway, names.same()?)))
     }
 
     /// The cost by the config or the gateway's own list.
@@ -240,17 +236,6 @@ impl Pricing {
         Some(Quote { tariff: with_markup(tariff, gateway), origin: CostOrigin::Gateway })
     }
 
-    /// What the model's maker sells it for, without any gateway's markup. May decode the table.
-    pub fn list_price(&self, model: &Identity) -> Option<Tariff> {
-        let (provider, id) = model.listed.as_ref()?;
-        self.table.tariff(&Seller::Provider(provider.clone()), id, SystemTime::now())
-    }
-
-    fn in_table(&self, gateway: &Gateway, model: &str) -> Option<Quote> {
-        let tariff = self.table.tariff(&Seller::of(gateway), model, SystemTime::now())?;
-        Some(Quote { tariff: with_markup(tariff, gateway), origin: CostOrigin::Table })
-    }
-
     fn list(&self, gateway: &Gateway) -> Arc<PriceList> {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         let read = || {
@@ -259,6 +244,11 @@ impl Pricing {
         };
         Arc::clone(lists.entry(gateway.name.clone()).or_insert_with(|| Arc::new(read().unwrap_or_default())))
     }
+}
+
+fn in_table(gateway: &Gateway, model: &str) -> Option<Quote> {
+    let tariff = table::find(&Seller::of(gateway), model)?.tariff(SystemTime::now(), says_free(model))?;
+    Some(Quote { tariff: with_markup(tariff, gateway), origin: CostOrigin::Table })
 }
 
 fn config_quote(rates: Rates) -> Quote {

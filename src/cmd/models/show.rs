@@ -155,7 +155,7 @@ fn shown(context: &Context, id: &str, offered: &Offered) -> Shown {
         }
     }
     listings.sort_by_key(|listing| listing.offer.model.id != id);
-    let list_price = pricing.list_price(&identity);
+    let list_price = identity.list_price();
     Shown { id: id.to_owned(), maker: identity.maker, list_price, listings }
 }
 
