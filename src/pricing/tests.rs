@@ -292,18 +292,3 @@ fn the_table_is_read_while_the_answer_is_awaited_and_only_where_it_is_needed() {
     assert_eq!(priced(&pricing, &corp(), record("gpt-4o-mini", "gpt-4o-mini-2024-07-18")), "table 0.15");
     assert_eq!(pricing.quote(&corp(), "mine").map(|quote| quote.origin), Some(CostOrigin::Config));
 }
-
-#[test]
-fn spellings_of_one_model_are_the_same() {
-    for (asked, answered, same) in [
-        ("gpt-4o", "gpt-4o-2024-08-06", true),
-        ("gpt-4o", "gpt-4o-mini", false),
-        ("openai/gpt-4o", "gpt-4o", true),
-        ("anthropic/claude-sonnet-4.5", "claude-sonnet-4-5-20250929", true),
-        ("claude-sonnet-4-5-latest", "claude-sonnet-4-5@20250929", true),
-        ("claude-sonnet-4-5", "claude-sonnet-4", false),
-        ("", "", true),
-    ] {
-        assert_eq!(Names::new(asked, answered).same().is_some(), same, "{asked} {answered}");
-    }
-}

@@ -4,7 +4,7 @@ use genai_prices::{Calculator, PriceRequest, Usage, UsageKey};
 
 use super::*;
 use crate::money::Usd;
-use crate::pricing::says_free;
+use crate::pricing::names::says_free;
 use crate::rates::{Rates, Step};
 
 /// 2026-11-20 12:00 UTC.
