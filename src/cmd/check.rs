@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::output::Destination;
-use super::{Context, calls, process, ready, request};
+use super::{Context, calls, process};
 use crate::catalog::{self, Statement};
 use crate::cli::{UsageArgs, UsageFormat};
 use crate::config::Gateway;
@@ -11,7 +10,9 @@ use crate::error::Error;
 use crate::gateway::Client;
 use crate::ledger::{self, Filter, Store};
 use crate::money::Usd;
+use crate::report::destination::Destination;
 use crate::report::reconciliation::{self, Account, Line};
+use crate::run::key_name;
 use crate::secret::{AtHand, KeyFile};
 
 pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
@@ -45,14 +46,11 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         return Err(error);
     }
     let out = destination.output();
-    destination.write(
-        match args.output.format {
-            UsageFormat::Json => reconciliation::json(&accounts, &out),
-            UsageFormat::Csv => out.show(&reconciliation::csv(&accounts)).into_owned(),
-            _ => reconciliation::text(&accounts, &out),
-        }
-        .as_bytes(),
-    )?;
+    destination.write(match args.output.format {
+        UsageFormat::Json => reconciliation::json(&accounts, &out),
+        UsageFormat::Csv => reconciliation::csv(&accounts),
+        _ => reconciliation::text(&accounts, &out),
+    })?;
     // Some of several could not be asked.
     Ok(if first_error.is_some() { 8 } else { 0 })
 }
@@ -64,11 +62,12 @@ fn gateways(context: &Context, named: Option<&str>) -> Result<Vec<Gateway>, Erro
         return Ok(vec![settings.gateway(name)?]);
     }
     let all = settings.gateway_names().map(|name| settings.gateway(name)).collect::<Result<Vec<_>, _>>()?;
-    let with_key = |gateway: &Gateway| matches!(context.key_at_hand(gateway), AtHand::Key(_) | AtHand::Elsewhere);
+    let with_key =
+        |gateway: &Gateway| matches!(context.preparation().key_at_hand(gateway), AtHand::Key(_) | AtHand::Elsewhere);
     let found: Vec<Gateway> = all.into_iter().filter(with_key).collect();
     if found.is_empty() {
         // Its errors say what to do; a default gateway without a key says so itself.
-        return Ok(vec![settings.gateway(&request::default_gateway(context, None)?)?]);
+        return Ok(vec![settings.gateway(&context.resolver(None).default_gateway()?)?]);
     }
     Ok(found)
 }
@@ -101,9 +100,9 @@ fn statement(
     if gateway.accounts().is_none() {
         return Ok((key.map(str::to_owned), None));
     }
-    let found = context.key(gateway, key)?;
-    let name = found.as_ref().map(|found| ready::key_name(gateway, key, &found.source));
-    let client = ready::with_key(context, Client::new(gateway.clone(), &context.settings.env)?, Ok(found))?;
+    let found = context.preparation().key(gateway, key)?;
+    let name = found.as_ref().map(|found| key_name(gateway, key, &found.source));
+    let client = context.preparation().with_key(Client::new(gateway.clone(), &context.settings.env)?, Ok(found))?;
     let statement = process::runtime()?.block_on(catalog::statement(gateway, &client))?;
     Ok((name, statement))
 }

@@ -9,7 +9,6 @@ use super::{Context, explain};
 use crate::cli::ConfigCommand;
 use crate::config::{Alias, Auth, Env, Gateway, PriceList, Said, Settings, Step, TEMPLATE};
 use crate::error::Error;
-use crate::report::escape;
 use crate::report::term::print;
 use crate::{pipeline, private};
 
@@ -20,11 +19,11 @@ pub(super) fn run(
     settings: impl FnOnce(Env) -> Result<Context, Error>,
 ) -> Result<u8, Error> {
     match command {
-        ConfigCommand::Path => print(format!("{}\n", path(&env)?))?,
-        ConfigCommand::Show { route: None, .. } => print(show(&settings(env)?.settings)?)?,
+        ConfigCommand::Path => print(format!("{}\n", path(&env)?).into())?,
+        ConfigCommand::Show { route: None, .. } => print(show(&settings(env)?.settings)?.into())?,
         ConfigCommand::Show { route: Some(name), gateway } => {
             let context = settings(env)?;
-            print(escape::terminal(&explain::route(&context, name, gateway.as_deref())?).as_bytes())?;
+            print(explain::route(&context, name, gateway.as_deref())?.into())?;
         }
         ConfigCommand::Check => {
             let context = settings(env)?;
@@ -33,7 +32,7 @@ pub(super) fn run(
                 context.settings.config_path.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
             let found =
                 if context.settings.config_found { "makes sense" } else { "is not there; the presets make sense" };
-            print(format!("{path} {found}\n"))?;
+            print(format!("{path} {found}\n").into())?;
         }
         ConfigCommand::Edit => {
             let path = path(&env)?;
@@ -46,7 +45,7 @@ pub(super) fn run(
         ConfigCommand::Init { force } => {
             let path = path(&env)?;
             init(&path, *force)?;
-            print(format!("{path}\n"))?;
+            print(format!("{path}\n").into())?;
         }
     }
     Ok(0)

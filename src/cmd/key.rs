@@ -4,19 +4,19 @@ use std::io::{self, IsTerminal};
 
 use serde::Serialize;
 
-use super::{Context, ready, request};
+use super::{Context, count_models};
 use crate::cli::{KeyArgs, KeyCommand, KeyStore, TextOrJson};
 use crate::config::{Auth, Env, Gateway};
 use crate::error::Error;
 use crate::report::error::notice;
 use crate::report::grid::{Column, Grid};
 use crate::report::json;
-use crate::report::term::{Output, print, say};
+use crate::report::term::{Output, Text, print, say};
 use crate::secret::{Found, Input, Lookup, Removed, Slot, Source, StoreKind, Stores, looks_like_key};
 
 pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
     let settings = &context.settings;
-    let stores = context.stores();
+    let stores = context.preparation().stores;
     let key_variables = settings.key_variables();
     let lookup = Lookup { env: &settings.env, key_variables: &key_variables, stores: &stores };
     // What these commands say is their result, so --quiet does not silence it.
@@ -45,8 +45,8 @@ pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
             print(show(&gateway, name.as_deref(), &lookup, output.format, &context.terminal.stdout, &mut talk)?)?;
         }
         KeyCommand::Test { gateway, name } => {
-            let (gateway, _running) = ready::gateway(context, &chosen(context, gateway.as_deref())?.name)?;
-            let check = |gateway: &Gateway, key: Option<Found>| ready::lists(context, gateway, key);
+            let (gateway, _running) = context.preparation().gateway(&chosen(context, gateway.as_deref())?.name)?;
+            let check = |gateway: &Gateway, key: Option<Found>| count_models(context, gateway, key);
             print(test(&gateway, name.as_deref(), &lookup, check, &mut talk)?)?;
         }
         KeyCommand::Rm { gateway, name } => {
@@ -63,7 +63,7 @@ fn chosen(context: &Context, name: Option<&str>) -> Result<Gateway, Error> {
     if let Some(name) = name {
         check_gateway_argument(name)?;
     }
-    context.settings.gateway(&request::default_gateway(context, name)?)
+    context.settings.gateway(&context.resolver(name).default_gateway()?)
 }
 
 /// Refuses a key where a gateway's name belongs, before anything can repeat it.
@@ -149,7 +149,7 @@ struct Listed {
 }
 
 /// `llm key list`: the saved keys, and those in the environment for these gateways. It asks no keyring.
-fn list(gateways: &[Gateway], env: &Env, stores: &Stores, form: TextOrJson, out: &Output) -> Result<String, Error> {
+fn list(gateways: &[Gateway], env: &Env, stores: &Stores, form: TextOrJson, out: &Output) -> Result<Text, Error> {
     let mut rows = Vec::new();
     for gateway in gateways {
         // The first that is set is the one in use.
@@ -234,7 +234,7 @@ fn show(
     form: TextOrJson,
     out: &Output,
     talk: &mut dyn FnMut(&str),
-) -> Result<String, Error> {
+) -> Result<Text, Error> {
     let found = look_up(gateway, name, lookup, talk)?;
     let takes_one = gateway.auth != Auth::None;
     let origin = takes_one.then(|| gateway.base_url.origin());
@@ -248,14 +248,14 @@ fn show(
         return Ok(json::document(&shown, out));
     }
     let Some(origin) = origin else {
-        return Ok(out.show(&format!("{} needs no key\n", gateway.name)).into_owned());
+        return Ok(format!("{} needs no key\n", gateway.name).into());
     };
     let (key, source) = match &found {
         Some(found) => (found.key.hint(), found.source.to_string()),
         None => ("none, and none is needed".into(), "–".into()),
     };
     let lines = format!("gateway  {}\nkey      {key}\nsource   {source}\nsent to  {origin}\n", gateway.name);
-    Ok(out.show(&lines).into_owned())
+    Ok(lines.into())
 }
 
 /// `llm key test`: whether the gateway takes the key. `check` lists the gateway's models, and says how many there are.
@@ -265,7 +265,7 @@ fn test(
     lookup: &Lookup<'_>,
     check: impl FnOnce(&Gateway, Option<Found>) -> Result<usize, Error>,
     talk: &mut dyn FnMut(&str),
-) -> Result<String, Error> {
+) -> Result<Text, Error> {
     let found = look_up(gateway, name, lookup, talk)?;
     let models = check(gateway, found.clone())?;
     let key = match &found {
@@ -273,7 +273,7 @@ fn test(
         None if gateway.auth == Auth::None => "needs no key".into(),
         None => "answers without a key".into(),
     };
-    Ok(format!("{} {key}, and lists {models} models\n", gateway.name))
+    Ok(format!("{} {key}, and lists {models} models\n", gateway.name).into())
 }
 
 fn look_up(
@@ -370,11 +370,11 @@ mod tests {
         fn show(&self, gateway: &Gateway, name: Option<&str>, form: TextOrJson) -> Result<String, Error> {
             let stores = self.stores();
             let lookup = Lookup { env: &self.env, key_variables: &[], stores: &stores };
-            show(gateway, name, &lookup, form, &Output::plain(100), &mut |_| {})
+            show(gateway, name, &lookup, form, &Output::plain(100), &mut |_| {}).map(|text| text.to_string())
         }
 
         fn list(&self, gateways: &[Gateway], form: TextOrJson) -> String {
-            list(gateways, &self.env, &self.stores(), form, &Output::plain(100)).expect("works")
+            list(gateways, &self.env, &self.stores(), form, &Output::plain(100)).expect("works").to_string()
         }
 
         fn rm(&mut self, gateway: &str, known: Option<&Gateway>) -> Result<(), Error> {
@@ -509,7 +509,7 @@ mod tests {
             assert_eq!(key.as_ref().map(|found| found.key.expose()), Some(CANARY));
             Ok(341)
         };
-        let text = test(&gateway("corp"), None, &lookup, takes, &mut |_| {}).expect("taken");
+        let text = test(&gateway("corp"), None, &lookup, takes, &mut |_| {}).expect("taken").to_string();
         assert_eq!(text, "corp takes the key …6789 from environment variable CORP_API_KEY, and lists 341 models\n");
         let refuses = |_: &Gateway, _: Option<Found>| Err(Error::usage("refused"));
         assert!(test(&gateway("corp"), None, &lookup, refuses, &mut |_| {}).is_err());

@@ -1,12 +1,13 @@
 //! `llm log`: recorded calls as a list, one by one, for other programs, or gone.
 
-use super::output::Destination;
 use super::{Context, calls};
 use crate::cli::{LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
 use crate::error::Error;
 use crate::ledger::{self, Alike, Filter, Mode, Row, Store};
-use crate::report::term::print;
+use crate::report::destination::Destination;
+use crate::report::term::{Text, print};
 use crate::report::{log, otel};
+use crate::run::Notices;
 
 pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
     match &args.command {
@@ -22,7 +23,7 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
                 Some(store) => ledger::find(&store, &filter, None)?,
                 None => Vec::new(),
             };
-            destination.write(otel::traces(&rows).as_bytes())?;
+            destination.write(otel::traces(&rows))?;
             Ok(0)
         }
         Some(LogCommand::Purge { before, all: _ }) => purge(context, before.as_deref()),
@@ -46,8 +47,8 @@ fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
     print(match args.output.format {
         LogFormat::Text => log::list(&rows, out),
         LogFormat::Json => log::json(&rows, out),
-        LogFormat::Jsonl => log::jsonl(&rows, out),
-        LogFormat::Csv => out.show(&log::csv(&rows)).into_owned(),
+        LogFormat::Jsonl => log::jsonl(&rows),
+        LogFormat::Csv => log::csv(&rows),
     })?;
     Ok(0)
 }
@@ -68,7 +69,7 @@ fn show(context: &Context, id: Option<&str>, conversation: bool, output: TextOrJ
         (TextOrJson::Json, [row]) if !conversation => log::one_json(row, out),
         (TextOrJson::Json, rows) => log::json(rows, out),
         (TextOrJson::Text, rows) if conversation => log::conversation(rows, out),
-        (TextOrJson::Text, rows) => rows.iter().map(|row| log::one(row, out)).collect::<Vec<_>>().join("\n"),
+        (TextOrJson::Text, rows) => Text::join(rows.iter().map(|row| log::one(row, out)), "\n"),
     })?;
     Ok(0)
 }

@@ -22,7 +22,7 @@ pub(super) fn protect() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         usual(panic);
-        crate::report::term::say("hint: this is a bug in llm; please report it with the lines above\n");
+        crate::report::term::say("hint: this is a bug in llm; please report it with the lines above\n".into());
     }));
 }
 

@@ -2,14 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::output::Destination;
 use super::{Context, calls, check};
 use crate::cli::{UsageArgs, UsageFormat};
 use crate::config::{Settings, nearest};
 use crate::error::Error;
 use crate::ledger::{self, Dimension, Usage};
 use crate::policy::budget;
+use crate::report::destination::Destination;
 use crate::report::{budgets, usage, usage_html};
+use crate::run::Notices;
 
 pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     if args.budgets {
@@ -35,11 +36,11 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     let text = match args.output.format {
         UsageFormat::Text => usage::text(&found, &by, &out),
         UsageFormat::Json => usage::json(&found, &by, &out),
-        UsageFormat::Csv => out.show(&usage::csv(&found, &by)).into_owned(),
-        UsageFormat::Markdown => out.show(&usage::markdown(&found, &by)).into_owned(),
-        UsageFormat::Html => usage_html::page(&found, &by),
+        UsageFormat::Csv => usage::csv(&found, &by),
+        UsageFormat::Markdown => usage::markdown(&found, &by),
+        UsageFormat::Html => usage_html::page(&found, &by).into(),
     };
-    destination.write(text.as_bytes())?;
+    destination.write(text)?;
     Ok(0)
 }
 
@@ -54,12 +55,12 @@ fn balances(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     let text = match args.output.format {
         UsageFormat::Text => budgets::text(&found, &out),
         UsageFormat::Json => budgets::json(&found, &out),
-        UsageFormat::Csv => out.show(&budgets::csv(&found)).into_owned(),
+        UsageFormat::Csv => budgets::csv(&found),
         UsageFormat::Markdown | UsageFormat::Html => {
             return Err(Error::usage_hint("--budgets has no such form", "it can be text, json or csv"));
         }
     };
-    destination.write(text.as_bytes())?;
+    destination.write(text)?;
     Ok(0)
 }
 

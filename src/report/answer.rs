@@ -3,10 +3,10 @@
 //! A terminal gets the text escaped and a line break after it. Anything else gets it byte for byte, and one line break
 //! at the end if the model left it out, as of every tool that prints lines (`$(llm ask …)` drops it again).
 
-use std::io::Write;
+use std::io::{Sink, Write};
 
 use super::notice::Notices;
-use super::term::{Output, write_now};
+use super::term::{Output, Stderr, Stdout, Terminal, Text, write_now};
 use super::{error, escape, format, notes};
 use crate::call::{Event, RunEvent};
 use crate::chat::StreamEvent;
@@ -33,8 +33,8 @@ pub struct Answer<O, E> {
     stderr: Output,
     options: AnswerOptions,
     /// Collected for one write; at any time only one of the two holds something, so the order is kept.
-    out_buffer: Vec<u8>,
-    talk_buffer: String,
+    out_buffer: Text,
+    talk_buffer: Text,
     /// Room to escape in.
     escaped: String,
     escape: escape::Stream,
@@ -43,6 +43,21 @@ pub struct Answer<O, E> {
     /// Whether the last line on each stream still lacks its end.
     out_open: bool,
     talk_open: bool,
+}
+
+impl Answer<Stdout, Stderr> {
+    /// For this process's own streams.
+    pub fn streamed(terminal: &Terminal, options: AnswerOptions) -> Self {
+        Self::new(Stdout::default(), Stderr::default(), terminal.stdout, terminal.stderr, options)
+    }
+}
+
+impl Answer<Sink, Stderr> {
+    /// For an answer that goes elsewhere once it is whole: what there is to say is said as it happens.
+    pub fn aside(terminal: &Terminal, options: AnswerOptions) -> Self {
+        let stdout = Output::plain(terminal.stderr.columns);
+        Self::new(std::io::sink(), Stderr::default(), stdout, terminal.stderr, options)
+    }
 }
 
 impl<O: Write, E: Write> Answer<O, E> {
@@ -54,8 +69,8 @@ impl<O: Write, E: Write> Answer<O, E> {
             stdout,
             stderr,
             options,
-            out_buffer: Vec::new(),
-            talk_buffer: String::new(),
+            out_buffer: Text::new(),
+            talk_buffer: Text::new(),
             escaped: String::new(),
             escape: escape::Stream::default(),
             thought_escape: escape::Stream::default(),
@@ -76,7 +91,7 @@ impl<O: Write, E: Write> Answer<O, E> {
                     if let Some(line) = self.notices.line(event)
                         && !self.options.quiet
                     {
-                        self.say(&error::notice(&line, &self.stderr))?;
+                        self.say(error::notice(&line, &self.stderr))?;
                     }
                 }
             }
@@ -88,29 +103,27 @@ impl<O: Write, E: Write> Answer<O, E> {
     pub fn finish(&mut self, record: &Record) -> Result<(), Error> {
         self.escaped.clear();
         self.escape.finish(&mut self.escaped);
-        if !self.escaped.is_empty() {
-            self.out_buffer.extend_from_slice(self.escaped.as_bytes());
-        }
+        self.out_buffer += self.escaped.as_str();
         if self.out_open {
             self.flush_talk();
-            self.out_buffer.push(b'\n');
+            self.out_buffer += "\n";
             self.out_open = false;
         }
         if !record.tool_calls.is_empty() && !self.options.quiet {
-            self.say(&error::notice(&tool_calls(record), &self.stderr))?;
+            self.say(error::notice(&tool_calls(record), &self.stderr))?;
         }
         match (&record.error, record.status) {
             (None, Status::Ok) => {}
             (_, Status::Interrupted) => {
                 if !self.options.quiet {
-                    self.say(&error::notice("[interrupted]", &self.stderr))?;
+                    self.say(error::notice("[interrupted]", &self.stderr))?;
                 }
             }
-            (Some(failure), _) => self.say(&error::call_failed(record, failure, &self.stderr))?,
-            (None, _) => self.say(&error::warning(&incomplete(record), &self.stderr))?,
+            (Some(failure), _) => self.say(error::call_failed(record, failure, &self.stderr))?,
+            (None, _) => self.say(error::warning(&incomplete(record), &self.stderr))?,
         }
         if !self.options.quiet && (self.options.stats || self.stderr.tty) {
-            self.say(&error::figures(&stats(record), &self.stderr))?;
+            self.say(error::figures(&stats(record), &self.stderr))?;
         }
         self.flush()
     }
@@ -122,9 +135,9 @@ impl<O: Write, E: Write> Answer<O, E> {
         if self.stdout.tty {
             self.escaped.clear();
             self.escape.push(text, &mut self.escaped);
-            self.out_buffer.extend_from_slice(self.escaped.as_bytes());
+            self.out_buffer += self.escaped.as_str();
         } else {
-            self.out_buffer.extend_from_slice(text.as_bytes());
+            self.out_buffer += text;
         }
         self.out_open = !text.ends_with('\n');
         Ok(())
@@ -140,31 +153,33 @@ impl<O: Write, E: Write> Answer<O, E> {
             self.escaped.push_str(text);
         }
         // Colour ends with each piece: a stop at any moment must not leave the terminal dim.
-        _ = std::fmt::Write::write_fmt(&mut self.talk_buffer, format_args!("{}", self.stderr.style.dim(&self.escaped)));
+        self.talk_buffer += self.stderr.style.dim(&self.escaped);
         self.talk_open = true;
         Ok(())
     }
 
     /// Whole lines to stderr.
-    fn say(&mut self, lines: &str) -> Result<(), Error> {
+    fn say(&mut self, lines: Text) -> Result<(), Error> {
         self.flush_out()?;
         self.end_thought("\n");
         self.leave_answer_line();
-        self.talk_buffer.push_str(lines);
+        self.talk_buffer += lines;
         Ok(())
     }
 
     fn end_thought(&mut self, end: &str) {
         if std::mem::take(&mut self.talk_open) {
-            self.thought_escape.finish(&mut self.talk_buffer);
-            self.talk_buffer.push_str(end);
+            self.escaped.clear();
+            self.thought_escape.finish(&mut self.escaped);
+            self.talk_buffer += self.escaped.as_str();
+            self.talk_buffer += end;
         }
     }
 
     /// On a terminal that shows both streams, talk begins on a line of its own; the answer itself gets no line break.
     fn leave_answer_line(&mut self) {
         if self.out_open && self.stdout.tty && self.stderr.tty {
-            self.talk_buffer.push('\n');
+            self.talk_buffer += "\n";
             self.out_open = false;
         }
     }
@@ -178,7 +193,7 @@ impl<O: Write, E: Write> Answer<O, E> {
         if self.out_buffer.is_empty() {
             return Ok(());
         }
-        let written = write_now(&mut self.out, &self.out_buffer);
+        let written = write_now(&mut self.out, &self.out_buffer, self.stdout.tty);
         self.out_buffer.clear();
         written
     }
@@ -186,7 +201,7 @@ impl<O: Write, E: Write> Answer<O, E> {
     fn flush_talk(&mut self) {
         if !self.talk_buffer.is_empty() {
             // Talk that nobody can hear is no failure.
-            _ = self.talk.write_all(self.talk_buffer.as_bytes());
+            _ = write_now(&mut self.talk, &self.talk_buffer, self.stderr.tty);
             self.talk_buffer.clear();
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::term::Style;
+use super::term::{Style, Text};
 use super::{escape, format, notice, wrap};
 use crate::call::{Event, RunEvent};
 use crate::chat::StreamEvent;
@@ -114,7 +114,7 @@ impl Board {
 
     /// The lines as of `now` (since the run began), none wider than `columns`, at most `rows` of them: the calls that
     /// have no room are counted in the last line.
-    pub(super) fn lines(&self, now: Duration, columns: usize, rows: usize, style: Style) -> Vec<String> {
+    pub(super) fn lines(&self, now: Duration, columns: usize, rows: usize, style: Style) -> Vec<Text> {
         let widest = self.calls.iter().map(|line| wrap::width(&escape::line(&line.label))).max().unwrap_or(0);
         let names = widest.min(columns.saturating_sub(FIGURES).max(8));
         let shown = if self.calls.len() <= rows { self.calls.len() } else { rows.saturating_sub(1) };
@@ -126,7 +126,7 @@ impl Board {
         let (visible, hidden) = order.split_at(shown);
         let mut visible = visible.to_vec();
         visible.sort_unstable();
-        let mut lines: Vec<String> = visible
+        let mut lines: Vec<Text> = visible
             .iter()
             .map(|i| {
                 // Names that had to be cut could look alike: their places tell them apart.
@@ -138,7 +138,7 @@ impl Board {
             })
             .collect();
         if !hidden.is_empty() {
-            lines.push(start(&self.summary(hidden), columns));
+            lines.push(start(&self.summary(hidden), columns).into());
         }
         lines
     }
@@ -182,7 +182,7 @@ impl Line {
         self.tail.clear();
     }
 
-    fn text(&self, name: &str, names: usize, now: Duration, columns: usize, style: Style) -> String {
+    fn text(&self, name: &str, names: usize, now: Duration, columns: usize, style: Style) -> Text {
         let elapsed = self.began.map(|began| self.ended.unwrap_or(now).saturating_sub(began));
         let frame = SPINNER[(now.as_millis() / FRAME_MS) as usize % SPINNER.len()];
         let (mark, state) = match &self.state {
@@ -210,12 +210,12 @@ impl Line {
             _ => end(&one_line(&self.tail), room),
         };
         let mark = match self.state {
-            State::Done => style.green(mark).to_string(),
-            State::Failed(_) => style.red(mark).to_string(),
-            _ => style.cyan(mark).to_string(),
+            State::Done => style.green(mark),
+            State::Failed(_) => style.red(mark),
+            _ => style.cyan(mark),
         };
-        let line = format!("{mark} {figures}  {}", style.dim(&tail));
-        if tail.is_empty() { format!("{mark} {}", figures.trim_end()) } else { line }
+        let line = mark + " ";
+        if tail.is_empty() { line + figures.trim_end() } else { line + &figures + "  " + style.dim(tail) }
     }
 }
 
@@ -287,6 +287,11 @@ mod tests {
         board.apply(&RunEvent { call, at: ms(at), event });
     }
 
+    /// The lines without colour.
+    fn lines(board: &Board, now: u64, columns: usize, rows: usize) -> Vec<String> {
+        board.lines(ms(now), columns, rows, PLAIN).iter().map(|line| line.shown(false).into_owned()).collect()
+    }
+
     fn attempt() -> Event {
         Event::Attempt { target: Target { gateway: "g".into(), model: "m".into() } }
     }
@@ -307,7 +312,7 @@ mod tests {
         tell(&mut board, 3, 400, Event::Done(Ok(())));
         tell(&mut board, 4, 300, Event::Retry { after: ms(1500), cause: rate_limited() });
         tell(&mut board, 5, 300, Event::Done(Err(rate_limited())));
-        let lines = board.lines(ms(800), 80, 20, PLAIN);
+        let lines = lines(&board, 800, 80, 20);
         assert_eq!(
             lines,
             [
@@ -329,7 +334,7 @@ mod tests {
         tell(&mut board, 0, 0, text("lost"));
         let to = Target { gateway: "g".into(), model: "other".into() };
         tell(&mut board, 0, 100, Event::Fallback { to, cause: rate_limited() });
-        assert!(board.lines(ms(100), 80, 20, PLAIN)[0].ends_with("429 rate limited, trying other"));
+        assert!(lines(&board, 100, 80, 20)[0].ends_with("429 rate limited, trying other"));
     }
 
     #[test]
@@ -342,11 +347,11 @@ mod tests {
         for call in 5..8 {
             tell(&mut board, call, 0, attempt());
         }
-        let lines = board.lines(ms(20), 80, 4, PLAIN);
-        assert_eq!(lines.len(), 4);
-        assert!(lines[0].contains("model-5") && lines[2].contains("model-7"), "{lines:?}");
-        assert_eq!(lines[3], "  and 7 more: 2 queued, 4 done, 1 failed");
-        assert_eq!(board.lines(ms(20), 80, 1, PLAIN), ["  and 10 more: 3 running, 2 queued, 4 done, 1 failed"]);
+        let four = lines(&board, 20, 80, 4);
+        assert_eq!(four.len(), 4);
+        assert!(four[0].contains("model-5") && four[2].contains("model-7"), "{four:?}");
+        assert_eq!(four[3], "  and 7 more: 2 queued, 4 done, 1 failed");
+        assert_eq!(lines(&board, 20, 80, 1), ["  and 10 more: 3 running, 2 queued, 4 done, 1 failed"]);
     }
 
     #[test]
@@ -357,7 +362,7 @@ mod tests {
             tell(&mut board, call, 1, text(&format!("{HOSTILE}\n\t日本語👩‍👩‍👧{}", "e\u{301}".repeat(2000))));
         }
         for columns in [1, 2, 5, 10, 20, 40, 80, 200] {
-            for line in board.lines(ms(100), columns, 10, PLAIN) {
+            for line in lines(&board, 100, columns, 10) {
                 assert!(wrap::width(&line) <= columns.max(2), "{columns}: {line:?}");
                 assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
             }
@@ -367,7 +372,7 @@ mod tests {
     #[test]
     fn long_names_that_must_be_cut_stay_apart() {
         let board = Board::new(vec![format!("{}-a", "m".repeat(90)), format!("{}-b", "m".repeat(90))]);
-        let lines = board.lines(ms(0), 60, 10, PLAIN);
+        let lines = lines(&board, 0, 60, 10);
         assert_ne!(lines[0], lines[1]);
     }
 

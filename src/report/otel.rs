@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::term::Text;
 use crate::chat::Request;
 use crate::ledger::{AttemptRow, Row};
 use crate::money::Usd;
@@ -14,7 +15,7 @@ const OK: u8 = 1;
 const ERROR: u8 = 2;
 
 /// One document with all of the calls; each run is a trace. Prompts and answers are not in it.
-pub fn traces(rows: &[Row]) -> String {
+pub fn traces(rows: &[Row]) -> Text {
     let spans: Vec<Value> = rows.iter().flat_map(spans).collect();
     let document = json!({"resourceSpans": [{
         "resource": {"attributes": [text("service.name", "llm"), text("service.version", env!("CARGO_PKG_VERSION"))]},
@@ -23,7 +24,7 @@ pub fn traces(rows: &[Row]) -> String {
             "spans": spans,
         }],
     }]});
-    format!("{document}\n")
+    Text::json(format!("{document}\n"))
 }
 
 fn spans(row: &Row) -> Vec<Value> {

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use super::board::Board;
 use super::echo::Hushed;
 use super::notice::{self, Notices};
-use super::term::{self, Output, Terminal};
+use super::term::{self, Output, Terminal, Text};
 use super::{error, escape};
 use crate::call::{Event, RunEvent};
 
@@ -52,7 +52,7 @@ impl Progress {
             let (columns, rows) = term::size_of_stderr().unwrap_or((stderr.columns, stderr.rows));
             // Two rows are left for what stands above, and for the cursor.
             let lines = shared.board.lines(now, columns, rows.saturating_sub(2).max(1), stderr.style);
-            _ = out.write_str(&lines.join("\n"));
+            _ = out.write_str(&Text::join(lines, "\n").shown(true));
         };
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(20));
         let Ok(style) = ProgressStyle::with_template("{board}") else {
@@ -145,18 +145,18 @@ impl Lines {
         Self { failures: labels.len() > 1, labels, notices: Notices::default(), stderr }
     }
 
-    fn batch(&mut self, events: &[RunEvent]) -> String {
-        let mut text = String::new();
+    fn batch(&mut self, events: &[RunEvent]) -> Text {
+        let mut text = Text::new();
         for event in events {
             if let Some(line) = self.notices.line(event) {
-                text.push_str(&error::notice(&line, &self.stderr));
+                text += error::notice(&line, &self.stderr);
             }
             if let Event::Done(Err(failure)) = &event.event
                 && self.failures
                 && let Some(label) = self.labels.get(event.call)
             {
                 let line = format!("{}: {}", escape::line(label), notice::short(failure));
-                text.push_str(&error::notice(&line, &self.stderr));
+                text += error::notice(&line, &self.stderr);
             }
         }
         text
@@ -187,13 +187,13 @@ mod tests {
     #[test]
     fn a_log_gets_lines_for_what_went_wrong_alone() {
         let labels = vec!["gpt".to_owned(), "other".to_owned()];
-        let text = Lines::new(labels, Output::plain(80)).batch(&events());
+        let text = Lines::new(labels, Output::plain(80)).batch(&events()).to_string();
         assert_eq!(text, "gpt: 429 rate limited, trying again in 500 ms\ngpt: 429 rate limited\n");
     }
 
     #[test]
     fn the_failure_of_a_single_call_is_left_to_the_command() {
-        let text = Lines::new(vec!["gpt".to_owned()], Output::plain(80)).batch(&events());
+        let text = Lines::new(vec!["gpt".to_owned()], Output::plain(80)).batch(&events()).to_string();
         assert_eq!(text, "gpt: 429 rate limited, trying again in 500 ms\n");
     }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::format::{self, UNKNOWN};
 use super::grid::{Column, Grid};
-use super::term::Output;
+use super::term::{Output, Text};
 use super::{csv as csv_format, escape, json as json_format};
 use crate::catalog::Statement;
 use crate::config::Period;
@@ -128,7 +128,7 @@ const NO_ENDPOINT: &str = "does not say what was spent";
 
 /// One line a stretch of time, and below them what is to be known of each account. The gateways that do not say what was
 /// spent are named together, at the end.
-pub fn text(accounts: &[Account], out: &Output) -> String {
+pub fn text(accounts: &[Account], out: &Output) -> Text {
     let wide = !out.tty || out.columns >= WIDE;
     let mut columns = vec![
         Column::left("gateway").wraps(8),
@@ -191,12 +191,12 @@ pub fn text(accounts: &[Account], out: &Output) -> String {
         names => say(&format!("{} do not say what was spent", names.join(", "))),
     }
     if silent.len() == accounts.len() {
-        return below;
+        return below.into();
     }
     let gap = if below.is_empty() { "" } else { "\n" };
     // A pipe is as wide as it needs to be.
     let columns = if out.tty { out.columns } else { usize::from(u16::MAX) };
-    grid.render(&Output { columns, ..*out }) + gap + &below
+    grid.render(&Output { columns, ..*out }) + gap + below.as_str()
 }
 
 #[derive(Serialize)]
@@ -224,7 +224,7 @@ struct LineJson {
 }
 
 /// A JSON array, one object a gateway and key.
-pub fn json(accounts: &[Account], out: &Output) -> String {
+pub fn json(accounts: &[Account], out: &Output) -> Text {
     let line = |line: &Line| LineJson {
         period: line.period,
         began_at: line.began(),
@@ -258,7 +258,7 @@ pub fn json(accounts: &[Account], out: &Output) -> String {
 }
 
 /// RFC 4180 with a heading; what is unknown is an empty cell.
-pub fn csv(accounts: &[Account]) -> String {
+pub fn csv(accounts: &[Account]) -> Text {
     let mut rows = Vec::new();
     for account in accounts {
         let names = || vec![account.gateway.clone(), account.key.clone().unwrap_or_default()];
@@ -372,7 +372,7 @@ mod tests {
     fn what_many_gateways_do_not_say_is_told_once() {
         let account = |gateway: &str| Account { gateway: gateway.into(), key: None, result: Ok(None) };
         let page = text(&["groq", "openai", "xai"].map(account), &Output::terminal(80));
-        assert_eq!(page, " groq, openai, xai do not say what was spent\n");
+        assert_eq!(page.to_string(), " groq, openai, xai do not say what was spent\n");
     }
 
     #[test]

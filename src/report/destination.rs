@@ -1,17 +1,17 @@
 //! Where a command's output goes: standard output, or a file that appears whole or not at all.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::term::{Output, Text, print};
 use crate::error::Error;
-use crate::report::term::{Output, print};
 
 /// The destination of `--out`, checked before anything is sent.
 #[derive(Debug)]
-pub(super) struct Destination {
+pub struct Destination {
     file: Option<(PathBuf, Target)>,
     output: Output,
 }
@@ -26,32 +26,37 @@ enum Target {
 
 impl Destination {
     /// `stdout` describes standard output; a file is plain, and as wide as that.
-    pub(super) fn new(out: Option<&Path>, stdout: Output) -> Result<Self, Error> {
+    pub fn new(out: Option<&Path>, stdout: Output) -> Result<Self, Error> {
         let Some(path) = out else { return Ok(Self { file: None, output: stdout }) };
         let fails = |source| Error::Output { target: path.display().to_string(), source };
-        let file = target(path).map_err(fails)?;
-        Ok(Self { file: Some(file), output: Output::plain(stdout.columns) })
+        let (path, target) = target(path).map_err(fails)?;
+        let tty = matches!(&target, Target::Device(device) if device.is_terminal());
+        Ok(Self { file: Some((path, target)), output: Output { tty, ..Output::plain(stdout.columns) } })
     }
 
     /// What it is like.
-    pub(super) fn output(&self) -> Output {
+    pub fn output(&self) -> Output {
         self.output
     }
 
     /// Whether it is a file.
-    pub(super) fn is_file(&self) -> bool {
+    pub fn is_file(&self) -> bool {
         self.file.is_some()
     }
 
     /// Writes all of the output at once.
-    pub(super) fn write(self, bytes: &[u8]) -> Result<(), Error> {
-        let Some((path, target)) = self.file else { return print(bytes) };
+    ///
+    /// # Errors
+    /// [`Error::Output`] where the file cannot be written; for standard output see [`print`].
+    pub fn write(self, text: Text) -> Result<(), Error> {
+        let Some((path, target)) = self.file else { return print(text) };
+        let bytes = text.shown(self.output.tty);
         let written = match target {
             Target::New(mut file) => file
-                .write_all(bytes)
+                .write_all(bytes.as_bytes())
                 .and_then(|()| file.as_file().sync_all())
                 .and_then(|()| file.persist(&path).map(drop).map_err(|error| error.error)),
-            Target::Device(mut file) => file.write_all(bytes),
+            Target::Device(mut file) => file.write_all(bytes.as_bytes()),
         };
         written.map_err(|source| Error::Output { target: path.display().to_string(), source })
     }
