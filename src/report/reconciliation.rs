@@ -126,7 +126,8 @@ fn remarks(statement: &Statement) -> Vec<String> {
 
 const NO_ENDPOINT: &str = "does not say what was spent";
 
-/// One line a stretch of time, and below them what is to be known of each account.
+/// One line a stretch of time, and below them what is to be known of each account. The gateways that do not say what was
+/// spent are named together, at the end.
 pub fn text(accounts: &[Account], out: &Output) -> Text {
     let wide = !out.tty || out.columns >= WIDE;
     let mut columns = vec![
@@ -146,6 +147,8 @@ pub fn text(accounts: &[Account], out: &Output) -> Text {
         let lines = super::wrap::wrap(&escape::line(text), out.columns.saturating_sub(3).max(20));
         below.extend(lines.iter().enumerate().map(|(n, line)| format!("{}{line}\n", if n == 0 { " " } else { "   " })));
     };
+    let silent = accounts.iter().filter(|account| matches!(account.result, Ok(None)));
+    let silent: Vec<&str> = silent.map(|account| account.gateway.as_str()).collect();
     for account in accounts {
         let mut names = vec![account.gateway.clone(), account.key.clone().unwrap_or_else(|| UNKNOWN.into())];
         let mut without = |note: &str| {
@@ -158,7 +161,7 @@ pub fn text(accounts: &[Account], out: &Output) -> Text {
         };
         match &account.result {
             Err(error) => without(error),
-            Ok(None) => without(NO_ENDPOINT),
+            Ok(None) => {}
             Ok(Some((statement, lines))) => {
                 let key = account.key.as_deref().map(|key| format!(" ({key})")).unwrap_or_default();
                 for line in lines {
@@ -181,6 +184,14 @@ pub fn text(accounts: &[Account], out: &Output) -> Text {
                 }
             }
         }
+    }
+    match silent.as_slice() {
+        [] => {}
+        [name] => say(&format!("{name} {NO_ENDPOINT}")),
+        names => say(&format!("{} do not say what was spent", names.join(", "))),
+    }
+    if silent.len() == accounts.len() {
+        return below.into();
     }
     let gap = if below.is_empty() { "" } else { "\n" };
     // A pipe is as wide as it needs to be.
@@ -328,7 +339,6 @@ mod tests {
         openrouter  team-a  this week          $0.75       ~$0.80      −$0.05
         openrouter  team-a  this month         $2.00       ≥$1.50      +$0.50
         openrouter  team-a  in total          $12.25            –           –
-        openai      –       –                      –            –           –
         litellm     –       –                      –            –           –
 
         openrouter (team-a), this week: the gateway may book late; the ledger's sum
@@ -338,8 +348,8 @@ mod tests {
         openrouter (team-a), in total: 2 calls of unknown cost
         openrouter (team-a): limit $10.00, $8.50 of it left; $0.25 more went through
           your own keys of providers
-        openai: does not say what was spent
         litellm: No connected db␛[31m.
+        openai does not say what was spent
         ");
     }
 
@@ -351,11 +361,18 @@ mod tests {
         openrouter  team-a  this week          $0.75       ~$0.80      −$0.05  the gateway may book late; the ledger's sum is partly computed from prices
         openrouter  team-a  this month         $2.00       ≥$1.50      +$0.50  1 call of unknown cost; spent by other programs or machines, or not recorded
         openrouter  team-a  in total          $12.25            –           –  2 calls of unknown cost
-        openai      –       –                      –            –           –  does not say what was spent
         litellm     –       –                      –            –           –  No connected db␛[31m.
 
         openrouter (team-a): limit $10.00, $8.50 of it left; $0.25 more went through your own keys of providers
+        openai does not say what was spent
         ");
+    }
+
+    #[test]
+    fn what_many_gateways_do_not_say_is_told_once() {
+        let account = |gateway: &str| Account { gateway: gateway.into(), key: None, result: Ok(None) };
+        let page = text(&["groq", "openai", "xai"].map(account), &Output::terminal(80));
+        assert_eq!(page.to_string(), " groq, openai, xai do not say what was spent\n");
     }
 
     #[test]

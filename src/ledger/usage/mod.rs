@@ -12,7 +12,7 @@ use super::read::{Condition, Filter};
 use dimension::{Derived, NONE};
 use group::{Figures, Growing};
 
-pub use dimension::Dimension;
+pub use dimension::{Dimension, Maker};
 pub use group::{Group, Percentiles, Short, TokenSum};
 
 const DAY_MS: i64 = 86_400_000;
@@ -29,7 +29,7 @@ pub struct Usage {
     pub failed_attempts: Vec<FailedAttempts>,
 }
 
-pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) -> Result<Usage> {
+pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension], maker: Maker) -> Result<Usage> {
     let names = names(connection)?;
     let Condition { sql, values } = filter.condition(connection)?;
     let sql = format!(
@@ -41,7 +41,7 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) 
     let id_of = |word: &str| names.iter().find(|(_, name)| *name == word).map_or(NONE, |(id, _)| *id);
     let (ok, failed, refused, interrupted) = (id_of("ok"), id_of("failed"), id_of("refused"), id_of("interrupted"));
     let reported = id_of("reported");
-    let mut derived = Derived::new(&names, by);
+    let mut derived = Derived::new(&names, by, maker);
     let (mut total, mut groups, mut models) =
         (Growing::default(), HashMap::<Vec<i64>, Growing>::new(), HashMap::<i64, Growing>::new());
     let (mut key, mut tried_again) = (Vec::with_capacity(by.len()), Vec::new());
