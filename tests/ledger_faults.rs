@@ -37,6 +37,18 @@ fn a_writer_that_does_not_end_costs_no_answer_and_no_call() {
     assert_eq!(home.log().len(), 3);
 }
 
+#[test]
+fn a_copy_of_the_one_file_holds_every_call() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    home.llm(["ask", "hi"]).output().exits(0);
+    home.llm(["ask", "again"]).output().exits(0);
+    let copy = Home::with(&gateway);
+    fs::create_dir_all(copy.path().join("data")).expect("a directory");
+    fs::copy(home.ledger(), copy.ledger()).expect("copied");
+    assert_eq!(copy.log().len(), 2);
+}
+
 // L04; a hundred kills in the midst of writing are beside the code.
 #[cfg(unix)]
 #[test]

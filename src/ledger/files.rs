@@ -6,24 +6,30 @@ use std::path::{Path, PathBuf};
 
 use super::store::StoreError;
 
-/// Moves a damaged ledger and its log out of the way; where it is now.
+/// The path with this at the end of its name.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Whether there is a file with anything in it.
+pub(super) fn has_content(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
+}
+
+/// Moves a damaged ledger and its log out of the way. Returns where it is then.
 pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
-    let aside = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".corrupt-{now}{suffix}"));
-        PathBuf::from(name)
-    };
+    let aside = with_suffix(path, &format!(".corrupt-{now}"));
     for suffix in ["-wal", "-shm"] {
-        let mut log = path.as_os_str().to_owned();
-        log.push(suffix);
-        match fs::rename(&log, aside(suffix)) {
+        match fs::rename(with_suffix(path, suffix), with_suffix(&aside, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    fs::rename(path, aside(""))?;
-    Ok(aside(""))
+    fs::rename(path, &aside)?;
+    Ok(aside)
 }
 
 /// What tells a file from another one that has its name later: device and number. `None` where there is no file.

@@ -10,6 +10,7 @@ mod purge;
 mod read;
 mod recorder;
 mod row;
+mod search;
 mod speed;
 mod spill;
 mod store;
@@ -44,8 +45,7 @@ pub fn record(dir: &Path, rows: &[Row]) -> Vec<String> {
 
 /// Takes what waits beside the ledger into it, so that it is all there is; what there is to say about that.
 pub fn settle(dir: &Path) -> Vec<String> {
-    let waits = std::fs::metadata(dir.join(SPILL_NAME)).is_ok_and(|metadata| metadata.len() > 0);
-    if waits { record(dir, &[]) } else { Vec::new() }
+    if files::has_content(&dir.join(SPILL_NAME)) { record(dir, &[]) } else { Vec::new() }
 }
 
 /// Deletes the calls before this moment, in milliseconds since 1970, or all; how many there were. Nothing of them is

@@ -5,6 +5,7 @@ use rusqlite::{Connection, Result, params, params_from_iter};
 use serde::de::DeserializeOwned;
 
 use super::row::{Amount, Answer, AttemptRow, Row, Sent, Times, Tokens};
+use super::search;
 
 /// Which calls; everything that is given must fit.
 #[derive(Debug, Clone, Default)]
@@ -103,7 +104,13 @@ impl Filter {
             condition.and("c.at_ms < ?", [Value::Integer(before)]);
         }
         if let Some(search) = self.search.as_deref().filter(|search| !search.trim().is_empty()) {
-            condition.and("c.id IN (SELECT rowid FROM words WHERE words MATCH ?)", [Value::Text(query(search))]);
+            match search::query(search)? {
+                Some(query) => {
+                    condition.and("c.id IN (SELECT rowid FROM words WHERE words MATCH ?)", [Value::Text(query)]);
+                }
+                // What holds no word is in no index.
+                None => condition.and("false", []),
+            }
         }
         if let Some(conversation) = &self.conversation {
             // The first call does not know yet that it is one.
@@ -115,11 +122,6 @@ impl Filter {
         }
         Ok(condition)
     }
-}
-
-/// All words, whatever they hold: in quotes nothing in them is an operator.
-fn query(search: &str) -> String {
-    search.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect::<Vec<_>>().join(" ")
 }
 
 fn names(connection: &Connection, fits: impl Fn(&str) -> bool) -> Result<Vec<i64>> {

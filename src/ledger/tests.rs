@@ -255,6 +255,32 @@ fn where_nothing_can_be_written_that_is_said() {
     assert!(said[0].ends_with("this call is not recorded"), "{said:?}");
 }
 
+fn files_hold_canary(dir: &Path) -> bool {
+    let files = fs::read_dir(dir).expect("listed").map(|entry| entry.expect("an entry").path());
+    let holds = |path: std::path::PathBuf| {
+        fs::read(path).expect("read").windows(CANARY.len()).any(|part| part == CANARY.as_bytes())
+    };
+    files.map(holds).any(|holds| holds)
+}
+
+// L19
+#[test]
+fn what_is_deleted_beside_a_reader_is_not_called_gone_before_it_is() {
+    let home = tempfile::tempdir().expect("a directory");
+    super::record(home.path(), &[row(&id(1), true)]);
+    let reader = rusqlite::Connection::open(home.path().join(FILE_NAME)).expect("opened");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM calls").expect("reads");
+    let mode = Mode { timeout: Duration::from_millis(20), ..Mode::ACCOUNT };
+    let mut store = Store::open(home.path(), mode).expect("opened");
+    let error = purge(&mut store, None).expect_err("the reader needs what is in the log");
+    assert!(matches!(error, StoreError::Undeleted { count: 1, .. }), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("again")), "{error}");
+    assert!(files_hold_canary(home.path()), "or the error would be wrong");
+    drop(reader);
+    assert_eq!(purge(&mut store, None).expect("nobody reads"), 0);
+    assert!(!files_hold_canary(home.path()));
+}
+
 #[test]
 fn calls_are_found_by_what_they_were() {
     let home = tempfile::tempdir().expect("a directory");

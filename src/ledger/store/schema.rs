@@ -6,7 +6,7 @@ use super::{Mode, Store, StoreError};
 
 /// The changes that lead from an empty database to the current schema, in order. One is added at the end for each
 /// change of the schema; those that were released never change.
-pub(super) const MIGRATIONS: &[&str] =
+pub(in crate::ledger) const MIGRATIONS: &[&str] =
     &[include_str!("../schema-1.sql"), include_str!("../schema-2.sql"), include_str!("../schema-3.sql")];
 
 /// The version of the schema that this program knows: `PRAGMA user_version`.

@@ -298,6 +298,33 @@ fn the_log_does_not_grow_for_ever() {
     assert!(!log.exists(), "what is closed is one file");
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_closed_can_be_read_where_nothing_can_be_written() {
+    let home = tempfile::tempdir().expect("a directory");
+    put(&mut Store::open(home.path(), Mode::RECORD).expect("opened"), "x");
+    let path = home.path().join(FILE_NAME);
+    let permit = |mode| {
+        fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("permitted");
+    };
+    // Nothing keeps root from writing, so that only the way of reading can be tested.
+    let connection = open_for_reading(&path, true).expect("readable");
+    let read = Store::of(connection, path.clone(), Mode::ACCOUNT, false);
+    assert_eq!(count(&read), 1);
+    if !rustix::process::geteuid().is_root() {
+        permit(0o500);
+        let read = Store::open_to_read(home.path()).map(|store| store.map(|store| count(&store)));
+        fs::write(home.path().join("ledger.db-wal"), "x").expect_err("for reading alone");
+        permit(0o700);
+        assert_eq!(read.expect("readable"), Some(1));
+        fs::write(home.path().join("ledger.db-wal"), "left by a process that was killed").expect("written");
+        permit(0o500);
+        let refused = Store::open_to_read(home.path());
+        permit(0o700);
+        assert!(matches!(refused, Err(StoreError::UnreadableLog { .. })));
+    }
+}
+
 #[test]
 fn there_need_not_be_a_ledger_to_read() {
     let home = tempfile::tempdir().expect("a directory");
