@@ -255,6 +255,67 @@ fn where_nothing_can_be_written_that_is_said() {
     assert!(said[0].ends_with("this call is not recorded"), "{said:?}");
 }
 
+#[test]
+fn calls_are_gone_through_one_by_one_as_they_were_at_the_beginning_while_others_write() {
+    let home = tempfile::tempdir().expect("a directory");
+    super::record(home.path(), &[1, 2, 3].map(|n| row(&id(n), true)));
+    let store = Store::open_to_read(home.path()).expect("readable").expect("there");
+    let mut seen = Vec::new();
+    let each = |row: Row| {
+        if seen.is_empty() {
+            assert_eq!(super::record(home.path(), &[super::tests::row(&id(4), true)]), Vec::<String>::new(), "no lock");
+            let mut other = Store::open(home.path(), Mode::RECORD).expect("opened");
+            other.write(|transaction| transaction.execute("DELETE FROM calls", [])).expect("no lock");
+        }
+        seen.push(row.id);
+        Ok::<_, StoreError>(())
+    };
+    for_each(&store, &Filter::default(), None, each).expect("read");
+    assert_eq!(seen, [id(3), id(2), id(1)]);
+    assert_eq!(all(home.path()), []);
+    super::record(home.path(), &[1, 2, 3].map(|n| row(&id(n), true)));
+    let mut count = 0;
+    let stopped = for_each(&store, &Filter::default(), Some(2), |_| {
+        count += 1;
+        if count == 2 { Err(crate::error::Error::usage("enough")) } else { Ok(()) }
+    });
+    assert_eq!((stopped.expect_err("stopped").to_string().as_str(), count), ("enough", 2));
+}
+
+#[test]
+fn the_last_answered_call_of_a_command_is_found_behind_any_others() {
+    let home = tempfile::tempdir().expect("a directory");
+    let last = || {
+        let store = Store::open_to_read(home.path()).expect("readable").expect("there");
+        last_answered(&store, "ask").expect("read").map(|row| row.id)
+    };
+    let other = |n: u32, command: &str, status| {
+        let mut row = row(&id(n), true);
+        (row.command, row.run, row.status, row.at_ms) = (command.into(), id(n), status, row.at_ms + i64::from(n));
+        row
+    };
+    super::record(home.path(), &[other(1, "compare", Status::Ok), other(2, "ask", Status::Failed)]);
+    assert_eq!(last(), None);
+    super::record(home.path(), &[other(3, "ask", Status::Truncated)]);
+    super::record(home.path(), &(4..400).map(|n| other(n, "compare", Status::Ok)).collect::<Vec<_>>());
+    super::record(home.path(), &[other(400, "ask", Status::Interrupted)]);
+    assert_eq!(last(), Some(id(3)));
+}
+
+#[test]
+fn a_brief_row_keeps_the_beginning_of_the_prompt_and_no_other_text() {
+    let mut long = row(&id(1), true);
+    let mut request = long.request.request().expect("kept");
+    request.messages.push(Message::text(Role::User, "so \n and ".repeat(10_000)));
+    long.request.body = Some(serde_json::to_string(&request).expect("JSON"));
+    let brief = long.brief();
+    let messages = brief.request.request().expect("kept").messages;
+    assert_eq!(messages.len(), 1);
+    assert!(format!("{messages:?}").contains("so and so and"), "{messages:?}");
+    assert!(brief.answer.is_none() && brief.request.body.expect("kept").len() < 500);
+    assert_eq!(row(&id(2), false).brief().request.body, None);
+}
+
 fn files_hold_canary(dir: &Path) -> bool {
     let files = fs::read_dir(dir).expect("listed").map(|entry| entry.expect("an entry").path());
     let holds = |path: std::path::PathBuf| {
