@@ -193,3 +193,21 @@ fn a_link_where_others_could_have_put_it_is_not_followed() {
     home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n").says("this call is not recorded");
     assert_eq!(fs::read_to_string(&victim).expect("there"), "precious");
 }
+
+// L16, L17
+#[cfg(unix)]
+#[test]
+fn a_directory_that_everyone_may_write_to_costs_no_answer_and_holds_no_prompt() {
+    use std::os::unix::fs::PermissionsExt;
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let data = home.path().join("data");
+    fs::create_dir_all(&data).expect("a directory");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).expect("permitted");
+    let outcome = home.llm(["ask", "CANARY-1"]).output();
+    outcome.exits(0).prints("Hello.\n").says("can be written to by every user").says("this call is not recorded");
+    assert!(fs::read_dir(&data).expect("listed").next().is_none(), "nothing is written there");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).expect("permitted");
+    home.llm(["ask", "hi"]).output().exits(0);
+    assert_eq!(home.log().len(), 1);
+}

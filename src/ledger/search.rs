@@ -29,7 +29,7 @@ mod tests {
     /// Which of these texts hold all words of the one that is looked for; the index is as the schema has it.
     fn found(texts: &[&str], search: &str) -> Vec<i64> {
         let index = Connection::open_in_memory().expect("memory");
-        let schema = crate::ledger::store::MIGRATIONS[0];
+        let schema = crate::ledger::store::MIGRATIONS[0].sql;
         index.execute_batch(schema).expect("a schema");
         for (nth, text) in texts.iter().enumerate() {
             index

@@ -316,6 +316,30 @@ fn a_brief_row_keeps_the_beginning_of_the_prompt_and_no_other_text() {
     assert_eq!(row(&id(2), false).brief().request.body, None);
 }
 
+#[test]
+fn people_can_read_the_calls_with_a_tool_of_sqlite() {
+    let home = tempfile::tempdir().expect("a directory");
+    let mut unknown = row(&id(2), false);
+    (unknown.cost, unknown.times.total, unknown.at_ms) = (None, None, unknown.at_ms + 1);
+    let mut whole = row(&id(3), true);
+    (whole.cost.as_mut().expect("known").picos, whole.at_ms) = (2_000_000_000_000, whole.at_ms + 2);
+    super::record(home.path(), &[row(&id(1), true), unknown, whole]);
+    let database = rusqlite::Connection::open(home.path().join(FILE_NAME)).expect("opened");
+    let columns = "at_utc, model, gateway, status, first_token_ms, total_ms, input_tokens, cost_usd, prompt, answer";
+    let mut select = database
+        .prepare(&format!("SELECT concat_ws('|', {columns}) FROM calls_readable ORDER BY at_utc"))
+        .expect("a view");
+    let lines = select.query_map([], |row| row.get::<_, String>(0)).expect("read");
+    assert_eq!(
+        lines.map(|line| line.expect("text")).collect::<Vec<_>>(),
+        [
+            "2026-09-21 14:13:20.000|qwen|corp|ok|6.789|700.0|12|0.0123|why? CANARY-5f2d|the answer CANARY-5f2d",
+            "2026-09-21 14:13:20.001|qwen|corp|ok|6.789|12|why? CANARY-5f2d",
+            "2026-09-21 14:13:20.002|qwen|corp|ok|6.789|700.0|12|2|why? CANARY-5f2d|the answer CANARY-5f2d",
+        ]
+    );
+}
+
 fn files_hold_canary(dir: &Path) -> bool {
     let files = fs::read_dir(dir).expect("listed").map(|entry| entry.expect("an entry").path());
     let holds = |path: std::path::PathBuf| {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use self::connection::{is_unwritable, open_for_reading, use_log};
-use super::files::{has_content, identity, own, private_file, set_aside, with_suffix};
+use super::files::{check_dir, has_content, identity, own, private_file, set_aside, with_suffix};
 use crate::private;
 
 /// The name of the ledger in the data directory.
@@ -61,6 +61,7 @@ impl Store {
     pub fn open(dir: &Path, mode: Mode) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
         private::create_dir(dir).map_err(|source| StoreError::io(&path, source))?;
+        check_dir(dir)?;
         match Self::open_at(&path, mode) {
             Err(StoreError::Damaged { .. }) => {}
             opened => return opened,
