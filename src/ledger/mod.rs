@@ -2,6 +2,8 @@
 //!
 //! No answer depends on it: what cannot be recorded waits in a file beside it, and is recorded with the next call.
 
+#![warn(missing_docs)]
+
 mod failed_attempts;
 mod files;
 #[cfg(test)]
