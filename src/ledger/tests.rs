@@ -341,11 +341,11 @@ fn people_can_read_the_calls_with_a_tool_of_sqlite() {
 }
 
 fn files_hold_canary(dir: &Path) -> bool {
-    let files = fs::read_dir(dir).expect("listed").map(|entry| entry.expect("an entry").path());
+    let mut files = fs::read_dir(dir).expect("listed").map(|entry| entry.expect("an entry").path());
     let holds = |path: std::path::PathBuf| {
         fs::read(path).expect("read").windows(CANARY.len()).any(|part| part == CANARY.as_bytes())
     };
-    files.map(holds).any(|holds| holds)
+    files.any(holds)
 }
 
 // L19
