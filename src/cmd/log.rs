@@ -1,7 +1,7 @@
 //! `llm log`: recorded calls as a list, one by one, for other programs, or gone.
 
 use super::{Context, calls};
-use crate::cli::{LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
+use crate::cli::{CallFilter, LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
 use crate::error::Error;
 use crate::ledger::{self, Alike, Filter, Mode, Row, Store};
 use crate::report::destination::Destination;
@@ -17,14 +17,7 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
             show(context, id.as_deref(), *conversation, output.format)
         }
         Some(LogCommand::Export { filter, format: _, out }) => {
-            let destination = Destination::new(out.path.as_deref(), context.terminal.stdout)?;
-            let filter = calls::filter(filter)?;
-            let rows = match calls::store(context)? {
-                Some(store) => ledger::find(&store, &filter, None)?,
-                None => Vec::new(),
-            };
-            destination.write(otel::traces(&rows))?;
-            Ok(0)
+            export(context, filter, Destination::new(out.path.as_deref(), context.terminal.stdout)?)
         }
         Some(LogCommand::Purge { before, all: _ }) => purge(context, before.as_deref()),
     }
@@ -33,23 +26,54 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
 fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
     let filter = Filter { search: args.search.clone(), ..calls::filter(&args.filter)? };
     let limit = (args.limit > 0).then_some(args.limit);
-    let rows = match calls::store(context)? {
-        Some(store) => {
-            let rows = ledger::find(&store, &filter, limit)?;
-            if rows.is_empty() {
-                context.notice("no recorded call fits");
-            }
-            rows
-        }
-        None => Vec::new(),
-    };
+    let store = calls::store(context)?;
     let out = &context.terminal.stdout;
-    print(match args.output.format {
-        LogFormat::Text => log::list(&rows, out),
-        LogFormat::Json => log::json(&rows, out),
-        LogFormat::Jsonl => log::jsonl(&rows),
-        LogFormat::Csv => log::csv(&rows),
-    })?;
+    let format = args.output.format;
+    let mut count = 0;
+    let mut rows = Vec::new();
+    if format == LogFormat::Csv {
+        print(log::csv_heading())?;
+    }
+    if let Some(store) = &store {
+        ledger::for_each(store, &filter, limit, |row: Row| {
+            count += 1;
+            match format {
+                LogFormat::Text => {
+                    // The columns are as wide as all rows need, so the rows are kept without their texts.
+                    rows.push(row.brief());
+                    Ok(())
+                }
+                LogFormat::Json => print(Text::from(if count == 1 { "[" } else { "," }) + log::one_json(&row, out)),
+                LogFormat::Jsonl => print(log::json_line(&row)),
+                LogFormat::Csv => print(log::csv_line(&row)),
+            }
+        })?;
+        if count == 0 {
+            context.notice("no recorded call fits");
+        }
+    }
+    match format {
+        LogFormat::Text => print(log::list(&rows, out))?,
+        LogFormat::Json => print(if count == 0 { "[]\n" } else { "]\n" }.into())?,
+        LogFormat::Jsonl | LogFormat::Csv => {}
+    }
+    Ok(0)
+}
+
+/// Writes the calls as one document, call by call.
+fn export(context: &Context, filter: &CallFilter, mut destination: Destination) -> Result<u8, Error> {
+    let filter = calls::filter(filter)?;
+    let (before, after) = otel::frame();
+    destination.append(before)?;
+    if let Some(store) = calls::store(context)? {
+        let mut is_first = true;
+        ledger::for_each(&store, &filter, None, |row| {
+            let comma = if std::mem::take(&mut is_first) { "" } else { "," };
+            destination.append(Text::from(comma) + otel::call(&row))
+        })?;
+    }
+    destination.append(after)?;
+    destination.finish()?;
     Ok(0)
 }
 

@@ -48,10 +48,19 @@ where
     R: IntoIterator,
     R::Item: IntoIterator<Item = String>,
 {
+    let heading = headings.iter().map(|heading| (*heading).to_owned()).collect::<Vec<_>>();
+    lines(std::iter::once(heading)) + lines(rows)
+}
+
+/// Rows of CSV without a heading. Every cell is guarded, so text needs no care.
+pub fn lines<R>(rows: R) -> Text
+where
+    R: IntoIterator,
+    R::Item: IntoIterator<Item = String>,
+{
     let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
-    // A Vec takes all that is written to it, and rows of any length are allowed.
-    _ = writer.write_record(headings);
     for row in rows {
+        // A Vec takes all that is written to it, and rows of any length are allowed.
         let cells: Vec<String> = row.into_iter().map(|cell| escape::csv_cell(&cell).into_owned()).collect();
         _ = writer.write_record(&cells);
     }

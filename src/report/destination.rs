@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 use super::term::{Output, Text, print};
 use crate::error::Error;
 
@@ -22,6 +24,8 @@ enum Target {
         /// Those of the file that is replaced.
         permissions: Option<fs::Permissions>,
     },
+    /// The new content of that file, until it is whole.
+    Temporary(NamedTempFile),
     /// A pipe or a device, which must stay what it is and so is written to.
     Device(fs::File),
 }
@@ -50,14 +54,28 @@ impl Destination {
     ///
     /// # Errors
     /// [`Error::Output`] where the file cannot be written; for standard output see [`print`].
-    pub fn write(self, text: Text) -> Result<(), Error> {
-        let Some((path, target)) = self.file else { return print(text) };
+    pub fn write(mut self, text: Text) -> Result<(), Error> {
+        self.append(text)?;
+        self.finish()
+    }
+
+    /// Writes a part of the output. A file takes its place when the output is [finished](Self::finish).
+    ///
+    /// # Errors
+    /// As for [`Destination::write`].
+    pub fn append(&mut self, text: Text) -> Result<(), Error> {
+        let Some((path, target)) = &mut self.file else { return print(text) };
         let bytes = text.shown(self.output.tty);
-        let written = match target {
-            Target::File { directory, permissions } => replace(&path, &directory, permissions, bytes.as_bytes()),
-            Target::Device(mut file) => file.write_all(bytes.as_bytes()),
-        };
-        written.map_err(|source| Error::Output { target: path.display().to_string(), source })
+        target.write(bytes.as_bytes()).map_err(|source| Error::Output { target: path.display().to_string(), source })
+    }
+
+    /// Puts the file in its place, now that the output is whole.
+    ///
+    /// # Errors
+    /// As for [`Destination::write`].
+    pub fn finish(self) -> Result<(), Error> {
+        let Some((path, target)) = self.file else { return Ok(()) };
+        target.finish(&path).map_err(|source| Error::Output { target: path.display().to_string(), source })
     }
 }
 
@@ -85,23 +103,41 @@ fn target(path: &Path) -> io::Result<(PathBuf, Target)> {
     Ok((path, Target::File { directory, permissions }))
 }
 
-/// Writes a temporary file and renames it to `path`, so that readers see the old content or all of the new one.
-fn replace(path: &Path, directory: &Path, permissions: Option<fs::Permissions>, bytes: &[u8]) -> io::Result<()> {
+impl Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Self::File { directory, permissions } = self {
+            *self = Self::Temporary(temporary_file(directory, permissions.take())?);
+        }
+        match self {
+            Self::File { .. } => Ok(()),
+            Self::Temporary(file) => file.write_all(bytes),
+            Self::Device(file) => file.write_all(bytes),
+        }
+    }
+
+    /// Renames the temporary file to `path`, so that readers see the old content or all of the new one.
+    fn finish(mut self, path: &Path) -> io::Result<()> {
+        self.write(&[])?;
+        let Self::Temporary(file) = self else { return Ok(()) };
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+fn temporary_file(directory: &Path, permissions: Option<fs::Permissions>) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     // The umask takes from these permissions what it takes from those of any new file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.prefix(".llm-").tempfile_in(directory).map_err(without_path)?;
+    let file = builder.prefix(".llm-").tempfile_in(directory).map_err(without_path)?;
     #[cfg(unix)]
     if let Some(permissions) = permissions {
         file.as_file().set_permissions(permissions)?;
     }
     #[cfg(not(unix))]
     drop(permissions);
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    Ok(file)
 }
 
 /// The error without the path of the temporary file, which means nothing to the user.

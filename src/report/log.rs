@@ -374,48 +374,48 @@ pub fn one_json(row: &Row, out: &Output) -> Text {
     json_format::document(&Entry::new(row), out)
 }
 
-/// One JSON object a line.
-pub fn jsonl(rows: &[Row]) -> Text {
-    rows.iter().map(|row| json_format::line(&Entry::new(row))).collect()
+/// A JSON object on a line of its own.
+pub fn json_line(row: &Row) -> Text {
+    json_format::line(&Entry::new(row))
 }
 
-/// RFC 4180 with a heading; what is unknown is an empty cell.
-pub fn csv(rows: &[Row]) -> Text {
+/// The heading of the calls as CSV (RFC 4180).
+pub fn csv_heading() -> Text {
+    csv_format::lines([HEADINGS.map(str::to_owned)])
+}
+
+/// A call as a line of CSV; what is unknown is an empty cell.
+pub fn csv_line(row: &Row) -> Text {
     let number = |count: Option<u64>| count.map_or_else(String::new, |count| count.to_string());
     let ms = |micros: Option<u64>| micros.map_or_else(String::new, |micros| (micros as f64 / 1000.0).to_string());
     let word = |text: &Option<String>| text.clone().unwrap_or_default();
-    csv_format::table(
-        &HEADINGS,
-        rows.iter().map(|row| {
-            [
-                when(row.at_ms, "%Y-%m-%dT%H:%M:%S%.3fZ"),
-                row.id.clone(),
-                row.run.clone(),
-                row.command.clone(),
-                row.asked.clone(),
-                row.gateway.clone(),
-                if row.answered { row.model.clone() } else { String::new() },
-                word(&row.key),
-                word(&row.task),
-                row.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "),
-                row.status.as_str().to_owned(),
-                row.error.as_ref().map_or_else(String::new, |error| error.kind.as_str().to_owned()),
-                row.attempts.len().to_string(),
-                row.cached.to_string(),
-                number(row.tokens.input),
-                number(row.tokens.cache_read),
-                number(row.tokens.cache_write),
-                number(row.tokens.output),
-                number(row.tokens.reasoning),
-                row.cost.map_or_else(String::new, |cost| Usd::from_picos(cost.picos).to_decimal()),
-                row.cost.map_or("unknown", |cost| cost.origin.as_str()).to_owned(),
-                ms(row.times.first_token),
-                ms(row.times.total),
-                word(&row.conversation),
-                row.cost.is_some_and(|cost| cost.partial).to_string(),
-            ]
-        }),
-    )
+    csv_format::lines([[
+        when(row.at_ms, "%Y-%m-%dT%H:%M:%S%.3fZ"),
+        row.id.clone(),
+        row.run.clone(),
+        row.command.clone(),
+        row.asked.clone(),
+        row.gateway.clone(),
+        if row.answered { row.model.clone() } else { String::new() },
+        word(&row.key),
+        word(&row.task),
+        row.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "),
+        row.status.as_str().to_owned(),
+        row.error.as_ref().map_or_else(String::new, |error| error.kind.as_str().to_owned()),
+        row.attempts.len().to_string(),
+        row.cached.to_string(),
+        number(row.tokens.input),
+        number(row.tokens.cache_read),
+        number(row.tokens.cache_write),
+        number(row.tokens.output),
+        number(row.tokens.reasoning),
+        row.cost.map_or_else(String::new, |cost| Usd::from_picos(cost.picos).to_decimal()),
+        row.cost.map_or("unknown", |cost| cost.origin.as_str()).to_owned(),
+        ms(row.times.first_token),
+        ms(row.times.total),
+        word(&row.conversation),
+        row.cost.is_some_and(|cost| cost.partial).to_string(),
+    ]])
 }
 
 #[cfg(test)]

@@ -14,17 +14,23 @@ const CLIENT: u8 = 3;
 const OK: u8 = 1;
 const ERROR: u8 = 2;
 
-/// One document with all of the calls; each run is a trace. Prompts and answers are not in it.
-pub fn traces(rows: &[Row]) -> Text {
-    let spans: Vec<Value> = rows.iter().flat_map(spans).collect();
+/// What stands before and after the spans of a document; each run is a trace. Prompts and answers are not in it.
+pub fn frame() -> (Text, Text) {
     let document = json!({"resourceSpans": [{
         "resource": {"attributes": [text("service.name", "llm"), text("service.version", env!("CARGO_PKG_VERSION"))]},
         "scopeSpans": [{
             "scope": {"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")},
-            "spans": spans,
+            "spans": [],
         }],
-    }]});
-    Text::json(format!("{document}\n"))
+    }]})
+    .to_string();
+    let (before, after) = document.split_once("\"spans\":[").unwrap_or((&document, ""));
+    (Text::json(format!("{before}\"spans\":[")), Text::json(format!("{after}\n")))
+}
+
+/// The spans of one call, with commas between them.
+pub fn call(row: &Row) -> Text {
+    Text::json(spans(row).iter().map(Value::to_string).collect::<Vec<_>>().join(","))
 }
 
 fn spans(row: &Row) -> Vec<Value> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-/// Stands for nothing; no id is below zero.
+/// Stands for a call that has no such value; no id is below zero.
 pub(super) const NONE: i64 = -1;
 
 /// Tells who made the model of a name, where that is known.
@@ -13,13 +13,17 @@ pub type Maker = fn(model: &str) -> Option<String>;
 pub enum Dimension {
     /// The model that answered, or was tried last.
     Model,
+    /// The name of the gateway.
     Gateway,
     /// Who made the model.
     Provider,
+    /// The user's key.
     Key,
+    /// The task by which it was routed.
     Task,
-    /// UTC.
+    /// The day in UTC.
     Day,
+    /// How it ended.
     Status,
     /// The value of this tag.
     Tag(String),
