@@ -64,7 +64,6 @@ pub(super) fn prepare_with(
     let tags = tags(args)?;
     args.max_cost.as_deref().map(max_cost).transpose()?;
     let mut extra = parameters(&args.param)?;
-    check_sampling(args)?;
     let stream = match extra.remove("stream") {
         None | Some(Value::Null) => true,
         Some(Value::Bool(stream)) => stream,
@@ -223,15 +222,6 @@ pub(super) fn max_cost(text: &str) -> Result<Usd, Error> {
 /// What costs are attributed to.
 pub(super) fn tags(args: &PromptArgs) -> Result<BTreeMap<String, String>, Error> {
     args.tag.iter().map(|tag| key_value(tag, "--tag", "KEY=VALUE")).collect()
-}
-
-fn check_sampling(args: &PromptArgs) -> Result<(), Error> {
-    for (flag, value) in [("--temperature", args.temperature), ("--top-p", args.top_p)] {
-        if value.is_some_and(|value| !value.is_finite()) {
-            return Err(Error::usage(format!("{flag} takes a number")));
-        }
-    }
-    Ok(())
 }
 
 fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {
