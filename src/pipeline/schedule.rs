@@ -48,6 +48,10 @@ impl PipelineSchedule {
         for (place, call) in calls.iter_mut().enumerate() {
             call.role = CallRole::Step;
             call.label = Some(prompts.steps[place].step.name.clone());
+            // A schema is for the last step, as is the form that asks for it.
+            if place + 1 < prompts.steps.len() {
+                call.schema = None;
+            }
             let is_first = prompts.steps[place].needs.is_empty();
             let prompt = is_first.then(|| prompts.prompt(place)).transpose().map_err(|error| (place, error))?;
             call.request = Arc::new(prompts.request(place, prompt));
