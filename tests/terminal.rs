@@ -22,16 +22,11 @@ const HOSTILE: &[&str] = &[
 ];
 
 /// Every control character that the terminal got, except line ends and our own colours.
-fn controls(outcome: &Outcome) -> String {
-    let mut rest = outcome.terminal().replace("\r\n", "\n");
-    // Select Graphic Rendition, the only sequence that an answer is printed with.
-    while let Some(start) = rest.find("\u{1b}[") {
-        let length = rest[start + 2..].find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(0);
-        if !rest[start + 2 + length..].starts_with('m') {
-            break;
-        }
-        rest.replace_range(start..start + 2 + length + 1, "");
-    }
+pub fn controls(outcome: &Outcome) -> String {
+    // Select Graphic Rendition, the only sequences that anything is printed with.
+    let ours = ["0", "1", "2", "4", "1;4", "1;31", "32", "33", "36"].map(|code| format!("\u{1b}[{code}m"));
+    let screen = outcome.terminal().replace("\r\n", "\n");
+    let rest = ours.iter().fold(screen, |screen, colour| screen.replace(colour, ""));
     let unsafe_one = |c: &char| {
         let format = matches!(*c, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
             | '\u{feff}' | '\u{e0000}'..='\u{e007f}');

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::Context;
-use super::ready;
 use crate::call::Call;
 use crate::chat::Usage;
 use crate::config::{Auth, Gateway};
@@ -13,6 +12,7 @@ use crate::report;
 use crate::report::destination::Destination;
 use crate::report::dry_run::{Planned, Requests};
 use crate::report::term::Text;
+use crate::run::pricing;
 
 /// Writes the requests of these calls; as one JSON document if `json`.
 pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: Destination) -> Result<u8, Error> {
@@ -28,20 +28,20 @@ pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: De
 
 /// The requests of these calls.
 pub(super) fn planned(context: &Context, calls: &[Call]) -> Result<Vec<Planned>, Error> {
-    let (gateways, demo) = ready::gateways(context, calls.iter().map(Call::target))?;
-    let pricing = ready::pricing(context, demo.is_some());
+    let (gateways, demo) = context.preparation().gateways(calls.iter().map(Call::target))?;
+    let pricing = pricing(&context.settings, demo.is_some());
     Ok(calls.iter().map(|call| plan(call, &gateways[&call.target().gateway], &pricing)).collect())
 }
 
 fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
     let api = gateway.api_of(&call.target().model);
     let adapter = api.adapter();
-    let wire = adapter.encode_request(&call.request);
+    let wire = adapter.encode_request(&call.target().model, &call.request);
     let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
     let mut headers = vec![
         ("content-type".to_owned(), "application/json".to_owned()),
         ("accept".to_owned(), accept.to_owned()),
-        ("idempotency-key".to_owned(), call.id.clone()),
+        ("idempotency-key".to_owned(), call.idempotency_key.clone()),
     ];
     // Whether a gateway that can do without a key gets one is only known when keys are looked for.
     if gateway.auth == Auth::Required {
