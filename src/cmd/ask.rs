@@ -28,31 +28,31 @@ pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error>
     if args.prompt.dry_run {
         return dry_run::run(context, &calls, format != AskFormat::Text, destination);
     }
-    let stderr = context.terminal.stderr;
     let options = RunOptions::new(context, "ask", &args.prompt);
-    let shows_cost = args.stats || (stderr.tty && !context.quiet) || format != AskFormat::Text;
+    let shows_cost = args.stats || (context.terminal.stderr.tty && !context.quiet) || format != AskFormat::Text;
     let options = RunOptions { priced: shows_cost, turn, ..options };
     let answer_options = AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
     let streams = format == AskFormat::Text && !destination.is_file();
-    if streams {
-        let answer = Answer::streamed(&context.terminal, answer_options);
-        return run(context, calls, &options, &mut AskView { answer, format, destination: None, record: None });
-    }
-    // The answer is written when it is whole; notices appear as things happen.
-    let answer = Answer::aside(&context.terminal, answer_options);
-    run(context, calls, &options, &mut AskView { answer, format, destination: Some(destination), record: None })
+    let answer = if streams {
+        Answer::streamed(&context.terminal, answer_options)
+    } else {
+        // The answer is written when it is whole; notices appear as things happen.
+        Answer::without_text(&context.terminal, answer_options)
+    };
+    let mut view = AskView { answer, format, destination: (!streams).then_some(destination), record: None };
+    run(context, calls, &options, &mut view)
 }
 
 /// Shows one answer.
-struct AskView<O> {
-    answer: Answer<O, Stderr>,
+struct AskView {
+    answer: Answer<Box<dyn Write>, Stderr>,
     format: AskFormat,
     /// Where the whole answer goes; `None` where it is streamed.
     destination: Option<Destination>,
     record: Option<Record>,
 }
 
-impl<O: Write> Reporter for AskView<O> {
+impl Reporter for AskView {
     fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
         self.answer.batch(events)
     }
@@ -64,7 +64,7 @@ impl<O: Write> Reporter for AskView<O> {
     }
 }
 
-impl<O: Write> View for AskView<O> {
+impl View for AskView {
     fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
         if let (Some(destination), Some(record)) = (self.destination.take(), &self.record) {
             // An empty answer does not replace an existing file.
@@ -80,7 +80,7 @@ impl<O: Write> View for AskView<O> {
 
 fn text(record: &Record, format: AskFormat, out: &Output) -> Text {
     match format {
-        AskFormat::Text if record.text.ends_with('\n') => Text::from(record.text.as_str()),
+        AskFormat::Text if record.text.ends_with('\n') => record.text.as_str().into(),
         AskFormat::Text => Text::from(record.text.as_str()) + "\n",
         AskFormat::Json => json::record(record, out),
         AskFormat::Jsonl => json::line(record),

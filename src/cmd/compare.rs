@@ -132,7 +132,7 @@ pub(super) fn text(
         CompareFormat::Jsonl => comparison.records.iter().map(json::line).collect(),
         CompareFormat::Markdown => markdown::comparison(comparison),
         CompareFormat::Csv => csv::comparison(comparison),
-        CompareFormat::Html => return html::comparison(comparison),
+        CompareFormat::Html => html::comparison(comparison)?,
     })
 }
 

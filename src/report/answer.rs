@@ -3,7 +3,7 @@
 //! A terminal gets the text escaped and a line break after it. Anything else gets it byte for byte, and one line break
 //! at the end if the model left it out, as of every tool that prints lines (`$(llm ask …)` drops it again).
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use super::notice::Notices;
 use super::term::{Output, Stderr, Stdout, Terminal, Text, write_now};
@@ -46,19 +46,16 @@ struct Stream<W> {
     held_return: bool,
 }
 
-impl Answer<Stdout, Stderr> {
+impl Answer<Box<dyn Write>, Stderr> {
     /// For this process's own streams.
     pub fn streamed(terminal: &Terminal, options: AnswerOptions) -> Self {
-        Self::new(Stdout::default(), Stderr::default(), terminal.stdout, terminal.stderr, options)
+        Self::new(Box::new(Stdout::new()), Stderr::new(), terminal.stdout, terminal.stderr, options)
     }
-}
 
-impl Answer<io::Sink, Stderr> {
-    /// For an answer that is written elsewhere once it is whole. Notices, and what the model thinks, are said as they
-    /// come.
-    pub fn aside(terminal: &Terminal, options: AnswerOptions) -> Self {
+    /// For an answer that is written elsewhere when it is whole: only what goes to stderr is shown as it happens.
+    pub fn without_text(terminal: &Terminal, options: AnswerOptions) -> Self {
         let stdout = Output::plain(terminal.stderr.columns);
-        Self::new(io::sink(), Stderr::default(), stdout, terminal.stderr, options)
+        Self::new(Box::new(std::io::sink()), Stderr::new(), stdout, terminal.stderr, options)
     }
 }
 

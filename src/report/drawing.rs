@@ -145,7 +145,7 @@ impl Shared {
 
 /// Writes text that is escaped, and the sequences of this file. What the terminal does not take is not drawn.
 fn write(frame: &str) {
-    _ = Stderr::default().write_all(frame.as_bytes());
+    _ = Stderr::new().write_all(frame.as_bytes());
 }
 
 /// What stands on the terminal: the width of each line in cells. The cursor stands at the start of the last line.

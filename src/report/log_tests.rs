@@ -304,7 +304,9 @@ fn what_a_call_holds_commands_no_terminal() {
     let hostile = Record { answered_by: Some(samples::HOSTILE.into()), ..samples::record("m", samples::HOSTILE) };
     let rows = [row(hostile, 1, samples::HOSTILE)];
     let out = Output::terminal(80);
-    for page in [list(&rows, &out), one(&rows[0], &out), conversation(&rows, &out), json(&rows, &out), json_line(&rows[0])] {
+    for page in
+        [list(&rows, &out), one(&rows[0], &out), conversation(&rows, &out), json(&rows, &out), json_line(&rows[0])]
+    {
         assert!(!page.to_string().contains(|c: char| c.is_control() && c != '\n'), "{page:?}");
     }
 }

@@ -122,8 +122,14 @@ fn size(term: &Term) -> Option<(usize, usize)> {
 }
 
 /// Standard output, unbuffered: who writes collects first, so that one write is one system call.
-#[derive(Debug, Default)]
-pub struct Stdout(());
+#[derive(Debug)]
+pub(super) struct Stdout(());
+
+impl Stdout {
+    pub(super) fn new() -> Self {
+        Self(())
+    }
+}
 
 impl Write for Stdout {
     // Not `io::stdout()`: it cuts every write at the last line break, which makes two system calls of one.
@@ -151,8 +157,14 @@ impl Write for Stdout {
 }
 
 /// Standard error.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Stderr(());
+
+impl Stderr {
+    pub(super) fn new() -> Self {
+        Self(())
+    }
+}
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

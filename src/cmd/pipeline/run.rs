@@ -16,7 +16,7 @@ use crate::record::{Record, Status};
 use crate::report::destination::Destination;
 use crate::report::error::call_failed;
 use crate::report::pipeline::{PipelineRun, StepName, json, line, markdown, planned, table};
-use crate::report::term::{Output, Text, say};
+use crate::report::term::{Text, say};
 use crate::resolve::Resolver;
 use crate::route::Asked;
 use crate::run::{ExitCode, Notices, Outcome, Reporter};
@@ -179,7 +179,7 @@ impl View for PipelineView<'_> {
 impl PipelineView<'_> {
     fn text(&self, run: &PipelineRun<'_>, destination: &Destination) -> Text {
         let wanted = &run.records[self.answer];
-        let out: Output = destination.output();
+        let out = destination.output();
         match self.args.output.format {
             AskFormat::Text if wanted.text.is_empty() => Text::new(),
             AskFormat::Text => Text::from(wanted.text.strip_suffix('\n').unwrap_or(&wanted.text)) + "\n",
