@@ -111,9 +111,20 @@ fn advise(mut failure: Failure, now: Timestamp) -> Failure {
     {
         let seconds = SignedDuration::from_secs(i64::try_from(asked.as_secs()).unwrap_or(i64::MAX));
         let when = now.checked_add(seconds).map(|when| format!(", at {when:.0}")).unwrap_or_default();
-        failure.advice = Some(format!("the gateway asks to come back in {} s{when}", asked.as_secs()));
+        failure.advice = Some(format!("the gateway asks to come back in {}{when}", in_words(asked)));
     }
     failure
+}
+
+/// A wait in the largest unit that fits, rounded up, so that whoever waits for so long is not too early.
+fn in_words(wait: Duration) -> String {
+    let seconds = wait.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} minutes", seconds.div_ceil(60)),
+        7_200..172_800 => format!("{} hours", seconds.div_ceil(3_600)),
+        _ => format!("{} days", seconds.div_ceil(86_400)),
+    }
 }
 
 impl<S: Service> Service for Retry<S> {

@@ -37,7 +37,23 @@ async fn a_wait_that_nobody_would_sit_out_is_not_begun_and_its_end_is_named() {
     let failure = result.expect_err("no answer");
     assert_eq!((waits.len(), failure.exit_code()), (0, 6));
     let advice = advise(failure, "2026-11-20T10:00:00Z".parse().expect("a time")).advice.expect("advice");
-    assert_eq!(advice, "the gateway asks to come back in 86400 s, at 2026-11-21T10:00:00Z");
+    assert_eq!(advice, "the gateway asks to come back in 24 hours, at 2026-11-21T10:00:00Z");
+}
+
+#[test]
+fn a_long_wait_is_told_in_words_that_people_use() {
+    for (seconds, words) in [
+        (0, "0 s"),
+        (119, "119 s"),
+        (120, "2 minutes"),
+        (3_601, "61 minutes"),
+        (7_200, "2 hours"),
+        (90_000, "25 hours"),
+        (172_800, "2 days"),
+        (2_300_979_581, "26632 days"),
+    ] {
+        assert_eq!(in_words(Duration::from_secs(seconds)), words);
+    }
 }
 
 // H30
