@@ -18,6 +18,7 @@ const MOST_MALFORMED: usize = 1_000;
 /// What came out of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoded {
+    /// An event of the answer.
     Event(StreamEvent),
     /// A frame could not be read and was skipped; the message says why. The first few are told, and how many there were is
     /// in the failure at the end.
@@ -97,6 +98,7 @@ struct Progress {
 }
 
 impl Stream {
+    /// A stream in the wire format of this adapter, of which nothing has arrived.
     pub fn new(adapter: &dyn Adapter) -> Self {
         Self {
             framing: Framing::Open(Parser::new()),
