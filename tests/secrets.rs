@@ -331,6 +331,11 @@ fn a_proxy_that_cannot_be_reached_is_named_by_its_variable() {
     let home = Home::new().env("LLM_BASE_URL", "https://gateway.invalid/v1").env("LLM_API_KEY", KEY);
     let home = home.env("ALL_PROXY", format!("http://127.0.0.1:{}", closed_port()));
     home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).output().exits(7).says("ALL_PROXY");
+    // Where the proxy is passed by, it is not to blame.
+    for exceptions in ["gateway.invalid", ".invalid", "other.example, gateway.invalid", "*"] {
+        let run = home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).env("NO_PROXY", exceptions);
+        run.output().exits(7).never_says("PROXY");
+    }
 }
 
 // S14

@@ -4,6 +4,8 @@
 //! `decode_response` talk to gateways, `decode_request` and `encode_response` to clients of a server of ours. What is
 //! written is literal JSON; what is read is typed and lenient.
 
+#![warn(missing_docs)]
+
 mod anthropic;
 mod body;
 pub mod error_body;
@@ -137,6 +139,7 @@ pub trait Decoder {
 /// Whether a stream goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
+    /// More may follow.
     Continue,
     /// The stream's own terminal event: nothing that follows belongs to the answer.
     Done,

@@ -52,6 +52,7 @@ pub struct Parser {
 }
 
 impl Parser {
+    /// A parser to which nothing has arrived.
     pub fn new() -> Self {
         Self::default()
     }

@@ -18,6 +18,7 @@ const MOST_MALFORMED: usize = 1_000;
 /// What came out of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoded {
+    /// An event of the answer.
     Event(StreamEvent),
     /// A frame could not be read and was skipped; the message says why. The first few are told, and how many there were is
     /// in the failure at the end.
@@ -97,6 +98,7 @@ struct Progress {
 }
 
 impl Stream {
+    /// A stream in the wire format of this adapter, of which nothing has arrived.
     pub fn new(adapter: &dyn Adapter) -> Self {
         Self {
             framing: Framing::Open(Parser::new()),
@@ -187,16 +189,20 @@ impl Progress {
                 return Err(self.broken_by(Failure::new(FailureKind::Protocol, FrameError::TooLarge.to_string())));
             }
         };
-        let usage = events.iter().any(|event| matches!(event, StreamEvent::Usage(_)));
-        for event in events.drain(..) {
-            // Some gateways repeat the reason of the end; some correct it.
-            if matches!(&event, StreamEvent::Finish(reason) if self.finish.as_ref() == Some(reason)) {
-                continue;
+        // Some gateways repeat the reason of the end; some correct it.
+        events.retain(|event| !matches!(event, StreamEvent::Finish(reason) if self.finish.as_ref() == Some(reason)));
+        for event in &*events {
+            self.note(event);
+        }
+        for mut event in events.drain(..) {
+            if let StreamEvent::Usage(usage) = &mut event {
+                self.final_usage |= self.finish.is_some();
+                // Until the end a count of zero says nothing, and beside an answer it cannot be right.
+                let is_empty = self.size == 0 && self.finish.is_some();
+                usage.output = usage.output.filter(|count| *count > 0 || is_empty);
             }
-            self.note(&event);
             out.push(Decoded::Event(event));
         }
-        self.final_usage |= usage && self.finish.is_some();
         if self.size > MAX_ANSWER {
             let message = format!("the answer is longer than {} MiB", MAX_ANSWER >> 20);
             return Err(Failure::new(FailureKind::Truncated, message));
@@ -297,6 +303,24 @@ mod tests {
         ] {
             let (stream, ..) = stream(&text);
             assert_eq!((stream.finished(), stream.has_usage()), (finished, has_usage), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_count_of_no_tokens_is_believed_of_an_empty_answer_alone() {
+        let usage = USAGE.replace("}}", ",\"completion_tokens\":0}}");
+        for (text, output) in [
+            ([TEXT, FINISH, &usage].concat(), None),
+            ([TEXT, &usage, FINISH].concat(), None),
+            ([&usage, TEXT, FINISH].concat(), None),
+            ([FINISH, &usage].concat(), Some(0)),
+        ] {
+            let (_, _, out) = stream(&text);
+            let told = out.iter().find_map(|decoded| match decoded {
+                Decoded::Event(StreamEvent::Usage(usage)) => Some((usage.input, usage.output)),
+                _ => None,
+            });
+            assert_eq!(told, Some((Some(5), output)), "{text}");
         }
     }
 

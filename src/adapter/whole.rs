@@ -10,8 +10,11 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Response,
     let mut events = Vec::new();
     decoder.decode(&sse::Frame { event: "", data: data.trim() }, &mut events)?;
     let mut response: Response = events.into_iter().collect();
+    let is_empty = response.text.is_empty() && response.reasoning.is_empty() && response.tool_calls.is_empty();
+    // Beside an answer a count of zero cannot be right: the gateway does not count.
+    response.usage.output = response.usage.output.filter(|count| *count > 0 || is_empty);
     if response.finish.is_none() {
-        if response.text.is_empty() && response.reasoning.is_empty() && response.tool_calls.is_empty() {
+        if is_empty {
             return Err(DecodeError::Malformed("there is no answer in the body".into()));
         }
         let calls_tools = !response.tool_calls.is_empty();

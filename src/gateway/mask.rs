@@ -56,6 +56,11 @@ impl Mask {
         Self { secrets: all.filter(|secret| !secret.is_empty()).map(Secret::new).collect() }
     }
 
+    /// Whether there is no secret at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.secrets.is_empty()
+    }
+
     /// Masks every secret in a text for people, and whatever else looks like a key.
     pub(super) fn message(&self, text: &str) -> String {
         let own = self.masked(text, 1);

@@ -20,7 +20,7 @@ use tokio::time::timeout_at;
 use crate::adapter::Api;
 use crate::call::Service;
 use crate::call::{Call, Event, Events};
-use crate::config;
+use crate::config::{self, Auth};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
 use answer::Reading;
@@ -89,17 +89,7 @@ impl Client {
         let http = transport::client(&gateway, connects.clone())?;
         // A header that cannot be sent is found before anything is.
         request_headers::common(&gateway, gateway.api, None)?;
-        let https = gateway.base_url.is_https();
-        let proxy = if gateway.base_url.is_loopback() { None } else { env.proxy_variable(https) };
-        // One that makes no sense would be ignored, and the request go out past the proxy that the user wants.
-        if let Some(variable) = proxy
-            && env.get(variable).is_some_and(|address| reqwest::Proxy::all(address).is_err())
-        {
-            let message = format!("{variable} is not the address of a proxy");
-            return Err(
-                Failure::new(FailureKind::Network, message).with_advice(format!("unset {variable}, or mend it"))
-            );
-        }
+        let proxy = transport::proxy(&gateway.base_url, env)?;
         let mask = Mask::new(&gateway, None);
         Ok(Self { http, gateway, key: None, mask, connects, endpoints: Endpoints::default(), proxy })
     }
@@ -154,7 +144,25 @@ impl Client {
         let late = || format!("{} did not answer in time", self.gateway.base_url.origin());
         let fetched = timeout_at(deadline, fetch).await;
         let fetched = fetched.unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout, late())));
-        fetched.map_err(|failure| self.mask.failure(failure))
+        fetched.map_err(|failure| self.told(failure))
+    }
+
+    /// The failure as it leaves this module: without secrets, and with advice that fits the key that was sent, if any.
+    fn told(&self, failure: Failure) -> Failure {
+        let mut failure = self.mask.failure(failure);
+        if failure.kind == FailureKind::Auth && self.key.is_none() {
+            let name = &self.gateway.name;
+            failure.advice = Some(match self.gateway.auth {
+                _ if !self.mask.is_empty() => {
+                    format!("the gateway refused what the headers of {name} in the config hold; no other key was sent")
+                }
+                Auth::None => format!("no key was sent, as auth = \"none\" of {name} in the config asks"),
+                Auth::Required | Auth::Optional => {
+                    format!("no key was sent: `llm key set {name}` or an environment variable gives one")
+                }
+            });
+        }
+        failure
     }
 
     async fn attempt(&self, call: &Call, api: Api, url: &str, body: Bytes, events: &Events) -> Result<(), Failure> {
@@ -206,7 +214,7 @@ impl Service for Client {
         for index in self.endpoints.order(urls.len()) {
             events.emit(Event::Attempt { target: target.clone() }).await?;
             result = self.attempt(call, api, &urls[index], body.clone(), events).await;
-            result = result.map_err(|failure| self.mask.failure(failure));
+            result = result.map_err(|failure| self.told(failure));
             if let Err(failure) = &result {
                 events.emit(Event::AttemptFailed { failure: failure.clone() }).await?;
                 if is_nowhere(failure, &wire.path) {

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Certificate;
 use reqwest::redirect::Policy;
 
@@ -56,6 +57,24 @@ pub(super) fn client(gateway: &config::Gateway, connects: Connects) -> Result<re
     })
 }
 
+/// The environment variable that puts a proxy before this address, if one does.
+///
+/// # Errors
+/// It is not the address of a proxy: it would be ignored, and requests would pass by the proxy that the user wants.
+pub(super) fn proxy(base: &config::BaseUrl, env: &config::Env) -> Result<Option<&'static str>, Failure> {
+    let variable = env.proxy_variable(base.is_https()).filter(|_| !base.is_loopback());
+    let Some((variable, address)) = variable.and_then(|name| Some((name, env.get(name)?))) else { return Ok(None) };
+    if reqwest::Proxy::all(address).is_err() {
+        let message = format!("{variable} is not the address of a proxy");
+        return Err(Failure::new(FailureKind::Network, message).with_advice(format!("unset {variable}, or mend it")));
+    }
+    let exceptions = ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| env.get(name)).unwrap_or_default();
+    // The client decides by the same rules; the address does not matter to them.
+    let rules = Matcher::builder().all("http://proxy").no(exceptions).build();
+    let is_proxied = base.as_str().parse().is_ok_and(|url| rules.intercept(&url).is_some());
+    Ok(Some(variable).filter(|_| is_proxied))
+}
+
 /// Whether a request that was being sent on a connection, or had been, got no answer because that connection ended. One
 /// that the other side gave up while the connection stays had been received, which hyper says in words alone.
 pub(super) fn is_lost(error: &reqwest::Error) -> bool {
@@ -79,10 +98,15 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
         Failure::new(FailureKind::Network, format!("the connection to {origin} broke")).maybe_billed()
     };
     let lower = cause.to_lowercase();
-    failure.advice = if let Some(variable) = client.proxy.filter(|_| error.is_connect()) {
+    let certificate = certificate_advice(&lower);
+    if certificate.is_some() {
+        // The same certificate would be shown again.
+        failure.should_retry = Some(false);
+    }
+    failure.advice = if certificate.is_some() {
+        certificate.map(str::to_owned)
+    } else if let Some(variable) = client.proxy.filter(|_| error.is_connect()) {
         Some(format!("{variable} is set: connections go through that proxy; is it right?"))
-    } else if lower.contains("unknownissuer") || lower.contains("unknown issuer") {
-        Some("if the gateway's certificate is signed by your own authority, name that in ca_file".into())
     } else if lower.contains("invalidcontenttype") || lower.contains("corrupt message") {
         Some("the gateway does not seem to speak TLS there: is its base_url https:// by mistake?".into())
     } else if client.gateway.base_url.is_loopback() && error.is_connect() {
@@ -91,6 +115,20 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
         None
     };
     failure.with_cause(cause)
+}
+
+/// What to do about a certificate that is not trusted; `None` where the cause, in lower case, is another.
+fn certificate_advice(cause: &str) -> Option<&'static str> {
+    if !cause.contains("certificate") {
+        return None;
+    }
+    Some(if cause.contains("unknownissuer") || cause.contains("unknown issuer") {
+        "if an authority of your own signed the gateway's certificate, name its file in ca_file of the gateway, or in \
+         SSL_CERT_FILE for all gateways"
+    } else {
+        "whoever runs the gateway has to mend its certificate, unless something in between replaced it: the authority of \
+         that can be named in ca_file of the gateway, or in SSL_CERT_FILE"
+    })
 }
 
 /// Whether the head of a response could not be read, or had no end; hyper says so in words alone.

@@ -39,7 +39,9 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
     {
         return FailureKind::Credits;
     }
+    // LiteLLM knows its master key alone where it has no database, and says that of every other key.
     if is(&["auth_error", "authentication_error", "invalid_api_key", "api_key_invalid", "unauthenticated"])
+        || is(&["no_db_connection"])
         || status == Some(400) && says(&["authentication error", "api key not valid", "invalid api key"])
     {
         return FailureKind::Auth;
@@ -91,6 +93,12 @@ pub(super) fn advice(kind: FailureKind, status: Option<u16>, said: &Said) -> Opt
     }
     if kind == FailureKind::Auth && status == Some(403) {
         return Some("the key is not allowed to do this: the account, its region or its permissions forbid it".into());
+    }
+    if status == Some(413) {
+        return Some(
+            "the request is larger than the gateway, or a proxy before it, takes: send less, or smaller attachments"
+                .into(),
+        );
     }
     match (kind, said.limit_source.as_deref()) {
         (FailureKind::Credits, Some("openrouter_key_limit")) => {

@@ -88,6 +88,19 @@ struct WireUsage {
     total_token_count: Count,
 }
 
+/// The reasons that mean a failure and have no word of their own in [`FinishReason`].
+const FAILED: [&str; 9] = [
+    "OTHER",
+    "LANGUAGE",
+    "MALFORMED_FUNCTION_CALL",
+    "MALFORMED_RESPONSE",
+    "UNEXPECTED_TOOL_CALL",
+    "TOO_MANY_TOOL_CALLS",
+    "MISSING_THOUGHT_SIGNATURE",
+    "NO_IMAGE",
+    "IMAGE_OTHER",
+];
+
 /// Decodes one answer; only its first candidate is read.
 #[derive(Debug, Default)]
 pub(super) struct ContentDecoder {
@@ -172,6 +185,8 @@ impl ContentDecoder {
             | "IMAGE_SAFETY"
             | "IMAGE_PROHIBITED_CONTENT"
             | "IMAGE_RECITATION" => FinishReason::ContentFilter,
+            // Calls come whole on this wire, so that only a reason that is known to mean a failure makes them incomplete.
+            other if self.calls > 0 && !FAILED.contains(&other) => FinishReason::ToolCalls,
             other => FinishReason::Other(other.to_owned()),
         })
     }
@@ -203,6 +218,26 @@ fn read_usage(raw: &RawValue) -> Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_calls_are_complete_whatever_the_reason_is_called() {
+        let call = r#"{"functionCall":{"name":"f","args":{}}}"#;
+        for (part, reason, finish) in [
+            (call, "FUNCTION_CALL", FinishReason::ToolCalls),
+            (call, "TOOL_CALLS", FinishReason::ToolCalls),
+            (call, "STOP", FinishReason::ToolCalls),
+            (call, "MAX_TOKENS", FinishReason::Length),
+            (call, "SAFETY", FinishReason::ContentFilter),
+            (call, "MALFORMED_FUNCTION_CALL", FinishReason::Other("MALFORMED_FUNCTION_CALL".into())),
+            (r#"{"text":"a"}"#, "FUNCTION_CALL", FinishReason::Other("FUNCTION_CALL".into())),
+        ] {
+            let data = format!(r#"{{"candidates":[{{"content":{{"parts":[{part}]}},"finishReason":"{reason}"}}]}}"#);
+            let mut events = Vec::new();
+            let frame = sse::Frame { event: "", data: &data };
+            ContentDecoder::default().decode(&frame, &mut events).expect("readable");
+            assert_eq!(events.pop(), Some(StreamEvent::Finish(finish)), "{part} {reason}");
+        }
+    }
 
     #[test]
     fn thoughts_and_tool_results_are_added_unless_they_are_inside() {

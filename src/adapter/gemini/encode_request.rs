@@ -10,9 +10,12 @@ use crate::chat::{Image, ImageSource, Message, Part, Request, ResponseFormat, Ro
 /// Fields that hold several settings.
 const JOINING: [&str; 2] = ["generationConfig", "toolConfig"];
 
-/// What a model's name must not hold as it is, to be part of a path.
+/// The characters that a model's name must not hold as they are where it is part of a path. Servers that read a path know
+/// names with slashes; a backslash is read as one.
 const NOT_IN_PATH: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`').add(b'\\');
+/// The same where the name would lead to another path.
+const NOT_IN_SEGMENT: &AsciiSet = &NOT_IN_PATH.add(b'/');
 
 pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
     let (mime_type, schema) = match &request.response_format {
@@ -42,10 +45,9 @@ pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
     });
     let method = if request.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
     let model = model.strip_prefix("models/").unwrap_or(model);
-    WireRequest {
-        path: format!("models/{}:{method}", utf8_percent_encode(model, NOT_IN_PATH)),
-        body: body::encode(body, &request.extra, &JOINING),
-    }
+    let leads_away = model.split('/').any(|part| matches!(part, "." | ".."));
+    let model = utf8_percent_encode(model, if leads_away { NOT_IN_SEGMENT } else { NOT_IN_PATH });
+    WireRequest { path: format!("models/{model}:{method}"), body: body::encode(body, &request.extra, &JOINING) }
 }
 
 /// Thoughts are told only where they are asked for.

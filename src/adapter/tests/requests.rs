@@ -174,6 +174,32 @@ proptest! {
     }
 }
 
+#[test]
+fn no_name_of_a_model_leads_away_from_the_base_url() {
+    let adapter = Api::Gemini.adapter();
+    for model in [
+        "gemini-3-pro",
+        "vendor/model",
+        "../../../v1/other",
+        "models/../../secret",
+        "a/../../b",
+        "a/./b",
+        "..",
+        "..\\..\\b",
+        "%2e%2e/%2e%2e/b",
+        "a?key=b#c",
+        "a:b@c;d=e&f g",
+        "tab\t\nü",
+    ] {
+        let wire = adapter.encode_request(model, &Request::default());
+        let url = url::Url::parse(&format!("https://host/base/v1beta/{}", wire.path)).expect("an address");
+        let name = url.path().strip_prefix("/base/v1beta/models/").expect(model).strip_suffix(":generateContent");
+        assert!(name.is_some() && url.query().is_none() && url.fragment().is_none(), "{model}: {url}");
+        let decoded = adapter.decode_request(url.path(), &wire.body).expect("our own request");
+        assert_eq!(decoded.model, model.strip_prefix("models/").unwrap_or(model));
+    }
+}
+
 fn decode(api: Api, body: &serde_json::Value) -> Result<Request, String> {
     api.adapter()
         .decode_request("models/m:generateContent", body.to_string().as_bytes())
