@@ -33,3 +33,4 @@ pub mod secret;
 pub mod serve;
 pub mod template;
 pub mod tool_file;
+mod words;

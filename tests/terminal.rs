@@ -1,5 +1,6 @@
 //! A terminal shows what the model says, and does nothing that the model says.
 
+use crate::support::process::Running;
 use crate::support::terminal::Wiring;
 use crate::support::{Gateway, Home, Outcome, Reply};
 
@@ -196,6 +197,48 @@ fn a_narrow_terminal_is_never_overrun() {
         }
         assert!(screen.contains("rather"), "{screen}");
     }
+}
+
+/// The live lines of a comparison of three models whose answers are held half way, drawn on a terminal.
+fn live_lines(text: &str) -> (Gateway, Running) {
+    let gateway = Gateway::always(Reply::sse().role().text(text).gate().finish("stop").done());
+    let home = Home::with(&gateway).env("NO_COLOR", "1");
+    let running = home.llm(["compare", "-m", "a,b,c", "--log", "off", "hi"]).terminal(Wiring::STDERR).start();
+    gateway.await_gated(3);
+    (gateway, running)
+}
+
+// T21
+#[test]
+fn live_lines_are_parted_whatever_the_terminal_makes_of_joined_emoji() {
+    let (gateway, running) = live_lines(&"👨‍👩‍👧‍👦".repeat(100));
+    running.terminal.as_ref().expect("a terminal").await_screen("c writing");
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(0).terminal();
+    for line in screen.split(['\r', '\n']).filter(|line| line.contains("writing")) {
+        let members = line.matches(['👨', '👩', '👧', '👦']).count();
+        let others = line.split("…").next().expect("a start").chars().count();
+        assert!(members > 0 && members % 4 == 0, "no family is cut: {line:?}");
+        assert!(others + 1 + members * 2 < 80, "its members fit one by one: {line:?}");
+    }
+    // One line for each model, and each begins where a row does.
+    let frame = screen.split("\u{1b}[J").find(|frame| frame.contains("c writing")).expect("a frame");
+    assert_eq!(frame.matches("\r\n").count(), 2, "{frame:?}");
+}
+
+#[test]
+fn a_terminal_that_becomes_narrower_keeps_no_stale_rows() {
+    let (gateway, running) = live_lines(&"many words ".repeat(50));
+    let terminal = running.terminal.as_ref().expect("a terminal");
+    terminal.await_screen("c writing");
+    // Each of the two lines above the last one takes two rows now.
+    terminal.resize(40);
+    terminal.await_screen("\r\u{1b}[4A");
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(0).terminal();
+    assert!(screen.ends_with("\r\u{1b}[2A\u{1b}[J"), "nothing is left: {screen:?}");
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl View for CompareView<'_> {
             CompareFormat::Text if shows_rounds => repeated(&comparison, self.args.sort, layout, &out),
             // Each line was written when its call ended.
             CompareFormat::Jsonl if !destination.is_file() => Text::new(),
-            _ => text(&comparison, format, layout, &out),
+            _ => text(&comparison, format, layout, &out)?,
         };
         destination.write(text)?;
         if shows_rounds {
@@ -117,15 +117,20 @@ impl View for CompareView<'_> {
 }
 
 /// A comparison in one of the formats.
-pub(super) fn text(comparison: &Comparison<'_>, format: CompareFormat, layout: Layout, out: &Output) -> Text {
-    match format {
+pub(super) fn text(
+    comparison: &Comparison<'_>,
+    format: CompareFormat,
+    layout: Layout,
+    out: &Output,
+) -> Result<Text, Error> {
+    Ok(match format {
         CompareFormat::Text => columns::answers(comparison, layout, out) + "\n" + table::comparison(comparison, out),
         CompareFormat::Json => json::comparison(comparison, out),
         CompareFormat::Jsonl => comparison.records.iter().map(json::line).collect(),
         CompareFormat::Markdown => markdown::comparison(comparison),
         CompareFormat::Csv => csv::comparison(comparison),
-        CompareFormat::Html => html::comparison(comparison).into(),
-    }
+        CompareFormat::Html => html::comparison(comparison)?,
+    })
 }
 
 /// The answers of the first round, and a table in which each model stands once.

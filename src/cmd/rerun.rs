@@ -110,7 +110,7 @@ impl View for RerunView<'_> {
         records.append(&mut self.live.finish());
         let comparison = Comparison { recorded: 1, ..Comparison::new(&outcome.run, &self.prompt, &records) };
         if let Some(destination) = self.destination.take() {
-            let text = compare::text(&comparison, self.format, Layout::Auto, &destination.output());
+            let text = compare::text(&comparison, self.format, Layout::Auto, &destination.output())?;
             destination.write(text)?;
         }
         Ok(outcome.exit_code.code())

@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         UsageFormat::Json => usage::json(&found, &by, &out),
         UsageFormat::Csv => usage::csv(&found, &by),
         UsageFormat::Markdown => usage::markdown(&found, &by),
-        UsageFormat::Html => usage_html::page(&found, &by).into(),
+        UsageFormat::Html => usage_html::page(&found, &by)?,
     };
     destination.write(text)?;
     Ok(0)

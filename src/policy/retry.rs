@@ -11,6 +11,7 @@ use tokio::time::{self, Instant};
 use crate::call::Service;
 use crate::call::{Call, Event, Events};
 use crate::error::{Failure, FailureKind};
+use crate::words::limit;
 
 /// Tries after a failure that the gateway reported, unless the user says otherwise.
 const RETRIES: u32 = 2;
@@ -110,7 +111,8 @@ fn advise(mut failure: Failure, now: Timestamp) -> Failure {
     {
         let seconds = SignedDuration::from_secs(i64::try_from(asked.as_secs()).unwrap_or(i64::MAX));
         let when = now.checked_add(seconds).map(|when| format!(", at {when:.0}")).unwrap_or_default();
-        failure.advice = Some(format!("the gateway asks to come back in {} s{when}", asked.as_secs()));
+        failure.advice =
+            Some(format!("the gateway asks to come back in {}{when}", limit(Duration::from_secs(asked.as_secs()))));
     }
     failure
 }

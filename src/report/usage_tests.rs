@@ -288,7 +288,7 @@ fn documents_hold_the_same_figures() {
     assert_eq!(document["groups"][0]["cost"]["usd"], serde_json::json!(12.3456789));
     assert_eq!(document["failed_attempts"][1]["model"], "qwen3-coder");
     assert_eq!(document["leaks"].as_array().map(Vec::len), Some(leaks(&usage).len()));
-    let page = usage_html::page(&usage, &by);
+    let page = usage_html::page(&usage, &by).expect("a page").to_string();
     for text in ["anthropic/claude-opus-4.8", "≥~$0.875", "width: 93.4%", "9 at corp::qwen3-coder"] {
         assert!(page.contains(text), "{text}:\n{page}");
     }
