@@ -145,3 +145,32 @@ fn no_home_is_no_reason_not_to_answer() {
         home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n");
     }
 }
+
+// P01
+#[test]
+fn an_interrupted_wait_for_stdin_leaves_no_file() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let running = home.llm(["ask", "--out", "out/answer.txt"]).stdin_open();
+    std::fs::create_dir(home.path().join("out")).expect("a directory");
+    let running = running.start();
+    running.await_stderr("waiting for input on stdin");
+    running.signal(rustix::process::Signal::INT);
+    running.finish().dies_by(rustix::process::Signal::INT.as_raw()).prints("");
+    let left: Vec<_> = home.files().into_iter().filter(|path| path.starts_with(home.path().join("out"))).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_directory_that_takes_no_new_file_is_74_before_anything_is_sent() {
+    if rustix::process::geteuid().is_root() {
+        return; // Permissions do not stop the superuser.
+    }
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let directory = home.path().join("out");
+    std::fs::create_dir(&directory).expect("a directory");
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o500)).expect("a directory of ours");
+    home.llm(["ask", "--out", "out/answer.txt", "hi"]).output().exits(74).says("answer.txt");
+    assert_eq!(gateway.connections(), 0);
+}

@@ -4,8 +4,6 @@ use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 use super::term::{Output, Text, print};
 use crate::error::Error;
 
@@ -18,9 +16,13 @@ pub struct Destination {
 
 #[derive(Debug)]
 enum Target {
-    /// Takes the place of what has this name when it is whole.
-    New(NamedTempFile),
-    /// A pipe or a device: something that must stay what it is, so it is written to.
+    /// A file that is replaced as a whole, or created.
+    File {
+        directory: PathBuf,
+        /// Those of the file that is replaced.
+        permissions: Option<fs::Permissions>,
+    },
+    /// A pipe or a device, which must stay what it is and so is written to.
     Device(fs::File),
 }
 
@@ -52,10 +54,7 @@ impl Destination {
         let Some((path, target)) = self.file else { return print(text) };
         let bytes = text.shown(self.output.tty);
         let written = match target {
-            Target::New(mut file) => file
-                .write_all(bytes.as_bytes())
-                .and_then(|()| file.as_file().sync_all())
-                .and_then(|()| file.persist(&path).map(drop).map_err(|error| error.error)),
+            Target::File { directory, permissions } => replace(&path, &directory, permissions, bytes.as_bytes()),
             Target::Device(mut file) => file.write_all(bytes.as_bytes()),
         };
         written.map_err(|source| Error::Output { target: path.display().to_string(), source })
@@ -65,9 +64,9 @@ impl Destination {
 /// What a path leads to, and how it is written. A link stays, and what it leads to is replaced; a file that is replaced
 /// keeps its permissions.
 fn target(path: &Path) -> io::Result<(PathBuf, Target)> {
-    let (path, existing) = match fs::metadata(path) {
+    let (path, permissions) = match fs::metadata(path) {
         Ok(existing) if existing.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        Ok(existing) if existing.is_file() => (fs::canonicalize(path)?, Some(existing)),
+        Ok(existing) if existing.is_file() => (fs::canonicalize(path)?, Some(existing.permissions())),
         Ok(_) => {
             let device = fs::OpenOptions::new().write(true).open(path)?;
             return Ok((path.to_owned(), Target::Device(device)));
@@ -75,22 +74,37 @@ fn target(path: &Path) -> io::Result<(PathBuf, Target)> {
         Err(_) => (path.to_owned(), None),
     };
     let directory = match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
+        Some(directory) if !directory.as_os_str().is_empty() => directory.to_owned(),
+        _ => PathBuf::from("."),
     };
-    // A missing directory is told in the system's words.
-    fs::metadata(directory)?;
+    // A missing directory is reported in the system's words.
+    fs::metadata(&directory)?;
+    // Whether a file can be created is tried with one that has no name, because a named one would stay behind when a
+    // signal ends the process during the run.
+    tempfile::tempfile_in(&directory).map_err(without_path)?;
+    Ok((path, Target::File { directory, permissions }))
+}
+
+/// Writes a temporary file and renames it to `path`, so that readers see the old content or all of the new one.
+fn replace(path: &Path, directory: &Path, permissions: Option<fs::Permissions>, bytes: &[u8]) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
-    // As if the shell had made it: what the umask leaves of 0666.
+    // The umask takes from these permissions what it takes from those of any new file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    // The error would name the temporary file.
-    let file = builder.prefix(".llm-").tempfile_in(directory).map_err(|error| io::Error::from(error.kind()))?;
+    let mut file = builder.prefix(".llm-").tempfile_in(directory).map_err(without_path)?;
     #[cfg(unix)]
-    if let Some(existing) = existing {
-        file.as_file().set_permissions(existing.permissions())?;
+    if let Some(permissions) = permissions {
+        file.as_file().set_permissions(permissions)?;
     }
     #[cfg(not(unix))]
-    drop(existing);
-    Ok((path, Target::New(file)))
+    drop(permissions);
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// The error without the path of the temporary file, which means nothing to the user.
+fn without_path(error: io::Error) -> io::Error {
+    error.kind().into()
 }
