@@ -16,16 +16,15 @@ pub fn line<T: Serialize + ?Sized>(record: &T) -> Text {
     finished(to_string(record))
 }
 
-/// A comparison: `{"run", "prompt", "answers": […], "winner", "total_cost"}`. The winner is an index into the answers;
-/// `scores` are there only if answers were scored.
+/// A comparison: `{"run", "prompt", "answers": […], "winner", "total_cost"}`. No answer is chosen yet, so the
+/// winner is `null`.
 pub fn comparison(comparison: &Comparison<'_>, out: &Output) -> Text {
     document(
         &ComparisonJson {
             run: comparison.run,
             prompt: comparison.prompt,
             answers: comparison.records,
-            scores: comparison.scores,
-            winner: comparison.winner,
+            winner: (),
             total_cost: comparison.own().iter().collect(),
         },
         out,
@@ -37,9 +36,7 @@ struct ComparisonJson<'a> {
     run: &'a str,
     prompt: &'a str,
     answers: &'a [Record],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    scores: &'a [Option<f64>],
-    winner: Option<usize>,
+    winner: (),
     total_cost: TotalCost,
 }
 
@@ -79,7 +76,6 @@ mod tests {
         assert_eq!((json["run"].as_str(), json["prompt"].as_str()), (Some("r1"), Some("hi")));
         assert_eq!(json["answers"].as_array().map(Vec::len), Some(4));
         assert_eq!(json["winner"], Value::Null);
-        assert_eq!(json.get("scores"), None);
         assert!(text.contains("\"total_cost\":{\"usd\":0.000205,\"unknown\":0,"), "{text}");
     }
 
