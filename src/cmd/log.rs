@@ -5,8 +5,9 @@ use crate::cli::{LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
 use crate::error::Error;
 use crate::ledger::{self, Alike, Filter, Mode, Row, Store};
 use crate::report::destination::Destination;
+use crate::report::log::{self, Form};
+use crate::report::otel;
 use crate::report::term::{Text, print};
-use crate::report::{log, otel};
 use crate::run::Notices;
 
 pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
@@ -18,13 +19,7 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
         }
         Some(LogCommand::Export { filter, format: _, out }) => {
             let destination = Destination::new(out.path.as_deref(), context.terminal.stdout)?;
-            let filter = calls::filter(filter)?;
-            let rows = match calls::store(context)? {
-                Some(store) => ledger::find(&store, &filter, None)?,
-                None => Vec::new(),
-            };
-            destination.write(otel::traces(&rows))?;
-            Ok(0)
+            export(context, &calls::filter(filter)?, destination)
         }
         Some(LogCommand::Purge { before, all: _ }) => purge(context, before.as_deref()),
     }
@@ -33,23 +28,32 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
 fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
     let filter = Filter { search: args.search.clone(), ..calls::filter(&args.filter)? };
     let limit = (args.limit > 0).then_some(args.limit);
-    let rows = match calls::store(context)? {
-        Some(store) => {
-            let rows = ledger::find(&store, &filter, limit)?;
-            if rows.is_empty() {
-                context.notice("no recorded call fits");
-            }
-            rows
-        }
-        None => Vec::new(),
+    let form = match args.output.format {
+        LogFormat::Text => Form::Text,
+        LogFormat::Json => Form::Json,
+        LogFormat::Jsonl => Form::Jsonl,
+        LogFormat::Csv => Form::Csv,
     };
-    let out = &context.terminal.stdout;
-    print(match args.output.format {
-        LogFormat::Text => log::list(&rows, out),
-        LogFormat::Json => log::json(&rows, out),
-        LogFormat::Jsonl => log::jsonl(&rows),
-        LogFormat::Csv => log::csv(&rows),
-    })?;
+    let mut destination = Destination::new(None, context.terminal.stdout)?;
+    let mut calls = log::Calls::new(form, &destination.output());
+    if let Some(store) = calls::store(context)? {
+        ledger::for_each(&store, &filter, limit, |row| destination.append(calls.call(row)))?;
+        if calls.count == 0 {
+            context.notice("no recorded call fits");
+        }
+    }
+    destination.append(calls.end())?;
+    destination.finish()?;
+    Ok(0)
+}
+
+fn export(context: &Context, filter: &Filter, mut destination: Destination) -> Result<u8, Error> {
+    let mut traces = otel::Traces::new();
+    if let Some(store) = calls::store(context)? {
+        ledger::for_each(&store, filter, None, |row| destination.append(traces.call(&row)))?;
+    }
+    destination.append(traces.end())?;
+    destination.finish()?;
     Ok(0)
 }
 

@@ -2,6 +2,8 @@
 //!
 //! No answer depends on it: what cannot be recorded waits in a file beside it, and is recorded with the next call.
 
+#![warn(missing_docs)]
+
 mod failed_attempts;
 mod files;
 #[cfg(test)]
@@ -10,6 +12,7 @@ mod purge;
 mod read;
 mod recorder;
 mod row;
+mod search;
 mod speed;
 mod spill;
 mod store;
@@ -33,35 +36,80 @@ use std::time::Instant;
 
 use self::recorder::Recorder;
 
-/// Records calls on the thread of the caller. A fault of the ledger is no failure: what there is to say about it comes back
-/// as sentences for the user.
-pub fn record(dir: &Path, rows: &[Row]) -> Vec<String> {
+/// Records calls on the thread of the caller. A fault of the ledger is no error: what there is to say about it is returned as
+/// sentences for the user.
+fn record(dir: &Path, rows: &[Row]) -> Vec<String> {
     let mut recorder = Recorder::new(dir);
     let deadline = Instant::now() + Mode::RECORD.timeout;
     recorder.commit(Vec::new(), rows, &|_| deadline);
     recorder.take_notices()
 }
 
-/// Takes what waits beside the ledger into it, so that it is all there is; what there is to say about that.
+/// Takes the calls of the spill file into the ledger, so that a reader finds all. Returns what there is to tell the user.
 pub fn settle(dir: &Path) -> Vec<String> {
-    let waits = std::fs::metadata(dir.join(SPILL_NAME)).is_ok_and(|metadata| metadata.len() > 0);
-    if waits { record(dir, &[]) } else { Vec::new() }
+    if files::has_content(&dir.join(SPILL_NAME)) { record(dir, &[]) } else { Vec::new() }
 }
 
-/// Deletes the calls before this moment, in milliseconds since 1970, or all; how many there were. Nothing of them is
-/// left in the file.
+/// Deletes the calls before this moment, in milliseconds since 1970, or all, and overwrites what they left in the file.
+/// Returns how many there were.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be written, or with [`StoreError::Undeleted`] where the log beside the file cannot be emptied.
 pub fn purge(store: &mut Store, before_ms: Option<i64>) -> Result<usize, StoreError> {
     purge::purge(store, before_ms)
 }
 
-/// The calls that fit, newest first; at most `limit` where there is one.
-pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<Row>, StoreError> {
+/// Calls `each` with the calls that fit, newest first, at most `limit` of them where there is a limit. One call at a time is in
+/// memory. All are of the state that the ledger had at the beginning; other processes can write meanwhile.
+///
+/// # Errors
+///
+/// Fails with the first error of `each`, or where the ledger cannot be read.
+pub fn for_each<E: From<StoreError>>(
+    store: &Store,
+    filter: &Filter,
+    limit: Option<usize>,
+    mut each: impl FnMut(Row) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut stopped = None;
     store.read(|connection| {
-        read::ids(connection, filter, limit)?.into_iter().map(|id| read::row(connection, id)).collect()
-    })
+        read::each_id(connection, filter, limit, |id| {
+            stopped = each(read::row(connection, id)?).err();
+            Ok(stopped.is_none())
+        })
+    })?;
+    stopped.map_or(Ok(()), Err)
 }
 
-/// The calls whose id begins or ends like this, or that belong to the run whose id begins like this.
+/// Returns the calls that fit, newest first, at most `limit` of them where there is a limit.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
+pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<Row>, StoreError> {
+    let mut rows = Vec::new();
+    for_each(store, filter, limit, |row| {
+        rows.push(row);
+        Ok::<_, StoreError>(())
+    })?;
+    Ok(rows)
+}
+
+/// Returns the last call of this command that was answered, whole or in part; `None` where there is none.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
+pub fn last_answered(store: &Store, command: &str) -> Result<Option<Row>, StoreError> {
+    store.read(|connection| read::last_answered(connection, command)?.map(|id| read::row(connection, id)).transpose())
+}
+
+/// Returns the calls whose id begins or ends like this, or that belong to the run whose id begins like this.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
 pub fn find_like(store: &Store, part: &str) -> Result<Alike, StoreError> {
     store.read(|connection| {
         let rows = |ids: Vec<i64>| ids.into_iter().map(|id| read::row(connection, id)).collect::<rusqlite::Result<_>>();
@@ -72,7 +120,7 @@ pub fn find_like(store: &Store, part: &str) -> Result<Alike, StoreError> {
     })
 }
 
-/// Files of damaged ledgers that were set aside.
+/// Returns the files of damaged ledgers that were set aside.
 pub fn left_over(dir: &Path) -> Vec<std::path::PathBuf> {
     let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_ours = |path: &std::path::PathBuf| {
@@ -84,7 +132,11 @@ pub fn left_over(dir: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-/// What the calls that fit used and cost, grouped.
+/// Returns what the calls that fit used and cost, grouped.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
 pub fn usage(store: &Store, filter: &Filter, by: &[Dimension]) -> Result<Usage, StoreError> {
     store.read(|connection| usage::usage(connection, filter, by))
 }

@@ -39,16 +39,24 @@ pub fn comparison(comparison: &Comparison<'_>) -> Text {
 }
 
 /// Any table as CSV. Every cell is guarded, so text needs no care.
-pub fn table<R>(headings: &[&str], rows: R) -> Text
+pub fn table<R>(headings: &[&str], table: R) -> Text
+where
+    R: IntoIterator,
+    R::Item: IntoIterator<Item = String>,
+{
+    rows([headings.iter().map(|heading| (*heading).to_owned())]) + rows(table)
+}
+
+/// The same without headings.
+pub(super) fn rows<R>(rows: R) -> Text
 where
     R: IntoIterator,
     R::Item: IntoIterator<Item = String>,
 {
     let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
-    // A Vec takes all that is written to it, and rows of any length are allowed.
-    _ = writer.write_record(headings);
     for row in rows {
         let cells: Vec<String> = row.into_iter().map(|cell| escape::csv_cell(&cell).into_owned()).collect();
+        // A Vec takes all that is written to it, and rows of any length are allowed.
         _ = writer.write_record(&cells);
     }
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default().into()

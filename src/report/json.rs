@@ -45,6 +45,37 @@ pub fn document<T: Serialize + ?Sized>(value: &T, out: &Output) -> Text {
     finished(if out.tty { to_string_pretty(value) } else { to_string(value) })
 }
 
+/// A JSON array that is written element by element.
+#[derive(Debug)]
+pub struct Array {
+    is_indented: bool,
+    is_empty: bool,
+}
+
+impl Array {
+    pub fn new(out: &Output) -> Self {
+        Self { is_indented: out.tty, is_empty: true }
+    }
+
+    /// The next element, with what parts it from the one before.
+    pub fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Text {
+        let before = if std::mem::take(&mut self.is_empty) { "[" } else { "," };
+        Text::json(match self.is_indented {
+            true => format!("{before}\n  {}", to_string_pretty(value).replace('\n', "\n  ")),
+            false => format!("{before}{}", to_string(value)),
+        })
+    }
+
+    /// The end of the array, and the line break after it.
+    pub fn end(&self) -> Text {
+        match (self.is_empty, self.is_indented) {
+            (true, _) => "[]\n".into(),
+            (false, true) => "\n]\n".into(),
+            (false, false) => "]\n".into(),
+        }
+    }
+}
+
 fn finished(mut document: String) -> Text {
     document.push('\n');
     Text::json(document)
@@ -87,6 +118,17 @@ mod tests {
         assert_eq!(value(&shown), value(&raw.shown(false)));
         assert_eq!(value(&raw.shown(false))["text"], HOSTILE);
         assert!(!shown.contains(|c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c)));
+    }
+
+    #[test]
+    fn an_array_in_parts_is_that_in_one_piece() {
+        for out in [Output::plain(80), Output::terminal(80)] {
+            for values in [&[][..], &["a"], &["a", HOSTILE, "c"]] {
+                let mut array = Array::new(&out);
+                let parts: Text = values.iter().map(|value| array.element(value)).collect();
+                assert_eq!((parts + array.end()).shown(out.tty), document(values, &out).shown(out.tty));
+            }
+        }
     }
 
     #[test]

@@ -14,17 +14,45 @@ const CLIENT: u8 = 3;
 const OK: u8 = 1;
 const ERROR: u8 = 2;
 
-/// One document with all of the calls; each run is a trace. Prompts and answers are not in it.
-pub fn traces(rows: &[Row]) -> Text {
-    let spans: Vec<Value> = rows.iter().flat_map(spans).collect();
-    let document = json!({"resourceSpans": [{
-        "resource": {"attributes": [text("service.name", "llm"), text("service.version", env!("CARGO_PKG_VERSION"))]},
-        "scopeSpans": [{
-            "scope": {"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")},
-            "spans": spans,
-        }],
-    }]});
-    Text::json(format!("{document}\n"))
+/// A document of calls that is written call by call; each run is a trace. Prompts and answers are not in it.
+#[derive(Debug)]
+pub struct Traces {
+    /// What comes before the next call.
+    before: String,
+    after: String,
+}
+
+impl Traces {
+    pub fn new() -> Self {
+        const SPANS: &str = "\"spans\":[";
+        let name = env!("CARGO_PKG_NAME");
+        let version = env!("CARGO_PKG_VERSION");
+        let document = json!({"resourceSpans": [{
+            "resource": {"attributes": [text("service.name", "llm"), text("service.version", version)]},
+            "scopeSpans": [{"scope": {"name": name, "version": version}, "spans": []}],
+        }]});
+        let document = document.to_string();
+        let (before, after) = document.split_once(SPANS).unwrap_or((&document, ""));
+        Self { before: format!("{before}{SPANS}"), after: format!("{after}\n") }
+    }
+
+    /// The spans of the next call.
+    pub fn call(&mut self, row: &Row) -> Text {
+        let spans = spans(row).iter().map(Value::to_string).collect::<Vec<_>>().join(",");
+        Text::json(std::mem::replace(&mut self.before, ",".to_owned()) + &spans)
+    }
+
+    /// The end of the document.
+    pub fn end(self) -> Text {
+        let is_empty = self.before != ",";
+        Text::json(if is_empty { self.before + &self.after } else { self.after })
+    }
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 fn spans(row: &Row) -> Vec<Value> {

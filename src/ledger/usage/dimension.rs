@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::pricing;
 
-/// Stands for nothing; no id is below zero.
+/// Stands for a call that has no such value; no id is below zero.
 pub(super) const NONE: i64 = -1;
 
 /// What calls can be grouped by.
@@ -12,13 +12,17 @@ pub(super) const NONE: i64 = -1;
 pub enum Dimension {
     /// The model that answered, or was tried last.
     Model,
+    /// The name of the gateway.
     Gateway,
     /// Who made the model, as its name and the table of list prices say.
     Provider,
+    /// The user's key.
     Key,
+    /// The task by which it was routed.
     Task,
-    /// UTC.
+    /// The day in UTC.
     Day,
+    /// How it ended.
     Status,
     /// The value of this tag.
     Tag(String),
