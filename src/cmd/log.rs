@@ -1,12 +1,13 @@
 //! `llm log`: recorded calls as a list, one by one, for other programs, or gone.
 
 use super::{Context, calls};
-use crate::cli::{CallFilter, LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
+use crate::cli::{LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
 use crate::error::Error;
 use crate::ledger::{self, Alike, Filter, Mode, Row, Store};
 use crate::report::destination::Destination;
+use crate::report::log::{self, Form};
+use crate::report::otel;
 use crate::report::term::{Text, print};
-use crate::report::{log, otel};
 use crate::run::Notices;
 
 pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
@@ -17,7 +18,8 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
             show(context, id.as_deref(), *conversation, output.format)
         }
         Some(LogCommand::Export { filter, format: _, out }) => {
-            export(context, filter, Destination::new(out.path.as_deref(), context.terminal.stdout)?)
+            let destination = Destination::new(out.path.as_deref(), context.terminal.stdout)?;
+            export(context, &calls::filter(filter)?, destination)
         }
         Some(LogCommand::Purge { before, all: _ }) => purge(context, before.as_deref()),
     }
@@ -26,53 +28,31 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
 fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
     let filter = Filter { search: args.search.clone(), ..calls::filter(&args.filter)? };
     let limit = (args.limit > 0).then_some(args.limit);
-    let store = calls::store(context)?;
-    let out = &context.terminal.stdout;
-    let format = args.output.format;
-    let mut count = 0;
-    let mut rows = Vec::new();
-    if format == LogFormat::Csv {
-        print(log::csv_heading())?;
-    }
-    if let Some(store) = &store {
-        ledger::for_each(store, &filter, limit, |row: Row| {
-            count += 1;
-            match format {
-                LogFormat::Text => {
-                    // The columns are as wide as all rows need, so the rows are kept without their texts.
-                    rows.push(row.brief());
-                    Ok(())
-                }
-                LogFormat::Json => print(Text::from(if count == 1 { "[" } else { "," }) + log::one_json(&row, out)),
-                LogFormat::Jsonl => print(log::json_line(&row)),
-                LogFormat::Csv => print(log::csv_line(&row)),
-            }
-        })?;
-        if count == 0 {
+    let form = match args.output.format {
+        LogFormat::Text => Form::Text,
+        LogFormat::Json => Form::Json,
+        LogFormat::Jsonl => Form::Jsonl,
+        LogFormat::Csv => Form::Csv,
+    };
+    let mut destination = Destination::new(None, context.terminal.stdout)?;
+    let mut calls = log::Calls::new(form, &destination.output());
+    if let Some(store) = calls::store(context)? {
+        ledger::for_each(&store, &filter, limit, |row| destination.append(calls.call(row)))?;
+        if calls.count == 0 {
             context.notice("no recorded call fits");
         }
     }
-    match format {
-        LogFormat::Text => print(log::list(&rows, out))?,
-        LogFormat::Json => print(if count == 0 { "[]\n" } else { "]\n" }.into())?,
-        LogFormat::Jsonl | LogFormat::Csv => {}
-    }
+    destination.append(calls.end())?;
+    destination.finish()?;
     Ok(0)
 }
 
-/// Writes the calls as one document, call by call.
-fn export(context: &Context, filter: &CallFilter, mut destination: Destination) -> Result<u8, Error> {
-    let filter = calls::filter(filter)?;
-    let (before, after) = otel::frame();
-    destination.append(before)?;
+fn export(context: &Context, filter: &Filter, mut destination: Destination) -> Result<u8, Error> {
+    let mut traces = otel::Traces::new();
     if let Some(store) = calls::store(context)? {
-        let mut is_first = true;
-        ledger::for_each(&store, &filter, None, |row| {
-            let comma = if std::mem::take(&mut is_first) { "" } else { "," };
-            destination.append(Text::from(comma) + otel::call(&row))
-        })?;
+        ledger::for_each(&store, filter, None, |row| destination.append(traces.call(&row)))?;
     }
-    destination.append(after)?;
+    destination.append(traces.end())?;
     destination.finish()?;
     Ok(0)
 }

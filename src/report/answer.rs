@@ -3,7 +3,7 @@
 //! A terminal gets the text escaped and a line break after it. Anything else gets it byte for byte, and one line break
 //! at the end if the model left it out, as of every tool that prints lines (`$(llm ask …)` drops it again).
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use super::notice::Notices;
 use super::term::{Output, Stderr, Stdout, Terminal, Text, write_now};
@@ -52,10 +52,10 @@ impl Answer<Box<dyn Write>, Stderr> {
         Self::new(Box::new(Stdout::new()), Stderr::new(), terminal.stdout, terminal.stderr, options)
     }
 
-    /// For an answer that is written elsewhere when it is whole: only what goes to stderr is shown as it happens.
+    /// For an answer that is written elsewhere when it is whole. Notices, and what the model thinks, are said as they come.
     pub fn without_text(terminal: &Terminal, options: AnswerOptions) -> Self {
         let stdout = Output::plain(terminal.stderr.columns);
-        Self::new(Box::new(std::io::sink()), Stderr::new(), stdout, terminal.stderr, options)
+        Self::new(Box::new(io::sink()), Stderr::new(), stdout, terminal.stderr, options)
     }
 }
 

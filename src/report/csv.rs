@@ -35,39 +35,34 @@ const HEADINGS: [&str; 24] = [
 /// RFC 4180 with a heading. What is unknown is an empty cell; numbers are plain and cells that a spreadsheet would take
 /// for a formula begin with an apostrophe.
 pub fn comparison(comparison: &Comparison<'_>) -> Text {
-    let rows = comparison.records.iter().enumerate().map(|(i, record)| {
-        let score = comparison.scores.get(i).copied().flatten();
-        row(record, score)
-    });
-    table(&HEADINGS, rows)
+    table(&HEADINGS, comparison.records.iter().map(row))
 }
 
 /// Any table as CSV. Every cell is guarded, so text needs no care.
-pub fn table<R>(headings: &[&str], rows: R) -> Text
+pub fn table<R>(headings: &[&str], table: R) -> Text
 where
     R: IntoIterator,
     R::Item: IntoIterator<Item = String>,
 {
-    let heading = headings.iter().map(|heading| (*heading).to_owned()).collect::<Vec<_>>();
-    lines(std::iter::once(heading)) + lines(rows)
+    rows([headings.iter().map(|heading| (*heading).to_owned())]) + rows(table)
 }
 
-/// Rows of CSV without a heading. Every cell is guarded, so text needs no care.
-pub fn lines<R>(rows: R) -> Text
+/// The same without headings.
+pub(super) fn rows<R>(rows: R) -> Text
 where
     R: IntoIterator,
     R::Item: IntoIterator<Item = String>,
 {
     let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
     for row in rows {
-        // A Vec takes all that is written to it, and rows of any length are allowed.
         let cells: Vec<String> = row.into_iter().map(|cell| escape::csv_cell(&cell).into_owned()).collect();
+        // A Vec takes all that is written to it, and rows of any length are allowed.
         _ = writer.write_record(&cells);
     }
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default().into()
 }
 
-fn row(record: &Record, score: Option<f64>) -> [String; HEADINGS.len()] {
+fn row(record: &Record) -> [String; HEADINGS.len()] {
     let timing = &record.timing;
     let ms = |time: Option<std::time::Duration>| number(time.map(|time| time.as_secs_f64() * 1000.0));
     let count = |count: Option<u64>| count.map_or_else(String::new, |n| n.to_string());
@@ -94,7 +89,8 @@ fn row(record: &Record, score: Option<f64>) -> [String; HEADINGS.len()] {
         word(record.finish_reason.as_ref().map(|reason| reason.as_str())),
         word(record.error.as_ref().map(|error| error.kind.as_str())),
         word(record.error.as_ref().map(|error| error.message.as_str())),
-        score.map_or_else(String::new, |score| score.to_string()),
+        // No answer is scored yet.
+        String::new(),
         record.text.clone(),
         record.cost.is_some_and(|cost| cost.partial).to_string(),
     ]
@@ -141,12 +137,5 @@ mod tests {
         let rows = parsed(&comparison(&Comparison::new("run", "prompt", &records)));
         assert_eq!((rows[1][2].as_str(), rows[1][22].as_str()), ("'=cmd|' /C calc'!A0", "'\u{a0}=1+1"));
         assert_eq!(rows[2][22], "'list:\n- item");
-    }
-
-    #[test]
-    fn scores_have_a_column() {
-        let records = [record("m", "x")];
-        let scored = Comparison { scores: &[Some(-0.25)], ..Comparison::new("run", "prompt", &records) };
-        assert_eq!(parsed(&comparison(&scored))[1][21], "-0.25");
     }
 }

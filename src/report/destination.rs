@@ -9,11 +9,16 @@ use tempfile::NamedTempFile;
 use super::term::{Output, Text, print};
 use crate::error::Error;
 
+/// How many bytes are collected for one write.
+const CHUNK: usize = 64 * 1024;
+
 /// The destination of `--out`, checked before anything is sent.
 #[derive(Debug)]
 pub struct Destination {
+    /// `None` is standard output.
     file: Option<(PathBuf, Target)>,
     output: Output,
+    unwritten: Text,
 }
 
 #[derive(Debug)]
@@ -23,21 +28,25 @@ enum Target {
         directory: PathBuf,
         /// Those of the file that is replaced.
         permissions: Option<fs::Permissions>,
+        /// What has been written so far.
+        temporary: Option<NamedTempFile>,
     },
-    /// The new content of that file, until it is whole.
-    Temporary(NamedTempFile),
     /// A pipe or a device, which must stay what it is and so is written to.
     Device(fs::File),
 }
 
 impl Destination {
     /// `stdout` describes standard output; a file is plain, and as wide as that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Output`] where the file cannot be written.
     pub fn new(out: Option<&Path>, stdout: Output) -> Result<Self, Error> {
-        let Some(path) = out else { return Ok(Self { file: None, output: stdout }) };
-        let fails = |source| Error::Output { target: path.display().to_string(), source };
-        let (path, target) = target(path).map_err(fails)?;
+        let unwritten = Text::new();
+        let Some(path) = out else { return Ok(Self { file: None, output: stdout, unwritten }) };
+        let (path, target) = target(path).map_err(|source| cannot_write(path, source))?;
         let tty = matches!(&target, Target::Device(device) if device.is_terminal());
-        Ok(Self { file: Some((path, target)), output: Output { tty, ..Output::plain(stdout.columns) } })
+        Ok(Self { file: Some((path, target)), output: Output { tty, ..Output::plain(stdout.columns) }, unwritten })
     }
 
     /// What it is like.
@@ -53,30 +62,52 @@ impl Destination {
     /// Writes all of the output at once.
     ///
     /// # Errors
-    /// [`Error::Output`] where the file cannot be written; for standard output see [`print`].
+    ///
+    /// [`Error::Output`] where the file cannot be written; for standard output as [`print`].
     pub fn write(mut self, text: Text) -> Result<(), Error> {
-        self.append(text)?;
+        self.unwritten = text;
         self.finish()
     }
 
     /// Writes a part of the output. A file takes its place when the output is [finished](Self::finish).
     ///
     /// # Errors
-    /// As for [`Destination::write`].
+    ///
+    /// As [`Self::write`].
     pub fn append(&mut self, text: Text) -> Result<(), Error> {
-        let Some((path, target)) = &mut self.file else { return print(text) };
-        let bytes = text.shown(self.output.tty);
-        target.write(bytes.as_bytes()).map_err(|source| Error::Output { target: path.display().to_string(), source })
+        self.unwritten += text;
+        if self.unwritten.len() < CHUNK { Ok(()) } else { self.flush() }
     }
 
-    /// Puts the file in its place, now that the output is whole.
+    /// The output is whole.
     ///
     /// # Errors
-    /// As for [`Destination::write`].
-    pub fn finish(self) -> Result<(), Error> {
-        let Some((path, target)) = self.file else { return Ok(()) };
-        target.finish(&path).map_err(|source| Error::Output { target: path.display().to_string(), source })
+    ///
+    /// As [`Self::write`].
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.flush()?;
+        let Some((path, Target::File { temporary: Some(file), .. })) = self.file else { return Ok(()) };
+        let kept = file.as_file().sync_all().and_then(|()| file.persist(&path).map_err(|error| error.error));
+        kept.map(drop).map_err(|source| cannot_write(&path, source))
     }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let text = std::mem::take(&mut self.unwritten);
+        let Some((path, target)) = &mut self.file else { return print(text) };
+        let text = text.shown(self.output.tty);
+        let written = match target {
+            Target::Device(file) => file.write_all(text.as_bytes()),
+            Target::File { temporary: Some(file), .. } => file.write_all(text.as_bytes()),
+            Target::File { directory, permissions, temporary } => {
+                create(directory, permissions.take()).and_then(|file| temporary.insert(file).write_all(text.as_bytes()))
+            }
+        };
+        written.map_err(|source| cannot_write(path, source))
+    }
+}
+
+fn cannot_write(path: &Path, source: io::Error) -> Error {
+    Error::Output { target: path.display().to_string(), source }
 }
 
 /// What a path leads to, and how it is written. A link stays, and what it leads to is replaced; a file that is replaced
@@ -100,32 +131,11 @@ fn target(path: &Path) -> io::Result<(PathBuf, Target)> {
     // Whether a file can be created is tried with one that has no name, because a named one would stay behind when a
     // signal ends the process during the run.
     tempfile::tempfile_in(&directory).map_err(without_path)?;
-    Ok((path, Target::File { directory, permissions }))
+    Ok((path, Target::File { directory, permissions, temporary: None }))
 }
 
-impl Target {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if let Self::File { directory, permissions } = self {
-            *self = Self::Temporary(temporary_file(directory, permissions.take())?);
-        }
-        match self {
-            Self::File { .. } => Ok(()),
-            Self::Temporary(file) => file.write_all(bytes),
-            Self::Device(file) => file.write_all(bytes),
-        }
-    }
-
-    /// Renames the temporary file to `path`, so that readers see the old content or all of the new one.
-    fn finish(mut self, path: &Path) -> io::Result<()> {
-        self.write(&[])?;
-        let Self::Temporary(file) = self else { return Ok(()) };
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    }
-}
-
-fn temporary_file(directory: &Path, permissions: Option<fs::Permissions>) -> io::Result<NamedTempFile> {
+/// The temporary file that is to take the place of another, so that readers see the old content or all of the new one.
+fn create(directory: &Path, permissions: Option<fs::Permissions>) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     // The umask takes from these permissions what it takes from those of any new file.
     #[cfg(unix)]

@@ -13,12 +13,6 @@ pub fn rate(tokens_per_second: f64) -> String {
     if tokens_per_second < 9.95 { format!("{tokens_per_second:.1}") } else { format!("{tokens_per_second:.0}") }
 }
 
-/// A score, whatever its scale: at most three decimals, none of them superfluous.
-pub fn score(score: f64) -> String {
-    let text = format!("{score:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 /// A cost with `~` where it is computed rather than reported, and `≥` where it may be more.
 pub fn cost(cost: Cost) -> String {
     money(cost.usd, cost.origin.is_computed(), cost.partial)
@@ -58,11 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_and_scores_have_no_needless_digits() {
+    fn rates_have_no_needless_digits() {
         assert_eq!([rate(8.44), rate(9.95), rate(61.2)], ["8.4", "10", "61"]);
-        assert_eq!(
-            [score(0.5), score(1.0), score(0.12345), score(-2.0), score(120.0)],
-            ["0.5", "1", "0.123", "-2", "120"]
-        );
     }
 }

@@ -10,8 +10,6 @@ use crate::chat::ToolCall;
 use crate::error::Error;
 use crate::record::{Record, Status};
 
-/// The headings of the figures, in the order of [`Cells::columns`].
-const HEADINGS: [&str; 7] = ["score", "first token", "total", "tok/s", "in", "out", "cost"];
 /// A prompt of more characters is folded, so that the answers stay on the screen.
 const LONG_PROMPT: usize = 600;
 
@@ -63,7 +61,6 @@ struct Badge {
 #[derive(Serialize)]
 struct Answer<'a> {
     label: &'a str,
-    winner: bool,
     /// `None` for a complete answer.
     status: Option<Badge>,
     reasoning: &'a str,
@@ -90,19 +87,19 @@ pub fn comparison(comparison: &Comparison<'_>) -> Result<Text, Error> {
     let labels = comparison.labels();
     let cells = Cells::of(comparison);
     let used: Vec<usize> =
-        (0..HEADINGS.len()).filter(|i| cells.columns[*i].texts.iter().any(|text| !text.is_empty())).collect();
+        (0..cells.columns.len()).filter(|i| cells.columns[*i].texts.iter().any(|text| !text.is_empty())).collect();
     let named = || labels.iter().zip(comparison.records).enumerate();
     let rows: Vec<Row<'_>> = named().map(|(i, (label, record))| row(label, record, i, &cells, &used)).collect();
     let values = Page {
         title: title(comparison),
         run: comparison.run,
         prompt: prompt(comparison.prompt),
-        headings: used.iter().map(|i| HEADINGS[*i]).collect(),
+        headings: used.iter().map(|i| table::COLUMNS[i + 2].0).collect(),
         has_status: cells.status.iter().any(|status| !status.is_empty()),
         has_notes: rows.iter().any(|row| !row.note.is_empty()),
         rows,
         totals: totals(comparison, &used),
-        answers: named().map(|(i, (label, record))| answer(label, record, comparison.winner == Some(i))).collect(),
+        answers: named().map(|(_, (label, record))| answer(label, record)).collect(),
     };
     page::render(page::source!("html/compare.html"), values)
 }
@@ -132,8 +129,8 @@ fn totals(comparison: &Comparison<'_>, used: &[usize]) -> Vec<String> {
         return Vec::new();
     }
     let totals = table::totals(comparison.own());
-    // The sums begin with the third column of figures.
-    used.iter().map(|i| i.checked_sub(2).map_or_else(String::new, |at| totals[at].clone())).collect()
+    // The sums begin with the second column of figures.
+    used.iter().map(|i| i.checked_sub(1).map_or_else(String::new, |at| totals[at].clone())).collect()
 }
 
 fn badge(record: &Record) -> Badge {
@@ -145,10 +142,9 @@ fn badge(record: &Record) -> Badge {
     Badge { class, name: record.status.as_str() }
 }
 
-fn answer<'a>(label: &'a str, record: &'a Record, winner: bool) -> Answer<'a> {
+fn answer<'a>(label: &'a str, record: &'a Record) -> Answer<'a> {
     Answer {
         label,
-        winner,
         status: (record.status != Status::Ok).then(|| badge(record)),
         reasoning: &record.reasoning,
         blocks: blocks(&record.text),

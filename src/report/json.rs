@@ -16,16 +16,15 @@ pub fn line<T: Serialize + ?Sized>(record: &T) -> Text {
     finished(to_string(record))
 }
 
-/// A comparison: `{"run", "prompt", "answers": […], "winner", "total_cost"}`. The winner is an index into the answers;
-/// `scores` are there only if answers were scored.
+/// A comparison: `{"run", "prompt", "answers": […], "winner", "total_cost"}`. No answer is chosen yet, so the
+/// winner is `null`.
 pub fn comparison(comparison: &Comparison<'_>, out: &Output) -> Text {
     document(
         &ComparisonJson {
             run: comparison.run,
             prompt: comparison.prompt,
             answers: comparison.records,
-            scores: comparison.scores,
-            winner: comparison.winner,
+            winner: (),
             total_cost: comparison.own().iter().collect(),
         },
         out,
@@ -37,15 +36,44 @@ struct ComparisonJson<'a> {
     run: &'a str,
     prompt: &'a str,
     answers: &'a [Record],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    scores: &'a [Option<f64>],
-    winner: Option<usize>,
+    winner: (),
     total_cost: TotalCost,
 }
 
 /// Any value as a JSON document with a line break at its end.
 pub fn document<T: Serialize + ?Sized>(value: &T, out: &Output) -> Text {
     finished(if out.tty { to_string_pretty(value) } else { to_string(value) })
+}
+
+/// A JSON array that is written element by element.
+#[derive(Debug)]
+pub struct Array {
+    is_indented: bool,
+    is_empty: bool,
+}
+
+impl Array {
+    pub fn new(out: &Output) -> Self {
+        Self { is_indented: out.tty, is_empty: true }
+    }
+
+    /// The next element, with what parts it from the one before.
+    pub fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Text {
+        let before = if std::mem::take(&mut self.is_empty) { "[" } else { "," };
+        Text::json(match self.is_indented {
+            true => format!("{before}\n  {}", to_string_pretty(value).replace('\n', "\n  ")),
+            false => format!("{before}{}", to_string(value)),
+        })
+    }
+
+    /// The end of the array, and the line break after it.
+    pub fn end(&self) -> Text {
+        match (self.is_empty, self.is_indented) {
+            (true, _) => "[]\n".into(),
+            (false, true) => "\n]\n".into(),
+            (false, false) => "]\n".into(),
+        }
+    }
 }
 
 fn finished(mut document: String) -> Text {
@@ -79,7 +107,6 @@ mod tests {
         assert_eq!((json["run"].as_str(), json["prompt"].as_str()), (Some("r1"), Some("hi")));
         assert_eq!(json["answers"].as_array().map(Vec::len), Some(4));
         assert_eq!(json["winner"], Value::Null);
-        assert_eq!(json.get("scores"), None);
         assert!(text.contains("\"total_cost\":{\"usd\":0.000205,\"unknown\":0,"), "{text}");
     }
 
@@ -91,6 +118,17 @@ mod tests {
         assert_eq!(value(&shown), value(&raw.shown(false)));
         assert_eq!(value(&raw.shown(false))["text"], HOSTILE);
         assert!(!shown.contains(|c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c)));
+    }
+
+    #[test]
+    fn an_array_in_parts_is_that_in_one_piece() {
+        for out in [Output::plain(80), Output::terminal(80)] {
+            for values in [&[][..], &["a"], &["a", HOSTILE, "c"]] {
+                let mut array = Array::new(&out);
+                let parts: Text = values.iter().map(|value| array.element(value)).collect();
+                assert_eq!((parts + array.end()).shown(out.tty), document(values, &out).shown(out.tty));
+            }
+        }
     }
 
     #[test]

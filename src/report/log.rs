@@ -51,7 +51,7 @@ const HEADINGS: [&str; 25] = [
 ];
 
 /// One line a call. Ids are shown by their ends, which differ where their beginnings do not.
-pub fn list(rows: &[Row], out: &Output) -> Text {
+fn list(rows: &[Row], out: &Output) -> Text {
     let bare = grid(rows, out.columns >= WIDE, None);
     let left = out.columns.saturating_sub(bare.width() + 2).min(*PROMPT.end());
     let prompts = PROMPT.contains(&left).then_some(left);
@@ -374,22 +374,67 @@ pub fn one_json(row: &Row, out: &Output) -> Text {
     json_format::document(&Entry::new(row), out)
 }
 
-/// A JSON object on a line of its own.
-pub fn json_line(row: &Row) -> Text {
-    json_format::line(&Entry::new(row))
+/// The form of a list of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Text,
+    /// An array.
+    Json,
+    /// An object a line.
+    Jsonl,
+    /// RFC 4180 with a heading; what is unknown is an empty cell.
+    Csv,
 }
 
-/// The heading of the calls as CSV (RFC 4180).
-pub fn csv_heading() -> Text {
-    csv_format::lines([HEADINGS.map(str::to_owned)])
+/// A list of calls that is written call by call.
+#[derive(Debug)]
+pub struct Calls {
+    form: Form,
+    out: Output,
+    array: json_format::Array,
+    /// The widths of the columns for people are those of all rows, so they are kept until the end.
+    rows: Vec<Row>,
+    /// How many there were so far.
+    pub count: usize,
 }
 
-/// A call as a line of CSV; what is unknown is an empty cell.
-pub fn csv_line(row: &Row) -> Text {
+impl Calls {
+    pub fn new(form: Form, out: &Output) -> Self {
+        Self { form, out: *out, array: json_format::Array::new(out), rows: Vec::new(), count: 0 }
+    }
+
+    /// What is written of the next call.
+    pub fn call(&mut self, row: Row) -> Text {
+        self.count += 1;
+        match self.form {
+            Form::Text => {
+                self.rows.push(row.brief());
+                Text::new()
+            }
+            Form::Json => self.array.element(&Entry::new(&row)),
+            Form::Jsonl => json_format::line(&Entry::new(&row)),
+            Form::Csv if self.count == 1 => csv_format::table(&HEADINGS, [cells(&row)]),
+            Form::Csv => csv_format::rows([cells(&row)]),
+        }
+    }
+
+    /// What is written when there are no more.
+    pub fn end(self) -> Text {
+        match self.form {
+            Form::Text => list(&self.rows, &self.out),
+            Form::Json => self.array.end(),
+            Form::Csv if self.count == 0 => csv_format::table(&HEADINGS, [[]; 0]),
+            Form::Jsonl | Form::Csv => Text::new(),
+        }
+    }
+}
+
+/// A row of CSV, by [`HEADINGS`].
+fn cells(row: &Row) -> [String; HEADINGS.len()] {
     let number = |count: Option<u64>| count.map_or_else(String::new, |count| count.to_string());
     let ms = |micros: Option<u64>| micros.map_or_else(String::new, |micros| (micros as f64 / 1000.0).to_string());
     let word = |text: &Option<String>| text.clone().unwrap_or_default();
-    csv_format::lines([[
+    [
         when(row.at_ms, "%Y-%m-%dT%H:%M:%S%.3fZ"),
         row.id.clone(),
         row.run.clone(),
@@ -415,7 +460,7 @@ pub fn csv_line(row: &Row) -> Text {
         ms(row.times.total),
         word(&row.conversation),
         row.cost.is_some_and(|cost| cost.partial).to_string(),
-    ]])
+    ]
 }
 
 #[cfg(test)]

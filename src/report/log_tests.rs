@@ -304,9 +304,12 @@ fn what_a_call_holds_commands_no_terminal() {
     let hostile = Record { answered_by: Some(samples::HOSTILE.into()), ..samples::record("m", samples::HOSTILE) };
     let rows = [row(hostile, 1, samples::HOSTILE)];
     let out = Output::terminal(80);
-    for page in
-        [list(&rows, &out), one(&rows[0], &out), conversation(&rows, &out), json(&rows, &out), json_line(&rows[0])]
-    {
+    let whole = |form| {
+        let mut calls = Calls::new(form, &out);
+        calls.call(rows[0].clone()) + calls.end()
+    };
+    let lists = [Form::Text, Form::Json, Form::Jsonl, Form::Csv].map(whole);
+    for page in [one(&rows[0], &out), conversation(&rows, &out), json(&rows, &out)].iter().chain(&lists) {
         assert!(!page.to_string().contains(|c: char| c.is_control() && c != '\n'), "{page:?}");
     }
 }

@@ -2,30 +2,17 @@
 
 use std::fmt::Write;
 
-use super::table::{self, Cells};
+use super::table;
 use super::term::Text;
-use super::{Comparison, answer, columns, escape, grid, notes};
+use super::{Comparison, answer, columns, escape, grid};
 use crate::record::Record;
-
-const HEADINGS: [(&str, bool); 10] = [
-    ("model", false),
-    ("status", false),
-    ("score", true),
-    ("first token", true),
-    ("total", true),
-    ("tok/s", true),
-    ("in", true),
-    ("out", true),
-    ("cost", true),
-    ("note", false),
-];
 
 /// A document with the prompt, the figures and every answer.
 pub fn comparison(comparison: &Comparison<'_>) -> Text {
     let mut page = String::from("## Prompt\n\n");
     fenced(&mut page, comparison.prompt);
     page.push_str("\n## Figures\n\n");
-    figures(&mut page, comparison);
+    table(&mut page, &table::COLUMNS, &table::rows(comparison));
     page.push_str("\n## Answers\n");
     for (label, record) in comparison.labels().iter().zip(comparison.records) {
         _ = writeln!(page, "\n### {}", escape::markdown_line(label));
@@ -60,24 +47,6 @@ pub fn answer(record: &Record) -> Text {
     }
     _ = writeln!(page, "\n---\n\n*{}*", escape::markdown_line(&answer::stats(record).join(" · ")));
     page.into()
-}
-
-fn figures(page: &mut String, comparison: &Comparison<'_>) {
-    let cells = Cells::of(comparison);
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    for (i, label) in comparison.labels().into_iter().enumerate() {
-        let mut row = vec![label, cells.status[i].clone()];
-        row.extend(cells.marked(i));
-        row.push(notes::of(&comparison.records[i]));
-        rows.push(row);
-    }
-    if comparison.records.len() > 1 {
-        let mut row = vec!["total".to_owned(), String::new(), String::new(), String::new()];
-        row.extend(table::totals(comparison.own()));
-        row.push(String::new());
-        rows.push(row);
-    }
-    table(page, &HEADINGS, &rows);
 }
 
 /// A table with these headings, each with whether it is of numbers. Columns with nothing in them are left out.

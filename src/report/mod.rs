@@ -51,16 +51,12 @@ pub struct Comparison<'a> {
     pub records: &'a [Record],
     /// How many of them, the first ones, are of an earlier run: totals leave them out.
     pub recorded: usize,
-    /// One for each record where answers were scored, higher is better; else empty.
-    pub scores: &'a [Option<f64>],
-    /// The place among `records` of the answer that was chosen.
-    pub winner: Option<usize>,
 }
 
 impl<'a> Comparison<'a> {
-    /// A comparison in which nothing was scored.
+    /// A comparison of the answers of one run.
     pub fn new(run: &'a str, prompt: &'a str, records: &'a [Record]) -> Self {
-        Self { run, prompt, records, recorded: 0, scores: &[], winner: None }
+        Self { run, prompt, records, recorded: 0 }
     }
 
     /// What this run gave.

@@ -14,23 +14,45 @@ const CLIENT: u8 = 3;
 const OK: u8 = 1;
 const ERROR: u8 = 2;
 
-/// What stands before and after the spans of a document; each run is a trace. Prompts and answers are not in it.
-pub fn frame() -> (Text, Text) {
-    let document = json!({"resourceSpans": [{
-        "resource": {"attributes": [text("service.name", "llm"), text("service.version", env!("CARGO_PKG_VERSION"))]},
-        "scopeSpans": [{
-            "scope": {"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")},
-            "spans": [],
-        }],
-    }]})
-    .to_string();
-    let (before, after) = document.split_once("\"spans\":[").unwrap_or((&document, ""));
-    (Text::json(format!("{before}\"spans\":[")), Text::json(format!("{after}\n")))
+/// A document of calls that is written call by call; each run is a trace. Prompts and answers are not in it.
+#[derive(Debug)]
+pub struct Traces {
+    /// What comes before the next call.
+    before: String,
+    after: String,
 }
 
-/// The spans of one call, with commas between them.
-pub fn call(row: &Row) -> Text {
-    Text::json(spans(row).iter().map(Value::to_string).collect::<Vec<_>>().join(","))
+impl Traces {
+    pub fn new() -> Self {
+        const SPANS: &str = "\"spans\":[";
+        let name = env!("CARGO_PKG_NAME");
+        let version = env!("CARGO_PKG_VERSION");
+        let document = json!({"resourceSpans": [{
+            "resource": {"attributes": [text("service.name", "llm"), text("service.version", version)]},
+            "scopeSpans": [{"scope": {"name": name, "version": version}, "spans": []}],
+        }]});
+        let document = document.to_string();
+        let (before, after) = document.split_once(SPANS).unwrap_or((&document, ""));
+        Self { before: format!("{before}{SPANS}"), after: format!("{after}\n") }
+    }
+
+    /// The spans of the next call.
+    pub fn call(&mut self, row: &Row) -> Text {
+        let spans = spans(row).iter().map(Value::to_string).collect::<Vec<_>>().join(",");
+        Text::json(std::mem::replace(&mut self.before, ",".to_owned()) + &spans)
+    }
+
+    /// The end of the document.
+    pub fn end(self) -> Text {
+        let is_empty = self.before != ",";
+        Text::json(if is_empty { self.before + &self.after } else { self.after })
+    }
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 fn spans(row: &Row) -> Vec<Value> {

@@ -6,15 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::dry_run::Planned;
-use super::grid::{Column, Grid};
 use super::table::{self, Cells};
 use super::term::{Output, Text};
 use super::{Comparison, escape, format, json, markdown, notes};
 use crate::record::{Record, TotalCost};
-
-/// How narrow the names of models, and the notes, may get before they are wrapped no further.
-const MIN_MODEL: usize = 16;
-const MIN_NOTE: usize = 20;
 
 /// One run of a pipeline.
 #[derive(Debug, Clone, Copy)]
@@ -53,8 +48,8 @@ impl PipelineRun<'_> {
         for (i, (step, record)) in self.steps.iter().zip(self.records).enumerate() {
             let answered = notes::other_name(record).unwrap_or_default();
             let mut row = vec![step.name.clone(), record.model.clone(), answered.to_owned(), cells.status[i].clone()];
-            // No step competes with another: nothing is marked, and nothing scored.
-            row.extend(cells.columns.iter().skip(1).map(|values| values.texts[i].clone()));
+            // No step competes with another, so nothing is marked as the best.
+            row.extend(cells.columns.iter().map(|values| values.texts[i].clone()));
             row.push(notes::without_name(record).join("; "));
             rows.push(row);
         }
@@ -84,15 +79,7 @@ const COLUMNS: [(&str, bool); 11] = [
 
 /// The figures, ending with a line break.
 pub fn table(run: &PipelineRun<'_>, out: &Output) -> Text {
-    let column = |(name, is_number): (&str, bool)| match name {
-        "model" | "answered by" => Column::left(name).wraps(MIN_MODEL),
-        "note" => Column::left(name).wraps(MIN_NOTE).remarks(),
-        _ if is_number => Column::right(name),
-        _ => Column::left(name),
-    };
-    let mut grid = Grid::new(COLUMNS.map(column).to_vec());
-    run.rows().into_iter().for_each(|row| grid.row(row));
-    grid.render(out)
+    table::figures(&COLUMNS, run.rows(), out)
 }
 
 /// `{"run", "pipeline", "input", "steps": […], "elapsed_ms", "total_cost"}`.

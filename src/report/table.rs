@@ -12,42 +12,62 @@ use crate::record::{Record, Status, TotalCost};
 const MIN_MODEL: usize = 16;
 const MIN_NOTE: usize = 20;
 
-/// The figures of a comparison, ending with a line break. No line is wider than the page.
+/// The columns of a comparison by name, each with whether it is of numbers.
+pub(super) const COLUMNS: [(&str, bool); 9] = [
+    ("model", false),
+    ("status", false),
+    ("first token", true),
+    ("total", true),
+    ("tok/s", true),
+    ("in", true),
+    ("out", true),
+    ("cost", true),
+    ("note", false),
+];
+
+/// The table of a comparison, ending with a line break. No line is wider than the page.
 pub fn comparison(comparison: &Comparison<'_>, out: &Output) -> Text {
-    let records = comparison.records;
+    figures(&COLUMNS, rows(comparison), out)
+}
+
+/// A table of these columns. Names of models, and notes, may be wrapped.
+pub(super) fn figures(columns: &[(&str, bool)], rows: Vec<Vec<String>>, out: &Output) -> Text {
+    let column = |(name, is_number): &(&str, bool)| match *name {
+        "model" | "answered by" => Column::left(name).wraps(MIN_MODEL),
+        "note" => Column::left(name).wraps(MIN_NOTE).remarks(),
+        _ if *is_number => Column::right(name),
+        _ => Column::left(name),
+    };
+    let mut grid = Grid::new(columns.iter().map(column).collect());
+    rows.into_iter().for_each(|row| grid.row(row));
+    grid.render(out)
+}
+
+/// A row for each record, by [`COLUMNS`], and one with the totals where there are several.
+pub(super) fn rows(comparison: &Comparison<'_>) -> Vec<Vec<String>> {
     let cells = Cells::of(comparison);
-    let mut grid = Grid::new(vec![
-        Column::left("model").wraps(MIN_MODEL),
-        Column::left("status"),
-        Column::right("score"),
-        Column::right("first token"),
-        Column::right("total"),
-        Column::right("tok/s"),
-        Column::right("in"),
-        Column::right("out"),
-        Column::right("cost"),
-        Column::left("note").wraps(MIN_NOTE).remarks(),
-    ]);
+    let mut rows: Vec<Vec<String>> = Vec::new();
     for (i, label) in comparison.labels().into_iter().enumerate() {
-        let record = &records[i];
         let mut row = vec![label, cells.status[i].clone()];
         row.extend(cells.marked(i));
-        row.push(notes::of(record));
-        grid.row(row);
+        row.push(notes::of(&comparison.records[i]));
+        rows.push(row);
     }
-    if records.len() > 1 {
-        let mut row = vec!["total".to_owned(), String::new(), String::new(), String::new()];
+    if comparison.records.len() > 1 {
+        let mut row = vec!["total".to_owned(), String::new(), String::new()];
         row.extend(totals(comparison.own()));
-        grid.row(row);
+        row.push(String::new());
+        rows.push(row);
     }
-    grid.render(out)
+    rows
 }
 
 /// What is shown of each record, column by column.
 pub(super) struct Cells {
     /// Empty where every answer is complete.
     pub(super) status: Vec<String>,
-    pub(super) columns: [Values; 7],
+    /// From `first token` to `cost`.
+    pub(super) columns: [Values; 6],
 }
 
 /// One column of figures.
@@ -76,7 +96,6 @@ impl Cells {
         Self {
             status: records.iter().map(status).collect(),
             columns: [
-                Values::scores(comparison),
                 by(&|r| duration(r.timing.first_token), &|r| seconds(r.timing.first_token)),
                 by(&|r| duration(r.timing.total), &|r| seconds(r.timing.total)),
                 by(&|r| format::or_unknown(r.timing.tokens_per_second, format::rate), &|r| {
@@ -107,16 +126,6 @@ impl Values {
         let differ = known.iter().any(|i| texts[*i] != texts[known[0]]);
         let is_best = |i: usize| differ && ranks[i].is_some() && least.is_some_and(|least| texts[i] == texts[least]);
         Self { best: (0..texts.len()).map(is_best).collect(), texts }
-    }
-
-    fn scores(comparison: &Comparison<'_>) -> Self {
-        let count = comparison.records.len();
-        if comparison.scores.is_empty() {
-            return Self { texts: vec![String::new(); count], best: vec![false; count] };
-        }
-        let score = |i: usize| comparison.scores.get(i).copied().flatten();
-        let texts = (0..count).map(|i| format::or_unknown(score(i), format::score)).collect();
-        Self { texts, best: (0..count).map(|i| comparison.winner == Some(i)).collect() }
     }
 }
 
@@ -317,15 +326,6 @@ mod tests {
         records[1].timing.total = Some(Duration::from_micros(1_901_000));
         records[2].timing.total = Some(ms(5000));
         assert_eq!(page(&records, 120).matches("▸ 1.9 s").count(), 2);
-    }
-
-    #[test]
-    fn scores_get_a_column_and_the_winner_its_mark() {
-        let records = three();
-        let scores = [Some(0.5), None, Some(0.75)];
-        let scored = Comparison { scores: &scores, winner: Some(2), ..Comparison::new("run", "prompt", &records) };
-        let page = comparison(&scored, &Output::terminal(120)).to_string();
-        assert!(page.contains("  ▸ 0.75  ") && page.contains("  –  "), "{page}");
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Text {
         Self::default()
     }
 
-    /// A whole JSON document.
+    /// A JSON document, or a part of one that ends outside of strings.
     pub fn json(document: String) -> Self {
         Self::of(Kind::Json, document)
     }
@@ -87,6 +87,11 @@ impl Text {
 
     pub fn is_empty(&self) -> bool {
         self.pieces.iter().all(|piece| piece.text.is_empty())
+    }
+
+    /// How many bytes it has without its colours.
+    pub(super) fn len(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.text.len()).sum()
     }
 
     /// How many cells it takes without line breaks.
@@ -161,7 +166,9 @@ impl AddAssign for Text {
         for piece in text.pieces {
             match self.pieces.last_mut() {
                 // Line breaks may stand in two pieces: `\r\n` is one wherever it is cut.
-                Some(last) if last.kind == Kind::Plain && piece.kind == Kind::Plain => last.text.push_str(&piece.text),
+                Some(last) if last.kind == piece.kind && !matches!(piece.kind, Kind::Painted(_)) => {
+                    last.text.push_str(&piece.text);
+                }
                 _ => self.pieces.push(piece),
             }
         }

@@ -23,7 +23,6 @@ const OURS: &[&str] = &[
     "details",
     "summary",
     "article",
-    "article class=\"winner\"",
     "footer",
     "body",
     "section class=\"answers\"",
@@ -58,9 +57,7 @@ fn whatever_is_said_is_inert_text() {
         error.message.clone_from(&attack);
     }
     let long = attack.repeat(10);
-    let page = comparison(&Comparison { winner: Some(0), ..Comparison::new(&attack, &long, &records) })
-        .expect("a page")
-        .to_string();
+    let page = comparison(&Comparison::new(&attack, &long, &records)).expect("a page").to_string();
     for tag in tags(&page) {
         let ours = match tag.strip_prefix('/') {
             Some(name) => {
@@ -121,9 +118,7 @@ fn hostile_page(attack: &str) -> String {
     let mut records = vec![record(attack, attack), failed(attack), truncated(attack)];
     records[0].reasoning = attack.to_owned();
     records[0].text = format!("{attack}\n```{attack}\n{attack}\n```\n{attack}");
-    comparison(&Comparison { winner: Some(0), ..Comparison::new(attack, attack, &records) })
-        .expect("a page")
-        .to_string()
+    comparison(&Comparison::new(attack, attack, &records)).expect("a page").to_string()
 }
 
 // T17
