@@ -26,10 +26,23 @@ pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
     Ok(aside(""))
 }
 
+/// What tells a file from another one that has its name later: device and number. `None` where there is no file.
+#[cfg(unix)]
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// Elsewhere a file that is open cannot be replaced.
+#[cfg(not(unix))]
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.exists().then_some((0, 0))
+}
+
 /// Makes the file for this user alone, or sees to it that it is: SQLite gives its log the same permissions. One that
 /// exists is not opened for that: closing it again would let go of the locks that this process has on it.
 pub(super) fn own(path: &Path) -> Result<(), StoreError> {
-    let io_error = |source| StoreError::Io { path: path.to_owned(), source };
+    let io_error = |source| StoreError::io(path, source);
     let mut found = fs::symlink_metadata(path);
     if matches!(&found, Err(error) if error.kind() == io::ErrorKind::NotFound) {
         private_file(path).map_err(io_error)?;

@@ -8,6 +8,7 @@ mod files;
 mod kill_tests;
 mod purge;
 mod read;
+mod recorder;
 mod row;
 mod speed;
 mod spill;
@@ -16,6 +17,7 @@ mod store;
 mod tests;
 mod usage;
 mod write;
+mod writer;
 
 pub use failed_attempts::FailedAttempts;
 pub use read::{Alike, Filter};
@@ -24,66 +26,20 @@ pub use speed::median_first_token;
 pub use spill::FILE_NAME as SPILL_NAME;
 pub use store::{FILE_NAME, Mode, SCHEMA, Store, StoreError};
 pub use usage::{Dimension, Group, Percentiles, Short, TokenSum, Usage};
+pub use writer::LedgerWriter;
 
 use std::path::Path;
+use std::time::Instant;
 
-/// Records calls. Whatever happens to the ledger, this is no failure: what there is to say about it comes back as
-/// sentences for the user.
+use self::recorder::Recorder;
+
+/// Records calls on the thread of the caller. A fault of the ledger is no failure: what there is to say about it comes back
+/// as sentences for the user.
 pub fn record(dir: &Path, rows: &[Row]) -> Vec<String> {
-    let mut notices = Vec::new();
-    if let Err(error) = try_record(dir, rows, &mut notices) {
-        let why = error.cause().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
-        notices.push(match spill::append(dir, rows) {
-            Ok(()) => format!("{why}; this call will be recorded with the next"),
-            Err(spill) => format!("{why}, and {} cannot be written ({spill}): this call is not recorded", SPILL_NAME),
-        });
-    }
-    notices
-}
-
-fn try_record(dir: &Path, rows: &[Row], notices: &mut Vec<String>) -> Result<(), StoreError> {
-    let mut store = Store::open(dir, Mode::RECORD)?;
-    match insert(&mut store, rows) {
-        Err(StoreError::Damaged { .. }) => {
-            drop(store);
-            store = Store::replace_damaged(dir, Mode::RECORD)?;
-            insert(&mut store, rows)?;
-        }
-        inserted => inserted?,
-    }
-    if let Some(aside) = store.set_aside() {
-        notices.push(format!("the ledger was damaged; it is now {}, and a new one was begun", aside.display()));
-    } else if store.is_new() {
-        notices.push(format!(
-            "calls are recorded from now on, prompts and answers included, in {}; `log = \"metadata\"` or \"off\" in \
-             the config, or --log, keeps less",
-            store.path().display()
-        ));
-    }
-    // The rows are in; what waits in the spill file may go on waiting.
-    if let Err(why) = merge(&mut store, dir) {
-        notices.push(format!("{SPILL_NAME} could not be taken into the ledger: {why}"));
-    }
-    if let Err(error) = store.tidy() {
-        notices.push(error.cause().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")));
-    }
-    Ok(())
-}
-
-fn insert(store: &mut Store, rows: &[Row]) -> Result<(), StoreError> {
-    store.write(|transaction| rows.iter().try_for_each(|row| write::insert(transaction, row).map(drop)))
-}
-
-/// Takes what could not be recorded earlier into the ledger.
-fn merge(store: &mut Store, dir: &Path) -> Result<(), String> {
-    let say = |error: &dyn std::error::Error| error.to_string();
-    let Some(spilled) = spill::take(dir).map_err(|error| say(&error))? else { return Ok(()) };
-    insert(store, &spilled.rows).map_err(|error| error.cause().unwrap_or_else(|| say(&error)))?;
-    match spilled.done() {
-        Ok(None) => Ok(()),
-        Ok(Some(aside)) => Err(format!("some lines cannot be read, and are in {} now", aside.display())),
-        Err(error) => Err(say(&error)),
-    }
+    let mut recorder = Recorder::new(dir);
+    let deadline = Instant::now() + Mode::RECORD.timeout;
+    recorder.commit(Vec::new(), rows, &|_| deadline);
+    recorder.take_notices()
 }
 
 /// Takes what waits beside the ledger into it, so that it is all there is; what there is to say about that.

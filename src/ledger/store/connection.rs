@@ -15,11 +15,9 @@ pub(super) fn open_for_reading(path: &Path, immutable: bool) -> rusqlite::Result
         Connection::open_with_flags(url.as_str(), flags)?
     } else {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        connection
+        Connection::open_with_flags(path, flags)?
     };
-    connection.busy_timeout(Mode::ACCOUNT.patience)?;
+    connection.busy_timeout(Mode::ACCOUNT.timeout)?;
     connection.pragma_update(None, "query_only", true)?;
     // The first read is what fails if anything does.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
@@ -10,7 +11,7 @@ use super::connection::is_unwritable;
 use crate::error::Error;
 
 /// Why the ledger cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     #[error("the ledger {} is of version {found}, and this llm knows none above {SCHEMA}", path.display())]
     Newer { path: PathBuf, found: i64 },
@@ -19,19 +20,23 @@ pub enum StoreError {
     #[error("the ledger {} is damaged", path.display())]
     Damaged { path: PathBuf, cause: String },
     #[error("the ledger {} cannot be used", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    Io { path: PathBuf, source: Arc<io::Error> },
     #[error("the ledger {} cannot be used", path.display())]
-    Sqlite { path: PathBuf, source: rusqlite::Error },
+    Sqlite { path: PathBuf, source: Arc<rusqlite::Error> },
 }
 
 impl StoreError {
-    pub(super) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
+    pub(in crate::ledger) fn io(path: &Path, source: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), source: Arc::new(source) }
+    }
+
+    pub(in crate::ledger) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Damaged { path, cause: source.to_string() }
             }
-            _ => Self::Sqlite { path, source },
+            _ => Self::Sqlite { path, source: Arc::new(source) },
         }
     }
 
@@ -55,6 +60,11 @@ impl StoreError {
             Self::Io { source, .. } => Some(source.to_string()),
             Self::Sqlite { source, .. } => Some(source.to_string()),
         }
+    }
+
+    /// All of it in one sentence.
+    pub(in crate::ledger) fn sentence(&self) -> String {
+        self.cause().map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
     }
 
     /// What the user can do.

@@ -12,26 +12,22 @@ pub use schema::SCHEMA;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use self::connection::{is_unwritable, open_for_reading, use_log};
-use super::files::{own, private_file, set_aside};
+use super::files::{identity, own, private_file, set_aside};
 use crate::private;
 
 /// The name of the ledger in the data directory.
 pub const FILE_NAME: &str = "ledger.db";
 
-/// A log of more bytes than this is moved into the database. Every start reads the log, so it is kept short; each time
-/// it is moved, somebody waits for the disk, so it is not kept shorter.
-const LONG_LOG: u64 = 1 << 20;
-
 /// How to open the ledger for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mode {
     /// How long to wait for other processes that write.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// Whether what is committed survives the loss of power, not just the end of the process. Costs a few milliseconds
     /// a commit.
     pub durable: bool,
@@ -39,9 +35,9 @@ pub struct Mode {
 
 impl Mode {
     /// To record what has happened: nobody should wait long for that.
-    pub const RECORD: Self = Self { patience: Duration::from_secs(1), durable: false };
+    pub const RECORD: Self = Self { timeout: Duration::from_secs(1), durable: false };
     /// To decide by what is in it.
-    pub const ACCOUNT: Self = Self { patience: Duration::from_secs(10), durable: true };
+    pub const ACCOUNT: Self = Self { timeout: Duration::from_secs(10), durable: true };
 }
 
 /// The open database.
@@ -49,6 +45,10 @@ impl Mode {
 pub struct Store {
     path: PathBuf,
     connection: Connection,
+    mode: Mode,
+    has_log: bool,
+    /// See [`identity`].
+    file: Option<(u64, u64)>,
     created: bool,
     set_aside: Option<PathBuf>,
 }
@@ -58,7 +58,7 @@ impl Store {
     /// a damaged ledger is set aside, never deleted.
     pub fn open(dir: &Path, mode: Mode) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
-        private::create_dir(dir).map_err(|source| StoreError::Io { path: path.clone(), source })?;
+        private::create_dir(dir).map_err(|source| StoreError::io(&path, source))?;
         match Self::open_at(&path, mode) {
             Err(StoreError::Damaged { .. }) => {}
             opened => return opened,
@@ -69,7 +69,7 @@ impl Store {
     /// Sets a damaged ledger aside and begins a new one, unless another process has done so.
     pub fn replace_damaged(dir: &Path, mode: Mode) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
-        let io_error = |source| StoreError::Io { path: path.clone(), source };
+        let io_error = |source| StoreError::io(&path, source);
         let lock = private_file(&dir.join("ledger.lock")).map_err(io_error)?;
         lock.lock().map_err(io_error)?;
         match Self::open_at(&path, mode).and_then(|store| store.check().map(|()| store)) {
@@ -95,16 +95,16 @@ impl Store {
         match fs::metadata(&path) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::Io { path, source }),
+            Err(source) => return Err(StoreError::io(&path, source)),
         }
-        let store = match open_for_reading(&path, false) {
+        let connection = match open_for_reading(&path, false) {
             Ok(connection) => connection,
             Err(error) if is_unwritable(&error) => {
                 open_for_reading(&path, true).map_err(|error| StoreError::sqlite(&path, error))?
             }
             Err(error) => return Err(StoreError::sqlite(&path, error)),
         };
-        let store = Self { path, connection: store, created: false, set_aside: None };
+        let store = Self::of(connection, path, Mode::ACCOUNT, false);
         match store.version()? {
             0 => Ok(None),
             SCHEMA => Ok(Some(store)),
@@ -131,38 +131,71 @@ impl Store {
     fn with(connection: Connection, path: &Path, mode: Mode) -> Result<Self, StoreError> {
         let sqlite = |error| StoreError::sqlite(path, error);
         // First of all: everything after may have to wait for other processes.
-        connection.busy_timeout(mode.patience).map_err(sqlite)?;
+        connection.busy_timeout(mode.timeout).map_err(sqlite)?;
         let has_log = use_log(&connection).map_err(sqlite)?;
-        connection
-            // Without the log, what is not synced could damage the database when power is lost, not just miss a call.
-            .pragma_update(None, "synchronous", if mode.durable || !has_log { "full" } else { "normal" })
-            .and_then(|()| connection.pragma_update(None, "foreign_keys", true))
-            // Of itself SQLite would move the log, but never begin it anew: that takes a process with two writes.
-            .and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", 0))
-            // Or the end of every process would wait for the disk.
-            .and_then(|()| connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true))
-            .map_err(sqlite)?;
-        let mut store = Self { path: path.to_owned(), connection, created: false, set_aside: None };
+        connection.pragma_update(None, "foreign_keys", true).map_err(sqlite)?;
+        let mut store = Self::of(connection, path.to_owned(), mode, has_log);
         match store.version()? {
             SCHEMA => Ok(store),
             found if found > SCHEMA => Err(StoreError::Newer { path: store.path, found }),
             _ => {
-                store.connection.busy_timeout(Mode::ACCOUNT.patience).map_err(sqlite)?;
                 store.migrate()?;
-                store.connection.busy_timeout(mode.patience).map_err(sqlite)?;
                 Ok(store)
             }
         }
     }
 
-    /// Does all of the work or, if it fails, none. Never to be held while waiting for anything but this database.
+    fn of(connection: Connection, path: PathBuf, mode: Mode, has_log: bool) -> Self {
+        let file = identity(&path);
+        Self { path, connection, mode, has_log, file, created: false, set_aside: None }
+    }
+
+    /// Does all of the work or, if it fails, none. Waits for other writers as long as the [`Mode`] of this store says.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the error of `work`, or where the ledger cannot be written.
     pub fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let deadline = Instant::now() + self.mode.timeout;
+        self.write_until(|| deadline, self.mode.durable, work)
+    }
+
+    /// As [`Store::write`], with a limit and a durability of its own.
+    fn write_until<T>(
+        &self,
+        deadline: impl Fn() -> Instant,
+        durable: bool,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let transaction = self.begin_until(deadline, durable)?;
+        let done = work(&transaction).and_then(|result| transaction.commit().map(|()| result));
+        done.map_err(|error| StoreError::sqlite(&self.path, error))
+    }
+
+    /// Begins a transaction that may write, which is `durable` or not whatever the [`Mode`] says. Waits for other writers
+    /// until the moment that `deadline` returns: it is asked again while this waits, so that it may move.
+    pub(super) fn begin_until(
+        &self,
+        deadline: impl Fn() -> Instant,
+        durable: bool,
+    ) -> Result<Transaction<'_>, StoreError> {
+        /// SQLite waits so long before the deadline is asked for again.
+        const STEP: Duration = Duration::from_millis(50);
+        let connection = &self.connection;
+        // Without a write-ahead log, what is not synced could damage the database when power is lost, not just lose a call.
+        let synchronous = if durable || !self.has_log { "full" } else { "normal" };
         let attempt = || {
-            // A transaction that reads before it writes fails beside another one, unless it announces itself.
-            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let result = work(&transaction)?;
-            transaction.commit()?;
-            Ok(result)
+            connection.pragma_update(None, "synchronous", synchronous)?;
+            let transaction = loop {
+                connection.busy_timeout(STEP.min(deadline().saturating_duration_since(Instant::now())))?;
+                // A transaction that reads before it writes fails beside another one, unless it takes the lock now.
+                match Transaction::new_unchecked(connection, TransactionBehavior::Immediate) {
+                    Err(error) if is_busy(&error) && Instant::now() < deadline() => {}
+                    begun => break begun?,
+                }
+            };
+            connection.busy_timeout(self.mode.timeout)?;
+            Ok(transaction)
         };
         attempt().map_err(|error| StoreError::sqlite(&self.path, error))
     }
@@ -181,25 +214,14 @@ impl Store {
         work(&self.connection).map_err(|error| StoreError::sqlite(&self.path, error))
     }
 
-    /// Moves a long log into the database, unless somebody else is at it.
-    pub fn tidy(&self) -> Result<(), StoreError> {
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        if fs::metadata(log).map_or(0, |metadata| metadata.len()) < LONG_LOG {
-            return Ok(());
-        }
-        self.outside(|connection| {
-            connection.busy_timeout(Duration::ZERO)?;
-            match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
-                done => done,
-            }
-        })
-    }
-
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the file at its path is still the one that is open.
+    pub(super) fn is_in_place(&self) -> bool {
+        identity(&self.path) == self.file
     }
 
     /// Whether it was made just now.
@@ -211,4 +233,8 @@ impl Store {
     pub fn set_aside(&self) -> Option<&Path> {
         self.set_aside.as_deref()
     }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }

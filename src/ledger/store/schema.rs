@@ -1,6 +1,8 @@
 //! The schema, and how a ledger of an older one comes to it.
 
-use super::{Store, StoreError};
+use std::time::Instant;
+
+use super::{Mode, Store, StoreError};
 
 /// The changes that lead from an empty database to the current schema, in order. One is added at the end for each
 /// change of the schema; those that were released never change.
@@ -37,16 +39,22 @@ impl Store {
 
     /// Makes what is missing, unless another process was faster.
     pub(super) fn migrate(&mut self) -> Result<(), StoreError> {
-        self.created = self.write(|transaction| {
-            // Another process may have been faster.
-            let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            let done = usize::try_from(found).unwrap_or(0);
-            for migration in MIGRATIONS.iter().skip(done) {
-                transaction.execute_batch(migration)?;
-            }
-            transaction.pragma_update(None, "user_version", found.max(SCHEMA))?;
-            Ok(found == 0)
-        })?;
+        // Many first runs at once wait for each other here, however little time recording has.
+        let deadline = Instant::now() + Mode::ACCOUNT.timeout;
+        self.created = self.write_until(
+            || deadline,
+            true,
+            |transaction| {
+                // Another process may have been faster.
+                let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+                let done = usize::try_from(found).unwrap_or(0);
+                for migration in MIGRATIONS.iter().skip(done) {
+                    transaction.execute_batch(migration)?;
+                }
+                transaction.pragma_update(None, "user_version", found.max(SCHEMA))?;
+                Ok(found == 0)
+            },
+        )?;
         match self.version()? {
             SCHEMA => Ok(()),
             found => Err(StoreError::Newer { path: self.path.clone(), found }),

@@ -1,0 +1,293 @@
+//! The one thread that writes to the ledger, and the handle by which everything else of a process writes.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use rusqlite::Transaction;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::recorder::{Change, Changes, Recorder};
+use super::row::Row;
+use super::store::{FILE_NAME, Mode, StoreError};
+
+#[cfg(test)]
+mod tests;
+
+/// How much of rows may wait in memory for the thread, in KiB.
+const ROOM: u32 = 16 << 10;
+
+/// So many jobs at most are committed together, so that other processes get their turn.
+const GROUP: usize = 512;
+
+/// [`LedgerWriter::close`] waits no longer than this for a disk that does not answer. It is more than a first run may wait
+/// for others that make the ledger.
+const CLOSE_LIMIT: Duration = Duration::from_secs(15);
+
+/// Writes to the ledger of one directory, by one thread that commits everything that waits as one group.
+///
+/// Nothing is opened, and no thread started, before the first job. All clones use the same thread; jobs are done in the
+/// order in which they were handed over. The thread is detached: a process that must end at once does not wait for it.
+#[derive(Debug, Clone)]
+pub struct LedgerWriter {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    dir: PathBuf,
+    /// `None` inside where the system has no thread to give.
+    jobs: OnceLock<Option<Sender<Job>>>,
+    /// One permit for each KiB that may still wait.
+    room: Arc<Semaphore>,
+    /// Since when [`LedgerWriter::close`] has been waiting.
+    closing: Arc<Mutex<Option<Instant>>>,
+    /// What jobs had to say that were done without the thread.
+    notices: Mutex<Vec<String>>,
+}
+
+enum Job {
+    Row(Box<Row>, OwnedSemaphorePermit),
+    Change(Box<dyn Change>),
+    /// Everything before it has been written: tells what there is to say.
+    Close(SyncSender<Vec<String>>),
+}
+
+impl LedgerWriter {
+    /// A writer for the ledger of this data directory.
+    pub fn new(dir: &Path) -> Self {
+        let shared = Shared {
+            dir: dir.to_owned(),
+            jobs: OnceLock::new(),
+            room: Arc::new(Semaphore::new(ROOM as usize)),
+            closing: Arc::default(),
+            notices: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Hands over a call to record, and returns at once unless more than 16 MiB wait already: then it blocks until there is
+    /// room. Whether the call could be recorded is told by [`LedgerWriter::close`].
+    pub fn record(&self, row: Row) {
+        block_on(self.record_async(row));
+    }
+
+    /// As [`LedgerWriter::record`], but waits for room without blocking the thread. If the future is dropped while it waits,
+    /// the call is not recorded.
+    pub async fn record_async(&self, row: Row) {
+        let room = self.shared.room.clone().acquire_many_owned(size(&row)).await;
+        // The semaphore is never closed.
+        if let Ok(room) = room {
+            self.send(Job::Row(Box::new(row), room));
+        }
+    }
+
+    /// Does this work in a transaction that is on the disk when the result is there. The transaction takes the lock for
+    /// writing at its beginning; other processes that write are waited for up to ten seconds, without blocking the caller's
+    /// thread. The work may share a transaction with that of others, but is undone by itself where it fails.
+    ///
+    /// If the future is dropped before the thread begins with the work, nothing is changed. If it is dropped later, the work
+    /// is completed and its result is lost. Whoever must not leave something behind then [submits](Self::submit) the
+    /// opposite in a `Drop` implementation: it is done after this work, whether this was done or not.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the error of `work`, or where the ledger cannot be written in time.
+    pub async fn transact<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, result) = oneshot::channel();
+        self.send(Job::Change(Box::new(Task { work: Some(work), value: None, reply: Some(reply) })));
+        result.await.unwrap_or_else(|_| {
+            let broken = std::io::Error::other("the work on it broke off");
+            Err(StoreError::io(&self.shared.dir.join(FILE_NAME), broken))
+        })
+    }
+
+    /// As [`LedgerWriter::transact`], but does not wait; an error is told by [`LedgerWriter::close`]. For `Drop`
+    /// implementations.
+    pub fn submit(&self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static) {
+        self.send(Job::Change(Box::new(Task { work: Some(work), value: None, reply: None })));
+    }
+
+    /// Waits until everything that was handed over is written, and closes the file. Returns what there is to tell the user.
+    ///
+    /// Blocks the thread. Where other processes keep the ledger locked, it takes one second: calls that cannot be recorded
+    /// by then are in the spill file, other changes are lost, as the notices say. Other handles may go on: the file is
+    /// opened again for them.
+    pub fn close(self) -> Vec<String> {
+        let shared = &self.shared;
+        let mut notices = Vec::new();
+        if let Some(Some(jobs)) = shared.jobs.get() {
+            *lock(&shared.closing) = Some(Instant::now());
+            let (reply, closed) = sync_channel(1);
+            // The thread ends when there is no handle any more, so it takes this.
+            let sent = jobs.send(Job::Close(reply)).is_ok();
+            notices = closed.recv_timeout(CLOSE_LIMIT).unwrap_or_else(|_| {
+                let slow = format!("the ledger is not written after {} s: calls may be missing", CLOSE_LIMIT.as_secs());
+                if sent { vec![slow] } else { Vec::new() }
+            });
+        }
+        notices.append(&mut lock(&shared.notices));
+        notices
+    }
+
+    fn send(&self, job: Job) {
+        let shared = &self.shared;
+        let start = || {
+            let (sender, jobs) = channel();
+            let recorder = Recorder::new(&shared.dir);
+            let closing = shared.closing.clone();
+            let thread = thread::Builder::new().name("ledger".into());
+            thread.spawn(move || write(&jobs, recorder, &closing)).ok().map(|_| sender)
+        };
+        let unsent = match shared.jobs.get_or_init(start) {
+            Some(jobs) => jobs.send(job).err().map(|unsent| unsent.0),
+            None => Some(job),
+        };
+        // Where there is no thread, the work is done by the caller's.
+        if let Some(job) = unsent {
+            let mut recorder = Recorder::new(&shared.dir);
+            let mut group = Group::default();
+            group.add(job);
+            group.commit(&mut recorder, &shared.closing);
+            lock(&shared.notices).append(&mut recorder.take_notices());
+        }
+    }
+}
+
+/// What the thread does: takes what waits, and commits it.
+fn write(jobs: &Receiver<Job>, mut recorder: Recorder, closing: &Mutex<Option<Instant>>) {
+    while let Ok(first) = jobs.recv() {
+        let mut group = Group::default();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            group.add(job);
+            let full = group.close.is_some() || group.rows.len() + group.changes.len() >= GROUP;
+            next = if full { None } else { jobs.try_recv().ok() };
+        }
+        let close = group.close.take();
+        group.commit(&mut recorder, closing);
+        if let Some(close) = close {
+            recorder.close();
+            *lock(closing) = None;
+            // Whoever gave up waiting hears nothing more.
+            close.send(recorder.take_notices()).ok();
+        }
+    }
+}
+
+/// Jobs that are committed together.
+#[derive(Default)]
+struct Group {
+    changes: Changes,
+    rows: Vec<Row>,
+    room: Vec<OwnedSemaphorePermit>,
+    close: Option<SyncSender<Vec<String>>>,
+}
+
+impl Group {
+    fn add(&mut self, job: Job) {
+        match job {
+            Job::Row(row, room) => {
+                self.rows.push(*row);
+                self.room.push(room);
+            }
+            Job::Change(change) => self.changes.push(change),
+            Job::Close(reply) => self.close = Some(reply),
+        }
+    }
+
+    fn commit(self, recorder: &mut Recorder, closing: &Mutex<Option<Instant>>) {
+        if self.rows.is_empty() && self.changes.is_empty() {
+            return;
+        }
+        let began = Instant::now();
+        let deadline = |changes: &Changes| {
+            let own = match changes.iter().any(|change| change.is_wanted()) {
+                true => began + Mode::ACCOUNT.timeout,
+                false if self.rows.is_empty() => began,
+                false => began + Mode::RECORD.timeout,
+            };
+            lock(closing).map_or(own, |since| own.min(since + Mode::RECORD.timeout))
+        };
+        recorder.commit(self.changes, &self.rows, &deadline);
+    }
+}
+
+/// A change that somebody waits for, or that was submitted: then there is no `reply`.
+struct Task<T, F> {
+    work: Option<F>,
+    value: Option<T>,
+    reply: Option<oneshot::Sender<Result<T, StoreError>>>,
+}
+
+impl<T, F> Change for Task<T, F>
+where
+    T: Send,
+    F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send,
+{
+    fn is_wanted(&self) -> bool {
+        self.reply.as_ref().is_none_or(|reply| !reply.is_closed())
+    }
+
+    fn run(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        // A panic is an error of this work alone; what others handed over must not be lost for it.
+        let result = std::panic::catch_unwind(AssertUnwindSafe(|| work(transaction)));
+        self.value = Some(result.unwrap_or(Err(rusqlite::Error::UnwindingPanic))?);
+        Ok(())
+    }
+
+    fn end(self: Box<Self>, ended: Result<(), StoreError>) -> Option<StoreError> {
+        let Some(reply) = self.reply else { return ended.err() };
+        let result = match (ended, self.value) {
+            (Ok(()), Some(value)) => Ok(value),
+            (Err(error), _) => Err(error),
+            // It was not wanted any more.
+            (Ok(()), None) => return None,
+        };
+        // Whoever has gone meanwhile does not want to know.
+        reply.send(result).ok();
+        None
+    }
+}
+
+/// How much of the room a row takes.
+fn size(row: &Row) -> u32 {
+    let answer = row.answer.as_ref();
+    let texts = answer.map_or(0, |answer| answer.text.len() + answer.reasoning.len());
+    let bytes = row.request.body.as_ref().map_or(0, String::len) + texts;
+    u32::try_from(bytes >> 10).unwrap_or(ROOM).saturating_add(1).min(ROOM)
+}
+
+/// Waits for a future on this thread; unlike a runtime's, it may be called on a thread that drives a runtime.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// A panic while the lock was held leaves nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
