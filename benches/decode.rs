@@ -55,8 +55,8 @@ fn main() -> ExitCode {
 
 /// A long answer as this format streams it.
 fn stream(api: Api) -> Vec<u8> {
-    let request = Request { model: "vendor/model-1".into(), stream: true, ..Request::default() };
-    let mut encoder = api.adapter().encoder(QUERY, &request);
+    let request = Request { stream: true, ..Request::default() };
+    let mut encoder = api.adapter().encoder(QUERY, "vendor/model-1", &request);
     let mut body = Vec::new();
     let start = StreamEvent::Start { id: Some("answer-1".into()), model: Some("vendor/model-1".into()) };
     encoder.encode(&start, &mut body);

@@ -7,9 +7,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 
-use crate::call::{Call, Event, Events, Leftover, RunEvent};
+use crate::call::Service;
+use crate::call::{Call, Event, Events, RunEvent, Undelivered};
 use crate::error::{Failure, FailureKind};
-use crate::policy::Service;
 
 /// Events that may wait for the consumer before the calls do: enough for one write of many tokens, few enough that large
 /// pieces do not pile up.
@@ -22,7 +22,7 @@ pub struct Run {
     sender: mpsc::Sender<RunEvent>,
     events: mpsc::Receiver<RunEvent>,
     calls: JoinSet<()>,
-    left: Vec<Leftover>,
+    left: Vec<Undelivered>,
     began: Instant,
 }
 
@@ -69,12 +69,12 @@ impl Run {
     pub fn start<S: Service + 'static>(&mut self, service: &Arc<S>, call: Call) {
         let (service, permits) = (Arc::clone(service), Arc::clone(&self.permits));
         let events = Events::new(call.index, self.began, self.sender.clone());
-        self.left.push(events.leftover());
+        self.left.push(events.undelivered());
         self.calls.spawn(async move {
             // The semaphore is never closed.
             let _permit = permits.acquire_owned().await;
             let result = within(call.limits.timeout, service.call(&call, &events)).await;
-            for event in events.leftover().take() {
+            for event in events.undelivered().take() {
                 let _ = events.forward(event).await;
             }
             // If nobody listens any more, the run was stopped.
@@ -119,7 +119,7 @@ impl Run {
         self.calls.abort_all();
         self.join().await;
         self.arrived(batch);
-        batch.extend(self.left.iter().flat_map(Leftover::take));
+        batch.extend(self.left.iter().flat_map(Undelivered::take));
     }
 
     /// Appends the events that are there to `batch`, without waiting for any.
@@ -138,7 +138,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{Limits, Target};
+    use crate::call::Target;
     use crate::chat::{Request, StreamEvent};
 
     struct Slow;
@@ -152,15 +152,10 @@ mod tests {
     }
 
     fn call(index: usize, timeout: u64) -> Call {
-        Call {
-            index,
-            id: format!("call-{index}"),
-            asked: format!("m{index}"),
-            task: None,
-            choices: vec![Target { gateway: "g".into(), model: "m".into() }.into()],
-            request: Arc::new(Request::default()),
-            limits: Limits { retries: None, bounded: false, timeout: Duration::from_secs(timeout) },
-        }
+        let target = Target { gateway: "g".into(), model: "m".into() };
+        let mut call = Call::new(index, format!("m{index}"), vec![target.into()], Arc::new(Request::default()));
+        call.limits.timeout = Duration::from_secs(timeout);
+        call
     }
 
     async fn finished(mut run: Run) -> Vec<(usize, bool)> {

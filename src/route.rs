@@ -153,7 +153,7 @@ impl Route {
         // An alias within this one has the closer word.
         for (choice, _) in &mut choices {
             choice.retries = choice.retries.or(alias.retries);
-            choice.patience = choice.patience.or(alias.timeout);
+            choice.timeout = choice.timeout.or(alias.timeout);
             choice.hedge = choice.hedge.or(alias.hedge);
         }
         choices
@@ -289,7 +289,7 @@ mod tests {
         let choice = |gateway: &str, model: &str| Choice {
             target: Target { gateway: gateway.into(), model: model.into() },
             retries: Some(1),
-            patience: Some(Duration::from_secs(30)),
+            timeout: Some(Duration::from_secs(30)),
             hedge: Some(Duration::from_millis(800)),
         };
         let choices = names.model("a").expect("known").route.choices(&Known::default());

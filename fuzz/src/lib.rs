@@ -5,7 +5,7 @@
 
 use onekey::adapter::sse::{FrameError, Parser};
 use onekey::adapter::stream::{Decoded, Stream};
-use onekey::adapter::{Api, Flow, error_body};
+use onekey::adapter::{Api, Flow, NamedRequest, error_body};
 use onekey::chat::{Request, Response};
 use onekey::error::Failure;
 
@@ -25,8 +25,8 @@ pub fn api(api: Api, input: &[u8]) {
         served_again(api, response);
     }
     for path in ["", "models/m:generateContent"] {
-        if let Ok(request) = api.adapter().decode_request(path, body) {
-            again(api, &request);
+        if let Ok(named) = api.adapter().decode_request(path, body) {
+            again(api, &named);
         }
     }
 }
@@ -87,10 +87,10 @@ fn decode<'a>(api: Api, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Response
 
 /// A complete answer is one still after it was served by us: its text is never lost.
 fn served_again(api: Api, response: Response) {
-    let request = Request { model: "m".into(), stream: true, ..Request::default() };
+    let request = Request { stream: true, ..Request::default() };
     let text = response.text.clone();
     for query in ["?alt=sse", ""] {
-        let mut encoder = api.adapter().encoder(query, &request);
+        let mut encoder = api.adapter().encoder(query, "m", &request);
         let mut bytes = Vec::new();
         for event in response.clone().into_events() {
             encoder.encode(&event, &mut bytes);
@@ -102,8 +102,10 @@ fn served_again(api: Api, response: Response) {
 }
 
 /// A request that we understood is understood again when we send it.
-fn again(api: Api, request: &Request) {
-    let wire = api.adapter().encode_request(request);
+fn again(api: Api, NamedRequest { model, request }: &NamedRequest) {
+    let wire = api.adapter().encode_request(model, request);
+    // Whatever the fields hold, a bound can be told.
+    let _ = api.adapter().output_bound(&wire);
     serde_json::from_slice::<serde_json::Value>(&wire.body).expect("what is sent is JSON");
 }
 

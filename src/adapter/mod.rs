@@ -1,8 +1,8 @@
 //! The translation: unified requests and events to and from each wire format. Bytes in, values out; no IO.
 //!
-//! Adding a wire format is one folder beside this file and its lines in [`Api`]. In each, what we write is literal JSON
-//! and what we read is typed and lenient: `encode` and `answer` are the first kind, `decode` and `request` the second;
-//! `encode` and `decode` talk to gateways, `request` and `answer` to clients of ours.
+//! A wire format is a folder beside this file, and its lines in [`Api`]. Each folder has four files: `encode_request` and
+//! `decode_response` talk to gateways, `decode_request` and `encode_response` to clients of a server of ours. What is
+//! written is literal JSON; what is read is typed and lenient.
 
 mod anthropic;
 mod body;
@@ -17,6 +17,7 @@ mod media;
 mod openai;
 mod openai_chat;
 mod openai_responses;
+mod output_bound;
 mod signature;
 pub mod sse;
 mod start;
@@ -29,6 +30,7 @@ mod whole;
 mod tests;
 
 pub use mask::mask_keys;
+pub use output_bound::OutputBound;
 
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +86,15 @@ pub struct WireRequest {
     pub body: Vec<u8>,
 }
 
+/// A request as it came in, and the model that it is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedRequest {
+    /// The model as the client names it.
+    pub model: String,
+    /// Everything else.
+    pub request: Request,
+}
+
 /// Both directions of one wire format.
 pub trait Adapter: Sync {
     /// The names and values of the headers in which the key travels.
@@ -92,8 +103,10 @@ pub trait Adapter: Sync {
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
         &[]
     }
-    /// Unified request → wire request.
-    fn encode_request(&self, request: &Request) -> WireRequest;
+    /// Unified request to this model → wire request.
+    fn encode_request(&self, model: &str, request: &Request) -> WireRequest;
+    /// What the body of a wire request of this format, as it is sent, lets the model write at most.
+    fn output_bound(&self, wire: &WireRequest) -> OutputBound;
     /// Wire stream → unified events.
     fn decoder(&self) -> Box<dyn Decoder + Send>;
     /// A whole answer that did not come as a stream → unified response.
@@ -103,9 +116,10 @@ pub trait Adapter: Sync {
         error_body::decode(status, body)
     }
     /// Wire request → unified request, for servers. The path is for formats that name the model there.
-    fn decode_request(&self, path: &str, body: &[u8]) -> Result<Request, DecodeError>;
-    /// Unified events → wire stream, for servers. The path and its query are for formats that have two forms of stream.
-    fn encoder(&self, path: &str, request: &Request) -> Box<dyn Encoder + Send>;
+    fn decode_request(&self, path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError>;
+    /// Unified events → wire stream, for servers. The path and its query are for formats that have two forms of stream;
+    /// `model` is the model that was asked for.
+    fn encoder(&self, path: &str, model: &str, request: &Request) -> Box<dyn Encoder + Send>;
     /// Unified response → wire body, for servers.
     fn encode_response(&self, response: &Response) -> Vec<u8>;
     /// Failure → the body of a failed response, for servers.

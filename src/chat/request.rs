@@ -3,15 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// One request to one model. Fields that are `None` or empty are not sent: the model's own default applies.
+/// One request, whichever model it goes to. Fields that are `None` or empty are not sent: the model's own default applies.
 ///
 /// As JSON it is our own form, for keeping it; what goes over the wire is the adapters' affair.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Request {
-    /// The model as the gateway calls it.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub model: String,
     /// The conversation so far, oldest first; system messages stand where they were said.
     pub messages: Vec<Message>,
     /// Functions the model may call.

@@ -36,12 +36,12 @@ pub(super) fn planned(context: &Context, calls: &[Call]) -> Result<Vec<Planned>,
 fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Planned {
     let api = gateway.api_of(&call.target().model);
     let adapter = api.adapter();
-    let wire = adapter.encode_request(&call.request);
+    let wire = adapter.encode_request(&call.target().model, &call.request);
     let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
     let mut headers = vec![
         ("content-type".to_owned(), "application/json".to_owned()),
         ("accept".to_owned(), accept.to_owned()),
-        ("idempotency-key".to_owned(), call.id.clone()),
+        ("idempotency-key".to_owned(), call.idempotency_key.clone()),
     ];
     // Whether a gateway that can do without a key gets one is only known when keys are looked for.
     if gateway.auth == Auth::Required {

@@ -68,7 +68,7 @@ fn reason(why: Why, output: u64) -> Option<String> {
 fn patience(choice: &Choice, is_last: bool) -> Vec<String> {
     let seconds = |time: Duration| format!("{} s", time.as_secs_f64());
     let mut notes = Vec::new();
-    notes.extend(choice.patience.map(|time| format!("{} a try", seconds(time))));
+    notes.extend(choice.timeout.map(|time| format!("{} a try", seconds(time))));
     notes.extend(choice.retries.map(|tries| match tries {
         0 => "no retry".to_owned(),
         1 => "1 retry".to_owned(),

@@ -91,7 +91,7 @@ pub(super) fn prepare_with(
         response_format: schema.as_ref().map(Schema::response_format),
         stream,
         extra,
-        ..Request::default()
+        tool_choice: None,
     };
     Ok(Prepared { prompt, request, schema: schema.map(Arc::new), tags, retries: args.retries, timeout, fallback })
 }
@@ -110,6 +110,7 @@ impl Prepared {
     /// The calls to these models, in order.
     pub(super) fn calls(&self, context: &Context, models: &[&Asked]) -> Result<Vec<Call>, Error> {
         let facts = Facts::new(context, &self.request);
+        let request = Arc::new(self.request.clone());
         let mut calls = Vec::with_capacity(models.len());
         for (index, asked) in models.iter().enumerate() {
             let routes = std::iter::once(*asked).chain(&self.fallback);
@@ -120,13 +121,9 @@ impl Prepared {
                 None => context.settings.gateway(&first.gateway)?.timeouts.total,
             };
             calls.push(Call {
-                index,
-                id: uuid::Uuid::now_v7().to_string(),
-                asked: asked.name.clone(),
                 task: asked.task.clone(),
-                request: Arc::new(Request { model: first.model.clone(), ..self.request.clone() }),
-                choices,
                 limits: Limits { retries: self.retries, bounded: false, timeout },
+                ..Call::new(index, asked.name.clone(), choices, Arc::clone(&request))
             });
         }
         Ok(calls)

@@ -18,10 +18,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 
 use crate::adapter::{Api, mask_keys};
+use crate::call::Service;
 use crate::call::{Call, Event, Events};
 use crate::config::{self, BaseUrl};
 use crate::error::{Failure, FailureKind};
-use crate::policy::Service;
 use answer::Reading;
 use connect::Connects;
 use patience::Patience;
@@ -201,9 +201,9 @@ impl Client {
             .headers(self.headers_for(api)?)
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, accept)
-            .header("idempotency-key", &call.id)
+            .header("idempotency-key", &call.idempotency_key)
             .body(body);
-        let patience = Patience::new(&self.gateway.timeouts, call.choice().patience);
+        let patience = Patience::new(&self.gateway.timeouts, call.choice().timeout);
         let reading = Reading { client: self, adapter, patience };
         let again = request.try_clone();
         let (mut sent, mut connected) = self.connects.watch(timeout_at(patience.first, request.send())).await;
@@ -239,12 +239,7 @@ impl Service for Client {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let target = call.target();
         let api = self.gateway.api_of(&target.model);
-        let wire = if call.request.model == target.model {
-            api.adapter().encode_request(&call.request)
-        } else {
-            let request = crate::chat::Request { model: target.model.clone(), ..(*call.request).clone() };
-            api.adapter().encode_request(&request)
-        };
+        let wire = api.adapter().encode_request(&target.model, &call.request);
         let body = Bytes::from(wire.body);
         let places: Vec<String> = self.gateway.base_url.places(api, &wire.path).collect();
         let mut order = self.places.order(places.len()).into_iter();

@@ -333,8 +333,7 @@ impl Fault {
 impl Sent {
     fn new(request: &Request, turn: Option<&Turn>, texts: bool) -> Self {
         let inherited = turn.map_or(0, |turn| turn.inherited).min(request.messages.len());
-        let kept =
-            Request { model: String::new(), messages: request.messages[inherited..].to_vec(), ..request.clone() };
+        let kept = Request { messages: request.messages[inherited..].to_vec(), ..request.clone() };
         // Requests hold nothing that JSON cannot.
         let body = serde_json::to_string(&kept).unwrap_or_default();
         let hash = Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -344,7 +343,10 @@ impl Sent {
 
     /// The request, if it was kept.
     pub fn request(&self) -> Option<Request> {
-        serde_json::from_str(self.body.as_deref()?).ok()
+        let mut body: serde_json::Map<_, _> = serde_json::from_str(self.body.as_deref()?).ok()?;
+        // Older versions could write the model here as well; the row names it.
+        body.remove("model");
+        serde_json::from_value(body.into()).ok()
     }
 }
 

@@ -306,3 +306,11 @@ fn calls_are_found_by_what_they_were() {
     let Alike::Run(rows) = find_like(&store, run).expect("read") else { panic!("it is the id of a run") };
     assert_eq!(rows.len(), 2);
 }
+
+#[test]
+fn a_request_that_names_its_model_as_older_rows_may_is_read() {
+    let mut sent = row(&id(1), true).request;
+    let request = sent.request().expect("kept");
+    sent.body = sent.body.map(|body| body.replacen('{', "{\"model\":\"vendor/m\",", 1));
+    assert_eq!(sent.request(), Some(request));
+}

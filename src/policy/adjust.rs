@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::Service;
+use crate::call::Service;
 use crate::call::{Call, Event, Events, Target};
 use crate::chat::{Message, Part, Request, ResponseFormat, Role};
 use crate::error::{Failure, FailureKind};
@@ -276,7 +276,7 @@ impl<S: Service> Service for Adjust<S> {
         loop {
             if !made.is_empty() {
                 made.sort_unstable();
-                adjusted.id = call.id_of(&format!("{made:?}"));
+                adjusted.idempotency_key = call.key_for(&format!("{made:?}"));
             }
             let failure = match self.inner.call(&adjusted, events).await {
                 Ok(()) => return Ok(()),
@@ -284,7 +284,7 @@ impl<S: Service> Service for Adjust<S> {
             };
             // Each is made once, so that two spellings that are both refused do not take turns for ever.
             let next = adjustment(&adjusted, &failure).filter(|place| !made.contains(place));
-            let Some(place) = next.filter(|_| !events.spoke()) else { return Err(failure) };
+            let Some(place) = next.filter(|_| !events.has_output()) else { return Err(failure) };
             let Adjustment { parameter, instead, apply, .. } = ADJUSTMENTS[place];
             apply(Arc::make_mut(&mut adjusted.request));
             made.push(place);

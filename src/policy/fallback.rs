@@ -4,7 +4,8 @@ use std::fmt;
 
 use tokio::time::Instant;
 
-use super::{Service, hedge};
+use super::hedge;
+use crate::call::Service;
 use crate::call::{Call, Choice, Event, Events, Target};
 use crate::error::{Failure, FailureKind};
 
@@ -72,7 +73,7 @@ impl<S: Service> Service for Fallback<S> {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
-            let goes_on = falls_back(&failure, events.spoke());
+            let goes_on = falls_back(&failure, events.has_output());
             let Some(next) = goes_on.then(|| self.next(choice, &failure, &mut left)).flatten() else {
                 return Err(failure);
             };

@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::Service;
 use super::fallback::{Fallback, falls_back};
+use crate::call::Service;
 use crate::call::{Call, Choice, Event, Events, RunEvent};
 use crate::error::{Failure, FailureKind};
 
@@ -46,7 +46,7 @@ impl<'a> Racer<'a> {
         deadline: Instant,
         events: &'a Events,
     ) -> Self {
-        let (own, inbox) = events.held();
+        let (own, inbox) = events.buffered();
         let narrowed = call.narrowed(choice, deadline.saturating_duration_since(Instant::now()));
         let future = Box::pin(async move { fallback.inner.call(&narrowed, &own).await });
         Self { choice, future, inbox, held: VecDeque::new(), under_way: false, counts: false, events }
@@ -56,7 +56,7 @@ impl<'a> Racer<'a> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(), Failure>>> {
         let ended = self.future.as_mut().poll(context);
         while let Poll::Ready(Some(event)) = self.inbox.poll_recv(context) {
-            let speaks = event.event.is_heard();
+            let speaks = event.event.is_output();
             self.take_in(event);
             if speaks && ended.is_pending() {
                 return Poll::Ready(None);
@@ -133,7 +133,7 @@ impl Drop for Racer<'_> {
         if !self.counts {
             self.stop("interrupted");
         }
-        self.events.leave(self.held.drain(..).filter(|event| !matches!(event.event, Event::Stream(_))));
+        self.events.keep_undelivered(self.held.drain(..).filter(|event| !matches!(event.event, Event::Stream(_))));
     }
 }
 
@@ -168,7 +168,7 @@ pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events
             Next::Ended(place, result) => (place, result),
         };
         let mut ended = racers.remove(place);
-        let spoke = ended.held.iter().any(|event| event.event.is_heard());
+        let spoke = ended.held.iter().any(|event| event.event.is_output());
         let failure = match result {
             Err(failure) if falls_back(&failure, spoke) => failure,
             // Those that run need not suffer for it; nor does anything start in its place.

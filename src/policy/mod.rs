@@ -11,7 +11,6 @@ mod retry;
 mod testing;
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 
 pub use adjust::Adjust;
@@ -21,14 +20,8 @@ pub use fallback::{Fallback, Windows};
 pub use rate::Throttle;
 pub use retry::Retry;
 
-use crate::call::{Call, Events};
+use crate::call::Service;
 use crate::config::Rate;
-use crate::error::Failure;
-
-/// Gets a call answered. What arrives goes to `events`; the result says whether the answer is complete.
-pub trait Service: Send + Sync {
-    fn call(&self, call: &Call, events: &Events) -> impl Future<Output = Result<(), Failure>> + Send;
-}
 
 /// The policies in force, outermost first: the next model only after every try of the one before, what is spent is
 /// agreed on before anything is sent, no place in the queue is kept while a try waits for the next, and a request that
@@ -63,11 +56,4 @@ impl std::fmt::Debug for Policies {
 pub fn stack<S: Service>(inner: S, policies: Policies) -> Stack<S> {
     let retry = Retry::new(Throttle::new(Adjust::new(inner), policies.rates));
     Fallback::new(Cache::new(Spend::new(retry, policies.purse), policies.answers), policies.windows)
-}
-
-/// A service may be shared.
-impl<S: Service> Service for std::sync::Arc<S> {
-    async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
-        S::call(self, call, events).await
-    }
 }

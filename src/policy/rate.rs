@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{self, Instant};
 
-use super::Service;
+use crate::call::Service;
 use crate::call::{Call, Events};
 use crate::config::Rate;
 use crate::error::{Failure, FailureKind};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{self, Instant};
 
-use super::Service;
+use crate::call::Service;
 use crate::call::{Call, Event, Events};
 use crate::error::{Failure, FailureKind};
 
@@ -124,7 +124,7 @@ impl<S: Service> Service for Retry<S> {
         loop {
             let failure = match self.inner.call(call, events).await {
                 Ok(()) => return Ok(()),
-                Err(failure) if events.spoke() => return Err(failure),
+                Err(failure) if events.has_output() => return Err(failure),
                 Err(failure) => failure,
             };
             tries += 1;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{self, Instant};
 
-use super::Service;
-use crate::call::{Call, Choice, Event, Events, Limits, RunEvent, Target};
+use crate::call::Service;
+use crate::call::{Call, Choice, Event, Events, RunEvent, Target};
 use crate::chat::{FinishReason, Request, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
 use crate::record::{Record, Recorder};
@@ -187,15 +187,9 @@ impl Service for Canned {
 /// A call to these models of the gateway `g`.
 pub(super) fn call(models: &[&str]) -> Call {
     let choice = |model: &&str| Choice::from(Target { gateway: "g".into(), model: (*model).into() });
-    Call {
-        index: 0,
-        id: "id".into(),
-        asked: models[0].into(),
-        task: None,
-        choices: models.iter().map(choice).collect(),
-        request: Arc::new(Request { model: models[0].into(), ..Request::default() }),
-        limits: Limits { retries: None, bounded: false, timeout: Duration::from_secs(600) },
-    }
+    let request = Arc::new(Request::default());
+    let call = Call::new(0, models[0], models.iter().map(choice).collect(), request);
+    Call { id: "id".into(), idempotency_key: "id".into(), ..call }
 }
 
 /// Waits for all of these at once.
@@ -231,7 +225,7 @@ pub(super) async fn run_for(
     let (sender, mut receiver) = mpsc::channel(4096);
     let events = Events::new(call.index, std::time::Instant::now(), sender);
     let result = time::timeout(limit, service.call(call, &events)).await.ok();
-    let leftover = events.leftover();
+    let leftover = events.undelivered();
     drop(events);
     let mut seen = Vec::new();
     receiver.recv_many(&mut seen, 4096).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::call::{Call, Event, Limits, RunEvent, Target};
+use crate::call::{Call, Event, RunEvent, Target};
 use crate::chat::{Request, StreamEvent};
 use crate::error::FailureKind;
 
@@ -16,15 +16,7 @@ fn fold(events: impl IntoIterator<Item = (u64, Event)>) -> Record {
 /// The same, but the first request is among the events.
 fn fold_all(events: impl IntoIterator<Item = (u64, Event)>) -> Record {
     let target = Target { gateway: "g".into(), model: "m".into() };
-    let call = Call {
-        index: 0,
-        id: "id".into(),
-        asked: "m".into(),
-        task: None,
-        choices: vec![target.into()],
-        request: Arc::new(Request::default()),
-        limits: Limits { retries: None, bounded: false, timeout: Duration::from_secs(60) },
-    };
+    let call = Call { id: "id".into(), ..Call::new(0, "m", vec![target.into()], Arc::new(Request::default())) };
     let mut recorder = Recorder::new("run", &call, BTreeMap::new());
     for (at, event) in events {
         recorder.event(&RunEvent { call: 0, at: Duration::from_millis(at), event });

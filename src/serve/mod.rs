@@ -15,12 +15,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::stream;
 
-use crate::adapter::{Api, Encoder};
-use crate::call::{Call, Event, Limits, RunEvent, Target};
+use crate::adapter::{Api, Encoder, NamedRequest};
+use crate::call::{Call, Event, RunEvent, Service, Target};
 use crate::chat;
 use crate::engine::{self, Run};
 use crate::error::{Failure, FailureKind};
-use crate::policy::Service;
 
 /// The longest that one request may take.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -90,28 +89,26 @@ async fn answer<S: Service + 'static>(
         Ok(body) => adapter.decode_request(path, &body),
         Err(rejection) => return invalid(rejection.status(), rejection.body_text()),
     };
-    let request = match request {
-        Ok(request) => request,
+    let NamedRequest { model, request } = match request {
+        Ok(named) => named,
         Err(error) => return invalid(StatusCode::BAD_REQUEST, error.to_string()),
     };
     let stream = request.stream;
-    let encoder = adapter.encoder(path, &request);
-    let mut run = engine::start(service, vec![call(request, headers)], 1);
+    let encoder = adapter.encoder(path, &model, &request);
+    let mut run = engine::start(service, vec![call(model, request, headers)], 1);
     if stream { streamed(api, run, encoder).await } else { whole(api, &mut run).await }
 }
 
-fn call(request: chat::Request, headers: &HeaderMap) -> Call {
+fn call(model: String, request: chat::Request, headers: &HeaderMap) -> Call {
     // The client's own name for the call, the same over its tries.
     let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
-    Call {
-        index: 0,
-        id: key.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned),
-        asked: request.model.clone(),
-        task: None,
-        choices: vec![Target { gateway: String::new(), model: request.model.clone() }.into()],
-        limits: Limits { retries: None, bounded: false, timeout: LONGEST },
-        request: Arc::new(request),
+    let target = Target { gateway: String::new(), model: model.clone() };
+    let mut call = Call::new(0, model, vec![target.into()], Arc::new(request));
+    call.limits.timeout = LONGEST;
+    if let Some(key) = key {
+        key.clone_into(&mut call.idempotency_key);
     }
+    call
 }
 
 async fn whole(api: Api, run: &mut Run) -> Response {

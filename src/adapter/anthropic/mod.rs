@@ -1,12 +1,14 @@
 //! Anthropic's messages.
 
-mod answer;
-mod decode;
-mod encode;
-mod request;
+mod decode_request;
+mod decode_response;
+mod encode_request;
+mod encode_response;
 mod usage;
 
-use super::{Adapter, DecodeError, Decoder, Encoder, WireRequest, body, openai, whole};
+use super::{
+    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound, whole,
+};
 use crate::chat::{Request, Response};
 use crate::error::Failure;
 
@@ -16,6 +18,9 @@ const VERSION: &str = "2023-06-01";
 /// The wire format of `POST …/messages`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Anthropic;
+
+/// Where the bounds of an answer are.
+const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_tokens"]], answers: &[] };
 
 impl Adapter for Anthropic {
     /// Anthropic takes its key in either header, and its own libraries have changed from the first to the second;
@@ -28,31 +33,35 @@ impl Adapter for Anthropic {
         &[("anthropic-version", VERSION)]
     }
 
-    fn encode_request(&self, request: &Request) -> WireRequest {
-        encode::request(request)
+    fn encode_request(&self, model: &str, request: &Request) -> WireRequest {
+        encode_request::encode(model, request)
+    }
+
+    fn output_bound(&self, wire: &WireRequest) -> OutputBound {
+        OutputBound::read(&wire.body, &BOUNDS)
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {
-        Box::new(decode::MessageDecoder::default())
+        Box::new(decode_response::MessageDecoder::default())
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError> {
-        whole::decode(&mut decode::MessageDecoder::default(), body)
+        whole::decode(&mut decode_response::MessageDecoder::default(), body)
     }
 
-    fn decode_request(&self, _path: &str, body: &[u8]) -> Result<Request, DecodeError> {
-        request::decode(body)
+    fn decode_request(&self, _path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {
+        decode_request::decode(body)
     }
 
-    fn encoder(&self, _path: &str, request: &Request) -> Box<dyn Encoder + Send> {
-        Box::new(answer::MessageEncoder::new(request))
+    fn encoder(&self, _path: &str, model: &str, _request: &Request) -> Box<dyn Encoder + Send> {
+        Box::new(encode_response::MessageEncoder::new(model))
     }
 
     fn encode_response(&self, response: &Response) -> Vec<u8> {
-        answer::whole(response)
+        encode_response::whole(response)
     }
 
     fn encode_error(&self, failure: &Failure) -> Vec<u8> {
-        body::to_vec(&answer::error(failure))
+        body::to_vec(&encode_response::error(failure))
     }
 }

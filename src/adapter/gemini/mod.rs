@@ -1,11 +1,13 @@
 //! Google's Gemini, `generateContent` and its stream.
 
-mod answer;
-mod decode;
-mod encode;
-mod request;
+mod decode_request;
+mod decode_response;
+mod encode_request;
+mod encode_response;
 
-use super::{Adapter, DecodeError, Decoder, Encoder, WireRequest, body, whole};
+use super::{
+    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, output_bound, whole,
+};
 use crate::chat::{Request, Response};
 use crate::error::Failure;
 
@@ -13,36 +15,57 @@ use crate::error::Failure;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gemini;
 
+/// Where the bounds of an answer are.
+/// Google takes both spellings everywhere.
+const BOUNDS: output_bound::Names = output_bound::Names {
+    max_tokens: &[
+        &["generationConfig", "maxOutputTokens"],
+        &["generationConfig", "max_output_tokens"],
+        &["generation_config", "maxOutputTokens"],
+        &["generation_config", "max_output_tokens"],
+    ],
+    answers: &[
+        &["generationConfig", "candidateCount"],
+        &["generationConfig", "candidate_count"],
+        &["generation_config", "candidateCount"],
+        &["generation_config", "candidate_count"],
+    ],
+};
+
 impl Adapter for Gemini {
     fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
         vec![("x-goog-api-key", key.to_owned())]
     }
 
-    fn encode_request(&self, request: &Request) -> WireRequest {
-        encode::request(request)
+    fn encode_request(&self, model: &str, request: &Request) -> WireRequest {
+        encode_request::encode(model, request)
+    }
+
+    fn output_bound(&self, wire: &WireRequest) -> OutputBound {
+        OutputBound::read(&wire.body, &BOUNDS)
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {
-        Box::new(decode::ContentDecoder::default())
+        Box::new(decode_response::ContentDecoder::default())
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError> {
-        whole::decode(&mut decode::ContentDecoder::default(), body)
+        whole::decode(&mut decode_response::ContentDecoder::default(), body)
     }
 
-    fn decode_request(&self, path: &str, body: &[u8]) -> Result<Request, DecodeError> {
-        request::decode(path, body)
+    fn decode_request(&self, path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {
+        decode_request::decode(path, body)
     }
 
-    fn encoder(&self, path: &str, request: &Request) -> Box<dyn Encoder + Send> {
-        Box::new(answer::ContentEncoder::new(path, request))
+    fn encoder(&self, path: &str, model: &str, _request: &Request) -> Box<dyn Encoder + Send> {
+        Box::new(encode_response::ContentEncoder::new(path, model))
     }
 
     fn encode_response(&self, response: &Response) -> Vec<u8> {
-        answer::whole(response)
+        encode_response::whole(response)
     }
 
     fn encode_error(&self, failure: &Failure) -> Vec<u8> {
-        body::to_vec(&answer::error(failure))
+        body::to_vec(&encode_response::error(failure))
     }
 }

@@ -1,13 +1,15 @@
 //! OpenAI's chat completions, as OpenAI and everybody who copied it speak it.
 
-mod answer;
-mod decode;
-mod encode;
+mod decode_request;
+mod decode_response;
+mod encode_request;
+mod encode_response;
 mod reasoning;
-mod request;
 mod usage;
 
-use super::{Adapter, DecodeError, Decoder, Encoder, WireRequest, body, openai, whole};
+use super::{
+    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound, whole,
+};
 use crate::chat::{Request, Response};
 use crate::error::Failure;
 
@@ -15,33 +17,44 @@ use crate::error::Failure;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OpenaiChat;
 
+/// Where the bounds of an answer are.
+/// `best_of` is of some gateways that run models themselves: they write so many answers and give the best.
+const BOUNDS: output_bound::Names = output_bound::Names {
+    max_tokens: &[&["max_tokens"], &["max_completion_tokens"]],
+    answers: &[&["n"], &["best_of"]],
+};
+
 impl Adapter for OpenaiChat {
     fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
         vec![openai::bearer(key)]
     }
 
-    fn encode_request(&self, request: &Request) -> WireRequest {
-        encode::request(request)
+    fn encode_request(&self, model: &str, request: &Request) -> WireRequest {
+        encode_request::encode(model, request)
+    }
+
+    fn output_bound(&self, wire: &WireRequest) -> OutputBound {
+        OutputBound::read(&wire.body, &BOUNDS)
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {
-        Box::new(decode::ChatDecoder::default())
+        Box::new(decode_response::ChatDecoder::default())
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError> {
-        whole::decode(&mut decode::ChatDecoder::default(), body)
+        whole::decode(&mut decode_response::ChatDecoder::default(), body)
     }
 
-    fn decode_request(&self, _path: &str, body: &[u8]) -> Result<Request, DecodeError> {
-        request::decode(body)
+    fn decode_request(&self, _path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {
+        decode_request::decode(body)
     }
 
-    fn encoder(&self, _path: &str, request: &Request) -> Box<dyn Encoder + Send> {
-        Box::new(answer::ChatEncoder::new(request))
+    fn encoder(&self, _path: &str, model: &str, request: &Request) -> Box<dyn Encoder + Send> {
+        Box::new(encode_response::ChatEncoder::new(model, request))
     }
 
     fn encode_response(&self, response: &Response) -> Vec<u8> {
-        answer::whole(response)
+        encode_response::whole(response)
     }
 
     fn encode_error(&self, failure: &Failure) -> Vec<u8> {

@@ -1,12 +1,14 @@
 //! OpenAI's responses.
 
-mod answer;
-mod decode;
-mod encode;
-mod request;
+mod decode_request;
+mod decode_response;
+mod encode_request;
+mod encode_response;
 mod wire;
 
-use super::{Adapter, DecodeError, Decoder, Encoder, WireRequest, body, openai, whole};
+use super::{
+    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound, whole,
+};
 use crate::chat::{Request, Response};
 use crate::error::Failure;
 
@@ -14,33 +16,41 @@ use crate::error::Failure;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OpenaiResponses;
 
+/// Where the bounds of an answer are.
+/// `n` is not in the format, but some gateways pass it on to one that has it.
+const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_output_tokens"]], answers: &[&["n"]] };
+
 impl Adapter for OpenaiResponses {
     fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
         vec![openai::bearer(key)]
     }
 
-    fn encode_request(&self, request: &Request) -> WireRequest {
-        encode::request(request)
+    fn encode_request(&self, model: &str, request: &Request) -> WireRequest {
+        encode_request::encode(model, request)
+    }
+
+    fn output_bound(&self, wire: &WireRequest) -> OutputBound {
+        OutputBound::read(&wire.body, &BOUNDS)
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {
-        Box::new(decode::ResponseDecoder::default())
+        Box::new(decode_response::ResponseDecoder::default())
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError> {
-        whole::decode(&mut decode::ResponseDecoder::default(), body)
+        whole::decode(&mut decode_response::ResponseDecoder::default(), body)
     }
 
-    fn decode_request(&self, _path: &str, body: &[u8]) -> Result<Request, DecodeError> {
-        request::decode(body)
+    fn decode_request(&self, _path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {
+        decode_request::decode(body)
     }
 
-    fn encoder(&self, _path: &str, request: &Request) -> Box<dyn Encoder + Send> {
-        Box::new(answer::ResponseEncoder::new(request))
+    fn encoder(&self, _path: &str, model: &str, _request: &Request) -> Box<dyn Encoder + Send> {
+        Box::new(encode_response::ResponseEncoder::new(model))
     }
 
     fn encode_response(&self, response: &Response) -> Vec<u8> {
-        answer::whole(response)
+        encode_response::whole(response)
     }
 
     fn encode_error(&self, failure: &Failure) -> Vec<u8> {

@@ -9,7 +9,6 @@ fn full_request() -> Request {
     let image = |source| Part::Image(Image { source, detail: None });
     let call = ToolCall { id: "t1".into(), name: "look".into(), arguments: r#"{"at":"sky"}"#.into() };
     Request {
-        model: "vendor/model".into(),
         messages: vec![
             Message::text(Role::System, "Be brief."),
             Message {
@@ -60,14 +59,14 @@ fn full_request() -> Request {
     }
 }
 
-fn encode(api: Api, request: &Request) -> (String, Value) {
-    let wire = api.adapter().encode_request(request);
+fn encode(api: Api, model: &str, request: &Request) -> (String, Value) {
+    let wire = api.adapter().encode_request(model, request);
     (wire.path, serde_json::from_slice(&wire.body).expect("JSON"))
 }
 
 #[test]
 fn openai_chat_writes_completions() {
-    let (path, body) = encode(Api::OpenaiChat, &full_request());
+    let (path, body) = encode(Api::OpenaiChat, "vendor/model", &full_request());
     assert_eq!(path, "chat/completions");
     let expected = json!({
         "model": "vendor/model",
@@ -115,7 +114,7 @@ fn openai_chat_writes_completions() {
 
 #[test]
 fn openai_responses_writes_items() {
-    let (path, body) = encode(Api::OpenaiResponses, &full_request());
+    let (path, body) = encode(Api::OpenaiResponses, "vendor/model", &full_request());
     assert_eq!(path, "responses");
     let expected = json!({
         "model": "vendor/model",
@@ -155,7 +154,7 @@ fn openai_responses_writes_items() {
 
 #[test]
 fn anthropic_writes_messages() {
-    let (path, body) = encode(Api::Anthropic, &full_request());
+    let (path, body) = encode(Api::Anthropic, "vendor/model", &full_request());
     assert_eq!(path, "messages");
     let expected = json!({
         "model": "vendor/model",
@@ -198,7 +197,7 @@ fn anthropic_writes_messages() {
 
 #[test]
 fn gemini_writes_contents() {
-    let (path, body) = encode(Api::Gemini, &full_request());
+    let (path, body) = encode(Api::Gemini, "vendor/model", &full_request());
     assert_eq!(path, "models/vendor/model:streamGenerateContent?alt=sse");
     let expected = json!({
         "systemInstruction": {"parts": [{"text": "Be brief."}]},
@@ -245,7 +244,7 @@ fn gemini_writes_contents() {
 
 #[test]
 fn what_was_not_asked_for_is_not_sent() {
-    let request = Request { model: "m".into(), messages: vec![Message::text(Role::User, "hi")], ..Request::default() };
+    let request = Request { messages: vec![Message::text(Role::User, "hi")], ..Request::default() };
     let turn = json!([{"role": "user", "content": "hi"}]);
     for (api, path, expected) in [
         (Api::OpenaiChat, "chat/completions", json!({"model": "m", "messages": turn})),
@@ -258,7 +257,7 @@ fn what_was_not_asked_for_is_not_sent() {
         (Api::Anthropic, "messages", json!({"model": "m", "messages": turn, "max_tokens": 32_000})),
         (Api::Gemini, "models/m:generateContent", json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]})),
     ] {
-        assert_eq!(encode(api, &request), (path.to_owned(), expected), "{api:?}");
+        assert_eq!(encode(api, "m", &request), (path.to_owned(), expected), "{api:?}");
     }
 }
 
@@ -269,7 +268,7 @@ fn a_parameter_goes_by_its_other_name_where_the_gateway_wants_that() {
         .as_object()
         .cloned()
         .expect("an object");
-    let (_, body) = encode(Api::OpenaiChat, &request);
+    let (_, body) = encode(Api::OpenaiChat, "m", &request);
     assert_eq!(body["max_completion_tokens"], 9);
     assert!(body.get("max_tokens").is_none() && body.get("stream_options").is_none());
 }
@@ -277,11 +276,14 @@ fn a_parameter_goes_by_its_other_name_where_the_gateway_wants_that() {
 #[test]
 fn thinking_can_be_forbidden() {
     let request = Request { reasoning_effort: Some("none".into()), ..Request::default() };
-    assert_eq!(encode(Api::OpenaiChat, &request).1["reasoning_effort"], "none");
-    assert_eq!(encode(Api::OpenaiResponses, &request).1["reasoning"], json!({"effort": "none"}));
-    let (_, anthropic) = encode(Api::Anthropic, &request);
+    assert_eq!(encode(Api::OpenaiChat, "m", &request).1["reasoning_effort"], "none");
+    assert_eq!(encode(Api::OpenaiResponses, "m", &request).1["reasoning"], json!({"effort": "none"}));
+    let (_, anthropic) = encode(Api::Anthropic, "m", &request);
     assert_eq!((&anthropic["thinking"], anthropic.get("output_config")), (&json!({"type": "disabled"}), None));
-    assert_eq!(encode(Api::Gemini, &request).1["generationConfig"]["thinkingConfig"], json!({"thinkingBudget": 0}));
+    assert_eq!(
+        encode(Api::Gemini, "m", &request).1["generationConfig"]["thinkingConfig"],
+        json!({"thinkingBudget": 0})
+    );
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn a_served_piece_of_text_comes_with_its_log_probabilities() {
         (Api::Anthropic, "-0.5", false),
         (Api::Gemini, "\"logprobsResult\":{\"chosenCandidates\":[{", true),
     ] {
-        let mut encoder = api.adapter().encoder("?alt=sse", &Request::default());
+        let mut encoder = api.adapter().encoder("?alt=sse", "", &Request::default());
         let mut out = Vec::new();
         encoder.encode(&StreamEvent::Start { id: None, model: None }, &mut out);
         encoder.encode(&StreamEvent::Logprobs(tokens.clone()), &mut out);
@@ -186,7 +186,7 @@ fn a_served_failure_keeps_its_kind() {
 
             for query in QUERIES {
                 let mut bytes = Vec::new();
-                let mut encoder = adapter.encoder(query, &Request::default());
+                let mut encoder = adapter.encoder(query, "", &Request::default());
                 encoder.encode(&StreamEvent::Start { id: Some("a".into()), model: Some("m".into()) }, &mut bytes);
                 encoder.fail(&failure, &mut bytes);
                 let read = decode_stream(api, [&bytes[..]]).failure.expect("a failure");

@@ -78,8 +78,8 @@ fn decode_whole(api: Api, body: &[u8]) -> Outcome {
 
 /// What a server of ours would stream of this answer; the query is part of the client's request.
 fn encode_stream(api: Api, query: &str, response: &Response) -> Vec<u8> {
-    let request = Request { model: "asked".into(), stream: true, ..Request::default() };
-    let mut encoder = api.adapter().encoder(query, &request);
+    let request = Request { stream: true, ..Request::default() };
+    let mut encoder = api.adapter().encoder(query, "asked", &request);
     let mut bytes = Vec::new();
     for event in response.clone().into_events() {
         encoder.encode(&event, &mut bytes);

@@ -132,7 +132,6 @@ fn request() -> impl Strategy<Value = Request> {
                 extra,
             )| {
                 Request {
-                    model: "vendor/model-1".into(),
                     messages,
                     tool_choice: if tools.is_empty() { None } else { choice },
                     tools,
@@ -166,10 +165,11 @@ proptest! {
     fn a_request_decodes_to_itself(request in request()) {
         for (api, _) in APIS {
             let adapter = api.adapter();
-            let wire = adapter.encode_request(&request);
-            let decoded = adapter.decode_request(&wire.path, &wire.body).expect("our own request");
-            prop_assert_eq!(&decoded, &canonical(api, request.clone()), "{:?}", api);
-            prop_assert_eq!(adapter.encode_request(&decoded), wire, "{:?}", api);
+            let wire = adapter.encode_request("vendor/model-1", &request);
+            let NamedRequest { model, request: decoded } =
+                adapter.decode_request(&wire.path, &wire.body).expect("our own request");
+            prop_assert_eq!((&*model, &decoded), ("vendor/model-1", &canonical(api, request.clone())), "{:?}", api);
+            prop_assert_eq!(adapter.encode_request(&model, &decoded), wire, "{:?}", api);
         }
     }
 }
@@ -177,6 +177,7 @@ proptest! {
 fn decode(api: Api, body: &serde_json::Value) -> Result<Request, String> {
     api.adapter()
         .decode_request("models/m:generateContent", body.to_string().as_bytes())
+        .map(|named| named.request)
         .map_err(|error| error.to_string())
 }
 
@@ -204,7 +205,9 @@ fn clients_may_spell_a_request_in_several_ways() {
     let request = decode(Api::OpenaiResponses, &json!({"model": "m", "input": "u"})).expect("a request");
     assert_eq!(request.messages, [Message::text(Role::User, "u")]);
     // The client did not forbid to keep the answer: neither do we.
-    assert!(!String::from_utf8_lossy(&Api::OpenaiResponses.adapter().encode_request(&request).body).contains("store"));
+    assert!(
+        !String::from_utf8_lossy(&Api::OpenaiResponses.adapter().encode_request("m", &request).body).contains("store")
+    );
 
     let body = json!({"model": "m", "max_tokens": 1, "messages": [
         {"role": "user", "content": [
@@ -223,7 +226,7 @@ fn what_has_no_common_form_is_passed_on() {
     let chat = json!({"model": "m", "messages": [], "tools": [{"type": "custom", "custom": {}}], "tool_choice": {"type": "custom"}, "n": 2});
     let request = decode(Api::OpenaiChat, &chat).expect("a request");
     assert_eq!(request.extra.keys().collect::<Vec<_>>(), ["n", "tool_choice", "tools"]);
-    let sent = Api::OpenaiChat.adapter().encode_request(&request).body;
+    let sent = Api::OpenaiChat.adapter().encode_request("m", &request).body;
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&sent).expect("JSON"), chat);
 
     let config = json!({"topK": 4, "thinkingConfig": {"thinkingBudget": 99}});
@@ -239,7 +242,7 @@ fn log_probabilities_are_asked_for_in_a_field_of_their_own() {
     let body = json!({"model": "m", "input": "u", "include": include, "top_logprobs": 3});
     let request = decode(Api::OpenaiResponses, &body).expect("a request");
     assert_eq!((request.logprobs, &request.extra["include"]), (Some(3), &json!(["reasoning.encrypted_content"])));
-    let sent = Api::OpenaiResponses.adapter().encode_request(&request).body;
+    let sent = Api::OpenaiResponses.adapter().encode_request("m", &request).body;
     let sent: serde_json::Value = serde_json::from_slice(&sent).expect("JSON");
     assert_eq!(sent["include"], json!(["message.output_text.logprobs", "reasoning.encrypted_content"]));
 
@@ -291,7 +294,7 @@ fn usage_is_streamed_to_clients_that_ask_for_it() {
     for (options, wanted) in [(json!({"include_usage": true}), true), (json!(null), false), (json!({}), false)] {
         let body = json!({"model": "m", "messages": [], "stream": true, "stream_options": options});
         let request = decode(Api::OpenaiChat, &body).expect("a request");
-        let mut encoder = Api::OpenaiChat.adapter().encoder("", &request);
+        let mut encoder = Api::OpenaiChat.adapter().encoder("", "m", &request);
         let mut out = Vec::new();
         encoder.encode(&StreamEvent::Usage(Usage { input: Some(1), output: Some(2), ..Usage::default() }), &mut out);
         encoder.finish(&mut out);

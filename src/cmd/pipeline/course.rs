@@ -53,7 +53,7 @@ impl Steps {
                 [] => Some(self.prompt(place).map_err(|error| (place, error))?),
                 _ => None,
             };
-            call.request = Arc::new(self.request(place, &call.request.model, prompt));
+            call.request = Arc::new(self.request(place, prompt));
         }
         for (call, (waiting, wired)) in calls.iter().zip(self.waiting.iter_mut().zip(&self.steps)) {
             *waiting = (!wired.needs.is_empty()).then(|| call.clone());
@@ -68,7 +68,7 @@ impl Steps {
         }
         for (place, call) in calls.iter_mut().enumerate() {
             let prompt = self.prompt(place).map_err(|error| (place, error))?;
-            call.request = Arc::new(self.request(place, &call.request.model, Some(prompt)));
+            call.request = Arc::new(self.request(place, Some(prompt)));
         }
         Ok(())
     }
@@ -78,7 +78,7 @@ impl Steps {
     }
 
     /// What a flag says wins over the config.
-    fn request(&self, place: usize, model: &str, prompt: Option<String>) -> Request {
+    fn request(&self, place: usize, prompt: Option<String>) -> Request {
         let Wired { step, input, .. } = &self.steps[place];
         let is_last = place + 1 == self.steps.len();
         let of_flag = self.base.messages.iter().find(|message| message.role == Role::System).cloned();
@@ -90,7 +90,6 @@ impl Steps {
             messages.push(Message { role: Role::User, parts });
         }
         Request {
-            model: model.to_owned(),
             messages,
             max_tokens: self.base.max_tokens.or(step.max_tokens),
             temperature: self.base.temperature.or(step.temperature),
@@ -106,7 +105,7 @@ impl Steps {
         let failure = match self.prompt(call.index) {
             Ok(prompt) if prompt.trim().is_empty() => "its prompt is empty".to_owned(),
             Ok(prompt) => {
-                call.request = Arc::new(self.request(call.index, &call.request.model, Some(prompt)));
+                call.request = Arc::new(self.request(call.index, Some(prompt)));
                 return Next::Make(call);
             }
             Err(error) => format!("its prompt cannot be made: {error}"),
@@ -161,7 +160,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::call::{Event, Limits, RunEvent, Target};
+    use crate::call::{Event, RunEvent, Target};
     use crate::chat::{FinishReason, StreamEvent};
     use crate::config::Step;
     use crate::record::Recorder;
@@ -190,15 +189,8 @@ mod tests {
             step("d", "{{ c }}", false, &[2]),
         ];
         let target = Target { gateway: "g".into(), model: "m".into() };
-        let call = |index| Call {
-            index,
-            id: format!("call-{index}"),
-            asked: "m".into(),
-            task: None,
-            choices: vec![target.clone().into()],
-            request: Arc::new(Request { model: "m".into(), ..Request::default() }),
-            limits: Limits { retries: None, bounded: false, timeout: Duration::from_secs(60) },
-        };
+        let request = Arc::new(Request::default());
+        let call = |index| Call::new(index, "m", vec![target.clone().into()], Arc::clone(&request));
         let file =
             Part::File(crate::chat::File { name: None, media_type: "application/pdf".into(), base64: String::new() });
         let parts = vec![file, Part::Text("in".into())];

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 pub use self::balance::{Balance, balances};
 use self::book::{Account, Book, Short};
-use super::Service;
-use crate::call::{Call, Event, Events, Heard, Overheard};
+use crate::call::Service;
+use crate::call::{Call, Event, Events, Observed, Observer};
 use crate::chat::Usage;
 use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits};
 use crate::error::{Failure, FailureKind};
@@ -72,7 +72,7 @@ struct Lease {
     strict: bool,
     gateway: String,
     model: String,
-    overheard: Overheard,
+    overheard: Observer,
     settled: bool,
 }
 
@@ -82,7 +82,7 @@ impl<S: Service> Service for Spend<S> {
             return self.inner.call(call, events).await;
         };
         purse.allows(call)?;
-        let (events, overheard) = events.overheard();
+        let (events, overheard) = events.observed();
         let Some((mut lease, notices)) = purse.reserve(call, overheard)? else {
             return self.inner.call(call, &events).await;
         };
@@ -127,7 +127,7 @@ impl Purse {
     }
 
     /// Sets aside what this call may cost; `None` where nothing limits it. Also gives what the user should hear.
-    fn reserve(self: &Arc<Self>, call: &Call, overheard: Overheard) -> Result<Option<(Lease, Vec<String>)>, Failure> {
+    fn reserve(self: &Arc<Self>, call: &Call, overheard: Observer) -> Result<Option<(Lease, Vec<String>)>, Failure> {
         let target = call.target();
         let now = Timestamp::now();
         let subject = Subject {
@@ -285,8 +285,8 @@ impl Lease {
     /// What it cost, and how much of that is a guess: each attempt that may have been billed without a word counts as
     /// all that was set aside.
     fn cost(&self) -> (Usd, Usd) {
-        let heard = self.overheard.heard();
-        let Heard { response, cost, failed_cost, maybe_billed, under_way } = &*heard;
+        let heard = self.overheard.observed();
+        let Observed { response, cost, failed_cost, maybe_billed, is_running } = &*heard;
         // Before its end, an answer's usage is not all that it takes.
         let answered = response.finish.is_some();
         let gateway = self.purse.gateways.get(&self.gateway);
@@ -294,7 +294,7 @@ impl Lease {
             let reported = response.usage.cost.or(*cost);
             self.purse.pricing.of_answer(gateway, &self.model, response.model.as_deref(), &response.usage, reported)
         });
-        let in_doubt = maybe_billed + u32::from((*under_way || answered) && known.is_none());
+        let in_doubt = maybe_billed + u32::from((*is_running || answered) && known.is_none());
         let doubtful = self.amount.times(u64::from(in_doubt)).unwrap_or(self.amount);
         (known.unwrap_or(Usd::ZERO) + *failed_cost + doubtful, doubtful)
     }

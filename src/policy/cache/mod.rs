@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 pub use store::{Stats, Store};
 
-use super::Service;
+use crate::call::Service;
 use crate::call::{Call, Event, Events};
 use crate::chat::{FinishReason, Request, Response};
 use crate::config::Gateway;
@@ -84,10 +84,9 @@ impl Answers {
     fn key(&self, call: &Call) -> Option<Key> {
         let target = call.target();
         let (gateway, scope) = self.gateways.get(&target.gateway)?;
-        let request = Request { model: target.model.clone(), ..(*call.request).clone() };
         let api = gateway.api_of(&target.model);
         let adapter = api.adapter();
-        let wire = adapter.encode_request(&request);
+        let wire = adapter.encode_request(&target.model, &call.request);
         // The demo gateway has another port each time.
         let base = if gateway.name == "demo" { "demo" } else { gateway.base_url.as_str() };
         let mut hash = Sha256::new();
@@ -134,9 +133,9 @@ impl<S: Service> Service for Cache<S> {
             }
             return Ok(());
         }
-        let (events, overheard) = events.overheard();
+        let (events, overheard) = events.observed();
         let result = self.inner.call(call, &events).await;
-        let answer = std::mem::take(&mut overheard.heard().response);
+        let answer = std::mem::take(&mut overheard.observed().response);
         if result.is_ok() {
             answers.keep(&key, &call.request, &answer);
         }

@@ -113,7 +113,6 @@ fn whatever_the_gateway_would_see_makes_another_key() {
     let base = || Request { messages: vec![Message::text(Role::User, "hi")], stream: true, ..Request::default() };
     // A field that is added to requests is to be added below.
     let Request {
-        model: _,
         messages: _,
         tools: _,
         tool_choice: _,

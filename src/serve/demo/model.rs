@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::time;
 
 use super::reply::{self, Reply};
+use crate::call::Service;
 use crate::call::{Call, Event, Events};
 use crate::chat::{FinishReason, Request, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
-use crate::policy::Service;
 
 /// One model of the demo gateway.
 pub(super) struct Model {
@@ -85,13 +85,14 @@ pub(super) struct Personalities {
 impl Service for Personalities {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let request = &call.request;
-        let Some(model) = MODELS.iter().find(|model| model.name == request.model) else {
-            let message = format!("the demo gateway has no model `{}`", request.model);
+        let asked = &call.target().model;
+        let Some(model) = MODELS.iter().find(|model| model.name == asked) else {
+            let message = format!("the demo gateway has no model `{asked}`");
             return Err(Failure::new(FailureKind::NotFound, message).with_status(404));
         };
         time::sleep(model.first).await;
         let first_try = model.name == "demo/flaky"
-            && self.failed_once.lock().unwrap_or_else(PoisonError::into_inner).insert(call.id.clone());
+            && self.failed_once.lock().unwrap_or_else(PoisonError::into_inner).insert(call.idempotency_key.clone());
         if model.name == "demo/down" || first_try {
             let mut failure = Failure::new(FailureKind::Unavailable, format!("{} is overloaded (demo)", model.name));
             failure.status = Some(503);

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::encode::reasoning;
+use super::encode_request::reasoning;
 use crate::adapter::body::{arguments_value, given, to_vec, write_event};
 use crate::adapter::{Encoder, openai};
-use crate::chat::{FinishReason, Request, Response, StreamEvent, Usage};
+use crate::chat::{FinishReason, Response, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
 
 /// Encodes one answer: pieces of one kind after another make a block.
@@ -31,9 +31,9 @@ enum Kind {
 }
 
 impl MessageEncoder {
-    pub(super) fn new(request: &Request) -> Self {
+    pub(super) fn new(model: &str) -> Self {
         Self {
-            model: request.model.clone(),
+            model: model.to_owned(),
             began: false,
             open: None,
             blocks: 0,

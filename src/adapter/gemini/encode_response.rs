@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::adapter::body::{arguments_value, filled, given, to_vec, write_event};
 use crate::adapter::{Encoder, logprobs, openai};
-use crate::chat::{FinishReason, Request, Response, StreamEvent, ToolCall, Usage};
+use crate::chat::{FinishReason, Response, StreamEvent, ToolCall, Usage};
 use crate::error::{Failure, FailureKind};
 
 /// Encodes one answer. Function calls go whole on this wire, so that they wait for the end.
@@ -27,13 +27,13 @@ enum Form {
 
 impl ContentEncoder {
     /// Events come where the query asks for them.
-    pub(super) fn new(path: &str, request: &Request) -> Self {
+    pub(super) fn new(path: &str, model: &str) -> Self {
         let query = path.split_once('?').map_or("", |(_, query)| query);
         let form = match query.split('&').any(|field| field == "alt=sse") {
             true => Form::Events,
             false => Form::List { began: false },
         };
-        Self { said: Response { model: Some(request.model.clone()), ..Response::default() }, form }
+        Self { said: Response { model: Some(model.to_owned()), ..Response::default() }, form }
     }
 
     fn part(&mut self, part: Value, out: &mut Vec<u8>) {

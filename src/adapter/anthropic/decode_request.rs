@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::adapter::body::{Fields, arguments_text, malformed};
-use crate::adapter::{DecodeError, SCHEMA_NAME, logprobs, signature};
+use crate::adapter::{DecodeError, NamedRequest, SCHEMA_NAME, logprobs, signature};
 use crate::chat::{
     Audio, File, Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice,
 };
@@ -77,7 +77,7 @@ struct WireTool {
     strict: Option<bool>,
 }
 
-pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
+pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
     let mut fields = Fields::parse(body)?;
     let mut messages = Vec::new();
     if let Some(system) = fields.take::<Content>("system")? {
@@ -98,8 +98,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
         effort = fields.take_if("thinking", disabled);
     }
     let logprobs = logprobs::asked(&mut fields, "logprobs", "top_logprobs")?;
-    Ok(Request {
-        model: fields.require("model")?,
+    let model = fields.require("model")?;
+    let request = Request {
         messages,
         tools: fields.take_if("tools", tools).unwrap_or_default(),
         tool_choice: fields.take_if("tool_choice", tool_choice),
@@ -113,7 +113,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
         response_format,
         stream: fields.take("stream")?.unwrap_or(false),
         extra: fields.0,
-    })
+    };
+    Ok(NamedRequest { model, request })
 }
 
 /// The tool results at the head of a user's message become a message of their own.

@@ -8,9 +8,9 @@ use crate::adapter::media::{audio_format, data_url};
 use crate::adapter::{WireRequest, logprobs};
 use crate::chat::{Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
 
-pub(super) fn request(request: &Request) -> WireRequest {
+pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
     let body = json!({
-        "model": request.model,
+        "model": model,
         "messages": request.messages.iter().flat_map(messages).collect::<Vec<_>>(),
         "tools": filled(request.tools.iter().map(tool).collect()),
         "tool_choice": request.tool_choice.as_ref().map(tool_choice),

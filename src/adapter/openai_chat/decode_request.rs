@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::reasoning::Echo;
 use crate::adapter::body::{Fields, malformed};
 use crate::adapter::openai::{self, InputAudio};
-use crate::adapter::{DecodeError, logprobs};
+use crate::adapter::{DecodeError, NamedRequest, logprobs};
 use crate::chat::{Message, Part, Request, Role, ToolCall};
 
 #[derive(Debug, Deserialize)]
@@ -79,7 +79,7 @@ struct CalledFunction {
 /// Where functions are described.
 const FUNCTION: openai::Place = |holder| &holder["function"];
 
-pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
+pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
     let mut fields = Fields::parse(body)?;
     let model = fields.require("model")?;
     let messages = fields.require("messages")?;
@@ -97,8 +97,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
         stream_options(&mut fields);
     }
     let logprobs = logprobs::asked(&mut fields, "logprobs", "top_logprobs")?;
-    Ok(Request {
-        model,
+    let request = Request {
         messages: read_messages(messages)?,
         tools: fields.take_if("tools", |tools| openai::tools(tools, FUNCTION)).unwrap_or_default(),
         tool_choice: fields.take_if("tool_choice", |choice| openai::tool_choice(choice, FUNCTION)),
@@ -112,7 +111,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
         response_format: response_format.flatten(),
         stream,
         extra: fields.0,
-    })
+    };
+    Ok(NamedRequest { model, request })
 }
 
 /// A client that wants usage in its stream has what every stream of ours asks for; one that does not is marked by

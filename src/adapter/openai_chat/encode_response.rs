@@ -24,10 +24,10 @@ pub(super) struct ChatEncoder {
 }
 
 impl ChatEncoder {
-    pub(super) fn new(request: &Request) -> Self {
+    pub(super) fn new(model: &str, request: &Request) -> Self {
         Self {
             id: "chatcmpl".into(),
-            model: request.model.clone(),
+            model: model.to_owned(),
             created: openai::now(),
             began: false,
             wants_usage: request.extra.get("stream_options").is_none_or(|options| options["include_usage"] == true),

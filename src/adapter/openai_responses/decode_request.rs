@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::encode::LOGPROBS;
-use crate::adapter::DecodeError;
+use super::encode_request::LOGPROBS;
 use crate::adapter::body::{Fields, malformed};
 use crate::adapter::openai::{self, InputAudio};
+use crate::adapter::{DecodeError, NamedRequest};
 use crate::chat::{Message, Part, Request, Role, ToolCall};
 
 #[derive(Debug, Deserialize)]
@@ -80,7 +80,7 @@ struct Thought {
 /// Where functions are described.
 const FUNCTION: openai::Place = |holder| holder;
 
-pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
+pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
     let mut fields = Fields::parse(body)?;
     let mut messages = Vec::new();
     if let Some(instructions) = fields.take::<String>("instructions")? {
@@ -107,8 +107,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
     let mut text = fields.open("text");
     let response_format = text.take_if("format", |format| openai::response_format(format, format)).flatten();
     fields.put_back("text", text);
-    Ok(Request {
-        model: fields.require("model")?,
+    let model = fields.require("model")?;
+    let request = Request {
         messages,
         tools: fields.take_if("tools", |tools| openai::tools(tools, FUNCTION)).unwrap_or_default(),
         tool_choice: fields.take_if("tool_choice", |choice| openai::tool_choice(choice, FUNCTION)),
@@ -122,7 +122,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
         response_format,
         stream: fields.take("stream")?.unwrap_or(false),
         extra: fields.0,
-    })
+    };
+    Ok(NamedRequest { model, request })
 }
 
 /// Takes the wish for log-probabilities out of `include`; others stay.

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::encode::reasoning;
+use super::encode_request::reasoning;
 use crate::adapter::body::{filled, given, to_vec, write_event};
 use crate::adapter::{Encoder, logprobs, openai};
-use crate::chat::{FinishReason, Request, Response, StreamEvent, TokenLogprob, Usage};
+use crate::chat::{FinishReason, Response, StreamEvent, TokenLogprob, Usage};
 use crate::error::Failure;
 
 /// Encodes one answer: pieces of one kind after another make an item.
@@ -43,9 +43,9 @@ struct Call {
 }
 
 impl ResponseEncoder {
-    pub(super) fn new(request: &Request) -> Self {
+    pub(super) fn new(model: &str) -> Self {
         Self {
-            said: Response { model: Some(request.model.clone()), ..Response::default() },
+            said: Response { model: Some(model.to_owned()), ..Response::default() },
             created: openai::now(),
             began: false,
             sequence: 0,

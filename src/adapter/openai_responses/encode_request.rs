@@ -13,10 +13,10 @@ const JOINING: [&str; 3] = ["include", "reasoning", "text"];
 /// What `include` has where log-probabilities are wanted.
 pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
 
-pub(super) fn request(request: &Request) -> WireRequest {
+pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
     let (instructions, messages) = instructions(&request.messages);
     let body = json!({
-        "model": request.model,
+        "model": model,
         "instructions": instructions,
         "input": messages.iter().flat_map(items).collect::<Vec<_>>(),
         "tools": filled(request.tools.iter().map(tool).collect()),

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::adapter::body::{Fields, arguments_text, malformed};
-use crate::adapter::{DecodeError, SCHEMA_NAME, logprobs};
+use crate::adapter::{DecodeError, NamedRequest, SCHEMA_NAME, logprobs};
 use crate::chat::{
     Audio, File, Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice,
 };
@@ -87,7 +87,7 @@ struct Function {
     parameters: Option<Value>,
 }
 
-pub(super) fn decode(path: &str, body: &[u8]) -> Result<Request, DecodeError> {
+pub(super) fn decode(path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {
     let (model, stream) = read_path(path)?;
     let mut fields = Fields::parse(body)?;
     // Both spellings are in use; on the wire they mean the same.
@@ -118,8 +118,7 @@ pub(super) fn decode(path: &str, body: &[u8]) -> Result<Request, DecodeError> {
     let reasoning_effort = config.take_if("thinkingConfig", effort);
     let response_format = response_format(&mut config);
     fields.put_back("generationConfig", config);
-    Ok(Request {
-        model,
+    let request = Request {
         messages,
         tools: fields.take_if("tools", tools).unwrap_or_default(),
         tool_choice: fields.take_if("toolConfig", tool_choice),
@@ -133,7 +132,8 @@ pub(super) fn decode(path: &str, body: &[u8]) -> Result<Request, DecodeError> {
         response_format,
         stream,
         extra: fields.0,
-    })
+    };
+    Ok(NamedRequest { model, request })
 }
 
 /// `…/models/MODEL:METHOD`: the model, and whether a stream is wanted.
@@ -316,7 +316,7 @@ mod tests {
                 {"functionResponse": {"name": "f", "response": {"x": 2}}},
             ]},
         ]});
-        let request = decode("models/m:generateContent", body.to_string().as_bytes()).expect("a request");
+        let request = decode("models/m:generateContent", body.to_string().as_bytes()).expect("a request").request;
         assert_eq!(request.messages[1].role, Role::Tool);
         assert_eq!(
             request.messages[1].parts,
@@ -332,7 +332,7 @@ mod tests {
             "contents": [{"parts": [{"text": "u"}, {"inline_data": {"mime_type": "image/png", "data": "QUJD"}}]}],
             "tools": [{"function_declarations": [{"name": "f", "parameters": {"type": "OBJECT", "properties": {"type": {"type": "STRING"}}}}]}],
         });
-        let request = decode("models/m:generateContent", body.to_string().as_bytes()).expect("a request");
+        let request = decode("models/m:generateContent", body.to_string().as_bytes()).expect("a request").request;
         assert_eq!(request.messages[0], Message::text(Role::System, "s"));
         assert_eq!(request.messages[1].parts.len(), 2);
         let schema = json!({"type": "object", "properties": {"type": {"type": "string"}}});

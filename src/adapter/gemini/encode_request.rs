@@ -14,7 +14,7 @@ const JOINING: [&str; 2] = ["generationConfig", "toolConfig"];
 const NOT_IN_PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
 
-pub(super) fn request(request: &Request) -> WireRequest {
+pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
     let (mime_type, schema) = match &request.response_format {
         None => (None, None),
         Some(ResponseFormat::JsonObject) => (Some("application/json"), None),
@@ -41,7 +41,7 @@ pub(super) fn request(request: &Request) -> WireRequest {
         "generationConfig": filled(generation_config),
     });
     let method = if request.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
-    let model = request.model.strip_prefix("models/").unwrap_or(&request.model);
+    let model = model.strip_prefix("models/").unwrap_or(model);
     WireRequest {
         path: format!("models/{}:{method}", utf8_percent_encode(model, NOT_IN_PATH)),
         body: body::encode(body, &request.extra, &JOINING),

@@ -12,7 +12,7 @@ pub(super) const DEFAULT_MAX_TOKENS: u64 = 32_000;
 /// Fields that hold several settings.
 const JOINING: [&str; 2] = ["output_config", "thinking"];
 
-pub(super) fn request(request: &Request) -> WireRequest {
+pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
     let effort = request.reasoning_effort.as_deref();
     let output_config = json!({
         "effort": effort.filter(|effort| *effort != "none").map(|effort| match effort {
@@ -22,7 +22,7 @@ pub(super) fn request(request: &Request) -> WireRequest {
         "format": request.response_format.as_ref().map(response_format),
     });
     let body = json!({
-        "model": request.model,
+        "model": model,
         "max_tokens": request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
         "system": system(request),
         "messages": request.messages.iter().filter(|message| message.role != Role::System).map(message).collect::<Vec<_>>(),

@@ -1,0 +1,287 @@
+//! The events of a call's life, and the channel through which they reach the one consumer of the run.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::Target;
+use crate::chat::{Response, StreamEvent};
+use crate::error::{Failure, FailureKind};
+use crate::money::Usd;
+
+/// One thing that happened to one call of a run.
+#[derive(Debug, Clone)]
+pub struct RunEvent {
+    /// The position of the call in the run.
+    pub call: usize,
+    /// The time since the run began, by a monotonic clock.
+    pub at: Duration,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened to a call.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// An HTTP request is about to be sent.
+    Attempt {
+        /// Where it goes.
+        target: Target,
+    },
+    /// A connection was made for the attempt. There is no such event where one was reused.
+    Connected {
+        /// The time for DNS, TCP and TLS.
+        took: Duration,
+    },
+    /// The status line and the headers arrived.
+    Headers {
+        /// The HTTP status.
+        status: u16,
+        /// What the headers say.
+        meta: Meta,
+    },
+    /// A piece of the answer arrived.
+    Stream(StreamEvent),
+    /// One event of the stream could not be read and was skipped.
+    Malformed {
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The attempt failed. The next event says whether another attempt follows.
+    AttemptFailed {
+        /// Why.
+        failure: Failure,
+    },
+    /// The model refuses a parameter, so it is asked again without it or with another one.
+    Adjusted {
+        /// The refused parameter.
+        parameter: &'static str,
+        /// What is sent in its place.
+        instead: Option<&'static str>,
+    },
+    /// The same model is tried again after a wait.
+    Retry {
+        /// The wait.
+        after: Duration,
+        /// Why the last attempt failed.
+        cause: Failure,
+    },
+    /// The answer comes from the cache, so no request is sent.
+    Cached {
+        /// The model that gave the answer.
+        target: Target,
+    },
+    /// The user should read this at once.
+    Notice {
+        /// One sentence.
+        message: String,
+    },
+    /// No model that was asked has begun its answer, so another one is asked as well.
+    Hedge {
+        /// The model that has not begun.
+        slow: Target,
+        /// The model that is asked as well.
+        to: Target,
+    },
+    /// The next model is tried instead.
+    Fallback {
+        /// The next model.
+        to: Target,
+        /// Why the one before failed.
+        cause: Failure,
+    },
+    /// The call is over.
+    Done(Result<(), Failure>),
+}
+
+impl Event {
+    /// Whether it is a piece of an answer that users see. Nothing is tried again or replaced after the first of them.
+    pub fn is_output(&self) -> bool {
+        matches!(
+            self,
+            Self::Stream(
+                StreamEvent::TextDelta(_) | StreamEvent::ReasoningDelta(_) | StreamEvent::ToolCallStart { .. }
+            )
+        )
+    }
+}
+
+/// What the headers of a response say that its body does not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Meta {
+    /// The cost of the answer, where the gateway sends it in a header (LiteLLM does, but not for streams).
+    pub cost: Option<Usd>,
+    /// The gateway's id of the request, for its support.
+    pub request_id: Option<String>,
+    /// How often the gateway itself tried again.
+    pub upstream_retries: Option<u32>,
+    /// How often the gateway itself took another model.
+    pub upstream_fallbacks: Option<u32>,
+}
+
+/// The most events that wait for a policy which decides later whether they count.
+const BUFFERED_EVENTS: usize = 256;
+
+/// The sending end of the run's one channel, for one call.
+#[derive(Debug, Clone)]
+pub struct Events {
+    call: usize,
+    began: Instant,
+    sender: mpsc::Sender<RunEvent>,
+    has_output: Arc<AtomicBool>,
+    observer: Option<Observer>,
+    undelivered: Undelivered,
+}
+
+/// The run was stopped and takes no more events, so the call must end at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped;
+
+impl From<Stopped> for Failure {
+    fn from(_: Stopped) -> Self {
+        Failure::new(FailureKind::Interrupted, "interrupted")
+    }
+}
+
+impl Events {
+    /// A sender whose times are counted from `began`.
+    pub fn new(call: usize, began: Instant, sender: mpsc::Sender<RunEvent>) -> Self {
+        Self { call, began, sender, has_output: Arc::default(), observer: None, undelivered: Undelivered::default() }
+    }
+
+    /// Sends an event that happens now. Waits while the consumer is behind.
+    ///
+    /// # Errors
+    /// The run was stopped.
+    pub async fn emit(&self, event: Event) -> Result<(), Stopped> {
+        self.emit_at(Instant::now(), event).await
+    }
+
+    /// Sends an event that happened at `when`.
+    ///
+    /// # Errors
+    /// The run was stopped.
+    pub async fn emit_at(&self, when: Instant, event: Event) -> Result<(), Stopped> {
+        self.forward(self.event(when, event)).await
+    }
+
+    /// Makes an event of this call without sending it.
+    pub fn event(&self, when: Instant, event: Event) -> RunEvent {
+        RunEvent { call: self.call, at: when.saturating_duration_since(self.began), event }
+    }
+
+    /// Sends an event that another sender of this call has made.
+    ///
+    /// # Errors
+    /// The run was stopped.
+    pub async fn forward(&self, event: RunEvent) -> Result<(), Stopped> {
+        if event.event.is_output() {
+            self.has_output.store(true, Ordering::Relaxed);
+        }
+        if let Some(observer) = &self.observer {
+            observer.observe(&event.event);
+        }
+        self.sender.send(event).await.map_err(|_| Stopped)
+    }
+
+    /// Keeps events that cannot be sent any more because the call is being dropped. The engine sends them later.
+    pub fn keep_undelivered(&self, events: impl IntoIterator<Item = RunEvent>) {
+        self.undelivered.add(events);
+    }
+
+    /// Where such events are kept.
+    pub fn undelivered(&self) -> Undelivered {
+        self.undelivered.clone()
+    }
+
+    /// This sender with an observer that sees everything that is sent through it.
+    pub fn observed(&self) -> (Self, Observer) {
+        let observer = self.observer.clone().unwrap_or_default();
+        (Self { observer: Some(observer.clone()), ..self.clone() }, observer)
+    }
+
+    /// A sender for a part of this call, whose events go to the receiver until it is known whether they count.
+    pub fn buffered(&self) -> (Self, mpsc::Receiver<RunEvent>) {
+        let (sender, receiver) = mpsc::channel(BUFFERED_EVENTS);
+        (Self::new(self.call, self.began, sender), receiver)
+    }
+
+    /// Whether a piece of the answer has reached the user. From then on nothing is tried again or replaced.
+    pub fn has_output(&self) -> bool {
+        self.has_output.load(Ordering::Relaxed)
+    }
+}
+
+/// The events that a stopped call could not send.
+#[derive(Debug, Clone, Default)]
+pub struct Undelivered(Arc<Mutex<Vec<RunEvent>>>);
+
+impl Undelivered {
+    /// Takes all of them; a second call returns none.
+    pub fn take(&self) -> Vec<RunEvent> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, events: impl IntoIterator<Item = RunEvent>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(events);
+    }
+}
+
+/// A handle through which a policy sees what its call has sent.
+#[derive(Debug, Clone, Default)]
+pub struct Observer(Arc<Mutex<Observed>>);
+
+/// What a call has sent so far.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// The answer, as far as it has arrived.
+    pub response: Response,
+    /// The cost of the answer, where a header said it.
+    pub cost: Option<Usd>,
+    /// The cost of failed attempts, where the gateway reported it.
+    pub failed_cost: Usd,
+    /// The number of failed attempts that may be billed although the gateway reported no cost.
+    pub maybe_billed: u32,
+    /// Whether an attempt is running.
+    pub is_running: bool,
+}
+
+impl Observer {
+    /// What was sent until now.
+    pub fn observed(&self) -> MutexGuard<'_, Observed> {
+        // What was observed before a panic elsewhere is still true.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn observe(&self, event: &Event) {
+        let mut observed = self.observed();
+        match event {
+            Event::Attempt { .. } => {
+                (observed.response, observed.cost, observed.is_running) = (Response::default(), None, true);
+            }
+            Event::Headers { meta, .. } => observed.cost = meta.cost,
+            Event::Stream(event) => observed.response.apply(event),
+            Event::AttemptFailed { failure } => observed.end_failed_attempt(failure),
+            _ => {}
+        }
+    }
+}
+
+impl Observed {
+    fn end_failed_attempt(&mut self, failure: &Failure) {
+        self.is_running = false;
+        if let Some(cost) = self.response.usage.cost.or(self.cost) {
+            self.failed_cost += cost;
+            (self.response, self.cost) = (Response::default(), None);
+            return;
+        }
+        // An answer that came to its end has told all of its usage, although it is not the answer that was wanted.
+        let is_final = self.response.finish.is_some() && !self.response.bill_is_open();
+        if !is_final && (self.response.bill_is_open() || failure.maybe_billed) {
+            self.maybe_billed += 1;
+            self.response = Response::default();
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! A call on its way down through the policies, the trait that answers it, and the events that it sends back.
+#![warn(missing_docs)]
+
+mod events;
+
+pub use events::{Event, Events, Meta, Observed, Observer, RunEvent, Stopped, Undelivered};
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::chat::Request;
+use crate::error::Failure;
+use crate::money::Usd;
+use crate::schema::Schema;
+
+/// The tag that names the step of a pipeline.
+pub const STEP_TAG: &str = "step";
+
+/// Gets a call answered: a gateway, or a policy around another service.
+pub trait Service: Send + Sync {
+    /// Sends what arrives to `events`, and returns when the call is over.
+    ///
+    /// # Errors
+    /// The answer is missing or not complete. What arrived of it was sent to `events` all the same.
+    fn call(&self, call: &Call, events: &Events) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+impl<S: Service> Service for Arc<S> {
+    async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        S::call(self, call, events).await
+    }
+}
+
+/// One prompt to one model, alias or task, with everything that is done to get it answered.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The position in the run, from 0. Events carry it.
+    pub index: usize,
+    /// The id of the call and of its record. No other call has the same.
+    pub id: String,
+    /// Sent as `Idempotency-Key`: the same for all tries of one request. It is the id, unless a client of the server
+    /// chose a key of its own, or a policy [sends another request](Call::key_for) for this call.
+    pub idempotency_key: String,
+    /// Who makes the call.
+    pub caller: Arc<Caller>,
+    /// What the answer is for.
+    pub role: Role,
+    /// What tells the call from others of its run: the name of a step, the row of a batch.
+    pub label: Option<String>,
+    /// The model or alias as the user wrote it.
+    pub asked: String,
+    /// The task that was resolved to `asked`, if the user named a task.
+    pub task: Option<String>,
+    /// The models that may answer, in order of preference. Never empty.
+    pub choices: Vec<Choice>,
+    /// What is sent, whatever the model.
+    pub request: Arc<Request>,
+    /// The schema that the answer must follow, if one was given.
+    pub schema: Option<Arc<Schema>>,
+    /// Time and retries.
+    pub limits: Limits,
+}
+
+impl Call {
+    /// A call with a new id, for an answer that is neither judged nor a step.
+    pub fn new(index: usize, asked: impl Into<String>, choices: Vec<Choice>, request: Arc<Request>) -> Self {
+        let id = uuid::Uuid::now_v7().to_string();
+        Self {
+            index,
+            idempotency_key: id.clone(),
+            id,
+            caller: Arc::default(),
+            role: Role::default(),
+            label: None,
+            asked: asked.into(),
+            task: None,
+            choices,
+            request,
+            schema: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// The first choice. A policy that tries one choice passes on a call that has only this one.
+    pub fn choice(&self) -> &Choice {
+        &self.choices[0]
+    }
+
+    /// The model that is asked first.
+    pub fn target(&self) -> &Target {
+        &self.choice().target
+    }
+
+    /// Every model that may be asked, in order.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.choices.iter().map(|choice| &choice.target)
+    }
+
+    /// The tags of the call: those of the caller, and the name of the step.
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        let mut tags = self.caller.tags.clone();
+        if let (Role::Step, Some(step)) = (self.role, &self.label) {
+            tags.insert(STEP_TAG.to_owned(), step.clone());
+        }
+        tags
+    }
+
+    /// The idempotency key of a request that differs from the first one of this call. A gateway answers a key that it
+    /// knows from memory, so another request needs another key; the same `other` always gives the same key.
+    pub fn key_for(&self, other: &str) -> String {
+        let hash = Sha256::new().chain_update(&self.idempotency_key).chain_update("\n").chain_update(other).finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash[..16]);
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+
+    /// This call with only one of its choices, and with the time that is left.
+    pub fn narrowed(&self, choice: &Choice, timeout: Duration) -> Self {
+        let is_first = choice.target == *self.target();
+        Self {
+            idempotency_key: if is_first {
+                self.idempotency_key.clone()
+            } else {
+                self.key_for(&choice.target.to_string())
+            },
+            choices: vec![choice.clone()],
+            limits: Limits { retries: self.limits.retries.or(choice.retries), timeout, ..self.limits },
+            ..self.clone()
+        }
+    }
+}
+
+/// Who makes a call: the person at the terminal, or the owner of a scoped key. Budgets, the cache and the ledger read
+/// it, and cached answers are never given to another caller.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// The name of the scoped key; `None` for the person at the terminal.
+    pub key: Option<String>,
+    /// What the caller's costs are attributed to.
+    pub tags: BTreeMap<String, String>,
+    /// The models that the caller may use, as patterns; `None` where nothing is forbidden.
+    pub allow: Option<Vec<String>>,
+    /// The most that the caller's calls may cost together, if there is a limit besides the budgets.
+    pub max_cost: Option<Arc<CostLimit>>,
+    /// Whether models without a known price may be used where the cost is limited.
+    pub allow_unpriced: bool,
+}
+
+/// An amount that several calls may spend together.
+#[derive(Debug)]
+pub struct CostLimit {
+    /// The most that may be spent.
+    pub most: Usd,
+    /// What is spent or reserved by now.
+    used: Mutex<Usd>,
+}
+
+impl CostLimit {
+    /// Nothing is spent yet.
+    pub fn new(most: Usd) -> Self {
+        Self { most, used: Mutex::new(Usd::ZERO) }
+    }
+
+    /// Reserves an amount.
+    ///
+    /// # Errors
+    /// The amount is more than what is left, which is returned; nothing is reserved then.
+    pub fn reserve(&self, amount: Usd) -> Result<(), Usd> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = Usd::from_picos(self.most.picos().saturating_sub(used.picos()).max(0));
+        if amount > left {
+            return Err(left);
+        }
+        *used += amount;
+        Ok(())
+    }
+
+    /// Replaces a reserved amount by what was spent.
+    pub fn settle(&self, reserved: Usd, spent: Usd) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        *used = Usd::from_picos(used.picos() - reserved.picos() + spent.picos());
+    }
+}
+
+/// What an answer is for. Costs count for all roles; exit codes and comparisons look at answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// The user asked for it.
+    #[default]
+    Answer,
+    /// It compares the answers of others.
+    Judge,
+    /// It is a step of a pipeline.
+    Step,
+}
+
+/// One model that may answer a call, and the limits that hold there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The model and its gateway.
+    pub target: Target,
+    /// Further tries after a failure that may pass. The limits of the call come first.
+    pub retries: Option<u32>,
+    /// The longest that one attempt may take to begin its answer, or to go on with it, where the gateway's own timeouts
+    /// are longer.
+    pub timeout: Option<Duration>,
+    /// The time without a first piece after which the next choice is asked as well.
+    pub hedge: Option<Duration>,
+}
+
+/// A choice with the gateway's own limits.
+impl From<Target> for Choice {
+    fn from(target: Target) -> Self {
+        Self { target, retries: None, timeout: None, hedge: None }
+    }
+}
+
+/// One model at one gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// The gateway's name in the config.
+    pub gateway: String,
+    /// The model as that gateway calls it.
+    pub model: String,
+}
+
+/// `GATEWAY::MODEL`, as users write it.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{}", self.gateway, self.model)
+    }
+}
+
+/// The limits of one call. The gateway's own timeouts are in its config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Further tries after a failure that may pass; `None` leaves the number to the kind of failure.
+    pub retries: Option<u32>,
+    /// Whether money is reserved for an answer of `max_tokens`: then that parameter is never left out.
+    pub bounded: bool,
+    /// For the whole call with all tries and waits; below a policy that narrows the call, what is left of it.
+    pub timeout: Duration,
+}
+
+/// No more than the ten minutes that clients of most vendors allow.
+impl Default for Limits {
+    fn default() -> Self {
+        Self { retries: None, bounded: false, timeout: Duration::from_secs(600) }
+    }
+}
