@@ -12,6 +12,7 @@ use super::signals::Signals;
 use crate::call::{Call, Event, RunEvent};
 use crate::engine;
 use crate::error::{Error, Failure, FailureKind, SIGPIPE};
+use crate::ledger::LedgerWriter;
 use crate::policy;
 use crate::record::{Record, Recorder, Status};
 use crate::report::error::notice;
@@ -76,6 +77,8 @@ pub(super) struct Outcome {
     pub(super) elapsed: Duration,
     /// Why the run was stopped before its end: a signal, or output that failed.
     pub(super) stopped: Option<Error>,
+    /// What the user should read about the budgets of the run.
+    pub(super) notices: Vec<String>,
 }
 
 impl Outcome {
@@ -97,13 +100,14 @@ pub(super) fn drive(mut ready: Ready, plan: Plan, reporter: &mut dyn Reporter) -
     let outcome = runtime.block_on(run(&mut ready, plan, reporter));
     // Whatever still blocks, such as a name that does not resolve, must not hold up the end.
     runtime.shutdown_background();
-    Ok(outcome)
+    Ok(Outcome { notices: ready.ledger.take().map(LedgerWriter::close).unwrap_or_default(), ..outcome })
 }
 
 async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outcome {
     let run_began = Timestamp::now();
     let run_id = uuid::Uuid::now_v7().to_string();
     let Plan { mut calls, mut course, tags, concurrency, schema, priced, trace } = plan;
+    calls.iter_mut().for_each(|call| call.caller = Arc::clone(&ready.caller));
     let recorder = |call: &Call| {
         let mut tags = tags.clone();
         tags.extend(course.as_ref().map(|course| course.tag(call.index)));
@@ -164,7 +168,7 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
             for next in course.after(event.call, record) {
                 let at = run.elapsed();
                 let (call, result) = match next {
-                    Next::Make(call) => (call.index, Ok(call)),
+                    Next::Make(call) => (call.index, Ok(Call { caller: Arc::clone(&ready.caller), ..call })),
                     Next::Drop(call, why) => (call, Err(why)),
                 };
                 if let Some(recorder) = &mut recorders[call] {
@@ -226,7 +230,7 @@ async fn run(ready: &mut Ready, plan: Plan, reporter: &mut dyn Reporter) -> Outc
     };
     let began = records.iter().zip(&ends).map(began).collect();
     let elapsed = ends.into_iter().max().unwrap_or_default();
-    Outcome { run: run_id, records, calls, began, elapsed, stopped }
+    Outcome { run: run_id, records, calls, began, elapsed, stopped, notices: Vec::new() }
 }
 
 /// What the answer to this call must follow.

@@ -44,6 +44,9 @@ impl Journal {
 
     /// Writes down what there is to keep, when nobody waits for an answer any more.
     pub(super) fn write(self, context: &Context, outcome: Outcome) {
+        for notice in &outcome.notices {
+            context.notice(notice);
+        }
         if self.level == LogLevel::Off {
             return;
         }

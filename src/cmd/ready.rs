@@ -1,19 +1,21 @@
 //! Gateways made ready for a run: keys found, clients built, the demo gateway started.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::cache;
 use super::{Context, process, request};
-use crate::call::{Call, Target};
+use crate::call::{Call, Caller, CostLimit, Target};
 use crate::catalog;
 use crate::cli::PromptArgs;
 use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
+use crate::ledger::LedgerWriter;
 use crate::money::Usd;
-use crate::policy::{Policies, Purse, Windows};
+use crate::policy::budget::{BudgetStore, SqliteBudgets};
+use crate::policy::{Policies, SpendingLimits, Windows};
 use crate::pricing::Pricing;
 use crate::report::error::notice;
 use crate::report::term::say;
@@ -57,6 +59,10 @@ pub(super) struct Ready {
     /// By gateway, which of the user's keys is used there: its name, or the variable that it is in.
     pub(super) keys: BTreeMap<String, String>,
     pub(super) policies: Policies,
+    /// Who makes the calls of the run.
+    pub(super) caller: Arc<Caller>,
+    /// Where budgets are kept, if any apply.
+    pub(super) ledger: Option<LedgerWriter>,
     /// Kept running as long as this is.
     _demo: Option<Demo>,
 }
@@ -133,41 +139,30 @@ pub(super) fn ready(context: &Context, calls: &[Call], wishes: Wishes) -> Result
         service.add(&gateway.name, client.and_then(|client| with_key(context, client, key)));
     }
     let pricing = Arc::new(pricing(context, demo.is_some()));
-    let purse = purse(context, wishes, &gateways, &keys, &pricing);
+    let caller = Arc::new(Caller {
+        tags: wishes.tags,
+        max_cost: wishes.max_cost.map(|most| Arc::new(CostLimit::new(most))),
+        allow_unpriced: wishes.allow_unpriced,
+        ..Caller::default()
+    });
+    let ledger = settings.dirs.data.as_deref().filter(|_| !settings.budgets.is_empty()).map(LedgerWriter::new);
+    let store = ledger.clone().map(|ledger| Arc::new(SqliteBudgets::new(ledger)) as Arc<dyn BudgetStore>);
+    let is_limited = caller.max_cost.is_some() || !settings.budgets.is_empty() || !settings.allow.is_empty();
+    let spending = is_limited.then(|| SpendingLimits {
+        budgets: settings.budgets.clone(),
+        allow: settings.allow.clone(),
+        gateways: gateways.clone(),
+        keys: keys.clone(),
+        pricing: Arc::clone(&pricing),
+        store,
+    });
     let policies = Policies {
         windows: windows(context, &gateways),
         answers,
-        purse,
+        spending: spending.map(Arc::new),
         rates: gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect(),
     };
-    Ok(Ready { service: Arc::new(service), gateways, pricing, keys, policies, _demo: demo })
-}
-
-/// What may be spent, if anything limits it.
-fn purse(
-    context: &Context,
-    wishes: Wishes,
-    gateways: &BTreeMap<String, Gateway>,
-    keys: &BTreeMap<String, String>,
-    pricing: &Arc<Pricing>,
-) -> Option<Arc<Purse>> {
-    let settings = &context.settings;
-    let Wishes { max_cost, allow_unpriced, tags, .. } = wishes;
-    if max_cost.is_none() && settings.budgets.is_empty() && settings.allow.is_empty() {
-        return None;
-    }
-    Some(Arc::new(Purse {
-        budgets: settings.budgets.clone(),
-        allow: settings.allow.clone(),
-        max_cost,
-        allow_unpriced,
-        tags,
-        keys: keys.clone(),
-        gateways: gateways.clone(),
-        pricing: Arc::clone(pricing),
-        data: settings.dirs.data.clone(),
-        spent: Mutex::default(),
-    }))
+    Ok(Ready { service: Arc::new(service), gateways, pricing, keys, policies, caller, ledger, _demo: demo })
 }
 
 /// What the ledger calls a key.

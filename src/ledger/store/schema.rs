@@ -6,8 +6,12 @@ use super::{Mode, Store, StoreError};
 
 /// The changes that lead from an empty database to the current schema, in order. One is added at the end for each
 /// change of the schema; those that were released never change.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("../schema-1.sql"), include_str!("../schema-2.sql"), include_str!("../schema-3.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../schema-1.sql"),
+    include_str!("../schema-2.sql"),
+    include_str!("../schema-3.sql"),
+    concat!(include_str!("../budget-names.sql"), include_str!("../schema-4.sql")),
+];
 
 /// The version of the schema that this program knows: `PRAGMA user_version`.
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
@@ -22,6 +26,14 @@ const STAND_INS: [&str; MIGRATIONS.len()] = [
          SELECT NULL AS lease, NULL AS budget, NULL AS began, NULL AS picos, NULL AS expires, NULL AS process WHERE false;",
     "CREATE TEMP VIEW attempts AS SELECT *, NULL AS maybe_billed FROM main.attempts;
      CREATE TEMP VIEW calls AS SELECT *, NULL AS maybe_billed FROM main.calls;",
+    concat!(
+        include_str!("../budget-names.sql"),
+        "CREATE TEMP VIEW budget_windows AS
+             SELECT name AS budget, began, picos, estimated FROM budget_spent JOIN budget_names USING (budget);
+         CREATE TEMP VIEW budget_reservations AS
+             SELECT name AS budget, began, lease AS reservation, picos, expires, process
+             FROM budget_leases JOIN budget_names USING (budget) WHERE expires >= unixepoch();"
+    ),
 ];
 
 impl Store {

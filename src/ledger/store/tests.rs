@@ -131,7 +131,7 @@ fn of_version(version: usize) -> tempfile::TempDir {
          INSERT INTO calls (uuid, run, place, at_ms, asked, gateway, model, answered, status, cached, attempts,
              fallbacks, cost, origin, request) VALUES ('id', 1, 0, 5, 1, 2, 1, 0, 3, 0, 1, 0, 7, 4, 1);
          INSERT INTO details (call, answer_chars) VALUES (1, 0);
-         INSERT INTO attempts VALUES (1, 0, 2, 1, 503, NULL, 0, 9, NULL, NULL);",
+         INSERT INTO attempts (call, place, gateway, model, status, start_us, duration_us) VALUES (1, 0, 2, 1, 503, 0, 9);",
     )
     .and_then(|()| old.pragma_update(None, "user_version", version as i64))
     .expect("filled");
@@ -177,7 +177,7 @@ fn a_ledger_of_an_earlier_version_is_read_where_it_cannot_be_written_to() {
         assert_eq!((rows[0].attempts[0].status, rows[0].attempts[0].maybe_billed), (Some(503), None));
         let used = usage(&store, &Filter::default(), &[Dimension::Model]).expect("summed up");
         assert_eq!(used.groups.len(), 1, "version {version}");
-        for table in ["budget_spent", "budget_leases"] {
+        for table in ["budget_windows", "budget_reservations"] {
             let sql = format!("SELECT count(*) FROM {table}");
             let count = store.read(|connection| connection.query_row(&sql, [], |row| row.get::<_, i64>(0)));
             assert_eq!(count.expect("there"), 0);
