@@ -110,6 +110,10 @@ fn a_process_that_is_killed_while_it_waits_for_its_next_try_has_nothing_reserved
     let home = home(&gateway, "[[budget]]\nlimit = 1\nper = \"total\"\n");
     let waiting = home.llm(ASK).start();
     waiting.await_stderr("429");
+    let reserved =
+        || home.llm(["usage", "--budgets", "-o", "json"]).output().exits(0).json()[0]["reserved_usd"].clone();
+    // The refusal is settled while the process waits.
+    while reserved() != 0 {}
     waiting.signal(rustix::process::Signal::KILL);
     waiting.finish();
     home.llm(ASK).output().exits(0);
@@ -117,14 +121,16 @@ fn a_process_that_is_killed_while_it_waits_for_its_next_try_has_nothing_reserved
 
 /// Holds the ledger's lock until it is dropped.
 #[cfg(target_os = "linux")]
-struct Lock(rusqlite::Connection);
+struct Lock {
+    _connection: rusqlite::Connection,
+}
 
 #[cfg(target_os = "linux")]
 impl Lock {
     fn new(home: &Home) -> Self {
         let connection = rusqlite::Connection::open(home.ledger()).expect("the ledger");
         connection.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
-        Self(connection)
+        Self { _connection: connection }
     }
 
     /// Waits until the process has the ledger open, after which nothing but the lock keeps it from going on.
@@ -251,7 +257,7 @@ fn a_named_budget_keeps_what_it_has_spent_when_its_match_changes() {
     home.llm(ASK).output().exits(5).says("budget of $1.00 in total for model test-* (all): $0.00 left");
     let home =
         home.config(&format!("[[budget]]\nlimit = 1\nper = \"day\"\n{PRICE}\n[[budget]]\nlimit = 2\nper = \"day\"\n"));
-    home.llm(ASK).output().exits(3).says("llm.toml:7: ").says("the budget in line 1 has the same `per` and `match`");
+    home.llm(ASK).output().exits(3).says("llm.toml:8: ").says("the budget in line 1 has the same `per` and `match`");
 }
 
 // L11
