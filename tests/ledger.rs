@@ -245,3 +245,21 @@ fn an_id_that_several_calls_have_in_common_shows_none_of_them_and_tells_them_apa
     let run = calls[1]["run"].as_str().expect("the id of a run");
     assert!(home.llm(["log", "show", run, "-o", "json"]).output().json().as_array().is_some_and(|all| all.len() == 2));
 }
+
+#[test]
+fn a_list_of_several_calls_is_one_document_in_every_format() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let lines = |format: &str| home.llm(["log", "-n", "0", "-o", format]).output().exits(0).stdout().to_owned();
+    for prompt in ["one", "two", "three"] {
+        home.llm(["ask", prompt]).output().exits(0);
+    }
+    assert_eq!(home.log().len(), 3);
+    assert_eq!(lines("jsonl").lines().count(), 3);
+    let csv = lines("csv");
+    assert_eq!(csv.lines().filter(|line| line.starts_with("when,id,")).count(), 1, "{csv}");
+    assert_eq!(csv.lines().count(), 4, "{csv}");
+    home.llm(["log", "--status", "failed", "-o", "json"]).output().exits(0).prints("[]\n");
+    let none = home.llm(["log", "export", "--format", "otel", "--status", "failed"]).output().json();
+    assert_eq!(none["resourceSpans"][0]["scopeSpans"][0]["spans"], json!([]));
+}

@@ -37,6 +37,18 @@ fn a_writer_that_does_not_end_costs_no_answer_and_no_call() {
     assert_eq!(home.log().len(), 3);
 }
 
+#[test]
+fn a_copy_of_the_one_file_holds_every_call() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    home.llm(["ask", "hi"]).output().exits(0);
+    home.llm(["ask", "again"]).output().exits(0);
+    let copy = Home::with(&gateway);
+    fs::create_dir_all(copy.path().join("data")).expect("a directory");
+    fs::copy(home.ledger(), copy.ledger()).expect("copied");
+    assert_eq!(copy.log().len(), 2);
+}
+
 // L04; a hundred kills in the midst of writing are beside the code.
 #[cfg(unix)]
 #[test]
@@ -180,4 +192,22 @@ fn a_link_where_others_could_have_put_it_is_not_followed() {
     std::os::unix::fs::symlink(&victim, home.path().join("data/ledger.lock")).expect("linked");
     home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n").says("this call is not recorded");
     assert_eq!(fs::read_to_string(&victim).expect("there"), "precious");
+}
+
+// L16, L17
+#[cfg(unix)]
+#[test]
+fn a_directory_that_everyone_may_write_to_costs_no_answer_and_holds_no_prompt() {
+    use std::os::unix::fs::PermissionsExt;
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let data = home.path().join("data");
+    fs::create_dir_all(&data).expect("a directory");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).expect("permitted");
+    let outcome = home.llm(["ask", "CANARY-1"]).output();
+    outcome.exits(0).prints("Hello.\n").says("can be written to by every user").says("this call is not recorded");
+    assert!(fs::read_dir(&data).expect("listed").next().is_none(), "nothing is written there");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).expect("permitted");
+    home.llm(["ask", "hi"]).output().exits(0);
+    assert_eq!(home.log().len(), 1);
 }

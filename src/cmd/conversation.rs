@@ -6,8 +6,7 @@ use super::{Context, calls, log};
 use crate::call::{Call, Target};
 use crate::chat::{Message, Part, Request, Role};
 use crate::error::Error;
-use crate::ledger::{self, Filter, Row, Store, Turn};
-use crate::record::Status;
+use crate::ledger::{self, Row, Store, Turn};
 
 /// A conversation up to its last call, oldest first; never empty.
 #[derive(Debug)]
@@ -121,10 +120,7 @@ pub(super) fn named(store: &Store, value: &str, prompt_given: bool) -> Result<Op
 
 /// The last call of `ask` that was answered.
 pub(super) fn last(store: &Store) -> Result<Row, Error> {
-    const LOOKED_AT: usize = 100;
-    let rows = ledger::find(store, &Filter::default(), Some(LOOKED_AT))?;
-    let answered = |row: &Row| row.command == "ask" && matches!(row.status, Status::Ok | Status::Truncated);
-    rows.into_iter().find(answered).ok_or_else(|| {
+    ledger::last_answered(store, "ask")?.ok_or_else(|| {
         Error::usage_hint("there is no conversation to continue", "`llm log` lists calls; -c ID continues one of them")
     })
 }

@@ -2,7 +2,7 @@
 
 use super::output::Destination;
 use super::{Context, calls};
-use crate::cli::{LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
+use crate::cli::{CallFilter, LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
 use crate::error::Error;
 use crate::ledger::{self, Alike, Filter, Mode, Row, Store};
 use crate::report::term::print;
@@ -16,14 +16,7 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
             show(context, id.as_deref(), *conversation, output.format)
         }
         Some(LogCommand::Export { filter, format: _, out }) => {
-            let destination = Destination::new(out.path.as_deref(), context.terminal.stdout)?;
-            let filter = calls::filter(filter)?;
-            let rows = match calls::store(context)? {
-                Some(store) => ledger::find(&store, &filter, None)?,
-                None => Vec::new(),
-            };
-            destination.write(otel::traces(&rows).as_bytes())?;
-            Ok(0)
+            export(context, filter, Destination::new(out.path.as_deref(), context.terminal.stdout)?)
         }
         Some(LogCommand::Purge { before, all: _ }) => purge(context, before.as_deref()),
     }
@@ -32,23 +25,61 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
 fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
     let filter = Filter { search: args.search.clone(), ..calls::filter(&args.filter)? };
     let limit = (args.limit > 0).then_some(args.limit);
-    let rows = match calls::store(context)? {
-        Some(store) => {
-            let rows = ledger::find(&store, &filter, limit)?;
-            if rows.is_empty() {
-                context.notice("no recorded call fits");
-            }
-            rows
-        }
-        None => Vec::new(),
-    };
+    let store = calls::store(context)?;
     let out = &context.terminal.stdout;
-    print(match args.output.format {
-        LogFormat::Text => log::list(&rows, out),
-        LogFormat::Json => log::json(&rows, out),
-        LogFormat::Jsonl => log::jsonl(&rows, out),
-        LogFormat::Csv => out.show(&log::csv(&rows)).into_owned(),
-    })?;
+    let mut count = 0;
+    let mut rows = Vec::new();
+    let mut each = |row: Row| {
+        count += 1;
+        match args.output.format {
+            // The widths of its columns are those of all rows.
+            LogFormat::Text => {
+                rows.push(row.brief());
+                Ok(())
+            }
+            LogFormat::Json => {
+                let array = log::json(&[row], out);
+                let object = array.trim_end().trim_start_matches('[').trim_end_matches(']').trim_end();
+                print(format!("{}{object}", if count == 1 { "[" } else { "," }))
+            }
+            LogFormat::Jsonl => print(log::jsonl(&[row], out)),
+            LogFormat::Csv => {
+                let table = log::csv(&[row]);
+                // The heading stands once.
+                let part = if count == 1 { &table } else { table.split_once('\n').map_or("", |(_, rest)| rest) };
+                print(out.show(part).as_bytes())
+            }
+        }
+    };
+    if let Some(store) = &store {
+        ledger::for_each(store, &filter, limit, &mut each)?;
+    }
+    if store.is_some() && count == 0 {
+        context.notice("no recorded call fits");
+    }
+    match (args.output.format, count) {
+        (LogFormat::Text, _) => print(log::list(&rows, out)),
+        (LogFormat::Json, 0) => print(log::json(&[], out)),
+        (LogFormat::Json, _) => print(if out.tty { "\n]\n" } else { "]\n" }),
+        (LogFormat::Csv, 0) => print(log::csv(&[])),
+        _ => Ok(()),
+    }?;
+    Ok(0)
+}
+
+fn export(context: &Context, filter: &CallFilter, mut destination: Destination) -> Result<u8, Error> {
+    let filter = calls::filter(filter)?;
+    let (mut before, after) = otel::frame();
+    if let Some(store) = calls::store(context)? {
+        ledger::for_each(&store, &filter, None, |row| {
+            let spans = destination.append(format!("{before}{}", otel::call(&row)).as_bytes());
+            ",".clone_into(&mut before);
+            spans
+        })?;
+    }
+    destination.append(before.trim_start_matches(',').as_bytes())?;
+    destination.append(after.as_bytes())?;
+    destination.finish()?;
     Ok(0)
 }
 

@@ -44,16 +44,26 @@ impl Destination {
     }
 
     /// Writes all of the output at once.
-    pub(super) fn write(self, bytes: &[u8]) -> Result<(), Error> {
-        let Some((path, target)) = self.file else { return print(bytes) };
+    pub(super) fn write(mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.append(bytes)?;
+        self.finish()
+    }
+
+    /// Writes a part of the output. A file takes its place when the output is [finished](Self::finish).
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let Some((path, target)) = &mut self.file else { return print(bytes) };
         let written = match target {
-            Target::New(mut file) => file
-                .write_all(bytes)
-                .and_then(|()| file.as_file().sync_all())
-                .and_then(|()| file.persist(&path).map(drop).map_err(|error| error.error)),
-            Target::Device(mut file) => file.write_all(bytes),
+            Target::New(file) => file.write_all(bytes),
+            Target::Device(file) => file.write_all(bytes),
         };
         written.map_err(|source| Error::Output { target: path.display().to_string(), source })
+    }
+
+    /// The output is whole.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        let Some((path, Target::New(file))) = self.file else { return Ok(()) };
+        let kept = file.as_file().sync_all().and_then(|()| file.persist(&path).map_err(|error| error.error));
+        kept.map(drop).map_err(|source| Error::Output { target: path.display().to_string(), source })
     }
 }
 

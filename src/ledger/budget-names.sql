@@ -1,4 +1,4 @@
--- Budgets were known by their period and match as JSON, in which a field that is not given is null. From schema 4 on they
+-- Budgets were known by their period and match as JSON, in which a field that is not given is null. From schema 5 on they
 -- are known by the period and the fields that are given, in alphabetical order: day key="team-a" tag."app"="bot"
 CREATE TEMP TABLE budget_names AS
     SELECT old.budget, (old.budget ->> '$.per') || (

@@ -6,24 +6,30 @@ use std::path::{Path, PathBuf};
 
 use super::store::StoreError;
 
-/// Moves a damaged ledger and its log out of the way; where it is now.
+/// The path with this at the end of its name.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Whether there is a file with anything in it.
+pub(super) fn has_content(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
+}
+
+/// Moves a damaged ledger and its log out of the way. Returns where it is then.
 pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
-    let aside = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".corrupt-{now}{suffix}"));
-        PathBuf::from(name)
-    };
+    let aside = with_suffix(path, &format!(".corrupt-{now}"));
     for suffix in ["-wal", "-shm"] {
-        let mut log = path.as_os_str().to_owned();
-        log.push(suffix);
-        match fs::rename(&log, aside(suffix)) {
+        match fs::rename(with_suffix(path, suffix), with_suffix(&aside, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    fs::rename(path, aside(""))?;
-    Ok(aside(""))
+    fs::rename(path, &aside)?;
+    Ok(aside)
 }
 
 /// What tells a file from another one that has its name later: device and number. `None` where there is no file.
@@ -37,6 +43,33 @@ pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
 #[cfg(not(unix))]
 pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     path.exists().then_some((0, 0))
+}
+
+/// Fails where other users could put files of theirs into the place of the ledger's, its log's or its spill file's, and so
+/// read what is written there or change what is read. Root can do that anywhere. Neither the directories above nor
+/// permission to read the directory matter: the files are private by themselves.
+#[cfg(unix)]
+pub(super) fn check_dir(dir: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::MetadataExt;
+    const WRITABLE_BY_GROUP: u32 = 0o020;
+    const WRITABLE_BY_ALL: u32 = 0o002;
+    let metadata = fs::metadata(dir).map_err(|source| StoreError::io(dir, source))?;
+    let own_group = metadata.gid() == rustix::process::getegid().as_raw();
+    let why = if !is_ours(&metadata) && metadata.uid() != 0 {
+        "belongs to another user"
+    } else if metadata.mode() & WRITABLE_BY_ALL != 0 {
+        "can be written to by every user"
+    } else if metadata.mode() & WRITABLE_BY_GROUP != 0 && !own_group {
+        "can be written to by a group that is not this user's own"
+    } else {
+        return Ok(());
+    };
+    Err(StoreError::Unsafe { dir: dir.to_owned(), why })
+}
+
+#[cfg(not(unix))]
+pub(super) fn check_dir(_: &Path) -> Result<(), StoreError> {
+    Ok(())
 }
 
 /// Makes the file for this user alone, or sees to it that it is: SQLite gives its log the same permissions. One that
@@ -61,7 +94,8 @@ pub(super) fn own(path: &Path) -> Result<(), StoreError> {
     if link { Ok(()) } else { restrict(path, &metadata).map_err(io_error) }
 }
 
-/// Opens a file for reading and writing, made for this user alone if it is missing. A link is not followed.
+/// Opens a file for reading and writing, made for this user alone if it is missing. A link is not followed, and a file of
+/// another user is not used.
 pub(super) fn private_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -71,7 +105,11 @@ pub(super) fn private_file(path: &Path) -> io::Result<File> {
         let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
         options.mode(0o600).custom_flags(no_follow);
     }
-    options.open(path)
+    let file = options.open(path)?;
+    if is_ours(&file.metadata()?) {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"))
 }
 
 #[cfg(unix)]

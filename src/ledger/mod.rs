@@ -2,6 +2,8 @@
 //!
 //! No answer depends on it: what cannot be recorded waits in a file beside it, and is recorded with the next call.
 
+#![warn(missing_docs)]
+
 mod failed_attempts;
 mod files;
 #[cfg(test)]
@@ -10,6 +12,7 @@ mod purge;
 mod read;
 mod recorder;
 mod row;
+mod search;
 mod speed;
 mod spill;
 mod store;
@@ -44,8 +47,7 @@ pub fn record(dir: &Path, rows: &[Row]) -> Vec<String> {
 
 /// Takes what waits beside the ledger into it, so that it is all there is; what there is to say about that.
 pub fn settle(dir: &Path) -> Vec<String> {
-    let waits = std::fs::metadata(dir.join(SPILL_NAME)).is_ok_and(|metadata| metadata.len() > 0);
-    if waits { record(dir, &[]) } else { Vec::new() }
+    if files::has_content(&dir.join(SPILL_NAME)) { record(dir, &[]) } else { Vec::new() }
 }
 
 /// Deletes the calls before this moment, in milliseconds since 1970, or all; how many there were. Nothing of them is
@@ -54,11 +56,49 @@ pub fn purge(store: &mut Store, before_ms: Option<i64>) -> Result<usize, StoreEr
     purge::purge(store, before_ms)
 }
 
-/// The calls that fit, newest first; at most `limit` where there is one.
-pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<Row>, StoreError> {
+/// Calls `each` with the calls that fit, newest first, at most `limit` of them where there is a limit. One call at a time is in
+/// memory. All are of the state that the ledger had at the beginning; other processes can write meanwhile.
+///
+/// # Errors
+///
+/// Fails with the first error of `each`, or where the ledger cannot be read.
+pub fn for_each<E: From<StoreError>>(
+    store: &Store,
+    filter: &Filter,
+    limit: Option<usize>,
+    mut each: impl FnMut(Row) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut stopped = None;
     store.read(|connection| {
-        read::ids(connection, filter, limit)?.into_iter().map(|id| read::row(connection, id)).collect()
-    })
+        read::each_id(connection, filter, limit, |id| {
+            stopped = each(read::row(connection, id)?).err();
+            Ok(stopped.is_none())
+        })
+    })?;
+    stopped.map_or(Ok(()), Err)
+}
+
+/// The calls that fit, newest first, at most `limit` of them where there is a limit.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
+pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<Row>, StoreError> {
+    let mut rows = Vec::new();
+    for_each(store, filter, limit, |row| {
+        rows.push(row);
+        Ok::<_, StoreError>(())
+    })?;
+    Ok(rows)
+}
+
+/// The last call of this command that was answered, whole or in part. Returns `None` where there is none.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
+pub fn last_answered(store: &Store, command: &str) -> Result<Option<Row>, StoreError> {
+    store.read(|connection| read::last_answered(connection, command)?.map(|id| read::row(connection, id)).transpose())
 }
 
 /// The calls whose id begins or ends like this, or that belong to the run whose id begins like this.

@@ -1,10 +1,11 @@
 //! Rows out of the database: found by filter or id, and whole.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, Result, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Result, params, params_from_iter};
 use serde::de::DeserializeOwned;
 
 use super::row::{Amount, Answer, AttemptRow, Row, Sent, Times, Tokens};
+use super::search;
 
 /// Which calls; everything that is given must fit.
 #[derive(Debug, Clone, Default)]
@@ -103,7 +104,13 @@ impl Filter {
             condition.and("c.at_ms < ?", [Value::Integer(before)]);
         }
         if let Some(search) = self.search.as_deref().filter(|search| !search.trim().is_empty()) {
-            condition.and("c.id IN (SELECT rowid FROM words WHERE words MATCH ?)", [Value::Text(query(search))]);
+            match search::query(search)? {
+                Some(query) => {
+                    condition.and("c.id IN (SELECT rowid FROM words WHERE words MATCH ?)", [Value::Text(query)]);
+                }
+                // What holds no word is in no index.
+                None => condition.and("false", []),
+            }
         }
         if let Some(conversation) = &self.conversation {
             // The first call does not know yet that it is one.
@@ -115,11 +122,6 @@ impl Filter {
         }
         Ok(condition)
     }
-}
-
-/// All words, whatever they hold: in quotes nothing in them is an operator.
-fn query(search: &str) -> String {
-    search.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect::<Vec<_>>().join(" ")
 }
 
 fn names(connection: &Connection, fits: impl Fn(&str) -> bool) -> Result<Vec<i64>> {
@@ -134,12 +136,33 @@ fn names(connection: &Connection, fits: impl Fn(&str) -> bool) -> Result<Vec<i64
     Ok(ids)
 }
 
-/// The calls that fit, newest first; at most `limit` where there is one.
-pub(super) fn ids(connection: &Connection, filter: &Filter, limit: Option<usize>) -> Result<Vec<i64>> {
+/// Calls `each` with the ids of the calls that fit, newest first, until it returns `false` or there were `limit`.
+pub(super) fn each_id(
+    connection: &Connection,
+    filter: &Filter,
+    limit: Option<usize>,
+    mut each: impl FnMut(i64) -> Result<bool>,
+) -> Result<()> {
     let Condition { sql, values } = filter.condition(connection)?;
     let limit = limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(-1));
     let sql = format!("SELECT c.id FROM calls c{sql} ORDER BY c.at_ms DESC, c.id DESC LIMIT {limit}");
-    connection.prepare(&sql)?.query_map(params_from_iter(values), |row| row.get(0))?.collect()
+    let mut select = connection.prepare(&sql)?;
+    let mut ids = select.query(params_from_iter(values))?;
+    while let Some(row) = ids.next()? {
+        if !each(row.get(0)?)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The last call of this command that was answered, whole or in part.
+pub(super) fn last_answered(connection: &Connection, command: &str) -> Result<Option<i64>> {
+    // `+` keeps SQLite from sorting all calls of these states: the last one is found from the end.
+    let last = "SELECT c.id FROM calls c JOIN runs r ON r.id = c.run
+         WHERE r.command = ?1 AND +c.status IN (SELECT id FROM names WHERE name IN ('ok', 'truncated'))
+         ORDER BY c.at_ms DESC, c.id DESC LIMIT 1";
+    connection.query_row(last, [command], |row| row.get(0)).optional()
 }
 
 /// The calls that a part of an id may mean. The ends tell more: ids that are made at once begin alike.

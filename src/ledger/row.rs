@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::chat::{FinishReason, Message, Part, Request, ToolCall, Usage};
+use crate::chat::{FinishReason, Message, Part, Request, Role, ToolCall, Usage};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
 use crate::rates::Rates;
@@ -287,6 +287,21 @@ impl Row {
             error: self.error.map(Fault::into_failure),
             tags: self.tags,
         }
+    }
+
+    /// What a list shows of the call: of its texts, only the beginning of the last prompt is left.
+    pub(crate) fn brief(mut self) -> Self {
+        /// Characters; no list shows more.
+        const BEGINNING: usize = 200;
+        let prompt = self.request.request().and_then(|request| {
+            let said = request.messages.iter().rev().find(|message| message.role == Role::User)?;
+            let text = texts_of(said).next()?.split_whitespace().flat_map(|word| [word, " "]).flat_map(str::chars);
+            Some(Message::text(Role::User, text.take(BEGINNING).collect::<String>()))
+        });
+        let request = Request { messages: prompt.into_iter().collect(), ..Request::default() };
+        self.request.body = self.request.body.map(|_| serde_json::to_string(&request).unwrap_or_default());
+        self.answer = None;
+        self
     }
 
     /// What went into attempts that gave no answer, as far as it is known.

@@ -1,30 +1,33 @@
--- What budgets have spent, each window by itself.
-CREATE TABLE budget_windows (
-    budget TEXT NOT NULL,       -- its period and name, or else its period and match
-    began INTEGER NOT NULL,     -- in seconds since 1970
-    picos INTEGER NOT NULL,
-    estimated INTEGER NOT NULL, -- the part of it that no gateway told
-    PRIMARY KEY (budget, began)
-) STRICT, WITHOUT ROWID;
-
--- What requests that were sent may come to cost, until their cost is known. A row stays where its process ends before
--- that, and counts.
-CREATE TABLE budget_reservations (
-    budget TEXT NOT NULL,
-    began INTEGER NOT NULL,     -- of the window, in seconds since 1970
-    reservation TEXT NOT NULL,  -- uuid
-    picos INTEGER NOT NULL,
-    expires INTEGER NOT NULL,   -- in seconds since 1970
-    process TEXT NOT NULL,      -- the owner: its number, its boot and PID namespace, its start
-    PRIMARY KEY (budget, began, reservation)
-) STRICT, WITHOUT ROWID;
-
-INSERT INTO budget_windows
-    SELECT name, began, picos, estimated FROM budget_spent JOIN budget_names USING (budget);
--- What had expired was free until now.
-INSERT INTO budget_reservations
-    SELECT name, began, lease, picos, expires, process FROM budget_leases JOIN budget_names USING (budget)
-    WHERE expires >= unixepoch();
-DROP TABLE budget_names;
-DROP TABLE budget_spent;
-DROP TABLE budget_leases;
+-- For people who open the file with a tool of SQLite: a row a call. The program itself does not read it.
+CREATE VIEW calls_readable AS
+SELECT
+    c.uuid AS id,
+    r.uuid AS run,
+    r.command,
+    strftime('%Y-%m-%d %H:%M:%f', c.at_ms / 1000.0, 'unixepoch') AS at_utc,
+    (SELECT name FROM names WHERE id = c.asked) AS asked,
+    (SELECT name FROM names WHERE id = c.model) AS model,
+    (SELECT name FROM names WHERE id = c.gateway) AS gateway,
+    (SELECT name FROM names WHERE id = c.key) AS key,
+    (SELECT name FROM names WHERE id = c.task) AS task,
+    (SELECT name FROM names WHERE id = c.tags) AS tags,
+    (SELECT name FROM names WHERE id = c.status) AS status,
+    (SELECT name FROM names WHERE id = c.error) AS error,
+    c.first_token_us / 1000.0 AS first_token_ms,
+    c.total_us / 1000.0 AS total_ms,
+    c.input AS input_tokens,
+    c.output AS output_tokens,
+    iif(
+        c.cost IS NULL,
+        NULL,
+        rtrim(rtrim(printf('%d.%012d', c.cost / 1000000000000, c.cost % 1000000000000), '0'), '.')
+    ) AS cost_usd,
+    (SELECT name FROM names WHERE id = c.origin) AS cost_origin,
+    (SELECT group_concat(json_extract(part.value, '$.text'), char(10))
+     FROM json_each(q.body, '$.messages') AS message, json_each(message.value, '$.parts') AS part
+     WHERE json_extract(message.value, '$.role') = 'user') AS prompt,
+    d.answer
+FROM calls AS c
+JOIN runs AS r ON r.id = c.run
+JOIN requests AS q ON q.id = c.request
+JOIN details AS d ON d.call = c.id;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::files::private_file;
+use super::files::{check_dir, private_file, with_suffix};
 use super::row::Row;
 use crate::private;
 
@@ -14,6 +14,7 @@ pub const FILE_NAME: &str = "ledger-spill.jsonl";
 /// Adds rows to the file. They are whole in it or not at all.
 pub(super) fn append(dir: &Path, rows: &[Row]) -> io::Result<()> {
     private::create_dir(dir)?;
+    check_dir(dir).map_err(io::Error::other)?;
     let mut file = private_file(&dir.join(FILE_NAME))?;
     file.lock()?;
     let end = file.seek(SeekFrom::End(0))?;
@@ -77,9 +78,7 @@ impl Spilled {
     pub(super) fn done(self) -> io::Result<Option<PathBuf>> {
         let mut aside = None;
         if !self.unreadable.is_empty() {
-            let mut name = self.path.clone().into_os_string();
-            name.push(".corrupt");
-            let path = PathBuf::from(name);
+            let path = with_suffix(&self.path, ".corrupt");
             let mut file = private_file(&path)?;
             file.seek(SeekFrom::End(0))?;
             for line in &self.unreadable {

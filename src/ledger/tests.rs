@@ -256,6 +256,117 @@ fn where_nothing_can_be_written_that_is_said() {
 }
 
 #[test]
+fn calls_are_gone_through_one_by_one_as_they_were_at_the_beginning_while_others_write() {
+    let home = tempfile::tempdir().expect("a directory");
+    super::record(home.path(), &[1, 2, 3].map(|n| row(&id(n), true)));
+    let store = Store::open_to_read(home.path()).expect("readable").expect("there");
+    let mut seen = Vec::new();
+    let each = |row: Row| {
+        if seen.is_empty() {
+            assert_eq!(super::record(home.path(), &[super::tests::row(&id(4), true)]), Vec::<String>::new(), "no lock");
+            let mut other = Store::open(home.path(), Mode::RECORD).expect("opened");
+            other.write(|transaction| transaction.execute("DELETE FROM calls", [])).expect("no lock");
+        }
+        seen.push(row.id);
+        Ok::<_, StoreError>(())
+    };
+    for_each(&store, &Filter::default(), None, each).expect("read");
+    assert_eq!(seen, [id(3), id(2), id(1)]);
+    assert_eq!(all(home.path()), []);
+    super::record(home.path(), &[1, 2, 3].map(|n| row(&id(n), true)));
+    let mut count = 0;
+    let stopped = for_each(&store, &Filter::default(), Some(2), |_| {
+        count += 1;
+        if count == 2 { Err(crate::error::Error::usage("enough")) } else { Ok(()) }
+    });
+    assert_eq!((stopped.expect_err("stopped").to_string().as_str(), count), ("enough", 2));
+}
+
+#[test]
+fn the_last_answered_call_of_a_command_is_found_behind_any_others() {
+    let home = tempfile::tempdir().expect("a directory");
+    let last = || {
+        let store = Store::open_to_read(home.path()).expect("readable").expect("there");
+        last_answered(&store, "ask").expect("read").map(|row| row.id)
+    };
+    let other = |n: u32, command: &str, status| {
+        let mut row = row(&id(n), true);
+        (row.command, row.run, row.status, row.at_ms) = (command.into(), id(n), status, row.at_ms + i64::from(n));
+        row
+    };
+    super::record(home.path(), &[other(1, "compare", Status::Ok), other(2, "ask", Status::Failed)]);
+    assert_eq!(last(), None);
+    super::record(home.path(), &[other(3, "ask", Status::Truncated)]);
+    super::record(home.path(), &(4..400).map(|n| other(n, "compare", Status::Ok)).collect::<Vec<_>>());
+    super::record(home.path(), &[other(400, "ask", Status::Interrupted)]);
+    assert_eq!(last(), Some(id(3)));
+}
+
+#[test]
+fn a_brief_row_keeps_the_beginning_of_the_prompt_and_no_other_text() {
+    let mut long = row(&id(1), true);
+    let mut request = long.request.request().expect("kept");
+    request.messages.push(Message::text(Role::User, "so \n and ".repeat(10_000)));
+    long.request.body = Some(serde_json::to_string(&request).expect("JSON"));
+    let brief = long.brief();
+    let messages = brief.request.request().expect("kept").messages;
+    assert_eq!(messages.len(), 1);
+    assert!(format!("{messages:?}").contains("so and so and"), "{messages:?}");
+    assert!(brief.answer.is_none() && brief.request.body.expect("kept").len() < 500);
+    assert_eq!(row(&id(2), false).brief().request.body, None);
+}
+
+#[test]
+fn people_can_read_the_calls_with_a_tool_of_sqlite() {
+    let home = tempfile::tempdir().expect("a directory");
+    let mut unknown = row(&id(2), false);
+    (unknown.cost, unknown.times.total, unknown.at_ms) = (None, None, unknown.at_ms + 1);
+    let mut whole = row(&id(3), true);
+    (whole.cost.as_mut().expect("known").picos, whole.at_ms) = (2_000_000_000_000, whole.at_ms + 2);
+    super::record(home.path(), &[row(&id(1), true), unknown, whole]);
+    let database = rusqlite::Connection::open(home.path().join(FILE_NAME)).expect("opened");
+    let columns = "at_utc, model, gateway, status, first_token_ms, total_ms, input_tokens, cost_usd, prompt, answer";
+    let mut select = database
+        .prepare(&format!("SELECT concat_ws('|', {columns}) FROM calls_readable ORDER BY at_utc"))
+        .expect("a view");
+    let lines = select.query_map([], |row| row.get::<_, String>(0)).expect("read");
+    assert_eq!(
+        lines.map(|line| line.expect("text")).collect::<Vec<_>>(),
+        [
+            "2026-09-21 14:13:20.000|qwen|corp|ok|6.789|700.0|12|0.0123|why? CANARY-5f2d|the answer CANARY-5f2d",
+            "2026-09-21 14:13:20.001|qwen|corp|ok|6.789|12|why? CANARY-5f2d",
+            "2026-09-21 14:13:20.002|qwen|corp|ok|6.789|700.0|12|2|why? CANARY-5f2d|the answer CANARY-5f2d",
+        ]
+    );
+}
+
+fn files_hold_canary(dir: &Path) -> bool {
+    let files = fs::read_dir(dir).expect("listed").map(|entry| entry.expect("an entry").path());
+    let holds = |path: std::path::PathBuf| {
+        fs::read(path).expect("read").windows(CANARY.len()).any(|part| part == CANARY.as_bytes())
+    };
+    files.map(holds).any(|holds| holds)
+}
+
+// L19
+#[test]
+fn what_is_deleted_beside_a_reader_is_not_called_gone_before_it_is() {
+    let home = tempfile::tempdir().expect("a directory");
+    super::record(home.path(), &[row(&id(1), true)]);
+    let reader = rusqlite::Connection::open(home.path().join(FILE_NAME)).expect("opened");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM calls").expect("reads");
+    let mode = Mode { timeout: Duration::from_millis(20), ..Mode::ACCOUNT };
+    let mut store = Store::open(home.path(), mode).expect("opened");
+    let error = purge(&mut store, None).expect_err("the reader needs what is in the log");
+    assert!(matches!(error, StoreError::Undeleted { count: 1, .. }), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("again")), "{error}");
+    assert!(files_hold_canary(home.path()), "or the error would be wrong");
+    drop(reader);
+    assert_eq!(purge(&mut store, None).expect("nobody reads"), 0);
+    assert!(!files_hold_canary(home.path()));
+}
+
+#[test]
 fn calls_are_found_by_what_they_were() {
     let home = tempfile::tempdir().expect("a directory");
     let mut other = row(&id(2), true);

@@ -13,17 +13,23 @@ const CLIENT: u8 = 3;
 const OK: u8 = 1;
 const ERROR: u8 = 2;
 
-/// One document with all of the calls; each run is a trace. Prompts and answers are not in it.
-pub fn traces(rows: &[Row]) -> String {
-    let spans: Vec<Value> = rows.iter().flat_map(spans).collect();
+/// What stands before and after the spans of a document; each run is a trace. Prompts and answers are not in it.
+pub fn frame() -> (String, String) {
     let document = json!({"resourceSpans": [{
         "resource": {"attributes": [text("service.name", "llm"), text("service.version", env!("CARGO_PKG_VERSION"))]},
         "scopeSpans": [{
             "scope": {"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")},
-            "spans": spans,
+            "spans": [],
         }],
-    }]});
-    format!("{document}\n")
+    }]})
+    .to_string();
+    let (before, after) = document.split_once("\"spans\":[").unwrap_or((&document, ""));
+    (format!("{before}\"spans\":["), format!("{after}\n"))
+}
+
+/// The spans of one call, with commas between them.
+pub fn call(row: &Row) -> String {
+    spans(row).iter().map(Value::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn spans(row: &Row) -> Vec<Value> {

@@ -17,6 +17,12 @@ pub enum StoreError {
     Newer { path: PathBuf, found: i64 },
     #[error("{} belongs to another user, or is a link to what does", path.display())]
     Foreign { path: PathBuf },
+    #[error("the data directory {} {why}, who could replace the ledger", dir.display())]
+    Unsafe { dir: PathBuf, why: &'static str },
+    #[error("the last calls of the ledger {} are in its log, which cannot be read where nothing can be written", path.display())]
+    UnreadableLog { path: PathBuf },
+    #[error("{count} calls are deleted, but what they said may still be in {}-wal", path.display())]
+    Undeleted { path: PathBuf, count: usize, cause: String },
     #[error("the ledger {} is damaged", path.display())]
     Damaged { path: PathBuf, cause: String },
     #[error("the ledger {} cannot be used", path.display())]
@@ -43,20 +49,20 @@ impl StoreError {
     /// Whether it could be read all the same.
     pub(super) fn is_unwritable(&self) -> bool {
         match self {
-            Self::Foreign { .. } => true,
+            Self::Foreign { .. } | Self::Unsafe { .. } => true,
             Self::Io { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
             }
             Self::Sqlite { source, .. } => is_unwritable(source),
-            Self::Newer { .. } | Self::Damaged { .. } => false,
+            _ => false,
         }
     }
 
     /// What lies behind it.
     pub fn cause(&self) -> Option<String> {
         match self {
-            Self::Newer { .. } | Self::Foreign { .. } => None,
-            Self::Damaged { cause, .. } => Some(cause.clone()),
+            Self::Newer { .. } | Self::Foreign { .. } | Self::Unsafe { .. } | Self::UnreadableLog { .. } => None,
+            Self::Damaged { cause, .. } | Self::Undeleted { cause, .. } => Some(cause.clone()),
             Self::Io { source, .. } => Some(source.to_string()),
             Self::Sqlite { source, .. } => Some(source.to_string()),
         }
@@ -73,6 +79,13 @@ impl StoreError {
             Self::Newer { .. } => "update llm, or set LLM_DATA_DIR to another directory".into(),
             Self::Foreign { .. } => "set LLM_DATA_DIR to a directory of your own".into(),
             Self::Damaged { .. } => "the next call sets it aside and begins a new one".into(),
+            Self::Unsafe { dir, .. } => {
+                format!("`chmod go-w {}`, or set LLM_DATA_DIR to a directory of your own", dir.display())
+            }
+            Self::UnreadableLog { .. } => {
+                "copy ledger.db and ledger.db-wal to a directory of your own, and set LLM_DATA_DIR to it".into()
+            }
+            Self::Undeleted { .. } => "run the command again when no other program reads the ledger".into(),
             Self::Io { .. } | Self::Sqlite { .. } => return None,
         })
     }

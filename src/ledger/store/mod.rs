@@ -7,6 +7,8 @@ mod schema;
 mod tests;
 
 pub use error::StoreError;
+#[cfg(test)]
+pub(super) use schema::MIGRATIONS;
 pub use schema::SCHEMA;
 
 use std::fs;
@@ -17,7 +19,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use self::connection::{is_unwritable, open_for_reading, use_log};
-use super::files::{identity, own, private_file, set_aside};
+use super::files::{check_dir, has_content, identity, own, private_file, set_aside, with_suffix};
 use crate::private;
 
 /// The name of the ledger in the data directory.
@@ -59,6 +61,7 @@ impl Store {
     pub fn open(dir: &Path, mode: Mode) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
         private::create_dir(dir).map_err(|source| StoreError::io(&path, source))?;
+        check_dir(dir)?;
         match Self::open_at(&path, mode) {
             Err(StoreError::Damaged { .. }) => {}
             opened => return opened,
@@ -97,12 +100,14 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StoreError::io(&path, source)),
         }
+        let sqlite = |error| StoreError::sqlite(&path, error);
         let connection = match open_for_reading(&path, false) {
-            Ok(connection) => connection,
-            Err(error) if is_unwritable(&error) => {
-                open_for_reading(&path, true).map_err(|error| StoreError::sqlite(&path, error))?
+            // Without its log, which cannot be used here, the file would lack calls without a word.
+            Err(error) if is_unwritable(&error) && has_content(&with_suffix(&path, "-wal")) => {
+                return Err(StoreError::UnreadableLog { path });
             }
-            Err(error) => return Err(StoreError::sqlite(&path, error)),
+            Err(error) if is_unwritable(&error) => open_for_reading(&path, true).map_err(sqlite)?,
+            opened => opened.map_err(sqlite)?,
         };
         let store = Self::of(connection, path, Mode::ACCOUNT, false);
         match store.version()? {

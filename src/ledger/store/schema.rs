@@ -4,46 +4,57 @@ use std::time::Instant;
 
 use super::{Mode, Store, StoreError};
 
-/// The changes that lead from an empty database to the current schema, in order. One is added at the end for each
-/// change of the schema; those that were released never change.
-pub(super) const MIGRATIONS: &[&str] = &[
-    include_str!("../schema-1.sql"),
-    include_str!("../schema-2.sql"),
-    include_str!("../schema-3.sql"),
-    concat!(include_str!("../budget-names.sql"), include_str!("../schema-4.sql")),
+/// A change of the schema.
+#[derive(Debug)]
+pub(in crate::ledger) struct Migration {
+    pub(in crate::ledger) sql: &'static str,
+    /// What passes for its work where nothing can be written: views that only this connection sees, and that hide what they
+    /// are made of. Empty where nothing reads what the change adds.
+    stand_in: &'static str,
+}
+
+/// The changes that lead from an empty database to the current schema, in order. One is added at the end for each change of
+/// the schema; those that were released never change.
+pub(in crate::ledger) const MIGRATIONS: &[Migration] = &[
+    Migration { sql: include_str!("../schema-1.sql"), stand_in: "" },
+    Migration {
+        sql: include_str!("../schema-2.sql"),
+        stand_in: "CREATE TEMP VIEW budget_spent AS
+                 SELECT NULL AS budget, NULL AS began, NULL AS picos, NULL AS estimated WHERE false;
+             CREATE TEMP VIEW budget_leases AS
+                 SELECT NULL AS lease, NULL AS budget, NULL AS began, NULL AS picos, NULL AS expires, NULL AS process
+                 WHERE false;",
+    },
+    Migration {
+        sql: include_str!("../schema-3.sql"),
+        stand_in: "CREATE TEMP VIEW attempts AS SELECT *, NULL AS maybe_billed FROM main.attempts;
+             CREATE TEMP VIEW calls AS SELECT *, NULL AS maybe_billed FROM main.calls;",
+    },
+    Migration { sql: include_str!("../schema-4.sql"), stand_in: "" },
+    Migration {
+        sql: concat!(include_str!("../budget-names.sql"), include_str!("../schema-5.sql")),
+        stand_in: concat!(
+            include_str!("../budget-names.sql"),
+            "CREATE TEMP VIEW budget_windows AS
+                 SELECT name AS budget, began, picos, estimated FROM budget_spent JOIN budget_names USING (budget);
+             CREATE TEMP VIEW budget_reservations AS
+                 SELECT name AS budget, began, lease AS reservation, picos, expires, process
+                 FROM budget_leases JOIN budget_names USING (budget) WHERE expires >= unixepoch();"
+        ),
+    },
 ];
 
 /// The version of the schema that this program knows: `PRAGMA user_version`.
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
 
-/// For each of [`MIGRATIONS`], what passes for its work where nothing can be written: views that only this connection
-/// sees, and that hide what they are made of.
-const STAND_INS: [&str; MIGRATIONS.len()] = [
-    "",
-    "CREATE TEMP VIEW budget_spent AS
-         SELECT NULL AS budget, NULL AS began, NULL AS picos, NULL AS estimated WHERE false;
-     CREATE TEMP VIEW budget_leases AS
-         SELECT NULL AS lease, NULL AS budget, NULL AS began, NULL AS picos, NULL AS expires, NULL AS process WHERE false;",
-    "CREATE TEMP VIEW attempts AS SELECT *, NULL AS maybe_billed FROM main.attempts;
-     CREATE TEMP VIEW calls AS SELECT *, NULL AS maybe_billed FROM main.calls;",
-    concat!(
-        include_str!("../budget-names.sql"),
-        "CREATE TEMP VIEW budget_windows AS
-             SELECT name AS budget, began, picos, estimated FROM budget_spent JOIN budget_names USING (budget);
-         CREATE TEMP VIEW budget_reservations AS
-             SELECT name AS budget, began, lease AS reservation, picos, expires, process
-             FROM budget_leases JOIN budget_names USING (budget) WHERE expires >= unixepoch();"
-    ),
-];
-
 impl Store {
     /// Lets a ledger of an older schema be read as if it were of the current one.
     pub(super) fn read_as_current(self, found: i64) -> Result<Self, StoreError> {
-        let missing = STAND_INS.iter().skip(usize::try_from(found).unwrap_or(0));
+        let missing = MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0));
         self.outside(|connection| {
             // Views of this connection alone are no change of the ledger, but SQLite does not make that difference.
             connection.pragma_update(None, "query_only", false)?;
-            missing.into_iter().try_for_each(|views| connection.execute_batch(views))?;
+            missing.into_iter().try_for_each(|migration| connection.execute_batch(migration.stand_in))?;
             connection.pragma_update(None, "query_only", true)
         })?;
         Ok(self)
@@ -61,7 +72,7 @@ impl Store {
                 let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
                 let done = usize::try_from(found).unwrap_or(0);
                 for migration in MIGRATIONS.iter().skip(done) {
-                    transaction.execute_batch(migration)?;
+                    transaction.execute_batch(migration.sql)?;
                 }
                 transaction.pragma_update(None, "user_version", found.max(SCHEMA))?;
                 Ok(found == 0)

@@ -123,7 +123,7 @@ fn l15_a_newer_ledger_is_refused_and_left_alone() {
 fn of_version(version: usize) -> tempfile::TempDir {
     let home = tempfile::tempdir().expect("a directory");
     let old = Connection::open(home.path().join(FILE_NAME)).expect("a database");
-    MIGRATIONS[..version].iter().for_each(|migration| old.execute_batch(migration).expect("a schema"));
+    MIGRATIONS[..version].iter().for_each(|migration| old.execute_batch(migration.sql).expect("a schema"));
     old.execute_batch(
         "INSERT INTO names VALUES (1, 'm'), (2, 'g'), (3, 'failed'), (4, 'reported');
          INSERT INTO runs VALUES (1, 'run', 'ask', 0);
@@ -240,6 +240,41 @@ fn l17_what_is_anothers_is_refused_and_left_alone() {
 
 #[cfg(unix)]
 #[test]
+fn l17_a_directory_that_others_may_write_to_is_refused() {
+    let home = tempfile::tempdir().expect("a directory");
+    let root = rustix::process::geteuid().is_root();
+    let owned = |user, group| std::os::unix::fs::chown(home.path(), user, group).expect("given away");
+    let permit = |mode| {
+        fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("permitted");
+    };
+    let refused = || match Store::open(home.path(), Mode::RECORD) {
+        Err(StoreError::Unsafe { why, .. }) => Some(why),
+        opened => opened.map(|_| None).expect("opened"),
+    };
+    for (mode, why) in [(0o755, None), (0o775, None), (0o777, Some("every user")), (0o1777, Some("every user"))] {
+        permit(mode);
+        assert_eq!(refused().is_some(), why.is_some(), "{mode:o}");
+        assert!(refused().is_none_or(|said| why.is_some_and(|why| said.ends_with(why))), "{mode:o}");
+    }
+    assert!(crate::ledger::spill::append(home.path(), &[]).is_err(), "nor is anything spilled there");
+    assert!(Store::open_to_read(home.path()).expect("readable").is_some(), "what is there can be read");
+    if root {
+        permit(0o775);
+        owned(None, Some(65_534));
+        assert!(refused().is_some_and(|why| why.contains("group")));
+        permit(0o755);
+        assert_eq!(refused(), None);
+        owned(Some(65_534), None);
+        assert_eq!(refused(), Some("belongs to another user"));
+        let spill = home.path().join(crate::ledger::SPILL_NAME);
+        fs::write(&spill, "").expect("written");
+        std::os::unix::fs::chown(&spill, Some(65_534), None).expect("given away");
+        private_file(&spill).expect_err("another's");
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn l17_no_link_is_followed_where_a_lock_or_spill_file_belongs() {
     let home = tempfile::tempdir().expect("a directory");
     for name in ["ledger.lock", crate::ledger::SPILL_NAME] {
@@ -296,6 +331,33 @@ fn the_log_does_not_grow_for_ever() {
     assert!(longest < 6 << 20, "{longest} bytes");
     drop(store);
     assert!(!log.exists(), "what is closed is one file");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_closed_can_be_read_where_nothing_can_be_written() {
+    let home = tempfile::tempdir().expect("a directory");
+    put(&mut Store::open(home.path(), Mode::RECORD).expect("opened"), "x");
+    let path = home.path().join(FILE_NAME);
+    let permit = |mode| {
+        fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("permitted");
+    };
+    // Nothing keeps root from writing, so that only the way of reading can be tested.
+    let connection = open_for_reading(&path, true).expect("readable");
+    let read = Store::of(connection, path.clone(), Mode::ACCOUNT, false);
+    assert_eq!(count(&read), 1);
+    if !rustix::process::geteuid().is_root() {
+        permit(0o500);
+        let read = Store::open_to_read(home.path()).map(|store| store.map(|store| count(&store)));
+        fs::write(home.path().join("ledger.db-wal"), "x").expect_err("for reading alone");
+        permit(0o700);
+        assert_eq!(read.expect("readable"), Some(1));
+        fs::write(home.path().join("ledger.db-wal"), "left by a process that was killed").expect("written");
+        permit(0o500);
+        let refused = Store::open_to_read(home.path());
+        permit(0o700);
+        assert!(matches!(refused, Err(StoreError::UnreadableLog { .. })));
+    }
 }
 
 #[test]
