@@ -1,100 +1,75 @@
-//! Runs calls at once: one task a call, one channel, one consumer. The only place that spawns.
+//! Runs calls at once: one task a call, one channel, one consumer. Nothing else spawns tasks.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 
-use crate::call::Service;
-use crate::call::{Call, Event, Events, RunEvent, Undelivered};
+use crate::call::{Call, Event, Events, RunEvent, Service, Undelivered};
 use crate::error::{Failure, FailureKind};
 
-/// Events that may wait for the consumer before the calls do: enough for one write of many tokens, few enough that large
-/// pieces do not pile up.
+/// The most events that wait for the consumer before the calls have to wait: enough that one write shows many tokens, few
+/// enough that large pieces do not fill the memory.
 const CHANNEL: usize = 64;
 
-/// Calls that are running, and more may be started. Dropping it cancels them all.
+/// Calls that are running. More can be started at any time. Dropping the engine cancels them all.
 #[derive(Debug)]
-pub struct Run {
-    permits: Arc<Semaphore>,
+pub struct Engine {
     sender: mpsc::Sender<RunEvent>,
     events: mpsc::Receiver<RunEvent>,
-    calls: JoinSet<()>,
-    left: Vec<Undelivered>,
+    /// Each gives its index when it is over.
+    calls: JoinSet<usize>,
+    /// By index, the events that a running call may leave behind when it is stopped.
+    undelivered: HashMap<usize, Undelivered>,
     began: Instant,
 }
 
-async fn within(limit: Duration, call: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    time::timeout(limit, call).await.unwrap_or_else(|_| {
-        let message = format!("the call took longer than {} s", limit.as_secs_f64());
-        let advice = "--timeout, or timeouts.total of the gateway in the config, sets this limit";
-        Err(Failure::new(FailureKind::Timeout, message).with_advice(advice).maybe_billed())
-    })
-}
-
-/// Starts the calls, at most `concurrency` at a time. Must be called inside of a runtime.
-pub fn start<S: Service + 'static>(service: &Arc<S>, calls: Vec<Call>, concurrency: usize) -> Run {
-    let mut run = Run::new(concurrency);
-    for call in calls {
-        run.start(service, call);
-    }
-    run
-}
-
-fn pass_on_panic(ended: Result<(), JoinError>) {
-    if let Err(panic) = ended.map_err(JoinError::try_into_panic)
-        && let Ok(panic) = panic
-    {
-        std::panic::resume_unwind(panic);
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
-impl Run {
-    fn new(concurrency: usize) -> Self {
+impl Engine {
+    /// Nothing runs yet. Times are counted from now.
+    pub fn new() -> Self {
         let (sender, events) = mpsc::channel(CHANNEL);
-        Self {
-            permits: Arc::new(Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS))),
-            sender,
-            events,
-            calls: JoinSet::new(),
-            left: Vec::new(),
-            began: Instant::now(),
-        }
+        Self { sender, events, calls: JoinSet::new(), undelivered: HashMap::new(), began: Instant::now() }
     }
 
-    /// Starts a further call. Must be called inside of a runtime.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-    pub fn start<S: Service + 'static>(&mut self, service: &Arc<S>, call: Call) {
-        let (service, permits) = (Arc::clone(service), Arc::clone(&self.permits));
+    /// Starts a call. Must be called inside a tokio runtime.
+    #[expect(clippy::disallowed_methods, reason = "tasks are spawned here and nowhere else")]
+    pub fn start<S: Service + 'static>(&mut self, service: &Arc<S>, call: Arc<Call>) {
+        let service = Arc::clone(service);
         let events = Events::new(call.index, self.began, self.sender.clone());
-        self.left.push(events.undelivered());
+        self.undelivered.insert(call.index, events.undelivered());
         self.calls.spawn(async move {
-            // The semaphore is never closed.
-            let _permit = permits.acquire_owned().await;
             let result = within(call.limits.timeout, service.call(&call, &events)).await;
             for event in events.undelivered().take() {
                 let _ = events.forward(event).await;
             }
-            // If nobody listens any more, the run was stopped.
+            // Sending fails only if the run was stopped; then nothing waits for the event.
             let _ = events.emit(Event::Done(result)).await;
+            call.index
         });
     }
 
-    /// Waits for events and appends all that are there to `batch`; `false` when every call is over and all of their
+    /// Waits for events and appends all that are there to `batch`. Returns `false` when every call is over and all of its
     /// events were given.
     ///
     /// # Panics
-    /// When a call has panicked: it has no end that could be told.
+    /// A call has panicked. It has no end that could be told, so the panic goes on here.
     pub async fn next(&mut self, batch: &mut Vec<RunEvent>) -> bool {
         loop {
             tokio::select! {
                 biased;
-                // The run keeps a sender itself, so there is always one.
+                // The engine holds a sender itself, so the channel is never closed.
                 _ = self.events.recv_many(batch, CHANNEL) => return true,
                 ended = self.calls.join_next() => match ended {
-                    Some(ended) => pass_on_panic(ended),
+                    Some(ended) => self.end(ended),
                     None => {
                         let before = batch.len();
                         self.arrived(batch);
@@ -105,21 +80,18 @@ impl Run {
         }
     }
 
-    async fn join(&mut self) {
-        while let Some(ended) = self.calls.join_next().await {
-            pass_on_panic(ended);
-        }
-    }
-
-    /// Stops all calls, and appends to `batch` what they have not told yet.
+    /// Stops all calls, and appends to `batch` the events that they have not sent yet.
     ///
     /// # Panics
-    /// As [`Run::next`].
+    /// As [`Engine::next`].
     pub async fn stop(&mut self, batch: &mut Vec<RunEvent>) {
         self.calls.abort_all();
-        self.join().await;
+        let running = std::mem::take(&mut self.undelivered);
+        while let Some(ended) = self.calls.join_next().await {
+            self.end(ended);
+        }
         self.arrived(batch);
-        batch.extend(self.left.iter().flat_map(Undelivered::take));
+        batch.extend(running.values().flat_map(Undelivered::take));
     }
 
     /// Appends the events that are there to `batch`, without waiting for any.
@@ -129,10 +101,28 @@ impl Run {
         }
     }
 
-    /// Since the run began.
+    /// The time since the engine was made.
     pub fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
+
+    fn end(&mut self, ended: Result<usize, JoinError>) {
+        match ended.map_err(JoinError::try_into_panic) {
+            Ok(index) => _ = self.undelivered.remove(&index),
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // It was stopped.
+            Err(Err(_)) => {}
+        }
+    }
+}
+
+/// Ends the call with a failure if it takes longer than `limit`.
+async fn within(limit: Duration, call: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    time::timeout(limit, call).await.unwrap_or_else(|_| {
+        let message = format!("the call took longer than {} s", limit.as_secs_f64());
+        let advice = "--timeout, or timeouts.total of the gateway in the config, sets this limit";
+        Err(Failure::new(FailureKind::Timeout, message).with_advice(advice).maybe_billed())
+    })
 }
 
 #[cfg(test)]
@@ -151,16 +141,24 @@ mod tests {
         }
     }
 
-    fn call(index: usize, timeout: u64) -> Call {
+    fn call(index: usize, timeout: u64) -> Arc<Call> {
         let target = Target { gateway: "g".into(), model: "m".into() };
         let mut call = Call::new(index, format!("m{index}"), vec![target.into()], Arc::new(Request::default()));
         call.limits.timeout = Duration::from_secs(timeout);
-        call
+        Arc::new(call)
     }
 
-    async fn finished(mut run: Run) -> Vec<(usize, bool)> {
+    fn started<S: Service + 'static>(service: S, calls: impl IntoIterator<Item = Arc<Call>>) -> Engine {
+        let service = Arc::new(service);
+        let mut engine = Engine::new();
+        calls.into_iter().for_each(|call| engine.start(&service, call));
+        engine
+    }
+
+    async fn finished(mut engine: Engine) -> Vec<(usize, bool)> {
         let mut batch = Vec::new();
-        while run.next(&mut batch).await {}
+        while engine.next(&mut batch).await {}
+        assert!(engine.undelivered.is_empty(), "nothing is kept of calls that are over");
         batch
             .into_iter()
             .filter_map(|event| match event.event {
@@ -173,36 +171,29 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn calls_run_at_once_and_end_as_they_are_ready() {
         let began = time::Instant::now();
-        let run = start(&Arc::new(Slow), vec![call(3, 60), call(1, 60), call(2, 60)], 8);
-        assert_eq!(finished(run).await, [(1, true), (2, true), (3, true)]);
+        let engine = started(Slow, [call(3, 60), call(1, 60), call(2, 60)]);
+        assert_eq!(finished(engine).await, [(1, true), (2, true), (3, true)]);
         assert_eq!(began.elapsed().as_secs(), 3);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn concurrency_is_bounded() {
-        let began = time::Instant::now();
-        let run = start(&Arc::new(Slow), vec![call(3, 60), call(1, 60), call(2, 60)], 1);
-        assert_eq!(finished(run).await, [(3, true), (1, true), (2, true)]);
-        assert_eq!(began.elapsed().as_secs(), 6);
-    }
-
-    #[tokio::test(start_paused = true)]
     async fn a_call_ends_at_its_time_limit_and_does_not_hold_up_others() {
-        let run = start(&Arc::new(Slow), vec![call(5, 2), call(1, 60)], 8);
-        assert_eq!(finished(run).await, [(1, true), (5, false)]);
+        let engine = started(Slow, [call(5, 2), call(1, 60)]);
+        assert_eq!(finished(engine).await, [(1, true), (5, false)]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_call_may_be_started_when_another_is_over() {
         let service = Arc::new(Slow);
-        let mut run = start(&service, vec![call(1, 60)], 8);
+        let mut engine = Engine::new();
+        engine.start(&service, call(1, 60));
         let mut ends = Vec::new();
         let mut batch = Vec::new();
-        while run.next(&mut batch).await {
+        while engine.next(&mut batch).await {
             for event in batch.drain(..).filter(|event| matches!(event.event, Event::Done(_))) {
                 ends.push(event.call);
                 if event.call == 1 {
-                    run.start(&service, call(2, 60));
+                    engine.start(&service, call(2, 60));
                 }
             }
         }
@@ -220,14 +211,15 @@ mod tests {
     #[tokio::test]
     #[should_panic(expected = "a bug")]
     async fn a_call_that_panics_does_not_pass_for_one_that_was_stopped() {
-        finished(start(&Arc::new(Broken), vec![call(0, 60)], 8)).await;
+        finished(started(Broken, [call(0, 60)])).await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn dropping_the_run_cancels_its_calls() {
+    async fn dropping_the_engine_cancels_its_calls() {
         let service = Arc::new(Slow);
-        let run = start(&service, vec![call(9, 60)], 8);
-        drop(run);
+        let mut engine = Engine::new();
+        engine.start(&service, call(9, 60));
+        drop(engine);
         tokio::task::yield_now().await;
         assert_eq!(Arc::strong_count(&service), 1);
     }

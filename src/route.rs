@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::money::Usd;
 
 /// How often [`Strategy::Fastest`] lets a model go first of which it does not know how fast it is.
-const CURIOSITY: f64 = 0.1;
+const EXPLORATION_RATE: f64 = 0.1;
 
 /// The names that the config defines, and the gateway of all others.
 pub struct Names<'a> {
@@ -45,13 +45,13 @@ pub enum Route {
 }
 
 /// What is known about models when their order is decided.
-pub trait Facts {
+pub trait RouteData {
     /// What this call is expected to cost there.
     fn cost(&self, target: &Target) -> Option<Usd>;
     /// The median time to the first token there.
     fn first_token(&self, target: &Target) -> Option<Duration>;
     /// A random number in 0..1.
-    fn chance(&self) -> f64;
+    fn random(&self) -> f64;
 }
 
 /// Why a choice stands where it does.
@@ -123,31 +123,31 @@ fn target(name: &str, default_gateway: impl FnOnce() -> Result<String, Error>) -
 
 impl Route {
     /// Its models in the order in which they are to be tried.
-    pub fn choices(&self, facts: &dyn Facts) -> Vec<Choice> {
-        self.explained(facts).into_iter().map(|(choice, _)| choice).collect()
+    pub fn choices(&self, data: &dyn RouteData) -> Vec<Choice> {
+        self.explained(data).into_iter().map(|(choice, _)| choice).collect()
     }
 
     /// As [`Route::choices`], and why each stands where it does.
-    pub fn explained(&self, facts: &dyn Facts) -> Vec<(Choice, Why)> {
+    pub fn explained(&self, data: &dyn RouteData) -> Vec<(Choice, Why)> {
         let (alias, members) = match self {
             Self::Model(target) => return vec![(target.clone().into(), Why::Written)],
             Self::Alias(_, alias, members) => (alias, members),
         };
-        let mut groups: Vec<Vec<(Choice, Why)>> = members.iter().map(|member| member.explained(facts)).collect();
+        let mut groups: Vec<Vec<(Choice, Why)>> = members.iter().map(|member| member.explained(data)).collect();
         match alias.strategy {
             Strategy::Ordered => {}
-            Strategy::Cheapest => by(&mut groups, |target| facts.cost(target), Why::Cost),
+            Strategy::Cheapest => by(&mut groups, |target| data.cost(target), Why::Cost),
             Strategy::Fastest => {
-                by(&mut groups, |target| facts.first_token(target), Why::FirstToken);
+                by(&mut groups, |target| data.first_token(target), Why::FirstToken);
                 let unknown = groups.iter().position(|group| matches!(group[0].1, Why::FirstToken(None)));
                 if let Some(unknown) = unknown
                     && unknown > 0
-                    && facts.chance() < CURIOSITY
+                    && data.random() < EXPLORATION_RATE
                 {
                     groups[..=unknown].rotate_right(1);
                 }
             }
-            Strategy::Balanced => groups = by_lot(groups, alias.weights.as_deref(), facts),
+            Strategy::Balanced => groups = shuffled_by_weight(groups, alias.weights.as_deref(), data),
         }
         let mut choices: Vec<_> = groups.into_iter().flatten().collect();
         // An alias within this one has the closer word.
@@ -185,7 +185,11 @@ fn by<T: Ord + Copy>(
 }
 
 /// Draws one group after the other by weight.
-fn by_lot(mut groups: Vec<Vec<(Choice, Why)>>, weights: Option<&[u32]>, facts: &dyn Facts) -> Vec<Vec<(Choice, Why)>> {
+fn shuffled_by_weight(
+    mut groups: Vec<Vec<(Choice, Why)>>,
+    weights: Option<&[u32]>,
+    data: &dyn RouteData,
+) -> Vec<Vec<(Choice, Why)>> {
     let mut weights: Vec<f64> = match weights {
         Some(weights) => weights.iter().map(|weight| f64::from(*weight)).collect(),
         None => vec![1.0; groups.len()],
@@ -196,7 +200,7 @@ fn by_lot(mut groups: Vec<Vec<(Choice, Why)>>, weights: Option<&[u32]>, facts: &
     }
     let mut drawn = Vec::with_capacity(groups.len());
     while !groups.is_empty() {
-        let mut lot = facts.chance() * weights.iter().sum::<f64>();
+        let mut lot = data.random() * weights.iter().sum::<f64>();
         // Rounding may leave a rest beyond the last; what has weight 0 is only drawn when nothing else is left.
         let hit = weights.iter().position(|weight| {
             lot -= weight;
@@ -242,7 +246,7 @@ mod tests {
         chances: RefCell<Vec<f64>>,
     }
 
-    impl Facts for Known {
+    impl RouteData for Known {
         fn cost(&self, target: &Target) -> Option<Usd> {
             self.costs.get(&*target.model).copied().map(Usd::from_picos)
         }
@@ -251,7 +255,7 @@ mod tests {
             self.times.get(&*target.model).copied().map(Duration::from_millis)
         }
 
-        fn chance(&self) -> f64 {
+        fn random(&self) -> f64 {
             self.chances.borrow_mut().pop().unwrap_or(0.5)
         }
     }
@@ -264,11 +268,11 @@ mod tests {
         Ok("house".into())
     }
 
-    fn order(text: &str, name: &str, facts: &Known) -> Vec<String> {
+    fn order(text: &str, name: &str, data: &Known) -> Vec<String> {
         let aliases = aliases(text);
         let names = Names { aliases: &aliases, tasks: &BTreeMap::new(), default_gateway: &house };
         let route = names.model(name).expect("a known name").route;
-        route.choices(facts).into_iter().map(|choice| choice.target.model).collect()
+        route.choices(data).into_iter().map(|choice| choice.target.model).collect()
     }
 
     #[test]
@@ -321,30 +325,30 @@ mod tests {
 
     #[test]
     fn the_cheapest_comes_first_and_the_unknown_last() {
-        let facts = Known { costs: BTreeMap::from([("b", 7), ("c", 3)]), ..Known::default() };
+        let data = Known { costs: BTreeMap::from([("b", 7), ("c", 3)]), ..Known::default() };
         let config = "[all]\nmodels = [\"a\", \"b\", \"c\", \"d\"]\nstrategy = \"cheapest\"";
-        assert_eq!(order(config, "all", &facts), ["c", "b", "a", "d"]);
+        assert_eq!(order(config, "all", &data), ["c", "b", "a", "d"]);
     }
 
     #[test]
     fn the_fastest_comes_first_and_an_unknown_one_now_and_then() {
         let config = "[all]\nmodels = [\"a\", \"b\", \"c\", \"d\"]\nstrategy = \"fastest\"";
-        let facts = |chance| Known {
+        let data = |chance| Known {
             times: BTreeMap::from([("b", 700), ("d", 300)]),
             chances: RefCell::new(vec![chance]),
             ..Known::default()
         };
-        assert_eq!(order(config, "all", &facts(0.5)), ["d", "b", "a", "c"]);
-        assert_eq!(order(config, "all", &facts(0.05)), ["a", "d", "b", "c"]);
+        assert_eq!(order(config, "all", &data(0.5)), ["d", "b", "a", "c"]);
+        assert_eq!(order(config, "all", &data(0.05)), ["a", "d", "b", "c"]);
         assert_eq!(order(config, "all", &Known::default()), ["a", "b", "c", "d"]);
     }
 
     #[test]
     fn lots_are_drawn_by_weight() {
         let config = "[all]\nmodels = [\"a\", \"b\", \"c\"]\nstrategy = \"balanced\"\nweights = [3, 1, 0]";
-        let facts = |chance| Known { chances: RefCell::new(vec![chance]), ..Known::default() };
+        let data = |chance| Known { chances: RefCell::new(vec![chance]), ..Known::default() };
         for (chance, first) in [(0.0, "a"), (0.74, "a"), (0.76, "b"), (0.999, "b")] {
-            let order = order(config, "all", &facts(chance));
+            let order = order(config, "all", &data(chance));
             assert_eq!((&*order[0], order.len()), (first, 3), "{chance}");
             assert_eq!(order[2], "c", "what has no weight is for the end");
         }
@@ -352,9 +356,9 @@ mod tests {
 
     #[test]
     fn an_alias_within_a_sorted_one_counts_by_its_first_model() {
-        let facts = Known { costs: BTreeMap::from([("x", 5), ("y", 1), ("z", 3)]), ..Known::default() };
+        let data = Known { costs: BTreeMap::from([("x", 5), ("y", 1), ("z", 3)]), ..Known::default() };
         let config = "[all]\nmodels = [\"b\", \"z\"]\nstrategy = \"cheapest\"\n[b]\nmodels = [\"x\", \"y\"]";
-        assert_eq!(order(config, "all", &facts), ["z", "x", "y"]);
+        assert_eq!(order(config, "all", &data), ["z", "x", "y"]);
     }
 
     #[test]

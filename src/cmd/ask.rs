@@ -1,94 +1,92 @@
 //! `llm ask`: one model, its answer streamed.
 
-use std::io;
+use std::io::{self, Write};
 
 use super::conversation::{self, Conversation};
-use super::drive::{self, Outcome, Plan, Reporter, drive};
-use super::journal::{self, Journal};
 use super::output::Destination;
-use super::ready::{Wishes, ready};
+use super::run::{RunOptions, View, run};
 use super::{Context, dry_run, request};
-use crate::call::RunEvent;
+use crate::call::{Call, RunEvent};
 use crate::cli::{AskArgs, AskFormat};
-use crate::config::LogLevel;
 use crate::error::Error;
 use crate::record::Record;
 use crate::report::answer::{Answer, AnswerOptions};
 use crate::report::term::{Output, Stdout};
 use crate::report::{json, markdown};
+use crate::resolve::Resolver;
 use crate::route::Asked;
+use crate::run::{Notices, Outcome, Reporter};
 
-pub(super) fn run(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
+pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
     let past = past(context, &mut args)?;
-    let args = &args;
     let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
-    let asked = model(context, args, past.as_ref())?;
+    let asked = model(context, &args, past.as_ref())?;
     let prepared = request::prepare(context, &args.prompt)?;
-    let mut calls = prepared.calls(context, &[&asked])?;
+    let mut calls = prepared.calls.calls(&context.settings, [&asked])?;
     let turn = past.map(|past| past.recall(&mut calls)).transpose()?;
+    let format = args.output.format;
     if args.prompt.dry_run {
-        return dry_run::run(context, &calls, args.output.format != AskFormat::Text, destination);
+        return dry_run::run(context, &calls, format != AskFormat::Text, destination);
     }
-    let options = AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
-    let shows_stats = args.stats || (context.terminal.stderr.tty && !context.quiet);
-    let streams = args.output.format == AskFormat::Text && !destination.is_file();
-    let level = journal::level(context, args.prompt.log.level);
-    let plan = Plan {
-        priced: shows_stats || level != LogLevel::Off || args.output.format != AskFormat::Text,
-        concurrency: 1,
-        schema: prepared.schema.clone(),
-        trace: context.trace(),
-        tags: prepared.tags.clone(),
-        calls,
-        course: None,
-    };
-    let ready = ready(context, &plan.calls, Wishes::new(&args.prompt)?)?;
-    let journal = Journal::new(context, level, "ask", &ready).continuing(turn);
     let stderr = context.terminal.stderr;
-    let mut outcome = if streams {
-        let mut answer = Answer::new(Stdout, io::stderr(), context.terminal.stdout, stderr, options);
-        drive(ready, plan, &mut answer)?
+    let options = RunOptions::new(context, "ask", &args.prompt);
+    let shows_cost = args.stats || (stderr.tty && !context.quiet) || format != AskFormat::Text;
+    let options = RunOptions { priced: shows_cost, turn, ..options };
+    let answer_options = AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
+    let streams = format == AskFormat::Text && !destination.is_file();
+    let (out, stdout): (Box<dyn Write>, Output) = if streams {
+        (Box::new(Stdout), context.terminal.stdout)
     } else {
-        // The text goes elsewhere once it is whole; what there is to say is said as it happens.
-        let mut answer = Answer::new(io::sink(), io::stderr(), Output::plain(stderr.columns), stderr, options);
-        drive(ready, plan, &mut answer)?
+        // The answer is written when it is whole; notices appear as things happen.
+        (Box::new(io::sink()), Output::plain(stderr.columns))
     };
-    let shown = show(args, destination, streams, &mut outcome);
-    journal.write(context, outcome);
-    shown
+    let answer = Answer::new(out, io::stderr(), stdout, stderr, answer_options);
+    let mut view = AskView { answer, format, destination: (!streams).then_some(destination), record: None };
+    run(context, calls, &options, &mut view)
 }
 
-/// Puts the answer where it belongs, if it is not there yet; the exit code.
-fn show(args: &AskArgs, destination: Destination, streams: bool, outcome: &mut Outcome) -> Result<u8, Error> {
-    outcome.writable()?;
-    // There is one call, so there is one record.
-    let Some(record) = outcome.records.first() else { return Ok(1) };
-    // A file that is there is not replaced by nothing.
-    let nothing = record.text.is_empty() && destination.is_file() && args.output.format == AskFormat::Text;
-    if !(streams || nothing) {
-        let out = destination.output();
-        let bytes = match args.output.format {
-            AskFormat::Text if record.text.ends_with('\n') => record.text.clone(),
-            AskFormat::Text => format!("{}\n", record.text),
-            AskFormat::Json => json::record(record, &out),
-            AskFormat::Jsonl => json::line(record, &out),
-            AskFormat::Markdown => out.show(&markdown::answer(record)).into_owned(),
-        };
-        destination.write(bytes.as_bytes())?;
+/// Shows one answer.
+struct AskView {
+    answer: Answer<Box<dyn Write>, io::Stderr>,
+    format: AskFormat,
+    /// Where the whole answer goes; `None` where it is streamed.
+    destination: Option<Destination>,
+    record: Option<Record>,
+}
+
+impl Reporter for AskView {
+    fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
+        self.answer.batch(events)
     }
-    match outcome.stopped.take() {
-        Some(error) => Err(error),
-        None => Ok(drive::exit_code(&outcome.records)),
+
+    fn ended(&mut self, _: &Call, record: Record) -> Result<(), Error> {
+        self.answer.finish(&record)?;
+        self.record = Some(record);
+        Ok(())
     }
 }
 
-impl<O: io::Write, E: io::Write> Reporter for Answer<O, E> {
-    fn batch(&mut self, events: &[RunEvent]) -> Result<(), Error> {
-        Answer::batch(self, events)
+impl View for AskView {
+    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
+        if let (Some(destination), Some(record)) = (self.destination.take(), &self.record) {
+            // An empty answer does not replace an existing file.
+            let is_nothing = record.text.is_empty() && destination.is_file() && self.format == AskFormat::Text;
+            if !is_nothing {
+                let text = text(record, self.format, &destination.output());
+                destination.write(text.as_bytes())?;
+            }
+        }
+        Ok(outcome.exit_code.code())
     }
+}
 
-    fn ended(&mut self, record: &Record) -> Result<(), Error> {
-        self.finish(record)
+fn text(record: &Record, format: AskFormat, out: &Output) -> String {
+    match format {
+        AskFormat::Text if record.text.ends_with('\n') => record.text.clone(),
+        AskFormat::Text => format!("{}\n", record.text),
+        AskFormat::Json => json::record(record, out),
+        AskFormat::Jsonl => json::line(record, out),
+        AskFormat::Markdown => out.show(&markdown::answer(record)).into_owned(),
     }
 }
 
@@ -112,22 +110,18 @@ fn past(context: &Context, args: &mut AskArgs) -> Result<Option<Conversation>, E
     Conversation::up_to(&store, row).map(Some)
 }
 
-/// The model to ask: the flags, the conversation, the settings, or the gateway's first.
+/// The model to ask: that of the flags, of the conversation, or the default.
 fn model(context: &Context, args: &AskArgs, past: Option<&Conversation>) -> Result<Asked, Error> {
-    let gateway = args.prompt.to.gateway.as_deref();
-    request::with_names(context, gateway, |names| {
-        if let Some(model) = &args.model {
+    let resolver = Resolver::new(&context.settings, args.prompt.to.gateway.as_deref());
+    match (&args.model, &args.task, past) {
+        (Some(model), _, _) => {
             if model.contains(',') {
                 context.notice(&format!("-m takes one model here; `llm compare -m {model}` asks several"));
             }
-            return names.model(model);
+            resolver.model(model)
         }
-        if let Some(task) = &args.task {
-            return names.task(task);
-        }
-        if let Some(past) = past {
-            return names.model(&past.model());
-        }
-        request::usual_model(context, names, gateway)
-    })
+        (None, Some(task), _) => resolver.task(task),
+        (None, None, Some(past)) => resolver.model(&past.model()),
+        (None, None, None) => resolver.default_model(),
+    }
 }

@@ -1,23 +1,20 @@
 //! `llm cache`: how much is in the answer cache, and emptying it; what a run needs to use it.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::Context;
 use crate::cli::{CacheCommand, TextOrJson};
-use crate::config::Gateway;
 use crate::error::Error;
-use crate::policy::cache::{Answers, Stats, Store};
+use crate::policy::cache::Stats;
 use crate::report;
 use crate::report::term::print;
+use crate::run::answer_store;
 
 pub(super) fn run(context: &Context, command: CacheCommand) -> Result<u8, Error> {
-    let Some(store) = store(context) else {
+    let Some(store) = answer_store(&context.settings) else {
         return Err(Error::config_hint("there is no home directory to keep answers in", "LLM_DATA_DIR names one"));
     };
     let fails = |source| Error::Output { target: "the answer cache".into(), source };
@@ -44,40 +41,6 @@ pub(super) fn run(context: &Context, command: CacheCommand) -> Result<u8, Error>
         CacheCommand::Clear => print(format!("forgot {}\n", describe(&store.clear().map_err(fails)?)))?,
     }
     Ok(0)
-}
-
-/// The answers for a run at these gateways, if it is to use any.
-pub(super) fn answers(
-    context: &Context,
-    cached: Option<bool>,
-    chosen_key: Option<&str>,
-    gateways: &BTreeMap<String, Gateway>,
-) -> Option<Arc<Answers>> {
-    let wanted = cached.unwrap_or(context.settings.cache.enabled);
-    let store = wanted.then(|| store(context)).flatten()?;
-    let scoped = |gateway: &Gateway| (gateway.clone(), scope(context, gateway, chosen_key));
-    Some(Arc::new(Answers::new(
-        store,
-        gateways.iter().map(|(name, gateway)| (name.clone(), scoped(gateway))).collect(),
-    )))
-}
-
-fn store(context: &Context) -> Option<Store> {
-    let settings = &context.settings.cache;
-    let dir = context.settings.dirs.cache.as_ref()?.join("answers");
-    Some(Store::new(dir, settings.ttl, settings.max_size))
-}
-
-/// What tells the keys of a gateway apart, found without asking anybody for a key: the name of a saved key, the command
-/// that prints it, or the hash of one in the environment.
-fn scope(context: &Context, gateway: &Gateway, chosen: Option<&str>) -> String {
-    let in_env = || gateway.key.env.iter().find_map(|name| context.settings.env.get(name));
-    match (chosen, in_env(), &gateway.key.command) {
-        (Some(name), _, _) => format!("name {name}"),
-        (None, Some(key), _) => format!("env {:x?}", Sha256::digest(key)),
-        (None, None, Some(command)) => format!("command {command:?}"),
-        (None, None, None) => format!("name {}", gateway.key.name.as_deref().unwrap_or("default")),
-    }
 }
 
 fn describe(stats: &Stats) -> String {

@@ -7,6 +7,7 @@ use crate::cli::{CallFilter, CallStatus};
 use crate::config::parse_duration;
 use crate::error::Error;
 use crate::ledger::{self, Filter, Store};
+use crate::run::Notices;
 
 /// The ledger, to be read; `None` where nothing has been recorded yet, which the user is told.
 pub(super) fn store(context: &Context) -> Result<Option<Store>, Error> {

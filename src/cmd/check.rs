@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::output::Destination;
-use super::{Context, calls, process, ready, request};
+use super::{Context, calls, process};
 use crate::catalog::{self, Statement};
 use crate::cli::{UsageArgs, UsageFormat};
 use crate::config::Gateway;
@@ -12,6 +12,7 @@ use crate::gateway::Client;
 use crate::ledger::{self, Filter, Store};
 use crate::money::Usd;
 use crate::report::reconciliation::{self, Account, Line};
+use crate::run::key_name;
 use crate::secret::{AtHand, KeyFile};
 
 pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
@@ -64,11 +65,12 @@ fn gateways(context: &Context, named: Option<&str>) -> Result<Vec<Gateway>, Erro
         return Ok(vec![settings.gateway(name)?]);
     }
     let all = settings.gateway_names().map(|name| settings.gateway(name)).collect::<Result<Vec<_>, _>>()?;
-    let with_key = |gateway: &Gateway| matches!(context.key_at_hand(gateway), AtHand::Key(_) | AtHand::Elsewhere);
+    let with_key =
+        |gateway: &Gateway| matches!(context.preparation().key_at_hand(gateway), AtHand::Key(_) | AtHand::Elsewhere);
     let found: Vec<Gateway> = all.into_iter().filter(with_key).collect();
     if found.is_empty() {
         // Its errors say what to do; a default gateway without a key says so itself.
-        return Ok(vec![settings.gateway(&request::default_gateway(context, None)?)?]);
+        return Ok(vec![settings.gateway(&context.resolver(None).default_gateway()?)?]);
     }
     Ok(found)
 }
@@ -101,9 +103,9 @@ fn statement(
     if gateway.accounts().is_none() {
         return Ok((key.map(str::to_owned), None));
     }
-    let found = context.key(gateway, key)?;
-    let name = found.as_ref().map(|found| ready::key_name(gateway, key, &found.source));
-    let client = ready::with_key(context, Client::new(gateway.clone(), &context.settings.env)?, Ok(found))?;
+    let found = context.preparation().key(gateway, key)?;
+    let name = found.as_ref().map(|found| key_name(gateway, key, &found.source));
+    let client = context.preparation().with_key(Client::new(gateway.clone(), &context.settings.env)?, Ok(found))?;
     let statement = process::runtime()?.block_on(catalog::statement(gateway, &client))?;
     Ok((name, statement))
 }

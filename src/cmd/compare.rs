@@ -2,174 +2,145 @@
 
 use std::time::Duration;
 
-use super::drive::{self, Outcome, Plan, Reporter, drive};
-use super::journal::{self, Journal};
+use super::live::{Live, progress};
 use super::output::Destination;
-use super::ready::{Wishes, ready};
-use super::{Context, dry_run, process, request};
-use crate::call::RunEvent;
+use super::run::{RunOptions, View, run};
+use super::{Context, dry_run, request};
+use crate::call::{Call, RunEvent};
 use crate::cli::{self, CompareArgs, CompareFormat, SortBy};
 use crate::error::Error;
 use crate::record::{Record, Status};
 use crate::report::columns::{self, Layout};
-use crate::report::progress::Progress;
-use crate::report::term::{Output, Terminal, print};
+use crate::report::term::Output;
 use crate::report::{self, Comparison, csv, html, json, markdown, table};
-use crate::route::{self, Asked};
+use crate::resolve::Resolver;
+use crate::route::Asked;
+use crate::run::{Notices, Outcome, Reporter};
 
-pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
+pub(super) fn run_compare(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
     let models = models(context, args)?;
     let prepared = request::prepare(context, &args.prompt)?;
-    let rounds = args.repeat as usize;
-    let calls: Vec<&Asked> = std::iter::repeat_n(&models, rounds).flatten().collect();
-    let calls = prepared.calls(context, &calls)?;
+    let rounds = std::iter::repeat_n(&models, args.repeat as usize);
+    let calls = prepared.calls.calls(&context.settings, rounds.flatten())?;
+    let format = args.output.format;
     if args.prompt.dry_run {
-        return dry_run::run(context, &calls, args.output.format != CompareFormat::Text, destination);
+        return dry_run::run(context, &calls, format != CompareFormat::Text, destination);
     }
-    // One round after the other, so that a model is not measured against its own crowd.
-    let at_once = args.concurrency.map_or(models.len(), |calls| calls as usize);
-    let plan = Plan {
-        concurrency: at_once.min(process::connections()),
-        priced: true,
-        schema: prepared.schema.clone(),
-        trace: context.trace(),
-        tags: prepared.tags.clone(),
-        calls,
-        course: None,
-    };
-    let ready = ready(context, &plan.calls, wishes(context, args)?)?;
-    let level = journal::level(context, args.prompt.log.level);
-    let journal = Journal::new(context, level, "compare", &ready);
-    let labels = report::unique(plan.calls.iter().map(|call| call.asked.as_str()));
-    let lines = (args.output.format == CompareFormat::Jsonl && !destination.is_file()).then_some(destination.output());
-    // Lines that are drawn over and lines that stay do not go together.
-    let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };
-    let mut reporter = Live { progress: Progress::new(labels, &terminal, context.quiet), lines };
-    let mut outcome = drive(ready, plan, &mut reporter)?;
-    reporter.progress.clear();
-    let shown = show(context, args, destination, (&prepared.prompt, models.len()), &mut outcome);
-    journal.write(context, outcome);
-    shown
+    let options = options(context, args, models.len());
+    let labels = report::unique(calls.iter().map(|call| call.asked.as_str()));
+    let out = destination.output();
+    let writes_lines = format == CompareFormat::Jsonl && !destination.is_file();
+    let line = writes_lines.then(|| Box::new(move |_: &Call, record: &Record| json::line(record, &out)) as Box<_>);
+    let live = Live::new(progress(context, labels), line);
+    let mut view = CompareView { context, args, prompt: &prepared.prompt, destination: Some(destination), live };
+    run(context, calls, &options, &mut view)
 }
 
-/// Who repeats wants to measure: an answer from the cache, or the same one again, measures nothing.
-fn wishes(context: &Context, args: &CompareArgs) -> Result<Wishes, Error> {
-    let wishes = Wishes::new(&args.prompt)?;
-    if args.repeat == 1 {
-        return Ok(wishes);
-    }
-    if wishes.cached == Some(true) {
+/// With `--repeat`, one round runs after the other, so that a model is not measured beside its own copies; and the cache is
+/// not used, since its answers measure nothing.
+fn options(context: &Context, args: &CompareArgs, models: usize) -> RunOptions {
+    let mut options = RunOptions::new(context, "compare", &args.prompt);
+    options.concurrency = args.concurrency.map_or(models, |calls| calls as usize);
+    if args.repeat > 1 && options.gateways.cached.replace(false) == Some(true) {
         context.notice("--repeat measures, so the answer cache is not used");
     }
-    Ok(Wishes { cached: Some(false), ..wishes })
+    options
 }
 
-/// Puts the answers where they belong; the exit code.
-fn show(
-    context: &Context,
-    args: &CompareArgs,
-    destination: Destination,
-    (prompt, models): (&str, usize),
-    outcome: &mut Outcome,
-) -> Result<u8, Error> {
-    let rounds = args.repeat as usize;
-    // Lines for each record have been written as it ended.
-    let told = args.output.format == CompareFormat::Jsonl && !destination.is_file();
-    outcome.writable()?;
-    let rounds_in_one = rounds > 1 && args.output.format == CompareFormat::Text;
-    let mut sorted = Vec::new();
-    if let Some(by) = args.sort.filter(|_| !rounds_in_one) {
-        sorted.clone_from(&outcome.records);
-        sorted.sort_by_key(|record| rank(record, by));
-    }
-    let records = if sorted.is_empty() { &outcome.records } else { &sorted };
-    let comparison = Comparison::new(&outcome.run, prompt, records);
-    let out = destination.output();
-    let text = match args.output.format {
-        CompareFormat::Text => text(&comparison, models, rounds, args, &out),
-        CompareFormat::Json => json::comparison(&comparison, &out),
-        CompareFormat::Jsonl if told => String::new(),
-        CompareFormat::Jsonl => records.iter().map(|record| json::line(record, &out)).collect(),
-        CompareFormat::Markdown => out.show(&markdown::comparison(&comparison)).into_owned(),
-        CompareFormat::Csv => out.show(&csv::comparison(&comparison)).into_owned(),
-        CompareFormat::Html => html::comparison(&comparison),
-    };
-    destination.write(text.as_bytes())?;
-    if rounds_in_one {
-        context.notice("answers shown are those of the first round; -o json has all of them");
-    }
-    match outcome.stopped.take() {
-        Some(error) => Err(error),
-        None => Ok(drive::exit_code(records)),
-    }
-}
-
-/// The models to compare: the flags, a set of the config, or all that the gateway's settings name.
+/// The models to compare: those of the flags and of a set of the config, or else all that the gateway's settings name.
 fn models(context: &Context, args: &CompareArgs) -> Result<Vec<Asked>, Error> {
-    let gateway = args.prompt.to.gateway.as_deref();
-    request::with_names(context, gateway, |names| {
-        let mut models = args.model.iter().map(|name| names.model(name.trim())).collect::<Result<Vec<_>, _>>()?;
-        for task in &args.task {
-            models.push(names.task(task.trim())?);
-        }
-        if let Some(set) = &args.set {
-            for name in route::set(set, &context.settings.sets)? {
-                models.push(names.model(name)?);
-            }
-        }
-        if models.is_empty() {
-            let gateway = context.settings.gateway(&request::default_gateway(context, gateway)?)?;
-            models = gateway.models.iter().map(|name| names.model(name)).collect::<Result<_, _>>()?;
-        }
-        if models.is_empty() {
-            return Err(Error::usage_hint(
-                "which models?",
-                "name them with -m A,B,C, or --set NAME of a list in the config file",
-            ));
-        }
-        Ok(models)
-    })
+    let resolver = Resolver::new(&context.settings, args.prompt.to.gateway.as_deref());
+    let mut models = args.model.iter().map(|name| resolver.model(name)).collect::<Result<Vec<_>, _>>()?;
+    for task in &args.task {
+        models.push(resolver.task(task)?);
+    }
+    if let Some(set) = &args.set {
+        models.extend(resolver.set(set)?);
+    }
+    if models.is_empty() {
+        models = resolver.models_of_gateway()?;
+    }
+    if models.is_empty() {
+        let hint = "name them with -m A,B,C, or --set NAME of a list in the config file";
+        return Err(Error::usage_hint("which models?", hint));
+    }
+    Ok(models)
 }
 
-/// Progress on stderr; on stdout a line for each record as it ends, if that is the form.
-#[derive(Debug)]
-pub(super) struct Live {
-    pub(super) progress: Progress,
-    pub(super) lines: Option<Output>,
+/// Shows the answers when all are there.
+struct CompareView<'a> {
+    context: &'a Context,
+    args: &'a CompareArgs,
+    prompt: &'a str,
+    destination: Option<Destination>,
+    live: Live<'a>,
 }
 
-impl Reporter for Live {
-    fn batch(&mut self, events: &[RunEvent]) -> Result<(), Error> {
-        self.progress.batch(events);
-        Ok(())
+impl Reporter for CompareView<'_> {
+    fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
+        self.live.events(events)
     }
 
-    fn ended(&mut self, record: &Record) -> Result<(), Error> {
-        match &self.lines {
-            Some(out) => self.progress.suspend(|| print(json::line(record, out))),
-            None => Ok(()),
-        }
+    fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
+        self.live.ended(call, record)
     }
 }
 
-fn text(comparison: &Comparison<'_>, models: usize, rounds: usize, args: &CompareArgs, out: &Output) -> String {
-    let layout = match args.layout {
-        None => Layout::Auto,
-        Some(cli::Layout::Columns) => Layout::Columns,
-        Some(cli::Layout::Stacked) => Layout::Stacked,
-    };
-    if rounds == 1 {
-        return format!("{}\n{}", columns::answers(comparison, layout, out), table::comparison(comparison, out));
+impl View for CompareView<'_> {
+    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
+        let mut records = self.live.finish();
+        let Some(destination) = self.destination.take() else { return Ok(outcome.exit_code.code()) };
+        let format = self.args.output.format;
+        let shows_rounds = self.args.repeat > 1 && format == CompareFormat::Text;
+        if let Some(by) = self.args.sort.filter(|_| !shows_rounds) {
+            records.sort_by_key(|record| rank(record, by));
+        }
+        let comparison = Comparison::new(&outcome.run, self.prompt, &records);
+        let out = destination.output();
+        let layout = match self.args.layout {
+            None => Layout::Auto,
+            Some(cli::Layout::Columns) => Layout::Columns,
+            Some(cli::Layout::Stacked) => Layout::Stacked,
+        };
+        let text = match format {
+            CompareFormat::Text if shows_rounds => repeated(&comparison, self.args.sort, layout, &out),
+            // Each line was written when its call ended.
+            CompareFormat::Jsonl if !destination.is_file() => String::new(),
+            _ => text(&comparison, format, layout, &out),
+        };
+        destination.write(text.as_bytes())?;
+        if shows_rounds {
+            self.context.notice("answers shown are those of the first round; -o json has all of them");
+        }
+        Ok(outcome.exit_code.code())
     }
-    let mut groups: Vec<(String, Vec<&Record>)> = Vec::with_capacity(models);
+}
+
+/// A comparison in one of the formats.
+pub(super) fn text(comparison: &Comparison<'_>, format: CompareFormat, layout: Layout, out: &Output) -> String {
+    match format {
+        CompareFormat::Text => {
+            format!("{}\n{}", columns::answers(comparison, layout, out), table::comparison(comparison, out))
+        }
+        CompareFormat::Json => json::comparison(comparison, out),
+        CompareFormat::Jsonl => comparison.records.iter().map(|record| json::line(record, out)).collect(),
+        CompareFormat::Markdown => out.show(&markdown::comparison(comparison)).into_owned(),
+        CompareFormat::Csv => out.show(&csv::comparison(comparison)).into_owned(),
+        CompareFormat::Html => html::comparison(comparison),
+    }
+}
+
+/// The answers of the first round, and a table in which each model stands once.
+fn repeated(comparison: &Comparison<'_>, sort: Option<SortBy>, layout: Layout, out: &Output) -> String {
+    let mut groups: Vec<(String, Vec<&Record>)> = Vec::new();
     for record in comparison.records {
         match groups.iter_mut().find(|(name, _)| *name == record.model) {
             Some((_, group)) => group.push(record),
             None => groups.push((record.model.clone(), vec![record])),
         }
     }
-    if let Some(by) = args.sort {
+    if let Some(by) = sort {
         groups.sort_by_key(|(_, group)| median_rank(group, by));
     }
     let first: Vec<Record> = groups.iter().filter_map(|(_, group)| group.first().copied().cloned()).collect();
@@ -177,7 +148,7 @@ fn text(comparison: &Comparison<'_>, models: usize, rounds: usize, args: &Compar
     format!("{}\n{}", columns::answers(&first, layout, out), table::repeated(&groups, out))
 }
 
-/// Where a record stands in this order: best first; what failed, or has no such figure, last.
+/// The key by which a record is sorted: the best comes first, and what failed or has no such figure comes last.
 fn rank(record: &Record, by: SortBy) -> (bool, u128) {
     let time = |time: Option<Duration>| time.map_or(u128::MAX, |time| time.as_nanos());
     let figure = match by {
@@ -188,7 +159,7 @@ fn rank(record: &Record, by: SortBy) -> (bool, u128) {
     (record.status == Status::Failed, figure)
 }
 
-/// Where a model that was asked several times stands: its median answer does.
+/// The key of a model that was asked several times: that of its median answer.
 fn median_rank(records: &[&Record], by: SortBy) -> (bool, u128) {
     let mut ranks: Vec<_> = records.iter().map(|record| rank(record, by)).filter(|(failed, _)| !failed).collect();
     ranks.sort_unstable();

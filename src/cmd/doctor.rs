@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use super::ready;
-use super::{Context, request};
+use super::{Context, count_models};
 use crate::cli::{DoctorArgs, TextOrJson};
 use crate::config::Settings;
 use crate::error::Error;
@@ -40,7 +39,7 @@ fn all(context: &Context, args: &DoctorArgs, found: &mut Vec<Check>) -> Result<u
         Err(error) => (Check::failed("config", &error), error.exit_code()),
     };
     found.extend([config, directory("data", settings.dirs.data.as_deref()), terminal(&context.terminal)]);
-    let code = match request::default_gateway(context, args.to.gateway.as_deref()) {
+    let code = match context.resolver(args.to.gateway.as_deref()).default_gateway() {
         Ok(name) => gateway(context, &name, args.to.key.as_deref(), found)?,
         Err(error) => {
             found.push(Check::failed("gateway", &error));
@@ -52,7 +51,7 @@ fn all(context: &Context, args: &DoctorArgs, found: &mut Vec<Check>) -> Result<u
 
 /// Checks the gateway in the order in which a call would need things; what comes after a failure is not tried.
 fn gateway(context: &Context, name: &str, key_name: Option<&str>, found: &mut Vec<Check>) -> Result<u8, Error> {
-    let (gateway, demo) = match ready::gateway(context, name) {
+    let (gateway, demo) = match context.preparation().gateway(name) {
         Ok(gateway) => gateway,
         Err(error) => {
             found.push(Check::failed("gateway", &error));
@@ -61,7 +60,7 @@ fn gateway(context: &Context, name: &str, key_name: Option<&str>, found: &mut Ve
     };
     let said = if demo.is_some() { "the built-in demo".to_owned() } else { gateway.base_url.to_string() };
     found.push(Check::good("gateway", format!("{name}: {said} ({})", gateway.api.as_str())));
-    let key = match context.key(&gateway, key_name) {
+    let key = match context.preparation().key(&gateway, key_name) {
         Ok(key) => key,
         Err(error) => {
             found.push(Check::failed("key", &error));
@@ -73,7 +72,7 @@ fn gateway(context: &Context, name: &str, key_name: Option<&str>, found: &mut Ve
         None => Check::good("key", "none, and none is needed".to_owned()),
     });
     let began = Instant::now();
-    match ready::lists(context, &gateway, key) {
+    match count_models(context, &gateway, key) {
         Ok(count) => {
             let took = began.elapsed().as_millis();
             found.push(Check::good("answers", format!("lists {count} models, in {took} ms with connection set-up")));

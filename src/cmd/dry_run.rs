@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::Context;
 use super::output::Destination;
-use super::ready;
 use crate::call::Call;
 use crate::chat::Usage;
 use crate::config::{Auth, Gateway};
@@ -12,6 +11,7 @@ use crate::error::Error;
 use crate::pricing::{Pricing, Quote, estimate};
 use crate::report;
 use crate::report::dry_run::{Planned, Requests};
+use crate::run::pricing;
 
 /// Writes the requests of these calls; as one JSON document if `json`.
 pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: Destination) -> Result<u8, Error> {
@@ -28,8 +28,8 @@ pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: De
 
 /// The requests of these calls.
 pub(super) fn planned(context: &Context, calls: &[Call]) -> Result<Vec<Planned>, Error> {
-    let (gateways, demo) = ready::gateways(context, calls.iter().map(Call::target))?;
-    let pricing = ready::pricing(context, demo.is_some());
+    let (gateways, demo) = context.preparation().gateways(calls.iter().map(Call::target))?;
+    let pricing = pricing(&context.settings, demo.is_some());
     Ok(calls.iter().map(|call| plan(call, &gateways[&call.target().gateway], &pricing)).collect())
 }
 

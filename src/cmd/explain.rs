@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::facts::Facts;
-use super::{Context, request};
+use super::Context;
 use crate::call::Choice;
 use crate::chat::Request;
 use crate::config::nearest;
 use crate::error::Error;
 use crate::report::format;
+use crate::resolve::LookedUp;
 use crate::route::{Asked, Route, Why};
 
 /// The route of a task, an alias or a model, for people; `gateway` is for names that do not say.
@@ -19,9 +19,9 @@ pub(super) fn route(context: &Context, name: &str, gateway: Option<&str>) -> Res
         return Ok(format!("{name} is a set, for `llm compare --set {name}`: {}\n", models.join(", ")));
     }
     // What the config gives a name is meant before a model that may be called so.
-    let asked = request::with_names(context, gateway, |names| names.default(name))?;
-    let facts = Facts::new(context, &Request::default());
-    let mut text = explain(&asked, &asked.route.explained(&facts), facts.expected().output.unwrap_or_default());
+    let asked = context.resolver(gateway).any(name)?;
+    let data = LookedUp::new(settings, &Request::default());
+    let mut text = explain(&asked, &asked.route.explained(&data), data.expected().output.unwrap_or_default());
     if let Route::Model(target) = &asked.route
         && target.model == name
     {

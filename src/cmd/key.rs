@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use serde::Serialize;
 
-use super::{Context, ready, request};
+use super::{Context, count_models};
 use crate::cli::{KeyArgs, KeyCommand, KeyStore, TextOrJson};
 use crate::config::{Auth, Env, Gateway};
 use crate::error::Error;
@@ -16,7 +16,7 @@ use crate::secret::{Found, Input, Lookup, Removed, Slot, Source, StoreKind, Stor
 
 pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
     let settings = &context.settings;
-    let stores = context.stores();
+    let stores = context.preparation().stores;
     let key_variables = settings.key_variables();
     let lookup = Lookup { env: &settings.env, key_variables: &key_variables, stores: &stores };
     // What these commands say is their result, so --quiet does not silence it.
@@ -45,8 +45,8 @@ pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
             print(show(&gateway, name.as_deref(), &lookup, output.format, &context.terminal.stdout, &mut talk)?)?;
         }
         KeyCommand::Test { gateway, name } => {
-            let (gateway, _running) = ready::gateway(context, &chosen(context, gateway.as_deref())?.name)?;
-            let check = |gateway: &Gateway, key: Option<Found>| ready::lists(context, gateway, key);
+            let (gateway, _running) = context.preparation().gateway(&chosen(context, gateway.as_deref())?.name)?;
+            let check = |gateway: &Gateway, key: Option<Found>| count_models(context, gateway, key);
             print(test(&gateway, name.as_deref(), &lookup, check, &mut talk)?)?;
         }
         KeyCommand::Rm { gateway, name } => {
@@ -63,7 +63,7 @@ fn chosen(context: &Context, name: Option<&str>) -> Result<Gateway, Error> {
     if let Some(name) = name {
         check_gateway_argument(name)?;
     }
-    context.settings.gateway(&request::default_gateway(context, name)?)
+    context.settings.gateway(&context.resolver(name).default_gateway()?)
 }
 
 /// Refuses a key where a gateway's name belongs, before anything can repeat it.

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::ledger::{self, Alike, Filter, Mode, Row, Store};
 use crate::report::term::print;
 use crate::report::{log, otel};
+use crate::run::Notices;
 
 pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
     match &args.command {

@@ -9,38 +9,41 @@ mod config;
 mod conversation;
 mod demo_gateway;
 mod doctor;
-mod drive;
 mod dry_run;
 mod explain;
-mod facts;
 mod generated;
-mod journal;
 mod key;
+mod live;
 mod log;
 mod models;
 mod output;
 mod pipeline;
 mod process;
-mod ready;
 mod request;
 mod rerun;
+mod run;
 mod signals;
 mod usage;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::FromArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::adapter::mask_keys;
+use crate::catalog;
 use crate::cli::{self, Cli, Command};
 use crate::config::{Env, Gateway, Settings, nearest};
 use crate::error::Error;
+use crate::gateway::Client;
 use crate::report;
 use crate::report::term::{self, Output, Terminal, TerminalEnv, print, say};
-use crate::secret::{AtHand, Found, Lookup, Patience, Stores};
+use crate::resolve::Resolver;
+use crate::run::{Notices, Preparation};
+use crate::secret::{Found, Patience, Stores};
 
 /// What every command works with.
 #[derive(Debug)]
@@ -52,37 +55,44 @@ struct Context {
 }
 
 impl Context {
-    /// The places where keys are kept, with as much patience as there is somebody to unlock them.
-    fn stores(&self) -> Stores {
-        // Whoever sees our notices can unlock the keyring, even where stdin is a pipe.
-        Stores::system(&self.settings.dirs, Patience::new(self.terminal.stderr.tty, self.settings.keyring_timeout))
+    /// What gateways are prepared from. Where stderr is a terminal, somebody can unlock a keyring, so it is waited for longer.
+    fn preparation(&self) -> Preparation<'_> {
+        let timeout = Patience::new(self.terminal.stderr.tty, self.settings.keyring_timeout);
+        let stores = Stores::system(&self.settings.dirs, timeout);
+        Preparation { settings: &self.settings, stores, notices: self }
     }
 
-    /// The key of a gateway, by the usual order of sources.
-    fn key(&self, gateway: &Gateway, chosen: Option<&str>) -> Result<Option<Found>, Error> {
-        self.lookup(|lookup| lookup.start(gateway, chosen))
-            .wait(&mut |text| say(report::error::notice(text, &self.terminal.stderr)))
+    /// What names stand for; `gateway` is what a flag says of those that do not name one.
+    fn resolver<'a>(&'a self, gateway: Option<&'a str>) -> Resolver<'a> {
+        Resolver::new(&self.settings, gateway)
     }
+}
 
-    /// What is known of a gateway's key without asking anybody for it.
-    fn key_at_hand(&self, gateway: &Gateway) -> AtHand {
-        self.lookup(|lookup| lookup.at_hand(gateway))
-    }
+/// How many models the gateway lists, which shows that it can be reached and takes the key.
+///
+/// # Errors
+/// The gateway cannot be reached, refuses the key, or answers something that is not a list.
+fn count_models(context: &Context, gateway: &Gateway, key: Option<Found>) -> Result<usize, Error> {
+    let client = Client::new(gateway.clone(), &context.settings.env)?;
+    let client = context.preparation().with_key(client, Ok(key))?;
+    let list = process::runtime()?.block_on(catalog::load(gateway, &client, None, true, SystemTime::now()))?;
+    Ok(list.models.len())
+}
 
-    fn lookup<T>(&self, ask: impl FnOnce(&Lookup<'_>) -> T) -> T {
-        let key_variables = self.settings.key_variables();
-        ask(&Lookup { env: &self.settings.env, key_variables: &key_variables, stores: &self.stores() })
-    }
-
-    /// Where `--verbose` tells of each request, if it is on.
-    fn trace(&self) -> Option<Output> {
-        self.verbose.then_some(self.terminal.stderr)
-    }
-
-    /// Tells the user something that is neither answer nor error.
+impl Notices for Context {
     fn notice(&self, text: &str) {
         if !self.quiet {
-            say(report::error::notice(text, &self.terminal.stderr));
+            self.urgent(text);
+        }
+    }
+
+    fn urgent(&self, text: &str) {
+        say(report::error::notice(text, &self.terminal.stderr));
+    }
+
+    fn detail(&self, text: &str) {
+        if self.verbose {
+            self.notice(text);
         }
     }
 }
@@ -182,10 +192,10 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
     let cli::Common { quiet, verbose, .. } = cli.common;
     let context = |env| Ok::<_, Error>(Context { settings: Settings::load(env)?, terminal, quiet, verbose });
     match cli.command {
-        Command::Ask(args) => ask::run(&context(env)?, *args),
-        Command::Compare(args) => compare::run(&context(env)?, &args),
+        Command::Ask(args) => ask::run_ask(&context(env)?, *args),
+        Command::Compare(args) => compare::run_compare(&context(env)?, &args),
         Command::Pipeline(args) => pipeline::run(&context(env)?, &args.command),
-        Command::Rerun(args) => rerun::run(&context(env)?, &args),
+        Command::Rerun(args) => rerun::run_rerun(&context(env)?, &args),
         Command::Models(args) => models::run(&context(env)?, &args),
         Command::Usage(args) => usage::run(&context(env)?, &args),
         Command::Log(args) => log::run(&context(env)?, &args),

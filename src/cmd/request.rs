@@ -1,52 +1,45 @@
-//! From arguments to a request and its calls: what `ask` and `compare` share.
+//! From arguments to a request: what all commands that send a prompt share.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::Context;
-use super::facts::Facts;
 use crate::attachment;
-use crate::call::{Call, Choice, Limits};
+use crate::call::{Caller, CostLimit, Role as CallRole};
 use crate::chat::{Message, Part, Request, ResponseFormat, Role};
 use crate::cli::PromptArgs;
-use crate::config::{Settings, parse_duration};
+use crate::config::parse_duration;
 use crate::error::Error;
 use crate::money::Usd;
 use crate::prompt;
-use crate::report;
-use crate::report::term::say;
-use crate::route::{Asked, Names};
+use crate::resolve::{CallTemplate, Resolver};
+use crate::run::Notices;
 use crate::schema::Schema;
-use crate::secret;
 use crate::tool_file;
 
-/// Everything about a command's calls but where they go.
+/// Fields of the body that decide what is asked, and of which model. Budgets, allow-lists and the ledger go by what the
+/// flags say of them, so `-p` may not say something else.
+const RESERVED_FIELDS: [&str; 8] =
+    ["model", "models", "fallbacks", "messages", "input", "contents", "prompt", "extra_body"];
+
+/// A prompt, and everything about its calls except the models.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    /// The prompt as it was put together, for reports.
+    /// The prompt with stdin in its place, for reports.
     pub(super) prompt: String,
-    pub(super) request: Request,
-    /// What answers must follow.
-    pub(super) schema: Option<Arc<Schema>>,
-    pub(super) tags: BTreeMap<String, String>,
-    retries: Option<u32>,
-    timeout: Option<Duration>,
-    /// Where a call goes when every choice of its own has failed.
-    fallback: Vec<Asked>,
+    pub(super) calls: CallTemplate,
 }
 
-/// Reads all that the arguments name. Nothing is sent yet.
+/// Reads everything that the arguments name, stdin among it. Nothing is sent yet.
+///
+/// # Errors
+/// An argument, a file or the input makes no sense.
 pub(super) fn prepare(context: &Context, args: &PromptArgs) -> Result<Prepared, Error> {
-    prepare_with(context, args, || {
-        prompt::read(args.prompt.as_deref(), args.no_stdin, |text| {
-            say(report::error::notice(text, &context.terminal.stderr));
-        })
-    })
+    prepare_with(context, args, || prompt::read(args.prompt.as_deref(), args.no_stdin, |text| context.urgent(text)))
 }
 
 /// As [`prepare`], with a prompt from elsewhere.
@@ -55,11 +48,10 @@ pub(super) fn prepare_with(
     args: &PromptArgs,
     prompt: impl FnOnce() -> Result<String, Error>,
 ) -> Result<Prepared, Error> {
-    // What can be wrong without any input is found before input is waited for.
+    // Errors in the arguments are reported before input is waited for.
     let timeout = args.timeout.as_deref().map(parse_duration).transpose();
     let timeout = timeout.map_err(|error| Error::usage(format!("--timeout: {error}")))?;
-    let tags = tags(args)?;
-    args.max_cost.as_deref().map(max_cost).transpose()?;
+    let caller = caller(args)?;
     let mut extra = parameters(&args.param)?;
     check_sampling(args)?;
     let stream = match extra.remove("stream") {
@@ -67,9 +59,8 @@ pub(super) fn prepare_with(
         Some(Value::Bool(stream)) => stream,
         Some(_) => return Err(Error::usage("-p stream takes true or false")),
     };
-    let fallback = with_names(context, args.to.gateway.as_deref(), |names| {
-        args.fallback.iter().map(|name| names.model(name)).collect::<Result<_, _>>()
-    })?;
+    let resolver = Resolver::new(&context.settings, args.to.gateway.as_deref());
+    let fallback = args.fallback.iter().map(|name| resolver.model(name)).collect::<Result<_, _>>()?;
     let schema = args.schema.as_deref().map(|path| read_as(path, Schema::parse)).transpose()?;
     let tools = args.tools.as_deref().map(|path| read_as(path, tool_file::parse)).transpose()?;
     let system = args.system.as_deref().map(system).transpose()?;
@@ -91,91 +82,39 @@ pub(super) fn prepare_with(
         response_format: schema.as_ref().map(Schema::response_format),
         stream,
         extra,
-        tool_choice: None,
+        ..Request::default()
     };
-    Ok(Prepared { prompt, request, schema: schema.map(Arc::new), tags, retries: args.retries, timeout, fallback })
+    let calls = CallTemplate {
+        request: Arc::new(request),
+        schema: schema.map(Arc::new),
+        caller: Arc::new(caller),
+        role: CallRole::Answer,
+        retries: args.retries,
+        timeout,
+        fallback,
+    };
+    Ok(Prepared { prompt, calls })
 }
 
-impl Prepared {
-    /// A request that was made before.
-    pub(super) fn again(prompt: String, request: Request, tags: BTreeMap<String, String>) -> Self {
-        // A schema that was asked for then holds for the answers now.
-        let schema = match &request.response_format {
-            Some(ResponseFormat::JsonSchema { schema, .. }) => Schema::parse(&schema.to_string()).ok().map(Arc::new),
-            _ => None,
-        };
-        Self { prompt, request, schema, tags, retries: None, timeout: None, fallback: Vec::new() }
-    }
-
-    /// The calls to these models, in order.
-    pub(super) fn calls(&self, context: &Context, models: &[&Asked]) -> Result<Vec<Call>, Error> {
-        let facts = Facts::new(context, &self.request);
-        let request = Arc::new(self.request.clone());
-        let mut calls = Vec::with_capacity(models.len());
-        for (index, asked) in models.iter().enumerate() {
-            let routes = std::iter::once(*asked).chain(&self.fallback);
-            let choices: Vec<Choice> = routes.flat_map(|asked| asked.route.choices(&facts)).collect();
-            let first = &choices[0].target;
-            let timeout = match self.timeout {
-                Some(timeout) => timeout,
-                None => context.settings.gateway(&first.gateway)?.timeouts.total,
-            };
-            calls.push(Call {
-                task: asked.task.clone(),
-                limits: Limits { retries: self.retries, bounded: false, timeout },
-                ..Call::new(index, asked.name.clone(), choices, Arc::clone(&request))
-            });
-        }
-        Ok(calls)
-    }
+/// The person at the terminal, with what the flags say.
+fn caller(args: &PromptArgs) -> Result<Caller, Error> {
+    let max_cost = args.max_cost.as_deref().map(max_cost).transpose()?;
+    Ok(Caller {
+        tags: args.tag.iter().map(|tag| key_value(tag, "--tag", "KEY=VALUE")).collect::<Result<_, _>>()?,
+        max_cost: max_cost.map(|most| Arc::new(CostLimit::new(most))),
+        allow_unpriced: args.allow_unpriced,
+        ..Caller::default()
+    })
 }
 
-/// Does something with the names of the config; `gateway` is for those that do not say.
-pub(super) fn with_names<T>(
-    context: &Context,
-    gateway: Option<&str>,
-    then: impl FnOnce(&Names<'_>) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let settings = &context.settings;
-    let default_gateway = || default_gateway(context, gateway);
-    then(&Names { aliases: &settings.aliases, tasks: &settings.tasks, default_gateway: &default_gateway })
-}
-
-/// The model where none is named: that of the settings, or the first of the gateway that a flag names.
-pub(super) fn usual_model(context: &Context, names: &Names<'_>, gateway: Option<&str>) -> Result<Asked, Error> {
-    let settings = &context.settings;
-    let usual = settings.model.as_ref().map(|(model, _)| names.default(model));
-    let usual = usual.or_else(|| settings.tasks.contains_key("default").then(|| names.task("default")));
-    // A gateway that is named has its own idea of what is usual.
-    if gateway.is_none()
-        && let Some(usual) = usual
-    {
-        return usual;
-    }
-    let gateway = settings.gateway(&default_gateway(context, gateway)?)?;
-    match (gateway.models.first(), usual) {
-        (Some(model), _) => names.model(model),
-        (None, Some(usual)) => usual,
-        (None, None) => Err(Error::usage_hint(
-            "which model?",
-            "name one with -m, LLM_MODEL, or model in the config file; `llm models` lists them",
-        )),
-    }
-}
-
-/// The gateway for names that do not say.
-pub(super) fn default_gateway(context: &Context, flag: Option<&str>) -> Result<String, Error> {
-    context.settings.default_gateway(flag, || saved_gateways(&context.settings))
-}
-
-/// The gateways that have a saved key.
-fn saved_gateways(settings: &Settings) -> Vec<String> {
-    let Some(data) = &settings.dirs.data else { return Vec::new() };
-    // A key file that cannot be read is reported when its key is needed.
-    let saved = secret::KeyFile::in_dir(data).list().unwrap_or_default();
-    let mut names: Vec<String> = saved.into_iter().map(|saved| saved.gateway).collect();
-    names.dedup();
-    names
+/// The calls of a request that was sent before. A schema that was asked for then holds for the answers now.
+pub(super) fn again(request: Request, tags: BTreeMap<String, String>) -> CallTemplate {
+    let schema = match &request.response_format {
+        Some(ResponseFormat::JsonSchema { schema, .. }) => Schema::parse(&schema.to_string()).ok().map(Arc::new),
+        _ => None,
+    };
+    let caller = Arc::new(Caller { tags, ..Caller::default() });
+    CallTemplate { request: Arc::new(request), schema, caller, ..CallTemplate::default() }
 }
 
 fn system(text: &str) -> Result<String, Error> {
@@ -210,14 +149,9 @@ fn read_as<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Res
 }
 
 /// The amount of `--max-cost`.
-pub(super) fn max_cost(text: &str) -> Result<Usd, Error> {
+fn max_cost(text: &str) -> Result<Usd, Error> {
     let amount = text.trim_start_matches('$').parse().ok().filter(|amount| *amount >= Usd::ZERO);
     amount.ok_or_else(|| Error::usage(format!("--max-cost takes US dollars such as 0.05, not `{text}`")))
-}
-
-/// What costs are attributed to.
-pub(super) fn tags(args: &PromptArgs) -> Result<BTreeMap<String, String>, Error> {
-    args.tag.iter().map(|tag| key_value(tag, "--tag", "KEY=VALUE")).collect()
 }
 
 fn check_sampling(args: &PromptArgs) -> Result<(), Error> {
@@ -233,6 +167,13 @@ fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {
     let mut fields = Map::new();
     for param in params {
         let (name, value) = key_value(param, "-p", "KEY=JSON")?;
+        if RESERVED_FIELDS.contains(&name.as_str()) {
+            let message = format!("-p cannot set `{name}`: it would change what is sent, and to whom, past all limits");
+            return Err(Error::usage_hint(
+                message,
+                "-m, --fallback, -s and the prompt say what is asked of which model",
+            ));
+        }
         // What is not JSON is meant as text: -p user=ann.
         let value = serde_json::from_str(&value).unwrap_or(Value::String(value));
         fields.insert(name, value);

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::ledger::{self, Dimension, Usage};
 use crate::policy::budget;
 use crate::report::{budgets, usage, usage_html};
+use crate::run::Notices;
 
 pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     if args.budgets {

@@ -1,6 +1,6 @@
 //! A gateway that does as it is told, for tests of policies under a paused clock.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -235,7 +235,7 @@ pub(super) async fn run_for(
 
 /// The record of a call that ended like this, if it did.
 pub(super) fn record(call: &Call, events: &[RunEvent], result: Option<Result<(), Failure>>) -> Record {
-    let mut recorder = Recorder::new("run", call, BTreeMap::new());
+    let mut recorder = Recorder::new("run", call, Duration::ZERO);
     events.iter().for_each(|event| recorder.event(event));
     if let Some(result) = result {
         recorder.event(&RunEvent { call: call.index, at: Duration::ZERO, event: Event::Done(result) });

@@ -39,20 +39,21 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    pub fn new(run: &str, call: &Call, tags: BTreeMap<String, String>) -> Self {
+    /// For a call of this run that is made now, `begun` after the run's start.
+    pub fn new(run: &str, call: &Call, begun: Duration) -> Self {
         Self {
             id: call.id.clone(),
             run: run.to_owned(),
             asked: call.asked.clone(),
             target: call.target().clone(),
-            tags,
+            tags: call.tags(),
             response: Response::default(),
             attempts: Vec::new(),
             first: 0,
             meta: Meta::default(),
             under_way: false,
             cached: false,
-            begun: Duration::ZERO,
+            begun,
             ready: None,
             connect: None,
             attempt_began: Duration::ZERO,
@@ -62,11 +63,6 @@ impl Recorder {
             last_event: None,
             ended: None,
         }
-    }
-
-    /// The call was made only now, since the run began.
-    pub fn begin(&mut self, now: Duration) {
-        self.begun = now;
     }
 
     /// Takes in one event of this call.

@@ -17,7 +17,7 @@ fn fold(events: impl IntoIterator<Item = (u64, Event)>) -> Record {
 fn fold_all(events: impl IntoIterator<Item = (u64, Event)>) -> Record {
     let target = Target { gateway: "g".into(), model: "m".into() };
     let call = Call { id: "id".into(), ..Call::new(0, "m", vec![target.into()], Arc::new(Request::default())) };
-    let mut recorder = Recorder::new("run", &call, BTreeMap::new());
+    let mut recorder = Recorder::new("run", &call, Duration::ZERO);
     for (at, event) in events {
         recorder.event(&RunEvent { call: 0, at: Duration::from_millis(at), event });
     }

@@ -18,7 +18,7 @@ use futures_util::stream;
 use crate::adapter::{Api, Encoder, NamedRequest};
 use crate::call::{Call, Event, RunEvent, Service, Target};
 use crate::chat;
-use crate::engine::{self, Run};
+use crate::engine::Engine;
 use crate::error::{Failure, FailureKind};
 
 /// The longest that one request may take.
@@ -95,7 +95,8 @@ async fn answer<S: Service + 'static>(
     };
     let stream = request.stream;
     let encoder = adapter.encoder(path, &model, &request);
-    let mut run = engine::start(service, vec![call(model, request, headers)], 1);
+    let mut run = Engine::new();
+    run.start(service, Arc::new(call(model, request, headers)));
     if stream { streamed(api, run, encoder).await } else { whole(api, &mut run).await }
 }
 
@@ -111,7 +112,7 @@ fn call(model: String, request: chat::Request, headers: &HeaderMap) -> Call {
     call
 }
 
-async fn whole(api: Api, run: &mut Run) -> Response {
+async fn whole(api: Api, run: &mut Engine) -> Response {
     let mut response = chat::Response::default();
     let mut batch = Vec::new();
     while run.next(&mut batch).await {
@@ -127,7 +128,7 @@ async fn whole(api: Api, run: &mut Run) -> Response {
 }
 
 /// The status line waits for the first event: a call that fails before it is an ordinary HTTP error.
-async fn streamed(api: Api, mut run: Run, encoder: Box<dyn Encoder + Send>) -> Response {
+async fn streamed(api: Api, mut run: Engine, encoder: Box<dyn Encoder + Send>) -> Response {
     let mut batch = Vec::new();
     while run.next(&mut batch).await {
         if let Some(RunEvent { event: Event::Done(Err(failure)), .. }) = batch.first() {

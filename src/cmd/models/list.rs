@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Lists;
 use crate::catalog::{Catalogue, Feature};
 use crate::cli::{ListFormat, ModelSort, ModelsListArgs};
-use crate::cmd::{Context, ready, request};
+use crate::cmd::Context;
 use crate::config::{Gateway, nearest};
 use crate::error::Error;
 use crate::money::Usd;
@@ -14,11 +14,12 @@ use crate::pricing::Pricing;
 use crate::report::models::{self, Offer};
 use crate::report::rates::per_million;
 use crate::report::term;
+use crate::run::Notices;
 
 pub(super) fn run(context: &Context, args: &ModelsListArgs) -> Result<u8, Error> {
     let query = Query::new(args)?;
-    let name = request::default_gateway(context, args.to.gateway.as_deref())?;
-    let (gateway, demo) = ready::gateway(context, &name)?;
+    let name = context.resolver(args.to.gateway.as_deref()).default_gateway()?;
+    let (gateway, demo) = context.preparation().gateway(&name)?;
     let lists = Lists::new(context, args.refresh, demo.is_some());
     let catalogue = lists.of(&gateway, args.to.key.as_deref())?;
     for note in &catalogue.notes {

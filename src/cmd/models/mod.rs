@@ -6,7 +6,7 @@ mod show;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::{Context, process, ready};
+use super::{Context, process};
 use crate::catalog::{self, Catalogue, Source};
 use crate::cli::{ModelsArgs, ModelsCommand};
 use crate::config::Gateway;
@@ -52,13 +52,13 @@ impl<'a> Lists<'a> {
         if let Some(kept) = self.kept(gateway).filter(|kept| self.suffices(kept)) {
             return Ok(kept);
         }
-        let (found, without_key) = match self.context.key(gateway, key) {
+        let (found, without_key) = match self.context.preparation().key(gateway, key) {
             Ok(found) => (found, None),
             Err(error) if key.is_some() => return Err(error),
             Err(error) => (None, Some(error)),
         };
         let client = Client::new(gateway.clone(), &self.context.settings.env)?;
-        let client = ready::with_key(self.context, client, Ok(found))?;
+        let client = self.context.preparation().with_key(client, Ok(found))?;
         match (process::runtime()?.block_on(self.fetch(&client)), without_key) {
             // That there was no key explains more than that it was refused.
             (Err(Failure { kind: FailureKind::Auth, .. }), Some(error)) => Err(error),

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use super::Lists;
 use crate::catalog::{Catalogue, Source};
 use crate::cli::{ListFormat, ModelsShowArgs};
-use crate::cmd::{Context, process, ready, request};
+use crate::cmd::{Context, process};
 use crate::config::{Gateway, Said, nearest};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::Client;
@@ -15,6 +15,7 @@ use crate::pricing::{Identity, Pricing};
 use crate::record::CostOrigin;
 use crate::report::models::{self, Listing, Offer, Shown};
 use crate::report::term;
+use crate::run::Notices;
 use crate::secret::AtHand;
 
 pub(super) fn run(context: &Context, args: &ModelsShowArgs) -> Result<u8, Error> {
@@ -46,7 +47,7 @@ pub(super) fn run(context: &Context, args: &ModelsShowArgs) -> Result<u8, Error>
 type Offered = Vec<(Gateway, Catalogue)>;
 
 fn one(context: &Context, name: &str, args: &ModelsShowArgs) -> Result<Offered, Error> {
-    let (gateway, demo) = ready::gateway(context, name)?;
+    let (gateway, demo) = context.preparation().gateway(name)?;
     let lists = Lists::new(context, args.refresh, demo.is_some());
     let catalogue = lists.of(&gateway, args.to.key.as_deref())?;
     tell(context, &lists, &gateway, &catalogue);
@@ -58,7 +59,7 @@ fn one(context: &Context, name: &str, args: &ModelsShowArgs) -> Result<Offered, 
 fn everywhere(context: &Context, args: &ModelsShowArgs) -> Result<Offered, Error> {
     let settings = &context.settings;
     let lists = Lists::new(context, args.refresh, false);
-    let default = request::default_gateway(context, None).ok();
+    let default = context.resolver(None).default_gateway().ok();
     if default.as_deref() == Some("demo") {
         return one(context, "demo", args);
     }
@@ -72,11 +73,11 @@ fn everywhere(context: &Context, args: &ModelsShowArgs) -> Result<Offered, Error
         }
         let is_default = default.as_deref() == Some(name);
         let is_wanted = settings.gateway_said(name) == Said::File || is_default;
-        let key = match context.key_at_hand(&gateway) {
+        let key = match context.preparation().key_at_hand(&gateway) {
             AtHand::Key(found) => Some(found),
             AtHand::NotNeeded if is_wanted || kept.is_some() => None,
             AtHand::Elsewhere if args.refresh || (is_default && kept.is_none()) => {
-                match context.key(&gateway, args.to.key.as_deref()) {
+                match context.preparation().key(&gateway, args.to.key.as_deref()) {
                     Ok(found) => found,
                     Err(error) => {
                         context.notice(&format!("{name}: {error}"));
@@ -98,7 +99,7 @@ fn everywhere(context: &Context, args: &ModelsShowArgs) -> Result<Offered, Error
     }
     let clients = to_fetch.into_iter().map(|(gateway, kept, key)| {
         let client = Client::new(gateway.clone(), &settings.env);
-        (client.and_then(|client| ready::with_key(context, client, Ok(key))), gateway, kept)
+        (client.and_then(|client| context.preparation().with_key(client, Ok(key))), gateway, kept)
     });
     let fetched = join_all(clients.map(async |(client, gateway, kept)| match client {
         Ok(client) => (lists.fetch(&client).await, gateway, kept),
@@ -161,7 +162,7 @@ fn shown(context: &Context, id: &str, offered: &Offered) -> Shown {
 
 fn not_found(context: &Context, id: &str, named: Option<&str>, offered: &Offered) -> Error {
     if offered.is_empty()
-        && let Err(error) = request::default_gateway(context, None)
+        && let Err(error) = context.resolver(None).default_gateway()
     {
         return error;
     }

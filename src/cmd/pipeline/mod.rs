@@ -1,6 +1,5 @@
 //! `llm pipeline`: prompts of the config that build on each other's answers.
 
-mod course;
 mod run;
 
 use serde_json::{Value, json};
@@ -13,10 +12,11 @@ use crate::pipeline::{self, Wired};
 use crate::report;
 use crate::report::grid::{Column, Grid};
 use crate::report::term::print;
+use crate::run::Notices;
 
 pub(super) fn run(context: &Context, command: &PipelineCommand) -> Result<u8, Error> {
     match command {
-        PipelineCommand::Run(args) => return run::run(context, args),
+        PipelineCommand::Run(args) => return run::run_pipeline(context, args),
         PipelineCommand::List { output } => list(context, output.format)?,
         PipelineCommand::Show { name, output } => show(context, name, output.format)?,
     }

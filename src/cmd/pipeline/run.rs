@@ -1,76 +1,66 @@
 //! `llm pipeline run`: the steps in order, those that do not build on each other at once.
 
-use super::course::Steps;
+use std::sync::Arc;
+
 use super::needs;
-use crate::call::{Call, RunEvent};
+use crate::call::{Call, Caller, Role, RunEvent, STEP_TAG};
 use crate::cli::{AskFormat, PipelineRunArgs};
-use crate::cmd::drive::{self, Outcome, Plan, Reporter, drive};
-use crate::cmd::journal::{self, Journal};
+use crate::cmd::live::{Live, progress};
 use crate::cmd::output::Destination;
-use crate::cmd::ready::{Wishes, ready};
 use crate::cmd::request::{self, Prepared};
-use crate::cmd::{Context, dry_run, process};
+use crate::cmd::run::{RunOptions, View, run_schedule};
+use crate::cmd::{Context, dry_run};
 use crate::config::{LogLevel, nearest};
 use crate::error::{Error, Failure, FailureKind};
-use crate::pipeline::{self, Wired};
+use crate::pipeline::{self, BadStep, PipelineSchedule, Wired};
 use crate::record::{Record, Status};
 use crate::report::error::call_failed;
 use crate::report::pipeline::{PipelineRun, StepName, json, line, markdown, planned, table};
-use crate::report::progress::Progress;
-use crate::report::term::{Output, Terminal, print, say};
+use crate::report::term::{Output, say};
+use crate::resolve::Resolver;
 use crate::route::Asked;
-use crate::template::BadTemplate;
+use crate::run::{ExitCode, Notices, Outcome, Reporter};
 
-/// The tags by which records say where they belong.
-const PIPELINE: &str = "pipeline";
-pub(super) const STEP: &str = "step";
+/// The tag that names the pipeline.
+const PIPELINE_TAG: &str = "pipeline";
 
-pub(super) fn run(context: &Context, args: &PipelineRunArgs) -> Result<u8, Error> {
+pub(super) fn run_pipeline(context: &Context, args: &PipelineRunArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
     let wired = pipeline::load(&context.settings, &args.name)?;
     let names: Vec<StepName> =
         wired.iter().map(|step| StepName { name: step.step.name.clone(), needs: needs(step, &wired) }).collect();
     let answer = answer(&names, args.step.as_deref())?;
     let asked = models(context, args, &wired)?;
-    let prepared = prepare(context, args, &wired)?;
-    let mut calls = prepared.calls(context, &asked.iter().collect::<Vec<_>>())?;
-    let mut steps = Steps::new(wired, prepared.request.clone());
-    let input = steps.input().to_owned();
-    let bad = |(place, error): (usize, BadTemplate)| {
+    let mut prepared = prepare(context, args, &wired)?;
+    tag_with_pipeline(&mut prepared, &args.name);
+    let calls = prepared.calls.calls(&context.settings, &asked)?;
+    let bad = |(place, error): BadStep| {
         Error::config(format!("step `{}` of pipeline `{}`: its prompt: {error}", names[place].name, args.name))
     };
+    let mut schedule = PipelineSchedule::new(wired, calls, &prepared.calls.request).map_err(bad)?;
     if args.prompt.dry_run {
-        steps.sketch(&mut calls).map_err(bad)?;
+        let requests = dry_run::planned(context, &schedule.planned_calls().map_err(bad)?)?;
         let as_json = args.output.format != AskFormat::Text;
-        let text = planned(&args.name, &names, &dry_run::planned(context, &calls)?, as_json, &destination.output());
+        let text = planned(&args.name, &names, &requests, as_json, &destination.output());
         return destination.write(text.as_bytes()).map(|()| 0);
     }
-    steps.give(&mut calls).map_err(bad)?;
+    let calls = schedule.calls();
     if args.prompt.max_cost.is_some() {
-        bounded(&calls, &names)?;
+        check_bounds(&calls, &names)?;
     }
-    let mut tags = prepared.tags.clone();
-    tags.insert(PIPELINE.to_owned(), args.name.clone());
-    let wishes = Wishes { tags: tags.clone(), ..Wishes::new(&args.prompt)? };
-    let plan = Plan {
-        calls,
-        course: Some(Box::new(steps)),
-        tags,
-        concurrency: process::connections(),
-        schema: prepared.schema.clone(),
-        priced: true,
-        trace: context.trace(),
-    };
-    let ready = ready(context, &plan.calls, wishes)?;
-    let level = journal::level(context, args.prompt.log.level);
-    let journal = Journal::new(context, level, "pipeline", &ready);
-    let mut reporter = Live::new(context, &plan.calls, names, args.output.format, &destination);
-    let mut outcome = drive(ready, plan, &mut reporter)?;
-    reporter.progress.clear();
-    let page = Page { args, names: &reporter.names, answer, input: &input, is_kept: level == LogLevel::Full };
-    let shown = page.show(context, destination, &mut outcome);
-    journal.write(context, outcome);
-    shown
+    let options = RunOptions::new(context, "pipeline", &args.prompt);
+    let input = schedule.input().to_owned();
+    let keeps_texts = options.log == LogLevel::Full;
+    let live = live(context, &calls, &names, args.output.format, &destination);
+    let mut view =
+        PipelineView { context, args, names: &names, answer, input, keeps_texts, destination: Some(destination), live };
+    run_schedule(context, &calls, &mut schedule, &options, &mut view)
+}
+
+fn tag_with_pipeline(prepared: &mut Prepared, name: &str) {
+    let mut caller = Caller::clone(&prepared.calls.caller);
+    caller.tags.insert(PIPELINE_TAG.to_owned(), name.to_owned());
+    prepared.calls.caller = Arc::new(caller);
 }
 
 /// The place of the step whose answer is asked for.
@@ -86,8 +76,8 @@ fn answer(names: &[StepName], wanted: Option<&str>) -> Result<usize, Error> {
     })
 }
 
-/// Refuses at once what the policies would refuse when the steps before it are paid for: a step without a bound.
-fn bounded(calls: &[Call], names: &[StepName]) -> Result<(), Error> {
+/// Refuses a step whose answer has no limit before the steps in front of it are paid for.
+fn check_bounds(calls: &[Call], names: &[StepName]) -> Result<(), Error> {
     let Some(call) = calls.iter().find(|call| call.request.max_tokens.is_none()) else { return Ok(()) };
     let name = &names[call.index].name;
     let message = format!("--max-cost cannot be kept: the answer of step `{name}` may be of any length");
@@ -95,25 +85,24 @@ fn bounded(calls: &[Call], names: &[StepName]) -> Result<(), Error> {
     Err(Error::Call(Failure::new(FailureKind::Refused, message).with_advice(advice)))
 }
 
-/// Where each step goes.
+/// The model of each step.
 fn models(context: &Context, args: &PipelineRunArgs, steps: &[Wired]) -> Result<Vec<Asked>, Error> {
-    let gateway = args.prompt.to.gateway.as_deref();
-    request::with_names(context, gateway, |names| {
-        let model = |wired: &Wired| match (&wired.step.model, &wired.step.task) {
-            (Some(model), _) => names.model(model),
-            (None, Some(task)) => names.task(task),
-            (None, None) => request::usual_model(context, names, gateway),
-        };
-        steps.iter().map(model).collect()
-    })
+    let resolver = Resolver::new(&context.settings, args.prompt.to.gateway.as_deref());
+    let model = |wired: &Wired| match (&wired.step.model, &wired.step.task) {
+        (Some(model), _) => resolver.model(model),
+        (None, Some(task)) => resolver.task(task),
+        (None, None) => resolver.default_model(),
+    };
+    steps.iter().map(model).collect()
 }
 
 /// Reads the input, if any step uses it.
 fn prepare(context: &Context, args: &PipelineRunArgs, steps: &[Wired]) -> Result<Prepared, Error> {
     let prompt = &args.prompt;
-    let tags = request::tags(prompt)?;
-    if let Some(tag) = tags.keys().find(|tag| [PIPELINE, STEP].contains(&tag.as_str())) {
-        return Err(Error::usage(format!("--tag {tag} is for the pipeline itself to set")));
+    let is_reserved = |tag: &&String| [PIPELINE_TAG, STEP_TAG].iter().any(|name| tag.split('=').next() == Some(name));
+    if let Some(tag) = prompt.tag.iter().find(is_reserved) {
+        let name = tag.split('=').next().unwrap_or(tag);
+        return Err(Error::usage(format!("--tag {name} is for the pipeline itself to set")));
     }
     if steps.iter().any(|step| step.input) {
         return request::prepare(context, prompt);
@@ -125,107 +114,95 @@ fn prepare(context: &Context, args: &PipelineRunArgs, steps: &[Wired]) -> Result
     request::prepare_with(context, prompt, || Ok(String::new()))
 }
 
-/// Progress on stderr; on stdout a line for each step as it ends, if that is the form.
-#[derive(Debug)]
-struct Live {
-    progress: Progress,
-    names: Vec<StepName>,
-    /// The ids of the calls, by step.
-    ids: Vec<String>,
-    lines: Option<Output>,
+/// Progress on stderr; on stdout a line for each step as it ends, if that is the format.
+fn live<'a>(
+    context: &Context,
+    calls: &[Call],
+    names: &'a [StepName],
+    format: AskFormat,
+    destination: &Destination,
+) -> Live<'a> {
+    let labels = names.iter().zip(calls).map(|(step, call)| step.label(&call.asked)).collect();
+    let out = destination.output();
+    let writes_lines = format == AskFormat::Jsonl && !destination.is_file();
+    let line_of = move |call: &Call, record: &Record| line(&names[call.index], record, &out);
+    // The failures of steps are told at the end.
+    Live::new(progress(context, labels).without_failures(), writes_lines.then(|| Box::new(line_of) as Box<_>))
 }
 
-impl Live {
-    fn new(
-        context: &Context,
-        calls: &[Call],
-        names: Vec<StepName>,
-        form: AskFormat,
-        destination: &Destination,
-    ) -> Self {
-        let labels = names.iter().zip(calls).map(|(step, call)| step.label(&call.asked)).collect();
-        // Lines that are drawn over and lines that stay do not go together.
-        let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };
-        Self {
-            progress: Progress::new(labels, &terminal, context.quiet).without_failures(),
-            names,
-            ids: calls.iter().map(|call| call.id.clone()).collect(),
-            lines: (form == AskFormat::Jsonl && !destination.is_file()).then_some(destination.output()),
-        }
-    }
-}
-
-impl Reporter for Live {
-    fn batch(&mut self, events: &[RunEvent]) -> Result<(), Error> {
-        self.progress.batch(events);
-        Ok(())
-    }
-
-    fn ended(&mut self, record: &Record) -> Result<(), Error> {
-        let step = self.ids.iter().position(|id| *id == record.id).map(|place| &self.names[place]);
-        match (&self.lines, step) {
-            (Some(out), Some(step)) => self.progress.suspend(|| print(line(step, record, out))),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What is shown when all is over.
-struct Page<'a> {
+/// Shows the answer of one step, and how all of them went, when the run is over.
+struct PipelineView<'a> {
+    context: &'a Context,
     args: &'a PipelineRunArgs,
     names: &'a [StepName],
     /// The place of the step whose answer is asked for.
     answer: usize,
-    input: &'a str,
+    input: String,
     /// Whether the ledger keeps texts.
-    is_kept: bool,
+    keeps_texts: bool,
+    destination: Option<Destination>,
+    live: Live<'a>,
 }
 
-impl Page<'_> {
-    /// Puts the answer where it belongs, and says how the steps went; the exit code.
-    fn show(&self, context: &Context, destination: Destination, outcome: &mut Outcome) -> Result<u8, Error> {
-        outcome.writable()?;
+impl Reporter for PipelineView<'_> {
+    fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
+        self.live.events(events)
+    }
+
+    fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
+        self.live.ended(call, record)
+    }
+}
+
+impl View for PipelineView<'_> {
+    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
+        let records = self.live.finish();
         let run = PipelineRun {
             run: &outcome.run,
             pipeline: &self.args.name,
-            input: self.input,
+            input: &self.input,
             steps: self.names,
-            records: &outcome.records,
+            records: &records,
             elapsed: outcome.elapsed,
         };
-        let wanted = &outcome.records[self.answer];
-        let out = destination.output();
-        let text = match self.args.output.format {
+        if let Some(destination) = self.destination.take() {
+            let text = self.text(&run, &destination);
+            // An empty answer does not replace an existing file.
+            if !(text.is_empty() && destination.is_file()) {
+                destination.write(text.as_bytes())?;
+            }
+        }
+        self.say_how_it_went(&run);
+        Ok(pipeline_exit_code(&records, self.answer))
+    }
+}
+
+impl PipelineView<'_> {
+    fn text(&self, run: &PipelineRun<'_>, destination: &Destination) -> String {
+        let wanted = &run.records[self.answer];
+        let out: Output = destination.output();
+        match self.args.output.format {
             AskFormat::Text if wanted.text.is_empty() => String::new(),
             AskFormat::Text => format!("{}\n", out.show(wanted.text.strip_suffix('\n').unwrap_or(&wanted.text))),
-            AskFormat::Json => json(&run, &out),
-            // Lines for each record have been written as it ended.
+            AskFormat::Json => json(run, &out),
+            // Each line was written when its call ended.
             AskFormat::Jsonl if !destination.is_file() => String::new(),
             AskFormat::Jsonl => {
                 run.steps.iter().zip(run.records).map(|(step, record)| line(step, record, &out)).collect()
             }
-            AskFormat::Markdown => out.show(&markdown(&run)).into_owned(),
-        };
-        // A file that is there is not replaced by nothing.
-        if !(text.is_empty() && destination.is_file()) {
-            destination.write(text.as_bytes())?;
-        }
-        self.tell(context, &run);
-        match outcome.stopped.take() {
-            Some(error) => Err(error),
-            None => Ok(exit_code(&outcome.records, self.answer)),
+            AskFormat::Markdown => out.show(&markdown(run)).into_owned(),
         }
     }
 
-    /// What failed, and the figures of all steps; without those, what could not be done.
-    fn tell(&self, context: &Context, run: &PipelineRun<'_>) {
+    /// Says on stderr what failed, and the figures of all steps; without the figures also what was skipped.
+    fn say_how_it_went(&self, run: &PipelineRun<'_>) {
+        let context = self.context;
         let stderr = &context.terminal.stderr;
-        let is_figured = !context.quiet && (self.args.stats || stderr.tty);
+        let shows_figures = !context.quiet && (self.args.stats || stderr.tty);
         for (step, record) in run.steps.iter().zip(run.records) {
             match (&record.error, record.status) {
-                // Who stopped it knows.
                 (None, _) | (_, Status::Ok | Status::Interrupted) => {}
-                (Some(_), Status::Skipped) if is_figured => {}
+                (Some(_), Status::Skipped) if shows_figures => {}
                 (Some(why), Status::Skipped) => context.notice(&format!("{}: {why}", step.label(&record.model))),
                 (Some(why), _) => {
                     let named = Record { model: step.label(&record.model), ..record.clone() };
@@ -233,25 +210,26 @@ impl Page<'_> {
                 }
             }
         }
-        if is_figured {
+        if shows_figures {
             let apart = if context.terminal.stdout.tty { "\n" } else { "" };
             say(format!("{apart}{}", table(run, stderr)));
         }
-        // What the other steps cost is not lost.
-        let nothing = self.args.output.format == AskFormat::Text && run.records[self.answer].text.is_empty();
-        if nothing && self.is_kept && run.records.iter().any(|record| record.status == Status::Ok) {
+        // The answers of the other steps are not lost.
+        let is_empty = self.args.output.format == AskFormat::Text && run.records[self.answer].text.is_empty();
+        if is_empty && self.keeps_texts && run.records.iter().any(|record| record.status == Status::Ok) {
             context.notice(&format!("`llm log show {}` has what the other steps answered", run.run));
         }
     }
 }
 
-/// 0 if every step is complete; 8 if the answer that was asked for is, and another step is not; else the code of what kept
-/// it from being complete.
-fn exit_code(records: &[Record], answer: usize) -> u8 {
-    let is_ok = |record: &&Record| record.status == Status::Ok;
-    if is_ok(&&records[answer]) {
-        return if records.iter().all(|record| is_ok(&record)) { 0 } else { 8 };
+/// 0 if every step is complete; 8 if the wanted answer is complete and another step is not; else the code of the steps that
+/// are not complete.
+fn pipeline_exit_code(records: &[Record], answer: usize) -> u8 {
+    let is_ok = |record: &Record| record.status == Status::Ok;
+    if is_ok(&records[answer]) {
+        return if records.iter().all(is_ok) { 0 } else { 8 };
     }
-    let broken: Vec<Record> = records.iter().filter(|record| !is_ok(record)).cloned().collect();
-    drive::exit_code(&broken)
+    let mut code = ExitCode::default();
+    records.iter().filter(|record| !is_ok(record)).for_each(|record| code.add(Role::Step, record));
+    code.code()
 }

@@ -1,5 +1,9 @@
 //! Pipelines of the config, ready to be run: their prompts checked, and what each step builds on.
 
+mod schedule;
+
+pub use schedule::{BadStep, PipelineSchedule};
+
 use std::collections::BTreeMap;
 
 use crate::config::{INPUT, Pipeline, Settings, Step, find_pipeline, nearest};

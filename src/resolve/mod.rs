@@ -1,0 +1,165 @@
+//! From names to calls: which models a name stands for, at which gateway, and in which order they are asked.
+
+mod data;
+
+pub(crate) use data::LookedUp;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::{Call, Caller, Choice, Limits, Role};
+use crate::chat::Request;
+use crate::config::Settings;
+use crate::error::Error;
+use crate::route::{self, Asked, Names};
+use crate::schema::Schema;
+use crate::secret::KeyFile;
+
+/// Resolves the names of one command.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resolver<'a> {
+    settings: &'a Settings,
+    /// The gateway that a flag names, for names that do not say.
+    gateway: Option<&'a str>,
+}
+
+impl<'a> Resolver<'a> {
+    pub(crate) fn new(settings: &'a Settings, gateway: Option<&'a str>) -> Self {
+        Self { settings, gateway }
+    }
+
+    /// The models of a model's name or of an alias.
+    ///
+    /// # Errors
+    /// The name is empty, or there is no gateway for it.
+    pub(crate) fn model(&self, name: &str) -> Result<Asked, Error> {
+        self.names(|names| names.model(name.trim()))
+    }
+
+    /// The models of a task.
+    ///
+    /// # Errors
+    /// There is no such task, or no gateway for its model.
+    pub(crate) fn task(&self, name: &str) -> Result<Asked, Error> {
+        self.names(|names| names.task(name.trim()))
+    }
+
+    /// The models of a name that may be an alias, a task or a model, in this order.
+    ///
+    /// # Errors
+    /// As for [`Resolver::model`].
+    pub(crate) fn any(&self, name: &str) -> Result<Asked, Error> {
+        self.names(|names| names.default(name))
+    }
+
+    /// The models of a set of the config.
+    ///
+    /// # Errors
+    /// There is no such set, or it is empty.
+    pub(crate) fn set(&self, name: &str) -> Result<Vec<Asked>, Error> {
+        route::set(name, &self.settings.sets)?.iter().map(|model| self.model(model)).collect()
+    }
+
+    /// The models that the settings name for the default gateway; empty where they name none.
+    ///
+    /// # Errors
+    /// There is no default gateway.
+    pub(crate) fn models_of_gateway(&self) -> Result<Vec<Asked>, Error> {
+        let gateway = self.settings.gateway(&self.default_gateway()?)?;
+        gateway.models.iter().map(|name| self.model(name)).collect()
+    }
+
+    /// The model where the command names none: the default of the settings, else the first of the gateway. A gateway that
+    /// a flag names comes before the default.
+    ///
+    /// # Errors
+    /// No model is named anywhere.
+    pub(crate) fn default_model(&self) -> Result<Asked, Error> {
+        let named = self.settings.model.as_ref().map(|(model, _)| self.any(model));
+        let named = named.or_else(|| self.settings.tasks.contains_key("default").then(|| self.task("default")));
+        if self.gateway.is_none()
+            && let Some(named) = named
+        {
+            return named;
+        }
+        let gateway = self.settings.gateway(&self.default_gateway()?)?;
+        match (gateway.models.first(), named) {
+            (Some(model), _) => self.model(model),
+            (None, Some(named)) => named,
+            (None, None) => Err(Error::usage_hint(
+                "which model?",
+                "name one with -m, LLM_MODEL, or model in the config file; `llm models` lists them",
+            )),
+        }
+    }
+
+    /// The gateway for names that do not say.
+    ///
+    /// # Errors
+    /// Neither a flag, nor the settings, nor a saved key says which.
+    pub(crate) fn default_gateway(&self) -> Result<String, Error> {
+        self.settings.default_gateway(self.gateway, || gateways_with_saved_keys(self.settings))
+    }
+
+    fn names<T>(&self, find: impl FnOnce(&Names<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let default_gateway = || self.default_gateway();
+        find(&Names { aliases: &self.settings.aliases, tasks: &self.settings.tasks, default_gateway: &default_gateway })
+    }
+}
+
+fn gateways_with_saved_keys(settings: &Settings) -> Vec<String> {
+    let Some(data) = &settings.dirs.data else { return Vec::new() };
+    // An unreadable key file is reported where its key is needed.
+    let saved = KeyFile::in_dir(data).list().unwrap_or_default();
+    let mut names: Vec<String> = saved.into_iter().map(|saved| saved.gateway).collect();
+    names.dedup();
+    names
+}
+
+/// Everything about the calls of a command except the models that they go to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CallTemplate {
+    pub(crate) request: Arc<Request>,
+    /// The schema that answers must follow.
+    pub(crate) schema: Option<Arc<Schema>>,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) role: Role,
+    /// Further tries, if the user says how many.
+    pub(crate) retries: Option<u32>,
+    /// The longest that a call may take, if the user says it.
+    pub(crate) timeout: Option<Duration>,
+    /// Where a call goes when every choice of its own has failed.
+    pub(crate) fallback: Vec<Asked>,
+}
+
+impl CallTemplate {
+    /// One call for each of these names, in order.
+    ///
+    /// # Errors
+    /// The gateway of a name is not configured.
+    pub(crate) fn calls<'n>(
+        &self,
+        settings: &Settings,
+        names: impl IntoIterator<Item = &'n Asked>,
+    ) -> Result<Vec<Call>, Error> {
+        let data = LookedUp::new(settings, &self.request);
+        names.into_iter().enumerate().map(|(index, asked)| self.call(settings, &data, index, asked)).collect()
+    }
+
+    fn call(&self, settings: &Settings, data: &LookedUp<'_>, index: usize, asked: &Asked) -> Result<Call, Error> {
+        let routes = std::iter::once(asked).chain(&self.fallback);
+        let choices: Vec<Choice> = routes.flat_map(|asked| asked.route.choices(data)).collect();
+        let timeout = match self.timeout {
+            Some(timeout) => timeout,
+            None => settings.gateway(&choices[0].target.gateway)?.timeouts.total,
+        };
+        Ok(Call {
+            caller: Arc::clone(&self.caller),
+            role: self.role,
+            task: asked.task.clone(),
+            schema: self.schema.clone(),
+            limits: Limits { retries: self.retries, bounded: false, timeout },
+            ..Call::new(index, asked.name.clone(), choices, Arc::clone(&self.request))
+        })
+    }
+}

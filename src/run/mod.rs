@@ -1,0 +1,296 @@
+//! One run: calls are started as their schedule gives them, and each becomes a record that leaves at once for the ledger
+//! and for a reporter. Every command that sends prompts runs through here.
+
+mod exit_code;
+mod prepare;
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+pub use exit_code::{ExitCode, exit_code};
+pub(crate) use prepare::{Notices, Preparation, PrepareOptions, PreparedGateways, answer_store, key_name, pricing};
+pub use schedule::{Calls, Schedule, Step};
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::call::{Call, Event, RunEvent, Service};
+use crate::engine::Engine;
+use crate::error::{Error, SIGPIPE};
+use crate::ledger::{Circumstances, LedgerWriter, Row, Turn};
+use crate::record::{Record, Recorder, Status};
+
+/// Shows a run to somebody while it goes on.
+pub trait Reporter {
+    /// Takes what has happened since the last time, in order.
+    ///
+    /// # Errors
+    /// The output cannot be written. The run is then stopped, and the reporter gets no more events.
+    fn events(&mut self, events: &[RunEvent]) -> Result<(), Error>;
+
+    /// Takes the record of a call that is over. Its cost is final.
+    ///
+    /// # Errors
+    /// As for [`Reporter::events`].
+    fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error>;
+}
+
+/// How the records of a run are kept in the ledger.
+#[derive(Debug)]
+pub struct Recording {
+    /// Where they go.
+    pub ledger: LedgerWriter,
+    /// The command that makes the calls: `ask`, `compare`.
+    pub command: &'static str,
+    /// Whether prompts and answers are kept, or only their lengths and hashes.
+    pub texts: bool,
+    /// By gateway, the name of the key that is used there.
+    pub keys: std::collections::BTreeMap<String, String>,
+    /// The conversation that the run continues.
+    pub turn: Option<Turn>,
+}
+
+/// What to run.
+pub struct RunSpec<'a> {
+    /// The calls, in the order in which they can be made.
+    pub schedule: &'a mut dyn Schedule,
+    /// How many calls run at once; at least 1.
+    pub concurrency: usize,
+    /// What knows the prices of the calls; `None` where nobody sees a cost.
+    pub(crate) prices: Option<&'a PreparedGateways>,
+    /// How the records are kept; `None` where they are not.
+    pub recording: Option<&'a Recording>,
+}
+
+impl std::fmt::Debug for RunSpec<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunSpec").field("concurrency", &self.concurrency).finish_non_exhaustive()
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The id of the run.
+    pub run: String,
+    /// From the start of the run to the end of its last call.
+    pub elapsed: Duration,
+    /// Why the run was stopped before its end: a signal, or output that failed.
+    pub stopped: Option<Error>,
+    /// The exit code that the answers have in common.
+    pub exit_code: ExitCode,
+}
+
+/// Runs all calls of the schedule to their end, or until `stop` is ready or the reporter fails. Then the calls that are
+/// under way are stopped, and get a record like all others.
+///
+/// Must be called inside a tokio runtime.
+pub async fn execute<'a, S: Service + 'static>(
+    service: &'a Arc<S>,
+    spec: RunSpec<'a>,
+    reporter: &'a mut dyn Reporter,
+    stop: impl Future<Output = Error>,
+) -> Outcome {
+    let mut run = Run::new(service, spec, reporter);
+    let mut stop = pin!(stop);
+    let mut batch = Vec::new();
+    let mut stopped = run.start_calls().await.err();
+    while stopped.is_none() {
+        tokio::select! {
+            biased;
+            error = &mut stop => {
+                stopped = Some(error);
+                // What has arrived until now is still shown.
+                run.engine.arrived(&mut batch);
+            }
+            more = run.engine.next(&mut batch) => if !more { break },
+        }
+        let taken = run.take(&mut batch).await;
+        // The signal is why the run ends, even if the output fails as well.
+        stopped = stopped.or(taken.err());
+        if stopped.is_none() {
+            stopped = run.start_calls().await.err();
+        }
+    }
+    if let Some(error) = stopped.take() {
+        stopped = Some(run.stop(error).await);
+    }
+    Outcome { run: run.id, elapsed: run.elapsed, stopped, exit_code: run.exit_code }
+}
+
+/// The state of a run.
+struct Run<'a, S> {
+    id: String,
+    /// The time of day at the start. The engine's clock is monotonic and counts from there.
+    began: Timestamp,
+    service: &'a Arc<S>,
+    spec: RunSpec<'a>,
+    reporter: &'a mut dyn Reporter,
+    engine: Engine,
+    /// The calls that are under way, by index.
+    open: HashMap<usize, (Arc<Call>, Recorder)>,
+    elapsed: Duration,
+    exit_code: ExitCode,
+}
+
+impl<'a, S: Service + 'static> Run<'a, S> {
+    fn new(service: &'a Arc<S>, spec: RunSpec<'a>, reporter: &'a mut dyn Reporter) -> Self {
+        Self {
+            id: uuid::Uuid::now_v7().to_string(),
+            began: Timestamp::now(),
+            service,
+            spec,
+            reporter,
+            engine: Engine::new(),
+            open: HashMap::new(),
+            elapsed: Duration::ZERO,
+            exit_code: ExitCode::default(),
+        }
+    }
+
+    /// Starts calls until as many run as may run at once, or no further call can be made now.
+    async fn start_calls(&mut self) -> Result<(), Error> {
+        let mut started = Vec::new();
+        while self.open.len() < self.spec.concurrency.max(1) {
+            let Some(step) = self.spec.schedule.next() else { break };
+            match step {
+                Step::Call(call) => {
+                    let call = Arc::new(call);
+                    self.open.insert(call.index, (Arc::clone(&call), self.recorder(&call)));
+                    self.engine.start(self.service, Arc::clone(&call));
+                    started.push(call);
+                }
+                Step::Skip(call, failure) => {
+                    let mut recorder = self.recorder(&call);
+                    let at = self.engine.elapsed();
+                    recorder.event(&RunEvent { call: call.index, at, event: Event::Done(Err(failure)) });
+                    self.end(&call, recorder, at).await?;
+                }
+            }
+        }
+        if let Some(prices) = self.spec.prices.filter(|_| !started.is_empty()) {
+            // The requests are on their way, so there is time to look for prices.
+            prices.prepare_prices(&started);
+        }
+        Ok(())
+    }
+
+    fn recorder(&self, call: &Call) -> Recorder {
+        Recorder::new(&self.id, call, self.engine.elapsed())
+    }
+
+    /// Takes in what has happened, and ends the calls that are over.
+    async fn take(&mut self, batch: &mut Vec<RunEvent>) -> Result<(), Error> {
+        self.record(batch);
+        self.reporter.events(batch)?;
+        for event in batch.drain(..) {
+            if matches!(event.event, Event::Done(_))
+                && let Some((call, recorder)) = self.open.remove(&event.call)
+            {
+                self.end(&call, recorder, event.at).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, events: &[RunEvent]) {
+        for event in events {
+            if let Some((_, recorder)) = self.open.get_mut(&event.call) {
+                recorder.event(event);
+            }
+        }
+    }
+
+    /// Finishes the record of a call that was over `at` this time, and hands it on.
+    async fn end(&mut self, call: &Call, recorder: Recorder, at: Duration) -> Result<(), Error> {
+        let record = self.finish(call, recorder, at).await;
+        self.reporter.ended(call, record)
+    }
+
+    async fn finish(&mut self, call: &Call, recorder: Recorder, at: Duration) -> Record {
+        let mut record = recorder.finish(at);
+        check_schema(call, &mut record);
+        if let Some(prices) = self.spec.prices {
+            prices.price(&mut record);
+        }
+        self.elapsed = self.elapsed.max(at);
+        self.exit_code.add(call.role, &record);
+        self.spec.schedule.ended(call, &record);
+        self.keep(call, &record, at).await;
+        record
+    }
+
+    /// Hands the record to the ledger. A call that was never made is not kept.
+    async fn keep(&self, call: &Call, record: &Record, at: Duration) {
+        let Some(recording) = self.spec.recording else { return };
+        if record.status == Status::Skipped {
+            return;
+        }
+        let about = Circumstances {
+            command: recording.command,
+            place: call.index,
+            at: self.began + at.saturating_sub(record.timing.total.unwrap_or_default()),
+            key: recording.keys.get(&record.gateway).map(String::as_str),
+            task: call.task.as_deref(),
+            request: &call.request,
+            turn: recording.turn.as_ref(),
+            texts: recording.texts,
+        };
+        recording.ledger.record_async(Row::new(record.clone(), &about)).await;
+    }
+
+    /// Stops every call that is under way. Their records go to the reporter only if a signal stopped the run: where the
+    /// output failed, nobody can read them.
+    async fn stop(&mut self, why: Error) -> Error {
+        let now = self.engine.elapsed();
+        let mut batch = Vec::new();
+        self.engine.stop(&mut batch).await;
+        self.record(&batch);
+        let mut open: Vec<_> = self.open.drain().map(|(_, open)| open).collect();
+        for step in self.spec.schedule.abandon() {
+            let (call, failure) = match step {
+                Step::Call(call) => (call, None),
+                Step::Skip(call, failure) => (call, Some(failure)),
+            };
+            let mut recorder = Recorder::new(&self.id, &call, now);
+            if let Some(failure) = failure {
+                recorder.event(&RunEvent { call: call.index, at: now, event: Event::Done(Err(failure)) });
+            }
+            open.push((Arc::new(call), recorder));
+        }
+        open.sort_by_key(|(call, _)| call.index);
+        let is_shown = matches!(why, Error::Signalled(signal) if signal != SIGPIPE);
+        let mut why = why;
+        for (call, recorder) in open {
+            let record = self.finish(&call, recorder, now).await;
+            if is_shown && let Err(error) = self.reporter.ended(&call, record) {
+                why = error;
+            }
+        }
+        why
+    }
+}
+
+/// Fails a complete answer that does not follow the schema that was asked for. A call of a tool is not the answer yet.
+fn check_schema(call: &Call, record: &mut Record) {
+    if let Some(schema) = &call.schema
+        && record.status == Status::Ok
+        && record.tool_calls.is_empty()
+        && let Err(failure) = schema.check(&record.text)
+    {
+        record.status = Status::Failed;
+        record.error = Some(failure);
+    }
+}
+
+impl Outcome {
+    /// Takes the error of an output that failed, if that is what stopped the run. Nothing more can be shown then.
+    pub fn output_error(&mut self) -> Option<Error> {
+        self.stopped.take_if(|error| matches!(error, Error::Output { .. } | Error::Signalled(SIGPIPE)))
+    }
+}

@@ -1,0 +1,306 @@
+//! Gateways prepared for calls: settings found, clients built, keys read, the demo gateway started, policies put around.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+
+use crate::call::{Call, Target};
+use crate::catalog;
+use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY, Settings};
+use crate::error::{Error, Failure, FailureKind};
+use crate::gateway::{Client, Gateways};
+use crate::ledger::LedgerWriter;
+use crate::policy::budget::{BudgetStore, SqliteBudgets};
+use crate::policy::cache::{Answers, Store};
+use crate::policy::{self, Policies, SpendingLimits, Stack, Windows};
+use crate::pricing::Pricing;
+use crate::record::Record;
+use crate::secret::{self, AtHand, Found, Lookup, Pending, Stores};
+use crate::serve::demo::{self, Demo};
+
+/// Takes the sentences that the user should read while gateways are prepared.
+pub(crate) trait Notices {
+    /// Something that matters unless the user asked for silence.
+    fn notice(&self, text: &str);
+    /// Something that the user must know to go on, such as a keyring that waits to be unlocked.
+    fn urgent(&self, text: &str);
+    /// Something for users who ask for details.
+    fn detail(&self, text: &str);
+}
+
+/// What gateways are prepared from.
+pub(crate) struct Preparation<'a> {
+    pub(crate) settings: &'a Settings,
+    /// Where keys are looked for.
+    pub(crate) stores: Stores,
+    pub(crate) notices: &'a dyn Notices,
+}
+
+/// What a command says about its gateways besides the settings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PrepareOptions {
+    /// The name of the key to use.
+    pub(crate) key: Option<String>,
+    /// Whether the answer cache is used; `None` leaves it to the settings.
+    pub(crate) cached: Option<bool>,
+}
+
+/// Gateways that calls can be sent to, with all policies around them.
+pub(crate) struct PreparedGateways {
+    pub(crate) service: Arc<Stack<Gateways>>,
+    /// The settings of each gateway, by name.
+    gateways: BTreeMap<String, Gateway>,
+    pricing: Arc<Pricing>,
+    /// By gateway, the name of the key that is used there, or of the variable that holds it.
+    pub(crate) keys: BTreeMap<String, String>,
+    /// The demo gateway runs as long as this value lives.
+    _demo: Option<Demo>,
+}
+
+impl PreparedGateways {
+    /// Puts the cost of a call into its record, as far as it is known.
+    pub(crate) fn price(&self, record: &mut Record) {
+        if let Some(gateway) = self.gateways.get(&record.gateway) {
+            self.pricing.price(record, gateway);
+        }
+    }
+
+    /// Starts to look for the prices of the models of these calls, on a thread of its own.
+    pub(crate) fn prepare_prices(&self, calls: &[Arc<Call>]) {
+        let targets = calls.iter().flat_map(|call| call.targets());
+        self.pricing.prepare(targets.filter_map(|target| Some((self.gateways.get(&target.gateway)?, &*target.model))));
+    }
+}
+
+impl Preparation<'_> {
+    /// The settings of every gateway of these targets. The demo gateway is started if it is one of them, and runs as long
+    /// as the value that is returned.
+    ///
+    /// # Errors
+    /// A gateway is not configured, or the demo gateway cannot be started.
+    pub(crate) fn gateways<'t>(
+        &self,
+        targets: impl IntoIterator<Item = &'t Target>,
+    ) -> Result<(BTreeMap<String, Gateway>, Option<Demo>), Error> {
+        let mut gateways = BTreeMap::new();
+        let mut running = None;
+        for target in targets {
+            if gateways.contains_key(&target.gateway) {
+                continue;
+            }
+            let mut gateway = self.settings.gateway(&target.gateway)?;
+            if gateway.name == "demo" {
+                let demo = Demo::start()?;
+                gateway.base_url =
+                    BaseUrl::parse(&demo.base_url(), false).map_err(|error| Error::config(error.to_string()))?;
+                running = Some(demo);
+                self.notices.notice("this is the demo gateway: its answers come from the prompt, not from a model");
+            }
+            gateways.insert(target.gateway.clone(), gateway);
+        }
+        self.restrict_llm_api_key(&mut gateways);
+        Ok((gateways, running))
+    }
+
+    /// `LLM_API_KEY` belongs to one gateway. Where nothing says to which, none of several gateways gets it.
+    fn restrict_llm_api_key(&self, gateways: &mut BTreeMap<String, Gateway>) {
+        let with_key = gateways.values().filter(|gateway| gateway.auth != Auth::None).count();
+        if with_key < 2 || self.settings.owner_of_llm_api_key().is_some() {
+            return;
+        }
+        for gateway in gateways.values_mut() {
+            gateway.key.env.retain(|name| name != LLM_API_KEY);
+        }
+        if self.settings.env.get(LLM_API_KEY).is_some() {
+            self.notices.notice("LLM_API_KEY is not used: LLM_GATEWAY or default_gateway says which gateway it is for");
+        }
+    }
+
+    /// The settings of one gateway, as [`Preparation::gateways`] finds them.
+    ///
+    /// # Errors
+    /// As for [`Preparation::gateways`].
+    pub(crate) fn gateway(&self, name: &str) -> Result<(Gateway, Option<Demo>), Error> {
+        let target = Target { gateway: name.to_owned(), model: String::new() };
+        let (mut gateways, demo) = self.gateways([&target])?;
+        let gateway = gateways.remove(name).map_or_else(|| self.settings.gateway(name), Ok)?;
+        Ok((gateway, demo))
+    }
+
+    /// Prepares every gateway that calls like these need. An answer that is in the cache needs no key and no network. A
+    /// gateway whose key cannot be found does not hold up the others: its calls fail with the reason. Budgets are kept in
+    /// the ledger.
+    ///
+    /// # Errors
+    /// As for [`Preparation::gateways`].
+    pub(crate) fn prepare(
+        &self,
+        calls: &[Call],
+        options: &PrepareOptions,
+        ledger: Option<&LedgerWriter>,
+    ) -> Result<PreparedGateways, Error> {
+        let chosen_key = options.key.as_deref();
+        let (gateways, demo) = self.gateways(calls.iter().flat_map(Call::targets))?;
+        let answers = self.answers(options, &gateways);
+        let uncached = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
+        let needed: BTreeSet<&str> = uncached.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
+        let (clients, keys) = self.clients(needed.into_iter().map(|name| &gateways[name]), chosen_key);
+        let pricing = Arc::new(self.pricing(demo.is_some()));
+        let policies = Policies {
+            windows: context_windows(&gateways, self.settings.dirs.cache.as_deref()),
+            answers,
+            spending: self.spending_limits(calls, &gateways, &keys, &pricing, ledger),
+            rates: gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect(),
+        };
+        let service = Arc::new(policy::stack(clients, policies));
+        Ok(PreparedGateways { service, gateways, pricing, keys, _demo: demo })
+    }
+
+    /// The clients of these gateways, and the names of the keys that they use. Keys are read while clients are built.
+    fn clients<'g>(
+        &self,
+        gateways: impl Iterator<Item = &'g Gateway>,
+        chosen_key: Option<&str>,
+    ) -> (Gateways, BTreeMap<String, String>) {
+        let pending: Vec<(&Gateway, Pending)> =
+            self.lookup(|lookup| gateways.map(|gateway| (gateway, lookup.start(gateway, chosen_key))).collect());
+        let mut clients = Gateways::default();
+        let mut keys = BTreeMap::new();
+        for (gateway, pending) in pending {
+            let client = Client::new(gateway.clone(), &self.settings.env)
+                .map(|client| client.remembering(self.settings.dirs.cache.as_deref()));
+            let key = pending.wait(&mut |text| self.notices.urgent(text));
+            if let Ok(Some(found)) = &key {
+                keys.insert(gateway.name.clone(), key_name(gateway, chosen_key, &found.source));
+            }
+            clients.add(&gateway.name, client.and_then(|client| self.with_key(client, key)));
+        }
+        (clients, keys)
+    }
+
+    /// The key of a gateway, from the usual sources in their order.
+    ///
+    /// # Errors
+    /// The gateway needs a key and none can be read.
+    pub(crate) fn key(&self, gateway: &Gateway, chosen: Option<&str>) -> Result<Option<Found>, Error> {
+        self.lookup(|lookup| lookup.start(gateway, chosen)).wait(&mut |text| self.notices.urgent(text))
+    }
+
+    /// What is known of a gateway's key without asking anybody for it.
+    pub(crate) fn key_at_hand(&self, gateway: &Gateway) -> AtHand {
+        self.lookup(|lookup| lookup.at_hand(gateway))
+    }
+
+    fn lookup<T>(&self, ask: impl FnOnce(&Lookup<'_>) -> T) -> T {
+        let key_variables = self.settings.key_variables();
+        ask(&Lookup { env: &self.settings.env, key_variables: &key_variables, stores: &self.stores })
+    }
+
+    /// This client with the key that was found for it.
+    ///
+    /// # Errors
+    /// No key was found, or it cannot be sent.
+    pub(crate) fn with_key(&self, client: Client, key: Result<Option<Found>, Error>) -> Result<Client, Failure> {
+        match key {
+            Ok(None) => Ok(client),
+            Ok(Some(found)) => {
+                if let Some(text) = found.cleaned.notice() {
+                    self.notices.notice(&text);
+                }
+                let name = &client.config().name;
+                self.notices.detail(&format!("{name}: key {} from {}", found.key.hint(), found.source));
+                client.with_key(found.key.expose().to_owned().into())
+            }
+            Err(error) => {
+                let mut failure = Failure::new(FailureKind::NoKey, error.to_string());
+                failure.cause = error.cause();
+                failure.advice = error.hint();
+                Err(failure)
+            }
+        }
+    }
+
+    /// What is known of prices. The list of a running demo gateway is known without asking it.
+    pub(crate) fn pricing(&self, demo_runs: bool) -> Pricing {
+        pricing(self.settings, demo_runs)
+    }
+
+    /// What limits the cost of these calls, if anything does.
+    fn spending_limits(
+        &self,
+        calls: &[Call],
+        gateways: &BTreeMap<String, Gateway>,
+        keys: &BTreeMap<String, String>,
+        pricing: &Arc<Pricing>,
+        ledger: Option<&LedgerWriter>,
+    ) -> Option<Arc<SpendingLimits>> {
+        let settings = self.settings;
+        let has_limit = calls.iter().any(|call| call.caller.max_cost.is_some());
+        if !has_limit && settings.budgets.is_empty() && settings.allow.is_empty() {
+            return None;
+        }
+        Some(Arc::new(SpendingLimits {
+            budgets: settings.budgets.clone(),
+            allow: settings.allow.clone(),
+            gateways: gateways.clone(),
+            keys: keys.clone(),
+            pricing: Arc::clone(pricing),
+            store: ledger.map(|ledger| Arc::new(SqliteBudgets::new(ledger.clone())) as Arc<dyn BudgetStore>),
+        }))
+    }
+
+    /// The cached answers for calls to these gateways, if the cache is to be used.
+    fn answers(&self, options: &PrepareOptions, gateways: &BTreeMap<String, Gateway>) -> Option<Arc<Answers>> {
+        let wanted = options.cached.unwrap_or(self.settings.cache.enabled);
+        let store = wanted.then(|| answer_store(self.settings)).flatten()?;
+        let scoped = |(name, gateway): (&String, &Gateway)| {
+            (name.clone(), (gateway.clone(), self.key_scope(gateway, options.key.as_deref())))
+        };
+        Some(Arc::new(Answers::new(store, gateways.iter().map(scoped).collect())))
+    }
+
+    /// What tells the keys of a gateway apart, without asking anybody for a key: the name of a saved key, the command that
+    /// prints it, or the hash of one in the environment.
+    fn key_scope(&self, gateway: &Gateway, chosen: Option<&str>) -> String {
+        let in_env = || gateway.key.env.iter().find_map(|name| self.settings.env.get(name));
+        match (chosen, in_env(), &gateway.key.command) {
+            (Some(name), _, _) => format!("name {name}"),
+            (None, Some(key), _) => format!("env {:x?}", Sha256::digest(key)),
+            (None, None, Some(command)) => format!("command {command:?}"),
+            (None, None, None) => format!("name {}", gateway.key.name.as_deref().unwrap_or("default")),
+        }
+    }
+}
+
+/// What is known of prices, by these settings.
+pub(crate) fn pricing(settings: &Settings, demo_runs: bool) -> Pricing {
+    let pricing = Pricing::new(&settings.prices, settings.dirs.cache.clone());
+    if demo_runs { pricing.with_list("demo", demo::prices()) } else { pricing }
+}
+
+/// The file cache of answers; `None` where there is no directory for it.
+pub(crate) fn answer_store(settings: &Settings) -> Option<Store> {
+    let dir = settings.dirs.cache.as_ref()?.join("answers");
+    Some(Store::new(dir, settings.cache.ttl, settings.cache.max_size))
+}
+
+/// The name under which budgets and the ledger know a key.
+pub(crate) fn key_name(gateway: &Gateway, chosen: Option<&str>, source: &secret::Source) -> String {
+    match source {
+        secret::Source::Environment { name } => name.clone(),
+        secret::Source::Command { .. } => "key_command".to_owned(),
+        secret::Source::Keyring { .. } | secret::Source::File { .. } => secret::Slot::of(gateway, chosen).name,
+    }
+}
+
+/// How many tokens models take, by the lists that were fetched earlier. The lists are read when first asked.
+fn context_windows(gateways: &BTreeMap<String, Gateway>, cache: Option<&Path>) -> Windows {
+    let (gateways, cache) = (gateways.clone(), cache.map(Path::to_owned));
+    Box::new(move |target| {
+        let list = catalog::cached(gateways.get(&target.gateway)?, cache.as_deref()?, SystemTime::now())?;
+        list.find(&target.model)?.context
+    })
+}

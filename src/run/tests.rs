@@ -1,0 +1,128 @@
+//! Runs over a service that does as it is told, under a paused clock.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use tokio::time;
+
+use super::*;
+use crate::call::{Events, Target};
+use crate::chat::{FinishReason, StreamEvent};
+use crate::error::{Failure, FailureKind};
+
+/// Answers with the name that was asked for, after as many seconds as the call's index. Remembers how many calls ran at once.
+#[derive(Default)]
+struct Slow {
+    running: Mutex<(usize, usize)>,
+}
+
+impl Service for Slow {
+    async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        {
+            let mut running = self.running.lock().expect("no test panics here");
+            running.0 += 1;
+            running.1 = running.1.max(running.0);
+        }
+        time::sleep(Duration::from_secs(call.index as u64)).await;
+        self.running.lock().expect("no test panics here").0 -= 1;
+        if call.asked == "down" {
+            return Err(Failure::new(FailureKind::Unavailable, "down"));
+        }
+        events.emit(Event::Stream(StreamEvent::TextDelta(call.asked.clone()))).await?;
+        events.emit(Event::Stream(StreamEvent::Finish(FinishReason::Stop))).await?;
+        Ok(())
+    }
+}
+
+/// Collects what a run shows. Fails to write once so many records have come.
+#[derive(Default)]
+struct Seen {
+    records: Vec<(usize, Status, String)>,
+    fails_at: Option<usize>,
+}
+
+impl Reporter for Seen {
+    fn events(&mut self, _: &[RunEvent]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
+        self.records.push((call.index, record.status, record.text));
+        if self.fails_at == Some(self.records.len()) { Err(Error::Signalled(SIGPIPE)) } else { Ok(()) }
+    }
+}
+
+fn call(index: usize, asked: &str) -> Call {
+    let target = Target { gateway: "g".into(), model: "m".into() };
+    Call::new(index, asked, vec![target.into()], Arc::default())
+}
+
+/// Runs the schedule with so many calls at once; stops it after so many seconds.
+async fn run(schedule: &mut dyn Schedule, concurrency: usize, stop_after: u64, seen: &mut Seen) -> (Outcome, usize) {
+    let service = Arc::new(Slow::default());
+    let spec = RunSpec { schedule, concurrency, prices: None, recording: None };
+    let stop = async {
+        time::sleep(Duration::from_secs(stop_after)).await;
+        Error::Signalled(2)
+    };
+    let outcome = execute(&service, spec, seen, stop).await;
+    let most = service.running.lock().expect("no test panics here").1;
+    (outcome, most)
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_pulled_as_others_end_and_each_record_leaves_at_once() {
+    let mut seen = Seen::default();
+    let mut calls = Calls::from((0..6).map(|index| call(index, "m")).collect::<Vec<_>>());
+    let (outcome, most) = run(&mut calls, 2, 1_000, &mut seen).await;
+    assert_eq!(most, 2);
+    assert_eq!(seen.records.iter().map(|(index, ..)| *index).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(outcome.exit_code.code(), 0);
+    assert!(outcome.stopped.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_run_has_a_record_for_every_call_in_order() {
+    let mut seen = Seen::default();
+    let mut calls = Calls::from((0..4).rev().map(|index| call(index, "m")).collect::<Vec<_>>());
+    let (mut outcome, _) = run(&mut calls, 2, 2, &mut seen).await;
+    let statuses: Vec<_> = seen.records.iter().map(|(index, status, _)| (*index, *status)).collect();
+    let interrupted = |index| (index, Status::Interrupted);
+    assert_eq!(statuses, [interrupted(0), interrupted(1), interrupted(2), interrupted(3)]);
+    assert!(outcome.output_error().is_none());
+    assert!(matches!(outcome.stopped, Some(Error::Signalled(2))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_that_fails_stops_the_run_and_is_shown_nothing_more() {
+    let mut seen = Seen { fails_at: Some(2), ..Seen::default() };
+    let mut calls = Calls::from((0..9).map(|index| call(index, "m")).collect::<Vec<_>>());
+    let (mut outcome, _) = run(&mut calls, 9, 1_000, &mut seen).await;
+    assert_eq!(seen.records.len(), 2);
+    assert!(matches!(outcome.output_error(), Some(Error::Signalled(SIGPIPE))));
+}
+
+/// Skips every call that comes after a failure.
+struct AfterFailure(VecDeque<Call>, bool);
+
+impl Schedule for AfterFailure {
+    fn next(&mut self) -> Option<Step> {
+        let call = self.0.pop_front()?;
+        let failure = || Failure::new(FailureKind::Skipped, "one before it failed");
+        Some(if self.1 { Step::Skip(call, failure()) } else { Step::Call(call) })
+    }
+
+    fn ended(&mut self, _: &Call, record: &Record) {
+        self.1 |= record.status == Status::Failed;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_sees_each_end_before_it_gives_the_next_call() {
+    let mut seen = Seen::default();
+    let calls = [call(0, "m"), call(1, "down"), call(2, "m"), call(3, "m")];
+    let (outcome, _) = run(&mut AfterFailure(calls.into(), false), 1, 1_000, &mut seen).await;
+    let statuses: Vec<_> = seen.records.iter().map(|(_, status, _)| *status).collect();
+    assert_eq!(statuses, [Status::Ok, Status::Failed, Status::Skipped, Status::Skipped]);
+    assert_eq!(outcome.exit_code.code(), 8, "one is complete, one failed; what was never made does not count");
+}
