@@ -194,6 +194,7 @@ fn other_namespace() -> Option<&'static str> {
 
 #[cfg(target_os = "linux")]
 #[test]
+#[expect(clippy::print_stdout, reason = "the one who runs the tests should know what was not tested")]
 fn a_process_of_another_pid_namespace_is_not_taken_for_dead() {
     let Some(unshare) = other_namespace() else {
         println!("skipped: making a PID namespace takes root and `unshare`");

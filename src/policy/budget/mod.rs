@@ -19,7 +19,7 @@ pub use self::balance::{Balance, balances};
 use self::reservation::Reservation;
 pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets};
 use crate::adapter::OutputBound;
-use crate::call::{Call, Event, Events, Service};
+use crate::call::{Call, Event, Events, Observer, Service};
 use crate::chat::Usage;
 use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits};
 use crate::error::{Failure, FailureKind};
@@ -168,11 +168,7 @@ impl SpendingLimits {
     }
 
     /// The reservation that this request needs, which is not made yet. Returns None where nothing limits its cost.
-    fn reservation(
-        self: &Arc<Self>,
-        call: &Call,
-        observer: crate::call::Observer,
-    ) -> Result<Option<Reservation>, Failure> {
+    fn reservation(self: &Arc<Self>, call: &Call, observer: Observer) -> Result<Option<Reservation>, Failure> {
         let now = Timestamp::now();
         let budgets = self.budgets_of(call, now);
         let max_cost = call.caller.max_cost.clone();

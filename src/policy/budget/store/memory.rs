@@ -9,17 +9,24 @@ use super::{BudgetStore, Decision, Entry, Shortfall, Spent};
 use crate::ledger::StoreError;
 use crate::money::Usd;
 
-/// By budget and beginning: what is spent, and what is reserved under which id.
+/// The windows, by budget and beginning.
 #[derive(Debug, Default)]
-pub(in super::super) struct MemoryBudgets(Mutex<BTreeMap<(String, i64), (Usd, BTreeMap<String, Usd>)>>);
+pub(in super::super) struct MemoryBudgets(Mutex<BTreeMap<(String, i64), Window>>);
+
+#[derive(Debug, Default)]
+struct Window {
+    spent: Usd,
+    /// By id.
+    reserved: BTreeMap<String, Usd>,
+}
 
 impl BudgetStore for MemoryBudgets {
     fn reserve(&self, entry: &Entry) -> BoxFuture<'_, Result<Decision, StoreError>> {
         let mut windows = self.0.lock().expect("no test panics here");
         let mut decision = Decision::default();
         for (index, account) in entry.accounts.iter().enumerate() {
-            let (spent, reserved) = windows.entry((account.budget.clone(), account.began)).or_default();
-            let used = *spent + reserved.values().copied().sum();
+            let window = windows.entry((account.budget.clone(), account.began)).or_default();
+            let used = window.spent + window.reserved.values().copied().sum();
             let left = Usd::from_picos((account.limit.picos() - used.picos()).max(0));
             match (Shortfall { account: index, left }) {
                 _ if entry.amount <= left => {}
@@ -31,8 +38,8 @@ impl BudgetStore for MemoryBudgets {
             }
         }
         for account in &entry.accounts {
-            let (_, reserved) = windows.entry((account.budget.clone(), account.began)).or_default();
-            reserved.insert(entry.id.clone(), entry.amount);
+            let window = windows.entry((account.budget.clone(), account.began)).or_default();
+            window.reserved.insert(entry.id.clone(), entry.amount);
         }
         ready(Ok(decision)).boxed()
     }
@@ -40,9 +47,9 @@ impl BudgetStore for MemoryBudgets {
     fn settle(&self, entry: &Entry, spent: Spent) {
         let mut windows = self.0.lock().expect("no test panics here");
         for account in &entry.accounts {
-            let (sum, reserved) = windows.entry((account.budget.clone(), account.began)).or_default();
-            reserved.remove(&entry.id);
-            *sum += spent.cost;
+            let window = windows.entry((account.budget.clone(), account.began)).or_default();
+            window.reserved.remove(&entry.id);
+            window.spent += spent.cost;
         }
     }
 }
