@@ -53,8 +53,8 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l retries -d 'Further trie
 complete -c llm -n "__fish_llm_using_subcommand ask" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s f -l file -d 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -l temperature -d 'Sampling temperature' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -l top-p -d 'Nucleus sampling: the share of probability to choose from' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l temperature -d 'Sampling temperature, from 0 to 2' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l top-p -d 'Nucleus sampling: the share of probability to choose from, from 0 to 1' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l max-tokens -d 'Upper bound of output tokens' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l stop -d 'Stop at this text; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l seed -d 'Seed for models that can repeat themselves' -r
@@ -96,8 +96,8 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l retries -d 'Further 
 complete -c llm -n "__fish_llm_using_subcommand compare" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s f -l file -d 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l temperature -d 'Sampling temperature' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l top-p -d 'Nucleus sampling: the share of probability to choose from' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l temperature -d 'Sampling temperature, from 0 to 2' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l top-p -d 'Nucleus sampling: the share of probability to choose from, from 0 to 1' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l max-tokens -d 'Upper bound of output tokens' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l stop -d 'Stop at this text; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l seed -d 'Seed for models that can repeat themselves' -r
@@ -155,8 +155,8 @@ complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcom
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s f -l file -d 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l temperature -d 'Sampling temperature' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l top-p -d 'Nucleus sampling: the share of probability to choose from' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l temperature -d 'Sampling temperature, from 0 to 2' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l top-p -d 'Nucleus sampling: the share of probability to choose from, from 0 to 1' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l max-tokens -d 'Upper bound of output tokens' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l stop -d 'Stop at this text; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l seed -d 'Seed for models that can repeat themselves' -r

@@ -6,11 +6,15 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::input::{self, Accept};
 use crate::private;
+
+/// The largest file that is read, in bytes: ten times the longest list of models.
+const LARGEST_FILE: u64 = 64 << 20;
 
 /// What the file holds; `None` where it is missing or is not what it should be, which is no error: it is made again.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    serde_json::from_slice(&input::read(path, LARGEST_FILE, Accept::Files).ok()?).ok()
 }
 
 /// Replaces the file as a whole: a reader meets the old one or the new one, never a part.

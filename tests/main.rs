@@ -48,6 +48,8 @@ mod sweep;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]
+mod terminal_forms;
+#[cfg(unix)]
 mod three_days;
 #[cfg(target_os = "linux")]
 mod tls;

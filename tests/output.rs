@@ -145,3 +145,52 @@ fn no_home_is_no_reason_not_to_answer() {
         home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n");
     }
 }
+
+// P01
+#[test]
+fn an_interrupted_wait_for_stdin_leaves_no_file() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let running = home.llm(["ask", "--out", "out/answer.txt"]).stdin_open();
+    std::fs::create_dir(home.path().join("out")).expect("a directory");
+    let running = running.start();
+    running.await_stderr("waiting for input on stdin");
+    running.signal(rustix::process::Signal::INT);
+    running.finish().dies_by(rustix::process::Signal::INT.as_raw()).prints("");
+    let left: Vec<_> = home.files().into_iter().filter(|path| path.starts_with(home.path().join("out"))).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_directory_that_takes_no_new_file_is_74_before_anything_is_sent() {
+    if rustix::process::geteuid().is_root() {
+        return; // Permissions do not stop the superuser.
+    }
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let directory = home.path().join("out");
+    std::fs::create_dir(&directory).expect("a directory");
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o500)).expect("a directory of ours");
+    home.llm(["ask", "--out", "out/answer.txt", "hi"]).output().exits(74).says("answer.txt");
+    assert_eq!(gateway.connections(), 0);
+}
+
+// P17
+#[test]
+fn a_home_that_is_no_directory_is_no_reason_not_to_answer() {
+    let gateway = hello();
+    let gone = ["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "LLM_DATA_DIR"];
+    let home = gone.iter().fold(Home::with(&gateway), |home, name| home.without_env(name)).env("HOME", "/dev/null");
+    let outcome = home.llm(["ask", "hi"]).output();
+    outcome.exits(0).prints("Hello.\n");
+    let warnings = outcome.stderr().lines().filter(|line| !line.starts_with(' ')).count();
+    assert!(warnings <= 1, "{outcome}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn too_few_open_files_is_no_mistake_in_the_config() {
+    let gateway = hello();
+    let outcome = Home::with(&gateway).shell("ulimit -n 4 && exec \"$llm\" ask hi").output();
+    outcome.exits(71).says("Too many open files").says("ulimit -n");
+}

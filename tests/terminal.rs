@@ -1,5 +1,6 @@
 //! A terminal shows what the model says, and does nothing that the model says.
 
+use crate::support::process::Running;
 use crate::support::terminal::Wiring;
 use crate::support::{Gateway, Home, Outcome, Reply};
 
@@ -21,16 +22,11 @@ const HOSTILE: &[&str] = &[
 ];
 
 /// Every control character that the terminal got, except line ends and our own colours.
-fn controls(outcome: &Outcome) -> String {
-    let mut rest = outcome.terminal().replace("\r\n", "\n");
-    // Select Graphic Rendition, the only sequence that an answer is printed with.
-    while let Some(start) = rest.find("\u{1b}[") {
-        let length = rest[start + 2..].find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(0);
-        if !rest[start + 2 + length..].starts_with('m') {
-            break;
-        }
-        rest.replace_range(start..start + 2 + length + 1, "");
-    }
+pub fn controls(outcome: &Outcome) -> String {
+    // Select Graphic Rendition, the only sequences that anything is printed with.
+    let ours = ["0", "1", "2", "4", "1;4", "1;31", "32", "33", "36"].map(|code| format!("\u{1b}[{code}m"));
+    let screen = outcome.terminal().replace("\r\n", "\n");
+    let rest = ours.iter().fold(screen, |screen, colour| screen.replace(colour, ""));
     let unsafe_one = |c: &char| {
         let format = matches!(*c, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
             | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
@@ -201,6 +197,48 @@ fn a_narrow_terminal_is_never_overrun() {
         }
         assert!(screen.contains("rather"), "{screen}");
     }
+}
+
+/// The live lines of a comparison of three models whose answers are held half way, drawn on a terminal.
+fn live_lines(text: &str) -> (Gateway, Running) {
+    let gateway = Gateway::always(Reply::sse().role().text(text).gate().finish("stop").done());
+    let home = Home::with(&gateway).env("NO_COLOR", "1");
+    let running = home.llm(["compare", "-m", "a,b,c", "--log", "off", "hi"]).terminal(Wiring::STDERR).start();
+    gateway.await_gated(3);
+    (gateway, running)
+}
+
+// T21
+#[test]
+fn live_lines_are_parted_whatever_the_terminal_makes_of_joined_emoji() {
+    let (gateway, running) = live_lines(&"👨‍👩‍👧‍👦".repeat(100));
+    running.terminal.as_ref().expect("a terminal").await_screen("c writing");
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(0).terminal();
+    for line in screen.split(['\r', '\n']).filter(|line| line.contains("writing")) {
+        let members = line.matches(['👨', '👩', '👧', '👦']).count();
+        let others = line.split("…").next().expect("a start").chars().count();
+        assert!(members > 0 && members % 4 == 0, "no family is cut: {line:?}");
+        assert!(others + 1 + members * 2 < 80, "its members fit one by one: {line:?}");
+    }
+    // One line for each model, and each begins where a row does.
+    let frame = screen.split("\u{1b}[J").find(|frame| frame.contains("c writing")).expect("a frame");
+    assert_eq!(frame.matches("\r\n").count(), 2, "{frame:?}");
+}
+
+#[test]
+fn a_terminal_that_becomes_narrower_keeps_no_stale_rows() {
+    let (gateway, running) = live_lines(&"many words ".repeat(50));
+    let terminal = running.terminal.as_ref().expect("a terminal");
+    terminal.await_screen("c writing");
+    // Each of the two lines above the last one takes two rows now.
+    terminal.resize(40);
+    terminal.await_screen("\r\u{1b}[4A");
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(0).terminal();
+    assert!(screen.ends_with("\r\u{1b}[2A\u{1b}[J"), "nothing is left: {screen:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use memchr::memchr2;
 pub const MAX_EVENT: usize = 4 << 20;
 
 /// The byte order mark that a text may begin with.
-pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
+pub const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// One event of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

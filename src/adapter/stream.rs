@@ -9,11 +9,18 @@ use crate::error::{Failure, FailureKind};
 /// The longest answer that is kept: text, log-probabilities, reasoning and tool arguments together, in bytes.
 pub const MAX_ANSWER: usize = 16 << 20;
 
+/// As many frames that cannot be read are told of one by one; those after them are counted.
+const TOLD: usize = 3;
+
+/// As many frames that cannot be read end a stream: it is not one of answers.
+const MOST_MALFORMED: usize = 1_000;
+
 /// What came out of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoded {
     Event(StreamEvent),
-    /// A frame could not be read and was skipped; the message says why.
+    /// A frame could not be read and was skipped; the message says why. The first few are told, and how many there were is
+    /// in the failure at the end.
     Malformed(String),
 }
 
@@ -201,7 +208,13 @@ impl Progress {
             }
             Err(DecodeError::Malformed(message)) => {
                 self.malformed += 1;
-                out.push(Decoded::Malformed(message));
+                if self.malformed <= TOLD {
+                    out.push(Decoded::Malformed(message));
+                }
+                if self.malformed == MOST_MALFORMED {
+                    let message = format!("{MOST_MALFORMED} events of the stream could not be read");
+                    return Err(self.broken_by(Failure::new(FailureKind::Protocol, message)));
+                }
                 Ok(Flow::Continue)
             }
             Err(DecodeError::Failed(failure)) => Err(self.broken_by(failure)),
@@ -232,7 +245,7 @@ impl Progress {
             return Err(Failure::new(FailureKind::Protocol, "the gateway sent an empty stream"));
         }
         if self.malformed > 0 {
-            let events = if self.malformed == 1 { "one event" } else { "events" };
+            let events = if self.malformed == 1 { "one event".into() } else { format!("{} events", self.malformed) };
             let message = format!("{events} of the answer could not be read: some of it may be missing");
             return Err(Failure::new(FailureKind::Truncated, message));
         }
@@ -319,6 +332,22 @@ mod tests {
         let broken = stream(TEXT).0.broken_by(timeout());
         assert_eq!((broken.kind, &*broken.message, broken.status), (FailureKind::Truncated, "too slow", Some(504)));
         assert!(!broken.is_transient());
+    }
+
+    #[test]
+    fn events_that_cannot_be_read_are_told_of_three_times_and_end_the_stream_in_the_end() {
+        let (mut few, flow, mut out) = stream(&["data: x\n\n".repeat(MOST_MALFORMED - 1).as_str(), FINISH].concat());
+        let told = |out: &[Decoded]| out.iter().filter(|decoded| matches!(decoded, Decoded::Malformed(_))).count();
+        assert_eq!((flow, told(&out)), (Ok(Flow::Continue), TOLD));
+        let failure = few.end(&mut out).expect_err("incomplete");
+        assert_eq!(failure.message, "999 events of the answer could not be read: some of it may be missing");
+
+        for (start, kind) in [("", FailureKind::Protocol), (TEXT, FailureKind::Truncated)] {
+            let (_, flow, out) = stream(&[start, &"data: x\n\n".repeat(MOST_MALFORMED), FINISH].concat());
+            let failure = flow.expect_err("given up");
+            assert_eq!((failure.kind, told(&out)), (kind, TOLD));
+            assert_eq!(failure.message, "1000 events of the stream could not be read");
+        }
     }
 
     #[test]

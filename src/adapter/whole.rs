@@ -5,6 +5,7 @@ use crate::chat::{FinishReason, Response};
 
 /// The answer in the body. One that gives no reason for its end has ended all the same: its JSON is closed.
 pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Response, DecodeError> {
+    let body = body.strip_prefix(sse::BOM).unwrap_or(body);
     let data = str::from_utf8(body).map_err(|_| DecodeError::Malformed("the answer is not valid UTF-8".into()))?;
     let mut events = Vec::new();
     decoder.decode(&sse::Frame { event: "", data: data.trim() }, &mut events)?;

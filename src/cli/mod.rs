@@ -1,14 +1,15 @@
 //! The command line: clap types only, a file for each group of commands in `llm --help`.
 
-mod look;
+mod inspect;
 mod pipeline;
 mod prompt;
 mod setup;
 mod shared;
+mod values;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
-pub use look::{
+pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
@@ -79,7 +80,7 @@ pub enum Command {
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
-    ("Look", &["models", "usage", "log", "doctor"]),
+    ("Inspect", &["models", "usage", "log", "doctor"]),
     ("Set up", &["key", "config", "cache", "completions", "man"]),
 ];
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::shared::{GatewayArgs, OutArgs, OutputArgs, RecordArgs};
+use super::values::{at_least, decimal, not_empty, signed, whole};
 
 /// What to send, and where: shared by everything that sends a prompt.
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ pub struct PromptArgs {
     #[arg(long, value_name = "DURATION", help_heading = "Where to")]
     pub timeout: Option<String>,
     /// Further tries after a failure that may pass
-    #[arg(long, value_name = "N", help_heading = "Where to")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Where to", value_parser = at_least(0u32))]
     pub retries: Option<u32>,
     /// Give the same answer again that was given to exactly this request before, and keep this one
     #[arg(long, overrides_with = "no_cache", help_heading = "Where to")]
@@ -45,23 +46,23 @@ pub struct PromptArgs {
     /// Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable
     #[arg(short, long, value_name = "PATH", help_heading = "What to send")]
     pub file: Vec<String>,
-    /// Sampling temperature
-    #[arg(long, value_name = "T", allow_negative_numbers = true, help_heading = "What to send")]
+    /// Sampling temperature, from 0 to 2
+    #[arg(long, value_name = "T", allow_negative_numbers = true, help_heading = "What to send", value_parser = decimal(0.0..=2.0))]
     pub temperature: Option<f64>,
-    /// Nucleus sampling: the share of probability to choose from
-    #[arg(long, value_name = "P", allow_negative_numbers = true, help_heading = "What to send")]
+    /// Nucleus sampling: the share of probability to choose from, from 0 to 1
+    #[arg(long, value_name = "P", allow_negative_numbers = true, help_heading = "What to send", value_parser = decimal(0.0..=1.0))]
     pub top_p: Option<f64>,
     /// Upper bound of output tokens
-    #[arg(long, value_name = "N", help_heading = "What to send")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "What to send", value_parser = at_least(1u64))]
     pub max_tokens: Option<u64>,
     /// Stop at this text; repeatable
-    #[arg(long, value_name = "TEXT", help_heading = "What to send")]
+    #[arg(long, value_name = "TEXT", help_heading = "What to send", value_parser = not_empty)]
     pub stop: Vec<String>,
     /// Seed for models that can repeat themselves
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "What to send")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "What to send", value_parser = signed)]
     pub seed: Option<i64>,
     /// Have -o json tell how likely each token of the answer was, and N alternatives to each
-    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0", help_heading = "What to send")]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0", help_heading = "What to send", value_parser = at_least(0u8))]
     pub logprobs: Option<u8>,
     /// How much to think: none, minimal, low, medium, high or what else the model knows
     #[arg(long, value_name = "LEVEL", help_heading = "What to send")]
@@ -139,10 +140,10 @@ pub struct CompareArgs {
     #[arg(long, value_name = "NAME", help_heading = "Where to")]
     pub set: Option<String>,
     /// How many calls run at once; all by default
-    #[arg(long, value_name = "N", help_heading = "Where to", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", help_heading = "Where to", value_parser = at_least(1u32))]
     pub concurrency: Option<u32>,
     /// Ask each model N times, past the answer cache, and show median and spread
-    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, help_heading = "Where to", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, help_heading = "Where to", value_parser = whole(1..=1000u32))]
     pub repeat: u32,
     /// Order of the answers; as asked by default
     #[arg(long, value_name = "BY", help_heading = "What to print")]

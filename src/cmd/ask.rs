@@ -1,9 +1,8 @@
 //! `llm ask`: one model, its answer streamed.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use super::conversation::{self, Conversation};
-use super::output::Destination;
 use super::run::{RunOptions, View, run};
 use super::{Context, dry_run, request};
 use crate::call::{Call, RunEvent};
@@ -11,7 +10,8 @@ use crate::cli::{AskArgs, AskFormat};
 use crate::error::Error;
 use crate::record::Record;
 use crate::report::answer::{Answer, AnswerOptions};
-use crate::report::term::{Output, Stdout};
+use crate::report::destination::Destination;
+use crate::report::term::{Output, Stderr, Text};
 use crate::report::{json, markdown};
 use crate::resolve::Resolver;
 use crate::route::Asked;
@@ -34,27 +34,25 @@ pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error>
     let options = RunOptions { priced: shows_cost, turn, ..options };
     let answer_options = AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
     let streams = format == AskFormat::Text && !destination.is_file();
-    let (out, stdout): (Box<dyn Write>, Output) = if streams {
-        (Box::new(Stdout), context.terminal.stdout)
-    } else {
-        // The answer is written when it is whole; notices appear as things happen.
-        (Box::new(io::sink()), Output::plain(stderr.columns))
-    };
-    let answer = Answer::new(out, io::stderr(), stdout, stderr, answer_options);
-    let mut view = AskView { answer, format, destination: (!streams).then_some(destination), record: None };
-    run(context, calls, &options, &mut view)
+    if streams {
+        let answer = Answer::streamed(&context.terminal, answer_options);
+        return run(context, calls, &options, &mut AskView { answer, format, destination: None, record: None });
+    }
+    // The answer is written when it is whole; notices appear as things happen.
+    let answer = Answer::aside(&context.terminal, answer_options);
+    run(context, calls, &options, &mut AskView { answer, format, destination: Some(destination), record: None })
 }
 
 /// Shows one answer.
-struct AskView {
-    answer: Answer<Box<dyn Write>, io::Stderr>,
+struct AskView<O> {
+    answer: Answer<O, Stderr>,
     format: AskFormat,
     /// Where the whole answer goes; `None` where it is streamed.
     destination: Option<Destination>,
     record: Option<Record>,
 }
 
-impl Reporter for AskView {
+impl<O: Write> Reporter for AskView<O> {
     fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
         self.answer.batch(events)
     }
@@ -66,27 +64,27 @@ impl Reporter for AskView {
     }
 }
 
-impl View for AskView {
+impl<O: Write> View for AskView<O> {
     fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
         if let (Some(destination), Some(record)) = (self.destination.take(), &self.record) {
             // An empty answer does not replace an existing file.
             let is_nothing = record.text.is_empty() && destination.is_file() && self.format == AskFormat::Text;
             if !is_nothing {
                 let text = text(record, self.format, &destination.output());
-                destination.write(text.as_bytes())?;
+                destination.write(text)?;
             }
         }
         Ok(outcome.exit_code.code())
     }
 }
 
-fn text(record: &Record, format: AskFormat, out: &Output) -> String {
+fn text(record: &Record, format: AskFormat, out: &Output) -> Text {
     match format {
-        AskFormat::Text if record.text.ends_with('\n') => record.text.clone(),
-        AskFormat::Text => format!("{}\n", record.text),
+        AskFormat::Text if record.text.ends_with('\n') => Text::from(record.text.as_str()),
+        AskFormat::Text => Text::from(record.text.as_str()) + "\n",
         AskFormat::Json => json::record(record, out),
-        AskFormat::Jsonl => json::line(record, out),
-        AskFormat::Markdown => out.show(&markdown::answer(record)).into_owned(),
+        AskFormat::Jsonl => json::line(record),
+        AskFormat::Markdown => markdown::answer(record),
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn run(context: &Context, command: CacheCommand) -> Result<u8, Error>
                 TextOrJson::Text => {
                     let off = "off unless --cache asks for it; `[cache] enabled = true` in the config turns it on\n";
                     let off = if settings.enabled { "" } else { off };
-                    format!("{}\nroom for {}\n{off}", describe(&stats), bytes(settings.max_size))
+                    format!("{}\nroom for {}\n{off}", describe(&stats), bytes(settings.max_size)).into()
                 }
                 TextOrJson::Json => {
                     let document = json!({
@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, command: CacheCommand) -> Result<u8, Error>
             };
             print(text)?;
         }
-        CacheCommand::Clear => print(format!("forgot {}\n", describe(&store.clear().map_err(fails)?)))?,
+        CacheCommand::Clear => print(format!("forgot {}\n", describe(&store.clear().map_err(fails)?)).into())?,
     }
     Ok(0)
 }

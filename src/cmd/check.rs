@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 
-use super::output::Destination;
 use super::{Context, calls, process};
 use crate::catalog::{self, Statement};
 use crate::cli::{UsageArgs, UsageFormat};
@@ -11,6 +10,8 @@ use crate::error::Error;
 use crate::gateway::Client;
 use crate::ledger::{self, Filter, Store};
 use crate::money::Usd;
+use crate::pricing;
+use crate::report::destination::Destination;
 use crate::report::reconciliation::{self, Account, Line};
 use crate::run::key_name;
 use crate::secret::{AtHand, KeyFile};
@@ -46,14 +47,11 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         return Err(error);
     }
     let out = destination.output();
-    destination.write(
-        match args.output.format {
-            UsageFormat::Json => reconciliation::json(&accounts, &out),
-            UsageFormat::Csv => out.show(&reconciliation::csv(&accounts)).into_owned(),
-            _ => reconciliation::text(&accounts, &out),
-        }
-        .as_bytes(),
-    )?;
+    destination.write(match args.output.format {
+        UsageFormat::Json => reconciliation::json(&accounts, &out),
+        UsageFormat::Csv => reconciliation::csv(&accounts),
+        _ => reconciliation::text(&accounts, &out),
+    })?;
     // Some of several could not be asked.
     Ok(if first_error.is_some() { 8 } else { 0 })
 }
@@ -126,7 +124,7 @@ fn compare(
             since_ms: began.map(Timestamp::as_millisecond),
             ..Filter::default()
         };
-        let found = store.map(|store| ledger::usage(store, &filter, &[])).transpose()?;
+        let found = store.map(|store| ledger::usage(store, &filter, &[], pricing::maker)).transpose()?;
         let total = found.map(|usage| usage.total).unwrap_or_default();
         let mut cost = total.cost;
         if total.calls == 0 {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::live::{Live, progress};
-use super::output::Destination;
 use super::run::{RunOptions, View, run};
 use super::{Context, dry_run, request};
 use crate::call::{Call, RunEvent};
@@ -11,7 +10,8 @@ use crate::cli::{self, CompareArgs, CompareFormat, SortBy};
 use crate::error::Error;
 use crate::record::{Record, Status};
 use crate::report::columns::{self, Layout};
-use crate::report::term::Output;
+use crate::report::destination::Destination;
+use crate::report::term::{Output, Text};
 use crate::report::{self, Comparison, csv, html, json, markdown, table};
 use crate::resolve::Resolver;
 use crate::route::Asked;
@@ -29,9 +29,8 @@ pub(super) fn run_compare(context: &Context, args: &CompareArgs) -> Result<u8, E
     }
     let options = options(context, args, models.len());
     let labels = report::unique(calls.iter().map(|call| call.asked.as_str()));
-    let out = destination.output();
     let writes_lines = format == CompareFormat::Jsonl && !destination.is_file();
-    let line = writes_lines.then(|| Box::new(move |_: &Call, record: &Record| json::line(record, &out)) as Box<_>);
+    let line = writes_lines.then(|| Box::new(|_: &Call, record: &Record| json::line(record)) as Box<_>);
     let live = Live::new(progress(context, labels), line);
     let mut view = CompareView { context, args, prompt: &prepared.prompt, destination: Some(destination), live };
     run(context, calls, &options, &mut view)
@@ -106,10 +105,10 @@ impl View for CompareView<'_> {
         let text = match format {
             CompareFormat::Text if shows_rounds => repeated(&comparison, self.args.sort, layout, &out),
             // Each line was written when its call ended.
-            CompareFormat::Jsonl if !destination.is_file() => String::new(),
-            _ => text(&comparison, format, layout, &out),
+            CompareFormat::Jsonl if !destination.is_file() => Text::new(),
+            _ => text(&comparison, format, layout, &out)?,
         };
-        destination.write(text.as_bytes())?;
+        destination.write(text)?;
         if shows_rounds {
             self.context.notice("answers shown are those of the first round; -o json has all of them");
         }
@@ -118,21 +117,27 @@ impl View for CompareView<'_> {
 }
 
 /// A comparison in one of the formats.
-pub(super) fn text(comparison: &Comparison<'_>, format: CompareFormat, layout: Layout, out: &Output) -> String {
-    match format {
-        CompareFormat::Text => {
-            format!("{}\n{}", columns::answers(comparison, layout, out), table::comparison(comparison, out))
-        }
+///
+/// # Errors
+/// The page cannot be rendered.
+pub(super) fn text(
+    comparison: &Comparison<'_>,
+    format: CompareFormat,
+    layout: Layout,
+    out: &Output,
+) -> Result<Text, Error> {
+    Ok(match format {
+        CompareFormat::Text => columns::answers(comparison, layout, out) + "\n" + table::comparison(comparison, out),
         CompareFormat::Json => json::comparison(comparison, out),
-        CompareFormat::Jsonl => comparison.records.iter().map(|record| json::line(record, out)).collect(),
-        CompareFormat::Markdown => out.show(&markdown::comparison(comparison)).into_owned(),
-        CompareFormat::Csv => out.show(&csv::comparison(comparison)).into_owned(),
-        CompareFormat::Html => html::comparison(comparison),
-    }
+        CompareFormat::Jsonl => comparison.records.iter().map(json::line).collect(),
+        CompareFormat::Markdown => markdown::comparison(comparison),
+        CompareFormat::Csv => csv::comparison(comparison),
+        CompareFormat::Html => return html::comparison(comparison),
+    })
 }
 
 /// The answers of the first round, and a table in which each model stands once.
-fn repeated(comparison: &Comparison<'_>, sort: Option<SortBy>, layout: Layout, out: &Output) -> String {
+fn repeated(comparison: &Comparison<'_>, sort: Option<SortBy>, layout: Layout, out: &Output) -> Text {
     let mut groups: Vec<(String, Vec<&Record>)> = Vec::new();
     for record in comparison.records {
         match groups.iter_mut().find(|(name, _)| *name == record.model) {
@@ -145,7 +150,7 @@ fn repeated(comparison: &Comparison<'_>, sort: Option<SortBy>, layout: Layout, o
     }
     let first: Vec<Record> = groups.iter().filter_map(|(_, group)| group.first().copied().cloned()).collect();
     let first = Comparison::new(comparison.run, comparison.prompt, &first);
-    format!("{}\n{}", columns::answers(&first, layout, out), table::repeated(&groups, out))
+    columns::answers(&first, layout, out) + "\n" + table::repeated(&groups, out)
 }
 
 /// The key by which a record is sorted: the best comes first, and what failed or has no such figure comes last.

@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command as Process;
 use std::time::Duration;
 
 use super::{Context, explain};
 use crate::cli::ConfigCommand;
 use crate::config::{Alias, Auth, Env, Gateway, PriceList, Said, Settings, Step, TEMPLATE};
 use crate::error::Error;
-use crate::report::escape;
 use crate::report::term::print;
+use crate::secret::without_keys;
 use crate::{pipeline, private};
 
 /// Runs without [`Settings`] where it can: a config that does not parse must still be found and mended.
@@ -20,11 +19,11 @@ pub(super) fn run(
     settings: impl FnOnce(Env) -> Result<Context, Error>,
 ) -> Result<u8, Error> {
     match command {
-        ConfigCommand::Path => print(format!("{}\n", path(&env)?))?,
-        ConfigCommand::Show { route: None, .. } => print(show(&settings(env)?.settings)?)?,
+        ConfigCommand::Path => print(format!("{}\n", path(&env)?).into())?,
+        ConfigCommand::Show { route: None, .. } => print(show(&settings(env)?.settings)?.into())?,
         ConfigCommand::Show { route: Some(name), gateway } => {
             let context = settings(env)?;
-            print(escape::terminal(&explain::route(&context, name, gateway.as_deref())?).as_bytes())?;
+            print(explain::route(&context, name, gateway.as_deref())?.into())?;
         }
         ConfigCommand::Check => {
             let context = settings(env)?;
@@ -33,7 +32,7 @@ pub(super) fn run(
                 context.settings.config_path.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
             let found =
                 if context.settings.config_found { "makes sense" } else { "is not there; the presets make sense" };
-            print(format!("{path} {found}\n"))?;
+            print(format!("{path} {found}\n").into())?;
         }
         ConfigCommand::Edit => {
             let path = path(&env)?;
@@ -46,7 +45,7 @@ pub(super) fn run(
         ConfigCommand::Init { force } => {
             let path = path(&env)?;
             init(&path, *force)?;
-            print(format!("{path}\n"))?;
+            print(format!("{path}\n").into())?;
         }
     }
     Ok(0)
@@ -85,11 +84,8 @@ fn edit(env: &Env, path: &str) -> Result<(), Error> {
     // Editors are given with arguments: `code --wait`.
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");
-    let mut process = Process::new(program);
+    let mut process = without_keys(program, &Settings::key_variables_of(env));
     process.args(words).arg(path);
-    for variable in Settings::key_variables_of_presets() {
-        process.env_remove(variable);
-    }
     let fails = |cause: String| Error::Config {
         message: format!("the editor `{program}` did not do it"),
         cause: Some(cause),

@@ -8,7 +8,7 @@ use crate::serve::demo::Demo;
 
 pub(super) fn run() -> Result<u8, Error> {
     let demo = Demo::start()?;
-    print(format!("{}\n", demo.base_url()))?;
+    print(format!("{}\n", demo.base_url()).into())?;
     // Whoever started it keeps its stdin open for as long as it is needed.
     io::copy(&mut io::stdin().lock(), &mut io::sink()).map_err(|source| Error::Input { path: "-".into(), source })?;
     Ok(0)

@@ -7,14 +7,14 @@ use clap_mangen::Man;
 use crate::cli;
 
 /// The completion script of a shell.
-pub(super) fn completions(shell: Shell) -> Vec<u8> {
+pub(super) fn completions(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut cli::command(str::to_owned), "llm", &mut script);
-    script
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 /// The manual: one page for all commands.
-pub(super) fn man() -> std::io::Result<Vec<u8>> {
+pub(super) fn man() -> std::io::Result<String> {
     // Its template is for the terminal; a page groups by sections.
     let mut command = cli::command(str::to_owned).help_template("");
     command.build();
@@ -28,7 +28,7 @@ pub(super) fn man() -> std::io::Result<Vec<u8>> {
     for subcommand in command.get_subcommands() {
         section(subcommand, &mut page)?;
     }
-    Ok(page)
+    Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
 fn section(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
@@ -54,7 +54,7 @@ mod tests {
     use std::path::Path;
 
     /// The files under version control that come from the command line's definition.
-    fn generated() -> Vec<(&'static str, Vec<u8>)> {
+    fn generated() -> Vec<(&'static str, String)> {
         vec![
             ("docs/llm.1", man().expect("a page")),
             ("completions/llm.bash", completions(Shell::Bash)),
@@ -68,16 +68,15 @@ mod tests {
     #[test]
     fn generated_files_are_up_to_date() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for (name, bytes) in generated() {
+        for (name, expected) in generated() {
             let found = fs::read_to_string(root.join(name)).unwrap_or_default().replace("\r\n", "\n");
-            let expected = String::from_utf8(bytes).expect("text");
             assert!(found == expected, "{name} has drifted: `./generate` writes it anew");
         }
     }
 
     #[test]
     fn the_manual_speaks_of_every_command() {
-        let page = String::from_utf8(man().expect("a page")).expect("text");
+        let page = man().expect("a page");
         for command in cli::command(str::to_owned).get_subcommands() {
             assert!(
                 page.contains(&format!(".SH \"LLM {}\"", command.get_name().to_uppercase())),

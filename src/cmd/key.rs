@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::report::error::notice;
 use crate::report::grid::{Column, Grid};
 use crate::report::json;
-use crate::report::term::{Output, print, say};
+use crate::report::term::{Output, Text, print, say};
 use crate::secret::{Found, Input, Lookup, Removed, Slot, Source, StoreKind, Stores, looks_like_key};
 
 pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
@@ -149,7 +149,7 @@ struct Listed {
 }
 
 /// `llm key list`: the saved keys, and those in the environment for these gateways. It asks no keyring.
-fn list(gateways: &[Gateway], env: &Env, stores: &Stores, form: TextOrJson, out: &Output) -> Result<String, Error> {
+fn list(gateways: &[Gateway], env: &Env, stores: &Stores, form: TextOrJson, out: &Output) -> Result<Text, Error> {
     let mut rows = Vec::new();
     for gateway in gateways {
         // The first that is set is the one in use.
@@ -234,7 +234,7 @@ fn show(
     form: TextOrJson,
     out: &Output,
     talk: &mut dyn FnMut(&str),
-) -> Result<String, Error> {
+) -> Result<Text, Error> {
     let found = look_up(gateway, name, lookup, talk)?;
     let takes_one = gateway.auth != Auth::None;
     let origin = takes_one.then(|| gateway.base_url.origin());
@@ -248,14 +248,14 @@ fn show(
         return Ok(json::document(&shown, out));
     }
     let Some(origin) = origin else {
-        return Ok(out.show(&format!("{} needs no key\n", gateway.name)).into_owned());
+        return Ok(format!("{} needs no key\n", gateway.name).into());
     };
     let (key, source) = match &found {
         Some(found) => (found.key.hint(), found.source.to_string()),
         None => ("none, and none is needed".into(), "–".into()),
     };
     let lines = format!("gateway  {}\nkey      {key}\nsource   {source}\nsent to  {origin}\n", gateway.name);
-    Ok(out.show(&lines).into_owned())
+    Ok(lines.into())
 }
 
 /// `llm key test`: whether the gateway takes the key. `check` lists the gateway's models, and says how many there are.
@@ -265,7 +265,7 @@ fn test(
     lookup: &Lookup<'_>,
     check: impl FnOnce(&Gateway, Option<Found>) -> Result<usize, Error>,
     talk: &mut dyn FnMut(&str),
-) -> Result<String, Error> {
+) -> Result<Text, Error> {
     let found = look_up(gateway, name, lookup, talk)?;
     let models = check(gateway, found.clone())?;
     let key = match &found {
@@ -273,7 +273,7 @@ fn test(
         None if gateway.auth == Auth::None => "needs no key".into(),
         None => "answers without a key".into(),
     };
-    Ok(format!("{} {key}, and lists {models} models\n", gateway.name))
+    Ok(format!("{} {key}, and lists {models} models\n", gateway.name).into())
 }
 
 fn look_up(
@@ -370,11 +370,11 @@ mod tests {
         fn show(&self, gateway: &Gateway, name: Option<&str>, form: TextOrJson) -> Result<String, Error> {
             let stores = self.stores();
             let lookup = Lookup { env: &self.env, key_variables: &[], stores: &stores };
-            show(gateway, name, &lookup, form, &Output::plain(100), &mut |_| {})
+            show(gateway, name, &lookup, form, &Output::plain(100), &mut |_| {}).map(|text| text.to_string())
         }
 
         fn list(&self, gateways: &[Gateway], form: TextOrJson) -> String {
-            list(gateways, &self.env, &self.stores(), form, &Output::plain(100)).expect("works")
+            list(gateways, &self.env, &self.stores(), form, &Output::plain(100)).expect("works").to_string()
         }
 
         fn rm(&mut self, gateway: &str, known: Option<&Gateway>) -> Result<(), Error> {
@@ -509,7 +509,7 @@ mod tests {
             assert_eq!(key.as_ref().map(|found| found.key.expose()), Some(CANARY));
             Ok(341)
         };
-        let text = test(&gateway("corp"), None, &lookup, takes, &mut |_| {}).expect("taken");
+        let text = test(&gateway("corp"), None, &lookup, takes, &mut |_| {}).expect("taken").to_string();
         assert_eq!(text, "corp takes the key …6789 from environment variable CORP_API_KEY, and lists 341 models\n");
         let refuses = |_: &Gateway, _: Option<Found>| Err(Error::usage("refused"));
         assert!(test(&gateway("corp"), None, &lookup, refuses, &mut |_| {}).is_err());

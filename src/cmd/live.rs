@@ -5,11 +5,11 @@ use crate::call::{Call, RunEvent};
 use crate::error::Error;
 use crate::record::Record;
 use crate::report::progress::Progress;
-use crate::report::term::{Terminal, print};
+use crate::report::term::{Terminal, Text, print};
 use crate::run::Reporter;
 
 /// Writes a record as a line.
-type LineOf<'a> = Box<dyn Fn(&Call, &Record) -> String + 'a>;
+type LineOf<'a> = Box<dyn Fn(&Call, &Record) -> Text + 'a>;
 
 /// Shows progress on stderr, writes a line for each record as it ends if that is the format, and collects the records.
 pub(super) struct Live<'a> {

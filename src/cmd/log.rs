@@ -1,11 +1,11 @@
 //! `llm log`: recorded calls as a list, one by one, for other programs, or gone.
 
-use super::output::Destination;
 use super::{Context, calls};
 use crate::cli::{CallFilter, LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
 use crate::error::Error;
 use crate::ledger::{self, Alike, Filter, Mode, Row, Store};
-use crate::report::term::print;
+use crate::report::destination::Destination;
+use crate::report::term::{Text, print};
 use crate::report::{log, otel};
 use crate::run::Notices;
 
@@ -28,58 +28,51 @@ fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
     let limit = (args.limit > 0).then_some(args.limit);
     let store = calls::store(context)?;
     let out = &context.terminal.stdout;
+    let format = args.output.format;
     let mut count = 0;
     let mut rows = Vec::new();
-    let mut each = |row: Row| {
-        count += 1;
-        match args.output.format {
-            // The widths of its columns are those of all rows.
-            LogFormat::Text => {
-                rows.push(row.brief());
-                Ok(())
-            }
-            LogFormat::Json => {
-                let array = log::json(&[row], out);
-                let object = array.trim_end().trim_start_matches('[').trim_end_matches(']').trim_end();
-                print(format!("{}{object}", if count == 1 { "[" } else { "," }))
-            }
-            LogFormat::Jsonl => print(log::jsonl(&[row], out)),
-            LogFormat::Csv => {
-                let table = log::csv(&[row]);
-                // The heading stands once.
-                let part = if count == 1 { &table } else { table.split_once('\n').map_or("", |(_, rest)| rest) };
-                print(out.show(part).as_bytes())
-            }
-        }
-    };
+    if format == LogFormat::Csv {
+        print(log::csv_heading())?;
+    }
     if let Some(store) = &store {
-        ledger::for_each(store, &filter, limit, &mut each)?;
+        ledger::for_each(store, &filter, limit, |row: Row| {
+            count += 1;
+            match format {
+                LogFormat::Text => {
+                    // The columns are as wide as all rows need, so the rows are kept without their texts.
+                    rows.push(row.brief());
+                    Ok(())
+                }
+                LogFormat::Json => print(Text::from(if count == 1 { "[" } else { "," }) + log::one_json(&row, out)),
+                LogFormat::Jsonl => print(log::json_line(&row)),
+                LogFormat::Csv => print(log::csv_line(&row)),
+            }
+        })?;
+        if count == 0 {
+            context.notice("no recorded call fits");
+        }
     }
-    if store.is_some() && count == 0 {
-        context.notice("no recorded call fits");
+    match format {
+        LogFormat::Text => print(log::list(&rows, out))?,
+        LogFormat::Json => print(if count == 0 { "[]\n" } else { "]\n" }.into())?,
+        LogFormat::Jsonl | LogFormat::Csv => {}
     }
-    match (args.output.format, count) {
-        (LogFormat::Text, _) => print(log::list(&rows, out)),
-        (LogFormat::Json, 0) => print(log::json(&[], out)),
-        (LogFormat::Json, _) => print(if out.tty { "\n]\n" } else { "]\n" }),
-        (LogFormat::Csv, 0) => print(log::csv(&[])),
-        _ => Ok(()),
-    }?;
     Ok(0)
 }
 
+/// Writes the calls as one document, call by call.
 fn export(context: &Context, filter: &CallFilter, mut destination: Destination) -> Result<u8, Error> {
     let filter = calls::filter(filter)?;
-    let (mut before, after) = otel::frame();
+    let (before, after) = otel::frame();
+    destination.append(before)?;
     if let Some(store) = calls::store(context)? {
+        let mut is_first = true;
         ledger::for_each(&store, &filter, None, |row| {
-            let spans = destination.append(format!("{before}{}", otel::call(&row)).as_bytes());
-            ",".clone_into(&mut before);
-            spans
+            let comma = if std::mem::take(&mut is_first) { "" } else { "," };
+            destination.append(Text::from(comma) + otel::call(&row))
         })?;
     }
-    destination.append(before.trim_start_matches(',').as_bytes())?;
-    destination.append(after.as_bytes())?;
+    destination.append(after)?;
     destination.finish()?;
     Ok(0)
 }
@@ -100,7 +93,7 @@ fn show(context: &Context, id: Option<&str>, conversation: bool, output: TextOrJ
         (TextOrJson::Json, [row]) if !conversation => log::one_json(row, out),
         (TextOrJson::Json, rows) => log::json(rows, out),
         (TextOrJson::Text, rows) if conversation => log::conversation(rows, out),
-        (TextOrJson::Text, rows) => rows.iter().map(|row| log::one(row, out)).collect::<Vec<_>>().join("\n"),
+        (TextOrJson::Text, rows) => Text::join(rows.iter().map(|row| log::one(row, out)), "\n"),
     })?;
     Ok(0)
 }

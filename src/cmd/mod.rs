@@ -16,7 +16,6 @@ mod key;
 mod live;
 mod log;
 mod models;
-mod output;
 mod pipeline;
 mod process;
 mod request;
@@ -25,13 +24,12 @@ mod run;
 mod signals;
 mod usage;
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use clap::FromArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ColorChoice, FromArgMatches};
 
 use crate::adapter::mask_keys;
 use crate::catalog;
@@ -39,11 +37,11 @@ use crate::cli::{self, Cli, Command};
 use crate::config::{Env, Gateway, Settings, nearest};
 use crate::error::Error;
 use crate::gateway::Client;
-use crate::report;
-use crate::report::term::{self, Output, Terminal, TerminalEnv, print, say};
+use crate::report::term::{self, Output, Terminal, TerminalEnv, Text, print, say};
+use crate::report::{self, escape};
 use crate::resolve::Resolver;
 use crate::run::{Notices, Preparation};
-use crate::secret::{Found, Patience, Stores};
+use crate::secret::{Found, Stores, Timeout};
 
 /// What every command works with.
 #[derive(Debug)]
@@ -57,7 +55,7 @@ struct Context {
 impl Context {
     /// What gateways are prepared from. Where stderr is a terminal, somebody can unlock a keyring, so it is waited for longer.
     fn preparation(&self) -> Preparation<'_> {
-        let timeout = Patience::new(self.terminal.stderr.tty, self.settings.keyring_timeout);
+        let timeout = Timeout::new(self.terminal.stderr.tty, self.settings.keyring_timeout);
         let stores = Stores::system(&self.settings.dirs, timeout);
         Preparation { settings: &self.settings, stores, notices: self }
     }
@@ -100,16 +98,16 @@ impl Notices for Context {
 /// The whole of the program: parses, runs, reports, and says how it ended.
 pub fn main() -> ExitCode {
     process::protect();
+    let env = Env::of_process();
     let command = cli::command(|about| term::fit(about, cli::MARGIN, cli::WIDEST));
     let parsed = command.clone().try_get_matches_from(arguments());
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
-            let end = help_or_usage(hinted(error, &command));
+            let end = help_or_usage(hinted(error, &command), &env);
             return end.unwrap_or_else(|error| fail(&error, &Output::plain(80)));
         }
     };
-    let env = Env::of_process();
     let terminal = Terminal::detect(cli.common.color, &terminal_env(&env));
     match run(cli, env, terminal) {
         Ok(code) => ExitCode::from(code),
@@ -167,25 +165,35 @@ fn hinted(error: clap::Error, command: &clap::Command) -> clap::Error {
 
 /// What clap has to say: help and version are data, on stdout; a usage error must not repeat a key that was put into
 /// the arguments.
-fn help_or_usage(mut error: clap::Error) -> Result<ExitCode, Error> {
-    let masked: Vec<(ContextKind, ContextValue)> = error
+fn help_or_usage(mut error: clap::Error, env: &Env) -> Result<ExitCode, Error> {
+    // Colours of an argument must not pass for those of clap.
+    let safe = |text: &str| escape::line(&mask_keys(text)).into_owned();
+    let context: Vec<(ContextKind, ContextValue)> = error
         .context()
         .filter_map(|(kind, value)| match value {
-            ContextValue::String(text) => match mask_keys(text, None) {
-                Cow::Owned(masked) => Some((kind, ContextValue::String(masked))),
-                Cow::Borrowed(_) => None,
-            },
+            ContextValue::String(text) => Some((kind, ContextValue::String(safe(text)))),
+            ContextValue::Strings(texts) => {
+                Some((kind, ContextValue::Strings(texts.iter().map(|text| safe(text)).collect())))
+            }
+            ContextValue::StyledStrs(texts) => {
+                let plain = texts.iter().map(|text| safe(&text.to_string()).into()).collect();
+                Some((kind, ContextValue::StyledStrs(plain)))
+            }
             _ => None,
         })
         .collect();
-    for (kind, value) in masked {
+    for (kind, value) in context {
         error.insert(kind, value);
     }
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-    match error.print() {
-        Err(source) if !error.use_stderr() => Err(term::output_error(source)),
-        _ => Ok(code),
+    let terminal = Terminal::detect(ColorChoice::Auto, &terminal_env(env));
+    let text = |output: Output| Text::of_ansi(&error.render().ansi().to_string(), output.style);
+    if error.use_stderr() {
+        say(text(terminal.stderr));
+    } else {
+        print(text(terminal.stdout))?;
     }
+    Ok(code)
 }
 
 fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
@@ -203,10 +211,10 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),
         Command::Cache(args) => cache::run(&context(env)?, args.command),
-        Command::Completions(args) => print(generated::completions(args.shell)).map(|()| 0),
+        Command::Completions(args) => print(generated::completions(args.shell).into()).map(|()| 0),
         Command::Man => {
             let page = generated::man().map_err(|source| Error::Output { target: "the manual".into(), source })?;
-            print(page).map(|()| 0)
+            print(page.into()).map(|()| 0)
         }
         Command::DemoGateway => demo_gateway::run(),
     }

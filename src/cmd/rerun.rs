@@ -2,7 +2,6 @@
 
 use super::conversation::{self, Conversation};
 use super::live::{Live, progress};
-use super::output::Destination;
 use super::run::{RunOptions, View, log_level, run};
 use super::{Context, compare, log, process, request};
 use crate::call::{Call, RunEvent};
@@ -12,6 +11,7 @@ use crate::error::Error;
 use crate::ledger::{Row, Store};
 use crate::record::Record;
 use crate::report::columns::Layout;
+use crate::report::destination::Destination;
 use crate::report::{self, Comparison};
 use crate::resolve::Resolver;
 use crate::run::{Outcome, PrepareOptions, Reporter};
@@ -110,8 +110,8 @@ impl View for RerunView<'_> {
         records.append(&mut self.live.finish());
         let comparison = Comparison { recorded: 1, ..Comparison::new(&outcome.run, &self.prompt, &records) };
         if let Some(destination) = self.destination.take() {
-            let text = compare::text(&comparison, self.format, Layout::Auto, &destination.output());
-            destination.write(text.as_bytes())?;
+            let text = compare::text(&comparison, self.format, Layout::Auto, &destination.output())?;
+            destination.write(text)?;
         }
         Ok(outcome.exit_code.code())
     }

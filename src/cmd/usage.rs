@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::output::Destination;
 use super::{Context, calls, check};
 use crate::cli::{UsageArgs, UsageFormat};
 use crate::config::{Settings, nearest};
 use crate::error::Error;
 use crate::ledger::{self, Dimension, Usage};
 use crate::policy::budget;
+use crate::pricing;
+use crate::report::destination::Destination;
 use crate::report::{budgets, usage, usage_html};
 use crate::run::Notices;
 
@@ -24,7 +25,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
     let found = match calls::store(context)? {
         Some(store) => {
-            let found = ledger::usage(&store, &filter, &by)?;
+            let found = ledger::usage(&store, &filter, &by, pricing::maker)?;
             if found.total.calls == 0 {
                 context.notice("no recorded call fits");
             }
@@ -36,11 +37,11 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     let text = match args.output.format {
         UsageFormat::Text => usage::text(&found, &by, &out),
         UsageFormat::Json => usage::json(&found, &by, &out),
-        UsageFormat::Csv => out.show(&usage::csv(&found, &by)).into_owned(),
-        UsageFormat::Markdown => out.show(&usage::markdown(&found, &by)).into_owned(),
-        UsageFormat::Html => usage_html::page(&found, &by),
+        UsageFormat::Csv => usage::csv(&found, &by),
+        UsageFormat::Markdown => usage::markdown(&found, &by),
+        UsageFormat::Html => usage_html::page(&found, &by)?,
     };
-    destination.write(text.as_bytes())?;
+    destination.write(text)?;
     Ok(0)
 }
 
@@ -55,12 +56,12 @@ fn balances(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     let text = match args.output.format {
         UsageFormat::Text => budgets::text(&found, &out),
         UsageFormat::Json => budgets::json(&found, &out),
-        UsageFormat::Csv => out.show(&budgets::csv(&found)).into_owned(),
+        UsageFormat::Csv => budgets::csv(&found),
         UsageFormat::Markdown | UsageFormat::Html => {
             return Err(Error::usage_hint("--budgets has no such form", "it can be text, json or csv"));
         }
     };
-    destination.write(text.as_bytes())?;
+    destination.write(text)?;
     Ok(0)
 }
 

@@ -4,14 +4,17 @@ mod base_url;
 mod budget;
 mod env;
 mod file;
+mod names;
 mod pipeline;
 mod routing;
 mod settings;
+mod source;
 
 pub use base_url::BaseUrl;
 pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits};
 pub use env::Env;
-pub use file::{nearest, parse_duration};
+pub use file::parse_duration;
+pub use names::nearest;
 pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
 pub use routing::{Alias, Strategy};
 pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};

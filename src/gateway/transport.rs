@@ -1,7 +1,6 @@
 //! The HTTP client, and what its errors mean.
 
 use std::error::Error as _;
-use std::fs;
 use std::time::Duration;
 
 use reqwest::Certificate;
@@ -11,9 +10,13 @@ use super::Client;
 use super::connect::Connects;
 use crate::config;
 use crate::error::{Failure, FailureKind};
+use crate::input::{self, Accept};
 
 /// Servers close idle connections without a word; ours are dropped before that.
 const IDLE: Duration = Duration::from_secs(4);
+
+/// The largest file of certificates that is read, in bytes; the system's own are a fifth of a mebibyte.
+const LARGEST_CA_FILE: u64 = 16 << 20;
 
 /// A client for one gateway. Certificates are only read where TLS is spoken, and no proxy sees what stays on this
 /// machine.
@@ -35,7 +38,8 @@ pub(super) fn client(gateway: &config::Gateway, connects: Connects) -> Result<re
                 let message = format!("the ca_file {} cannot be read", path.display());
                 Failure::new(FailureKind::Network, message).with_cause(cause)
             };
-            let pem = fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+            let pem =
+                input::read(path, LARGEST_CA_FILE, Accept::Files).map_err(|error| unreadable(error.to_string()))?;
             let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unreadable(chain(&error)))?;
             if certificates.is_empty() {
                 return Err(unreadable("it holds no certificate".into()));

@@ -9,9 +9,11 @@ use crate::money::Usd;
 /// Attempts at one target that failed and were followed by another, there or elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedAttempts {
+    /// The name of the gateway.
     pub gateway: String,
-    /// As the gateway was asked for it.
+    /// The model as the gateway was asked for it.
     pub model: String,
+    /// How many they were.
     pub count: u64,
     /// What they cost, as far as it is known.
     pub cost: Usd,

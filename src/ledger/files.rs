@@ -72,8 +72,8 @@ pub(super) fn check_dir(_: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes the file for this user alone, or sees to it that it is: SQLite gives its log the same permissions. One that
-/// exists is not opened for that: closing it again would let go of the locks that this process has on it.
+/// Makes the file so that only this user can read and write it, or changes its permissions so; SQLite gives its log the same
+/// ones. A file that exists is not opened for that, because closing it would release the locks that this process has on it.
 pub(super) fn own(path: &Path) -> Result<(), StoreError> {
     let io_error = |source| StoreError::io(path, source);
     let mut found = fs::symlink_metadata(path);
@@ -82,7 +82,7 @@ pub(super) fn own(path: &Path) -> Result<(), StoreError> {
         found = fs::symlink_metadata(path);
     }
     let mut metadata = found.map_err(io_error)?;
-    // Whoever put a link there decides where prompts are written, so it must be this user.
+    // The owner of a link decides where prompts are written, so it must be this user.
     let (ours, link) = (is_ours(&metadata), metadata.is_symlink());
     if link {
         metadata = fs::metadata(path).map_err(io_error)?;
@@ -90,7 +90,7 @@ pub(super) fn own(path: &Path) -> Result<(), StoreError> {
     if !ours || !is_ours(&metadata) {
         return Err(StoreError::Foreign { path: path.to_owned() });
     }
-    // The permissions of what a link leads to are its owner's affair.
+    // The user made the link, so the permissions of what it leads to are left as they are.
     if link { Ok(()) } else { restrict(path, &metadata).map_err(io_error) }
 }
 

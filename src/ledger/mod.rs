@@ -28,7 +28,7 @@ pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens
 pub use speed::median_first_token;
 pub use spill::FILE_NAME as SPILL_NAME;
 pub use store::{FILE_NAME, Mode, SCHEMA, Store, StoreError};
-pub use usage::{Dimension, Group, Percentiles, Short, TokenSum, Usage};
+pub use usage::{Dimension, Group, Maker, Percentiles, Short, TokenSum, Usage};
 pub use writer::LedgerWriter;
 
 use std::path::Path;
@@ -36,22 +36,26 @@ use std::time::Instant;
 
 use self::recorder::Recorder;
 
-/// Records calls on the thread of the caller. A fault of the ledger is no failure: what there is to say about it comes back
-/// as sentences for the user.
-pub fn record(dir: &Path, rows: &[Row]) -> Vec<String> {
+/// Records calls on the thread of the caller. A fault of the ledger is no error: what there is to say about it is returned as
+/// sentences for the user.
+fn record(dir: &Path, rows: &[Row]) -> Vec<String> {
     let mut recorder = Recorder::new(dir);
     let deadline = Instant::now() + Mode::RECORD.timeout;
     recorder.commit(Vec::new(), rows, &|_| deadline);
     recorder.take_notices()
 }
 
-/// Takes what waits beside the ledger into it, so that it is all there is; what there is to say about that.
+/// Takes the calls of the spill file into the ledger, so that a reader finds all. Returns what there is to tell the user.
 pub fn settle(dir: &Path) -> Vec<String> {
     if files::has_content(&dir.join(SPILL_NAME)) { record(dir, &[]) } else { Vec::new() }
 }
 
-/// Deletes the calls before this moment, in milliseconds since 1970, or all; how many there were. Nothing of them is
-/// left in the file.
+/// Deletes the calls before this moment, in milliseconds since 1970, or all, and overwrites what they left in the file.
+/// Returns how many there were.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be written, or with [`StoreError::Undeleted`] where the log beside the file cannot be emptied.
 pub fn purge(store: &mut Store, before_ms: Option<i64>) -> Result<usize, StoreError> {
     purge::purge(store, before_ms)
 }
@@ -78,7 +82,7 @@ pub fn for_each<E: From<StoreError>>(
     stopped.map_or(Ok(()), Err)
 }
 
-/// The calls that fit, newest first, at most `limit` of them where there is a limit.
+/// Returns the calls that fit, newest first, at most `limit` of them where there is a limit.
 ///
 /// # Errors
 ///
@@ -92,7 +96,7 @@ pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<
     Ok(rows)
 }
 
-/// The last call of this command that was answered, whole or in part. Returns `None` where there is none.
+/// Returns the last call of this command that was answered, whole or in part; `None` where there is none.
 ///
 /// # Errors
 ///
@@ -101,7 +105,11 @@ pub fn last_answered(store: &Store, command: &str) -> Result<Option<Row>, StoreE
     store.read(|connection| read::last_answered(connection, command)?.map(|id| read::row(connection, id)).transpose())
 }
 
-/// The calls whose id begins or ends like this, or that belong to the run whose id begins like this.
+/// Returns the calls whose id begins or ends like this, or that belong to the run whose id begins like this.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
 pub fn find_like(store: &Store, part: &str) -> Result<Alike, StoreError> {
     store.read(|connection| {
         let rows = |ids: Vec<i64>| ids.into_iter().map(|id| read::row(connection, id)).collect::<rusqlite::Result<_>>();
@@ -112,7 +120,7 @@ pub fn find_like(store: &Store, part: &str) -> Result<Alike, StoreError> {
     })
 }
 
-/// Files of damaged ledgers that were set aside.
+/// Returns the files of damaged ledgers that were set aside.
 pub fn left_over(dir: &Path) -> Vec<std::path::PathBuf> {
     let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_ours = |path: &std::path::PathBuf| {
@@ -124,7 +132,11 @@ pub fn left_over(dir: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-/// What the calls that fit used and cost, grouped.
-pub fn usage(store: &Store, filter: &Filter, by: &[Dimension]) -> Result<Usage, StoreError> {
-    store.read(|connection| usage::usage(connection, filter, by))
+/// Returns what the calls that fit used and cost, grouped. `maker` tells who made a model.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
+pub fn usage(store: &Store, filter: &Filter, by: &[Dimension], maker: Maker) -> Result<Usage, StoreError> {
+    store.read(|connection| usage::usage(connection, filter, by, maker))
 }

@@ -12,16 +12,21 @@ use super::search;
 pub struct Filter {
     /// A part of the name of the model that was asked for or that answered.
     pub model: Option<String>,
+    /// The name of the gateway.
     pub gateway: Option<String>,
+    /// The name of the user's key, or the variable it was in.
     pub key: Option<String>,
+    /// The task by which they were routed.
     pub task: Option<String>,
+    /// How they ended, as a word.
     pub status: Option<String>,
-    /// Tags by key; with no value, any.
+    /// Keys of tags, each with its value; without one, any value fits.
     pub tags: Vec<(String, Option<String>)>,
-    /// Milliseconds since 1970: not before, and before.
+    /// Not before this moment, in milliseconds since 1970.
     pub since_ms: Option<i64>,
+    /// Before this moment, in milliseconds since 1970.
     pub before_ms: Option<i64>,
-    /// Words that all stand in the prompt or all in the answer, or are spread over both.
+    /// A text whose words all stand in prompt and answer together.
     pub search: Option<String>,
     /// The id of its first call.
     pub conversation: Option<String>,
@@ -29,7 +34,7 @@ pub struct Filter {
     pub run: Option<String>,
 }
 
-/// What a part of an id may mean.
+/// The calls that a part of an id may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Alike<T = Row> {
     /// The calls whose id begins so, else those whose id ends so, newest first; of more than eleven, eleven.
@@ -39,7 +44,7 @@ pub enum Alike<T = Row> {
 }
 
 impl<T> Alike<T> {
-    /// The calls, whatever tells of them.
+    /// Returns the calls, whichever way they were found.
     pub fn calls(self) -> Vec<T> {
         match self {
             Self::Calls(calls) | Self::Run(calls) => calls,
@@ -47,7 +52,7 @@ impl<T> Alike<T> {
     }
 }
 
-/// A condition, and what stands for its question marks.
+/// A condition in SQL, and the values of its question marks.
 #[derive(Debug, Default)]
 pub(super) struct Condition {
     pub(super) sql: String,
@@ -61,8 +66,8 @@ impl Condition {
         self.values.extend(values);
     }
 
-    /// The column is one of these ids. Of a single one, the index gives the calls in order; of several, the calls are
-    /// gone through in order (`+` keeps SQLite from sorting them all).
+    /// One of the columns is one of these ids. For a single id SQLite finds the calls in order by its index; for several it is
+    /// kept from sorting them all (`+`), and goes through the calls in order.
     fn one_of(&mut self, columns: &[&str], ids: &[i64]) {
         match (columns, ids) {
             ([column], [id]) => self.and(&format!("{column} = ?"), [Value::Integer(*id)]),
@@ -113,7 +118,7 @@ impl Filter {
             }
         }
         if let Some(conversation) = &self.conversation {
-            // The first call does not know yet that it is one.
+            // The first call is recorded before there is a conversation, so it is known by its own id.
             let is_in = "(c.uuid = ? OR c.id IN (SELECT call FROM details WHERE conversation = ?))";
             condition.and(is_in, [Value::Text(conversation.clone()), Value::Text(conversation.clone())]);
         }
@@ -156,7 +161,7 @@ pub(super) fn each_id(
     Ok(())
 }
 
-/// The last call of this command that was answered, whole or in part.
+/// Returns the last call of this command that was answered, whole or in part.
 pub(super) fn last_answered(connection: &Connection, command: &str) -> Result<Option<i64>> {
     // `+` keeps SQLite from sorting all calls of these states: the last one is found from the end.
     let last = "SELECT c.id FROM calls c JOIN runs r ON r.id = c.run
@@ -165,13 +170,13 @@ pub(super) fn last_answered(connection: &Connection, command: &str) -> Result<Op
     connection.query_row(last, [command], |row| row.get(0)).optional()
 }
 
-/// The calls that a part of an id may mean. The ends tell more: ids that are made at once begin alike.
+/// Returns the calls that a part of an id may mean. It may be the end: ids that are made at the same moment begin alike.
 pub(super) fn ids_like(connection: &Connection, part: &str) -> Result<Alike<i64>> {
     let part: String = part.trim().trim_start_matches('…').to_lowercase();
     if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
         return Ok(Alike::Calls(Vec::new()));
     }
-    // The least text after all that begin with the part.
+    // Of all texts that do not begin with the part, this is the first after those that do.
     let after = format!("{part}g");
     let find = |sql: &str| -> Result<Vec<i64>> {
         connection.prepare(sql)?.query_map([&part, &after], |row| row.get(0))?.collect()
@@ -189,7 +194,7 @@ pub(super) fn ids_like(connection: &Connection, part: &str) -> Result<Alike<i64>
             return Ok(Alike::Calls(end));
         }
     }
-    // One run that begins so is meant as a whole, unless a call of another one begins so, too.
+    // If one run begins so, all of it is meant, unless a call of another run begins so too.
     if let [run] = find("SELECT id FROM runs WHERE uuid >= ?1 AND uuid < ?2 LIMIT 2")?[..] {
         let others = "SELECT EXISTS (SELECT 1 FROM calls WHERE uuid >= ?1 AND uuid < ?2 AND run <> ?3)";
         if !connection.query_row(others, params![part, after, run], |row| row.get::<_, bool>(0))? {
@@ -205,83 +210,85 @@ pub(super) fn ids_like(connection: &Connection, part: &str) -> Result<Alike<i64>
     Ok(Alike::Calls(begin))
 }
 
-/// The whole of one call.
+/// All that is kept of a call but its attempts.
+const WHOLE: &str = "SELECT c.*, r.uuid AS run_uuid, r.command, q.hash, q.chars, q.body, d.*,
+         (SELECT name FROM names WHERE id = c.asked) AS asked_name,
+         (SELECT name FROM names WHERE id = c.gateway) AS gateway_name,
+         (SELECT name FROM names WHERE id = c.model) AS model_name,
+         (SELECT name FROM names WHERE id = c.key) AS key_name,
+         (SELECT name FROM names WHERE id = c.task) AS task_name,
+         (SELECT name FROM names WHERE id = c.tags) AS tags_name,
+         (SELECT name FROM names WHERE id = c.status) AS status_name,
+         (SELECT name FROM names WHERE id = c.finish) AS finish_name,
+         (SELECT name FROM names WHERE id = c.origin) AS origin_name,
+         c.reasoning AS reasoning_tokens, d.error AS fault, d.reasoning AS thoughts
+     FROM calls c JOIN runs r ON r.id = c.run JOIN requests q ON q.id = c.request JOIN details d ON d.call = c.id
+     WHERE c.id = ?1";
+
+/// Returns the whole of one call.
 pub(super) fn row(connection: &Connection, call: i64) -> Result<Row> {
-    let mut select = connection.prepare_cached(
-        "SELECT c.*, r.uuid AS run_uuid, r.command, q.hash, q.chars, q.body, d.*,
-             (SELECT name FROM names WHERE id = c.asked) AS asked_name,
-             (SELECT name FROM names WHERE id = c.gateway) AS gateway_name,
-             (SELECT name FROM names WHERE id = c.model) AS model_name,
-             (SELECT name FROM names WHERE id = c.key) AS key_name,
-             (SELECT name FROM names WHERE id = c.task) AS task_name,
-             (SELECT name FROM names WHERE id = c.tags) AS tags_name,
-             (SELECT name FROM names WHERE id = c.status) AS status_name,
-             (SELECT name FROM names WHERE id = c.finish) AS finish_name,
-             (SELECT name FROM names WHERE id = c.origin) AS origin_name,
-             c.reasoning AS reasoning_tokens, d.error AS fault, d.reasoning AS thoughts
-         FROM calls c JOIN runs r ON r.id = c.run JOIN requests q ON q.id = c.request JOIN details d ON d.call = c.id
-         WHERE c.id = ?1",
-    )?;
     let attempts = attempts(connection, call)?;
-    select.query_row([call], |row| {
-        let number = |name: &str| row.get::<_, Option<i64>>(name).map(count);
-        let text = |name: &str| row.get::<_, Option<String>>(name);
-        let cost = row.get::<_, Option<i64>>("cost")?.zip(word(text("origin_name")?));
-        let answer = text("answer")?;
-        let maybe_billed = number("maybe_billed")?.unwrap_or(0);
-        let cached: bool = row.get("cached")?;
-        let saved = row.get::<_, Option<i64>>("saved")?.filter(|_| cached);
-        Ok(Row {
-            id: row.get("uuid")?,
-            run: row.get("run_uuid")?,
-            command: row.get("command")?,
-            place: row.get::<_, i64>("place")?.try_into().unwrap_or(0),
-            at_ms: row.get("at_ms")?,
-            asked: row.get("asked_name")?,
-            gateway: row.get("gateway_name")?,
-            model: row.get("model_name")?,
-            answered: row.get("answered")?,
-            key: text("key_name")?,
-            task: text("task_name")?,
-            tags: json(text("tags_name")?).unwrap_or_default(),
-            status: word(text("status_name")?).ok_or(rusqlite::Error::InvalidQuery)?,
-            finish: word(text("finish_name")?),
-            cached,
-            tokens: Tokens {
-                input: number("input")?,
-                cache_read: number("cache_read")?,
-                cache_write: number("cache_write")?,
-                output: number("output")?,
-                reasoning: number("reasoning_tokens")?,
-            },
-            cost: cost.map(|(picos, origin)| Amount { picos, origin, partial: maybe_billed > 0 }),
-            rates: json(text("price")?),
-            saved: saved.zip(cost).map(|(picos, (_, origin))| Amount { picos, origin, partial: false }),
-            times: Times {
-                connect: number("connect_us")?,
-                first_byte: number("first_byte_us")?,
-                first_reasoning: number("first_reasoning_us")?,
-                first_token: number("first_token_us")?,
-                total: number("total_us")?,
-                tokens_per_second: row.get("tokens_per_second")?,
-            },
-            attempts,
-            error: json(text("fault")?),
-            request: Sent { hash: row.get("hash")?, chars: number("chars")?.unwrap_or(0), body: text("body")? },
-            conversation: text("conversation")?,
-            parent: text("parent")?,
-            answer_chars: number("answer_chars")?.unwrap_or(0),
-            answer: answer
-                .map(|answer| {
-                    Ok::<_, rusqlite::Error>(Answer {
-                        text: answer,
-                        reasoning: text("thoughts")?.unwrap_or_default(),
-                        signature: text("signature")?,
-                        tool_calls: json(text("tool_calls")?).unwrap_or_default(),
-                    })
-                })
-                .transpose()?,
+    connection.prepare_cached(WHOLE)?.query_row([call], |row| decode(row, attempts))
+}
+
+/// Returns the call of a row of [`WHOLE`].
+fn decode(row: &rusqlite::Row<'_>, attempts: Vec<AttemptRow>) -> Result<Row> {
+    let number = |name: &str| row.get::<_, Option<i64>>(name).map(count);
+    let text = |name: &str| row.get::<_, Option<String>>(name);
+    let cost = row.get::<_, Option<i64>>("cost")?.zip(word(text("origin_name")?));
+    let answer = text("answer")?.map(|answer| {
+        Ok::<_, rusqlite::Error>(Answer {
+            text: answer,
+            reasoning: text("thoughts")?.unwrap_or_default(),
+            signature: text("signature")?,
+            tool_calls: json(text("tool_calls")?).unwrap_or_default(),
         })
+    });
+    let answer = answer.transpose()?;
+    let maybe_billed = number("maybe_billed")?.unwrap_or(0);
+    let cached: bool = row.get("cached")?;
+    let saved = row.get::<_, Option<i64>>("saved")?.filter(|_| cached);
+    Ok(Row {
+        id: row.get("uuid")?,
+        run: row.get("run_uuid")?,
+        command: row.get("command")?,
+        place: row.get::<_, i64>("place")?.try_into().unwrap_or(0),
+        at_ms: row.get("at_ms")?,
+        asked: row.get("asked_name")?,
+        gateway: row.get("gateway_name")?,
+        model: row.get("model_name")?,
+        answered: row.get("answered")?,
+        key: text("key_name")?,
+        task: text("task_name")?,
+        tags: json(text("tags_name")?).unwrap_or_default(),
+        status: word(text("status_name")?).ok_or(rusqlite::Error::InvalidQuery)?,
+        finish: word(text("finish_name")?),
+        cached,
+        tokens: Tokens {
+            input: number("input")?,
+            cache_read: number("cache_read")?,
+            cache_write: number("cache_write")?,
+            output: number("output")?,
+            reasoning: number("reasoning_tokens")?,
+        },
+        cost: cost.map(|(picos, origin)| Amount { picos, origin, partial: maybe_billed > 0 }),
+        rates: json(text("price")?),
+        saved: saved.zip(cost).map(|(picos, (_, origin))| Amount { picos, origin, partial: false }),
+        times: Times {
+            connect: number("connect_us")?,
+            first_byte: number("first_byte_us")?,
+            first_reasoning: number("first_reasoning_us")?,
+            first_token: number("first_token_us")?,
+            total: number("total_us")?,
+            tokens_per_second: row.get("tokens_per_second")?,
+        },
+        attempts,
+        error: json(text("fault")?),
+        request: Sent { hash: row.get("hash")?, chars: number("chars")?.unwrap_or(0), body: text("body")? },
+        conversation: text("conversation")?,
+        parent: text("parent")?,
+        answer_chars: number("answer_chars")?.unwrap_or(0),
+        answer,
     })
 }
 
@@ -312,7 +319,7 @@ fn count(count: Option<i64>) -> Option<u64> {
     count.and_then(|count| u64::try_from(count).ok())
 }
 
-/// A word of one of our own enums.
+/// The value of an enum that stands for this word.
 fn word<T: DeserializeOwned>(word: Option<String>) -> Option<T> {
     serde_json::from_value(serde_json::Value::String(word?)).ok()
 }

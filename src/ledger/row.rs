@@ -15,7 +15,9 @@ use crate::record::{Attempt, Cost, CostOrigin, Record, Status, Timing};
 /// One call. As JSON it is a line of the spill file, so fields are only ever added, with a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
+    /// The call's UUID.
     pub id: String,
+    /// The UUID of the run that it belongs to.
     pub run: String,
     /// The command that made it: `ask`, `compare`.
     pub command: String,
@@ -23,51 +25,74 @@ pub struct Row {
     pub place: usize,
     /// When its first request could go out, in milliseconds since 1970.
     pub at_ms: i64,
+    /// The model, alias or task that was asked for.
     pub asked: String,
+    /// The name of the gateway.
     pub gateway: String,
     /// The model that answered, else the one that was tried last.
     pub model: String,
-    /// Whether anything answered.
+    /// Whether any model answered.
     pub answered: bool,
     /// Which of the user's keys paid: its name, or the variable it was in.
     pub key: Option<String>,
+    /// The task by which it was routed.
     pub task: Option<String>,
+    /// What the user calls it, for sums of costs.
     pub tags: BTreeMap<String, String>,
+    /// How it ended.
     pub status: Status,
+    /// Why the model stopped, as the gateway said.
     pub finish: Option<FinishReason>,
+    /// Whether the answer came from llm's own cache.
     pub cached: bool,
+    /// What it took, as the gateway said.
     pub tokens: Tokens,
+    /// What it cost; `None` where that is unknown.
     pub cost: Option<Amount>,
+    /// The prices by which the cost was computed.
     pub rates: Option<Rates>,
-    /// What an answer from our own cache would have cost.
+    /// What an answer from llm's own cache would have cost.
     #[serde(default)]
     pub saved: Option<Amount>,
+    /// How long it took.
     pub times: Times,
+    /// Its HTTP requests, in order.
     pub attempts: Vec<AttemptRow>,
+    /// Why there is no whole answer.
     pub error: Option<Fault>,
+    /// What was asked.
     pub request: Sent,
-    /// The id of the conversation's first call, and of the call that this one continues.
+    /// The id of the conversation's first call.
     pub conversation: Option<String>,
+    /// The id of the call that this one continues.
     pub parent: Option<String>,
+    /// Characters of the answer's text.
     pub answer_chars: u64,
-    /// `None` where only metadata is kept.
+    /// What was answered; `None` where only metadata is kept.
     pub answer: Option<Answer>,
 }
 
-/// Token counts; see [`Usage`].
+/// Token counts; see [`Usage`]. `None` is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tokens {
+    /// All of the prompt, cached tokens included.
     pub input: Option<u64>,
+    /// Part of the input that was read from the provider's cache.
     pub cache_read: Option<u64>,
+    /// Part of the input that was written to the provider's cache.
     pub cache_write: Option<u64>,
+    /// All of the answer, reasoning included.
     pub output: Option<u64>,
+    /// Part of the output that is reasoning.
     pub reasoning: Option<u64>,
 }
 
-/// A cost in picodollars, and where it comes from.
+/// A cost, and where it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amount {
+    /// In picodollars (10⁻¹² USD).
     pub picos: i64,
+    /// Who said so.
     pub origin: CostOrigin,
     /// See [`Cost::partial`].
     #[serde(default)]
@@ -86,39 +111,56 @@ impl From<Amount> for Cost {
     }
 }
 
-/// Microseconds since the first request could go out; see [`Timing`].
+/// Microseconds since the first request could go out; see [`Timing`]. `None` is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Times {
+    /// How long DNS, TCP and TLS took; it is part of no other figure.
     pub connect: Option<u64>,
+    /// Until the first byte of the response.
     pub first_byte: Option<u64>,
+    /// Until the first piece of reasoning.
     pub first_reasoning: Option<u64>,
+    /// Until the first piece of the answer.
     pub first_token: Option<u64>,
+    /// Until the end of the answer.
     pub total: Option<u64>,
+    /// Tokens of the answer a second.
     pub tokens_per_second: Option<f64>,
 }
 
 /// One HTTP request; see [`Attempt`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRow {
+    /// The name of the gateway.
     pub gateway: String,
+    /// The model as the gateway was asked for it.
     pub model: String,
+    /// The status of HTTP; `None` where there was no response.
     pub status: Option<u16>,
+    /// Why it failed; `None` where it answered.
     pub error: Option<Fault>,
+    /// When it began, in microseconds since the call's first request could go out.
     pub start_us: u64,
+    /// How long it took, in microseconds.
     pub duration_us: u64,
+    /// What it cost, in picodollars, as far as that is known.
     pub cost_picos: Option<i64>,
+    /// What the gateway calls it.
     pub request_id: Option<String>,
-    /// Whether it may have cost something that nobody told; `None` where that was not recorded yet.
+    /// Whether it may have cost something that nobody told; `None` in calls recorded before that was known.
     #[serde(default)]
     pub maybe_billed: Option<bool>,
 }
 
-/// What went wrong. The message may quote the prompt, so it is kept where prompts are.
+/// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
+    /// What kind of failure it is.
     pub kind: FailureKind,
+    /// In words. It may quote the prompt, so it is kept where prompts are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The status of HTTP, where there was a response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
 }
@@ -138,9 +180,13 @@ pub struct Sent {
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Answer {
+    /// The answer itself.
     pub text: String,
+    /// What the model thought before it; empty where it said nothing of that.
     pub reasoning: String,
+    /// By which the vendor knows the reasoning as its own when it is sent back.
     pub signature: Option<String>,
+    /// The tools that the model wants to be called.
     pub tool_calls: Vec<ToolCall>,
 }
 
@@ -158,44 +204,34 @@ pub struct Turn {
 /// What a record does not say about its call.
 #[derive(Debug, Clone, Copy)]
 pub struct Circumstances<'a> {
+    /// The command that made it.
     pub command: &'a str,
+    /// Its place in the run, from 0.
     pub place: usize,
+    /// When its first request could go out.
     pub at: jiff::Timestamp,
+    /// Which of the user's keys paid: its name, or the variable it was in.
     pub key: Option<&'a str>,
+    /// The task by which it was routed.
     pub task: Option<&'a str>,
+    /// What was asked.
     pub request: &'a Request,
+    /// Where it stands in a conversation.
     pub turn: Option<&'a Turn>,
-    /// Whether prompts and answers are kept, or their hashes and lengths alone.
+    /// Whether prompts and answers are kept; otherwise only their hashes and lengths are.
     pub texts: bool,
 }
 
 impl Row {
-    /// What is kept of this record.
+    /// Returns what is kept of this record.
     pub fn new(mut record: Record, about: &Circumstances<'_>) -> Self {
-        // A text that grew piece by piece may hold as much room again, which SQLite needs now.
+        // A text that grew piece by piece may hold twice the memory that it needs, and SQLite needs some now.
         record.text.shrink_to_fit();
-        let fault = |failure: &Failure| Fault {
-            kind: failure.kind,
-            message: about.texts.then(|| failure.message.clone()),
-            status: failure.status,
-        };
-        let attempt = |attempt: &Attempt| AttemptRow {
-            gateway: attempt.gateway.clone(),
-            model: attempt.model.clone(),
-            status: attempt.status,
-            error: attempt.error.as_ref().map(fault),
-            start_us: micros(attempt.start),
-            duration_us: micros(attempt.duration),
-            cost_picos: attempt.cost.map(Usd::picos),
-            request_id: attempt.request_id.clone(),
-            maybe_billed: Some(attempt.maybe_billed()),
-        };
         let tried = || record.attempts.last().map_or(&record.model, |attempt| &attempt.model).clone();
         let (model, answered) = (record.answered_by.clone().unwrap_or_else(tried), record.answered_by.is_some());
-        let attempts = record.attempts.iter().map(attempt).collect();
-        let error = record.error.as_ref().map(fault);
+        let attempts = record.attempts.iter().map(|attempt| AttemptRow::new(attempt, about.texts)).collect();
+        let error = record.error.as_ref().map(|failure| Fault::new(failure, about.texts));
         let answer_chars = record.text.chars().count() as u64;
-        let Timing { connect, first_byte, first_reasoning, first_token, total, tokens_per_second } = record.timing;
         let Usage { input, cache_read, cache_write, output, reasoning, cost: _ } = record.usage;
         Self {
             id: record.id,
@@ -217,14 +253,7 @@ impl Row {
             cost: record.cost.map(Amount::from),
             rates: record.rates,
             saved: record.saved.map(Amount::from),
-            times: Times {
-                connect: connect.map(micros),
-                first_byte: first_byte.map(micros),
-                first_reasoning: first_reasoning.map(micros),
-                first_token: first_token.map(micros),
-                total: total.map(micros),
-                tokens_per_second,
-            },
+            times: Times::from(record.timing),
             attempts,
             error,
             request: Sent::new(about.request, about.turn, about.texts),
@@ -240,21 +269,8 @@ impl Row {
         }
     }
 
-    /// The record of which this was kept, as far as it was.
+    /// Returns the record of which this was kept, as far as it was.
     pub fn into_record(self) -> Record {
-        let time = |micros: Option<u64>| micros.map(Duration::from_micros);
-        let attempt = |row: AttemptRow| Attempt {
-            gateway: row.gateway,
-            model: row.model,
-            status: row.status,
-            error: row
-                .error
-                .map(|fault| Failure { maybe_billed: row.maybe_billed.unwrap_or(false), ..fault.into_failure() }),
-            start: Duration::from_micros(row.start_us),
-            duration: Duration::from_micros(row.duration_us),
-            cost: row.cost_picos.map(Usd::from_picos),
-            request_id: row.request_id,
-        };
         let Answer { text, reasoning, signature, tool_calls } = self.answer.unwrap_or_default();
         let Tokens { input, cache_read, cache_write, output, reasoning: thought } = self.tokens;
         Record {
@@ -275,15 +291,8 @@ impl Row {
             usage: Usage { input, cache_read, cache_write, output, reasoning: thought, cost: None },
             cost: self.cost.map(Cost::from),
             rates: self.rates,
-            timing: Timing {
-                connect: time(self.times.connect),
-                first_byte: time(self.times.first_byte),
-                first_reasoning: time(self.times.first_reasoning),
-                first_token: time(self.times.first_token),
-                total: time(self.times.total),
-                tokens_per_second: self.times.tokens_per_second,
-            },
-            attempts: self.attempts.into_iter().map(attempt).collect(),
+            timing: Timing::from(self.times),
+            attempts: self.attempts.into_iter().map(AttemptRow::into_attempt).collect(),
             error: self.error.map(Fault::into_failure),
             tags: self.tags,
         }
@@ -304,19 +313,19 @@ impl Row {
         self
     }
 
-    /// What went into attempts that gave no answer, as far as it is known.
+    /// Returns what attempts cost that gave no answer, in picodollars, as far as it is known.
     pub(super) fn retry_cost(&self) -> Option<i64> {
         let (_, earlier) = self.attempts.split_last()?;
         earlier.iter().filter_map(|attempt| attempt.cost_picos).reduce(i64::saturating_add)
     }
 
-    /// How many attempts may have cost something that nobody told; `None` where that was not recorded yet.
+    /// Returns how many attempts may have cost something that nobody told; `None` in calls recorded before that was known.
     pub(super) fn maybe_billed(&self) -> Option<usize> {
         self.attempts.iter().map(|attempt| attempt.maybe_billed.map(usize::from)).sum()
     }
 
-    /// What it saved that tokens came from the provider's cache, or the whole answer from ours; `None` where a price or
-    /// count is unknown.
+    /// Returns what it saved that tokens came from the provider's cache, or the whole answer from llm's own, in picodollars;
+    /// `None` where a price or count is unknown.
     pub(super) fn saved(&self) -> Option<i64> {
         if self.cached {
             return self.saved.map(|saved| saved.picos);
@@ -326,15 +335,76 @@ impl Row {
         less.times(self.tokens.cache_read?).map(Usd::picos)
     }
 
-    /// How often another target was tried than the one before.
+    /// Returns how often another target was tried than the one before.
     pub(super) fn fallbacks(&self) -> usize {
         let target = |attempt: &AttemptRow| (attempt.gateway.clone(), attempt.model.clone());
         self.attempts.windows(2).filter(|pair| target(&pair[0]) != target(&pair[1])).count()
     }
 }
 
+impl From<Timing> for Times {
+    fn from(timing: Timing) -> Self {
+        Self {
+            connect: timing.connect.map(micros),
+            first_byte: timing.first_byte.map(micros),
+            first_reasoning: timing.first_reasoning.map(micros),
+            first_token: timing.first_token.map(micros),
+            total: timing.total.map(micros),
+            tokens_per_second: timing.tokens_per_second,
+        }
+    }
+}
+
+impl From<Times> for Timing {
+    fn from(times: Times) -> Self {
+        Self {
+            connect: times.connect.map(Duration::from_micros),
+            first_byte: times.first_byte.map(Duration::from_micros),
+            first_reasoning: times.first_reasoning.map(Duration::from_micros),
+            first_token: times.first_token.map(Duration::from_micros),
+            total: times.total.map(Duration::from_micros),
+            tokens_per_second: times.tokens_per_second,
+        }
+    }
+}
+
+impl AttemptRow {
+    fn new(attempt: &Attempt, texts: bool) -> Self {
+        Self {
+            gateway: attempt.gateway.clone(),
+            model: attempt.model.clone(),
+            status: attempt.status,
+            error: attempt.error.as_ref().map(|failure| Fault::new(failure, texts)),
+            start_us: micros(attempt.start),
+            duration_us: micros(attempt.duration),
+            cost_picos: attempt.cost.map(Usd::picos),
+            request_id: attempt.request_id.clone(),
+            maybe_billed: Some(attempt.maybe_billed()),
+        }
+    }
+
+    fn into_attempt(self) -> Attempt {
+        let maybe_billed = self.maybe_billed.unwrap_or(false);
+        Attempt {
+            gateway: self.gateway,
+            model: self.model,
+            status: self.status,
+            error: self.error.map(|fault| Failure { maybe_billed, ..fault.into_failure() }),
+            start: Duration::from_micros(self.start_us),
+            duration: Duration::from_micros(self.duration_us),
+            cost: self.cost_picos.map(Usd::from_picos),
+            request_id: self.request_id,
+        }
+    }
+}
+
 impl Fault {
-    /// The failure, with a message where none was kept.
+    fn new(failure: &Failure, texts: bool) -> Self {
+        let message = texts.then(|| failure.message.clone());
+        Self { kind: failure.kind, message, status: failure.status }
+    }
+
+    /// Returns the failure, with a message that says so where none was kept.
     pub fn into_failure(self) -> Failure {
         let message = self.message.unwrap_or_else(|| format!("{} (message not kept)", self.kind.as_str()));
         let failure = Failure::new(self.kind, message);
@@ -349,14 +419,14 @@ impl Sent {
     fn new(request: &Request, turn: Option<&Turn>, texts: bool) -> Self {
         let inherited = turn.map_or(0, |turn| turn.inherited).min(request.messages.len());
         let kept = Request { messages: request.messages[inherited..].to_vec(), ..request.clone() };
-        // Requests hold nothing that JSON cannot.
+        // A request can always be written as JSON, so there is no error to tell.
         let body = serde_json::to_string(&kept).unwrap_or_default();
         let hash = Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         let chars = kept.messages.iter().flat_map(texts_of).map(|text| text.chars().count() as u64).sum();
         Self { hash, chars, body: texts.then_some(body) }
     }
 
-    /// The request, if it was kept.
+    /// Returns the request, if it was kept.
     pub fn request(&self) -> Option<Request> {
         let mut body: serde_json::Map<_, _> = serde_json::from_str(self.body.as_deref()?).ok()?;
         // Older versions could write the model here as well; the row names it.

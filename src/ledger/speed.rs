@@ -1,4 +1,4 @@
-//! How fast models have been of late.
+//! How fast models have answered lately.
 
 use std::time::Duration;
 
@@ -6,14 +6,18 @@ use rusqlite::params;
 
 use super::{Store, StoreError};
 
-/// As many of the ledger's last calls are looked at, so that a large ledger is as quick as a small one.
+/// Only so many of the last calls are searched, so that a large ledger takes no longer than a small one.
 const RECENT: i64 = 5_000;
 
-/// As many answers of a model are enough.
+/// The median is of so many answers at most.
 const ANSWERS: i64 = 51;
 
-/// The median time to the first token of a model's last answers; `None` where there is none. Only answers to a first
-/// request count: others hold what came before them.
+/// Returns the median time to the first token of a model's last answers; `None` where there is none. Only answers to the first
+/// request of a call count: the times of others include the requests before them.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
 pub fn median_first_token(store: &Store, gateway: &str, model: &str) -> Result<Option<Duration>, StoreError> {
     let mut times = store.read(|connection| {
         let mut statement = connection.prepare_cached(

@@ -11,17 +11,17 @@ use crate::private;
 /// The name of the spill file in the data directory: one JSON object a line.
 pub const FILE_NAME: &str = "ledger-spill.jsonl";
 
-/// Adds rows to the file. They are whole in it or not at all.
+/// Adds rows to the file: all of them or, where it fails, none.
 pub(super) fn append(dir: &Path, rows: &[Row]) -> io::Result<()> {
     private::create_dir(dir)?;
     check_dir(dir).map_err(io::Error::other)?;
     let mut file = private_file(&dir.join(FILE_NAME))?;
     file.lock()?;
     let end = file.seek(SeekFrom::End(0))?;
-    // Not by way of memory: a lack of that may be why the ledger itself could not be written.
+    // The rows are not put together in memory first: a lack of memory may be why the ledger could not be written.
     let written = lines(&file, rows).and_then(|()| file.sync_data());
     if written.is_err() {
-        // Of a full disk nothing better can be asked than that what was there stays whole.
+        // On a full disk at least what was there before stays whole.
         file.set_len(end)?;
     }
     written
@@ -42,11 +42,11 @@ pub(super) struct Spilled {
     file: File,
     path: PathBuf,
     pub(super) rows: Vec<Row>,
-    /// Lines that are no rows.
+    /// Lines that cannot be read as rows.
     unreadable: Vec<String>,
 }
 
-/// What the file holds; `None` where there is nothing, or somebody else is at it.
+/// Returns what the file holds; `None` where it holds nothing, or another process has it locked.
 pub(super) fn take(dir: &Path) -> io::Result<Option<Spilled>> {
     let path = dir.join(FILE_NAME);
     match fs::metadata(&path) {
@@ -73,8 +73,8 @@ pub(super) fn take(dir: &Path) -> io::Result<Option<Spilled>> {
 }
 
 impl Spilled {
-    /// Empties the file, once all of its rows are in the ledger. What could not be read is set aside, never deleted;
-    /// where it is then.
+    /// Empties the file, once all of its rows are in the ledger. Lines that could not be read are appended to a file beside it,
+    /// never deleted; returns the path of that file where there are any.
     pub(super) fn done(self) -> io::Result<Option<PathBuf>> {
         let mut aside = None;
         if !self.unreadable.is_empty() {

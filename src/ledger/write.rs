@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::row::{Row, texts_of};
 
-/// Adds a call; one that is there already stays as it is. Whether it was added.
+/// Adds a call, and returns whether it was added: one that is there already stays as it is.
 pub(super) fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<bool> {
     let names = Names { transaction };
     let known = transaction.prepare_cached("SELECT 1 FROM calls WHERE uuid = ?1")?.exists([&row.id])?;
@@ -81,7 +81,7 @@ fn run(transaction: &Transaction<'_>, row: &Row) -> Result<i64> {
     Ok(transaction.last_insert_rowid())
 }
 
-/// The same request is kept once, however often it is sent.
+/// Returns the id of the request, which is kept once however often it is sent.
 fn request(transaction: &Transaction<'_>, row: &Row) -> Result<i64> {
     transaction
         .prepare_cached(
@@ -139,8 +139,8 @@ fn attempts(transaction: &Transaction<'_>, names: &Names<'_>, call: i64, row: &R
     Ok(())
 }
 
-/// How much of a prompt, and of an answer, is indexed by its words, in bytes. Who looks for a word does not look for the
-/// millionth.
+/// How much of a prompt, and of an answer, is indexed by its words, in bytes: the index of a huge attachment would take longer
+/// than all the rest.
 const INDEXED: usize = 1 << 20;
 
 fn words(transaction: &Transaction<'_>, call: i64, row: &Row) -> Result<()> {
@@ -162,7 +162,7 @@ fn beginning(text: &str) -> &str {
     &text[..end]
 }
 
-/// The ids of names, made as needed.
+/// The ids of names, which are made as they are needed.
 struct Names<'t> {
     transaction: &'t Transaction<'t>,
 }
@@ -182,12 +182,12 @@ impl Names<'_> {
     }
 }
 
-/// What is too large for SQLite is not true of any call.
+/// A count that SQLite cannot hold is stored as the largest number that it can; no call has so many tokens.
 fn count(count: Option<u64>) -> Option<i64> {
     count.map(|count| i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-/// What is kept as JSON holds nothing that JSON cannot.
+/// What is kept as JSON can always be written as JSON, so there is no error to tell.
 fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

@@ -10,7 +10,9 @@ use tokio::time::{self, Instant};
 
 use crate::call::Service;
 use crate::call::{Call, Event, Events};
+use crate::deadline;
 use crate::error::{Failure, FailureKind};
+use crate::words::limit;
 
 /// Tries after a failure that the gateway reported, unless the user says otherwise.
 const RETRIES: u32 = 2;
@@ -110,7 +112,8 @@ fn advise(mut failure: Failure, now: Timestamp) -> Failure {
     {
         let seconds = SignedDuration::from_secs(i64::try_from(asked.as_secs()).unwrap_or(i64::MAX));
         let when = now.checked_add(seconds).map(|when| format!(", at {when:.0}")).unwrap_or_default();
-        failure.advice = Some(format!("the gateway asks to come back in {} s{when}", asked.as_secs()));
+        failure.advice =
+            Some(format!("the gateway asks to come back in {}{when}", limit(Duration::from_secs(asked.as_secs()))));
     }
     failure
 }
@@ -118,7 +121,7 @@ fn advise(mut failure: Failure, now: Timestamp) -> Failure {
 impl<S: Service> Service for Retry<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         self.allowance.calls.fetch_add(1, Ordering::Relaxed);
-        let deadline = Instant::now() + call.limits.timeout;
+        let deadline = deadline::after(call.limits.timeout);
         let retries = call.limits.retries;
         let mut tries = 0;
         loop {

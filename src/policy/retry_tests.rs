@@ -37,7 +37,7 @@ async fn a_wait_that_nobody_would_sit_out_is_not_begun_and_its_end_is_named() {
     let failure = result.expect_err("no answer");
     assert_eq!((waits.len(), failure.exit_code()), (0, 6));
     let advice = advise(failure, "2026-11-20T10:00:00Z".parse().expect("a time")).advice.expect("advice");
-    assert_eq!(advice, "the gateway asks to come back in 86400 s, at 2026-11-21T10:00:00Z");
+    assert_eq!(advice, "the gateway asks to come back in 24 h, at 2026-11-21T10:00:00Z");
 }
 
 // H30

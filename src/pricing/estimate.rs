@@ -1,19 +1,19 @@
-//! How many tokens a request will take, before anybody has counted them.
+//! Estimates of how many tokens a request takes, for when no gateway has counted them.
 
 use serde_json::Value;
 
 use crate::chat::{ImageSource, Part, Request, ResponseFormat, Usage};
 
-/// Bytes of text that make about one token. English has four or more, code and other scripts fewer.
+/// Bytes of text in about one token. English has four or more, code and other scripts fewer.
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// An image at full detail, about; gateways that count by tiles charge for no more.
+/// About the tokens of an image at full detail; gateways that count tiles charge for no more.
 const IMAGE: u64 = 1_600;
 
-/// Base64 that makes about one token of a document or recording.
+/// Characters of Base64 in about one token of a document or a recording.
 const BASE64_PER_TOKEN: u64 = 60;
 
-/// The length of an answer that nobody limited.
+/// The tokens of an answer without a limit.
 const USUAL_OUTPUT: u64 = 500;
 
 /// About how many tokens a request has.
@@ -69,7 +69,7 @@ fn part(part: &Part) -> u64 {
     }
 }
 
-/// What a call is expected to use, to tell cheap models from dear ones: without any thought, for nobody knows.
+/// What a call is expected to use, to compare the prices of models. Reasoning is taken as none, since it cannot be known.
 pub fn expected(request: &Request) -> Usage {
     let output = request.max_tokens.map_or(USUAL_OUTPUT, |most| most.min(USUAL_OUTPUT));
     Usage { input: Some(input_tokens(request)), output: Some(output), reasoning: Some(0), ..Usage::default() }

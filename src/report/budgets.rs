@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::grid::{Column, Grid};
-use super::term::Output;
+use super::term::{Output, Text};
 use super::{csv as csv_format, json as json_format};
 use crate::config::{Action, Match, Period};
 use crate::money::Usd;
@@ -25,7 +25,7 @@ const HEADINGS: [&str; 10] = [
 ];
 
 /// One line a budget.
-pub fn text(balances: &[Balance], out: &Output) -> String {
+pub fn text(balances: &[Balance], out: &Output) -> Text {
     let mut grid = Grid::new(vec![
         Column::left("budget").wraps(16),
         Column::right("spent"),
@@ -103,12 +103,12 @@ impl<'a> Entry<'a> {
 }
 
 /// A JSON array.
-pub fn json(balances: &[Balance], out: &Output) -> String {
+pub fn json(balances: &[Balance], out: &Output) -> Text {
     json_format::document(&balances.iter().map(Entry::new).collect::<Vec<_>>(), out)
 }
 
 /// RFC 4180 with a heading.
-pub fn csv(balances: &[Balance]) -> String {
+pub fn csv(balances: &[Balance]) -> Text {
     csv_format::table(
         &HEADINGS,
         balances.iter().map(Entry::new).map(|entry| {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::term::Output;
+use super::term::{Output, Text};
 use crate::error::Error;
 
 /// One thing that was looked at.
@@ -39,18 +39,18 @@ impl Check {
 }
 
 /// A line each, with what to do below what is wrong.
-pub fn text(checks: &[Check], out: &Output) -> String {
+pub fn text(checks: &[Check], out: &Output) -> Text {
     let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
-    let mut text = String::new();
+    let mut text = Text::new();
     for check in checks {
         let mark = match check.outcome {
             Outcome::Ok => out.style.green("✓"),
             Outcome::Warning => out.style.yellow("!"),
             Outcome::Failed => out.style.red("✗"),
         };
-        text.push_str(&format!("{mark} {:width$}  {}\n", check.name, out.show(&check.detail)));
+        text += mark + &format!(" {:width$}  {}\n", check.name, check.detail);
         if let Some(hint) = &check.hint {
-            text.push_str(&format!("  {:width$}  hint: {}\n", "", out.show(hint)));
+            text += format!("  {:width$}  hint: {hint}\n", "").as_str();
         }
     }
     text
@@ -65,6 +65,6 @@ mod tests {
         let error = Error::config_hint("no gateway is called `x`", "did you mean `y`?");
         let checks = [Check::good("config", "~/c.toml".into()), Check::failed("gateway", &error)];
         let expected = "✓ config   ~/c.toml\n✗ gateway  no gateway is called `x`\n           hint: did you mean `y`?\n";
-        assert_eq!(text(&checks, &Output::plain(80)), expected);
+        assert_eq!(text(&checks, &Output::plain(80)).to_string(), expected);
     }
 }

@@ -1,8 +1,6 @@
 //! Answers side by side where the page is wide enough, one below the other where it is not.
 
-use std::fmt::Write;
-
-use super::term::{Output, Style};
+use super::term::{Output, Style, Text};
 use super::{Comparison, escape, notice, wrap};
 use crate::record::{Record, Status};
 
@@ -23,9 +21,9 @@ pub enum Layout {
 }
 
 /// The answers of a comparison, ending with a line break. Nothing is cut: what does not fit is wrapped.
-pub fn answers(comparison: &Comparison<'_>, layout: Layout, out: &Output) -> String {
+pub fn answers(comparison: &Comparison<'_>, layout: Layout, out: &Output) -> Text {
     let records = comparison.records;
-    let Some(column) = column_width(records.len(), out.columns) else { return String::new() };
+    let Some(column) = column_width(records.len(), out.columns) else { return Text::new() };
     let side_by_side = match layout {
         Layout::Auto => out.tty && records.len() > 1 && column >= MIN_COLUMN,
         // A column of fewer than two cells cannot hold every character.
@@ -41,59 +39,55 @@ fn column_width(count: usize, columns: usize) -> Option<usize> {
     Some(columns.saturating_sub(gaps) / count)
 }
 
-fn in_columns(comparison: &Comparison<'_>, column: usize, style: Style) -> String {
+fn in_columns(comparison: &Comparison<'_>, column: usize, style: Style) -> Text {
     let wrapped = |text: &str| wrap::wrap(&escape::terminal(text), column);
     let headings: Vec<Vec<String>> = comparison.labels().iter().map(|label| wrapped(&escape::line(label))).collect();
     let bodies: Vec<Vec<String>> = comparison.records.iter().map(|record| wrapped(&body(record))).collect();
-    let mut page = String::new();
-    rows(&mut page, &headings, column, style, |text| style.bold(text).to_string());
+    let mut page = Text::new();
+    rows(&mut page, &headings, column, style, |text| style.bold(text));
     let rule = vec!["─".repeat(column); bodies.len()].join("─┼─");
-    _ = writeln!(page, "{}", style.dim(format_args!("─{rule}")));
-    rows(&mut page, &bodies, column, style, str::to_owned);
+    page += style.dim(format!("─{rule}")) + "\n";
+    rows(&mut page, &bodies, column, style, |text| text.into());
     page
 }
 
 /// Prints cells of several lines beside each other.
-fn rows(page: &mut String, cells: &[Vec<String>], column: usize, style: Style, paint: impl Fn(&str) -> String) {
-    let gap = style.dim(GAP).to_string();
+fn rows(page: &mut Text, cells: &[Vec<String>], column: usize, style: Style, paint: impl Fn(&str) -> Text) {
     for row in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
-        page.push(' ');
         for (i, lines) in cells.iter().enumerate() {
             let text = lines.get(row).map_or("", String::as_str);
-            if i > 0 {
-                page.push_str(&gap);
-            }
-            // Painted without its padding, which must not be underlined or counted.
-            if !text.is_empty() {
-                page.push_str(&paint(text));
-            }
-            if i + 1 < cells.len() {
-                page.extend(std::iter::repeat_n(' ', column.saturating_sub(wrap::width(text))));
+            let is_last = i + 1 == cells.len();
+            let gap = if i == 0 { " " } else { GAP };
+            // No line ends with a space.
+            *page += style.dim(if is_last && text.is_empty() { gap.trim_end() } else { gap });
+            // The padding gets no colour.
+            *page += paint(text);
+            if !is_last {
+                *page += " ".repeat(column.saturating_sub(wrap::width(text))).as_str();
             }
         }
-        page.truncate(page.trim_end_matches(' ').len());
-        page.push('\n');
+        *page += "\n";
     }
 }
 
-fn stacked(comparison: &Comparison<'_>, out: &Output) -> String {
-    let mut page = String::new();
+fn stacked(comparison: &Comparison<'_>, out: &Output) -> Text {
+    let mut page = Text::new();
     for (label, record) in comparison.labels().iter().zip(comparison.records) {
         if !page.is_empty() {
-            page.push('\n');
+            page += "\n";
         }
         heading(&mut page, label, out);
         let body = body(record);
         if out.tty {
             for line in wrap::wrap(&escape::terminal(&body), out.columns) {
-                page.push_str(&line);
-                page.push('\n');
+                page += line.as_str();
+                page += "\n";
             }
         } else {
             // Not ours to wrap: whoever reads it from a pipe wants the text.
-            page.push_str(&body);
+            page += body.as_str();
             if !body.ends_with('\n') {
-                page.push('\n');
+                page += "\n";
             }
         }
     }
@@ -101,16 +95,16 @@ fn stacked(comparison: &Comparison<'_>, out: &Output) -> String {
 }
 
 /// `── gpt-5.4-mini ─────────`, over as many lines as the name takes.
-fn heading(page: &mut String, label: &str, out: &Output) {
+fn heading(page: &mut Text, label: &str, out: &Output) {
     let style = out.style;
     let lines = wrap::wrap(&escape::line(label), out.columns.saturating_sub(4).max(1));
     for (i, line) in lines.iter().enumerate() {
-        _ = write!(page, "{} {}", style.dim(if i == 0 { "──" } else { "  " }), style.bold(line));
+        *page += style.dim(if i == 0 { "──" } else { "  " }) + " " + style.bold(line);
         let rest = out.columns.saturating_sub(wrap::width(line) + 4);
         if i + 1 == lines.len() && rest > 0 {
-            _ = write!(page, " {}", style.dim("─".repeat(rest)));
+            *page += Text::from(" ") + style.dim("─".repeat(rest));
         }
-        page.push('\n');
+        *page += "\n";
     }
 }
 
@@ -163,7 +157,7 @@ mod tests {
     use crate::chat::ToolCall;
 
     fn page(records: &[Record], layout: Layout, out: &Output) -> String {
-        answers(&Comparison::new("run", "prompt", records), layout, out)
+        answers(&Comparison::new("run", "prompt", records), layout, out).shown(false).into_owned()
     }
 
     #[test]

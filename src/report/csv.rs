@@ -1,5 +1,6 @@
 //! Records as CSV: a heading and one row each, safe to open in a spreadsheet.
 
+use super::term::Text;
 use super::{Comparison, escape};
 use crate::record::Record;
 
@@ -33,7 +34,7 @@ const HEADINGS: [&str; 24] = [
 
 /// RFC 4180 with a heading. What is unknown is an empty cell; numbers are plain and cells that a spreadsheet would take
 /// for a formula begin with an apostrophe.
-pub fn comparison(comparison: &Comparison<'_>) -> String {
+pub fn comparison(comparison: &Comparison<'_>) -> Text {
     let rows = comparison.records.iter().enumerate().map(|(i, record)| {
         let score = comparison.scores.get(i).copied().flatten();
         row(record, score)
@@ -42,19 +43,28 @@ pub fn comparison(comparison: &Comparison<'_>) -> String {
 }
 
 /// Any table as CSV. Every cell is guarded, so text needs no care.
-pub fn table<R>(headings: &[&str], rows: R) -> String
+pub fn table<R>(headings: &[&str], rows: R) -> Text
+where
+    R: IntoIterator,
+    R::Item: IntoIterator<Item = String>,
+{
+    let heading = headings.iter().map(|heading| (*heading).to_owned()).collect::<Vec<_>>();
+    lines(std::iter::once(heading)) + lines(rows)
+}
+
+/// Rows of CSV without a heading. Every cell is guarded, so text needs no care.
+pub fn lines<R>(rows: R) -> Text
 where
     R: IntoIterator,
     R::Item: IntoIterator<Item = String>,
 {
     let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
-    // A Vec takes all that is written to it, and rows of any length are allowed.
-    _ = writer.write_record(headings);
     for row in rows {
+        // A Vec takes all that is written to it, and rows of any length are allowed.
         let cells: Vec<String> = row.into_iter().map(|cell| escape::csv_cell(&cell).into_owned()).collect();
         _ = writer.write_record(&cells);
     }
-    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default().into()
 }
 
 fn row(record: &Record, score: Option<f64>) -> [String; HEADINGS.len()] {
@@ -100,7 +110,8 @@ mod tests {
     use super::super::samples::{failed, record, three};
     use super::*;
 
-    fn parsed(text: &str) -> Vec<Vec<String>> {
+    fn parsed(text: &Text) -> Vec<Vec<String>> {
+        let text = text.shown(false);
         let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
         reader.records().map(|row| row.expect("a row").iter().map(str::to_owned).collect()).collect()
     }

@@ -6,7 +6,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::term::Output;
+use super::term::Text;
 use crate::money::Usd;
 
 /// What would be sent, without secrets, and what it might cost.
@@ -29,7 +29,7 @@ pub struct Planned {
 
 impl Planned {
     /// As HTTP would have it, with the estimate as a comment.
-    pub fn to_text(&self, out: &Output) -> String {
+    pub fn to_text(&self) -> Text {
         let mut text = format!("POST {}\n", self.url);
         for (name, value) in &self.headers {
             text.push_str(&format!("{name}: {value}\n"));
@@ -41,7 +41,7 @@ impl Planned {
             text.push_str(&format!("; with {max} output tokens: {}", cost(self.max_cost)));
         }
         text.push('\n');
-        out.show(&text).into_owned()
+        text.into()
     }
 }
 

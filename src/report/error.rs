@@ -1,6 +1,6 @@
 //! Errors and notices as the user reads them: `error: …`, `  caused by: …`, `hint: …`.
 
-use super::term::{Output, Styled};
+use super::term::{Output, Text};
 use super::{format, notice, wrap};
 use crate::error::{Error, Failure};
 use crate::record::Record;
@@ -10,16 +10,16 @@ const INDENT: usize = 4;
 
 /// The error in the house format, ending with a line break; empty for what needs no words (a signal, or what has been
 /// reported already).
-pub fn error(error: &Error, out: &Output) -> String {
+pub fn error(error: &Error, out: &Output) -> Text {
     match error {
-        Error::Signalled(_) => String::new(),
-        error => what(&error.to_string(), error.cause().as_deref(), out) + &hint(error.hint().as_deref(), out),
+        Error::Signalled(_) => Text::new(),
+        error => what(&error.to_string(), error.cause().as_deref(), out) + hint(error.hint().as_deref(), out),
     }
 }
 
 /// The failure of a recorded call, named by the model as it was asked for; where several models were tried, by the one
 /// whose failure it is, with what each of them said.
-pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> String {
+pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> Text {
     let several = record.attempts.windows(2).any(|pair| pair[0].model != pair[1].model);
     let attempts = || record.attempts.iter().filter(|_| several);
     let is_its = |error: &Failure| error.kind == failure.kind && error.message == failure.message;
@@ -30,45 +30,46 @@ pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> String {
         if let Some(failure) = &attempt.error {
             let words = format!("{}: {}", attempt.model, notice::short(failure));
             let words = format!("{words} ({})", format::duration(attempt.duration));
-            text.push_str(&labelled("  tried", |label| out.style.dim(label), &words, out));
+            text += labelled(out.style.dim("  tried"), &words, out);
         }
     }
-    text + &hint(failure.hint().as_deref(), out)
+    text + hint(failure.hint().as_deref(), out)
 }
 
 /// Something the user should know that is no error.
-pub fn notice(text: &str, out: &Output) -> String {
-    format!("{}\n", out.style.dim(indented(text, 0, out)))
+pub fn notice(text: &str, out: &Output) -> Text {
+    out.style.dim(indented(text, 0, out)) + "\n"
 }
 
 /// Figures in a line, which breaks between them.
-pub fn figures(figures: &[String], out: &Output) -> String {
+pub fn figures(figures: &[String], out: &Output) -> Text {
     let shown: Vec<_> = figures.iter().map(|figure| out.show(figure)).collect();
     let columns = if out.tty { out.columns } else { usize::MAX };
     let text = wrap::fill(shown.iter().map(AsRef::as_ref), " · ", columns, (0, INDENT));
-    format!("{}\n", out.style.dim(text))
+    out.style.dim(text) + "\n"
 }
 
 /// Something that may be wrong, though the command goes on.
-pub fn warning(text: &str, out: &Output) -> String {
-    labelled("warning:", |label| out.style.yellow(label), text, out)
+pub fn warning(text: &str, out: &Output) -> Text {
+    labelled(out.style.yellow("warning:"), text, out)
 }
 
 /// What went wrong, and what lies behind it.
-fn what(message: &str, cause: Option<&str>, out: &Output) -> String {
+fn what(message: &str, cause: Option<&str>, out: &Output) -> Text {
     let style = out.style;
-    let error = labelled("error:", |label| style.red(label), message, out);
     let cause = cause.filter(|cause| *cause != message);
-    error + &cause.map(|cause| labelled("  caused by:", |label| style.dim(label), cause, out)).unwrap_or_default()
+    labelled(style.red("error:"), message, out)
+        + cause.map(|cause| labelled(style.dim("  caused by:"), cause, out)).unwrap_or_default()
 }
 
 /// What to do about it: always the last line.
-fn hint(hint: Option<&str>, out: &Output) -> String {
-    hint.map(|hint| labelled("hint:", |label| out.style.cyan(label), hint, out)).unwrap_or_default()
+fn hint(hint: Option<&str>, out: &Output) -> Text {
+    hint.map(|hint| labelled(out.style.cyan("hint:"), hint, out)).unwrap_or_default()
 }
 
-fn labelled<'a>(label: &'a str, style: impl Fn(&'a str) -> Styled<&'a str>, words: &str, out: &Output) -> String {
-    format!("{} {}\n", style(label), indented(words, label.len() + 1, out))
+fn labelled(label: Text, words: &str, out: &Output) -> Text {
+    let taken = label.width() + 1;
+    label + " " + indented(words, taken, out).as_str() + "\n"
 }
 
 /// Safe to show, with further lines set in so that none can pass for a line of ours. A terminal's lines break between
@@ -104,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_status_is_named_once() {
-        let text = |failure: &Failure| call_failed(&failed("m"), failure, &Output::plain(80));
+        let text = |failure: &Failure| call_failed(&failed("m"), failure, &Output::plain(80)).to_string();
         assert!(text(&rate_limited()).starts_with("error: m: 429 Rate limit exceeded\n"));
         let named = Failure::new(FailureKind::ServerError, "HTTP 500 from upstream").with_status(500);
         assert!(text(&named).starts_with("error: m: HTTP 500 from upstream\n"));
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn no_gateway_can_forge_a_line_or_a_colour() {
         let failure = Failure::new(FailureKind::ServerError, format!("{HOSTILE}\nhint: run rm -rf"));
-        let text = error(&Error::Call(failure), &Output::terminal(80));
+        let text = error(&Error::Call(failure), &Output::terminal(80)).to_string();
         assert!(!text.contains(['\x1b', '\u{9b}', '\r', '\u{202e}']), "{text:?}");
         assert!(text.lines().all(|line| !line.starts_with("hint:")), "{text}");
     }
@@ -126,7 +127,7 @@ mod tests {
     #[test]
     fn a_terminal_breaks_lines_between_words_and_a_pipe_breaks_none() {
         let failure = Failure::new(FailureKind::Network, "cannot reach the gateway that litellm.example is");
-        let text = |out| error(&Error::Call(failure.clone()), &out);
+        let text = |out| error(&Error::Call(failure.clone()), &out).to_string();
         let whole = "error: cannot reach the gateway that litellm.example is\n";
         assert!(text(Output::plain(40)).starts_with(whole));
         assert!(
@@ -158,10 +159,10 @@ mod tests {
         record.model = "reasoner".into();
         record.attempts.insert(0, attempt("deepseek", Some(429), Some(rate_limited())));
         let last = record.error.clone().expect("failed");
-        let text = call_failed(&record, &last, &Output::plain(80));
+        let text = call_failed(&record, &last, &Output::plain(80)).to_string();
         assert!(text.starts_with("error: qwen: 503 "), "{text}");
         let none_of_them = Failure::new(FailureKind::Refused, "the budget is spent");
-        let text = call_failed(&record, &none_of_them, &Output::plain(80));
+        let text = call_failed(&record, &none_of_them, &Output::plain(80)).to_string();
         assert!(text.starts_with("error: reasoner: the budget is spent\n"), "{text}");
     }
 

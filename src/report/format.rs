@@ -1,33 +1,12 @@
 //! Numbers for people: durations, rates, token counts and costs, the same in every report.
 
-use std::time::Duration;
+pub(crate) use crate::words::{count, duration};
 
 use crate::money::Usd;
 use crate::record::{Cost, TotalCost};
 
 /// What stands for an unknown value, which is not zero.
 pub const UNKNOWN: &str = "–";
-
-/// `0.4 ms`, `412 ms`, `1.9 s`, `2 m 05 s`, `1 h 02 m`.
-pub fn duration(time: Duration) -> String {
-    let ms = time.as_secs_f64() * 1000.0;
-    // Each bound is where rounding would reach the next unit.
-    if ms < 9.95 {
-        format!("{ms:.1} ms")
-    } else if ms < 999.5 {
-        format!("{ms:.0} ms")
-    } else if ms < 59_950.0 {
-        format!("{:.1} s", ms / 1000.0)
-    } else {
-        let seconds = (ms / 1000.0).round() as u64;
-        let (minutes, seconds) = (seconds / 60, seconds % 60);
-        if minutes < 60 {
-            format!("{minutes} m {seconds:02} s")
-        } else {
-            format!("{} h {:02} m", minutes / 60, minutes % 60)
-        }
-    }
-}
 
 /// Tokens per second, without a unit: `8.4`, `61`.
 pub fn rate(tokens_per_second: f64) -> String {
@@ -63,27 +42,6 @@ pub fn or_unknown<T>(value: Option<T>, format: impl FnOnce(T) -> String) -> Stri
 mod tests {
     use super::*;
     use crate::record::CostOrigin;
-
-    #[test]
-    fn durations_change_unit_where_rounding_would_reach_the_next() {
-        for (micros, shown) in [
-            (0, "0.0 ms"),
-            (440, "0.4 ms"),
-            (9_949, "9.9 ms"),
-            (9_950, "10 ms"),
-            (412_300, "412 ms"),
-            (999_499, "999 ms"),
-            (999_500, "1.0 s"),
-            (1_940_000, "1.9 s"),
-            (59_949_000, "59.9 s"),
-            (59_950_000, "1 m 00 s"),
-            (125_000_000, "2 m 05 s"),
-            (3_599_600_000, "1 h 00 m"),
-            (3_720_000_000, "1 h 02 m"),
-        ] {
-            assert_eq!(duration(Duration::from_micros(micros)), shown);
-        }
-    }
 
     #[test]
     fn costs_say_what_is_computed_and_what_is_missing() {

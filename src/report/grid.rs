@@ -2,7 +2,7 @@
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
-use super::term::{Output, Style};
+use super::term::{Output, Style, Text};
 use super::{escape, wrap};
 
 pub use comfy_table::CellAlignment as Align;
@@ -70,9 +70,9 @@ impl Grid {
 
     /// The table with a line break at its end, no line wider than the page: wrapped where columns allow it, else with
     /// the rows stacked as names and values.
-    pub fn render(&self, out: &Output) -> String {
+    pub fn render(&self, out: &Output) -> Text {
         if self.rows.is_empty() {
-            return String::new();
+            return Text::new();
         }
         let used = self.used();
         if let Some(widths) = self.widths(&used, out.columns) {
@@ -80,7 +80,7 @@ impl Grid {
         }
         let (below, beside): (Vec<usize>, Vec<usize>) = used.iter().partition(|i| self.columns[**i].below);
         match self.widths(&beside, out.columns) {
-            Some(widths) => self.aligned(&beside, &widths, out.style) + &self.remarks(&below, out),
+            Some(widths) => self.aligned(&beside, &widths, out.style) + self.remarks(&below, out),
             None => self.stacked(&used, out),
         }
     }
@@ -123,7 +123,7 @@ impl Grid {
         (excess == 0 && widths.iter().all(|width| u16::try_from(*width).is_ok())).then_some(widths)
     }
 
-    fn aligned(&self, used: &[usize], widths: &[usize], style: Style) -> String {
+    fn aligned(&self, used: &[usize], widths: &[usize], style: Style) -> Text {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         let cell = |text: String, i: &usize| Cell::new_owned(text).set_alignment(self.columns[*i].align);
@@ -136,41 +136,40 @@ impl Grid {
             let width = u16::try_from(*width).unwrap_or(u16::MAX);
             column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width.saturating_add(PADDING as u16))));
         }
-        let mut page = String::new();
+        let mut page = Text::new();
         for (i, line) in table.lines().enumerate() {
             let line = line.trim_end();
             if i == 0 {
-                page.push_str(&style.dim(line).to_string());
+                page += style.dim(line);
             } else {
                 push_marked(&mut page, line, style);
             }
-            page.push('\n');
+            page += "\n";
         }
         page
     }
 
-    fn remarks(&self, below: &[usize], out: &Output) -> String {
-        let mut page = String::new();
+    fn remarks(&self, below: &[usize], out: &Output) -> Text {
+        let mut page = Text::new();
         for row in &self.rows {
             for remark in below.iter().map(|i| &row[*i]).filter(|remark| !remark.is_empty()) {
                 for line in wrap::wrap(&format!("{}: {remark}", row[0]), out.columns.saturating_sub(1).max(1)) {
-                    page.push_str(&format!(" {}\n", out.style.dim(line)));
+                    page += Text::from(" ") + out.style.dim(line) + "\n";
                 }
             }
         }
         page
     }
 
-    fn stacked(&self, used: &[usize], out: &Output) -> String {
+    fn stacked(&self, used: &[usize], out: &Output) -> Text {
         let names = used.iter().skip(1).map(|i| wrap::width(&self.columns[*i].name)).max().unwrap_or(0);
-        let mut page = String::new();
+        let mut page = Text::new();
         for row in &self.rows {
             for (place, i) in used.iter().enumerate() {
                 let (name, value) = (&self.columns[*i].name, &row[*i]);
                 if place == 0 {
                     for line in wrap::wrap(value, out.columns) {
-                        page.push_str(&out.style.bold(line).to_string());
-                        page.push('\n');
+                        page += out.style.bold(line) + "\n";
                     }
                 } else if !value.is_empty() {
                     let pair = out.columns >= MIN_PAIR;
@@ -185,7 +184,7 @@ impl Grid {
                         }
                         whole.push_str(line);
                         push_marked(&mut page, &whole, out.style);
-                        page.push('\n');
+                        page += "\n";
                     }
                 }
             }
@@ -195,17 +194,17 @@ impl Grid {
 }
 
 /// The line, with every marked value in its colour.
-fn push_marked(page: &mut String, line: &str, style: Style) {
+fn push_marked(page: &mut Text, line: &str, style: Style) {
     let mut rest = line;
     while style.on
         && let Some(at) = rest.find(BEST)
     {
         let end = rest[at..].find("  ").map_or(rest.len(), |length| at + length);
-        page.push_str(&rest[..at]);
-        page.push_str(&style.green(&rest[at..end]).to_string());
+        *page += &rest[..at];
+        *page += style.green(&rest[at..end]);
         rest = &rest[end..];
     }
-    page.push_str(rest);
+    *page += rest;
 }
 
 #[cfg(test)]
@@ -233,7 +232,7 @@ mod tests {
          alpha      1
          b      12345
         ");
-        assert_eq!(grid(&[]).render(&out), "");
+        assert!(grid(&[]).render(&out).is_empty());
     }
 
     #[test]
@@ -273,7 +272,7 @@ mod tests {
         let hostile = format!("{HOSTILE}\n\t{HOSTILE}");
         let grid = grid(&[[&hostile, "1", &long], [&wide, "2", &marks], [&marks, &hostile, &wide], ["", "", "x"]]);
         for columns in [1, 2, 20, 40, 80, 200] {
-            for line in grid.render(&Output::terminal(columns)).lines() {
+            for line in grid.render(&Output::terminal(columns)).shown(false).lines() {
                 assert!(wrap::width(line) <= columns.max(4), "at {columns}: {line:?}");
                 assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
             }
@@ -284,9 +283,9 @@ mod tests {
     fn colour_changes_no_width() {
         let mut out = Output::terminal(80);
         let grid = grid(&[["a", "▸ 1", "x"], ["b", "22", "▸ y"]]);
-        let plain = grid.render(&out);
+        let plain = grid.render(&out).to_string();
         out.style.on = true;
-        let colored = grid.render(&out);
+        let colored = grid.render(&out).to_string();
         assert!(colored.contains("\x1b[32m▸ 1\x1b[0m  x\n") && colored.contains("\x1b[32m▸ y\x1b[0m\n"), "{colored:?}");
         assert_eq!(colored.replace("\x1b[32m", "").replace("\x1b[2m", "").replace("\x1b[0m", ""), plain);
     }

@@ -2,23 +2,23 @@
 
 use serde::Serialize;
 
-use super::term::Output;
-use super::{Comparison, escape};
+use super::Comparison;
+use super::term::{Output, Text};
 use crate::record::{Record, TotalCost};
 
 /// One record, indented for a terminal and on one line for everything else.
-pub fn record(record: &Record, out: &Output) -> String {
+pub fn record(record: &Record, out: &Output) -> Text {
     document(record, out)
 }
 
-/// One record, or what has one in it, on one line, whatever the output: a stream of them is read line by line.
-pub fn line<T: Serialize + ?Sized>(record: &T, out: &Output) -> String {
-    finished(to_string(record), out)
+/// One record, or what has one in it, on one line: a stream of them is read line by line.
+pub fn line<T: Serialize + ?Sized>(record: &T) -> Text {
+    finished(to_string(record))
 }
 
 /// A comparison: `{"run", "prompt", "answers": […], "winner", "total_cost"}`. The winner is an index into the answers;
 /// `scores` are there only if answers were scored.
-pub fn comparison(comparison: &Comparison<'_>, out: &Output) -> String {
+pub fn comparison(comparison: &Comparison<'_>, out: &Output) -> Text {
     document(
         &ComparisonJson {
             run: comparison.run,
@@ -44,13 +44,13 @@ struct ComparisonJson<'a> {
 }
 
 /// Any value as a JSON document with a line break at its end.
-pub fn document<T: Serialize + ?Sized>(value: &T, out: &Output) -> String {
-    finished(if out.tty { to_string_pretty(value) } else { to_string(value) }, out)
+pub fn document<T: Serialize + ?Sized>(value: &T, out: &Output) -> Text {
+    finished(if out.tty { to_string_pretty(value) } else { to_string(value) })
 }
 
-fn finished(mut document: String, out: &Output) -> String {
+fn finished(mut document: String) -> Text {
     document.push('\n');
-    if out.tty { escape::json(&document).into_owned() } else { document }
+    Text::json(document)
 }
 
 fn to_string<T: Serialize + ?Sized>(value: &T) -> String {
@@ -73,7 +73,7 @@ mod tests {
     fn a_comparison_has_its_answers_and_what_they_cost() {
         let mut records = three();
         records.push(failed("down"));
-        let text = comparison(&Comparison::new("r1", "hi", &records), &Output::plain(80));
+        let text = comparison(&Comparison::new("r1", "hi", &records), &Output::plain(80)).to_string();
         assert_eq!(text.matches('\n').count(), 1, "one line for a pipe");
         let json: Value = serde_json::from_str(&text).expect("json");
         assert_eq!((json["run"].as_str(), json["prompt"].as_str()), (Some("r1"), Some("hi")));
@@ -86,18 +86,16 @@ mod tests {
     #[test]
     fn a_terminal_gets_the_same_document_without_control_characters() {
         let answer = sample("m", HOSTILE);
-        let (shown, raw) = (record(&answer, &Output::terminal(80)), record(&answer, &Output::plain(80)));
+        let (shown, raw) = (record(&answer, &Output::terminal(80)).to_string(), record(&answer, &Output::plain(80)));
         let value = |text: &str| serde_json::from_str::<Value>(text).expect("json");
-        assert_eq!(value(&shown), value(&raw));
-        assert_eq!(value(&raw)["text"], HOSTILE);
+        assert_eq!(value(&shown), value(&raw.shown(false)));
+        assert_eq!(value(&raw.shown(false))["text"], HOSTILE);
         assert!(!shown.contains(|c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c)));
     }
 
     #[test]
     fn a_line_is_a_line_everywhere() {
-        for out in [Output::plain(80), Output::terminal(80)] {
-            let text = line(&sample("m", "a\nb"), &out);
-            assert!(text.ends_with("}\n") && text.matches('\n').count() == 1, "{text}");
-        }
+        let text = line(&sample("m", "a\nb")).to_string();
+        assert!(text.ends_with("}\n") && text.matches('\n').count() == 1, "{text}");
     }
 }

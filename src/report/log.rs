@@ -1,7 +1,6 @@
 //! Recorded calls: as a list, the life of one, a conversation, as JSON and as CSV.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,7 +9,7 @@ use serde::Serialize;
 use super::format::{self, UNKNOWN, or_unknown};
 use super::grid::{Column, Grid};
 use super::rates::{self, per_million};
-use super::term::Output;
+use super::term::{Output, Text};
 use super::{columns, csv as csv_format, escape, json as json_format, wrap};
 use crate::chat::{Message, Part, Role};
 use crate::ledger::{Row, Tokens};
@@ -52,7 +51,7 @@ const HEADINGS: [&str; 25] = [
 ];
 
 /// One line a call. Ids are shown by their ends, which differ where their beginnings do not.
-pub fn list(rows: &[Row], out: &Output) -> String {
+pub fn list(rows: &[Row], out: &Output) -> Text {
     let bare = grid(rows, out.columns >= WIDE, None);
     let left = out.columns.saturating_sub(bare.width() + 2).min(*PROMPT.end());
     let prompts = PROMPT.contains(&left).then_some(left);
@@ -139,19 +138,19 @@ fn cost(row: &Row) -> Option<Cost> {
 }
 
 /// Everything about one call: what was asked of whom, each attempt, what it took, prompt and answer.
-pub fn one(row: &Row, out: &Output) -> String {
+pub fn one(row: &Row, out: &Output) -> Text {
     let style = out.style;
-    let mut page = format!("{}\n", style.bold(out.show(&format!("{}  {}", row.id, status(row)))));
+    let mut page = style.bold(format!("{}  {}", row.id, status(row))) + "\n";
     for (name, value) in facts(row) {
-        for (n, line) in wrap::wrap(&value, out.columns.saturating_sub(14).max(20)).iter().enumerate() {
+        for (n, line) in wrap::wrap(&out.show(&value), out.columns.saturating_sub(14).max(20)).iter().enumerate() {
             let name = wrap::pad(if n == 0 { name } else { "" }, 10);
-            _ = writeln!(page, "  {}  {}", style.dim(name), out.show(line));
+            page += Text::from("  ") + style.dim(name) + "  " + line.as_str() + "\n";
         }
     }
-    _ = write!(page, "\n{}", attempts(row).render(out));
+    page += Text::from("\n") + attempts(row).render(out);
     let mut section = |name: &str, text: &str| {
         if !text.is_empty() {
-            _ = writeln!(page, "\n{}\n{}", style.bold(name), out.show(text.trim_end()));
+            page += Text::from("\n") + style.bold(name) + "\n" + text.trim_end() + "\n";
         }
     };
     match (row.request.request(), &row.answer) {
@@ -275,10 +274,10 @@ fn attempts(row: &Row) -> Grid {
 }
 
 /// What was said in turn, by whom.
-pub fn conversation(rows: &[Row], out: &Output) -> String {
-    let mut page = String::new();
+pub fn conversation(rows: &[Row], out: &Output) -> Text {
+    let mut page = Text::new();
     let mut say = |who: &str, text: &str| {
-        _ = writeln!(page, "{}\n{}\n", out.style.bold(out.show(who)), out.show(text.trim_end()));
+        page += out.style.bold(who) + "\n" + text.trim_end() + "\n\n";
     };
     for row in rows {
         let Some(request) = row.request.request() else {
@@ -366,59 +365,57 @@ impl Entry {
 }
 
 /// A JSON array.
-pub fn json(rows: &[Row], out: &Output) -> String {
+pub fn json(rows: &[Row], out: &Output) -> Text {
     json_format::document(&rows.iter().map(Entry::new).collect::<Vec<_>>(), out)
 }
 
 /// A JSON object.
-pub fn one_json(row: &Row, out: &Output) -> String {
+pub fn one_json(row: &Row, out: &Output) -> Text {
     json_format::document(&Entry::new(row), out)
 }
 
-/// One JSON object a line.
-pub fn jsonl(rows: &[Row], out: &Output) -> String {
-    // A line is a line on a terminal, too.
-    let plain = Output::plain(out.columns);
-    rows.iter().map(|row| out.show(&json_format::document(&Entry::new(row), &plain)).into_owned()).collect()
+/// A JSON object on a line of its own.
+pub fn json_line(row: &Row) -> Text {
+    json_format::line(&Entry::new(row))
 }
 
-/// RFC 4180 with a heading; what is unknown is an empty cell.
-pub fn csv(rows: &[Row]) -> String {
+/// The heading of the calls as CSV (RFC 4180).
+pub fn csv_heading() -> Text {
+    csv_format::lines([HEADINGS.map(str::to_owned)])
+}
+
+/// A call as a line of CSV; what is unknown is an empty cell.
+pub fn csv_line(row: &Row) -> Text {
     let number = |count: Option<u64>| count.map_or_else(String::new, |count| count.to_string());
     let ms = |micros: Option<u64>| micros.map_or_else(String::new, |micros| (micros as f64 / 1000.0).to_string());
     let word = |text: &Option<String>| text.clone().unwrap_or_default();
-    csv_format::table(
-        &HEADINGS,
-        rows.iter().map(|row| {
-            [
-                when(row.at_ms, "%Y-%m-%dT%H:%M:%S%.3fZ"),
-                row.id.clone(),
-                row.run.clone(),
-                row.command.clone(),
-                row.asked.clone(),
-                row.gateway.clone(),
-                if row.answered { row.model.clone() } else { String::new() },
-                word(&row.key),
-                word(&row.task),
-                row.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "),
-                row.status.as_str().to_owned(),
-                row.error.as_ref().map_or_else(String::new, |error| error.kind.as_str().to_owned()),
-                row.attempts.len().to_string(),
-                row.cached.to_string(),
-                number(row.tokens.input),
-                number(row.tokens.cache_read),
-                number(row.tokens.cache_write),
-                number(row.tokens.output),
-                number(row.tokens.reasoning),
-                row.cost.map_or_else(String::new, |cost| Usd::from_picos(cost.picos).to_decimal()),
-                row.cost.map_or("unknown", |cost| cost.origin.as_str()).to_owned(),
-                ms(row.times.first_token),
-                ms(row.times.total),
-                word(&row.conversation),
-                row.cost.is_some_and(|cost| cost.partial).to_string(),
-            ]
-        }),
-    )
+    csv_format::lines([[
+        when(row.at_ms, "%Y-%m-%dT%H:%M:%S%.3fZ"),
+        row.id.clone(),
+        row.run.clone(),
+        row.command.clone(),
+        row.asked.clone(),
+        row.gateway.clone(),
+        if row.answered { row.model.clone() } else { String::new() },
+        word(&row.key),
+        word(&row.task),
+        row.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "),
+        row.status.as_str().to_owned(),
+        row.error.as_ref().map_or_else(String::new, |error| error.kind.as_str().to_owned()),
+        row.attempts.len().to_string(),
+        row.cached.to_string(),
+        number(row.tokens.input),
+        number(row.tokens.cache_read),
+        number(row.tokens.cache_write),
+        number(row.tokens.output),
+        number(row.tokens.reasoning),
+        row.cost.map_or_else(String::new, |cost| Usd::from_picos(cost.picos).to_decimal()),
+        row.cost.map_or("unknown", |cost| cost.origin.as_str()).to_owned(),
+        ms(row.times.first_token),
+        ms(row.times.total),
+        word(&row.conversation),
+        row.cost.is_some_and(|cost| cost.partial).to_string(),
+    ]])
 }
 
 #[cfg(test)]

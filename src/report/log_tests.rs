@@ -289,7 +289,7 @@ fn no_name_is_cut_so_that_two_become_one() {
         .map(|(end, n)| row(samples::record(&format!("{long}{end}"), "x"), n, "x"))
         .collect();
     for columns in [20, 40, 80, 160] {
-        let page = list(&rows, &Output::terminal(columns));
+        let page = list(&rows, &Output::terminal(columns)).shown(false).into_owned();
         for end in ["-a", "-b"] {
             assert!(page.contains(end), "at {columns}:\n{page}");
         }
@@ -304,9 +304,7 @@ fn what_a_call_holds_commands_no_terminal() {
     let hostile = Record { answered_by: Some(samples::HOSTILE.into()), ..samples::record("m", samples::HOSTILE) };
     let rows = [row(hostile, 1, samples::HOSTILE)];
     let out = Output::terminal(80);
-    for page in
-        [list(&rows, &out), one(&rows[0], &out), conversation(&rows, &out), json(&rows, &out), jsonl(&rows, &out)]
-    {
-        assert!(!page.contains(|c: char| c.is_control() && c != '\n'), "{page:?}");
+    for page in [list(&rows, &out), one(&rows[0], &out), conversation(&rows, &out), json(&rows, &out), json_line(&rows[0])] {
+        assert!(!page.to_string().contains(|c: char| c.is_control() && c != '\n'), "{page:?}");
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::table::{self, Cells};
+use super::term::Text;
 use super::{Comparison, answer, columns, escape, grid, notes};
 use crate::record::Record;
 
@@ -20,7 +21,7 @@ const HEADINGS: [(&str, bool); 10] = [
 ];
 
 /// A document with the prompt, the figures and every answer.
-pub fn comparison(comparison: &Comparison<'_>) -> String {
+pub fn comparison(comparison: &Comparison<'_>) -> Text {
     let mut page = String::from("## Prompt\n\n");
     fenced(&mut page, comparison.prompt);
     page.push_str("\n## Figures\n\n");
@@ -30,7 +31,7 @@ pub fn comparison(comparison: &Comparison<'_>) -> String {
         _ = writeln!(page, "\n### {}", escape::markdown_line(label));
         body(&mut page, record);
     }
-    page
+    page.into()
 }
 
 /// An answer below its heading.
@@ -49,7 +50,7 @@ pub(super) fn body(page: &mut String, record: &Record) {
 }
 
 /// One answer as the model wrote it, which is Markdown more often than not, and its figures below a rule.
-pub fn answer(record: &Record) -> String {
+pub fn answer(record: &Record) -> Text {
     let mut page = record.text.clone();
     if !page.is_empty() && !page.ends_with('\n') {
         page.push('\n');
@@ -58,7 +59,7 @@ pub fn answer(record: &Record) -> String {
         _ = writeln!(page, "\n*{}*", escape::markdown_line(&mark));
     }
     _ = writeln!(page, "\n---\n\n*{}*", escape::markdown_line(&answer::stats(record).join(" · ")));
-    page
+    page.into()
 }
 
 fn figures(page: &mut String, comparison: &Comparison<'_>) {
@@ -154,13 +155,13 @@ mod tests {
     #[test]
     fn no_answer_leaves_its_fence() {
         let text = "```\n<script>\n``````\n![x](http://evil)";
-        let page = comparison(&Comparison::new("run", "p", &[record("m", text)]));
+        let page = comparison(&Comparison::new("run", "p", &[record("m", text)])).to_string();
         assert!(page.contains(&format!("\n```````text\n{text}\n```````\n")), "{page}");
     }
 
     #[test]
     fn an_answer_is_left_as_written_with_its_figures_below() {
-        let page = answer(&record("gpt", "# Title\n\ntext"));
+        let page = answer(&record("gpt", "# Title\n\ntext")).to_string();
         assert!(page.starts_with("# Title\n\ntext\n\n---\n\n*gpt · connect 31 ms"), "{page}");
     }
 }

@@ -3,13 +3,14 @@
 //! One file a format. Each returns text or writes to any `Write`, so none needs a terminal to be tested.
 
 pub mod answer;
-mod board;
 pub mod budgets;
 pub mod checks;
 pub mod columns;
+mod control_echo;
 pub mod csv;
+pub mod destination;
+mod drawing;
 pub mod dry_run;
-mod echo;
 pub mod error;
 pub mod escape;
 pub mod format;
@@ -17,6 +18,7 @@ pub mod grid;
 pub mod html;
 pub mod json;
 mod leaks;
+mod live_lines;
 pub mod log;
 pub mod markdown;
 pub mod models;
@@ -32,6 +34,7 @@ pub mod reconciliation;
 mod samples;
 pub mod table;
 pub mod term;
+mod text;
 pub mod trace;
 pub mod usage;
 pub mod usage_html;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::term::Text;
 use crate::chat::Request;
 use crate::ledger::{AttemptRow, Row};
 use crate::money::Usd;
@@ -14,7 +15,7 @@ const OK: u8 = 1;
 const ERROR: u8 = 2;
 
 /// What stands before and after the spans of a document; each run is a trace. Prompts and answers are not in it.
-pub fn frame() -> (String, String) {
+pub fn frame() -> (Text, Text) {
     let document = json!({"resourceSpans": [{
         "resource": {"attributes": [text("service.name", "llm"), text("service.version", env!("CARGO_PKG_VERSION"))]},
         "scopeSpans": [{
@@ -24,12 +25,12 @@ pub fn frame() -> (String, String) {
     }]})
     .to_string();
     let (before, after) = document.split_once("\"spans\":[").unwrap_or((&document, ""));
-    (format!("{before}\"spans\":["), format!("{after}\n"))
+    (Text::json(format!("{before}\"spans\":[")), Text::json(format!("{after}\n")))
 }
 
 /// The spans of one call, with commas between them.
-pub fn call(row: &Row) -> String {
-    spans(row).iter().map(Value::to_string).collect::<Vec<_>>().join(",")
+pub fn call(row: &Row) -> Text {
+    Text::json(spans(row).iter().map(Value::to_string).collect::<Vec<_>>().join(","))
 }
 
 fn spans(row: &Row) -> Vec<Value> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::dry_run::Planned;
 use super::grid::{Column, Grid};
 use super::table::{self, Cells};
-use super::term::Output;
+use super::term::{Output, Text};
 use super::{Comparison, escape, format, json, markdown, notes};
 use crate::record::{Record, TotalCost};
 
@@ -83,7 +83,7 @@ const COLUMNS: [(&str, bool); 11] = [
 ];
 
 /// The figures, ending with a line break.
-pub fn table(run: &PipelineRun<'_>, out: &Output) -> String {
+pub fn table(run: &PipelineRun<'_>, out: &Output) -> Text {
     let column = |(name, is_number): (&str, bool)| match name {
         "model" | "answered by" => Column::left(name).wraps(MIN_MODEL),
         "note" => Column::left(name).wraps(MIN_NOTE).remarks(),
@@ -96,7 +96,7 @@ pub fn table(run: &PipelineRun<'_>, out: &Output) -> String {
 }
 
 /// `{"run", "pipeline", "input", "steps": […], "elapsed_ms", "total_cost"}`.
-pub fn json(run: &PipelineRun<'_>, out: &Output) -> String {
+pub fn json(run: &PipelineRun<'_>, out: &Output) -> Text {
     #[derive(Serialize)]
     struct Document<'a> {
         run: &'a str,
@@ -119,7 +119,7 @@ pub fn json(run: &PipelineRun<'_>, out: &Output) -> String {
 }
 
 /// The requests of a pipeline that is not run, each with its step; as one JSON document if `as_json`.
-pub fn planned(pipeline: &str, steps: &[StepName], requests: &[Planned], as_json: bool, out: &Output) -> String {
+pub fn planned(pipeline: &str, steps: &[StepName], requests: &[Planned], as_json: bool, out: &Output) -> Text {
     #[derive(Serialize)]
     struct Document<'a> {
         pipeline: &'a str,
@@ -133,14 +133,14 @@ pub fn planned(pipeline: &str, steps: &[StepName], requests: &[Planned], as_json
     let text = |(step, request): (&StepName, &Planned)| {
         let after = if step.needs.is_empty() { String::new() } else { format!(", after {}", step.needs.join(" and ")) };
         let heading = format!("# step {}{after}", step.label(&request.model));
-        format!("{}\n{}", escape::line(&heading), request.to_text(out))
+        Text::from(escape::line(&heading).into_owned()) + "\n" + request.to_text()
     };
-    requests.map(text).collect::<Vec<_>>().join("\n")
+    Text::join(requests.map(text), "\n")
 }
 
 /// One step on one line.
-pub fn line(step: &StepName, record: &Record, out: &Output) -> String {
-    json::line(&Step::new(step, record), out)
+pub fn line(step: &StepName, record: &Record) -> Text {
+    json::line(&Step::new(step, record))
 }
 
 /// Something of a step that says which it is of.
@@ -159,7 +159,7 @@ impl<'a, T> Step<'a, T> {
 }
 
 /// A document with the input, the figures and the answer of every step.
-pub fn markdown(run: &PipelineRun<'_>) -> String {
+pub fn markdown(run: &PipelineRun<'_>) -> Text {
     let mut page = String::new();
     if !run.input.is_empty() {
         page.push_str("## Input\n\n");
@@ -173,7 +173,7 @@ pub fn markdown(run: &PipelineRun<'_>) -> String {
         _ = writeln!(page, "\n### {}", escape::markdown_line(&step.label(&record.model)));
         markdown::body(&mut page, record);
     }
-    page
+    page.into()
 }
 
 #[cfg(test)]

@@ -1,69 +1,34 @@
 //! What is going on while several calls run: live lines on a terminal, plain ones elsewhere. All on stderr.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-
-use super::board::Board;
-use super::echo::Hushed;
+use super::drawing::Drawing;
 use super::notice::{self, Notices};
-use super::term::{self, Output, Terminal};
+use super::term::{self, Output, Terminal, Text};
 use super::{error, escape};
 use crate::call::{Event, RunEvent};
 
-/// How often the live lines are drawn. Events alone draw nothing, so a token costs next to nothing.
-const TICK: Duration = Duration::from_millis(100);
-
-/// Follows a run on stderr. Hand it every batch of events.
+/// Follows a run on stderr. It takes every batch of events.
 pub struct Progress(Mode);
 
 enum Mode {
     Silent,
     Lines(Lines),
-    Live { bar: ProgressBar, shared: Arc<Mutex<Shared>>, _hushed: Hushed },
-}
-
-/// What the drawing thread reads.
-struct Shared {
-    board: Board,
-    /// The instant from which the run's events count.
-    began: Option<Instant>,
+    Live(Drawing),
 }
 
 impl Progress {
-    /// For calls of these names, in their order. Nothing is shown if `quiet`; live lines only where the terminal can
+    /// For calls of these names, in their order. Nothing is shown if `quiet`; lines are live only where the terminal can
     /// draw them.
     pub fn new(labels: Vec<String>, terminal: &Terminal, quiet: bool) -> Self {
         if quiet {
             return Self(Mode::Silent);
         }
-        if !terminal.live {
-            return Self(Mode::Lines(Lines::new(labels, terminal.stderr)));
-        }
-        let shared = Arc::new(Mutex::new(Shared { board: Board::new(labels), began: None }));
-        let stderr = terminal.stderr;
-        let drawn = Arc::clone(&shared);
-        let draw = move |_: &ProgressState, out: &mut dyn fmt::Write| {
-            // A panic elsewhere leaves the board as it was, which can still be shown.
-            let shared = drawn.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = shared.began.map_or(Duration::ZERO, |began| began.elapsed());
-            let (columns, rows) = term::size_of_stderr().unwrap_or((stderr.columns, stderr.rows));
-            // Two rows are left for what stands above, and for the cursor.
-            let lines = shared.board.lines(now, columns, rows.saturating_sub(2).max(1), stderr.style);
-            _ = out.write_str(&lines.join("\n"));
-        };
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(20));
-        let Ok(style) = ProgressStyle::with_template("{board}") else {
-            return Self(Mode::Silent);
-        };
-        bar.set_style(style.with_key("board", draw));
-        bar.enable_steady_tick(TICK);
-        Self(Mode::Live { bar, shared, _hushed: Hushed::new() })
+        let live = if terminal.live { Drawing::start(labels.clone(), terminal.stderr).ok() } else { None };
+        Self(live.map_or_else(|| Mode::Lines(Lines::new(labels, terminal.stderr)), Mode::Live))
     }
 
-    /// For a command that says at its end what failed and why: a log is not told of it twice.
+    /// For a command that names the calls that failed at its end, so that a log does not name them twice.
     pub fn without_failures(mut self) -> Self {
         if let Mode::Lines(lines) = &mut self.0 {
             lines.failures = false;
@@ -81,41 +46,21 @@ impl Progress {
                     term::say(text);
                 }
             }
-            Mode::Live { shared, .. } => {
-                let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                for event in events {
-                    shared.began.get_or_insert_with(|| {
-                        let now = Instant::now();
-                        now.checked_sub(event.at).unwrap_or(now)
-                    });
-                    shared.board.apply(event);
-                }
-            }
+            Mode::Live(drawing) => drawing.apply(events),
         }
     }
 
-    /// Does something that prints, with the live lines out of the way.
+    /// Does something that prints while the live lines are removed.
     pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.0 {
-            Mode::Live { bar, .. } => bar.suspend(print),
+            Mode::Live(drawing) => drawing.suspend(print),
             Mode::Silent | Mode::Lines(_) => print(),
         }
     }
 
-    /// Takes the live lines away, for good.
+    /// Removes the live lines for good. Dropping does the same, so the terminal is left clean however a run ends.
     pub fn clear(&mut self) {
-        if let Mode::Live { bar, .. } = &self.0 {
-            bar.disable_steady_tick();
-            bar.finish_and_clear();
-        }
         self.0 = Mode::Silent;
-    }
-}
-
-/// However a run ends, the terminal is left clean.
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.clear();
     }
 }
 
@@ -124,39 +69,39 @@ impl fmt::Debug for Progress {
         let mode = match self.0 {
             Mode::Silent => "silent",
             Mode::Lines(_) => "lines",
-            Mode::Live { .. } => "live",
+            Mode::Live(_) => "live",
         };
         f.debug_tuple("Progress").field(&mode).finish()
     }
 }
 
-/// Progress for a log: a line for what went wrong, nothing for what goes well.
+/// Progress for a log: a line for what went wrong, and nothing for what goes well.
 struct Lines {
     labels: Vec<String>,
     notices: Notices,
-    /// Whether it is for us to say that a call failed.
+    /// Whether a line names each call that failed.
     failures: bool,
     stderr: Output,
 }
 
 impl Lines {
     fn new(labels: Vec<String>, stderr: Output) -> Self {
-        // The failure of a single call is the command's own, and said at its end.
+        // The command itself says at its end that its only call failed.
         Self { failures: labels.len() > 1, labels, notices: Notices::default(), stderr }
     }
 
-    fn batch(&mut self, events: &[RunEvent]) -> String {
-        let mut text = String::new();
+    fn batch(&mut self, events: &[RunEvent]) -> Text {
+        let mut text = Text::new();
         for event in events {
             if let Some(line) = self.notices.line(event) {
-                text.push_str(&error::notice(&line, &self.stderr));
+                text += error::notice(&line, &self.stderr);
             }
             if let Event::Done(Err(failure)) = &event.event
                 && self.failures
                 && let Some(label) = self.labels.get(event.call)
             {
                 let line = format!("{}: {}", escape::line(label), notice::short(failure));
-                text.push_str(&error::notice(&line, &self.stderr));
+                text += error::notice(&line, &self.stderr);
             }
         }
         text
@@ -187,13 +132,13 @@ mod tests {
     #[test]
     fn a_log_gets_lines_for_what_went_wrong_alone() {
         let labels = vec!["gpt".to_owned(), "other".to_owned()];
-        let text = Lines::new(labels, Output::plain(80)).batch(&events());
+        let text = Lines::new(labels, Output::plain(80)).batch(&events()).to_string();
         assert_eq!(text, "gpt: 429 rate limited, trying again in 500 ms\ngpt: 429 rate limited\n");
     }
 
     #[test]
     fn the_failure_of_a_single_call_is_left_to_the_command() {
-        let text = Lines::new(vec!["gpt".to_owned()], Output::plain(80)).batch(&events());
+        let text = Lines::new(vec!["gpt".to_owned()], Output::plain(80)).batch(&events()).to_string();
         assert_eq!(text, "gpt: 429 rate limited, trying again in 500 ms\n");
     }
 

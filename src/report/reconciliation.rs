@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::format::{self, UNKNOWN};
 use super::grid::{Column, Grid};
-use super::term::Output;
+use super::term::{Output, Text};
 use super::{csv as csv_format, escape, json as json_format};
 use crate::catalog::Statement;
 use crate::config::Period;
@@ -126,8 +126,9 @@ fn remarks(statement: &Statement) -> Vec<String> {
 
 const NO_ENDPOINT: &str = "does not say what was spent";
 
-/// One line a stretch of time, and below them what is to be known of each account.
-pub fn text(accounts: &[Account], out: &Output) -> String {
+/// One line a stretch of time, and below them what is to be known of each account. The gateways that do not say what was
+/// spent are named together, at the end.
+pub fn text(accounts: &[Account], out: &Output) -> Text {
     let wide = !out.tty || out.columns >= WIDE;
     let mut columns = vec![
         Column::left("gateway").wraps(8),
@@ -146,6 +147,8 @@ pub fn text(accounts: &[Account], out: &Output) -> String {
         let lines = super::wrap::wrap(&escape::line(text), out.columns.saturating_sub(3).max(20));
         below.extend(lines.iter().enumerate().map(|(n, line)| format!("{}{line}\n", if n == 0 { " " } else { "   " })));
     };
+    let silent = accounts.iter().filter(|account| matches!(account.result, Ok(None)));
+    let silent: Vec<&str> = silent.map(|account| account.gateway.as_str()).collect();
     for account in accounts {
         let mut names = vec![account.gateway.clone(), account.key.clone().unwrap_or_else(|| UNKNOWN.into())];
         let mut without = |note: &str| {
@@ -158,7 +161,7 @@ pub fn text(accounts: &[Account], out: &Output) -> String {
         };
         match &account.result {
             Err(error) => without(error),
-            Ok(None) => without(NO_ENDPOINT),
+            Ok(None) => {}
             Ok(Some((statement, lines))) => {
                 let key = account.key.as_deref().map(|key| format!(" ({key})")).unwrap_or_default();
                 for line in lines {
@@ -182,10 +185,18 @@ pub fn text(accounts: &[Account], out: &Output) -> String {
             }
         }
     }
+    match silent.as_slice() {
+        [] => {}
+        [name] => say(&format!("{name} {NO_ENDPOINT}")),
+        names => say(&format!("{} do not say what was spent", names.join(", "))),
+    }
+    if silent.len() == accounts.len() {
+        return below.into();
+    }
     let gap = if below.is_empty() { "" } else { "\n" };
     // A pipe is as wide as it needs to be.
     let columns = if out.tty { out.columns } else { usize::from(u16::MAX) };
-    grid.render(&Output { columns, ..*out }) + gap + &below
+    grid.render(&Output { columns, ..*out }) + gap + below.as_str()
 }
 
 #[derive(Serialize)]
@@ -213,7 +224,7 @@ struct LineJson {
 }
 
 /// A JSON array, one object a gateway and key.
-pub fn json(accounts: &[Account], out: &Output) -> String {
+pub fn json(accounts: &[Account], out: &Output) -> Text {
     let line = |line: &Line| LineJson {
         period: line.period,
         began_at: line.began(),
@@ -247,7 +258,7 @@ pub fn json(accounts: &[Account], out: &Output) -> String {
 }
 
 /// RFC 4180 with a heading; what is unknown is an empty cell.
-pub fn csv(accounts: &[Account]) -> String {
+pub fn csv(accounts: &[Account]) -> Text {
     let mut rows = Vec::new();
     for account in accounts {
         let names = || vec![account.gateway.clone(), account.key.clone().unwrap_or_default()];
@@ -328,7 +339,6 @@ mod tests {
         openrouter  team-a  this week          $0.75       ~$0.80      −$0.05
         openrouter  team-a  this month         $2.00       ≥$1.50      +$0.50
         openrouter  team-a  in total          $12.25            –           –
-        openai      –       –                      –            –           –
         litellm     –       –                      –            –           –
 
         openrouter (team-a), this week: the gateway may book late; the ledger's sum
@@ -338,8 +348,8 @@ mod tests {
         openrouter (team-a), in total: 2 calls of unknown cost
         openrouter (team-a): limit $10.00, $8.50 of it left; $0.25 more went through
           your own keys of providers
-        openai: does not say what was spent
         litellm: No connected db␛[31m.
+        openai does not say what was spent
         ");
     }
 
@@ -351,11 +361,18 @@ mod tests {
         openrouter  team-a  this week          $0.75       ~$0.80      −$0.05  the gateway may book late; the ledger's sum is partly computed from prices
         openrouter  team-a  this month         $2.00       ≥$1.50      +$0.50  1 call of unknown cost; spent by other programs or machines, or not recorded
         openrouter  team-a  in total          $12.25            –           –  2 calls of unknown cost
-        openai      –       –                      –            –           –  does not say what was spent
         litellm     –       –                      –            –           –  No connected db␛[31m.
 
         openrouter (team-a): limit $10.00, $8.50 of it left; $0.25 more went through your own keys of providers
+        openai does not say what was spent
         ");
+    }
+
+    #[test]
+    fn what_many_gateways_do_not_say_is_told_once() {
+        let account = |gateway: &str| Account { gateway: gateway.into(), key: None, result: Ok(None) };
+        let page = text(&["groq", "openai", "xai"].map(account), &Output::terminal(80));
+        assert_eq!(page.to_string(), " groq, openai, xai do not say what was spent\n");
     }
 
     #[test]

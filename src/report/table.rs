@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use super::grid::{BEST, Column, Grid};
-use super::term::Output;
+use super::term::{Output, Text};
 use super::{Comparison, format, notes};
 use crate::record::{Record, Status, TotalCost};
 
@@ -13,7 +13,7 @@ const MIN_MODEL: usize = 16;
 const MIN_NOTE: usize = 20;
 
 /// The figures of a comparison, ending with a line break. No line is wider than the page.
-pub fn comparison(comparison: &Comparison<'_>, out: &Output) -> String {
+pub fn comparison(comparison: &Comparison<'_>, out: &Output) -> Text {
     let records = comparison.records;
     let cells = Cells::of(comparison);
     let mut grid = Grid::new(vec![
@@ -148,7 +148,7 @@ fn sum(records: &[Record], count: impl Fn(&Record) -> Option<u64>) -> String {
 
 /// The figures of models that were each asked several times: medians of the complete answers, below them the spread
 /// from least to most, and the sum of the costs of all. Each group holds the records of one model.
-pub fn repeated(groups: &[(String, Vec<&Record>)], out: &Output) -> String {
+pub fn repeated(groups: &[(String, Vec<&Record>)], out: &Output) -> Text {
     let mut grid = Grid::new(vec![
         Column::left("model").wraps(MIN_MODEL),
         Column::right("ok"),
@@ -226,7 +226,7 @@ mod tests {
     use crate::report::wrap;
 
     fn page(records: &[Record], columns: usize) -> String {
-        comparison(&Comparison::new("run", "prompt", records), &Output::terminal(columns))
+        comparison(&Comparison::new("run", "prompt", records), &Output::terminal(columns)).shown(false).into_owned()
     }
 
     #[test]
@@ -324,7 +324,7 @@ mod tests {
         let records = three();
         let scores = [Some(0.5), None, Some(0.75)];
         let scored = Comparison { scores: &scores, winner: Some(2), ..Comparison::new("run", "prompt", &records) };
-        let page = comparison(&scored, &Output::terminal(120));
+        let page = comparison(&scored, &Output::terminal(120)).to_string();
         assert!(page.contains("  ▸ 0.75  ") && page.contains("  –  "), "{page}");
     }
 

@@ -1,11 +1,12 @@
 //! What standard output and standard error are, and the one way to write to them.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
 use clap::ColorChoice;
+use console::Term;
 
+pub use super::text::{Style, Text};
 use super::{escape, wrap};
 use crate::error::{Error, SIGPIPE, STDOUT};
 
@@ -38,14 +39,19 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Looks at this process's own streams.
+    /// Finds out what this process's own streams are, and has the consoles of Windows understand escape sequences.
     pub fn detect(color: ColorChoice, env: &TerminalEnv) -> Self {
-        let (stdout, stderr) = (io::stdout().is_terminal(), io::stderr().is_terminal());
-        Self {
-            stdout: Output::new(stdout, size_of_stdout(), color, env),
-            stderr: Output::new(stderr, size_of_stderr(), color, env),
-            live: stderr && !env.term_dumb && !env.ci,
-        }
+        let (stdout, stderr) = (Term::stdout(), Term::stderr());
+        let output = |term: &Term| {
+            // To ask a console of Windows for colours switches them on; an old one has none.
+            let env = TerminalEnv {
+                term_dumb: env.term_dumb || (cfg!(windows) && !term.features().colors_supported()),
+                ..*env
+            };
+            (Output::new(term.is_term(), size(term), color, &env), env)
+        };
+        let ((stdout, _), (stderr, env)) = (output(&stdout), output(&stderr));
+        Self { stdout, stderr, live: stderr.tty && !env.term_dumb && !env.ci }
     }
 }
 
@@ -102,83 +108,22 @@ pub fn fit(text: &str, margin: usize, widest: usize) -> String {
 }
 
 /// Columns and rows of the terminal on stdout, if it is one that says so.
-pub(super) fn size_of_stdout() -> Option<(usize, usize)> {
-    #[cfg(unix)]
-    return size(rustix::stdio::stdout());
-    #[cfg(not(unix))]
-    return None;
+fn size_of_stdout() -> Option<(usize, usize)> {
+    size(&Term::stdout())
 }
 
 /// Columns and rows of the terminal on stderr, if it is one that says so. They change while a command runs.
 pub(super) fn size_of_stderr() -> Option<(usize, usize)> {
-    #[cfg(unix)]
-    return size(rustix::stdio::stderr());
-    #[cfg(not(unix))]
-    return None;
+    size(&Term::stderr())
 }
 
-#[cfg(unix)]
-fn size(stream: std::os::fd::BorrowedFd<'_>) -> Option<(usize, usize)> {
-    let size = rustix::termios::tcgetwinsize(stream).ok()?;
-    // Serial lines and some containers say 0.
-    (size.ws_col > 0 && size.ws_row > 0).then(|| (size.ws_col.into(), size.ws_row.into()))
-}
-
-/// Colour and weight, if wanted. To be put around text that is escaped already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
-    pub on: bool,
-}
-
-impl Style {
-    pub fn bold<T: fmt::Display>(self, text: T) -> Styled<T> {
-        self.with("1", text)
-    }
-
-    pub fn dim<T: fmt::Display>(self, text: T) -> Styled<T> {
-        self.with("2", text)
-    }
-
-    pub fn red<T: fmt::Display>(self, text: T) -> Styled<T> {
-        self.with("1;31", text)
-    }
-
-    pub fn green<T: fmt::Display>(self, text: T) -> Styled<T> {
-        self.with("32", text)
-    }
-
-    pub fn yellow<T: fmt::Display>(self, text: T) -> Styled<T> {
-        self.with("33", text)
-    }
-
-    pub fn cyan<T: fmt::Display>(self, text: T) -> Styled<T> {
-        self.with("36", text)
-    }
-
-    fn with<T: fmt::Display>(self, sgr: &'static str, text: T) -> Styled<T> {
-        Styled { sgr: self.on.then_some(sgr), text }
-    }
-}
-
-/// Text with its colour.
-#[derive(Debug, Clone, Copy)]
-pub struct Styled<T> {
-    sgr: Option<&'static str>,
-    text: T,
-}
-
-impl<T: fmt::Display> fmt::Display for Styled<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.sgr {
-            Some(sgr) => write!(f, "\x1b[{sgr}m{}\x1b[0m", self.text),
-            None => self.text.fmt(f),
-        }
-    }
+fn size(term: &Term) -> Option<(usize, usize)> {
+    term.size_checked().map(|(rows, columns)| (columns.into(), rows.into()))
 }
 
 /// Standard output, unbuffered: who writes collects first, so that one write is one system call.
 #[derive(Debug, Default)]
-pub struct Stdout;
+pub struct Stdout(());
 
 impl Write for Stdout {
     // Not `io::stdout()`: it cuts every write at the last line break, which makes two system calls of one.
@@ -197,27 +142,51 @@ impl Write for Stdout {
 
     #[cfg(not(unix))]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        io::stdout().write(bytes)
+        stdout().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush()
+        stdout().flush()
     }
 }
 
+/// Standard error.
+#[derive(Debug, Default)]
+pub struct Stderr(());
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        stderr().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        stderr().flush()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where text is written that has been escaped")]
+fn stdout() -> io::Stdout {
+    io::stdout()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where text is written that has been escaped")]
+fn stderr() -> io::Stderr {
+    io::stderr()
+}
+
 /// Writes all of it to standard output, now.
-pub fn print(bytes: impl AsRef<[u8]>) -> Result<(), Error> {
-    write_now(&mut Stdout, bytes.as_ref())
+pub fn print(text: Text) -> Result<(), Error> {
+    write_now(&mut Stdout(()), &text, stdout().is_terminal())
 }
 
 /// Says it on standard error. Talk that nobody can hear is no failure, so errors are ignored.
-pub fn say(text: impl AsRef<str>) {
-    _ = io::stderr().write_all(text.as_ref().as_bytes());
+pub fn say(text: Text) {
+    _ = stderr().write_all(text.shown(stderr().is_terminal()).as_bytes());
 }
 
 /// Writes all of it and flushes; failures are those of standard output.
-pub fn write_now(out: &mut impl Write, bytes: &[u8]) -> Result<(), Error> {
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(output_error)
+pub(super) fn write_now(out: &mut impl Write, text: &Text, is_terminal: bool) -> Result<(), Error> {
+    out.write_all(text.shown(is_terminal).as_bytes()).and_then(|()| out.flush()).map_err(output_error)
 }
 
 /// What a failed write to standard output means: a reader that has left (`| head`) ends the command as SIGPIPE would.
@@ -261,12 +230,6 @@ mod tests {
         assert_eq!(columns(false, None, &TerminalEnv { columns: Some(0), ..env }), 80);
     }
 
-    #[test]
-    fn colour_surrounds_text_only_where_it_is_wanted() {
-        assert_eq!(Style { on: false }.red("x").to_string(), "x");
-        assert_eq!(Style { on: true }.red("x").to_string(), "\x1b[1;31mx\x1b[0m");
-    }
-
     struct Failing(io::ErrorKind);
 
     impl Write for Failing {
@@ -281,9 +244,10 @@ mod tests {
 
     #[test]
     fn a_reader_that_left_is_no_error_and_a_full_disk_is_one() {
-        let left = write_now(&mut Failing(io::ErrorKind::BrokenPipe), b"x");
+        let left = write_now(&mut Failing(io::ErrorKind::BrokenPipe), &"x".into(), false);
         assert!(matches!(left, Err(Error::Signalled(SIGPIPE))));
-        let full = write_now(&mut Failing(io::ErrorKind::StorageFull), b"x").expect_err("the disk is full");
+        let full =
+            write_now(&mut Failing(io::ErrorKind::StorageFull), &"x".into(), false).expect_err("the disk is full");
         assert_eq!(full.exit_code(), 74);
     }
 }

@@ -3,7 +3,7 @@
 use super::format;
 use crate::call::{Event, RunEvent};
 
-/// The line for this event, unescaped, if it has one.
+/// Returns the unescaped line for this event, or None where it has none.
 pub fn line(event: &RunEvent) -> Option<String> {
     let at = format::duration(event.at);
     let call = event.call + 1;
@@ -16,10 +16,12 @@ pub fn line(event: &RunEvent) -> Option<String> {
                 line.push_str(&format!(", request id {id}"));
             }
             if let Some(retries) = meta.upstream_retries.filter(|retries| *retries > 0) {
-                line.push_str(&format!(", {retries} retries by the gateway"));
+                let retries = format::count(retries.into(), "retry", "retries");
+                line.push_str(&format!(", {retries} by the gateway"));
             }
             if let Some(fallbacks) = meta.upstream_fallbacks.filter(|fallbacks| *fallbacks > 0) {
-                line.push_str(&format!(", {fallbacks} fallbacks by the gateway"));
+                let fallbacks = format::count(fallbacks.into(), "fallback", "fallbacks");
+                line.push_str(&format!(", {fallbacks} by the gateway"));
             }
             line
         }
@@ -42,9 +44,17 @@ mod tests {
         let at = |event| line(&RunEvent { call: 0, at: Duration::from_millis(412), event });
         let target = Target { gateway: "corp".into(), model: "gpt".into() };
         assert_eq!(at(Event::Attempt { target }).as_deref(), Some("[1] 412 ms: asking corp::gpt"));
-        let meta = Meta { request_id: Some("r-1".into()), upstream_retries: Some(2), ..Meta::default() };
+        let meta = Meta {
+            request_id: Some("r-1".into()),
+            upstream_retries: Some(2),
+            upstream_fallbacks: Some(1),
+            ..Meta::default()
+        };
         let headers = at(Event::Headers { status: 200, meta });
-        assert_eq!(headers.as_deref(), Some("[1] 412 ms: status 200, request id r-1, 2 retries by the gateway"));
+        assert_eq!(
+            headers.as_deref(),
+            Some("[1] 412 ms: status 200, request id r-1, 2 retries by the gateway, 1 fallback by the gateway")
+        );
         assert_eq!(at(Event::Done(Ok(()))), None);
     }
 }

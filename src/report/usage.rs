@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::format::{self, UNKNOWN, or_unknown};
 use super::grid::{Column, Grid};
 use super::leaks::leaks;
-use super::term::Output;
+use super::term::{Output, Text};
 use super::{csv as csv_format, escape, json as json_format, wrap};
 use crate::ledger::{Dimension, FailedAttempts, Group, Percentiles, TokenSum, Usage};
 use crate::money::Usd;
@@ -44,9 +44,9 @@ const HEADINGS: [&str; 22] = [
 ];
 
 /// The table, and below it where money leaks.
-pub fn text(usage: &Usage, by: &[Dimension], out: &Output) -> String {
+pub fn text(usage: &Usage, by: &[Dimension], out: &Output) -> Text {
     if usage.total.calls == 0 {
-        return String::new();
+        return Text::new();
     }
     // Nothing is said in two lines that a shorter table says in one.
     let grids = DETAIL.iter().map(|columns| grid(usage, by, columns, out));
@@ -54,9 +54,9 @@ pub fn text(usage: &Usage, by: &[Dimension], out: &Output) -> String {
     let mut page = fitting.map(|grid| grid.render(out)).unwrap_or_default();
     for (n, leak) in leaks(usage).iter().enumerate() {
         for (line, text) in wrap::wrap(&out.show(leak), out.columns.saturating_sub(2).max(1)).iter().enumerate() {
-            page.push_str(if n + line == 0 { "\n" } else { "" });
-            let mark = if line == 0 { out.style.yellow("▸").to_string() } else { " ".into() };
-            page.push_str(&format!("{mark} {text}\n"));
+            page += if n + line == 0 { "\n" } else { "" };
+            let mark = if line == 0 { out.style.yellow("▸") } else { " ".into() };
+            page += mark + " " + text.as_str() + "\n";
         }
     }
     page
@@ -269,7 +269,7 @@ fn ms(micros: u64) -> f64 {
 }
 
 /// The groups, the total, and the advice.
-pub fn json(usage: &Usage, by: &[Dimension], out: &Output) -> String {
+pub fn json(usage: &Usage, by: &[Dimension], out: &Output) -> Text {
     let group = |group: &'_ Group| -> serde_json::Map<String, serde_json::Value> {
         by.iter().zip(&group.key).map(|(dimension, key)| (heading(dimension), key.clone().into())).collect()
     };
@@ -330,7 +330,7 @@ pub(super) fn heading(dimension: &Dimension) -> String {
 }
 
 /// One row a group.
-pub fn csv(usage: &Usage, by: &[Dimension]) -> String {
+pub fn csv(usage: &Usage, by: &[Dimension]) -> Text {
     let by_names: Vec<String> = by.iter().map(heading).collect();
     let headings: Vec<&str> = by_names.iter().map(String::as_str).chain(HEADINGS).collect();
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
@@ -375,7 +375,7 @@ pub(super) fn figures(usage: &Usage) -> (Vec<&'static str>, Vec<Vec<String>>) {
 }
 
 /// A table and a list.
-pub fn markdown(usage: &Usage, by: &[Dimension]) -> String {
+pub fn markdown(usage: &Usage, by: &[Dimension]) -> Text {
     let (headings, rows) = figures(usage);
     let names: Vec<String> = by.iter().map(heading).collect();
     let mut page = format!("| {} | {} |\n", names.join(" | "), headings.join(" | "));
@@ -393,7 +393,7 @@ pub fn markdown(usage: &Usage, by: &[Dimension]) -> String {
     for (n, leak) in leaks(usage).iter().enumerate() {
         page.push_str(&format!("{}- {}\n", if n == 0 { "\n" } else { "" }, escape::markdown_line(leak)));
     }
-    page
+    page.into()
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ fn by_model() -> Usage {
 
 fn at(columns: usize, usage: &Usage, by: &[&str]) -> String {
     let by: Vec<Dimension> = by.iter().map(|word| Dimension::named(word).expect("a dimension")).collect();
-    text(usage, &by, &Output::terminal(columns))
+    text(usage, &by, &Output::terminal(columns)).to_string()
 }
 
 #[test]
@@ -283,11 +283,12 @@ fn documents_hold_the_same_figures() {
     openai/gpt-5.4-mini,460,4,0,31,9,17,552000,184000,69000,0.875,3,true,0.0662,0,0.25,412,1900,2300,64000,0,0,0
     模型/通义千问-plus,7,0,0,0,0,0,8400,2800,1050,,1,false,,0,0,412,1900,2300,64000,0,0,0
     ");
-    let document: serde_json::Value = serde_json::from_str(&json(&usage, &by, &Output::plain(80))).expect("JSON");
+    let document: serde_json::Value =
+        serde_json::from_str(&json(&usage, &by, &Output::plain(80)).to_string()).expect("JSON");
     assert_eq!(document["groups"][0]["cost"]["usd"], serde_json::json!(12.3456789));
     assert_eq!(document["failed_attempts"][1]["model"], "qwen3-coder");
     assert_eq!(document["leaks"].as_array().map(Vec::len), Some(leaks(&usage).len()));
-    let page = usage_html::page(&usage, &by);
+    let page = usage_html::page(&usage, &by).expect("a page").to_string();
     for text in ["anthropic/claude-opus-4.8", "≥~$0.875", "width: 93.4%", "9 at corp::qwen3-coder"] {
         assert!(page.contains(text), "{text}:\n{page}");
     }
@@ -320,8 +321,12 @@ fn tokens_that_nobody_told_are_no_zeros_and_those_that_some_told_are_lower_bound
     assert_eq!(cells(2), ["≥1000", "100 %", "≥1000"]);
     let by = [Dimension::Model];
     let csv = csv(&usage, &by);
-    assert!(csv.lines().nth(2).is_some_and(|row| row.contains(",0,,,,,") && row.ends_with(",1,1,1")), "{csv}");
-    let document: serde_json::Value = serde_json::from_str(&json(&usage, &by, &Output::plain(80))).expect("JSON");
+    assert!(
+        csv.to_string().lines().nth(2).is_some_and(|row| row.contains(",0,,,,,") && row.ends_with(",1,1,1")),
+        "{csv}"
+    );
+    let document: serde_json::Value =
+        serde_json::from_str(&json(&usage, &by, &Output::plain(80)).to_string()).expect("JSON");
     let fields = |place: usize| {
         ["input_tokens", "cached_input_tokens", "output_tokens", "output_tokens_unknown"]
             .map(|name| document["groups"][place][name].clone())

@@ -95,11 +95,6 @@ pub(super) enum Place {
 }
 
 impl Fence {
-    /// Whether the last block was not closed.
-    pub(super) fn is_open(&self) -> bool {
-        self.open.is_some()
-    }
-
     /// Takes in the next line.
     pub(super) fn place(&mut self, line: &str) -> Place {
         let line = line.trim();

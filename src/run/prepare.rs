@@ -170,8 +170,7 @@ impl Preparation<'_> {
         let mut clients = Gateways::default();
         let mut keys = BTreeMap::new();
         for (gateway, pending) in pending {
-            let client = Client::new(gateway.clone(), &self.settings.env)
-                .map(|client| client.remembering(self.settings.dirs.cache.as_deref()));
+            let client = Client::new(gateway.clone(), &self.settings.env);
             let key = pending.wait(&mut |text| self.notices.urgent(text));
             if let Ok(Some(found)) = &key {
                 keys.insert(gateway.name.clone(), key_name(gateway, chosen_key, &found.source));

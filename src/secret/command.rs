@@ -30,11 +30,8 @@ pub(super) fn run(argv: &[String], scrub: &[String], limit: Duration) -> Result<
     let late = || fail(&format!("gave no key within {} s", limit.as_secs_f64()), None);
     let deadline = Instant::now() + limit;
 
-    let mut command = Command::new(program);
+    let mut command = without_keys(program, scrub);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for name in scrub {
-        command.env_remove(name);
-    }
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut group = Group { leader: command.spawn().map_err(cannot)?, ended: false };
@@ -53,6 +50,16 @@ pub(super) fn run(argv: &[String], scrub: &[String], limit: Duration) -> Result<
         return Err(fail(&format!("failed ({status})"), last_words(&said, &output)));
     }
     Key::from_bytes(output).map_err(|why| fail("printed no key", Some(why.to_string())))
+}
+
+/// A program to run that sees none of the variables in `scrub`, which hold keys
+/// ([`crate::config::Settings::key_variables`]).
+pub fn without_keys(program: &str, scrub: &[String]) -> Command {
+    let mut command = Command::new(program);
+    for name in scrub {
+        command.env_remove(name);
+    }
+    command
 }
 
 type Output = io::Result<Vec<u8>>;

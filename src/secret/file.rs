@@ -1,7 +1,7 @@
 //! `keys.toml`: which keys are saved and where, and the keys themselves for users who chose a file.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use secrecy::zeroize::Zeroizing;
@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::key::Key;
 use super::store::{Slot, Store, StoreKind};
 use crate::error::Error;
+use crate::input::{self, Accept};
 use crate::private;
 
-/// Far more than a file of keys can need.
+/// The largest key file that is read: far more than keys can need.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The key file in a data directory. It is written anew each time, under a lock, and put in place in one step.
@@ -128,14 +129,14 @@ impl KeyFile {
     fn read(&self) -> Result<Document, Error> {
         let file = match open_itself(&self.path()) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Document::default()),
+            Err(error) if input::is_absent(&self.path(), &error) => return Ok(Document::default()),
             Err(error) => return Err(self.failed("read", &error)),
         };
-        let mut text = Zeroizing::new(String::new());
-        let failed = |error: io::Error| self.failed("read", &error);
-        (&file).take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(failed)?;
+        let bytes = input::content(&file, MAX_FILE_BYTES, Accept::Files).map(Zeroizing::new);
+        let bytes = bytes.map_err(|error| self.failed("read", &error))?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| self.broken("it is not UTF-8 text"))?;
         // The parser's own words would repeat the line at fault, which may hold a key.
-        let document: Document = toml::from_str(&text).map_err(|error| {
+        let document: Document = toml::from_str(text).map_err(|error| {
             let line =
                 error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count());
             self.broken(&format!("line {line} does not make sense"))
@@ -243,12 +244,11 @@ fn open_itself(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        // NONBLOCK: a FIFO in its place must not hang the command.
+        // NONBLOCK keeps a named pipe in its place from being waited for.
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
         options.custom_flags(flags.bits().cast_signed());
     }
-    let file = options.open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a plain file")) }
+    options.open(path)
 }
 
 /// For this user alone, from the moment it is created.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use ::keyring::{Entry, Error as KeyringError};
 
-use super::job::{NoResult, Patience};
+use super::job::{NoResult, Timeout};
 use super::key::{BadKey, Key};
 use super::store::{Slot, Store};
 use crate::error::Error;
@@ -69,9 +69,9 @@ impl Store for Keyring {
 }
 
 /// The error for a keyring that gave no result at all.
-pub(super) fn gave_nothing(slot: &Slot, why: NoResult, patience: Patience) -> Error {
+pub(super) fn gave_nothing(slot: &Slot, why: NoResult, timeout: Timeout) -> Error {
     match why {
-        NoResult::TimedOut => Trouble::Silent(patience).explain(slot),
+        NoResult::TimedOut => Trouble::Silent(timeout).explain(slot),
         NoResult::Panicked => Trouble::Other("the keyring library stopped unexpectedly".into()).explain(slot),
     }
 }
@@ -94,7 +94,7 @@ enum Trouble {
     /// The system's limit for one secret, in its own measure.
     TooLong(u32),
     /// It did not answer in time.
-    Silent(Patience),
+    Silent(Timeout),
     Other(String),
 }
 
@@ -181,8 +181,8 @@ impl Trouble {
             Self::TooLong(limit) => {
                 slot.error("the key is too long for this system's keyring", Some(format!("it takes up to {limit}")))
             }
-            Self::Silent(patience) => Error::Key {
-                message: format!("your keyring did not answer within {} s", patience.limit.as_secs_f64()),
+            Self::Silent(timeout) => Error::Key {
+                message: format!("your keyring did not answer within {} s", timeout.limit.as_secs_f64()),
                 cause: Some("it may be waiting, here or on another screen, for its password".into()),
                 hint: Some(format!("unlock it, or raise keyring_timeout; {}", slot.advice())),
             },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::command::{self, COMMAND_LIMIT};
-use super::job::{Job, NoResult, Patience};
+use super::job::{Job, NoResult, Timeout};
 use super::key::{Cleaned, Key};
 use super::keyring;
 use super::store::{Slot, StoreKind, Stores, no_thread};
@@ -152,8 +152,8 @@ impl Lookup<'_> {
             command::run(&argv, &scrub, COMMAND_LIMIT).map(|(key, cleaned)| Some(Found { key, source, cleaned }))
         });
         // It keeps its own limit; this one only has to be later.
-        let patience = Patience { limit: COMMAND_LIMIT + Duration::from_secs(2), ..self.stores.patience };
-        Pending::running(job, slot, gateway, patience, Asked::Command { program })
+        let timeout = Timeout { limit: COMMAND_LIMIT + Duration::from_secs(2), ..self.stores.timeout };
+        Pending::running(job, slot, gateway, timeout, Asked::Command { program })
     }
 
     fn ask_keyring(&self, gateway: &Gateway, slot: Slot) -> Pending {
@@ -163,7 +163,7 @@ impl Lookup<'_> {
             let source = Source::Keyring { service: place.service(), user: place.name.clone() };
             Ok(keyring.get(&place)?.map(|key| Found { key, source, cleaned: Cleaned::default() }))
         });
-        Pending::running(job, slot, gateway, self.stores.patience, Asked::Keyring)
+        Pending::running(job, slot, gateway, self.stores.timeout, Asked::Keyring)
     }
 }
 
@@ -184,9 +184,9 @@ impl Asked {
         }
     }
 
-    fn gave_nothing(&self, slot: &Slot, why: NoResult, patience: Patience) -> Error {
+    fn gave_nothing(&self, slot: &Slot, why: NoResult, timeout: Timeout) -> Error {
         match self {
-            Self::Keyring => keyring::gave_nothing(slot, why, patience),
+            Self::Keyring => keyring::gave_nothing(slot, why, timeout),
             Self::Command { program } => slot.error(format!("key_command `{program}` gave no result"), None),
         }
     }
@@ -203,7 +203,7 @@ pub struct Pending {
 #[derive(Debug)]
 enum State {
     Ready(Answer),
-    Running { job: Job<Answer>, patience: Patience, asked: Asked },
+    Running { job: Job<Answer>, timeout: Timeout, asked: Asked },
 }
 
 impl Pending {
@@ -215,11 +215,11 @@ impl Pending {
         job: std::io::Result<Job<Answer>>,
         slot: Slot,
         gateway: &Gateway,
-        patience: Patience,
+        timeout: Timeout,
         asked: Asked,
     ) -> Self {
         let state = match job {
-            Ok(job) => State::Running { job, patience, asked },
+            Ok(job) => State::Running { job, timeout, asked },
             Err(error) => State::Ready(Err(no_thread(&slot, &error))),
         };
         Self { slot, required: gateway.auth == Auth::Required, state }
@@ -232,9 +232,9 @@ impl Pending {
         let Self { slot, required, state } = self;
         let found = match state {
             State::Ready(answer) => answer?,
-            State::Running { job, patience, asked } => job
-                .wait(patience, &mut || notice(&asked.notice()))
-                .unwrap_or_else(|why| Err(asked.gave_nothing(&slot, why, patience)))?,
+            State::Running { job, timeout, asked } => job
+                .wait(timeout, &mut || notice(&asked.notice()))
+                .unwrap_or_else(|why| Err(asked.gave_nothing(&slot, why, timeout)))?,
         };
         if found.is_none() && required { Err(missing(&slot)) } else { Ok(found) }
     }
@@ -288,7 +288,7 @@ mod tests {
     }
 
     fn untouchable(dir: Option<&Path>) -> Stores {
-        Stores::new(Arc::new(Untouchable), dir.map(KeyFile::in_dir), super::super::testing::PATIENT)
+        Stores::new(Arc::new(Untouchable), dir.map(KeyFile::in_dir), super::super::testing::LONG)
     }
 
     fn find(gateway: &Gateway, chosen: Option<&str>, env: &[(&str, &str)], stores: &Stores) -> Answer {
@@ -407,8 +407,8 @@ mod tests {
     #[test]
     fn a_keyring_that_never_answers_ends_at_the_limit() {
         let (hold, held) = std::sync::mpsc::channel();
-        let patience = Patience { notice_after: Some(Duration::ZERO), limit: Duration::from_millis(50) };
-        let stores = Stores::new(Arc::new(Stuck(held.into())), None, patience);
+        let timeout = Timeout { notice_after: Some(Duration::ZERO), limit: Duration::from_millis(50) };
+        let stores = Stores::new(Arc::new(Stuck(held.into())), None, timeout);
         let env = Env::default();
         let mut notices = Vec::new();
         let pending = Lookup { env: &env, key_variables: &[], stores: &stores }.start(&gateway("corp"), None);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::file::KeyFile;
-use super::job::{Job, Patience};
+use super::job::{Job, Timeout};
 use super::key::Key;
 use super::keyring::{self, Keyring};
 use crate::config::{Dirs, Gateway};
@@ -143,24 +143,24 @@ pub enum Removed {
 pub struct Stores {
     pub(super) keyring: Arc<dyn Store>,
     pub(super) file: Option<KeyFile>,
-    pub(super) patience: Patience,
+    pub(super) timeout: Timeout,
 }
 
 impl fmt::Debug for Stores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stores").field("file", &self.file).field("patience", &self.patience).finish_non_exhaustive()
+        f.debug_struct("Stores").field("file", &self.file).field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 
 impl Stores {
     /// The operating system's keyring, and the key file in the data directory.
-    pub fn system(dirs: &Dirs, patience: Patience) -> Self {
-        Self::new(Arc::new(Keyring::system()), dirs.data.as_deref().map(KeyFile::in_dir), patience)
+    pub fn system(dirs: &Dirs, timeout: Timeout) -> Self {
+        Self::new(Arc::new(Keyring::system()), dirs.data.as_deref().map(KeyFile::in_dir), timeout)
     }
 
     /// `file` is `None` where there is no directory for it.
-    pub fn new(keyring: Arc<dyn Store>, file: Option<KeyFile>, patience: Patience) -> Self {
-        Self { keyring, file, patience }
+    pub fn new(keyring: Arc<dyn Store>, file: Option<KeyFile>, timeout: Timeout) -> Self {
+        Self { keyring, file, timeout }
     }
 
     /// The key file, if there is a directory for it.
@@ -210,7 +210,7 @@ impl Stores {
         Ok(if existed { Removed::From(StoreKind::Keyring) } else { Removed::Nothing })
     }
 
-    /// Runs `work` on a thread of its own and waits for it as long as the user's patience lasts.
+    /// Runs `work` on a thread of its own and waits for it until its timeout.
     fn in_keyring<T: Send + 'static>(
         &self,
         slot: &Slot,
@@ -219,8 +219,8 @@ impl Stores {
     ) -> Result<T, Error> {
         let keyring = Arc::clone(&self.keyring);
         let job = Job::start("keyring", move || work(&*keyring)).map_err(|error| no_thread(slot, &error))?;
-        job.wait(self.patience, &mut || notice(keyring::WAITING))
-            .unwrap_or_else(|why| Err(keyring::gave_nothing(slot, why, self.patience)))
+        job.wait(self.timeout, &mut || notice(keyring::WAITING))
+            .unwrap_or_else(|why| Err(keyring::gave_nothing(slot, why, self.timeout)))
     }
 }
 
@@ -241,7 +241,7 @@ mod tests {
 
     use ::keyring::Error as KeyringError;
 
-    use super::super::testing::{MockKeyring, PATIENT, gateway, key};
+    use super::super::testing::{LONG, MockKeyring, gateway, key};
     use super::*;
 
     fn slot() -> Slot {
@@ -277,7 +277,7 @@ mod tests {
             (ReadsBack(Box::new(|| Ok(Some(key("sk-other"))))), "is not the one given"),
             (ReadsBack(Box::new(broken)), "could not be read back"),
         ] {
-            let stores = Stores::new(Arc::new(store), Some(file.clone()), PATIENT);
+            let stores = Stores::new(Arc::new(store), Some(file.clone()), LONG);
             let error = stores.save(&slot(), &key("sk-1"), StoreKind::Keyring, &mut quiet).expect_err(says);
             assert!(error.to_string().contains(says), "{error}");
             assert!(file.list().expect("works").is_empty(), "nothing may be listed as saved");
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_key_is_removed_only_if_it_is_gone() {
-        let stores = Stores::new(Arc::new(ReadsBack(Box::new(|| Ok(Some(key("sk-1")))))), None, PATIENT);
+        let stores = Stores::new(Arc::new(ReadsBack(Box::new(|| Ok(Some(key("sk-1")))))), None, LONG);
         assert!(stores.remove(&slot(), &mut quiet).expect_err("still there").to_string().contains("still there"));
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -42,8 +42,7 @@ impl Wiring {
         let name = ptsname(&master, Vec::new()).expect("a terminal has a name");
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let slave = rustix::fs::open(name.as_c_str(), flags, rustix::fs::Mode::empty()).expect("its other end");
-        tcsetwinsize(&slave, Winsize { ws_row: 24, ws_col: self.columns, ws_xpixel: 0, ws_ypixel: 0 })
-            .expect("a terminal has a size");
+        set_size(&slave, self.columns);
         let end = || Stdio::from(slave.try_clone().expect("a further descriptor"));
         if self.stdin {
             command.stdin(end());
@@ -56,6 +55,11 @@ impl Wiring {
         }
         master
     }
+}
+
+fn set_size(terminal: impl AsFd, columns: u16) {
+    tcsetwinsize(terminal, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })
+        .expect("a terminal has a size");
 }
 
 /// The test's end of the terminal.
@@ -75,6 +79,11 @@ impl Terminal {
     #[track_caller]
     pub fn type_keys(&self, keys: &str) {
         (&self.keys).write_all(keys.as_bytes()).expect("the terminal takes keys");
+    }
+
+    /// Makes it this wide.
+    pub fn resize(&self, columns: u16) {
+        set_size(&self.keys, columns);
     }
 
     /// Waits until the screen has shown this.

@@ -19,7 +19,7 @@ const MAX_MESSAGE: usize = 500;
 /// The body of a failed answer → failure. With a status below 400 the body is an error inside of an answer, and the
 /// status is the one it claims, if any. Keys are masked; control characters are for the reporter to escape.
 pub fn decode(status: u16, body: &[u8]) -> Failure {
-    let text = String::from_utf8_lossy(body);
+    let text = String::from_utf8_lossy(body.strip_prefix(sse::BOM).unwrap_or(body));
     let mut said = read(text.trim());
     said.split_message();
     let status = Some(status).filter(|status| *status >= 400).or(said.status);
@@ -74,7 +74,7 @@ fn status_line(status: Option<u16>, word: Option<&str>) -> String {
 
 /// Masks keys, and cuts what is too long for a message.
 fn shorten(text: &str) -> String {
-    let text = mask_keys(text, None);
+    let text = mask_keys(text);
     match text.char_indices().nth(MAX_MESSAGE) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into_owned(),

@@ -90,6 +90,28 @@ fn bytes_that_arrive_one_by_one_decode_alike() {
 }
 
 #[test]
+fn a_byte_order_mark_before_an_answer_is_dropped_however_it_is_cut() {
+    for fixture in fixtures() {
+        let marked = [sse::BOM, &fixture.body].concat();
+        if !fixture.is_stream {
+            assert_eq!(
+                decode_whole(fixture.api, &marked),
+                decode_whole(fixture.api, &fixture.body),
+                "{}",
+                fixture.name
+            );
+            continue;
+        }
+        let whole = decode_stream(fixture.api, [&fixture.body[..]]);
+        for cut in 0..5 {
+            let (first, rest) = marked.split_at(cut);
+            assert_eq!(decode_stream(fixture.api, [first, rest]), whole, "{} cut at {cut}", fixture.name);
+        }
+        assert_eq!(decode_stream(fixture.api, marked.chunks(1)), whole, "{}", fixture.name);
+    }
+}
+
+#[test]
 fn a_stream_cut_anywhere_is_a_failure_unless_the_answer_was_whole() {
     for fixture in streams() {
         let whole = decode_stream(fixture.api, [&fixture.body[..]]);
@@ -200,9 +222,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn any_cut_of_the_bytes_decodes_alike(cuts in prop::collection::vec(1usize..200, 1..12)) {
+    fn any_cut_of_the_bytes_decodes_alike(cuts in prop::collection::vec(1usize..200, 1..12), mark in any::<bool>()) {
         for fixture in streams() {
-            let mut rest = &fixture.body[..];
+            let body = if mark { [sse::BOM, &fixture.body].concat() } else { fixture.body.clone() };
+            let mut rest = &body[..];
             let mut pieces = Vec::new();
             for cut in cuts.iter().cycle() {
                 if rest.is_empty() {

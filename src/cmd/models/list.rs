@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, args: &ModelsListArgs) -> Result<u8, Error>
     term::print(match args.output.format {
         ListFormat::Text => models::text(&offers, out),
         ListFormat::Json => models::list_json(&gateway.name, fetched_at, &offers, out),
-        ListFormat::Csv => out.show(&models::csv(&offers)).into_owned(),
+        ListFormat::Csv => models::csv(&offers),
     })?;
     Ok(0)
 }

@@ -6,7 +6,6 @@ use super::needs;
 use crate::call::{Call, Caller, Role, RunEvent, STEP_TAG};
 use crate::cli::{AskFormat, PipelineRunArgs};
 use crate::cmd::live::{Live, progress};
-use crate::cmd::output::Destination;
 use crate::cmd::request::{self, Prepared};
 use crate::cmd::run::{RunOptions, View, run_schedule};
 use crate::cmd::{Context, dry_run};
@@ -14,9 +13,10 @@ use crate::config::{LogLevel, nearest};
 use crate::error::{Error, Failure, FailureKind};
 use crate::pipeline::{self, BadStep, PipelineSchedule, Wired};
 use crate::record::{Record, Status};
+use crate::report::destination::Destination;
 use crate::report::error::call_failed;
 use crate::report::pipeline::{PipelineRun, StepName, json, line, markdown, planned, table};
-use crate::report::term::{Output, say};
+use crate::report::term::{Output, Text, say};
 use crate::resolve::Resolver;
 use crate::route::Asked;
 use crate::run::{ExitCode, Notices, Outcome, Reporter};
@@ -42,7 +42,7 @@ pub(super) fn run_pipeline(context: &Context, args: &PipelineRunArgs) -> Result<
         let requests = dry_run::planned(context, &schedule.planned_calls().map_err(bad)?)?;
         let as_json = args.output.format != AskFormat::Text;
         let text = planned(&args.name, &names, &requests, as_json, &destination.output());
-        return destination.write(text.as_bytes()).map(|()| 0);
+        return destination.write(text).map(|()| 0);
     }
     let calls = schedule.calls();
     if args.prompt.max_cost.is_some() {
@@ -123,9 +123,8 @@ fn live<'a>(
     destination: &Destination,
 ) -> Live<'a> {
     let labels = names.iter().zip(calls).map(|(step, call)| step.label(&call.asked)).collect();
-    let out = destination.output();
     let writes_lines = format == AskFormat::Jsonl && !destination.is_file();
-    let line_of = move |call: &Call, record: &Record| line(&names[call.index], record, &out);
+    let line_of = move |call: &Call, record: &Record| line(&names[call.index], record);
     // The failures of steps are told at the end.
     Live::new(progress(context, labels).without_failures(), writes_lines.then(|| Box::new(line_of) as Box<_>))
 }
@@ -169,7 +168,7 @@ impl View for PipelineView<'_> {
             let text = self.text(&run, &destination);
             // An empty answer does not replace an existing file.
             if !(text.is_empty() && destination.is_file()) {
-                destination.write(text.as_bytes())?;
+                destination.write(text)?;
             }
         }
         self.say_how_it_went(&run);
@@ -178,19 +177,17 @@ impl View for PipelineView<'_> {
 }
 
 impl PipelineView<'_> {
-    fn text(&self, run: &PipelineRun<'_>, destination: &Destination) -> String {
+    fn text(&self, run: &PipelineRun<'_>, destination: &Destination) -> Text {
         let wanted = &run.records[self.answer];
         let out: Output = destination.output();
         match self.args.output.format {
-            AskFormat::Text if wanted.text.is_empty() => String::new(),
-            AskFormat::Text => format!("{}\n", out.show(wanted.text.strip_suffix('\n').unwrap_or(&wanted.text))),
+            AskFormat::Text if wanted.text.is_empty() => Text::new(),
+            AskFormat::Text => Text::from(wanted.text.strip_suffix('\n').unwrap_or(&wanted.text)) + "\n",
             AskFormat::Json => json(run, &out),
             // Each line was written when its call ended.
-            AskFormat::Jsonl if !destination.is_file() => String::new(),
-            AskFormat::Jsonl => {
-                run.steps.iter().zip(run.records).map(|(step, record)| line(step, record, &out)).collect()
-            }
-            AskFormat::Markdown => out.show(&markdown(run)).into_owned(),
+            AskFormat::Jsonl if !destination.is_file() => Text::new(),
+            AskFormat::Jsonl => run.steps.iter().zip(run.records).map(|(step, record)| line(step, record)).collect(),
+            AskFormat::Markdown => markdown(run),
         }
     }
 
@@ -212,7 +209,7 @@ impl PipelineView<'_> {
         }
         if shows_figures {
             let apart = if context.terminal.stdout.tty { "\n" } else { "" };
-            say(format!("{apart}{}", table(run, stderr)));
+            say(Text::from(apart) + table(run, stderr));
         }
         // The answers of the other steps are not lost.
         let is_empty = self.args.output.format == AskFormat::Text && run.records[self.answer].text.is_empty();

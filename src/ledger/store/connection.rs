@@ -8,7 +8,7 @@ use super::Mode;
 
 pub(super) fn open_for_reading(path: &Path, immutable: bool) -> rusqlite::Result<Connection> {
     let connection = if immutable {
-        // Nobody can write, so nothing changes; without the promise SQLite would want to write a log.
+        // Nothing can be written, so nothing changes. Without this promise SQLite would fail to make the log's index.
         let mut url = url::Url::from_file_path(path).map_err(|()| rusqlite::Error::InvalidPath(path.to_owned()))?;
         url.set_query(Some("immutable=1"));
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -19,7 +19,7 @@ pub(super) fn open_for_reading(path: &Path, immutable: bool) -> rusqlite::Result
     };
     connection.busy_timeout(Mode::ACCOUNT.timeout)?;
     connection.pragma_update(None, "query_only", true)?;
-    // The first read is what fails if anything does.
+    // SQLite opens the file when it is first read, so this read fails if the file cannot be used.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
 }
@@ -31,8 +31,8 @@ pub(super) fn is_unwritable(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Asks for a write-ahead log; whether there is one. Where it cannot be had (a network drive), which is no reason to
-/// fail, SQLite names the journal that it keeps to, or fails to share the log's memory.
+/// Asks SQLite for a write-ahead log, and returns whether it has one. A network drive has none: SQLite then names the journal
+/// that it uses instead, or fails because processes cannot share the memory of the log's index. Neither is an error here.
 pub(super) fn use_log(connection: &Connection) -> rusqlite::Result<bool> {
     let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0));
     match mode {

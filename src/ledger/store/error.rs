@@ -12,6 +12,7 @@ use crate::error::Error;
 
 /// Why the ledger cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each says what it is")]
 pub enum StoreError {
     #[error("the ledger {} is of version {found}, and this llm knows none above {SCHEMA}", path.display())]
     Newer { path: PathBuf, found: i64 },
@@ -46,7 +47,7 @@ impl StoreError {
         }
     }
 
-    /// Whether it could be read all the same.
+    /// Returns whether the ledger could be read all the same.
     pub(super) fn is_unwritable(&self) -> bool {
         match self {
             Self::Foreign { .. } | Self::Unsafe { .. } => true,
@@ -58,7 +59,7 @@ impl StoreError {
         }
     }
 
-    /// What lies behind it.
+    /// Returns what caused it, where that says more than the message.
     pub fn cause(&self) -> Option<String> {
         match self {
             Self::Newer { .. } | Self::Foreign { .. } | Self::Unsafe { .. } | Self::UnreadableLog { .. } => None,
@@ -68,12 +69,12 @@ impl StoreError {
         }
     }
 
-    /// All of it in one sentence.
+    /// Returns message and cause as one sentence.
     pub(in crate::ledger) fn sentence(&self) -> String {
         self.cause().map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
     }
 
-    /// What the user can do.
+    /// Returns what the user can do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Newer { .. } => "update llm, or set LLM_DATA_DIR to another directory".into(),

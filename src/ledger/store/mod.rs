@@ -30,15 +30,15 @@ pub const FILE_NAME: &str = "ledger.db";
 pub struct Mode {
     /// How long to wait for other processes that write.
     pub timeout: Duration,
-    /// Whether what is committed survives the loss of power, not just the end of the process. Costs a few milliseconds
-    /// a commit.
+    /// Whether what is committed survives the loss of power, and not just the end of the process: each commit then waits for
+    /// the disk.
     pub durable: bool,
 }
 
 impl Mode {
-    /// To record what has happened: nobody should wait long for that.
+    /// For recording what has happened: the end of a command does not wait long for that.
     pub const RECORD: Self = Self { timeout: Duration::from_secs(1), durable: false };
-    /// To decide by what is in it.
+    /// For deciding by what is in it.
     pub const ACCOUNT: Self = Self { timeout: Duration::from_secs(10), durable: true };
 }
 
@@ -56,8 +56,13 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the ledger of that data directory for writing. What is missing is created, for this user's eyes alone;
-    /// a damaged ledger is set aside, never deleted.
+    /// Opens the ledger of that data directory for writing. What is missing is created, so that only this user can read it.
+    /// A damaged ledger is set aside, never deleted.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the ledger is of a newer version, where the directory or the file could be another user's, and where
+    /// nothing can be written.
     pub fn open(dir: &Path, mode: Mode) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
         private::create_dir(dir).map_err(|source| StoreError::io(&path, source))?;
@@ -70,7 +75,7 @@ impl Store {
     }
 
     /// Sets a damaged ledger aside and begins a new one, unless another process has done so.
-    pub fn replace_damaged(dir: &Path, mode: Mode) -> Result<Self, StoreError> {
+    pub(in crate::ledger) fn replace_damaged(dir: &Path, mode: Mode) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
         let io_error = |source| StoreError::io(&path, source);
         let lock = private_file(&dir.join("ledger.lock")).map_err(io_error)?;
@@ -91,8 +96,12 @@ impl Store {
         if found == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: self.path.clone(), cause: found }) }
     }
 
-    /// Opens the ledger of that data directory for reading; `None` where there is none yet. Works where nothing can be
-    /// written, too.
+    /// Opens the ledger of that data directory for reading, also where nothing can be written. Returns `None` where there is
+    /// none yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the ledger is damaged or of a newer version, and with [`StoreError::UnreadableLog`].
     pub fn open_to_read(dir: &Path) -> Result<Option<Self>, StoreError> {
         let path = dir.join(FILE_NAME);
         match fs::metadata(&path) {
@@ -102,7 +111,7 @@ impl Store {
         }
         let sqlite = |error| StoreError::sqlite(&path, error);
         let connection = match open_for_reading(&path, false) {
-            // Without its log, which cannot be used here, the file would lack calls without a word.
+            // The file without its log would lack its last calls, and nobody would notice.
             Err(error) if is_unwritable(&error) && has_content(&with_suffix(&path, "-wal")) => {
                 return Err(StoreError::UnreadableLog { path });
             }
@@ -114,7 +123,7 @@ impl Store {
             0 => Ok(None),
             SCHEMA => Ok(Some(store)),
             found if found > SCHEMA => Err(StoreError::Newer { path: store.path, found }),
-            // Of an older llm: brought up to date where it can be.
+            // An older llm made it: it is brought up to date where it can be written to.
             found => match Self::open(dir, Mode::ACCOUNT) {
                 Err(error) if error.is_unwritable() => store.read_as_current(found).map(Some),
                 opened => opened.map(Some),
@@ -135,7 +144,7 @@ impl Store {
 
     fn with(connection: Connection, path: &Path, mode: Mode) -> Result<Self, StoreError> {
         let sqlite = |error| StoreError::sqlite(path, error);
-        // First of all: everything after may have to wait for other processes.
+        // This comes first, because everything after it may have to wait for other processes.
         connection.busy_timeout(mode.timeout).map_err(sqlite)?;
         let has_log = use_log(&connection).map_err(sqlite)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(sqlite)?;
@@ -179,7 +188,7 @@ impl Store {
 
     /// Begins a transaction that may write, which is `durable` or not whatever the [`Mode`] says. Waits for other writers
     /// until the moment that `deadline` returns: it is asked again while this waits, so that it may move.
-    pub(super) fn begin_until(
+    pub(in crate::ledger) fn begin_until(
         &self,
         deadline: impl Fn() -> Instant,
         durable: bool,
@@ -205,7 +214,11 @@ impl Store {
         attempt().map_err(|error| StoreError::sqlite(&self.path, error))
     }
 
-    /// Reads, all of it from one moment's state.
+    /// Reads; all that `work` reads is of one moment's state.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the error of `work`, or where the ledger cannot be read.
     pub fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let attempt = || {
             let transaction = self.connection.unchecked_transaction()?;
@@ -215,27 +228,30 @@ impl Store {
     }
 
     /// Does what cannot be part of a transaction, such as `VACUUM`.
-    pub fn outside<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+    pub(in crate::ledger) fn outside<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         work(&self.connection).map_err(|error| StoreError::sqlite(&self.path, error))
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
+    /// Returns the path of the file.
+    pub(in crate::ledger) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the file at its path is still the one that is open.
-    pub(super) fn is_in_place(&self) -> bool {
+    /// Returns whether the file at its path is still the one that is open.
+    pub(in crate::ledger) fn is_in_place(&self) -> bool {
         identity(&self.path) == self.file
     }
 
-    /// Whether it was made just now.
-    pub fn is_new(&self) -> bool {
+    /// Returns whether this process has made it.
+    pub(in crate::ledger) fn is_new(&self) -> bool {
         self.created
     }
 
-    /// Where a damaged ledger that was found in its place is now.
-    pub fn set_aside(&self) -> Option<&Path> {
+    /// Returns where a damaged ledger is now that was found in its place.
+    pub(in crate::ledger) fn set_aside(&self) -> Option<&Path> {
         self.set_aside.as_deref()
     }
 }

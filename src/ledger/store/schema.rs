@@ -52,7 +52,7 @@ impl Store {
     pub(super) fn read_as_current(self, found: i64) -> Result<Self, StoreError> {
         let missing = MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0));
         self.outside(|connection| {
-            // Views of this connection alone are no change of the ledger, but SQLite does not make that difference.
+            // These views belong to this connection alone and do not change the ledger, but `query_only` forbids them too.
             connection.pragma_update(None, "query_only", false)?;
             missing.into_iter().try_for_each(|migration| connection.execute_batch(migration.stand_in))?;
             connection.pragma_update(None, "query_only", true)
@@ -60,15 +60,14 @@ impl Store {
         Ok(self)
     }
 
-    /// Makes what is missing, unless another process was faster.
+    /// Applies the migrations that are missing, unless another process has done so meanwhile.
     pub(super) fn migrate(&mut self) -> Result<(), StoreError> {
-        // Many first runs at once wait for each other here, however little time recording has.
+        // Many first runs at once wait for each other here, so the short timeout of recording would be too short.
         let deadline = Instant::now() + Mode::ACCOUNT.timeout;
         self.created = self.write_until(
             || deadline,
             true,
             |transaction| {
-                // Another process may have been faster.
                 let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
                 let done = usize::try_from(found).unwrap_or(0);
                 for migration in MIGRATIONS.iter().skip(done) {
@@ -84,7 +83,7 @@ impl Store {
         }
     }
 
-    /// The version of the schema that it has; 0 is none yet.
+    /// Returns the version of the schema that the file has; 0 is none yet.
     pub(super) fn version(&self) -> Result<i64, StoreError> {
         let version = self.connection.pragma_query_value(None, "user_version", |row| row.get(0));
         version.map_err(|error| StoreError::sqlite(&self.path, error))

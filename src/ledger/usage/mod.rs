@@ -12,7 +12,7 @@ use super::read::{Condition, Filter};
 use dimension::{Derived, NONE};
 use group::{Figures, Growing};
 
-pub use dimension::Dimension;
+pub use dimension::{Dimension, Maker};
 pub use group::{Group, Percentiles, Short, TokenSum};
 
 const DAY_MS: i64 = 86_400_000;
@@ -20,48 +20,89 @@ const DAY_MS: i64 = 86_400_000;
 /// What was used, all in all and by group.
 #[derive(Debug, Clone, Default)]
 pub struct Usage {
+    /// The sums of all calls.
     pub total: Group,
-    /// Dearest first; by day, in order.
+    /// The dearest first; by day, in order.
     pub groups: Vec<Group>,
-    /// By model, whatever the groups are: for advice.
+    /// The sums of each model, whatever the groups are: for advice.
     pub models: BTreeMap<String, Group>,
-    /// By target, most first.
+    /// By target, the most first.
     pub failed_attempts: Vec<FailedAttempts>,
 }
 
-pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) -> Result<Usage> {
+/// What is read of each call; [`Reader`] knows the places.
+const COLUMNS: &str = "c.at_ms, c.gateway, c.model, c.key, c.task, c.tags, c.status, c.cached, c.attempts, c.fallbacks,
+    c.input, c.cache_read, c.output, c.cost, c.origin, c.retry_cost, c.saved, c.first_token_us, c.total_us, c.maybe_billed,
+    c.id";
+
+pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension], maker: Maker) -> Result<Usage> {
     let names = names(connection)?;
     let Condition { sql, values } = filter.condition(connection)?;
-    let sql = format!(
-        "SELECT c.at_ms, c.gateway, c.model, c.key, c.task, c.tags, c.status, c.cached, c.attempts, c.fallbacks, c.input,
-             c.cache_read, c.output, c.cost, c.origin, c.retry_cost, c.saved, c.first_token_us, c.total_us,
-             c.maybe_billed, c.id
-         FROM calls c{sql}"
-    );
-    let id_of = |word: &str| names.iter().find(|(_, name)| *name == word).map_or(NONE, |(id, _)| *id);
-    let (ok, failed, refused, interrupted) = (id_of("ok"), id_of("failed"), id_of("refused"), id_of("interrupted"));
-    let reported = id_of("reported");
-    let mut derived = Derived::new(&names, by);
+    let reader = Reader::new(&names);
+    let mut derived = Derived::new(&names, by, maker);
     let (mut total, mut groups, mut models) =
         (Growing::default(), HashMap::<Vec<i64>, Growing>::new(), HashMap::<i64, Growing>::new());
     let (mut key, mut tried_again) = (Vec::with_capacity(by.len()), Vec::new());
-    let mut select = connection.prepare(&sql)?;
+    let mut select = connection.prepare(&format!("SELECT {COLUMNS} FROM calls c{sql}"))?;
     let mut rows = select.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
-        let id = |column: usize| row.get::<_, Option<i64>>(column).map(|id| id.unwrap_or(NONE));
+        let call = reader.figures(row)?;
+        if call.attempts > 1 {
+            tried_again.push(row.get(20)?);
+        }
+        key.clear();
+        for (place, dimension) in by.iter().enumerate() {
+            key.push(value(row, place, dimension, &mut derived)?);
+        }
+        total.add(&call);
+        match groups.get_mut(&key) {
+            Some(group) => group.add(&call),
+            None => groups.entry(key.clone()).or_default().add(&call),
+        }
+        models.entry(row.get(2)?).or_default().add(&call);
+    }
+    let name = |id: &i64| names.get(id).cloned();
+    let models = models.into_iter().filter_map(|(id, group)| Some((name(&id)?, group.done()))).collect();
+    let failed_attempts = failed_attempts(connection, &tried_again, name)?;
+    Ok(Usage { total: total.done(), groups: sorted(groups, by, &derived, name), models, failed_attempts })
+}
+
+/// The ids of the words by which calls are told apart.
+struct Reader {
+    ok: i64,
+    failed: i64,
+    refused: i64,
+    interrupted: i64,
+    reported: i64,
+}
+
+impl Reader {
+    fn new(names: &HashMap<i64, String>) -> Self {
+        let id_of = |word: &str| names.iter().find(|(_, name)| *name == word).map_or(NONE, |(id, _)| *id);
+        Self {
+            ok: id_of("ok"),
+            failed: id_of("failed"),
+            refused: id_of("refused"),
+            interrupted: id_of("interrupted"),
+            reported: id_of("reported"),
+        }
+    }
+
+    /// The numbers of a call, of a row with [`COLUMNS`].
+    fn figures(&self, row: &rusqlite::Row<'_>) -> Result<Figures> {
         let count = |column: usize| {
             row.get::<_, Option<i64>>(column).map(|count| count.and_then(|count| u64::try_from(count).ok()))
         };
         let micros = |column: usize| count(column).map(|us| us.map(|us| u32::try_from(us).unwrap_or(u32::MAX)));
-        let (at_ms, model, status): (i64, i64, i64) = (row.get(0)?, row.get(2)?, row.get(6)?);
+        let status: i64 = row.get(6)?;
         let (input, output, maybe_billed) = (count(10)?, count(12)?, count(19)?);
-        let is_failed = status == failed || status == refused;
-        // What was interrupted before attempts were marked may have been at work.
-        let is_idle = is_failed || (status == interrupted && maybe_billed.is_some());
+        let is_failed = status == self.failed || status == self.refused;
+        // A call that was interrupted before attempts were marked may have made a model work.
+        let is_idle = is_failed || (status == self.interrupted && maybe_billed.is_some());
         let maybe_billed = maybe_billed.is_some_and(|attempts| attempts > 0);
-        let call = Figures {
+        Ok(Figures {
             failed: is_failed,
-            ok: status == ok,
+            ok: status == self.ok,
             cost_nothing: is_idle && !maybe_billed && input.is_none() && output.is_none(),
             maybe_billed,
             cached: row.get(7)?,
@@ -71,55 +112,54 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) 
             cache_read: count(11)?,
             output,
             cost: row.get(13)?,
-            computed: id(14)? != reported,
+            computed: id(row, 14)? != self.reported,
             retry_cost: row.get::<_, Option<i64>>(15)?.unwrap_or(0),
             saved: row.get::<_, Option<i64>>(16)?.unwrap_or(0),
             first_token: micros(17)?,
             total: micros(18)?,
-        };
-        if call.attempts > 1 {
-            tried_again.push(row.get(20)?);
-        }
-        key.clear();
-        for (place, dimension) in by.iter().enumerate() {
-            key.push(match dimension {
-                Dimension::Day => at_ms.div_euclid(DAY_MS),
-                Dimension::Gateway => id(1)?,
-                Dimension::Model => model,
-                Dimension::Provider => derived.maker(model),
-                Dimension::Key => id(3)?,
-                Dimension::Task => id(4)?,
-                Dimension::Status => status,
-                Dimension::Tag(_) => derived.tag(place, id(5)?),
-            });
-        }
-        total.add(&call);
-        match groups.get_mut(&key) {
-            Some(group) => group.add(&call),
-            None => groups.entry(key.clone()).or_default().add(&call),
-        }
-        models.entry(model).or_default().add(&call);
-    }
-    let name = |id: &i64| names.get(id).cloned();
-    let mut groups: Vec<Group> = groups
-        .into_iter()
-        .map(|(key, group)| {
-            let part = |(dimension, id): (&Dimension, &i64)| match dimension {
-                Dimension::Day => Some(day(*id)),
-                Dimension::Provider | Dimension::Tag(_) => derived.text(*id),
-                _ => name(id),
-            };
-            Group { key: by.iter().zip(&key).map(part).collect(), ..group.done() }
         })
-        .collect();
+    }
+}
+
+fn id(row: &rusqlite::Row<'_>, column: usize) -> Result<i64> {
+    row.get::<_, Option<i64>>(column).map(|id| id.unwrap_or(NONE))
+}
+
+/// What a call is grouped under by this dimension, which is the one at `place`.
+fn value(row: &rusqlite::Row<'_>, place: usize, dimension: &Dimension, derived: &mut Derived<'_>) -> Result<i64> {
+    Ok(match dimension {
+        Dimension::Day => row.get::<_, i64>(0)?.div_euclid(DAY_MS),
+        Dimension::Gateway => id(row, 1)?,
+        Dimension::Model => id(row, 2)?,
+        Dimension::Provider => derived.maker(id(row, 2)?),
+        Dimension::Key => id(row, 3)?,
+        Dimension::Task => id(row, 4)?,
+        Dimension::Status => id(row, 6)?,
+        Dimension::Tag(_) => derived.tag(place, id(row, 5)?),
+    })
+}
+
+/// The groups with their values as text, the dearest first; by day, in order.
+fn sorted(
+    groups: HashMap<Vec<i64>, Growing>,
+    by: &[Dimension],
+    derived: &Derived<'_>,
+    name: impl Fn(&i64) -> Option<String>,
+) -> Vec<Group> {
+    let part = |(dimension, id): (&Dimension, &i64)| match dimension {
+        Dimension::Day => Some(day(*id)),
+        Dimension::Provider | Dimension::Tag(_) => derived.text(*id),
+        _ => name(id),
+    };
+    let named =
+        |(key, group): (Vec<i64>, Growing)| Group { key: by.iter().zip(&key).map(part).collect(), ..group.done() };
+    let mut groups: Vec<Group> = groups.into_iter().map(named).collect();
     let cost = |group: &Group| std::cmp::Reverse(group.cost.usd);
     match by.iter().position(|dimension| *dimension == Dimension::Day) {
         Some(place) => groups.sort_by(|a, b| (&a.key[place], cost(a), &a.key).cmp(&(&b.key[place], cost(b), &b.key))),
         None => groups.sort_by(|a, b| (cost(a), b.calls, &a.key).cmp(&(cost(b), a.calls, &b.key))),
     }
-    let models = models.into_iter().filter_map(|(id, group)| Some((name(&id)?, group.done()))).collect();
-    let failed_attempts = failed_attempts(connection, &tried_again, name)?;
-    Ok(Usage { total: total.done(), groups, models, failed_attempts })
+    groups
 }
 
 fn names(connection: &Connection) -> Result<HashMap<i64, String>> {

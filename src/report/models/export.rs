@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::list::{HEADINGS, cells};
 use super::{Listing, OfferJson, Shown, moment};
 use crate::report::rates::{RATE_HEADINGS, RatesJson, TariffJson};
-use crate::report::term::Output;
+use crate::report::term::{Output, Text};
 use crate::report::{csv, json};
 
 /// The first listing as in the list of models, and all of them.
@@ -37,7 +37,7 @@ struct AgainstJson {
 }
 
 /// As JSON: prices are US dollars per million tokens.
-pub fn one_json(shown: &Shown, out: &Output) -> String {
+pub fn one_json(shown: &Shown, out: &Output) -> Text {
     let listing = |listing: &'_ Listing| {
         let [input, output] = shown.list_price.as_ref().map_or([None; 2], |list| listing.against(list));
         (moment(listing.fetched_at), AgainstJson { input, output })
@@ -57,7 +57,7 @@ pub fn one_json(shown: &Shown, out: &Output) -> String {
 }
 
 /// One row a gateway: its name, the columns of the list of models, and the rest of the prices.
-pub fn one_csv(shown: &Shown) -> String {
+pub fn one_csv(shown: &Shown) -> Text {
     let more = ["markup", "list_input_usd_per_million", "list_output_usd_per_million", "input_against_list"];
     let headings: Vec<&str> = std::iter::once("gateway")
         .chain(HEADINGS)

@@ -9,7 +9,7 @@ use crate::money::Usd;
 use crate::report::format::or_unknown;
 use crate::report::grid::{Column, Grid};
 use crate::report::rates::per_million;
-use crate::report::term::Output;
+use crate::report::term::{Output, Text};
 use crate::report::{csv, json, wrap};
 
 /// The names of the columns of CSV; new ones are only ever added at the end.
@@ -30,16 +30,16 @@ pub(super) const HEADINGS: [&str; 12] = [
 
 /// One line a model. Modalities are left out where the page is too narrow for them; nothing else ever is, and no line is
 /// broken.
-pub fn text(offers: &[Offer], out: &Output) -> String {
+pub fn text(offers: &[Offer], out: &Output) -> Text {
     let whole = list(offers, out, true);
-    let fits = |page: &str| page.lines().next().is_none_or(|line| wrap::width(line) <= out.columns);
+    let fits = |page: &Text| page.shown(false).lines().next().is_none_or(|line| wrap::width(line) <= out.columns);
     if !out.tty || fits(&list(offers, &Output { style: Output::plain(1).style, ..*out }, true)) {
         return whole;
     }
     list(offers, out, false)
 }
 
-fn list(offers: &[Offer], out: &Output, modalities: bool) -> String {
+fn list(offers: &[Offer], out: &Output, modalities: bool) -> Text {
     let mut columns = vec![Column::left("model"), Column::right("context")];
     if modalities {
         columns.push(Column::left("modalities"));
@@ -68,13 +68,13 @@ struct ListJson<'a> {
 }
 
 /// The list as `{"gateway", "fetched_at", "models": […]}`, prices in US dollars per million tokens.
-pub fn list_json(gateway: &str, fetched_at: SystemTime, offers: &[Offer], out: &Output) -> String {
+pub fn list_json(gateway: &str, fetched_at: SystemTime, offers: &[Offer], out: &Output) -> Text {
     let models = offers.iter().map(Into::into).collect();
     json::document(&ListJson { gateway, fetched_at: moment(fetched_at), models }, out)
 }
 
 /// One row a model.
-pub fn csv(offers: &[Offer]) -> String {
+pub fn csv(offers: &[Offer]) -> Text {
     csv::table(&HEADINGS, offers.iter().map(cells))
 }
 
@@ -171,8 +171,8 @@ mod tests {
          acme/paints                      33k   $0.05        –  table
          own␛[31m                           –       –        –  –
         ");
-        assert!(text(&offers(), &Output::terminal(90)).contains("modalities"));
-        assert!(text(&offers(), &Output::terminal(20)).contains("acme/large-and-long-of-name "));
+        assert!(text(&offers(), &Output::terminal(90)).to_string().contains("modalities"));
+        assert!(text(&offers(), &Output::terminal(20)).to_string().contains("acme/large-and-long-of-name "));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::record::CostOrigin;
 use crate::report::format::{UNKNOWN, or_unknown};
 use crate::report::grid::{Column, Grid};
 use crate::report::rates::per_million;
-use crate::report::term::Output;
+use crate::report::term::{Output, Text};
 use crate::report::{escape, wrap};
 
 /// From this width of the page on, every price has a column of its own.
@@ -84,17 +84,17 @@ fn difference(against: [Option<f64>; 2]) -> String {
 }
 
 /// For people: what it is, then a line a gateway.
-pub fn one(shown: &Shown, out: &Output) -> String {
-    let mut page = format!("{}\n", out.style.bold(escape::line(&shown.id)));
+pub fn one(shown: &Shown, out: &Output) -> Text {
+    let mut page = out.style.bold(escape::line(&shown.id)) + "\n";
     let label_width = "longest answer".len();
     for (label, value) in facts(shown).into_iter().filter_map(|(label, value)| Some((label, value?))) {
         let room = out.columns.saturating_sub(label_width + 4).max(20);
         for (n, line) in wrap::wrap(&escape::line(&value), room).iter().enumerate() {
             let label = wrap::pad(if n == 0 { label } else { "" }, label_width);
-            page.push_str(&format!("  {}  {line}\n", out.style.dim(label)));
+            page += Text::from("  ") + out.style.dim(label) + "  " + line.as_str() + "\n";
         }
     }
-    page + "\n" + &prices(shown, out)
+    page + "\n" + prices(shown, out)
 }
 
 /// What the first listing says; the others are the same model.
@@ -131,7 +131,7 @@ fn facts(shown: &Shown) -> Vec<(&'static str, Option<String>)> {
     facts
 }
 
-fn prices(shown: &Shown, out: &Output) -> String {
+fn prices(shown: &Shown, out: &Output) -> Text {
     let wide = !out.tty || out.columns >= WIDE;
     let mut columns = vec![Column::left("gateway").wraps(8), Column::left("model").wraps(16)];
     if wide {
@@ -207,7 +207,7 @@ fn prices(shown: &Shown, out: &Output) -> String {
     }
     // A pipe is as wide as it needs to be.
     let columns = if out.tty { out.columns } else { usize::from(u16::MAX) };
-    grid.render(&Output { columns, ..*out }) + &below
+    grid.render(&Output { columns, ..*out }) + below.as_str()
 }
 
 /// The prices that not every model has, in words.
@@ -324,7 +324,7 @@ pub(super) mod tests {
     fn no_line_is_wider_than_a_terminal() {
         for columns in [40, 60, 80, 100, 120, 160] {
             let page = one(&shown(), &Output::terminal(columns));
-            let widest = page.lines().map(|line| wrap::width(&strip(line))).max();
+            let widest = page.shown(false).lines().map(|line| wrap::width(&strip(line))).max();
             assert!(widest.is_some_and(|widest| widest <= columns), "{columns}\n{page}");
         }
     }

@@ -1,11 +1,12 @@
-//! What response headers say.
+//! What the headers of a response say.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::Response;
 use reqwest::header::{HeaderMap, LOCATION};
+use reqwest::{Response, Url};
 
+use super::mask::Mask;
 use crate::call::Meta;
 use crate::config;
 use crate::error::{Failure, FailureKind};
@@ -74,16 +75,27 @@ fn seconds(value: &str, unit: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// A redirect is never followed: it would send key and prompt where the user did not mean them to go.
-pub(super) fn redirect(response: &Response, gateway: &config::Gateway) -> Failure {
-    let status = response.status().as_u16();
+/// The failure of a request that was redirected. No redirect is followed, since it would send key and prompt where the user
+/// did not mean them to go.
+pub(super) fn redirect(response: &Response, gateway: &config::Gateway, mask: &Mask) -> Failure {
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-    let target = location.and_then(|location| response.url().join(location).ok());
-    let to = target.map_or_else(|| "elsewhere".to_owned(), |url| url.origin().ascii_serialization());
+    // It is masked as it came, because the name of a host is read in lower case.
+    let location = location.map(|location| mask.message(location));
+    let to = target(response.url(), location.as_deref());
     let message = format!("{} redirects to {to}; redirects are not followed", gateway.base_url.origin());
     Failure::new(FailureKind::Protocol, message)
-        .with_status(status)
+        .with_status(response.status().as_u16())
         .with_advice("if that is where the gateway now is, change its base_url")
+}
+
+/// What a redirect leads to, without what could be secret: another origin, or another path of the same.
+fn target(from: &Url, location: Option<&str>) -> String {
+    match location.and_then(|location| from.join(location).ok()) {
+        Some(to) if to.origin() == from.origin() => format!("its own path {}", to.path()),
+        Some(to) if to.has_host() => to.origin().ascii_serialization(),
+        Some(to) => format!("an address that begins with {}:", to.scheme()),
+        None => "an address that makes no sense".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -125,6 +137,23 @@ mod tests {
         let yes = headers(&[("retry-after", "7"), ("x-should-retry", "true")]);
         assert_eq!(retry_advice(&yes, 400).retry_after, Some(Duration::from_secs(7)));
         assert_eq!(retry_advice(&headers(&[("x-should-retry", "maybe")]), 429), RetryAdvice::default());
+    }
+
+    #[test]
+    fn a_redirect_names_its_target_without_what_could_be_secret() {
+        let from = Url::parse("https://gateway.example/v1/chat/completions?a=b").expect("an address");
+        for (location, target) in [
+            (Some("https://other.example/v1?key=secret"), "https://other.example"),
+            (Some("https://user:secret@other.example:8443/"), "https://other.example:8443"),
+            (Some("http://gateway.example/v1"), "http://gateway.example"),
+            (Some("//other.example/x"), "https://other.example"),
+            (Some("/login?next=secret"), "its own path /login"),
+            (Some("file:///etc/passwd"), "an address that begins with file:"),
+            (Some("https://"), "an address that makes no sense"),
+            (None, "an address that makes no sense"),
+        ] {
+            assert_eq!(super::target(&from, location), target, "{location:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::shared::{GatewayArgs, OutArgs, OutputArgs, TextOrJson};
+use super::values::at_least;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -171,7 +172,7 @@ pub struct LogListArgs {
     #[arg(long, value_name = "WORDS", help_heading = "Which calls")]
     pub search: Option<String>,
     /// At most so many; 0 is all
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, help_heading = "Which calls")]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, help_heading = "Which calls", value_parser = at_least(0usize))]
     pub limit: usize,
     #[command(flatten)]
     pub output: OutputArgs<LogFormat>,

@@ -1,0 +1,196 @@
+//! Lines that a thread draws again and again in the same place of the terminal on stderr.
+//!
+//! indicatif's `MultiProgress` (0.18.6) breaks two of our promises, so this draws by itself. In its `draw_to_term`,
+//! - rows are not parted by line breaks: each is filled with spaces up to the width of the terminal, by the sum of the
+//!   widths of its characters. A terminal that draws a joined emoji (👩‍👩‍👧) as one picture gets too few spaces, and the next
+//!   row begins in this one;
+//! - as many rows are removed as were drawn. A terminal that has become narrower since has broken rows in two, and
+//!   what was not counted stays.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::control_echo::ControlEchoOff;
+use super::live_lines::{LiveLines, Row};
+use super::term::{self, Output, Stderr};
+use crate::call::RunEvent;
+
+/// How often lines are drawn. Events do not draw, so a token costs next to nothing.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Live lines on stderr, from the first tick until this is dropped. They leave nothing behind.
+#[derive(Debug)]
+pub(super) struct Drawing {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    _echo: ControlEchoOff,
+}
+
+#[derive(Debug)]
+struct Shared {
+    run: Mutex<Run>,
+    /// Held while anything is written to the terminal, so that nothing else is written meanwhile.
+    screen: Mutex<Screen>,
+    over: Condvar,
+    stderr: Output,
+}
+
+#[derive(Debug)]
+struct Run {
+    lines: LiveLines,
+    /// The instant from which the run's events count.
+    began: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Screen {
+    drawn: Drawn,
+    over: bool,
+}
+
+/// A panic elsewhere leaves a state that can still be shown and removed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drawing {
+    /// Lines for calls of these names, in their order.
+    ///
+    /// # Errors
+    ///
+    /// No thread can be had.
+    pub(super) fn start(labels: Vec<String>, stderr: Output) -> io::Result<Self> {
+        let run = Mutex::new(Run { lines: LiveLines::new(labels), began: None });
+        let shared = Arc::new(Shared { run, screen: Mutex::default(), over: Condvar::new(), stderr });
+        let drawn = Arc::clone(&shared);
+        let thread = Builder::new().name("live lines".into()).spawn(move || drawn.draw_until_over())?;
+        Ok(Self { shared, thread: Some(thread), _echo: ControlEchoOff::new() })
+    }
+
+    /// Takes in what has happened since. The next tick shows it.
+    pub(super) fn apply(&self, events: &[RunEvent]) {
+        let mut run = lock(&self.shared.run);
+        for event in events {
+            run.began.get_or_insert_with(|| {
+                let now = Instant::now();
+                now.checked_sub(event.at).unwrap_or(now)
+            });
+            run.lines.apply(event);
+        }
+    }
+
+    /// Does something that prints while the lines are removed.
+    pub(super) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        let mut screen = lock(&self.shared.screen);
+        let was_drawn = self.shared.erase(&mut screen);
+        let printed = print();
+        if was_drawn {
+            self.shared.draw(&mut screen);
+        }
+        printed
+    }
+}
+
+impl Drop for Drawing {
+    fn drop(&mut self) {
+        let mut screen = lock(&self.shared.screen);
+        screen.over = true;
+        self.shared.erase(&mut screen);
+        drop(screen);
+        self.shared.over.notify_all();
+        // A panic of the thread has been reported when it happened.
+        _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl Shared {
+    fn draw_until_over(&self) {
+        let mut screen = lock(&self.screen);
+        loop {
+            let waited = self.over.wait_timeout_while(screen, TICK, |screen| !screen.over);
+            screen = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if screen.over {
+                return;
+            }
+            self.draw(&mut screen);
+        }
+    }
+
+    fn draw(&self, screen: &mut Screen) {
+        let (columns, height) = self.size();
+        // One row is left for what stands above, and one for a line that wraps against expectation.
+        let height = height.saturating_sub(2).max(1);
+        let run = lock(&self.run);
+        let now = run.began.map_or(Duration::ZERO, |began| began.elapsed());
+        let rows = run.lines.rows(now, columns, height, self.stderr.style);
+        // The terminal may be slow. Events are taken in meanwhile.
+        drop(run);
+        write(&screen.drawn.replace(&rows, columns));
+    }
+
+    /// Returns whether any lines were there.
+    fn erase(&self, screen: &mut Screen) -> bool {
+        let erasing = screen.drawn.erase(self.size().0);
+        write(&erasing);
+        !erasing.is_empty()
+    }
+
+    /// Columns and rows of the terminal now.
+    fn size(&self) -> (usize, usize) {
+        term::size_of_stderr().unwrap_or((self.stderr.columns, self.stderr.rows))
+    }
+}
+
+/// Writes text that is escaped, and the sequences of this file. What the terminal does not take is not drawn.
+fn write(frame: &str) {
+    _ = Stderr::default().write_all(frame.as_bytes());
+}
+
+/// What stands on the terminal: the width of each line in cells. The cursor stands at the start of the last line.
+#[derive(Debug, Default)]
+struct Drawn(Vec<usize>);
+
+impl Drawn {
+    /// What draws these lines over those that stand on a terminal of `columns` now.
+    fn replace(&mut self, rows: &[Row], columns: usize) -> String {
+        let mut frame = self.to_start(columns);
+        for (n, row) in rows.iter().enumerate() {
+            frame.push_str(if n == 0 { "" } else { "\r\n" });
+            frame.push_str(&row.text.shown(true));
+            frame.push_str(ERASE_LINE);
+        }
+        frame.push_str(ERASE_BELOW);
+        frame.push('\r');
+        self.0 = rows.iter().map(|row| row.cells).collect();
+        frame
+    }
+
+    /// What removes all lines; empty where there are none. The cursor is left where the first line began.
+    fn erase(&mut self, columns: usize) -> String {
+        if self.0.is_empty() {
+            return String::new();
+        }
+        let erasing = self.to_start(columns) + ERASE_BELOW;
+        self.0.clear();
+        erasing
+    }
+
+    /// Moves the cursor to the start of the first line. Where a line is now wider than the terminal, the terminal has
+    /// broken it into several rows: nearly all terminals do.
+    fn to_start(&self, columns: usize) -> String {
+        let before_last = self.0.split_last().map_or(&[][..], |(_, lines)| lines);
+        let rows: usize = before_last.iter().map(|cells| cells.div_ceil(columns.max(1)).max(1)).sum();
+        // Zero would move by one row.
+        if rows == 0 { "\r".to_owned() } else { format!("\r\x1b[{rows}A") }
+    }
+}
+
+/// From the cursor to the end of its row.
+const ERASE_LINE: &str = "\x1b[K";
+/// From the cursor to the end of the screen.
+const ERASE_BELOW: &str = "\x1b[J";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+//! The live lines of a run: one for each call, as many as the terminal has room for. Where and when they are drawn is
+//! the business of `progress`.
+
+use std::time::Duration;
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::term::{Style, Text};
+use super::{escape, format, notice};
+use crate::call::{Event, RunEvent};
+use crate::chat::StreamEvent;
+
+/// At least this many bytes are kept of the end of each text. No line shows more.
+const TAIL: usize = 1024;
+const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+/// How long one frame of the spinner stays.
+const FRAME_MS: u128 = 100;
+/// How many cells the state, the time and the count take beside the name.
+const FIGURES: usize = 38;
+
+/// The state of every call of a run.
+#[derive(Debug)]
+pub(super) struct LiveLines {
+    calls: Vec<Call>,
+}
+
+/// A line that is ready to be drawn.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) text: Text,
+    /// The most cells that a terminal takes for it.
+    pub(super) cells: usize,
+}
+
+#[derive(Debug)]
+struct Call {
+    label: String,
+    state: State,
+    /// When the first request was made. The time in the queue is not the model's time.
+    began: Option<Duration>,
+    ended: Option<Duration>,
+    output_tokens: Option<u64>,
+    characters: u64,
+    tail: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum State {
+    Queued,
+    Waiting,
+    Thinking,
+    Writing,
+    /// The next request is made at this moment of the run.
+    Retrying(Duration),
+    Done,
+    Failed(String),
+}
+
+impl LiveLines {
+    pub(super) fn new(labels: Vec<String>) -> Self {
+        let call = |label| Call {
+            label,
+            state: State::Queued,
+            began: None,
+            ended: None,
+            output_tokens: None,
+            characters: 0,
+            tail: String::new(),
+        };
+        Self { calls: labels.into_iter().map(call).collect() }
+    }
+
+    pub(super) fn apply(&mut self, event: &RunEvent) {
+        let Some(call) = self.calls.get_mut(event.call) else { return };
+        match &event.event {
+            Event::Attempt { .. } => {
+                call.began.get_or_insert(event.at);
+                call.state = State::Waiting;
+            }
+            Event::Stream(StreamEvent::TextDelta(text)) => {
+                call.state = State::Writing;
+                call.append(text);
+            }
+            Event::Stream(StreamEvent::ReasoningDelta(text)) => {
+                call.state = State::Thinking;
+                call.append(text);
+            }
+            Event::Stream(StreamEvent::ToolCallStart { name, .. }) => {
+                call.state = State::Writing;
+                call.append(name);
+            }
+            Event::Stream(StreamEvent::ToolCallDelta { arguments, .. }) => call.append(arguments),
+            Event::Stream(StreamEvent::Usage(usage)) => call.output_tokens = usage.output.or(call.output_tokens),
+            Event::Retry { after, cause } => {
+                call.restart(State::Retrying(event.at + *after));
+                call.tail = notice::short(cause);
+            }
+            Event::Hedge { to, .. } => call.tail = format!("slow to begin, asking {} as well", to.model),
+            Event::Fallback { to, cause } => {
+                call.restart(State::Waiting);
+                call.tail = format!("{}, trying {}", notice::short(cause), to.model);
+            }
+            Event::Done(result) => {
+                call.ended = Some(event.at);
+                call.state = match result {
+                    Ok(()) => State::Done,
+                    Err(failure) => State::Failed(notice::short(failure)),
+                };
+            }
+            Event::Cached { .. } => {
+                call.began.get_or_insert(event.at);
+            }
+            Event::Notice { .. }
+            | Event::Connected { .. }
+            | Event::Headers { .. }
+            | Event::Malformed { .. }
+            | Event::Adjusted { .. }
+            | Event::AttemptFailed { .. } => {}
+            Event::Stream(_) => {}
+        }
+    }
+
+    /// The lines as of `now` (since the run began), none wider than `columns`, at most `rows` of them. The last line
+    /// counts the calls for which there is no room.
+    pub(super) fn rows(&self, now: Duration, columns: usize, rows: usize, style: Style) -> Vec<Row> {
+        let widest = self.calls.iter().map(|call| cells(&escape::line(&call.label))).max().unwrap_or(0);
+        let names = widest.min(columns.saturating_sub(FIGURES).max(8));
+        let (visible, hidden) = self.visible(rows);
+        let row = |i: &usize| {
+            let call = &self.calls[*i];
+            let label = escape::line(&call.label);
+            // Names that are cut may look alike, so a number tells them apart.
+            let name = if widest > names { start(&format!("{} {label}", i + 1), names) } else { label.into_owned() };
+            call.row(&name, names, now, columns, style)
+        };
+        let mut lines: Vec<Row> = visible.iter().map(row).collect();
+        if !hidden.is_empty() {
+            let text = start(&self.summary(&hidden), columns);
+            lines.push(Row { cells: cells(&text), text: text.into() });
+        }
+        lines
+    }
+
+    /// The calls that are shown in so many rows, in order, and the others. What still runs is shown first.
+    fn visible(&self, rows: usize) -> (Vec<usize>, Vec<usize>) {
+        let mut visible: Vec<usize> = (0..self.calls.len()).collect();
+        if self.calls.len() <= rows {
+            return (visible, Vec::new());
+        }
+        visible.sort_by_key(|i| (self.calls[*i].ended.is_some(), *i));
+        let hidden = visible.split_off(rows.saturating_sub(1));
+        visible.sort_unstable();
+        (visible, hidden)
+    }
+
+    fn summary(&self, hidden: &[usize]) -> String {
+        let count = |wanted: fn(&State) -> bool| hidden.iter().filter(|i| wanted(&self.calls[**i].state)).count();
+        let done = count(|state| *state == State::Done);
+        let failed = count(|state| matches!(state, State::Failed(_)));
+        let queued = count(|state| *state == State::Queued);
+        let running = hidden.len() - done - failed - queued;
+        let parts: Vec<String> = [(running, "running"), (queued, "queued"), (done, "done"), (failed, "failed")]
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, word)| format!("{n} {word}"))
+            .collect();
+        format!("  and {} more: {}", hidden.len(), parts.join(", "))
+    }
+}
+
+impl Call {
+    fn append(&mut self, text: &str) {
+        if self.characters == 0 && !self.tail.is_empty() {
+            // A retry, a fallback or a further model has been named in the line. The answer follows it.
+            self.tail.push(' ');
+        }
+        self.characters += text.chars().count() as u64;
+        self.tail.push_str(text);
+        if self.tail.len() > 2 * TAIL {
+            let mut cut = self.tail.len() - TAIL;
+            while !self.tail.is_char_boundary(cut) {
+                cut += 1;
+            }
+            self.tail.drain(..cut);
+        }
+    }
+
+    fn restart(&mut self, state: State) {
+        self.state = state;
+        self.characters = 0;
+        self.output_tokens = None;
+        self.tail.clear();
+    }
+
+    fn row(&self, name: &str, names: usize, now: Duration, columns: usize, style: Style) -> Row {
+        let frame = SPINNER[(now.as_millis() / FRAME_MS) as usize % SPINNER.len()];
+        let mark = match self.state {
+            State::Queued => " ",
+            State::Done => "✓",
+            State::Failed(_) => "✗",
+            _ => frame,
+        };
+        // Two cells for the mark. The last cell of a line stays free, since some terminals would wrap there.
+        let figures = start(&self.figures(name, names, now), columns.saturating_sub(3));
+        let room = columns.saturating_sub(3 + cells(&figures) + 2);
+        let tail = match &self.state {
+            State::Failed(reason) => start(&escape::line(reason), room),
+            State::Retrying(_) => start(&escape::line(&self.tail), room),
+            _ => end(&one_line(&self.tail), room),
+        };
+        let colored = match self.state {
+            State::Done => style.green(mark),
+            State::Failed(_) => style.red(mark),
+            _ => style.cyan(mark),
+        };
+        let line = colored + " ";
+        if tail.is_empty() {
+            let figures = figures.trim_end();
+            return Row { text: line + figures, cells: cells(mark) + 1 + cells(figures) };
+        }
+        let taken = cells(mark) + 1 + cells(&figures) + 2 + cells(&tail);
+        Row { text: line + figures.as_str() + "  " + style.dim(tail), cells: taken }
+    }
+
+    /// The name, the state, the time and the count, in columns.
+    fn figures(&self, name: &str, names: usize, now: Duration) -> String {
+        let state = match &self.state {
+            State::Queued => "queued".to_owned(),
+            State::Waiting => "waiting".to_owned(),
+            State::Thinking => "thinking".to_owned(),
+            State::Writing => "writing".to_owned(),
+            State::Retrying(until) => format!("retry in {}", clock(until.saturating_sub(now))),
+            State::Done => "done".to_owned(),
+            State::Failed(_) => "failed".to_owned(),
+        };
+        let elapsed = self.began.map(|began| self.ended.unwrap_or(now).saturating_sub(began));
+        let time = elapsed.map_or_else(String::new, clock);
+        let count = match self.output_tokens {
+            Some(tokens) => format::count(tokens, "token", "tokens"),
+            None if self.characters > 0 => format::count(self.characters, "char", "chars"),
+            None => String::new(),
+        };
+        let gap = " ".repeat(names.saturating_sub(cells(name)));
+        format!("{name}{gap} {state:<14} {time:>8} {count:>12}")
+    }
+}
+
+/// A time in seconds, however short, since a unit that changes while one watches is hard to read.
+fn clock(time: Duration) -> String {
+    if time < Duration::from_secs(59) { format!("{:.1} s", time.as_secs_f64()) } else { format::duration(time) }
+}
+
+/// The text on one line, escaped, with single spaces for all white space.
+fn one_line(text: &str) -> String {
+    escape::terminal(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
+}
+
+/// The most cells that a terminal takes for the text. Some draw an emoji that is joined of several (👩‍👩‍👧) as one, others
+/// draw its parts; a variation selector makes a character wider on some terminals only.
+fn cells(text: &str) -> usize {
+    text.graphemes(true).map(cells_of).sum()
+}
+
+fn cells_of(grapheme: &str) -> usize {
+    let parts = grapheme.chars().filter_map(UnicodeWidthChar::width).sum();
+    grapheme.width().max(parts)
+}
+
+/// As much of the start as fits, with `…` where something is missing. Only live lines are cut, never results.
+fn start(text: &str, columns: usize) -> String {
+    if cells(text) <= columns {
+        return text.to_owned();
+    }
+    let kept = fitting(text.graphemes(true), columns);
+    if columns > 0 { format!("{}…", &text[..kept]) } else { String::new() }
+}
+
+/// As much of the end as fits, with `…` where something is missing.
+fn end(text: &str, columns: usize) -> String {
+    if cells(text) <= columns {
+        return text.to_owned();
+    }
+    let kept = fitting(text.graphemes(true).rev(), columns);
+    if columns > 0 { format!("…{}", &text[text.len() - kept..]) } else { String::new() }
+}
+
+/// How many bytes the graphemes have that fit beside a `…`.
+fn fitting<'a>(graphemes: impl Iterator<Item = &'a str>, columns: usize) -> usize {
+    let mut used = 1;
+    let fits = |grapheme: &&str| {
+        used += cells_of(grapheme);
+        used <= columns
+    };
+    graphemes.take_while(fits).map(str::len).sum()
+}
+
+#[cfg(test)]
+mod tests;
