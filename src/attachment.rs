@@ -1,4 +1,4 @@
-//! Files that go with a prompt: text, images, documents and audio, told apart by what is in them.
+//! Files that go with a prompt: text, images, documents and audio, recognised by their content.
 
 use std::path::Path;
 
@@ -45,7 +45,7 @@ fn part(name: &str, bytes: Vec<u8>) -> Result<Part, Error> {
     Ok(Part::Text(format!("<file name=\"{}\">\n{text}{newline}</file>", name.replace('"', "'"))))
 }
 
-/// The kind of a file by its first bytes; names lie.
+/// The media type of a file by its first bytes, because its name may be wrong.
 fn media_type(bytes: &[u8]) -> Option<&'static str> {
     let is = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
     Some(match bytes {

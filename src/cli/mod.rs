@@ -28,14 +28,14 @@ pub struct Cli {
     pub common: Common,
 }
 
-/// How to talk.
+/// Options of all commands.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Common {
-    /// Say nothing but errors on stderr
+    /// Print only errors on stderr
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Say on stderr where keys come from, and each request and response
+    /// Print on stderr where keys come from, and each request and response
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
     /// When to use colors
@@ -56,11 +56,11 @@ pub enum Command {
     Rerun(Box<RerunArgs>),
     /// List what the gateway offers, with prices
     Models(Box<ModelsArgs>),
-    /// Show what was used and what it cost, and where money leaks
+    /// Show calls, tokens and costs, and where money could be saved
     Usage(Box<UsageArgs>),
-    /// List recorded calls, show the life of one, export or purge them
+    /// List recorded calls, show one with its attempts, export or delete them
     Log(Box<LogArgs>),
-    /// Check config, key, gateway and terminal, and say what to do
+    /// Check config, key, gateway and terminal, and say how to solve what is wrong
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
     Key(KeyArgs),

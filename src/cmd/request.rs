@@ -56,7 +56,6 @@ pub(super) fn prepare_with(
     let timeout = timeout.map_err(|error| Error::usage(format!("--timeout: {error}")))?;
     let caller = caller(args)?;
     let mut extra = parameters(&args.param)?;
-    check_sampling(args)?;
     let stream = match extra.remove("stream") {
         None | Some(Value::Null) => true,
         Some(Value::Bool(stream)) => stream,
@@ -154,15 +153,6 @@ fn read_as<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Res
 fn max_cost(text: &str) -> Result<Usd, Error> {
     let amount = text.trim_start_matches('$').parse().ok().filter(|amount| *amount >= Usd::ZERO);
     amount.ok_or_else(|| Error::usage(format!("--max-cost takes US dollars such as 0.05, not `{text}`")))
-}
-
-fn check_sampling(args: &PromptArgs) -> Result<(), Error> {
-    for (flag, value) in [("--temperature", args.temperature), ("--top-p", args.top_p)] {
-        if value.is_some_and(|value| !value.is_finite()) {
-            return Err(Error::usage(format!("{flag} takes a number")));
-        }
-    }
-    Ok(())
 }
 
 fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {

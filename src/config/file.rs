@@ -18,7 +18,7 @@ use crate::adapter::Api;
 use crate::error::Error;
 use crate::money::Usd;
 
-/// A config file as written. Every field is optional: a file only adds to or overrides the presets.
+/// A config file as written. Every field is optional, because a file only adds to the presets or overrides them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConfigFile {
@@ -48,7 +48,7 @@ pub(super) struct ConfigFile {
     pub(super) task: BTreeMap<String, String>,
     #[serde(default)]
     pipeline: BTreeMap<String, PipelineTable>,
-    /// What `pipeline` says, with its places in the file.
+    /// What `pipeline` says, with the lines of the file.
     #[serde(skip)]
     pub(super) pipelines: BTreeMap<String, Pipeline>,
 }
@@ -84,8 +84,8 @@ impl fmt::Debug for GatewayTable {
 }
 
 impl GatewayTable {
-    /// Takes apart the pasted URL of an endpoint. Fails with both formats where table and URL name different ones:
-    /// neither can be believed then.
+    /// Splits the URL of an endpoint into the base URL and the wire format. Fails with both formats where the table and
+    /// the URL name different ones.
     pub(super) fn without_endpoint(mut self) -> Result<Self, (Api, Api)> {
         let Some((base, api)) = self.base_url.as_deref().and_then(base_url::endpoint) else { return Ok(self) };
         match self.api {
@@ -98,7 +98,7 @@ impl GatewayTable {
 
     /// This table with every field that `over` gives.
     pub(super) fn overridden_by(self, over: Self) -> Self {
-        // A preset's key belongs to the preset's server: a table that names another one gives another key source.
+        // A preset's key is for the preset's server, so it is dropped where the table names another server.
         let moved = over.base_url.is_some() && origin(over.base_url.as_deref()) != origin(self.base_url.as_deref());
         Self {
             base_url: over.base_url.or(self.base_url),
@@ -122,7 +122,7 @@ impl GatewayTable {
     }
 }
 
-/// The server of an address; an address that makes no sense is reported when its gateway is used.
+/// The server of an address; `None` where the address is not valid, which is reported when its gateway is completed.
 fn origin(base_url: Option<&str>) -> Option<String> {
     base_url.and_then(|url| BaseUrl::parse(url, true).ok()).map(|url| url.origin())
 }
@@ -234,7 +234,7 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     parse_duration(&text).map(Some).map_err(de::Error::custom)
 }
 
-/// TOML has floats alone; their shortest decimal form is what the user wrote.
+/// TOML has floats and no decimals; the shortest decimal form of a float is what the user wrote.
 pub(super) fn dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Usd>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

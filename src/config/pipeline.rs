@@ -14,7 +14,7 @@ use crate::template;
 /// The variable of a prompt that holds what the user gave.
 pub const INPUT: &str = "input";
 
-/// What a step cannot be called, since a template means something else by it; [`template::is_function`] knows the rest.
+/// Names that no step can have because templates use them for something else. [`template::is_function`] knows the others.
 const RESERVED: [&str; 20] = [
     INPUT, "and", "elif", "else", "endfor", "endif", "false", "False", "for", "if", "in", "is", "loop", "none", "None",
     "not", "or", "self", "true", "True",
@@ -30,7 +30,7 @@ pub struct Pipeline {
 /// One call of a pipeline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// Also the variable by which later steps mean its answer.
+    /// The variable that holds its answer in later prompts has this name too.
     pub name: String,
     /// Model, alias or `GATEWAY::MODEL`; without it and without a task, what `llm ask` would use.
     pub model: Option<String>,
@@ -46,7 +46,7 @@ pub struct Step {
     pub prompt_line: usize,
 }
 
-/// [`Pipeline`] as written, with the places that errors name.
+/// [`Pipeline`] as written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PipelineTable {

@@ -19,12 +19,12 @@ pub struct Alias {
     pub strategy: Strategy,
     /// For [`Strategy::Balanced`]: how often each model comes first, relative to the others; one for each model.
     pub weights: Option<Vec<u32>>,
-    /// Further tries at one model after a failure that may pass, a time limit included.
+    /// The most retries of one model after a failure that may pass, a timeout included.
     pub retries: Option<u32>,
-    /// How long one try may stay silent: before its first piece, and between two pieces of its answer.
+    /// The longest time that one try may take before the first piece of its answer, and between two pieces.
     #[serde(default, deserialize_with = "duration")]
     pub timeout: Option<Duration>,
-    /// After how long without a first piece the next model starts as well.
+    /// The time without a first piece after which the next model starts as well.
     #[serde(default, deserialize_with = "duration")]
     pub hedge: Option<Duration>,
 }
@@ -40,7 +40,7 @@ pub enum Strategy {
     Cheapest,
     /// By the median time to the first token in the ledger; models that it does not know are tried now and then.
     Fastest,
-    /// By lot, by weight.
+    /// At random, by weight.
     Balanced,
 }
 
@@ -56,7 +56,7 @@ impl Strategy {
     }
 }
 
-/// Finds aliases and tasks that lead nowhere, so that a typing error shows before anything is sent.
+/// Finds aliases and tasks that lead to no model, so that a typing error is reported before anything is sent.
 pub(super) fn check<'a>(
     aliases: &BTreeMap<String, Alias>,
     tasks: &BTreeMap<String, String>,

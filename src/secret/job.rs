@@ -1,4 +1,4 @@
-//! Work that may hang, on a thread of its own, and waiting for it with a limit.
+//! Work that may never end, on a thread of its own, and waiting for it with a timeout.
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -15,8 +15,8 @@ pub struct Timeout {
 }
 
 impl Timeout {
-    /// With nobody to type a password, 5 seconds; at a terminal, a word after 1 second and a minute in all. The setting
-    /// `keyring_timeout` replaces the limit in both cases.
+    /// The limit is 5 seconds without a terminal, where nobody can type a password, and 60 seconds with one, where a
+    /// notice comes after 1 second. `setting`, the user's `keyring_timeout`, replaces the limit in both cases.
     pub fn new(terminal: bool, setting: Option<Duration>) -> Self {
         let usual = Duration::from_secs(if terminal { 60 } else { 5 });
         Self { notice_after: terminal.then_some(Duration::from_secs(1)), limit: setting.unwrap_or(usual) }
@@ -48,7 +48,7 @@ impl<T: Send + 'static> Job<T> {
         let (sender, result) = sync_channel(1);
         let started = Instant::now();
         thread::Builder::new().name(name.into()).spawn(move || {
-            // Nobody may be waiting any more; then the result is of no use to anyone.
+            // There is no receiver once the timeout has passed, and then the result is not needed.
             sender.send(work()).ok();
         })?;
         Ok(Self { result, started })
