@@ -38,9 +38,21 @@ fn json(value: &Value) -> u64 {
     text(&value.to_string())
 }
 
-/// More tokens than a request has, except in rare scripts, so that its cost is not underestimated.
-pub fn most_input_tokens(request: &Request) -> u64 {
-    input_tokens(request).saturating_mul(3) / 2
+/// The most tokens that a request with this body may have. No tokenizer makes more tokens of a text than the text has bytes,
+/// and the JSON around a message has more bytes than a model's own marks around it have tokens. Only what is no text is
+/// estimated: an image by its usual price, a file or recording by its length.
+pub fn most_input_tokens(request: &Request, body: &[u8]) -> u64 {
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    let (base64, tokens) = parts.fold((0, 0), |(base64, tokens), media| match media {
+        Part::Image(image) => match &image.source {
+            ImageSource::Url(_) => (base64, tokens + part(media)),
+            ImageSource::Data { base64: data, .. } => (base64 + data.len(), tokens + part(media)),
+        },
+        Part::File(file) => (base64 + file.base64.len(), tokens + part(media)),
+        Part::Audio(audio) => (base64 + audio.base64.len(), tokens + part(media)),
+        Part::Text(_) | Part::Reasoning { .. } | Part::ToolCall(_) | Part::ToolResult { .. } => (base64, tokens),
+    });
+    (body.len().saturating_sub(base64) as u64).saturating_add(tokens)
 }
 
 fn part(part: &Part) -> u64 {
@@ -92,6 +104,24 @@ mod tests {
         assert_eq!(input_tokens(&with_tool), 1 + 100 + tokens);
         let format = ResponseFormat::JsonSchema { name: "n".into(), schema, strict: None };
         assert_eq!(input_tokens(&Request { response_format: Some(format), ..Request::default() }), tokens);
+    }
+
+    #[test]
+    fn no_text_has_more_tokens_than_bytes_and_media_are_estimated() {
+        let text = Part::Text("大".repeat(100));
+        let data = "A".repeat(60_000);
+        let file =
+            Part::File(crate::chat::File { name: None, media_type: "application/pdf".into(), base64: data.clone() });
+        let image = Image { source: ImageSource::Data { media_type: "image/png".into(), base64: data }, detail: None };
+        let most = |parts: Vec<Part>| {
+            let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
+            let body = crate::adapter::Api::OpenaiChat.adapter().encode_request("m", &request).body;
+            most_input_tokens(&request, &body)
+        };
+        let with_text = most(vec![text.clone()]);
+        assert!((300..500).contains(&with_text), "{with_text}");
+        let with_all = most(vec![text, file, Part::Image(image)]);
+        assert!((with_text + 1_000 + IMAGE..with_text + 1_500 + IMAGE).contains(&with_all), "{with_all}");
     }
 
     #[test]

@@ -177,7 +177,7 @@ fn a_ledger_of_an_earlier_version_is_read_where_it_cannot_be_written_to() {
         assert_eq!((rows[0].attempts[0].status, rows[0].attempts[0].maybe_billed), (Some(503), None));
         let used = usage(&store, &Filter::default(), &[Dimension::Model], |_| None).expect("summed up");
         assert_eq!(used.groups.len(), 1, "version {version}");
-        for table in ["budget_spent", "budget_leases"] {
+        for table in ["budget_windows", "budget_reservations"] {
             let sql = format!("SELECT count(*) FROM {table}");
             let count = store.read(|connection| connection.query_row(&sql, [], |row| row.get::<_, i64>(0)));
             assert_eq!(count.expect("there"), 0);
