@@ -79,7 +79,7 @@ fn what_a_gateway_cannot_take_or_will_not_take_for_long_is_said_in_plain_words()
     let large = Gateway::always(Reply::with_body(413, "text/html", "<html><title>413 Too Large</title></html>"));
     Home::with(&large).llm(["ask", "hi"]).output().exits(1).says("send less, or smaller attachments");
     let busy = Gateway::always(Reply::error_with(429, &[("retry-after", "2300979581")], "later"));
-    Home::with(&busy).llm(["ask", "hi"]).output().exits(6).says("come back in 26632 days");
+    Home::with(&busy).llm(["ask", "hi"]).output().exits(6).says("come back in 72.9 years");
 }
 
 #[test]
