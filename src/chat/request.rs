@@ -101,7 +101,7 @@ pub enum Part {
         /// The signature without which some vendors refuse the reasoning on the next turn.
         signature: Option<String>,
     },
-    /// The model's wish that a function be called.
+    /// A call of a function for which the model asked.
     ToolCall(ToolCall),
     /// The result of a tool call.
     ToolResult {

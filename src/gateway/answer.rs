@@ -1,4 +1,4 @@
-//! Reading what a gateway answers: a stream, one JSON object, a refusal, or something that is no answer at all.
+//! Reads the response to a request: a stream, one JSON object, a refusal, or something that is no answer.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::call::{Event, Events};
 use crate::chat::StreamEvent;
 use crate::error::{Failure, FailureKind};
 
-/// The largest answer that is read in one piece.
+/// The largest answer in one piece, in bytes.
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
-/// As much of the body of a failed response as is looked at.
+/// The number of bytes of the body of a failed response that are read.
 const LARGEST_ERROR: usize = 64 * 1024;
-/// How long a stream that has said why it ended may take to say what was used, and then that it is over.
+/// How long a stream may go on after the finish reason: to report usage, and after that to end.
 const GRACE: Duration = Duration::from_secs(2);
 const SHORT_GRACE: Duration = Duration::from_millis(250);
-/// As much of a body that is not an answer as is shown.
+/// The number of characters of a body that is not an answer which are shown.
 const EXCERPT: usize = 200;
 
 /// The response to one request, in the wire format of that request.
@@ -34,7 +34,7 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Reads an answer: a stream, of events or as a JSON list, or one JSON object even where a stream was asked for.
+    /// Reads an answer. Some gateways send one JSON object, or a JSON list, where events were asked for.
     pub(super) async fn answer(&self, mut response: Response, events: &Events) -> Result<(), Failure> {
         let mut head = Vec::new();
         loop {
@@ -101,7 +101,7 @@ impl Reading<'_> {
             match timeout_at(deadline, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => flow = stream.push(&chunk, &mut decoded),
                 Ok(Ok(None)) => break,
-                // What follows the reason of the end is not part of the answer.
+                // Whatever follows the finish reason is not part of the answer.
                 Ok(Err(_)) | Err(_) if stream.finished() => break,
                 Ok(Err(error)) => return Err(stream.broken_by(transport::failure(error, self.client))),
                 Err(_) => return Err(stream.broken_by(self.deadlines.exceeded(spoke))),
@@ -112,7 +112,7 @@ impl Reading<'_> {
         outcome
     }
 
-    /// Hands on what was decoded, as of the moment in which it arrived, and leaves nothing of it.
+    /// Emits the decoded events, with the time at which they arrived, and leaves `decoded` empty.
     async fn tell(&self, arrived: Instant, decoded: &mut Vec<Decoded>, events: &Events) -> Result<(), Failure> {
         for piece in decoded.drain(..) {
             let event = match piece {
@@ -124,7 +124,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// What came with status 200 but is no answer: a login page, a proxy's notice, nothing at all.
+    /// The failure of a response with status 200 that is no answer: a login page, a proxy's notice, nothing at all.
     async fn no_answer(&self, mut body: Vec<u8>, mut response: Response) -> Failure {
         while body.len() < LARGEST_ERROR {
             match self.chunk(&mut response).await {
@@ -157,7 +157,7 @@ impl Reading<'_> {
         while body.len() < LARGEST_ERROR {
             match self.chunk(&mut response).await {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                // The status alone says enough.
+                // The status alone is enough for a failure.
                 _ => break,
             }
         }
@@ -175,7 +175,7 @@ impl Reading<'_> {
     }
 }
 
-/// The text of a body, as far as it is looked at.
+/// The beginning of a body as text.
 fn beginning(body: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(&body[..body.len().min(LARGEST_ERROR)])
 }

@@ -1,4 +1,4 @@
-//! Attempts: a wire request over HTTP, and what comes back as events. The only user of reqwest.
+//! Attempts: sends a wire request over HTTP, and reports what comes back as events. Only this module uses reqwest.
 
 mod answer;
 mod connect;
@@ -31,7 +31,7 @@ use mask::Mask;
 
 pub use request_headers::redacted as redacted_headers;
 
-/// All gateways of a run, ready to be called. A gateway that could not be made ready answers with why.
+/// All gateways of a run. A gateway that could not be prepared answers every call with the reason.
 #[derive(Debug, Default)]
 pub struct Gateways {
     clients: HashMap<String, Result<Client, Failure>>,
@@ -49,14 +49,14 @@ impl Service for Gateways {
         let target = call.target();
         match self.clients.get(&target.gateway) {
             Some(Ok(client)) => client.call(call, events).await,
-            // What keeps it from being made ready will not pass within this run.
+            // The reason does not go away within this run.
             Some(Err(failure)) => Err(Failure { should_retry: Some(false), ..failure.clone() }),
             None => Err(Failure::new(FailureKind::Protocol, format!("no gateway is called {}", target.gateway))),
         }
     }
 }
 
-/// One gateway: its connections, its key and its wire format.
+/// One gateway: its connections, its key and its settings.
 pub struct Client {
     http: reqwest::Client,
     gateway: config::Gateway,
@@ -64,7 +64,7 @@ pub struct Client {
     mask: Mask,
     connects: Connects,
     endpoints: Endpoints,
-    /// The environment variable that puts a proxy in between, to be named when a connection fails.
+    /// The environment variable that puts a proxy before the gateway, for the hint where a connection fails.
     proxy: Option<&'static str>,
 }
 
@@ -83,20 +83,20 @@ pub struct Fetched {
 }
 
 impl Client {
-    /// Makes the gateway ready: everything but its key, and the connection, which is made when it is first needed.
+    /// Prepares a gateway without its key. The connection is made when it is first needed.
     pub fn new(gateway: config::Gateway, env: &config::Env) -> Result<Self, Failure> {
         let connects = Connects::default();
         let http = transport::client(&gateway, connects.clone())?;
-        // A header that cannot be sent is found before anything is.
+        // A header that cannot be sent is found before anything is sent.
         request_headers::common(&gateway, gateway.api, None)?;
         let proxy = transport::proxy(&gateway.base_url, env)?;
         let mask = Mask::new(&gateway, None);
         Ok(Self { http, gateway, key: None, mask, connects, endpoints: Endpoints::default(), proxy })
     }
 
-    /// Sends this key with every request, in the header that the wire format wants it in.
+    /// Adds the key, which is sent with every request in the headers of the wire format.
     pub fn with_key(mut self, key: SecretString) -> Result<Self, Failure> {
-        // What cannot be sent in one format cannot be sent in any.
+        // A key that cannot be sent in one format cannot be sent in any.
         request_headers::common(&self.gateway, self.gateway.api, Some(&key))?;
         self.mask = Mask::new(&self.gateway, Some(&key));
         self.key = Some(key);
@@ -108,7 +108,8 @@ impl Client {
         &self.gateway
     }
 
-    /// Fetches a JSON document below `max` bytes; `etag` asks for it only if it has changed (status 304 then).
+    /// Fetches a JSON document of at most `max` bytes. With an `etag`, the gateway sends it only if it has changed, and
+    /// answers 304 otherwise.
     pub async fn get(&self, url: &str, etag: Option<&str>, max: usize) -> Result<Fetched, Failure> {
         let adapter = self.gateway.api.adapter();
         let mut request =
@@ -137,18 +138,18 @@ impl Client {
             if status >= 400 {
                 return Err(adapter.decode_error(status, &body));
             }
-            // One that holds a secret would be kept with the body.
+            // An etag that holds a secret is dropped, because it would be kept with the body.
             let etag = etag.filter(|etag| self.mask.message(etag) == *etag);
             Ok(Fetched { status, body: self.mask.body(body), etag })
         };
         let late = || format!("{} did not answer in time", self.gateway.base_url.origin());
         let fetched = timeout_at(deadline, fetch).await;
         let fetched = fetched.unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout, late())));
-        fetched.map_err(|failure| self.told(failure))
+        fetched.map_err(|failure| self.reported(failure))
     }
 
-    /// The failure as it leaves this module: without secrets, and with advice that fits the key that was sent, if any.
-    fn told(&self, failure: Failure) -> Failure {
+    /// The failure as other modules see it: without secrets, and with advice that fits the key that was sent, if any.
+    fn reported(&self, failure: Failure) -> Failure {
         let mut failure = self.mask.failure(failure);
         if failure.kind == FailureKind::Auth && self.key.is_none() {
             let name = &self.gateway.name;
@@ -173,7 +174,8 @@ impl Client {
         let reading = Reading { client: self, adapter, deadlines };
         let again = request.try_clone();
         let (mut sent, mut connected) = self.connects.watch(timeout_at(deadlines.first, request.send())).await;
-        // A server may close a kept connection in the moment in which it is used again. That is nobody's failure.
+        // A server may close an idle connection at the moment in which it is used again. The request is then sent once
+        // more, and the attempt goes on.
         if let (Ok(Err(error)), None, Some(again)) = (&sent, &connected, again)
             && transport::is_lost(error)
         {
@@ -214,7 +216,7 @@ impl Service for Client {
         for index in self.endpoints.order(urls.len()) {
             events.emit(Event::Attempt { target: target.clone() }).await?;
             result = self.attempt(call, api, &urls[index], body.clone(), events).await;
-            result = result.map_err(|failure| self.told(failure));
+            result = result.map_err(|failure| self.reported(failure));
             if let Err(failure) = &result {
                 events.emit(Event::AttemptFailed { failure: failure.clone() }).await?;
                 if is_nowhere(failure, &wire.path) {
@@ -228,7 +230,7 @@ impl Service for Client {
     }
 }
 
-/// Whether the gateway has nothing at this path, rather than no such model.
+/// Whether the failure means that this path does not exist, rather than that the model does not.
 fn is_nowhere(failure: &Failure, path: &str) -> bool {
     let path = path.split_once('?').map_or(path, |(path, _)| path);
     match failure.status {

@@ -12,7 +12,7 @@ use crate::config;
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
 
-/// The names under which gateways give the id of a request, best first.
+/// The headers in which gateways give the id of a request, best first.
 const REQUEST_IDS: [&str; 7] = [
     "x-request-id",
     "request-id",
@@ -27,7 +27,7 @@ pub(super) fn meta(headers: &HeaderMap) -> Meta {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let number = |name: &str| text(name).and_then(|value| value.parse().ok());
     Meta {
-        // Zero is what LiteLLM says of models without a price, and while it streams.
+        // LiteLLM reports zero for models without a price, and while it streams.
         cost: text("x-litellm-response-cost").and_then(|cost| cost.parse().ok()).filter(|cost| *cost > Usd::ZERO),
         request_id: REQUEST_IDS.into_iter().find_map(text).map(str::to_owned),
         upstream_retries: number("x-litellm-attempted-retries"),
@@ -35,15 +35,15 @@ pub(super) fn meta(headers: &HeaderMap) -> Meta {
     }
 }
 
-/// What a refusal says about trying again.
+/// What a refusal says about another try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct RetryAdvice {
     pub(super) retry_after: Option<Duration>,
     pub(super) should_retry: Option<bool>,
 }
 
-/// Reads what a refusal says about the next try. A time to come back means nothing where coming back is no use, unless
-/// the gateway says that it is.
+/// Reads what a refusal says about another try. A time to come back counts only where another try can help, or where
+/// the gateway says that it can.
 pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let should_retry = text("x-should-retry").and_then(|value| match value {
@@ -60,7 +60,7 @@ pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
     RetryAdvice { retry_after, should_retry }
 }
 
-/// Seconds, with decimals if need be, or an HTTP date.
+/// Reads a number of seconds, which may have decimals, or an HTTP date.
 fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     if let Some(wait) = seconds(value, 1.0) {
         return Some(wait);
@@ -69,7 +69,7 @@ fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
 }
 
-/// A number of seconds (times `unit`); `None` for what is not a number or makes no sense as a wait.
+/// Reads a number of seconds, times `unit`. Returns `None` for what is no number, or no possible time to wait.
 fn seconds(value: &str, unit: f64) -> Option<Duration> {
     let seconds = value.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0)? * unit;
     Duration::try_from_secs_f64(seconds).ok()
@@ -79,7 +79,7 @@ fn seconds(value: &str, unit: f64) -> Option<Duration> {
 /// did not mean them to go.
 pub(super) fn redirect(response: &Response, gateway: &config::Gateway, mask: &Mask) -> Failure {
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-    // It is masked as it came, because the name of a host is read in lower case.
+    // The location is masked before it is parsed, because parsing changes the name of a host to lower case.
     let location = location.map(|location| mask.message(location));
     let to = target(response.url(), location.as_deref());
     let message = format!("{} redirects to {to}; redirects are not followed", gateway.base_url.origin());
@@ -88,7 +88,7 @@ pub(super) fn redirect(response: &Response, gateway: &config::Gateway, mask: &Ma
         .with_advice("if that is where the gateway now is, change its base_url")
 }
 
-/// What a redirect leads to, without what could be secret: another origin, or another path of the same.
+/// The target of a redirect without what could be secret: another origin, or another path of the same origin.
 fn target(from: &Url, location: Option<&str>) -> String {
     match location.and_then(|location| from.join(location).ok()) {
         Some(to) if to.origin() == from.origin() => format!("its own path {}", to.path()),

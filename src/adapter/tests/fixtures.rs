@@ -1,4 +1,5 @@
-//! Answers written to show one thing each: `answer.sse` or `answer.json`, and in `expected.json` what they mean.
+//! Answers that were written to show one thing each: `answer.sse` or `answer.json`, with their meaning in
+//! `expected.json`.
 
 use std::fs;
 
@@ -24,7 +25,7 @@ fn fixtures() -> Vec<Fixture> {
             let path = case.expect("a fixture").path();
             let has_events = path.join("answer.sse").exists();
             let body = fs::read(path.join(if has_events { "answer.sse" } else { "answer.json" })).expect("an answer");
-            // A list is a stream as well.
+            // A JSON list is a stream as well.
             let is_stream = has_events || body.starts_with(b"[");
             let expected = fs::read(path.join("expected.json")).expect("an expectation");
             fixtures.push(Fixture {
@@ -44,7 +45,7 @@ fn streams() -> impl Iterator<Item = Fixture> {
     fixtures().into_iter().filter(|fixture| fixture.is_stream)
 }
 
-/// The outcome as `expected.json` writes it: what is empty or unknown is left out.
+/// The outcome as `expected.json` has it, without fields that are empty or unknown.
 fn describe(outcome: &Outcome) -> Value {
     let Response { id, model, text, logprobs, reasoning, reasoning_signature, tool_calls, usage, finish } =
         &outcome.response;
@@ -143,7 +144,7 @@ fn a_served_answer_decodes_to_itself() {
             true => decode_stream(fixture.api, [&fixture.body[..]]).response,
             false => decode_whole(fixture.api, &fixture.body).response,
         };
-        // What broke off is not served as an answer.
+        // An answer that broke off is not served.
         if response.finish.is_none() {
             continue;
         }
@@ -177,7 +178,7 @@ fn a_served_piece_of_text_comes_with_its_log_probabilities() {
         let piece = String::from_utf8_lossy(&out[before..]);
         let lines: Vec<_> = piece.lines().filter(|line| line.contains("\"told\"")).collect();
         assert_eq!((lines.len(), lines[0].contains(field)), (1, has_any), "{api:?}: {piece}");
-        // Each is told once.
+        // Each token is reported once.
         let before = out.len();
         encoder.encode(&StreamEvent::TextDelta("more".into()), &mut out);
         assert!(!String::from_utf8_lossy(&out[before..]).contains("-0.5"), "{api:?}");

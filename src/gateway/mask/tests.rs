@@ -72,7 +72,7 @@ fn bodies_stay_json() {
     let mask = mask(KEY);
     for form in [KEY.to_owned(), KEY.replace('-', "\\u002d"), KEY.replace("sk", "\\u0073k"), KEY.replace('/', "\\/")] {
         let once = format!("{{\"id\": \"a {form} b\"}}");
-        // The same as a text within JSON, as some gateways pass on what another one said.
+        // The same as a text within JSON: some gateways pass on what another one said in this way.
         let twice = format!("{{\"raw\": {}}}", serde_json::Value::from(once.clone()));
         for body in [once, twice] {
             let masked = String::from_utf8(mask.body(body.clone().into_bytes())).expect("text");
@@ -91,7 +91,7 @@ fn other_texts_stay_to_the_letter() {
     {
         assert_eq!(name(&mask, text), text);
     }
-    // Words that local servers take for keys are in the names of models, too.
+    // Local servers take words as keys that are also in the names of models.
     let short = self::mask("ollama");
     assert_eq!(name(&short, "ollama/llama3"), "ollama/llama3");
     assert_eq!(short.message("the key ollama is wrong"), "the key *** is wrong");
