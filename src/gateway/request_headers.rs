@@ -94,7 +94,6 @@ fn of_key(base: &BaseUrl, api: Api, key: &SecretString) -> Result<Vec<(HeaderNam
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::Arc;
 
     use super::*;
     use crate::call::Target;

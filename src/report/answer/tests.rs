@@ -88,18 +88,6 @@ impl Write for Counted {
 }
 
 #[test]
-fn a_token_costs_no_memory_of_its_own() {
-    for output in [Output::plain(80), Output::terminal(80)] {
-        let mut answer = Answer::new(std::io::sink(), std::io::sink(), output, output, NOTHING);
-        let events: Vec<RunEvent> = (0..1_000).map(|_| text("token\r\n ")).collect();
-        answer.batch(&events).expect("written");
-        let allocated = allocation_counter::measure(|| answer.batch(&events[..100]).expect("written"));
-        // A terminal's text is copied once to be escaped, for a whole batch.
-        assert!(allocated.count_total < 20, "{output:?}: {allocated:?}");
-    }
-}
-
-#[test]
 fn a_batch_is_one_write() {
     let pipe = Output::plain(80);
     let mut answer = Answer::new(Counted(0), Vec::new(), pipe, pipe, NOTHING);
