@@ -4,8 +4,10 @@
 
 pub mod answer;
 pub mod budgets;
+pub mod cache;
 pub mod checks;
 pub mod columns;
+pub mod config;
 mod control_echo;
 pub mod csv;
 pub mod destination;
@@ -27,9 +29,11 @@ mod notice;
 pub mod otel;
 pub mod page;
 pub mod pipeline;
+pub mod pipelines;
 pub mod progress;
 pub mod rates;
 pub mod reconciliation;
+pub mod route;
 #[cfg(test)]
 mod samples;
 pub mod table;
