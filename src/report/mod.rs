@@ -19,6 +19,7 @@ pub mod format;
 pub mod grid;
 pub mod html;
 pub mod json;
+pub mod keys;
 mod leaks;
 mod live_lines;
 pub mod log;

@@ -31,7 +31,7 @@ pub fn text(asked: &Asked, choices: &[(Choice, Why)], output: u64) -> Text {
 fn reason(why: Why, output: u64) -> Option<String> {
     match why {
         Why::Written => None,
-        Why::Cost(Some(cost)) => Some(format!("~{cost} for {output} tokens of answer")),
+        Why::Cost(Some(cost)) => Some(format!("~{cost} for {} of answer", format::count(output, "token", "tokens"))),
         Why::Cost(None) => Some("price unknown".into()),
         Why::FirstToken(Some(time)) => Some(format!("first token usually after {}", format::duration(time))),
         Why::FirstToken(None) => Some("speed unknown: tried first now and then".into()),
