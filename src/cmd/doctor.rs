@@ -10,6 +10,7 @@ use crate::config::Settings;
 use crate::error::Error;
 use crate::pipeline;
 use crate::report::checks::{Check, Outcome};
+use crate::report::format;
 use crate::report::term::{Terminal, print};
 use crate::report::{checks, json};
 
@@ -75,7 +76,13 @@ fn gateway(context: &Context, name: &str, key_name: Option<&str>, found: &mut Ve
     match count_models(context, &gateway, key) {
         Ok(count) => {
             let took = began.elapsed().as_millis();
-            found.push(Check::good("answers", format!("lists {count} models, in {took} ms with connection set-up")));
+            found.push(Check::good(
+                "answers",
+                format!(
+                    "lists {}, in {took} ms with connection set-up",
+                    format::count(count as u64, "model", "models")
+                ),
+            ));
             Ok(0)
         }
         Err(error) => {

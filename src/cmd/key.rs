@@ -2,17 +2,15 @@
 
 use std::io::{self, IsTerminal};
 
-use serde::Serialize;
-
 use super::{Context, count_models};
 use crate::cli::{KeyArgs, KeyCommand, KeyStore, TextOrJson};
 use crate::config::{Auth, Env, Gateway};
 use crate::error::Error;
 use crate::report::error::notice;
-use crate::report::grid::{Column, Grid};
 use crate::report::json;
-use crate::report::term::{Output, Text, print, say};
-use crate::secret::{Found, Input, Lookup, Removed, Slot, Source, StoreKind, Stores, looks_like_key};
+use crate::report::keys::{self, Listed, Shown};
+use crate::report::term::{Text, print, say};
+use crate::secret::{Found, Input, Lookup, Removed, Slot, StoreKind, Stores, looks_like_key};
 
 pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
     let settings = &context.settings;
@@ -38,11 +36,20 @@ pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
         KeyCommand::List { output } => {
             let gateways: Vec<Gateway> =
                 settings.gateway_names().map(|name| settings.gateway(name)).collect::<Result<_, _>>()?;
-            print(list(&gateways, &settings.env, &stores, output.format, &context.terminal.stdout)?)?;
+            let listed = list(&gateways, &settings.env, &stores)?;
+            let out = &context.terminal.stdout;
+            print(match output.format {
+                TextOrJson::Text => keys::list(&listed, out),
+                TextOrJson::Json => json::document(&listed, out),
+            })?;
         }
         KeyCommand::Show { gateway, name, output } => {
             let gateway = chosen(context, gateway.as_deref())?;
-            print(show(&gateway, name.as_deref(), &lookup, output.format, &context.terminal.stdout, &mut talk)?)?;
+            let shown = show(&gateway, name.as_deref(), &lookup, &mut talk)?;
+            print(match output.format {
+                TextOrJson::Text => keys::shown(&shown),
+                TextOrJson::Json => json::document(&shown, &context.terminal.stdout),
+            })?;
         }
         KeyCommand::Test { gateway, name } => {
             let (gateway, _running) = context.preparation().gateway(&chosen(context, gateway.as_deref())?.name)?;
@@ -135,21 +142,8 @@ fn comes_first(gateway: &Gateway, env: &Env) -> Option<String> {
     gateway.key.command.as_ref().map(|_| format!("the key_command of {}", gateway.name))
 }
 
-/// One line of `llm key list`.
-#[derive(Debug, Serialize)]
-struct Listed {
-    gateway: String,
-    origin: String,
-    /// `null` for the environment, whose keys have no name.
-    name: Option<String>,
-    /// `keyring`, `file` or `environment`.
-    store: &'static str,
-    variable: Option<String>,
-    saved_at: Option<String>,
-}
-
 /// `llm key list`: the saved keys, and those in the environment for these gateways. It asks no keyring.
-fn list(gateways: &[Gateway], env: &Env, stores: &Stores, form: TextOrJson, out: &Output) -> Result<Text, Error> {
+fn list(gateways: &[Gateway], env: &Env, stores: &Stores) -> Result<Vec<Listed>, Error> {
     let mut rows = Vec::new();
     for gateway in gateways {
         // The first that is set is the one in use.
@@ -173,57 +167,7 @@ fn list(gateways: &[Gateway], env: &Env, stores: &Stores, form: TextOrJson, out:
         saved_at: Some(saved.saved_at),
     }));
     rows.sort_by(|a, b| a.gateway.cmp(&b.gateway));
-    if form == TextOrJson::Json {
-        return Ok(json::document(&rows, out));
-    }
-    if rows.is_empty() {
-        return Ok("no keys yet; `llm key set GATEWAY` saves one\n".into());
-    }
-    let mut grid = Grid::new(vec![
-        Column::left("gateway"),
-        Column::left("name"),
-        Column::left("where").wraps(12),
-        Column::left("saved"),
-        Column::left("sent to").wraps(12),
-    ]);
-    for row in rows {
-        let place = row.variable.map_or_else(|| row.store.to_owned(), |variable| format!("environment: {variable}"));
-        let date = row.saved_at.as_deref().and_then(|at| at.get(..10)).unwrap_or("–").to_owned();
-        grid.row(vec![row.gateway, row.name.unwrap_or_else(|| "–".into()), place, date, row.origin]);
-    }
-    Ok(grid.render(out))
-}
-
-/// The form of `llm key show -o json`.
-#[derive(Serialize)]
-struct Shown<'a> {
-    gateway: &'a str,
-    /// `null` where the gateway takes no key, so that none is sent anywhere.
-    origin: Option<String>,
-    /// `null` where there is no key, and none is needed.
-    source: Option<ShownSource<'a>>,
-    /// `null` where the key is too short to show some of it.
-    last_four: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-enum ShownSource<'a> {
-    Environment { variable: &'a str },
-    Command { program: &'a str },
-    Keyring { service: &'a str, username: &'a str },
-    File { path: String },
-}
-
-impl<'a> From<&'a Source> for ShownSource<'a> {
-    fn from(source: &'a Source) -> Self {
-        match source {
-            Source::Environment { name } => Self::Environment { variable: name },
-            Source::Command { program } => Self::Command { program },
-            Source::Keyring { service, user } => Self::Keyring { service, username: user },
-            Source::File { path } => Self::File { path: path.display().to_string() },
-        }
-    }
+    Ok(rows)
 }
 
 /// `llm key show`: where the gateway's key comes from, and enough of it to tell it from others.
@@ -231,31 +175,16 @@ fn show(
     gateway: &Gateway,
     name: Option<&str>,
     lookup: &Lookup<'_>,
-    form: TextOrJson,
-    out: &Output,
     talk: &mut dyn FnMut(&str),
-) -> Result<Text, Error> {
+) -> Result<Shown, Error> {
     let found = look_up(gateway, name, lookup, talk)?;
-    let takes_one = gateway.auth != Auth::None;
-    let origin = takes_one.then(|| gateway.base_url.origin());
-    if form == TextOrJson::Json {
-        let shown = Shown {
-            gateway: &gateway.name,
-            origin,
-            source: found.as_ref().map(|found| (&found.source).into()),
-            last_four: found.as_ref().and_then(|found| found.key.last_four()),
-        };
-        return Ok(json::document(&shown, out));
-    }
-    let Some(origin) = origin else {
-        return Ok(format!("{} needs no key\n", gateway.name).into());
-    };
-    let (key, source) = match &found {
-        Some(found) => (found.key.hint(), found.source.to_string()),
-        None => ("none, and none is needed".into(), "–".into()),
-    };
-    let lines = format!("gateway  {}\nkey      {key}\nsource   {source}\nsent to  {origin}\n", gateway.name);
-    Ok(lines.into())
+    Ok(Shown {
+        gateway: gateway.name.clone(),
+        origin: (gateway.auth != Auth::None).then(|| gateway.base_url.origin()),
+        hint: found.as_ref().map(|found| found.key.hint()),
+        last_four: found.as_ref().and_then(|found| found.key.last_four().map(str::to_owned)),
+        source: found.map(|found| found.source),
+    })
 }
 
 /// `llm key test`: whether the gateway takes the key. `check` lists the gateway's models, and says how many there are.
@@ -268,12 +197,8 @@ fn test(
 ) -> Result<Text, Error> {
     let found = look_up(gateway, name, lookup, talk)?;
     let models = check(gateway, found.clone())?;
-    let key = match &found {
-        Some(found) => format!("takes the key {} from {}", found.key.hint(), found.source),
-        None if gateway.auth == Auth::None => "needs no key".into(),
-        None => "answers without a key".into(),
-    };
-    Ok(format!("{} {key}, and lists {models} models\n", gateway.name).into())
+    let key = found.as_ref().map(|found| (found.key.hint(), found.source.to_string()));
+    Ok(keys::tested(gateway, key, models))
 }
 
 fn look_up(
@@ -334,6 +259,7 @@ fn place(store: StoreKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::term::Output;
     use crate::secret::testing::{MockKeyring, gateway};
 
     const CANARY: &str = "sk-CANARY-0123456789";
@@ -370,11 +296,21 @@ mod tests {
         fn show(&self, gateway: &Gateway, name: Option<&str>, form: TextOrJson) -> Result<String, Error> {
             let stores = self.stores();
             let lookup = Lookup { env: &self.env, key_variables: &[], stores: &stores };
-            show(gateway, name, &lookup, form, &Output::plain(100), &mut |_| {}).map(|text| text.to_string())
+            let shown = show(gateway, name, &lookup, &mut |_| {})?;
+            Ok(match form {
+                TextOrJson::Text => keys::shown(&shown),
+                TextOrJson::Json => json::document(&shown, &Output::plain(100)),
+            }
+            .to_string())
         }
 
         fn list(&self, gateways: &[Gateway], form: TextOrJson) -> String {
-            list(gateways, &self.env, &self.stores(), form, &Output::plain(100)).expect("works").to_string()
+            let listed = list(gateways, &self.env, &self.stores()).expect("works");
+            match form {
+                TextOrJson::Text => keys::list(&listed, &Output::plain(100)),
+                TextOrJson::Json => json::document(&listed, &Output::plain(100)),
+            }
+            .to_string()
         }
 
         fn rm(&mut self, gateway: &str, known: Option<&Gateway>) -> Result<(), Error> {

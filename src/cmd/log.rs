@@ -5,6 +5,7 @@ use crate::cli::{LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
 use crate::error::Error;
 use crate::ledger::{self, Alike, Filter, Mode, Row, Store};
 use crate::report::destination::Destination;
+use crate::report::format;
 use crate::report::log::{self, Form};
 use crate::report::otel;
 use crate::report::term::{Text, print};
@@ -111,7 +112,7 @@ fn purge(context: &Context, before: Option<&str>) -> Result<u8, Error> {
         }
         _ => 0,
     };
-    context.notice(&format!("{count} calls deleted"));
+    context.notice(&format!("{} deleted", format::count(count as u64, "call", "calls")));
     for path in context.settings.dirs.data.iter().flat_map(|dir| ledger::left_over(dir)) {
         context.notice(&format!("{} was set aside earlier and may hold calls; delete it yourself", path.display()));
     }

@@ -1,5 +1,6 @@
 //! Where money goes that need not, in sentences, each with the rule by which it was found.
 
+use super::format::count;
 use super::usage::{percent, share};
 use crate::ledger::{FailedAttempts, Group, Short, Usage};
 use crate::money::Usd;
@@ -30,13 +31,17 @@ pub(super) fn leaks(usage: &Usage) -> Vec<String> {
         let at = |failed: &FailedAttempts| format!("{} at {}", failed.count, target(failed));
         let worst: Vec<String> = usage.failed_attempts.iter().take(3).map(at).collect();
         leaks.push(format!(
-            "{failed} {} failed and had to be made again or elsewhere (one for every twenty calls or more): {}",
-            if failed == 1 { "attempt" } else { "attempts" },
+            "{} failed and had to be made again or elsewhere (one for every twenty calls or more): {}",
+            count(failed, "attempt", "attempts"),
             worst.join(", ")
         ));
     }
     if total.saved > Usd::ZERO {
-        let own = if total.cached > 0 { format!("; llm's own answered {} calls", total.cached) } else { String::new() };
+        let own = if total.cached > 0 {
+            format!("; llm's own answered {}", count(total.cached, "call", "calls"))
+        } else {
+            String::new()
+        };
         leaks.push(format!("caches saved {}{own}", total.saved));
     }
     leaks
@@ -54,11 +59,10 @@ fn premium(usage: &Usage) -> Vec<String> {
     priced.sort_by_key(|(picos, model, _)| (*picos, *model));
     let dear = usage.models.iter().filter(|(_, group)| each(group).is_some()).filter_map(|(model, group)| {
         let (_, cheap, _) = priced.iter().find(|(_, _, other)| group.short.would_cost_a(5, &other.short))?;
-        let calls = if group.short.calls == 1 { "call" } else { "calls" };
         Some(format!(
-            "{} short {calls} (at most {} tokens in and {} out) went to {model} for {}; at {cheap} the same tokens cost a \
+            "{} (at most {} tokens in and {} out) went to {model} for {}; at {cheap} the same tokens cost a \
              fifth of that or less",
-            group.short.calls,
+            count(group.short.calls, "short call", "short calls"),
             Short::INPUT,
             Short::OUTPUT,
             group.short.cost

@@ -169,8 +169,10 @@ pub fn one(row: &Row, out: &Output) -> Text {
         (None, _) => section(
             "prompt and answer",
             &format!(
-                "not kept: {} and {} characters\nSHA-256 of the request:\n{}",
-                row.request.chars, row.answer_chars, row.request.hash
+                "not kept: {} and {}\nSHA-256 of the request:\n{}",
+                row.request.chars,
+                format::count(row.answer_chars, "character", "characters"),
+                row.request.hash
             ),
         ),
     }

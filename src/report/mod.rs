@@ -4,8 +4,10 @@
 
 pub mod answer;
 pub mod budgets;
+pub mod cache;
 pub mod checks;
 pub mod columns;
+pub mod config;
 mod control_echo;
 pub mod csv;
 pub mod destination;
@@ -17,6 +19,7 @@ pub mod format;
 pub mod grid;
 pub mod html;
 pub mod json;
+pub mod keys;
 mod leaks;
 mod live_lines;
 pub mod log;
@@ -27,9 +30,11 @@ mod notice;
 pub mod otel;
 pub mod page;
 pub mod pipeline;
+pub mod pipelines;
 pub mod progress;
 pub mod rates;
 pub mod reconciliation;
+pub mod route;
 #[cfg(test)]
 mod samples;
 pub mod table;

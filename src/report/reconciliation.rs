@@ -70,8 +70,7 @@ impl Line {
     fn note(&self) -> String {
         let mut notes = Vec::new();
         if self.ledger.unknown > 0 {
-            let calls = if self.ledger.unknown == 1 { "call" } else { "calls" };
-            notes.push(format!("{} {calls} of unknown cost", self.ledger.unknown));
+            notes.push(format!("{} of unknown cost", format::count(self.ledger.unknown as u64, "call", "calls")));
         }
         match self.difference() {
             None => {}

@@ -11,6 +11,7 @@ use crate::config::{Gateway, nearest};
 use crate::error::Error;
 use crate::money::Usd;
 use crate::pricing::Pricing;
+use crate::report::format;
 use crate::report::models::{self, Offer};
 use crate::report::rates::per_million;
 use crate::report::term;
@@ -31,7 +32,12 @@ pub(super) fn run(context: &Context, args: &ModelsListArgs) -> Result<u8, Error>
     for note in notes {
         context.notice(&note);
     }
-    context.notice(&format!("{}: {} of {total} models, {age}", gateway.name, offers.len()));
+    context.notice(&format!(
+        "{}: {} of {}, {age}",
+        gateway.name,
+        offers.len(),
+        format::count(total as u64, "model", "models")
+    ));
     let out = &context.terminal.stdout;
     term::print(match args.output.format {
         ListFormat::Text => models::text(&offers, out),

@@ -102,7 +102,11 @@ fn facts(shown: &Shown) -> Vec<(&'static str, Option<String>)> {
     let mut facts = vec![];
     if let Some(listing) = shown.listings.first() {
         let model = &listing.offer.model;
-        let exact = |count: Option<u64>| Some(or_unknown(count, |count| format!("{} tokens", thousands(count))));
+        let exact = |count: Option<u64>| {
+            Some(or_unknown(count, |count| {
+                format!("{} {}", thousands(count), if count == 1 { "token" } else { "tokens" })
+            }))
+        };
         let nothing = |words: String| if words.is_empty() { "nothing special".into() } else { words };
         facts.extend([
             ("name", model.name.clone()),

@@ -1,0 +1,74 @@
+//! How much is in the cache of answers.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::format::count;
+use super::json::document;
+use super::term::{Output, Text};
+use crate::config::CacheSettings;
+use crate::policy::cache::Stats;
+
+/// How much there is, how much there may be, and how to switch the cache on.
+pub fn text(stats: &Stats, settings: &CacheSettings) -> Text {
+    let off = "off unless --cache asks for it; `[cache] enabled = true` in the config turns it on\n";
+    let off = if settings.enabled { "" } else { off };
+    format!("{}\nroom for {}\n{off}", describe(stats), bytes(settings.max_size)).into()
+}
+
+/// The same as JSON.
+pub fn json(stats: &Stats, settings: &CacheSettings, out: &Output) -> Text {
+    let stats = json!({
+        "answers": stats.answers, "size": stats.size, "max_size": settings.max_size,
+        "oldest": stats.oldest.and_then(moment), "enabled": settings.enabled,
+    });
+    document(&stats, out)
+}
+
+/// What was deleted.
+pub fn cleared(stats: &Stats) -> Text {
+    format!("forgot {}\n", describe(stats)).into()
+}
+
+fn describe(stats: &Stats) -> String {
+    let mut text = format!("{}, {}", count(stats.answers, "answer", "answers"), bytes(stats.size));
+    if let Some(oldest) = stats.oldest.and_then(moment) {
+        text.push_str(&format!(", the oldest last used {oldest}"));
+    }
+    text
+}
+
+fn moment(time: SystemTime) -> Option<String> {
+    Some(format!("{:.0}", Timestamp::try_from(time).ok()?))
+}
+
+fn bytes(count: u64) -> String {
+    match count {
+        0..1_024 => format!("{count} B"),
+        // What would round to 1024.0 is of the next unit.
+        1_024..1_048_525 => format!("{:.1} KiB", count as f64 / 1_024.0),
+        _ => format!("{:.1} MiB", count as f64 / 1_048_576.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_cache_is_one_line() {
+        let oldest = Some(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_790_000_000));
+        for (stats, line) in [
+            (Stats::default(), "0 answers, 0 B"),
+            (Stats { answers: 1, size: 1_023, oldest }, "1 answer, 1023 B, the oldest last used 2026-09-21T14:13:20Z"),
+            (Stats { answers: 2, size: 1_024, oldest: None }, "2 answers, 1.0 KiB"),
+            (Stats { answers: 2, size: 1_048_524, oldest: None }, "2 answers, 1023.9 KiB"),
+            (Stats { answers: 2, size: 1_048_575, oldest: None }, "2 answers, 1.0 MiB"),
+            (Stats { answers: 12_345, size: 268_435_456, oldest: None }, "12345 answers, 256.0 MiB"),
+        ] {
+            assert_eq!(describe(&stats), line);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The settings in force, as a config file that would give them.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use super::term::Text;
+use crate::config::{Alias, Auth, Gateway, PriceList, Said, Settings, Step};
+use crate::error::Error;
+use crate::money::Usd;
+
+/// What the settings say, and who says it, in comments.
+///
+/// # Errors
+///
+/// [`Error::Config`] where a gateway lacks its address.
+pub fn show(settings: &Settings) -> Result<Text, Error> {
+    let mut file = File::default();
+    general(&mut file, settings);
+    for name in settings.gateway_names() {
+        gateway(&mut file, &settings.gateway(name)?, settings.gateway_said(name));
+    }
+    if !settings.sets.is_empty() {
+        file.table("set", "");
+        settings.sets.iter().for_each(|(name, models)| file.value(&key(name), list(models)));
+    }
+    file.table("cache", "");
+    file.value("enabled", settings.cache.enabled);
+    file.text("ttl", &span(settings.cache.ttl));
+    file.text("max_size", &size(settings.cache.max_size));
+    for budget in &settings.budgets {
+        file.0.push_str(&format!("\n# budget of {}\n", budget.describe()));
+    }
+    settings.aliases.iter().for_each(|(name, alias)| self::alias(&mut file, name, alias));
+    if !settings.tasks.is_empty() {
+        file.table("task", "");
+        settings.tasks.iter().for_each(|(name, model)| file.text(&key(name), model));
+    }
+    for (name, pipeline) in &settings.pipelines {
+        pipeline.steps.iter().for_each(|step| self::step(&mut file, name, step));
+    }
+    for (model, price) in &settings.prices {
+        file.table(&format!("price.{}", quoted(model)), "");
+        for (name, rate) in [
+            ("input", price.input),
+            ("output", price.output),
+            ("cache_read", price.cache_read),
+            ("cache_write", price.cache_write),
+            ("reasoning", price.reasoning),
+            ("request", price.request),
+        ] {
+            file.value_if(name, rate.map(Usd::to_decimal));
+        }
+    }
+    Ok(file.0.into())
+}
+
+/// A config file that is being written.
+#[derive(Default)]
+struct File(String);
+
+impl File {
+    /// A heading, with this comment beside it.
+    fn table(&mut self, name: &str, comment: &str) {
+        self.0.push_str(&format!("\n[{name}]{comment}\n"));
+    }
+
+    fn value(&mut self, key: &str, value: impl Display) {
+        self.0.push_str(&format!("{key} = {value}\n"));
+    }
+
+    fn value_if(&mut self, key: &str, value: Option<impl Display>) {
+        value.into_iter().for_each(|value| self.value(key, value));
+    }
+
+    fn text(&mut self, key: &str, text: &str) {
+        self.value(key, quoted(text));
+    }
+
+    fn text_if(&mut self, key: &str, text: Option<impl AsRef<str>>) {
+        text.into_iter().for_each(|text| self.text(key, text.as_ref()));
+    }
+}
+
+/// What stands above all tables.
+fn general(file: &mut File, settings: &Settings) {
+    let path = settings.config_path.as_ref().map(|path| path.display());
+    file.0.push_str(&match path {
+        Some(path) if settings.config_found => format!("# config file: {path}\n"),
+        Some(path) => format!("# config file: {path} (not there)\n"),
+        None => "# config file: none, for lack of a home directory\n".to_owned(),
+    });
+    if let Some((name, said)) = settings.default_gateway_said() {
+        file.value("default_gateway", quoted(name) + &who(said));
+    }
+    if let Some((model, said)) = &settings.model {
+        file.value("model", quoted(model) + &who(*said));
+    }
+    file.text("log", settings.log.as_str());
+    file.text_if("keyring_timeout", settings.keyring_timeout.map(seconds));
+}
+
+fn gateway(file: &mut File, gateway: &Gateway, said: Said) {
+    file.table(&format!("gateway.{}", key(&gateway.name)), &who(said));
+    file.text_if("base_url", Some(gateway.base_url.as_str()).filter(|_| gateway.name != "demo"));
+    file.text("api", gateway.api.as_str());
+    for (model, api) in &gateway.model_api {
+        file.text(&format!("model_api.{}", key(model)), api.as_str());
+    }
+    file.text(
+        "auth",
+        match gateway.auth {
+            Auth::Required => "required",
+            Auth::Optional => "optional",
+            Auth::None => "none",
+        },
+    );
+    let unless_empty = |texts: &[String]| (!texts.is_empty()).then(|| list(texts));
+    file.value_if("key_env", unless_empty(&gateway.key.env));
+    file.text_if("key_name", gateway.key.name.as_ref());
+    file.value_if("key_command", gateway.key.command.as_deref().map(list));
+    for name in gateway.headers.keys() {
+        file.text(&format!("headers.{}", key(name)), "***");
+    }
+    file.text_if("price_provider", gateway.price_provider.as_ref());
+    file.text_if("price_list", (gateway.price_list != PriceList::default()).then(|| gateway.price_list.as_str()));
+    let is_open = !gateway.base_url.is_https() && !gateway.base_url.is_loopback();
+    file.value_if("allow_http", is_open.then_some(true));
+    file.text_if("ca_file", gateway.ca_file.as_ref().map(|path| path.display().to_string()));
+    file.value_if("max_concurrency", gateway.rate.max_concurrency);
+    file.value_if("requests_per_minute", gateway.rate.requests_per_minute);
+    file.value_if("markup", gateway.markup.map(|millionths| f64::from(millionths) / 1e6));
+    file.value_if("models", unless_empty(&gateway.models));
+    let limits = &gateway.timeouts;
+    let limits = [
+        ("connect", limits.connect),
+        ("first_token", limits.first_token),
+        ("idle", limits.idle),
+        ("total", limits.total),
+    ];
+    let limits = limits.map(|(name, limit)| format!("{name} = {}", quoted(&seconds(limit))));
+    file.value("timeouts", format!("{{ {} }}", limits.join(", ")));
+}
+
+fn alias(file: &mut File, name: &str, alias: &Alias) {
+    file.table(&format!("alias.{}", key(name)), "");
+    file.value("models", list(&alias.models));
+    file.text("strategy", alias.strategy.as_str());
+    file.value_if("weights", alias.weights.as_ref().map(|weights| format!("{weights:?}")));
+    file.value_if("retries", alias.retries);
+    file.text_if("timeout", alias.timeout.map(seconds));
+    file.text_if("hedge", alias.hedge.map(seconds));
+}
+
+fn step(file: &mut File, pipeline: &str, step: &Step) {
+    file.table(&format!("[pipeline.{}.steps]", key(pipeline)), "");
+    file.text("name", &step.name);
+    file.text_if("model", step.model.as_ref());
+    file.text_if("task", step.task.as_ref());
+    file.text("prompt", &step.prompt);
+    file.text_if("system", step.system.as_ref());
+    file.value_if("max_tokens", step.max_tokens);
+    file.value_if("temperature", step.temperature.map(|temperature| format!("{temperature:?}")));
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}s", time.as_secs_f64())
+}
+
+/// A comment that tells where a setting comes from.
+fn who(said: Said) -> String {
+    match said {
+        Said::Environment(name) => format!("  # environment: {name}"),
+        Said::File => "  # config file".to_owned(),
+        Said::Preset => "  # preset".to_owned(),
+    }
+}
+
+/// A span of time in the largest unit that it is a whole number of.
+fn span(time: Duration) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
+    let whole = |(seconds, _): &&(u64, &str)| time.subsec_nanos() == 0 && time.as_secs().is_multiple_of(*seconds);
+    match units.iter().find(whole) {
+        Some((seconds, unit)) => format!("{}{unit}", time.as_secs() / seconds),
+        None => format!("{}s", time.as_secs_f64()),
+    }
+}
+
+/// A size in the largest unit that it is a whole number of.
+fn size(bytes: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.iter().find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{}{name}", bytes / unit),
+        None => bytes.to_string(),
+    }
+}
+
+/// A text as TOML.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+fn list(texts: &[String]) -> String {
+    format!("[{}]", texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", "))
+}
+
+/// A key as TOML: bare where it may be.
+fn key(text: &str) -> String {
+    let bare = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if bare { text.to_owned() } else { quoted(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_sizes_are_shown_as_people_write_them() {
+        let spans = [604_800.0, 7_200.0, 90.0, 0.5].map(|seconds| span(Duration::from_secs_f64(seconds)));
+        assert_eq!(spans, ["7d", "2h", "90s", "0.5s"]);
+        assert_eq!([256 << 20, 1 << 30, 3 << 10, 1_000, 0].map(size), ["256MiB", "1GiB", "3KiB", "1000", "0"]);
+    }
+}
