@@ -67,7 +67,12 @@ impl Engine {
             tokio::select! {
                 biased;
                 // The engine holds a sender itself, so the channel is never closed.
-                _ = self.events.recv_many(batch, CHANNEL) => return true,
+                _ = self.events.recv_many(batch, CHANNEL) => {
+                    // The calls go on as far as they can without waiting, so that a fast stream comes in few batches.
+                    tokio::task::yield_now().await;
+                    self.arrived(batch);
+                    return true;
+                }
                 ended = self.calls.join_next() => match ended {
                     Some(ended) => self.end(ended),
                     None => {

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -21,71 +20,29 @@ where
     Ok(if raw.get().starts_with('[') { None } else { serde_json::from_str(raw.get()).ok() })
 }
 
-/// The items of a list, as a [`Vec`] or [`Few`]; none where the value is no list of such items. It reads the text
-/// twice.
-pub(super) fn list<'de, D, L>(deserializer: D) -> Result<L, D::Error>
+/// The items of a list; none where the value is no list of such items. It reads the text twice.
+pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
-    L: Deserialize<'de> + Default,
+    T: Deserialize<'de>,
 {
     let raw = <&RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
+}
+
+/// The items of a list; none where the value is `null`.
+pub(super) fn list_or_null<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// The items of a list by position, with `None` for an item of another type; nothing where the value is no list.
 pub(super) fn by_position<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Vec<Option<T>> {
     let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
     items.into_iter().map(|item| maybe(item).ok().flatten()).collect()
-}
-
-/// A list that mostly has one item, for which it allocates no memory; empty where the value is `null`.
-#[derive(Debug)]
-pub(super) struct Few<T> {
-    first: Option<T>,
-    others: Vec<T>,
-}
-
-impl<T> Default for Few<T> {
-    fn default() -> Self {
-        Self { first: None, others: Vec::new() }
-    }
-}
-
-impl<T> IntoIterator for Few<T> {
-    type Item = T;
-    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().chain(self.others)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FewVisitor(PhantomData))
-    }
-}
-
-struct FewVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for FewVisitor<T> {
-    type Value = Few<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list or null")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Few::default())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut few = Few { first: seq.next_element()?, others: Vec::new() };
-        while let Some(item) = seq.next_element()? {
-            few.others.push(item);
-        }
-        Ok(few)
-    }
 }
 
 /// A text; empty where the value is missing, `null` or of another type. It borrows from the input where the JSON has no
@@ -208,12 +165,12 @@ mod tests {
     }
 
     #[test]
-    fn a_list_keeps_its_order_however_long_it_is() {
+    fn a_list_may_be_null() {
         for (json, items) in [("null", &[][..]), ("[]", &[]), ("[1]", &[1]), ("[1,2,3]", &[1, 2, 3])] {
-            let few: Few<u64> = serde_json::from_str(json).expect(json);
-            assert_eq!(few.into_iter().collect::<Vec<_>>(), items, "{json}");
+            let list: Vec<u64> = list_or_null(&mut serde_json::Deserializer::from_str(json)).expect(json);
+            assert_eq!(list, items, "{json}");
         }
-        assert!(serde_json::from_str::<Few<u64>>("{}").is_err());
+        assert!(list_or_null::<_, u64>(&mut serde_json::Deserializer::from_str("{}")).is_err());
     }
 
     #[test]

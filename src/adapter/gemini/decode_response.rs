@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::adapter::lenient::{Count, Few, Text, maybe};
+use crate::adapter::lenient::{Count, Text, list_or_null, maybe};
 use crate::adapter::start::Start;
 use crate::adapter::{DecodeError, Decoder, Flow, logprobs, sse, usage};
 use crate::chat::{FinishReason, StreamEvent, Usage};
@@ -15,8 +15,8 @@ struct Piece<'a> {
     response_id: Text<'a>,
     #[serde(borrow)]
     model_version: Text<'a>,
-    #[serde(borrow)]
-    candidates: Few<Candidate<'a>>,
+    #[serde(borrow, deserialize_with = "list_or_null")]
+    candidates: Vec<Candidate<'a>>,
     #[serde(borrow, deserialize_with = "maybe")]
     prompt_feedback: Option<Feedback<'a>>,
     #[serde(borrow)]
@@ -48,8 +48,8 @@ struct Candidate<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Content<'a> {
-    #[serde(borrow)]
-    parts: Few<Part<'a>>,
+    #[serde(borrow, deserialize_with = "list_or_null")]
+    parts: Vec<Part<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

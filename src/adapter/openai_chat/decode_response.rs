@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::reasoning::{Detail, Signatures};
 use super::usage;
-use crate::adapter::lenient::{Few, Text, list, maybe};
+use crate::adapter::lenient::{Text, list, list_or_null, maybe};
 use crate::adapter::start::Start;
 use crate::adapter::tool_calls::{Piece, ToolCalls};
 use crate::adapter::{DecodeError, Decoder, Flow, error_body, logprobs, sse};
@@ -25,8 +25,8 @@ struct Chunk<'a> {
     id: Text<'a>,
     #[serde(borrow)]
     model: Text<'a>,
-    #[serde(borrow)]
-    choices: Few<Choice<'a>>,
+    #[serde(borrow, deserialize_with = "list_or_null")]
+    choices: Vec<Choice<'a>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
     /// Groq has the usage here as well, for older models only here.
@@ -48,9 +48,9 @@ struct Groq<'a> {
 struct Choice<'a> {
     #[serde(deserialize_with = "maybe")]
     index: Option<u64>,
+    /// Boxed, as is `message`: serde moves each value several times, and this one is large.
     #[serde(borrow)]
-    delta: Option<Delta<'a>>,
-    /// It is boxed to keep chunks small, which have none.
+    delta: Option<Box<Delta<'a>>>,
     #[serde(borrow)]
     message: Option<Box<Delta<'a>>>,
     #[serde(borrow)]
@@ -80,11 +80,11 @@ struct Delta<'a> {
     #[serde(borrow)]
     reasoning: Text<'a>,
     #[serde(borrow, deserialize_with = "list")]
-    reasoning_details: Few<&'a RawValue>,
+    reasoning_details: Vec<&'a RawValue>,
     #[serde(borrow)]
     refusal: Text<'a>,
-    #[serde(borrow)]
-    tool_calls: Few<Piece<'a>>,
+    #[serde(borrow, deserialize_with = "list_or_null")]
+    tool_calls: Vec<Piece<'a>>,
     #[serde(borrow)]
     extra_content: Option<&'a RawValue>,
 }
@@ -110,8 +110,8 @@ impl Decoder for ChatDecoder {
             if let Some(raw) = choice.logprobs {
                 logprobs::tell(read_logprobs(raw), events);
             }
-            if let Some(delta) = choice.delta.or(choice.message.map(|message| *message)) {
-                self.delta(delta, events);
+            if let Some(delta) = choice.delta.or(choice.message) {
+                self.delta(*delta, events);
             }
             failed = choice.error.filter(|error| says_something(error)).or(failed);
             finish = finish_reason(&choice.finish_reason).or(finish);
