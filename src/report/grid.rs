@@ -193,6 +193,26 @@ impl Grid {
     }
 }
 
+/// Names and values, a pair a line; a value that is too long continues below its beginning. `widest` is the width of the
+/// names.
+pub(super) fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>, widest: usize, out: &Output) -> Text {
+    let mut page = Text::new();
+    let room = out.columns.saturating_sub(widest + 4).max(20);
+    for (name, value) in pairs {
+        for (n, line) in wrap::wrap(&value, room).iter().enumerate() {
+            let name = wrap::pad(if n == 0 { name } else { "" }, widest);
+            page += Text::from("  ") + out.style.dim(name) + "  " + line + "\n";
+        }
+    }
+    page
+}
+
+/// A remark below a table, whose further lines are set in.
+pub(super) fn remark(text: &str, out: &Output) -> String {
+    let lines = wrap::wrap(&escape::line(text), out.columns.saturating_sub(3).max(20));
+    lines.iter().enumerate().map(|(n, line)| format!("{}{line}\n", if n == 0 { " " } else { "   " })).collect()
+}
+
 /// The line, with every marked value in its colour.
 fn push_marked(page: &mut Text, line: &str, style: Style) {
     let mut rest = line;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::format::{self, UNKNOWN, or_unknown};
-use super::grid::{Column, Grid};
+use super::grid::{self, Column, Grid};
 use super::rates::{self, per_million};
 use super::term::{Output, Text};
 use super::{columns, csv as csv_format, escape, json as json_format, wrap};
@@ -52,14 +52,14 @@ const HEADINGS: [&str; 25] = [
 
 /// One line a call. Ids are shown by their ends, which differ where their beginnings do not.
 fn list(rows: &[Row], out: &Output) -> Text {
-    let bare = grid(rows, out.columns >= WIDE, None);
+    let bare = table(rows, out.columns >= WIDE, None);
     let left = out.columns.saturating_sub(bare.width() + 2).min(*PROMPT.end());
     let prompts = PROMPT.contains(&left).then_some(left);
-    prompts.map_or(bare, |cells| grid(rows, out.columns >= WIDE, Some(cells))).render(out)
+    prompts.map_or(bare, |cells| table(rows, out.columns >= WIDE, Some(cells))).render(out)
 }
 
 /// The list, with so many cells of each prompt.
-fn grid(rows: &[Row], wide: bool, prompts: Option<usize>) -> Grid {
+fn table(rows: &[Row], wide: bool, prompts: Option<usize>) -> Grid {
     let mut columns = vec![
         Column::left("when (UTC)"),
         Column::left("id"),
@@ -141,12 +141,8 @@ fn cost(row: &Row) -> Option<Cost> {
 pub fn one(row: &Row, out: &Output) -> Text {
     let style = out.style;
     let mut page = style.bold(format!("{}  {}", row.id, status(row))) + "\n";
-    for (name, value) in facts(row) {
-        for (n, line) in wrap::wrap(&out.show(&value), out.columns.saturating_sub(14).max(20)).iter().enumerate() {
-            let name = wrap::pad(if n == 0 { name } else { "" }, 10);
-            page += Text::from("  ") + style.dim(name) + "  " + line.as_str() + "\n";
-        }
-    }
+    let shown = facts(row).into_iter().map(|(name, value)| (name, out.show(&value).into_owned()));
+    page += grid::pairs(shown, "tried last".len(), out);
     page += Text::from("\n") + attempts(row).render(out);
     let mut section = |name: &str, text: &str| {
         if !text.is_empty() {
@@ -466,5 +462,4 @@ fn cells(row: &Row) -> [String; HEADINGS.len()] {
 }
 
 #[cfg(test)]
-#[path = "log_tests.rs"]
 mod tests;

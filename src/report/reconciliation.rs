@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::format::{self, UNKNOWN};
-use super::grid::{Column, Grid};
+use super::grid::{self, Column, Grid};
 use super::term::{Output, Text};
-use super::{csv as csv_format, escape, json as json_format};
+use super::{csv as csv_format, json as json_format};
 use crate::catalog::Statement;
 use crate::config::Period;
 use crate::money::Usd;
@@ -141,10 +141,7 @@ pub fn text(accounts: &[Account], out: &Output) -> Text {
     }
     let mut grid = Grid::new(columns);
     let mut below = String::new();
-    let mut say = |text: &str| {
-        let lines = super::wrap::wrap(&escape::line(text), out.columns.saturating_sub(3).max(20));
-        below.extend(lines.iter().enumerate().map(|(n, line)| format!("{}{line}\n", if n == 0 { " " } else { "   " })));
-    };
+    let mut say = |text: &str| below.push_str(&grid::remark(text, out));
     for account in accounts {
         let mut names = vec![account.gateway.clone(), account.key.clone().unwrap_or_else(|| UNKNOWN.into())];
         let mut without = |note: &str| {

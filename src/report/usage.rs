@@ -397,5 +397,4 @@ pub fn markdown(usage: &Usage, by: &[Dimension]) -> Text {
 }
 
 #[cfg(test)]
-#[path = "usage_tests.rs"]
 mod tests;
