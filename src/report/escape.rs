@@ -1,13 +1,13 @@
-//! Untrusted text made safe for the place where it is shown.
+//! Makes untrusted text safe for the place where it is shown.
 //!
-//! Models, gateways and files say what they like. Nothing is ever stripped: a character that a terminal, a spreadsheet
-//! or a browser would obey is shown instead. Terminal escaping looks at one character at a time, so no sequence can
-//! slip through between two pieces of a stream.
+//! Models, gateways and files may send any character. Nothing is removed: a character that a terminal, a spreadsheet or a
+//! browser would obey is replaced by something visible. For terminals, each character is replaced alone, so a sequence
+//! that is cut into pieces is replaced like a whole one.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// What a terminal must not get to see as it is: the character would act on the terminal, hide, or reorder text.
+/// Whether a terminal must not get this character, because it would act on the terminal, be invisible, or reorder text.
 fn is_unsafe(c: char) -> bool {
     matches!(c,
         '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f'..='\u{9f}'
@@ -20,17 +20,17 @@ fn is_unsafe(c: char) -> bool {
         | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Appends what stands for an unsafe character: its picture (`␛`) where there is one, else its number (`\u{9b}`).
+/// Appends the replacement of an unsafe character: its picture (`␛`) where there is one, else its number (`\u{9b}`).
 fn push_visible(c: char, out: &mut String) {
     match c {
         '\0'..='\x1f' => out.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
         '\x7f' => out.push('␡'),
-        // Writing to a String cannot fail.
+        // A write to a String cannot fail.
         _ => _ = write!(out, "{}", c.escape_unicode()),
     }
 }
 
-/// Text for a terminal: line breaks and tabs stay, `\r\n` becomes `\n`, and what a terminal would obey is shown.
+/// The text for a terminal. Line breaks and tabs stay, `\r\n` becomes `\n`, and unsafe characters become visible.
 pub fn terminal(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);

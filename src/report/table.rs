@@ -1,4 +1,4 @@
-//! The table of figures: one row an answer, the best of each column marked, and a total.
+//! The table of figures: a row for each answer, a mark at the best value of each column, and a total.
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::term::{Output, Text};
 use super::{Comparison, format, notes};
 use crate::record::{Record, Status, TotalCost};
 
-/// How narrow the names of models, and the notes, may get before they are wrapped no further.
+/// How many cells the columns of names and of notes keep at least when they are wrapped.
 const MIN_MODEL: usize = 16;
 const MIN_NOTE: usize = 20;
 
@@ -62,11 +62,11 @@ pub(super) fn rows(comparison: &Comparison<'_>) -> Vec<Vec<String>> {
     rows
 }
 
-/// What is shown of each record, column by column.
+/// What is shown of the records, column by column.
 pub(super) struct Cells {
-    /// Empty where every answer is complete.
+    /// The status of each record. All are empty where every answer is complete.
     pub(super) status: Vec<String>,
-    /// From `first token` to `cost`.
+    /// The columns from `first token` to `cost`.
     pub(super) columns: [Values; 6],
 }
 
@@ -83,7 +83,7 @@ impl Cells {
         let records = comparison.records;
         let all_ok = records.iter().all(|record| record.status == Status::Ok);
         let status = |record: &Record| if all_ok { String::new() } else { record.status.as_str().to_owned() };
-        // What comes from the cache says nothing about a model, and what is incomplete is no match.
+        // The time of a cached answer says nothing about the model, and an incomplete answer cannot be compared.
         let fair: Vec<bool> = records.iter().map(|record| record.status == Status::Ok && !record.cached).collect();
         let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
         let by = |text: &dyn Fn(&Record) -> String, rank: &dyn Fn(&Record) -> Option<f64>| {
@@ -103,7 +103,7 @@ impl Cells {
                 }),
                 by(&|r| count(r.usage.input), &unranked),
                 by(&|r| count(r.usage.output), &unranked),
-                // Only to find the least: the amounts shown and summed are never floats.
+                // The float is used to find the least cost only. Costs are shown and summed as integers.
                 by(&|r| format::or_unknown(r.cost, format::cost), &|r| r.cost.map(|cost| cost.usd.picos() as f64)),
             ],
         }
@@ -118,8 +118,8 @@ impl Cells {
 }
 
 impl Values {
-    /// Marks the least of the ranks, and what reads the same. Nothing is best where there is nothing to compare, or
-    /// where all are alike.
+    /// Marks the text with the least rank, and those that read the same. Nothing is marked where all texts are the same or
+    /// there is only one.
     fn ranked(texts: Vec<String>, ranks: Vec<Option<f64>>) -> Self {
         let known: Vec<usize> = (0..texts.len()).filter(|i| ranks[*i].is_some()).collect();
         let least = known.iter().copied().min_by(|a, b| ranks[*a].partial_cmp(&ranks[*b]).unwrap_or(Ordering::Equal));
@@ -129,7 +129,7 @@ impl Values {
     }
 }
 
-/// The cells of the total row from `total` on: the longest time, the sums.
+/// The cells of the row `total` from the column `total` on: the longest time, and the sums.
 pub(super) fn totals(records: &[Record]) -> [String; 5] {
     let longest = records.iter().filter_map(|record| record.timing.total).max();
     [
@@ -141,7 +141,7 @@ pub(super) fn totals(records: &[Record]) -> [String; 5] {
     ]
 }
 
-/// The sum of the counts that are known, with `≥` if an answer does not say its own.
+/// The sum of the counts that are known, with `≥` where the count of an answer is unknown.
 fn sum(records: &[Record], count: impl Fn(&Record) -> Option<u64>) -> String {
     let known: Vec<u64> = records.iter().filter_map(&count).collect();
     if known.is_empty() {
@@ -155,8 +155,8 @@ fn sum(records: &[Record], count: impl Fn(&Record) -> Option<u64>) -> String {
     format!("{}{sum}", if partial { "≥" } else { "" })
 }
 
-/// The figures of models that were each asked several times: medians of the complete answers, below them the spread
-/// from least to most, and the sum of the costs of all. Each group holds the records of one model.
+/// The figures of models that were each asked several times: the medians of complete answers, below them the least and the
+/// greatest values, and the sum of all costs. Each group holds the records of one model.
 pub fn repeated(groups: &[(String, Vec<&Record>)], out: &Output) -> Text {
     let mut grid = Grid::new(vec![
         Column::left("model").wraps(MIN_MODEL),
@@ -205,7 +205,7 @@ struct Spread<T> {
 }
 
 impl<T: Copy + PartialOrd> Spread<T> {
-    /// `None` of no values at all. The median of an even count is the `mean` of both in the middle.
+    /// Returns `None` where there are no values. The median of an even count is the `mean` of the two in the middle.
     fn of(values: impl Iterator<Item = T>, mean: impl Fn(T, T) -> T) -> Option<Self> {
         let mut values: Vec<T> = values.collect();
         values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));

@@ -12,7 +12,7 @@ use crate::report::grid::{self, Column, Grid};
 use crate::report::rates::per_million;
 use crate::report::term::{Output, Text};
 
-/// From this width of the page on, every price has a column of its own.
+/// On a page of at least so many cells, every price has a column of its own.
 const WIDE: usize = 130;
 
 /// What a gateway says of the model, and what it costs there.
@@ -34,7 +34,7 @@ pub struct Shown {
     pub maker: Option<String>,
     /// What its maker sells it for, where the built-in table knows.
     pub list_price: Option<Tariff>,
-    /// The one that was meant first.
+    /// All gateways that list the model, beginning with the one that is most likely meant.
     pub listings: Vec<Listing>,
 }
 
@@ -58,7 +58,7 @@ impl Listing {
         let rates = self.rates();
         let more = |here: Option<Usd>, there: Option<Usd>| {
             let (here, there) = (here?.picos() as f64, there?.picos() as f64);
-            // Only to be shown: no money comes of it. Four decimals are a hundredth of a percent.
+            // The ratio is shown only: no amount is computed from it. Four decimals are a hundredth of a percent.
             (there > 0.0).then(|| ((here / there - 1.0) * 10_000.0).round() / 10_000.0)
         };
         [more(rates.input, list.base.input), more(rates.output, list.base.output)]
@@ -83,7 +83,7 @@ fn difference(against: [Option<f64>; 2]) -> String {
     if input == output { input } else { format!("{input} in, {output} out") }
 }
 
-/// For people: what it is, then a line a gateway.
+/// A text for people: what the model is, and a line for each gateway.
 pub fn one(shown: &Shown, out: &Output) -> Text {
     let mut page = out.style.bold(escape::line(&shown.id)) + "\n";
     let facts = facts(shown).into_iter().filter_map(|(name, value)| Some((name, escape::line(&value?).into_owned())));
@@ -91,7 +91,7 @@ pub fn one(shown: &Shown, out: &Output) -> Text {
     page + "\n" + prices(shown, out)
 }
 
-/// What the first listing says; the others are the same model.
+/// What is known of the model. The first gateway says it, since all list the same model.
 fn facts(shown: &Shown) -> Vec<(&'static str, Option<String>)> {
     let mut facts = vec![];
     if let Some(listing) = shown.listings.first() {
@@ -144,7 +144,7 @@ fn prices(shown: &Shown, out: &Output) -> Text {
         let names = [&"list price".to_owned(), &shown.maker.clone().unwrap_or_default()];
         prices.tariff(names, None, list, [String::new(), CostOrigin::Table.as_str().to_owned()]);
     }
-    // A pipe is as wide as it needs to be.
+    // Output to a pipe has no greatest width.
     let columns = if out.tty { out.columns } else { usize::from(u16::MAX) };
     prices.grid.render(&Output { columns, ..*out }) + prices.below.as_str()
 }
@@ -154,7 +154,7 @@ struct Prices<'a> {
     out: &'a Output,
     /// Whether every price has a column of its own. If not, the rarer ones stand below the table.
     is_wide: bool,
-    /// Which of the rarer prices are known of any gateway.
+    /// Which of the rarer prices are known at any gateway.
     known: [bool; 4],
     grid: Grid,
     below: String,
