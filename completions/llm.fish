@@ -27,8 +27,8 @@ end
 complete -c llm -n "__fish_llm_needs_command" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_needs_command" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_needs_command" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_needs_command" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_needs_command" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_needs_command" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_needs_command" -s V -l version -d 'Print version'
 complete -c llm -n "__fish_llm_needs_command" -f -a "ask" -d 'Ask one model and stream its answer'
@@ -36,9 +36,9 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "compare" -d 'Ask several mo
 complete -c llm -n "__fish_llm_needs_command" -f -a "pipeline" -d 'Run prompts that build on each other\'s answers, as the config describes them'
 complete -c llm -n "__fish_llm_needs_command" -f -a "rerun" -d 'Send a recorded prompt again, elsewhere, and show the answers beside the recorded one'
 complete -c llm -n "__fish_llm_needs_command" -f -a "models" -d 'List what the gateway offers, with prices'
-complete -c llm -n "__fish_llm_needs_command" -f -a "usage" -d 'Show what was used and what it cost, and where money leaks'
-complete -c llm -n "__fish_llm_needs_command" -f -a "log" -d 'List recorded calls, show the life of one, export or purge them'
-complete -c llm -n "__fish_llm_needs_command" -f -a "doctor" -d 'Check config, key, gateway and terminal, and say what to do'
+complete -c llm -n "__fish_llm_needs_command" -f -a "usage" -d 'Show calls, tokens and costs, and where money could be saved'
+complete -c llm -n "__fish_llm_needs_command" -f -a "log" -d 'List recorded calls, show one with its attempts, export or delete them'
+complete -c llm -n "__fish_llm_needs_command" -f -a "doctor" -d 'Check config, key, gateway and terminal, and say how to solve what is wrong'
 complete -c llm -n "__fish_llm_needs_command" -f -a "key" -d 'Keep gateway keys in the keyring'
 complete -c llm -n "__fish_llm_needs_command" -f -a "config" -d 'Show, check or create the config file'
 complete -c llm -n "__fish_llm_needs_command" -f -a "cache" -d 'Show how much is in the answer cache, or empty it'
@@ -46,82 +46,82 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "completions" -d 'Print a co
 complete -c llm -n "__fish_llm_needs_command" -f -a "man" -d 'Print the manual page'
 complete -c llm -n "__fish_llm_needs_command" -f -a "demo-gateway" -d 'Run the demo gateway until stdin ends; prints its base URL'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -l key -d 'Use this one of the gateway\'s named keys' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -l retries -d 'Further tries after a failure that may pass' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l timeout -d 'Time limit of a call with all its retries (`30s`, `2m`)' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l retries -d 'Retries after a failure that may pass' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -s f -l file -d 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -l temperature -d 'Sampling temperature' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -l top-p -d 'Nucleus sampling: the share of probability to choose from' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -l max-tokens -d 'Upper bound of output tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -s f -l file -d 'Attach a text file, image, PDF or audio file, recognised by its content, or the URL of an image; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l temperature -d 'Sampling temperature, from 0 to 2' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l top-p -d 'Nucleus sampling: the share of probability to choose from, from 0 to 1' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l max-tokens -d 'Most output tokens' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l stop -d 'Stop at this text; repeatable' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -l seed -d 'Seed for models that can repeat themselves' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -l logprobs -d 'Have -o json tell how likely each token of the answer was, and N alternatives to each' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -l effort -d 'How much to think: none, minimal, low, medium, high or what else the model knows' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l seed -d 'Seed, for models that can repeat an answer' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l logprobs -d 'Add the log probability of each token to -o json, with N alternatives to each' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l effort -d 'Reasoning effort: none, minimal, low, medium, high or another level that the model has' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
 complete -c llm -n "__fish_llm_using_subcommand ask" -l tools -d 'JSON array of functions that the model may call; -o json has its calls' -r -F
-complete -c llm -n "__fish_llm_using_subcommand ask" -l tag -d 'Attribute the cost (`app=bot`); kept in the record; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l tag -d 'Tag of the record, by which costs can be grouped (`app=bot`); repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
 metadata\t'Hashes, lengths and figures, but no text'
 off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand ask" -l out -d 'Write there instead of stdout, atomically' -r -F
 complete -c llm -n "__fish_llm_using_subcommand ask" -s m -l model -d 'Model, alias or `GATEWAY::MODEL`' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -s t -l task -d 'Kind of work, which the config routes to a model or alias' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -s t -l task -d 'Task of the config, which leads to a model or alias' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s c -l continue -d 'Continue the last conversation, or the one of the call with this id, with its model unless -m names another' -r
-complete -c llm -n "__fish_llm_using_subcommand ask" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand ask" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 jsonl\t''
 markdown\t''"
 complete -c llm -n "__fish_llm_using_subcommand ask" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand ask" -s n -l no-stdin -d 'Leave stdin alone'
-complete -c llm -n "__fish_llm_using_subcommand ask" -l cache -d 'Give the same answer again that was given to exactly this request before, and keep this one'
-complete -c llm -n "__fish_llm_using_subcommand ask" -l no-cache -d 'Ask anew, even if the config says [cache] enabled'
-complete -c llm -n "__fish_llm_using_subcommand ask" -l allow-unpriced -d 'Send even what nobody knows the price of, though a budget or --max-cost applies'
+complete -c llm -n "__fish_llm_using_subcommand ask" -s n -l no-stdin -d 'Do not read stdin'
+complete -c llm -n "__fish_llm_using_subcommand ask" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
+complete -c llm -n "__fish_llm_using_subcommand ask" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
+complete -c llm -n "__fish_llm_using_subcommand ask" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l stats -d 'Print a line of time, tokens and cost on stderr (the default on a terminal)'
-complete -c llm -n "__fish_llm_using_subcommand ask" -l show-reasoning -d 'Print what the model thinks on stderr'
-complete -c llm -n "__fish_llm_using_subcommand ask" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand ask" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand ask" -l show-reasoning -d 'Print the model\'s reasoning on stderr'
+complete -c llm -n "__fish_llm_using_subcommand ask" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand ask" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l key -d 'Use this one of the gateway\'s named keys' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l retries -d 'Further tries after a failure that may pass' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l timeout -d 'Time limit of a call with all its retries (`30s`, `2m`)' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l retries -d 'Retries after a failure that may pass' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -s f -l file -d 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l temperature -d 'Sampling temperature' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l top-p -d 'Nucleus sampling: the share of probability to choose from' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l max-tokens -d 'Upper bound of output tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -s f -l file -d 'Attach a text file, image, PDF or audio file, recognised by its content, or the URL of an image; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l temperature -d 'Sampling temperature, from 0 to 2' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l top-p -d 'Nucleus sampling: the share of probability to choose from, from 0 to 1' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l max-tokens -d 'Most output tokens' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l stop -d 'Stop at this text; repeatable' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l seed -d 'Seed for models that can repeat themselves' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l logprobs -d 'Have -o json tell how likely each token of the answer was, and N alternatives to each' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l effort -d 'How much to think: none, minimal, low, medium, high or what else the model knows' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l seed -d 'Seed, for models that can repeat an answer' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l logprobs -d 'Add the log probability of each token to -o json, with N alternatives to each' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l effort -d 'Reasoning effort: none, minimal, low, medium, high or another level that the model has' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
 complete -c llm -n "__fish_llm_using_subcommand compare" -l tools -d 'JSON array of functions that the model may call; -o json has its calls' -r -F
-complete -c llm -n "__fish_llm_using_subcommand compare" -l tag -d 'Attribute the cost (`app=bot`); kept in the record; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l tag -d 'Tag of the record, by which costs can be grouped (`app=bot`); repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
 metadata\t'Hashes, lengths and figures, but no text'
 off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l out -d 'Write there instead of stdout, atomically' -r -F
 complete -c llm -n "__fish_llm_using_subcommand compare" -s m -l model -d 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -s t -l task -d 'Kinds of work, which the config routes to a model or alias each; comma-separated or repeated' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -s t -l task -d 'Tasks of the config, each of which leads to a model or alias; comma-separated or repeated' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l set -d 'A list of models from the config' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l concurrency -d 'How many calls run at once; all by default' -r
-complete -c llm -n "__fish_llm_using_subcommand compare" -l repeat -d 'Ask each model N times, past the answer cache, and show median and spread' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l repeat -d 'Ask each model N times without the answer cache, and show median and spread' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l sort -d 'Order of the answers; as asked by default' -r -f -a "latency\t'Total time'
 first-token\t''
 cost\t''"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l layout -d 'Answers side by side or below each other; by width by default' -r -f -a "columns\t''
 stacked\t''"
-complete -c llm -n "__fish_llm_using_subcommand compare" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand compare" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 jsonl\t''
 markdown\t''
@@ -130,87 +130,87 @@ html\t''"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand compare" -s n -l no-stdin -d 'Leave stdin alone'
-complete -c llm -n "__fish_llm_using_subcommand compare" -l cache -d 'Give the same answer again that was given to exactly this request before, and keep this one'
-complete -c llm -n "__fish_llm_using_subcommand compare" -l no-cache -d 'Ask anew, even if the config says [cache] enabled'
-complete -c llm -n "__fish_llm_using_subcommand compare" -l allow-unpriced -d 'Send even what nobody knows the price of, though a budget or --max-cost applies'
+complete -c llm -n "__fish_llm_using_subcommand compare" -s n -l no-stdin -d 'Do not read stdin'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
-complete -c llm -n "__fish_llm_using_subcommand compare" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand compare" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand compare" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand compare" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "run" -d 'Run the steps, those that do not build on each other at once, and print the last one\'s answer'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "run" -d 'Run the steps and print the answer of the last one; steps that do not use one another run at once'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "list" -d 'List the pipelines of the config'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "show" -d 'Show the steps of a pipeline, their models, and what each builds on'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "show" -d 'Show the steps of a pipeline, their models, and which steps each of them uses'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l key -d 'Use this one of the gateway\'s named keys' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l timeout -d 'Total time for a call, all tries included (`30s`, `2m`)' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l retries -d 'Further tries after a failure that may pass' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l timeout -d 'Time limit of a call with all its retries (`30s`, `2m`)' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l retries -d 'Retries after a failure that may pass' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s f -l file -d 'Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l temperature -d 'Sampling temperature' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l top-p -d 'Nucleus sampling: the share of probability to choose from' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l max-tokens -d 'Upper bound of output tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s f -l file -d 'Attach a text file, image, PDF or audio file, recognised by its content, or the URL of an image; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l temperature -d 'Sampling temperature, from 0 to 2' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l top-p -d 'Nucleus sampling: the share of probability to choose from, from 0 to 1' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l max-tokens -d 'Most output tokens' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l stop -d 'Stop at this text; repeatable' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l seed -d 'Seed for models that can repeat themselves' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l logprobs -d 'Have -o json tell how likely each token of the answer was, and N alternatives to each' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l effort -d 'How much to think: none, minimal, low, medium, high or what else the model knows' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l seed -d 'Seed, for models that can repeat an answer' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l logprobs -d 'Add the log probability of each token to -o json, with N alternatives to each' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l effort -d 'Reasoning effort: none, minimal, low, medium, high or another level that the model has' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l tools -d 'JSON array of functions that the model may call; -o json has its calls' -r -F
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l tag -d 'Attribute the cost (`app=bot`); kept in the record; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l tag -d 'Tag of the record, by which costs can be grouped (`app=bot`); repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
 metadata\t'Hashes, lengths and figures, but no text'
 off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l out -d 'Write there instead of stdout, atomically' -r -F
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l step -d 'Print the answer of this step instead of the last one\'s' -r
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 jsonl\t''
 markdown\t''"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s n -l no-stdin -d 'Leave stdin alone'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l cache -d 'Give the same answer again that was given to exactly this request before, and keep this one'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l no-cache -d 'Ask anew, even if the config says [cache] enabled'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l allow-unpriced -d 'Send even what nobody knows the price of, though a budget or --max-cost applies'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s n -l no-stdin -d 'Do not read stdin'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l stats -d 'Print a table of steps, times and costs on stderr (the default on a terminal)'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s m -l model -d 'Models, comma-separated or repeated; the same as then if none is named' -r
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
-complete -c llm -n "__fish_llm_using_subcommand rerun" -l key -d 'Use this one of the gateway\'s named keys' -r
+complete -c llm -n "__fish_llm_using_subcommand rerun" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand rerun" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
 metadata\t'Hashes, lengths and figures, but no text'
 off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -l out -d 'Write there instead of stdout, atomically' -r -F
-complete -c llm -n "__fish_llm_using_subcommand rerun" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand rerun" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 jsonl\t''
 markdown\t''
@@ -219,73 +219,73 @@ html\t''"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand rerun" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand rerun" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l key -d 'Use this one of the gateway\'s named keys' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l sort -d 'Order of the list' -r -f -a "price\t''
 context\t''
 name\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l refresh -d 'Ask the gateway even if a recent list is cached'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -a "list" -d 'List models, as without a subcommand'
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -a "show" -d 'Show all about one model, and what it costs at every gateway that has it'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l key -d 'Use this one of the gateway\'s named keys' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l sort -d 'Order of the list' -r -f -a "price\t''
 context\t''
 name\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l refresh -d 'Ask the gateway even if a recent list is cached'
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l key -d 'Use this one of the gateway\'s named keys' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l key -d 'Use the gateway\'s saved key of this name' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l refresh -d 'Ask the gateways even if recent lists are cached'
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s m -l model -d 'Only models whose name holds this text' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -s g -l gateway -d 'Only calls to this gateway' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -l key -d 'Only calls paid with this key' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -s t -l task -d 'Only calls of this task' -r
-complete -c llm -n "__fish_llm_using_subcommand usage" -l tag -d 'Only calls with this tag; with no value, whatever it is; repeatable' -r
-complete -c llm -n "__fish_llm_using_subcommand usage" -l status -d 'Only calls that ended so' -r -f -a "ok\t''
+complete -c llm -n "__fish_llm_using_subcommand usage" -l tag -d 'Only calls with this tag, of any value if none is given; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -l status -d 'Only calls with this status' -r -f -a "ok\t''
 truncated\t''
 failed\t''
 interrupted\t''
 refused\t''"
-complete -c llm -n "__fish_llm_using_subcommand usage" -l since -d 'Only calls since then: `7d`, `12h`, a date or a time (UTC)' -r
-complete -c llm -n "__fish_llm_using_subcommand usage" -l before -d 'Only calls before then' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -l since -d 'Only calls since this time: `7d`, `12h`, a date or a time (UTC)' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -l before -d 'Only calls before this time' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -l by -d 'What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME' -r
-complete -c llm -n "__fish_llm_using_subcommand usage" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand usage" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 csv\t''
 markdown\t''
@@ -296,117 +296,117 @@ always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand usage" -l budgets -d 'Show instead what is left of each budget of the config'
 complete -c llm -n "__fish_llm_using_subcommand usage" -l check -d 'Compare the ledger with what gateways say was spent; -g and --key choose'
-complete -c llm -n "__fish_llm_using_subcommand usage" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand usage" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand usage" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand usage" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s m -l model -d 'Only models whose name holds this text' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s g -l gateway -d 'Only calls to this gateway' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l key -d 'Only calls paid with this key' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s t -l task -d 'Only calls of this task' -r
-complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l tag -d 'Only calls with this tag; with no value, whatever it is; repeatable' -r
-complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l status -d 'Only calls that ended so' -r -f -a "ok\t''
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l tag -d 'Only calls with this tag, of any value if none is given; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l status -d 'Only calls with this status' -r -f -a "ok\t''
 truncated\t''
 failed\t''
 interrupted\t''
 refused\t''"
-complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l since -d 'Only calls since then: `7d`, `12h`, a date or a time (UTC)' -r
-complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l before -d 'Only calls before then' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l since -d 'Only calls since this time: `7d`, `12h`, a date or a time (UTC)' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l before -d 'Only calls before this time' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l search -d 'Only calls with all of these words in prompt or answer' -r
-complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s n -l limit -d 'At most so many; 0 is all' -r
-complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s n -l limit -d 'The most calls to list; 0 lists all' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 jsonl\t''
 csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "list" -d 'List calls, newest first'
-complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "show" -d 'Show the life of one call'
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "show" -d 'Show one call with all of its attempts'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "export" -d 'Write calls in the format of another program'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "purge" -d 'Delete calls for good'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s m -l model -d 'Only models whose name holds this text' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s g -l gateway -d 'Only calls to this gateway' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l key -d 'Only calls paid with this key' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s t -l task -d 'Only calls of this task' -r
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l tag -d 'Only calls with this tag; with no value, whatever it is; repeatable' -r
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l status -d 'Only calls that ended so' -r -f -a "ok\t''
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l tag -d 'Only calls with this tag, of any value if none is given; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l status -d 'Only calls with this status' -r -f -a "ok\t''
 truncated\t''
 failed\t''
 interrupted\t''
 refused\t''"
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l since -d 'Only calls since then: `7d`, `12h`, a date or a time (UTC)' -r
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l before -d 'Only calls before then' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l since -d 'Only calls since this time: `7d`, `12h`, a date or a time (UTC)' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l before -d 'Only calls before this time' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l search -d 'Only calls with all of these words in prompt or answer' -r
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s n -l limit -d 'At most so many; 0 is all' -r
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s n -l limit -d 'The most calls to list; 0 lists all' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 jsonl\t''
 csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -l conversation -d 'Show the whole conversation that it belongs to'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s m -l model -d 'Only models whose name holds this text' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s g -l gateway -d 'Only calls to this gateway' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l key -d 'Only calls paid with this key' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s t -l task -d 'Only calls of this task' -r
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l tag -d 'Only calls with this tag; with no value, whatever it is; repeatable' -r
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l status -d 'Only calls that ended so' -r -f -a "ok\t''
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l tag -d 'Only calls with this tag, of any value if none is given; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l status -d 'Only calls with this status' -r -f -a "ok\t''
 truncated\t''
 failed\t''
 interrupted\t''
 refused\t''"
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l since -d 'Only calls since then: `7d`, `12h`, a date or a time (UTC)' -r
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l before -d 'Only calls before then' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l since -d 'Only calls since this time: `7d`, `12h`, a date or a time (UTC)' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l before -d 'Only calls before this time' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l format -d 'Which format' -r -f -a "otel\t'OpenTelemetry traces as OTLP JSON, by the GenAI conventions'"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l out -d 'Write there instead of stdout, atomically' -r -F
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -l before -d 'Those before then: `90d`, a date or a time (UTC)' -r
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -l before -d 'Those before this time: `90d`, a date or a time (UTC)' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -l all -d 'All of them'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
-complete -c llm -n "__fish_llm_using_subcommand doctor" -l key -d 'Use this one of the gateway\'s named keys' -r
-complete -c llm -n "__fish_llm_using_subcommand doctor" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand doctor" -l key -d 'Use the gateway\'s saved key of this name' -r
+complete -c llm -n "__fish_llm_using_subcommand doctor" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand doctor" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand doctor" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand doctor" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand doctor" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand doctor" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "set" -d 'Save a gateway\'s key: asked for without echo, or read from stdin'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "list" -d 'List saved keys and those in the environment'
-complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "show" -d 'Say where a gateway\'s key comes from, and its last four characters'
+complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "show" -d 'Show where a gateway\'s key comes from, and its last four characters'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "test" -d 'Ask the gateway whether it takes the key'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "rm" -d 'Remove a saved key'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -l name -d 'Keep it under this name, beside others of the same gateway' -r
@@ -415,45 +415,45 @@ file\t'A file that only you can read, in plain text'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -l name -d 'The key of this name' -r
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -l name -d 'The key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -l name -d 'The key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "path" -d 'Print where the config file is'
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "show" -d 'Print the settings in force and where each comes from'
@@ -463,73 +463,73 @@ complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subc
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l route -d 'Explain where this task, alias or model leads, and why in that order' -r
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s g -l gateway -d 'Gateway of names that do not say, for --route' -r
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s g -l gateway -d 'Gateway for names without `GATEWAY::`, with --route' -r
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -l force -d 'Replace one that exists'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -f -a "stats" -d 'Say how many answers there are, and how much room they take'
-complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -f -a "clear" -d 'Forget all answers'
-complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s o -l output -d 'Form of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -f -a "stats" -d 'Show how many answers are stored, and their size'
+complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -f -a "clear" -d 'Delete all stored answers'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand completions" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand completions" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand completions" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand completions" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand completions" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand man" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand man" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand man" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand man" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand man" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand man" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s v -l verbose -d 'Say on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s h -l help -d 'Print help'

@@ -1,7 +1,5 @@
-//! Files that go with a prompt: text, images, documents and audio, told apart by what is in them.
+//! Files that go with a prompt: text, images, documents and audio, recognised by their content.
 
-use std::fs;
-use std::io::Read;
 use std::path::Path;
 
 use base64::Engine;
@@ -9,8 +7,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::chat::{Audio, File, Image, ImageSource, Part};
 use crate::error::Error;
+use crate::input::{self, Accept};
 
-/// More than this in one file is refused rather than cut.
+/// The largest file that can be attached, in bytes.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 
 /// Reads one `-f`: a path, or the http(s) URL of an image, which the gateway fetches.
@@ -19,13 +18,8 @@ pub fn read(path: &str) -> Result<Part, Error> {
         return Ok(Part::Image(Image { source: ImageSource::Url(path.to_owned()), detail: None }));
     }
     let path = Path::new(path);
-    let input = |source| Error::Input { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(input)?;
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(input)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(Error::usage(format!("{} is larger than {} MiB", path.display(), LARGEST_FILE >> 20)));
-    }
+    let bytes = input::read(path, LARGEST_FILE, Accept::FilesAndPipes)
+        .map_err(|source| Error::Input { path: path.to_owned(), source })?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     part(&name, bytes)
 }
@@ -51,7 +45,7 @@ fn part(name: &str, bytes: Vec<u8>) -> Result<Part, Error> {
     Ok(Part::Text(format!("<file name=\"{}\">\n{text}{newline}</file>", name.replace('"', "'"))))
 }
 
-/// The kind of a file by its first bytes; names lie.
+/// The media type of a file by its first bytes, because its name may be wrong.
 fn media_type(bytes: &[u8]) -> Option<&'static str> {
     let is = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
     Some(match bytes {

@@ -23,6 +23,9 @@ pub enum Error {
     /// The config does not make sense.
     #[error("{message}")]
     Config { message: String, cause: Option<String>, hint: Option<String> },
+    /// The system refuses what every command needs, such as one more open file.
+    #[error("{message}")]
+    System { message: String, cause: String, hint: Option<String> },
     /// A key could not be had, kept or removed.
     #[error("{message}")]
     Key { message: String, cause: Option<String>, hint: Option<String> },
@@ -57,6 +60,27 @@ impl Error {
         Self::Config { message: message.into(), cause: None, hint: Some(hint.into()) }
     }
 
+    /// The system's own error, with the way out where too many files are open.
+    pub fn system(message: impl Into<String>, error: &io::Error) -> Self {
+        let hint =
+            Self::is_shortage(error).then(|| "`ulimit -n 256` lets the commands after it open more files".to_owned());
+        Self::System { message: message.into(), cause: error.to_string(), hint }
+    }
+
+    /// Whether the error means that this process, or all of them together, may not open another file.
+    pub fn is_shortage(error: &io::Error) -> bool {
+        #[cfg(unix)]
+        {
+            use rustix::io::Errno;
+            matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = error;
+            false
+        }
+    }
+
     /// The exit code that scripts see. A signal has none: the process dies by it.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -64,6 +88,7 @@ impl Error {
             Self::Config { .. } => 3,
             Self::Key { .. } => 4,
             Self::Call(failure) => failure.exit_code(),
+            Self::System { .. } => 71,
             Self::Output { .. } => 74,
             Self::Signalled(signal) => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
         }
@@ -74,6 +99,7 @@ impl Error {
         match self {
             Self::Config { cause, .. } | Self::Key { cause, .. } => cause.clone(),
             Self::Call(failure) => failure.cause.clone(),
+            Self::System { cause, .. } => Some(cause.clone()),
             Self::Input { source, .. } | Self::Output { source, .. } => Some(source.to_string()),
             Self::Usage { .. } | Self::Signalled(_) => None,
         }
@@ -82,7 +108,10 @@ impl Error {
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Usage { hint, .. } | Self::Config { hint, .. } | Self::Key { hint, .. } => hint.clone(),
+            Self::Usage { hint, .. }
+            | Self::Config { hint, .. }
+            | Self::System { hint, .. }
+            | Self::Key { hint, .. } => hint.clone(),
             Self::Call(failure) => failure.hint(),
             Self::Output { target, .. } if target == STDOUT => {
                 Some("--out FILE writes the answer to a file instead".into())

@@ -1,4 +1,4 @@
-//! Small JSON files of things that can be fetched or computed again.
+//! Small JSON files with data that can be fetched or computed again.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -6,14 +6,18 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::input::{self, Accept};
 use crate::private;
 
-/// What the file holds; `None` where it is missing or is not what it should be, which is no error: it is made again.
+/// The largest file that is read, in bytes: ten times the longest list of models.
+const LARGEST_FILE: u64 = 64 << 20;
+
+/// The content of the file; `None` where it is missing or damaged, which is no error because it is made again.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    serde_json::from_slice(&input::read(path, LARGEST_FILE, Accept::Files).ok()?).ok()
 }
 
-/// Replaces the file as a whole: a reader meets the old one or the new one, never a part.
+/// Replaces the file as a whole, so that a reader gets the old content or the new one.
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     private::create_dir(dir)?;

@@ -1,4 +1,4 @@
-//! Money as integers: picodollars, so that every list price quoted per million tokens is exact per token.
+//! Money as integers of picodollars: list prices are quoted per million tokens, and so are exact per token.
 
 use std::fmt;
 use std::iter::Sum;
@@ -23,17 +23,26 @@ impl Usd {
         self.0
     }
 
-    /// The price of `count` things at this price each; `None` if it does not fit.
+    /// The price of `count` things at this price each. Returns `None` where it is too large.
     pub fn times(self, count: u64) -> Option<Usd> {
         i64::try_from(i128::from(self.0) * i128::from(count)).ok().map(Usd)
     }
 
-    /// A price per token from one per million tokens; parts below a picodollar are rounded to the nearest.
+    /// The price of one where this is the price of a million, rounded to the nearest picodollar.
     pub fn per_million(self) -> Usd {
-        Usd((self.0 + self.0.signum() * 500_000) / 1_000_000)
+        self.divided_by(1_000_000)
     }
 
-    /// The exact amount as a plain decimal, without superfluous zeros: `0.00571`, `12`, `-0.5`.
+    /// The price of one where this is the price of a thousand, rounded to the nearest picodollar.
+    pub fn per_thousand(self) -> Usd {
+        self.divided_by(1_000)
+    }
+
+    fn divided_by(self, count: i64) -> Usd {
+        Usd(self.0.saturating_add(self.0.signum() * count / 2) / count)
+    }
+
+    /// The exact amount as a decimal number without needless zeros: `0.00571`, `12`, `-0.5`.
     pub fn to_decimal(self) -> String {
         let sign = if self.0 < 0 { "-" } else { "" };
         let picos = self.0.unsigned_abs();
@@ -46,8 +55,8 @@ impl Usd {
     }
 }
 
-/// For people: `$0.000177`, `$1.25`, `$0.0000000004`: two decimals, and below a dollar as many as
-/// three significant digits take.
+/// For people: `$0.000177`, `$1.25`, `$0.0000000004`: two decimals, below a dollar as many as three significant digits
+/// need.
 impl fmt::Display for Usd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
@@ -72,8 +81,8 @@ impl fmt::Display for Usd {
 #[error("not an amount of dollars: {0:?}")]
 pub struct ParseUsdError(String);
 
-/// Reads a decimal number, with an exponent if need be (`9.4e-6`), without going through a float. Digits below a
-/// picodollar are rounded to the nearest.
+/// Reads a decimal number, also one with an exponent (`9.4e-6`), digit by digit. The amount is rounded to the nearest
+/// picodollar.
 impl FromStr for Usd {
     type Err = ParseUsdError;
 
@@ -150,7 +159,7 @@ impl Sum for Usd {
     }
 }
 
-/// A JSON number of dollars, digit for digit.
+/// To a JSON number of dollars, digit for digit.
 impl Serialize for Usd {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match RawValue::from_string(self.to_decimal()) {
@@ -160,7 +169,7 @@ impl Serialize for Usd {
     }
 }
 
-/// From a JSON number or string of dollars, read digit for digit. Only from JSON.
+/// From a JSON number or string of dollars, digit for digit. No other format can be read.
 impl<'de> Deserialize<'de> for Usd {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;

@@ -1,4 +1,4 @@
-//! Names with `*` in them, as the config writes them: `claude-*`, `*:free`.
+//! Patterns of the config, in which `*` is any text: `claude-*`, `*:free`.
 
 /// Whether `pattern`, in which each `*` stands for any text or none, matches the whole of `name`.
 pub fn matches(pattern: &str, name: &str) -> bool {
@@ -20,7 +20,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     name.ends_with(end)
 }
 
-/// How closely a pattern describes what it matches: one without `*` most of all, then the one with the most letters.
+/// Orders patterns by how exactly they match: those without `*` last, and the others by the number of their characters.
 pub fn precision(pattern: &str) -> (bool, usize) {
     let letters = pattern.chars().filter(|letter| *letter != '*').count();
     (!pattern.contains('*'), letters)

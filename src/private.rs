@@ -1,11 +1,11 @@
-//! Directories that are this user's alone.
+//! Directories that only this user can enter.
 
 use std::fs::DirBuilder;
 use std::io;
 use std::path::Path;
 
-/// Makes the directory, and those above it that are missing, for this user alone, whatever the umask says. One that
-/// exists stays as it is: it may be there for more than our files, which are private by themselves.
+/// Makes the directory, and those above it that are missing, for this user alone, whatever the umask says. A
+/// directory that exists keeps its mode, because it may hold more than our files, which are private by themselves.
 pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);

@@ -1,4 +1,4 @@
-//! The prompt: from the command line, stdin, or both. Never a silent wait, never somebody else's input, nothing cut.
+//! The prompt: from the command line, stdin, or both. It is never cut, and a wait for it is never silent.
 
 use std::io::{self, IsTerminal, Read};
 use std::sync::mpsc;
@@ -7,20 +7,19 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-/// More than this on stdin is refused rather than cut.
+/// The most that is read from stdin, in bytes. More is an error.
 const LARGEST_INPUT: u64 = 64 * 1024 * 1024;
 
-/// How long a pipe may be silent before we say what we wait for.
+/// How long stdin may be silent before a notice says what is waited for.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// What stdin is, as far as it matters for whether it is meant for us.
+/// The kinds of stdin that are treated differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stdin {
     Terminal,
-    /// A pipe, or a regular file that nobody has read from yet.
+    /// A pipe, or a regular file from which nothing has been read.
     Input,
-    /// A file read in part by somebody else (`while read line`), a socket, a device, nothing.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix tells them apart"))]
+    /// A file that another program has begun to read (`while read line`), a socket, a device, or nothing.
     Other,
 }
 
@@ -30,8 +29,8 @@ pub fn read(argument: Option<&str>, no_stdin: bool, notice: impl FnMut(&str)) ->
     let stdin = match (argument, no_stdin, classify()) {
         (_, true, _) | (Some(_), _, Stdin::Terminal | Stdin::Other) => None,
         (None, false, Stdin::Terminal) => None,
-        // Asked for by name or by lack of anything else, so whatever it is.
-        (_, false, Stdin::Input) | (None, false, Stdin::Other) => Some(text(read_patiently(notice)?)?),
+        // Without a prompt in the arguments, stdin is read whatever it is.
+        (_, false, Stdin::Input) | (None, false, Stdin::Other) => Some(text(read_stdin(notice)?)?),
     };
     if argument.is_none() && no_stdin {
         return Err(Error::usage_hint("there is no prompt", "-n leaves stdin alone: give one as an argument"));
@@ -76,8 +75,8 @@ fn text(bytes: Vec<u8>) -> Result<String, Error> {
     })
 }
 
-/// Reads stdin on a thread of its own, so that silence can be noticed.
-fn read_patiently(mut notice: impl FnMut(&str)) -> Result<Vec<u8>, Error> {
+/// Reads all of stdin, on a thread of its own so that `notice` can be called while it is silent.
+fn read_stdin(mut notice: impl FnMut(&str)) -> Result<Vec<u8>, Error> {
     let (sender, receiver) = mpsc::sync_channel(16);
     thread::spawn(move || {
         let mut stdin = io::stdin().lock();
@@ -95,13 +94,13 @@ fn read_patiently(mut notice: impl FnMut(&str)) -> Result<Vec<u8>, Error> {
         }
     });
     let mut bytes = Vec::new();
-    let mut patience = Some(SILENCE);
+    let mut notice_after = Some(SILENCE);
     loop {
-        let chunk = match patience {
+        let chunk = match notice_after {
             Some(limit) => match receiver.recv_timeout(limit) {
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     notice("waiting for input on stdin; -n leaves it alone, Ctrl-C stops");
-                    patience = None;
+                    notice_after = None;
                     continue;
                 }
                 chunk => chunk.ok(),
@@ -137,9 +136,19 @@ fn classify() -> Stdin {
     if kind.is_fifo() || untouched { Stdin::Input } else { Stdin::Other }
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn classify() -> Stdin {
-    if io::stdin().is_terminal() { Stdin::Terminal } else { Stdin::Input }
+    use std::os::windows::io::{AsHandle, AsRawHandle};
+
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return Stdin::Terminal;
+    }
+    // A service and a program without a console have no handle, or one that is not valid and cannot be duplicated.
+    let handle = stdin.as_handle();
+    let address = handle.as_raw_handle().addr();
+    let is_there = address != 0 && address != usize::MAX && handle.try_clone_to_owned().is_ok();
+    if is_there { Stdin::Input } else { Stdin::Other }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What tokens cost: rates, tariffs with steps, and the exact arithmetic from usage to money.
+//! Prices of tokens: rates, tariffs with steps, and the exact arithmetic from usage to money.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,10 +18,10 @@ pub struct Rates {
     /// Where unknown, tokens written to a cache cost what other input does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<Usd>,
-    /// Where unknown, thinking costs what other output does.
+    /// Where unknown, reasoning costs what other output does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Usd>,
-    /// On top, for each request; `None` is none.
+    /// Added once for each request; `None` adds nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Usd>,
 }
@@ -42,7 +42,7 @@ impl Rates {
         self.input.is_some() && self.output.is_some()
     }
 
-    /// Whether an answer is known to cost nothing, however long.
+    /// Whether an answer of any length is known to cost nothing.
     pub fn is_free(&self) -> bool {
         let zero = |rate: Option<Usd>| rate.is_none_or(|rate| rate == Usd::ZERO);
         self.is_complete()
@@ -51,14 +51,14 @@ impl Rates {
                 .all(zero)
     }
 
-    /// What `usage` costs, to the picodollar. `None` where a count or a rate that it takes is unknown, or where the
-    /// counts contradict each other.
+    /// What `usage` costs, to the picodollar. Returns `None` where a count or a rate that this takes is unknown, or where
+    /// the counts contradict each other.
     pub fn cost(&self, usage: &Usage) -> Option<Usd> {
         let (input, output) = (usage.input?, usage.output?);
         let (read, written) = (usage.cache_read.unwrap_or(0), usage.cache_write.unwrap_or(0));
         let plain = input.checked_sub(read)?.checked_sub(written)?;
-        // How much of the output was thought matters only where thinking has a price of its own.
-        let thought = match self.reasoning {
+        // The share of reasoning matters only where reasoning has a price of its own.
+        let reasoning = match self.reasoning {
             Some(_) if output > 0 => usage.reasoning?,
             _ => 0,
         };
@@ -66,8 +66,8 @@ impl Rates {
             (plain, self.input),
             (read, self.cache_read.or(self.input)),
             (written, self.cache_write.or(self.input)),
-            (output.checked_sub(thought)?, self.output),
-            (thought, self.reasoning),
+            (output.checked_sub(reasoning)?, self.output),
+            (reasoning, self.reasoning),
             (1, self.request.or(Some(Usd::ZERO))),
         ];
         let mut picos: i64 = 0;
@@ -79,7 +79,7 @@ impl Rates {
         Some(Usd::from_picos(picos))
     }
 
-    /// The same with `markup` millionths on top, each rate rounded to the nearest picodollar.
+    /// These rates with `markup` millionths added, each rounded to the nearest picodollar.
     pub fn with_markup(self, markup: u32) -> Rates {
         let marked = |rate: Option<Usd>| rate.map(|rate| marked_up(rate, markup));
         Rates {
@@ -100,17 +100,17 @@ fn marked_up(rate: Usd, markup: u32) -> Usd {
     Usd::from_picos(i64::try_from(rounded).unwrap_or(i64::MAX))
 }
 
-/// The price of a model: rates that may change with the length of the prompt.
+/// The price of a model: rates, which may change with the length of the prompt.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tariff {
     /// The rates of the shortest prompts.
     pub base: Rates,
-    /// Rates of longer prompts, ascending. They are for the whole request, not just for what lies above.
+    /// Rates of longer prompts, ascending. They hold for the whole request, not just for the tokens above the step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
 }
 
-/// Rates from a certain length of the prompt on.
+/// Rates for prompts longer than a number of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// For prompts with more tokens than this.
@@ -140,7 +140,7 @@ impl Tariff {
         self.all().all(|rates| rates.is_free())
     }
 
-    /// The same with `markup` millionths on top.
+    /// This tariff with `markup` millionths added.
     pub fn with_markup(mut self, markup: u32) -> Tariff {
         self.base = self.base.with_markup(markup);
         for step in &mut self.steps {

@@ -1,4 +1,4 @@
-//! The JSON Schema that an answer must follow: sent with the request, and held against the answer.
+//! The JSON Schema that an answer must follow: it is sent with the request, and the answer is checked against it.
 
 use jsonschema::Validator;
 use serde_json::Value;
@@ -6,10 +6,10 @@ use serde_json::Value;
 use crate::chat::{Request, Response, ResponseFormat};
 use crate::error::{Failure, FailureKind};
 
-/// What formats want a schema to be called.
+/// The name that is sent with a schema, because the wire formats require one.
 const NAME: &str = "answer";
 
-/// A schema that makes sense.
+/// A valid schema.
 #[derive(Debug)]
 pub struct Schema {
     value: Value,
@@ -17,7 +17,10 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Reads a schema; of what is wrong with it, the first thing. References to other documents are not followed.
+    /// Reads a schema. References to other documents are not followed.
+    ///
+    /// # Errors
+    /// The first mistake in it, in words for the user.
     pub fn parse(text: &str) -> Result<Self, String> {
         let value: Value = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
         if !value.is_object() {
@@ -31,8 +34,7 @@ impl Schema {
         Ok(Self { value, validator })
     }
 
-    /// The form of answer to ask for. A schema that leaves nothing open is asked for to the letter; one that does not
-    /// would be refused then.
+    /// The form of answer to ask for. Strict mode is asked for where the schema is closed; gateways refuse it for others.
     pub fn response_format(&self) -> ResponseFormat {
         let strict = is_closed(&self.value).then_some(true);
         ResponseFormat::JsonSchema { name: NAME.into(), schema: self.value.clone(), strict }
@@ -57,8 +59,8 @@ impl Schema {
     }
 }
 
-/// Whether an answer has the form that its request asks for. One that calls tools is not the answer yet, and what makes
-/// no sense as a schema is held against nobody.
+/// Whether an answer has the form that its request asks for. An answer that calls tools is not the last
+/// one yet, and an invalid schema is not checked.
 pub fn is_as_asked(request: &Request, answer: &Response) -> bool {
     let Some(ResponseFormat::JsonSchema { schema, .. }) = &request.response_format else { return true };
     if !answer.tool_calls.is_empty() {
@@ -79,7 +81,7 @@ fn is_closed(schema: &Value) -> bool {
                 .flat_map(|properties| properties.keys())
                 .all(|name| required.is_some_and(|required| required.iter().any(|required| required == name.as_str())));
             let closed = fields.get("additionalProperties") == Some(&Value::Bool(false));
-            // Names of properties are not keywords; what they stand for is looked into below.
+            // A property may be named like a keyword; its schema is checked like all others.
             (!is_object || closed && all_required) && fields.values().all(is_closed)
         }
         Value::Array(items) => items.iter().all(is_closed),

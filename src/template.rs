@@ -2,28 +2,150 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
+use std::fmt::{self, Write as _};
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Steps that rendering may take: enough for every line of a long text, and an end for what would take for ever.
+use minijinja::value::{Rest, ValueOrKwargs};
+use minijinja::{
+    AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, Value, escape_formatter, filters,
+};
+
+/// The most instructions that rendering takes: enough for every line of a long text, and an end to endless loops.
 const FUEL: u64 = 5_000_000;
+
+/// The most that a template may make, in bytes: the whole output, all values that are put into it or into a `{% set %}`
+/// block, and what one call of a filter makes.
+const LARGEST: usize = 16 << 20;
 
 /// Why a template cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadTemplate(String);
 
-/// Escapes nothing, since prompts are no markup; nothing that is missing passes for an empty text.
-fn environment<'a>() -> Environment<'a> {
+/// Prompts are no markup, so nothing is escaped, and a missing variable is an error rather than an empty text.
+fn environment(template: &str) -> Environment<'_> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_fuel(Some(FUEL));
+    limit(&mut environment, template);
     environment
+}
+
+/// Keeps a template from taking all memory, by mistakes such as `{{ draft | indent(2000000000) }}`.
+fn limit(environment: &mut Environment<'_>, template: &str) {
+    // A block that is captured is not counted by `Bounded`. Each instruction adds one piece of the template to it at most.
+    let captures = ["endset", "endfilter"].iter().any(|end| template.contains(end));
+    let fuel = if captures { FUEL.min((4 * LARGEST / template.len().max(1)) as u64) } else { FUEL };
+    environment.set_fuel(Some(fuel));
+    // Without it, no variable outlives one turn of a loop, so no loop can double a text in each turn.
+    environment.remove_global("namespace");
+    let left = AtomicUsize::new(LARGEST);
+    environment.set_formatter(move |out: &mut Output, state: &mut State, value: &Value| {
+        let size = printed(value);
+        let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size));
+        taken.map_err(|_| too_large("the text"))?;
+        escape_formatter(out, state, value)
+    });
+    for (name, filter) in [
+        ("batch", Value::from_function(filters::batch)),
+        ("format", Value::from_function(filters::format)),
+        ("indent", Value::from_function(filters::indent)),
+        ("join", Value::from_function(filters::join)),
+        ("list", Value::from_function(filters::list)),
+        ("replace", Value::from_function(filters::replace)),
+        ("slice", Value::from_function(filters::slice)),
+        ("string", Value::from_function(filters::string)),
+    ] {
+        environment.add_filter(name, move |state: &mut State, arguments: Rest<ValueOrKwargs>| {
+            let arguments = arguments.into_values();
+            if size_of_result(name, &arguments) > LARGEST {
+                return Err(too_large(&format!("what `{name}` makes")));
+            }
+            filter.call(state, &arguments)
+        });
+    }
+}
+
+fn too_large(what: &str) -> minijinja::Error {
+    let message = format!("{what} would be larger than {} MiB", LARGEST >> 20);
+    minijinja::Error::new(ErrorKind::InvalidOperation, message)
+}
+
+/// The most bytes that a filter makes of these arguments, the first of which is the value.
+fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
+    let Some((value, others)) = arguments.split_first() else { return 0 };
+    let text = value.as_str().unwrap_or_default();
+    // Widths and counts, which may also be named arguments.
+    let named = others.iter().filter(|argument| argument.is_kwargs()).flat_map(|named| {
+        let names = named.try_iter().into_iter().flatten();
+        names.filter_map(|name| named.get_item(&name).ok()).collect::<Vec<_>>()
+    });
+    let count = || others.iter().cloned().chain(named).filter_map(|value| value.as_usize()).max().unwrap_or(0);
+    let items = || value.len().unwrap_or(0).saturating_mul(size_of::<Value>());
+    match filter {
+        "batch" | "slice" => items().saturating_add(count().saturating_mul(size_of::<Value>())),
+        "list" => items(),
+        "indent" => (text.lines().count() + 1).saturating_mul(count()).saturating_add(text.len()),
+        "format" => {
+            let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
+            let widths: Vec<usize> = numbers.map(|number| number.parse().unwrap_or(usize::MAX)).collect();
+            let given = if text.contains('*') { count() } else { 0 };
+            widths.into_iter().fold(given, usize::saturating_add)
+        }
+        "replace" => {
+            let [from, to] =
+                [others.first(), others.get(1)].map(|text| text.and_then(Value::as_str).unwrap_or_default());
+            text.matches(from).count().saturating_mul(to.len()).saturating_add(text.len())
+        }
+        "join" => {
+            let separator = others.first().map_or(0, printed);
+            printed(value).saturating_add(value.len().unwrap_or(0).saturating_mul(separator))
+        }
+        _ => printed(value),
+    }
+}
+
+/// How many bytes the value is as a text; more than [`LARGEST`] where it is larger.
+fn printed(value: &Value) -> usize {
+    struct Count(usize);
+    impl fmt::Write for Count {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 += text.len();
+            if self.0 > LARGEST { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut count = Count(0);
+    match value.as_str() {
+        Some(text) => text.len(),
+        // Each item takes a byte and a comma at least. The list is not printed, since that would not end at the limit.
+        None if value.len().is_some_and(|items| items > LARGEST / 2) => LARGEST + 1,
+        // The error is the writer's own, and the count says what it means.
+        None => write!(count, "{value}").map_or(LARGEST + 1, |()| count.0),
+    }
+}
+
+/// The output of a template, which fails beyond [`LARGEST`].
+#[derive(Default)]
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > LARGEST {
+            return Err(io::Error::other(format!("the text would be larger than {} MiB", LARGEST >> 20)));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Whether every template knows a function by this name, so that it can be no variable.
 pub fn is_function(name: &str) -> bool {
-    environment().globals().any(|(function, _)| function == name)
+    Environment::new().globals().any(|(function, _)| function == name)
 }
 
 /// The names that stand in the expressions and statements of a template, used there or not: also those that it both uses
@@ -76,7 +198,7 @@ fn text_length(rest: &str, quote: char) -> usize {
 
 /// The variables that a template uses. Fails for one that makes no sense, whatever their values.
 pub fn needs(template: &str) -> Result<BTreeSet<String>, BadTemplate> {
-    let environment = environment();
+    let environment = environment(template);
     let compiled = environment.template_from_str(template).map_err(|error| explain(&error, template))?;
     let functions: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
     let mut needed = BTreeSet::new();
@@ -89,7 +211,7 @@ pub fn needs(template: &str) -> Result<BTreeSet<String>, BadTemplate> {
     }
     // Names of filters are looked up only when they are used. Whatever else goes wrong here depends on the values.
     let values = Value::from_pairs(needed.iter().map(|name| (name.as_str(), "text")));
-    match compiled.render(values) {
+    match compiled.render_captured_to(values, Bounded::default()) {
         Err(error)
             if matches!(
                 error.kind(),
@@ -105,13 +227,20 @@ pub fn needs(template: &str) -> Result<BTreeSet<String>, BadTemplate> {
 /// The text of a template with these values in it.
 pub fn render(template: &str, values: &BTreeMap<String, String>) -> Result<String, BadTemplate> {
     let values = Value::from_pairs(values.iter().map(|(name, text)| (name.as_str(), text.as_str())));
-    let rendered = environment().template_from_str(template).and_then(|compiled| compiled.render(values));
-    rendered.map_err(|error| explain(&error, template))
+    let mut text = Bounded::default();
+    let environment = environment(template);
+    let rendered = environment
+        .template_from_str(template)
+        .and_then(|compiled| compiled.render_captured_to(values, &mut text).map(drop));
+    rendered.map_err(|error| explain(&error, template))?;
+    String::from_utf8(text.0).map_err(|error| BadTemplate(error.to_string()))
 }
 
 fn explain(error: &minijinja::Error, template: &str) -> BadTemplate {
     let mut text = error.kind().to_string();
-    if let Some(detail) = error.detail() {
+    // A failure of the writer is the source of the error.
+    let source = std::error::Error::source(error).map(ToString::to_string);
+    if let Some(detail) = source.as_deref().or(error.detail()) {
         text.push_str(": ");
         text.push_str(detail);
     }
@@ -173,6 +302,53 @@ mod tests {
         assert!(render("{{ draft }}", &values(&[])).is_err());
         assert!(render("{% if draft %}{% endif %}", &values(&[])).is_err());
         assert!(render("{{ (input | lines)[7] }}", &values(&[("input", "one")])).is_err());
+    }
+
+    #[test]
+    fn what_would_take_all_memory_is_refused_at_once() {
+        let began = std::time::Instant::now();
+        let long = "word\n".repeat(1 << 18);
+        let given = values(&[("input", &long)]);
+        for template in [
+            "{{ input | indent(2000000000) }}",
+            "{{ input | indent(width=2000000000) }}",
+            "{{ '%999999999s' | format('x') }}",
+            "{{ '%*s' | format(999999999, 'x') }}",
+            "{{ 'a' * 1000000000 }}",
+            "{{ 'a' * 99999999 }}",
+            "{{ ['a'] * 99999999 }}",
+            "{{ (['a'] * 99999999) | list }}",
+            "{{ (['a'] * 99999999) | string }}",
+            "{{ (['a' * 9999999] * 9999999) | join(',') }}",
+            "{{ [1] | slice(999999999) | list }}",
+            "{{ [1] | batch(999999999, 'x') | list }}",
+            "{{ range(1000000000) }}",
+            "{{ input | replace('', input) }}",
+            "{% for i in range(99999) %}{{ input }}{% endfor %}",
+            "{% set all %}{% for i in range(99999) %}{{ input }}{% endfor %}{% endset %}{{ all }}",
+            "{% filter upper %}{% for i in range(99999) %}{{ input }}{% endfor %}{% endfilter %}",
+            "{% set n = namespace(x=input) %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+        ] {
+            let error = render(template, &given).expect_err(template).to_string();
+            let said = ["larger than 16 MiB", "too large", "too many", "unknown function"];
+            assert!(said.iter().any(|said| error.contains(said)), "{template}: {error}");
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn what_fits_is_rendered_as_ever() {
+        let given = values(&[("input", "a\nb")]);
+        for (template, text) in [
+            ("{{ input | indent(2, first=true) }}", "  a\n  b"),
+            ("{{ '%5.1f%s' | format(2, input) }}", "  2.0a\nb"),
+            ("{{ input | replace('a', 'xx') }}", "xx\nb"),
+            ("{{ input | lines | join(', ') }}", "a, b"),
+            ("{{ [1, 2, 3] | batch(2) | list }}", "[[1, 2], [3]]"),
+            ("{% set all %}<{{ input }}>{% endset %}{{ all | string }}", "<a\nb>"),
+        ] {
+            assert_eq!(render(template, &given).expect(template), text);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::chat::Tool;
 
-/// As chat completions have it, with the definition apart, or as responses have it, in one.
+/// A function in a field of its own, as in chat completions, or in one object with its type, as in responses.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Definition {
@@ -20,14 +20,17 @@ struct Function {
     name: String,
     #[serde(default)]
     description: Option<String>,
-    /// Anthropic and MCP have other words for it.
+    /// Anthropic and MCP have other names for it.
     #[serde(default, alias = "input_schema", alias = "inputSchema")]
     parameters: Option<Value>,
     #[serde(default)]
     strict: Option<bool>,
 }
 
-/// Reads the definitions; of what is wrong with them, the first thing.
+/// Reads the definitions.
+///
+/// # Errors
+/// The first mistake in them, in words for the user.
 pub fn parse(text: &str) -> Result<Vec<Tool>, String> {
     let definitions: Vec<Value> =
         serde_json::from_str(text).map_err(|error| format!("it is not a JSON array of functions: {error}"))?;

@@ -76,13 +76,21 @@ fn markup_is_on_list_prices() {
 }
 
 #[test]
-fn found_prices_are_remembered_and_a_broken_memory_is_no_harm() {
+fn list_prices_take_no_file() {
     let gateway = gateway(tokens());
     let home = home(&gateway, "price_provider = \"openai\"");
-    let expected = json!({"usd": 0.00021, "origin": "table"});
-    assert_eq!(cost(&home, "gpt-4o-mini"), expected);
-    let memory = home.path().join("data/cache/prices.json");
-    assert!(std::fs::read_to_string(&memory).expect("a memory").contains("gpt-4o-mini"));
-    std::fs::write(&memory, "{\"table\":").expect("written");
-    assert_eq!(cost(&home, "gpt-4o-mini"), expected);
+    assert_eq!(cost(&home, "gpt-4o-mini"), json!({"usd": 0.00021, "origin": "table"}));
+    assert!(!home.path().join("data/cache/prices.json").exists());
+}
+
+#[test]
+fn no_output_tokens_beside_a_text_are_unknown_and_not_free() {
+    let priced = "[price.mine]\ninput = 1\noutput = 10";
+    let usage = json!({"prompt_tokens": 1000, "completion_tokens": 0});
+    let streamed = Gateway::always(Reply::sse().text("Hello.").finish("stop").usage_json(&usage).done());
+    for gateway in [gateway(usage), streamed] {
+        let record = home(&gateway, priced).llm(["ask", "-m", "mine", "-o", "json", "hi"]).output().exits(0).json();
+        assert_eq!((&record["usage"]["input_tokens"], &record["usage"]["output_tokens"]), (&json!(1000), &json!(null)));
+        assert_eq!(record["cost"]["usd"], json!(null), "{record}");
+    }
 }

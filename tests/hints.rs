@@ -1,6 +1,8 @@
 //! What the command says to those who mistype: the flag, the variable, the command that was meant.
 
-use crate::support::Home;
+use serde_json::json;
+
+use crate::support::{Gateway, Home, Reply};
 
 #[test]
 fn a_mistyped_command_line_is_told_what_was_meant() {
@@ -40,4 +42,55 @@ fn help_is_a_command_too() {
 fn a_variable_that_makes_no_sense_is_named() {
     Home::new().env("LLM_BASE_URL", "foo").llm(["ask", "hi"]).output().exits(3).says("LLM_BASE_URL: base_url");
     Home::new().env("LLM_DATA_DIR", "rel/dir").llm(["log"]).output().exits(3).says("LLM_DATA_DIR takes an absolute");
+}
+
+/// What LiteLLM without a database says of every key but its own.
+fn no_database() -> Reply {
+    let error = json!({"message": "No connected db.", "type": "no_db_connection", "param": null, "code": "400"});
+    Reply::json(400, &json!({"error": error}))
+}
+
+#[test]
+fn a_refused_key_is_4_without_fallback_and_blamed_only_if_it_was_sent() {
+    for reply in [Reply::error(401, "no"), Reply::error(403, "no"), no_database()] {
+        let gateway = Gateway::always(reply);
+        let home = Home::with(&gateway);
+        home.llm(["ask", "--fallback", "other", "hi"]).output().exits(4).never_says("no key was sent");
+        assert_eq!(gateway.requests().len(), 1, "no other model is asked with the same key");
+
+        let keyless = Home::with(&gateway).without_env("LLM_API_KEY");
+        for arguments in [&["ask", "hi"][..], &["models"]] {
+            let outcome = keyless.llm(arguments).output();
+            outcome.exits(4).says("no key was sent: `llm key set env`").never_says("refused the key");
+        }
+        let of_config = |more: &str| {
+            let home = Home::new().config(&format!("[gateway.g]\nbase_url = \"{}\"\n{more}\n", gateway.base_url()));
+            home.llm(["ask", "-m", "g::m", "hi"]).output()
+        };
+        of_config("auth = \"none\"").exits(4).says("auth = \"none\"").never_says("refused the key");
+        of_config("auth = \"none\"\nheaders = { X-Api-Key = \"secret\" }").exits(4).says("the headers of g");
+    }
+    let gateway = Gateway::always(no_database());
+    Home::with(&gateway).llm(["ask", "hi"]).output().exits(4).says("the gateway refused the key");
+}
+
+#[test]
+fn what_a_gateway_cannot_take_or_will_not_take_for_long_is_said_in_plain_words() {
+    let large = Gateway::always(Reply::with_body(413, "text/html", "<html><title>413 Too Large</title></html>"));
+    Home::with(&large).llm(["ask", "hi"]).output().exits(1).says("send less, or smaller attachments");
+    let busy = Gateway::always(Reply::error_with(429, &[("retry-after", "2300979581")], "later"));
+    Home::with(&busy).llm(["ask", "hi"]).output().exits(6).says("come back in 72.9 years");
+}
+
+#[test]
+fn a_redirect_is_told_with_its_target() {
+    for (location, target) in
+        [("https://sso.example/login?next=x", "https://sso.example;"), ("/login?next=x", "its own path /login;")]
+    {
+        let gateway = Gateway::always(Reply::with_headers(302, &[("location", location)], ""));
+        for arguments in [&["ask", "hi"][..], &["models"]] {
+            let outcome = Home::with(&gateway).llm(arguments).output();
+            outcome.exits(1).says(&format!("redirects to {target}")).never_says("next");
+        }
+    }
 }

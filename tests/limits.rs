@@ -156,6 +156,19 @@ fn an_answer_without_an_end_is_cut_and_kept() {
     gateway.await_left(1);
 }
 
+// H21
+#[test]
+fn a_stream_that_nobody_can_read_is_given_up_and_does_not_fill_the_terminal() {
+    let event = chunk(&b"data: {\"choices\": 5}\n\n".repeat(100));
+    for (start, code) in [(Reply::sse(), 1), (Reply::sse().role().text("Half"), 8)] {
+        let gateway = Gateway::always(start.then(Step::Flood(event.clone())));
+        let outcome = Home::with(&gateway).llm(["ask", "--retries", "0", "hi"]).output();
+        outcome.exits(code).says("1000 events of the stream could not be read");
+        assert!(outcome.stderr().lines().count() < 12, "{outcome}");
+        gateway.await_left(1);
+    }
+}
+
 // H19
 #[cfg(target_os = "linux")]
 #[test]
@@ -198,6 +211,33 @@ fn each_limit_has_a_message_of_its_own_that_names_its_setting() {
     }
     let home = Home::with(&silent);
     home.llm(["ask", "--timeout", "100ms", "hi"]).output().exits(7).says("longer than 0.1 s").says("--timeout");
+}
+
+#[test]
+fn a_limit_beyond_what_the_clock_counts_is_as_good_as_none() {
+    let hello = || Gateway::always(Reply::stream(&["Hello."]));
+    let gateway = hello();
+    for limit in ["1e19", "18446744073709551615 s", "584000000000 years"] {
+        let timeouts = ["connect", "first_token", "idle", "total"].map(|name| format!("{name} = \"{limit}\""));
+        let home = Home::with(&gateway);
+        let outcome = home.llm(["ask", "--timeout", limit, "hi"]).output();
+        if outcome.code() == Some(2) {
+            // Some are more than a span of time can hold, and are said to be none.
+            outcome.says("is not a span of time");
+            continue;
+        }
+        outcome.exits(0).prints("Hello.\n");
+        ask_within(&gateway, &timeouts.join(", ")).0.exits(0).prints("Hello.\n");
+        let home = Home::new().config(&format!(
+            "[gateway.g]\nbase_url = \"{}\"\nauth = \"none\"\ntimeouts = {{ {} }}\n\
+             [alias.patient]\nmodels = [\"g::m\", \"g::n\"]\ntimeout = \"{limit}\"\nhedge = \"{limit}\"\n",
+            gateway.base_url(),
+            timeouts.join(", "),
+        ));
+        home.llm(["ask", "-m", "patient", "hi"]).output().exits(0).prints("Hello.\n");
+        // Lists are fetched within a limit as well.
+        home.llm(["models", "-g", "g"]).output().never_says("panicked");
+    }
 }
 
 // H42, P11

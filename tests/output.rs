@@ -174,3 +174,23 @@ fn a_directory_that_takes_no_new_file_is_74_before_anything_is_sent() {
     home.llm(["ask", "--out", "out/answer.txt", "hi"]).output().exits(74).says("answer.txt");
     assert_eq!(gateway.connections(), 0);
 }
+
+// P17
+#[test]
+fn a_home_that_is_no_directory_is_no_reason_not_to_answer() {
+    let gateway = hello();
+    let gone = ["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "LLM_DATA_DIR"];
+    let home = gone.iter().fold(Home::with(&gateway), |home, name| home.without_env(name)).env("HOME", "/dev/null");
+    let outcome = home.llm(["ask", "hi"]).output();
+    outcome.exits(0).prints("Hello.\n");
+    let warnings = outcome.stderr().lines().filter(|line| !line.starts_with(' ')).count();
+    assert!(warnings <= 1, "{outcome}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn too_few_open_files_is_no_mistake_in_the_config() {
+    let gateway = hello();
+    let outcome = Home::with(&gateway).shell("ulimit -n 4 && exec \"$llm\" ask hi").output();
+    outcome.exits(71).says("Too many open files").says("ulimit -n");
+}

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use base64::Engine as _;
+
 use crate::support::{Gateway, Home, KEY, Outcome, Reply};
 
 fn hello() -> Gateway {
@@ -107,6 +109,157 @@ fn a_body_that_is_no_answer_is_shown_without_the_key() {
     }
 }
 
+/// The key in forms in which gateways repeat what they were sent.
+fn forms() -> Vec<String> {
+    let each = |escape: &dyn Fn(u8) -> String| KEY.bytes().map(escape).collect::<String>();
+    let base64 = |text: String| base64::engine::general_purpose::STANDARD.encode(text);
+    vec![
+        KEY.to_owned(),
+        KEY.chars().rev().collect(),
+        base64(KEY.to_owned()),
+        base64(format!("Bearer {KEY}")),
+        each(&|byte| format!("%{byte:02x}")),
+        KEY.replace('-', "%2D"),
+        each(&|byte| format!("\\u{byte:04x}")),
+        each(&|byte| format!("{byte:02x}")),
+    ]
+}
+
+/// A gateway that says this wherever it can say something, by the model that it is asked for.
+fn repeats(said: String) -> Gateway {
+    Gateway::by(move |request| {
+        let said = said.as_str();
+        let event = |data: String| Reply::sse().bytes(format!("data: {data}\n\n"));
+        let start =
+            |rest: &str| event(format!(r#"{{"id":"{said}","model":"x/{said}","choices":[{{"index":0,{rest}}}]}}"#));
+        let whole = |finish: &str| {
+            let message =
+                r#"{"content":"Hello.","tool_calls":[{"id":"T","function":{"name":"f-T","arguments":"{}"}}]}"#;
+            let message = message.replace('T', said);
+            format!(
+                r#"{{"id":"{said}","model":"{said}","choices":[{{"index":0,"finish_reason":"{finish}","message":{message}}}]}}"#
+            )
+        };
+        match request.model().as_str() {
+            _ if request.method == "GET" => {
+                Reply::with_body(200, "application/json", format!(r#"{{"data":[{{"id":"m-{said}"}}]}}"#))
+            }
+            "header" => Reply::sse_with(&[("x-request-id", said)]).text("Hello.").finish("stop").done(),
+            "start" => start(r#""finish_reason":"stop","delta":{"content":"Hello."}"#).done(),
+            "malformed" => event(format!(r#"{{"choices":"{said}"}}"#)).text("Hello.").finish("stop").done(),
+            "finish" => Reply::sse().text("Hello.").finish(said).done(),
+            "broken" => {
+                Reply::sse().text("Hel").bytes(format!("data: {{\"error\":{{\"message\":\"{said}\"}}}}\n\n")).done()
+            }
+            "whole" => Reply::with_body(200, "application/json", whole("stop")),
+            "whole-other" => Reply::with_body(200, "application/json", whole(said)),
+            "error" => Reply::with_body(
+                401,
+                "application/json",
+                format!(r#"{{"error":{{"message":"no: {said}","param":"{said}"}}}}"#),
+            ),
+            "long-error" => Reply::with_body(401, "text/plain", format!("{}{said}", "word ".repeat(97))),
+            "page" => Reply::with_body(200, "text/html", format!("<html>{said}</html>")),
+            "json" => Reply::with_body(200, "application/json", format!(r#"{{"x":"{said}"}}"#)),
+            "redirect" => {
+                Reply::with_headers(307, &[("location", &format!("https://{said}.example/{said}?{said}"))], "")
+            }
+            _ => Reply::with_headers(307, &[("location", &format!("/{said}?{said}"))], ""),
+        }
+    })
+}
+
+// S07
+#[test]
+fn a_key_that_a_gateway_repeats_reaches_no_output_and_no_file() {
+    for said in forms() {
+        let gateway = repeats(said.clone());
+        let home = Home::with(&gateway);
+        for model in [
+            "header",
+            "start",
+            "malformed",
+            "finish",
+            "broken",
+            "whole",
+            "whole-other",
+            "error",
+            "long-error",
+            "page",
+            "json",
+            "redirect",
+            "redirect-below",
+        ] {
+            for format in if said == KEY { &["json", "text"][..] } else { &["json"] } {
+                let outcome =
+                    home.llm(["ask", "-o", format, "-v", "-m", model, "--cache", "--retries", "0", "hi"]).output();
+                let seen = format!("{outcome}").to_lowercase();
+                for part in [&*said, KEY, &said[..said.len() * 3 / 4]] {
+                    assert!(!seen.contains(&part.to_lowercase()), "{model} says {part}\n{outcome}");
+                }
+            }
+        }
+        for arguments in
+            [&["models", "-o", "json"][..], &["log", "-n", "0", "-o", "json"], &["doctor"], &["key", "test"]]
+        {
+            let outcome = home.llm(arguments).output();
+            assert!(!format!("{outcome}").contains(&*said), "{arguments:?}\n{outcome}");
+        }
+        for text in [&*said, KEY, &KEY.to_lowercase()] {
+            assert!(!home.holds(text), "{text} is in a file of {:?}", home.files());
+        }
+        // What answered is known all the same.
+        let record = home.llm(["ask", "-m", "start", "-o", "json", "hi"]).output().exits(0).json();
+        assert_eq!(record["text"], "Hello.");
+        assert!(record["answered_by"].as_str().is_some_and(|model| model.ends_with("***")), "{record}");
+    }
+}
+
+/// The headers of a dry run beside those that the gateway gets.
+fn headers(gateway: &Gateway, config: &str) -> [Vec<(String, String)>; 2] {
+    let url = gateway.base_url();
+    let config = format!("gateway = \"g\"\n[gateway.g]\nbase_url = \"{url}\"\n{config}");
+    let home = Home::new().config(&config).env("LLM_API_KEY", KEY);
+    let shown = home.llm(["ask", "-m", "m", "--dry-run", "-o", "json", "hi"]).output().exits(0).json();
+    let shown = shown["requests"][0]["headers"].as_object().expect("headers").clone();
+    let shown = shown.into_iter().map(|(name, value)| (name, value.as_str().unwrap_or_default().to_owned()));
+    home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).output();
+    let sent = gateway.requests().pop().expect("a request").headers;
+    // What the HTTP client adds by itself, as docs/output.md says.
+    let of_http = ["host", "content-length", "user-agent", "accept-encoding"];
+    let own = sent.into_iter().filter(|(name, _)| !of_http.contains(&&*name.to_lowercase()));
+    [shown.collect(), own.map(|(name, value)| (name.to_lowercase(), value)).collect()].map(|mut headers: Vec<_>| {
+        headers.sort();
+        headers
+    })
+}
+
+#[test]
+fn a_dry_run_shows_the_headers_that_are_sent() {
+    let gateway = Gateway::always(Reply::error(400, "no"));
+    for api in ["openai-chat", "openai-responses", "anthropic", "gemini"] {
+        for auth in ["required", "none"] {
+            for own in [
+                "",
+                "X-Team = \"a\", X-Portkey-Key = \"secret\"",
+                "Authorization = \"Bearer other\", x-api-key = \"other\", X-Goog-Api-Key = \"other\"",
+                "Accept = \"*/*\", Content-Type = \"text/json\", Anthropic-Version = \"2026-10-21\"",
+            ] {
+                let config = format!("api = \"{api}\"\nauth = \"{auth}\"\nheaders = {{ {own} }}\n");
+                let [shown, sent] = headers(&gateway, &config);
+                let names =
+                    |headers: &[(String, String)]| headers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+                assert_eq!(names(&shown), names(&sent), "{config}");
+                for ((name, shown), (_, sent)) in shown.iter().zip(&sent) {
+                    let hidden = shown == "***" || shown == "Bearer ***";
+                    assert!(hidden || name == "idempotency-key" || shown == sent, "{name}: {shown}, not {sent}");
+                    assert!(hidden || !own.contains(shown), "{name}: {shown} is of the config");
+                }
+            }
+        }
+    }
+}
+
 // S09
 #[test]
 fn a_redirect_is_not_followed_and_its_target_is_said() {
@@ -178,6 +331,11 @@ fn a_proxy_that_cannot_be_reached_is_named_by_its_variable() {
     let home = Home::new().env("LLM_BASE_URL", "https://gateway.invalid/v1").env("LLM_API_KEY", KEY);
     let home = home.env("ALL_PROXY", format!("http://127.0.0.1:{}", closed_port()));
     home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).output().exits(7).says("ALL_PROXY");
+    // Where the proxy is passed by, it is not to blame.
+    for exceptions in ["gateway.invalid", ".invalid", "other.example, gateway.invalid", "*"] {
+        let run = home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).env("NO_PROXY", exceptions);
+        run.output().exits(7).never_says("PROXY");
+    }
 }
 
 // S14
@@ -253,6 +411,28 @@ fn a_command_that_gives_a_key_sees_no_other_key() {
     assert_eq!(gateway.request().header("authorization"), Some("Bearer sk-of-corp"));
     let seen = std::fs::read_to_string(home.path().join("seen")).expect("what the command saw");
     assert!(!seen.contains(KEY), "{seen}");
+}
+
+// S02
+#[test]
+fn no_program_that_is_run_sees_a_key_of_the_config() {
+    let home = Home::new().env("CORP_SECRET", "CANARY");
+    let editor = format!("sh {}", home.file("edit", "env > seen\n").display());
+    let corp = "[gateway.corp]\nbase_url = \"https://c.example/v1\"\nkey_env = [\"CORP_SECRET\"]\n";
+    let command =
+        "[gateway.other]\nbase_url = \"https://o.example/v1\"\nkey_command = [\"sh\", \"-c\", \"env > seen\"]\n";
+    for (config, arguments) in [
+        (format!("{corp}{command}"), &["key", "show", "other"][..]),
+        (corp.to_owned(), &["config", "edit"]),
+        (format!("{corp}nonsense = 1\n"), &["config", "edit"]),
+    ] {
+        home.file("llm.toml", config);
+        let run = home.llm(arguments).env("LLM_CONFIG", home.path().join("llm.toml"));
+        run.env("EDITOR", &editor).output();
+        let seen = std::fs::read_to_string(home.path().join("seen")).expect("what the program saw");
+        assert!(seen.contains("EDITOR=") && !seen.contains("CANARY"), "{arguments:?}: {seen}");
+        std::fs::remove_file(home.path().join("seen")).expect("a file of the home");
+    }
 }
 
 #[test]

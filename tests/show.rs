@@ -162,11 +162,17 @@ fn a_mere_look_asks_no_keyring_and_no_command_for_a_key() {
     let corp = format!("[gateway.corp]\nbase_url = \"{}\"\nkey_command = [\"touch\", \"asked\"]\n", gateway.base_url());
     let usual =
         format!("default_gateway = \"usual\"\n[gateway.usual]\nbase_url = \"{}\"\nauth = \"none\"\n", usual.base_url());
-    let home = Home::new().config(&(usual + &corp));
+    let home = Home::new().config(&format!("{usual}{corp}"));
     home.llm(["models", "show", "gpt-4o"]).output().exits(0).says("corp: its list was never fetched");
     assert!(!home.path().join("asked").exists() && gateway.requests().is_empty());
     home.llm(["models", "show", "gpt-4o", "--refresh"]).output().exits(0);
     assert!(home.path().join("asked").exists(), "fresh lists need keys");
+
+    // Several are named together.
+    let other = corp.replace("gateway.corp", "gateway.lab");
+    let home = Home::new().config(&format!("{usual}{corp}{other}"));
+    let outcome = home.llm(["models", "show", "gpt-4o"]).output();
+    outcome.exits(0).says("corp, lab: their lists were never fetched");
 
     // The default gateway's list is fetched as `llm models` fetches it.
     let home = Home::new().config(&corp);

@@ -138,3 +138,32 @@ fn a_system_prompt_may_come_from_a_file() {
     assert_eq!(gateway.request().json()["messages"][0]["content"], "Be brief.");
     home.llm(["ask", "-s", "@no-such-file", "hi"]).output().exits(2).says("no-such-file");
 }
+
+#[test]
+fn a_file_that_never_ends_is_refused_and_a_pipe_without_a_writer_not_waited_for() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    let mkfifo = std::process::Command::new("mkfifo").arg(home.path().join("fifo")).status();
+    assert!(mkfifo.expect("mkfifo runs").success());
+    for flag in ["--schema", "--tools", "-f", "-s"] {
+        let at = if flag == "-s" { "@" } else { "" };
+        let device = home.llm(["ask", flag, &format!("{at}/dev/zero"), "hi"]).output();
+        device.exits(2).says("it is a device, not a file").says("/dev/zero");
+    }
+    for flag in ["--schema", "--tools"] {
+        home.llm(["ask", flag, "fifo", "hi"]).output().exits(2).says("fifo");
+    }
+    home.shell("\"$llm\" ask -s @<(echo 'Be brief.') hi").output().exits(0);
+    assert_eq!(gateway.request().json()["messages"][0]["content"], "Be brief.\n");
+}
+
+#[test]
+fn a_config_that_is_a_pipe_or_a_device_is_refused() {
+    let home = Home::new();
+    let fifo = home.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
+    for (path, said) in [(fifo.as_path(), "it is a pipe"), (std::path::Path::new("/dev/zero"), "it is a device")] {
+        home.llm(["config", "check"]).env("LLM_CONFIG", path).output().exits(3).says(said);
+    }
+    home.llm(["config", "check"]).env("LLM_CONFIG", "/dev/null").output().exits(0);
+}

@@ -72,6 +72,25 @@ fn a_character_may_be_split_anywhere() {
     ask(split).exits(0).prints(&format!("{answer}\n"));
 }
 
+#[test]
+fn a_byte_order_mark_may_be_split_anywhere() {
+    for cut in 1..5 {
+        let mark = b"\xEF\xBB\xBFdata";
+        let event = json!({"choices": [{"index": 0, "delta": {"content": "Hello."}, "finish_reason": "stop"}]});
+        let reply =
+            Reply::sse().bytes(&mark[..cut]).gate().bytes([&mark[cut..], format!(": {event}\n\n").as_bytes()].concat());
+        let gateway = Gateway::always(reply.done());
+        let running = Home::with(&gateway).llm(["ask", "hi"]).start();
+        gateway.await_gated(1);
+        gateway.release();
+        running.finish().exits(0).prints("Hello.\n");
+    }
+    let whole = |mark: &[u8]| {
+        [mark, Reply::unary("Hello.").as_bytes().rsplit(|byte| *byte == b'\n').next().expect("a body")].concat()
+    };
+    ask(Reply::with_body(200, "application/json", whole(b"\xEF\xBB\xBF"))).exits(0).prints("Hello.\n");
+}
+
 // H16
 #[test]
 fn every_line_end_comment_and_field_of_the_standard_is_read() {

@@ -102,8 +102,11 @@ fn a_gateway_of_an_authority_named_in_the_config_is_trusted() {
 #[test]
 fn an_unknown_authority_is_7_and_the_way_out_is_named() {
     let port = serve(Authority::new().server("localhost", 2090));
-    let outcome = ask(&format!("https://localhost:{port}/v1"), "");
-    outcome.exits(7).prints("").says("ca_file");
+    let home = Home::new().config(&format!(
+        "gateway = \"corp\"\n[gateway.corp]\nbase_url = \"https://localhost:{port}/v1\"\nauth = \"none\"\n"
+    ));
+    let outcome = home.llm(["ask", "-m", "m", "--retries", "2", "hi"]).output();
+    outcome.exits(7).prints("").says("ca_file").says("SSL_CERT_FILE").never_says("trying again");
 }
 
 // S16
@@ -113,7 +116,8 @@ fn a_certificate_that_has_expired_or_is_anothers_is_7_and_said() {
     for (name, until, word) in [("localhost", 2021, "expired"), ("other.test", 2090, "localhost")] {
         let port = serve(authority.server(name, until));
         let (home, ca_file) = trusting(&authority);
-        ask_from(home, &format!("https://localhost:{port}/v1"), &ca_file).exits(7).prints("").says(word);
+        let outcome = ask_from(home, &format!("https://localhost:{port}/v1"), &ca_file);
+        outcome.exits(7).prints("").says(word).says("SSL_CERT_FILE");
     }
 }
 

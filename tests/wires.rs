@@ -240,7 +240,7 @@ fn ask_versions(base: &str, replies: [(&'static str, Reply); 2]) -> (Outcome, Ve
 }
 
 #[test]
-fn the_version_that_was_found_out_is_asked_for_first_by_the_next_command() {
+fn the_version_is_found_out_by_each_command_and_leaves_no_file() {
     let gateway = Gateway::by(|request| match request.path.starts_with("/v1/") {
         true => Reply::json(
             200,
@@ -254,7 +254,8 @@ fn the_version_that_was_found_out_is_asked_for_first_by_the_next_command() {
         home.llm(["ask", "-m", "g::m", "-o", "json", "hi"]).output().exits(0);
     }
     let asked: Vec<bool> = gateway.requests().iter().map(|request| request.path.starts_with("/v1/")).collect();
-    assert_eq!(asked, [false, true, true]);
+    assert_eq!(asked, [false, true, false, true]);
+    assert!(home.files().iter().all(|path| !path.starts_with(home.path().join("cache"))), "{:?}", home.files());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Answers and requests of one wire format, as far as arbitrary bytes are any.
+//! Answers and requests of one wire format, from arbitrary bytes.
 
 #![no_main]
 

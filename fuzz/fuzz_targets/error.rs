@@ -1,4 +1,4 @@
-//! Failed answers of any shape.
+//! Bodies of failed answers, from arbitrary bytes.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Server-sent events out of arbitrary bytes.
+//! Server-sent events, from arbitrary bytes.
 
 #![no_main]
 

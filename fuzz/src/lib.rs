@@ -1,7 +1,7 @@
-//! What must hold whatever a wire brings: no panic, and the same outcome however the bytes are cut.
+//! What must hold for all input: nothing panics, and the outcome does not depend on how the bytes are cut.
 //!
-//! The fuzz targets hand their input to these; `tests/fuzz.rs` of the main package includes this file and does so with
-//! mutated fixtures.
+//! The fuzz targets call these functions with their input. `tests/fuzz.rs` of the main package includes this file and
+//! calls them with damaged fixtures.
 
 use onekey::adapter::sse::{FrameError, Parser};
 use onekey::adapter::stream::{Decoded, Stream};
@@ -9,9 +9,9 @@ use onekey::adapter::{Api, Flow, NamedRequest, error_body};
 use onekey::chat::{Request, Response};
 use onekey::error::Failure;
 
-/// A stream, a whole answer and a request of this format.
+/// Reads the input as a stream, a whole answer and a request of this format.
 pub fn api(api: Api, input: &[u8]) {
-    // The first byte says where it is cut.
+    // The first byte is the size of the pieces.
     let (size, body) = match input.split_first() {
         Some((first, body)) => (usize::from(*first).max(1), body),
         None => (1, input),
@@ -31,7 +31,7 @@ pub fn api(api: Api, input: &[u8]) {
     }
 }
 
-/// Frames, however the bytes are cut.
+/// Reads the input as server-sent events.
 pub fn sse(input: &[u8]) {
     let (size, body) = match input.split_first() {
         Some((first, body)) => (usize::from(*first).max(1), body),
@@ -40,7 +40,7 @@ pub fn sse(input: &[u8]) {
     assert_eq!(frames(body.chunks(size)), frames([body]), "in pieces of {size}");
 }
 
-/// The body of a failed answer.
+/// Reads the input as a status and the body of a failed answer.
 pub fn error(input: &[u8]) {
     let (status, body) = match input {
         [high, low, body @ ..] => (400 + (u16::from(*high) << 8 | u16::from(*low)) % 200, body),
@@ -52,7 +52,7 @@ pub fn error(input: &[u8]) {
     for api in [Api::OpenaiChat, Api::OpenaiResponses, Api::Anthropic, Api::Gemini] {
         let served = api.adapter().encode_error(&failure);
         serde_json::from_slice::<serde_json::Value>(&served).expect("what is served is JSON");
-        // Reading what was served must not fail either.
+        // A body that we serve can be read again.
         let _ = api.adapter().decode_error(status, &served);
     }
 }
@@ -85,7 +85,7 @@ fn decode<'a>(api: Api, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Response
     (response, malformed, failure)
 }
 
-/// A complete answer is one still after it was served by us: its text is never lost.
+/// A complete answer is complete, and has the same text, after we have served it.
 fn served_again(api: Api, response: Response) {
     let request = Request { stream: true, ..Request::default() };
     let text = response.text.clone();
@@ -101,10 +101,10 @@ fn served_again(api: Api, response: Response) {
     }
 }
 
-/// A request that we understood is understood again when we send it.
+/// A request that was read can be written again.
 fn again(api: Api, NamedRequest { model, request }: &NamedRequest) {
     let wire = api.adapter().encode_request(model, request);
-    // Whatever the fields hold, a bound can be told.
+    // A bound can be read whatever the fields hold.
     let _ = api.adapter().output_bound(&wire);
     serde_json::from_slice::<serde_json::Value>(&wire.body).expect("what is sent is JSON");
 }

@@ -1,4 +1,4 @@
-//! JSON bodies: how further fields join a request's own, and how a request comes apart again.
+//! JSON bodies: how further fields join the body of a request, and how the body of a received request is taken apart.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::DecodeError;
 
-/// The object without its fields that are `null`: in the bodies we write, `null` stands for *not given*.
+/// The object without its `null` fields. In the bodies that we write, `null` means that a field is not given.
 pub(super) fn given(mut object: Value) -> Value {
     if let Value::Object(fields) = &mut object {
         fields.retain(|_, value| !value.is_null());
@@ -14,7 +14,7 @@ pub(super) fn given(mut object: Value) -> Value {
     object
 }
 
-/// `None` for an object or a list without anything in it, so that [`given`] leaves it out.
+/// `None` for an empty object or list, so that [`given`] leaves it out.
 pub(super) fn filled(value: Value) -> Option<Value> {
     let value = given(value);
     let is_empty = match &value {
@@ -25,8 +25,9 @@ pub(super) fn filled(value: Value) -> Option<Value> {
     (!is_empty).then_some(value)
 }
 
-/// The body with `extra` laid over it: a further field replaces one of the same name, and `null` takes it out. The
-/// fields named in `joining` hold several settings, in an object or a list; there the further field joins what is there.
+/// The body with the fields of `extra` in it. A field of `extra` replaces one of the same name, and `null` removes it.
+/// Fields that are named in `joining` hold several settings, in an object or a list: there, the settings of both are
+/// joined.
 pub(super) fn encode(body: Value, extra: &Map<String, Value>, joining: &[&str]) -> Vec<u8> {
     let mut body = given(body);
     if let Value::Object(body) = &mut body {
@@ -58,12 +59,12 @@ fn lay_over(body: &mut Map<String, Value>, extra: &Map<String, Value>, joining: 
     }
 }
 
-/// JSON bytes of a value of ours.
+/// The JSON bytes of a value that we built.
 pub(super) fn to_vec(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).expect("wire values have text keys and serializers that cannot fail")
 }
 
-/// One event of a stream, named or not.
+/// Writes one server-sent event, with or without a name.
 pub(super) fn write_event(name: Option<&str>, data: &impl Serialize, out: &mut Vec<u8>) {
     if let Some(name) = name {
         out.extend_from_slice(b"event: ");
@@ -75,7 +76,7 @@ pub(super) fn write_event(name: Option<&str>, data: &impl Serialize, out: &mut V
     out.extend_from_slice(b"\n\n");
 }
 
-/// The arguments of a tool call as JSON. What is not JSON goes as a text, for the other side to refuse.
+/// The arguments of a tool call as JSON. Text that is not JSON stays text, which the other side will refuse.
 pub(super) fn arguments_value(arguments: &str) -> Value {
     if arguments.trim().is_empty() {
         return Value::Object(Map::new());
@@ -83,7 +84,7 @@ pub(super) fn arguments_value(arguments: &str) -> Value {
     serde_json::from_str(arguments).unwrap_or_else(|_| arguments.into())
 }
 
-/// The way back from [`arguments_value`].
+/// The inverse of [`arguments_value`].
 pub(super) fn arguments_text(arguments: Value) -> String {
     match arguments {
         Value::Null => String::new(),
@@ -92,7 +93,7 @@ pub(super) fn arguments_text(arguments: Value) -> String {
     }
 }
 
-/// The fields of a request that came in; each is taken out once, and what is left is extra.
+/// The fields of a received request. Each is taken out once; those that are left are passed on as extra fields.
 pub(super) struct Fields(pub(super) Map<String, Value>);
 
 impl Fields {
@@ -104,7 +105,7 @@ impl Fields {
         }
     }
 
-    /// The field's value; `None` where it is missing or `null`.
+    /// Takes out the value of a field; `None` where it is missing or `null`.
     pub(super) fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, DecodeError> {
         match self.0.remove(name) {
             None | Some(Value::Null) => Ok(None),
@@ -114,19 +115,20 @@ impl Fields {
         }
     }
 
-    /// The value of a field that must be there.
+    /// Takes out the value of a field that must be there.
     pub(super) fn require<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, DecodeError> {
         self.take(name)?.ok_or_else(|| malformed(format!("`{name}` is missing")))
     }
 
-    /// The field's value as `read` understands it. What it does not understand stays where it is, to be passed on.
+    /// Takes out the value of a field as `read` understands it. A value that it does not understand stays where it is,
+    /// to be passed on.
     pub(super) fn take_if<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
         let value = read(self.0.get(name)?)?;
         self.0.remove(name);
         Some(value)
     }
 
-    /// The settings inside of a field; [`put_back`](Self::put_back) what is left of them.
+    /// Takes out the settings inside of a field. [`put_back`](Self::put_back) returns those that are left.
     pub(super) fn open(&mut self, name: &str) -> Fields {
         Fields(self.take_if(name, |value| value.as_object().cloned()).unwrap_or_default())
     }

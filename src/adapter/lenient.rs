@@ -1,4 +1,4 @@
-//! Fields as gateways really fill them: a value of an unexpected type counts as absent and costs nothing beside it.
+//! Lenient fields. A value of an unexpected type counts as missing, and the fields beside it are still read.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,19 +9,20 @@ use serde_json::value::RawValue;
 
 use crate::chat::StreamEvent;
 
-/// The field, an object or a scalar, or `None` where it is not what was expected. For fields that are small or rare:
-/// the text is read twice.
+/// An object or a scalar, or `None` where the value is of another type. It reads the text twice, so it is for fields
+/// that are small or rare.
 pub(super) fn maybe<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
     let raw = <&RawValue>::deserialize(deserializer)?;
-    // A struct would be read from a list as well, by position.
+    // Serde reads structs from lists too, by position.
     Ok(if raw.get().starts_with('[') { None } else { serde_json::from_str(raw.get()).ok() })
 }
 
-/// The field's items, a [`Vec`] or [`Few`] of them, or none where it is not a list of them. Read twice as well.
+/// The items of a list, as a [`Vec`] or [`Few`]; none where the value is no list of such items. It reads the text
+/// twice.
 pub(super) fn list<'de, D, L>(deserializer: D) -> Result<L, D::Error>
 where
     D: Deserializer<'de>,
@@ -31,13 +32,13 @@ where
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
 }
 
-/// The items of a list, each in its place and `None` where it is not what was expected; nothing where it is no list.
-pub(super) fn places<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Vec<Option<T>> {
+/// The items of a list by position, with `None` for an item of another type; nothing where the value is no list.
+pub(super) fn by_position<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Vec<Option<T>> {
     let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
     items.into_iter().map(|item| maybe(item).ok().flatten()).collect()
 }
 
-/// A list that mostly has one item, which takes no memory of its own; none where it is `null`.
+/// A list that mostly has one item, for which it allocates no memory; empty where the value is `null`.
 #[derive(Debug)]
 pub(super) struct Few<T> {
     first: Option<T>,
@@ -87,7 +88,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for FewVisitor<T> {
     }
 }
 
-/// A text; empty where it is missing, `null` or anything else. Borrows where JSON needed no escapes.
+/// A text; empty where the value is missing, `null` or of another type. It borrows from the input where the JSON has no
+/// escapes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
@@ -100,7 +102,7 @@ impl<'a> Text<'a> {
         (!self.0.is_empty()).then(|| self.0.clone().into_owned())
     }
 
-    /// Adds the event that tells of the text, if there is any.
+    /// Adds the event with this text, unless the text is empty.
     pub(super) fn tell(self, event: impl FnOnce(String) -> StreamEvent, events: &mut Vec<StreamEvent>) {
         if !self.0.is_empty() {
             events.push(event(self.0.into_owned()));
@@ -170,13 +172,14 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
-/// A number of tokens. Floats, negative and absurdly large numbers, texts: unknown rather than guessed.
+/// A number of tokens. A float, a text, a negative or an implausibly large number is unknown, because any guess could
+/// be wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Count(pub(super) Option<u64>);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// No answer has a million million tokens; sums of counts below it cannot overflow either.
+        /// No answer has a million million tokens, and sums of counts below this limit cannot overflow.
         const LIMIT: u64 = 1 << 40;
         let raw = <&RawValue>::deserialize(deserializer)?;
         Ok(Self(raw.get().parse().ok().filter(|count| *count < LIMIT)))

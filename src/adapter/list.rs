@@ -1,19 +1,19 @@
-//! A stream in the form of one JSON list: its items, each as soon as it is whole.
+//! A stream in the form of one JSON list, whose items are read as soon as they are complete.
 
 use super::sse::{Frame, FrameError, MAX_EVENT};
 
 /// Cuts a JSON list, which may arrive in any pieces, into its items.
 ///
-/// After each [`push`](Self::push), call [`next`](Self::next) until it gives `None`. An item that is not valid JSON is
-/// given as it is: what it costs is for its reader to say.
+/// After each [`push`](Self::push), [`next`](Self::next) is called until it gives `None`. An item that is not valid
+/// JSON is given as it is; its reader decides what that means.
 #[derive(Debug, Default)]
 pub(super) struct Items {
-    /// Bytes not yet given; those before `start` are spent.
+    /// Bytes that were not given yet; those before `start` are done with.
     buffer: Vec<u8>,
     start: usize,
-    /// How far the item at `start` has been looked through.
+    /// The bytes of the item at `start` before this position were looked at.
     searched: usize,
-    /// How many brackets are open, that of the list among them.
+    /// How many brackets are open, including that of the list.
     depth: usize,
     in_text: bool,
     after_backslash: bool,
@@ -21,7 +21,7 @@ pub(super) struct Items {
 }
 
 impl Items {
-    /// Takes in what arrived.
+    /// Adds bytes that arrived.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         if self.ended {
             return;
@@ -32,7 +32,7 @@ impl Items {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Whether the list is closed: what follows is no part of it.
+    /// Whether the list is closed, so that what follows does not belong to it.
     pub(super) fn ended(&self) -> bool {
         self.ended
     }
@@ -57,7 +57,7 @@ impl Items {
         None
     }
 
-    /// Takes in one byte; where it ends an item, where that lies.
+    /// Reads one byte. Returns the range of an item where the byte ends one.
     fn step(&mut self, byte: u8) -> Option<(usize, usize)> {
         if self.in_text {
             match byte {
@@ -73,7 +73,7 @@ impl Items {
             b'"' => self.in_text = true,
             b'[' | b'{' => {
                 self.depth += 1;
-                // The list's own bracket, and whatever stands before it.
+                // The bracket of the list itself, and whatever stands before it, is no item.
                 return (self.depth == 1).then_some((self.searched, self.searched));
             }
             b']' | b'}' => {

@@ -1,4 +1,4 @@
-//! Log-probabilities of tokens: how they are asked for, and the two forms in which they come and go.
+//! Log-probabilities of tokens: how a request asks for them, and the two forms in which they are written.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -6,21 +6,22 @@ use serde_json::{Value, json};
 
 use super::DecodeError;
 use super::body::{Fields, filled};
-use super::lenient::{maybe, places};
+use super::lenient::{by_position, maybe};
 use crate::chat::{Alternative, Request, StreamEvent, TokenLogprob};
 
-/// How many alternatives a request asks for; none are not asked for.
+/// How many alternatives a request asks for; `None` for none, which needs no field.
 pub(super) fn alternatives(request: &Request) -> Option<u8> {
     request.logprobs.filter(|count| *count > 0)
 }
 
-/// What a request asks for where one field says whether and another how many alternatives.
+/// Reads what a request asks for, where one field says whether log-probabilities are wanted and another how many
+/// alternatives.
 pub(super) fn asked(fields: &mut Fields, whether: &str, alternatives: &str) -> Result<Option<u8>, DecodeError> {
     let is_asked = fields.take_if(whether, |value| (*value == Value::Bool(true)).then_some(())).is_some();
     if is_asked { Ok(Some(fields.take(alternatives)?.unwrap_or(0))) } else { Ok(None) }
 }
 
-/// A token in either form.
+/// A token in OpenAI's or Gemini's form.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Token<'a> {
@@ -38,9 +39,9 @@ impl Token<'_> {
     }
 }
 
-/// OpenAI's list of tokens. What is no token with a number is skipped.
+/// Reads OpenAI's list of tokens. An item without a token or a number is skipped.
 pub(super) fn read_openai(raw: &RawValue) -> Vec<TokenLogprob> {
-    let tokens = places::<Token<'_>>(raw).into_iter().flatten();
+    let tokens = by_position::<Token<'_>>(raw).into_iter().flatten();
     let read = |token: Token<'_>| {
         let top = token.top_logprobs.map(read_alternatives).unwrap_or_default();
         token.read(top)
@@ -49,11 +50,11 @@ pub(super) fn read_openai(raw: &RawValue) -> Vec<TokenLogprob> {
 }
 
 fn read_alternatives(raw: &RawValue) -> Vec<Alternative> {
-    let tokens = places::<Token<'_>>(raw).into_iter().flatten();
+    let tokens = by_position::<Token<'_>>(raw).into_iter().flatten();
     tokens.filter_map(|Token { token, logprob, .. }| Some(Alternative { token: token?, logprob: logprob? })).collect()
 }
 
-/// Gemini's form.
+/// Reads Gemini's form.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Lists<'a> {
@@ -70,11 +71,11 @@ struct Top<'a> {
     candidates: Option<&'a RawValue>,
 }
 
-/// Gemini's two lists, of chosen tokens and of alternatives, which belong together by place.
+/// Gemini's two lists, of chosen tokens and of alternatives, whose items belong together by position.
 pub(super) fn read_gemini(raw: &RawValue) -> Vec<TokenLogprob> {
     let Lists { chosen_candidates, top_candidates } = serde_json::from_str(raw.get()).unwrap_or_default();
-    let chosen = chosen_candidates.map(places::<Token<'_>>).unwrap_or_default();
-    let mut tops = top_candidates.map(places::<Top<'_>>).unwrap_or_default().into_iter();
+    let chosen = chosen_candidates.map(by_position::<Token<'_>>).unwrap_or_default();
+    let mut tops = top_candidates.map(by_position::<Top<'_>>).unwrap_or_default().into_iter();
     let tokens = chosen.into_iter().map(|token| {
         let top = tops.next().flatten().and_then(|top| top.candidates);
         token?.read(top.map(read_alternatives).unwrap_or_default())
@@ -82,7 +83,7 @@ pub(super) fn read_gemini(raw: &RawValue) -> Vec<TokenLogprob> {
     tokens.flatten().collect()
 }
 
-/// Adds the event that tells of the tokens, if there are any.
+/// Adds the event with these tokens, unless there are none.
 pub(super) fn tell(tokens: Vec<TokenLogprob>, events: &mut Vec<StreamEvent>) {
     if !tokens.is_empty() {
         events.push(StreamEvent::Logprobs(tokens));

@@ -1,4 +1,4 @@
-//! How pictures, documents and recordings are named on the wires: data URLs and audio formats.
+//! The names of pictures, documents and recordings in the wire formats: data URLs and audio formats.
 
 /// A `data:` URL of base64 content.
 pub(super) fn data_url(media_type: &str, base64: &str) -> String {
@@ -10,7 +10,7 @@ pub(super) fn parse_data_url(url: &str) -> Option<(&str, &str)> {
     url.strip_prefix("data:")?.split_once(";base64,")
 }
 
-/// OpenAI's word for an audio format: `audio/mpeg` → `mp3`.
+/// OpenAI's name for an audio format: `audio/mpeg` → `mp3`.
 pub(super) fn audio_format(media_type: &str) -> &str {
     match media_type {
         "audio/mpeg" => "mp3",
@@ -19,7 +19,7 @@ pub(super) fn audio_format(media_type: &str) -> &str {
     }
 }
 
-/// The media type of OpenAI's word: `mp3` → `audio/mpeg`.
+/// The media type behind OpenAI's name: `mp3` → `audio/mpeg`.
 pub(super) fn audio_media_type(format: &str) -> String {
     match format {
         "mp3" => "audio/mpeg".into(),

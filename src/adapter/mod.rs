@@ -4,6 +4,8 @@
 //! `decode_response` talk to gateways, `decode_request` and `encode_response` to clients of a server of ours. What is
 //! written is literal JSON; what is read is typed and lenient.
 
+#![warn(missing_docs)]
+
 mod anthropic;
 mod body;
 pub mod error_body;
@@ -41,14 +43,14 @@ use crate::error::Failure;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Api {
-    /// OpenAI chat completions, which every gateway speaks.
+    /// OpenAI's chat completions, which almost every gateway speaks.
     #[default]
     OpenaiChat,
-    /// OpenAI responses.
+    /// OpenAI's responses.
     OpenaiResponses,
-    /// Anthropic messages.
+    /// Anthropic's messages.
     Anthropic,
-    /// Google Gemini, natively.
+    /// Google's own format for Gemini.
     Gemini,
 }
 
@@ -74,13 +76,13 @@ impl Api {
     }
 }
 
-/// What a schema is called that comes from a format in which schemas have no name.
+/// The name of a schema that was received in a format in which schemas have none.
 const SCHEMA_NAME: &str = "answer";
 
-/// An HTTP request as plain data: a retry is a clone, a dry run prints it. It never holds the key.
+/// An HTTP request as plain data: it can be sent again, and a dry run prints it. It never holds the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WireRequest {
-    /// Path below the gateway's base URL, without a leading slash; may carry a query.
+    /// The path below the gateway's base URL, without a leading slash; it may have a query.
     pub path: String,
     /// The JSON body.
     pub body: Vec<u8>,
@@ -91,7 +93,7 @@ pub struct WireRequest {
 pub struct NamedRequest {
     /// The model as the client names it.
     pub model: String,
-    /// Everything else.
+    /// Everything but the model.
     pub request: Request,
 }
 
@@ -99,26 +101,26 @@ pub struct NamedRequest {
 pub trait Adapter: Sync {
     /// The names and values of the headers in which the key travels.
     fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)>;
-    /// Headers of the format itself, which every request needs.
+    /// The headers that the format itself demands in every request.
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
         &[]
     }
     /// Unified request to this model → wire request.
     fn encode_request(&self, model: &str, request: &Request) -> WireRequest;
-    /// What the body of a wire request of this format, as it is sent, lets the model write at most.
+    /// The most that the body of a wire request of this format, as it is sent, lets the model write.
     fn output_bound(&self, wire: &WireRequest) -> OutputBound;
     /// Wire stream → unified events.
     fn decoder(&self) -> Box<dyn Decoder + Send>;
     /// A whole answer that did not come as a stream → unified response.
     fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError>;
-    /// The body of a failed response, or an error in a stream → failure. Never fails itself.
+    /// The body of a failed response, or an error in a stream → failure. Every body gives a failure.
     fn decode_error(&self, status: u16, body: &[u8]) -> Failure {
         error_body::decode(status, body)
     }
-    /// Wire request → unified request, for servers. The path is for formats that name the model there.
+    /// Wire request → unified request, for servers. Some formats name the model in the path.
     fn decode_request(&self, path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError>;
-    /// Unified events → wire stream, for servers. The path and its query are for formats that have two forms of stream;
-    /// `model` is the model that was asked for.
+    /// Unified events → wire stream, for servers. The query of the path decides between two forms of stream in some
+    /// formats; `model` is the model that the client asked for.
     fn encoder(&self, path: &str, model: &str, request: &Request) -> Box<dyn Encoder + Send>;
     /// Unified response → wire body, for servers.
     fn encode_response(&self, response: &Response) -> Vec<u8>;
@@ -128,27 +130,28 @@ pub trait Adapter: Sync {
 
 /// Decodes the frames of one stream, in order.
 pub trait Decoder {
-    /// Appends what the frame holds to `events`. Its data is trimmed and neither empty nor `[DONE]`.
+    /// Appends the events of a frame to `events`. The data of the frame is trimmed, and neither empty nor `[DONE]`.
     fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError>;
-    /// Appends what it means that the stream says `[DONE]`, which is the end of it in every format.
+    /// Appends the events that `[DONE]` implies. It ends a stream in every format.
     fn done(&mut self, _events: &mut Vec<StreamEvent>) {}
 }
 
 /// Whether a stream goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
+    /// More may follow.
     Continue,
-    /// The stream's own terminal event: nothing that follows belongs to the answer.
+    /// The stream's own terminal event came: nothing that follows belongs to the answer.
     Done,
 }
 
-/// Why something from the wire gave no events.
+/// Why a frame or a body gave no events.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum DecodeError {
-    /// It is not what the format says. In a stream, the next frame may still be good.
+    /// It does not follow the format. In a stream, the next frame may be good again.
     #[error("{0}")]
     Malformed(String),
-    /// It is an error that the gateway reports inside of an answer.
+    /// It reports an error of the gateway inside of an answer.
     #[error("{0}")]
     Failed(#[from] Failure),
 }
@@ -159,10 +162,10 @@ pub trait Encoder {
     fn content_type(&self) -> &'static str {
         "text/event-stream"
     }
-    /// Appends the bytes that tell of the event to `out`.
+    /// Appends the bytes of an event to `out`.
     fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>);
     /// Appends the bytes that end a complete answer.
     fn finish(&mut self, out: &mut Vec<u8>);
-    /// Appends the bytes that tell of a failure after the answer began.
+    /// Appends the bytes of a failure that came after the answer had begun.
     fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>);
 }

@@ -1,4 +1,4 @@
-//! What OpenAI's two formats share: the key's header, and most of what servers do.
+//! What OpenAI's two formats have in common: the header of the key, and most of what servers need.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use super::media::{audio_media_type, parse_data_url};
 use crate::chat::{Audio, File, Image, ImageSource, Part, ResponseFormat, Role, Tool, ToolChoice};
 use crate::error::{Failure, FailureKind};
 
-/// The header in which OpenAI wants its key.
+/// The header in which OpenAI expects its key.
 pub(super) fn bearer(key: &str) -> (&'static str, String) {
     ("authorization", format!("Bearer {key}"))
 }
@@ -38,7 +38,7 @@ pub(super) fn words(kind: FailureKind) -> (&'static str, Option<&'static str>) {
     }
 }
 
-/// Now, in seconds since 1970.
+/// The current time in seconds since 1970.
 pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
@@ -52,7 +52,7 @@ pub(super) fn role(role: &str) -> Result<Role, DecodeError> {
     }
 }
 
-/// A picture, where its URL says that it is or with it in the URL.
+/// A picture, from a URL that either names its address or holds its content.
 pub(super) fn image(url: String, detail: Option<String>) -> Part {
     let source = match parse_data_url(&url) {
         Some((media_type, base64)) => ImageSource::Data { media_type: media_type.into(), base64: base64.into() },
@@ -61,7 +61,7 @@ pub(super) fn image(url: String, detail: Option<String>) -> Part {
     Part::Image(Image { source, detail })
 }
 
-/// A file that came as a data URL. Files that a server keeps under a name are refused.
+/// A file from a data URL. The id of a file that a server keeps is refused.
 pub(super) fn file(name: Option<String>, data: Option<&str>) -> Result<Part, DecodeError> {
     let (media_type, base64) = data
         .and_then(parse_data_url)
@@ -69,7 +69,7 @@ pub(super) fn file(name: Option<String>, data: Option<&str>) -> Result<Part, Dec
     Ok(Part::File(File { name, media_type: media_type.into(), base64: base64.into() }))
 }
 
-/// `input_audio`.
+/// The content of an `input_audio` part.
 #[derive(Debug, Deserialize)]
 pub(super) struct InputAudio {
     data: String,
@@ -82,8 +82,9 @@ impl From<InputAudio> for Part {
     }
 }
 
-/// Where a format keeps the function in an object of type `function`: in a field of it, or in the object itself.
-pub(super) type Place = fn(&Value) -> &Value;
+/// Gives the function that an object of type `function` describes: it is in a field of the object, or the object
+/// itself.
+pub(super) type FunctionIn = fn(&Value) -> &Value;
 
 #[derive(Debug, Deserialize)]
 struct Function {
@@ -96,17 +97,17 @@ struct Function {
     strict: Option<bool>,
 }
 
-/// Nothing if there are other tools than functions: those are passed on as they are.
-pub(super) fn tools(value: &Value, place: Place) -> Option<Vec<Tool>> {
+/// Returns `None` where there are tools other than functions; these are passed on as they are.
+pub(super) fn tools(value: &Value, function_in: FunctionIn) -> Option<Vec<Tool>> {
     let tool = |tool: &Value| {
-        let function = (tool["type"] == "function").then(|| place(tool))?;
+        let function = (tool["type"] == "function").then(|| function_in(tool))?;
         let Function { name, description, parameters, strict } = Function::deserialize(function).ok()?;
         Some(Tool { name, description, parameters, strict })
     };
     value.as_array()?.iter().map(tool).collect()
 }
 
-pub(super) fn tool_choice(value: &Value, place: Place) -> Option<ToolChoice> {
+pub(super) fn tool_choice(value: &Value, function_in: FunctionIn) -> Option<ToolChoice> {
     match value {
         Value::String(word) => match word.as_str() {
             "auto" => Some(ToolChoice::Auto),
@@ -115,13 +116,13 @@ pub(super) fn tool_choice(value: &Value, place: Place) -> Option<ToolChoice> {
             _ => None,
         },
         choice if choice["type"] == "function" => {
-            place(choice)["name"].as_str().map(|name| ToolChoice::Tool(name.into()))
+            function_in(choice)["name"].as_str().map(|name| ToolChoice::Tool(name.into()))
         }
         _ => None,
     }
 }
 
-/// The form of the answer, with what goes for a schema at `schema`; `Some(None)` is free text.
+/// The form of the answer. `schema` is the object that describes the schema; `Some(None)` is free text.
 pub(super) fn response_format(value: &Value, schema: &Value) -> Option<Option<ResponseFormat>> {
     Some(match value["type"].as_str()? {
         "text" => None,

@@ -1,4 +1,4 @@
-//! What the body of a request lets a model write at most.
+//! The most that the body of a request lets a model write.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

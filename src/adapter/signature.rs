@@ -1,12 +1,12 @@
-//! How the signature of reasoning is kept: one text that each wire can carry, whoever wrote it.
+//! The signature of reasoning as one text that every wire format can carry, whichever vendor wrote it.
 //!
-//! A vendor's bare signature stands as it is. What does not fit into that follows it as JSON: `[…]` are whole blocks
-//! (OpenRouter's `reasoning_details`, Anthropic's `redacted_thinking`), `{…}` is Gemini's `extra_content` as its
-//! OpenAI-compatible endpoint has it.
+//! The bare signature of a vendor stands as it is. JSON may follow it: `[…]` holds whole blocks (OpenRouter's
+//! `reasoning_details`, Anthropic's `redacted_thinking`), and `{…}` is the `extra_content` of Gemini's
+//! OpenAI-compatible endpoint.
 
 use serde_json::Value;
 
-/// The bare signature, and the JSON behind it. Signatures are base64, so a bracket begins the JSON.
+/// The bare signature and the JSON after it. Signatures are base64, so that a bracket begins the JSON.
 pub(super) fn split(signature: &str) -> (&str, Option<Value>) {
     let Some(at) = signature.find(['[', '{']) else { return (signature, None) };
     match serde_json::from_str(&signature[at..]) {
@@ -15,7 +15,7 @@ pub(super) fn split(signature: &str) -> (&str, Option<Value>) {
     }
 }
 
-/// Puts together again what [`split`] took apart.
+/// The inverse of [`split`].
 pub(super) fn join(bare: &str, blocks: Vec<Value>) -> Option<String> {
     let json = if blocks.is_empty() { String::new() } else { Value::Array(blocks).to_string() };
     Some(format!("{bare}{json}")).filter(|signature| !signature.is_empty())

@@ -1,13 +1,13 @@
-//! Server-sent events, by the WHATWG rules, on bytes.
+//! Server-sent events, read from bytes by the WHATWG rules.
 
 use memchr::memchr2;
 
-/// The longest line and the longest event that is read, in bytes. Real events stay far below; whatever is longer is
-/// not a stream of answers, and must not fill the memory.
+/// The longest line and the longest event that is read, in bytes. Real events are far shorter; anything longer is no
+/// stream of answers, and must not fill the memory.
 pub const MAX_EVENT: usize = 4 << 20;
 
-/// The byte order mark that a text may begin with.
-pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
+/// The byte order mark of UTF-8, which may stand before a text.
+pub const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// One event of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,27 +21,27 @@ pub struct Frame<'a> {
 /// Why a frame could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// The frame is skipped; those after it may be good.
+    /// The frame is skipped. The frames after it may be good.
     #[error("an event is not valid UTF-8")]
     NotUtf8,
-    /// The end of the stream as far as this parser goes: it takes in nothing more.
+    /// The parser reads nothing more of this stream.
     #[error("an event is longer than {} MiB", MAX_EVENT >> 20)]
     TooLarge,
 }
 
 /// Cuts a stream of bytes, which may arrive in any pieces, into frames.
 ///
-/// After each [`push`](Self::push), call [`next`](Self::next) until it gives `None`. Comments, `id:` and `retry:` are
-/// dropped. Only CR, LF and CRLF end a line.
+/// After each [`push`](Self::push), [`next`](Self::next) is called until it gives `None`. Comments, `id:` and `retry:`
+/// are dropped. Only CR, LF and CRLF end a line.
 #[derive(Debug, Default)]
 pub struct Parser {
-    /// Bytes not yet taken apart; those before `start` are spent.
+    /// Bytes that were not read yet; those before `start` are done with.
     buffer: Vec<u8>,
     start: usize,
-    /// How far the unfinished line at `start` has been searched for its end.
+    /// The bytes of the unfinished line at `start` before this position hold no end of a line.
     searched: usize,
     began: bool,
-    /// The line before ended in CR: a LF at `start` belongs to it.
+    /// The line before ended with CR, so that a LF at `start` belongs to it.
     after_cr: bool,
     event: Vec<u8>,
     data: Vec<u8>,
@@ -52,11 +52,12 @@ pub struct Parser {
 }
 
 impl Parser {
+    /// A parser to which nothing has arrived.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes in what arrived.
+    /// Adds bytes that arrived.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.failed {
             return;
@@ -108,7 +109,7 @@ impl Parser {
         }
     }
 
-    /// The last frame of a stream that ended without the blank line that should close it.
+    /// The last frame of a stream that ended without the blank line which should close it.
     pub fn finish(&mut self) -> Option<Result<Frame<'_>, FrameError>> {
         self.forget_spent_frame();
         if self.failed {
@@ -129,7 +130,7 @@ impl Parser {
         }
     }
 
-    /// Whether the start of the stream is past any byte order mark.
+    /// Drops a byte order mark at the start of the stream. Returns whether enough has come to decide on it.
     fn skip_bom(&mut self) -> bool {
         if !self.began {
             if self.buffer.len() < BOM.len() && BOM.starts_with(&self.buffer) {
@@ -182,127 +183,4 @@ impl Parser {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    type Owned = Result<(String, String), FrameError>;
-
-    fn owned(frame: Result<Frame<'_>, FrameError>) -> Owned {
-        frame.map(|frame| (frame.event.to_owned(), frame.data.to_owned()))
-    }
-
-    fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Owned> {
-        let mut parser = Parser::new();
-        let mut frames = Vec::new();
-        for piece in pieces {
-            parser.push(piece);
-            while let Some(frame) = parser.next() {
-                frames.push(owned(frame));
-            }
-        }
-        frames.extend(parser.finish().map(owned));
-        assert_eq!(parser.finish(), None, "a frame is handed out once");
-        frames
-    }
-
-    fn data(text: &str) -> Vec<String> {
-        parse([text.as_bytes()]).into_iter().map(|frame| frame.expect("a good frame").1).collect()
-    }
-
-    #[test]
-    fn lines_end_in_lf_crlf_or_cr() {
-        for text in ["data: a\n\ndata: b\n\n", "data: a\r\n\r\ndata: b\r\n\r\n", "data: a\r\rdata: b\r\r"] {
-            assert_eq!(data(text), ["a", "b"], "{text:?}");
-        }
-        assert_eq!(data("data: a\r\n\ndata: b\n\r\n"), ["a", "b"]);
-    }
-
-    #[test]
-    fn nothing_else_ends_a_line() {
-        assert_eq!(data("data: a\u{85}b\u{2028}c\u{b}d\u{c}e\n\n"), ["a\u{85}b\u{2028}c\u{b}d\u{c}e"]);
-    }
-
-    #[test]
-    fn fields_follow_the_standard() {
-        assert_eq!(data("data:no space\n\ndata:  two\n\n"), ["no space", " two"]);
-        assert_eq!(data("data: a\ndata\ndata: b\n\n"), ["a\n\nb"]);
-        assert_eq!(data(": comment\nid: 1\nretry: 5\nother: x\ndata: a\n\n: ping\n\n"), ["a"]);
-        assert_eq!(data("\u{feff}data: a\n\n"), ["a"]);
-        assert_eq!(
-            parse([&b"event: one\ndata: a\n\ndata: b\n\nevent: lost\n\ndata: c\n\n"[..]]),
-            [("one", "a"), ("", "b"), ("", "c")].map(|(event, data)| Ok((event.into(), data.into())))
-        );
-    }
-
-    #[test]
-    fn the_last_event_needs_no_blank_line() {
-        assert_eq!(data("data: a\n\ndata: b"), ["a", "b"]);
-        assert_eq!(data("data: a\n\ndata: b\n"), ["a", "b"]);
-        assert_eq!(data("data: a\n\n: bye"), ["a"]);
-    }
-
-    #[test]
-    fn bytes_that_are_not_utf8_cost_one_frame() {
-        let frames = parse([&b"data: a\n\ndata: \xff\n\ndata: c\n\n"[..]]);
-        assert_eq!(
-            frames,
-            [Ok((String::new(), "a".into())), Err(FrameError::NotUtf8), Ok((String::new(), "c".into()))]
-        );
-    }
-
-    #[test]
-    fn an_endless_line_is_an_error_and_takes_no_memory() {
-        let mut parser = Parser::new();
-        parser.push(b"data: ");
-        let piece = vec![b'x'; 64 << 10];
-        let mut errors = 0;
-        for _ in 0..1000 {
-            parser.push(&piece);
-            errors += usize::from(parser.next() == Some(Err(FrameError::TooLarge)));
-            assert!(parser.buffer.capacity() <= 4 * MAX_EVENT);
-        }
-        assert_eq!((errors, parser.next()), (1, None));
-        assert_eq!(parser.finish(), None);
-    }
-
-    #[test]
-    fn an_event_of_endless_lines_is_an_error() {
-        let mut parser = Parser::new();
-        let line = [b"data: ".as_slice(), &vec![b'x'; 1 << 20], b"\n"].concat();
-        let results: Vec<_> = (0..6)
-            .filter_map(|_| {
-                parser.push(&line);
-                parser.next().map(owned)
-            })
-            .collect();
-        assert_eq!(results, [Err(FrameError::TooLarge)]);
-    }
-
-    proptest! {
-        #[test]
-        fn any_cut_of_the_bytes_reads_alike(
-            parts in prop::collection::vec(
-                prop::sample::select(vec![
-                    "data: x", "data:", "data", "event: e", ": c", "id: 1", "é😀\u{2028}", "\u{feff}", " ",
-                    "\n", "\n", "\n\n", "\r", "\r\n", "\r\n\r\n",
-                ]),
-                0..40,
-            ),
-            cuts in prop::collection::vec(1usize..7, 1..30),
-        ) {
-            let bytes = parts.concat().into_bytes();
-            let mut pieces = Vec::new();
-            let mut rest = &bytes[..];
-            for cut in cuts.iter().cycle() {
-                if rest.is_empty() {
-                    break;
-                }
-                let (piece, later) = rest.split_at((*cut).min(rest.len()));
-                pieces.push(piece);
-                rest = later;
-            }
-            prop_assert_eq!(parse(pieces), parse([&bytes[..]]));
-        }
-    }
-}
+mod tests;

@@ -1,8 +1,8 @@
-//! The start of an answer: its id and its model, told when they are first known and again should they change.
+//! The start of an answer: its id and its model, which are reported once and again where they change.
 
 use crate::chat::StreamEvent;
 
-/// What is known of the start by now.
+/// The id and the model that were reported last; empty while unknown.
 #[derive(Debug, Default)]
 pub(super) struct Start {
     id: String,
@@ -10,7 +10,7 @@ pub(super) struct Start {
 }
 
 impl Start {
-    /// Takes in what is said, which may be nothing, and tells what is new of it.
+    /// Adds an event where the id or the model is new. An empty text says nothing.
     pub(super) fn take(&mut self, id: &str, model: &str, events: &mut Vec<StreamEvent>) {
         let (id, model) = (news(&mut self.id, id), news(&mut self.model, model));
         if id.is_some() || model.is_some() {

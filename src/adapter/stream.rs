@@ -1,4 +1,5 @@
-//! The one driver of all decoders: it bounds a stream, skips what cannot be read, and judges whether it was complete.
+//! The driver of all decoders: it bounds a stream, skips what cannot be read, and decides whether the answer was
+//! complete.
 
 use super::list::Items;
 use super::sse::{BOM, Frame, FrameError, Parser};
@@ -6,23 +7,31 @@ use super::{Adapter, DecodeError, Decoder, Flow};
 use crate::chat::{FinishReason, StreamEvent, TokenLogprob};
 use crate::error::{Failure, FailureKind};
 
-/// The longest answer that is kept: text, log-probabilities, reasoning and tool arguments together, in bytes.
+/// The largest answer that is read, in bytes: text, log-probabilities, reasoning and tool arguments together.
 pub const MAX_ANSWER: usize = 16 << 20;
 
-/// What came out of a stream.
+/// The number of unreadable frames that are reported one by one; further ones are only counted.
+const TOLD: usize = 3;
+
+/// The number of unreadable frames that ends a stream, since a stream of answers does not have so many.
+const MOST_MALFORMED: usize = 1_000;
+
+/// One thing that was decoded from a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoded {
+    /// An event of the answer.
     Event(StreamEvent),
-    /// A frame could not be read and was skipped; the message says why.
+    /// A frame could not be read and was skipped, for this reason. The first few are reported; the failure at the end
+    /// of the stream holds their number.
     Malformed(String),
 }
 
-/// Decodes the body of one streamed answer: server-sent events, or a JSON list of the same.
+/// Decodes the body of one streamed answer: server-sent events, or a JSON list of the same objects.
 pub struct Stream {
     framing: Framing,
     decoder: Box<dyn Decoder + Send>,
     progress: Progress,
-    /// Reused from frame to frame.
+    /// Empty between frames; kept for its memory.
     events: Vec<StreamEvent>,
 }
 
@@ -34,7 +43,7 @@ impl std::fmt::Debug for Stream {
 
 /// How the bytes are cut into frames.
 enum Framing {
-    /// Nothing but white space has come: it can still be either.
+    /// Nothing but white space has come, so that both forms are still possible.
     Open(Parser),
     Events(Parser),
     List(Items),
@@ -45,7 +54,7 @@ impl Framing {
         if let Self::Open(parser) = self
             && let Some(first) = bytes.iter().find(|byte| !byte.is_ascii_whitespace() && !BOM.contains(byte))
         {
-            // No event of a stream begins like this.
+            // No server-sent event begins with a bracket.
             *self = match first {
                 b'[' => Self::List(Items::default()),
                 _ => Self::Events(std::mem::take(parser)),
@@ -64,7 +73,7 @@ impl Framing {
         }
     }
 
-    /// The last frame of a stream that just ended.
+    /// The last frame of a stream that has just ended.
     fn finish(&mut self) -> Option<Result<Frame<'_>, FrameError>> {
         match self {
             Self::Open(parser) | Self::Events(parser) => parser.finish(),
@@ -90,6 +99,7 @@ struct Progress {
 }
 
 impl Stream {
+    /// A stream in the wire format of this adapter, of which nothing has arrived.
     pub fn new(adapter: &dyn Adapter) -> Self {
         Self {
             framing: Framing::Open(Parser::new()),
@@ -99,10 +109,10 @@ impl Stream {
         }
     }
 
-    /// Takes in bytes as they arrived and appends what they tell to `out`, also when it fails.
+    /// Decodes bytes as they arrived and appends the result to `out`, also where it fails.
     ///
     /// # Errors
-    /// The gateway reported an error, or the stream outgrew its bounds: the answer ends here.
+    /// The gateway reported an error, or the stream exceeded a bound. The answer ends here.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<Decoded>) -> Result<Flow, Failure> {
         if self.progress.done {
             return Ok(Flow::Done);
@@ -118,16 +128,17 @@ impl Stream {
         Ok(if self.progress.done { Flow::Done } else { Flow::Continue })
     }
 
-    /// Takes note that no more bytes come, and says whether the answer is complete.
+    /// Ends the stream, as no more bytes come, and says whether the answer is complete.
     ///
     /// # Errors
-    /// It is not: the stream ended early or was damaged, the gateway reported an error at the very end, or the finish
-    /// reason means that something is missing (see [`complete`]).
+    /// The answer is not complete: the stream ended early or was damaged, the gateway reported an error at the very
+    /// end, or the finish reason means that something is missing (see [`complete`]).
     pub fn end(&mut self, out: &mut Vec<Decoded>) -> Result<(), Failure> {
         if !self.progress.done
             && let Some(Ok(frame)) = self.framing.finish()
         {
-            // A last frame that cannot be read was cut off by the end: what matters is what came before it.
+            // The end cut a last frame that cannot be read. Whether the answer is complete depends on the frames before
+            // it.
             let mut last = Vec::new();
             let malformed = self.progress.malformed;
             let result = self.progress.take(Ok(frame), &mut *self.decoder, &mut self.events, &mut last);
@@ -138,18 +149,18 @@ impl Stream {
         self.progress.verdict()
     }
 
-    /// Whether the wire said why the answer ended.
+    /// Whether the gateway has said why the answer ended.
     pub fn finished(&self) -> bool {
         self.progress.finish.is_some()
     }
 
-    /// Whether usage came with or after the finish reason: then nothing of worth can follow.
+    /// Whether usage came with or after the finish reason, so that nothing of interest can follow.
     pub fn has_usage(&self) -> bool {
         self.progress.final_usage
     }
 
-    /// What a failure means for this answer: one that comes after a part of the answer leaves it truncated, and must
-    /// not be retried as if nothing had happened.
+    /// The failure of this stream for this reason. After a part of the answer it means that the answer is truncated,
+    /// and must not be retried as if nothing had arrived.
     pub fn broken_by(&self, failure: Failure) -> Failure {
         self.progress.broken_by(failure)
     }
@@ -180,16 +191,20 @@ impl Progress {
                 return Err(self.broken_by(Failure::new(FailureKind::Protocol, FrameError::TooLarge.to_string())));
             }
         };
-        let usage = events.iter().any(|event| matches!(event, StreamEvent::Usage(_)));
-        for event in events.drain(..) {
-            // Some gateways repeat the reason of the end; some correct it.
-            if matches!(&event, StreamEvent::Finish(reason) if self.finish.as_ref() == Some(reason)) {
-                continue;
+        // Some gateways repeat the finish reason; others correct it.
+        events.retain(|event| !matches!(event, StreamEvent::Finish(reason) if self.finish.as_ref() == Some(reason)));
+        for event in &*events {
+            self.note(event);
+        }
+        for mut event in events.drain(..) {
+            if let StreamEvent::Usage(usage) = &mut event {
+                self.final_usage |= self.finish.is_some();
+                // A count of zero means nothing before the end, and cannot be right beside an answer.
+                let is_empty = self.size == 0 && self.finish.is_some();
+                usage.output = usage.output.filter(|count| *count > 0 || is_empty);
             }
-            self.note(&event);
             out.push(Decoded::Event(event));
         }
-        self.final_usage |= usage && self.finish.is_some();
         if self.size > MAX_ANSWER {
             let message = format!("the answer is longer than {} MiB", MAX_ANSWER >> 20);
             return Err(Failure::new(FailureKind::Truncated, message));
@@ -201,7 +216,13 @@ impl Progress {
             }
             Err(DecodeError::Malformed(message)) => {
                 self.malformed += 1;
-                out.push(Decoded::Malformed(message));
+                if self.malformed <= TOLD {
+                    out.push(Decoded::Malformed(message));
+                }
+                if self.malformed == MOST_MALFORMED {
+                    let message = format!("{MOST_MALFORMED} events of the stream could not be read");
+                    return Err(self.broken_by(Failure::new(FailureKind::Protocol, message)));
+                }
                 Ok(Flow::Continue)
             }
             Err(DecodeError::Failed(failure)) => Err(self.broken_by(failure)),
@@ -232,7 +253,7 @@ impl Progress {
             return Err(Failure::new(FailureKind::Protocol, "the gateway sent an empty stream"));
         }
         if self.malformed > 0 {
-            let events = if self.malformed == 1 { "one event" } else { "events" };
+            let events = if self.malformed == 1 { "one event".into() } else { format!("{} events", self.malformed) };
             let message = format!("{events} of the answer could not be read: some of it may be missing");
             return Err(Failure::new(FailureKind::Truncated, message));
         }
@@ -240,10 +261,10 @@ impl Progress {
     }
 }
 
-/// Whether an answer that ended for this reason is complete; the one rule for streams and whole answers.
+/// Whether an answer with this finish reason is complete. Streams and whole answers share this rule.
 ///
 /// # Errors
-/// `Truncated` where the wire gave no reason, or one that means that the answer was cut short; `ContentFilter` where
+/// `Truncated` where the gateway gave no reason, or one that means that the answer was cut short; `ContentFilter` where
 /// a filter or a refusal ended it.
 pub fn complete(finish: Option<&FinishReason>) -> Result<(), Failure> {
     let truncated = |message: String| Err(Failure::new(FailureKind::Truncated, message));
@@ -288,6 +309,24 @@ mod tests {
     }
 
     #[test]
+    fn a_count_of_no_tokens_is_believed_of_an_empty_answer_alone() {
+        let usage = USAGE.replace("}}", ",\"completion_tokens\":0}}");
+        for (text, output) in [
+            ([TEXT, FINISH, &usage].concat(), None),
+            ([TEXT, &usage, FINISH].concat(), None),
+            ([&usage, TEXT, FINISH].concat(), None),
+            ([FINISH, &usage].concat(), Some(0)),
+        ] {
+            let (_, _, out) = stream(&text);
+            let told = out.iter().find_map(|decoded| match decoded {
+                Decoded::Event(StreamEvent::Usage(usage)) => Some((usage.input, usage.output)),
+                _ => None,
+            });
+            assert_eq!(told, Some((Some(5), output)), "{text}");
+        }
+    }
+
+    #[test]
     fn nothing_is_read_after_the_terminal_event() {
         let (mut stream, flow, mut out) = stream(&[TEXT, FINISH, "data: [DONE]\n\n", TEXT].concat());
         assert_eq!((flow, out.len()), (Ok(Flow::Done), 2));
@@ -298,7 +337,7 @@ mod tests {
     #[test]
     fn an_answer_without_bounds_is_stopped() {
         let long = "x".repeat(1 << 20);
-        // Its number counts as well.
+        // The number beside the token counts as well.
         let token = &long[size_of::<f64>()..];
         for choice in [
             format!(r#"{{"delta":{{"content":"{long}"}}}}"#),
@@ -319,6 +358,22 @@ mod tests {
         let broken = stream(TEXT).0.broken_by(timeout());
         assert_eq!((broken.kind, &*broken.message, broken.status), (FailureKind::Truncated, "too slow", Some(504)));
         assert!(!broken.is_transient());
+    }
+
+    #[test]
+    fn events_that_cannot_be_read_are_told_of_three_times_and_end_the_stream_in_the_end() {
+        let (mut few, flow, mut out) = stream(&["data: x\n\n".repeat(MOST_MALFORMED - 1).as_str(), FINISH].concat());
+        let told = |out: &[Decoded]| out.iter().filter(|decoded| matches!(decoded, Decoded::Malformed(_))).count();
+        assert_eq!((flow, told(&out)), (Ok(Flow::Continue), TOLD));
+        let failure = few.end(&mut out).expect_err("incomplete");
+        assert_eq!(failure.message, "999 events of the answer could not be read: some of it may be missing");
+
+        for (start, kind) in [("", FailureKind::Protocol), (TEXT, FailureKind::Truncated)] {
+            let (_, flow, out) = stream(&[start, &"data: x\n\n".repeat(MOST_MALFORMED), FINISH].concat());
+            let failure = flow.expect_err("given up");
+            assert_eq!((failure.kind, told(&out)), (kind, TOLD));
+            assert_eq!(failure.message, "1000 events of the stream could not be read");
+        }
     }
 
     #[test]

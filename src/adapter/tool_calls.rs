@@ -1,4 +1,4 @@
-//! Tool calls in pieces: servers number them, or name them, or do neither.
+//! Tool calls that arrive in pieces. Servers mark the pieces by number, by id, or not at all.
 
 use std::borrow::Cow;
 
@@ -27,7 +27,7 @@ pub(super) struct Piece<'a> {
 struct Function<'a> {
     #[serde(borrow)]
     name: Text<'a>,
-    /// JSON in a text; some send the JSON itself.
+    /// JSON text; some gateways send the JSON itself.
     #[serde(borrow)]
     arguments: Option<&'a RawValue>,
 }
@@ -42,7 +42,7 @@ pub(super) struct ToolCalls {
 struct Call {
     index: Option<u64>,
     id: String,
-    /// Its number among the calls that were told of; `None` while its name is not known.
+    /// Its position among the calls that were reported; `None` while its name is unknown.
     told: Option<usize>,
     /// Arguments that came before the name.
     waiting: String,
@@ -53,7 +53,7 @@ impl ToolCalls {
         self.calls.is_empty()
     }
 
-    /// Takes in a piece.
+    /// Adds a piece of a call.
     pub(super) fn take(&mut self, piece: Piece<'_>, events: &mut Vec<StreamEvent>) {
         let function = piece.function.unwrap_or_default();
         let at = self.find(piece.index, &piece.id, &function.name).unwrap_or_else(|| {
@@ -74,7 +74,7 @@ impl ToolCalls {
         }
     }
 
-    /// Tells of calls whose name never came.
+    /// Reports the calls whose name never came.
     pub(super) fn end(&mut self, events: &mut Vec<StreamEvent>) {
         for at in 0..self.calls.len() {
             if self.calls[at].told.is_none() {
@@ -94,10 +94,10 @@ impl ToolCalls {
         }
     }
 
-    /// The known call that a piece belongs to: by number, else by id, else the last one, unless a name begins another.
+    /// The known call to which a piece belongs: by number, else by id, else the last one, unless a name begins another.
     fn find(&self, index: Option<u64>, id: &str, name: &str) -> Option<usize> {
         if let Some(index) = index {
-            // Some number every call 0: another id with a name is another call.
+            // Some servers give every call the number 0, so that another id with a name is another call.
             let at = self.calls.iter().rposition(|call| call.index == Some(index))?;
             let is_other = !id.is_empty() && !name.is_empty() && self.calls[at].id != id;
             return (!is_other).then_some(at);

@@ -1,4 +1,4 @@
-//! What all formats share of usage: whether parts are inside their whole, and what gateways say an answer cost.
+//! What all formats have in common about usage: which counts include which, and the cost that gateways report.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -7,7 +7,7 @@ use super::lenient::maybe;
 use crate::chat::Usage;
 use crate::money::Usd;
 
-/// The counts of one of OpenAI's formats, before it is known what each includes.
+/// The counts of one of OpenAI's formats, before it is decided what each includes.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) prompt: Option<u64>,
@@ -19,8 +19,8 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// OpenAI counts cached tokens inside the prompt and reasoning inside the completion. Some gateways add them
-    /// instead; the total, or a part larger than its whole, gives them away.
+    /// OpenAI counts cached tokens inside of the prompt and reasoning inside of the completion. Some gateways add them
+    /// instead, which shows in the total, or in a part that is larger than its whole.
     pub(super) fn normalise(self, cost: Option<Usd>) -> Usage {
         let cached = self.cache_read.unwrap_or(0) + self.cache_write.unwrap_or(0);
         let input = self.prompt.map(|prompt| {
@@ -35,7 +35,7 @@ impl Counts {
             if thought > 0 && self.total == Some(added) {
                 output = Some(completion + thought);
             } else if thought > completion {
-                // Counted by another tokenizer: not part of this whole.
+                // Another tokenizer counted it, so that it is no part of this whole.
                 reasoning = None;
             }
         }
@@ -43,8 +43,8 @@ impl Counts {
     }
 }
 
-/// The usage without what is said only for want of knowledge. No prompt is empty: with a zero there, gateways fill in
-/// what they were not told themselves.
+/// The usage without counts that gateways made up. No prompt is empty: where the input is zero, the gateway itself did
+/// not know.
 pub(super) fn known(usage: Usage) -> Usage {
     if usage.input == Some(0) {
         return Usage { input: None, cache_read: None, cache_write: None, ..usage };
@@ -52,7 +52,7 @@ pub(super) fn known(usage: Usage) -> Usage {
     usage
 }
 
-/// The fields of a usage object that hold money; gateways add them to every format.
+/// The fields of a usage object that hold money. Gateways add them to every format.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Costs<'a> {
@@ -88,7 +88,7 @@ struct CostParts<'a> {
     total_cost: Option<&'a RawValue>,
 }
 
-/// What a usage object says the answer cost.
+/// The cost of the answer, as a usage object gives it.
 pub(super) fn cost(usage: &RawValue) -> Option<Usd> {
     let costs: Costs<'_> = serde_json::from_str(usage.get()).ok()?;
     let said = usd(costs.cost).or_else(|| {
@@ -98,12 +98,12 @@ pub(super) fn cost(usage: &RawValue) -> Option<Usd> {
     let Some(said) = said else {
         return usd(costs.pydantic_ai_gateway?.cost_estimate);
     };
-    // With the user's own upstream key, OpenRouter's cost is its fee alone.
+    // With an upstream key of the user's own, OpenRouter's cost is its fee alone.
     let upstream = costs.cost_details.filter(|_| costs.is_byok == Some(true));
     Some(said + upstream.and_then(|details| usd(details.upstream_inference_cost)).unwrap_or_default())
 }
 
-/// An amount of dollars, as a number or a text of one; a negative one is no cost.
+/// An amount of dollars, written as a number or a text. A negative amount is no cost.
 fn usd(raw: Option<&RawValue>) -> Option<Usd> {
     let amount: Usd = serde_json::from_str(raw?.get()).ok()?;
     (amount >= Usd::ZERO).then_some(amount)

@@ -1,4 +1,4 @@
-//! Asking a gateway for its list, page by page, and for the prices that stand in a document of their own.
+//! Fetches a gateway's list, page by page, and the prices that some gateways have in a second document.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -11,12 +11,15 @@ use crate::gateway::{Client, Fetched};
 /// The largest list that is read. OpenRouter's is about 1 MiB.
 const LARGEST_LIST: usize = 64 * 1024 * 1024;
 
-/// A gateway that has more pages than this does not mean it.
+/// The most pages of a list that are fetched. A gateway that tells of more repeats itself.
 const MOST_PAGES: usize = 100;
 
 /// Fetches documents from a gateway: a real one, or one of a test.
 pub trait Fetch {
-    /// The document at `url`, or status 304 if it is still what `etag` stands for. Any status of failure is an error.
+    /// The document at `url`, or status 304 if it is still the one that `etag` stands for.
+    ///
+    /// # Errors
+    /// The gateway cannot be reached, or its status is one of failure.
     fn get(&self, url: &str, etag: Option<&str>) -> impl Future<Output = Result<Fetched, Failure>> + Send;
 }
 
@@ -30,16 +33,16 @@ impl Fetch for Client {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct List {
     pub(super) models: Vec<ModelInfo>,
-    /// With which to ask whether it has changed.
+    /// Sent when the list is fetched again, to learn whether it has changed.
     pub(super) etag: Option<String>,
     pub(super) notes: Vec<String>,
-    /// Whether nothing is missing that another try might get.
+    /// Whether all of it could be fetched. Otherwise it is not kept, so that it is fetched again next time.
     pub(super) complete: bool,
 }
 
-/// The whole list with its prices; `None` if it has not changed since `etag`.
+/// The whole list with its prices. Returns `None` where it has not changed since `etag`.
 pub(super) async fn list(gateway: &Gateway, fetch: &impl Fetch, etag: Option<&str>) -> Result<Option<List>, Failure> {
-    let mut places = gateway.base_url.places(gateway.api, "models").peekable();
+    let mut places = gateway.base_url.endpoints(gateway.api, "models").peekable();
     let (url, first) = loop {
         let url = places.next().unwrap_or_default();
         match fetch.get(&url, etag).await {
@@ -70,7 +73,7 @@ pub(super) async fn list(gateway: &Gateway, fetch: &impl Fetch, etag: Option<&st
         list.notes.push(format!("{skipped} entries of the gateway's list name no model and were left out"));
     }
     if !queries.is_empty() || gateway.price_list != PriceList::Models {
-        // It would stand for the first of several documents.
+        // The list is made of several documents, and the etag is of the first one.
         list.etag = None;
     }
     if let Err(failure) = add_prices(gateway, fetch, &mut list.models).await {
@@ -80,7 +83,7 @@ pub(super) async fn list(gateway: &Gateway, fetch: &impl Fetch, etag: Option<&st
     Ok(Some(list))
 }
 
-/// Adds what stands in a document of its own.
+/// Adds the prices of a second document, where this kind of gateway has one.
 async fn add_prices(gateway: &Gateway, fetch: &impl Fetch, models: &mut [ModelInfo]) -> Result<(), Failure> {
     match gateway.price_list {
         PriceList::Models => {}

@@ -1,4 +1,4 @@
-//! Reading JSON of which every field may be missing, null, or of another type than usual.
+//! Types for JSON of which every field may be missing, null, or of another type than usual.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// The value of a field if it is what was expected of it; anything else counts as missing and spoils nothing around it.
+/// The value of a field. One of an unexpected type counts as missing, and the fields around it can still be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Maybe<T>(pub(super) Option<T>);
 
@@ -40,7 +40,7 @@ impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         let text = raw.get().trim_matches('"');
-        // All counts below 2⁵³, which is all there are, survive the way through a float.
+        // A float holds every count below 2⁵³ exactly.
         let float =
             || text.parse::<f64>().ok().filter(|n| n.fract() == 0.0 && (0.0..9e15).contains(n)).map(|n| n as u64);
         let count = text.parse().ok().or_else(float);
@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-/// Things that are there: `["a"]`, `{"a": true}` or `{"a": {"supported": true}}`.
+/// The names of what is supported: `["a"]`, `{"a": true}` or `{"a": {"supported": true}}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Flags(pub(super) Vec<String>);
 
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_come_in_any_dress() {
+    fn numbers_are_read_in_every_notation() {
         for (json, count) in [
             ("128000", Some(128_000)),
             ("128000.0", Some(128_000)),

@@ -12,7 +12,7 @@ use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
 use crate::rates::{Rates, Step, Tariff};
 
-/// What the names of the features are here.
+/// LiteLLM's names of the features.
 const FEATURES: [(&str, Feature); 5] = [
     ("supports_function_calling", Feature::Tools),
     ("supports_vision", Feature::Vision),
@@ -58,7 +58,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Adds to a row of the model list what it does not say itself.
+    /// Adds this to a row of the model list. What the row has itself is kept, except the price.
     pub(super) fn complete(&self, model: &mut ModelInfo) {
         model.price.clone_from(&self.price);
         model.price_varies = self.price_varies;
@@ -73,7 +73,7 @@ impl Group {
         }
     }
 
-    /// A call may go to any deployment, so only what all of them have counts.
+    /// Merges another deployment. A call may go to any of them, so what is kept is what all of them have.
     fn merge(&mut self, other: Group) {
         self.price_varies |= other.price_varies || self.price != other.price;
         if self.price_varies {
@@ -88,6 +88,9 @@ impl Group {
 }
 
 /// The groups by name.
+///
+/// # Errors
+/// It is not JSON, or has no rows.
 pub(super) fn parse(body: &[u8]) -> Result<BTreeMap<String, Group>, Failure> {
     let bad = || Failure::new(FailureKind::Protocol, "LiteLLM's /model/info is not what it should be");
     let body: Body = serde_json::from_slice(body).map_err(|error| bad().with_cause(error.to_string()))?;
@@ -126,7 +129,7 @@ fn tariff(info: &Fields, params: &Fields) -> Option<Tariff> {
     let base = rates(info, "", Rates::default());
     let nothing = |rate: Option<Usd>| rate.is_none_or(|rate| rate == Usd::ZERO);
     if nothing(base.input) && nothing(base.output) {
-        // LiteLLM's own data has zeros for models that are not sold by tokens; those of its config are meant.
+        // LiteLLM's own data has zeros for models that are not sold by tokens, but zeros of its config are prices.
         let meant =
             ["input_cost_per_token", "output_cost_per_token"].iter().all(|name| params.get::<Usd>(name).is_some());
         return meant.then(|| base.into());
@@ -141,7 +144,7 @@ fn tariff(info: &Fields, params: &Fields) -> Option<Tariff> {
     for thousands in lengths {
         let below = tariff.steps.last().map_or(base, |step: &Step| step.rates);
         let rates = rates(info, &format!("_above_{thousands}k_tokens"), below);
-        // Steps that the model does not have are there as nulls.
+        // LiteLLM writes null for steps that the model does not have.
         if rates != below {
             tariff.steps.push(Step { above: thousands.saturating_mul(1000), rates });
         }
@@ -149,7 +152,7 @@ fn tariff(info: &Fields, params: &Fields) -> Option<Tariff> {
     Some(tariff)
 }
 
-/// The rates whose names end so; missing ones are those of shorter prompts.
+/// The rates whose names end with `suffix`. Where one is missing, that of shorter prompts holds.
 fn rates(info: &Fields, suffix: &str, below: Rates) -> Rates {
     let rate = |name: &str| info.get::<Usd>(&format!("{name}{suffix}")).filter(|rate| *rate >= Usd::ZERO);
     let output = rate("output_cost_per_token").or(below.output);

@@ -1,4 +1,4 @@
-//! What a gateway offers: its list of models and their prices, fetched and kept for a day; and what it says was spent.
+//! What a gateway says of itself: its list of models and their prices, fetched and kept for a day, and what was spent.
 
 mod fetch;
 mod lenient;
@@ -30,10 +30,10 @@ use crate::rates::Tariff;
 /// How old a list may be before it is fetched again.
 pub const MAX_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// How old a list may be for its prices to be better than none.
+/// How old a list may be for its prices to be used.
 const PRICES_HOLD: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// The layout of the files; one of another layout is fetched again.
+/// The layout of the files. A list in a file of another layout is fetched again.
 const LAYOUT: u32 = 2;
 
 /// Where a list comes from.
@@ -43,7 +43,7 @@ pub enum Source {
     Gateway,
     /// From a file younger than [`MAX_AGE`].
     Cache,
-    /// From an older file, as the gateway could not be asked.
+    /// From an older file, because the gateway could not be asked.
     StaleCache,
 }
 
@@ -53,7 +53,7 @@ pub struct Catalogue {
     pub models: Vec<ModelInfo>,
     pub fetched_at: SystemTime,
     pub source: Source,
-    /// What went wrong on the way, in sentences for people.
+    /// What went wrong while it was fetched, in sentences for people.
     pub notes: Vec<String>,
 }
 
@@ -69,11 +69,11 @@ impl Catalogue {
     }
 }
 
-/// What is kept of a list. The order of the fields is that of the file.
+/// A list as it is kept. The fields are written in this order.
 #[derive(Debug, Serialize, Deserialize)]
 struct File {
     layout: u32,
-    /// Where the list came from, so that a changed config does not get the list of another gateway.
+    /// Where the list came from: after a change of the config, the list of another gateway must not be used.
     base_url: String,
     price_list: String,
     /// Seconds since 1970.
@@ -83,8 +83,11 @@ struct File {
     models: Vec<ModelInfo>,
 }
 
-/// The gateway's list: from its file if that is young enough and `refresh` does not ask for more, else from the gateway.
-/// Where the gateway cannot be asked, an older list is better than none, unless `refresh` asks for a new one.
+/// The gateway's list: from its file if that is younger than [`MAX_AGE`], else from the gateway. Where the gateway cannot
+/// be asked, an older list is used. With `refresh`, only the gateway's own answer is.
+///
+/// # Errors
+/// The gateway could not be asked or its answer could not be read, and there is no list that may be used instead.
 pub async fn load(
     gateway: &Gateway,
     fetch: &impl Fetch,
@@ -127,7 +130,7 @@ pub async fn load(
     Ok(catalogue)
 }
 
-/// The gateway's list as it was last fetched, whatever its age below a month; for its prices.
+/// The gateway's list as it was last fetched, for its prices. Returns `None` where there is none younger than 30 days.
 pub fn cached(gateway: &Gateway, cache_dir: &Path, now: SystemTime) -> Option<Catalogue> {
     let file = read(cache_dir, gateway)?;
     let age = now.duration_since(file.fetched_at()).ok()?;
@@ -157,7 +160,8 @@ impl File {
     }
 }
 
-/// By the gateway's name: two of one address may have keys that see different models.
+/// The file of a gateway's list. It is named after the gateway, not its address, since the keys of two gateways with one
+/// address may see different models.
 fn path(dir: &Path, gateway: &Gateway) -> PathBuf {
     let name: String = byte_serialize(gateway.name.as_bytes()).collect();
     dir.join("models").join(format!("{name}.json"))

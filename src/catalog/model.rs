@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::rates::Tariff;
 
-/// What a model can do, as far as the lists tell.
+/// What a model can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Feature {
     /// Calls functions.
     Tools,
-    /// Sees images.
+    /// Takes images.
     Vision,
     /// Answers in JSON, or by a schema.
     Json,
-    /// Thinks before it answers.
+    /// Reasons before it answers.
     Reasoning,
-    /// Hears audio.
+    /// Takes audio.
     Audio,
 }
 
@@ -42,7 +42,7 @@ impl Feature {
         Self::ALL.into_iter().find(|feature| feature.as_str() == word)
     }
 
-    /// What the gateways' words for parameters, capabilities, tags and modalities stand for.
+    /// The feature that a gateway's word for a parameter, capability, tag or modality stands for.
     pub(super) fn from_wire(word: &str) -> Option<Self> {
         Some(match word {
             "tools" | "tool_use" | "tool-use" | "function_calling" | "function-calling" => Self::Tools,
@@ -58,7 +58,7 @@ impl Feature {
 /// One model of a gateway. What the gateway does not say is missing, empty or `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ModelInfo {
-    /// What requests call it.
+    /// Its name in requests.
     pub id: String,
     /// Another name, for people.
     pub name: Option<String>,
@@ -69,7 +69,7 @@ pub struct ModelInfo {
     /// `text`, `image`, `file`, `audio`, `video`.
     pub input_modalities: BTreeSet<String>,
     pub output_modalities: BTreeSet<String>,
-    /// `None` where nothing is said about it, which is not the same as nothing.
+    /// What it can do; `None` where the gateway does not say.
     pub supports: Option<BTreeSet<Feature>>,
     /// The names of the parameters that requests may have, as the gateway spells them; `None` where it does not say.
     pub parameters: Option<BTreeSet<String>>,
@@ -81,21 +81,21 @@ pub struct ModelInfo {
     pub deployments: Option<u32>,
     /// Seconds since 1970.
     pub created: Option<u64>,
-    /// When it will be gone, as the gateway writes it.
+    /// When the gateway will remove it, as the gateway writes it.
     pub expires: Option<String>,
 }
 
 impl ModelInfo {
-    /// Whether it can do this; `None` where the gateway does not say.
+    /// Whether it can do this. Returns `None` where the gateway does not say.
     pub fn can(&self, feature: Feature) -> Option<bool> {
-        let sense = match feature {
+        let modality = match feature {
             Feature::Vision => Some("image"),
             Feature::Audio => Some("audio"),
             _ => None,
         };
         let by_modality = || {
-            let sense = sense.filter(|_| !self.input_modalities.is_empty())?;
-            Some(self.input_modalities.contains(sense))
+            let modality = modality.filter(|_| !self.input_modalities.is_empty())?;
+            Some(self.input_modalities.contains(modality))
         };
         match &self.supports {
             Some(supports) => Some(supports.contains(&feature)),
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silence_is_not_a_no() {
+    fn what_is_not_said_is_unknown() {
         let silent = ModelInfo::default();
         assert_eq!(silent.can(Feature::Tools), None);
         let sees =

@@ -9,7 +9,7 @@ use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
 use crate::rates::{Rates, Tariff};
 
-/// The group of users whom nobody has put into another one.
+/// The group that users are in by default.
 const DEFAULT_GROUP: &str = "default";
 
 #[derive(Debug, Default, Deserialize)]
@@ -45,7 +45,7 @@ struct Ratio(Usd);
 impl Ratio {
     const ONE: i128 = 1_000_000_000_000;
 
-    /// This many times the amount, rounded to the nearest picodollar; `None` below zero or if it does not fit.
+    /// The amount multiplied by this, rounded to the nearest picodollar. Returns `None` where it is negative or too large.
     fn times(self, amount: Usd) -> Option<Usd> {
         let product = i128::from(self.0.picos()) * i128::from(amount.picos());
         let rounded = (product + Self::ONE / 2) / Self::ONE;
@@ -53,7 +53,10 @@ impl Ratio {
     }
 }
 
-/// The prices by model. Models whose price depends on a group that the key may or may not be in have none.
+/// The prices by model. A model whose price depends on the group that the key is in has none.
+///
+/// # Errors
+/// It is not JSON, has no rows, or says that it failed.
 pub(super) fn parse(body: &[u8]) -> Result<BTreeMap<String, Tariff>, Failure> {
     let bad = || Failure::new(FailureKind::Protocol, "the gateway's /api/pricing is not what it should be");
     let body: Body = serde_json::from_slice(body).map_err(|error| bad().with_cause(error.to_string()))?;
@@ -79,7 +82,7 @@ impl Row {
             return Some(Rates { request: Some(group.times((*self.model_price)?)?), ..Rates::FREE });
         }
         let base = Usd::from_picos(2_000_000_000_000);
-        // Rounding comes last, per token.
+        // Rates are rounded once, at the end.
         let per_million = group.times((*self.model_ratio)?.times(base)?)?;
         let part = |ratio: &Maybe<Ratio>| ratio.and_then(|ratio| ratio.times(per_million)).map(Usd::per_million);
         Some(Rates {
@@ -92,7 +95,7 @@ impl Row {
         })
     }
 
-    /// What a key in the default group pays; one that is in the only group there is pays that.
+    /// The ratio of the default group, or of the only group that may use the model. Returns `None` where there are several.
     fn group(&self, groups: &BTreeMap<String, Ratio>) -> Option<Ratio> {
         let enabled = |name: &String| self.enable_groups.as_ref().is_none_or(|names| names.contains(name));
         let mut open = groups.iter().filter(|(name, _)| enabled(name));

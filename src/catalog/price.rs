@@ -1,4 +1,4 @@
-//! The price of a row in a list of models, whatever its unit.
+//! The price in a row of a list of models, per token or per million tokens.
 
 use serde::Deserialize;
 
@@ -6,7 +6,7 @@ use super::lenient::Maybe;
 use crate::money::Usd;
 use crate::rates::Rates;
 
-/// No model costs a cent per token, and few cost less than a cent per million.
+/// Every model costs less than this per token, and nearly every one costs more per million tokens.
 const CENT: Usd = Usd::from_picos(10_000_000_000);
 
 /// The `pricing` of OpenRouter and Vercel (US dollars per token) and of Together (per million tokens).
@@ -37,8 +37,8 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    /// No list says what its unit is, but their sizes are far apart. The majority decides, so that one odd row cannot
-    /// change what all the others mean.
+    /// The unit of a list. Lists do not name it, but the sizes of prices tell. The majority of prices decides, so that one
+    /// wrong row does not change the meaning of the others.
     pub(super) fn of<'a>(list: impl Iterator<Item = &'a Pricing> + Clone) -> Self {
         let prices =
             list.clone().flat_map(|row| [row.input(), row.output()]).flatten().filter(|price| *price > Usd::ZERO);
@@ -48,7 +48,7 @@ impl Unit {
 }
 
 impl Pricing {
-    /// `aichat serve` has its prices in the row itself.
+    /// The prices of a row that has no `pricing`, as `aichat serve` writes it.
     pub(super) fn per_million(input: Maybe<Usd>, output: Maybe<Usd>) -> Self {
         Self { input, output, ..Self::default() }
     }
@@ -65,14 +65,14 @@ impl Pricing {
         self.hourly.is_some() || self.base.is_some() || self.finetune.is_some()
     }
 
-    /// The rates; `None` where there are none, or none that can be told per token.
+    /// The rates. Returns `None` where there are none, or where the model is not sold by tokens.
     pub(super) fn rates(&self, unit: Unit) -> Option<Rates> {
         let cache_read = self.input_cache_read.0.or(self.cached_input.0);
-        // OpenRouter has zeros for models that do not bill thinking apart.
+        // OpenRouter writes zero where reasoning has no price of its own.
         let reasoning = self.internal_reasoning.0.filter(|price| *price != Usd::ZERO && Some(*price) != self.output());
         let per_token = [self.input(), self.output(), cache_read, self.input_cache_write.0, reasoning];
         let prices = || per_token.iter().chain([&self.request.0]).flatten();
-        // Below zero is OpenRouter's way to say that it depends.
+        // OpenRouter writes a negative price where the price varies.
         if prices().any(|price| *price < Usd::ZERO)
             || (unit == Unit::Token && per_token.iter().flatten().any(|price| *price >= CENT))
         {
@@ -85,7 +85,7 @@ impl Pricing {
         let request = self.request.filter(|price| *price > Usd::ZERO);
         let rates = Rates { input, output, cache_read, cache_write, reasoning, request };
         rates.input.or(rates.output)?;
-        // Sold by something other than tokens: images, hours.
+        // The model is sold by images or hours.
         let sold_otherwise = self.is_together() || self.image.is_some_and(|price| price > Usd::ZERO);
         let no_price =
             rates.input.is_none_or(|rate| rate == Usd::ZERO) && rates.output.is_none_or(|rate| rate == Usd::ZERO);

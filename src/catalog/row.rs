@@ -1,4 +1,4 @@
-//! One row of a list of models, in any of the shapes that gateways give it.
+//! One row of a list of models, in any of the known shapes.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use super::price::{Pricing, Unit};
 use super::{Feature, ModelInfo};
 use crate::money::Usd;
 
-/// LiteLLM gives every model this birthday.
+/// LiteLLM writes this time of creation for every model.
 const LITELLM_CREATED: u64 = 1_677_610_602;
 
-/// The fields of all shapes at once: no two use one name for different things.
+/// The fields of all shapes together: no two shapes use one name for different things.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Row {
@@ -76,22 +76,22 @@ struct Architecture {
     output_modalities: Maybe<BTreeSet<String>>,
 }
 
-/// Modalities tell of eyes and ears, too.
-fn with_senses(mut features: BTreeSet<Feature>, input: &BTreeSet<String>) -> BTreeSet<Feature> {
+/// Adds the features that the modalities of input imply.
+fn with_modalities(mut features: BTreeSet<Feature>, input: &BTreeSet<String>) -> BTreeSet<Feature> {
     features.extend(input.iter().filter_map(|modality| Feature::from_wire(modality)));
     features
 }
 
 impl Row {
-    /// The row's prices, to find out the unit of the list.
+    /// The row's prices, from which the unit of the list is found.
     pub(super) fn pricing(&self) -> Option<&Pricing> {
         self.pricing.as_ref()
     }
 
-    /// What the row says; `None` if it does not say which model it is about.
+    /// The model of this row. Returns `None` where the row does not name it.
     pub(super) fn into_model(self, unit: Unit) -> Option<ModelInfo> {
         let id = [&self.id, &self.model, &self.name].into_iter().find_map(|name| name.0.clone())?;
-        // Gemini's own list, whose ids are paths.
+        // The ids of Gemini's own list are paths.
         let id = if self.generation_methods.is_some() { id.trim_start_matches("models/").to_owned() } else { id };
         if id.is_empty() {
             return None;
@@ -109,7 +109,7 @@ impl Row {
                 .filter(|name| *name != id),
             context: self.context(),
             max_output: self.max_output(),
-            supports: self.features().map(|features| with_senses(features, &input)),
+            supports: self.features().map(|features| with_modalities(features, &input)),
             parameters: self.supported_parameters.0.clone().map(|names| names.into_iter().collect()),
             input_modalities: input,
             output_modalities: output,
@@ -157,10 +157,10 @@ impl Row {
         Some(created).filter(|created| *created > 0 && *created != LITELLM_CREATED)
     }
 
-    /// What the row says that the model can do; `None` where it says nothing about it.
+    /// What the model can do. Returns `None` where the row does not say.
     fn features(&self) -> Option<BTreeSet<Feature>> {
         let (parameters, flags) = (self.supported_parameters.as_ref(), self.capabilities.as_ref());
-        // llama.cpp has an empty list of tags for every model.
+        // llama.cpp writes an empty list of tags for every model.
         let tags = self.tags.as_ref().filter(|tags| !tags.is_empty());
         if parameters.is_none() && flags.is_none() && tags.is_none() && self.thinking.is_none() {
             return None;
@@ -170,7 +170,7 @@ impl Row {
         if *self.thinking == Some(true) {
             features.insert(Feature::Reasoning);
         }
-        // Anthropic's list does not mention what all of its models can do.
+        // Anthropic's list does not mention tools, since all of its models can use them.
         if self.r#type.as_deref() == Some("model") && flags.is_some() {
             features.insert(Feature::Tools);
         }

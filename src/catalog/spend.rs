@@ -1,4 +1,4 @@
-//! What gateways say was spent with a key: OpenRouter's `/key`, LiteLLM's `/key/info`, one-api's billing.
+//! What was spent with a key, as the gateway says: OpenRouter's `/key`, LiteLLM's `/key/info`, one-api's billing.
 
 use jiff::{Span, Timestamp, ToSpan};
 use serde::Deserialize;
@@ -10,23 +10,24 @@ use crate::config::{Accounts, Gateway, Period};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
 
-/// What a gateway says of one key.
+/// What a gateway says was spent with one key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Statement {
     pub spent: Vec<Spent>,
-    /// What may be spent with the key, if anything limits it, and what is left of that.
+    /// What may be spent with the key; `None` where there is no limit.
     pub limit: Option<Usd>,
+    /// What is left of the limit.
     pub left: Option<Usd>,
-    /// What else is to be known of the sums, in sentences.
+    /// What else there is to know about the sums, in sentences for people.
     pub remarks: Vec<String>,
 }
 
-/// What was spent in a stretch of time that goes on.
+/// What was spent in the current period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spent {
-    /// The day, week or month (UTC) that it is now; in total, since `since`.
+    /// The current day, week or month (UTC), or the total since `since`.
     pub period: Period,
-    /// When the gateway began to count a total, where it says so.
+    /// When the gateway began to count a total; `None` where it does not say.
     pub since: Option<Timestamp>,
     pub usd: Usd,
 }
@@ -37,7 +38,10 @@ impl Spent {
     }
 }
 
-/// What the gateway says of the key with which `fetch` asks; `None` where it has no endpoint for that.
+/// What was spent with the key with which `fetch` asks. Returns `None` where the gateway has no endpoint for that.
+///
+/// # Errors
+/// The gateway could not be asked, or does not tell what was spent.
 pub async fn statement(gateway: &Gateway, fetch: &impl Fetch) -> Result<Option<Statement>, Failure> {
     let base = &gateway.base_url;
     Ok(Some(match gateway.accounts() {
@@ -50,7 +54,7 @@ pub async fn statement(gateway: &Gateway, fetch: &impl Fetch) -> Result<Option<S
         }
         Some(Accounts::OneApi) => {
             let usage = fetch.get(&base.join("dashboard/billing/usage"), None).await?.body;
-            // The limit is nice to know; the sums are what was asked for.
+            // Without the limit, the sums are still worth telling.
             let subscription = fetch.get(&base.join("dashboard/billing/subscription"), None).await.ok();
             one_api(&usage, subscription.as_ref().map(|fetched| fetched.body.as_slice()))?
         }
@@ -71,7 +75,7 @@ struct OpenRouterBody {
     data: Maybe<OpenRouterKey>,
 }
 
-/// US dollars; a day, a week from Monday on and a month, all of UTC.
+/// In US dollars. Days, weeks from Monday on, and months are of UTC.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct OpenRouterKey {
@@ -114,7 +118,7 @@ struct LiteLlmBody {
 struct LiteLlmKey {
     spend: Maybe<Usd>,
     max_budget: Maybe<Usd>,
-    /// `30d`: then the sum begins anew.
+    /// After this time, such as `30d`, the sum starts at zero again.
     budget_duration: Maybe<String>,
     budget_reset_at: Maybe<String>,
     created_at: Maybe<String>,
@@ -129,7 +133,7 @@ fn litellm(body: &[u8]) -> Result<Statement, Failure> {
         let ends = moment(&key.budget_reset_at)?.to_zoned(jiff::tz::TimeZone::UTC);
         Some(ends.checked_sub(length).ok()?.timestamp())
     };
-    // The sum of a key that is younger than its budget's window began with the key.
+    // A key that is younger than its budget's period has counted since it was made.
     let since = reset().max(moment(&key.created_at));
     Ok(Statement {
         spent: vec![Spent::in_total(spend, since)],
@@ -164,7 +168,7 @@ fn span(text: &str) -> Option<Span> {
 struct Billing {
     /// Cents.
     total_usage: Maybe<Usd>,
-    /// Dollars; a hundred million, which is more than can be read here, where there is no limit.
+    /// Dollars. Gateways without a limit write a hundred million, which is too large to be read and so counts as missing.
     hard_limit_usd: Maybe<Usd>,
 }
 

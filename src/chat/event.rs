@@ -1,4 +1,4 @@
-//! What arrives while an answer is being made.
+//! The events of an answer that arrives piece by piece.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,23 +7,40 @@ use super::{TokenLogprob, Usage};
 /// One decoded piece of a streamed answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StreamEvent {
-    /// The answer begins: the gateway's id for it and the model it says is answering, where it says so.
-    Start { id: Option<String>, model: Option<String> },
+    /// The answer begins, or more is known of its beginning.
+    Start {
+        /// The gateway's id for the answer; `None` where this event does not tell it.
+        id: Option<String>,
+        /// The model that answers, as the gateway names it; `None` where this event does not tell it.
+        model: Option<String>,
+    },
     /// A piece of the answer's text; never empty.
     TextDelta(String),
-    /// The log-probabilities of tokens, mostly those of the piece of text that comes next; never empty.
+    /// The log-probabilities of tokens, mostly of those in the next piece of text; never empty.
     Logprobs(Vec<TokenLogprob>),
-    /// A piece of what the model thinks; never empty.
+    /// A piece of the model's reasoning; never empty.
     ReasoningDelta(String),
     /// The signature (or encrypted form) of the reasoning so far, to be sent back on the next turn.
     ReasoningSignature(String),
-    /// A tool call begins. `index` counts the tool calls of this answer from 0.
-    ToolCallStart { index: usize, id: String, name: String },
-    /// A piece of that tool call's arguments (JSON text).
-    ToolCallDelta { index: usize, arguments: String },
-    /// What has been used so far: cumulative, so a later report wins, field by field.
+    /// A tool call begins.
+    ToolCallStart {
+        /// The position of the call among the tool calls of this answer, from 0.
+        index: usize,
+        /// The id under which the result of the call is sent back.
+        id: String,
+        /// The name of the function.
+        name: String,
+    },
+    /// A piece of the arguments of a tool call.
+    ToolCallDelta {
+        /// The position of the call, as its start gave it.
+        index: usize,
+        /// A piece of JSON text.
+        arguments: String,
+    },
+    /// The tokens that were used so far. Counts are cumulative, so that a later event replaces an earlier one field by field.
     Usage(Usage),
-    /// The wire said why the answer ended. Without this an answer is not complete.
+    /// The gateway said why the answer ended. An answer without this event is not complete.
     Finish(FinishReason),
 }
 
@@ -31,21 +48,21 @@ pub enum StreamEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
-    /// The answer is whole, or a stop text was met.
+    /// The model came to its end, or to a stop text.
     Stop,
     /// The token limit or the context window was reached: the answer is cut short.
     Length,
-    /// The model wants tools to be run.
+    /// The model waits for the results of tool calls.
     ToolCalls,
-    /// A filter or a refusal ended it.
+    /// A filter or a refusal ended the answer.
     ContentFilter,
-    /// Anything else that the gateway says, as it says it.
+    /// Any other reason, in the gateway's own word.
     #[serde(untagged)]
     Other(String),
 }
 
 impl FinishReason {
-    /// The word used in records and tables.
+    /// The word for the reason in records and tables.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Stop => "stop",

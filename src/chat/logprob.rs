@@ -5,21 +5,26 @@ use serde::{Deserialize, Serialize};
 /// A token of an answer, with the natural logarithm of its probability.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TokenLogprob {
+    /// The text of the token.
     pub token: String,
+    /// The natural logarithm of its probability, at most 0.
     pub logprob: f64,
-    /// The likeliest tokens at this place, likeliest first; the chosen one may be among them. As many as were asked for.
+    /// The likeliest tokens at this position, likeliest first, as many as were asked for. The chosen token may be among
+    /// them.
     pub top: Vec<Alternative>,
 }
 
 /// A token that could have been chosen, with the natural logarithm of its probability.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alternative {
+    /// The text of the token.
     pub token: String,
+    /// The natural logarithm of its probability, at most 0.
     pub logprob: f64,
 }
 
 impl TokenLogprob {
-    /// What it counts for where the length of an answer is bounded, in bytes.
+    /// The bytes that it counts for where the size of an answer is bounded.
     pub fn size(&self) -> usize {
         let size = |token: &str| token.len() + size_of::<f64>();
         size(&self.token) + self.top.iter().map(|alternative| size(&alternative.token)).sum::<usize>()

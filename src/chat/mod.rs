@@ -1,4 +1,6 @@
-//! The vocabulary: what a conversation is made of, whatever the wire format. Pure data, no IO.
+//! The vocabulary of a conversation, whatever the wire format: requests, events, answers, usage. Pure data, no IO.
+
+#![warn(missing_docs)]
 
 mod event;
 mod logprob;

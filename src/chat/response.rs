@@ -1,40 +1,46 @@
-//! A whole answer: the fold of its stream events.
+//! An answer: what its stream events come to.
 
 use serde::{Deserialize, Serialize};
 
 use super::{FinishReason, StreamEvent, TokenLogprob, Usage};
 
-/// An answer as far as it has arrived.
+/// An answer as far as it has arrived. It is the fold of its [`StreamEvent`]s.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Response {
     /// The gateway's id for the answer.
     pub id: Option<String>,
-    /// The model that the gateway says answered.
+    /// The model that answered, as the gateway names it.
     pub model: Option<String>,
+    /// The text of the answer, without reasoning.
     pub text: String,
-    /// The log-probabilities of its tokens, in order; empty where the gateway gave none.
+    /// The log-probabilities of the tokens of the text, in order; empty where the gateway gave none.
     pub logprobs: Vec<TokenLogprob>,
+    /// The reasoning that the gateway showed.
     pub reasoning: String,
-    /// Signature of the reasoning, to be sent back on the next turn.
+    /// The signature of the reasoning, which is sent back on the next turn.
     pub reasoning_signature: Option<String>,
+    /// The calls of functions that the model asks for, in order.
     pub tool_calls: Vec<ToolCall>,
+    /// The tokens that were used, as far as the gateway said.
     pub usage: Usage,
-    /// `None` until the wire says why the answer ended.
+    /// Why the answer ended; `None` until the gateway says so.
     pub finish: Option<FinishReason>,
 }
 
 /// A function call that the model asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolCall {
+    /// The id under which the result is sent back.
     pub id: String,
+    /// The name of the function.
     pub name: String,
-    /// JSON text as it came; `{}` is sent as an empty string by some.
+    /// JSON text as it came. It may be cut short, and some gateways send an empty text for `{}`.
     pub arguments: String,
 }
 
 impl Response {
-    /// Whether a model has worked for it and nobody told what that comes to: counts that are told before the reason of
-    /// the end are still growing.
+    /// Whether a model has worked for this answer and its final usage is not known. Counts that come before the finish reason
+    /// are not final, since they still grow.
     pub fn bill_is_open(&self) -> bool {
         let is_silent = self.text.is_empty() && self.reasoning.is_empty() && self.tool_calls.is_empty();
         let is_untouched = is_silent && self.usage.is_unknown() && self.finish.is_none();
@@ -42,7 +48,7 @@ impl Response {
         !is_untouched && !is_final && self.usage.cost.is_none()
     }
 
-    /// Takes in one event.
+    /// Adds one event to the answer.
     pub fn apply(&mut self, event: &StreamEvent) {
         match event {
             StreamEvent::Start { id, model } => {
@@ -72,8 +78,7 @@ impl Response {
         }
     }
 
-    /// The events of which this answer is the fold, one for each part: what a server streams of an answer that it
-    /// has whole.
+    /// The events that come to this answer, one for each part of it, as a server streams an answer that it has as a whole.
     pub fn into_events(self) -> Vec<StreamEvent> {
         let mut events = vec![StreamEvent::Start { id: self.id, model: self.model }];
         if !self.reasoning.is_empty() {

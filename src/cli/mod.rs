@@ -1,14 +1,15 @@
 //! The command line: clap types only, a file for each group of commands in `llm --help`.
 
-mod look;
+mod inspect;
 mod pipeline;
 mod prompt;
 mod setup;
 mod shared;
+mod values;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
-pub use look::{
+pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
@@ -27,14 +28,14 @@ pub struct Cli {
     pub common: Common,
 }
 
-/// How to talk.
+/// Options of all commands.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Common {
-    /// Say nothing but errors on stderr
+    /// Print only errors on stderr
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Say on stderr where keys come from, and each request and response
+    /// Print on stderr where keys come from, and each request and response
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
     /// When to use colors
@@ -55,11 +56,11 @@ pub enum Command {
     Rerun(Box<RerunArgs>),
     /// List what the gateway offers, with prices
     Models(Box<ModelsArgs>),
-    /// Show what was used and what it cost, and where money leaks
+    /// Show calls, tokens and costs, and where money could be saved
     Usage(Box<UsageArgs>),
-    /// List recorded calls, show the life of one, export or purge them
+    /// List recorded calls, show one with its attempts, export or delete them
     Log(Box<LogArgs>),
-    /// Check config, key, gateway and terminal, and say what to do
+    /// Check config, key, gateway and terminal, and say how to solve what is wrong
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
     Key(KeyArgs),
@@ -79,7 +80,7 @@ pub enum Command {
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
-    ("Look", &["models", "usage", "log", "doctor"]),
+    ("Inspect", &["models", "usage", "log", "doctor"]),
     ("Set up", &["key", "config", "cache", "completions", "man"]),
 ];
 

@@ -13,14 +13,14 @@ pub struct PipelineArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum PipelineCommand {
-    /// Run the steps, those that do not build on each other at once, and print the last one's answer
+    /// Run the steps and print the answer of the last one; steps that do not use one another run at once
     Run(Box<PipelineRunArgs>),
     /// List the pipelines of the config
     List {
         #[command(flatten)]
         output: OutputArgs<TextOrJson>,
     },
-    /// Show the steps of a pipeline, their models, and what each builds on
+    /// Show the steps of a pipeline, their models, and which steps each of them uses
     Show {
         name: String,
         #[command(flatten)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::shared::{GatewayArgs, OutArgs, OutputArgs, RecordArgs};
+use super::values::{at_least, decimal, not_empty, signed, whole};
 
 /// What to send, and where: shared by everything that sends a prompt.
 #[derive(Debug, Args)]
@@ -12,7 +13,7 @@ pub struct PromptArgs {
     /// The prompt; `-` or nothing reads it from stdin, and stdin beside a prompt is appended to it (or put where
     /// `{input}` stands)
     pub prompt: Option<String>,
-    /// Leave stdin alone
+    /// Do not read stdin
     #[arg(short, long)]
     pub no_stdin: bool,
     #[command(flatten, next_help_heading = "Where to")]
@@ -20,50 +21,50 @@ pub struct PromptArgs {
     /// Next model or alias when the one before fails; repeatable, in order
     #[arg(long, value_name = "NAME", help_heading = "Where to")]
     pub fallback: Vec<String>,
-    /// Total time for a call, all tries included (`30s`, `2m`)
+    /// Time limit of a call with all its retries (`30s`, `2m`)
     #[arg(long, value_name = "DURATION", help_heading = "Where to")]
     pub timeout: Option<String>,
-    /// Further tries after a failure that may pass
-    #[arg(long, value_name = "N", help_heading = "Where to")]
+    /// Retries after a failure that may pass
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Where to", value_parser = at_least(0u32))]
     pub retries: Option<u32>,
-    /// Give the same answer again that was given to exactly this request before, and keep this one
+    /// Use the answer cache: print the stored answer to the same request, or store the new one
     #[arg(long, overrides_with = "no_cache", help_heading = "Where to")]
     pub cache: bool,
-    /// Ask anew, even if the config says [cache] enabled
+    /// Do not use the answer cache, even if the config enables it
     #[arg(long, overrides_with = "cache", help_heading = "Where to")]
     pub no_cache: bool,
     /// Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds
     /// the answer
     #[arg(long, value_name = "USD", help_heading = "Where to")]
     pub max_cost: Option<String>,
-    /// Send even what nobody knows the price of, though a budget or --max-cost applies
+    /// Send requests of unknown price even where a budget or --max-cost applies
     #[arg(long, help_heading = "Where to")]
     pub allow_unpriced: bool,
     /// System prompt; `@FILE` reads a file
     #[arg(short, long, value_name = "TEXT", help_heading = "What to send")]
     pub system: Option<String>,
-    /// Attach a text file, image, PDF or recording, told apart by content; for images also a URL; repeatable
+    /// Attach a text file, image, PDF or audio file, recognised by its content, or the URL of an image; repeatable
     #[arg(short, long, value_name = "PATH", help_heading = "What to send")]
     pub file: Vec<String>,
-    /// Sampling temperature
-    #[arg(long, value_name = "T", allow_negative_numbers = true, help_heading = "What to send")]
+    /// Sampling temperature, from 0 to 2
+    #[arg(long, value_name = "T", allow_negative_numbers = true, help_heading = "What to send", value_parser = decimal(0.0..=2.0))]
     pub temperature: Option<f64>,
-    /// Nucleus sampling: the share of probability to choose from
-    #[arg(long, value_name = "P", allow_negative_numbers = true, help_heading = "What to send")]
+    /// Nucleus sampling: the share of probability to choose from, from 0 to 1
+    #[arg(long, value_name = "P", allow_negative_numbers = true, help_heading = "What to send", value_parser = decimal(0.0..=1.0))]
     pub top_p: Option<f64>,
-    /// Upper bound of output tokens
-    #[arg(long, value_name = "N", help_heading = "What to send")]
+    /// Most output tokens
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "What to send", value_parser = at_least(1u64))]
     pub max_tokens: Option<u64>,
     /// Stop at this text; repeatable
-    #[arg(long, value_name = "TEXT", help_heading = "What to send")]
+    #[arg(long, value_name = "TEXT", help_heading = "What to send", value_parser = not_empty)]
     pub stop: Vec<String>,
-    /// Seed for models that can repeat themselves
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "What to send")]
+    /// Seed, for models that can repeat an answer
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "What to send", value_parser = signed)]
     pub seed: Option<i64>,
-    /// Have -o json tell how likely each token of the answer was, and N alternatives to each
-    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0", help_heading = "What to send")]
+    /// Add the log probability of each token to -o json, with N alternatives to each
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0", help_heading = "What to send", value_parser = at_least(0u8))]
     pub logprobs: Option<u8>,
-    /// How much to think: none, minimal, low, medium, high or what else the model knows
+    /// Reasoning effort: none, minimal, low, medium, high or another level that the model has
     #[arg(long, value_name = "LEVEL", help_heading = "What to send")]
     pub effort: Option<String>,
     /// Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable
@@ -75,7 +76,7 @@ pub struct PromptArgs {
     /// JSON array of functions that the model may call; -o json has its calls
     #[arg(long, value_name = "FILE", help_heading = "What to send")]
     pub tools: Option<PathBuf>,
-    /// Attribute the cost (`app=bot`); kept in the record; repeatable
+    /// Tag of the record, by which costs can be grouped (`app=bot`); repeatable
     #[arg(long, value_name = "KEY=VALUE", help_heading = "What to print")]
     pub tag: Vec<String>,
     #[command(flatten, next_help_heading = "What to print")]
@@ -88,7 +89,7 @@ pub struct PromptArgs {
 }
 
 impl PromptArgs {
-    /// What the flags say of the cache, if anything.
+    /// Whether the flags turn the cache on or off; `None` where they say nothing of it.
     pub fn cached(&self) -> Option<bool> {
         if self.no_cache { Some(false) } else { self.cache.then_some(true) }
     }
@@ -99,9 +100,9 @@ pub struct AskArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
     /// Model, alias or `GATEWAY::MODEL`
-    #[arg(short, long, value_name = "NAME", help_heading = "Where to")]
+    #[arg(short, long, value_name = "NAME", help_heading = "Where to", display_order = 0)]
     pub model: Option<String>,
-    /// Kind of work, which the config routes to a model or alias
+    /// Task of the config, which leads to a model or alias
     #[arg(short, long, value_name = "NAME", conflicts_with = "model", help_heading = "Where to")]
     pub task: Option<String>,
     /// Continue the last conversation, or the one of the call with this id, with its model unless -m names another
@@ -110,7 +111,7 @@ pub struct AskArgs {
     /// Print a line of time, tokens and cost on stderr (the default on a terminal)
     #[arg(long, help_heading = "What to print")]
     pub stats: bool,
-    /// Print what the model thinks on stderr
+    /// Print the model's reasoning on stderr
     #[arg(long, help_heading = "What to print")]
     pub show_reasoning: bool,
     #[command(flatten, next_help_heading = "What to print")]
@@ -130,19 +131,19 @@ pub struct CompareArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
     /// Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`
-    #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to")]
+    #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to", display_order = 0)]
     pub model: Vec<String>,
-    /// Kinds of work, which the config routes to a model or alias each; comma-separated or repeated
+    /// Tasks of the config, each of which leads to a model or alias; comma-separated or repeated
     #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to")]
     pub task: Vec<String>,
     /// A list of models from the config
     #[arg(long, value_name = "NAME", help_heading = "Where to")]
     pub set: Option<String>,
     /// How many calls run at once; all by default
-    #[arg(long, value_name = "N", help_heading = "Where to", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", help_heading = "Where to", value_parser = at_least(1u32))]
     pub concurrency: Option<u32>,
-    /// Ask each model N times, past the answer cache, and show median and spread
-    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, help_heading = "Where to", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// Ask each model N times without the answer cache, and show median and spread
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, help_heading = "Where to", value_parser = whole(1..=1000u32))]
     pub repeat: u32,
     /// Order of the answers; as asked by default
     #[arg(long, value_name = "BY", help_heading = "What to print")]

@@ -1,4 +1,4 @@
-//! Commands that set up: keys, config, cache, what a shell wants to know.
+//! Commands that set up: keys, config, cache, completions.
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -28,7 +28,7 @@ pub enum KeyCommand {
         #[command(flatten)]
         output: OutputArgs<TextOrJson>,
     },
-    /// Say where a gateway's key comes from, and its last four characters
+    /// Show where a gateway's key comes from, and its last four characters
     Show {
         /// The default gateway if none is named
         gateway: Option<String>,
@@ -79,7 +79,7 @@ pub enum ConfigCommand {
         /// Explain where this task, alias or model leads, and why in that order
         #[arg(long, value_name = "NAME")]
         route: Option<String>,
-        /// Gateway of names that do not say, for --route
+        /// Gateway for names without `GATEWAY::`, with --route
         #[arg(short, long, value_name = "NAME", requires = "route")]
         gateway: Option<String>,
     },
@@ -103,12 +103,12 @@ pub struct CacheArgs {
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum CacheCommand {
-    /// Say how many answers there are, and how much room they take
+    /// Show how many answers are stored, and their size
     Stats {
         #[command(flatten)]
         output: OutputArgs<TextOrJson>,
     },
-    /// Forget all answers
+    /// Delete all stored answers
     Clear,
 }
 

@@ -11,15 +11,15 @@ pub struct GatewayArgs {
     /// Gateway to ask where no name says another (`GATEWAY::MODEL`)
     #[arg(short, long, value_name = "NAME")]
     pub gateway: Option<String>,
-    /// Use this one of the gateway's named keys
+    /// Use the gateway's saved key of this name
     #[arg(long, value_name = "NAME")]
     pub key: Option<String>,
 }
 
-/// What form the output has; `text` unless said otherwise.
+/// The format of the output; `text` by default.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct OutputArgs<F: ValueEnum + Send + Sync + 'static> {
-    /// Form of the output
+    /// Format of the output
     #[arg(
         id = "output",
         short = 'o',

@@ -33,10 +33,11 @@ pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error>
     let options = RunOptions { priced: shows_cost, turn, ..options };
     let answer_options = AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
     let streams = format == AskFormat::Text && !destination.is_file();
-    let answer = match streams {
-        true => Answer::streamed(&context.terminal, answer_options),
+    let answer = if streams {
+        Answer::streamed(&context.terminal, answer_options)
+    } else {
         // The answer is written when it is whole; notices appear as things happen.
-        false => Answer::without_text(&context.terminal, answer_options),
+        Answer::without_text(&context.terminal, answer_options)
     };
     let mut view = AskView { answer, format, destination: (!streams).then_some(destination), record: None };
     run(context, calls, &options, &mut view)

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::gateway::Client;
 use crate::ledger::{self, Filter, Store};
 use crate::money::Usd;
+use crate::pricing;
 use crate::report::destination::Destination;
 use crate::report::reconciliation::{self, Account, Line};
 use crate::run::key_name;
@@ -123,7 +124,7 @@ fn compare(
             since_ms: began.map(Timestamp::as_millisecond),
             ..Filter::default()
         };
-        let found = store.map(|store| ledger::usage(store, &filter, &[])).transpose()?;
+        let found = store.map(|store| ledger::usage(store, &filter, &[], pricing::maker)).transpose()?;
         let total = found.map(|usage| usage.total).unwrap_or_default();
         let mut cost = total.cost;
         if total.calls == 0 {

@@ -117,6 +117,9 @@ impl View for CompareView<'_> {
 }
 
 /// A comparison in one of the formats.
+///
+/// # Errors
+/// The page cannot be rendered.
 pub(super) fn text(
     comparison: &Comparison<'_>,
     format: CompareFormat,

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command as Process;
 
 use super::{Context, explain};
 use crate::cli::ConfigCommand;
@@ -10,6 +9,7 @@ use crate::config::{Env, Settings, TEMPLATE};
 use crate::error::Error;
 use crate::report;
 use crate::report::term::print;
+use crate::secret::without_keys;
 use crate::{pipeline, private};
 
 /// Runs without [`Settings`] where it can: a config that does not parse must still be found and mended.
@@ -84,11 +84,8 @@ fn edit(env: &Env, path: &str) -> Result<(), Error> {
     // Editors are given with arguments: `code --wait`.
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");
-    let mut process = Process::new(program);
+    let mut process = without_keys(program, &Settings::key_variables_of(env));
     process.args(words).arg(path);
-    for variable in Settings::key_variables_of_presets() {
-        process.env_remove(variable);
-    }
     let fails = |cause: String| Error::Config {
         message: format!("the editor `{program}` did not do it"),
         cause: Some(cause),

@@ -41,7 +41,7 @@ use crate::report::term::{self, Output, Terminal, TerminalEnv, Text, print, say}
 use crate::report::{self, escape};
 use crate::resolve::Resolver;
 use crate::run::{Notices, Preparation};
-use crate::secret::{Found, Patience, Stores};
+use crate::secret::{Found, Stores, Timeout};
 
 /// What every command works with.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ struct Context {
 impl Context {
     /// What gateways are prepared from. Where stderr is a terminal, somebody can unlock a keyring, so it is waited for longer.
     fn preparation(&self) -> Preparation<'_> {
-        let timeout = Patience::new(self.terminal.stderr.tty, self.settings.keyring_timeout);
+        let timeout = Timeout::new(self.terminal.stderr.tty, self.settings.keyring_timeout);
         let stores = Stores::system(&self.settings.dirs, timeout);
         Preparation { settings: &self.settings, stores, notices: self }
     }
@@ -167,7 +167,7 @@ fn hinted(error: clap::Error, command: &clap::Command) -> clap::Error {
 /// the arguments.
 fn help_or_usage(mut error: clap::Error, env: &Env) -> Result<ExitCode, Error> {
     // Colours of an argument must not pass for those of clap.
-    let safe = |text: &str| escape::line(&mask_keys(text, None)).into_owned();
+    let safe = |text: &str| escape::line(&mask_keys(text)).into_owned();
     let context: Vec<(ContextKind, ContextValue)> = error
         .context()
         .filter_map(|(kind, value)| match value {

@@ -60,9 +60,8 @@ fn room_for_the_event_loop() -> io::Result<()> {
 /// Whether there was room for these files. That there is no such file says nothing of it.
 #[cfg(unix)]
 fn room(opened: io::Result<Vec<std::fs::File>>) -> io::Result<()> {
-    use rustix::io::Errno;
     match opened {
-        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::MFILE | Errno::NFILE)) => Err(error),
+        Err(error) if Error::is_shortage(&error) => Err(error),
         _ => Ok(()),
     }
 }
@@ -75,11 +74,9 @@ fn room_for_the_event_loop() -> io::Result<()> {
 /// One thread does it all: what takes time is waiting.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     let build = |()| tokio::runtime::Builder::new_current_thread().enable_all().build();
-    room_for_the_event_loop().and_then(build).map_err(|error| Error::Config {
-        message: "the system does not let llm wait for the network".into(),
-        cause: Some(error.to_string()),
-        hint: None,
-    })
+    room_for_the_event_loop()
+        .and_then(build)
+        .map_err(|error| Error::system("the system does not let llm wait for the network", &error))
 }
 
 #[cfg(all(test, unix))]

@@ -1,7 +1,6 @@
 //! From arguments to a request: what all commands that send a prompt share.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use crate::chat::{Message, Part, Request, ResponseFormat, Role};
 use crate::cli::PromptArgs;
 use crate::config::parse_duration;
 use crate::error::Error;
+use crate::input::{self, Accept};
 use crate::money::Usd;
 use crate::prompt;
 use crate::resolve::{CallTemplate, Resolver};
@@ -25,6 +25,9 @@ use crate::tool_file;
 /// flags say of them, so `-p` may not say something else.
 const RESERVED_FIELDS: [&str; 8] =
     ["model", "models", "fallbacks", "messages", "input", "contents", "prompt", "extra_body"];
+
+/// The largest file with a system prompt, a schema or tools, in bytes.
+const LARGEST_TEXT: u64 = 16 << 20;
 
 /// A prompt, and everything about its calls except the models.
 #[derive(Debug)]
@@ -53,7 +56,6 @@ pub(super) fn prepare_with(
     let timeout = timeout.map_err(|error| Error::usage(format!("--timeout: {error}")))?;
     let caller = caller(args)?;
     let mut extra = parameters(&args.param)?;
-    check_sampling(args)?;
     let stream = match extra.remove("stream") {
         None | Some(Value::Null) => true,
         Some(Value::Bool(stream)) => stream,
@@ -119,9 +121,8 @@ pub(super) fn again(request: Request, tags: BTreeMap<String, String>) -> CallTem
 
 fn system(text: &str) -> Result<String, Error> {
     match text.strip_prefix('@') {
-        Some(path) => {
-            fs::read_to_string(path).map_err(|source| Error::usage(format!("--system: cannot read {path}: {source}")))
-        }
+        Some(path) => input::read_text(Path::new(path), LARGEST_TEXT, Accept::FilesAndPipes)
+            .map_err(|source| Error::usage(format!("--system: cannot read {path}: {source}"))),
         None => Ok(text.to_owned()),
     }
 }
@@ -143,24 +144,15 @@ fn parts(attachments: Vec<Part>, prompt: &str) -> Vec<Part> {
 
 /// Reads a file that is to be understood.
 fn read_as<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Error> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Input { path: path.into(), source })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    parse(text).map_err(|error| Error::usage(format!("{}: {error}", path.display())))
+    let text = input::read_text(path, LARGEST_TEXT, Accept::FilesAndPipes)
+        .map_err(|source| Error::Input { path: path.into(), source })?;
+    parse(&text).map_err(|error| Error::usage(format!("{}: {error}", path.display())))
 }
 
 /// The amount of `--max-cost`.
 fn max_cost(text: &str) -> Result<Usd, Error> {
     let amount = text.trim_start_matches('$').parse().ok().filter(|amount| *amount >= Usd::ZERO);
     amount.ok_or_else(|| Error::usage(format!("--max-cost takes US dollars such as 0.05, not `{text}`")))
-}
-
-fn check_sampling(args: &PromptArgs) -> Result<(), Error> {
-    for (flag, value) in [("--temperature", args.temperature), ("--top-p", args.top_p)] {
-        if value.is_some_and(|value| !value.is_finite()) {
-            return Err(Error::usage(format!("{flag} takes a number")));
-        }
-    }
-    Ok(())
 }
 
 fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {

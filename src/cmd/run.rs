@@ -97,8 +97,8 @@ pub(super) fn run_schedule(
     options: &RunOptions,
     view: &mut dyn View,
 ) -> Result<u8, Error> {
-    let prepared = context.preparation().prepare(like, &options.gateways)?;
     let ledger = context.settings.dirs.data.as_deref().map(LedgerWriter::new);
+    let prepared = context.preparation().prepare(like, &options.gateways, ledger.as_ref())?;
     let recording = options.recording(context, &prepared, ledger.clone());
     let spec = RunSpec {
         schedule,

@@ -21,11 +21,10 @@ mod unix {
         pub(in crate::cmd) fn new() -> Self {
             let stopping = Arc::new(AtomicBool::new(false));
             let mut listening = Vec::new();
-            for number in [SIGINT, SIGTERM, SIGHUP] {
-                // What the shell or nohup told us to ignore stays ignored.
-                if is_ignored(number) {
-                    continue;
-                }
+            let numbers = [SIGINT, SIGTERM, SIGHUP];
+            // What the shell or nohup set to be ignored stays ignored.
+            let ignored = ignored(&numbers);
+            for number in numbers.into_iter().filter(|number| !ignored.contains(number)) {
                 // Where a handler cannot be set, the signal keeps its usual effect.
                 let _ = signal_hook::flag::register_conditional_default(number, stopping.clone());
                 // In this order, and by the handler itself: a second signal ends us even where a write to a reader that
@@ -50,17 +49,47 @@ mod unix {
         }
     }
 
+    /// Which of these signals were ignored when the process began.
     #[cfg(target_os = "linux")]
-    fn is_ignored(number: i32) -> bool {
+    fn ignored(numbers: &[i32]) -> Vec<i32> {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-        mask & (1 << (number - 1)) != 0
+        numbers.iter().copied().filter(|number| mask & (1 << (number - 1)) != 0).collect()
     }
 
+    /// Which of these signals were ignored when the process began. A shell is asked, because `sigaction` has no safe
+    /// interface: a child process inherits that a signal is ignored, and a shell cannot trap one that is.
     #[cfg(not(target_os = "linux"))]
-    fn is_ignored(_: i32) -> bool {
-        false
+    fn ignored(numbers: &[i32]) -> Vec<i32> {
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.args(["-c", TRAPPED, "sh"]).args(numbers.iter().map(i32::to_string)).env_clear();
+        let output = shell.stdin(std::process::Stdio::null()).output();
+        // Without a shell, no signal counts as ignored.
+        let Ok(output) = output else { return Vec::new() };
+        let trapped = String::from_utf8_lossy(&output.stdout).into_owned();
+        let is_trapped = |number: &i32| trapped.split_whitespace().any(|word| word == number.to_string());
+        numbers.iter().copied().filter(|number| output.status.success() && !is_trapped(number)).collect()
+    }
+
+    /// Sends each of its arguments to itself as a signal, and prints those that it could trap.
+    #[cfg(any(test, not(target_os = "linux")))]
+    const TRAPPED: &str = r#"for s; do trap "heard=\"\$heard $s\"" "$s"; kill -s "$s" $$ || exit; done; echo $heard"#;
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_shell_tells_which_signals_are_ignored() {
+            for (ignored, trapped) in [("", "15 1"), ("trap '' HUP;", "15"), ("trap '' HUP TERM;", "")] {
+                let script = format!("{ignored} exec /bin/sh -c \"$0\" sh 15 1");
+                let output = std::process::Command::new("/bin/sh").args(["-c", &script, TRAPPED]).output();
+                let output = output.expect("a shell");
+                assert!(output.status.success(), "{output:?}");
+                assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), trapped, "{ignored}");
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::config::{Settings, nearest};
 use crate::error::Error;
 use crate::ledger::{self, Dimension, Usage};
 use crate::policy::budget;
+use crate::pricing;
 use crate::report::destination::Destination;
 use crate::report::{budgets, usage, usage_html};
 use crate::run::Notices;
@@ -24,7 +25,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
     let found = match calls::store(context)? {
         Some(store) => {
-            let found = ledger::usage(&store, &filter, &by)?;
+            let found = ledger::usage(&store, &filter, &by, pricing::maker)?;
             if found.total.calls == 0 {
                 context.notice("no recorded call fits");
             }

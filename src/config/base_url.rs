@@ -67,7 +67,7 @@ impl BaseUrl {
 
     /// The URLs at which an endpoint of this format may be, most likely first; never empty. The base URL is taken as
     /// given, but that Gemini's address is commonly named without the version that goes below it.
-    pub fn places(&self, api: Api, path: &str) -> impl Iterator<Item = String> {
+    pub fn endpoints(&self, api: Api, path: &str) -> impl Iterator<Item = String> {
         let versions = if api == Api::Gemini && !self.names_version() { &["v1beta/", "v1/", ""][..] } else { &[""] };
         versions.iter().map(move |version| self.join(&format!("{version}{path}")))
     }
@@ -192,7 +192,7 @@ mod tests {
             ("https://host/v1/projects/p", Api::Gemini, &["https://host/v1/projects/p/m"]),
         ] {
             let base = BaseUrl::parse(base, false).expect("good");
-            assert_eq!(base.places(api, "m").collect::<Vec<_>>(), places, "{base} {api:?}");
+            assert_eq!(base.endpoints(api, "m").collect::<Vec<_>>(), places, "{base} {api:?}");
         }
     }
 }

@@ -1,11 +1,13 @@
-//! Budgets: how much may be spent on what, and how often that begins anew.
+//! Budgets: how much may be spent on which calls, and in which windows of time.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Unit, ZonedRound};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::file::dollars;
 use crate::error::Error;
@@ -16,30 +18,41 @@ use crate::pattern;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
-    /// US dollars a window.
+    /// The name that the user gave it, by which the ledger knows it.
+    pub name: Option<String>,
+    /// The most that may be spent in one window.
     #[serde(deserialize_with = "limit")]
     pub limit: Usd,
+    /// The length of a window.
     pub per: Period,
-    /// Which calls it is for: those that all of this holds for.
+    /// The calls that it limits.
     #[serde(default, rename = "match")]
     pub matches: Match,
+    /// What happens to a call that does not fit.
     #[serde(default)]
     pub action: Action,
+    /// The line of the config file in which it stands, from 1.
+    #[serde(skip)]
+    pub line: usize,
 }
 
 fn limit<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Usd, D::Error> {
     Ok(dollars(deserializer)?.unwrap_or_default())
 }
 
-/// How often a budget begins anew, in UTC; weeks begin on Monday.
+/// The length of a budget's windows, which begin and end in UTC; weeks begin on Monday.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Period {
+    /// Sixty minutes, from a full hour on.
     Hour,
+    /// 24 hours, from midnight on.
     Day,
+    /// Seven days.
     Week,
+    /// A calendar month.
     Month,
-    /// Never.
+    /// One window without an end.
     Total,
 }
 
@@ -47,46 +60,56 @@ pub enum Period {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// It is not sent.
+    /// The call is not sent.
     #[default]
     Refuse,
-    /// It is sent, and the user hears of it.
+    /// The call is sent, and a notice says that it goes beyond the budget.
     Warn,
 }
 
-/// The calls that a budget is for. What is not given holds for all.
+/// The calls that a budget limits: those for which everything holds that is given here.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Match {
     /// The name of the key.
     pub key: Option<String>,
+    /// The name of the gateway.
     pub gateway: Option<String>,
     /// The model, with or without what stands before its last `/`; `*` is any text.
     pub model: Option<String>,
+    /// The task that the user named.
     pub task: Option<String>,
+    /// Tags that the call has, with their values.
     #[serde(default)]
     pub tag: BTreeMap<String, String>,
 }
 
-/// What budgets look at.
+/// What a budget's `match` is compared with.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
+    /// The name of the key, or of the environment variable that holds it.
     pub key: &'a str,
+    /// The name of the gateway.
     pub gateway: &'a str,
+    /// The model as the gateway calls it.
     pub model: &'a str,
+    /// The task that the user named.
     pub task: Option<&'a str>,
+    /// The tags of the call.
     pub tags: &'a BTreeMap<String, String>,
 }
 
-/// A stretch of time for which a budget's limit holds.
+/// A span of time for which a budget's limit holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
+    /// The first moment of it.
     pub began: Timestamp,
-    /// `None` where it never ends.
+    /// The first moment after it; `None` where it never ends.
     pub ends: Option<Timestamp>,
 }
 
 impl Match {
+    /// Whether everything that is given holds for this call.
     pub fn fits(&self, subject: &Subject<'_>) -> bool {
         let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
         is(&self.key, Some(subject.key))
@@ -104,12 +127,37 @@ pub fn model_fits(pattern: &str, model: &str) -> bool {
 }
 
 impl Budget {
-    /// What it is known by in the ledger: a changed limit is still the same budget.
+    /// The text by which the ledger knows the budget, such as `day key="team-a" tag."app"="bot"`. It holds the period
+    /// and the name, or else the period and what is given of the match, so that a budget keeps what it has spent when
+    /// its limit changes and when a later version of this program knows more kinds of matches.
+    ///
+    /// The ledger holds such texts for good: a new field of [`Match`] is added in alphabetical order, and the form of
+    /// the others must not change.
     pub fn id(&self) -> String {
-        serde_json::json!({ "per": self.per, "match": self.matches }).to_string()
+        let per = self.per.as_str();
+        let quoted = |text: &str| Value::from(text).to_string();
+        if let Some(name) = &self.name {
+            return format!("{per} name={}", quoted(name));
+        }
+        let Match { key, gateway, model, task, tag } = &self.matches;
+        let mut id = per.to_owned();
+        let mut add = |field: &str, value: &Option<String>| {
+            if let Some(value) = value {
+                // Writing to a string cannot fail.
+                let _ = write!(id, " {field}={}", quoted(value));
+            }
+        };
+        add("gateway", gateway);
+        add("key", key);
+        add("model", model);
+        for (name, value) in tag {
+            add(&format!("tag.{}", quoted(name)), &Some(value.clone()));
+        }
+        add("task", task);
+        id
     }
 
-    /// For people: `$5.00 a day for key team-a, model claude-*`.
+    /// The budget in words: `$5.00 a day for key team-a, model claude-*`, with its name in parentheses.
     pub fn describe(&self) -> String {
         let Match { key, gateway, model, task, tag } = &self.matches;
         let given = [("key", key), ("gateway", gateway), ("model", model), ("task", task)];
@@ -124,12 +172,13 @@ impl Budget {
             Period::Total => " in total",
         };
         let what = if what.is_empty() { "everything".to_owned() } else { what.join(", ") };
-        format!("{}{per} for {what}", self.limit)
+        let name = self.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+        format!("{}{per} for {what}{name}", self.limit)
     }
 }
 
 impl Period {
-    /// Its name in the config.
+    /// The word used in configs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Hour => "hour",
@@ -140,7 +189,7 @@ impl Period {
         }
     }
 
-    /// The window that `now` is in. `None` at the end of all time.
+    /// The window that `now` is in. Returns None where it would reach beyond the last moment that can be told.
     pub fn window(self, now: Timestamp) -> Option<Window> {
         let now = now.to_zoned(TimeZone::UTC);
         let floor = |unit| now.round(ZonedRound::new().smallest(unit).mode(jiff::RoundMode::Floor)).ok();
@@ -160,13 +209,33 @@ impl Period {
     }
 }
 
-/// Finds budgets that cannot be meant.
-pub(super) fn check<'a>(budgets: &[Budget], mut gateways: impl Iterator<Item = &'a str> + Clone) -> Result<(), Error> {
-    for budget in budgets {
+/// Finds budgets that name an unknown gateway or are the same as another one; `file` names the config in messages.
+pub(super) fn check<'a>(
+    budgets: &[Budget],
+    gateways: impl Iterator<Item = &'a str> + Clone,
+    file: &str,
+) -> Result<(), Error> {
+    for (index, budget) in budgets.iter().enumerate() {
+        let message = |what: String| format!("{file}:{}: budget of {}: {what}", budget.line, budget.describe());
         if let Some(gateway) = &budget.matches.gateway
-            && !gateways.any(|known| known == gateway)
+            && !gateways.clone().any(|known| known == gateway)
         {
-            return Err(Error::config(format!("budget of {}: no gateway is called `{gateway}`", budget.describe())));
+            return Err(Error::config(message(format!("no gateway is called `{gateway}`"))));
+        }
+        match &budget.name {
+            Some(name) if name.trim().is_empty() => return Err(Error::config(message("its name is empty".into()))),
+            Some(name) => {
+                if let Some(other) = budgets[..index].iter().find(|other| other.name.as_ref() == Some(name)) {
+                    return Err(Error::config(message(format!("the budget in line {} has the same name", other.line))));
+                }
+            }
+            None => {
+                let id = budget.id();
+                if let Some(other) = budgets[..index].iter().find(|other| other.id() == id) {
+                    let what = format!("the budget in line {} has the same `per` and `match`", other.line);
+                    return Err(Error::config_hint(message(what), "name = \"…\" tells them apart"));
+                }
+            }
         }
     }
     Ok(())
@@ -223,5 +292,54 @@ mod tests {
         assert_eq!(id("limit = 1\nper = \"day\""), id("limit = 2\nper = \"day\"\naction = \"warn\""));
         assert_ne!(id("limit = 1\nper = \"day\""), id("limit = 1\nper = \"week\""));
         assert_ne!(id("limit = 1\nper = \"day\""), id("limit = 1\nper = \"day\"\nmatch = { task = \"x\" }"));
+    }
+
+    // The ledgers of users hold these texts, so they stay as they are.
+    #[test]
+    fn the_id_holds_what_is_given_and_nothing_else() {
+        for (text, id) in [
+            ("limit = 1\nper = \"day\"", "day"),
+            (
+                "limit = 1\nper = \"total\"\nmatch = { key = \"a b\", gateway = \"g\" }",
+                r#"total gateway="g" key="a b""#,
+            ),
+            (
+                "limit = 1\nper = \"hour\"\nmatch = { task = 't', model = 'm-*', tag = { b = 'x\"\\', a = 'ü' } }",
+                r#"hour model="m-*" tag."a"="ü" tag."b"="x\"\\" task="t""#,
+            ),
+            ("name = \"n\"\nlimit = 1\nper = \"week\"\nmatch = { key = \"k\" }", r#"week name="n""#),
+        ] {
+            assert_eq!(budget(text).id(), id);
+        }
+    }
+
+    fn checked(budgets: &[&str]) -> Result<(), Error> {
+        let line = |(index, text): (usize, &&str)| Budget { line: 10 * (index + 1), ..budget(text) };
+        let budgets: Vec<Budget> = budgets.iter().enumerate().map(line).collect();
+        check(&budgets, ["openrouter", "corp"].into_iter(), "c.toml")
+    }
+
+    #[test]
+    fn several_budgets_may_be_for_one_gateway() {
+        let corp = |per: &str| format!("limit = 1\nper = \"{per}\"\nmatch = {{ gateway = \"corp\" }}");
+        checked(&[&corp("hour"), &corp("day"), &corp("week")]).expect("every one of them names a known gateway");
+        let error = checked(&[&corp("hour"), "limit = 1\nper = \"day\"\nmatch = { gateway = \"crop\" }"]);
+        let message = error.expect_err("unknown").to_string();
+        assert_eq!(message, "c.toml:20: budget of $1.00 a day for gateway crop: no gateway is called `crop`");
+    }
+
+    #[test]
+    fn budgets_that_cannot_be_told_apart_are_refused_with_both_lines() {
+        let same = ["limit = 1\nper = \"day\"\naction = \"warn\"", "limit = 2\nper = \"day\""];
+        let error = checked(&same).expect_err("the same");
+        let message = "c.toml:20: budget of $2.00 a day for everything: \
+                       the budget in line 10 has the same `per` and `match`";
+        assert_eq!((error.to_string().as_str(), error.exit_code()), (message, 3));
+        let named = format!("name = \"soft\"\n{}", same[0]);
+        checked(&[&named, same[1]]).expect("a name tells them apart");
+        let message =
+            checked(&[&named, &format!("name = \"soft\"\n{}", same[1])]).expect_err("a name is one").to_string();
+        assert!(message.ends_with("(soft): the budget in line 10 has the same name"), "{message}");
+        assert!(checked(&["name = \"\"\nlimit = 1\nper = \"day\""]).is_err());
     }
 }

@@ -49,6 +49,24 @@ impl Env {
         self.vars.get(name).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// The variables that may hold a key: those that are `named` so, those that are called so (`LLM_…KEY…`), and those
+    /// whose value is that of another or begins as the keys of many gateways do.
+    pub(super) fn key_variables<'a>(&self, named: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let mut names: Vec<String> = named.map(str::to_owned).collect();
+        let keys: Vec<&OsStr> = names.iter().filter_map(|name| self.set(name)).collect();
+        let holds_key = |name: &str, value: &OsString| {
+            name.starts_with("LLM_") && name.contains("KEY")
+                || value.to_str().is_some_and(|value| value.trim_start().starts_with("sk-"))
+                || keys.contains(&value.as_os_str())
+        };
+        let others = self.vars.iter().filter(|(name, value)| holds_key(name, value)).map(|(name, _)| name.clone());
+        let others: Vec<String> = others.collect();
+        names.extend(others);
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// The proxy variable in force for a URL scheme, by name.
     pub fn proxy_variable(&self, https: bool) -> Option<&'static str> {
         let names: [&'static str; 4] = if https {

@@ -1,23 +1,24 @@
 //! The config file and the presets: TOML to plain values, with errors that name the line and the nearest known key.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
 
 use super::budget::Budget;
 use super::pipeline::{Pipeline, PipelineTable};
 use super::routing::Alias;
-use super::{Auth, BaseUrl, LogLevel, ModelPrice, PriceList, base_url};
+use super::source::Source;
+use super::{Auth, BaseUrl, LogLevel, ModelPrice, PriceList, Timeouts, base_url};
 use crate::adapter::Api;
 use crate::error::Error;
 use crate::money::Usd;
 
-/// A config file as written. Every field is optional: a file only adds to or overrides the presets.
+/// A config file as written. Every field is optional, because a file only adds to the presets or overrides them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConfigFile {
@@ -35,7 +36,10 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     pub(super) cache: CacheTable,
     #[serde(default)]
-    pub(super) budget: Vec<Budget>,
+    budget: Vec<Spanned<Budget>>,
+    /// What `budget` says, with the lines of the file.
+    #[serde(skip)]
+    pub(super) budgets: Vec<Budget>,
     #[serde(default)]
     pub(super) allow: BTreeMap<String, Vec<String>>,
     #[serde(default)]
@@ -44,7 +48,7 @@ pub(super) struct ConfigFile {
     pub(super) task: BTreeMap<String, String>,
     #[serde(default)]
     pipeline: BTreeMap<String, PipelineTable>,
-    /// What `pipeline` says, with its places in the file.
+    /// What `pipeline` says, with the lines of the file.
     #[serde(skip)]
     pub(super) pipelines: BTreeMap<String, Pipeline>,
 }
@@ -80,8 +84,8 @@ impl fmt::Debug for GatewayTable {
 }
 
 impl GatewayTable {
-    /// Takes apart the pasted URL of an endpoint. Fails with both formats where table and URL name different ones:
-    /// neither can be believed then.
+    /// Splits the URL of an endpoint into the base URL and the wire format. Fails with both formats where the table and
+    /// the URL name different ones.
     pub(super) fn without_endpoint(mut self) -> Result<Self, (Api, Api)> {
         let Some((base, api)) = self.base_url.as_deref().and_then(base_url::endpoint) else { return Ok(self) };
         match self.api {
@@ -94,7 +98,7 @@ impl GatewayTable {
 
     /// This table with every field that `over` gives.
     pub(super) fn overridden_by(self, over: Self) -> Self {
-        // A preset's key belongs to the preset's server: a table that names another one gives another key source.
+        // A preset's key is for the preset's server, so it is dropped where the table names another server.
         let moved = over.base_url.is_some() && origin(over.base_url.as_deref()) != origin(self.base_url.as_deref());
         Self {
             base_url: over.base_url.or(self.base_url),
@@ -118,7 +122,7 @@ impl GatewayTable {
     }
 }
 
-/// The server of an address; an address that makes no sense is reported when its gateway is used.
+/// The server of an address; `None` where the address is not valid, which is reported when its gateway is completed.
 fn origin(base_url: Option<&str>) -> Option<String> {
     base_url.and_then(|url| BaseUrl::parse(url, true).ok()).map(|url| url.origin())
 }
@@ -135,6 +139,18 @@ pub(super) struct TimeoutTable {
     pub(super) idle: Option<Duration>,
     #[serde(default, deserialize_with = "duration")]
     pub(super) total: Option<Duration>,
+}
+
+impl From<TimeoutTable> for Timeouts {
+    fn from(table: TimeoutTable) -> Self {
+        let usual = Self::default();
+        Self {
+            connect: table.connect.unwrap_or(usual.connect),
+            first_token: table.first_token.unwrap_or(usual.first_token),
+            idle: table.idle.unwrap_or(usual.idle),
+            total: table.total.unwrap_or(usual.total),
+        }
+    }
 }
 
 /// `[price."MODEL"]`: US dollars per million tokens, and `request` per request.
@@ -218,7 +234,7 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     parse_duration(&text).map(Some).map_err(de::Error::custom)
 }
 
-/// TOML has floats alone; their shortest decimal form is what the user wrote.
+/// TOML has floats and no decimals; the shortest decimal form of a float is what the user wrote.
 pub(super) fn dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Usd>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -236,78 +252,28 @@ pub(super) fn dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     if usd < Usd::ZERO { Err(de::Error::custom("a price is not negative")) } else { Ok(Some(usd)) }
 }
 
-/// Reads a config; `path` is for messages alone.
-pub(super) fn parse(text: &str, path: &Path) -> Result<ConfigFile, Error> {
-    let text = default_gateway_apart(text);
-    let mut file: ConfigFile = toml::from_str(&text).map_err(|error| explain(&error, &text, path))?;
+/// Reads a config.
+pub(super) fn parse(source: &Source) -> Result<ConfigFile, Error> {
+    let mut file: ConfigFile = source.parse()?;
     let tables = std::mem::take(&mut file.pipeline).into_iter();
-    file.pipelines = tables.map(|(name, table)| (name, table.placed(|at| line(&text, at)))).collect();
+    file.pipelines = tables.map(|(name, table)| (name, table.placed(|at| source.line(at)))).collect();
+    let placed = |table: Spanned<Budget>| Budget { line: source.line(table.span().start), ..table.into_inner() };
+    file.budgets = std::mem::take(&mut file.budget).into_iter().map(placed).collect();
     Ok(file)
-}
-
-/// TOML lets a key be a string or a table, not both, yet `gateway = "corp"` above `[gateway.corp]` is what people
-/// write. The former means `default_gateway`.
-fn default_gateway_apart(text: &str) -> Cow<'_, str> {
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let key = line.trim_start();
-        if key.starts_with('[') {
-            break;
-        }
-        let value = key.strip_prefix("gateway").and_then(|rest| rest.trim_start().strip_prefix('='));
-        if value.is_some_and(|value| value.trim_start().starts_with(['"', '\''])) {
-            let at = start + (line.len() - key.len());
-            return Cow::Owned(format!("{}default_{}", &text[..at], &text[at..]));
-        }
-        start += line.len();
-    }
-    Cow::Borrowed(text)
-}
-
-/// The line, from 1, in which this byte is.
-fn line(text: &str, at: usize) -> usize {
-    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
-}
-
-fn explain(error: &toml::de::Error, text: &str, path: &Path) -> Error {
-    let place = error
-        .span()
-        .map(|span| line(text, span.start))
-        .map_or_else(|| path.display().to_string(), |line| format!("{}:{line}", path.display()));
-    // The message of a key that is not known reads: unknown field `x`, expected one of `a`, `b`.
-    let message = error.message().trim();
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let hint = message.starts_with("unknown").then(|| quoted.next()).flatten().map(|unknown| {
-        let known: Vec<&str> = quoted.collect();
-        match nearest(unknown, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known here: {}", known.join(", ")),
-        }
-    });
-    let message = message.split(", expected").next().unwrap_or(message).replace("unknown field", "unknown key");
-    Error::Config { message: format!("{place}: {message}"), cause: None, hint }
-}
-
-/// The known name that is most like the unknown one, if any is like it at all.
-pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|name| {
-            // In a short name, two letters that changed places leave little that is alike.
-            let swapped = strsim::damerau_levenshtein(unknown, name) == 1 && strsim::levenshtein(unknown, name) == 2;
-            (if swapped { 0.9 } else { strsim::jaro_winkler(unknown, name) }, name)
-        })
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
+    fn read(text: &str) -> Result<ConfigFile, Error> {
+        parse(&Source::new(Path::new("c.toml"), text))
+    }
+
     fn fails(text: &str) -> (String, Option<String>) {
-        let error = parse(text, Path::new("c.toml")).expect_err("a bad config");
+        let error = read(text).expect_err("a bad config");
         assert_eq!(error.exit_code(), 3);
         (error.to_string(), error.hint())
     }
@@ -333,20 +299,26 @@ mod tests {
 
     #[test]
     fn the_default_gateway_may_be_called_gateway_above_the_tables() {
-        let file =
-            parse("gateway = \"corp\"\n[gateway.corp]\nbase_url = \"https://c\"\n", Path::new("c")).expect("good");
+        let file = read("gateway = \"corp\"\n[gateway.corp]\nbase_url = \"https://c\"\n").expect("good");
         assert_eq!(file.default_gateway.as_deref(), Some("corp"));
         assert!(file.gateway.contains_key("corp"));
-        let inline = parse("gateway = { corp = { base_url = \"https://c\" } }\n", Path::new("c")).expect("good");
+        let inline = read("gateway = { corp = { base_url = \"https://c\" } }\n").expect("good");
         assert!(inline.gateway.contains_key("corp"));
         let (message, _) = fails("gateway = \"corp\"\nmodel = 3\n");
         assert!(message.starts_with("c.toml:2:"), "{message}");
     }
 
     #[test]
+    fn each_budget_knows_its_line() {
+        let text = "model = \"m\"\n[[budget]]\nlimit = 1\nper = \"day\"\n\n[[budget]]\nlimit = 2\nper = \"hour\"\n";
+        let file = read(text).expect("good");
+        assert_eq!(file.budgets.iter().map(|budget| budget.line).collect::<Vec<_>>(), [2, 6]);
+        assert_eq!(fails("[[budget]]\nlimit = 1\nperr = 1").0, "c.toml:3: unknown key `perr`");
+    }
+
+    #[test]
     fn prices_are_read_digit_for_digit() {
-        let file =
-            parse("[price.\"x\"]\ninput = 0.1\noutput = 3\ncache_read = \"0.025\"\n", Path::new("c")).expect("good");
+        let file = read("[price.\"x\"]\ninput = 0.1\noutput = 3\ncache_read = \"0.025\"\n").expect("good");
         let price = ModelPrice::from(file.price["x"]);
         assert_eq!(price.input.map(Usd::to_decimal).as_deref(), Some("0.1"));
         assert_eq!(price.output.map(Usd::to_decimal).as_deref(), Some("3"));

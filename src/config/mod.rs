@@ -1,17 +1,20 @@
-//! Settings from flags, environment, config file and presets. The only place that reads the environment.
+//! The settings of the environment, the config file and the presets. Only this module reads the environment.
 
 mod base_url;
 mod budget;
 mod env;
 mod file;
+mod names;
 mod pipeline;
 mod routing;
 mod settings;
+mod source;
 
 pub use base_url::BaseUrl;
 pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits};
 pub use env::Env;
-pub use file::{nearest, parse_duration};
+pub use file::parse_duration;
+pub use names::nearest;
 pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
 pub use routing::{Alias, Strategy};
 pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};
@@ -44,7 +47,8 @@ pub struct Gateway {
     pub ca_file: Option<PathBuf>,
     pub timeouts: Timeouts,
     pub rate: Rate,
-    /// On top of list prices, in millionths (0.055 is 55,000), where the gateway does not report its own cost.
+    /// The share that is added to list prices, in millionths (0.055 is 55,000). Costs that the gateway reports stay as
+    /// they are.
     pub markup: Option<u32>,
     /// Models to use where none is named: the first by `ask`, all of them by `compare`.
     pub models: Vec<String>,
@@ -61,7 +65,8 @@ impl Gateway {
         named.max_by_key(|(name, _)| pattern::precision(name)).map_or(self.api, |(_, api)| *api)
     }
 
-    /// Where it says what was spent, if it does: servers that list prices in a way of their own keep accounts in it, too.
+    /// The form of the endpoints that say what was spent; `None` where the gateway has none. A server whose list of
+    /// prices has the form of LiteLLM or one-api has such endpoints in that form.
     pub fn accounts(&self) -> Option<Accounts> {
         match self.price_list {
             PriceList::LiteLlm => Some(Accounts::LiteLlm),
@@ -90,15 +95,15 @@ impl std::fmt::Debug for Gateway {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Auth {
-    /// Without one, nothing is sent.
+    /// Nothing is sent without a key.
     Required,
-    /// One is sent if there is one.
+    /// A key is sent if one is found.
     Optional,
-    /// None is looked for.
+    /// No key is looked for.
     None,
 }
 
-/// Where the key of a gateway may come from, in this order: environment, command, keyring or key file.
+/// The sources of a gateway's key, in the order in which they are tried: environment, command, keyring or key file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeySource {
     /// Names of environment variables, the first one that is set counts. `LLM_API_KEY` is among them for the default
@@ -110,11 +115,11 @@ pub struct KeySource {
     pub name: Option<String>,
 }
 
-/// Shapes of price lists.
+/// The forms of price lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PriceList {
-    /// In the model list itself, if anywhere.
+    /// Prices are in the list of models, if anywhere.
     #[default]
     Models,
     /// LiteLLM's `/model/info`.
@@ -135,7 +140,7 @@ impl PriceList {
     }
 }
 
-/// Whose endpoints a gateway has that say what was spent with a key.
+/// The forms of endpoints that say what was spent with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accounts {
     /// `/key`.
@@ -146,7 +151,7 @@ pub enum Accounts {
     OneApi,
 }
 
-/// How fast a gateway may be asked; `None` is as fast as one likes.
+/// Limits on the requests to a gateway; `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rate {
     pub max_concurrency: Option<NonZeroU32>,
@@ -187,7 +192,7 @@ pub struct ModelPrice {
     pub request: Option<Usd>,
 }
 
-/// Whether and how answers are kept to be given again.
+/// Settings of the answer cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheSettings {
     pub enabled: bool,
@@ -220,11 +225,11 @@ impl LogLevel {
     }
 }
 
-/// Where things are kept.
+/// The directories in which this program keeps files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dirs {
     /// Key file and ledger; `None` where there is no home directory.
     pub data: Option<PathBuf>,
-    /// What can be fetched or computed again.
+    /// Files that can be fetched or computed again; `None` where there is no home directory.
     pub cache: Option<PathBuf>,
 }

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::nearest;
+use super::names::suggestion;
 use super::routing::check_name;
+use super::source::Problem;
 use crate::error::Error;
 use crate::template;
 
 /// The variable of a prompt that holds what the user gave.
 pub const INPUT: &str = "input";
 
-/// What a step cannot be called, since a template means something else by it; [`template::is_function`] knows the rest.
+/// Names that no step can have because templates use them for something else. [`template::is_function`] knows the others.
 const RESERVED: [&str; 20] = [
     INPUT, "and", "elif", "else", "endfor", "endif", "false", "False", "for", "if", "in", "is", "loop", "none", "None",
     "not", "or", "self", "true", "True",
@@ -29,7 +30,7 @@ pub struct Pipeline {
 /// One call of a pipeline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// Also the variable by which later steps mean its answer.
+    /// The variable that holds its answer in later prompts has this name too.
     pub name: String,
     /// Model, alias or `GATEWAY::MODEL`; without it and without a task, what `llm ask` would use.
     pub model: Option<String>,
@@ -41,13 +42,11 @@ pub struct Step {
     pub system: Option<String>,
     pub max_tokens: Option<u64>,
     pub temperature: Option<f64>,
-    /// The line of the config file in which its name stands.
-    pub line: usize,
-    /// The line in which its prompt begins.
+    /// The line of the config file in which its prompt begins, from 1.
     pub prompt_line: usize,
 }
 
-/// [`Pipeline`] as written, with the places that errors name.
+/// [`Pipeline`] as written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PipelineTable {
@@ -57,28 +56,21 @@ pub(super) struct PipelineTable {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StepTable {
-    name: Spanned<String>,
+    name: String,
     model: Option<String>,
     task: Option<String>,
     prompt: Spanned<String>,
     system: Option<String>,
     max_tokens: Option<u64>,
-    #[serde(default, deserialize_with = "finite")]
     temperature: Option<f64>,
-}
-
-fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    let number = f64::deserialize(deserializer)?;
-    if number.is_finite() { Ok(Some(number)) } else { Err(de::Error::custom("this must be a number")) }
 }
 
 impl PipelineTable {
     /// `line` says in which line a byte of the config file is.
     pub(super) fn placed(self, line: impl Fn(usize) -> usize) -> Pipeline {
         let step = |table: StepTable| Step {
-            line: line(table.name.span().start),
             prompt_line: line(table.prompt.span().start),
-            name: table.name.into_inner(),
+            name: table.name,
             model: table.model,
             task: table.task,
             prompt: table.prompt.into_inner(),
@@ -93,60 +85,73 @@ impl PipelineTable {
 /// The pipeline of this name.
 pub fn find<'a>(name: &str, pipelines: &'a BTreeMap<String, Pipeline>) -> Result<&'a Pipeline, Error> {
     pipelines.get(name).ok_or_else(|| {
-        let message = format!("no pipeline is called `{name}`");
-        match nearest(name, pipelines.keys().map(String::as_str)) {
-            Some(near) => Error::config_hint(message, format!("did you mean `{near}`?")),
-            None if pipelines.is_empty() => {
-                Error::config_hint(message, "pipelines are tables such as [pipeline.NAME] in the config file")
-            }
-            None => {
-                let known: Vec<&str> = pipelines.keys().map(String::as_str).collect();
-                Error::config_hint(message, format!("known pipelines: {}", known.join(", ")))
-            }
-        }
+        let hint = if pipelines.is_empty() {
+            "pipelines are tables such as [pipeline.NAME] in the config file".to_owned()
+        } else {
+            suggestion(name, pipelines.keys().map(String::as_str), "known pipelines")
+        };
+        Error::config_hint(format!("no pipeline is called `{name}`"), hint)
     })
 }
 
-/// Finds pipelines that cannot be run whatever their prompts say. `path` is the config file's, for messages.
+/// Finds pipelines that cannot be run whatever their prompts say.
 pub(super) fn check<'a>(
     pipelines: &BTreeMap<String, Pipeline>,
     tasks: &BTreeMap<String, String>,
     gateways: impl Iterator<Item = &'a str> + Clone,
-    path: &str,
-) -> Result<(), Error> {
+) -> Result<(), Problem> {
     for (name, pipeline) in pipelines {
         if pipeline.steps.is_empty() {
-            return Err(Error::config(format!("{path}: pipeline `{name}` has no steps")));
+            return Err(Problem::at(["pipeline", name, "steps"], format!("pipeline `{name}` has no steps")));
         }
-        for (place, step) in pipeline.steps.iter().enumerate() {
-            let of = format!("{path}:{}: step `{}` of pipeline `{name}`", step.line, step.name);
-            let wrong = |what: &str| Error::config(format!("{of}: {what}"));
-            if !is_variable(&step.name) {
-                let hint = "later steps mean its answer by its name: letters, digits and `_`, no digit first";
-                return Err(Error::config_hint(format!("{of}: that cannot name a step"), hint));
-            }
-            if RESERVED.contains(&step.name.as_str()) || template::is_function(&step.name) {
-                return Err(wrong("that name means something else in a prompt"));
-            }
-            if pipeline.steps[..place].iter().any(|earlier| earlier.name == step.name) {
-                return Err(wrong("another step has this name"));
-            }
-            match (&step.model, &step.task) {
-                (Some(_), Some(_)) => return Err(wrong("it has a model and a task; one of them decides")),
-                (Some(model), None) => check_name(model, &of, gateways.clone())?,
-                (None, Some(task)) if !tasks.contains_key(task) => {
-                    let message = format!("{of}: no task is called `{task}`");
-                    return Err(match nearest(task, tasks.keys().map(String::as_str)) {
-                        Some(near) => Error::config_hint(message, format!("did you mean `{near}`?")),
-                        None => Error::config_hint(message, "tasks are lines under [task] in the config file"),
-                    });
-                }
-                (None, _) => {}
-            }
-            if step.prompt.trim().is_empty() {
-                return Err(wrong("its prompt is empty"));
-            }
+        for (index, step) in pipeline.steps.iter().enumerate() {
+            check_step(step, &pipeline.steps[..index], tasks, gateways.clone()).map_err(|problem| {
+                let problem = problem.below(["pipeline", name, "steps", &index.to_string()]);
+                problem.about(&format!("step `{}` of pipeline `{name}`", step.name))
+            })?;
         }
+    }
+    Ok(())
+}
+
+fn check_step<'a>(
+    step: &Step,
+    earlier: &[Step],
+    tasks: &BTreeMap<String, String>,
+    gateways: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), Problem> {
+    let wrong = |name: &str, what: &str| Problem::at([name], what);
+    if !is_variable(&step.name) {
+        let hint = "later steps mean its answer by its name: letters, digits and `_`, no digit first";
+        return Err(wrong("name", "that cannot name a step").hint(hint));
+    }
+    if RESERVED.contains(&step.name.as_str()) || template::is_function(&step.name) {
+        return Err(wrong("name", "that name means something else in a prompt"));
+    }
+    if earlier.iter().any(|earlier| earlier.name == step.name) {
+        return Err(wrong("name", "another step has this name"));
+    }
+    match (&step.model, &step.task) {
+        (Some(_), Some(_)) => return Err(wrong("task", "it has a model and a task; one of them decides")),
+        (Some(model), None) => check_name(model, ["model"], gateways)?,
+        (None, Some(task)) if !tasks.contains_key(task) => {
+            let hint = if tasks.is_empty() {
+                "tasks are lines under [task] in the config file".to_owned()
+            } else {
+                suggestion(task, tasks.keys().map(String::as_str), "known tasks")
+            };
+            return Err(wrong("task", &format!("no task is called `{task}`")).hint(hint));
+        }
+        (None, _) => {}
+    }
+    if step.max_tokens == Some(0) {
+        return Err(wrong("max_tokens", "max_tokens takes a whole number, 1 or more"));
+    }
+    if step.temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
+        return Err(wrong("temperature", "temperature takes a number from 0 to 2"));
+    }
+    if step.prompt.trim().is_empty() {
+        return Err(wrong("prompt", "its prompt is empty"));
     }
     Ok(())
 }
@@ -158,15 +163,18 @@ fn is_variable(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::file;
-    use super::*;
     use std::path::Path;
+
+    use super::super::file;
+    use super::super::source::Source;
+    use super::*;
 
     fn checked(steps: &str) -> Result<BTreeMap<String, Pipeline>, Error> {
         let text = format!("[pipeline.p]\nsteps = [\n{steps}]\n");
-        let file = file::parse(&text, Path::new("c.toml"))?;
+        let source = Source::new(Path::new("c.toml"), &text);
+        let file = file::parse(&source)?;
         let tasks = BTreeMap::from([("coding".to_owned(), "m".to_owned())]);
-        check(&file.pipelines, &tasks, ["corp"].into_iter(), "c.toml")?;
+        check(&file.pipelines, &tasks, ["corp"].into_iter()).map_err(|problem| source.error(problem))?;
         Ok(file.pipelines)
     }
 
@@ -175,8 +183,8 @@ mod tests {
         let text =
             "{ name = \"a\", prompt = \"x\" },\n{ name = \"b_2\", model = \"corp::m\", prompt = \"\"\"\ny\"\"\" },\n";
         let pipelines = checked(text).expect("good");
-        let lines: Vec<_> = pipelines["p"].steps.iter().map(|step| (step.line, step.prompt_line)).collect();
-        assert_eq!(lines, [(3, 3), (4, 4)]);
+        let lines: Vec<_> = pipelines["p"].steps.iter().map(|step| step.prompt_line).collect();
+        assert_eq!(lines, [3, 4]);
         assert_eq!(pipelines["p"].steps[1].prompt, "y");
     }
 
@@ -194,6 +202,9 @@ mod tests {
             ("{ name = \"namespace\", prompt = \"x\" }", "that name means something else in a prompt"),
             ("{ name = \"first\", prompt = \"x\" }", "another step has this name"),
             ("{ name = \"a\", prompt = \" \" }", "its prompt is empty"),
+            ("{ name = \"a\", prompt = \"x\", temperature = 2.5 }", "temperature takes a number from 0 to 2"),
+            ("{ name = \"a\", prompt = \"x\", temperature = nan }", "temperature takes a number from 0 to 2"),
+            ("{ name = \"a\", prompt = \"x\", max_tokens = 0 }", "max_tokens takes a whole number, 1 or more"),
             ("{ name = \"a\", prompt = \"x\", model = \"\" }", "`` does not name a model"),
             ("{ name = \"a\", prompt = \"x\", model = \"crop::m\" }", "no gateway is called `crop`"),
             ("{ name = \"a\", prompt = \"x\", model = \"m\", task = \"coding\" }", "it has a model and a task"),
@@ -204,7 +215,7 @@ mod tests {
             let text = error.to_string();
             assert!(text.starts_with("c.toml:4: step ") && text.contains(message), "{text}");
         }
-        assert_eq!(checked("").expect_err("nothing to do").to_string(), "c.toml: pipeline `p` has no steps");
+        assert_eq!(checked("").expect_err("nothing to do").to_string(), "c.toml:2: pipeline `p` has no steps");
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::file::{duration, nearest};
-use crate::error::Error;
+use super::file::duration;
+use super::names::{nearest, suggestion};
+use super::source::Problem;
 
 /// `[alias.NAME]`: a stable name for models that can stand in for each other.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -18,12 +19,12 @@ pub struct Alias {
     pub strategy: Strategy,
     /// For [`Strategy::Balanced`]: how often each model comes first, relative to the others; one for each model.
     pub weights: Option<Vec<u32>>,
-    /// Further tries at one model after a failure that may pass, a time limit included.
+    /// The most retries of one model after a failure that may pass, a timeout included.
     pub retries: Option<u32>,
-    /// How long one try may stay silent: before its first piece, and between two pieces of its answer.
+    /// The longest time that one try may take before the first piece of its answer, and between two pieces.
     #[serde(default, deserialize_with = "duration")]
     pub timeout: Option<Duration>,
-    /// After how long without a first piece the next model starts as well.
+    /// The time without a first piece after which the next model starts as well.
     #[serde(default, deserialize_with = "duration")]
     pub hedge: Option<Duration>,
 }
@@ -39,7 +40,7 @@ pub enum Strategy {
     Cheapest,
     /// By the median time to the first token in the ledger; models that it does not know are tried now and then.
     Fastest,
-    /// By lot, by weight.
+    /// At random, by weight.
     Balanced,
 }
 
@@ -55,79 +56,85 @@ impl Strategy {
     }
 }
 
-/// Finds aliases and tasks that lead nowhere, so that a typing error shows before anything is sent.
+/// Finds aliases and tasks that lead to no model, so that a typing error is reported before anything is sent.
 pub(super) fn check<'a>(
     aliases: &BTreeMap<String, Alias>,
     tasks: &BTreeMap<String, String>,
     gateways: impl Iterator<Item = &'a str> + Clone,
-) -> Result<(), Error> {
+) -> Result<(), Problem> {
     for (name, alias) in aliases {
-        let wrong = |what: &str| Err(Error::config(format!("alias `{name}`: {what}")));
-        if name.contains("::") || name.trim().is_empty() {
-            return wrong("`::` separates gateway and model, so it cannot name an alias");
-        }
-        if alias.models.is_empty() {
-            return wrong("it has no models");
-        }
-        match (&alias.weights, alias.strategy) {
-            (None, _) => {}
-            (Some(_), strategy) if strategy != Strategy::Balanced => {
-                return wrong("weights are for strategy = \"balanced\"");
-            }
-            (Some(weights), _) if weights.len() != alias.models.len() => {
-                return wrong("it needs one weight for each model");
-            }
-            (Some(weights), _) if weights.iter().all(|weight| *weight == 0) => {
-                return wrong("all of its weights are 0");
-            }
-            (Some(_), _) => {}
-        }
-        for model in &alias.models {
-            check_name(model, &format!("alias `{name}`"), gateways.clone())?;
-        }
+        check_alias(name, alias, gateways.clone()).map_err(|problem| problem.about(&format!("alias `{name}`")))?;
         acyclic(aliases, &mut vec![name])?;
     }
     for (task, model) in tasks {
-        check_name(model, &format!("task `{task}`"), gateways.clone())?;
+        check_name(model, ["task", task], gateways.clone())
+            .map_err(|problem| problem.about(&format!("task `{task}`")))?;
     }
     Ok(())
 }
 
-/// What has no `::` may be any model of the default gateway; what has one must name a gateway that is known.
-pub(super) fn check_name<'a>(
+fn check_alias<'a>(name: &str, alias: &Alias, gateways: impl Iterator<Item = &'a str> + Clone) -> Result<(), Problem> {
+    if name.contains("::") || name.trim().is_empty() {
+        return Err(Problem::at(["alias", name], "`::` separates gateway and model, so it cannot name an alias"));
+    }
+    if alias.models.is_empty() {
+        return Err(Problem::at(["alias", name, "models"], "it has no models"));
+    }
+    let weights_are = |what: &str| Err(Problem::at(["alias", name, "weights"], what));
+    match (&alias.weights, alias.strategy) {
+        (None, _) => {}
+        (Some(_), strategy) if strategy != Strategy::Balanced => {
+            return weights_are("weights are for strategy = \"balanced\"");
+        }
+        (Some(weights), _) if weights.len() != alias.models.len() => {
+            return weights_are("it needs one weight for each model");
+        }
+        (Some(weights), _) if weights.iter().all(|weight| *weight == 0) => {
+            return weights_are("all of its weights are 0");
+        }
+        (Some(_), _) => {}
+    }
+    for (index, model) in alias.models.iter().enumerate() {
+        check_name(model, ["alias", name, "models", &index.to_string()], gateways.clone())?;
+    }
+    Ok(())
+}
+
+/// Checks a name of the config that leads to a model and stands under `key`. A name without `::` may be any model of the
+/// default gateway; one with it must name a gateway that is known.
+pub(super) fn check_name<'a, const N: usize>(
     name: &str,
-    of: &str,
+    key: [&str; N],
     gateways: impl Iterator<Item = &'a str> + Clone,
-) -> Result<(), Error> {
+) -> Result<(), Problem> {
     let (gateway, model) = name.split_once("::").map_or((None, name), |(gateway, model)| (Some(gateway.trim()), model));
     if model.trim().is_empty() {
-        return Err(Error::config(format!("{of}: `{name}` does not name a model")));
+        return Err(Problem::at(key, format!("`{name}` does not name a model")));
     }
     match gateway {
         Some(gateway) if !gateways.clone().any(|known| known == gateway) => {
-            let message = format!("{of}: no gateway is called `{gateway}`");
-            Err(match nearest(gateway, gateways.clone()) {
-                Some(near) => Error::config_hint(message, format!("did you mean `{near}::{model}`?")),
-                None => {
-                    Error::config_hint(message, format!("known gateways: {}", gateways.collect::<Vec<_>>().join(", ")))
-                }
-            })
+            let problem = Problem::at(key, format!("no gateway is called `{gateway}`"));
+            Err(problem.hint(match nearest(gateway, gateways.clone()) {
+                Some(near) => format!("did you mean `{near}::{model}`?"),
+                None => suggestion(gateway, gateways, "known gateways"),
+            }))
         }
         _ => Ok(()),
     }
 }
 
-/// `path` is the way so far, the alias to look into last.
-fn acyclic<'a>(aliases: &'a BTreeMap<String, Alias>, path: &mut Vec<&'a str>) -> Result<(), Error> {
+/// Fails where an alias leads back to one of `path`, which holds the aliases from the first to the one to check.
+fn acyclic<'a>(aliases: &'a BTreeMap<String, Alias>, path: &mut Vec<&'a str>) -> Result<(), Problem> {
     let Some(alias) = path.last().and_then(|name| aliases.get(*name)) else { return Ok(()) };
     for model in &alias.models {
         let model = model.trim();
         if path.contains(&model) {
             let way: Vec<String> = path.iter().chain([&model]).map(|name| format!("`{name}`")).collect();
-            return Err(Error::config_hint(
+            let problem = Problem::at(
+                ["alias", path.last().copied().unwrap_or_default(), "models"],
                 format!("alias {} leads back to itself", way.join(" → ")),
-                format!("if the model `{model}` is meant, write GATEWAY::{model}"),
-            ));
+            );
+            return Err(problem.hint(format!("if the model `{model}` is meant, write GATEWAY::{model}")));
         }
         if aliases.contains_key(model) {
             path.push(model);
@@ -140,7 +147,11 @@ fn acyclic<'a>(aliases: &'a BTreeMap<String, Alias>, path: &mut Vec<&'a str>) ->
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::super::source::Source;
     use super::*;
+    use crate::error::Error;
 
     #[derive(Deserialize)]
     struct File {
@@ -151,8 +162,10 @@ mod tests {
     }
 
     fn checked(text: &str) -> Result<(), Error> {
-        let file: File = toml::from_str(text).expect("valid TOML");
-        check(&file.alias, &file.task, ["corp", "openrouter"].into_iter())
+        let source = Source::new(Path::new("c.toml"), text);
+        let file: File = source.parse()?;
+        let gateways = ["corp", "openrouter"].into_iter();
+        check(&file.alias, &file.task, gateways).map_err(|problem| source.error(problem))
     }
 
     #[test]
@@ -193,7 +206,7 @@ mod tests {
     #[test]
     fn a_circle_is_shown_whole() {
         let error = checked("[alias.a]\nmodels = [\"m\", \"b\"]\n[alias.b]\nmodels = [\"a\"]").expect_err("a circle");
-        assert_eq!(error.to_string(), "alias `a` → `b` → `a` leads back to itself");
+        assert_eq!(error.to_string(), "c.toml:4: alias `a` → `b` → `a` leads back to itself");
         let error = checked("[alias.m]\nmodels = [\"m\"]").expect_err("a circle of one");
         assert_eq!(error.hint().as_deref(), Some("if the model `m` is meant, write GATEWAY::m"));
     }

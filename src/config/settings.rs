@@ -1,19 +1,17 @@
 //! The settings in force: environment over config file over presets.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::base_url;
 use super::budget::{self, Budget};
-use super::file::{self, ConfigFile, GatewayTable, TimeoutTable};
+use super::file::{self, GatewayTable};
+use super::names::suggestion;
 use super::pipeline::{self, Pipeline};
 use super::routing::{self, Alias};
-use super::{
-    Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeySource, LogLevel, ModelPrice, Rate, Timeouts, nearest,
-};
+use super::source::{Problem, Source};
+use super::{Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeySource, LogLevel, ModelPrice, Rate};
 use crate::error::Error;
 
 const PRESETS: &str = include_str!("../presets.toml");
@@ -77,19 +75,13 @@ impl Settings {
     /// is not there at its usual place is not. Files in the working directory are never read.
     pub fn load(env: Env) -> Result<Self, Error> {
         let config_path = Self::config_path(&env);
-        let text = match &config_path {
-            Some(path) => read_config(path, env.path("LLM_CONFIG").is_some())?,
+        let source = match &config_path {
+            Some(path) => Source::read(path, env.path("LLM_CONFIG").is_some())?,
             None => None,
         };
-        let config_found = text.is_some();
-        let file = match (&text, &config_path) {
-            (Some(text), Some(path)) => file::parse(text, path)?,
-            _ => ConfigFile::default(),
-        };
-        let mut settings = Self::merge(env, file)?;
+        let mut settings = Self::from_source(env, source.as_ref().unwrap_or(&Source::default()))?;
         settings.config_path = config_path;
-        settings.config_found = config_found;
-        settings.check()?;
+        settings.config_found = source.is_some();
         Ok(settings)
     }
 
@@ -99,68 +91,32 @@ impl Settings {
         env.path("LLM_CONFIG").or_else(usual)
     }
 
-    fn merge(env: Env, file: ConfigFile) -> Result<Self, Error> {
-        let presets = file::parse(PRESETS, Path::new("presets.toml"))?;
+    fn from_source(env: Env, source: &Source) -> Result<Self, Error> {
+        let file = file::parse(source)?;
         let in_file: Vec<String> = file.gateway.keys().cloned().collect();
-        let mut gateways = presets.gateway;
-        for (name, table) in file.gateway {
-            if name.contains("::") || name.is_empty() {
-                return Err(Error::config(format!("`{name}` cannot name a gateway: `::` separates gateway and model")));
-            }
-            let table = table.without_endpoint().map_err(|(said, api)| {
-                let (said, api) = (said.as_str(), api.as_str());
-                Error::config_hint(
-                    format!("gateway `{name}`: its api is {said}, but its base_url is an endpoint of {api}"),
-                    "leave the end of the URL away, or the api",
-                )
-            })?;
-            let preset = gateways.remove(&name).unwrap_or_default();
-            gateways.insert(name, preset.overridden_by(table));
-        }
+        let mut gateways = gateway_tables(file.gateway, source)?;
         let mut default_gateway = file.default_gateway.map(|name| (name, Said::File));
         if let Some(name) = env.get("LLM_GATEWAY") {
             default_gateway = Some((name.to_owned(), Said::Environment("LLM_GATEWAY")));
         }
         if let Some(url) = env.get("LLM_BASE_URL") {
-            // What a gateway of the config speaks is taken over; its key and headers are for its own address.
-            let named = default_gateway.as_ref().and_then(|(name, _)| gateways.get(name)).cloned().unwrap_or_default();
-            let (base_url, api) = match base_url::endpoint(url) {
-                Some((base, api)) => (base, Some(api)),
-                None => (url, named.api),
-            };
-            let table = GatewayTable {
-                base_url: Some(base_url.to_owned()),
-                api,
-                model_api: named.model_api,
-                price_list: named.price_list,
-                timeouts: named.timeouts,
-                ..GatewayTable::default()
-            };
-            gateways.insert(ENV_GATEWAY.to_owned(), table);
+            let default = default_gateway.as_ref().and_then(|(name, _)| gateways.get(name));
+            gateways.insert(ENV_GATEWAY.to_owned(), env_gateway(url, default));
             default_gateway = Some((ENV_GATEWAY.to_owned(), Said::Environment("LLM_BASE_URL")));
         }
         let model = match env.get("LLM_MODEL") {
             Some(model) => Some((model.to_owned(), Said::Environment("LLM_MODEL"))),
             None => file.model.map(|model| (model, Said::File)),
         };
-        let llm = |dir: PathBuf| dir.join("llm");
-        if let Some(relative) = env.path("LLM_DATA_DIR").filter(|path| path.is_relative()) {
-            return Err(Error::config(format!("LLM_DATA_DIR takes an absolute path, not `{}`", relative.display())));
-        }
-        let data = env.dir("LLM_DATA_DIR").or_else(|| env.dir("XDG_DATA_HOME").or_else(dirs::data_dir).map(llm));
-        let cache = match env.dir("LLM_DATA_DIR") {
-            Some(data) => Some(data.join("cache")),
-            None => env.dir("XDG_CACHE_HOME").or_else(dirs::cache_dir).map(llm),
-        };
-        Ok(Self {
+        let settings = Self {
+            dirs: dirs_of(&env)?,
             env,
-            dirs: Dirs { data, cache },
             config_path: None,
             config_found: false,
             model,
             log: file.log.unwrap_or_default(),
             sets: file.set,
-            budgets: file.budget,
+            budgets: file.budgets,
             allow: file.allow,
             cache: CacheSettings {
                 enabled: file.cache.enabled.unwrap_or(false),
@@ -175,21 +131,29 @@ impl Settings {
             default_gateway,
             gateways,
             in_file,
-        })
+        };
+        settings.check(source)?;
+        Ok(settings)
     }
 
-    /// Finds what is wrong with gateways that nobody asked for yet, so that a typing error shows at once.
-    fn check(&self) -> Result<(), Error> {
+    /// Finds mistakes in everything that the file says, used or not, so that a typing error is reported at once.
+    fn check(&self, source: &Source) -> Result<(), Error> {
+        let in_source = |problem| source.error(problem);
         for name in &self.in_file {
-            self.gateway(name)?;
+            self.complete(name).map_err(|problem| in_source(problem.about(&format!("gateway `{name}`"))))?;
         }
-        if let Some((name, _)) = &self.default_gateway {
-            self.gateway(name)?;
+        if let Some((name, said)) = &self.default_gateway {
+            match said {
+                _ if self.gateways.contains_key(name) => drop(self.gateway(name)?),
+                Said::Environment(variable) => return Err(self.unknown(name, []).about(variable).into()),
+                Said::File | Said::Preset => return Err(in_source(self.unknown(name, ["default_gateway"]))),
+            }
         }
         let gateways: Vec<&str> = self.gateway_names().collect();
-        budget::check(&self.budgets, gateways.iter().copied())?;
-        routing::check(&self.aliases, &self.tasks, gateways.iter().copied())?;
-        pipeline::check(&self.pipelines, &self.tasks, gateways.iter().copied(), &self.config_name())
+        let gateways = gateways.iter().copied();
+        budget::check(&self.budgets, gateways.clone(), &source.name())?;
+        routing::check(&self.aliases, &self.tasks, gateways.clone()).map_err(in_source)?;
+        pipeline::check(&self.pipelines, &self.tasks, gateways).map_err(in_source)
     }
 
     /// The config file as messages name it.
@@ -199,64 +163,59 @@ impl Settings {
 
     /// The gateway of this name, complete and checked.
     pub fn gateway(&self, name: &str) -> Result<Gateway, Error> {
-        let Some(table) = self.gateways.get(name) else {
-            let hint = match nearest(name, self.gateway_names()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known gateways: {}", self.gateway_names().collect::<Vec<_>>().join(", ")),
-            };
-            return Err(Error::config_hint(format!("no gateway is called `{name}`"), hint));
-        };
-        let wrong = |what: String| Error::config(format!("gateway `{name}`: {what}"));
+        if !self.gateways.contains_key(name) {
+            return Err(self.unknown(name, []).into());
+        }
+        self.complete(name).map_err(|problem| match self.gateway_said(name) {
+            Said::Environment(variable) => problem.about(variable).into(),
+            Said::File | Said::Preset => problem.about(&format!("gateway `{name}`")).into(),
+        })
+    }
+
+    fn unknown<const N: usize>(&self, name: &str, key: [&str; N]) -> Problem {
+        let problem = Problem::at(key, format!("no gateway is called `{name}`"));
+        problem.hint(suggestion(name, self.gateway_names(), "known gateways"))
+    }
+
+    /// The gateway of this name, with a default in place of what its table leaves out.
+    fn complete(&self, name: &str) -> Result<Gateway, Problem> {
+        let table = self.gateways.get(name).ok_or_else(|| self.unknown(name, []))?;
+        let wrong = |key: &str, what: String| Problem::at(["gateway", name, key], what);
         let base_url = match &table.base_url {
-            Some(url) => {
-                BaseUrl::parse(url, table.allow_http == Some(true)).map_err(|error| match self.gateway_said(name) {
-                    Said::Environment(variable) => Error::config(format!("{variable}: {error}")),
-                    Said::File | Said::Preset => wrong(error.to_string()),
-                })?
-            }
+            Some(url) => BaseUrl::parse(url, table.allow_http == Some(true)),
             // The demo gateway has no address until it runs.
-            None if name == "demo" => {
-                BaseUrl::parse("http://127.0.0.1:0/v1", false).map_err(|error| wrong(error.to_string()))?
-            }
-            None => return Err(wrong("it has no base_url".into())),
+            None if name == "demo" => BaseUrl::parse("http://127.0.0.1:0/v1", false),
+            None => return Err(wrong("base_url", "it has no base_url".into())),
         };
+        let base_url = base_url.map_err(|error| wrong("base_url", error.to_string()))?;
         if table.key_command.as_ref().is_some_and(Vec::is_empty) {
-            return Err(wrong("key_command names no program".into()));
+            return Err(wrong("key_command", "key_command names no program".into()));
         }
         let markup = match table.markup {
             None => None,
-            Some(share) if (-1.0..=100.0).contains(&share) && share >= 0.0 => {
-                Some((share * 1_000_000.0).round() as u32)
-            }
-            Some(share) => return Err(wrong(format!("markup = {share} is not a share such as 0.055"))),
+            Some(share) if (0.0..=100.0).contains(&share) => Some((share * 1_000_000.0).round() as u32),
+            Some(share) => return Err(wrong("markup", format!("markup = {share} is not a share such as 0.055"))),
         };
         let auth = table.auth.unwrap_or(if base_url.is_loopback() { Auth::Optional } else { Auth::Required });
         let mut key_env: Vec<String> = table.key_env.clone().unwrap_or_default();
         if auth != Auth::None && self.owner_of_llm_api_key().is_none_or(|owner| owner == name) {
             key_env.insert(0, LLM_API_KEY.to_owned());
         }
-        let TimeoutTable { connect, first_token, idle, total } = table.timeouts.unwrap_or_default();
-        let usual = Timeouts::default();
         Ok(Gateway {
             name: name.to_owned(),
+            base_url,
             api: table.api.unwrap_or_default(),
             model_api: table.model_api.clone().unwrap_or_default(),
             auth,
             key: KeySource { env: key_env, command: table.key_command.clone(), name: table.key_name.clone() },
             headers: table.headers.clone().unwrap_or_default(),
             ca_file: table.ca_file.as_ref().map(|path| self.beside_config(path)),
-            timeouts: Timeouts {
-                connect: connect.unwrap_or(usual.connect),
-                first_token: first_token.unwrap_or(usual.first_token),
-                idle: idle.unwrap_or(usual.idle),
-                total: total.unwrap_or(usual.total),
-            },
+            timeouts: table.timeouts.unwrap_or_default().into(),
             rate: Rate { max_concurrency: table.max_concurrency, requests_per_minute: table.requests_per_minute },
             markup,
             models: table.models.clone().unwrap_or_default(),
             price_list: table.price_list.unwrap_or_default(),
             price_provider: table.price_provider.clone(),
-            base_url,
         })
     }
 
@@ -313,22 +272,25 @@ impl Settings {
         self.gateways.keys().map(String::as_str)
     }
 
-    /// Every environment variable that may hold a key, for programs that must not see one.
+    /// The environment variables that may hold a key, which no program that this one runs may see: those of all
+    /// gateways, and those that hold a key by their name or value.
     pub fn key_variables(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.gateways.values().flat_map(|table| table.key_env.iter().flatten()).cloned().collect();
-        names.push("LLM_API_KEY".to_owned());
-        names.sort_unstable();
-        names.dedup();
-        names
+        key_variables(&self.env, self.gateways.values())
     }
 
-    /// As [`Settings::key_variables`], of the presets alone: what is known without a config file.
-    pub fn key_variables_of_presets() -> Vec<String> {
-        // The presets are compiled in, and a test parses them.
-        let presets = file::parse(PRESETS, Path::new("presets.toml")).unwrap_or_default();
-        let named = presets.gateway.into_values().flat_map(|table| table.key_env.unwrap_or_default());
-        named.chain(["LLM_API_KEY".to_owned()]).collect()
+    /// As [`Settings::key_variables`], also where the config file makes no sense. Then every variable counts whose name
+    /// stands in quotes in it, because one of them may be in a `key_env`.
+    pub fn key_variables_of(env: &Env) -> Vec<String> {
+        let source = Self::config_path(env).and_then(|path| Source::read(&path, false).ok().flatten());
+        let source = source.unwrap_or_default();
+        match gateway_tables(file::parse(&source).unwrap_or_default().gateway, &source) {
+            Ok(tables) if file::parse(&source).is_ok() => key_variables(env, tables.values()),
+            _ => {
+                let mut names = key_variables(env, presets().unwrap_or_default().values());
+                names.extend(source.quoted().filter(|name| env.get(name).is_some()).map(str::to_owned));
+                names
+            }
+        }
     }
 
     /// Who describes this gateway.
@@ -350,139 +312,70 @@ impl Settings {
     }
 }
 
-fn read_config(path: &Path, must_exist: bool) -> Result<Option<String>, Error> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => Ok(None),
-        Err(error) => Err(Error::Config {
-            message: format!("cannot read the config file {}", path.display()),
-            cause: Some(error.to_string()),
-            hint: must_exist.then(|| "LLM_CONFIG names this file".to_owned()),
-        }),
+/// The presets that are compiled in.
+fn presets() -> Result<BTreeMap<String, GatewayTable>, Error> {
+    file::parse(&Source::new(Path::new("presets.toml"), PRESETS)).map(|file| file.gateway)
+}
+
+/// The presets, with the tables of the config file over them.
+fn gateway_tables(
+    in_file: BTreeMap<String, GatewayTable>,
+    source: &Source,
+) -> Result<BTreeMap<String, GatewayTable>, Error> {
+    let mut gateways = presets()?;
+    for (name, table) in in_file {
+        if name.contains("::") || name.is_empty() {
+            let message = format!("`{name}` cannot name a gateway: `::` separates gateway and model");
+            return Err(source.error(Problem::at(["gateway", &name], message)));
+        }
+        let table = table.without_endpoint().map_err(|(said, api)| {
+            let (said, api) = (said.as_str(), api.as_str());
+            let message = format!("gateway `{name}`: its api is {said}, but its base_url is an endpoint of {api}");
+            let problem = Problem::at(["gateway", &name, "base_url"], message);
+            source.error(problem.hint("leave the end of the URL away, or the api"))
+        })?;
+        let preset = gateways.remove(&name).unwrap_or_default();
+        gateways.insert(name, preset.overridden_by(table));
     }
+    Ok(gateways)
+}
+
+/// The gateway of `LLM_BASE_URL`. It speaks what the default gateway of the config does; the key and the headers of that
+/// one are for its own address.
+fn env_gateway(url: &str, default: Option<&GatewayTable>) -> GatewayTable {
+    let default = default.cloned().unwrap_or_default();
+    let (base_url, api) = match base_url::endpoint(url) {
+        Some((base, api)) => (base, Some(api)),
+        None => (url, default.api),
+    };
+    GatewayTable {
+        base_url: Some(base_url.to_owned()),
+        api,
+        model_api: default.model_api,
+        price_list: default.price_list,
+        timeouts: default.timeouts,
+        ..GatewayTable::default()
+    }
+}
+
+fn dirs_of(env: &Env) -> Result<Dirs, Error> {
+    if let Some(relative) = env.path("LLM_DATA_DIR").filter(|path| path.is_relative()) {
+        return Err(Error::config(format!("LLM_DATA_DIR takes an absolute path, not `{}`", relative.display())));
+    }
+    let llm = |dir: PathBuf| dir.join("llm");
+    Ok(match env.dir("LLM_DATA_DIR") {
+        Some(data) => Dirs { cache: Some(data.join("cache")), data: Some(data) },
+        None => Dirs {
+            data: env.dir("XDG_DATA_HOME").or_else(dirs::data_dir).map(llm),
+            cache: env.dir("XDG_CACHE_HOME").or_else(dirs::cache_dir).map(llm),
+        },
+    })
+}
+
+fn key_variables<'a>(env: &Env, gateways: impl Iterator<Item = &'a GatewayTable>) -> Vec<String> {
+    let named = gateways.flat_map(|table| table.key_env.iter().flatten()).map(String::as_str);
+    env.key_variables(named.chain([LLM_API_KEY]))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::adapter::Api;
-
-    fn settings(env: &[(&str, &str)], config: &str) -> Result<Settings, Error> {
-        let file = file::parse(config, Path::new("config.toml"))?;
-        let settings = Settings::merge(Env::from_pairs(env.iter().copied()), file)?;
-        settings.check()?;
-        Ok(settings)
-    }
-
-    #[test]
-    fn every_preset_is_complete() {
-        let settings = settings(&[], "").expect("good presets");
-        for name in settings.gateway_names().collect::<Vec<_>>() {
-            settings.gateway(name).expect(name);
-        }
-    }
-
-    #[test]
-    fn a_config_overrides_a_preset_field_by_field() {
-        let settings = settings(&[], "[gateway.openrouter]\nkey_name = \"team-a\"\nmarkup = 0.055\n").expect("good");
-        let gateway = settings.gateway("openrouter").expect("known");
-        assert_eq!(gateway.base_url.as_str(), "https://openrouter.ai/api/v1");
-        assert_eq!(gateway.key.name.as_deref(), Some("team-a"));
-        assert_eq!(gateway.markup, Some(55_000));
-        assert!(gateway.key.env.contains(&"OPENROUTER_API_KEY".to_owned()));
-    }
-
-    #[test]
-    fn a_preset_that_moves_to_another_address_loses_its_key_variable() {
-        let config = "[gateway.openai]\nbase_url = \"https://evil.example/v1\"\n";
-        let settings = settings(&[("LLM_GATEWAY", "openrouter")], config).expect("good");
-        assert_eq!(settings.gateway("openai").expect("known").key.env, Vec::<String>::new());
-    }
-
-    #[test]
-    fn nothing_that_may_be_secret_can_be_printed() {
-        let config = "[gateway.corp]\nbase_url = \"https://c/v1\"\nheaders = { X-Key = \"CANARY\" }\n\
-                      key_command = [\"echo\", \"CANARY\"]\n";
-        let settings = settings(&[("LLM_API_KEY", "CANARY")], config).expect("good");
-        let gateway = settings.gateway("corp").expect("known");
-        assert!(!format!("{settings:?} {gateway:?}").contains("CANARY"));
-    }
-
-    #[test]
-    fn a_base_url_alone_is_enough() {
-        let settings = settings(&[("LLM_BASE_URL", "http://127.0.0.1:9/v1")], "").expect("good");
-        let name = settings.default_gateway(None, Vec::new).expect("a default");
-        let gateway = settings.gateway(&name).expect("known");
-        assert_eq!((name.as_str(), gateway.auth), ("env", Auth::Optional));
-        assert_eq!(gateway.key.env, ["LLM_API_KEY"]);
-    }
-
-    #[test]
-    fn the_pasted_url_of_an_endpoint_says_base_and_api() {
-        let config = "[gateway.anthropic]\nbase_url = \"https://corp.example/v1/chat/completions\"\n";
-        let settings = settings(&[("LLM_BASE_URL", "https://corp.example/v1/messages")], config).expect("good");
-        for (name, api) in [("env", Api::Anthropic), ("anthropic", Api::OpenaiChat)] {
-            let gateway = settings.gateway(name).expect("known");
-            assert_eq!((gateway.base_url.as_str(), gateway.api), ("https://corp.example/v1", api), "{name}");
-        }
-    }
-
-    #[test]
-    fn an_api_may_be_set_for_some_models() {
-        let config = "[gateway.openrouter.model_api]\n\"*\" = \"openai-responses\"\n\"anthropic/*\" = \"anthropic\"\n";
-        let settings = settings(&[], config).expect("good");
-        let gateway = settings.gateway("openrouter").expect("known");
-        assert_eq!(gateway.api_of("anthropic/claude-opus-5-5"), Api::Anthropic);
-        assert_eq!(gateway.api_of("openai/gpt-6-sol"), Api::OpenaiResponses);
-        assert_eq!(settings.gateway("openai").expect("known").api_of("gpt-6-sol"), Api::OpenaiChat);
-    }
-
-    #[test]
-    fn llm_api_key_is_for_the_default_gateway_alone() {
-        let settings = settings(&[("LLM_API_KEY", "k"), ("LLM_GATEWAY", "openrouter")], "").expect("good");
-        let has = |name| settings.gateway(name).expect("known").key.env.contains(&"LLM_API_KEY".to_owned());
-        assert!(has("openrouter"));
-        assert!(!has("openai"));
-    }
-
-    #[test]
-    fn llm_api_key_is_for_the_only_gateway_of_the_config_file() {
-        let settings =
-            settings(&[("LLM_API_KEY", "k")], "[gateway.corp]\nbase_url = \"https://c/v1\"\n").expect("good");
-        assert_eq!(settings.owner_of_llm_api_key(), Some("corp"));
-        assert!(!settings.gateway("openai").expect("known").key.env.contains(&LLM_API_KEY.to_owned()));
-    }
-
-    #[test]
-    fn the_default_gateway_is_the_one_that_is_meant() {
-        let none = Vec::new;
-        let plain =
-            |env: &[(&str, &str)], config: &str| settings(env, config).expect("good").default_gateway(None, none);
-        assert_eq!(plain(&[("LLM_GATEWAY", "openai")], "default_gateway = \"litellm\"").expect("env"), "openai");
-        assert_eq!(plain(&[], "default_gateway = \"litellm\"").expect("file"), "litellm");
-        assert_eq!(plain(&[], "[gateway.corp]\nbase_url = \"https://c/v1\"").expect("the only one"), "corp");
-        assert_eq!(plain(&[("OPENAI_API_KEY", "k")], "").expect("key in the environment"), "openai");
-        let saved = || vec!["deepseek".to_owned()];
-        assert_eq!(settings(&[], "").expect("good").default_gateway(None, saved).expect("saved key"), "deepseek");
-        assert_eq!(plain(&[], "").expect_err("none").exit_code(), 3);
-        assert!(plain(&[("OPENAI_API_KEY", "k"), ("DEEPSEEK_API_KEY", "k")], "").is_err());
-    }
-
-    #[test]
-    fn what_cannot_be_right_is_refused() {
-        for config in [
-            "default_gateway = \"nope\"",
-            "[gateway.corp]\nmodels = []",
-            "[gateway.corp]\nbase_url = \"http://corp.example/v1\"",
-            "[gateway.corp]\nbase_url = \"https://u:p@corp.example/v1\"",
-            "[gateway.corp]\nbase_url = \"https://corp.example/v1\"\nkey_command = []",
-            "[gateway.corp]\nbase_url = \"https://corp.example/v1\"\nmarkup = -1",
-            "[gateway.corp]\nbase_url = \"https://corp.example/v1/messages\"\napi = \"gemini\"",
-            "[gateway.\"a::b\"]\nbase_url = \"https://corp.example/v1\"",
-        ] {
-            assert_eq!(settings(&[], config).expect_err(config).exit_code(), 3, "{config}");
-        }
-        let error = settings(&[("LLM_GATEWAY", "opnrouter")], "").expect_err("unknown");
-        assert_eq!(error.hint().as_deref(), Some("did you mean `openrouter`?"));
-    }
-}
+mod tests;

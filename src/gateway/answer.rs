@@ -1,26 +1,28 @@
-//! Reading what a gateway answers: a stream, one JSON object, a refusal, or something that is no answer at all.
+//! Reads the response to a request: a stream, one JSON object, a refusal, or something that is no answer.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
-use super::patience::Patience;
-use super::{Client, headers, transport};
+use super::deadlines::Deadlines;
+use super::{Client, response_headers, transport};
+use crate::adapter::sse::BOM;
 use crate::adapter::stream::{self, Decoded, Stream};
 use crate::adapter::{Adapter, DecodeError, Flow};
 use crate::call::{Event, Events};
 use crate::chat::StreamEvent;
 use crate::error::{Failure, FailureKind};
 
-/// The largest answer that is read in one piece.
+/// The largest answer in one piece, in bytes.
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
-/// As much of the body of a failed response as is looked at.
+/// The number of bytes of the body of a failed response that are read.
 const LARGEST_ERROR: usize = 64 * 1024;
-/// How long a stream that has said why it ended may take to say what was used, and then that it is over.
+/// How long a stream may go on after the finish reason: to report usage, and after that to end.
 const GRACE: Duration = Duration::from_secs(2);
 const SHORT_GRACE: Duration = Duration::from_millis(250);
-/// As much of a body that is not an answer as is shown.
+/// The number of characters of a body that is not an answer which are shown.
 const EXCERPT: usize = 200;
 
 /// The response to one request, in the wire format of that request.
@@ -28,11 +30,11 @@ const EXCERPT: usize = 200;
 pub(super) struct Reading<'a> {
     pub(super) client: &'a Client,
     pub(super) adapter: &'static dyn Adapter,
-    pub(super) patience: Patience,
+    pub(super) deadlines: Deadlines,
 }
 
 impl Reading<'_> {
-    /// Reads an answer: a stream, of events or as a JSON list, or one JSON object even where a stream was asked for.
+    /// Reads an answer. Some gateways send one JSON object, or a JSON list, where events were asked for.
     pub(super) async fn answer(&self, mut response: Response, events: &Events) -> Result<(), Failure> {
         let mut head = Vec::new();
         loop {
@@ -60,15 +62,15 @@ impl Reading<'_> {
         }
         let answer = match self.adapter.decode_response(&body) {
             Ok(answer) => answer,
-            Err(DecodeError::Failed(failure)) => return Err(self.client.masked(failure)),
+            Err(DecodeError::Failed(failure)) => return Err(failure),
             Err(DecodeError::Malformed(why)) => {
                 let failure = Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read");
-                return Err(self.client.masked(failure.with_cause(format!("{why}: {}", self.excerpt(&body)))));
+                return Err(failure.with_cause(format!("{why}: {}", self.excerpt(&beginning(&body)))));
             }
         };
         let outcome = stream::complete(answer.finish.as_ref());
         for event in answer.into_events() {
-            events.emit(Event::Stream(event)).await?;
+            events.emit(Event::Stream(self.client.mask.event(event))).await?;
         }
         outcome
     }
@@ -77,30 +79,21 @@ impl Reading<'_> {
         let mut stream = Stream::new(self.adapter);
         let mut decoded = Vec::new();
         let mut spoke = false;
-        let mut deadline = self.patience.first;
+        let mut deadline = self.deadlines.first;
         let mut flow = stream.push(head, &mut decoded);
         loop {
-            let arrived = Instant::now();
-            for piece in decoded.drain(..) {
+            let (arrived, idle) = (Instant::now(), self.deadlines.next_piece());
+            for piece in &decoded {
                 match piece {
-                    Decoded::Event(event) => {
-                        match &event {
-                            StreamEvent::Finish(_) => deadline = arrived + GRACE,
-                            StreamEvent::Usage(_) | StreamEvent::Start { .. } => {}
-                            _ => {
-                                spoke = true;
-                                deadline = arrived + self.patience.idle;
-                            }
-                        }
-                        events.emit_at(arrived.into_std(), Event::Stream(event)).await?;
-                    }
-                    Decoded::Malformed(message) => events.emit(Event::Malformed { message }).await?,
+                    Decoded::Event(StreamEvent::Finish(_)) => deadline = arrived + GRACE,
+                    Decoded::Event(StreamEvent::Usage(_) | StreamEvent::Start { .. }) | Decoded::Malformed(_) => {}
+                    Decoded::Event(_) => (spoke, deadline) = (true, idle),
                 }
             }
-            match flow {
-                Err(failure) => return Err(self.client.masked(failure)),
-                Ok(Flow::Done) => break,
-                Ok(Flow::Continue) => {}
+            self.tell(arrived, &mut decoded, events).await?;
+            match flow? {
+                Flow::Done => break,
+                Flow::Continue => {}
             }
             if stream.finished() && stream.has_usage() {
                 deadline = deadline.min(arrived + SHORT_GRACE);
@@ -108,23 +101,30 @@ impl Reading<'_> {
             match timeout_at(deadline, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => flow = stream.push(&chunk, &mut decoded),
                 Ok(Ok(None)) => break,
-                // What follows the reason of the end is not part of the answer.
+                // Whatever follows the finish reason is not part of the answer.
                 Ok(Err(_)) | Err(_) if stream.finished() => break,
                 Ok(Err(error)) => return Err(stream.broken_by(transport::failure(error, self.client))),
-                Err(_) => return Err(stream.broken_by(self.patience.too_late(spoke))),
+                Err(_) => return Err(stream.broken_by(self.deadlines.exceeded(spoke))),
             }
         }
         let outcome = stream.end(&mut decoded);
-        for piece in decoded {
-            match piece {
-                Decoded::Event(event) => events.emit(Event::Stream(event)).await?,
-                Decoded::Malformed(message) => events.emit(Event::Malformed { message }).await?,
-            }
-        }
-        outcome.map_err(|failure| self.client.masked(failure))
+        self.tell(Instant::now(), &mut decoded, events).await?;
+        outcome
     }
 
-    /// What came with status 200 but is no answer: a login page, a proxy's notice, nothing at all.
+    /// Emits the decoded events, with the time at which they arrived, and leaves `decoded` empty.
+    async fn tell(&self, arrived: Instant, decoded: &mut Vec<Decoded>, events: &Events) -> Result<(), Failure> {
+        for piece in decoded.drain(..) {
+            let event = match piece {
+                Decoded::Event(event) => Event::Stream(self.client.mask.event(event)),
+                Decoded::Malformed(message) => Event::Malformed { message: self.excerpt(&message) },
+            };
+            events.emit_at(arrived.into_std(), event).await?;
+        }
+        Ok(())
+    }
+
+    /// The failure of a response with status 200 that is no answer: a login page, a proxy's notice, nothing at all.
     async fn no_answer(&self, mut body: Vec<u8>, mut response: Response) -> Failure {
         while body.len() < LARGEST_ERROR {
             match self.chunk(&mut response).await {
@@ -136,14 +136,14 @@ impl Reading<'_> {
             return Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
         }
         let message = format!("{} did not send an answer of a model", self.client.gateway.base_url.origin());
-        Failure::new(FailureKind::Protocol, message).with_cause(self.excerpt(&body)).with_status(200)
+        Failure::new(FailureKind::Protocol, message).with_cause(self.excerpt(&beginning(&body))).with_status(200)
     }
 
-    /// The beginning of a body, on one line and without keys: they are masked before one can be cut in two.
-    fn excerpt(&self, body: &[u8]) -> String {
-        let text = String::from_utf8_lossy(&body[..body.len().min(LARGEST_ERROR)]);
+    /// The beginning of a text from the gateway, on one line. Keys are masked before the text is cut, since a part of a key
+    /// cannot be told from other words.
+    fn excerpt(&self, text: &str) -> String {
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let mut excerpt = self.client.masked(Failure::new(FailureKind::Protocol, line)).message;
+        let mut excerpt = self.client.mask.message(&line);
         if let Some((at, _)) = excerpt.char_indices().nth(EXCERPT) {
             excerpt.truncate(at);
             excerpt.push('…');
@@ -152,31 +152,53 @@ impl Reading<'_> {
     }
 
     pub(super) async fn refusal(&self, mut response: Response, status: u16) -> Failure {
-        let advice = headers::retry_advice(response.headers(), status);
+        let advice = response_headers::retry_advice(response.headers(), status);
         let mut body = Vec::new();
         while body.len() < LARGEST_ERROR {
             match self.chunk(&mut response).await {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                // The status alone says enough.
+                // The status alone is enough for a failure.
                 _ => break,
             }
         }
-        let mut failure = self.client.masked(self.adapter.decode_error(status, &body));
+        let mut failure = self.adapter.decode_error(status, &body);
         failure.retry_after = advice.retry_after.or(failure.retry_after);
         failure.should_retry = advice.should_retry.or(failure.should_retry);
         failure
     }
 
     async fn chunk(&self, response: &mut Response) -> Result<Option<bytes::Bytes>, Failure> {
-        match timeout_at(self.patience.first, response.chunk()).await {
+        match timeout_at(self.deadlines.first, response.chunk()).await {
             Ok(chunk) => chunk.map_err(|error| transport::failure(error, self.client)),
-            Err(_) => Err(self.patience.too_late(false)),
+            Err(_) => Err(self.deadlines.exceeded(false)),
         }
     }
 }
 
-/// The first byte that is not white space or part of a byte order mark.
+/// The beginning of a body as text.
+fn beginning(body: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(&body[..body.len().min(LARGEST_ERROR)])
+}
+
+/// The first byte that is neither white space nor part of a byte order mark; `None` until it has come.
 fn first_letter(bytes: &[u8]) -> Option<u8> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if BOM.starts_with(bytes) {
+        return None;
+    }
+    let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
     bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_answer_begins_with_is_known_once_it_has_come() {
+        let text = b"\xEF\xBB\xBF \n{";
+        let letters: Vec<_> = (0..=text.len()).map(|end| first_letter(&text[..end])).collect();
+        assert_eq!(letters, [None, None, None, None, None, None, Some(b'{')]);
+        assert_eq!(first_letter(b"\xEFx"), Some(0xEF));
+        assert_eq!(first_letter(b" data"), Some(b'd'));
+    }
 }

@@ -1,4 +1,4 @@
-//! How long connections take to be made, told apart from how long models take to answer.
+//! Measures how long connections take to be made, apart from how long models take to answer.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,26 +13,27 @@ use tower::{Layer, Service};
 pub(super) struct Connected {
     /// When it was ready.
     pub(super) at: Instant,
-    /// DNS, TCP and TLS.
+    /// The time for DNS, TCP and TLS.
     pub(super) took: Duration,
 }
 
 type Slot = Arc<Mutex<Option<Connected>>>;
 
 tokio::task_local! {
-    /// Where the attempt that is running wants to be told of its connection.
+    /// The slot in which the running attempt wants to find its connection.
     static OF_THIS_ATTEMPT: Slot;
 }
 
 /// A layer around the client's connector that times it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Connects {
-    /// The last connection of the client: HTTP/2 requests share one, and wait for it though another made it.
+    /// The last connection of the client. Requests over HTTP/2 share one, and may wait for one that another request
+    /// makes.
     last: Slot,
 }
 
 impl Connects {
-    /// Runs a request and tells of the connection that it had to wait for, if any.
+    /// Runs a request. Returns its output and the connection for which it had to wait, if any.
     pub(super) async fn watch<F: Future>(&self, request: F) -> (F::Output, Option<Connected>) {
         let began = Instant::now();
         let own = Slot::default();
@@ -92,7 +93,7 @@ where
             let connection = connecting.await?;
             let connected = Connected { at: Instant::now(), took: began.elapsed() };
             write(&last, connected);
-            // A connection that lost the race against one from the pool is finished outside of any attempt.
+            // A connection that was not needed in the end is finished outside of any attempt.
             let _ = OF_THIS_ATTEMPT.try_with(|slot| write(slot, connected));
             Ok(connection)
         })

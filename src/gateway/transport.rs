@@ -1,9 +1,9 @@
-//! The HTTP client, and what its errors mean.
+//! The HTTP client, and the failures that its errors mean.
 
 use std::error::Error as _;
-use std::fs;
 use std::time::Duration;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Certificate;
 use reqwest::redirect::Policy;
 
@@ -11,12 +11,16 @@ use super::Client;
 use super::connect::Connects;
 use crate::config;
 use crate::error::{Failure, FailureKind};
+use crate::input::{self, Accept};
 
-/// Servers close idle connections without a word; ours are dropped before that.
+/// The time for which an idle connection is kept. Servers close theirs later, and without a word.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// A client for one gateway. Certificates are only read where TLS is spoken, and no proxy sees what stays on this
-/// machine.
+/// The largest file of certificates that is read, in bytes; the system's own are a fifth of a mebibyte.
+const LARGEST_CA_FILE: u64 = 16 << 20;
+
+/// A client for one gateway. Certificates are read only where TLS is used, and requests to this machine never go
+/// through a proxy.
 pub(super) fn client(gateway: &config::Gateway, connects: Connects) -> Result<reqwest::Client, Failure> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("llm/", env!("CARGO_PKG_VERSION")))
@@ -24,7 +28,7 @@ pub(super) fn client(gateway: &config::Gateway, connects: Connects) -> Result<re
         .connect_timeout(gateway.timeouts.connect)
         .pool_idle_timeout(IDLE)
         .connector_layer(connects);
-    // Another thread may have been first, with the same provider.
+    // This fails only where another thread has installed the same provider before.
     let _ = rustls::crypto::CryptoProvider::install_default(rustls::crypto::ring::default_provider());
     if gateway.base_url.is_loopback() {
         builder = builder.no_proxy();
@@ -35,7 +39,8 @@ pub(super) fn client(gateway: &config::Gateway, connects: Connects) -> Result<re
                 let message = format!("the ca_file {} cannot be read", path.display());
                 Failure::new(FailureKind::Network, message).with_cause(cause)
             };
-            let pem = fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+            let pem =
+                input::read(path, LARGEST_CA_FILE, Accept::Files).map_err(|error| unreadable(error.to_string()))?;
             let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unreadable(chain(&error)))?;
             if certificates.is_empty() {
                 return Err(unreadable("it holds no certificate".into()));
@@ -52,14 +57,33 @@ pub(super) fn client(gateway: &config::Gateway, connects: Connects) -> Result<re
     })
 }
 
-/// Whether a request that was being sent on a connection, or had been, got no answer because that connection ended. One
-/// that the other side gave up while the connection stays had been received, which hyper says in words alone.
+/// The environment variable that puts a proxy before this address, if one does.
+///
+/// # Errors
+/// The variable does not hold the address of a proxy. The client would ignore it, and requests would go past the proxy
+/// that the user wants.
+pub(super) fn proxy(base: &config::BaseUrl, env: &config::Env) -> Result<Option<&'static str>, Failure> {
+    let variable = env.proxy_variable(base.is_https()).filter(|_| !base.is_loopback());
+    let Some((variable, address)) = variable.and_then(|name| Some((name, env.get(name)?))) else { return Ok(None) };
+    if reqwest::Proxy::all(address).is_err() {
+        let message = format!("{variable} is not the address of a proxy");
+        return Err(Failure::new(FailureKind::Network, message).with_advice(format!("unset {variable}, or mend it")));
+    }
+    let exceptions = ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| env.get(name)).unwrap_or_default();
+    // The client decides by the same rules, whatever the address of the proxy is.
+    let rules = Matcher::builder().all("http://proxy").no(exceptions).build();
+    let is_proxied = base.as_str().parse().is_ok_and(|url| rules.intercept(&url).is_some());
+    Ok(Some(variable).filter(|_| is_proxied))
+}
+
+/// Whether a request got no answer because its connection ended. Where the server reset only the request and kept the
+/// connection, it had received the request; hyper says that in its message alone.
 pub(super) fn is_lost(error: &reqwest::Error) -> bool {
     let ended = error.is_request() && !error.is_timeout() && !error.is_connect();
     ended && !chain(error).contains("stream error received")
 }
 
-/// What went wrong on the way.
+/// The failure that an error of the HTTP client means.
 pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
     let origin = client.gateway.base_url.origin();
     let error = error.without_url();
@@ -75,10 +99,15 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
         Failure::new(FailureKind::Network, format!("the connection to {origin} broke")).maybe_billed()
     };
     let lower = cause.to_lowercase();
-    failure.advice = if let Some(variable) = client.proxy.filter(|_| error.is_connect()) {
+    let certificate = certificate_advice(&lower);
+    if certificate.is_some() {
+        // The gateway would show the same certificate again.
+        failure.should_retry = Some(false);
+    }
+    failure.advice = if certificate.is_some() {
+        certificate.map(str::to_owned)
+    } else if let Some(variable) = client.proxy.filter(|_| error.is_connect()) {
         Some(format!("{variable} is set: connections go through that proxy; is it right?"))
-    } else if lower.contains("unknownissuer") || lower.contains("unknown issuer") {
-        Some("if the gateway's certificate is signed by your own authority, name that in ca_file".into())
     } else if lower.contains("invalidcontenttype") || lower.contains("corrupt message") {
         Some("the gateway does not seem to speak TLS there: is its base_url https:// by mistake?".into())
     } else if client.gateway.base_url.is_loopback() && error.is_connect() {
@@ -89,7 +118,21 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
     failure.with_cause(cause)
 }
 
-/// Whether the head of a response could not be read, or had no end; hyper says so in words alone.
+/// Advice about a certificate that is not trusted; `None` where the cause, given in lower case, is another.
+fn certificate_advice(cause: &str) -> Option<&'static str> {
+    if !cause.contains("certificate") {
+        return None;
+    }
+    Some(if cause.contains("unknownissuer") || cause.contains("unknown issuer") {
+        "if an authority of your own signed the gateway's certificate, name its file in ca_file of the gateway, or in \
+         SSL_CERT_FILE for all gateways"
+    } else {
+        "whoever runs the gateway has to mend its certificate, unless something in between replaced it: the authority of \
+         that can be named in ca_file of the gateway, or in SSL_CERT_FILE"
+    })
+}
+
+/// Whether the head of a response could not be read, or was too long; hyper says that in its message alone.
 fn is_not_http(cause: &str) -> bool {
     cause.ends_with(" parsed") || cause.ends_with("message head is too large")
 }

@@ -28,7 +28,7 @@ pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens
 pub use speed::median_first_token;
 pub use spill::FILE_NAME as SPILL_NAME;
 pub use store::{FILE_NAME, Mode, SCHEMA, Store, StoreError};
-pub use usage::{Dimension, Group, Percentiles, Short, TokenSum, Usage};
+pub use usage::{Dimension, Group, Maker, Percentiles, Short, TokenSum, Usage};
 pub use writer::LedgerWriter;
 
 use std::path::Path;
@@ -132,11 +132,11 @@ pub fn left_over(dir: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-/// Returns what the calls that fit used and cost, grouped.
+/// Returns what the calls that fit used and cost, grouped. `maker` tells who made a model.
 ///
 /// # Errors
 ///
 /// Fails where the ledger cannot be read.
-pub fn usage(store: &Store, filter: &Filter, by: &[Dimension]) -> Result<Usage, StoreError> {
-    store.read(|connection| usage::usage(connection, filter, by))
+pub fn usage(store: &Store, filter: &Filter, by: &[Dimension], maker: Maker) -> Result<Usage, StoreError> {
+    store.read(|connection| usage::usage(connection, filter, by, maker))
 }

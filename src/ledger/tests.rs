@@ -145,7 +145,7 @@ fn what_may_be_billed_is_kept_and_makes_sums_lower_bounds() {
     let record = rows[1].clone().into_record();
     assert!(record.attempts[0].maybe_billed() && record.cost.is_some_and(|cost| cost.partial));
     let store = Store::open_to_read(home.path()).expect("readable").expect("there");
-    let total = usage(&store, &Filter::default(), &[]).expect("summed").total;
+    let total = usage(&store, &Filter::default(), &[], |_| None).expect("summed").total;
     assert_eq!((total.calls, total.cost.unknown), (4, 2));
     let records: Vec<Record> = rows.into_iter().map(Row::into_record).collect();
     assert_eq!(records.iter().collect::<crate::record::TotalCost>(), total.cost, "as the records say");

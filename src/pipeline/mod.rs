@@ -87,7 +87,6 @@ mod tests {
             system: None,
             max_tokens: None,
             temperature: None,
-            line: 3 + place,
             prompt_line: 3 + place,
         };
         wire("p", &Pipeline { steps: steps.iter().enumerate().map(step).collect() }, "c.toml")

@@ -208,7 +208,6 @@ mod tests {
             system: None,
             max_tokens: None,
             temperature: None,
-            line: 1,
             prompt_line: 1,
         };
         Wired { step, input, needs: needs.to_vec() }

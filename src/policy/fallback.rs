@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::hedge;
 use crate::call::Service;
 use crate::call::{Call, Choice, Event, Events, Target};
+use crate::deadline;
 use crate::error::{Failure, FailureKind};
 
 /// How many tokens a model takes, where that is known. Only asked when a prompt was too long for another.
@@ -64,7 +65,7 @@ impl<S: Service> Service for Fallback<S> {
         if call.choices.len() > 1 && call.choices.iter().any(|choice| choice.hedge.is_some()) {
             return hedge::race(self, call, events).await;
         }
-        let deadline = Instant::now() + call.limits.timeout;
+        let deadline = deadline::after(call.limits.timeout);
         let mut left = &call.choices[1..];
         let mut choice = call.choice();
         loop {

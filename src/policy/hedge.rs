@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::fallback::{Fallback, falls_back};
 use crate::call::Service;
 use crate::call::{Call, Choice, Event, Events, RunEvent};
+use crate::deadline;
 use crate::error::{Failure, FailureKind};
 
 /// One of the choices that are under way. Dropping it stops it; what it has not told yet is left behind.
@@ -139,7 +140,7 @@ impl Drop for Racer<'_> {
 
 /// As [`Fallback`] without haste, but whenever a choice is silent for longer than its `hedge`, the next starts as well.
 pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events: &Events) -> Result<(), Failure> {
-    let deadline = Instant::now() + call.limits.timeout;
+    let deadline = deadline::after(call.limits.timeout);
     let mut left = &call.choices[1..];
     let mut latest = call.choice();
     let mut racers = vec![Racer::start(fallback, call, latest, deadline, events)];
@@ -200,7 +201,7 @@ pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events
 }
 
 fn hedge_of(choice: &Choice) -> Option<Instant> {
-    choice.hedge.map(|hedge| Instant::now() + hedge)
+    choice.hedge.map(deadline::after)
 }
 
 async fn next(racers: &mut [Racer<'_>], slow: Option<Instant>) -> Next {

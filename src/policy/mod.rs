@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use adjust::Adjust;
-pub use budget::{Purse, Spend};
+pub use budget::{Admit, Spend, SpendingLimits};
 pub use cache::{Answers, Cache};
 pub use fallback::{Fallback, Windows};
 pub use rate::Throttle;
@@ -23,10 +23,10 @@ pub use retry::Retry;
 use crate::call::Service;
 use crate::config::Rate;
 
-/// The policies in force, outermost first: the next model only after every try of the one before, what is spent is
-/// agreed on before anything is sent, no place in the queue is kept while a try waits for the next, and a request that
-/// the model refuses is adjusted before it counts as a try.
-pub type Stack<S> = Fallback<Cache<Spend<Retry<Throttle<Adjust<S>>>>>>;
+/// The policies in force, outermost first: the next model only after every try of the one before, a cached answer is free
+/// and always allowed, no place in the queue is kept while a try waits for the next, a request that the model refuses is
+/// adjusted before it counts as a try, and money is reserved for the final request in the moment before it is sent.
+pub type Stack<S> = Fallback<Cache<Admit<Retry<Throttle<Adjust<Spend<S>>>>>>>;
 
 /// What the policies go by. The default has none but those that need no settings.
 pub struct Policies {
@@ -37,12 +37,12 @@ pub struct Policies {
     /// Answers that were given before; `None` where they are not wanted.
     pub answers: Option<Arc<Answers>>,
     /// What may be spent; `None` where nothing is limited.
-    pub purse: Option<Arc<Purse>>,
+    pub spending: Option<Arc<SpendingLimits>>,
 }
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { windows: Box::new(|_| None), rates: BTreeMap::new(), answers: None, purse: None }
+        Self { windows: Box::new(|_| None), rates: BTreeMap::new(), answers: None, spending: None }
     }
 }
 
@@ -54,6 +54,7 @@ impl std::fmt::Debug for Policies {
 
 /// Puts the policies around a gateway.
 pub fn stack<S: Service>(inner: S, policies: Policies) -> Stack<S> {
-    let retry = Retry::new(Throttle::new(Adjust::new(inner), policies.rates));
-    Fallback::new(Cache::new(Spend::new(retry, policies.purse), policies.answers), policies.windows)
+    let spend = Spend::new(inner, policies.spending.clone());
+    let retry = Retry::new(Throttle::new(Adjust::new(spend), policies.rates));
+    Fallback::new(Cache::new(Admit::new(retry, policies.spending), policies.answers), policies.windows)
 }

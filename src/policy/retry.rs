@@ -10,6 +10,7 @@ use tokio::time::{self, Instant};
 
 use crate::call::Service;
 use crate::call::{Call, Event, Events};
+use crate::deadline;
 use crate::error::{Failure, FailureKind};
 use crate::words::limit;
 
@@ -120,7 +121,7 @@ fn advise(mut failure: Failure, now: Timestamp) -> Failure {
 impl<S: Service> Service for Retry<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         self.allowance.calls.fetch_add(1, Ordering::Relaxed);
-        let deadline = Instant::now() + call.limits.timeout;
+        let deadline = deadline::after(call.limits.timeout);
         let retries = call.limits.retries;
         let mut tries = 0;
         loop {

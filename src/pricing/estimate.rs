@@ -1,19 +1,19 @@
-//! How many tokens a request will take, before anybody has counted them.
+//! Estimates of how many tokens a request takes, for when no gateway has counted them.
 
 use serde_json::Value;
 
 use crate::chat::{ImageSource, Part, Request, ResponseFormat, Usage};
 
-/// Bytes of text that make about one token. English has four or more, code and other scripts fewer.
+/// Bytes of text in about one token. English has four or more, code and other scripts fewer.
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// An image at full detail, about; gateways that count by tiles charge for no more.
+/// About the tokens of an image at full detail; gateways that count tiles charge for no more.
 const IMAGE: u64 = 1_600;
 
-/// Base64 that makes about one token of a document or recording.
+/// Characters of Base64 in about one token of a document or a recording.
 const BASE64_PER_TOKEN: u64 = 60;
 
-/// The length of an answer that nobody limited.
+/// The tokens of an answer without a limit.
 const USUAL_OUTPUT: u64 = 500;
 
 /// About how many tokens a request has.
@@ -38,9 +38,21 @@ fn json(value: &Value) -> u64 {
     text(&value.to_string())
 }
 
-/// More than a request has, but for odd scripts: what it may cost is never made little of.
-pub fn most_input_tokens(request: &Request) -> u64 {
-    input_tokens(request).saturating_mul(3) / 2
+/// The most tokens that a request with this body may have. No tokenizer makes more tokens of a text than the text has bytes,
+/// and the JSON around a message has more bytes than a model's own marks around it have tokens. Only what is no text is
+/// estimated: an image by its usual price, a file or recording by its length.
+pub fn most_input_tokens(request: &Request, body: &[u8]) -> u64 {
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    let (base64, tokens) = parts.fold((0, 0), |(base64, tokens), media| match media {
+        Part::Image(image) => match &image.source {
+            ImageSource::Url(_) => (base64, tokens + part(media)),
+            ImageSource::Data { base64: data, .. } => (base64 + data.len(), tokens + part(media)),
+        },
+        Part::File(file) => (base64 + file.base64.len(), tokens + part(media)),
+        Part::Audio(audio) => (base64 + audio.base64.len(), tokens + part(media)),
+        Part::Text(_) | Part::Reasoning { .. } | Part::ToolCall(_) | Part::ToolResult { .. } => (base64, tokens),
+    });
+    (body.len().saturating_sub(base64) as u64).saturating_add(tokens)
 }
 
 fn part(part: &Part) -> u64 {
@@ -57,7 +69,7 @@ fn part(part: &Part) -> u64 {
     }
 }
 
-/// What a call is expected to use, to tell cheap models from dear ones: without any thought, for nobody knows.
+/// What a call is expected to use, to compare the prices of models. Reasoning is taken as none, since it cannot be known.
 pub fn expected(request: &Request) -> Usage {
     let output = request.max_tokens.map_or(USUAL_OUTPUT, |most| most.min(USUAL_OUTPUT));
     Usage { input: Some(input_tokens(request)), output: Some(output), reasoning: Some(0), ..Usage::default() }
@@ -92,6 +104,24 @@ mod tests {
         assert_eq!(input_tokens(&with_tool), 1 + 100 + tokens);
         let format = ResponseFormat::JsonSchema { name: "n".into(), schema, strict: None };
         assert_eq!(input_tokens(&Request { response_format: Some(format), ..Request::default() }), tokens);
+    }
+
+    #[test]
+    fn no_text_has_more_tokens_than_bytes_and_media_are_estimated() {
+        let text = Part::Text("大".repeat(100));
+        let data = "A".repeat(60_000);
+        let file =
+            Part::File(crate::chat::File { name: None, media_type: "application/pdf".into(), base64: data.clone() });
+        let image = Image { source: ImageSource::Data { media_type: "image/png".into(), base64: data }, detail: None };
+        let most = |parts: Vec<Part>| {
+            let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
+            let body = crate::adapter::Api::OpenaiChat.adapter().encode_request("m", &request).body;
+            most_input_tokens(&request, &body)
+        };
+        let with_text = most(vec![text.clone()]);
+        assert!((300..500).contains(&with_text), "{with_text}");
+        let with_all = most(vec![text, file, Part::Image(image)]);
+        assert!((with_text + 1_000 + IMAGE..with_text + 1_500 + IMAGE).contains(&with_all), "{with_all}");
     }
 
     #[test]

@@ -1,6 +1,10 @@
-//! What a model is, whatever a gateway calls it: who made it, and which entry of the table of list prices it has.
+//! Which model a name stands for, however a gateway spells it: who made it, and its entry in the table of list prices.
 
-use super::{bare, table};
+use std::time::SystemTime;
+
+use super::names::{bare, says_free};
+use super::table::{self, Entry, Seller};
+use crate::rates::Tariff;
 
 /// Parts of a name that say where a model runs, not who made it.
 const HOSTS: [&str; 27] = [
@@ -36,7 +40,7 @@ const HOSTS: [&str; 27] = [
 /// Where Bedrock runs a model, before the dot.
 const REGIONS: [&str; 7] = ["apac", "au", "ca", "eu", "global", "jp", "us"];
 
-/// Who Bedrock says made a model, before the dot.
+/// The makers of models as Bedrock writes them, before the dot.
 const BEDROCK_MAKERS: [&str; 14] = [
     "ai21",
     "amazon",
@@ -54,7 +58,7 @@ const BEDROCK_MAKERS: [&str; 14] = [
     "zai",
 ];
 
-/// Other names of makers, where the table of list prices does not know them to be the same.
+/// Other names of makers that the table of list prices does not have.
 const ALIASES: [(&str, &str); 6] = [
     ("amazon", "amazon"),
     ("meta-llama", "meta"),
@@ -64,7 +68,7 @@ const ALIASES: [(&str, &str); 6] = [
     ("alibaba", "qwen"),
 ];
 
-/// How names of models begin that do not say who made them, where the table does not know them either.
+/// The makers of models by how their names begin, for names without a maker that the table does not have.
 const FAMILIES: [(&str, &str); 17] = [
     ("chatgpt", "openai"),
     ("claude", "anthropic"),
@@ -85,41 +89,46 @@ const FAMILIES: [(&str, &str); 17] = [
     ("qwen", "qwen"),
 ];
 
-/// What OpenRouter adds to a name to choose among the providers of the same model, or how it is asked.
+/// What OpenRouter adds to a name to choose among the providers of the model, or the way in which it answers.
 const VARIANTS: [&str; 9] =
     [":free", ":nitro", ":floor", ":exacto", ":online", ":thinking", ":extended", ":batch", ":beta"];
 
 /// Which model a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Who made it: `anthropic`, `openai`, …; `None` where neither the name nor the table says.
+    /// Who made it: `anthropic`, `openai`, …; `None` where neither the name nor the table tells.
     pub maker: Option<String>,
     /// Its name alone, without maker, host and punctuation.
     name: String,
     /// The words of the name that all of its releases have.
     words: Vec<String>,
-    /// The provider and the id under which its maker sells it, by the table.
-    pub(super) listed: Option<(String, String)>,
+    /// Its entry in the table of list prices, under its maker.
+    listed: Option<Entry>,
 }
 
 impl Identity {
-    /// What the name stands for, whoever spells it. The first time decodes the table, which takes some tens of
-    /// milliseconds.
+    /// The model that this name stands for.
     pub fn of(model: &str) -> Self {
         let parts = Parts::of(model);
         let (maker, name) = (parts.maker(), parts.name);
         let words = words(&name);
-        // The table prices families of models alike; only an entry of this name is this model's.
+        // An entry of the table may hold for a whole family of models; it is this model's only if its name is.
         let listed = maker
             .as_deref()
-            .and_then(|maker| table::find(Some(sold_by(maker)), &name))
-            .filter(|(_, id)| self::words(id) == words);
+            .and_then(|maker| table::find(&Seller::Provider(sold_by(maker).to_owned()), &name))
+            .filter(|entry| self::words(entry.id()) == words);
         Self { maker, name: bare(&name), words, listed }
     }
 
-    /// Whether this name stands for the same model, as far as anybody can tell from names.
+    /// What its maker sells it for, without any gateway's markup.
+    pub fn list_price(&self) -> Option<Tariff> {
+        let entry = self.listed?;
+        entry.tariff(SystemTime::now(), says_free(entry.id()))
+    }
+
+    /// Whether this name stands for the same model, as far as names tell.
     pub fn is_called(&self, model: &str) -> bool {
-        // What differs in its words is another model, whatever the table says; most are.
+        // A name with other words is another model, whatever the table says. Most names end here.
         words(&Parts::of(model).name) == self.words && self.is_same(&Self::of(model))
     }
 
@@ -134,13 +143,13 @@ impl Identity {
     }
 }
 
-/// Who made the model of this name; see [`Identity::maker`].
+/// Who made the model of this name. Returns `None` where neither the name nor the table tells.
 pub fn maker(model: &str) -> Option<String> {
     Parts::of(model).maker()
 }
 
-/// The words of a name in order of the alphabet (`gemini-flash-1.5` is `gemini-1.5-flash`), without what says which
-/// release it is: dates and numbers of builds at its end, `latest`, `preview`.
+/// The words of a name in alphabetical order (`gemini-flash-1.5` is `gemini-1.5-flash`), without the parts at its end that
+/// tell the release: dates, numbers of builds, `latest`, `preview`.
 fn words(name: &str) -> Vec<String> {
     const RELEASES: [&str; 6] = ["latest", "preview", "exp", "beta", "v1", "0"];
     let bare = bare(name);
@@ -158,9 +167,9 @@ fn words(name: &str) -> Vec<String> {
     words.into_iter().map(str::to_owned).collect()
 }
 
-/// A name taken apart.
+/// The parts of a name.
 struct Parts {
-    /// Who made it, as the name has it.
+    /// Who made it, as written in the name.
     vendor: Option<String>,
     /// Without host, vendor and variant.
     name: String,
@@ -181,7 +190,7 @@ impl Parts {
         match &self.vendor {
             Some(vendor) => Some(known_as(vendor)),
             None => {
-                let listed = table::find(None, &self.name).map(|(provider, _)| known_as(&provider));
+                let listed = table::find_by_name(&self.name).map(|entry| known_as(entry.provider));
                 listed.or_else(|| family(&self.name))
             }
         }
@@ -210,7 +219,7 @@ fn without_version(name: &str) -> &str {
     }
 }
 
-/// The one name by which we know a maker.
+/// The one name under which a maker is shown.
 fn known_as(vendor: &str) -> String {
     let alias = |name: &str| ALIASES.iter().find(|(other, _)| *other == name).map(|(_, maker)| (*maker).to_owned());
     alias(vendor).unwrap_or_else(|| {
@@ -219,7 +228,7 @@ fn known_as(vendor: &str) -> String {
     })
 }
 
-/// The provider of the table who sells a maker's models at the maker's price.
+/// The provider of the table that sells a maker's models at the maker's price.
 fn sold_by(maker: &str) -> &str {
     if maker == "amazon" { "aws" } else { maker }
 }

@@ -1,9 +1,9 @@
-//! What answers cost: as the gateway reports it, else from the config, the gateway's own price list or the built-in
-//! table of list prices, else unknown.
+//! What answers cost: what the gateway reports, else by the prices of the config, of the gateway's own list or of the
+//! built-in table; unknown where none of them has a price.
 
 pub mod estimate;
 mod identity;
-mod remembered;
+mod names;
 mod table;
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 pub use identity::{Identity, maker};
-use remembered::Remembered;
+use names::{Names, says_free};
 use table::Seller;
 
 use crate::catalog;
@@ -26,22 +26,22 @@ use crate::record::{Attempt, Cost, CostOrigin, Record, Status};
 
 /// The prices of all models at all gateways, as far as they are known.
 ///
-/// A gateway's [`markup`](Gateway::markup) is on top of list prices, its own and the table's. Prices in the config are
-/// the user's word, and what a gateway reports is what it charges; neither is changed.
+/// A gateway's [`markup`](Gateway::markup) is added to list prices: its own and those of the table. It is not added to
+/// prices of the config, which are what the user pays, nor to costs that the gateway reports, which are what it charges.
 #[derive(Debug)]
 pub struct Pricing {
     /// By model, or by a name with `*`.
     config: BTreeMap<String, Rates>,
-    /// By gateway. Those that no one handed in are read from the catalogue's files when first needed.
+    /// By gateway. A list that was not given to [`Pricing::with_list`] is read from the catalogue's file when it is first
+    /// needed.
     lists: Mutex<BTreeMap<String, Arc<PriceList>>>,
-    table: Arc<Remembered>,
     cache_dir: Option<PathBuf>,
 }
 
 /// A gateway's own prices by model.
 type PriceList = BTreeMap<String, Tariff>;
 
-/// The price of a model, and who says so.
+/// The price of a model, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
     pub tariff: Tariff,
@@ -50,15 +50,15 @@ pub struct Quote {
 }
 
 impl Quote {
-    /// What `usage` would cost; `None` where a count or rate that it takes is unknown.
+    /// What `usage` would cost. Returns `None` where a count or a rate that this takes is unknown.
     pub fn cost(&self, usage: &Usage) -> Option<Cost> {
         Some(Cost::new(self.tariff.cost(usage)?, self.origin))
     }
 
-    /// The most that so much input and output may cost, however much of the output is thought.
+    /// The most that this much input and output may cost: all output may be reasoning, or none of it.
     pub fn most(&self, usage: &Usage) -> Option<Cost> {
-        let thinking = |reasoning| self.cost(&Usage { reasoning, ..*usage });
-        Some(std::cmp::max_by_key(thinking(Some(0))?, thinking(usage.output)?, |cost| cost.usd))
+        let with = |reasoning| self.cost(&Usage { reasoning, ..*usage });
+        Some(std::cmp::max_by_key(with(Some(0))?, with(usage.output)?, |cost| cost.usd))
     }
 
     fn bill(&self, usage: &Usage) -> Option<Bill> {
@@ -66,14 +66,14 @@ impl Quote {
     }
 }
 
-/// What an answer cost, and by which rates if it was computed.
+/// What an answer cost, and by which rates, where it was computed.
 #[derive(Debug, Clone, Copy)]
 struct Bill {
     cost: Cost,
     rates: Option<Rates>,
 }
 
-/// The config quotes per million tokens.
+/// Prices in the config are per million tokens.
 impl From<&ModelPrice> for Rates {
     fn from(price: &ModelPrice) -> Self {
         let per_token = |price: Option<Usd>| price.map(Usd::per_million);
@@ -89,51 +89,50 @@ impl From<&ModelPrice> for Rates {
 }
 
 impl Pricing {
-    /// `prices` are the config's; `cache_dir` is where fetched model lists lie and where found prices are remembered.
+    /// `prices` are the config's; `cache_dir` is where fetched model lists lie.
     pub fn new(prices: &BTreeMap<String, ModelPrice>, cache_dir: Option<PathBuf>) -> Self {
         Self {
             config: prices.iter().map(|(model, price)| (model.clone(), price.into())).collect(),
             lists: Mutex::default(),
-            table: Arc::new(Remembered::new(cache_dir.as_deref())),
             cache_dir,
         }
     }
 
-    /// Takes these as the gateway's own prices, instead of those in the catalogue's file.
+    /// Uses these as the gateway's own prices, instead of those in the catalogue's file.
     pub fn with_list(self, gateway: &str, prices: impl IntoIterator<Item = (String, Tariff)>) -> Self {
         let list = Arc::new(prices.into_iter().collect());
         self.lists.lock().unwrap_or_else(PoisonError::into_inner).insert(gateway.to_owned(), list);
         self
     }
 
-    /// Looks up in the background what these models cost, if the table must be decoded for it: call it when the
-    /// requests go out, and their prices will be there when the answers are. Nobody needs to wait for the thread.
+    /// Looks up in the background what the table says of these models, as far as it is needed: call this when the
+    /// requests go out, and the table will have been read when the answers are there. The thread need not be waited for.
     pub fn prepare<'a>(&self, models: impl IntoIterator<Item = (&'a Gateway, &'a str)>) -> Option<JoinHandle<()>> {
-        let now = SystemTime::now();
-        let missing: Vec<(Seller, String)> = models
+        let needed: Vec<(Seller, String)> = models
             .into_iter()
-            .filter(|(_, model)| self.in_config(&[model]).is_none())
-            .map(|(gateway, model)| (gateway, Seller::of(gateway), model))
-            .filter(|(_, seller, model)| self.table.is_missing(seller, model, now))
-            .filter(|(gateway, _, model)| self.in_list(gateway, model).is_none())
-            .map(|(_, seller, model)| (seller, model.to_owned()))
+            .filter(|(gateway, model)| self.in_config(&[model]).is_none() && self.in_list(gateway, model).is_none())
+            .map(|(gateway, model)| (Seller::of(gateway), model.to_owned()))
+            .filter(|(seller, _)| *seller != Seller::Nobody)
             .collect();
-        if missing.is_empty() {
+        if needed.is_empty() {
             return None;
         }
-        let table = Arc::clone(&self.table);
-        let learn = move || table.learn(&missing, now);
-        // Where no thread can be had, the table is decoded when a price is asked for.
-        std::thread::Builder::new().name("prices".into()).spawn(learn).ok()
+        let look_up = move || {
+            for (seller, model) in &needed {
+                table::find(seller, model);
+            }
+        };
+        // Where no thread can be had, the table is read when a price is asked for.
+        std::thread::Builder::new().name("prices".into()).spawn(look_up).ok()
     }
 
-    /// The price of a model at a gateway, for estimates and lists. May decode the table.
+    /// The price of a model at a gateway, for estimates and lists. May read the table.
     pub fn quote(&self, gateway: &Gateway, model: &str) -> Option<Quote> {
-        self.in_config(&[model]).or_else(|| self.in_list(gateway, model)).or_else(|| self.in_table(gateway, model))
+        self.in_config(&[model]).or_else(|| self.in_list(gateway, model)).or_else(|| in_table(gateway, model))
     }
 
-    /// Puts into a finished record what the call cost, all attempts together; what the gateway reported must be in it
-    /// already. Once per record.
+    /// Puts into a finished record what the call cost, all attempts together. What the gateway reported must be in it
+    /// already. To be called once for each record: a second time would count earlier attempts twice.
     pub fn price(&self, record: &mut Record, gateway: &Gateway) {
         let asked = record.attempts.last().map_or(&record.model, |attempt| &attempt.model).clone();
         let answered = record.answered_by.clone().unwrap_or_else(|| asked.clone());
@@ -161,7 +160,7 @@ impl Pricing {
             None if came_to_nothing && earlier > Usd::ZERO => Some(Cost::new(earlier, CostOrigin::Reported)),
             None => None,
         };
-        // What was told before the end of an answer that was stopped or broke off is not all that it took.
+        // Usage that came before an answer was stopped or broke off is not all of its usage.
         let is_final = record.finish_reason.is_some();
         let is_told = |last: &Attempt, cost: Cost| {
             cost.origin == CostOrigin::Reported || last.error.as_ref().is_none_or(|error| !error.maybe_billed)
@@ -177,7 +176,8 @@ impl Pricing {
         }
     }
 
-    /// What one answer cost: what the gateway `reported`, where that can be believed, else by its usage.
+    /// What one answer cost: what the gateway `reported` where that is credible, else what its usage costs. Returns `None`
+    /// where neither is known.
     pub fn of_answer(
         &self,
         gateway: &Gateway,
@@ -191,8 +191,8 @@ impl Pricing {
         believed.or_else(|| Some(self.computed(gateway, &names, usage)?.cost.usd))
     }
 
-    /// Gateways report 0 for models whose price they do not know, so a zero counts only where something else says that
-    /// the model is free.
+    /// Whether a reported cost is credible. Gateways report 0 for models whose price they do not know, so 0 is believed
+    /// only where the model's name, the config or the gateway's list says that it is free.
     fn is_believable(&self, reported: Usd, gateway: &Gateway, names: &Names<'_>, usage: &Usage) -> bool {
         let listed_as_free = || {
             let quote = self.listed(gateway, names, usage);
@@ -201,20 +201,20 @@ impl Pricing {
         reported > Usd::ZERO || (reported == Usd::ZERO && (names.say_free() || listed_as_free()))
     }
 
-    /// The table knows models by the names that everybody uses. If it does not know what answered, no other name is
-    /// tried: the list price of what was asked for would be a guess.
+    /// The cost by prices. Where no price is known for the model that answered, the table's price of the model that was
+    /// asked for is used only if both are the same model; else it would be a guess.
     fn computed(&self, gateway: &Gateway, names: &Names<'_>, usage: &Usage) -> Option<Bill> {
         let bill = |quote: Option<Quote>| quote.and_then(|quote| quote.bill(usage));
         self.listed(gateway, names, usage)
-            .or_else(|| bill(self.in_table(gateway, names.answered)))
-            .or_else(|| bill(self.in_table(gateway, names.same()?)))
+            .or_else(|| bill(in_table(gateway, names.answered)))
+            .or_else(|| bill(in_table(gateway, names.same()?)))
     }
 
     /// The cost by the config or the gateway's own list.
     ///
-    /// What answered is priced, not what was asked for: a gateway may put another model in its place. A name that
-    /// neither the config nor the list has is an upstream's name for what was asked for, though, and the gateway charges
-    /// by its own.
+    /// The model that answered is priced, since a gateway may have put it in the place of the one that was asked for. A
+    /// name that neither the config nor the list has is an upstream provider's name for what was asked for: then the
+    /// price of what was asked for holds.
     fn listed(&self, gateway: &Gateway, names: &Names<'_>, usage: &Usage) -> Option<Bill> {
         let bill = |quote: Option<Quote>| quote.and_then(|quote| quote.bill(usage));
         let exactly = |model: &str| Some(config_quote(*self.config.get(model)?));
@@ -226,7 +226,7 @@ impl Pricing {
             .or_else(|| bill(self.in_list(gateway, names.asked)))
     }
 
-    /// The closest of the config's prices for any of these names.
+    /// The price of the config whose pattern describes one of these names most precisely.
     fn in_config(&self, names: &[&str]) -> Option<Quote> {
         let fits = |pattern: &str| names.iter().any(|name| pattern::matches(pattern, name));
         let candidates = self.config.iter().filter(|(pattern, _)| fits(pattern));
@@ -240,17 +240,6 @@ impl Pricing {
         Some(Quote { tariff: with_markup(tariff, gateway), origin: CostOrigin::Gateway })
     }
 
-    /// What the model's maker sells it for, without any gateway's markup. May decode the table.
-    pub fn list_price(&self, model: &Identity) -> Option<Tariff> {
-        let (provider, id) = model.listed.as_ref()?;
-        self.table.tariff(&Seller::Provider(provider.clone()), id, SystemTime::now())
-    }
-
-    fn in_table(&self, gateway: &Gateway, model: &str) -> Option<Quote> {
-        let tariff = self.table.tariff(&Seller::of(gateway), model, SystemTime::now())?;
-        Some(Quote { tariff: with_markup(tariff, gateway), origin: CostOrigin::Table })
-    }
-
     fn list(&self, gateway: &Gateway) -> Arc<PriceList> {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         let read = || {
@@ -261,54 +250,17 @@ impl Pricing {
     }
 }
 
+fn in_table(gateway: &Gateway, model: &str) -> Option<Quote> {
+    let tariff = table::find(&Seller::of(gateway), model)?.tariff(SystemTime::now(), says_free(model))?;
+    Some(Quote { tariff: with_markup(tariff, gateway), origin: CostOrigin::Table })
+}
+
 fn config_quote(rates: Rates) -> Quote {
     Quote { tariff: rates.into(), origin: CostOrigin::Config }
 }
 
 fn with_markup(tariff: Tariff, gateway: &Gateway) -> Tariff {
     gateway.markup.map_or(tariff.clone(), |markup| tariff.with_markup(markup))
-}
-
-/// Whether a model's name says that it costs nothing, which is OpenRouter's way.
-pub(crate) fn says_free(model: &str) -> bool {
-    model.ends_with(":free")
-}
-
-/// The names of the model that a call asked for and got.
-struct Names<'a> {
-    asked: &'a str,
-    answered: &'a str,
-}
-
-impl<'a> Names<'a> {
-    /// A variant (`:free`, `:nitro`) is billed as what was asked for, even where the answer just names the model.
-    fn new(asked: &'a str, answered: &'a str) -> Self {
-        let is_variant = asked.strip_prefix(answered).is_some_and(|rest| rest.starts_with(':'));
-        Self { asked, answered: if is_variant { asked } else { answered } }
-    }
-
-    /// What was asked for, if that is what answered: the same but for vendor, punctuation and date of release.
-    fn same(&self) -> Option<&'a str> {
-        (bare(self.asked) == bare(self.answered)).then_some(self.asked)
-    }
-
-    fn say_free(&self) -> bool {
-        says_free(self.answered)
-    }
-}
-
-/// The part of a model's name that its spellings have in common.
-fn bare(model: &str) -> String {
-    let name = model.rsplit('/').next().unwrap_or(model).to_lowercase().replace(['.', '@', '_'], "-");
-    let name = name.strip_suffix("-latest").unwrap_or(&name);
-    let is_number = |part: &str, digits: usize| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit());
-    let parts: Vec<&str> = name.split('-').collect();
-    let dated = match parts.as_slice() {
-        [.., date] if is_number(date, 8) => 1,
-        [.., year, month, day] if is_number(year, 4) && is_number(month, 2) && is_number(day, 2) => 3,
-        _ => 0,
-    };
-    parts[..parts.len() - dated].join("-")
 }
 
 #[cfg(test)]

@@ -283,29 +283,12 @@ fn an_answer_from_the_cache_costs_nothing() {
 }
 
 #[test]
-fn prices_are_looked_up_while_the_answer_is_awaited() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let pricing = Pricing::new(&config(&[("mine", "2")]), Some(dir.path().to_owned()));
-    let pricing = pricing.with_list("corp", list(&[("listed", "3")]));
-    assert!(pricing.prepare([(&corp(), "mine"), (&corp(), "listed")]).is_none(), "the table is not needed");
-    let thread = pricing.prepare([(&corp(), "gpt-4o-mini"), (&corp(), "mine")]).expect("the table is needed");
+fn the_table_is_read_while_the_answer_is_awaited_and_only_where_it_is_needed() {
+    let pricing = Pricing::new(&config(&[("mine", "2")]), None).with_list("corp", list(&[("listed", "3")]));
+    let local = gateway("http://localhost:11434/v1");
+    assert!(pricing.prepare([(&corp(), "mine"), (&corp(), "listed"), (&local, "llama")]).is_none(), "it is not needed");
+    let thread = pricing.prepare([(&corp(), "gpt-4o-mini"), (&corp(), "mine")]).expect("it is needed");
     thread.join().expect("looked up");
-    assert!(pricing.prepare([(&corp(), "gpt-4o-mini")]).is_none(), "it is remembered");
     assert_eq!(priced(&pricing, &corp(), record("gpt-4o-mini", "gpt-4o-mini-2024-07-18")), "table 0.15");
     assert_eq!(pricing.quote(&corp(), "mine").map(|quote| quote.origin), Some(CostOrigin::Config));
-}
-
-#[test]
-fn spellings_of_one_model_are_the_same() {
-    for (asked, answered, same) in [
-        ("gpt-4o", "gpt-4o-2024-08-06", true),
-        ("gpt-4o", "gpt-4o-mini", false),
-        ("openai/gpt-4o", "gpt-4o", true),
-        ("anthropic/claude-sonnet-4.5", "claude-sonnet-4-5-20250929", true),
-        ("claude-sonnet-4-5-latest", "claude-sonnet-4-5@20250929", true),
-        ("claude-sonnet-4-5", "claude-sonnet-4", false),
-        ("", "", true),
-    ] {
-        assert_eq!(Names::new(asked, answered).same().is_some(), same, "{asked} {answered}");
-    }
 }

@@ -53,7 +53,7 @@ fn note(balance: &Balance) -> String {
         notes.push(format!("{} of what is spent is a guess", balance.estimated));
     }
     if balance.stale > Usd::ZERO {
-        notes.push(format!("{} set aside by a process that is gone: free with the next call", balance.stale));
+        notes.push(format!("{} of it was set aside by a process that is gone", balance.stale));
     }
     if balance.budget.action == Action::Warn {
         notes.push("warns only".to_owned());

@@ -1,7 +1,7 @@
 //! What happens on the way to an answer, in one line each: retries, fallbacks, pieces that could not be read.
 
 use super::format;
-use crate::call::{Event, RunEvent};
+use crate::call::{Event, RunEvent, Target};
 use crate::error::{Failure, FailureKind};
 
 /// So many pieces of one answer that could not be read are each named in a line. The others are counted.
@@ -16,16 +16,10 @@ pub(super) struct Notices {
 
 #[derive(Debug, Default)]
 struct Call {
-    /// The model that is asked now; `None` before the first request.
-    model: Option<String>,
+    /// The target that is asked now; `None` before the first request.
+    target: Option<Target>,
     /// How many pieces of its answers could not be read.
     malformed: u64,
-}
-
-impl Call {
-    fn model(&self) -> &str {
-        self.model.as_deref().unwrap_or("?")
-    }
 }
 
 impl Notices {
@@ -38,32 +32,42 @@ impl Notices {
         if self.calls.len() <= event.call {
             self.calls.resize_with(event.call + 1, Call::default);
         }
-        let call = &mut self.calls[event.call];
         match &event.event {
             Event::Attempt { target } => {
-                call.model = Some(target.model.clone());
+                self.calls[event.call].target = Some(target.clone());
                 None
             }
             Event::Retry { after, cause } => {
-                Some(format!("{}: {}, trying again in {}", call.model(), short(cause), format::duration(*after)))
+                let wait = format::duration(*after);
+                Some(format!("{}: {}, trying again in {wait}", self.asked(event.call, None), short(cause)))
             }
             Event::Adjusted { parameter, instead } => {
                 let instead = instead.map(|instead| format!("with {instead} instead"));
                 let how = instead.as_deref().unwrap_or("without it");
-                Some(format!("{} refuses {parameter}: asking again {how}", call.model()))
+                Some(format!("{} refuses {parameter}: asking again {how}", self.asked(event.call, None)))
             }
-            Event::Hedge { slow, to } => Some(format!("{}: slow to begin, asking {} as well", slow.model, to.model)),
-            Event::Fallback { to, cause } => Some(format!("{}: {}, trying {}", call.model(), short(cause), to.model)),
+            Event::Hedge { slow, to } => {
+                let (slow, to) = (self.name(slow, Some(to)), self.name(to, Some(slow)));
+                Some(format!("{slow}: slow to begin, asking {to} as well"))
+            }
+            Event::Fallback { to, cause } => {
+                let (asked, to) = (self.asked(event.call, Some(to)), self.name(to, None));
+                Some(format!("{asked}: {}, trying {to}", short(cause)))
+            }
             Event::Malformed { message } => {
-                call.malformed += 1;
-                let line = || format!("{}: skipped a piece that could not be read: {message}", call.model());
-                (call.malformed <= NAMED).then(line)
+                let malformed = &mut self.calls[event.call].malformed;
+                *malformed += 1;
+                let is_named = *malformed <= NAMED;
+                let line =
+                    || format!("{}: skipped a piece that could not be read: {message}", self.asked(event.call, None));
+                is_named.then(line)
             }
             Event::Notice { message } => Some(message.clone()),
             Event::Done(_) => {
-                let more = std::mem::take(&mut call.malformed).checked_sub(NAMED).filter(|more| *more > 0)?;
+                let malformed = std::mem::take(&mut self.calls[event.call].malformed);
+                let more = malformed.checked_sub(NAMED).filter(|more| *more > 0)?;
                 let pieces = format::count(more, "more piece", "more pieces");
-                Some(format!("{}: skipped {pieces} that could not be read", call.model()))
+                Some(format!("{}: skipped {pieces} that could not be read", self.asked(event.call, None)))
             }
             Event::Cached { .. }
             | Event::Connected { .. }
@@ -71,6 +75,19 @@ impl Notices {
             | Event::AttemptFailed { .. }
             | Event::Stream(_) => None,
         }
+    }
+
+    /// The model of a target; with its gateway where a call asks another gateway for the same model, or `other` is such a
+    /// target.
+    fn name(&self, target: &Target, other: Option<&Target>) -> String {
+        let mut others = self.calls.iter().filter_map(|call| call.target.as_ref()).chain(other);
+        let is_twice = others.any(|other| other.model == target.model && other.gateway != target.gateway);
+        if is_twice { target.to_string() } else { target.model.clone() }
+    }
+
+    /// The name of the target that a call asks now.
+    fn asked(&self, call: usize, other: Option<&Target>) -> String {
+        self.calls[call].target.as_ref().map_or_else(|| "?".to_owned(), |target| self.name(target, other))
     }
 }
 
@@ -101,8 +118,26 @@ pub(super) fn with_status(failure: &Failure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::Target;
     use std::time::Duration;
+
+    #[test]
+    fn the_gateway_is_named_where_two_have_the_model() {
+        let mut notices = Notices::default();
+        let mut told = |call, event| notices.line(&RunEvent { call, at: Duration::ZERO, event });
+        let target = |gateway: &str, model: &str| Target { gateway: gateway.into(), model: model.into() };
+        let cause = || Failure::new(FailureKind::RateLimited, "slow down").with_status(429);
+        told(0, Event::Attempt { target: target("one", "m") });
+        let fallback = told(0, Event::Fallback { to: target("two", "m"), cause: cause() });
+        assert_eq!(fallback.as_deref(), Some("one::m: 429 rate limited, trying two::m"));
+        let hedge = told(0, Event::Hedge { slow: target("one", "m"), to: target("two", "m") });
+        assert_eq!(hedge.as_deref(), Some("one::m: slow to begin, asking two::m as well"));
+        let retry = || Event::Retry { after: Duration::from_secs(1), cause: cause() };
+        assert_eq!(told(0, retry()).as_deref(), Some("m: 429 rate limited, trying again in 1.0 s"));
+        told(1, Event::Attempt { target: target("two", "m") });
+        assert_eq!(told(0, retry()).as_deref(), Some("one::m: 429 rate limited, trying again in 1.0 s"));
+        let other = told(0, Event::Fallback { to: target("two", "n"), cause: cause() });
+        assert_eq!(other.as_deref(), Some("one::m: 429 rate limited, trying n"));
+    }
 
     #[test]
     fn the_same_notice_is_said_three_times_then_counted_and_told_once() {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
@@ -12,8 +12,10 @@ use crate::catalog;
 use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY, Settings};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
+use crate::ledger::LedgerWriter;
+use crate::policy::budget::{BudgetStore, SqliteBudgets};
 use crate::policy::cache::{Answers, Store};
-use crate::policy::{self, Policies, Purse, Stack, Windows};
+use crate::policy::{self, Policies, SpendingLimits, Stack, Windows};
 use crate::pricing::Pricing;
 use crate::record::Record;
 use crate::secret::{self, AtHand, Found, Lookup, Pending, Stores};
@@ -129,11 +131,17 @@ impl Preparation<'_> {
     }
 
     /// Prepares every gateway that calls like these need. An answer that is in the cache needs no key and no network. A
-    /// gateway whose key cannot be found does not hold up the others: its calls fail with the reason.
+    /// gateway whose key cannot be found does not hold up the others: its calls fail with the reason. Budgets are kept in
+    /// the ledger.
     ///
     /// # Errors
     /// As for [`Preparation::gateways`].
-    pub(crate) fn prepare(&self, calls: &[Call], options: &PrepareOptions) -> Result<PreparedGateways, Error> {
+    pub(crate) fn prepare(
+        &self,
+        calls: &[Call],
+        options: &PrepareOptions,
+        ledger: Option<&LedgerWriter>,
+    ) -> Result<PreparedGateways, Error> {
         let chosen_key = options.key.as_deref();
         let (gateways, demo) = self.gateways(calls.iter().flat_map(Call::targets))?;
         let answers = self.answers(options, &gateways);
@@ -144,7 +152,7 @@ impl Preparation<'_> {
         let policies = Policies {
             windows: context_windows(&gateways, self.settings.dirs.cache.as_deref()),
             answers,
-            purse: self.spending_limits(calls, &gateways, &keys, &pricing),
+            spending: self.spending_limits(calls, &gateways, &keys, &pricing, ledger),
             rates: gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect(),
         };
         let service = Arc::new(policy::stack(clients, policies));
@@ -162,8 +170,7 @@ impl Preparation<'_> {
         let mut clients = Gateways::default();
         let mut keys = BTreeMap::new();
         for (gateway, pending) in pending {
-            let client = Client::new(gateway.clone(), &self.settings.env)
-                .map(|client| client.remembering(self.settings.dirs.cache.as_deref()));
+            let client = Client::new(gateway.clone(), &self.settings.env);
             let key = pending.wait(&mut |text| self.notices.urgent(text));
             if let Ok(Some(found)) = &key {
                 keys.insert(gateway.name.clone(), key_name(gateway, chosen_key, &found.source));
@@ -227,23 +234,20 @@ impl Preparation<'_> {
         gateways: &BTreeMap<String, Gateway>,
         keys: &BTreeMap<String, String>,
         pricing: &Arc<Pricing>,
-    ) -> Option<Arc<Purse>> {
+        ledger: Option<&LedgerWriter>,
+    ) -> Option<Arc<SpendingLimits>> {
         let settings = self.settings;
-        let caller = &calls.first()?.caller;
-        if caller.max_cost.is_none() && settings.budgets.is_empty() && settings.allow.is_empty() {
+        let has_limit = calls.iter().any(|call| call.caller.max_cost.is_some());
+        if !has_limit && settings.budgets.is_empty() && settings.allow.is_empty() {
             return None;
         }
-        Some(Arc::new(Purse {
+        Some(Arc::new(SpendingLimits {
             budgets: settings.budgets.clone(),
             allow: settings.allow.clone(),
-            max_cost: caller.max_cost.as_ref().map(|limit| limit.most),
-            allow_unpriced: caller.allow_unpriced,
-            tags: caller.tags.clone(),
-            keys: keys.clone(),
             gateways: gateways.clone(),
+            keys: keys.clone(),
             pricing: Arc::clone(pricing),
-            data: settings.dirs.data.clone(),
-            spent: Mutex::default(),
+            store: ledger.map(|ledger| Arc::new(SqliteBudgets::new(ledger.clone())) as Arc<dyn BudgetStore>),
         }))
     }
 

@@ -12,13 +12,13 @@ use crate::error::Error;
 /// How long a `key_command` may take; password managers ask for fingerprints.
 pub const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 
-/// More than the longest key with everything that is cleaned from around it.
+/// The most that is read of the output, in bytes: more than the longest key and all that is removed around it.
 const MAX_OUTPUT_BYTES: u64 = 64 * 1024;
 
-/// How much of what it says when it fails is shown.
-const MAX_COMPLAINT_BYTES: u64 = 4 * 1024;
+/// The most that is read of the error messages, in bytes.
+const MAX_MESSAGE_BYTES: u64 = 4 * 1024;
 
-/// Runs the program without a shell and takes the one line it prints as the key.
+/// Runs the program without a shell and takes the one line that it prints as the key.
 ///
 /// It gets no input, and none of the variables in `scrub` (those that hold keys). It runs in a process group of its own,
 /// which is killed as a whole at the limit. What it writes to stderr is shown only if it fails, and then without the
@@ -30,17 +30,14 @@ pub(super) fn run(argv: &[String], scrub: &[String], limit: Duration) -> Result<
     let late = || fail(&format!("gave no key within {} s", limit.as_secs_f64()), None);
     let deadline = Instant::now() + limit;
 
-    let mut command = Command::new(program);
+    let mut command = without_keys(program, scrub);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for name in scrub {
-        command.env_remove(name);
-    }
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut group = Group { leader: command.spawn().map_err(cannot)?, ended: false };
 
     let output = read(group.leader.stdout.take(), MAX_OUTPUT_BYTES).map_err(cannot)?;
-    let complaint = read(group.leader.stderr.take(), MAX_COMPLAINT_BYTES).map_err(cannot)?;
+    let messages = read(group.leader.stderr.take(), MAX_MESSAGE_BYTES).map_err(cannot)?;
     let time_left = deadline.saturating_duration_since(Instant::now());
     let output = output.recv_timeout(time_left).map_err(|_| late())?.map_err(cannot)?;
     if output.len() as u64 > MAX_OUTPUT_BYTES {
@@ -48,11 +45,21 @@ pub(super) fn run(argv: &[String], scrub: &[String], limit: Duration) -> Result<
     }
     let status = group.wait_until(deadline).map_err(cannot)?.ok_or_else(late)?;
     if !status.success() {
-        // A grandchild may keep the other end open for ever, but what the program itself wrote is there at once.
-        let said = complaint.recv_timeout(Duration::from_millis(200)).ok().and_then(Result::ok).unwrap_or_default();
+        // A process that the program started may keep the pipe open, but what the program wrote is in it already.
+        let said = messages.recv_timeout(Duration::from_millis(200)).ok().and_then(Result::ok).unwrap_or_default();
         return Err(fail(&format!("failed ({status})"), last_words(&said, &output)));
     }
     Key::from_bytes(output).map_err(|why| fail("printed no key", Some(why.to_string())))
+}
+
+/// A program to run that sees none of the variables in `scrub`, which hold keys
+/// ([`crate::config::Settings::key_variables`]).
+pub fn without_keys(program: &str, scrub: &[String]) -> Command {
+    let mut command = Command::new(program);
+    for name in scrub {
+        command.env_remove(name);
+    }
+    command
 }
 
 type Output = io::Result<Vec<u8>>;
@@ -64,22 +71,22 @@ fn read(end: Option<impl Read + Send + 'static>, limit: u64) -> io::Result<Recei
     thread::Builder::new().name("key_command".into()).spawn(move || {
         let mut bytes = Vec::new();
         let result = end.take(limit + 1).read_to_end(&mut bytes).map(|_| bytes);
-        // Nobody waits for the complaints of a program that did its work.
+        // There is no receiver where the program succeeded, and then its error messages are not needed.
         sender.send(result).ok();
     })?;
     Ok(receiver)
 }
 
-/// The program, and everything it started that stayed in its process group. Dropping it ends them all, unless the
-/// program has ended by itself: then what it left behind is its own affair.
+/// The program and all processes in its group. They are killed when this is dropped, unless the program has ended by
+/// itself.
 struct Group {
     leader: Child,
     ended: bool,
 }
 
 impl Group {
-    /// `None` if it still runs at the deadline. It has closed its output, so it is about to end: looking often costs
-    /// little.
+    /// Waits for the end of the program; `None` if it still runs at the deadline. It has closed its output and is about
+    /// to end, so it is polled often.
     fn wait_until(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
         loop {
             if let Some(status) = self.leader.try_wait()? {
@@ -96,13 +103,13 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Once it has been waited for, its number may be another's.
+        // Once it has been waited for, another process may have its id.
         if self.ended {
             return;
         }
         #[cfg(unix)]
         if let Some(group) = i32::try_from(self.leader.id()).ok().and_then(rustix::process::Pid::from_raw) {
-            // Nothing left to kill is as good.
+            // An error means that no process is left.
             rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
         }
         self.leader.kill().ok();
@@ -110,7 +117,7 @@ impl Drop for Group {
     }
 }
 
-/// The last lines of what it wrote to stderr, without any word that could be a key or that it printed as one.
+/// The last lines of its error messages, with every word masked that may be a key or that it printed as one.
 fn last_words(said: &[u8], output: &[u8]) -> Option<String> {
     let said = String::from_utf8_lossy(said);
     let output = String::from_utf8_lossy(output);

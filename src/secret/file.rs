@@ -1,7 +1,7 @@
 //! `keys.toml`: which keys are saved and where, and the keys themselves for users who chose a file.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use secrecy::zeroize::Zeroizing;
@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::key::Key;
 use super::store::{Slot, Store, StoreKind};
 use crate::error::Error;
+use crate::input::{self, Accept};
 use crate::private;
 
-/// Far more than a file of keys can need.
+/// The largest key file that is read: far more than keys can need.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The key file in a data directory. It is written anew each time, under a lock, and put in place in one step.
@@ -128,14 +129,14 @@ impl KeyFile {
     fn read(&self) -> Result<Document, Error> {
         let file = match open_itself(&self.path()) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Document::default()),
+            Err(error) if input::is_absent(&self.path(), &error) => return Ok(Document::default()),
             Err(error) => return Err(self.failed("read", &error)),
         };
-        let mut text = Zeroizing::new(String::new());
-        let failed = |error: io::Error| self.failed("read", &error);
-        (&file).take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(failed)?;
+        let bytes = input::content(&file, MAX_FILE_BYTES, Accept::Files).map(Zeroizing::new);
+        let bytes = bytes.map_err(|error| self.failed("read", &error))?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| self.broken("it is not UTF-8 text"))?;
         // The parser's own words would repeat the line at fault, which may hold a key.
-        let document: Document = toml::from_str(&text).map_err(|error| {
+        let document: Document = toml::from_str(text).map_err(|error| {
             let line =
                 error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count());
             self.broken(&format!("line {line} does not make sense"))
@@ -243,12 +244,11 @@ fn open_itself(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        // NONBLOCK: a FIFO in its place must not hang the command.
+        // NONBLOCK keeps a named pipe in its place from being waited for.
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
         options.custom_flags(flags.bits().cast_signed());
     }
-    let file = options.open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a plain file")) }
+    options.open(path)
 }
 
 /// For this user alone, from the moment it is created.
@@ -262,138 +262,4 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::super::testing::{gateway, key};
-    use super::*;
-
-    fn file() -> (tempfile::TempDir, KeyFile) {
-        let home = tempfile::tempdir().expect("a directory");
-        let file = KeyFile::in_dir(&home.path().join("data/llm"));
-        (home, file)
-    }
-
-    fn slot(name: &str) -> Slot {
-        Slot::of(&gateway("corp"), Some(name))
-    }
-
-    #[test]
-    fn a_key_comes_back_until_it_is_deleted() {
-        let (_home, file) = file();
-        assert_eq!(file.get(&slot("a")).expect("works"), None);
-        file.set(&slot("a"), &key("sk-1")).expect("works");
-        file.set(&slot("b"), &key("sk-2")).expect("works");
-        file.set(&slot("a"), &key("sk-3")).expect("works");
-        assert_eq!(file.get(&slot("a")).expect("works"), Some(key("sk-3")));
-        assert_eq!(file.get(&slot("b")).expect("works"), Some(key("sk-2")));
-        assert!(file.delete(&slot("a")).expect("works"));
-        assert!(!file.delete(&slot("a")).expect("works"));
-        assert_eq!(file.list().expect("works").len(), 1);
-        assert_eq!(file.get(&slot("b")).expect("works"), Some(key("sk-2")));
-    }
-
-    #[test]
-    fn a_note_of_the_keyring_drops_the_key_of_the_file() {
-        let (_home, file) = file();
-        file.set(&slot("a"), &key("sk-CANARY")).expect("works");
-        file.note_in_keyring(&slot("a")).expect("works");
-        let saved = file.find(&slot("a")).expect("works").expect("noted");
-        assert_eq!((saved.store, saved.key), (StoreKind::Keyring, None));
-        assert!(!fs::read_to_string(file.path()).expect("a file").contains("CANARY"));
-    }
-
-    #[test]
-    fn reading_creates_nothing() {
-        let (home, file) = file();
-        assert!(file.list().expect("works").is_empty());
-        assert!(!file.delete(&slot("a")).expect("works"));
-        assert_eq!(fs::read_dir(home.path()).expect("a directory").count(), 0);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_the_user_can_read_what_is_written() {
-        use std::os::unix::fs::PermissionsExt;
-        let (_home, file) = file();
-        file.set(&slot("a"), &key("sk-1")).expect("works");
-        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
-        assert_eq!(mode(&file.directory), 0o700);
-        for entry in fs::read_dir(&file.directory).expect("a directory") {
-            let path = entry.expect("an entry").path();
-            assert_eq!(mode(&path), 0o600, "{}", path.display());
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn keys_that_others_can_read_are_refused() {
-        use std::os::unix::fs::PermissionsExt;
-        let (_home, file) = file();
-        file.set(&slot("a"), &key("sk-1")).expect("works");
-        for mode in [0o644, 0o640, 0o660, 0o604, 0o610] {
-            fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).expect("changed");
-            let error = file.get(&slot("a")).expect_err("refused");
-            assert!(error.to_string().contains(&format!("mode {mode:03o}")), "{error}");
-            assert!(error.hint().expect("advice").contains("chmod 600"));
-            assert!(file.set(&slot("b"), &key("sk-2")).is_err(), "mode {mode:o} must not be mended in silence");
-        }
-        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o600)).expect("changed");
-        assert!(file.get(&slot("a")).expect("works").is_some());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_in_the_place_of_the_file_is_not_followed() {
-        let (home, file) = file();
-        file.set(&slot("a"), &key("sk-1")).expect("works");
-        let elsewhere = home.path().join("elsewhere");
-        fs::rename(file.path(), &elsewhere).expect("moved");
-        std::os::unix::fs::symlink(&elsewhere, file.path()).expect("linked");
-        assert!(file.get(&slot("a")).is_err());
-        assert!(file.set(&slot("a"), &key("sk-2")).is_err());
-        assert!(fs::read_to_string(&elsewhere).expect("untouched").contains("sk-1"));
-    }
-
-    #[test]
-    fn a_broken_file_is_named_by_line_and_never_quoted() {
-        let (_home, file) = file();
-        file.set(&slot("a"), &key("sk-1")).expect("works");
-        let good = fs::read_to_string(file.path()).expect("a file");
-        for (broken, line) in [
-            (format!("{good}key = sk-CANARY"), Some("line 8")),
-            (good.replace("store = \"file\"", "store = \"sk-CANARY\""), Some("line 5")),
-            (format!("{good}other = \"sk-CANARY\"\n"), None),
-            (good.replace("sk-1", "sk-CANARY two"), None),
-            (good.replace("key = \"sk-1\"\n", ""), None),
-            (good.replace("store = \"file\"", "store = \"keyring\""), None),
-        ] {
-            fs::write(file.path(), &broken).expect("written");
-            let error = file.list().expect_err(&broken);
-            let cause = error.cause().expect("a cause");
-            assert!(line.is_none_or(|line| cause.contains(line)), "{cause}");
-            let shown = format!("{error} {error:?} {:?}", error.hint());
-            assert!(!shown.contains("CANARY"), "{shown}");
-        }
-    }
-
-    #[test]
-    fn writers_at_once_lose_nothing() {
-        let (_home, file) = file();
-        std::thread::scope(|scope| {
-            for n in 0..16 {
-                let file = &file;
-                scope.spawn(move || file.set(&slot(&format!("k{n}")), &key(&format!("sk-{n}"))).expect("works"));
-            }
-        });
-        assert_eq!(file.list().expect("works").len(), 16);
-    }
-
-    #[test]
-    fn nothing_prints_a_saved_key() {
-        let (_home, file) = file();
-        file.set(&slot("a"), &key("sk-CANARY-1234567890")).expect("works");
-        let shown = format!("{:?} {file:?}", file.list().expect("works"));
-        assert!(!shown.contains("CANARY"), "{shown}");
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Work that may hang, on a thread of its own, and waiting for it with a limit.
+//! Work that may never end, on a thread of its own, and waiting for it with a timeout.
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 /// How long to wait for the user's keyring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeout {
     /// When to tell the user that something is being waited for; `None`: never.
     pub notice_after: Option<Duration>,
     /// When to give up.
     pub limit: Duration,
 }
 
-impl Patience {
-    /// With nobody to type a password, 5 seconds; at a terminal, a word after 1 second and a minute in all. The setting
-    /// `keyring_timeout` replaces the limit in both cases.
+impl Timeout {
+    /// The limit is 5 seconds without a terminal, where nobody can type a password, and 60 seconds with one, where a
+    /// notice comes after 1 second. `setting`, the user's `keyring_timeout`, replaces the limit in both cases.
     pub fn new(terminal: bool, setting: Option<Duration>) -> Self {
         let usual = Duration::from_secs(if terminal { 60 } else { 5 });
         Self { notice_after: terminal.then_some(Duration::from_secs(1)), limit: setting.unwrap_or(usual) }
@@ -48,22 +48,22 @@ impl<T: Send + 'static> Job<T> {
         let (sender, result) = sync_channel(1);
         let started = Instant::now();
         thread::Builder::new().name(name.into()).spawn(move || {
-            // Nobody may be waiting any more; then the result is of no use to anyone.
+            // There is no receiver once the timeout has passed, and then the result is not needed.
             sender.send(work()).ok();
         })?;
         Ok(Self { result, started })
     }
 
-    /// Waits until `patience` ends, counted from the start; calls `notice` once if its time comes before the result.
-    pub(super) fn wait(self, patience: Patience, notice: &mut dyn FnMut()) -> Result<T, NoResult> {
+    /// Waits until `timeout` ends, counted from the start; calls `notice` once if its time comes before the result.
+    pub(super) fn wait(self, timeout: Timeout, notice: &mut dyn FnMut()) -> Result<T, NoResult> {
         let until = |moment: Duration| moment.saturating_sub(self.started.elapsed());
-        if let Some(after) = patience.notice_after.filter(|after| *after < patience.limit) {
+        if let Some(after) = timeout.notice_after.filter(|after| *after < timeout.limit) {
             match self.result.recv_timeout(until(after)) {
                 Err(RecvTimeoutError::Timeout) => notice(),
                 ended => return ended.map_err(NoResult::from),
             }
         }
-        self.result.recv_timeout(until(patience.limit)).map_err(NoResult::from)
+        self.result.recv_timeout(until(timeout.limit)).map_err(NoResult::from)
     }
 }
 
@@ -80,8 +80,8 @@ impl From<RecvTimeoutError> for NoResult {
 mod tests {
     use super::*;
 
-    const SOON: Patience = Patience { notice_after: None, limit: Duration::from_millis(20) };
-    const LATE: Patience = Patience { notice_after: Some(Duration::ZERO), limit: Duration::from_secs(60) };
+    const SOON: Timeout = Timeout { notice_after: None, limit: Duration::from_millis(20) };
+    const LATE: Timeout = Timeout { notice_after: Some(Duration::ZERO), limit: Duration::from_secs(60) };
 
     #[test]
     fn stuck_work_is_left_behind_at_the_limit() {
@@ -111,11 +111,11 @@ mod tests {
     }
 
     #[test]
-    fn patience_is_shorter_where_nobody_can_type_a_password() {
+    fn the_timeout_is_shorter_where_nobody_can_type_a_password() {
         let seconds = Duration::from_secs;
-        assert_eq!(Patience::new(false, None), Patience { notice_after: None, limit: seconds(5) });
-        assert_eq!(Patience::new(true, None), Patience { notice_after: Some(seconds(1)), limit: seconds(60) });
-        assert_eq!(Patience::new(true, Some(seconds(9))).limit, seconds(9));
-        assert_eq!(Patience::new(false, Some(seconds(9))).limit, seconds(9));
+        assert_eq!(Timeout::new(false, None), Timeout { notice_after: None, limit: seconds(5) });
+        assert_eq!(Timeout::new(true, None), Timeout { notice_after: Some(seconds(1)), limit: seconds(60) });
+        assert_eq!(Timeout::new(true, Some(seconds(9))).limit, seconds(9));
+        assert_eq!(Timeout::new(false, Some(seconds(9))).limit, seconds(9));
     }
 }

@@ -49,7 +49,7 @@ impl Key {
         self.0.expose_secret()
     }
 
-    /// The key for those who hold secrets in their own way.
+    /// The key as the type by which other libraries hold secrets.
     pub fn into_secret(self) -> SecretString {
         self.0
     }
@@ -129,7 +129,7 @@ pub enum BadKey {
     NotUtf8,
 }
 
-/// Peels one layer after the other until nothing changes: `Bearer "sk-…"` and `"Bearer sk-…"` are both seen.
+/// Removes one layer after another until nothing changes, so that `Bearer "sk-…"` and `"Bearer sk-…"` give the same.
 fn strip(text: &str) -> (&str, Cleaned) {
     let mut cleaned = Cleaned::default();
     let mut rest = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));

@@ -5,7 +5,7 @@ use std::fmt;
 
 use ::keyring::{Entry, Error as KeyringError};
 
-use super::job::{NoResult, Patience};
+use super::job::{NoResult, Timeout};
 use super::key::{BadKey, Key};
 use super::store::{Slot, Store};
 use crate::error::Error;
@@ -40,7 +40,7 @@ impl Keyring {
     }
 
     fn entry(&self, slot: &Slot) -> Result<Entry, Error> {
-        (self.open)(&slot.service(), &slot.name).map_err(|error| Trouble::from(&error).explain(slot))
+        (self.open)(&slot.service(), &slot.name).map_err(|error| Fault::from(&error).explain(slot))
     }
 }
 
@@ -49,41 +49,41 @@ impl Store for Keyring {
         let bytes = match self.entry(slot)?.get_secret() {
             Ok(bytes) => bytes,
             Err(KeyringError::NoEntry) => return Ok(None),
-            Err(error) => return Err(Trouble::from(&error).explain(slot)),
+            Err(error) => return Err(Fault::from(&error).explain(slot)),
         };
-        Key::from_bytes(bytes).map(|(key, _)| Some(key)).map_err(|why| Trouble::NotAKey(why).explain(slot))
+        Key::from_bytes(bytes).map(|(key, _)| Some(key)).map_err(|why| Fault::NotAKey(why).explain(slot))
     }
 
     fn set(&self, slot: &Slot, key: &Key) -> Result<(), Error> {
         // Bytes, not a password: Windows would store a password as UTF-16 and so halve the longest key.
-        self.entry(slot)?.set_secret(key.expose().as_bytes()).map_err(|error| Trouble::from(&error).explain(slot))
+        self.entry(slot)?.set_secret(key.expose().as_bytes()).map_err(|error| Fault::from(&error).explain(slot))
     }
 
     fn delete(&self, slot: &Slot) -> Result<bool, Error> {
         match self.entry(slot)?.delete_credential() {
             Ok(()) => Ok(true),
             Err(KeyringError::NoEntry) => Ok(false),
-            Err(error) => Err(Trouble::from(&error).explain(slot)),
+            Err(error) => Err(Fault::from(&error).explain(slot)),
         }
     }
 }
 
-/// The error for a keyring that gave no result at all.
-pub(super) fn gave_nothing(slot: &Slot, why: NoResult, patience: Patience) -> Error {
+/// The error for a keyring that gave no result.
+pub(super) fn gave_nothing(slot: &Slot, why: NoResult, timeout: Timeout) -> Error {
     match why {
-        NoResult::TimedOut => Trouble::Silent(patience).explain(slot),
-        NoResult::Panicked => Trouble::Other("the keyring library stopped unexpectedly".into()).explain(slot),
+        NoResult::TimedOut => Fault::Silent(timeout).explain(slot),
+        NoResult::Panicked => Fault::Other("the keyring library stopped unexpectedly".into()).explain(slot),
     }
 }
 
-/// The states that a keyring can be in, apart from working.
+/// The reasons why a keyring does not work.
 #[derive(Debug, PartialEq, Eq)]
-enum Trouble {
-    /// No session bus, or not one of this user's.
+enum Fault {
+    /// There is no session bus of this user.
     NoBus(String),
-    /// A bus, and nothing on it that keeps secrets.
+    /// There is a bus, but no service on it that keeps secrets.
     NoService(String),
-    /// Locked, and no one or nothing to unlock it.
+    /// It is locked and was not unlocked.
     Locked(String),
     /// There is no collection that keys could go to.
     NoDefaultCollection,
@@ -94,12 +94,12 @@ enum Trouble {
     /// The system's limit for one secret, in its own measure.
     TooLong(u32),
     /// It did not answer in time.
-    Silent(Patience),
+    Silent(Timeout),
     Other(String),
 }
 
 /// Sorts the library's errors without ever formatting one with `Debug`: some carry the secret's bytes.
-impl From<&KeyringError> for Trouble {
+impl From<&KeyringError> for Fault {
     fn from(error: &KeyringError) -> Self {
         match error {
             KeyringError::NoDefaultStore => match Entry::store_status() {
@@ -119,15 +119,15 @@ impl From<&KeyringError> for Trouble {
             KeyringError::BadStoreFormat(_) | KeyringError::Invalid(..) | KeyringError::NotSupportedByStore(_) => {
                 Self::Other(error.to_string())
             }
-            // Also those to come: what they print is not known.
+            // Also variants of later versions, of which it is not known what they print.
             _ => Self::Other("the entry cannot be read".into()),
         }
     }
 }
 
-impl Trouble {
-    /// The Secret Service library tells its failures apart by types that it does not export through the keyring; their
-    /// words are stable, and a miss costs only precision of the message.
+impl Fault {
+    /// The Secret Service library has an error type for each failure, but the keyring library does not expose them. The
+    /// failures are recognised by their words, which are stable; one that is not recognised has a less exact message.
     fn from_platform(cause: String) -> Self {
         const NO_SERVICE: [&str; 4] =
             ["ServiceUnknown", "NameHasNoOwner", "not provided by any", "org.freedesktop.DBus.Error.Spawn"];
@@ -181,8 +181,8 @@ impl Trouble {
             Self::TooLong(limit) => {
                 slot.error("the key is too long for this system's keyring", Some(format!("it takes up to {limit}")))
             }
-            Self::Silent(patience) => Error::Key {
-                message: format!("your keyring did not answer within {} s", patience.limit.as_secs_f64()),
+            Self::Silent(timeout) => Error::Key {
+                message: format!("your keyring did not answer within {} s", timeout.limit.as_secs_f64()),
                 cause: Some("it may be waiting, here or on another screen, for its password".into()),
                 hint: Some(format!("unlock it, or raise keyring_timeout; {}", slot.advice())),
             },
@@ -191,7 +191,7 @@ impl Trouble {
     }
 }
 
-/// What lies behind an error that carries no secret of its own.
+/// The source of an error, which must be one that holds no secret.
 fn cause(error: &KeyringError) -> String {
     error.source().map(ToString::to_string).unwrap_or_default()
 }
@@ -266,7 +266,7 @@ mod tests {
             (KeyringError::BadStoreFormat("x".into()), "the keyring failed"),
         ] {
             let text = error.to_string();
-            let error = Trouble::from(&error).explain(&slot());
+            let error = Fault::from(&error).explain(&slot());
             assert!(error.to_string().contains(message), "{text}: {error}");
             assert_eq!(error.exit_code(), 4);
             let hint = error.hint().expect("advice");
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn without_a_keyring_every_other_way_is_named() {
-        let error = Trouble::NoBus(String::new()).explain(&slot());
+        let error = Fault::NoBus(String::new()).explain(&slot());
         let hint = error.hint().expect("advice");
         for way in ["llm key set corp", "--store file", "CORP_API_KEY", "key_command"] {
             assert!(hint.contains(way), "{way}: {hint}");
@@ -318,7 +318,7 @@ mod tests {
         let debug = "Entry { inner: Wrapper { path: OwnedObjectPath(ObjectPath(\"/org/freedesktop/secrets/collection/login/3\")), \
                      secret: \"sk-CANARY\" } }";
         assert_eq!(item_paths(debug), ["/org/freedesktop/secrets/collection/login/3"]);
-        let error = Trouble::Ambiguous(vec!["/a".into(), "/b".into()]).explain(&slot());
+        let error = Fault::Ambiguous(vec!["/a".into(), "/b".into()]).explain(&slot());
         assert_eq!(error.cause().as_deref(), Some("/a, /b"));
         assert!(error.hint().expect("advice").contains("llm:https://corp.example:443"));
     }

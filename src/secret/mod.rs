@@ -15,9 +15,9 @@ mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use command::COMMAND_LIMIT;
+pub use command::{COMMAND_LIMIT, without_keys};
 pub use file::{KeyFile, Saved};
-pub use job::Patience;
+pub use job::Timeout;
 pub use key::{BadKey, Cleaned, Key, MAX_KEY_BYTES, looks_like_key};
 pub use keyring::Keyring;
 pub use lookup::{AtHand, Found, Lookup, Pending, Source};

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use super::key::{BadKey, Cleaned, Key};
 use crate::error::Error;
 
-/// More than the longest key with everything that is cleaned from around it.
+/// The most that is read, in bytes: more than the longest key and all that is removed around it.
 const MAX_INPUT_BYTES: u64 = 64 * 1024;
 
 /// Where a key that is to be saved comes from.
@@ -26,7 +26,7 @@ impl std::fmt::Debug for Input<'_> {
 }
 
 impl Input<'_> {
-    /// Asks for the key, where there is somebody to ask, and reads it.
+    /// Reads the key; at a terminal, `question` asks for it.
     pub fn read(self, question: &str) -> Result<(Key, Cleaned), Error> {
         let bytes = match self {
             Self::Terminal => ask(question)?.into_bytes(),
@@ -72,10 +72,10 @@ fn cannot_ask(error: &io::Error) -> Error {
     }
 }
 
-/// Holds back the death by SIGINT while the terminal has no echo.
+/// Keeps SIGINT from ending the process while the echo of the terminal is off.
 ///
-/// At Ctrl-C the prompt raises the signal before it restores the terminal: dying at once would leave the user's shell
-/// without echo. Afterwards the signal kills as usual.
+/// At Ctrl-C the prompt raises the signal before it restores the terminal, and an end at that moment would leave the
+/// user's shell without echo. Afterwards the signal ends the process as usual.
 struct InterruptGuard {
     #[cfg(unix)]
     deadly: std::sync::Arc<std::sync::atomic::AtomicBool>,

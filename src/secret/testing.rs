@@ -7,11 +7,11 @@ use std::time::Duration;
 use keyring_core::api::CredentialStoreApi;
 use keyring_core::mock;
 
-use super::{Key, KeyFile, Keyring, Patience, Slot, Stores};
+use super::{Key, KeyFile, Keyring, Slot, Stores, Timeout};
 use crate::config::{Auth, BaseUrl, Gateway, KeySource, PriceList, Timeouts};
 
 /// Long enough that only work that hangs exceeds it.
-pub(crate) const PATIENT: Patience = Patience { notice_after: None, limit: Duration::from_secs(60) };
+pub(crate) const LONG: Timeout = Timeout { notice_after: None, limit: Duration::from_secs(60) };
 
 pub(crate) fn gateway(name: &str) -> Gateway {
     Gateway {
@@ -50,7 +50,7 @@ impl MockKeyring {
     }
 
     pub(crate) fn stores(&self, dir: Option<&Path>) -> Stores {
-        Stores::new(Arc::new(self.keyring()), dir.map(KeyFile::in_dir), PATIENT)
+        Stores::new(Arc::new(self.keyring()), dir.map(KeyFile::in_dir), LONG)
     }
 
     pub(crate) fn entry(&self, slot: &Slot) -> keyring_core::Entry {

@@ -91,7 +91,7 @@ pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
     let response_format = output.take_if("format", response_format);
     fields.put_back("output_config", output);
     if effort.is_some() {
-        // What goes without saying where an effort is given.
+        // An effort implies adaptive thinking.
         fields.take_if("thinking", |thinking| (*thinking == json!({"type": "adaptive"})).then_some(()));
     } else {
         let disabled = |thinking: &Value| (thinking["type"] == "disabled").then(|| "none".to_owned());
@@ -117,7 +117,7 @@ pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
     Ok(NamedRequest { model, request })
 }
 
-/// The tool results at the head of a user's message become a message of their own.
+/// Reads one message. The tool results in a user's message become a message of their own before the rest.
 fn read_message(wire: WireMessage, messages: &mut Vec<Message>) -> Result<(), DecodeError> {
     let role = match wire.role.as_str() {
         "user" => Role::User,
@@ -203,7 +203,7 @@ fn part(block: Block) -> Result<Part, DecodeError> {
     })
 }
 
-/// Nothing if there are tools of the vendor's among them: those are passed on as they are.
+/// Returns `None` where there are tools of the vendor among them; these are passed on as they are.
 fn tools(value: &Value) -> Option<Vec<Tool>> {
     let tools: Vec<WireTool> = serde_json::from_value(value.clone()).ok()?;
     let is_ours = |tool: &WireTool| tool.kind.as_deref().is_none_or(|kind| kind == "custom");

@@ -10,7 +10,7 @@ use crate::adapter::start::Start;
 use crate::adapter::{DecodeError, Decoder, Flow, signature, sse};
 use crate::chat::{FinishReason, StreamEvent};
 
-/// An event of a stream, told by its `type`. A whole message is the event of type `message`.
+/// An event of a stream, which its `type` names. A whole message is read as an event of type `message`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Event<'a> {
@@ -86,9 +86,9 @@ struct Delta<'a> {
 pub(super) struct MessageDecoder {
     start: Start,
     began: bool,
-    /// The number on the wire of each tool call's block; its place is the call's own number.
+    /// The number of the block of each tool call, by the position of the call.
     tool_blocks: Vec<Option<u64>>,
-    /// Blocks of reasoning that must be sent back as they are.
+    /// Blocks of reasoning that must be sent back unchanged.
     redacted: Vec<Value>,
     usage: WireUsage,
     finished: bool,
@@ -116,7 +116,7 @@ impl Decoder for MessageDecoder {
                 }
                 return Ok(Flow::Done);
             }
-            // Pings, ends of blocks, and whatever may be added to the format.
+            // Pings, ends of blocks and unknown events say nothing about the answer.
             _ => {}
         }
         Ok(Flow::Continue)
@@ -151,7 +151,7 @@ impl MessageDecoder {
                 self.tool_blocks.push(index);
                 let (id, name) = (block.id.0.into_owned(), block.name.0.into_owned());
                 events.push(StreamEvent::ToolCallStart { index: call, id, name });
-                // In a stream the input begins empty and comes in pieces.
+                // In a stream, the input is empty here and follows in pieces.
                 let input = block.input.map(RawValue::get).filter(|input| index.is_none() || !is_empty_object(input));
                 if let Some(input) = input {
                     let text = serde_json::from_str::<Text<'_>>(input).unwrap_or_default();
@@ -159,7 +159,7 @@ impl MessageDecoder {
                     events.push(StreamEvent::ToolCallDelta { index: call, arguments });
                 }
             }
-            // What the vendor's own tools do on its side is no part of the answer.
+            // The vendor's own tools run on its side; their blocks are no part of the answer.
             _ => {}
         }
     }

@@ -6,10 +6,10 @@ use crate::adapter::body::{self, arguments_value, filled, given};
 use crate::adapter::{WireRequest, logprobs, signature};
 use crate::chat::{Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
 
-/// The format demands a bound; without one from the user this is what every model in service can write.
+/// The format demands a bound. Where the user gives none, this is the number that every current model can write.
 pub(super) const DEFAULT_MAX_TOKENS: u64 = 32_000;
 
-/// Fields that hold several settings.
+/// The fields that hold several settings.
 const JOINING: [&str; 2] = ["output_config", "thinking"];
 
 pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
@@ -31,7 +31,8 @@ pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop_sequences": filled(json!(request.stop)),
-        // There are no such parameters: better refused than believed in.
+        // The format has no such parameters. They are sent all the same, so that the gateway refuses them rather than
+        // ignoring them.
         "seed": request.seed,
         "logprobs": request.logprobs.map(|_| true),
         "top_logprobs": logprobs::alternatives(request),
@@ -42,7 +43,7 @@ pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
     WireRequest { path: "messages".into(), body: body::encode(body, &request.extra, &JOINING) }
 }
 
-/// System messages have a place of their own, wherever they were said.
+/// System messages go into a field of their own, wherever they were said.
 fn system(request: &Request) -> Option<Value> {
     let system = request.messages.iter().filter(|message| message.role == Role::System);
     let blocks: Vec<_> = system.flat_map(|message| &message.parts).flat_map(blocks).collect();
@@ -54,7 +55,7 @@ fn message(message: &Message) -> Value {
     json!({"role": role, "content": text_alone(message.parts.iter().flat_map(blocks).collect())})
 }
 
-/// A text alone goes as a text.
+/// Content that is one text is sent as a text, not as a list.
 fn text_alone(mut blocks: Vec<Value>) -> Value {
     match &mut blocks[..] {
         [text] if text["type"] == "text" => text["text"].take(),
@@ -69,7 +70,7 @@ fn blocks(part: &Part) -> Vec<Value> {
         Part::File(file) => given(
             json!({"type": "document", "source": base64_source(&file.media_type, &file.base64), "title": file.name}),
         ),
-        // Not heard by any model of the vendor's: it will say so.
+        // No model of the vendor hears recordings; the gateway will say so.
         Part::Audio(audio) => {
             json!({"type": "document", "source": base64_source(&audio.media_type, &audio.base64)})
         }
@@ -82,7 +83,8 @@ fn blocks(part: &Part) -> Vec<Value> {
     vec![block]
 }
 
-/// Thinking is taken back only with its signature; without one it would be refused, and is not needed.
+/// The blocks of reasoning that are sent back. Reasoning without a signature is left out, because the vendor would
+/// refuse it and does not need it.
 pub(super) fn reasoning(text: &str, signed: Option<&str>) -> Vec<Value> {
     let Some(signed) = signed else { return Vec::new() };
     let (bare, json) = signature::split(signed);
@@ -131,7 +133,7 @@ fn tool_choice(choice: &ToolChoice) -> Value {
 
 fn response_format(format: &ResponseFormat) -> Value {
     match format {
-        // Unknown to the vendor as well.
+        // The vendor knows no such format; the gateway will say so.
         ResponseFormat::JsonObject => json!({"type": "json_object"}),
         ResponseFormat::JsonSchema { schema, .. } => json!({"type": "json_schema", "schema": schema}),
     }

@@ -8,16 +8,16 @@ use crate::adapter::{Encoder, openai};
 use crate::chat::{FinishReason, Response, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
 
-/// Encodes one answer: pieces of one kind after another make a block.
+/// Encodes one answer. Consecutive pieces of one kind make a block.
 #[derive(Debug)]
 pub(super) struct MessageEncoder {
     model: String,
     began: bool,
-    /// The kind of the open block, which is the last one begun.
+    /// The kind of the open block, which is the last that began.
     open: Option<Kind>,
-    /// How many blocks were begun.
+    /// The number of blocks that have begun.
     blocks: usize,
-    /// The number of each tool call's block.
+    /// The number of the block of each tool call.
     tool_blocks: Vec<usize>,
     usage: Usage,
     finish: Option<FinishReason>,
@@ -70,7 +70,7 @@ impl MessageEncoder {
         }
     }
 
-    /// A piece of text or of thinking, in the open block if it is of that kind.
+    /// Writes a piece of text or reasoning, into the open block if that is of this kind.
     fn piece(&mut self, kind: Kind, block: Value, delta: Value, out: &mut Vec<u8>) {
         if self.open != Some(kind) {
             self.open(kind, block, out);
@@ -111,7 +111,7 @@ impl Encoder for MessageEncoder {
                     event(json!({"type": "content_block_delta", "index": block, "delta": delta}), out);
                 }
             }
-            // The format has no place for them.
+            // The format has no field for log-probabilities.
             StreamEvent::Logprobs(_) => {}
             StreamEvent::Usage(usage) => self.usage.update(usage),
             StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
@@ -131,7 +131,7 @@ impl Encoder for MessageEncoder {
     }
 }
 
-/// Clients of this format go by the name of an event, which is its type.
+/// Writes an event under its type as its name, because clients of this format read the name.
 fn event(data: Value, out: &mut Vec<u8>) {
     write_event(data["type"].as_str(), &data, out);
 }
@@ -170,7 +170,7 @@ fn stop_reason(finish: Option<&FinishReason>) -> &str {
     }
 }
 
-/// Clients want a number for the output; unknown is 0 here, beside an input that is missing or 0 as well.
+/// The usage. Clients demand a number of output tokens, so that an unknown number is written as 0.
 fn usage(usage: &Usage) -> Value {
     let cached = usage.cache_read.unwrap_or(0) + usage.cache_write.unwrap_or(0);
     let mut wire = given(json!({

@@ -12,19 +12,19 @@ use super::{
 use crate::chat::{Request, Response};
 use crate::error::Failure;
 
-/// The version of the format that is written and read. Later ones refuse sampling parameters altogether.
+/// The version of the format that is written and read. Later versions refuse all sampling parameters.
 const VERSION: &str = "2023-06-01";
 
 /// The wire format of `POST …/messages`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Anthropic;
 
-/// Where the bounds of an answer are.
+/// The field that bounds an answer.
 const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_tokens"]], answers: &[] };
 
 impl Adapter for Anthropic {
-    /// Anthropic takes its key in either header, and its own libraries have changed from the first to the second;
-    /// gateways often know just one of them.
+    /// Anthropic takes its key in either header, and its own libraries have changed from the first to the second. Many
+    /// gateways know only one of them.
     fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
         vec![("x-api-key", key.to_owned()), openai::bearer(key)]
     }

@@ -1,4 +1,4 @@
-//! Anthropic counts cached tokens beside the input; here and in [`Usage`] they are part of it.
+//! Anthropic's usage. It counts cached tokens beside the input; in [`Usage`] they are part of the input.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -8,7 +8,7 @@ use crate::adapter::usage;
 use crate::chat::Usage;
 use crate::money::Usd;
 
-/// The `usage` object, and what has been said in the course of a stream: values are cumulative.
+/// The `usage` object, or what is known after several of them: counts in a stream are cumulative.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct WireUsage {
@@ -18,7 +18,7 @@ pub(super) struct WireUsage {
     output_tokens: Count,
     #[serde(deserialize_with = "maybe")]
     output_tokens_details: Option<OutputDetails>,
-    /// The rounds of one answer (compaction): the counts above are the last round's alone.
+    /// The rounds of one answer, where the context was compacted. The counts above are those of the last round alone.
     iterations: Option<Vec<WireUsage>>,
     #[serde(skip)]
     cost: Option<Usd>,
@@ -31,8 +31,8 @@ struct OutputDetails {
 }
 
 impl WireUsage {
-    /// Takes in what a later event says. A zero takes nothing back, and nothing but zeros says nothing: proxies fill in
-    /// what they do not know with it.
+    /// Adds a later usage object. A zero does not replace a count, and an object of zeros alone is ignored, because
+    /// proxies write zeros for what they do not know.
     pub(super) fn update(&mut self, raw: &RawValue) {
         let Ok(later) = serde_json::from_str::<WireUsage>(raw.get()) else { return };
         self.cost = usage::cost(raw).or(self.cost);
@@ -55,7 +55,7 @@ impl WireUsage {
         self.iterations = later.iterations.or(self.iterations.take());
     }
 
-    /// What is known by now.
+    /// The usage as it is known by now.
     pub(super) fn normalise(&self) -> Usage {
         let rounds = self.iterations.as_deref().filter(|rounds| rounds.len() > 1).unwrap_or(std::slice::from_ref(self));
         let sum = |count: fn(&WireUsage) -> Count| -> Option<u64> { rounds.iter().map(|round| count(round).0).sum() };

@@ -1,4 +1,4 @@
-//! What kind of failure it is: the words of the body, where they are known, tell more than the status.
+//! The kind of a failure. Known words in the body say more than the status.
 
 use super::shape::Said;
 use crate::error::FailureKind;
@@ -8,7 +8,7 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
     let words = [said.code.as_deref(), said.kind.as_deref()].map(|word| word.unwrap_or_default().to_lowercase());
     let is = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
     let says = |wanted: &[&str]| wanted.iter().any(|phrase| message.contains(phrase));
-    // A server's own fault is not explained by what it quotes of the request.
+    // A server error is not explained by what its message quotes of the request.
     let refused = status.is_none_or(|status| status < 500);
 
     if is(&["context_length_exceeded", "exceed_context_size_error", "model_context_window_exceeded"])
@@ -39,7 +39,9 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
     {
         return FailureKind::Credits;
     }
+    // LiteLLM without a database knows its master key alone, and gives this reason for every other key.
     if is(&["auth_error", "authentication_error", "invalid_api_key", "api_key_invalid", "unauthenticated"])
+        || is(&["no_db_connection"])
         || status == Some(400) && says(&["authentication error", "api key not valid", "invalid api key"])
     {
         return FailureKind::Auth;
@@ -56,7 +58,7 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
     }
 }
 
-/// For errors inside of answers, which may name no status.
+/// The kind of an error inside of an answer, which may have no status.
 fn kind_of_words(is: impl Fn(&[&str]) -> bool) -> FailureKind {
     let table: [(&[&str], FailureKind); 6] = [
         (&["overloaded_error", "unavailable", "server_overloaded", "engine_overloaded"], FailureKind::Unavailable),
@@ -72,17 +74,17 @@ fn kind_of_words(is: impl Fn(&[&str]) -> bool) -> FailureKind {
     table.into_iter().find(|(words, _)| is(words)).map_or(FailureKind::ServerError, |(_, kind)| kind)
 }
 
-/// Whether a retry is known to be useless, or to help: an account without credit stays without, but OpenRouter's
-/// budget for what is in flight passes by itself.
+/// Whether a retry is known to help, or to be useless. An account stays without credit, but OpenRouter's limit for
+/// requests in flight passes by itself.
 pub(super) fn should_retry(kind: FailureKind, said: &Said) -> Option<bool> {
     let passes = said.limit_source.as_deref() == Some("openrouter_in_flight_budget");
     (kind == FailureKind::Credits).then_some(passes)
 }
 
-/// Advice where the kind's own would mislead.
+/// Advice, where that of the kind would mislead.
 pub(super) fn advice(kind: FailureKind, status: Option<u16>, said: &Said) -> Option<String> {
     let message = said.message.as_deref().unwrap_or_default();
-    // LiteLLM passes on that its upstream refused *its* key: `AuthenticationError: OpenAIException - …`.
+    // LiteLLM passes on the refusal of its own key by its upstream: `AuthenticationError: OpenAIException - …`.
     if kind == FailureKind::Auth && message.contains("AuthenticationError") && message.contains("Exception") {
         return Some(
             "your key is fine: the gateway's own key for its upstream was refused, so tell whoever runs the gateway"
@@ -91,6 +93,12 @@ pub(super) fn advice(kind: FailureKind, status: Option<u16>, said: &Said) -> Opt
     }
     if kind == FailureKind::Auth && status == Some(403) {
         return Some("the key is not allowed to do this: the account, its region or its permissions forbid it".into());
+    }
+    if status == Some(413) {
+        return Some(
+            "the request is larger than the gateway, or a proxy before it, takes: send less, or smaller attachments"
+                .into(),
+        );
     }
     match (kind, said.limit_source.as_deref()) {
         (FailureKind::Credits, Some("openrouter_key_limit")) => {
@@ -103,7 +111,7 @@ pub(super) fn advice(kind: FailureKind, status: Option<u16>, said: &Said) -> Opt
     }
 }
 
-/// The parameter that a message names where the body has no field for it.
+/// The parameter that a message names, for bodies that have no field for it.
 pub(super) fn param(message: &str) -> Option<String> {
     // `temperature: Extra inputs are not permitted`
     if let Some((name, complaint)) = message.split_once(": ")
@@ -122,7 +130,7 @@ pub(super) fn param(message: &str) -> Option<String> {
         let bare = rest.trim_start_matches(QUOTES);
         let end = bare.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(bare.len());
         let name = bare[..end].trim_end_matches('.');
-        // A word without quotes may just be the sentence going on.
+        // A word without quotes may be part of the sentence.
         let is_quoted = rest.starts_with(QUOTES) && bare[end..].starts_with(QUOTES);
         if is_field(name) && (is_quoted || name.contains('_')) {
             return Some(name.to_owned());

@@ -1,4 +1,4 @@
-//! Failed answers → failures: whatever a gateway or a proxy before it says, a person gets a sentence to act on.
+//! Bodies of failed answers → failures: whatever a gateway, or a proxy before it, sends, the user gets a sentence.
 
 mod classify;
 mod shape;
@@ -13,13 +13,13 @@ use super::mask::mask_keys;
 use super::sse;
 use crate::error::Failure;
 
-/// The longest message that is passed on, in characters.
+/// The longest message, in characters.
 const MAX_MESSAGE: usize = 500;
 
-/// The body of a failed answer → failure. With a status below 400 the body is an error inside of an answer, and the
-/// status is the one it claims, if any. Keys are masked; control characters are for the reporter to escape.
+/// Reads the body of a failed answer. With a status below 400 it is an error inside of an answer, and the status is the
+/// one that the error claims, if any. What looks like a key is masked; control characters are left to the reporter.
 pub fn decode(status: u16, body: &[u8]) -> Failure {
-    let text = String::from_utf8_lossy(body);
+    let text = String::from_utf8_lossy(body.strip_prefix(sse::BOM).unwrap_or(body));
     let mut said = read(text.trim());
     said.split_message();
     let status = Some(status).filter(|status| *status >= 400).or(said.status);
@@ -38,7 +38,7 @@ pub fn decode(status: u16, body: &[u8]) -> Failure {
     }
 }
 
-/// A body as it came → what it says, as far as any known shape fits.
+/// Reads a body of any known shape.
 fn read(text: &str) -> Said {
     if let Ok(value) = serde_json::from_str::<Value>(text) {
         return Said::from_json(&value);
@@ -56,7 +56,7 @@ fn read(text: &str) -> Said {
     Said { message: Some(shape::plain_text(text)), ..Said::default() }
 }
 
-/// A message that says at least what the status says.
+/// A message made of the status, where the body has none.
 fn status_line(status: Option<u16>, word: Option<&str>) -> String {
     let status = match status.and_then(|status| http::StatusCode::from_u16(status).ok()) {
         Some(status) => match (status.as_u16(), status.canonical_reason()) {
@@ -72,9 +72,9 @@ fn status_line(status: Option<u16>, word: Option<&str>) -> String {
     }
 }
 
-/// Masks keys, and cuts what is too long for a message.
+/// Masks what looks like a key, and cuts a text that is too long for a message.
 fn shorten(text: &str) -> String {
-    let text = mask_keys(text, None);
+    let text = mask_keys(text);
     match text.char_indices().nth(MAX_MESSAGE) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into_owned(),

@@ -1,23 +1,23 @@
-//! The shapes that error bodies have, and where each keeps its message.
+//! The shapes of error bodies, and where each has its message.
 
 use serde_json::Value;
 
-/// What an error body says, whatever its shape.
+/// The content of an error body, whatever its shape.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Said {
     pub(super) message: Option<String>,
-    /// What else there is to say: the gateway's words around an upstream's message, or the upstream's name.
+    /// Further words: those of the gateway around an upstream's message, or the upstream's name.
     pub(super) cause: Option<String>,
-    /// The machine's word for the error: `context_length_exceeded`, `invalid_api_key`.
+    /// The code of the error: `context_length_exceeded`, `invalid_api_key`.
     pub(super) code: Option<String>,
     /// The family of the error: `invalid_request_error`, `RESOURCE_EXHAUSTED`.
     pub(super) kind: Option<String>,
     pub(super) param: Option<String>,
     /// The status that the body claims.
     pub(super) status: Option<u16>,
-    /// OpenRouter: which limit a 402 ran into.
+    /// The limit that caused a 402 of OpenRouter.
     pub(super) limit_source: Option<String>,
-    /// OpenRouter and Azure: the words of a filter were found.
+    /// Whether the body has the results of a filter, as OpenRouter's and Azure's do.
     pub(super) moderated: bool,
 }
 
@@ -32,7 +32,7 @@ impl Said {
     }
 
     fn from_object(body: &Value) -> Self {
-        // A failed answer of the Responses api has its error one level down, as have some proxies.
+        // A failed answer of the Responses format has its error one level down, as those of some proxies do.
         let error = [&body["error"], &body["response"]["error"], &body["errors"][0]]
             .into_iter()
             .find(|error| !error.is_null() && **error != Value::Bool(true))
@@ -71,7 +71,8 @@ impl Said {
         said
     }
 
-    /// OpenRouter: what the upstream said is the message; the gateway's own ("Provider returned error") is not.
+    /// Takes the message of OpenRouter's upstream in the place of its own, which only says that a provider returned an
+    /// error.
     fn add_upstream(&mut self, metadata: &Value) {
         let provider = metadata["provider_name"].as_str();
         let upstream = match &metadata["raw"] {
@@ -88,7 +89,7 @@ impl Said {
                 (None, provider) => provider.map(str::to_owned),
             };
             self.message = upstream.message;
-            // The gateway's code is just the status again; the upstream's word says more.
+            // The gateway's code repeats the status; the code of the upstream says more.
             let is_number = self.code.as_deref().is_none_or(|code| code.parse::<u16>().is_ok());
             self.code = if is_number { upstream.code } else { self.code.take() };
             self.kind = self.kind.take().or(upstream.kind);
@@ -98,7 +99,7 @@ impl Said {
         }
     }
 
-    /// Leaves the first paragraph as the message: gateways add advice for whoever runs them, and stack traces.
+    /// Keeps the first paragraph as the message. Gateways add advice for their operators, and stack traces.
     pub(super) fn split_message(&mut self) {
         if let Some(message) = self.message.take() {
             let (first, rest) = message.trim().split_once("\n\n").unwrap_or((message.trim(), ""));
@@ -107,7 +108,7 @@ impl Said {
         }
     }
 
-    /// Takes a claimed status from a number or a text of digits, unless there is one already.
+    /// Sets the status from a number or a text of digits, unless it is set already.
     fn with_status(mut self, value: &Value) -> Self {
         let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
         self.status = self.status.or_else(|| number?.try_into().ok().filter(|status| (400..600).contains(status)));
@@ -115,14 +116,14 @@ impl Said {
     }
 }
 
-/// The message of an object, by the first of the names it goes by.
+/// The message of an object, under the first of its known names.
 fn message(object: &Value) -> Option<String> {
     const NAMES: [&str; 8] =
         ["message", "msg", "detail", "error_description", "error_msg", "err", "title", "html-message"];
     NAMES.iter().find_map(|name| text(&object[*name])).or_else(|| text(&object["header"]["message"]))
 }
 
-/// A message that may itself be an object, a list (FastAPI's) or JSON in a string.
+/// The message in a value that is a text, an object, a list (FastAPI's) or JSON in a text.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(nested(text)),
@@ -147,13 +148,13 @@ fn complaint(item: &Value) -> Option<String> {
     Some(format!("{}: {said}", path.join(".")))
 }
 
-/// The field that a FastAPI list complains about first.
+/// The field that is first in a FastAPI list.
 fn location(detail: &Value) -> Option<String> {
     let path = detail[0]["loc"].as_array()?;
     path.iter().find(|part| *part != "body")?.as_str().map(str::to_owned)
 }
 
-/// Gemini: the machine's word is in a list of details.
+/// Gemini's code, which is in a list of details.
 fn reason(details: &Value) -> Option<String> {
     details.as_array()?.iter().find_map(|detail| word(&detail["reason"]))
 }
@@ -166,7 +167,7 @@ fn word(value: &Value) -> Option<String> {
     }
 }
 
-/// The message inside of a message that is JSON again; else the text itself, or what is readable of a page.
+/// The message in a text that is JSON; else the text itself, or the readable part of a page.
 fn nested(text: &str) -> String {
     let trimmed = text.trim();
     if trimmed.starts_with(['{', '['])
@@ -178,7 +179,7 @@ fn nested(text: &str) -> String {
     plain_text(trimmed)
 }
 
-/// What a person reads of a text that may be an HTML page: its title, else its words.
+/// The readable part of a text that may be an HTML page: its title, or else its words.
 pub(super) fn plain_text(text: &str) -> String {
     let text = text.trim();
     let looks_like_html = text.starts_with('<') && text.contains('>');

@@ -95,6 +95,7 @@ fn the_words_of_the_body_tell_more_than_the_status() {
             r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#,
             Auth,
         ),
+        (400, r#"{"error":{"message":"No connected db.","type":"no_db_connection","param":null,"code":"400"}}"#, Auth),
         (400, r#"{"error":{"message":"x","code":"content_filter"}}"#, ContentFilter),
         (
             403,
@@ -184,4 +185,11 @@ fn the_parameter_in_question_is_named() {
 fn long_messages_are_cut_between_characters_and_say_so() {
     let failure = decode(500, "é".repeat(2000).as_bytes());
     assert_eq!(failure.message, format!("{}…", "é".repeat(MAX_MESSAGE)));
+}
+
+#[test]
+fn a_request_that_is_too_large_is_told_to_be_smaller() {
+    let failure = decode(413, b"<html><title>413 Request Entity Too Large</title></html>");
+    assert_eq!(failure.kind, FailureKind::InvalidRequest);
+    assert!(failure.hint().is_some_and(|hint| hint.contains("smaller attachments")), "{:?}", failure.hint());
 }

@@ -90,7 +90,7 @@ struct Function {
 pub(super) fn decode(path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {
     let (model, stream) = read_path(path)?;
     let mut fields = Fields::parse(body)?;
-    // Both spellings are in use; on the wire they mean the same.
+    // Clients use both spellings, which mean the same.
     for (snake, camel) in [
         ("system_instruction", "systemInstruction"),
         ("generation_config", "generationConfig"),
@@ -136,7 +136,7 @@ pub(super) fn decode(path: &str, body: &[u8]) -> Result<NamedRequest, DecodeErro
     Ok(NamedRequest { model, request })
 }
 
-/// `…/models/MODEL:METHOD`: the model, and whether a stream is wanted.
+/// Reads `…/models/MODEL:METHOD`. Returns the model, and whether a stream is wanted.
 fn read_path(path: &str) -> Result<(String, bool), DecodeError> {
     let path = path.split_once('?').map_or(path, |(path, _)| path);
     let named = path.split_once("models/").and_then(|(_, rest)| rest.rsplit_once(':'));
@@ -150,11 +150,11 @@ fn read_path(path: &str) -> Result<(String, bool), DecodeError> {
     Ok((model.into_owned(), stream))
 }
 
-/// Calls and results find each other by name where they have no id.
+/// The tool calls of a conversation. A result without an id belongs to the first open call of its name.
 #[derive(Debug, Default)]
 struct Calls {
     count: usize,
-    /// Name and id of each call without a result, oldest first.
+    /// The name and id of each call that has no result yet, oldest first.
     open: Vec<(String, String)>,
 }
 
@@ -246,7 +246,7 @@ fn response_format(config: &mut Fields) -> Option<ResponseFormat> {
     })
 }
 
-/// Nothing if there are other tools than functions: those are passed on as they are.
+/// Returns `None` where there are tools other than functions; these are passed on as they are.
 fn tools(value: &Value) -> Option<Vec<Tool>> {
     let tools: Vec<WireTool> = serde_json::from_value(value.clone()).ok()?;
     let function = |Function { name, description, parameters_json_schema, parameters }| Tool {
@@ -258,7 +258,7 @@ fn tools(value: &Value) -> Option<Vec<Tool>> {
     Some(tools.into_iter().flat_map(|tool| tool.function_declarations).map(function).collect())
 }
 
-/// Google's older schemas write the names of types in capitals.
+/// A schema with the names of types in lower case. Google's older schemas have them in capitals.
 fn json_schema(mut schema: Value) -> Value {
     match &mut schema {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! Pieces of a stream, or a whole answer, → events: both have the same form.
+//! Pieces of a stream, or a whole answer, which have the same form, → events.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -55,7 +55,7 @@ struct Content<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Part<'a> {
-    /// `None` in parts of other kinds, such as the vendor's own tools.
+    /// `None` in parts of other kinds, such as those of the vendor's own tools.
     #[serde(borrow)]
     text: Option<Text<'a>>,
     #[serde(deserialize_with = "maybe")]
@@ -88,12 +88,25 @@ struct WireUsage {
     total_token_count: Count,
 }
 
+/// The finish reasons that mean a failure for which [`FinishReason`] has no word.
+const FAILED: [&str; 9] = [
+    "OTHER",
+    "LANGUAGE",
+    "MALFORMED_FUNCTION_CALL",
+    "MALFORMED_RESPONSE",
+    "UNEXPECTED_TOOL_CALL",
+    "TOO_MANY_TOOL_CALLS",
+    "MISSING_THOUGHT_SIGNATURE",
+    "NO_IMAGE",
+    "IMAGE_OTHER",
+];
+
 /// Decodes one answer; only its first candidate is read.
 #[derive(Debug, Default)]
 pub(super) struct ContentDecoder {
     start: Start,
     calls: usize,
-    /// A signature was told of. Several parts may have one; the first is the one that must come back.
+    /// Whether a signature was reported. Several parts may have one; the first is the one that must come back.
     signed: bool,
 }
 
@@ -159,7 +172,7 @@ impl ContentDecoder {
     fn finish_reason(&self, reason: &str) -> Option<FinishReason> {
         Some(match reason {
             "" | "FINISH_REASON_UNSPECIFIED" => return None,
-            // Function calls have no reason of their own.
+            // Function calls have no finish reason of their own.
             "STOP" if self.calls > 0 => FinishReason::ToolCalls,
             "STOP" => FinishReason::Stop,
             "MAX_TOKENS" => FinishReason::Length,
@@ -172,17 +185,20 @@ impl ContentDecoder {
             | "IMAGE_SAFETY"
             | "IMAGE_PROHIBITED_CONTENT"
             | "IMAGE_RECITATION" => FinishReason::ContentFilter,
+            // Calls arrive whole in this format, so that only a reason which is known to mean a failure makes them
+            // incomplete.
+            other if self.calls > 0 && !FAILED.contains(&other) => FinishReason::ToolCalls,
             other => FinishReason::Other(other.to_owned()),
         })
     }
 }
 
-/// Thoughts are counted beside the candidates, results of the vendor's tools beside the prompt.
+/// Reads the usage. Reasoning is counted beside the candidates, and results of the vendor's tools beside the prompt.
 fn read_usage(raw: &RawValue) -> Usage {
     let wire: WireUsage = serde_json::from_str(raw.get()).unwrap_or_default();
     let input = wire.prompt_token_count.0.map(|prompt| prompt + wire.tool_use_prompt_token_count.0.unwrap_or(0));
     let (candidates, thoughts) = (wire.candidates_token_count.0, wire.thoughts_token_count.0);
-    // Some translations count the thoughts inside; the total gives them away.
+    // Some gateways count reasoning inside of the candidates, which shows in the total.
     let is_inside = wire.total_token_count.0.zip(input).zip(candidates).is_some_and(|((total, input), candidates)| {
         thoughts.is_some_and(|thoughts| thoughts <= candidates) && total == input + candidates
     });
@@ -203,6 +219,26 @@ fn read_usage(raw: &RawValue) -> Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_calls_are_complete_whatever_the_reason_is_called() {
+        let call = r#"{"functionCall":{"name":"f","args":{}}}"#;
+        for (part, reason, finish) in [
+            (call, "FUNCTION_CALL", FinishReason::ToolCalls),
+            (call, "TOOL_CALLS", FinishReason::ToolCalls),
+            (call, "STOP", FinishReason::ToolCalls),
+            (call, "MAX_TOKENS", FinishReason::Length),
+            (call, "SAFETY", FinishReason::ContentFilter),
+            (call, "MALFORMED_FUNCTION_CALL", FinishReason::Other("MALFORMED_FUNCTION_CALL".into())),
+            (r#"{"text":"a"}"#, "FUNCTION_CALL", FinishReason::Other("FUNCTION_CALL".into())),
+        ] {
+            let data = format!(r#"{{"candidates":[{{"content":{{"parts":[{part}]}},"finishReason":"{reason}"}}]}}"#);
+            let mut events = Vec::new();
+            let frame = sse::Frame { event: "", data: &data };
+            ContentDecoder::default().decode(&frame, &mut events).expect("readable");
+            assert_eq!(events.pop(), Some(StreamEvent::Finish(finish)), "{part} {reason}");
+        }
+    }
 
     #[test]
     fn thoughts_and_tool_results_are_added_unless_they_are_inside() {

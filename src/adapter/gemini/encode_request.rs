@@ -7,12 +7,15 @@ use crate::adapter::body::{self, arguments_value, filled, given};
 use crate::adapter::{WireRequest, logprobs, signature};
 use crate::chat::{Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
 
-/// Fields that hold several settings.
+/// The fields that hold several settings.
 const JOINING: [&str; 2] = ["generationConfig", "toolConfig"];
 
-/// What a model's name must not hold as it is, to be part of a path.
+/// The characters of a model's name that are escaped in a path. Slashes stay, since gateways know names with slashes; a
+/// backslash would be read as one.
 const NOT_IN_PATH: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`').add(b'\\');
+/// The same and the slash, for names that would lead to another path.
+const NOT_IN_SEGMENT: &AsciiSet = &NOT_IN_PATH.add(b'/');
 
 pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
     let (mime_type, schema) = match &request.response_format {
@@ -42,13 +45,12 @@ pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
     });
     let method = if request.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
     let model = model.strip_prefix("models/").unwrap_or(model);
-    WireRequest {
-        path: format!("models/{}:{method}", utf8_percent_encode(model, NOT_IN_PATH)),
-        body: body::encode(body, &request.extra, &JOINING),
-    }
+    let leads_away = model.split('/').any(|part| matches!(part, "." | ".."));
+    let model = utf8_percent_encode(model, if leads_away { NOT_IN_SEGMENT } else { NOT_IN_PATH });
+    WireRequest { path: format!("models/{model}:{method}"), body: body::encode(body, &request.extra, &JOINING) }
 }
 
-/// Thoughts are told only where they are asked for.
+/// The configuration of reasoning, which is shown only where a request asks for it.
 fn thinking_config(effort: &str) -> Value {
     match effort {
         "none" => json!({"thinkingBudget": 0}),
@@ -56,7 +58,7 @@ fn thinking_config(effort: &str) -> Value {
     }
 }
 
-/// System messages have a place of their own, wherever they were said.
+/// System messages go into a field of their own, wherever they were said.
 fn system(request: &Request) -> Option<Value> {
     let system = request.messages.iter().filter(|message| message.role == Role::System);
     let parts: Value = system.flat_map(|message| &message.parts).filter_map(|part| content_part(part, &[])).collect();
@@ -87,7 +89,7 @@ fn parts(message: &Message, conversation: &[Message]) -> Vec<Value> {
         parts.extend(content_part(part, conversation));
     }
     let Some(signed) = signed else { return parts };
-    // It belongs to the first call, else to the last piece of the answer.
+    // The signature belongs to the first call, or else to the last part of the answer.
     let place = parts.iter().position(|part| part.get("functionCall").is_some()).or(parts.len().checked_sub(1));
     match place {
         Some(place) => parts[place]["thoughtSignature"] = bare(signed).into(),
@@ -96,14 +98,14 @@ fn parts(message: &Message, conversation: &[Message]) -> Vec<Value> {
     parts
 }
 
-/// The signature as this format has it, also where the OpenAI-compatible endpoint wrapped it.
+/// The signature in the form of this format, also where the OpenAI-compatible endpoint wrapped it.
 fn bare(signed: &str) -> String {
     let (_, json) = signature::split(signed);
     let wrapped = json.as_ref().and_then(|json| json["google"]["thought_signature"].as_str());
     wrapped.unwrap_or(signed).to_owned()
 }
 
-/// `None` for what belongs to no part of its own.
+/// Returns `None` for reasoning, which is no part of its own here.
 fn content_part(part: &Part, conversation: &[Message]) -> Option<Value> {
     Some(match part {
         Part::Text(text) => json!({"text": text}),
@@ -125,7 +127,7 @@ fn content_part(part: &Part, conversation: &[Message]) -> Option<Value> {
     })
 }
 
-/// The name of the function that was called under this id; the id where nobody called it.
+/// The name of the function that was called under this id, or the id where no call has it.
 fn name_of<'a>(id: &'a str, conversation: &'a [Message]) -> &'a str {
     let parts = conversation.iter().flat_map(|message| &message.parts);
     let call = parts.filter_map(|part| if let Part::ToolCall(call) = part { Some(call) } else { None });

@@ -7,26 +7,26 @@ use crate::adapter::{Encoder, logprobs, openai};
 use crate::chat::{FinishReason, Response, StreamEvent, ToolCall, Usage};
 use crate::error::{Failure, FailureKind};
 
-/// Encodes one answer. Function calls go whole on this wire, so that they wait for the end.
+/// Encodes one answer. Function calls are written whole in this format, so that they are held back to the end.
 #[derive(Debug)]
 pub(super) struct ContentEncoder {
-    /// What is not written yet, and what every piece says.
+    /// The parts that are not written yet, and the fields that every piece repeats.
     said: Response,
     form: Form,
 }
 
-/// What a stream is made of.
+/// The form of a stream.
 #[derive(Debug)]
 enum Form {
     Events,
-    /// One JSON list, an item a piece; whether it has begun.
+    /// One JSON list with an item for each piece.
     List {
         began: bool,
     },
 }
 
 impl ContentEncoder {
-    /// Events come where the query asks for them.
+    /// The encoder of a stream, which consists of events where the query asks for them.
     pub(super) fn new(path: &str, model: &str) -> Self {
         let query = path.split_once('?').map_or("", |(_, query)| query);
         let form = match query.split('&').any(|field| field == "alt=sse") {
@@ -110,7 +110,7 @@ pub(super) fn whole(response: &Response) -> Vec<u8> {
     to_vec(&piece(response, parts, Some(finish_reason(response.finish.as_ref()))))
 }
 
-/// A piece of the answer; the last one, with the reason, has the usage.
+/// A piece of the answer. The last one has the finish reason and the usage.
 fn piece(response: &Response, parts: Vec<Value>, reason: Option<&str>) -> Value {
     let candidate = json!({
         "index": 0,
@@ -143,7 +143,8 @@ fn finish_reason(finish: Option<&FinishReason>) -> &str {
     }
 }
 
-/// `None` where nothing is known: then nothing is said. The format has no place for written caches and costs.
+/// The usage, or `None` where nothing is known. The format has no fields for costs and for tokens that were written to
+/// a cache.
 fn usage(usage: &Usage) -> Option<Value> {
     filled(json!({
         "promptTokenCount": usage.input,

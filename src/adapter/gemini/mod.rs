@@ -15,8 +15,7 @@ use crate::error::Failure;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gemini;
 
-/// Where the bounds of an answer are.
-/// Google takes both spellings everywhere.
+/// The fields that bound an answer. Google reads both spellings everywhere.
 const BOUNDS: output_bound::Names = output_bound::Names {
     max_tokens: &[
         &["generationConfig", "maxOutputTokens"],

@@ -76,8 +76,8 @@ struct CalledFunction {
     arguments: String,
 }
 
-/// Where functions are described.
-const FUNCTION: openai::Place = |holder| &holder["function"];
+/// The object that describes the function of a tool.
+const FUNCTION: openai::FunctionIn = |holder| &holder["function"];
 
 pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
     let mut fields = Fields::parse(body)?;
@@ -115,8 +115,8 @@ pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
     Ok(NamedRequest { model, request })
 }
 
-/// A client that wants usage in its stream has what every stream of ours asks for; one that does not is marked by
-/// `stream_options` among the extra fields.
+/// Reads whether the client wants usage in its stream. Every stream that we ask for has usage, so that only a client
+/// which does not want it is marked, by `stream_options` among the extra fields.
 fn stream_options(fields: &mut Fields) {
     let wanted = serde_json::json!({"include_usage": true});
     let options = fields.0.entry("stream_options").or_insert(Value::Null);
@@ -127,7 +127,7 @@ fn stream_options(fields: &mut Fields) {
     }
 }
 
-/// The tool results that stand together become one message.
+/// Reads the messages. Consecutive tool results become one message.
 fn read_messages(wire: Vec<WireMessage>) -> Result<Vec<Message>, DecodeError> {
     let mut messages: Vec<Message> = Vec::with_capacity(wire.len());
     for wire in wire {

@@ -17,7 +17,7 @@ use crate::adapter::{DecodeError, Decoder, Flow, error_body, logprobs, sse};
 use crate::chat::{FinishReason, StreamEvent, TokenLogprob};
 use crate::error::{Failure, FailureKind};
 
-/// A chunk of a stream; a whole answer has the same form, with `message` in place of `delta`.
+/// A chunk of a stream. A whole answer has the same form, with `message` in the place of `delta`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Chunk<'a> {
@@ -29,7 +29,7 @@ struct Chunk<'a> {
     choices: Few<Choice<'a>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
-    /// Groq puts usage here as well, with older models only here.
+    /// Groq has the usage here as well, for older models only here.
     #[serde(borrow, deserialize_with = "maybe")]
     x_groq: Option<Groq<'a>>,
     #[serde(borrow)]
@@ -50,7 +50,7 @@ struct Choice<'a> {
     index: Option<u64>,
     #[serde(borrow)]
     delta: Option<Delta<'a>>,
-    /// Boxed to keep chunks small, in which there is none.
+    /// It is boxed to keep chunks small, which have none.
     #[serde(borrow)]
     message: Option<Box<Delta<'a>>>,
     #[serde(borrow)]
@@ -134,7 +134,7 @@ impl Decoder for ChatDecoder {
         Ok(Flow::Continue)
     }
 
-    /// The terminal event completes an answer for which no reason was given.
+    /// The terminal event completes an answer without a finish reason.
     fn done(&mut self, events: &mut Vec<StreamEvent>) {
         if !self.finished && self.has_content {
             let calls_tools = !self.tool_calls.is_empty();
@@ -155,7 +155,7 @@ impl ChatDecoder {
         let said_elsewhere = !thought.is_empty();
         for raw in delta.reasoning_details {
             let Ok(detail) = serde_json::from_str::<Detail<'_>>(raw.get()) else { continue };
-            // `reasoning` repeats the same text.
+            // `reasoning` holds the same text.
             if !said_elsewhere {
                 thought.push_str(&detail.text);
                 thought.push_str(&detail.summary);
@@ -190,7 +190,7 @@ impl ChatDecoder {
     }
 }
 
-/// What a refusal is made of counts as well: it is text.
+/// Reads the log-probabilities of the text. Those of a refusal count as well, since a refusal is text.
 fn read_logprobs(raw: &RawValue) -> Vec<TokenLogprob> {
     let Logprobs { content, refusal } = serde_json::from_str(raw.get()).unwrap_or_default();
     content.into_iter().chain(refusal).flat_map(logprobs::read_openai).collect()
@@ -200,7 +200,7 @@ fn says_something(error: &RawValue) -> bool {
     !matches!(error.get(), "null" | "false" | "{}" | "\"\"")
 }
 
-/// `None` where no reason is given yet.
+/// Returns `None` where there is no reason yet.
 fn finish_reason(reason: &str) -> Option<FinishReason> {
     Some(match reason {
         "" => return None,
@@ -212,7 +212,7 @@ fn finish_reason(reason: &str) -> Option<FinishReason> {
     })
 }
 
-/// `content`: a text, `null`, or Mistral's list of parts, which has the thinking in it.
+/// The content of a message: a text, `null`, or Mistral's list of parts, which includes the reasoning.
 #[derive(Debug, Default)]
 struct Content<'a> {
     text: Cow<'a, str>,

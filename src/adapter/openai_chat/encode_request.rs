@@ -24,13 +24,13 @@ pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
         "reasoning_effort": request.reasoning_effort,
         "response_format": request.response_format.as_ref().map(response_format),
         "stream": request.stream.then_some(true),
-        // Without it most gateways say nothing of usage in a stream.
+        // Without this most gateways report no usage in a stream.
         "stream_options": request.stream.then(|| json!({"include_usage": true})),
     });
     WireRequest { path: "chat/completions".into(), body: body::encode(body, &request.extra, &[]) }
 }
 
-/// One message, or more where it holds tool results: each of those is a message on this wire.
+/// The messages that one message becomes: in this format each tool result is a message of its own.
 fn messages(message: &Message) -> Vec<Value> {
     let mut wire = Vec::new();
     let mut content = Vec::new();
@@ -74,7 +74,7 @@ fn messages(message: &Message) -> Vec<Value> {
     }));
     turn["content"] = match &mut content[..] {
         [] if message.role == Role::Assistant => Value::Null,
-        // A text alone goes as a text: some gateways know no lists.
+        // Content that is one text is sent as a text, because some gateways know no lists.
         [text] if text["type"] == "text" => text["text"].take(),
         _ => content.into(),
     };

@@ -8,7 +8,8 @@ use crate::adapter::{Encoder, logprobs, openai};
 use crate::chat::{FinishReason, Request, Response, StreamEvent, TokenLogprob, ToolCall, Usage};
 use crate::error::Failure;
 
-/// Encodes one answer. Reason and usage are held back to the end: here they come last, in that order.
+/// Encodes one answer. The finish reason and the usage are held back, because they come last in this format, in that
+/// order.
 #[derive(Debug)]
 pub(super) struct ChatEncoder {
     id: String,
@@ -17,7 +18,7 @@ pub(super) struct ChatEncoder {
     created: u64,
     began: bool,
     wants_usage: bool,
-    /// They go with the next chunk.
+    /// The log-probabilities for the next chunk.
     logprobs: Vec<TokenLogprob>,
     usage: Usage,
     finish: Option<FinishReason>,
@@ -42,7 +43,7 @@ impl ChatEncoder {
         self.choice(delta, None, out);
     }
 
-    /// The role comes first, in a chunk of its own.
+    /// Writes the role, which comes first and in a chunk of its own.
     fn begin(&mut self, out: &mut Vec<u8>) {
         if !self.began {
             self.began = true;
@@ -152,7 +153,7 @@ fn reason(finish: Option<&FinishReason>) -> &str {
     finish.map_or("stop", FinishReason::as_str)
 }
 
-/// `None` where nothing is known: then nothing is said.
+/// The usage, or `None` where nothing is known.
 fn usage(usage: &Usage) -> Option<Value> {
     filled(json!({
         "prompt_tokens": usage.input,

@@ -1,4 +1,4 @@
-//! OpenAI's chat completions, as OpenAI and everybody who copied it speak it.
+//! OpenAI's chat completions, in the dialects of OpenAI and of everybody who copied the format.
 
 mod decode_request;
 mod decode_response;
@@ -17,8 +17,8 @@ use crate::error::Failure;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OpenaiChat;
 
-/// Where the bounds of an answer are.
-/// `best_of` is of some gateways that run models themselves: they write so many answers and give the best.
+/// The fields that bound an answer. Some gateways that run models themselves know `best_of`: they write that many
+/// answers and return the best.
 const BOUNDS: output_bound::Names = output_bound::Names {
     max_tokens: &[&["max_tokens"], &["max_completion_tokens"]],
     answers: &[&["n"], &["best_of"]],

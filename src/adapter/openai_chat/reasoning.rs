@@ -1,4 +1,4 @@
-//! Reasoning that must be sent back, in the fields that gateways put it into.
+//! Reasoning that must be sent back, in the fields in which gateways put it.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -21,15 +21,15 @@ pub(super) struct Detail<'a> {
     data: Text<'a>,
 }
 
-/// The signatures of an answer, as they come in.
+/// The signatures of an answer, as far as they have arrived.
 #[derive(Debug, Default)]
 pub(super) struct Signatures {
-    /// Entries that must be sent back as they are.
+    /// Entries that must be sent back unchanged.
     opaque: Vec<Value>,
 }
 
 impl Signatures {
-    /// Takes in one entry; gives the bare signature in it, if it has one.
+    /// Adds one entry. Returns the bare signature in it, if there is one.
     pub(super) fn take(&mut self, raw: &RawValue, detail: &Detail<'_>) -> Option<String> {
         if !detail.data.is_empty() {
             self.opaque.extend(serde_json::from_str::<Value>(raw.get()).ok());
@@ -37,13 +37,13 @@ impl Signatures {
         detail.signature.some()
     }
 
-    /// What is left to tell when the answer ends.
+    /// The signature that remains to be reported at the end of the answer.
     pub(super) fn rest(&mut self) -> Option<String> {
         join("", std::mem::take(&mut self.opaque))
     }
 }
 
-/// What goes on the wire for a piece of reasoning.
+/// The fields of a message that hold a piece of reasoning.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Echo {
     pub(super) reasoning_content: Option<String>,
@@ -71,7 +71,7 @@ impl Echo {
         Self { reasoning_content, reasoning_details: Some(Value::Array(details)), extra_content: None }
     }
 
-    /// The way back: text and signature.
+    /// The text and the signature that the fields hold.
     pub(super) fn read(self) -> (String, Option<String>) {
         let mut text = self.reasoning_content.unwrap_or_default();
         let mut signature = String::new();

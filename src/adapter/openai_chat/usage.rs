@@ -1,4 +1,4 @@
-//! Token counts in all the spellings of the gateways → the one meaning of [`Usage`].
+//! Token counts in the spellings of all gateways → [`Usage`].
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -7,7 +7,7 @@ use crate::adapter::lenient::{Count, maybe};
 use crate::adapter::usage::{self, Counts};
 use crate::chat::Usage;
 
-/// The `usage` object; every gateway fills some of it.
+/// The `usage` object, of which every gateway fills some fields.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct WireUsage {
@@ -18,13 +18,13 @@ struct WireUsage {
     prompt_tokens_details: Option<PromptDetails>,
     #[serde(deserialize_with = "maybe")]
     completion_tokens_details: Option<CompletionDetails>,
-    /// DeepSeek.
+    /// DeepSeek's name.
     prompt_cache_hit_tokens: Count,
-    /// Mistral.
+    /// Mistral's name.
     num_cached_tokens: Count,
-    /// Together.
+    /// Together's name.
     cached_tokens: Count,
-    /// LiteLLM and Portkey, from Anthropic.
+    /// The names of LiteLLM and Portkey, which they have from Anthropic.
     cache_read_input_tokens: Count,
     cache_creation_input_tokens: Count,
 }
@@ -43,7 +43,7 @@ struct CompletionDetails {
     reasoning_tokens: Count,
 }
 
-/// What the object says; unknown in full where it is none.
+/// Reads the object. Nothing is known where the value is no object.
 pub(super) fn read(raw: &RawValue) -> Usage {
     if !raw.get().starts_with('{') {
         return Usage::default();

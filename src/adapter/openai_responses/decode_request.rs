@@ -77,8 +77,8 @@ struct Thought {
     text: String,
 }
 
-/// Where functions are described.
-const FUNCTION: openai::Place = |holder| holder;
+/// The object that describes the function of a tool.
+const FUNCTION: openai::FunctionIn = |holder| holder;
 
 pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
     let mut fields = Fields::parse(body)?;
@@ -94,7 +94,7 @@ pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
             }
         }
     }
-    // Kept is what a client does not forbid; what we send forbids it.
+    // The vendor keeps answers unless a client forbids it, and our own requests forbid it.
     if fields.0.get("store") == Some(&Value::Bool(false)) {
         fields.0.remove("store");
     } else {
@@ -126,12 +126,12 @@ pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
     Ok(NamedRequest { model, request })
 }
 
-/// Takes the wish for log-probabilities out of `include`; others stay.
+/// Takes the request for log-probabilities out of `include`; the other items stay.
 fn logprobs(fields: &mut Fields) -> Result<Option<u8>, DecodeError> {
     let Some(Value::Array(include)) = fields.0.get_mut("include") else { return Ok(None) };
-    let wishes = include.len();
-    include.retain(|wish| wish != LOGPROBS);
-    if include.len() == wishes {
+    let items = include.len();
+    include.retain(|item| item != LOGPROBS);
+    if include.len() == items {
         return Ok(None);
     }
     if include.is_empty() {
@@ -140,9 +140,10 @@ fn logprobs(fields: &mut Fields) -> Result<Option<u8>, DecodeError> {
     Ok(Some(fields.take("top_logprobs")?.unwrap_or(0)))
 }
 
-/// Adds an item to the turn it belongs to: an assistant's thoughts, words and calls are one turn, results another.
+/// Adds an item to the message to which it belongs: reasoning, text and calls of the assistant are one message, tool
+/// results another.
 fn read_item(mut item: Value, messages: &mut Vec<Message>) -> Result<(), DecodeError> {
-    // The short form of a message has no type.
+    // A message in its short form has no type.
     if let Some(fields) = item.as_object_mut() {
         fields.entry("type").or_insert_with(|| "message".into());
     }

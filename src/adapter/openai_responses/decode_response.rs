@@ -15,7 +15,7 @@ use crate::chat::{FinishReason, StreamEvent};
 pub(super) struct ResponseDecoder {
     start: Start,
     has_content: bool,
-    /// The form in which thoughts come: some send both, the summary and the whole.
+    /// The form in which reasoning comes. Some gateways send both the summary and the whole.
     thoughts: Option<Thoughts>,
     calls: Vec<Call>,
 }
@@ -71,7 +71,7 @@ impl Decoder for ResponseDecoder {
             "response.function_call_arguments.done" => {
                 self.all_arguments(event.output_index, &event.item_id, event.arguments, events);
             }
-            // About fifty more tell of parts that begin and end, and of the vendor's own tools.
+            // About fifty more types report parts that begin and end, and the vendor's own tools.
             _ => {}
         }
         self.has_content |= kind.ends_with(".delta") && events.len() > before;
@@ -117,7 +117,7 @@ impl ResponseDecoder {
         }
     }
 
-    /// An item that comes at once, with everything in it.
+    /// Reads an item that comes as a whole.
     fn whole_item(&mut self, index: usize, item: Item<'_>, events: &mut Vec<StreamEvent>) {
         match &*item.kind {
             "message" => {
@@ -151,7 +151,7 @@ impl ResponseDecoder {
         piece.tell(|arguments| StreamEvent::ToolCallDelta { index, arguments }, events);
     }
 
-    /// The arguments in full: news only where they did not come in pieces.
+    /// Reads the whole arguments of a call, which are new only where they did not come in pieces.
     fn all_arguments(&mut self, index: Option<u64>, item_id: &str, all: Text<'_>, events: &mut Vec<StreamEvent>) {
         if let Some(call) = self.find(index, item_id)
             && !self.calls[call].has_arguments
@@ -184,7 +184,7 @@ impl ResponseDecoder {
             ("content_filter", _) => FinishReason::ContentFilter,
             ("", "completed" | "") if self.calls.is_empty() => FinishReason::Stop,
             ("", "completed" | "") => FinishReason::ToolCalls,
-            // Queued, in progress, cancelled: there is no answer yet, or no more of it.
+            // Queued, in progress, cancelled: the answer has not begun, or will not go on.
             ("", status) => FinishReason::Other(status.to_owned()),
             (other, _) => FinishReason::Other(other.to_owned()),
         };

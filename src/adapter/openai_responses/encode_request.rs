@@ -7,10 +7,10 @@ use crate::adapter::media::{audio_format, data_url};
 use crate::adapter::{WireRequest, logprobs};
 use crate::chat::{ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
 
-/// Fields that hold several settings or wishes.
+/// The fields that hold several settings, in an object or a list.
 const JOINING: [&str; 3] = ["include", "reasoning", "text"];
 
-/// What `include` has where log-probabilities are wanted.
+/// The item of `include` that asks for log-probabilities.
 pub(super) const LOGPROBS: &str = "message.output_text.logprobs";
 
 pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
@@ -26,19 +26,20 @@ pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
         "top_p": request.top_p,
         "include": request.logprobs.map(|_| [LOGPROBS]),
         "top_logprobs": logprobs::alternatives(request),
-        // There are no such parameters: better refused than believed in.
+        // The format has no such parameters. They are sent all the same, so that the gateway refuses them rather than
+        // ignoring them.
         "stop": filled(json!(request.stop)),
         "seed": request.seed,
         "reasoning": filled(json!({"effort": request.reasoning_effort})),
         "text": filled(json!({"format": request.response_format.as_ref().map(response_format)})),
-        // Nothing refers back to an answer that the vendor keeps: every request brings its whole conversation.
+        // No request refers to an answer that the vendor keeps, because each brings its whole conversation.
         "store": false,
         "stream": request.stream.then_some(true),
     });
     WireRequest { path: "responses".into(), body: body::encode(body, &request.extra, &JOINING) }
 }
 
-/// The system message that opens the conversation has a place of its own.
+/// Splits off the system message that opens the conversation, which goes into a field of its own.
 fn instructions(messages: &[Message]) -> (Option<&str>, &[Message]) {
     if let [first, rest @ ..] = messages
         && first.role == Role::System
@@ -49,7 +50,7 @@ fn instructions(messages: &[Message]) -> (Option<&str>, &[Message]) {
     (None, messages)
 }
 
-/// The items of a message: its contents are one, every call, result and piece of reasoning another, in their order.
+/// The items of a message, in order: its content is one item, and each call, result and piece of reasoning another.
 fn items(message: &Message) -> Vec<Value> {
     let role = match message.role {
         Role::System => "system",
@@ -67,7 +68,8 @@ fn items(message: &Message) -> Vec<Value> {
                 json!({"type": "function_call_output", "call_id": id, "output": content})
             }
             Part::Reasoning { text, signature: Some(signature) } => reasoning(None, text, Some(signature)),
-            // Without its encrypted form reasoning would be refused, and is not needed.
+            // Reasoning without its encrypted form is left out, because the vendor would refuse it and does not need
+            // it.
             Part::Reasoning { .. } => continue,
             part => {
                 content.extend(content_part(message.role, part));
@@ -81,7 +83,7 @@ fn items(message: &Message) -> Vec<Value> {
     items
 }
 
-/// A message of what was gathered; a text alone goes as a text.
+/// A message of the content that was collected. Content that is one text is sent as a text.
 fn turn(role: &str, content: &mut Vec<Value>) -> Option<Value> {
     let content = match &mut std::mem::take(content)[..] {
         [] => return None,
@@ -114,7 +116,7 @@ fn content_part(role: Role, part: &Part) -> Option<Value> {
     })
 }
 
-/// An item of reasoning: what is shown of it, and the encrypted form that is sent back.
+/// An item of reasoning: the text that is shown and the encrypted form that is sent back.
 pub(super) fn reasoning(id: Option<&str>, text: &str, encrypted: Option<&str>) -> Value {
     let summary = if text.is_empty() { json!([]) } else { json!([{"type": "summary_text", "text": text}]) };
     given(json!({"type": "reasoning", "id": id, "summary": summary, "encrypted_content": encrypted}))

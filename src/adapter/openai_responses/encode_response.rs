@@ -8,22 +8,22 @@ use crate::adapter::{Encoder, logprobs, openai};
 use crate::chat::{FinishReason, Response, StreamEvent, TokenLogprob, Usage};
 use crate::error::Failure;
 
-/// Encodes one answer: pieces of one kind after another make an item.
+/// Encodes one answer. Consecutive pieces of one kind make an item.
 #[derive(Debug)]
 pub(super) struct ResponseEncoder {
-    /// What has been said so far; tool calls are in `calls`, and log-probabilities are here until text goes with them.
+    /// The answer so far, without tool calls. Log-probabilities wait here for the text to which they belong.
     said: Response,
     created: u64,
     began: bool,
     /// The number of the next event.
     sequence: u64,
-    /// Items that are complete, by their place; `null` for those that are not yet.
+    /// The complete items by position; `null` for those that are not complete.
     items: Vec<Value>,
     open: Option<Open>,
     calls: Vec<Call>,
 }
 
-/// The item that pieces of text go to.
+/// The item to which pieces of text are added.
 #[derive(Debug)]
 struct Open {
     is_thought: bool,
@@ -33,7 +33,7 @@ struct Open {
     signature: Option<String>,
 }
 
-/// A tool call; it stays open to the end, as pieces of several may come in turns.
+/// A tool call. It stays open until the end, because the pieces of several calls may alternate.
 #[derive(Debug)]
 struct Call {
     place: usize,
@@ -72,7 +72,7 @@ impl ResponseEncoder {
         }
     }
 
-    /// Begins an item and gives its place.
+    /// Begins an item. Returns its position.
     fn add(&mut self, item: Value, out: &mut Vec<u8>) -> usize {
         self.begin(out);
         let place = self.items.len();
@@ -86,7 +86,8 @@ impl ResponseEncoder {
         self.items[place] = item;
     }
 
-    /// Takes the open item for text or thoughts, begun anew where another one is open; to be put back.
+    /// Takes out the open item for text or reasoning, which is begun where another item is open. The caller puts it
+    /// back.
     fn take_open(&mut self, is_thought: bool, out: &mut Vec<u8>) -> Open {
         if self.open.as_ref().is_some_and(|open| open.is_thought != is_thought) {
             self.close(out);
@@ -173,7 +174,7 @@ impl Encoder for ResponseEncoder {
 
     fn finish(&mut self, out: &mut Vec<u8>) {
         self.begin(out);
-        // What no text followed.
+        // Log-probabilities that no text followed.
         if !self.said.logprobs.is_empty() {
             self.piece(false, "", out);
         }
@@ -240,7 +241,7 @@ fn status(finish: Option<&FinishReason>) -> &'static str {
     }
 }
 
-/// Where in the answer a piece belongs.
+/// The position of a piece in the answer.
 fn at(id: &str, place: usize, is_thought: bool, mut data: Value) -> Value {
     data["item_id"] = id.into();
     data["output_index"] = place.into();
@@ -269,7 +270,7 @@ fn function_call(place: usize, id: &str, name: &str, arguments: &str) -> Value {
     json!({"type": "function_call", "id": call_item_id(place), "call_id": id, "name": name, "arguments": arguments})
 }
 
-/// `None` where nothing is known: then nothing is said.
+/// The usage, or `None` where nothing is known.
 fn usage(usage: &Usage) -> Option<Value> {
     filled(given(json!({
         "input_tokens": usage.input,

@@ -16,8 +16,7 @@ use crate::error::Failure;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OpenaiResponses;
 
-/// Where the bounds of an answer are.
-/// `n` is not in the format, but some gateways pass it on to one that has it.
+/// The fields that bound an answer. `n` is not in the format, but some gateways pass it on to a format that has it.
 const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_output_tokens"]], answers: &[&["n"]] };
 
 impl Adapter for OpenaiResponses {

@@ -1,4 +1,4 @@
-//! What a response and the events of its stream look like on the wire.
+//! The wire form of a response and of the events of its stream.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -7,7 +7,7 @@ use crate::adapter::lenient::{Count, Text, list, maybe};
 use crate::adapter::usage::{self, Counts};
 use crate::chat::Usage;
 
-/// An event of a stream, told by its `type`.
+/// An event of a stream, which its `type` names.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Event<'a> {
@@ -17,7 +17,7 @@ pub(super) struct Event<'a> {
     pub(super) object: Text<'a>,
     #[serde(borrow)]
     pub(super) response: Option<Body<'a>>,
-    /// In a whole response only.
+    /// Only a whole response has these fields.
     #[serde(borrow)]
     pub(super) output: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -38,7 +38,7 @@ pub(super) struct Event<'a> {
     pub(super) error: Option<&'a RawValue>,
 }
 
-/// A response, as far as it has come.
+/// A response as far as it has arrived.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Body<'a> {
@@ -122,7 +122,7 @@ struct OutputDetails {
     reasoning_tokens: Count,
 }
 
-/// What a usage object says.
+/// Reads a usage object.
 pub(super) fn read_usage(raw: &RawValue) -> Usage {
     let wire: WireUsage = serde_json::from_str(raw.get()).unwrap_or_default();
     let input = wire.input_tokens_details.unwrap_or_default();

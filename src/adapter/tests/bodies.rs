@@ -1,4 +1,4 @@
-//! One request that uses everything, as each wire writes it.
+//! One request that uses every field, in each wire format.
 
 use serde_json::{Value, json};
 

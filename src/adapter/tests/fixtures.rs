@@ -1,4 +1,5 @@
-//! Answers written to show one thing each: `answer.sse` or `answer.json`, and in `expected.json` what they mean.
+//! Answers that were written to show one thing each: `answer.sse` or `answer.json`, with their meaning in
+//! `expected.json`.
 
 use std::fs;
 
@@ -24,7 +25,7 @@ fn fixtures() -> Vec<Fixture> {
             let path = case.expect("a fixture").path();
             let has_events = path.join("answer.sse").exists();
             let body = fs::read(path.join(if has_events { "answer.sse" } else { "answer.json" })).expect("an answer");
-            // A list is a stream as well.
+            // A JSON list is a stream as well.
             let is_stream = has_events || body.starts_with(b"[");
             let expected = fs::read(path.join("expected.json")).expect("an expectation");
             fixtures.push(Fixture {
@@ -44,7 +45,7 @@ fn streams() -> impl Iterator<Item = Fixture> {
     fixtures().into_iter().filter(|fixture| fixture.is_stream)
 }
 
-/// The outcome as `expected.json` writes it: what is empty or unknown is left out.
+/// The outcome as `expected.json` has it, without fields that are empty or unknown.
 fn describe(outcome: &Outcome) -> Value {
     let Response { id, model, text, logprobs, reasoning, reasoning_signature, tool_calls, usage, finish } =
         &outcome.response;
@@ -90,6 +91,28 @@ fn bytes_that_arrive_one_by_one_decode_alike() {
 }
 
 #[test]
+fn a_byte_order_mark_before_an_answer_is_dropped_however_it_is_cut() {
+    for fixture in fixtures() {
+        let marked = [sse::BOM, &fixture.body].concat();
+        if !fixture.is_stream {
+            assert_eq!(
+                decode_whole(fixture.api, &marked),
+                decode_whole(fixture.api, &fixture.body),
+                "{}",
+                fixture.name
+            );
+            continue;
+        }
+        let whole = decode_stream(fixture.api, [&fixture.body[..]]);
+        for cut in 0..5 {
+            let (first, rest) = marked.split_at(cut);
+            assert_eq!(decode_stream(fixture.api, [first, rest]), whole, "{} cut at {cut}", fixture.name);
+        }
+        assert_eq!(decode_stream(fixture.api, marked.chunks(1)), whole, "{}", fixture.name);
+    }
+}
+
+#[test]
 fn a_stream_cut_anywhere_is_a_failure_unless_the_answer_was_whole() {
     for fixture in streams() {
         let whole = decode_stream(fixture.api, [&fixture.body[..]]);
@@ -121,7 +144,7 @@ fn a_served_answer_decodes_to_itself() {
             true => decode_stream(fixture.api, [&fixture.body[..]]).response,
             false => decode_whole(fixture.api, &fixture.body).response,
         };
-        // What broke off is not served as an answer.
+        // An answer that broke off is not served.
         if response.finish.is_none() {
             continue;
         }
@@ -155,7 +178,7 @@ fn a_served_piece_of_text_comes_with_its_log_probabilities() {
         let piece = String::from_utf8_lossy(&out[before..]);
         let lines: Vec<_> = piece.lines().filter(|line| line.contains("\"told\"")).collect();
         assert_eq!((lines.len(), lines[0].contains(field)), (1, has_any), "{api:?}: {piece}");
-        // Each is told once.
+        // Each token is reported once.
         let before = out.len();
         encoder.encode(&StreamEvent::TextDelta("more".into()), &mut out);
         assert!(!String::from_utf8_lossy(&out[before..]).contains("-0.5"), "{api:?}");
@@ -200,9 +223,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn any_cut_of_the_bytes_decodes_alike(cuts in prop::collection::vec(1usize..200, 1..12)) {
+    fn any_cut_of_the_bytes_decodes_alike(cuts in prop::collection::vec(1usize..200, 1..12), mark in any::<bool>()) {
         for fixture in streams() {
-            let mut rest = &fixture.body[..];
+            let body = if mark { [sse::BOM, &fixture.body].concat() } else { fixture.body.clone() };
+            let mut rest = &body[..];
             let mut pieces = Vec::new();
             for cut in cuts.iter().cycle() {
                 if rest.is_empty() {

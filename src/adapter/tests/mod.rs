@@ -1,4 +1,4 @@
-//! The laws of translation, held over every fixture of every wire format.
+//! The laws of translation, which hold for every fixture of every wire format.
 
 mod bodies;
 mod fixtures;
@@ -12,7 +12,7 @@ use super::*;
 use crate::chat::FinishReason;
 use crate::error::FailureKind;
 
-/// The queries that make a difference: one of the formats streams a list unless it is asked for events.
+/// The queries that make a difference: Gemini streams a list unless the query asks for events.
 const QUERIES: [&str; 2] = ["?alt=sse", ""];
 
 /// Every wire format, and the folder of its fixtures.
@@ -23,7 +23,7 @@ const APIS: [(Api, &str); 4] = [
     (Api::Gemini, "gemini"),
 ];
 
-/// What became of an answer.
+/// The outcome of decoding an answer.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Outcome {
     response: Response,
@@ -76,7 +76,7 @@ fn decode_whole(api: Api, body: &[u8]) -> Outcome {
     }
 }
 
-/// What a server of ours would stream of this answer; the query is part of the client's request.
+/// The stream that a server of ours would send for this answer. The query is part of the client's request.
 fn encode_stream(api: Api, query: &str, response: &Response) -> Vec<u8> {
     let request = Request { stream: true, ..Request::default() };
     let mut encoder = api.adapter().encoder(query, "asked", &request);
@@ -88,8 +88,9 @@ fn encode_stream(api: Api, query: &str, response: &Response) -> Vec<u8> {
     bytes
 }
 
-/// The answer as far as a wire can tell it: arguments are JSON, whatever its spacing, and calling tools is a reason to
-/// stop. Gemini has no words for costs and for what was written to a cache, Anthropic none for log-probabilities.
+/// The answer as far as the wire format can express it. Arguments are JSON, whatever their spacing, and tool calls are
+/// a finish reason. Gemini has no fields for costs and for tokens written to a cache, and Anthropic none for
+/// log-probabilities.
 fn canonical(api: Api, mut response: Response) -> Response {
     if api == Api::Gemini {
         response.usage.cost = None;

@@ -1,11 +1,11 @@
-//! Traffic recorded from real gateways, where it lies beside the project; without it there is nothing to check here.
+//! Recorded traffic of real gateways, where it lies beside the project; without it nothing is checked here.
 
 use std::fs;
 use std::path::Path;
 
 use super::*;
 
-/// The wire format that a path speaks.
+/// The wire format of a path.
 fn api_of(path: &str) -> Option<Api> {
     let apis = [
         ("/chat/completions", Api::OpenaiChat),
@@ -17,7 +17,7 @@ fn api_of(path: &str) -> Option<Api> {
     apis.into_iter().find(|(end, _)| path.ends_with(end)).map(|(_, api)| api)
 }
 
-/// What every recorded answer must hold to; gives its outcome.
+/// Checks what must hold for every recorded answer. Returns its outcome.
 fn check(name: &str, api: Api, status: u16, is_stream: bool, body: &[u8]) -> Outcome {
     if status != 200 {
         let failure = api.adapter().decode_error(status, body);
@@ -44,7 +44,7 @@ fn check(name: &str, api: Api, status: u16, is_stream: bool, body: &[u8]) -> Out
     outcome
 }
 
-/// Whether a body that came with status 200 tells of something that keeps the answer from being complete.
+/// Whether a body with status 200 reports something that keeps the answer from being complete.
 fn may_fail(outcome: &Outcome, body: &[u8]) -> bool {
     let body = String::from_utf8_lossy(body);
     outcome.response.finish == Some(FinishReason::Length)
@@ -82,14 +82,14 @@ fn exchanges_with_gateways_decode_however_they_are_cut() {
                 continue;
             };
             let outcome = check(exchange, api, status, is_stream, &body);
-            // The models of some of these gateways end at any time, so that only what must not be is checked.
+            // The models of some of these gateways end at any time, so that only what must never happen is checked.
             let kind = outcome.failure.map(|failure| failure.kind);
             assert_ne!(kind, Some(FailureKind::Protocol), "{exchange}");
         }
     }
 }
 
-/// Status, kind and body of a raw HTTP response; `None` where its body is compressed.
+/// The status, content type and body of a raw HTTP response; `None` where its body is compressed.
 fn read_http(path: &Path) -> Option<(u16, bool, Vec<u8>)> {
     let raw = fs::read(path).expect("a response");
     let end = raw.windows(4).position(|window| window == b"\r\n\r\n").expect("headers") + 4;

@@ -1,4 +1,4 @@
-//! Requests survive the way over each wire and back.
+//! Requests are the same after they were encoded and decoded.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -47,7 +47,7 @@ fn tool_call() -> impl Strategy<Value = ToolCall> {
     })
 }
 
-/// Reasoning, then text, then tool calls: the order that every wire can tell.
+/// Reasoning, then text, then tool calls: the order that every format can express.
 fn assistant() -> impl Strategy<Value = Message> {
     let reasoning = prop::option::of((text(), Just(Some("c2ln".to_owned()))));
     let parts = (reasoning, prop::option::of(text()), prop::collection::vec(tool_call(), 0..3));
@@ -68,7 +68,7 @@ fn results() -> impl Strategy<Value = Message> {
     prop::collection::vec(result, 1..3).prop_map(|parts| Message { role: Role::Tool, parts })
 }
 
-/// A conversation in the order that every wire can tell: the system first, then turns.
+/// A conversation in the order that every format can express: the system message first, then turns.
 fn conversation() -> impl Strategy<Value = Vec<Message>> {
     let system = prop::option::of(text().prop_map(|text| Message::text(Role::System, text)));
     (system, user(), prop::collection::vec((assistant(), results(), user()), 0..3)).prop_map(
@@ -150,7 +150,7 @@ fn request() -> impl Strategy<Value = Request> {
         )
 }
 
-/// The request as far as a wire can tell it: Gemini has no names for files.
+/// The request as far as the format can express it: Gemini has no names for files.
 fn canonical(api: Api, mut request: Request) -> Request {
     for part in request.messages.iter_mut().flat_map(|message| &mut message.parts) {
         if let (Api::Gemini, Part::File(file)) = (api, part) {
@@ -171,6 +171,32 @@ proptest! {
             prop_assert_eq!((&*model, &decoded), ("vendor/model-1", &canonical(api, request.clone())), "{:?}", api);
             prop_assert_eq!(adapter.encode_request(&model, &decoded), wire, "{:?}", api);
         }
+    }
+}
+
+#[test]
+fn no_name_of_a_model_leads_away_from_the_base_url() {
+    let adapter = Api::Gemini.adapter();
+    for model in [
+        "gemini-3-pro",
+        "vendor/model",
+        "../../../v1/other",
+        "models/../../secret",
+        "a/../../b",
+        "a/./b",
+        "..",
+        "..\\..\\b",
+        "%2e%2e/%2e%2e/b",
+        "a?key=b#c",
+        "a:b@c;d=e&f g",
+        "tab\t\nü",
+    ] {
+        let wire = adapter.encode_request(model, &Request::default());
+        let url = url::Url::parse(&format!("https://host/base/v1beta/{}", wire.path)).expect("an address");
+        let name = url.path().strip_prefix("/base/v1beta/models/").expect(model).strip_suffix(":generateContent");
+        assert!(name.is_some() && url.query().is_none() && url.fragment().is_none(), "{model}: {url}");
+        let decoded = adapter.decode_request(url.path(), &wire.body).expect("our own request");
+        assert_eq!(decoded.model, model.strip_prefix("models/").unwrap_or(model));
     }
 }
 
@@ -204,7 +230,7 @@ fn clients_may_spell_a_request_in_several_ways() {
 
     let request = decode(Api::OpenaiResponses, &json!({"model": "m", "input": "u"})).expect("a request");
     assert_eq!(request.messages, [Message::text(Role::User, "u")]);
-    // The client did not forbid to keep the answer: neither do we.
+    // The client did not forbid to keep the answer, so that our request does not either.
     assert!(
         !String::from_utf8_lossy(&Api::OpenaiResponses.adapter().encode_request("m", &request).body).contains("store")
     );
@@ -249,7 +275,7 @@ fn log_probabilities_are_asked_for_in_a_field_of_their_own() {
     for (body, logprobs, left) in [
         (json!({"logprobs": true}), Some(0), json!({})),
         (json!({"logprobs": true, "top_logprobs": 0}), Some(0), json!({})),
-        // What asks for nothing, or in another way, goes on as it is.
+        // Fields that ask for nothing, or in another way, are passed on as they are.
         (json!({"logprobs": false}), None, json!({"logprobs": false})),
         (json!({"logprobs": 5}), None, json!({"logprobs": 5})),
         (json!({"top_logprobs": 5}), None, json!({"top_logprobs": 5})),

@@ -63,7 +63,7 @@ fn everywhere(context: &Context, args: &ModelsShowArgs) -> Result<Offered, Error
     if default.as_deref() == Some("demo") {
         return one(context, "demo", args);
     }
-    let (mut offered, mut to_fetch) = (Vec::new(), Vec::new());
+    let (mut offered, mut to_fetch, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for name in settings.gateway_names().filter(|name| *name != "demo") {
         let gateway = settings.gateway(name)?;
         let kept = lists.kept(&gateway);
@@ -87,7 +87,7 @@ fn everywhere(context: &Context, args: &ModelsShowArgs) -> Result<Offered, Error
                 }
             }
             AtHand::Elsewhere if kept.is_none() => {
-                context.notice(&format!("{name}: its list was never fetched; --refresh asks for it, and for its key"));
+                unknown.push(name);
                 continue;
             }
             AtHand::Elsewhere | AtHand::NotNeeded | AtHand::Missing => {
@@ -96,6 +96,18 @@ fn everywhere(context: &Context, args: &ModelsShowArgs) -> Result<Offered, Error
             }
         };
         to_fetch.push((gateway, kept, key));
+    }
+    match unknown.as_slice() {
+        [] => {}
+        [name] => {
+            context.notice(&format!("{name}: its list was never fetched; --refresh asks for it, and for its key"))
+        }
+        names => {
+            let names = names.join(", ");
+            context.notice(&format!(
+                "{names}: their lists were never fetched; --refresh asks for them, and for their keys"
+            ));
+        }
     }
     let clients = to_fetch.into_iter().map(|(gateway, kept, key)| {
         let client = Client::new(gateway.clone(), &settings.env);
@@ -156,7 +168,7 @@ fn shown(context: &Context, id: &str, offered: &Offered) -> Shown {
         }
     }
     listings.sort_by_key(|listing| listing.offer.model.id != id);
-    let list_price = pricing.list_price(&identity);
+    let list_price = identity.list_price();
     Shown { id: id.to_owned(), maker: identity.maker, list_price, listings }
 }
 

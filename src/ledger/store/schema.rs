@@ -31,6 +31,17 @@ pub(in crate::ledger) const MIGRATIONS: &[Migration] = &[
              CREATE TEMP VIEW calls AS SELECT *, NULL AS maybe_billed FROM main.calls;",
     },
     Migration { sql: include_str!("../schema-4.sql"), stand_in: "" },
+    Migration {
+        sql: concat!(include_str!("../budget-names.sql"), include_str!("../schema-5.sql")),
+        stand_in: concat!(
+            include_str!("../budget-names.sql"),
+            "CREATE TEMP VIEW budget_windows AS
+                 SELECT name AS budget, began, picos, estimated FROM budget_spent JOIN budget_names USING (budget);
+             CREATE TEMP VIEW budget_reservations AS
+                 SELECT name AS budget, began, lease AS reservation, picos, expires, process
+                 FROM budget_leases JOIN budget_names USING (budget) WHERE expires >= unixepoch();"
+        ),
+    },
 ];
 
 /// The version of the schema that this program knows: `PRAGMA user_version`.

@@ -175,9 +175,9 @@ fn a_ledger_of_an_earlier_version_is_read_where_it_cannot_be_written_to() {
         let rows = find(&store, &filter, None).expect("found");
         assert_eq!((rows[0].id.as_str(), rows[0].cost.map(|cost| cost.partial)), ("id", Some(false)));
         assert_eq!((rows[0].attempts[0].status, rows[0].attempts[0].maybe_billed), (Some(503), None));
-        let used = usage(&store, &Filter::default(), &[Dimension::Model]).expect("summed up");
+        let used = usage(&store, &Filter::default(), &[Dimension::Model], |_| None).expect("summed up");
         assert_eq!(used.groups.len(), 1, "version {version}");
-        for table in ["budget_spent", "budget_leases"] {
+        for table in ["budget_windows", "budget_reservations"] {
             let sql = format!("SELECT count(*) FROM {table}");
             let count = store.read(|connection| connection.query_row(&sql, [], |row| row.get::<_, i64>(0)));
             assert_eq!(count.expect("there"), 0);

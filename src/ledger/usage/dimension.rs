@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::pricing;
-
 /// Stands for a call that has no such value; no id is below zero.
 pub(super) const NONE: i64 = -1;
+
+/// Tells who made the model of a name, where that is known.
+pub type Maker = fn(model: &str) -> Option<String>;
 
 /// What calls can be grouped by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub enum Dimension {
     Model,
     /// The name of the gateway.
     Gateway,
-    /// Who made the model, as its name and the table of list prices say.
+    /// Who made the model.
     Provider,
     /// The user's key.
     Key,
@@ -61,6 +62,7 @@ impl Dimension {
 /// Values that are no names in the database: of tags by their sets, of makers by their models.
 pub(super) struct Derived<'a> {
     names: &'a HashMap<i64, String>,
+    maker: Maker,
     texts: Vec<String>,
     /// The place of each of the texts.
     places: HashMap<String, i64>,
@@ -71,9 +73,9 @@ pub(super) struct Derived<'a> {
 }
 
 impl<'a> Derived<'a> {
-    pub(super) fn new(names: &'a HashMap<i64, String>, by: &[Dimension]) -> Self {
+    pub(super) fn new(names: &'a HashMap<i64, String>, by: &[Dimension], maker: Maker) -> Self {
         let tags = vec![HashMap::new(); by.len()];
-        let mut all = Self { names, texts: Vec::new(), places: HashMap::new(), tags, makers: HashMap::new() };
+        let mut all = Self { names, maker, texts: Vec::new(), places: HashMap::new(), tags, makers: HashMap::new() };
         for (place, dimension) in by.iter().enumerate() {
             let Dimension::Tag(tag) = dimension else { continue };
             for (id, name) in names.iter().filter(|(_, name)| name.starts_with('{')) {
@@ -107,7 +109,7 @@ impl<'a> Derived<'a> {
         if let Some(known) = self.makers.get(&model) {
             return *known;
         }
-        let maker = self.names.get(&model).and_then(|name| pricing::maker(name));
+        let maker = self.names.get(&model).and_then(|name| (self.maker)(name));
         let maker = maker.map_or(NONE, |maker| self.intern(&maker));
         self.makers.insert(model, maker);
         maker
@@ -123,6 +125,10 @@ impl<'a> Derived<'a> {
 mod tests {
     use super::*;
 
+    fn maker(model: &str) -> Option<String> {
+        model.contains("claude").then(|| "anthropic".to_owned())
+    }
+
     #[test]
     fn makers_and_tags_are_told_from_names() {
         let names: HashMap<i64, String> = [
@@ -134,7 +140,7 @@ mod tests {
         .map(|(id, name)| (id, name.to_owned()))
         .into();
         let by = [Dimension::Provider, Dimension::Tag("app".into())];
-        let mut derived = Derived::new(&names, &by);
+        let mut derived = Derived::new(&names, &by, maker);
         let maker = derived.maker(1);
         assert_eq!(derived.text(maker).as_deref(), Some("anthropic"));
         assert_eq!(derived.maker(2), maker, "two spellings, one maker");
@@ -147,7 +153,7 @@ mod tests {
     fn a_value_that_many_sets_of_tags_have_is_one() {
         let set = |id: i64| (id, format!(r#"{{"job":"{id}","team":"{}"}}"#, id % 2));
         let names: HashMap<i64, String> = (0..2000).map(set).collect();
-        let derived = Derived::new(&names, &[Dimension::Tag("job".into()), Dimension::Tag("team".into())]);
+        let derived = Derived::new(&names, &[Dimension::Tag("job".into()), Dimension::Tag("team".into())], maker);
         for id in 0..2000 {
             assert_eq!(derived.text(derived.tag(0, id)), Some(id.to_string()));
             assert_eq!(derived.tag(1, id), derived.tag(1, id % 2));

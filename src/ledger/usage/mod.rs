@@ -12,7 +12,7 @@ use super::read::{Condition, Filter};
 use dimension::{Derived, NONE};
 use group::{Figures, Growing};
 
-pub use dimension::Dimension;
+pub use dimension::{Dimension, Maker};
 pub use group::{Group, Percentiles, Short, TokenSum};
 
 const DAY_MS: i64 = 86_400_000;
@@ -35,11 +35,11 @@ const COLUMNS: &str = "c.at_ms, c.gateway, c.model, c.key, c.task, c.tags, c.sta
     c.input, c.cache_read, c.output, c.cost, c.origin, c.retry_cost, c.saved, c.first_token_us, c.total_us, c.maybe_billed,
     c.id";
 
-pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension]) -> Result<Usage> {
+pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension], maker: Maker) -> Result<Usage> {
     let names = names(connection)?;
     let Condition { sql, values } = filter.condition(connection)?;
     let reader = Reader::new(&names);
-    let mut derived = Derived::new(&names, by);
+    let mut derived = Derived::new(&names, by, maker);
     let (mut total, mut groups, mut models) =
         (Growing::default(), HashMap::<Vec<i64>, Growing>::new(), HashMap::<i64, Growing>::new());
     let (mut key, mut tried_again) = (Vec::with_capacity(by.len()), Vec::new());

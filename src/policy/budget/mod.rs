@@ -1,19 +1,25 @@
-//! What calls may cost: budgets, allow-lists and `--max-cost`, decided before anything is sent.
+//! What calls may cost and which models they may use: budgets, allow-lists and `--max-cost`.
+//!
+//! [`Admit`] decides on a call as a whole, before the call waits for anything. [`Spend`] is the last policy before the
+//! gateway: it knows the final body of each request, reserves the most that this body may cost, and replaces that by what
+//! the request did cost. Nothing waits between the reservation and the request, so a reservation means that its request
+//! was sent. A further try may be billed like the first one, so each try has a reservation of its own.
 
 mod balance;
-mod book;
 mod process;
+mod reservation;
+mod store;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 pub use self::balance::{Balance, balances};
-use self::book::{Account, Book, Short};
-use crate::call::Service;
-use crate::call::{Call, Event, Events, Observed, Observer};
+use self::reservation::Reservation;
+pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets};
+use crate::adapter::OutputBound;
+use crate::call::{Call, Event, Events, Observer, Service};
 use crate::chat::Usage;
 use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits};
 use crate::error::{Failure, FailureKind};
@@ -21,296 +27,184 @@ use crate::ledger::StoreError;
 use crate::money::Usd;
 use crate::pricing::{Pricing, estimate};
 
-/// Tokens of an answer that nobody limited, for what is set aside for it.
+/// The tokens that are reserved for an answer whose length nothing limits. Most answers are shorter.
 const UNLIMITED_ANSWER: u64 = 4_096;
 
-/// How long a reservation outlives the time limit of its call, in seconds.
-const GRACE: i64 = 60;
-
-/// What a run may spend, and on what.
+/// What limits the spending of all calls. What limits the calls of one caller comes with [them](crate::call::Caller).
 #[derive(Debug)]
-pub struct Purse {
+pub struct SpendingLimits {
+    /// The budgets of the config.
     pub budgets: Vec<Budget>,
-    /// By the name of a key: the models that it may be used for. Keys that are not there may be used for all.
+    /// By the name of a key, the models that it may be used for. A key that is not there may be used for all.
     pub allow: BTreeMap<String, Vec<String>>,
-    /// What the whole run may cost.
-    pub max_cost: Option<Usd>,
-    /// Whether calls may be made whose price nobody knows.
-    pub allow_unpriced: bool,
-    pub tags: BTreeMap<String, String>,
-    /// The name of the key that is used at each gateway.
-    pub keys: BTreeMap<String, String>,
+    /// The gateways by name.
     pub gateways: BTreeMap<String, Gateway>,
+    /// By gateway, the name of the key that is used there.
+    pub keys: BTreeMap<String, String>,
+    /// The prices of models.
     pub pricing: Arc<Pricing>,
-    /// Where the ledger is; `None` where there is no home directory.
-    pub data: Option<PathBuf>,
-    /// What the run has spent and reserved so far.
-    pub spent: Mutex<Usd>,
+    /// Where the sums of budgets are kept; `None` where there is no directory for them.
+    pub store: Option<Arc<dyn BudgetStore>>,
 }
 
-/// Refuses what may cost too much.
+/// Refuses calls to models that their key or caller may not use.
 #[derive(Debug)]
-pub struct Spend<S> {
+pub struct Admit<S> {
     inner: S,
-    purse: Option<Arc<Purse>>,
+    limits: Option<Arc<SpendingLimits>>,
 }
 
-impl<S> Spend<S> {
-    /// Without a `purse`, every call goes through as it is.
-    pub fn new(inner: S, purse: Option<Arc<Purse>>) -> Self {
-        Self { inner, purse }
+impl<S> Admit<S> {
+    /// Without `limits`, every call is passed on as it is.
+    pub fn new(inner: S, limits: Option<Arc<SpendingLimits>>) -> Self {
+        Self { inner, limits }
     }
 }
 
-/// Money that is set aside for a call under way. However that ends, what it cost is put in its place.
-struct Lease {
-    purse: Arc<Purse>,
-    id: String,
-    accounts: Vec<Account>,
-    amount: Usd,
-    /// Whether something refuses what does not fit.
-    strict: bool,
-    gateway: String,
-    model: String,
-    overheard: Observer,
-    settled: bool,
+impl<S: Service> Service for Admit<S> {
+    async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        let Some(limits) = &self.limits else {
+            return self.inner.call(call, events).await;
+        };
+        limits.check_model(call)?;
+        let mut call = call.clone();
+        // A limit on the length of the answer must not be left out where it limits the cost.
+        call.limits.bounded |= is_strict(call.caller.max_cost.is_some(), &limits.budgets_of(&call, Timestamp::now()));
+        self.inner.call(&call, events).await
+    }
+}
+
+/// Sends a request only if it fits into the budgets and the limit of its caller.
+#[derive(Debug)]
+pub struct Spend<S> {
+    inner: S,
+    limits: Option<Arc<SpendingLimits>>,
+}
+
+impl<S> Spend<S> {
+    /// Without `limits`, every request is sent.
+    pub fn new(inner: S, limits: Option<Arc<SpendingLimits>>) -> Self {
+        Self { inner, limits }
+    }
 }
 
 impl<S: Service> Service for Spend<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
-        let Some(purse) = &self.purse else {
+        let Some(limits) = &self.limits else {
             return self.inner.call(call, events).await;
         };
-        purse.allows(call)?;
-        let (events, overheard) = events.observed();
-        let Some((mut lease, notices)) = purse.reserve(call, overheard)? else {
+        let (events, observer) = events.observed();
+        let Some(mut reservation) = limits.reservation(call, observer)? else {
             return self.inner.call(call, &events).await;
         };
-        for message in notices {
+        for message in reservation.make().await? {
             events.emit(Event::Notice { message }).await?;
         }
-        let mut bounded = call.clone();
-        bounded.limits.bounded = lease.strict;
-        let result = self.inner.call(&bounded, &events).await;
-        if let Some(message) = lease.settle() {
+        let result = self.inner.call(call, &events).await;
+        if let Some(message) = reservation.settle() {
             events.emit(Event::Notice { message }).await?;
         }
         result
     }
 }
 
+/// A budget in its present window.
+type Current<'a> = (&'a Budget, Window);
+
+/// Whether something refuses what does not fit.
+fn is_strict(has_limit: bool, budgets: &[Current<'_>]) -> bool {
+    has_limit || budgets.iter().any(|(budget, _)| budget.action == Action::Refuse)
+}
+
 fn refused(message: String, hint: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Refused, message).with_advice(hint)
 }
 
-fn broken(error: &StoreError) -> Failure {
-    let failure = refused(format!("a budget applies, and {error}"), error.hint().unwrap_or_default());
+/// The failure of a call whose budgets cannot be asked.
+fn unknown_balance(error: &StoreError) -> Failure {
+    let failure = Failure::new(FailureKind::Refused, format!("a budget applies, and {error}"));
     Failure { cause: error.cause(), advice: error.hint(), ..failure }
 }
 
-impl Purse {
-    fn key(&self, gateway: &str) -> &str {
-        self.keys.get(gateway).map_or("", String::as_str)
+impl SpendingLimits {
+    /// The name of the key that the call is made with: the caller's own, else the one that the gateway gets.
+    fn key<'a>(&'a self, call: &'a Call) -> &'a str {
+        let used = || self.keys.get(&call.target().gateway).map(String::as_str);
+        call.caller.key.as_deref().or_else(used).unwrap_or_default()
     }
 
-    fn allows(&self, call: &Call) -> Result<(), Failure> {
-        let target = call.target();
-        let key = self.key(&target.gateway);
-        match self.allow.get(key) {
-            Some(patterns) if !patterns.iter().any(|pattern| model_fits(pattern, &target.model)) => {
-                let may = if patterns.is_empty() { "no model".into() } else { patterns.join(", ") };
-                let message = format!("the key {key} may not be used for {}", target.model);
-                Err(refused(message, format!("[allow] in the config lets it be used for {may}")))
+    fn check_model(&self, call: &Call) -> Result<(), Failure> {
+        let (key, model) = (self.key(call), &call.target().model);
+        let lists = [
+            (self.allow.get(key), "[allow] in the config lets it be used for"),
+            (call.caller.allow.as_ref(), "it may be used for"),
+        ];
+        for (patterns, hint) in lists {
+            if let Some(patterns) = patterns
+                && !patterns.iter().any(|pattern| model_fits(pattern, model))
+            {
+                let allowed = if patterns.is_empty() { "no model".into() } else { patterns.join(", ") };
+                return Err(refused(format!("the key {key} may not be used for {model}"), format!("{hint} {allowed}")));
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
-    /// Sets aside what this call may cost; `None` where nothing limits it. Also gives what the user should hear.
-    fn reserve(self: &Arc<Self>, call: &Call, overheard: Observer) -> Result<Option<(Lease, Vec<String>)>, Failure> {
-        let target = call.target();
-        let now = Timestamp::now();
+    /// The budgets that the call falls under.
+    fn budgets_of(&self, call: &Call, now: Timestamp) -> Vec<Current<'_>> {
+        if self.budgets.is_empty() {
+            return Vec::new();
+        }
+        let (target, tags) = (call.target(), call.tags());
         let subject = Subject {
-            key: self.key(&target.gateway),
+            key: self.key(call),
             gateway: &target.gateway,
             model: &target.model,
             task: call.task.as_deref(),
-            tags: &self.tags,
+            tags: &tags,
         };
-        let found: Vec<(&Budget, Window)> = self
-            .budgets
-            .iter()
-            .filter(|budget| budget.matches.fits(&subject))
-            .filter_map(|budget| Some((budget, budget.per.window(now)?)))
-            .collect();
-        if found.is_empty() && self.max_cost.is_none() {
-            return Ok(None);
-        }
-        let strict = self.max_cost.is_some() || found.iter().any(|(budget, _)| budget.action == Action::Refuse);
-        let amount = self.worst_case(call, strict)?;
-        let mut lease = Lease {
-            purse: Arc::clone(self),
-            id: uuid::Uuid::now_v7().to_string(),
-            accounts: Vec::new(),
-            amount: Usd::ZERO,
-            strict,
-            gateway: target.gateway.clone(),
-            model: target.model.clone(),
-            overheard,
-            settled: false,
-        };
-        self.reserve_of_run(amount)?;
-        lease.amount = amount;
-        if found.is_empty() {
-            return Ok(Some((lease, Vec::new())));
-        }
-        let accounts: Vec<Account> = found
-            .iter()
-            .map(|(budget, window)| Account {
-                budget: budget.id(),
-                began: window.began.as_second(),
-                limit: budget.limit,
-                strict: budget.action == Action::Refuse,
-            })
-            .collect();
-        let expires = i64::try_from(call.limits.timeout.as_secs()).unwrap_or(i64::MAX / 2);
-        let expires = now.as_second().saturating_add(expires).saturating_add(GRACE);
-        let reserved = self.book().and_then(|mut book| {
-            book.reserve(&lease.id, &accounts, amount, now.as_second(), expires).map_err(|e| broken(&e))
-        });
-        let reserved = match reserved {
-            Ok(reserved) => reserved,
-            Err(failure) => {
-                lease.release();
-                return Err(failure);
-            }
-        };
-        let says = |short: &Short| {
-            let (budget, _) = found[short.place];
-            format!("budget of {}: {} left, and this call may cost up to {amount}", budget.describe(), short.left)
-        };
-        if let Some(short) = &reserved.refused {
-            lease.release();
-            let hint = match found[short.place].1.ends {
-                Some(ends) => format!("it begins anew at {ends:.0}; --max-tokens makes a call cheaper"),
-                None => "it never begins anew: raise its limit in the config".to_owned(),
-            };
-            return Err(refused(says(short), hint));
-        }
-        lease.accounts = accounts;
-        let mut notices: Vec<String> = reserved.warned.iter().map(says).collect();
-        if reserved.freed > Usd::ZERO {
-            notices.push(format!("{} that a process which is gone had reserved is free again", reserved.freed));
-        }
-        Ok(Some((lease, notices)))
+        let fitting = self.budgets.iter().filter(|budget| budget.matches.fits(&subject));
+        fitting.filter_map(|budget| Some((budget, budget.per.window(now)?))).collect()
     }
 
-    /// The most that this call may cost.
-    fn worst_case(&self, call: &Call, strict: bool) -> Result<Usd, Failure> {
-        let target = call.target();
-        if self.max_cost.is_some() && call.request.max_tokens.is_none() {
-            let message = "--max-cost cannot be kept: the answer may be of any length".to_owned();
-            return Err(refused(message, "--max-tokens sets a limit"));
+    /// The reservation that this request needs, which is not made yet. Returns None where nothing limits its cost.
+    fn reservation(self: &Arc<Self>, call: &Call, observer: Observer) -> Result<Option<Reservation>, Failure> {
+        let now = Timestamp::now();
+        let budgets = self.budgets_of(call, now);
+        let max_cost = call.caller.max_cost.clone();
+        if budgets.is_empty() && max_cost.is_none() {
+            return Ok(None);
         }
-        let usage = Usage {
-            input: Some(estimate::most_input_tokens(&call.request)),
-            output: Some(call.request.max_tokens.unwrap_or(UNLIMITED_ANSWER)),
-            ..Usage::default()
-        };
-        let gateway = self.gateways.get(&target.gateway);
-        let quote = gateway.and_then(|gateway| self.pricing.quote(gateway, &target.model));
-        match quote.and_then(|quote| quote.most(&usage)) {
+        let amount = self.highest_cost(call, is_strict(max_cost.is_some(), &budgets))?;
+        Ok(Some(Reservation::new(self, call, &budgets, amount, now, observer)))
+    }
+
+    /// The most that the request may cost with the body that will be sent.
+    fn highest_cost(&self, call: &Call, is_strict: bool) -> Result<Usd, Failure> {
+        let target = call.target();
+        let highest = self.gateways.get(&target.gateway).map(|gateway| {
+            let adapter = gateway.api_of(&target.model).adapter();
+            let wire = adapter.encode_request(&target.model, &call.request);
+            let OutputBound { max_tokens, answers } = adapter.output_bound(&wire);
+            if call.caller.max_cost.is_some() && max_tokens.is_none() {
+                let message = "--max-cost cannot be kept: the answer may be of any length".to_owned();
+                return Err(refused(message, "--max-tokens sets a limit"));
+            }
+            let usage = Usage {
+                input: Some(estimate::most_input_tokens(&call.request, &wire.body)),
+                output: Some(max_tokens.unwrap_or(UNLIMITED_ANSWER).saturating_mul(u64::from(answers))),
+                ..Usage::default()
+            };
+            Ok(self.pricing.quote(gateway, &target.model).and_then(|quote| quote.most(&usage)))
+        });
+        match highest.transpose()?.flatten() {
             Some(cost) => Ok(cost.usd),
-            None if strict && !self.allow_unpriced => Err(refused(
+            None if is_strict && !call.caller.allow_unpriced => Err(refused(
                 format!("nobody knows what {} costs, and its cost is limited", target.model),
                 format!("give it a price under [price.\"{}\"] in the config, or say --allow-unpriced", target.model),
             )),
             None => Ok(Usd::ZERO),
         }
-    }
-
-    fn reserve_of_run(&self, amount: Usd) -> Result<(), Failure> {
-        let Some(most) = self.max_cost else { return Ok(()) };
-        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        if *spent + amount > most {
-            let left = Usd::from_picos((most.picos() - spent.picos()).max(0));
-            let message = format!("--max-cost {most}: {left} left, and this call may cost up to {amount}");
-            return Err(refused(message, "--max-tokens makes a call cheaper"));
-        }
-        *spent += amount;
-        Ok(())
-    }
-
-    fn book(&self) -> Result<Book, Failure> {
-        let dir = self.data.as_ref().ok_or_else(|| {
-            refused(
-                "a budget applies, and there is no home directory to keep account in".into(),
-                "LLM_DATA_DIR names one",
-            )
-        })?;
-        Book::open(dir).map_err(|error| broken(&error))
-    }
-}
-
-impl Lease {
-    /// Nothing was sent.
-    fn release(&mut self) {
-        self.settled = true;
-        self.correct_run(Usd::ZERO);
-    }
-
-    /// Puts what the call cost in the place of what was set aside; what the user should hear of it.
-    fn settle(&mut self) -> Option<String> {
-        if self.settled {
-            return None;
-        }
-        self.settled = true;
-        let (cost, estimated) = self.cost();
-        self.correct_run(cost);
-        if self.accounts.is_empty() {
-            return None;
-        }
-        let settled = self.purse.book().and_then(|mut book| {
-            book.settle(&self.id, &self.accounts, cost, estimated).map_err(|error| broken(&error))
-        });
-        match settled {
-            Err(failure) => Some(format!("what this call cost ({cost}) is missing in its budgets: {failure}")),
-            Ok(()) if cost > self.amount => {
-                Some(format!("{} cost {cost}, more than the {} set aside for it", self.model, self.amount))
-            }
-            Ok(()) => None,
-        }
-    }
-
-    /// What it cost, and how much of that is a guess: each attempt that may have been billed without a word counts as
-    /// all that was set aside.
-    fn cost(&self) -> (Usd, Usd) {
-        let heard = self.overheard.observed();
-        let Observed { response, cost, failed_cost, maybe_billed, is_running } = &*heard;
-        // Before its end, an answer's usage is not all that it takes.
-        let answered = response.finish.is_some();
-        let gateway = self.purse.gateways.get(&self.gateway);
-        let known = gateway.filter(|_| answered).and_then(|gateway| {
-            let reported = response.usage.cost.or(*cost);
-            self.purse.pricing.of_answer(gateway, &self.model, response.model.as_deref(), &response.usage, reported)
-        });
-        let in_doubt = maybe_billed + u32::from((*is_running || answered) && known.is_none());
-        let doubtful = self.amount.times(u64::from(in_doubt)).unwrap_or(self.amount);
-        (known.unwrap_or(Usd::ZERO) + *failed_cost + doubtful, doubtful)
-    }
-
-    fn correct_run(&self, cost: Usd) {
-        if self.purse.max_cost.is_some() {
-            let mut spent = self.purse.spent.lock().unwrap_or_else(PoisonError::into_inner);
-            *spent = Usd::from_picos(spent.picos() - self.amount.picos() + cost.picos());
-        }
-    }
-}
-
-/// A call that is stopped has cost what it has cost.
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.settle();
     }
 }
 

@@ -2,35 +2,42 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::super::testing::{Canned, Reply, call, run, run_for};
+use super::super::{Adjust, Retry};
+use super::store::memory::MemoryBudgets;
 use super::*;
-use crate::call::RunEvent;
+use crate::adapter::Api;
+use crate::call::{Caller, CostLimit};
 use crate::chat::FinishReason;
 use crate::config::ModelPrice;
+use crate::ledger::LedgerWriter;
 use crate::secret::testing;
 
-/// A purse for the gateway `g`, at which a token of any model costs a dollar.
-fn purse(dir: &tempfile::TempDir, budgets: &str) -> Purse {
+/// Limits for the gateway `g`, at which a token of an answer costs a dollar for every model with an `m` in front.
+fn limits(budgets: &str) -> SpendingLimits {
     #[derive(serde::Deserialize)]
     struct File {
         #[serde(default)]
         budget: Vec<Budget>,
     }
-    let million = "1000000".parse().ok();
-    let price = ModelPrice { input: million, output: million, ..ModelPrice::default() };
+    let price = ModelPrice { input: Some(Usd::ZERO), output: "1000000".parse().ok(), ..ModelPrice::default() };
     let prices = BTreeMap::from([("m*".to_owned(), price)]);
-    Purse {
+    SpendingLimits {
         budgets: toml::from_str::<File>(budgets).expect("budgets").budget,
         allow: BTreeMap::new(),
-        max_cost: None,
-        allow_unpriced: false,
-        tags: BTreeMap::new(),
-        keys: BTreeMap::from([("g".to_owned(), "team-a".to_owned())]),
         gateways: BTreeMap::from([("g".to_owned(), testing::gateway("g"))]),
+        keys: BTreeMap::from([("g".to_owned(), "team-a".to_owned())]),
         pricing: Arc::new(Pricing::new(&prices, None)),
-        data: Some(dir.path().to_owned()),
-        spent: Mutex::default(),
+        store: Some(Arc::new(MemoryBudgets::default())),
     }
+}
+
+/// The policies of this module around a gateway.
+fn spend(gateway: Arc<Canned>, limits: SpendingLimits) -> Admit<Spend<Arc<Canned>>> {
+    let limits = Some(Arc::new(limits));
+    Admit::new(Spend::new(gateway, limits.clone()), limits)
 }
 
 /// A call whose answer has at most this many tokens.
@@ -40,26 +47,36 @@ fn short_call(model: &str, max_tokens: u64) -> Call {
     call
 }
 
-async fn kind(spend: &Spend<Arc<Canned>>, call: &Call) -> Option<FailureKind> {
-    run(spend, call).await.0.err().map(|failure| failure.kind)
+/// The caller of a command with `--max-cost`.
+fn caller(max_cost: Option<&str>) -> Arc<Caller> {
+    let max_cost = max_cost.map(|most| Arc::new(CostLimit::new(most.parse().expect("an amount"))));
+    Arc::new(Caller { max_cost, ..Caller::default() })
 }
 
-/// Answers of 11 tokens.
+async fn kind(service: &impl Service, call: &Call) -> Option<FailureKind> {
+    run(service, call).await.0.err().map(|failure| failure.kind)
+}
+
+/// The reply with a usage that costs eleven dollars.
+fn dear(reply: Reply) -> Reply {
+    Reply { usage: Usage { input: Some(10), output: Some(11), ..Usage::default() }, ..reply }
+}
+
+/// Answers that cost eleven dollars.
 fn answers(model: &'static str) -> Arc<Canned> {
-    Canned::new([(model, vec![Reply::answer()])])
+    Canned::new([(model, vec![dear(Reply::answer())])])
 }
 
 const THIRTY: &str = "[[budget]]\nlimit = 30\nper = \"total\"\n";
 
 #[tokio::test(start_paused = true)]
 async fn a_budget_is_spent_by_what_calls_cost_and_then_refuses() {
-    let dir = tempfile::tempdir().expect("a directory");
     let gateway = answers("m");
-    let spend = Spend::new(gateway.clone(), Some(Arc::new(purse(&dir, THIRTY))));
+    let service = spend(gateway.clone(), limits(THIRTY));
     let call = short_call("m", 10);
-    assert_eq!(kind(&spend, &call).await, None);
-    assert_eq!(kind(&spend, &call).await, None);
-    let failure = run(&spend, &call).await.0.expect_err("22 of 30 are spent, and 10 may be needed");
+    assert_eq!(kind(&service, &call).await, None);
+    assert_eq!(kind(&service, &call).await, None);
+    let failure = run(&service, &call).await.0.expect_err("22 of 30 are spent, and 10 may be needed");
     assert_eq!((failure.kind, failure.exit_code()), (FailureKind::Refused, 5));
     assert_eq!(
         failure.message,
@@ -72,26 +89,25 @@ async fn a_budget_is_spent_by_what_calls_cost_and_then_refuses() {
 // L07
 #[tokio::test(start_paused = true)]
 async fn what_cost_more_than_was_set_aside_is_told_and_counts() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let spend = Spend::new(answers("m"), Some(Arc::new(purse(&dir, "[[budget]]\nlimit = 5\nper = \"day\"\n"))));
-    let (result, events) = run(&spend, &short_call("m", 1)).await;
+    let service = spend(answers("m"), limits("[[budget]]\nlimit = 5\nper = \"day\"\n"));
+    let (result, events) = run(&service, &short_call("m", 1)).await;
     assert_eq!(result, Ok(()));
     let told =
         events.iter().any(|event| matches!(&event.event, Event::Notice { message } if message.contains("$11.00")));
     assert!(told, "{events:?}");
-    assert_eq!(kind(&spend, &short_call("m", 1)).await, Some(FailureKind::Refused));
+    assert_eq!(kind(&service, &short_call("m", 1)).await, Some(FailureKind::Refused));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_money_is_limited_for_is_never_asked_for_without_its_own_limit() {
     let refusal = Failure::new(FailureKind::InvalidRequest, "unsupported: max_output_tokens").with_status(400);
     let warning = format!("{THIRTY}action = \"warn\"\n");
-    for (budgets, max_cost, asked) in [(THIRTY, None, 1), ("", "30".parse().ok(), 1), (warning.as_str(), None, 2)] {
-        let dir = tempfile::tempdir().expect("a directory");
+    for (budgets, max_cost, asked) in [(THIRTY, None, 1), ("", Some("30"), 1), (warning.as_str(), None, 2)] {
         let gateway = Canned::new([("m", vec![Reply::failure(refusal.clone()), Reply::answer()])]);
-        let purse = Purse { max_cost, ..purse(&dir, budgets) };
-        let spend = Spend::new(super::super::Adjust::new(gateway.clone()), Some(Arc::new(purse)));
-        let failed = run(&spend, &short_call("m", 10)).await.0.err();
+        let limits = Some(Arc::new(limits(budgets)));
+        let service = Admit::new(Adjust::new(Spend::new(gateway.clone(), limits.clone())), limits);
+        let call = Call { caller: caller(max_cost), ..short_call("m", 10) };
+        let failed = run(&service, &call).await.0.err();
         assert_eq!((failed, gateway.asked().len()), ((asked == 1).then(|| refusal.clone()), asked));
     }
 }
@@ -99,54 +115,99 @@ async fn an_answer_that_money_is_limited_for_is_never_asked_for_without_its_own_
 // L08
 #[tokio::test(start_paused = true)]
 async fn a_price_that_nobody_knows_is_refused_where_a_budget_applies() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let unpriced = |allow_unpriced, budgets: &str| {
-        let purse = Purse { allow_unpriced, ..purse(&dir, budgets) };
-        Spend::new(answers("unheard-of"), Some(Arc::new(purse)))
-    };
-    let call = short_call("unheard-of", 1);
-    assert_eq!(kind(&unpriced(false, THIRTY), &call).await, Some(FailureKind::Refused));
-    assert_eq!(kind(&unpriced(true, THIRTY), &call).await, None);
     let elsewhere = "[[budget]]\nlimit = 1\nper = \"day\"\nmatch = { model = \"claude-*\" }\n";
-    assert_eq!(kind(&unpriced(false, elsewhere), &call).await, None);
+    for (allow_unpriced, budgets, expected) in
+        [(false, THIRTY, Some(FailureKind::Refused)), (true, THIRTY, None), (false, elsewhere, None)]
+    {
+        let caller = Arc::new(Caller { allow_unpriced, ..Caller::default() });
+        let call = Call { caller, ..short_call("unheard-of", 1) };
+        assert_eq!(kind(&spend(answers("unheard-of"), limits(budgets)), &call).await, expected);
+    }
 }
 
 // L11
 #[tokio::test(start_paused = true)]
 async fn a_call_that_was_stopped_counts_as_all_that_was_set_aside() {
-    let dir = tempfile::tempdir().expect("a directory");
     let gateway = Canned::new([("m", vec![Reply::answer().after(60_000)])]);
-    let spend = Spend::new(gateway.clone(), Some(Arc::new(purse(&dir, THIRTY))));
+    let service = spend(gateway.clone(), limits(THIRTY));
     let call = short_call("m", 20);
-    tokio::time::timeout(Duration::from_secs(1), run(&spend, &call)).await.expect_err("stopped");
-    assert_eq!(kind(&spend, &call).await, Some(FailureKind::Refused), "20 of 30 are as good as spent");
+    tokio::time::timeout(Duration::from_secs(1), run(&service, &call)).await.expect_err("stopped");
+    assert_eq!(kind(&service, &call).await, Some(FailureKind::Refused), "20 of 30 are as good as spent");
     assert_eq!(gateway.asked().len(), 1);
 }
 
 // L11, H33
 #[tokio::test(start_paused = true)]
 async fn every_lost_reply_counts_as_all_that_was_set_aside_beside_the_answer() {
-    let dir = tempfile::tempdir().expect("a directory");
     let lost = || Reply::failure(Failure::new(FailureKind::Network, "lost").maybe_billed());
-    let gateway = Canned::new([("m", vec![lost(), lost(), Reply::answer()])]);
-    let budget = "[[budget]]\nlimit = 60\nper = \"total\"\n";
-    let spend = Spend::new(super::super::Retry::new(gateway.clone()), Some(Arc::new(purse(&dir, budget))));
+    let gateway = Canned::new([("m", vec![lost(), lost(), dear(Reply::answer())])]);
+    let limits = Some(Arc::new(limits("[[budget]]\nlimit = 60\nper = \"total\"\n")));
+    let service = Retry::new(Spend::new(gateway.clone(), limits));
     let mut call = short_call("m", 20);
     call.limits.retries = Some(2);
-    let (result, events) = run(&spend, &call).await;
+    let (result, _) = run(&service, &call).await;
     assert_eq!((result, gateway.asked().len()), (Ok(()), 3));
-    let told = |event: &RunEvent| matches!(&event.event, Event::Notice { message } if message.contains("cost $51.00"));
-    assert!(events.iter().any(told), "{events:?}");
-    let failure = run(&spend, &call).await.0.expect_err("51 of 60 are as good as spent");
+    let failure = run(&service, &call).await.0.expect_err("51 of 60 are as good as spent");
     assert!(failure.message.contains("$9.00 left"), "{failure}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_further_try_is_sent_only_if_it_fits_as_well() {
+    for (budgets, max_cost) in [(THIRTY, None), ("", Some("30"))] {
+        let lost = || Reply::failure(Failure::new(FailureKind::Network, "lost").maybe_billed());
+        let gateway = Canned::new([("m", vec![lost(), lost(), Reply::answer()])]);
+        let service = Retry::new(Spend::new(gateway.clone(), Some(Arc::new(limits(budgets)))));
+        let mut call = Call { caller: caller(max_cost), ..short_call("m", 20) };
+        call.limits.retries = Some(2);
+        let failure = run(&service, &call).await.0.expect_err("20 of 30 may be spent");
+        assert_eq!((failure.kind, gateway.asked().len()), (FailureKind::Refused, 1));
+        assert!(failure.message.contains("$10.00 left"), "{failure}");
+    }
+}
+
+/// However the length or number of answers is asked for, the body says it.
+#[tokio::test(start_paused = true)]
+async fn what_the_final_body_asks_for_is_checked() {
+    let gateway_of = |api| BTreeMap::from([("g".to_owned(), Gateway { api, ..testing::gateway("g") })]);
+    for (api, extra) in [
+        (Api::OpenaiChat, json!({"max_tokens": 31})),
+        (Api::OpenaiChat, json!({"max_completion_tokens": 31})),
+        (Api::OpenaiChat, json!({"n": 4})),
+        (Api::OpenaiResponses, json!({"max_output_tokens": 31})),
+        (Api::Anthropic, json!({"max_tokens": 31})),
+        (Api::Gemini, json!({"generationConfig": {"maxOutputTokens": 31}})),
+        (Api::Gemini, json!({"generationConfig": {"candidateCount": 4}})),
+    ] {
+        for (budgets, max_cost) in [(THIRTY, None), ("", Some("30"))] {
+            let gateway = answers("m");
+            let service = spend(gateway.clone(), SpendingLimits { gateways: gateway_of(api), ..limits(budgets) });
+            let mut call = Call { caller: caller(max_cost), ..short_call("m", 10) };
+            Arc::make_mut(&mut call.request).extra = extra.as_object().expect("an object").clone();
+            assert_eq!(kind(&service, &call).await, Some(FailureKind::Refused), "{api:?} {extra}");
+            assert!(gateway.asked().is_empty(), "{api:?} {extra}");
+            assert_eq!(kind(&service, &Call { caller: call.caller, ..short_call("m", 10) }).await, None);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_adapter_asks_for_by_itself_is_reserved() {
+    let anthropic = Gateway { api: Api::Anthropic, ..testing::gateway("g") };
+    let gateways = || BTreeMap::from([("g".to_owned(), anthropic.clone())]);
+    let service = spend(answers("m"), SpendingLimits { gateways: gateways(), ..limits(THIRTY) });
+    let failure = run(&service, &call(&["m"])).await.0.expect_err("no small amount");
+    assert!(failure.message.ends_with("this call may cost up to $32000.00"), "{failure}");
+    let service = spend(answers("m"), SpendingLimits { gateways: gateways(), ..limits("") });
+    let call = Call { caller: caller(Some("32000")), ..call(&["m"]) };
+    assert_eq!(kind(&service, &call).await, None, "the format itself limits the answer");
 }
 
 // L11
 #[tokio::test(start_paused = true)]
 async fn only_an_answer_that_ended_and_told_its_usage_counts_as_less_than_was_set_aside() {
-    let truncated = || Reply::kind(FailureKind::Truncated).speaks();
+    let truncated = || dear(Reply::kind(FailureKind::Truncated).speaks());
     let cut = || truncated().finishes(FinishReason::Length);
-    let stopped = || Reply::answer().counts_early().lasts(60_000);
+    let stopped = || dear(Reply::answer()).counts_early().lasts(60_000);
     for (reply, left) in [
         (truncated(), "$10.00"),
         (truncated().counts_early(), "$10.00"),
@@ -159,13 +220,14 @@ async fn only_an_answer_that_ended_and_told_its_usage_counts_as_less_than_was_se
         (Reply::status(500), "$30.00"),
     ] {
         let told = format!("{reply:?}");
-        for max_cost in [None, "30".parse().ok()] {
-            let dir = tempfile::tempdir().expect("a directory");
+        for max_cost in [None, Some("30")] {
             let budgets = if max_cost.is_none() { THIRTY } else { "" };
             let gateway = Canned::new([("m", vec![reply.clone()])]);
-            let spend = Spend::new(gateway, Some(Arc::new(Purse { max_cost, ..purse(&dir, budgets) })));
-            run_for(&spend, &short_call("m", 20), Duration::from_secs(1)).await;
-            let failure = run(&spend, &short_call("m", 31)).await.0.expect_err("more than the whole of it");
+            let service = spend(gateway, limits(budgets));
+            let caller = caller(max_cost);
+            let call = |tokens| Call { caller: Arc::clone(&caller), ..short_call("m", tokens) };
+            run_for(&service, &call(20), Duration::from_secs(1)).await;
+            let failure = run(&service, &call(31)).await.0.expect_err("more than the whole of it");
             assert!(failure.message.contains(&format!("{left} left")), "{failure}: {told}");
         }
     }
@@ -173,47 +235,50 @@ async fn only_an_answer_that_ended_and_told_its_usage_counts_as_less_than_was_se
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_by_the_gateway_costs_nothing() {
-    let dir = tempfile::tempdir().expect("a directory");
     let gateway = Canned::new([("m", vec![Reply::status(500)])]);
-    let spend = Spend::new(gateway.clone(), Some(Arc::new(purse(&dir, THIRTY))));
+    let service = spend(gateway.clone(), limits(THIRTY));
     for _ in 0..5 {
-        assert_eq!(kind(&spend, &short_call("m", 20)).await, Some(FailureKind::ServerError));
+        assert_eq!(kind(&service, &short_call("m", 20)).await, Some(FailureKind::ServerError));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_costs_no_more_than_it_may() {
-    let dir = tempfile::tempdir().expect("a directory");
     let gateway = answers("m");
-    let purse = Purse { max_cost: "25".parse().ok(), ..purse(&dir, "") };
-    let spend = Spend::new(gateway.clone(), Some(Arc::new(purse)));
-    assert_eq!(kind(&spend, &call(&["m"])).await, Some(FailureKind::Refused), "an answer of any length");
+    let service = spend(gateway.clone(), SpendingLimits { store: None, ..limits("") });
+    let caller = caller(Some("25"));
+    let endless = Call { caller: Arc::clone(&caller), ..call(&["m"]) };
+    assert_eq!(kind(&service, &endless).await, Some(FailureKind::Refused), "an answer of any length");
     for expected in [None, None, Some(FailureKind::Refused)] {
-        assert_eq!(kind(&spend, &short_call("m", 11)).await, expected);
+        let call = Call { caller: Arc::clone(&caller), ..short_call("m", 11) };
+        assert_eq!(kind(&service, &call).await, expected);
     }
     assert_eq!(gateway.asked().len(), 2);
-    assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 0, "no ledger is opened for that");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_is_used_for_what_it_is_allowed_to() {
-    let dir = tempfile::tempdir().expect("a directory");
     let allow = BTreeMap::from([("team-a".to_owned(), vec!["m-*".to_owned()])]);
     let gateway = Canned::new([("vendor/m-1", vec![Reply::answer()]), ("other", vec![Reply::answer()])]);
-    let spend = Spend::new(gateway.clone(), Some(Arc::new(Purse { allow, ..purse(&dir, "") })));
-    assert_eq!(kind(&spend, &call(&["vendor/m-1"])).await, None);
-    assert_eq!(kind(&spend, &call(&["other"])).await, Some(FailureKind::Refused));
-    assert_eq!(gateway.asked(), ["vendor/m-1"]);
+    let service = spend(gateway.clone(), SpendingLimits { allow, ..limits("") });
+    assert_eq!(kind(&service, &call(&["vendor/m-1"])).await, None);
+    assert_eq!(kind(&service, &call(&["other"])).await, Some(FailureKind::Refused));
+    let scoped = Caller { key: Some("app".into()), allow: Some(vec!["other".into()]), ..Caller::default() };
+    let scoped = Arc::new(scoped);
+    let of_app = |model| Call { caller: Arc::clone(&scoped), ..call(&[model]) };
+    assert_eq!(kind(&service, &of_app("other")).await, None, "its key is not the gateway's");
+    assert_eq!(kind(&service, &of_app("vendor/m-1")).await, Some(FailureKind::Refused));
+    assert_eq!(gateway.asked(), ["vendor/m-1", "other"]);
 }
 
 // L12
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn without_an_account_nothing_is_sent() {
-    let dir = tempfile::tempdir().expect("a directory");
     let gateway = answers("m");
-    for data in [None, Some(PathBuf::from("/dev/null/nowhere"))] {
-        let spend = Spend::new(gateway.clone(), Some(Arc::new(Purse { data, ..purse(&dir, THIRTY) })));
-        assert_eq!(kind(&spend, &short_call("m", 1)).await, Some(FailureKind::Refused));
+    let unusable = SqliteBudgets::new(LedgerWriter::new(std::path::Path::new("/dev/null/nowhere")));
+    for store in [None, Some(Arc::new(unusable) as Arc<dyn BudgetStore>)] {
+        let service = spend(gateway.clone(), SpendingLimits { store, ..limits(THIRTY) });
+        assert_eq!(kind(&service, &short_call("m", 1)).await, Some(FailureKind::Refused));
     }
     assert!(gateway.asked().is_empty());
 }

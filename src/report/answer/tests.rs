@@ -51,8 +51,8 @@ fn a_pipe_gets_every_byte_and_one_line_break_at_the_end() {
         (vec![], ""),
     ] {
         let events: Vec<RunEvent> = pieces.iter().map(|piece| text(piece)).collect();
-        let (out, talk) = print(&[&events], &record("m", ""), pipe, pipe, NOTHING);
-        assert_eq!((out.as_str(), talk.as_str()), (wanted, ""));
+        let (out, err) = print(&[&events], &record("m", ""), pipe, pipe, NOTHING);
+        assert_eq!((out.as_str(), err.as_str()), (wanted, ""));
     }
 }
 
@@ -88,18 +88,6 @@ impl Write for Counted {
 }
 
 #[test]
-fn a_token_costs_no_memory_of_its_own() {
-    for output in [Output::plain(80), Output::terminal(80)] {
-        let mut answer = Answer::new(std::io::sink(), std::io::sink(), output, output, NOTHING);
-        let events: Vec<RunEvent> = (0..1_000).map(|_| text("token\r\n ")).collect();
-        answer.batch(&events).expect("written");
-        let allocated = allocation_counter::measure(|| answer.batch(&events[..100]).expect("written"));
-        // A terminal's text is copied once to be escaped, for a whole batch.
-        assert!(allocated.count_total < 20, "{output:?}: {allocated:?}");
-    }
-}
-
-#[test]
 fn a_batch_is_one_write() {
     let pipe = Output::plain(80);
     let mut answer = Answer::new(Counted(0), Vec::new(), pipe, pipe, NOTHING);
@@ -113,10 +101,10 @@ fn thoughts_go_to_stderr_apart_from_the_answer() {
     let pipe = Output::plain(80);
     let options = AnswerOptions { reasoning: true, ..NOTHING };
     let events = [thought("let me "), thought("see"), text("42")];
-    let (out, talk) = print(&[&events], &record("m", ""), pipe, pipe, options);
-    assert_eq!((out.as_str(), talk.as_str()), ("42\n", "let me see\n\n"));
-    let (_, talk) = print(&[&events], &record("m", ""), pipe, pipe, NOTHING);
-    assert_eq!(talk, "");
+    let (out, err) = print(&[&events], &record("m", ""), pipe, pipe, options);
+    assert_eq!((out.as_str(), err.as_str()), ("42\n", "let me see\n\n"));
+    let (_, err) = print(&[&events], &record("m", ""), pipe, pipe, NOTHING);
+    assert_eq!(err, "");
 }
 
 #[test]
@@ -124,8 +112,8 @@ fn colour_ends_with_every_piece_of_thought() {
     let mut tty = Output::terminal(80);
     tty.style.on = true;
     let options = AnswerOptions { quiet: true, reasoning: true, stats: false };
-    let (_, talk) = print(&[&[thought("a\x1b[31m")]], &record("m", ""), tty, tty, options);
-    assert_eq!(talk, "\x1b[2ma␛[31m\x1b[0m");
+    let (_, err) = print(&[&[thought("a\x1b[31m")]], &record("m", ""), tty, tty, options);
+    assert_eq!(err, "\x1b[2ma␛[31m\x1b[0m");
 }
 
 #[test]
@@ -141,9 +129,9 @@ fn retries_and_fallbacks_are_said_as_they_happen() {
         text("hi"),
         at(Event::Malformed { message: "not JSON".into() }),
     ];
-    let (_, talk) = print(&[&events], &record("m", ""), pipe, pipe, NOTHING);
+    let (_, err) = print(&[&events], &record("m", ""), pipe, pipe, NOTHING);
     assert_eq!(
-        talk,
+        err,
         "gpt-x: 429 rate limited, trying again in 1.2 s\n\
          gpt-x: 503 overloaded, trying gpt-5.4-mini\n\
          gpt-5.4-mini: skipped a piece that could not be read: not JSON\n"
@@ -153,12 +141,12 @@ fn retries_and_fallbacks_are_said_as_they_happen() {
 }
 
 #[test]
-fn talk_on_the_same_terminal_begins_a_line() {
+fn a_notice_on_the_same_terminal_begins_a_line() {
     let tty = Output::terminal(80);
-    let (out, talk) =
+    let (out, err) =
         print(&[&[text("half"), at(Event::Malformed { message: "x".into() })]], &record("m", ""), tty, tty, NOTHING);
     assert_eq!(out, "half");
-    assert!(talk.starts_with("\n?: skipped"), "{talk:?}");
+    assert!(err.starts_with("\n?: skipped"), "{err:?}");
 }
 
 #[test]
@@ -166,11 +154,11 @@ fn an_answer_that_broke_off_is_kept_and_explained() {
     let pipe = Output::plain(80);
     let mut broken = truncated("gpt");
     broken.error = Some(rate_limited());
-    let (out, talk) = print(&[&[text("Once upon a")]], &broken, pipe, pipe, NOTHING);
+    let (out, err) = print(&[&[text("Once upon a")]], &broken, pipe, pipe, NOTHING);
     assert_eq!(out, "Once upon a\n");
-    assert!(talk.starts_with("error: gpt: 429 Rate limit exceeded\n"), "{talk}");
-    let (_, talk) = print(&[&[text("Once upon a")]], &truncated("gpt"), pipe, pipe, NOTHING);
-    assert_eq!(talk, "warning: the answer is truncated: length\n");
+    assert!(err.starts_with("error: gpt: 429 Rate limit exceeded\n"), "{err}");
+    let (_, err) = print(&[&[text("Once upon a")]], &truncated("gpt"), pipe, pipe, NOTHING);
+    assert_eq!(err, "warning: the answer is truncated: length\n");
 }
 
 #[test]
@@ -199,8 +187,8 @@ fn tool_calls_are_not_silent() {
     let pipe = Output::plain(80);
     let mut answer = record("m", "");
     answer.tool_calls = vec![ToolCall { id: "1".into(), name: "weather".into(), arguments: "{}".into() }];
-    let (out, talk) = print(&[], &answer, pipe, pipe, NOTHING);
-    assert_eq!((out.as_str(), talk.as_str()), ("", "the model calls weather; -o json shows the arguments\n"));
+    let (out, err) = print(&[], &answer, pipe, pipe, NOTHING);
+    assert_eq!((out.as_str(), err.as_str()), ("", "the model calls weather; -o json shows the arguments\n"));
 }
 
 struct Closed;
@@ -216,10 +204,12 @@ impl Write for Closed {
 }
 
 #[test]
-fn a_lost_reader_ends_the_answer_and_lost_talk_does_not() {
+fn a_closed_stdout_ends_the_answer_and_a_closed_stderr_does_not() {
     let pipe = Output::plain(80);
     let mut answer = Answer::new(Closed, Vec::new(), pipe, pipe, NOTHING);
     assert!(matches!(answer.batch(&[text("a")]), Err(Error::Signalled(13))));
     let mut answer = Answer::new(Vec::new(), Closed, pipe, pipe, NOTHING);
-    answer.batch(&[at(Event::Retry { after: ms(1), cause: rate_limited() }), text("a")]).expect("only talk is lost");
+    answer
+        .batch(&[at(Event::Retry { after: ms(1), cause: rate_limited() }), text("a")])
+        .expect("only a notice is lost");
 }

@@ -1,8 +1,9 @@
-//! Commands that show: what there is, what was done, what it cost, what works.
+//! Commands that inspect: models, recorded calls, costs, and whether the set-up works.
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::shared::{GatewayArgs, OutArgs, OutputArgs, TextOrJson};
+use super::values::at_least;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -36,7 +37,7 @@ pub struct ModelsShowArgs {
 
 #[derive(Debug, Args)]
 pub struct ModelsListArgs {
-    /// Only models whose id or name holds this text; of several, all
+    /// Only models whose id or name contains this text; all of them where several are given
     #[arg(value_name = "TEXT")]
     pub text: Vec<String>,
     #[command(flatten)]
@@ -89,16 +90,16 @@ pub struct CallFilter {
     /// Only calls of this task
     #[arg(short, long, value_name = "NAME", help_heading = "Which calls")]
     pub task: Option<String>,
-    /// Only calls with this tag; with no value, whatever it is; repeatable
+    /// Only calls with this tag, of any value if none is given; repeatable
     #[arg(long, value_name = "KEY[=VALUE]", help_heading = "Which calls")]
     pub tag: Vec<String>,
-    /// Only calls that ended so
+    /// Only calls with this status
     #[arg(long, value_name = "STATUS", help_heading = "Which calls")]
     pub status: Option<CallStatus>,
-    /// Only calls since then: `7d`, `12h`, a date or a time (UTC)
+    /// Only calls since this time: `7d`, `12h`, a date or a time (UTC)
     #[arg(long, value_name = "WHEN", help_heading = "Which calls")]
     pub since: Option<String>,
-    /// Only calls before then
+    /// Only calls before this time
     #[arg(long, value_name = "WHEN", help_heading = "Which calls")]
     pub before: Option<String>,
 }
@@ -125,7 +126,7 @@ pub struct LogArgs {
 pub enum LogCommand {
     /// List calls, newest first
     List(LogListArgs),
-    /// Show the life of one call
+    /// Show one call with all of its attempts
     Show {
         /// The beginning or the end of its id, or a run's; the last call if none is given
         id: Option<String>,
@@ -148,7 +149,7 @@ pub enum LogCommand {
     /// Delete calls for good
     #[command(group = ArgGroup::new("which").required(true).args(["before", "all"]))]
     Purge {
-        /// Those before then: `90d`, a date or a time (UTC)
+        /// Those before this time: `90d`, a date or a time (UTC)
         #[arg(long, value_name = "WHEN")]
         before: Option<String>,
         /// All of them
@@ -170,8 +171,8 @@ pub struct LogListArgs {
     /// Only calls with all of these words in prompt or answer
     #[arg(long, value_name = "WORDS", help_heading = "Which calls")]
     pub search: Option<String>,
-    /// At most so many; 0 is all
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, help_heading = "Which calls")]
+    /// The most calls to list; 0 lists all
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, help_heading = "Which calls", value_parser = at_least(0usize))]
     pub limit: usize,
     #[command(flatten)]
     pub output: OutputArgs<LogFormat>,

@@ -5,30 +5,35 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::Timeouts;
+use crate::deadline;
 use crate::error::{Failure, FailureKind};
 
 /// The time limits of one attempt.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct Deadlines {
     /// When the answer must have begun.
     pub(super) first: Instant,
     first_token: Duration,
-    /// How long it may pause.
-    pub(super) idle: Duration,
-    /// What the alias allows, where that is what sets a limit.
+    idle: Duration,
+    /// The timeout of the alias, which can only shorten the gateway's.
     alias: Option<Duration>,
 }
 
-impl Patience {
-    /// For an attempt that begins now. An alias may have less patience than the gateway's limits, never more.
+impl Deadlines {
+    /// The limits of an attempt that begins now.
     pub(super) fn new(timeouts: &Timeouts, alias: Option<Duration>) -> Self {
         let least = |limit: Duration| alias.map_or(limit, |alias| alias.min(limit));
         let first_token = least(timeouts.first_token);
-        Self { first: Instant::now() + first_token, first_token, idle: least(timeouts.idle), alias }
+        Self { first: deadline::after(first_token), first_token, idle: least(timeouts.idle), alias }
     }
 
-    /// The failure of an attempt that took too long; `spoke` once its answer had begun.
-    pub(super) fn too_late(&self, spoke: bool) -> Failure {
+    /// When the next piece must have come, counted from now.
+    pub(super) fn next_piece(&self) -> Instant {
+        deadline::after(self.idle)
+    }
+
+    /// The failure of an attempt that took too long; `spoke` says whether its answer had begun.
+    pub(super) fn exceeded(&self, spoke: bool) -> Failure {
         let (limit, setting, message) = if spoke {
             (self.idle, "idle", format!("nothing more came for {} s", self.idle.as_secs_f64()))
         } else {
@@ -49,15 +54,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alias_has_less_patience_than_its_gateway_or_none_of_its_own() {
+    fn an_alias_shortens_the_limits_of_its_gateway_and_never_lengthens_them() {
         let timeouts = Timeouts { first_token: Duration::from_secs(20), ..Timeouts::default() };
-        let patience = Patience::new(&timeouts, Some(Duration::from_secs(30)));
-        assert_eq!(patience.too_late(false).message, "no answer began within 20 s");
-        assert!(patience.too_late(false).advice.expect("advice").starts_with("timeouts.first_token"));
-        assert_eq!(patience.too_late(true).message, "nothing more came for 30 s");
-        assert!(patience.too_late(true).advice.expect("advice").starts_with("timeout of the alias"));
-        let patience = Patience::new(&timeouts, None);
-        assert_eq!(patience.too_late(true).message, "nothing more came for 60 s");
-        assert!(patience.too_late(true).advice.expect("advice").starts_with("timeouts.idle"));
+        let deadlines = Deadlines::new(&timeouts, Some(Duration::from_secs(30)));
+        assert_eq!(deadlines.exceeded(false).message, "no answer began within 20 s");
+        assert!(deadlines.exceeded(false).advice.expect("advice").starts_with("timeouts.first_token"));
+        assert_eq!(deadlines.exceeded(true).message, "nothing more came for 30 s");
+        assert!(deadlines.exceeded(true).advice.expect("advice").starts_with("timeout of the alias"));
+        let deadlines = Deadlines::new(&timeouts, None);
+        assert_eq!(deadlines.exceeded(true).message, "nothing more came for 60 s");
+        assert!(deadlines.exceeded(true).advice.expect("advice").starts_with("timeouts.idle"));
     }
 }

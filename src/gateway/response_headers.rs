@@ -1,17 +1,18 @@
-//! What response headers say.
+//! What the headers of a response say.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::Response;
 use reqwest::header::{HeaderMap, LOCATION};
+use reqwest::{Response, Url};
 
+use super::mask::Mask;
 use crate::call::Meta;
 use crate::config;
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
 
-/// The names under which gateways give the id of a request, best first.
+/// The headers in which gateways give the id of a request, best first.
 const REQUEST_IDS: [&str; 7] = [
     "x-request-id",
     "request-id",
@@ -26,7 +27,7 @@ pub(super) fn meta(headers: &HeaderMap) -> Meta {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let number = |name: &str| text(name).and_then(|value| value.parse().ok());
     Meta {
-        // Zero is what LiteLLM says of models without a price, and while it streams.
+        // LiteLLM reports zero for models without a price, and while it streams.
         cost: text("x-litellm-response-cost").and_then(|cost| cost.parse().ok()).filter(|cost| *cost > Usd::ZERO),
         request_id: REQUEST_IDS.into_iter().find_map(text).map(str::to_owned),
         upstream_retries: number("x-litellm-attempted-retries"),
@@ -34,15 +35,15 @@ pub(super) fn meta(headers: &HeaderMap) -> Meta {
     }
 }
 
-/// What a refusal says about trying again.
+/// What a refusal says about another try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct RetryAdvice {
     pub(super) retry_after: Option<Duration>,
     pub(super) should_retry: Option<bool>,
 }
 
-/// Reads what a refusal says about the next try. A time to come back means nothing where coming back is no use, unless
-/// the gateway says that it is.
+/// Reads what a refusal says about another try. A time to come back counts only where another try can help, or where
+/// the gateway says that it can.
 pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let should_retry = text("x-should-retry").and_then(|value| match value {
@@ -59,7 +60,7 @@ pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
     RetryAdvice { retry_after, should_retry }
 }
 
-/// Seconds, with decimals if need be, or an HTTP date.
+/// Reads a number of seconds, which may have decimals, or an HTTP date.
 fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     if let Some(wait) = seconds(value, 1.0) {
         return Some(wait);
@@ -68,22 +69,33 @@ fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
 }
 
-/// A number of seconds (times `unit`); `None` for what is not a number or makes no sense as a wait.
+/// Reads a number of seconds, times `unit`. Returns `None` for what is no number, or no possible time to wait.
 fn seconds(value: &str, unit: f64) -> Option<Duration> {
     let seconds = value.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0)? * unit;
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// A redirect is never followed: it would send key and prompt where the user did not mean them to go.
-pub(super) fn redirect(response: &Response, gateway: &config::Gateway) -> Failure {
-    let status = response.status().as_u16();
+/// The failure of a request that was redirected. No redirect is followed, since it would send key and prompt where the user
+/// did not mean them to go.
+pub(super) fn redirect(response: &Response, gateway: &config::Gateway, mask: &Mask) -> Failure {
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-    let target = location.and_then(|location| response.url().join(location).ok());
-    let to = target.map_or_else(|| "elsewhere".to_owned(), |url| url.origin().ascii_serialization());
+    // The location is masked before it is parsed, because parsing changes the name of a host to lower case.
+    let location = location.map(|location| mask.message(location));
+    let to = target(response.url(), location.as_deref());
     let message = format!("{} redirects to {to}; redirects are not followed", gateway.base_url.origin());
     Failure::new(FailureKind::Protocol, message)
-        .with_status(status)
+        .with_status(response.status().as_u16())
         .with_advice("if that is where the gateway now is, change its base_url")
+}
+
+/// The target of a redirect without what could be secret: another origin, or another path of the same origin.
+fn target(from: &Url, location: Option<&str>) -> String {
+    match location.and_then(|location| from.join(location).ok()) {
+        Some(to) if to.origin() == from.origin() => format!("its own path {}", to.path()),
+        Some(to) if to.has_host() => to.origin().ascii_serialization(),
+        Some(to) => format!("an address that begins with {}:", to.scheme()),
+        None => "an address that makes no sense".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -125,6 +137,23 @@ mod tests {
         let yes = headers(&[("retry-after", "7"), ("x-should-retry", "true")]);
         assert_eq!(retry_advice(&yes, 400).retry_after, Some(Duration::from_secs(7)));
         assert_eq!(retry_advice(&headers(&[("x-should-retry", "maybe")]), 429), RetryAdvice::default());
+    }
+
+    #[test]
+    fn a_redirect_names_its_target_without_what_could_be_secret() {
+        let from = Url::parse("https://gateway.example/v1/chat/completions?a=b").expect("an address");
+        for (location, target) in [
+            (Some("https://other.example/v1?key=secret"), "https://other.example"),
+            (Some("https://user:secret@other.example:8443/"), "https://other.example:8443"),
+            (Some("http://gateway.example/v1"), "http://gateway.example"),
+            (Some("//other.example/x"), "https://other.example"),
+            (Some("/login?next=secret"), "its own path /login"),
+            (Some("file:///etc/passwd"), "an address that begins with file:"),
+            (Some("https://"), "an address that makes no sense"),
+            (None, "an address that makes no sense"),
+        ] {
+            assert_eq!(super::target(&from, location), target, "{location:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,162 @@
+//! The text of a config file, and errors that name the file and line of what is wrong in it.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use toml::de::{DeTable, DeValue};
+
+use super::names::suggestion;
+use crate::error::Error;
+use crate::input::{self, Accept, NotText};
+
+/// The largest config file that is read, in bytes.
+const LARGEST_CONFIG: u64 = 16 << 20;
+
+/// Something in a config file that TOML allows and this program does not. [`Source::error`] adds file and line.
+#[derive(Debug)]
+pub(super) struct Problem {
+    key: Vec<String>,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Problem {
+    /// `key` leads to what is wrong, as `["gateway", "corp", "markup"]`; in an array it holds the index.
+    pub(super) fn at<const N: usize>(key: [&str; N], message: impl Into<String>) -> Self {
+        Self { key: key.map(str::to_owned).to_vec(), message: message.into(), hint: None }
+    }
+
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The problem of a part of the config that stands under `key`.
+    pub(super) fn below<const N: usize>(self, key: [&str; N]) -> Self {
+        Self { key: key.map(str::to_owned).into_iter().chain(self.key).collect(), ..self }
+    }
+
+    /// The error with what the message is about in front of it.
+    pub(super) fn about(self, subject: &str) -> Self {
+        Self { message: format!("{subject}: {}", self.message), ..self }
+    }
+}
+
+/// An error without file and line, for settings that come from elsewhere.
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Config { message: problem.message, cause: None, hint: problem.hint }
+    }
+}
+
+/// A config file. It may hold secret headers, so there is no `Debug`.
+#[derive(Default)]
+pub(super) struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    pub(super) fn new(path: &Path, text: &str) -> Self {
+        Self { path: path.to_owned(), text: with_default_gateway(text) }
+    }
+
+    /// Reads the file. One that is `required` must be there.
+    pub(super) fn read(path: &Path, required: bool) -> Result<Option<Self>, Error> {
+        let error = match input::read_text(path, LARGEST_CONFIG, Accept::Files) {
+            Ok(text) => return Ok(Some(Self::new(path, &text))),
+            Err(error) if !required && input::is_absent(path, &error) => return Ok(None),
+            Err(error) => error,
+        };
+        if Error::is_shortage(&error) {
+            return Err(Error::system(format!("cannot read the config file {}", path.display()), &error));
+        }
+        if let Some(NotText { line }) = error.get_ref().and_then(|error| error.downcast_ref()) {
+            return Err(Error::config(format!("{}:{line}: the file is not UTF-8 text", path.display())));
+        }
+        Err(Error::Config {
+            message: format!("cannot read the config file {}", path.display()),
+            cause: Some(error.to_string()),
+            hint: required.then(|| "LLM_CONFIG names this file".to_owned()),
+        })
+    }
+
+    /// The values in the file.
+    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        toml::from_str(&self.text).map_err(|error| self.explain(&error))
+    }
+
+    /// The line, from 1, in which this byte is.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+    }
+
+    /// The error that names file and line of the problem: the line of its key, or of the innermost table around it that
+    /// is in the file.
+    pub(super) fn error(&self, problem: Problem) -> Error {
+        let Problem { key, message, hint } = problem;
+        let at = DeTable::parse(&self.text).ok().and_then(|table| find(&DeValue::Table(table.into_inner()), &key));
+        Error::Config { message: format!("{}: {message}", self.place(at)), cause: None, hint }
+    }
+
+    /// The file as messages name it.
+    pub(super) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// What stands between quotes in it, and between two quoted texts.
+    pub(super) fn quoted(&self) -> impl Iterator<Item = &str> {
+        self.text.split(['"', '\''])
+    }
+
+    fn place(&self, at: Option<usize>) -> String {
+        let path = self.path.display();
+        at.map_or_else(|| path.to_string(), |at| format!("{path}:{}", self.line(at)))
+    }
+
+    fn explain(&self, error: &toml::de::Error) -> Error {
+        let place = self.place(error.span().map(|span| span.start));
+        // The message for an unknown key reads: unknown field `x`, expected one of `a`, `b`.
+        let message = error.message().trim();
+        let mut quoted = message.split('`').skip(1).step_by(2);
+        let unknown = message.starts_with("unknown").then(|| quoted.next()).flatten();
+        let hint = unknown.map(|unknown| suggestion(unknown, quoted, "known here"));
+        let message = message.split(", expected").next().unwrap_or(message).replace("unknown field", "unknown key");
+        Error::Config { message: format!("{place}: {message}"), cause: None, hint }
+    }
+}
+
+/// The byte at which the last part of `key` that exists begins.
+fn find(value: &DeValue<'_>, key: &[String]) -> Option<usize> {
+    let (first, rest) = key.split_first()?;
+    let (at, inner) = match value {
+        DeValue::Table(table) => {
+            let (name, value) = table.iter().find(|(name, _)| name.get_ref() == first)?;
+            (name.span().start, value)
+        }
+        DeValue::Array(values) => {
+            let value = values.get(first.parse::<usize>().ok()?)?;
+            (value.span().start, value)
+        }
+        _ => return None,
+    };
+    find(inner.get_ref(), rest).or(Some(at))
+}
+
+/// TOML lets a key be a string or a table, not both, yet `gateway = "corp"` above `[gateway.corp]` is what people
+/// write. The former means `default_gateway`.
+fn with_default_gateway(text: &str) -> String {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let key = line.trim_start();
+        if key.starts_with('[') {
+            break;
+        }
+        let value = key.strip_prefix("gateway").and_then(|rest| rest.trim_start().strip_prefix('='));
+        if value.is_some_and(|value| value.trim_start().starts_with(['"', '\''])) {
+            let at = start + (line.len() - key.len());
+            return format!("{}default_{}", &text[..at], &text[at..]);
+        }
+        start += line.len();
+    }
+    text.to_owned()
+}

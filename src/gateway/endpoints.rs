@@ -1,0 +1,38 @@
+//! Which of the URLs at which an endpoint may be is the right one, remembered while the program runs.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The URL that was right last, by its index in the list of candidates. Most gateways have one candidate.
+#[derive(Debug, Default)]
+pub(super) struct Endpoints {
+    known: AtomicUsize,
+}
+
+impl Endpoints {
+    /// The indices of `count` candidates in the order in which they are tried: first the one that was right before.
+    pub(super) fn order(&self, count: usize) -> impl Iterator<Item = usize> + use<> {
+        let known = Some(self.known.load(Ordering::Relaxed)).filter(|known| *known < count);
+        known.into_iter().chain((0..count).filter(move |index| Some(*index) != known))
+    }
+
+    /// Remembers that the gateway has its endpoints at this candidate.
+    pub(super) fn found(&self, index: usize) {
+        self.known.store(index, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_endpoint_that_was_right_is_tried_first() {
+        let endpoints = Endpoints::default();
+        let order = |count| endpoints.order(count).collect::<Vec<_>>();
+        assert_eq!(order(3), [0, 1, 2]);
+        endpoints.found(2);
+        assert_eq!((order(3), order(1)), (vec![2, 0, 1], vec![0]));
+        endpoints.found(0);
+        assert_eq!((order(3), order(0)), (vec![0, 1, 2], vec![]));
+    }
+}

@@ -1,0 +1,122 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::error::FailureKind;
+
+const KEY: &str = "sk-CANARY/0f7d+3c5b9a1e";
+
+fn mask(key: &str) -> Mask {
+    let headers = [("X-Team-Token", "Bearer team-secret-0123"), ("X-Title", "a title of a program")];
+    let headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let gateway = Gateway { headers, ..crate::secret::testing::gateway("g") };
+    Mask::new(&gateway, Some(&SecretString::from(key)))
+}
+
+fn name(mask: &Mask, text: &str) -> String {
+    let mut text = text.to_owned();
+    mask.name(&mut text);
+    text
+}
+
+/// The key in every form in which it must not come back.
+fn forms() -> Vec<String> {
+    let each = |escape: &dyn Fn(u8) -> String| KEY.bytes().map(escape).collect::<String>();
+    let mut forms = vec![
+        KEY.to_owned(),
+        KEY.to_uppercase(),
+        KEY.chars().rev().collect(),
+        each(&|byte| format!("%{byte:02x}")),
+        each(&|byte| format!("%{byte:02X}")),
+        each(&|byte| if byte.is_ascii_alphanumeric() { char::from(byte).into() } else { format!("%{byte:02X}") }),
+        each(&|byte| format!("\\u{byte:04x}")),
+        each(&|byte| format!("\\x{byte:02x}")),
+        each(&|byte| format!("&#{byte};")),
+        each(&|byte| format!("&#x{byte:x};")),
+        each(&|byte| format!("{byte:02x}")),
+        each(&|byte| format!("{byte:02X}")),
+        KEY.replace('/', "\\/"),
+        KEY.replace('-', "\\u002d"),
+    ];
+    for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+        for around in ["", "B", "Be", "Bearer "] {
+            forms.push(engine.encode(format!("{around}{KEY}")));
+            forms.push(engine.encode(format!("{around}{KEY}{around}!")));
+        }
+    }
+    forms
+}
+
+#[test]
+fn the_key_is_masked_in_every_form() {
+    let mask = mask(KEY);
+    for form in forms() {
+        assert_eq!(name(&mask, &format!("id {form} and {form}.")), "id *** and ***.", "{form}");
+        assert_eq!(mask.message(&format!("got '{form}'")), "got '***'", "{form}");
+    }
+    assert_eq!(name(&mask, "team-secret-0123 a title of a program"), "*** a title of a program");
+}
+
+#[test]
+fn a_key_that_is_cut_by_the_end_of_a_text_is_masked() {
+    let mask = mask(KEY);
+    for length in 6..KEY.len() {
+        for end in ["", "…", "..."] {
+            assert_eq!(name(&mask, &format!("got {}{end}", &KEY[..length])), format!("got ***{end}"), "{length}");
+        }
+    }
+    assert_eq!(name(&mask, "got sk-CANARY and more"), "got sk-CANARY and more");
+}
+
+#[test]
+fn bodies_stay_json() {
+    let mask = mask(KEY);
+    for form in [KEY.to_owned(), KEY.replace('-', "\\u002d"), KEY.replace("sk", "\\u0073k"), KEY.replace('/', "\\/")] {
+        let once = format!("{{\"id\": \"a {form} b\"}}");
+        // The same as a text within JSON: some gateways pass on what another one said in this way.
+        let twice = format!("{{\"raw\": {}}}", serde_json::Value::from(once.clone()));
+        for body in [once, twice] {
+            let masked = String::from_utf8(mask.body(body.clone().into_bytes())).expect("text");
+            let value: serde_json::Value = serde_json::from_str(&masked).unwrap_or_else(|_| panic!("{body}: {masked}"));
+            assert!(value.to_string().contains("a *** b"), "{body}: {masked}");
+        }
+    }
+    let other = vec![0xff, b'x'];
+    assert_eq!(mask.body(other.clone()), other);
+}
+
+#[test]
+fn other_texts_stay_to_the_letter() {
+    let mask = mask(KEY);
+    for text in ["", "xai-grok-4-fast-reasoning", "chatcmpl-0123456789", "100 % of \\u0020 &#; &#x; %", "é…", "sk-"]
+    {
+        assert_eq!(name(&mask, text), text);
+    }
+    // Local servers take words as keys that are also in the names of models.
+    let short = self::mask("ollama");
+    assert_eq!(name(&short, "ollama/llama3"), "ollama/llama3");
+    assert_eq!(short.message("the key ollama is wrong"), "the key *** is wrong");
+}
+
+#[test]
+fn all_that_a_gateway_says_is_masked_but_the_answer() {
+    let mask = mask(KEY);
+    let text = || KEY.to_owned();
+    for event in [
+        StreamEvent::Start { id: Some(text()), model: Some(text()) },
+        StreamEvent::ToolCallStart { index: 0, id: text(), name: text() },
+        StreamEvent::Finish(FinishReason::Other(text())),
+    ] {
+        assert!(!format!("{:?}", mask.event(event)).contains("CANARY"));
+    }
+    for event in [
+        StreamEvent::TextDelta(text()),
+        StreamEvent::ReasoningDelta(text()),
+        StreamEvent::ToolCallDelta { index: 0, arguments: text() },
+    ] {
+        assert_eq!(mask.event(event.clone()), event);
+    }
+    let failure = Failure { param: Some(text()), ..Failure::new(FailureKind::Auth, text()).with_cause(text()) };
+    assert!(!format!("{:?}", mask.failure(failure)).contains("CANARY"));
+    let meta = mask.meta(Meta { request_id: Some(text()), ..Meta::default() });
+    assert_eq!(meta.request_id.as_deref(), Some("***"));
+}

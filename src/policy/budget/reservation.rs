@@ -1,0 +1,156 @@
+//! The money of one request, from the moment before it is sent until its cost is known.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::store::{Account, Entry, Shortfall, Spent};
+use super::{Current, SpendingLimits, refused, unknown_balance};
+use crate::call::{Call, CostLimit, Observer, Target};
+use crate::chat::Response;
+use crate::config::Action;
+use crate::error::Failure;
+use crate::money::Usd;
+
+/// The time by which a reservation outlives the time limit of its call, in seconds.
+const GRACE: i64 = 60;
+
+/// The most that one request may cost, reserved in its budgets and in the limit of its caller. However the request ends,
+/// its cost takes the place of that when this is dropped.
+#[derive(Debug)]
+pub(super) struct Reservation {
+    limits: Arc<SpendingLimits>,
+    target: Target,
+    entry: Entry,
+    /// For each account of the entry, the budget in words, and what to do where it lacks the amount.
+    words: Vec<(String, String)>,
+    max_cost: Option<Arc<CostLimit>>,
+    /// Whether the amount is reserved in `max_cost`.
+    is_in_limit: bool,
+    /// Whether the amount is reserved everywhere, so that the request may be sent.
+    is_made: bool,
+    observer: Observer,
+    /// What earlier requests of the call had cost, as far as they told, and how many may have been billed.
+    earlier: (Usd, u32),
+}
+
+impl Reservation {
+    /// A reservation that is still to be [made](Self::make).
+    pub(super) fn new(
+        limits: &Arc<SpendingLimits>,
+        call: &Call,
+        budgets: &[Current<'_>],
+        amount: Usd,
+        now: Timestamp,
+        observer: Observer,
+    ) -> Self {
+        let accounts = budgets.iter().map(|(budget, window)| Account {
+            budget: budget.id(),
+            began: window.began.as_second(),
+            limit: budget.limit,
+            strict: budget.action == Action::Refuse,
+        });
+        let words = budgets.iter().map(|(budget, window)| {
+            let hint = match window.ends {
+                Some(ends) => format!("it begins anew at {ends:.0}; --max-tokens makes a call cheaper"),
+                None => "it never begins anew: raise its limit in the config".to_owned(),
+            };
+            (format!("budget of {}", budget.describe()), hint)
+        });
+        let lasts = i64::try_from(call.limits.timeout.as_secs()).unwrap_or(i64::MAX).saturating_add(GRACE);
+        let entry = Entry {
+            id: uuid::Uuid::now_v7().to_string(),
+            accounts: accounts.collect(),
+            amount,
+            expires: now.as_second().saturating_add(lasts),
+        };
+        let earlier = {
+            let mut observed = observer.observed();
+            // The answer to an earlier request is settled.
+            (observed.response, observed.cost) = (Response::default(), None);
+            (observed.failed_cost, observed.maybe_billed)
+        };
+        Self {
+            limits: Arc::clone(limits),
+            target: call.target().clone(),
+            entry,
+            words: words.collect(),
+            max_cost: call.caller.max_cost.clone(),
+            is_in_limit: false,
+            is_made: false,
+            observer,
+            earlier,
+        }
+    }
+
+    /// Reserves the amount, or fails with what lacks it. Returns what the user should read.
+    pub(super) async fn make(&mut self) -> Result<Vec<String>, Failure> {
+        let amount = self.entry.amount;
+        if let Some(limit) = &self.max_cost {
+            limit.reserve(amount).map_err(|left| {
+                let message = format!("--max-cost {}: {left} left, and this call may cost up to {amount}", limit.most);
+                refused(message, "--max-tokens makes a call cheaper")
+            })?;
+            self.is_in_limit = true;
+        }
+        let mut notices = Vec::new();
+        if !self.entry.accounts.is_empty() {
+            let store = self.limits.store.as_ref().ok_or_else(|| {
+                let message = "a budget applies, and there is no home directory to keep account in".to_owned();
+                refused(message, "LLM_DATA_DIR names one")
+            })?;
+            let decision = store.reserve(&self.entry).await.map_err(|error| unknown_balance(&error))?;
+            if let Some(shortfall) = &decision.refused {
+                return Err(refused(self.describe(shortfall), &*self.words[shortfall.account].1));
+            }
+            notices.extend(decision.warned.iter().map(|shortfall| self.describe(shortfall)));
+        }
+        self.is_made = true;
+        Ok(notices)
+    }
+
+    fn describe(&self, shortfall: &Shortfall) -> String {
+        let (budget, amount) = (&self.words[shortfall.account].0, self.entry.amount);
+        format!("{budget}: {} left, and this call may cost up to {amount}", shortfall.left)
+    }
+
+    /// Replaces the amount by what the request cost. Returns what the user should read.
+    pub(super) fn settle(&mut self) -> Option<String> {
+        let is_made = std::mem::take(&mut self.is_made);
+        let spent = if is_made { self.spent() } else { Spent::default() };
+        if let Some(limit) = &self.max_cost
+            && std::mem::take(&mut self.is_in_limit)
+        {
+            limit.settle(self.entry.amount, spent.cost);
+        }
+        let store = self.limits.store.as_ref().filter(|_| is_made && !self.entry.accounts.is_empty())?;
+        store.settle(&self.entry, spent);
+        let (cost, amount) = (spent.cost, self.entry.amount);
+        (cost > amount).then(|| format!("{} cost {cost}, more than the {amount} set aside for it", self.target.model))
+    }
+
+    /// What the request cost. One that may have been billed although nothing says so has cost the whole amount.
+    fn spent(&self) -> Spent {
+        let observed = self.observer.observed();
+        let response = &observed.response;
+        // The usage that an answer tells before its end is not all that it takes.
+        let is_answered = response.finish.is_some();
+        let gateway = self.limits.gateways.get(&self.target.gateway).filter(|_| is_answered);
+        let known = gateway.and_then(|gateway| {
+            let (answered, reported) = (response.model.as_deref(), response.usage.cost.or(observed.cost));
+            self.limits.pricing.of_answer(gateway, &self.target.model, answered, &response.usage, reported)
+        });
+        let (failed_cost, maybe_billed) = self.earlier;
+        let is_unknown = (observed.is_running || is_answered) && known.is_none();
+        let in_doubt = observed.maybe_billed - maybe_billed + u32::from(is_unknown);
+        let estimated = self.entry.amount.times(u64::from(in_doubt)).unwrap_or(self.entry.amount);
+        let failed_cost = Usd::from_picos(observed.failed_cost.picos() - failed_cost.picos());
+        Spent { cost: known.unwrap_or(Usd::ZERO) + failed_cost + estimated, estimated }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}

@@ -1,0 +1,153 @@
+//! Budgets in the ledger of one user.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::super::process::Process;
+use super::{Account, BudgetStore, Decision, Entry, Shortfall, Spent};
+use crate::ledger::{LedgerWriter, StoreError};
+use crate::money::Usd;
+
+/// The budgets of all processes that write to one ledger.
+#[derive(Debug)]
+pub struct SqliteBudgets {
+    ledger: LedgerWriter,
+    /// The owner of the reservations.
+    process: Arc<str>,
+}
+
+impl SqliteBudgets {
+    /// Budgets in this ledger. Nothing is opened yet.
+    pub fn new(ledger: LedgerWriter) -> Self {
+        Self { ledger, process: Process::this().to_string().into() }
+    }
+}
+
+impl BudgetStore for SqliteBudgets {
+    fn reserve(&self, entry: &Entry) -> BoxFuture<'_, Result<Decision, StoreError>> {
+        let (entry, process) = (entry.clone(), Arc::clone(&self.process));
+        async move {
+            let mut undo = Undo { ledger: &self.ledger, entry: Some(entry.clone()), begun: Arc::default() };
+            let begun = Arc::clone(&undo.begun);
+            let decision = self.ledger.transact(move |transaction| {
+                if begun.swap(true, Ordering::SeqCst) {
+                    return Ok(Decision::default());
+                }
+                reserve(transaction, &entry, &process)
+            });
+            let decision = decision.await;
+            undo.entry = None;
+            decision
+        }
+        .boxed()
+    }
+
+    fn settle(&self, entry: &Entry, spent: Spent) {
+        let entry = entry.clone();
+        self.ledger.submit(move |transaction| settle(transaction, &entry, spent));
+    }
+}
+
+/// Takes a reservation back when nobody waits for it any more.
+struct Undo<'a> {
+    ledger: &'a LedgerWriter,
+    /// `None` once the decision is known.
+    entry: Option<Entry>,
+    /// Set by whichever comes first, the work of the reservation or the end of the wait for it. Work that comes second is
+    /// not done.
+    begun: Arc<AtomicBool>,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take()
+            && self.begun.swap(true, Ordering::SeqCst)
+        {
+            self.ledger.submit(move |transaction| settle(transaction, &entry, Spent::default()));
+        }
+    }
+}
+
+fn reserve(transaction: &Transaction<'_>, entry: &Entry, process: &str) -> rusqlite::Result<Decision> {
+    let mut decision = Decision::default();
+    for (index, account) in entry.accounts.iter().enumerate() {
+        let sums = sums(transaction, &account.budget, account.began)?;
+        let used = sums
+            .reservations
+            .iter()
+            .fold(sums.spent.cost.picos(), |sum, reservation| sum.saturating_add(reservation.amount.picos()));
+        let left = account.limit.picos().saturating_sub(used).max(0);
+        if entry.amount.picos() <= left {
+            continue;
+        }
+        let shortfall = Shortfall { account: index, left: Usd::from_picos(left) };
+        if account.strict {
+            return Ok(Decision { refused: Some(shortfall), ..decision });
+        }
+        decision.warned.push(shortfall);
+    }
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO budget_reservations (budget, began, reservation, picos, expires, process)
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )?;
+    for Account { budget, began, .. } in &entry.accounts {
+        insert.execute(params![budget, began, entry.id, entry.amount.picos(), entry.expires, process])?;
+    }
+    Ok(decision)
+}
+
+fn settle(transaction: &Transaction<'_>, entry: &Entry, spent: Spent) -> rusqlite::Result<()> {
+    for Account { budget, began, .. } in &entry.accounts {
+        transaction
+            .prepare_cached("DELETE FROM budget_reservations WHERE budget = ? AND began = ? AND reservation = ?")?
+            .execute(params![budget, began, entry.id])?;
+        if spent.cost != Usd::ZERO {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO budget_windows (budget, began, picos, estimated) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO UPDATE SET picos = picos + ?3, estimated = estimated + ?4",
+                )?
+                .execute(params![budget, began, spent.cost.picos(), spent.estimated.picos()])?;
+        }
+    }
+    Ok(())
+}
+
+/// What one window of a budget holds.
+#[derive(Debug, Default)]
+pub(in super::super) struct Sums {
+    /// What is settled.
+    pub(in super::super) spent: Spent,
+    /// What is not.
+    pub(in super::super) reservations: Vec<Row>,
+}
+
+/// A reservation as it is kept.
+#[derive(Debug)]
+pub(in super::super) struct Row {
+    pub(in super::super) amount: Usd,
+    /// In seconds since 1970.
+    pub(in super::super) expires: i64,
+    /// The owner, as a [`Process`] writes it.
+    pub(in super::super) process: String,
+}
+
+/// Reads the window of a budget that began then, in seconds since 1970.
+pub(in super::super) fn sums(connection: &Connection, budget: &str, began: i64) -> rusqlite::Result<Sums> {
+    let spent = connection
+        .prepare_cached("SELECT picos, estimated FROM budget_windows WHERE budget = ? AND began = ?")?
+        .query_row(params![budget, began], |row| {
+            Ok(Spent { cost: Usd::from_picos(row.get(0)?), estimated: Usd::from_picos(row.get(1)?) })
+        })
+        .optional()?;
+    let reservations = connection
+        .prepare_cached("SELECT picos, expires, process FROM budget_reservations WHERE budget = ? AND began = ?")?
+        .query_map(params![budget, began], |row| {
+            Ok(Row { amount: Usd::from_picos(row.get(0)?), expires: row.get(1)?, process: row.get(2)? })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Sums { spent: spent.unwrap_or_default(), reservations })
+}
