@@ -1,4 +1,4 @@
-//! What is left of budgets: as a table, as JSON and as CSV.
+//! What is left of each budget, as a table, as JSON and as CSV.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::config::{Action, Match, Period};
 use crate::money::Usd;
 use crate::policy::budget::Balance;
 
-/// The columns of CSV; new ones are only ever added at the end.
+/// The columns of CSV. New columns are added at the end only, since scripts may read them by position.
 const HEADINGS: [&str; 10] = [
     "budget",
     "limit_usd",
@@ -24,7 +24,7 @@ const HEADINGS: [&str; 10] = [
     "resets_at",
 ];
 
-/// One line a budget.
+/// A line for each budget.
 pub fn text(balances: &[Balance], out: &Output) -> Text {
     let mut grid = Grid::new(vec![
         Column::left("budget").wraps(16),
@@ -61,7 +61,7 @@ fn note(balance: &Balance) -> String {
     notes.join("; ")
 }
 
-/// A budget in JSON.
+/// What JSON and CSV say of a budget.
 #[derive(Serialize)]
 struct Entry<'a> {
     budget: String,
@@ -107,7 +107,7 @@ pub fn json(balances: &[Balance], out: &Output) -> Text {
     json_format::document(&balances.iter().map(Entry::new).collect::<Vec<_>>(), out)
 }
 
-/// RFC 4180 with a heading.
+/// A table in the format of RFC 4180, with a heading.
 pub fn csv(balances: &[Balance]) -> Text {
     csv_format::table(
         &HEADINGS,

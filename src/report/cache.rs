@@ -1,4 +1,4 @@
-//! How much is in the cache of answers.
+//! The texts of `llm cache`: how much is in the cache of answers.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use super::term::{Output, Text};
 use crate::config::CacheSettings;
 use crate::policy::cache::Stats;
 
-/// How much there is, how much there may be, and how to switch the cache on.
+/// Says how much is kept, how much may be kept, and how the cache is switched on where it is off.
 pub fn text(stats: &Stats, settings: &CacheSettings) -> Text {
     let off = "off unless --cache asks for it; `[cache] enabled = true` in the config turns it on\n";
     let off = if settings.enabled { "" } else { off };
@@ -27,7 +27,7 @@ pub fn json(stats: &Stats, settings: &CacheSettings, out: &Output) -> Text {
     document(&stats, out)
 }
 
-/// What was deleted.
+/// Says how much was deleted.
 pub fn cleared(stats: &Stats) -> Text {
     format!("forgot {}\n", describe(stats)).into()
 }
@@ -47,7 +47,7 @@ fn moment(time: SystemTime) -> Option<String> {
 fn bytes(count: u64) -> String {
     match count {
         0..1_024 => format!("{count} B"),
-        // What would round to 1024.0 is of the next unit.
+        // A number that would be rounded to 1024.0 is shown in the next unit.
         1_024..1_048_525 => format!("{:.1} KiB", count as f64 / 1_024.0),
         _ => format!("{:.1} MiB", count as f64 / 1_048_576.0),
     }

@@ -1,21 +1,21 @@
-//! What `llm doctor` found.
+//! What `llm doctor` has found.
 
 use serde::Serialize;
 
 use super::term::{Output, Text};
 use crate::error::Error;
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     pub name: &'static str,
     pub outcome: Outcome,
     pub detail: String,
-    /// What to do about it.
+    /// What the user can do about it.
     pub hint: Option<String>,
 }
 
-/// How it is.
+/// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -38,7 +38,7 @@ impl Check {
     }
 }
 
-/// A line each, with what to do below what is wrong.
+/// A line for each check. Below what is wrong stands what the user can do about it.
 pub fn text(checks: &[Check], out: &Output) -> Text {
     let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
     let mut text = Text::new();

@@ -1,19 +1,22 @@
 //! Answers side by side where the page is wide enough, one below the other where it is not.
+//!
+//! The crate comfy-table does not make these columns: it cannot colour the lines between them, and it returns bytes, in
+//! which our colours and those of an answer could not be told apart.
 
 use super::term::{Output, Style, Text};
 use super::{Comparison, escape, notice, wrap};
 use crate::record::{Record, Status};
 
-/// The narrowest column that is pleasant to read.
+/// In a column of fewer cells, prose is hard to read.
 const MIN_COLUMN: usize = 30;
-/// Between two columns; one more cell stands before the first.
+/// This stands between two columns. One more cell stands before the first column.
 const GAP: &str = " │ ";
 const GAP_WIDTH: usize = 3;
 
-/// How answers are arranged.
+/// How the answers are arranged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Layout {
-    /// Side by side on a terminal that is wide enough, else stacked.
+    /// The answers stand side by side on a terminal that is wide enough, else one below the other.
     #[default]
     Auto,
     Columns,
@@ -26,14 +29,14 @@ pub fn answers(comparison: &Comparison<'_>, layout: Layout, out: &Output) -> Tex
     let Some(column) = column_width(records.len(), out.columns) else { return Text::new() };
     let side_by_side = match layout {
         Layout::Auto => out.tty && records.len() > 1 && column >= MIN_COLUMN,
-        // A column of fewer than two cells cannot hold every character.
+        // A wide character needs two cells.
         Layout::Columns => column >= 2,
         Layout::Stacked => false,
     };
     if side_by_side { in_columns(comparison, column, out.style) } else { stacked(comparison, out) }
 }
 
-/// How wide each of `count` columns is on a page of `columns`.
+/// How wide each of `count` columns is on a page of this many cells; `None` where there are no columns.
 fn column_width(count: usize, columns: usize) -> Option<usize> {
     let gaps = 1 + GAP_WIDTH * count.checked_sub(1)?;
     Some(columns.saturating_sub(gaps) / count)
@@ -84,7 +87,7 @@ fn stacked(comparison: &Comparison<'_>, out: &Output) -> Text {
                 page += "\n";
             }
         } else {
-            // Not ours to wrap: whoever reads it from a pipe wants the text.
+            // A program that reads from a pipe gets the text as it is, without line breaks of ours.
             page += body.as_str();
             if !body.ends_with('\n') {
                 page += "\n";
@@ -108,7 +111,7 @@ fn heading(page: &mut Text, label: &str, out: &Output) {
     }
 }
 
-/// What stands in an answer's place: its text, and a mark where it is not all of it.
+/// What is shown of an answer: its text, its tool calls, and a mark where it is not complete.
 pub(super) fn body(record: &Record) -> String {
     let mut text = record.text.clone();
     for call in &record.tool_calls {
@@ -128,7 +131,7 @@ fn paragraph(text: &mut String, addition: &str) {
     text.push_str(addition);
 }
 
-/// How the answer ended, where that was not well.
+/// How the answer ended; `None` where it is complete.
 pub(super) fn mark(record: &Record) -> Option<String> {
     match record.status {
         Status::Ok if record.text.trim().is_empty() && record.tool_calls.is_empty() => Some("[empty answer]".into()),

@@ -1,4 +1,4 @@
-//! The settings in force, as a config file that would give them.
+//! The settings that are in force, in the form of a config file.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::config::{Alias, Auth, Gateway, PriceList, Said, Settings, Step};
 use crate::error::Error;
 use crate::money::Usd;
 
-/// What the settings say, and who says it, in comments.
+/// The whole file. Comments say where a setting comes from.
 ///
 /// # Errors
 ///
@@ -59,7 +59,7 @@ pub fn show(settings: &Settings) -> Result<Text, Error> {
 struct File(String);
 
 impl File {
-    /// A heading, with this comment beside it.
+    /// Begins a table, with this comment beside its name.
     fn table(&mut self, name: &str, comment: &str) {
         self.0.push_str(&format!("\n[{name}]{comment}\n"));
     }
@@ -81,7 +81,7 @@ impl File {
     }
 }
 
-/// What stands above all tables.
+/// The settings that stand above all tables.
 fn general(file: &mut File, settings: &Settings) {
     let path = settings.config_path.as_ref().map(|path| path.display());
     file.0.push_str(&match path {
@@ -166,7 +166,7 @@ fn seconds(time: Duration) -> String {
     format!("{}s", time.as_secs_f64())
 }
 
-/// A comment that tells where a setting comes from.
+/// The comment that says where a setting comes from.
 fn who(said: Said) -> String {
     match said {
         Said::Environment(name) => format!("  # environment: {name}"),
@@ -194,7 +194,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// A text as TOML.
+/// The text as a TOML string.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
@@ -203,7 +203,7 @@ fn list(texts: &[String]) -> String {
     format!("[{}]", texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", "))
 }
 
-/// A key as TOML: bare where it may be.
+/// The text as a TOML key, which has quotes only where it needs them.
 fn key(text: &str) -> String {
     let bare = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if bare { text.to_owned() } else { quoted(text) }

@@ -1,10 +1,10 @@
-//! Records as CSV: a heading and one row each, safe to open in a spreadsheet.
+//! Records as CSV: a heading and a row for each record, which a spreadsheet can open without obeying any cell.
 
 use super::term::Text;
 use super::{Comparison, escape};
 use crate::record::Record;
 
-/// The names of the columns; new ones are only ever added at the end.
+/// The names of the columns. New columns are added at the end only, since scripts may read them by position.
 const HEADINGS: [&str; 24] = [
     "run",
     "id",
@@ -32,13 +32,13 @@ const HEADINGS: [&str; 24] = [
     "cost_partial",
 ];
 
-/// RFC 4180 with a heading. What is unknown is an empty cell; numbers are plain and cells that a spreadsheet would take
-/// for a formula begin with an apostrophe.
+/// A table in the format of RFC 4180, with a heading. A cell is empty where its value is unknown. A cell of text that a
+/// spreadsheet would take for a formula begins with an apostrophe.
 pub fn comparison(comparison: &Comparison<'_>) -> Text {
     table(&HEADINGS, comparison.records.iter().map(row))
 }
 
-/// Any table as CSV. Every cell is guarded, so text needs no care.
+/// Any table as CSV. Every cell is guarded here, so callers pass text as it is.
 pub fn table<R>(headings: &[&str], table: R) -> Text
 where
     R: IntoIterator,
@@ -47,7 +47,7 @@ where
     rows([headings.iter().map(|heading| (*heading).to_owned())]) + rows(table)
 }
 
-/// The same without headings.
+/// The rows of a table whose headings have been written.
 pub(super) fn rows<R>(rows: R) -> Text
 where
     R: IntoIterator,
@@ -56,7 +56,7 @@ where
     let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
     for row in rows {
         let cells: Vec<String> = row.into_iter().map(|cell| escape::csv_cell(&cell).into_owned()).collect();
-        // A Vec takes all that is written to it, and rows of any length are allowed.
+        // It cannot fail: a Vec accepts every write, and rows of any length are allowed.
         _ = writer.write_record(&cells);
     }
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default().into()
@@ -96,7 +96,7 @@ fn row(record: &Record) -> [String; HEADINGS.len()] {
     ]
 }
 
-/// As in JSON: one decimal.
+/// The number with one decimal, as in JSON.
 fn number(value: Option<f64>) -> String {
     value.map_or_else(String::new, |value| ((value * 10.0).round() / 10.0).to_string())
 }

@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use super::term::{Output, Text, print};
 use crate::error::Error;
 
-/// How many bytes are collected for one write.
+/// So many bytes are collected before they are written.
 const CHUNK: usize = 64 * 1024;
 
 /// The destination of `--out`, checked before anything is sent.
@@ -26,9 +26,9 @@ enum Target {
     /// A file that is replaced as a whole, or created.
     File {
         directory: PathBuf,
-        /// Those of the file that is replaced.
+        /// The permissions of the file that is replaced.
         permissions: Option<fs::Permissions>,
-        /// What has been written so far.
+        /// The file with what has been written so far.
         temporary: Option<NamedTempFile>,
     },
     /// A pipe or a device, which must stay what it is and so is written to.
@@ -49,7 +49,7 @@ impl Destination {
         Ok(Self { file: Some((path, target)), output: Output { tty, ..Output::plain(stdout.columns) }, unwritten })
     }
 
-    /// What it is like.
+    /// What reports are made for: the width, and whether there are colours.
     pub fn output(&self) -> Output {
         self.output
     }
@@ -79,7 +79,7 @@ impl Destination {
         if self.unwritten.len() < CHUNK { Ok(()) } else { self.flush() }
     }
 
-    /// The output is whole.
+    /// Ends the output, which is complete now.
     ///
     /// # Errors
     ///

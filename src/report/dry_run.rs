@@ -1,4 +1,4 @@
-//! A request that was not sent.
+//! Requests that are shown instead of sent (`--dry-run`).
 
 use std::collections::BTreeMap;
 
@@ -18,23 +18,23 @@ pub struct Planned {
     /// Secret values are masked already.
     pub headers: Vec<(String, String)>,
     pub body: Value,
-    /// An estimate from the length of the text.
+    /// How many tokens the input has, estimated from the length of its text.
     pub input_tokens: u64,
     /// What that input costs; `None` where the price is not known.
     pub input_cost: Option<Usd>,
-    /// The bound of the answer, if there is one, and what input and longest answer cost together.
+    /// The longest answer that the request allows, if it sets a limit, and what the input and that answer cost together.
     pub max_tokens: Option<u64>,
     pub max_cost: Option<Usd>,
 }
 
 impl Planned {
-    /// As HTTP would have it, with the estimate as a comment.
+    /// The request in the form of HTTP/1.1, with the estimate in a comment below it.
     pub fn to_text(&self) -> Text {
         let mut text = format!("POST {}\n", self.url);
         for (name, value) in &self.headers {
             text.push_str(&format!("{name}: {value}\n"));
         }
-        // A JSON value always has a text.
+        // A JSON value can always be written.
         let body = serde_json::to_string_pretty(&self.body).unwrap_or_default();
         text.push_str(&format!("\n{body}\n\n# about {} input tokens: {}", self.input_tokens, cost(self.input_cost)));
         if let Some(max) = self.max_tokens {

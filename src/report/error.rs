@@ -8,8 +8,7 @@ use crate::record::Record;
 /// Further lines are set in by this many cells.
 const INDENT: usize = 4;
 
-/// The error in the house format, ending with a line break; empty for what needs no words (a signal, or what has been
-/// reported already).
+/// The error with its cause and its hint, each on lines of its own. It is empty for a signal, of which the shell tells.
 pub fn error(error: &Error, out: &Output) -> Text {
     match error {
         Error::Signalled(_) => Text::new(),
@@ -17,8 +16,8 @@ pub fn error(error: &Error, out: &Output) -> Text {
     }
 }
 
-/// The failure of a recorded call, named by the model as it was asked for; where several models were tried, by the one
-/// whose failure it is, with what each of them said.
+/// The failure of a recorded call, with the model that was asked for. Where several models were tried, the message names the
+/// one that failed in this way, and a line for each attempt says what became of it.
 pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> Text {
     let several = record.attempts.windows(2).any(|pair| pair[0].model != pair[1].model);
     let attempts = || record.attempts.iter().filter(|_| several);
@@ -36,12 +35,12 @@ pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> Text {
     text + hint(failure.hint().as_deref(), out)
 }
 
-/// Something the user should know that is no error.
+/// A line for what the user should know and that is no error.
 pub fn notice(text: &str, out: &Output) -> Text {
     out.style.dim(indented(text, 0, out)) + "\n"
 }
 
-/// Figures in a line, which breaks between them.
+/// A line of figures. On a terminal it is broken between two figures, never inside of one.
 pub fn figures(figures: &[String], out: &Output) -> Text {
     let shown: Vec<_> = figures.iter().map(|figure| out.show(figure)).collect();
     let columns = if out.tty { out.columns } else { usize::MAX };
@@ -49,7 +48,7 @@ pub fn figures(figures: &[String], out: &Output) -> Text {
     out.style.dim(text) + "\n"
 }
 
-/// Something that may be wrong, though the command goes on.
+/// A line for what may be wrong although the command continues.
 pub fn warning(text: &str, out: &Output) -> Text {
     labelled(out.style.yellow("warning:"), text, out)
 }
@@ -62,7 +61,7 @@ fn what(message: &str, cause: Option<&str>, out: &Output) -> Text {
         + cause.map(|cause| labelled(style.dim("  caused by:"), cause, out)).unwrap_or_default()
 }
 
-/// What to do about it: always the last line.
+/// What the user can do, which is always the last line.
 fn hint(hint: Option<&str>, out: &Output) -> Text {
     hint.map(|hint| labelled(out.style.cyan("hint:"), hint, out)).unwrap_or_default()
 }
@@ -72,8 +71,8 @@ fn labelled(label: Text, words: &str, out: &Output) -> Text {
     label + " " + indented(words, taken, out).as_str() + "\n"
 }
 
-/// Safe to show, with further lines set in so that none can pass for a line of ours. A terminal's lines break between
-/// words; the first one begins behind `taken` cells.
+/// The text with all lines but the first set in, so that no line of a gateway's message looks like a line of ours. For a
+/// terminal, lines are broken between words; on the first line, `taken` cells are not free.
 fn indented(text: &str, taken: usize, out: &Output) -> String {
     let shown = out.show(text.trim_end());
     let margin = " ".repeat(INDENT);

@@ -1,11 +1,11 @@
-//! Numbers for people: durations, rates, token counts and costs, the same in every report.
+//! Numbers as people read them, the same in every report: durations, counts, rates and costs.
 
 pub(crate) use crate::words::{count, duration};
 
 use crate::money::Usd;
 use crate::record::{Cost, TotalCost};
 
-/// What stands for an unknown value, which is not zero.
+/// This stands for a value that is unknown, which is not the same as zero.
 pub const UNKNOWN: &str = "–";
 
 /// Tokens per second, without a unit: `8.4`, `61`.

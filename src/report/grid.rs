@@ -1,4 +1,8 @@
-//! Tables without lines: aligned columns that never exceed the page.
+//! Tables without lines between the cells, whose columns are aligned and never exceed the page.
+//!
+//! The crate comfy-table pads and aligns the cells. It cannot do four things, which are done here: it has no order in which
+//! columns give way, it wraps inside of a grapheme or a name, it does not move remarks below a table that is too wide, and it
+//! does not write the rows of a very narrow page as names and values.
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
@@ -7,21 +11,21 @@ use super::{escape, wrap};
 
 pub use comfy_table::CellAlignment as Align;
 
-/// Cells on both sides of a column's text.
+/// How many cells stand beside a column's text, counted on both sides.
 const PADDING: usize = 2;
-/// Below this width of the page a value no longer stands beside its name when rows are stacked.
+/// On a page of fewer cells, a value does not stand beside its name when rows are stacked.
 const MIN_PAIR: usize = 32;
-/// Marks the best value of a column; the value takes its colour.
+/// Marks the best value of a column. Mark and value have a colour of their own.
 pub const BEST: &str = "▸";
 
-/// One column.
+/// A column of a table.
 #[derive(Debug, Clone)]
 pub struct Column {
     name: String,
     align: Align,
-    /// How narrow it may get by wrapping; `None` is never.
+    /// How narrow the column may become by wrapping its text; `None` where its text is never wrapped.
     min_width: Option<usize>,
-    /// Whether its cells may go below the table instead.
+    /// Whether its cells may stand below the table instead.
     below: bool,
 }
 
@@ -30,26 +34,26 @@ impl Column {
         Self { name: name.into(), align: CellAlignment::Left, min_width: None, below: false }
     }
 
-    /// For numbers.
+    /// A column of numbers.
     pub fn right(name: &str) -> Self {
         Self { align: CellAlignment::Right, ..Self::left(name) }
     }
 
-    /// May wrap, down to this many cells, where the page is too narrow. Of several, the last one wraps first.
+    /// Allows the column to wrap its text where the page is too narrow, until it is this many cells wide. Of several such
+    /// columns, the last one gives way first.
     pub fn wraps(mut self, min_width: usize) -> Self {
         self.min_width = Some(min_width);
         self
     }
 
-    /// Remarks: where wrapping is not enough, they go below the table, each with the name of its row.
+    /// Makes it a column of remarks. Where wrapping is not enough, they stand below the table, each with the name of its row.
     pub fn remarks(mut self) -> Self {
         self.below = true;
         self
     }
 }
 
-/// A table. Cells are untrusted text: they are escaped and put on one line here. Columns with nothing in them are left
-/// out.
+/// A table. The text of each cell is escaped and put on one line here. Columns in which all cells are empty are left out.
 #[derive(Debug, Clone)]
 pub struct Grid {
     columns: Vec<Column>,
@@ -61,15 +65,15 @@ impl Grid {
         Self { columns, rows: Vec::new() }
     }
 
-    /// One cell for each column; missing ones are empty.
+    /// Adds a row. Cells that are missing are empty.
     pub fn row(&mut self, cells: Vec<String>) {
         let mut cells: Vec<String> = cells.iter().map(|cell| escape::line(cell).into_owned()).collect();
         cells.resize(self.columns.len(), String::new());
         self.rows.push(cells);
     }
 
-    /// The table with a line break at its end, no line wider than the page: wrapped where columns allow it, else with
-    /// the rows stacked as names and values.
+    /// The table, in which every line ends with a line break and none is wider than the page. Cells are wrapped where their
+    /// columns allow it; where that is not enough, each row is written as names and values.
     pub fn render(&self, out: &Output) -> Text {
         if self.rows.is_empty() {
             return Text::new();
@@ -85,33 +89,33 @@ impl Grid {
         }
     }
 
-    /// Whether every row takes one line.
+    /// Whether every row fits on one line.
     pub fn fits(&self, out: &Output) -> bool {
         self.width() <= out.columns
     }
 
-    /// How wide it is where nothing wraps.
+    /// How wide the table is where nothing is wrapped.
     pub fn width(&self) -> usize {
         let width: usize = self.used().iter().map(|column| self.natural(*column) + PADDING).sum();
-        // Padding at the end of a line is trimmed.
+        // The padding at the end of a line is removed.
         width.saturating_sub(1)
     }
 
-    /// Columns with something in them.
+    /// The columns in which a cell is not empty.
     fn used(&self) -> Vec<usize> {
         (0..self.columns.len()).filter(|i| self.rows.iter().any(|row| !row[*i].is_empty())).collect()
     }
 
-    /// How wide a column is where nothing wraps.
+    /// How wide a column is where nothing is wrapped.
     fn natural(&self, column: usize) -> usize {
         let cells = self.rows.iter().map(|row| wrap::width(&row[column])).max().unwrap_or(0);
         cells.max(wrap::width(&self.columns[column].name)).max(1)
     }
 
-    /// How wide each used column is, or `None` if there is no way to fit them all.
+    /// How wide each used column becomes; `None` where they do not all fit on the page.
     fn widths(&self, used: &[usize], page: usize) -> Option<Vec<usize>> {
         let mut widths: Vec<usize> = used.iter().map(|i| self.natural(*i)).collect();
-        // Padding at the end of a line is trimmed.
+        // The padding at the end of a line is removed.
         let total = widths.iter().map(|width| width + PADDING).sum::<usize>().saturating_sub(1);
         let mut excess = total.saturating_sub(page);
         for (width, i) in widths.iter_mut().zip(used).rev() {
@@ -191,6 +195,26 @@ impl Grid {
         }
         page
     }
+}
+
+/// Names and values, a pair a line; a value that is too long continues below its beginning. `widest` is the width of the
+/// names.
+pub(super) fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>, widest: usize, out: &Output) -> Text {
+    let mut page = Text::new();
+    let room = out.columns.saturating_sub(widest + 4).max(20);
+    for (name, value) in pairs {
+        for (n, line) in wrap::wrap(&value, room).iter().enumerate() {
+            let name = wrap::pad(if n == 0 { name } else { "" }, widest);
+            page += Text::from("  ") + out.style.dim(name) + "  " + line + "\n";
+        }
+    }
+    page
+}
+
+/// A remark below a table, whose further lines are set in.
+pub(super) fn remark(text: &str, out: &Output) -> String {
+    let lines = wrap::wrap(&escape::line(text), out.columns.saturating_sub(3).max(20));
+    lines.iter().enumerate().map(|(n, line)| format!("{}{line}\n", if n == 0 { " " } else { "   " })).collect()
 }
 
 /// The line, with every marked value in its colour.

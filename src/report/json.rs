@@ -1,4 +1,4 @@
-//! Records as JSON: one object, a whole comparison, or one line each.
+//! Records as JSON: an object, a whole comparison, or an object on each line.
 
 use serde::Serialize;
 
@@ -6,12 +6,12 @@ use super::Comparison;
 use super::term::{Output, Text};
 use crate::record::{Record, TotalCost};
 
-/// One record, indented for a terminal and on one line for everything else.
+/// One record. For a terminal it is indented, for everything else it is one line.
 pub fn record(record: &Record, out: &Output) -> Text {
     document(record, out)
 }
 
-/// One record, or what has one in it, on one line: a stream of them is read line by line.
+/// One record, or what contains one, on one line everywhere, because programs read such a stream line by line.
 pub fn line<T: Serialize + ?Sized>(record: &T) -> Text {
     finished(to_string(record))
 }
@@ -57,7 +57,7 @@ impl Array {
         Self { is_indented: out.tty, is_empty: true }
     }
 
-    /// The next element, with what parts it from the one before.
+    /// The next element, after a comma or the beginning of the array.
     pub fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Text {
         let before = if std::mem::take(&mut self.is_empty) { "[" } else { "," };
         Text::json(match self.is_indented {
@@ -82,7 +82,7 @@ fn finished(mut document: String) -> Text {
 }
 
 fn to_string<T: Serialize + ?Sized>(value: &T) -> String {
-    // Records hold nothing that JSON cannot: no map with other keys than strings, no failing `Serialize`.
+    // It does not fail: records have no map whose keys are not strings, and no `Serialize` that fails.
     serde_json::to_string(value).unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }).to_string())
 }
 

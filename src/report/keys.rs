@@ -1,4 +1,4 @@
-//! Keys of gateways: where they are, never what they are.
+//! The texts of `llm key`: where keys are kept, and never the keys themselves.
 
 use serde::{Serialize, Serializer};
 
@@ -81,7 +81,7 @@ fn source<S: Serializer>(source: &Option<Source>, serializer: S) -> Result<S::Ok
     json.serialize(serializer)
 }
 
-/// Where the key comes from, and enough of it to tell it from others.
+/// Says where the key comes from, and shows enough of it to tell it from others.
 pub fn shown(key: &Shown) -> Text {
     let Some(origin) = &key.origin else {
         return format!("{} needs no key\n", key.gateway).into();
@@ -91,7 +91,7 @@ pub fn shown(key: &Shown) -> Text {
     format!("gateway  {}\nkey      {hint}\nsource   {source}\nsent to  {origin}\n", key.gateway).into()
 }
 
-/// What a gateway said to a key. Of the key there is what is shown of it, and where it comes from.
+/// Says that the gateway accepted the key. `key` is what is shown of it, and where it comes from.
 pub fn tested(gateway: &Gateway, key: Option<(String, String)>, models: usize) -> Text {
     let key = match key {
         Some((hint, source)) => format!("takes the key {hint} from {source}"),

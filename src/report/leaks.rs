@@ -1,11 +1,11 @@
-//! Where money goes that need not, in sentences, each with the rule by which it was found.
+//! Sentences about costs that can be avoided, each with the rule by which it was found.
 
 use super::format::count;
 use super::usage::{percent, share};
 use crate::ledger::{FailedAttempts, Group, Short, Usage};
 use crate::money::Usd;
 
-/// The sentences.
+/// All sentences that the usage gives reason for.
 pub(super) fn leaks(usage: &Usage) -> Vec<String> {
     let mut leaks = Vec::new();
     let total = &usage.total;
@@ -47,9 +47,9 @@ pub(super) fn leaks(usage: &Usage) -> Vec<String> {
     leaks
 }
 
-/// Short tasks answered by models that cost far more than others in use here.
+/// Sentences about short tasks that were answered by models which cost far more than others that are used.
 fn premium(usage: &Usage) -> Vec<String> {
-    // Picodollars a short call, of models that had some and cost something.
+    // What a short call costs in picodollars, of models that had such calls and cost something.
     let each = |group: &Group| {
         let calls = i64::try_from(group.short.calls).ok().filter(|calls| *calls > 0)?;
         Some(group.short.cost.picos() / calls).filter(|picos| *picos > 0)

@@ -1,4 +1,4 @@
-//! Recorded calls: as a list, the life of one, a conversation, as JSON and as CSV.
+//! Recorded calls: a list of them, all about one, a conversation; for people, as JSON and as CSV.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::format::{self, UNKNOWN, or_unknown};
-use super::grid::{Column, Grid};
+use super::grid::{self, Column, Grid};
 use super::rates::{self, per_million};
 use super::term::{Output, Text};
 use super::{columns, csv as csv_format, escape, json as json_format, wrap};
@@ -16,12 +16,12 @@ use crate::ledger::{Row, Tokens};
 use crate::money::Usd;
 use crate::record::{Cost, Record, Status};
 
-/// From this width of the page on, the list has more columns.
+/// On a page of at least so many cells, the list has more columns.
 const WIDE: usize = 120;
-/// The list has the beginnings of prompts where so many cells are left for them, and so many of them at most.
+/// How many cells the beginning of a prompt takes at least, or it is left out, and at most.
 const PROMPT: std::ops::RangeInclusive<usize> = 12..=60;
 
-/// The columns of CSV; new ones are only ever added at the end.
+/// The columns of CSV. New columns are added at the end only, since scripts may read them by position.
 const HEADINGS: [&str; 25] = [
     "when",
     "id",
@@ -50,16 +50,16 @@ const HEADINGS: [&str; 25] = [
     "cost_partial",
 ];
 
-/// One line a call. Ids are shown by their ends, which differ where their beginnings do not.
+/// A line for each call. Only the end of an id is shown, because the ids of calls that began together differ there.
 fn list(rows: &[Row], out: &Output) -> Text {
-    let bare = grid(rows, out.columns >= WIDE, None);
+    let bare = table(rows, out.columns >= WIDE, None);
     let left = out.columns.saturating_sub(bare.width() + 2).min(*PROMPT.end());
     let prompts = PROMPT.contains(&left).then_some(left);
-    prompts.map_or(bare, |cells| grid(rows, out.columns >= WIDE, Some(cells))).render(out)
+    prompts.map_or(bare, |cells| table(rows, out.columns >= WIDE, Some(cells))).render(out)
 }
 
-/// The list, with so many cells of each prompt.
-fn grid(rows: &[Row], wide: bool, prompts: Option<usize>) -> Grid {
+/// The list, with this many cells of each prompt.
+fn table(rows: &[Row], wide: bool, prompts: Option<usize>) -> Grid {
     let mut columns = vec![
         Column::left("when (UTC)"),
         Column::left("id"),
@@ -89,12 +89,12 @@ fn grid(rows: &[Row], wide: bool, prompts: Option<usize>) -> Grid {
     grid
 }
 
-/// What is shown of an id in a list: it tells the call from others that were made at once.
+/// The end of an id, which tells the call from others that began at the same time.
 pub fn end(id: &str) -> &str {
     id.get(id.len().saturating_sub(8)..).unwrap_or(id)
 }
 
-/// What was asked for, and what answered where that is something else.
+/// The name that was asked for, and the model that answered where that is another one.
 fn model(row: &Row) -> String {
     if super::notes::is_same_model(&row.asked, &row.model) || !row.answered {
         row.asked.clone()
@@ -110,7 +110,7 @@ fn status(row: &Row) -> String {
     }
 }
 
-/// The last thing that the user said, on one line.
+/// The last text of the user, on one line.
 fn prompt(row: &Row) -> Option<String> {
     let request = row.request.request()?;
     let said = request.messages.iter().rev().find(|message| message.role == Role::User)?;
@@ -137,16 +137,12 @@ fn cost(row: &Row) -> Option<Cost> {
     row.cost.map(Cost::from)
 }
 
-/// Everything about one call: what was asked of whom, each attempt, what it took, prompt and answer.
+/// All about one call: what was asked for, who answered, each attempt, the figures, the prompt and the answer.
 pub fn one(row: &Row, out: &Output) -> Text {
     let style = out.style;
     let mut page = style.bold(format!("{}  {}", row.id, status(row))) + "\n";
-    for (name, value) in facts(row) {
-        for (n, line) in wrap::wrap(&out.show(&value), out.columns.saturating_sub(14).max(20)).iter().enumerate() {
-            let name = wrap::pad(if n == 0 { name } else { "" }, 10);
-            page += Text::from("  ") + style.dim(name) + "  " + line.as_str() + "\n";
-        }
-    }
+    let shown = facts(row).into_iter().map(|(name, value)| (name, out.show(&value).into_owned()));
+    page += grid::pairs(shown, "tried last".len(), out);
     page += Text::from("\n") + attempts(row).render(out);
     let mut section = |name: &str, text: &str| {
         if !text.is_empty() {
@@ -221,7 +217,7 @@ fn facts(row: &Row) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// What is unknown of the parts is left out.
+/// The counts of tokens. A part that is unknown is left out.
 fn tokens(tokens: &Tokens) -> String {
     let part = |count: Option<u64>, what: &str| count.map(|count| format!("{count} {what}"));
     let whole = |whole: Option<u64>, name: &str, parts: [Option<String>; 2]| {
@@ -275,7 +271,7 @@ fn attempts(row: &Row) -> Grid {
     grid
 }
 
-/// What was said in turn, by whom.
+/// The messages of a conversation in their order, each with who said it.
 pub fn conversation(rows: &[Row], out: &Output) -> Text {
     let mut page = Text::new();
     let mut say = |who: &str, text: &str| {
@@ -303,7 +299,7 @@ fn role(role: Role) -> &'static str {
     }
 }
 
-/// A message as text: what is no text is named.
+/// A message as text. A part that is no text is named in brackets.
 fn parts(message: &Message) -> String {
     let part = |part: &Part| match part {
         Part::Text(text) | Part::ToolResult { content: text, .. } => text.clone(),
@@ -316,7 +312,7 @@ fn parts(message: &Message) -> String {
     message.parts.iter().map(part).collect::<Vec<_>>().join("\n")
 }
 
-/// A record with what only the ledger knows.
+/// A record, with what only the ledger knows of it.
 #[derive(Serialize)]
 struct Entry {
     when: String,
@@ -384,7 +380,7 @@ pub enum Form {
     Json,
     /// An object a line.
     Jsonl,
-    /// RFC 4180 with a heading; what is unknown is an empty cell.
+    /// A table in the format of RFC 4180, with a heading. A cell is empty where its value is unknown.
     Csv,
 }
 
@@ -466,5 +462,4 @@ fn cells(row: &Row) -> [String; HEADINGS.len()] {
 }
 
 #[cfg(test)]
-#[path = "log_tests.rs"]
 mod tests;

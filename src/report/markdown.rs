@@ -1,4 +1,4 @@
-//! Answers as Markdown: a table of figures, and each answer in a fence that it cannot leave.
+//! Answers as Markdown: a table of figures, and each answer in a fence that its text cannot end.
 
 use std::fmt::Write;
 
@@ -21,7 +21,7 @@ pub fn comparison(comparison: &Comparison<'_>) -> Text {
     page.into()
 }
 
-/// An answer below its heading.
+/// Appends an answer, which stands below its heading.
 pub(super) fn body(page: &mut String, record: &Record) {
     if !record.text.is_empty() {
         page.push('\n');
@@ -36,7 +36,7 @@ pub(super) fn body(page: &mut String, record: &Record) {
     }
 }
 
-/// One answer as the model wrote it, which is Markdown more often than not, and its figures below a rule.
+/// One answer as the model wrote it, since most models write Markdown, and its figures below a line.
 pub fn answer(record: &Record) -> Text {
     let mut page = record.text.clone();
     if !page.is_empty() && !page.ends_with('\n') {
@@ -49,7 +49,8 @@ pub fn answer(record: &Record) -> Text {
     page.into()
 }
 
-/// A table with these headings, each with whether it is of numbers. Columns with nothing in them are left out.
+/// Appends a table with these headings; each says whether its column has numbers. Columns in which all cells are empty are
+/// left out.
 pub(super) fn table(page: &mut String, headings: &[(&str, bool)], rows: &[Vec<String>]) {
     let used: Vec<usize> = (0..headings.len()).filter(|i| rows.iter().any(|row| !row[*i].is_empty())).collect();
     let line = |page: &mut String, cells: &mut dyn Iterator<Item = String>| {
@@ -62,7 +63,7 @@ pub(super) fn table(page: &mut String, headings: &[(&str, bool)], rows: &[Vec<St
     }
 }
 
-/// The best of a column is set in bold.
+/// The text of a cell, which is bold where it is the best of its column.
 fn cell(text: &str) -> String {
     match text.strip_prefix(grid::BEST) {
         Some(best) => format!("**{}**", escape::markdown_line(best.trim_start())),

@@ -1,6 +1,7 @@
-//! Events and records become bytes here, and nowhere else does anything print.
+//! Makes texts of events and records, and writes them. No other module prints.
 //!
-//! One file a format. Each returns text or writes to any `Write`, so none needs a terminal to be tested.
+//! There is a file for each kind of report. It returns a [`term::Text`], which [`term::print`], [`term::say`] and
+//! [`destination::Destination`] alone can write: they escape it if they write to a terminal.
 
 pub mod answer;
 pub mod budgets;
@@ -47,14 +48,14 @@ mod wrap;
 
 use crate::record::Record;
 
-/// What one run of several calls gave: what the reports of `compare` show.
+/// The answers of one run, as the reports of `compare` show them.
 #[derive(Debug, Clone, Copy)]
 pub struct Comparison<'a> {
     pub run: &'a str,
     pub prompt: &'a str,
-    /// In the order in which they are shown.
+    /// The answers in the order in which they are shown.
     pub records: &'a [Record],
-    /// How many of them, the first ones, are of an earlier run: totals leave them out.
+    /// How many of the first records come from an earlier run. Totals do not count them.
     pub recorded: usize,
 }
 
@@ -64,28 +65,28 @@ impl<'a> Comparison<'a> {
         Self { run, prompt, records, recorded: 0 }
     }
 
-    /// What this run gave.
+    /// The records of this run.
     fn own(&self) -> &'a [Record] {
         self.records.get(self.recorded..).unwrap_or_default()
     }
 
-    /// The models as they were asked for, one for each record and no two alike.
+    /// The names that were asked for, one for each record; no two are the same.
     pub fn labels(&self) -> Vec<String> {
         unique(self.records.iter().map(|record| record.model.as_str()))
     }
 }
 
-/// Follows the name of a model whose answer was recorded earlier.
+/// This follows the name of a model whose answer was recorded in an earlier run.
 pub const RECORDED: &str = " (recorded)";
 
-/// The names in order; one that comes again is numbered: `gpt (2)`.
+/// The names in their order. A name that comes again gets a number: `gpt (2)`.
 pub fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let names: Vec<&str> = names.collect();
     let mut labels: Vec<String> = Vec::with_capacity(names.len());
     for name in &names {
         let mut label = (*name).to_owned();
         let mut n = 1;
-        // A number must not make a label that another model has as its name.
+        // A model may already be called what a number would make.
         while labels.contains(&label) || (n > 1 && names.contains(&label.as_str())) {
             n += 1;
             label = format!("{name} ({n})");

@@ -1,9 +1,9 @@
-//! What a row of figures leaves untold: retries, fallbacks, who really answered, how the answer ended.
+//! The note beside a row of figures: retries, fallbacks, which model answered, how the answer ended.
 
 use super::{RECORDED, columns, format, notice};
 use crate::record::{Attempt, Record, Status};
 
-/// The note beside a record's figures, unescaped; empty where there is nothing to say.
+/// The note of a record. It is empty where nothing unusual happened.
 pub(super) fn of(record: &Record) -> String {
     let mut notes = without_name(record);
     let other = other_name(record).filter(|_| fell_back(record).is_none());
@@ -11,7 +11,7 @@ pub(super) fn of(record: &Record) -> String {
     notes.join("; ")
 }
 
-/// The same without another name of the model that was asked, for where that has a place of its own.
+/// The parts of the note, without the name of the model that answered, for tables with a column for that name.
 pub(super) fn without_name(record: &Record) -> Vec<String> {
     let mut notes = Vec::new();
     match record.status {
@@ -28,7 +28,7 @@ pub(super) fn without_name(record: &Record) -> Vec<String> {
     notes
 }
 
-/// That it came from the cache, and what that saved.
+/// Says that the answer comes from the cache, and how much that saved.
 pub(super) fn cached(record: &Record) -> String {
     record.saved.map_or_else(|| "cached".to_owned(), |saved| format!("cached, saved {}", format::cost(saved)))
 }
@@ -64,20 +64,20 @@ fn same_target(a: &Attempt, b: &Attempt) -> bool {
     a.model == b.model && a.gateway == b.gateway
 }
 
-/// Where the call went when the model that was tried first did not answer.
+/// Says which model answered, or was tried last, after the first one did not answer.
 fn fell_back(record: &Record) -> Option<String> {
     let (first, last) = (record.attempts.first()?, record.attempts.last()?);
     let model = record.answered_by.as_deref().unwrap_or(&last.model);
     (!same_target(first, last)).then(|| format!("fell back to {model}"))
 }
 
-/// Who answered, where that is not who was asked.
+/// The model that answered, where it is not the one that was asked for.
 pub(super) fn other_name(record: &Record) -> Option<&str> {
     record.answered_by.as_deref().filter(|model| !is_same_model(&record.model, model))
 }
 
-/// Whether two names mean the same model: alike but for the gateway or vendor before it (`openai/gpt-5.4`) or the date
-/// or number of a snapshot after it (`gpt-5.4-2026-03-01`).
+/// Whether two names mean the same model. They may differ by the gateway or vendor before the name (`openai/gpt-5.4`) and
+/// by the date or number of a version after it (`gpt-5.4-2026-03-01`).
 pub(super) fn is_same_model(asked: &str, answered: &str) -> bool {
     fn bare(name: &str) -> &str {
         let name = name.strip_suffix(RECORDED).unwrap_or(name);

@@ -1,4 +1,4 @@
-//! Recorded calls as OpenTelemetry traces: OTLP JSON with the GenAI attributes, one span a call and one an attempt.
+//! Recorded calls as OpenTelemetry traces in OTLP JSON, with the GenAI attributes: a span for each call and each attempt.
 
 use serde_json::{Value, json};
 
@@ -126,7 +126,7 @@ fn attributes(row: &Row) -> Vec<Value> {
         text("llm.status", row.status.as_str()),
     ]);
     if let Some(cost) = row.cost {
-        // Money is never a float, so it is a decimal.
+        // Money is never a float, so it is the text of a decimal.
         all.push(text("llm.cost.usd", &Usd::from_picos(cost.picos).to_decimal()));
         all.push(text("llm.cost.origin", cost.origin.as_str()));
         all.push(json!({"key": "llm.cost.partial", "value": {"boolValue": cost.partial}}));
@@ -204,7 +204,7 @@ fn hex(id: &str, digits: usize) -> String {
     format!("{:0>digits$}", &all[all.len().saturating_sub(digits)..])
 }
 
-/// The id of a call's nth attempt: the call's, with the place worked into its first digits.
+/// The id of an attempt: that of its call, of which the first digits are changed by the number of the attempt.
 fn child(call: &str, place: usize) -> String {
     let id = u64::from_str_radix(call, 16).unwrap_or(1);
     format!("{:016x}", id ^ ((place as u64 + 1) << 48))

@@ -1,4 +1,4 @@
-//! What a pipeline gave: its steps as a table of figures, as JSON, as Markdown.
+//! The steps of a pipeline that has run: as a table of figures, as JSON and as Markdown.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use crate::record::{Record, TotalCost};
 pub struct PipelineRun<'a> {
     pub run: &'a str,
     pub pipeline: &'a str,
-    /// What the user gave.
+    /// The input of the user.
     pub input: &'a str,
     pub steps: &'a [StepName],
     /// One for each step, in order.
     pub records: &'a [Record],
-    /// Until the last step was over.
+    /// How long it took until the last step had ended.
     pub elapsed: Duration,
 }
 
-/// A step, and the steps that it builds on, by name.
+/// The name of a step, and those of the steps whose answers its prompt uses.
 #[derive(Debug, Clone)]
 pub struct StepName {
     pub name: String,
@@ -33,14 +33,14 @@ pub struct StepName {
 }
 
 impl StepName {
-    /// With the model as it was asked for: `draft (fast-chat)`.
+    /// The step and the model that was asked for: `draft (fast-chat)`.
     pub fn label(&self, model: &str) -> String {
         format!("{} ({model})", self.name)
     }
 }
 
 impl PipelineRun<'_> {
-    /// A row a step, its name first, and the whole run's time and cost.
+    /// A row for each step by [`COLUMNS`], and one with the time and the cost of the run.
     fn rows(&self) -> Vec<Vec<String>> {
         let comparison = Comparison::new(self.run, self.input, self.records);
         let cells = Cells::of(&comparison);
@@ -77,7 +77,7 @@ const COLUMNS: [(&str, bool); 11] = [
     ("note", false),
 ];
 
-/// The figures, ending with a line break.
+/// The table of figures, ending with a line break.
 pub fn table(run: &PipelineRun<'_>, out: &Output) -> Text {
     table::figures(&COLUMNS, run.rows(), out)
 }
@@ -105,7 +105,7 @@ pub fn json(run: &PipelineRun<'_>, out: &Output) -> Text {
     json::document(&document, out)
 }
 
-/// The requests of a pipeline that is not run, each with its step; as one JSON document if `as_json`.
+/// The requests of a pipeline that is not run (`--dry-run`), each with its step. With `as_json` they are one document.
 pub fn planned(pipeline: &str, steps: &[StepName], requests: &[Planned], as_json: bool, out: &Output) -> Text {
     #[derive(Serialize)]
     struct Document<'a> {
@@ -125,12 +125,12 @@ pub fn planned(pipeline: &str, steps: &[StepName], requests: &[Planned], as_json
     Text::join(requests.map(text), "\n")
 }
 
-/// One step on one line.
+/// One step as a line of JSON.
 pub fn line(step: &StepName, record: &Record) -> Text {
     json::line(&Step::new(step, record))
 }
 
-/// Something of a step that says which it is of.
+/// What is said of a step, with the names of the step and of those that it needs.
 #[derive(Serialize)]
 struct Step<'a, T> {
     step: &'a str,

@@ -1,4 +1,4 @@
-//! Prices of tokens, the same in every report: per million of them, and per request.
+//! Prices as every report shows them: per million tokens, and per request.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use super::format::UNKNOWN;
 use crate::money::Usd;
 use crate::rates::{Rates, Tariff};
 
-/// US dollars per million tokens.
+/// What a million tokens cost at this price of one; `None` where it is unknown or too large.
 pub fn per_million(rate: Option<Usd>) -> Option<Usd> {
     rate?.times(1_000_000)
 }
@@ -28,7 +28,7 @@ pub fn sentence(rates: &Rates) -> String {
     format!("{} per million tokens{request}", parts.join(", "))
 }
 
-/// US dollars per million tokens, and per request.
+/// Prices in US dollars per million tokens, and per request.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct RatesJson {
     input: Option<Usd>,
@@ -70,7 +70,7 @@ pub const RATE_HEADINGS: [&str; 6] = [
     "request_usd",
 ];
 
-/// A price with its steps.
+/// The price of short prompts, and those of longer ones.
 #[derive(Debug, Clone, Serialize)]
 pub struct TariffJson {
     #[serde(flatten)]

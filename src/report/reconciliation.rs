@@ -1,24 +1,24 @@
-//! The ledger against what gateways say was spent: as a table, as JSON and as CSV.
+//! What the ledger has beside what gateways say was spent: as a table, as JSON and as CSV.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::format::{self, UNKNOWN};
-use super::grid::{Column, Grid};
+use super::grid::{self, Column, Grid};
 use super::term::{Output, Text};
-use super::{csv as csv_format, escape, json as json_format};
+use super::{csv as csv_format, json as json_format};
 use crate::catalog::Statement;
 use crate::config::Period;
 use crate::money::Usd;
 use crate::record::TotalCost;
 
-/// From this width of the page on, notes stand in the table.
+/// On a page of at least so many cells, notes stand in the table.
 const WIDE: usize = 130;
 
-/// A thousandth of a cent: gateways round what they book.
+/// A thousandth of a cent. A smaller difference is none, because gateways round amounts.
 const ROUNDING: Usd = Usd::from_picos(10_000_000);
 
-/// The columns of CSV; new ones are only ever added at the end.
+/// The columns of CSV. New columns are added at the end only, since scripts may read them by position.
 const HEADINGS: [&str; 11] = [
     "gateway",
     "key",
@@ -33,18 +33,18 @@ const HEADINGS: [&str; 11] = [
     "note",
 ];
 
-/// What came of asking a gateway about a key.
+/// What a gateway says about one of its keys.
 #[derive(Debug, Clone)]
 pub struct Account {
     pub gateway: String,
-    /// What the ledger calls it; `None` where there is none, or it was not looked for.
+    /// The name of the key in the ledger; `None` where there is no key, or none was looked for.
     pub key: Option<String>,
-    /// What it says, with the ledger's sums beside it; `None` where it has no endpoint for that. Else why it could not be
-    /// asked.
+    /// What the gateway says, with the sums of the ledger; `None` where the gateway has no endpoint for that. An error says why
+    /// the gateway could not be asked.
     pub result: Result<Option<(Statement, Vec<Line>)>, String>,
 }
 
-/// One stretch of time.
+/// One period, with what the gateway and the ledger say of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Line {
     pub period: Period,
@@ -52,12 +52,12 @@ pub struct Line {
     pub began: Option<Timestamp>,
     pub gateway_says: Usd,
     pub ledger: TotalCost,
-    /// How many the ledger has.
+    /// How many calls the ledger has.
     pub calls: u64,
 }
 
 impl Line {
-    /// How much more the gateway says; `None` where the ledger knows no cost.
+    /// How much more the gateway says than the ledger; `None` where the ledger knows no cost.
     pub fn difference(&self) -> Option<Usd> {
         Some(self.gateway_says - self.ledger.usd?)
     }
@@ -66,7 +66,7 @@ impl Line {
         self.ledger.unknown == 0 && self.difference().is_some_and(|more| more.picos().abs() <= ROUNDING.picos())
     }
 
-    /// Why both may differ.
+    /// Why the two amounts may differ.
     fn note(&self) -> String {
         let mut notes = Vec::new();
         if self.ledger.unknown > 0 {
@@ -100,7 +100,7 @@ impl Line {
     }
 }
 
-/// What a person calls it.
+/// The period in words.
 fn period(line: &Line) -> String {
     match (line.period, line.began) {
         (Period::Total, Some(began)) => began.strftime("since %Y-%m-%d %H:%M").to_string(),
@@ -113,7 +113,7 @@ fn signed(usd: Usd) -> String {
     if usd > Usd::ZERO { format!("+{usd}") } else { usd.to_string().replacen('-', "−", 1) }
 }
 
-/// What is to be known of a whole account.
+/// What is known of a whole account.
 fn remarks(statement: &Statement) -> Vec<String> {
     let mut remarks = statement.remarks.clone();
     if let Some(limit) = statement.limit {
@@ -125,10 +125,10 @@ fn remarks(statement: &Statement) -> Vec<String> {
 
 const NO_ENDPOINT: &str = "does not say what was spent";
 
-/// One line a stretch of time, and below them what is to be known of each account. The gateways that do not say what was
-/// spent are named together, at the end.
+/// A line for each account and period, and below them what is known of a whole account. The gateways that do not say what
+/// was spent are named together at the end.
 pub fn text(accounts: &[Account], out: &Output) -> Text {
-    let wide = !out.tty || out.columns >= WIDE;
+    let is_wide = !out.tty || out.columns >= WIDE;
     let mut columns = vec![
         Column::left("gateway").wraps(8),
         Column::left("key").wraps(8),
@@ -137,65 +137,77 @@ pub fn text(accounts: &[Account], out: &Output) -> Text {
         Column::right("ledger says"),
         Column::right("difference"),
     ];
-    if wide {
+    if is_wide {
         columns.push(Column::left("note").wraps(24));
     }
     let mut grid = Grid::new(columns);
-    let mut below = String::new();
-    let mut say = |text: &str| {
-        let lines = super::wrap::wrap(&escape::line(text), out.columns.saturating_sub(3).max(20));
-        below.extend(lines.iter().enumerate().map(|(n, line)| format!("{}{line}\n", if n == 0 { " " } else { "   " })));
-    };
+    for account in accounts {
+        rows(account).into_iter().for_each(|row| grid.row(row));
+    }
+    let mut below: String = accounts
+        .iter()
+        .flat_map(|account| remarks_below(account, is_wide))
+        .map(|text| grid::remark(&text, out))
+        .collect();
     let silent = accounts.iter().filter(|account| matches!(account.result, Ok(None)));
     let silent: Vec<&str> = silent.map(|account| account.gateway.as_str()).collect();
-    for account in accounts {
-        let mut names = vec![account.gateway.clone(), account.key.clone().unwrap_or_else(|| UNKNOWN.into())];
-        let mut without = |note: &str| {
-            names.extend([UNKNOWN; 4].map(str::to_owned));
-            names.push(note.to_owned());
-            grid.row(names.clone());
-            if !wide {
-                say(&format!("{}: {note}", account.gateway));
-            }
-        };
-        match &account.result {
-            Err(error) => without(error),
-            Ok(None) => {}
-            Ok(Some((statement, lines))) => {
-                let key = account.key.as_deref().map(|key| format!(" ({key})")).unwrap_or_default();
-                for line in lines {
-                    let mut cells = names.clone();
-                    cells.extend([
-                        period(line),
-                        line.gateway_says.to_string(),
-                        format::total_cost(line.ledger),
-                        format::or_unknown(line.difference(), signed),
-                        line.note(),
-                    ]);
-                    grid.row(cells);
-                    if !wide && !line.agrees() {
-                        say(&format!("{}{key}, {}: {}", account.gateway, period(line), line.note()));
-                    }
-                }
-                let remarks = remarks(statement);
-                if !remarks.is_empty() {
-                    say(&format!("{}{key}: {}", account.gateway, remarks.join("; ")));
-                }
-            }
-        }
-    }
     match silent.as_slice() {
         [] => {}
-        [name] => say(&format!("{name} {NO_ENDPOINT}")),
-        names => say(&format!("{} do not say what was spent", names.join(", "))),
+        [name] => below += &grid::remark(&format!("{name} {NO_ENDPOINT}"), out),
+        names => below += &grid::remark(&format!("{} do not say what was spent", names.join(", ")), out),
     }
     if silent.len() == accounts.len() {
         return below.into();
     }
     let gap = if below.is_empty() { "" } else { "\n" };
-    // A pipe is as wide as it needs to be.
+    // Output to a pipe has no greatest width.
     let columns = if out.tty { out.columns } else { usize::from(u16::MAX) };
     grid.render(&Output { columns, ..*out }) + gap + below.as_str()
+}
+
+/// The rows of an account, one for each period; the last cell is the note.
+fn rows(account: &Account) -> Vec<Vec<String>> {
+    let names = || vec![account.gateway.clone(), account.key.clone().unwrap_or_else(|| UNKNOWN.into())];
+    let row = |line: &Line| {
+        let mut cells = names();
+        cells.extend([
+            period(line),
+            line.gateway_says.to_string(),
+            format::total_cost(line.ledger),
+            format::or_unknown(line.difference(), signed),
+            line.note(),
+        ]);
+        cells
+    };
+    match &account.result {
+        Err(error) => {
+            let mut cells = names();
+            cells.extend([UNKNOWN; 4].map(str::to_owned));
+            cells.push(error.clone());
+            vec![cells]
+        }
+        Ok(None) => Vec::new(),
+        Ok(Some((_, lines))) => lines.iter().map(row).collect(),
+    }
+}
+
+/// What stands below the table about an account; the notes of its rows are part of it where the table has no column for them.
+fn remarks_below(account: &Account, has_notes: bool) -> Vec<String> {
+    let gateway = &account.gateway;
+    let (statement, lines) = match &account.result {
+        Err(error) if !has_notes => return vec![format!("{gateway}: {error}")],
+        Err(_) | Ok(None) => return Vec::new(),
+        Ok(Some(said)) => said,
+    };
+    let key = account.key.as_deref().map(|key| format!(" ({key})")).unwrap_or_default();
+    let notes = lines.iter().filter(|line| !has_notes && !line.agrees());
+    let mut below: Vec<String> =
+        notes.map(|line| format!("{gateway}{key}, {}: {}", period(line), line.note())).collect();
+    let remarks = remarks(statement);
+    if !remarks.is_empty() {
+        below.push(format!("{gateway}{key}: {}", remarks.join("; ")));
+    }
+    below
 }
 
 #[derive(Serialize)]
@@ -222,7 +234,7 @@ struct LineJson {
     note: String,
 }
 
-/// A JSON array, one object a gateway and key.
+/// A JSON array with an object for each gateway and key.
 pub fn json(accounts: &[Account], out: &Output) -> Text {
     let line = |line: &Line| LineJson {
         period: line.period,
@@ -256,7 +268,7 @@ pub fn json(accounts: &[Account], out: &Output) -> Text {
     json_format::document(&entries, out)
 }
 
-/// RFC 4180 with a heading; what is unknown is an empty cell.
+/// A table in the format of RFC 4180, with a heading. A cell is empty where its value is unknown.
 pub fn csv(accounts: &[Account]) -> Text {
     let mut rows = Vec::new();
     for account in accounts {

@@ -1,4 +1,4 @@
-//! Where a name leads, and why in that order.
+//! The text of `llm config show --route`: where a name leads, and why in that order.
 
 use super::format;
 use super::term::Text;
@@ -6,7 +6,7 @@ use crate::call::Choice;
 use crate::route::{Asked, Route, Why};
 use crate::words;
 
-/// The targets of a name in their order, each with why it stands there; costs are those of `output` tokens of answer.
+/// The targets of a name in their order, each with the reason for its place. Costs are those of an answer of `output` tokens.
 pub fn text(asked: &Asked, choices: &[(Choice, Why)], output: u64) -> Text {
     let mut text = String::new();
     if let Some(task) = &asked.task {
@@ -39,7 +39,7 @@ fn reason(why: Why, output: u64) -> Option<String> {
     }
 }
 
-/// How long and how often this target is tried, where that is set.
+/// How long and how often this target is tried, where the config sets it.
 fn limits(choice: &Choice, is_last: bool) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(choice.timeout.map(|time| format!("{} a try", words::limit(time))));

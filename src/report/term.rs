@@ -1,4 +1,4 @@
-//! What standard output and standard error are, and the one way to write to them.
+//! What standard output and standard error are, and the only functions that write to them.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
@@ -10,7 +10,7 @@ pub use super::text::{Style, Text};
 use super::{escape, wrap};
 use crate::error::{Error, SIGPIPE, STDOUT};
 
-/// The width of a page where nothing says how wide it is.
+/// The width of a page where neither a terminal nor the environment says how wide it is.
 const DEFAULT_COLUMNS: usize = 80;
 const DEFAULT_ROWS: usize = 24;
 
@@ -23,9 +23,9 @@ pub struct TerminalEnv {
     pub clicolor_force: bool,
     /// `TERM` is `dumb`.
     pub term_dumb: bool,
-    /// `CI` is set: what looks like a terminal is a log.
+    /// `CI` is set, so that a terminal is most likely a log.
     pub ci: bool,
-    /// `COLUMNS`, for output that is no terminal.
+    /// The number in `COLUMNS`, which is used for output that is no terminal.
     pub columns: Option<u16>,
 }
 
@@ -34,16 +34,16 @@ pub struct TerminalEnv {
 pub struct Terminal {
     pub stdout: Output,
     pub stderr: Output,
-    /// Whether lines on stderr can be drawn over: it is a terminal that knows how.
+    /// Whether stderr is a terminal on which lines can be drawn again.
     pub live: bool,
 }
 
 impl Terminal {
-    /// Finds out what this process's own streams are, and has the consoles of Windows understand escape sequences.
+    /// Finds out what the streams of this process are. On Windows it also makes consoles obey the sequences of colours.
     pub fn detect(color: ColorChoice, env: &TerminalEnv) -> Self {
         let (stdout, stderr) = (Term::stdout(), Term::stderr());
         let output = |term: &Term| {
-            // To ask a console of Windows for colours switches them on; an old one has none.
+            // On Windows, this question makes the console obey escape sequences. The answer is no where it cannot.
             let env = TerminalEnv {
                 term_dumb: env.term_dumb || (cfg!(windows) && !term.features().colors_supported()),
                 ..*env
@@ -55,25 +55,26 @@ impl Terminal {
     }
 }
 
-/// One stream that reports are written for.
+/// What reports are made for: a stream, or a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Output {
-    /// Whether it is a terminal, so that untrusted text must be escaped.
+    /// Whether it is a terminal.
     pub tty: bool,
-    /// Width in cells; never 0.
+    /// The width in cells, which is never 0.
     pub columns: usize,
-    /// Height in lines; never 0.
+    /// The height in lines, which is never 0.
     pub rows: usize,
     pub style: Style,
 }
 
 impl Output {
-    /// A file, a pipe or a string of this width: no escapes, no colour.
+    /// A file or a pipe of this width, which gets no colours.
     pub fn plain(columns: usize) -> Self {
         Self { tty: false, columns: columns.max(1), rows: DEFAULT_ROWS, style: Style { on: false } }
     }
 
-    /// A terminal without colour of this width, for which untrusted text is escaped.
+    /// A terminal of this width without colours.
+    #[cfg(test)]
     pub fn terminal(columns: usize) -> Self {
         Self { tty: true, ..Self::plain(columns) }
     }
@@ -84,13 +85,13 @@ impl Output {
         Self { tty, columns, rows, style: Style { on: wants_color(tty, color, env) } }
     }
 
-    /// Untrusted text as this output may get it: escaped for a terminal, as it is for everything else.
+    /// The text as it will be written to this output, for reports that have to measure it.
     pub fn show<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.tty { escape::terminal(text) } else { Cow::Borrowed(text) }
     }
 }
 
-/// The flag wins, then `NO_COLOR`, then `CLICOLOR_FORCE`, then what the stream is.
+/// The flag decides, else `NO_COLOR`, else `CLICOLOR_FORCE`, else whether the stream is a terminal.
 fn wants_color(tty: bool, color: ColorChoice, env: &TerminalEnv) -> bool {
     match color {
         ColorChoice::Always => true,
@@ -99,7 +100,7 @@ fn wants_color(tty: bool, color: ColorChoice, env: &TerminalEnv) -> bool {
     }
 }
 
-/// Text that begins `margin` cells from the left, broken between words where this process writes to a terminal.
+/// The text broken between words, where this process writes to a terminal. It begins `margin` cells from the left.
 pub fn fit(text: &str, margin: usize, widest: usize) -> String {
     match size_of_stdout().or_else(size_of_stderr) {
         Some((columns, _)) => wrap::fill(text.split(' '), " ", columns.min(widest), (margin, margin)),
@@ -107,12 +108,13 @@ pub fn fit(text: &str, margin: usize, widest: usize) -> String {
     }
 }
 
-/// Columns and rows of the terminal on stdout, if it is one that says so.
+/// Columns and rows of the terminal on stdout; `None` where stdout is no terminal or does not say.
 fn size_of_stdout() -> Option<(usize, usize)> {
     size(&Term::stdout())
 }
 
-/// Columns and rows of the terminal on stderr, if it is one that says so. They change while a command runs.
+/// Columns and rows of the terminal on stderr; `None` where stderr is no terminal or does not say. They may change while a
+/// command runs.
 pub(super) fn size_of_stderr() -> Option<(usize, usize)> {
     size(&Term::stderr())
 }
@@ -121,7 +123,7 @@ fn size(term: &Term) -> Option<(usize, usize)> {
     term.size_checked().map(|(rows, columns)| (columns.into(), rows.into()))
 }
 
-/// Standard output, unbuffered: who writes collects first, so that one write is one system call.
+/// Standard output without a buffer, so that each write is one system call.
 #[derive(Debug)]
 pub(super) struct Stdout(());
 
@@ -132,14 +134,14 @@ impl Stdout {
 }
 
 impl Write for Stdout {
-    // Not `io::stdout()`: it cuts every write at the last line break, which makes two system calls of one.
+    // `io::stdout()` would divide each write at its last line break, which makes two system calls of one.
     #[cfg(unix)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         use rustix::event::{PollFd, PollFlags, poll};
         let stdout = rustix::stdio::stdout();
         loop {
             match rustix::io::write(stdout, bytes) {
-                // Another program that shares the terminal may have made it non-blocking.
+                // Another program that uses the same terminal may have made it non-blocking.
                 Err(rustix::io::Errno::AGAIN) => _ = poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None)?,
                 written => return Ok(written?),
             }
@@ -186,22 +188,27 @@ fn stderr() -> io::Stderr {
     io::stderr()
 }
 
-/// Writes all of it to standard output, now.
+/// Writes the text to standard output, and flushes it.
+///
+/// # Errors
+///
+/// As [`output_error`] says.
 pub fn print(text: Text) -> Result<(), Error> {
     write_now(&mut Stdout(()), &text, stdout().is_terminal())
 }
 
-/// Says it on standard error. Talk that nobody can hear is no failure, so errors are ignored.
+/// Writes the text to standard error. Errors are ignored, because there is no other place to report them.
 pub fn say(text: Text) {
     _ = stderr().write_all(text.shown(stderr().is_terminal()).as_bytes());
 }
 
-/// Writes all of it and flushes; failures are those of standard output.
+/// Writes the text and flushes it. Errors are those of standard output.
 pub(super) fn write_now(out: &mut impl Write, text: &Text, is_terminal: bool) -> Result<(), Error> {
     out.write_all(text.shown(is_terminal).as_bytes()).and_then(|()| out.flush()).map_err(output_error)
 }
 
-/// What a failed write to standard output means: a reader that has left (`| head`) ends the command as SIGPIPE would.
+/// What a failed write to standard output means. Where the reader has closed the pipe (`| head`), the command ends as if
+/// SIGPIPE had ended it.
 pub fn output_error(error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Error::Signalled(SIGPIPE),

@@ -1,4 +1,4 @@
-//! What a report is: text with its colours as data, which becomes bytes only where it is written.
+//! Text of a report. Its colours are data, and become escape sequences only when it is written.
 //!
 //! No text is trusted. [`Text`] can be made of any string, so no caller has to remember to escape one: when it is written
 //! to a terminal, every character of it that a terminal would obey is shown instead. The escape sequences of colours are

@@ -1,4 +1,4 @@
-//! What was used and what it cost: as a table with advice, as JSON, CSV and Markdown.
+//! What was used and what it cost: as a table with advice, as JSON, as CSV and as Markdown.
 
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use super::{csv as csv_format, escape, json as json_format, wrap};
 use crate::ledger::{Dimension, FailedAttempts, Group, Percentiles, TokenSum, Usage};
 use crate::money::Usd;
 
-/// A group's name may be wrapped down to so many cells where even the least table is too wide.
+/// How many cells the name of a group keeps at least, where even the smallest table is too wide.
 const NARROWEST_NAME: usize = 10;
-/// How wide a bar of the whole cost is.
+/// How many cells the bar of the whole cost takes.
 const BAR: usize = 8;
 
-/// The columns of CSV after those of the groups; new ones are only ever added at the end.
+/// The columns of CSV after those of the groups. New columns are added at the end only, since scripts may read them by
+/// position.
 const HEADINGS: [&str; 22] = [
     "calls",
     "failed",
@@ -43,12 +44,12 @@ const HEADINGS: [&str; 22] = [
     "output_tokens_unknown",
 ];
 
-/// The table, and below it where money leaks.
+/// The table, and below it sentences about costs that can be avoided.
 pub fn text(usage: &Usage, by: &[Dimension], out: &Output) -> Text {
     if usage.total.calls == 0 {
         return Text::new();
     }
-    // Nothing is said in two lines that a shorter table says in one.
+    // The table with the most columns whose rows fit on one line is chosen.
     let grids = DETAIL.iter().map(|columns| grid(usage, by, columns, out));
     let fitting = grids.reduce(|wider, narrower| if wider.fits(out) { wider } else { narrower });
     let mut page = fitting.map(|grid| grid.render(out)).unwrap_or_default();
@@ -62,7 +63,7 @@ pub fn text(usage: &Usage, by: &[Dimension], out: &Output) -> Text {
     page
 }
 
-/// A column of figures; the groups' own come before them.
+/// A column of figures. The columns with the names of the groups come before them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Figure {
     Calls,
@@ -84,7 +85,7 @@ enum Figure {
 
 use Figure::*;
 
-/// What the table shows, from the most to the least: the first of them that fits the page.
+/// The columns of each table, from the largest to the smallest. The first that fits the page is shown.
 const DETAIL: [&[Figure]; 7] = [
     &[
         Calls,
@@ -163,7 +164,7 @@ fn grid(usage: &Usage, by: &[Dimension], figures: &[Figure], out: &Output) -> Gr
     }
     if usage.groups.len() > 1 {
         let key = (0..by.len()).map(|place| if place == 0 { "total".to_owned() } else { String::new() });
-        // A bar of the whole says nothing.
+        // The bar of the whole would always be full.
         let cell = |figure: &Figure| if *figure == Bar { String::new() } else { figure.cell(&usage.total, usage) };
         grid.row(key.chain(figures.iter().map(cell)).collect());
     }
@@ -174,12 +175,12 @@ fn time(micros: Option<u64>) -> String {
     or_unknown(micros, |micros| format::duration(Duration::from_micros(micros)))
 }
 
-/// Part of the known cost, from 0 to 1; `None` where nothing cost anything.
+/// The group's part of the known cost, from 0 to 1; `None` where nothing cost anything.
 pub(super) fn share(group: &Group, usage: &Usage) -> Option<f64> {
     ratio(group.cost.usd?, usage.total.cost.usd?)
 }
 
-/// Only to be shown: no money comes of it.
+/// The ratio is shown only. No amount of money is computed from it.
 fn ratio(part: Usd, whole: Usd) -> Option<f64> {
     (whole > Usd::ZERO).then(|| part.picos() as f64 / whole.picos() as f64)
 }
@@ -192,11 +193,11 @@ fn at_least(is_bound: bool) -> &'static str {
     if is_bound { "≥" } else { "" }
 }
 
-/// The part of the known input that is known to come from the provider's cache.
+/// The part of the known input tokens that are known to come from the provider's cache.
 fn cached_share(group: &Group) -> String {
     let (input, read) = (group.input.sum().filter(|input| *input > 0), group.cache_read.sum());
     let share = input.zip(read).map(|(input, read)| read as f64 / input as f64);
-    // Where a call told its input and not how much of that was read.
+    // It is a lower bound where a call has a count of input tokens and none of those from the cache.
     let is_bound = share.is_some() && group.cache_read.unknown > group.input.unknown;
     format!("{}{}", at_least(is_bound), percent(share))
 }
@@ -214,7 +215,7 @@ pub(super) fn percent(share: Option<f64>) -> String {
     })
 }
 
-/// A bar of eighths of cells.
+/// A bar, drawn in eighths of a cell.
 fn bar(share: f64) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = (share.clamp(0.0, 1.0) * (BAR * 8) as f64).round() as usize;
@@ -361,7 +362,7 @@ pub fn csv(usage: &Usage, by: &[Dimension]) -> Text {
     )
 }
 
-/// The figures that documents for people show, by column, the last row being the total.
+/// The headings and the rows of the figures in documents for people. The last row is the total.
 pub(super) fn figures(usage: &Usage) -> (Vec<&'static str>, Vec<Vec<String>>) {
     let figures: Vec<Figure> = DETAIL[0].iter().copied().filter(|figure| *figure != Bar).collect();
     let row = |group: &Group| figures.iter().map(|figure| figure.cell(group, usage)).collect();
@@ -374,7 +375,7 @@ pub(super) fn figures(usage: &Usage) -> (Vec<&'static str>, Vec<Vec<String>>) {
     (figures.iter().map(name).collect(), rows)
 }
 
-/// A table and a list.
+/// A table of figures, and a list of sentences about costs that can be avoided.
 pub fn markdown(usage: &Usage, by: &[Dimension]) -> Text {
     let (headings, rows) = figures(usage);
     let names: Vec<String> = by.iter().map(heading).collect();
@@ -397,5 +398,4 @@ pub fn markdown(usage: &Usage, by: &[Dimension]) -> Text {
 }
 
 #[cfg(test)]
-#[path = "usage_tests.rs"]
 mod tests;

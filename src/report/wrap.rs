@@ -1,9 +1,12 @@
-//! Text cut into lines of a given width in cells, with nothing lost.
+//! Breaks text into lines of a given width in cells. Nothing is lost.
+//!
+//! The crate textwrap does not do this job: it measures and breaks text character by character, while emoji and letters with
+//! marks are several characters in one grapheme, so that columns beside them would not be aligned.
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Tabs reach to the next multiple of this.
+/// A tab reaches to the next multiple of so many cells.
 const TAB: usize = 4;
 
 /// How many cells of a terminal the text takes.
@@ -16,7 +19,7 @@ pub(super) fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
 }
 
-/// As much of a line as fits into `columns` cells, with `…` where there is more of it.
+/// The beginning of a line that fits into `columns` cells, with `…` where something is left out.
 pub(super) fn beginning(line: &str, columns: usize) -> String {
     if width(line) <= columns {
         return line.to_owned();
@@ -32,8 +35,8 @@ pub(super) fn beginning(line: &str, columns: usize) -> String {
     beginning + "…"
 }
 
-/// Lines of at most `columns` cells (but one grapheme at least). Prose breaks between words, and further lines are set
-/// in like the first; what stands in a fence keeps its shape and breaks where the width ends.
+/// Lines of at most `columns` cells, or of one grapheme where that is wider. Prose is broken between words, and the lines
+/// after a break are set in like the one before. Blocks of code are broken only where the width ends.
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
@@ -52,8 +55,9 @@ pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Pieces joined by `gap` into lines of at most `columns` cells; of the first one, `taken` are not free, and the others
-/// are set in by `hang`. What is longer than a line stays whole: it is a path or a URL, to be copied as it is.
+/// Joins the pieces by `gap` into lines of at most `columns` cells. On the first line, `taken` cells are not free; the others
+/// are set in by `hang` cells. A piece that is longer than a line stays whole, because it may be a path or a URL, which
+/// people copy.
 pub(super) fn fill<'a>(
     pieces: impl Iterator<Item = &'a str>,
     gap: &str,
@@ -84,11 +88,11 @@ pub(super) struct Fence {
     open: Option<(char, usize)>,
 }
 
-/// What a line is to a code block.
+/// How a line belongs to a block of code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Outside,
-    /// The line that opens a block, with the language where it is named.
+    /// The line opens a block. It may name the language.
     Opens,
     Inside,
     Closes,
@@ -143,7 +147,7 @@ fn hard_break(line: &str, columns: usize, lines: &mut Vec<String>) {
 /// Breaks between words, and inside of those that are wider than a line.
 fn soft_break(line: &str, columns: usize, lines: &mut Vec<String>) {
     let words = line.trim_start_matches(' ');
-    // A wide character must fit beside it.
+    // A wide character must fit beside the indent.
     let deepest = (columns / 2).min(columns.saturating_sub(2));
     let indent = (line.len() - words.len()).min(deepest);
     let hang = Some(indent + marker(words)).filter(|hang| *hang <= deepest).unwrap_or(0);
@@ -159,7 +163,7 @@ fn soft_break(line: &str, columns: usize, lines: &mut Vec<String>) {
     filler.end();
 }
 
-/// Fills one line after the other.
+/// Fills lines one after the other.
 struct Filler<'a> {
     lines: &'a mut Vec<String>,
     columns: usize,
@@ -179,8 +183,8 @@ impl Filler<'_> {
             self.next_line();
             self.push(word, needed);
         } else {
-            // Longer than any line. Scripts that write without spaces fill what is left of this one; else it is a URL
-            // or the like, which is easier to read (and to copy) from the start of a line.
+            // The word is longer than any line. Scripts without spaces continue on this line. Another long word may be a
+            // URL, which is easier to read and to copy from the start of a line.
             let unspaced = word.graphemes(true).any(|grapheme| width(grapheme) > 1);
             if unspaced && self.width + gap.len() + 2 <= self.columns {
                 self.push(gap, gap.len());
@@ -191,8 +195,7 @@ impl Filler<'_> {
         }
     }
 
-    /// Breaks a long word after its own separators where they leave no line less than half full, like a name's
-    /// `vendor/` or a URL's path.
+    /// Breaks a long word after its separators, such as the `/` in a name or a URL, where the line is at least half full.
     fn push_parts(&mut self, word: &str) {
         for part in word.split_inclusive(['/', '-', '_', '.', '?', '&', '=']) {
             let needed = width(part);
@@ -232,7 +235,7 @@ impl Filler<'_> {
     }
 }
 
-/// The width of the bullet or number that begins an item of a list; its further lines are set in by as much.
+/// The width of the bullet or number that begins an item of a list. The further lines of the item are set in by as much.
 fn marker(words: &str) -> usize {
     let digits = words.bytes().take_while(u8::is_ascii_digit).count();
     let rest = &words[digits..];

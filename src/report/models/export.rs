@@ -1,4 +1,4 @@
-//! All about one model as JSON and as CSV.
+//! All about one model, as JSON and as CSV.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::report::rates::{RATE_HEADINGS, RatesJson, TariffJson};
 use crate::report::term::{Output, Text};
 use crate::report::{csv, json};
 
-/// The first listing as in the list of models, and all of them.
+/// The first listing, in the form of the list of models, and then all of them.
 #[derive(Serialize)]
 struct ShownJson<'a> {
     #[serde(flatten)]
@@ -22,7 +22,7 @@ struct ShownJson<'a> {
 struct ListingJson<'a> {
     gateway: &'a str,
     fetched_at: Option<String>,
-    /// The share that the config puts on top, which is in the price.
+    /// The part that the config adds to the price, which is included in it.
     markup: Option<f64>,
     against_list: AgainstJson,
     #[serde(flatten)]
@@ -36,7 +36,7 @@ struct AgainstJson {
     output: Option<f64>,
 }
 
-/// As JSON: prices are US dollars per million tokens.
+/// A JSON object. Prices are in US dollars per million tokens.
 pub fn one_json(shown: &Shown, out: &Output) -> Text {
     let listing = |listing: &'_ Listing| {
         let [input, output] = shown.list_price.as_ref().map_or([None; 2], |list| listing.against(list));
@@ -56,7 +56,7 @@ pub fn one_json(shown: &Shown, out: &Output) -> Text {
     json::document(&document, out)
 }
 
-/// One row a gateway: its name, the columns of the list of models, and the rest of the prices.
+/// A row for each gateway: its name, the columns of the list of models, and the other prices.
 pub fn one_csv(shown: &Shown) -> Text {
     let more = ["markup", "list_input_usd_per_million", "list_output_usd_per_million", "input_against_list"];
     let headings: Vec<&str> = std::iter::once("gateway")

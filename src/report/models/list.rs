@@ -1,4 +1,4 @@
-//! A gateway's models as a list: for people, as JSON and as CSV.
+//! The models of a gateway as a list: for people, as JSON and as CSV.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use crate::report::rates::per_million;
 use crate::report::term::{Output, Text};
 use crate::report::{csv, json, wrap};
 
-/// The names of the columns of CSV; new ones are only ever added at the end.
+/// The names of the columns of CSV. New columns are added at the end only, since scripts may read them by position.
 pub(super) const HEADINGS: [&str; 12] = [
     "id",
     "name",
@@ -28,8 +28,8 @@ pub(super) const HEADINGS: [&str; 12] = [
     "expires",
 ];
 
-/// One line a model. Modalities are left out where the page is too narrow for them; nothing else ever is, and no line is
-/// broken.
+/// A line for each model, which is never broken. The modalities are left out where the page is too narrow for them; nothing
+/// else is left out.
 pub fn text(offers: &[Offer], out: &Output) -> Text {
     let whole = list(offers, out, true);
     let fits = |page: &Text| page.shown(false).lines().next().is_none_or(|line| wrap::width(line) <= out.columns);
@@ -73,12 +73,12 @@ pub fn list_json(gateway: &str, fetched_at: SystemTime, offers: &[Offer], out: &
     json::document(&ListJson { gateway, fetched_at: moment(fetched_at), models }, out)
 }
 
-/// One row a model.
+/// A row for each model.
 pub fn csv(offers: &[Offer]) -> Text {
     csv::table(&HEADINGS, offers.iter().map(cells))
 }
 
-/// What CSV says of a model, by [`HEADINGS`].
+/// The row of a model in CSV, by [`HEADINGS`].
 pub(super) fn cells(offer: &Offer) -> [String; HEADINGS.len()] {
     let (model, rates) = (&offer.model, offer.rates());
     let count = |count: Option<u64>| count.map_or_else(String::new, |count| count.to_string());

@@ -1,4 +1,4 @@
-//! Models of gateways: as a list, and one of them at every gateway that has it.
+//! Models: those of a gateway as a list, and one model at every gateway that has it.
 
 mod export;
 mod list;
@@ -20,7 +20,7 @@ pub use export::{one_csv, one_json};
 pub use list::{csv, list_json, text};
 pub use show::{Listing, Shown, one};
 
-/// A model and what it costs here.
+/// A model of a gateway, and what it costs there.
 #[derive(Debug, Clone)]
 pub struct Offer {
     pub model: ModelInfo,
@@ -28,7 +28,7 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// The rates of a short prompt; unknown ones where there is no price.
+    /// The rates of a short prompt. All are unknown where there is no price.
     pub fn rates(&self) -> Rates {
         self.quote.as_ref().map(|quote| quote.tariff.base).unwrap_or_default()
     }
@@ -38,7 +38,7 @@ impl Offer {
     }
 }
 
-/// `200k`, `1.05M`: short enough for a column. The exact number is in every other form of the list.
+/// The count in a short form: `200k`, `1.05M`. JSON and CSV have the exact number.
 fn tokens(count: u64) -> String {
     let scaled = |unit: u64, letter: char| {
         let hundredths = (count + unit / 200) / (unit / 100);
@@ -53,7 +53,7 @@ fn tokens(count: u64) -> String {
     }
 }
 
-/// `text+image`, and `→ image` where what comes out is not just text.
+/// The modalities of the input, and those of the output where it is not just text: `text+image → image`.
 fn both_modalities(model: &ModelInfo) -> String {
     let (input, output) = (joined(&model.input_modalities), joined(&model.output_modalities));
     match (input.as_str(), output.as_str()) {
@@ -63,7 +63,7 @@ fn both_modalities(model: &ModelInfo) -> String {
     }
 }
 
-/// Text first: it is what most have, and the others say what is special.
+/// The modalities in one word. Text comes first, since most models have it.
 fn joined(modalities: &BTreeSet<String>) -> String {
     let (text, others): (Vec<&str>, Vec<&str>) =
         modalities.iter().map(String::as_str).partition(|word| *word == "text");
@@ -81,12 +81,12 @@ fn thousands(count: u64) -> String {
     groups.join(",")
 }
 
-/// RFC 3339 in UTC.
+/// The moment in the form of RFC 3339, in UTC.
 fn date(seconds: u64) -> Option<String> {
     Some(jiff::Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?.to_string())
 }
 
-/// The same.
+/// The same of a `SystemTime`.
 fn moment(at: SystemTime) -> Option<String> {
     date(at.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
