@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "the tests hand the environment on that `llm` itself reads")]
 
 mod adjust;
+mod architecture;
 mod ask;
 mod budget;
 mod cache;
