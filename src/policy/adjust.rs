@@ -1,26 +1,27 @@
-//! One more try without a parameter that the model refuses, or with its other spelling. What a model refused once is not
-//! sent to it again in the same run.
+//! Sends a request once more without a parameter that the model refuses, or with another one in its place. A parameter
+//! that a model has refused is not sent to it again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use crate::call::Service;
-use crate::call::{Call, Event, Events, Target};
+use crate::call::{Call, Event, Events, Service, Target};
 use crate::chat::{Message, Part, Request, ResponseFormat, Role};
 use crate::error::{Failure, FailureKind};
 
-/// Meets the differences between models.
+/// When more models than this have refused something, all is forgotten, and each refuses once more.
+const MOST_TARGETS: usize = 1_000;
+
+/// Adapts requests to what their models refuse.
 #[derive(Debug)]
 pub struct Adjust<S> {
     inner: S,
     /// What each target is known to refuse, by place in [`ADJUSTMENTS`].
-    refused: Mutex<HashMap<(String, String), Vec<usize>>>,
+    refused: Mutex<HashMap<Target, Vec<usize>>>,
 }
 
-/// One difference, and how it is met. Further fields of the body (`-p`) are the user's own words and stay, but for
-/// the one that is another spelling of a flag.
+/// A parameter that models may refuse, and what is sent then. Other fields that the user sets with `-p` are never changed.
 struct Adjustment {
     /// The parameter as messages for people call it.
     parameter: &'static str,
@@ -34,7 +35,7 @@ struct Adjustment {
 }
 
 impl Adjustment {
-    /// Whether it is made to this call: where money is limited, the length of the answer stays so.
+    /// Whether it can be made to this call. A limit on the length of the answer stays where it limits the cost.
     fn is_for(&self, call: &Call) -> bool {
         (self.is_in)(&call.request)
             && !(call.limits.bounded && self.parameter == "max_tokens" && self.instead.is_none())
@@ -162,7 +163,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
     },
 ];
 
-/// Models that cannot be held to a form can still be asked for it.
+/// Asks in words for the form of the answer, where the model takes no parameter for it.
 fn format_in_words(request: &mut Request) {
     let words = match request.response_format.take() {
         None => return,
@@ -192,7 +193,7 @@ fn system_in_prompt(request: &mut Request) {
     request.messages = others;
 }
 
-/// Words by which a parameter itself is refused, and not just its value.
+/// Words that refuse a parameter itself, not only its value.
 const REFUSALS: [&str; 18] = [
     "unsupported",
     "not support",
@@ -214,7 +215,7 @@ const REFUSALS: [&str; 18] = [
     "must be absent",
 ];
 
-/// How to meet this refusal, by place in [`ADJUSTMENTS`]; `None` where it is not of this kind.
+/// The adjustment for this refusal, by place in [`ADJUSTMENTS`]; `None` where the failure is something else.
 fn adjustment(call: &Call, failure: &Failure) -> Option<usize> {
     if failure.kind != FailureKind::InvalidRequest || !matches!(failure.status, Some(400 | 422)) {
         return None;
@@ -226,7 +227,7 @@ fn adjustment(call: &Call, failure: &Failure) -> Option<usize> {
     let named = |names: &dyn Fn(&str) -> bool| {
         ADJUSTMENTS.iter().position(|known| known.wire.iter().any(|wire| names(wire)) && known.is_for(call))
     };
-    // The gateway's own field says more than the words of its message.
+    // The field in which the gateway names the parameter is more reliable than the words of its message.
     let by_field = failure.param.as_deref().and_then(|param| named(&|wire| is_called(param, wire)));
     by_field.or_else(|| named(&|wire| words(&failure.message).any(|word| is_called(word, wire))))
 }
@@ -250,12 +251,15 @@ impl<S> Adjust<S> {
     /// What this target is known to refuse.
     fn known(&self, target: &Target) -> Vec<usize> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.get(&(target.gateway.clone(), target.model.clone())).cloned().unwrap_or_default()
+        refused.get(target).cloned().unwrap_or_default()
     }
 
     fn learn(&self, target: &Target, adjustment: usize) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = refused.entry((target.gateway.clone(), target.model.clone())).or_default();
+        if refused.len() >= MOST_TARGETS && !refused.contains_key(target) {
+            refused.clear();
+        }
+        let known = refused.entry(target.clone()).or_default();
         if !known.contains(&adjustment) {
             known.push(adjustment);
         }
@@ -282,7 +286,7 @@ impl<S: Service> Service for Adjust<S> {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
-            // Each is made once, so that two spellings that are both refused do not take turns for ever.
+            // Each is made once, or two spellings that are both refused would replace each other for ever.
             let next = adjustment(&adjusted, &failure).filter(|place| !made.contains(place));
             let Some(place) = next.filter(|_| !events.has_output()) else { return Err(failure) };
             let Adjustment { parameter, instead, apply, .. } = ADJUSTMENTS[place];

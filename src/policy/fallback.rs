@@ -1,19 +1,19 @@
-//! The next choice when one fails.
+//! Asks the next model when one fails.
 
 use std::fmt;
 
 use tokio::time::Instant;
 
 use super::hedge;
-use crate::call::Service;
-use crate::call::{Call, Choice, Event, Events, Target};
+use crate::call::{Call, Choice, Event, Events, Service, Target};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
 
-/// How many tokens a model takes, where that is known. Only asked when a prompt was too long for another.
+/// Returns how many tokens a model takes, where that is known. It is asked only when a prompt was too long for another
+/// model.
 pub type Windows = Box<dyn Fn(&Target) -> Option<u64> + Send + Sync>;
 
-/// Tries a call's choices in order until one answers.
+/// Tries the choices of a call in order until one answers.
 pub struct Fallback<S> {
     pub(super) inner: S,
     windows: Windows,
@@ -30,34 +30,66 @@ impl<S> Fallback<S> {
         Self { inner, windows }
     }
 
-    /// What to try after this failure; drops from `left` what would be no better.
-    pub(super) fn next<'a>(&self, failed: &Choice, failure: &Failure, left: &mut &'a [Choice]) -> Option<&'a Choice> {
-        loop {
-            let (next, rest) = left.split_first()?;
+    /// Removes the next choice that is worth a try after this failure from `left`, and returns it. A choice that is skipped
+    /// is reported to the user with the reason.
+    pub(super) async fn next<'a>(
+        &self,
+        failed: &Choice,
+        failure: &Failure,
+        left: &mut &'a [Choice],
+        events: &Events,
+    ) -> Result<Option<&'a Choice>, Failure> {
+        let mut reason = reason_to_stop(failure, events.has_output());
+        while let Some((next, rest)) = left.split_first() {
             *left = rest;
-            if failure.kind != FailureKind::ContextLength || self.is_larger(&next.target, &failed.target) {
-                return Some(next);
+            if reason.is_none() && failure.kind == FailureKind::ContextLength {
+                reason = self.is_no_larger(&next.target, &failed.target).then_some("it takes no longer prompts");
             }
+            let Some(why) = reason else { return Ok(Some(next)) };
+            if failure.kind != FailureKind::Interrupted {
+                events.emit(Event::Notice { message: format!("{} is not tried: {why}", next.target.model) }).await?;
+            }
+            reason = reason_to_stop(failure, events.has_output());
         }
+        Ok(None)
     }
 
-    /// Whether a prompt that is too long for one model may fit the other: unless it is known not to.
-    fn is_larger(&self, next: &Target, failed: &Target) -> bool {
+    /// Whether a prompt that is too long for one model is known to be too long for the other.
+    fn is_no_larger(&self, next: &Target, failed: &Target) -> bool {
         if next == failed {
-            return false;
+            return true;
         }
         match ((self.windows)(next), (self.windows)(failed)) {
-            (Some(next), Some(failed)) => next > failed,
-            _ => true,
+            (Some(next), Some(failed)) => next <= failed,
+            _ => false,
         }
     }
 }
 
-/// Whether another model may do better. What is the user's to mend (exit codes 2 to 5) is for the user to hear, and what
-/// arrived stays: an answer that has begun is never replaced.
-pub(super) fn falls_back(failure: &Failure, spoke: bool) -> bool {
-    let begun = spoke || failure.kind == FailureKind::Truncated;
-    !begun && failure.kind != FailureKind::Interrupted && !matches!(failure.exit_code(), 2..=5)
+/// Why no other model is asked after this failure; `None` where another model may do better. An answer that has begun is
+/// never replaced, and a mistake that the user can correct must not be hidden by another model's answer.
+pub(super) fn reason_to_stop(failure: &Failure, has_output: bool) -> Option<&'static str> {
+    if has_output {
+        return Some("an answer that has begun is not replaced");
+    }
+    match failure.kind {
+        FailureKind::Truncated => Some("an answer that has begun is not replaced"),
+        FailureKind::NoKey | FailureKind::Auth => Some("the key of the model before it has to be corrected first"),
+        FailureKind::Refused => Some("a limit of yours refused the call"),
+        FailureKind::Interrupted | FailureKind::Skipped => Some("the call was stopped"),
+        FailureKind::Credits
+        | FailureKind::NotFound
+        | FailureKind::InvalidRequest
+        | FailureKind::ContextLength
+        | FailureKind::ContentFilter
+        | FailureKind::RateLimited
+        | FailureKind::Unavailable
+        | FailureKind::ServerError
+        | FailureKind::Timeout
+        | FailureKind::Network
+        | FailureKind::Protocol
+        | FailureKind::Schema => None,
+    }
 }
 
 impl<S: Service> Service for Fallback<S> {
@@ -74,10 +106,7 @@ impl<S: Service> Service for Fallback<S> {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
-            let goes_on = falls_back(&failure, events.has_output());
-            let Some(next) = goes_on.then(|| self.next(choice, &failure, &mut left)).flatten() else {
-                return Err(failure);
-            };
+            let Some(next) = self.next(choice, &failure, &mut left, events).await? else { return Err(failure) };
             choice = next;
             events.emit(Event::Fallback { to: choice.target.clone(), cause: failure }).await?;
         }
@@ -128,6 +157,24 @@ mod tests {
             let gateway = Canned::new([("a", vec![Reply::kind(kind)])]);
             let (result, _) = run(&fallback(gateway.clone(), &[]), &call(&["a", "b"])).await;
             assert_eq!(result.expect_err("failed").kind, kind);
+            assert_eq!(gateway.asked(), ["a"]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_model_that_is_not_tried_is_named_with_the_reason() {
+        let kinds = [FailureKind::NoKey, FailureKind::Refused, FailureKind::Truncated, FailureKind::ContextLength];
+        for (kind, why) in kinds.into_iter().zip(["corrected first", "refused the call", "has begun", "longer prompts"])
+        {
+            let gateway = Canned::new([("a", vec![Reply::kind(kind)])]);
+            let windows = &[("a", 8_000), ("b", 8_000), ("c", 4_000)];
+            let (_, events) = run(&fallback(gateway.clone(), windows), &call(&["a", "b", "c"])).await;
+            let said = events.iter().filter_map(|event| match &event.event {
+                Event::Notice { message } => Some(message.as_str()),
+                _ => None,
+            });
+            let said: Vec<_> = said.collect();
+            assert!(said.len() == 2 && said[0].starts_with("b is not tried: ") && said[0].contains(why), "{said:?}");
             assert_eq!(gateway.asked(), ["a"]);
         }
     }

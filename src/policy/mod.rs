@@ -1,4 +1,5 @@
-//! The onion: each policy is a [`Service`] around a [`Service`], and their order is a type.
+//! The policies: each is a [`Service`] around another [`Service`], and their order is a type. They hold no state of one
+//! command, so that a server can use one stack for all of its clients.
 
 mod adjust;
 pub mod budget;
@@ -23,20 +24,20 @@ pub use retry::Retry;
 use crate::call::Service;
 use crate::config::Rate;
 
-/// The policies in force, outermost first: the next model only after every try of the one before, a cached answer is free
-/// and always allowed, no place in the queue is kept while a try waits for the next, a request that the model refuses is
-/// adjusted before it counts as a try, and money is reserved for the final request in the moment before it is sent.
+/// All policies, outermost first. Another model is asked after every try of the one before. A cached answer costs nothing,
+/// so no budget refuses it. A call that waits for its next try does not count as running. A request that the model refuses
+/// is adjusted before it counts as a try. Money is reserved for the final body, directly before it is sent.
 pub type Stack<S> = Fallback<Cache<Admit<Retry<Throttle<Adjust<Spend<S>>>>>>>;
 
-/// What the policies go by. The default has none but those that need no settings.
+/// The settings of the policies. By default only those policies act that need no settings.
 pub struct Policies {
-    /// How many tokens a model takes.
+    /// The context windows of models.
     pub windows: Windows,
-    /// How fast each gateway may be asked.
+    /// The rates that gateways allow, by name.
     pub rates: BTreeMap<String, Rate>,
-    /// Answers that were given before; `None` where they are not wanted.
+    /// The answer cache; `None` where it is not used.
     pub answers: Option<Arc<Answers>>,
-    /// What may be spent; `None` where nothing is limited.
+    /// The limits of cost; `None` where there are none.
     pub spending: Option<Arc<SpendingLimits>>,
 }
 

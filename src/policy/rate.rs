@@ -1,4 +1,4 @@
-//! How many requests a gateway gets at once, and in a minute.
+//! Limits how many requests a gateway gets at once, and in a minute.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,52 +7,51 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{self, Instant};
 
-use crate::call::Service;
-use crate::call::{Call, Events};
+use crate::call::{Call, Events, Service};
 use crate::config::Rate;
 use crate::error::{Failure, FailureKind};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Lets requests through to their gateways no faster than those allow.
+/// Sends requests to their gateways no faster than the rates of the config allow.
 #[derive(Debug)]
 pub struct Throttle<S> {
     inner: S,
-    /// By gateway; one that is not there is not limited.
-    gates: BTreeMap<String, Gate>,
+    /// By gateway. A gateway that is not there has no limit.
+    limiters: BTreeMap<String, Limiter>,
 }
 
 impl<S> Throttle<S> {
     pub fn new(inner: S, rates: BTreeMap<String, Rate>) -> Self {
-        Self { inner, gates: rates.into_iter().map(|(name, rate)| (name, Gate::new(rate))).collect() }
+        Self { inner, limiters: rates.into_iter().map(|(name, rate)| (name, Limiter::new(rate))).collect() }
     }
 }
 
 impl<S: Service> Service for Throttle<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
-        let Some(gate) = self.gates.get(&call.target().gateway) else {
+        let Some(limiter) = self.limiters.get(&call.target().gateway) else {
             return self.inner.call(call, events).await;
         };
-        let pass = gate.pass().await;
+        let permit = limiter.acquire().await;
         let result = self.inner.call(call, events).await;
-        gate.learn(pass.began, &result);
+        limiter.adapt(permit.began, &result);
         result
     }
 }
 
-/// The limits of one gateway, and what goes on there now.
+/// The limits of one gateway, and what runs there now.
 #[derive(Debug)]
-struct Gate {
+struct Limiter {
     rate: Rate,
     state: Mutex<State>,
-    /// Rung when there may be room for one more.
-    room: Notify,
+    /// Notified when one more request may run.
+    freed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
     running: usize,
-    /// How many may run at once: what the config says, or less while the gateway's patience is at an end.
+    /// How many may run at once: what the config says, or less after the gateway said that too many run.
     limit: usize,
     lowered: Option<Instant>,
     /// Answers since the limit was last changed.
@@ -61,49 +60,49 @@ struct State {
     recent: VecDeque<Instant>,
 }
 
-/// A request that is under way.
-struct Pass<'a> {
-    gate: &'a Gate,
+/// The permission to run one request, until it is dropped.
+struct Permit<'a> {
+    limiter: &'a Limiter,
     began: Instant,
 }
 
-impl Drop for Pass<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.gate.state().running -= 1;
-        self.gate.room.notify_one();
+        self.limiter.state().running -= 1;
+        self.limiter.freed.notify_one();
     }
 }
 
-impl Gate {
+impl Limiter {
     fn new(rate: Rate) -> Self {
         let limit = rate.max_concurrency.map_or(usize::MAX, |most| most.get() as usize);
         let state = State { running: 0, limit, lowered: None, answers: 0, recent: VecDeque::new() };
-        Self { rate, state: Mutex::new(state), room: Notify::new() }
+        Self { rate, state: Mutex::new(state), freed: Notify::new() }
     }
 
-    /// A panic elsewhere leaves the counts as they were.
+    /// The counts are right even after a panic elsewhere.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for room.
-    async fn pass(&self) -> Pass<'_> {
+    /// Waits until the request may run.
+    async fn acquire(&self) -> Permit<'_> {
         loop {
-            let room = self.room.notified();
-            match self.enter(Instant::now()) {
+            let freed = self.freed.notified();
+            match self.try_acquire(Instant::now()) {
                 Ok(began) => {
-                    // Where there is room for one there may be room for two.
-                    self.room.notify_one();
-                    return Pass { gate: self, began };
+                    // Another one may be able to run as well.
+                    self.freed.notify_one();
+                    return Permit { limiter: self, began };
                 }
                 Err(Some(later)) => time::sleep_until(later).await,
-                Err(None) => room.await,
+                Err(None) => freed.await,
             }
         }
     }
 
-    /// Goes through, or says when to come again; `None` is when another has ended.
-    fn enter(&self, now: Instant) -> Result<Instant, Option<Instant>> {
+    /// Counts the request as running, or returns when to try again; `None` is when another request has ended.
+    fn try_acquire(&self, now: Instant) -> Result<Instant, Option<Instant>> {
         let mut state = self.state();
         if state.running >= state.limit {
             return Err(None);
@@ -123,10 +122,10 @@ impl Gate {
 
     /// Halves what may run at once where the gateway says that too much is in flight, and lets it grow again by one for
     /// every round of answers.
-    fn learn(&self, began: Instant, result: &Result<(), Failure>) {
+    fn adapt(&self, began: Instant, result: &Result<(), Failure>) {
         let mut state = self.state();
         match result {
-            // Those that were under way when it was lowered say nothing about whether that was enough.
+            // A request that was running when the limit was lowered does not show whether that was enough.
             Err(failure)
                 if failure.kind == FailureKind::Credits
                     && failure.is_transient()
@@ -142,7 +141,7 @@ impl Gate {
                 if state.answers >= state.limit && state.limit < most {
                     state.limit += 1;
                     state.answers = 0;
-                    self.room.notify_one();
+                    self.freed.notify_one();
                 }
             }
             _ => {}
@@ -240,12 +239,12 @@ mod tests {
         call.limits.retries = Some(9);
         let results = all((0..8).map(|_| run(&service, &call))).await;
         assert!(results.iter().all(|(result, _)| result.is_ok()));
-        let gate = &throttle.gates["g"];
-        let limit = gate.state().limit;
+        let limiter = &throttle.limiters["g"];
+        let limit = limiter.state().limit;
         assert!(limit < 8, "{limit}");
         for _ in 0..4 * limit {
             run(&service, &call).await.0.expect("an answer");
         }
-        assert!(gate.state().limit > limit);
+        assert!(limiter.state().limit > limit);
     }
 }

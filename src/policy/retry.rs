@@ -1,106 +1,124 @@
-//! Further tries at the same model, for failures that may pass.
+//! Tries the same model again after failures that may pass.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{self, Instant};
 
-use crate::call::Service;
-use crate::call::{Call, Event, Events};
+use crate::call::{Call, Event, Events, Service};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
 use crate::words::limit;
 
-/// Tries after a failure that the gateway reported, unless the user says otherwise.
+/// Further tries after a failure that the gateway reported, unless the user says how many.
 const RETRIES: u32 = 2;
 
-/// Tries after the gateway said that too much is in flight: each time half as many requests run at once, so that this
+/// Further tries after the gateway said that too many requests are running: each time half as many run at once, so this
 /// leads from many to one.
-const RETRIES_IN_FLIGHT: u32 = 6;
+const RETRIES_TOO_MANY_RUNNING: u32 = 6;
 
-/// No two further tries of a run go out within less than this.
-const APART: Duration = Duration::from_millis(2);
+/// The shortest time between two further tries.
+const SPACING: Duration = Duration::from_millis(2);
 
-/// Upper bounds of waits, which double from the first to the last.
+/// The first and the longest upper bound of waits, which double.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 
-/// A gateway that asks for more patience than this is not waited for.
+/// A gateway that asks for a longer wait than this is not waited for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// Where everything fails, a run makes this many further tries, or one for every [`CALLS_A_RETRY`] of its calls if
-/// that is more: a gateway in trouble is not helped by thrice the load.
-const RETRIES_IN_A_STORM: u32 = 4;
-const CALLS_A_RETRY: u32 = 5;
+/// Where everything fails, so many further tries are made in [`BUDGET_PERIOD`], or one for every [`CALLS_PER_RETRY`] calls
+/// if that is more: three times the load does not help a gateway in trouble.
+const RETRIES_PER_PERIOD: u32 = 4;
+const CALLS_PER_RETRY: u32 = 5;
 
-/// Tries again, within bounds, what failed before the first token.
+/// The time after which calls and further tries are counted anew.
+const BUDGET_PERIOD: Duration = Duration::from_secs(600);
+
+/// Tries again, within limits, what failed before the first piece of an answer.
 #[derive(Debug)]
 pub struct Retry<S> {
     inner: S,
-    allowance: Allowance,
+    budget: Mutex<RetryBudget>,
     /// When further tries are due.
     due: Mutex<BTreeSet<Instant>>,
 }
 
 impl<S> Retry<S> {
     pub fn new(inner: S) -> Self {
-        Self { inner, allowance: Allowance::default(), due: Mutex::default() }
+        Self { inner, budget: Mutex::new(RetryBudget::new(Instant::now())), due: Mutex::default() }
     }
 
-    /// The first moment from this one on in which nobody else's try is due.
-    fn moment(&self, mut at: Instant) -> Instant {
+    /// Reserves the first moment from `at` on at which no other try is due.
+    fn reserve_moment(&self, mut at: Instant) -> Instant {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        due.retain(|due| *due + APART > now);
-        while let Some(near) = due.range(..at + APART).next_back().filter(|near| at < **near + APART) {
-            at = *near + APART;
+        due.retain(|due| *due + SPACING > now);
+        while let Some(near) = due.range(..at + SPACING).next_back().filter(|near| at < **near + SPACING) {
+            at = *near + SPACING;
         }
         due.insert(at);
         at
     }
-}
 
-/// What all calls together may do by themselves, without being asked to by the user or the gateway.
-#[derive(Debug, Default)]
-struct Allowance {
-    calls: AtomicU32,
-    retries: AtomicU32,
-}
-
-impl Allowance {
-    fn take(&self) -> bool {
-        let most = (self.calls.load(Ordering::Relaxed) / CALLS_A_RETRY).max(RETRIES_IN_A_STORM);
-        let more = |retries| (retries < most).then_some(retries + 1);
-        self.retries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    fn budget(&self) -> std::sync::MutexGuard<'_, RetryBudget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How often to try again after such a failure where nobody says: a connection that cannot be made will not be made by
-/// haste, and an own time limit has cost the user enough.
-fn usual(failure: &Failure) -> u32 {
+/// The further tries that all calls together may make without being asked to by the user or the gateway.
+#[derive(Debug)]
+struct RetryBudget {
+    began: Instant,
+    calls: u32,
+    retries: u32,
+}
+
+impl RetryBudget {
+    fn new(now: Instant) -> Self {
+        Self { began: now, calls: 0, retries: 0 }
+    }
+
+    fn count_call(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.began) >= BUDGET_PERIOD {
+            *self = Self::new(now);
+        }
+        self.calls = self.calls.saturating_add(1);
+    }
+
+    /// Takes a further try from the budget; false where none is left.
+    fn take(&mut self) -> bool {
+        let is_left = self.retries < (self.calls / CALLS_PER_RETRY).max(RETRIES_PER_PERIOD);
+        self.retries += u32::from(is_left);
+        is_left
+    }
+}
+
+/// How often to try again after such a failure where the user does not say. A connection that cannot be made is rarely
+/// made by the third try, and a timeout of our own has cost the user enough time.
+fn usual_retries(failure: &Failure) -> u32 {
     match failure.kind {
         FailureKind::Network => 1,
-        FailureKind::Credits => RETRIES_IN_FLIGHT,
+        FailureKind::Credits => RETRIES_TOO_MANY_RUNNING,
         FailureKind::Timeout if failure.status.is_none() => 0,
         _ => RETRIES,
     }
 }
 
-/// How long to wait before the next try; `None` ends it. `tries` is how many were made, `chance` is in 0..1.
-fn wait(failure: &Failure, tries: u32, retries: Option<u32>, chance: f64) -> Option<Duration> {
-    if !failure.is_transient() || tries > retries.unwrap_or_else(|| usual(failure)) {
+/// How long to wait before the next try; `None` where there is none. `tries` is how many were made, `random` is in 0..1.
+fn wait(failure: &Failure, tries: u32, retries: Option<u32>, random: f64) -> Option<Duration> {
+    if !failure.is_transient() || tries > retries.unwrap_or_else(|| usual_retries(failure)) {
         return None;
     }
     match failure.retry_after {
         Some(asked) if asked > LONGEST_RETRY_AFTER => None,
-        // Many clients are told the same moment, so nobody comes at that moment exactly.
-        Some(asked) if !asked.is_zero() => Some(asked + asked.min(FIRST_WAIT).mul_f64(chance)),
+        // Many clients are told the same moment, so each waits a little longer than that.
+        Some(asked) if !asked.is_zero() => Some(asked + asked.min(FIRST_WAIT).mul_f64(random)),
         _ => {
             let bound = FIRST_WAIT.saturating_mul(1 << (tries - 1).min(16)).min(LONGEST_WAIT);
-            Some(bound.mul_f64(chance))
+            Some(bound.mul_f64(random))
         }
     }
 }
@@ -120,7 +138,7 @@ fn advise(mut failure: Failure, now: Timestamp) -> Failure {
 
 impl<S: Service> Service for Retry<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
-        self.allowance.calls.fetch_add(1, Ordering::Relaxed);
+        self.budget().count_call(Instant::now());
         let deadline = deadline::after(call.limits.timeout);
         let retries = call.limits.retries;
         let mut tries = 0;
@@ -132,14 +150,14 @@ impl<S: Service> Service for Retry<S> {
             };
             tries += 1;
             let left = deadline.saturating_duration_since(Instant::now());
-            // A wait that outlasts the call would only make its failure look like another.
+            // After a wait that outlasts the call, its failure would look like a timeout.
             let after = wait(&failure, tries, retries, fastrand::f64()).filter(|after| *after < left);
-            // Too much in flight is our own doing, and is met by sending less at once.
-            let invited = retries.is_some() || failure.retry_after.is_some() || failure.kind == FailureKind::Credits;
-            let Some(after) = after.filter(|_| invited || self.allowance.take()) else {
+            // Too many running requests are our own, so fewer of them run at once.
+            let is_invited = retries.is_some() || failure.retry_after.is_some() || failure.kind == FailureKind::Credits;
+            let Some(after) = after.filter(|_| is_invited || self.budget().take()) else {
                 return Err(advise(failure, Timestamp::now()));
             };
-            let due = self.moment(Instant::now() + after);
+            let due = self.reserve_moment(Instant::now() + after);
             events.emit(Event::Retry { after, cause: failure }).await?;
             time::sleep_until(due).await;
         }
@@ -147,5 +165,4 @@ impl<S: Service> Service for Retry<S> {
 }
 
 #[cfg(test)]
-#[path = "retry_tests.rs"]
 mod tests;

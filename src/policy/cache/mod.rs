@@ -1,4 +1,4 @@
-//! Answers that were given before to exactly the same request.
+//! Answers from the cache, for exactly the same request of the same caller.
 
 mod store;
 
@@ -11,17 +11,16 @@ use sha2::{Digest, Sha256};
 
 pub use store::{Stats, Store};
 
-use crate::call::Service;
-use crate::call::{Call, Event, Events};
+use crate::call::{Call, Event, Events, Service};
 use crate::chat::{FinishReason, Request, Response};
 use crate::config::Gateway;
 use crate::error::Failure;
 use crate::schema;
 
-/// Changes when an answer of an older program must not be given any more.
-const VERSION: &str = "1";
+/// A part of every key. It changes when answers that an older program kept must not be used any more.
+const VERSION: &str = "2";
 
-/// Names one request to one gateway with one key.
+/// Identifies one request of one caller to one gateway with one key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key([u8; 32]);
 
@@ -37,23 +36,23 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The answers that a run may take from, and adds to.
+/// The answers that a run may use, and to which it adds its own.
 #[derive(Debug)]
 pub struct Answers {
     store: Store,
-    /// By name: each gateway, and whose key is sent there.
+    /// By name, each gateway and what tells its keys apart.
     gateways: BTreeMap<String, (Gateway, String)>,
-    /// Found before the run began, so that nothing needed to be made ready for them.
+    /// Answers that were found while gateways were prepared. Each is used once.
     found: Mutex<HashMap<Key, Response>>,
 }
 
 impl Answers {
-    /// `gateways` are all of the run's; each with what tells keys apart, which need not be the key itself.
+    /// `gateways` are those of the run, each with what tells its keys apart, which need not be the key itself.
     pub fn new(store: Store, gateways: BTreeMap<String, (Gateway, String)>) -> Self {
         Self { store, gateways, found: Mutex::default() }
     }
 
-    /// Whether there is an answer to this call from its first choice. It is kept for the run.
+    /// Whether there is an answer of the first choice to this call. It is then kept for the run.
     pub fn find(&self, call: &Call) -> bool {
         let Some(key) = self.key(call) else { return false };
         let Some(answer) = self.stored(&key, &call.request) else { return false };
@@ -62,39 +61,41 @@ impl Answers {
     }
 
     fn get(&self, key: &Key, request: &Request) -> Option<Response> {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         found.or_else(|| self.stored(key, request))
     }
 
-    /// What is no answer to the request is as good as none, however it came to be kept.
+    /// Reads an answer. One that does not have the form that the request asks for is not used.
     fn stored(&self, key: &Key, request: &Request) -> Option<Response> {
         self.store.get(key, SystemTime::now()).filter(|answer| schema::is_as_asked(request, answer))
     }
 
-    /// Keeps an answer, if it is a whole one and has the form that it was asked for in.
+    /// Keeps an answer if it is complete and has the form that the request asks for.
     fn keep(&self, key: &Key, request: &Request, answer: &Response) {
         let is_whole = matches!(answer.finish, Some(FinishReason::Stop | FinishReason::ToolCalls));
         if is_whole && schema::is_as_asked(request, answer) {
-            // An answer that cannot be kept is an answer all the same.
+            // An answer that cannot be kept is asked for again next time, which the user need not know now.
             let _ = self.store.put(key, answer, SystemTime::now());
         }
     }
 
-    /// Of everything that the gateway gets to see, so that no parameter is ever forgotten.
+    /// The key is a hash of everything that is sent to the gateway, so that no parameter can be forgotten, and of the
+    /// caller, so that no caller gets the answer of another.
     fn key(&self, call: &Call) -> Option<Key> {
         let target = call.target();
         let (gateway, scope) = self.gateways.get(&target.gateway)?;
         let api = gateway.api_of(&target.model);
         let adapter = api.adapter();
         let wire = adapter.encode_request(&target.model, &call.request);
-        // The demo gateway has another port each time.
+        // The demo gateway has another port at each start.
         let base = if gateway.name == "demo" { "demo" } else { gateway.base_url.as_str() };
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         };
-        for part in [VERSION, api.as_str(), base, &wire.path, &gateway.name, scope] {
+        let caller = call.caller.key.as_deref().map_or_else(String::new, |key| format!("key {key}"));
+        for part in [VERSION, api.as_str(), base, &wire.path, &gateway.name, scope, &caller] {
             add(part.as_bytes());
         }
         let own = adapter.headers().iter().copied();
@@ -107,7 +108,7 @@ impl Answers {
     }
 }
 
-/// Answers from what was answered before, where that is wanted.
+/// Answers from the cache, if it is used.
 #[derive(Debug)]
 pub struct Cache<S> {
     inner: S,
@@ -115,7 +116,7 @@ pub struct Cache<S> {
 }
 
 impl<S> Cache<S> {
-    /// Without `answers`, every call goes through as it is.
+    /// Without `answers`, every call is passed on as it is.
     pub fn new(inner: S, answers: Option<Arc<Answers>>) -> Self {
         Self { inner, answers }
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::testing::{Canned, Reply, call, run};
 use super::*;
-use crate::call::Target;
+use crate::call::{Caller, Target};
 use crate::chat::{Alternative, Message, Part, Role, TokenLogprob, ToolCall, ToolChoice, Usage};
 use crate::error::FailureKind;
 use crate::secret::testing;
@@ -65,6 +65,18 @@ async fn the_second_time_nobody_is_asked_and_the_answer_is_the_same() {
     assert_eq!((first, second, gateway.asked().len()), (Ok(()), Ok(()), 1));
     assert!(matches!(cached[0].event, Event::Cached { .. }));
     assert_eq!(fold(asked), fold(cached));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_caller_gets_the_answer_that_was_given_to_another() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let gateway = Canned::new([("m", vec![Reply::answer()])]);
+    let cache = Cache::new(gateway.clone(), Some(answers(dir.path())));
+    for (key, asked) in [(None, 1), (Some("bot"), 2), (Some("app"), 3), (Some("bot"), 3), (None, 3)] {
+        let caller = Caller { key: key.map(str::to_owned), ..Caller::default() };
+        let call = Call { caller: Arc::new(caller), ..call(&["m"]) };
+        assert_eq!((run(&cache, &call).await.0, gateway.asked().len()), (Ok(()), asked), "{key:?}");
+    }
 }
 
 // L21

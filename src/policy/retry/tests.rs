@@ -225,3 +225,16 @@ proptest! {
         })?;
     }
 }
+
+#[test]
+fn the_budget_of_further_tries_is_for_a_period_and_not_for_ever() {
+    let began = Instant::now();
+    let mut budget = RetryBudget::new(began);
+    let mut taken = |calls, at| {
+        (0..calls).for_each(|_| budget.count_call(at));
+        std::iter::repeat_with(|| budget.take()).take_while(|taken| *taken).count()
+    };
+    assert_eq!(taken(10, began), 4, "few calls");
+    assert_eq!(taken(90, began), 16, "a fifth of a hundred calls, less those four");
+    assert_eq!(taken(1, began + BUDGET_PERIOD), 4, "counted anew");
+}

@@ -1,0 +1,126 @@
+//! Hedged requests under a paused clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::chat::StreamEvent;
+use crate::policy::testing::{Canned, Reply, call, record, run, run_for};
+use crate::record::Status;
+
+/// A call to these models, each hedged after 800 ms.
+fn quick(models: &[&str]) -> Call {
+    let mut call = call(models);
+    call.choices.iter_mut().for_each(|choice| choice.hedge = Some(Duration::from_millis(800)));
+    call
+}
+
+fn fallback(gateway: &Arc<Canned>) -> Fallback<Arc<Canned>> {
+    Fallback::new(gateway.clone(), Box::new(|_| None))
+}
+
+async fn hedged(gateway: &Arc<Canned>, models: &[&str]) -> (Result<(), Failure>, Vec<RunEvent>, Call) {
+    let call = quick(models);
+    let (result, events) = run(&fallback(gateway), &call).await;
+    (result, events, call)
+}
+
+fn text(events: &[RunEvent]) -> String {
+    let text = events.iter().filter_map(|event| match &event.event {
+        Event::Stream(StreamEvent::TextDelta(text)) => Some(text.as_str()),
+        _ => None,
+    });
+    text.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_begins_in_time_runs_alone() {
+    let gateway = Canned::new([("a", vec![Reply::answer().after(500).lasts(5_000)])]);
+    let (result, events, _) = hedged(&gateway, &["a", "b"]).await;
+    assert_eq!((result, text(&events)), (Ok(()), "a".to_owned()));
+    assert_eq!(gateway.asked(), ["a"]);
+}
+
+// H43
+#[tokio::test(start_paused = true)]
+async fn the_first_to_speak_wins_the_other_is_stopped_and_both_are_on_record() {
+    let answer = |after| vec![Reply::answer().after(after).lasts(2_000)];
+    for (a, b, winner, loser, spoke) in [(10_000, 300, "b", "a", 1_100), (1_000, 10_000, "a", "b", 1_000)] {
+        let gateway = Canned::new([("a", answer(a)), ("b", answer(b))]);
+        let began = Instant::now();
+        let (result, events, call) = hedged(&gateway, &["a", "b"]).await;
+        assert_eq!((result.clone(), text(&events)), (Ok(()), winner.to_owned()));
+        let stopped = gateway.ended(loser).expect("dropped") - began;
+        assert!(stopped <= Duration::from_millis(spoke + 50), "{stopped:?} though the other spoke at {spoke} ms");
+        assert_eq!((gateway.most_at_once(), gateway.running()), (2, 0));
+        let record = record(&call, &events, Some(result));
+        assert_eq!((record.text.as_str(), record.attempts.len()), (winner, 2));
+        let lost: Vec<_> = record.attempts.iter().filter(|attempt| attempt.maybe_billed()).collect();
+        assert!(lost.len() == 1 && lost[0].model == loser, "{:?}", record.attempts);
+    }
+}
+
+// H43
+#[tokio::test(start_paused = true)]
+async fn a_race_that_is_stopped_has_every_request_on_record() {
+    let slow = || vec![Reply::status(503).after(100), Reply::answer().after(60_000)];
+    let cases = [(700, vec!["a"], 1), (1_500, vec!["a", "b", "b"], 2), (9_000, vec!["a", "b", "b", "c", "c"], 3)];
+    for (ms, asked, under_way) in cases {
+        let never = vec![Reply::answer().after(u64::MAX / 2)];
+        let gateway = Canned::new([("a", never), ("b", slow()), ("c", slow())]);
+        let call = quick(&["a", "b", "c"]);
+        let service = Fallback::new(crate::policy::Retry::new(gateway.clone()), Box::new(|_| None));
+        let (result, events) = run_for(&service, &call, Duration::from_millis(ms)).await;
+        assert_eq!((result, gateway.running()), (None, 0));
+        let record = record(&call, &events, None);
+        let mut recorded: Vec<_> = record.attempts.iter().map(|attempt| attempt.model.as_str()).collect();
+        recorded.sort_unstable();
+        assert_eq!((recorded, record.status), (asked, Status::Interrupted), "after {ms} ms");
+        assert!(record.attempts.iter().all(|attempt| attempt.error.is_some()), "{:?}", record.attempts);
+        // Those that were under way, and not those that had been refused.
+        assert_eq!(record.maybe_billed(), under_way);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_goes_on_to_the_next_at_once_and_not_to_one_that_runs() {
+    let gateway = Canned::new([
+        ("a", vec![Reply::status(500).after(900)]),
+        ("b", vec![Reply::status(503).after(900)]),
+        ("c", vec![Reply::answer().after(100)]),
+    ]);
+    let (result, events, _) = hedged(&gateway, &["a", "b", "c"]).await;
+    assert_eq!((result, text(&events)), (Ok(()), "c".to_owned()));
+    assert_eq!(gateway.asked(), ["a", "b", "c"]);
+    let hedges = events.iter().filter(|event| matches!(event.event, Event::Hedge { .. })).count();
+    let fallbacks = events.iter().filter(|event| matches!(event.event, Event::Fallback { .. })).count();
+    assert_eq!((hedges, fallbacks), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_may_not_be_asked_stops_no_other_and_is_told_of_when_none_answers() {
+    use FailureKind::{Auth, NoKey, Refused, Truncated};
+    for kind in [NoKey, Auth, Refused, Truncated] {
+        let gateway = |a| Canned::new([("a", vec![a]), ("b", vec![Reply::kind(kind).after(10)])]);
+        let works = gateway(Reply::answer().after(2_000));
+        let (result, events, call) = hedged(&works, &["a", "b"]).await;
+        assert_eq!((result.clone(), text(&events)), (Ok(()), "a".to_owned()), "{kind:?}");
+        let attempts = record(&call, &events, Some(result)).attempts;
+        assert!(attempts.iter().any(|attempt| attempt.error.as_ref().is_some_and(|error| error.kind == kind)));
+
+        let fails = gateway(Reply::status(500).after(2_000));
+        let (result, _, _) = hedged(&fails, &["a", "b"]).await;
+        assert_eq!(result.expect_err("none answered").kind, kind);
+    }
+    // Alone, or as the last one, it ends the call as ever.
+    let alone = Canned::new([("a", vec![Reply::kind(NoKey)])]);
+    assert_eq!(hedged(&alone, &["a", "b"]).await.0.expect_err("no key").kind, NoKey);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_fail_the_last_failure_is_the_calls() {
+    let gateway = Canned::new([("a", vec![Reply::status(500).after(5_000)]), ("b", vec![Reply::status(503)])]);
+    let (result, _, _) = hedged(&gateway, &["a", "b"]).await;
+    assert_eq!(result.expect_err("all failed").status, Some(500));
+    assert_eq!(gateway.asked(), ["a", "b"]);
+}
