@@ -241,7 +241,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
             turn: recording.turn.as_ref(),
             texts: recording.texts,
         };
-        recording.ledger.record_async(Row::new(record.clone(), &about)).await;
+        recording.ledger.record(Row::new(record.clone(), &about)).await;
     }
 
     /// Stops every call that is under way. Their records go to the reporter only if a signal stopped the run: where the
