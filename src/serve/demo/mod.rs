@@ -3,6 +3,7 @@
 mod model;
 mod reply;
 mod sample;
+mod vector;
 
 use std::net::TcpListener;
 use std::thread;
@@ -79,6 +80,7 @@ pub fn model_list() -> Vec<u8> {
             json!({
                 "id": model.name,
                 "object": "model",
+                "created": 0,
                 "owned_by": "demo",
                 "description": model.about,
                 "context_length": 8192,

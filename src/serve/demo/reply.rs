@@ -141,7 +141,7 @@ fn sentences(text: &str) -> Vec<String> {
 }
 
 /// The demo's tokens: words with the space before them.
-fn tokens(text: &str) -> Vec<&str> {
+pub(super) fn tokens(text: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut start = 0;
     for (at, _) in text.match_indices(' ') {
