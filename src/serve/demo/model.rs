@@ -1,4 +1,4 @@
-//! The models of the demo gateway: what they are like, and how each answers a call.
+//! The models of the demo gateway, and how each of them answers a call.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -82,11 +82,11 @@ pub(super) const MODELS: [Model; 5] = [
 
 /// The models, and the idempotency keys of the requests that `demo/flaky` has failed already.
 #[derive(Default)]
-pub(super) struct Personalities {
+pub(super) struct DemoModels {
     failed_once: Mutex<HashSet<String>>,
 }
 
-impl Personalities {
+impl DemoModels {
     /// The model of this name, once it begins to answer the request with this idempotency key.
     async fn begin(&self, name: &str, key: &str) -> Result<&'static Model, Failure> {
         let model = find(name)?;
@@ -108,7 +108,7 @@ fn find(name: &str) -> Result<&'static Model, Failure> {
     model.ok_or_else(|| not_found(format!("the demo gateway has no model `{name}`")))
 }
 
-impl Backend for Personalities {
+impl Backend for DemoModels {
     fn count_tokens(&self, model: &str, request: &Request) -> Result<u64, Failure> {
         find(model).map(|_| reply::input_tokens(request))
     }
@@ -140,7 +140,7 @@ impl Backend for Personalities {
     }
 }
 
-impl Service for Personalities {
+impl Service for DemoModels {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let request = &call.request;
         let model = self.begin(&call.target().model, &call.idempotency_key).await?;
