@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Outcome;
+use super::home::Directory;
 
 /// How long anything may take before the test fails. Nothing waits this long unless it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -17,6 +18,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Run {
     command: Command,
+    home: Arc<Directory>,
     stdin: Stdin,
     #[cfg(unix)]
     terminal: Option<super::terminal::Wiring>,
@@ -34,9 +36,10 @@ enum Stdin {
 }
 
 impl Run {
-    pub fn new(command: Command) -> Self {
+    pub fn new(command: Command, home: Arc<Directory>) -> Self {
         Self {
             command,
+            home,
             stdin: Stdin::Null,
             #[cfg(unix)]
             terminal: None,
@@ -128,6 +131,7 @@ impl Run {
             terminal: master.map(super::terminal::Terminal::new),
             child,
             finished: false,
+            _home: self.home,
         }
     }
 }
@@ -143,6 +147,8 @@ pub struct Running {
     stderr: Option<Gathered>,
     #[cfg(unix)]
     pub terminal: Option<super::terminal::Terminal>,
+    /// The process writes here until it ends.
+    _home: Arc<Directory>,
 }
 
 impl Running {
@@ -201,6 +207,7 @@ impl Running {
             terminal: Vec::new(),
         };
         assert!(!late, "still running after {PATIENCE:?}\n{outcome}");
+        outcome.holds_no_key();
         outcome
     }
 }
