@@ -462,3 +462,36 @@ fn the_demo_gateway_takes_no_key_and_says_so() {
     // So it is never asked unless it is named.
     home.llm(["ask", "hi"]).output().exits(3);
 }
+
+/// An answer is handed on to the letter, so this is the one place where the key can be seen: the model was told it, and said it.
+#[test]
+fn an_answer_is_the_models_own_words_even_where_they_are_the_key() {
+    let gateway = Gateway::always(Reply::stream(&["It is ", KEY, "."]));
+    let home = Home::with(&gateway);
+    home.llm(["ask", "--log", "off", "hi"]).may_show_the_key().output().exits(0).prints(&format!("It is {KEY}.\n"));
+    home.holds_no_key();
+}
+
+// S06, S21
+#[cfg(target_os = "linux")]
+#[test]
+fn no_core_dump_is_written_and_no_other_process_of_the_user_reads_the_memory() {
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::process::ExitStatusExt;
+    // Root owns the files of all its processes in /proc, whether they may be read or not, so there the process is another user's.
+    let other_user =
+        if rustix::process::getuid().is_root() { "setpriv --reuid 65534 --regid 65534 --clear-groups" } else { "" };
+    let home = Home::new().env("LLM_API_KEY", KEY);
+    let script =
+        format!("mkdir -m 777 dump && cd dump && ulimit -c unlimited; exec {other_user} \"$llm\" demo-gateway");
+    let running = home.shell(&script).stdin_open().start();
+    running.await_stdout("http://");
+    let process = format!("/proc/{}", running.id());
+    let status = std::fs::read_to_string(format!("{process}/status")).expect("a process");
+    assert!(!status.contains("Uid:\t0\t"), "the process is not root's: {status}");
+    let owner = std::fs::metadata(format!("{process}/mem")).expect("a process").uid();
+    assert_eq!(owner, 0, "the memory belongs to root and not to the user");
+    running.signal(rustix::process::Signal::ABORT);
+    let outcome = running.finish();
+    assert_eq!((outcome.signal(), outcome.status.core_dumped()), (Some(6), false), "{outcome}");
+}
