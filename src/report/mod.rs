@@ -3,6 +3,7 @@
 //! One file a format. Each returns text or writes to any `Write`, so none needs a terminal to be tested.
 
 pub mod answer;
+mod background;
 pub mod budgets;
 pub mod cache;
 pub mod checks;

@@ -1,0 +1,168 @@
+//! Writes to a standard stream by a thread of its own, so that a reader that does not read holds up nothing else.
+
+use std::io;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A write waits no longer than this for a reader. It is well below the 300 ms within which a signal ends a run.
+const WRITE_LIMIT: Duration = Duration::from_millis(100);
+
+/// What is written to one stream and not yet taken by its reader. There is no limit to it: it is part of the answers,
+/// which are kept until the end of the run anyway and whose size is limited.
+#[derive(Debug)]
+pub(super) struct BackgroundWriter {
+    write: fn(&[u8]) -> io::Result<()>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    has_thread: bool,
+    waiting: Vec<u8>,
+    /// Whether the thread is writing what it has taken from `waiting`.
+    is_writing: bool,
+    /// Whether a write has waited in vain. Until everything is written, later ones do not wait.
+    is_late: bool,
+    /// The error of a write, until somebody has been told.
+    error: Option<io::Error>,
+}
+
+impl State {
+    fn is_busy(&self) -> bool {
+        self.is_writing || !self.waiting.is_empty()
+    }
+
+    fn take_error(&mut self) -> io::Result<()> {
+        self.error.take().map_or(Ok(()), Err)
+    }
+}
+
+impl BackgroundWriter {
+    /// `write` writes all of its bytes, and blocks until the reader has room for them.
+    pub(super) const fn new(write: fn(&[u8]) -> io::Result<()>) -> Self {
+        let state = State { has_thread: false, waiting: Vec::new(), is_writing: false, is_late: false, error: None };
+        Self { write, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Hands over these bytes, and waits until they are written, but for a short time only where the reader does not read.
+    ///
+    /// # Errors
+    /// This or an earlier write has failed.
+    pub(super) fn write(&'static self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.lock();
+        state.take_error()?;
+        if !state.has_thread {
+            let thread = thread::Builder::new().name("output".into()).spawn(|| self.write_what_waits());
+            if thread.is_err() {
+                return (self.write)(bytes);
+            }
+            state.has_thread = true;
+        }
+        state.waiting.extend_from_slice(bytes);
+        self.changed.notify_all();
+        if !state.is_late {
+            state = self.wait(state, Some(Instant::now() + WRITE_LIMIT));
+            state.is_late = state.is_busy();
+        }
+        state.take_error()
+    }
+
+    /// Waits until everything is written or the deadline has passed. Returns whether everything is written.
+    ///
+    /// # Errors
+    /// A write has failed.
+    pub(super) fn finish(&self, deadline: Option<Instant>) -> io::Result<bool> {
+        let mut state = self.wait(self.lock(), deadline);
+        state.take_error()?;
+        Ok(!state.is_busy())
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, deadline: Option<Instant>) -> MutexGuard<'a, State> {
+        let is_busy = |state: &mut State| state.is_busy();
+        match deadline {
+            None => self.changed.wait_while(state, is_busy).unwrap_or_else(PoisonError::into_inner),
+            Some(deadline) => {
+                let limit = deadline.saturating_duration_since(Instant::now());
+                self.changed.wait_timeout_while(state, limit, is_busy).unwrap_or_else(PoisonError::into_inner).0
+            }
+        }
+    }
+
+    /// What the thread does. It is never joined: it may be blocked when the process ends.
+    fn write_what_waits(&self) {
+        let mut state = self.lock();
+        loop {
+            let is_idle = |state: &mut State| state.waiting.is_empty();
+            state = self.changed.wait_while(state, is_idle).unwrap_or_else(PoisonError::into_inner);
+            let bytes = std::mem::take(&mut state.waiting);
+            state.is_writing = true;
+            drop(state);
+            let written = (self.write)(&bytes);
+            state = self.lock();
+            state.is_writing = false;
+            if let Err(error) = written {
+                state.error = Some(error);
+                // Output never goes on after a gap.
+                state.waiting.clear();
+            }
+            state.is_late &= state.is_busy();
+            self.changed.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::sync::{LazyLock, OnceLock};
+
+    #[test]
+    fn a_write_waits_for_a_reader_that_reads_and_not_for_one_that_does_not() {
+        static READER: LazyLock<(Mutex<Sender<()>>, Mutex<Receiver<()>>)> = LazyLock::new(|| {
+            let (sender, receiver) = channel();
+            (Mutex::new(sender), Mutex::new(receiver))
+        });
+        static SEEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+        static WRITER: BackgroundWriter = BackgroundWriter::new(|bytes| {
+            READER.1.lock().expect("no panic").recv().expect("a reader");
+            SEEN.lock().expect("no panic").extend_from_slice(bytes);
+            Ok(())
+        });
+        let read = || READER.0.lock().expect("no panic").send(()).expect("a writer");
+        read();
+        WRITER.write(b"read, ").expect("written");
+        assert_eq!(*SEEN.lock().expect("no panic"), b"read, ", "the write has waited");
+        WRITER.write(b"unread, ").expect("handed over");
+        let began = Instant::now();
+        for _ in 0..100 {
+            WRITER.write(b"x").expect("handed over");
+        }
+        assert!(began.elapsed() < 50 * WRITE_LIMIT, "a reader that is late is not waited for at each write");
+        assert!(!WRITER.finish(Some(Instant::now())).expect("no failure"));
+        read();
+        read();
+        assert!(WRITER.finish(None).expect("no failure"));
+        assert_eq!(SEEN.lock().expect("no panic").len(), b"read, unread, ".len() + 100);
+    }
+
+    #[test]
+    fn a_failure_is_told_once_at_the_latest_at_the_end() {
+        static BLOCKED: OnceLock<()> = OnceLock::new();
+        static WRITER: BackgroundWriter = BackgroundWriter::new(|_| {
+            BLOCKED.wait();
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        WRITER.write(b"one").expect("handed over");
+        BLOCKED.set(()).expect("set once");
+        assert_eq!(WRITER.finish(None).expect_err("it failed").kind(), io::ErrorKind::StorageFull);
+        assert!(WRITER.finish(None).expect("it was told"));
+        assert_eq!(WRITER.write(b"two").expect_err("it fails at once").kind(), io::ErrorKind::StorageFull);
+    }
+}
