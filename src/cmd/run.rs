@@ -137,10 +137,13 @@ pub(super) fn run_schedule(
 }
 
 /// After a signal, what is not written yet is given this long to be written. With it a run ends within 300 ms.
-const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(100);
+const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(50);
 
 /// The same after a call has run into its time limit. A reader that is only slow may get all in this time.
 const LIMIT_AFTER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The size in bytes of the stack of a thread that only waits.
+const STACK: usize = 128 << 10;
 
 /// What a run waits for, until a signal comes.
 struct Waits {
@@ -194,7 +197,8 @@ impl Waits {
     ) -> Result<T, Error> {
         let (sender, done) = oneshot::channel();
         let on_thread = work.clone();
-        let thread = thread::Builder::new().name("end".into()).spawn(move || sender.send(on_thread()).ok());
+        let thread = thread::Builder::new().name("end".into()).stack_size(STACK);
+        let thread = thread.spawn(move || sender.send(on_thread()).ok());
         if thread.is_err() {
             return Ok(work());
         }

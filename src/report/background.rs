@@ -6,10 +6,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A write waits no longer than this for a reader. It is well below the 300 ms within which a signal ends a run.
-const WRITE_LIMIT: Duration = Duration::from_millis(100);
+pub(super) const WRITE_LIMIT: Duration = Duration::from_millis(50);
 
-/// What is written to one stream and not yet taken by its reader. There is no limit to it: it is part of the answers,
-/// which are kept until the end of the run anyway and whose size is limited.
+/// The size of the thread's stack in bytes. The usual 2 MiB count where memory is limited, and it needs next to nothing.
+const STACK: usize = 128 << 10;
+
+/// Writes to one stream. What its reader has not taken yet is kept without a limit: nearly all of it is part of the
+/// answers, which are kept until the end of the run anyway and whose size is limited.
 #[derive(Debug)]
 pub(super) struct BackgroundWriter {
     write: fn(&[u8]) -> io::Result<()>,
@@ -25,6 +28,8 @@ struct State {
     is_writing: bool,
     /// Whether a write has waited in vain. Until everything is written, later ones do not wait.
     is_late: bool,
+    /// Whether nobody waits any more, because the run ends.
+    is_given_up: bool,
     /// The error of a write, until somebody has been told.
     error: Option<io::Error>,
 }
@@ -42,7 +47,14 @@ impl State {
 impl BackgroundWriter {
     /// `write` writes all of its bytes, and blocks until the reader has room for them.
     pub(super) const fn new(write: fn(&[u8]) -> io::Result<()>) -> Self {
-        let state = State { has_thread: false, waiting: Vec::new(), is_writing: false, is_late: false, error: None };
+        let state = State {
+            has_thread: false,
+            waiting: Vec::new(),
+            is_writing: false,
+            is_late: false,
+            is_given_up: false,
+            error: None,
+        };
         Self { write, state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -54,7 +66,8 @@ impl BackgroundWriter {
         let mut state = self.lock();
         state.take_error()?;
         if !state.has_thread {
-            let thread = thread::Builder::new().name("output".into()).spawn(|| self.write_what_waits());
+            let thread = thread::Builder::new().name("output".into()).stack_size(STACK);
+            let thread = thread.spawn(|| self.write_what_waits());
             if thread.is_err() {
                 return (self.write)(bytes);
             }
@@ -69,23 +82,31 @@ impl BackgroundWriter {
         state.take_error()
     }
 
-    /// Waits until everything is written or the deadline has passed. Returns whether everything is written.
+    /// Waits until everything is written, or until the deadline has passed: then nobody waits for it any more. Returns
+    /// whether everything is written.
     ///
     /// # Errors
     /// A write has failed.
     pub(super) fn finish(&self, deadline: Option<Instant>) -> io::Result<bool> {
         let mut state = self.wait(self.lock(), deadline);
+        state.is_given_up |= state.is_busy();
+        self.changed.notify_all();
         state.take_error()?;
         Ok(!state.is_busy())
     }
 
+    /// Waits until everything is written, or nobody waits for it any more.
+    pub(super) fn wait_for_turn(&self) {
+        drop(self.wait(self.lock(), None));
+    }
+
     fn wait<'a>(&self, state: MutexGuard<'a, State>, deadline: Option<Instant>) -> MutexGuard<'a, State> {
-        let is_busy = |state: &mut State| state.is_busy();
+        let is_worth_it = |state: &mut State| state.is_busy() && !state.is_given_up;
         match deadline {
-            None => self.changed.wait_while(state, is_busy).unwrap_or_else(PoisonError::into_inner),
+            None => self.changed.wait_while(state, is_worth_it).unwrap_or_else(PoisonError::into_inner),
             Some(deadline) => {
                 let limit = deadline.saturating_duration_since(Instant::now());
-                self.changed.wait_timeout_while(state, limit, is_busy).unwrap_or_else(PoisonError::into_inner).0
+                self.changed.wait_timeout_while(state, limit, is_worth_it).unwrap_or_else(PoisonError::into_inner).0
             }
         }
     }
@@ -145,11 +166,23 @@ mod tests {
             WRITER.write(b"x").expect("handed over");
         }
         assert!(began.elapsed() < 50 * WRITE_LIMIT, "a reader that is late is not waited for at each write");
-        assert!(!WRITER.finish(Some(Instant::now())).expect("no failure"));
         read();
         read();
         assert!(WRITER.finish(None).expect("no failure"));
         assert_eq!(SEEN.lock().expect("no panic").len(), b"read, unread, ".len() + 100);
+    }
+
+    #[test]
+    fn nobody_waits_for_what_was_given_up() {
+        static NEVER: OnceLock<()> = OnceLock::new();
+        static WRITER: BackgroundWriter = BackgroundWriter::new(|_| {
+            NEVER.wait();
+            Ok(())
+        });
+        WRITER.write(b"one").expect("handed over");
+        let waiting = thread::spawn(|| WRITER.wait_for_turn());
+        assert!(!WRITER.finish(Some(Instant::now())).expect("no failure"));
+        waiting.join().expect("no panic");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::ColorChoice;
 use console::Term;
 
-use super::background::BackgroundWriter;
+use super::background::{BackgroundWriter, WRITE_LIMIT};
 pub use super::text::{Style, Text};
 use super::{escape, wrap};
 use crate::error::{Error, SIGPIPE, STDOUT};
@@ -167,10 +167,14 @@ impl Write for Stderr {
     }
 }
 
-/// Whether threads write to the standard streams. Their order among each other is kept as long as both are read.
+/// Whether threads write to the standard streams.
 static IN_BACKGROUND: AtomicBool = AtomicBool::new(false);
 static STDOUT_WRITER: BackgroundWriter = BackgroundWriter::new(write_stdout);
-static STDERR_WRITER: BackgroundWriter = BackgroundWriter::new(write_stderr);
+static STDERR_WRITER: BackgroundWriter = BackgroundWriter::new(|bytes| {
+    // Both may be the same terminal, or the same pipe: a notice must not stand in the middle of an answer.
+    STDOUT_WRITER.wait_for_turn();
+    write_stderr(bytes)
+});
 
 /// From now on a reader that does not read does not block whoever writes, so that signals and time limits are heard.
 /// An error may then be told by a later write, or by [`finish_writing`].
@@ -178,19 +182,18 @@ pub(crate) fn write_in_background() {
     IN_BACKGROUND.store(true, Relaxed);
 }
 
-/// Waits until everything is written to both streams, or until the limit has passed. Returns whether everything is
-/// written; then later writes block again.
+/// Waits until everything is written to both streams, or until the limit has passed; then only what stands on standard
+/// error is given a moment more. Returns whether everything is written. If so, later writes block again.
 ///
 /// # Errors
 /// Standard output could not be written.
 pub(crate) fn finish_writing(limit: Option<Duration>) -> Result<bool, Error> {
-    let deadline = limit.map(|limit| Instant::now() + limit);
-    let stdout = STDOUT_WRITER.finish(deadline);
+    let stdout = STDOUT_WRITER.finish(limit.map(|limit| Instant::now() + limit));
     // Talk that nobody can hear is no failure.
-    let stderr = STDERR_WRITER.finish(deadline).unwrap_or(true);
+    let stderr = STDERR_WRITER.finish(limit.map(|_| Instant::now() + WRITE_LIMIT)).unwrap_or(true);
     let is_written = stderr && *stdout.as_ref().unwrap_or(&true);
-    IN_BACKGROUND.fetch_and(!is_written, Relaxed);
-    stdout.map(|stdout| stdout && stderr).map_err(output_error)
+    IN_BACKGROUND.store(!is_written, Relaxed);
+    stdout.map(|_| is_written).map_err(output_error)
 }
 
 /// Whether standard output was closed when the process began.
