@@ -141,23 +141,20 @@ impl BackgroundWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc::{Receiver, Sender, channel};
-    use std::sync::{LazyLock, OnceLock};
+    use std::sync::OnceLock;
 
     #[test]
     fn a_write_waits_for_a_reader_that_reads_and_not_for_one_that_does_not() {
-        static READER: LazyLock<(Mutex<Sender<()>>, Mutex<Receiver<()>>)> = LazyLock::new(|| {
-            let (sender, receiver) = channel();
-            (Mutex::new(sender), Mutex::new(receiver))
-        });
+        /// How many more writes the reader has room for.
+        static ROOM: Mutex<usize> = Mutex::new(1);
+        static READ: Condvar = Condvar::new();
         static SEEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
         static WRITER: BackgroundWriter = BackgroundWriter::new(|bytes| {
-            READER.1.lock().expect("no panic").recv().expect("a reader");
+            let room = ROOM.lock().expect("no panic");
+            *READ.wait_while(room, |room| *room == 0).expect("no panic") -= 1;
             SEEN.lock().expect("no panic").extend_from_slice(bytes);
             Ok(())
         });
-        let read = || READER.0.lock().expect("no panic").send(()).expect("a writer");
-        read();
         WRITER.write(b"read, ").expect("written");
         assert_eq!(*SEEN.lock().expect("no panic"), b"read, ", "the write has waited");
         WRITER.write(b"unread, ").expect("handed over");
@@ -166,8 +163,8 @@ mod tests {
             WRITER.write(b"x").expect("handed over");
         }
         assert!(began.elapsed() < 50 * WRITE_LIMIT, "a reader that is late is not waited for at each write");
-        read();
-        read();
+        *ROOM.lock().expect("no panic") += 2;
+        READ.notify_all();
         assert!(WRITER.finish(None).expect("no failure"));
         assert_eq!(SEEN.lock().expect("no panic").len(), b"read, unread, ".len() + 100);
     }
