@@ -1,4 +1,5 @@
-//! Runs calls at once: one task a call, one channel, one consumer. Nothing else spawns tasks.
+//! Runs calls at once: a task for each call, and one channel from which one consumer takes their events. No other module
+//! spawns tasks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use tokio::time;
 use crate::call::{Call, Event, Events, RunEvent, Service, Undelivered};
 use crate::error::{Failure, FailureKind};
 
-/// The most events that wait for the consumer before the calls have to wait: enough that one write shows many tokens, few
-/// enough that large pieces do not fill the memory.
+/// The capacity of the channel, in events. When it is full, calls wait for the consumer. It is large enough that one write
+/// shows many tokens, and small enough that large pieces do not fill the memory.
 const CHANNEL: usize = 64;
 
 /// Calls that are running. More can be started at any time. Dropping the engine cancels them all.
@@ -20,9 +21,9 @@ const CHANNEL: usize = 64;
 pub struct Engine {
     sender: mpsc::Sender<RunEvent>,
     events: mpsc::Receiver<RunEvent>,
-    /// Each gives its index when it is over.
+    /// The tasks. Each returns the index of its call.
     calls: JoinSet<usize>,
-    /// By index, the events that a running call may leave behind when it is stopped.
+    /// By index of the call, the events that a running call has kept and not sent, for the case that it is stopped.
     undelivered: HashMap<usize, Undelivered>,
     began: Instant,
 }
@@ -34,7 +35,7 @@ impl Default for Engine {
 }
 
 impl Engine {
-    /// Nothing runs yet. Times are counted from now.
+    /// An engine without calls. Times are counted from now.
     pub fn new() -> Self {
         let (sender, events) = mpsc::channel(CHANNEL);
         Self { sender, events, calls: JoinSet::new(), undelivered: HashMap::new(), began: Instant::now() }
@@ -51,33 +52,33 @@ impl Engine {
             for event in events.undelivered().take() {
                 let _ = events.forward(event).await;
             }
-            // Sending fails only if the run was stopped; then nothing waits for the event.
+            // Sending fails only after the run was stopped, when nobody receives events any more.
             let _ = events.emit(Event::Done(result)).await;
             call.index
         });
     }
 
-    /// Waits for events and appends all that are there to `batch`. Returns `false` when every call is over and all of its
-    /// events were given.
+    /// Waits for events and appends all that have arrived to `batch`. Returns `false` when every call is over and all events
+    /// have been returned.
     ///
     /// # Panics
-    /// A call has panicked. It has no end that could be told, so the panic goes on here.
+    /// If a call has panicked, because such a call has no result to report.
     pub async fn next(&mut self, batch: &mut Vec<RunEvent>) -> bool {
         loop {
             tokio::select! {
                 biased;
-                // The engine holds a sender itself, so the channel is never closed.
+                // The channel is never closed, because the engine itself holds a sender.
                 _ = self.events.recv_many(batch, CHANNEL) => {
-                    // The calls go on as far as they can without waiting, so that a fast stream comes in few batches.
+                    // Yielding lets the calls send what they have ready, so that a fast stream arrives in few batches.
                     tokio::task::yield_now().await;
-                    self.arrived(batch);
+                    self.take_ready(batch);
                     return true;
                 }
                 ended = self.calls.join_next() => match ended {
                     Some(ended) => self.end(ended),
                     None => {
                         let before = batch.len();
-                        self.arrived(batch);
+                        self.take_ready(batch);
                         return batch.len() > before;
                     }
                 },
@@ -88,19 +89,19 @@ impl Engine {
     /// Stops all calls, and appends to `batch` the events that they have not sent yet.
     ///
     /// # Panics
-    /// As [`Engine::next`].
+    /// As for [`Engine::next`].
     pub async fn stop(&mut self, batch: &mut Vec<RunEvent>) {
         self.calls.abort_all();
         let running = std::mem::take(&mut self.undelivered);
         while let Some(ended) = self.calls.join_next().await {
             self.end(ended);
         }
-        self.arrived(batch);
+        self.take_ready(batch);
         batch.extend(running.values().flat_map(Undelivered::take));
     }
 
-    /// Appends the events that are there to `batch`, without waiting for any.
-    pub fn arrived(&mut self, batch: &mut Vec<RunEvent>) {
+    /// Appends the events that have arrived to `batch`, without waiting.
+    pub fn take_ready(&mut self, batch: &mut Vec<RunEvent>) {
         while let Ok(event) = self.events.try_recv() {
             batch.push(event);
         }
@@ -115,7 +116,7 @@ impl Engine {
         match ended.map_err(JoinError::try_into_panic) {
             Ok(index) => _ = self.undelivered.remove(&index),
             Err(Ok(panic)) => std::panic::resume_unwind(panic),
-            // It was stopped.
+            // The task was aborted by `stop`.
             Err(Err(_)) => {}
         }
     }
@@ -215,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     #[should_panic(expected = "a bug")]
-    async fn a_call_that_panics_does_not_pass_for_one_that_was_stopped() {
+    async fn a_call_that_panics_is_not_taken_for_one_that_was_stopped() {
         finished(started(Broken, [call(0, 60)])).await;
     }
 

@@ -1,6 +1,4 @@
-//! What can go wrong, what it means for the exit code, and what the user can do about it.
-//!
-//! No error holds a prompt or a key.
+//! Errors, their exit codes, and hints for the user. No error contains a prompt or a key.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,28 +6,29 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// The signal that means that nobody reads our output any more. The same number everywhere that has it.
+/// The signal of a closed output pipe: no program reads our output any more. It has this number on every system that has
+/// it.
 pub const SIGPIPE: i32 = 13;
 
-/// What standard output is called in messages.
+/// The name of standard output in messages.
 pub const STDOUT: &str = "standard output";
 
 /// A failed command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The command line or the input does not make sense.
+    /// The command line or the input is invalid.
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
-    /// The config does not make sense.
+    /// The config is invalid.
     #[error("{message}")]
     Config { message: String, cause: Option<String>, hint: Option<String> },
-    /// The system refuses what every command needs, such as one more open file.
+    /// The system refuses a resource that every command needs, such as one more open file.
     #[error("{message}")]
     System { message: String, cause: String, hint: Option<String> },
-    /// A key could not be had, kept or removed.
+    /// A key could not be read, saved or removed.
     #[error("{message}")]
     Key { message: String, cause: Option<String>, hint: Option<String> },
-    /// A call, or a request for something other than an answer, failed.
+    /// A call failed, or another request to a gateway.
     #[error("{0}")]
     Call(#[from] Failure),
     /// A file could not be read.
@@ -38,7 +37,7 @@ pub enum Error {
     /// The answer could not be written. A closed pipe is [`Error::Signalled`] instead.
     #[error("cannot write {target}")]
     Output { target: String, source: io::Error },
-    /// Die by this signal: it was received, or (SIGPIPE) the reader of our output left.
+    /// The process has to die by this signal: it was received, or (SIGPIPE) the reader of our output has closed it.
     #[error("stopped by signal {0}")]
     Signalled(i32),
 }
@@ -60,14 +59,14 @@ impl Error {
         Self::Config { message: message.into(), cause: None, hint: Some(hint.into()) }
     }
 
-    /// The system's own error, with the way out where too many files are open.
+    /// An error of the system, with a hint where too many files are open.
     pub fn system(message: impl Into<String>, error: &io::Error) -> Self {
         let hint =
             Self::is_shortage(error).then(|| "`ulimit -n 256` lets the commands after it open more files".to_owned());
         Self::System { message: message.into(), cause: error.to_string(), hint }
     }
 
-    /// Whether the error means that this process, or all of them together, may not open another file.
+    /// Whether the error means that this process, or all processes together, have too many open files.
     pub fn is_shortage(error: &io::Error) -> bool {
         #[cfg(unix)]
         {
@@ -94,7 +93,7 @@ impl Error {
         }
     }
 
-    /// What lies behind the message, where there is more to say.
+    /// The cause of the error, where it is known and not in the message.
     pub fn cause(&self) -> Option<String> {
         match self {
             Self::Config { cause, .. } | Self::Key { cause, .. } => cause.clone(),
@@ -126,25 +125,25 @@ impl Error {
 #[error("{message}")]
 pub struct Failure {
     pub kind: FailureKind,
-    /// One sentence for people, from the gateway where it gave one; escaped only when it is shown.
+    /// One sentence for people, by the gateway if it sent one. Control characters are escaped only when it is shown.
     pub message: String,
-    /// What lies behind it: a chain of transport errors, an excerpt of a body.
+    /// The cause: a chain of transport errors, or an excerpt of a response body.
     pub cause: Option<String>,
-    /// The HTTP status, or the one an error inside a stream claims.
+    /// The HTTP status, or the status in an error inside a stream.
     pub status: Option<u16>,
-    /// The parameter that the gateway complains about.
+    /// The parameter that the gateway names as the reason.
     pub param: Option<String>,
-    /// How long the gateway asks to wait before the next try.
+    /// The time that the gateway asks to wait before the next try.
     pub retry_after: Option<Duration>,
-    /// The gateway's own word on whether to retry (`x-should-retry`), which wins over the status.
+    /// Whether to try again, by the gateway's header `x-should-retry`, which wins over the status.
     pub should_retry: Option<bool>,
-    /// Better advice than the kind alone gives.
+    /// A hint that fits better than the one of the kind.
     pub advice: Option<String>,
-    /// Whether the request had gone out and no word came back on its worth, so that it may be billed all the same.
+    /// Whether the request was sent and its cost was not reported, so that it may be billed although it failed.
     pub maybe_billed: bool,
 }
 
-/// The kinds of failure; each has one exit code. In records as snake_case.
+/// The kinds of failure. Each has one exit code. Records contain the name in snake_case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
@@ -156,38 +155,38 @@ pub enum FailureKind {
     Credits,
     /// The gateway does not know the model or the path (404).
     NotFound,
-    /// The gateway refused the request as it stands (400, 413, 422).
+    /// The gateway refused the request because of its content (400, 413, 422).
     InvalidRequest,
-    /// The prompt does not fit the model's window.
+    /// The prompt is longer than the model's context window.
     ContextLength,
     /// A filter or the model itself refused to answer.
     ContentFilter,
     /// Too many requests (429).
     RateLimited,
-    /// Overloaded or down for now (502, 503, 529).
+    /// The gateway or model is overloaded or down (502, 503, 529).
     Unavailable,
-    /// The gateway or the model broke (other 5xx).
+    /// The gateway or the model failed (other 5xx).
     ServerError,
-    /// A time limit passed, ours or the gateway's (408, 504).
+    /// A time limit has passed, one of ours or the gateway's (408, 504).
     Timeout,
     /// DNS, connection, TLS or transport failed.
     Network,
-    /// What answered does not speak the api that was expected.
+    /// The response does not have the wire format that was expected.
     Protocol,
-    /// The stream ended, or the model stopped, before the answer was complete.
+    /// The stream or the model ended before the answer was complete.
     Truncated,
-    /// The answer is complete but does not follow the schema that it was asked to follow.
+    /// The answer is complete but does not follow its schema.
     Schema,
-    /// A budget, an allow-list or `--max-cost` forbids it; nothing was sent.
+    /// A budget, an allow-list or `--max-cost` forbids the request, which was not sent.
     Refused,
-    /// What it builds on is not there; nothing was sent.
+    /// A call whose answer is needed has failed. The request was not sent.
     Skipped,
-    /// The user stopped it.
+    /// The user stopped the call.
     Interrupted,
 }
 
 impl FailureKind {
-    /// The word used in records.
+    /// The name in records.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoKey => "no_key",
@@ -211,7 +210,7 @@ impl FailureKind {
         }
     }
 
-    /// The kind that an HTTP status alone suggests.
+    /// The kind of a failure of which only the HTTP status is known.
     pub fn from_status(status: u16) -> Self {
         match status {
             401 | 403 => Self::Auth,
@@ -226,7 +225,7 @@ impl FailureKind {
         }
     }
 
-    /// See `docs/exit-codes.md`.
+    /// The exit code of a call that failed like this. See `docs/exit-codes.md`.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::NoKey | Self::Auth => 4,
@@ -271,7 +270,7 @@ impl Failure {
         self
     }
 
-    /// The request had gone out, and may have been worked on.
+    /// Marks the failure: the request was sent, and may be billed.
     pub fn maybe_billed(mut self) -> Self {
         self.maybe_billed = true;
         self
@@ -281,7 +280,7 @@ impl Failure {
         self.kind.exit_code()
     }
 
-    /// Whether the same request may succeed a little later.
+    /// Whether the same request may succeed if it is sent again.
     pub fn is_transient(&self) -> bool {
         self.should_retry.unwrap_or(match self.kind {
             FailureKind::RateLimited
@@ -312,7 +311,7 @@ impl Failure {
     }
 }
 
-/// As in a record: kind, message, status and whether a retry may help.
+/// The error object of a record: kind, message, status, and whether a retry may succeed.
 impl Serialize for Failure {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;

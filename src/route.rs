@@ -1,4 +1,4 @@
-//! From names to models: what an alias or a task stands for, and in which order its models are tried. Pure.
+//! Finds the models that an alias or a task stands for, and the order in which they are tried. Does no IO.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -9,14 +9,15 @@ use crate::config::{Alias, Strategy, nearest};
 use crate::error::Error;
 use crate::money::Usd;
 
-/// How often [`Strategy::Fastest`] lets a model go first of which it does not know how fast it is.
+/// The share of calls in which [`Strategy::Fastest`] tries a model first whose speed is not known, so that it becomes
+/// known.
 const EXPLORATION_RATE: f64 = 0.1;
 
-/// The names that the config defines, and the gateway of all others.
+/// The aliases and tasks of the config. Every other name is that of a model.
 pub struct Names<'a> {
     pub aliases: &'a BTreeMap<String, Alias>,
     pub tasks: &'a BTreeMap<String, String>,
-    /// Only asked where a name does not say.
+    /// The gateway of a model's name that has none. It is called only for such a name.
     pub default_gateway: &'a dyn Fn() -> Result<String, Error>,
 }
 
@@ -26,55 +27,61 @@ impl std::fmt::Debug for Names<'_> {
     }
 }
 
-/// A name as it was asked for, and where it leads.
+/// A name that the user gave, with the models that it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct NamedRoute {
     /// The model or alias.
     pub name: String,
-    /// The task that led to it, if one did.
+    /// The task, if the user named a task; `name` is then the task's model or alias.
     pub task: Option<String>,
     pub route: Route,
 }
 
-/// Where a name leads: all of its models, their order not yet decided.
+/// The models that a name stands for. Their order is not yet decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     Model(Target),
-    /// The alias with its name, and where each of its models leads.
+    /// The alias with its name, and the route of each of its models.
     Alias(String, Box<Alias>, Vec<Route>),
 }
 
-/// What is known about models when their order is decided.
+/// The figures of models by which strategies decide their order.
 pub trait RouteData {
-    /// What this call is expected to cost there.
+    /// The expected cost of this call with that model; `None` where its price is not known.
     fn cost(&self, target: &Target) -> Option<Usd>;
-    /// The median time to the first token there.
+    /// The median time to the first token of that model; `None` where it has not been measured.
     fn first_token(&self, target: &Target) -> Option<Duration>;
     /// A random number in 0..1.
     fn random(&self) -> f64;
 }
 
-/// Why a choice stands where it does.
+/// The reason for the position of a model in the order.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Why {
-    /// It is written there.
-    Written,
+pub enum OrderReason {
+    /// It has this position in the config.
+    AsWritten,
     /// Its expected cost.
     Cost(Option<Usd>),
     /// Its usual time to the first token.
     FirstToken(Option<Duration>),
-    /// The share of calls in which it comes first.
+    /// The share of calls in which it comes first, from 0 to 1.
     Share(f64),
 }
 
 impl Names<'_> {
-    /// Where a model or alias leads.
-    pub fn model(&self, name: &str) -> Result<Asked, Error> {
-        Ok(Asked { name: name.to_owned(), task: None, route: self.route(name)? })
+    /// The route of a model or alias.
+    ///
+    /// # Errors
+    /// The name is empty, or it names no gateway and there is no default gateway.
+    pub fn model(&self, name: &str) -> Result<NamedRoute, Error> {
+        Ok(NamedRoute { name: name.to_owned(), task: None, route: self.route(name)? })
     }
 
-    /// Where a task leads.
-    pub fn task(&self, task: &str) -> Result<Asked, Error> {
+    /// The route of a task.
+    ///
+    /// # Errors
+    /// There is no such task, or the errors of [`Names::model`] for its model.
+    pub fn task(&self, task: &str) -> Result<NamedRoute, Error> {
         let Some(name) = self.tasks.get(task) else {
             let message = format!("no task is called `{task}`");
             return Err(match nearest(task, self.tasks.keys().map(String::as_str)) {
@@ -89,16 +96,19 @@ impl Names<'_> {
                 }
             });
         };
-        Ok(Asked { name: name.clone(), task: Some(task.to_owned()), route: self.route(name)? })
+        Ok(NamedRoute { name: name.clone(), task: Some(task.to_owned()), route: self.route(name)? })
     }
 
-    /// Where the config's default leads, which may name a task as well.
-    pub fn default(&self, name: &str) -> Result<Asked, Error> {
+    /// The route of an alias, a task or a model, whichever has this name first in this order.
+    ///
+    /// # Errors
+    /// As for [`Names::model`].
+    pub fn any(&self, name: &str) -> Result<NamedRoute, Error> {
         let is_task = !self.aliases.contains_key(name) && self.tasks.contains_key(name);
         if is_task { self.task(name) } else { self.model(name) }
     }
 
-    /// The config has been checked, so no alias leads back to itself.
+    /// No alias contains itself, because loading the config refuses such an alias.
     fn route(&self, name: &str) -> Result<Route, Error> {
         let name = name.trim();
         let Some(alias) = self.aliases.get(name) else {
@@ -122,24 +132,25 @@ fn target(name: &str, default_gateway: impl FnOnce() -> Result<String, Error>) -
 }
 
 impl Route {
-    /// Its models in the order in which they are to be tried.
+    /// The models in the order in which they are tried.
     pub fn choices(&self, data: &dyn RouteData) -> Vec<Choice> {
-        self.explained(data).into_iter().map(|(choice, _)| choice).collect()
+        self.choices_with_reasons(data).into_iter().map(|(choice, _)| choice).collect()
     }
 
-    /// As [`Route::choices`], and why each stands where it does.
-    pub fn explained(&self, data: &dyn RouteData) -> Vec<(Choice, Why)> {
+    /// The same as [`Route::choices`], each with the reason for its position.
+    pub fn choices_with_reasons(&self, data: &dyn RouteData) -> Vec<(Choice, OrderReason)> {
         let (alias, members) = match self {
-            Self::Model(target) => return vec![(target.clone().into(), Why::Written)],
+            Self::Model(target) => return vec![(target.clone().into(), OrderReason::AsWritten)],
             Self::Alias(_, alias, members) => (alias, members),
         };
-        let mut groups: Vec<Vec<(Choice, Why)>> = members.iter().map(|member| member.explained(data)).collect();
+        let mut groups: Vec<Vec<(Choice, OrderReason)>> =
+            members.iter().map(|member| member.choices_with_reasons(data)).collect();
         match alias.strategy {
             Strategy::Ordered => {}
-            Strategy::Cheapest => by(&mut groups, |target| data.cost(target), Why::Cost),
+            Strategy::Cheapest => sort_groups_by(&mut groups, |target| data.cost(target), OrderReason::Cost),
             Strategy::Fastest => {
-                by(&mut groups, |target| data.first_token(target), Why::FirstToken);
-                let unknown = groups.iter().position(|group| matches!(group[0].1, Why::FirstToken(None)));
+                sort_groups_by(&mut groups, |target| data.first_token(target), OrderReason::FirstToken);
+                let unknown = groups.iter().position(|group| matches!(group[0].1, OrderReason::FirstToken(None)));
                 if let Some(unknown) = unknown
                     && unknown > 0
                     && data.random() < EXPLORATION_RATE
@@ -150,7 +161,7 @@ impl Route {
             Strategy::Balanced => groups = shuffled_by_weight(groups, alias.weights.as_deref(), data),
         }
         let mut choices: Vec<_> = groups.into_iter().flatten().collect();
-        // An alias within this one has the closer word.
+        // The settings of an alias within this one win over those of this one.
         for (choice, _) in &mut choices {
             choice.retries = choice.retries.or(alias.retries);
             choice.timeout = choice.timeout.or(alias.timeout);
@@ -159,7 +170,7 @@ impl Route {
         choices
     }
 
-    /// Every model that it may lead to.
+    /// All models of the route, in the order of the config.
     pub fn targets(&self) -> Vec<&Target> {
         match self {
             Self::Model(target) => vec![target],
@@ -168,43 +179,44 @@ impl Route {
     }
 }
 
-/// Sorts by a figure of each group's first model, the least first and what is not known last, and says so of that
-/// model.
-fn by<T: Ord + Copy>(
-    groups: &mut [Vec<(Choice, Why)>],
+/// Sorts groups by a figure of their first model: the smallest first, unknown figures last. The figure becomes the
+/// reason of that model's position.
+fn sort_groups_by<T: Ord + Copy>(
+    groups: &mut [Vec<(Choice, OrderReason)>],
     figure: impl Fn(&Target) -> Option<T>,
-    why: impl Fn(Option<T>) -> Why,
+    to_reason: impl Fn(Option<T>) -> OrderReason,
 ) {
     groups.sort_by_cached_key(|group| {
         let figure = figure(&group[0].0.target);
         (figure.is_none(), figure)
     });
-    for (choice, said) in groups.iter_mut().filter_map(|group| group.first_mut()) {
-        *said = why(figure(&choice.target));
+    for (choice, reason) in groups.iter_mut().filter_map(|group| group.first_mut()) {
+        *reason = to_reason(figure(&choice.target));
     }
 }
 
-/// Draws one group after the other by weight.
+/// Orders the groups at random: the chance of each to be the next one is its share of the remaining weights.
 fn shuffled_by_weight(
-    mut groups: Vec<Vec<(Choice, Why)>>,
+    mut groups: Vec<Vec<(Choice, OrderReason)>>,
     weights: Option<&[u32]>,
     data: &dyn RouteData,
-) -> Vec<Vec<(Choice, Why)>> {
+) -> Vec<Vec<(Choice, OrderReason)>> {
     let mut weights: Vec<f64> = match weights {
         Some(weights) => weights.iter().map(|weight| f64::from(*weight)).collect(),
         None => vec![1.0; groups.len()],
     };
     let total: f64 = weights.iter().sum();
     for (group, weight) in groups.iter_mut().zip(&weights) {
-        group[0].1 = Why::Share(weight / total);
+        group[0].1 = OrderReason::Share(weight / total);
     }
     let mut drawn = Vec::with_capacity(groups.len());
     while !groups.is_empty() {
-        let mut lot = data.random() * weights.iter().sum::<f64>();
-        // Rounding may leave a rest beyond the last; what has weight 0 is only drawn when nothing else is left.
+        let mut remaining = data.random() * weights.iter().sum::<f64>();
+        // Because of rounding, `remaining` may stay at 0 or above after the last weight; then the heaviest group is taken.
+        // A group of weight 0 comes only after all others.
         let hit = weights.iter().position(|weight| {
-            lot -= weight;
-            lot < 0.0
+            remaining -= weight;
+            remaining < 0.0
         });
         let heaviest = || weights.iter().enumerate().max_by(|a, b| a.1.partial_cmp(b.1).unwrap_or(Ordering::Equal));
         let at = hit.or_else(|| heaviest().map(|(at, _)| at)).unwrap_or(0);
@@ -214,8 +226,11 @@ fn shuffled_by_weight(
     drawn
 }
 
-/// The models of a named list of the config.
-pub fn set<'a>(name: &str, sets: &'a BTreeMap<String, Vec<String>>) -> Result<&'a [String], Error> {
+/// The models of a set of the config.
+///
+/// # Errors
+/// There is no such set, or it is empty.
+pub fn models_of_set<'a>(name: &str, sets: &'a BTreeMap<String, Vec<String>>) -> Result<&'a [String], Error> {
     match sets.get(name) {
         Some(models) if !models.is_empty() => Ok(models),
         Some(_) => Err(Error::config(format!("the set `{name}` is empty"))),
@@ -234,138 +249,4 @@ pub fn set<'a>(name: &str, sets: &'a BTreeMap<String, Vec<String>>) -> Result<&'
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::cell::RefCell;
-
-    /// Costs and times by model, and chances in turn.
-    #[derive(Default)]
-    struct Known {
-        costs: BTreeMap<&'static str, i64>,
-        times: BTreeMap<&'static str, u64>,
-        chances: RefCell<Vec<f64>>,
-    }
-
-    impl RouteData for Known {
-        fn cost(&self, target: &Target) -> Option<Usd> {
-            self.costs.get(&*target.model).copied().map(Usd::from_picos)
-        }
-
-        fn first_token(&self, target: &Target) -> Option<Duration> {
-            self.times.get(&*target.model).copied().map(Duration::from_millis)
-        }
-
-        fn random(&self) -> f64 {
-            self.chances.borrow_mut().pop().unwrap_or(0.5)
-        }
-    }
-
-    fn aliases(text: &str) -> BTreeMap<String, Alias> {
-        toml::from_str(text).expect("valid aliases")
-    }
-
-    fn house() -> Result<String, Error> {
-        Ok("house".into())
-    }
-
-    fn order(text: &str, name: &str, data: &Known) -> Vec<String> {
-        let aliases = aliases(text);
-        let names = Names { aliases: &aliases, tasks: &BTreeMap::new(), default_gateway: &house };
-        let route = names.model(name).expect("a known name").route;
-        route.choices(data).into_iter().map(|choice| choice.target.model).collect()
-    }
-
-    #[test]
-    fn a_name_leads_to_its_gateway_or_the_default_one() {
-        let at = |gateway: &str, model: &str| Target { gateway: gateway.into(), model: model.into() };
-        assert_eq!(target("openai/gpt-5", house).expect("good"), at("house", "openai/gpt-5"));
-        assert_eq!(target("corp::gpt-5", || unreachable!()).expect("good"), at("corp", "gpt-5"));
-        assert_eq!(target("corp::a::b", || unreachable!()).expect("good"), at("corp", "a::b"));
-        for name in ["", " ", "corp::", "::gpt"] {
-            assert_eq!(target(name, house).expect_err(name).exit_code(), 2);
-        }
-    }
-
-    #[test]
-    fn an_alias_leads_to_its_models_with_its_patience() {
-        let aliases = aliases("[a]\nmodels = [\"x\", \"corp::y\"]\nretries = 1\ntimeout = \"30s\"\nhedge = \"800ms\"");
-        let names = Names { aliases: &aliases, tasks: &BTreeMap::new(), default_gateway: &house };
-        let choice = |gateway: &str, model: &str| Choice {
-            target: Target { gateway: gateway.into(), model: model.into() },
-            retries: Some(1),
-            timeout: Some(Duration::from_secs(30)),
-            hedge: Some(Duration::from_millis(800)),
-        };
-        let choices = names.model("a").expect("known").route.choices(&Known::default());
-        assert_eq!(choices, [choice("house", "x"), choice("corp", "y")]);
-    }
-
-    #[test]
-    fn an_alias_within_an_alias_keeps_its_own_word() {
-        let aliases = aliases("[a]\nmodels = [\"b\", \"z\"]\nretries = 1\n[b]\nmodels = [\"x\"]\nretries = 5");
-        let names = Names { aliases: &aliases, tasks: &BTreeMap::new(), default_gateway: &house };
-        let choices = names.model("a").expect("known").route.choices(&Known::default());
-        let retries: Vec<_> = choices.iter().map(|choice| (&*choice.target.model, choice.retries)).collect();
-        assert_eq!(retries, [("x", Some(5)), ("z", Some(1))]);
-    }
-
-    #[test]
-    fn a_task_leads_to_its_model_and_is_remembered() {
-        let aliases = aliases("[a]\nmodels = [\"x\"]");
-        let tasks = BTreeMap::from([("coding", "a"), ("talk", "m")].map(|(a, b)| (a.to_owned(), b.to_owned())));
-        let names = Names { aliases: &aliases, tasks: &tasks, default_gateway: &house };
-        let asked = names.task("coding").expect("known");
-        assert_eq!((&*asked.name, asked.task.as_deref()), ("a", Some("coding")));
-        assert_eq!(names.default("talk").expect("a task").task.as_deref(), Some("talk"));
-        assert_eq!(names.default("a").expect("an alias").task, None);
-        assert_eq!(names.model("talk").expect("a model of that name").task, None);
-        let error = names.task("codng").expect_err("unknown");
-        assert_eq!((error.exit_code(), error.hint().as_deref()), (3, Some("did you mean `coding`?")));
-    }
-
-    #[test]
-    fn the_cheapest_comes_first_and_the_unknown_last() {
-        let data = Known { costs: BTreeMap::from([("b", 7), ("c", 3)]), ..Known::default() };
-        let config = "[all]\nmodels = [\"a\", \"b\", \"c\", \"d\"]\nstrategy = \"cheapest\"";
-        assert_eq!(order(config, "all", &data), ["c", "b", "a", "d"]);
-    }
-
-    #[test]
-    fn the_fastest_comes_first_and_an_unknown_one_now_and_then() {
-        let config = "[all]\nmodels = [\"a\", \"b\", \"c\", \"d\"]\nstrategy = \"fastest\"";
-        let data = |chance| Known {
-            times: BTreeMap::from([("b", 700), ("d", 300)]),
-            chances: RefCell::new(vec![chance]),
-            ..Known::default()
-        };
-        assert_eq!(order(config, "all", &data(0.5)), ["d", "b", "a", "c"]);
-        assert_eq!(order(config, "all", &data(0.05)), ["a", "d", "b", "c"]);
-        assert_eq!(order(config, "all", &Known::default()), ["a", "b", "c", "d"]);
-    }
-
-    #[test]
-    fn lots_are_drawn_by_weight() {
-        let config = "[all]\nmodels = [\"a\", \"b\", \"c\"]\nstrategy = \"balanced\"\nweights = [3, 1, 0]";
-        let data = |chance| Known { chances: RefCell::new(vec![chance]), ..Known::default() };
-        for (chance, first) in [(0.0, "a"), (0.74, "a"), (0.76, "b"), (0.999, "b")] {
-            let order = order(config, "all", &data(chance));
-            assert_eq!((&*order[0], order.len()), (first, 3), "{chance}");
-            assert_eq!(order[2], "c", "what has no weight is for the end");
-        }
-    }
-
-    #[test]
-    fn an_alias_within_a_sorted_one_counts_by_its_first_model() {
-        let data = Known { costs: BTreeMap::from([("x", 5), ("y", 1), ("z", 3)]), ..Known::default() };
-        let config = "[all]\nmodels = [\"b\", \"z\"]\nstrategy = \"cheapest\"\n[b]\nmodels = [\"x\", \"y\"]";
-        assert_eq!(order(config, "all", &data), ["z", "x", "y"]);
-    }
-
-    #[test]
-    fn an_unknown_set_names_the_nearest() {
-        let sets = BTreeMap::from([("frontier".to_owned(), vec!["a".to_owned()]), ("none".to_owned(), Vec::new())]);
-        assert_eq!(set("frontier", &sets).expect("good"), ["a"]);
-        assert_eq!(set("frontir", &sets).expect_err("unknown").hint().as_deref(), Some("did you mean `frontier`?"));
-        assert_eq!(set("none", &sets).expect_err("empty").exit_code(), 3);
-    }
-}
+mod tests;

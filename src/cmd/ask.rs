@@ -14,7 +14,7 @@ use crate::report::destination::Destination;
 use crate::report::term::{Output, Stderr, Text};
 use crate::report::{json, markdown};
 use crate::resolve::Resolver;
-use crate::route::Asked;
+use crate::route::NamedRoute;
 use crate::run::{Notices, Outcome, Reporter};
 
 pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
@@ -23,7 +23,7 @@ pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error>
     let asked = model(context, &args, past.as_ref())?;
     let prepared = request::prepare(context, &args.prompt)?;
     let mut calls = prepared.calls.calls(&context.settings, [&asked])?;
-    let turn = past.map(|past| past.recall(&mut calls)).transpose()?;
+    let turn = past.map(|past| past.prepend_to(&mut calls)).transpose()?;
     let format = args.output.format;
     if args.prompt.dry_run {
         return dry_run::run(context, &calls, format != AskFormat::Text, destination);
@@ -109,7 +109,7 @@ fn past(context: &Context, args: &mut AskArgs) -> Result<Option<Conversation>, E
 }
 
 /// The model to ask: that of the flags, of the conversation, or the default.
-fn model(context: &Context, args: &AskArgs, past: Option<&Conversation>) -> Result<Asked, Error> {
+fn model(context: &Context, args: &AskArgs, past: Option<&Conversation>) -> Result<NamedRoute, Error> {
     let resolver = Resolver::new(&context.settings, args.prompt.to.gateway.as_deref());
     match (&args.model, &args.task, past) {
         (Some(model), _, _) => {

@@ -1,4 +1,4 @@
-//! `llm cache`: how much is in the answer cache, and emptying it.
+//! `llm cache`: shows how much the answer cache holds, or empties it.
 
 use super::Context;
 use crate::cli::{CacheCommand, TextOrJson};

@@ -1,4 +1,4 @@
-//! Which recorded calls a command is about: its flags as a filter.
+//! Makes a filter of recorded calls from a command's flags.
 
 use jiff::{Timestamp, civil};
 
@@ -9,7 +9,10 @@ use crate::error::Error;
 use crate::ledger::{self, Filter, Store};
 use crate::run::Notices;
 
-/// The ledger, to be read; `None` where nothing has been recorded yet, which the user is told.
+/// Opens the ledger to read it. Returns `None`, with a notice to the user, where nothing has been recorded yet.
+///
+/// # Errors
+/// The ledger exists but cannot be read.
 pub(super) fn store(context: &Context) -> Result<Option<Store>, Error> {
     let none = || context.notice("no calls have been recorded yet");
     let Some(dir) = &context.settings.dirs.data else {
@@ -26,7 +29,10 @@ pub(super) fn store(context: &Context) -> Result<Option<Store>, Error> {
     Ok(store)
 }
 
-/// The flags as the ledger understands them.
+/// The filter that these flags describe.
+///
+/// # Errors
+/// `--since` or `--before` is not a time.
 pub(super) fn filter(args: &CallFilter) -> Result<Filter, Error> {
     let status = args.status.map(|status| match status {
         CallStatus::Ok => "ok",
@@ -55,7 +61,11 @@ pub(super) fn filter(args: &CallFilter) -> Result<Filter, Error> {
     })
 }
 
-/// A moment as people write it: so long ago (`7d`), the beginning of a day, or a time.
+/// Parses a time of a flag: a duration before `now` (`7d`), a date (its midnight), or a date with a time; in UTC where it
+/// names no offset.
+///
+/// # Errors
+/// The text is none of these.
 pub(super) fn moment(text: &str, flag: &str, now: Timestamp) -> Result<Timestamp, Error> {
     let text = text.trim();
     let days = |unit: char, days: i64| {
@@ -66,7 +76,7 @@ pub(super) fn moment(text: &str, flag: &str, now: Timestamp) -> Result<Timestamp
     days('d', 1)
         .or_else(|| days('w', 7))
         .or_else(|| text.parse::<Timestamp>().ok())
-        // A date alone is its midnight.
+        // jiff reads a date without a time as its midnight.
         .or_else(|| utc(text.parse::<civil::DateTime>().ok()?))
         .or_else(|| {
             let ago = jiff::SignedDuration::try_from(parse_duration(text).ok()?).ok()?;
@@ -85,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_read_as_people_write_them() {
+    fn times_are_durations_before_now_dates_or_date_times() {
         let now: Timestamp = "2026-11-20T12:00:00Z".parse().expect("a time");
         for (text, expected) in [
             ("7d", "2026-11-13T12:00:00Z"),

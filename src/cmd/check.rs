@@ -1,4 +1,4 @@
-//! `llm usage --check`: the ledger against what the gateways say was spent.
+//! `llm usage --check`: compares the ledger with the amounts that gateways report.
 
 use jiff::Timestamp;
 
@@ -52,11 +52,11 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         UsageFormat::Csv => reconciliation::csv(&accounts),
         _ => reconciliation::text(&accounts, &out),
     })?;
-    // Some of several could not be asked.
+    // Exit code 8: some of the gateways answered, and others did not.
     Ok(if first_error.is_some() { 8 } else { 0 })
 }
 
-/// The gateway that is named, or all that have a key.
+/// The gateway that is named, or else all that have a key.
 fn gateways(context: &Context, named: Option<&str>) -> Result<Vec<Gateway>, Error> {
     let settings = &context.settings;
     if let Some(name) = named {
@@ -67,13 +67,14 @@ fn gateways(context: &Context, named: Option<&str>) -> Result<Vec<Gateway>, Erro
         |gateway: &Gateway| matches!(context.preparation().key_at_hand(gateway), AtHand::Key(_) | AtHand::Elsewhere);
     let found: Vec<Gateway> = all.into_iter().filter(with_key).collect();
     if found.is_empty() {
-        // Its errors say what to do; a default gateway without a key says so itself.
+        // The default gateway is asked, so that the user gets its error: that no gateway is set up, or that it has no key.
         return Ok(vec![settings.gateway(&context.resolver(None).default_gateway()?)?]);
     }
     Ok(found)
 }
 
-/// The keys to ask about: the usual one, which has no name here, and those that were saved under other names.
+/// The keys to ask about: the key `chosen` by a flag, or else the usual key (`None`) and the keys that were saved under
+/// other names.
 fn keys(context: &Context, gateway: &Gateway, chosen: Option<&str>) -> Vec<Option<String>> {
     if let Some(chosen) = chosen {
         return vec![Some(chosen.to_owned())];
@@ -83,7 +84,7 @@ fn keys(context: &Context, gateway: &Gateway, chosen: Option<&str>) -> Vec<Optio
         && let Some(data) = &context.settings.dirs.data
     {
         let usual = gateway.key.name.as_deref().unwrap_or("default");
-        // A key file that cannot be read is reported when the usual key is looked for in it.
+        // An unreadable key file is not reported here, because the lookup of the usual key reports it.
         let saved = KeyFile::in_dir(data).list().unwrap_or_default();
         let others = saved.into_iter().filter(|saved| saved.gateway == gateway.name && saved.name != usual);
         keys.extend(others.map(|saved| Some(saved.name)));
@@ -91,8 +92,11 @@ fn keys(context: &Context, gateway: &Gateway, chosen: Option<&str>) -> Vec<Optio
     keys
 }
 
-/// What the gateway says of a key, and what the ledger calls the key. A gateway that has nothing to say is asked for
-/// nothing, and no key is looked for.
+/// The key's name in the ledger, and the amounts that the gateway reports for the key. For a gateway that reports no
+/// amounts, no key is looked for and no request is sent.
+///
+/// # Errors
+/// There is no key, or the gateway cannot be reached or refuses the key.
 fn statement(
     context: &Context,
     gateway: &Gateway,
@@ -108,7 +112,7 @@ fn statement(
     Ok((name, statement))
 }
 
-/// The ledger's sums over the stretches of time that the gateway speaks of, for the same key.
+/// For each period of the gateway's statement, the ledger's sum of the same time and key.
 fn compare(
     store: Option<&Store>,
     gateway: &Gateway,
@@ -128,7 +132,7 @@ fn compare(
         let total = found.map(|usage| usage.total).unwrap_or_default();
         let mut cost = total.cost;
         if total.calls == 0 {
-            // Nothing recorded is nothing spent, which is known.
+            // Without calls the cost is known: it is zero.
             cost.usd = Some(Usd::ZERO);
         }
         let began = began.filter(|began| *began > Timestamp::UNIX_EPOCH);

@@ -1,4 +1,4 @@
-//! `llm compare`: several models at once, their answers side by side.
+//! `llm compare`: asks several models at once, and shows their answers side by side.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::report::destination::Destination;
 use crate::report::term::{Output, Text};
 use crate::report::{self, Comparison, csv, html, json, markdown, table};
 use crate::resolve::Resolver;
-use crate::route::Asked;
+use crate::route::NamedRoute;
 use crate::run::{Notices, Outcome, Reporter};
 
 pub(super) fn run_compare(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
@@ -36,8 +36,8 @@ pub(super) fn run_compare(context: &Context, args: &CompareArgs) -> Result<u8, E
     run(context, calls, &options, &mut view)
 }
 
-/// With `--repeat`, one round runs after the other, so that a model is not measured beside its own copies; and the cache is
-/// not used, since its answers measure nothing.
+/// With `--repeat`, rounds run one after the other, so that several requests to one model do not slow each other down. The
+/// answer cache is then not used, because a cached answer has no latency to measure.
 fn options(context: &Context, args: &CompareArgs, models: usize) -> RunOptions {
     let mut options = RunOptions::new(context, "compare", &args.prompt);
     options.concurrency = args.concurrency.map_or(models, |calls| calls as usize);
@@ -48,7 +48,7 @@ fn options(context: &Context, args: &CompareArgs, models: usize) -> RunOptions {
 }
 
 /// The models to compare: those of the flags and of a set of the config, or else all that the gateway's settings name.
-fn models(context: &Context, args: &CompareArgs) -> Result<Vec<Asked>, Error> {
+fn models(context: &Context, args: &CompareArgs) -> Result<Vec<NamedRoute>, Error> {
     let resolver = Resolver::new(&context.settings, args.prompt.to.gateway.as_deref());
     let mut models = args.model.iter().map(|name| resolver.model(name)).collect::<Result<Vec<_>, _>>()?;
     for task in &args.task {
@@ -67,7 +67,7 @@ fn models(context: &Context, args: &CompareArgs) -> Result<Vec<Asked>, Error> {
     Ok(models)
 }
 
-/// Shows the answers when all are there.
+/// Shows the answers when all calls have ended.
 struct CompareView<'a> {
     context: &'a Context,
     args: &'a CompareArgs,
@@ -116,7 +116,7 @@ impl View for CompareView<'_> {
     }
 }
 
-/// A comparison in one of the formats.
+/// The text of a comparison in this format.
 ///
 /// # Errors
 /// The page cannot be rendered.
@@ -136,7 +136,7 @@ pub(super) fn text(
     })
 }
 
-/// The answers of the first round, and a table in which each model stands once.
+/// The answers of the first round, and a table with one row for each model.
 fn repeated(comparison: &Comparison<'_>, sort: Option<SortBy>, layout: Layout, out: &Output) -> Text {
     let mut groups: Vec<(String, Vec<&Record>)> = Vec::new();
     for record in comparison.records {
@@ -153,7 +153,7 @@ fn repeated(comparison: &Comparison<'_>, sort: Option<SortBy>, layout: Layout, o
     columns::answers(&first, layout, out) + "\n" + table::repeated(&groups, out)
 }
 
-/// The key by which a record is sorted: the best comes first, and what failed or has no such figure comes last.
+/// The key by which a record is sorted: the best comes first; failed calls and unknown figures come last.
 fn rank(record: &Record, by: SortBy) -> (bool, u128) {
     let time = |time: Option<Duration>| time.map_or(u128::MAX, |time| time.as_nanos());
     let figure = match by {
@@ -164,7 +164,7 @@ fn rank(record: &Record, by: SortBy) -> (bool, u128) {
     (record.status == Status::Failed, figure)
 }
 
-/// The key of a model that was asked several times: that of its median answer.
+/// The sorting key of a model that was asked several times: the median of the keys of its answers.
 fn median_rank(records: &[&Record], by: SortBy) -> (bool, u128) {
     let mut ranks: Vec<_> = records.iter().map(|record| rank(record, by)).filter(|(failed, _)| !failed).collect();
     ranks.sort_unstable();

@@ -1,4 +1,4 @@
-//! `llm config`: where the settings are, what they are, and whether they make sense.
+//! `llm config`: shows, creates, edits and checks the settings.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,8 @@ use crate::report::term::print;
 use crate::secret::without_keys;
 use crate::{pipeline, private};
 
-/// Runs without [`Settings`] where it can: a config that does not parse must still be found and mended.
+/// Loads [`Settings`] only where a subcommand needs them, so that `path`, `edit` and `init` work with a config file that
+/// cannot be parsed.
 pub(super) fn run(
     command: &ConfigCommand,
     env: Env,
@@ -66,7 +67,7 @@ fn init(path: &str, replace: bool) -> Result<(), Error> {
     }
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(replace).create_new(!replace);
-    // It may come to hold headers that are secret.
+    // Only this user may read the file, because users put secret headers into it.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(file).map_err(|error| match error.kind() {
@@ -78,16 +79,16 @@ fn init(path: &str, replace: bool) -> Result<(), Error> {
     std::io::Write::write_all(&mut file, TEMPLATE.as_bytes()).map_err(fails)
 }
 
-/// Opens the file in the user's editor, which does not get to see any key.
+/// Opens the file in the user's editor. Keys are removed from the editor's environment.
 fn edit(env: &Env, path: &str) -> Result<(), Error> {
     let editor = env.get("VISUAL").or_else(|| env.get("EDITOR")).unwrap_or("vi");
-    // Editors are given with arguments: `code --wait`.
+    // The variable may contain arguments, as in `code --wait`.
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");
     let mut process = without_keys(program, &Settings::key_variables_of(env));
     process.args(words).arg(path);
     let fails = |cause: String| Error::Config {
-        message: format!("the editor `{program}` did not do it"),
+        message: format!("the editor `{program}` failed"),
         cause: Some(cause),
         hint: Some(format!("VISUAL or EDITOR names another; the file is {path}")),
     };

@@ -1,4 +1,4 @@
-//! Recorded calls taken up again: what was said so far, as messages.
+//! Continues recorded conversations: turns recorded calls into messages.
 
 use std::sync::Arc;
 
@@ -8,14 +8,17 @@ use crate::chat::{Message, Part, Request, Role};
 use crate::error::Error;
 use crate::ledger::{self, Row, Store, Turn};
 
-/// A conversation up to its last call, oldest first; never empty.
+/// The calls of a conversation, the oldest first. There is at least one.
 #[derive(Debug)]
 pub(super) struct Conversation {
     rows: Vec<Row>,
 }
 
 impl Conversation {
-    /// The conversation that this call belongs to, up to it.
+    /// The conversation of this call, up to and with this call.
+    ///
+    /// # Errors
+    /// One of its calls was deleted or recorded without texts, or the ledger cannot be read.
     pub(super) fn up_to(store: &Store, row: Row) -> Result<Self, Error> {
         let mut rows = vec![row];
         while let Some(parent) = rows.last().and_then(|row| row.parent.clone()) {
@@ -42,41 +45,38 @@ impl Conversation {
         &self.rows[self.rows.len() - 1]
     }
 
-    /// The model that answered last, as one would ask for it again.
+    /// The name by which the last call's model is asked again.
     pub(super) fn model(&self) -> String {
-        let last = self.last();
-        let tried = last.attempts.last();
-        match tried {
-            // What was asked for was the model itself, at a gateway that need not be the usual one.
-            Some(tried) if tried.model == last.asked => format!("{}::{}", tried.gateway, tried.model),
-            _ => last.asked.clone(),
-        }
+        name_to_ask_again(self.last())
     }
 
-    /// Puts what was said so far into calls that go on from there; their place in the conversation.
-    pub(super) fn recall(&self, calls: &mut [Call]) -> Result<Turn, Error> {
+    /// Inserts the messages of the conversation before those of these calls. Returns the calls' position in the conversation.
+    ///
+    /// # Errors
+    /// A prompt was not recorded.
+    pub(super) fn prepend_to(&self, calls: &mut [Call]) -> Result<Turn, Error> {
         let mut inherited = 0;
         for call in calls {
-            let said = self.messages(call.target())?;
-            inherited = said.len();
-            Arc::make_mut(&mut call.request).messages.splice(0..0, said);
+            let messages = self.messages(call.target())?;
+            inherited = messages.len();
+            Arc::make_mut(&mut call.request).messages.splice(0..0, messages);
         }
         let last = self.last();
         let conversation = last.conversation.clone().unwrap_or_else(|| last.id.clone());
         Ok(Turn { conversation, parent: last.id.clone(), inherited })
     }
 
-    /// What was said so far, for this target. What a model thought is its own: only the one that did is told again, as
-    /// some vendors demand.
+    /// The messages of the conversation, for this target. Signed reasoning is included only if this target produced it: some
+    /// vendors require their own reasoning back, and others cannot read it.
     fn messages(&self, target: &Target) -> Result<Vec<Message>, Error> {
         let mut messages = Vec::new();
         for row in &self.rows {
             messages.extend(request(row)?.messages);
             let Some(answer) = &row.answer else { continue };
             let mut parts = Vec::new();
-            let own =
+            let is_own =
                 row.attempts.last().is_some_and(|last| last.gateway == target.gateway && last.model == target.model);
-            if own && answer.signature.is_some() {
+            if is_own && answer.signature.is_some() {
                 parts.push(Part::Reasoning { text: answer.reasoning.clone(), signature: answer.signature.clone() });
             }
             if !answer.text.is_empty() {
@@ -91,7 +91,19 @@ impl Conversation {
     }
 }
 
-/// The unified request of a recorded call, without what it inherited.
+/// The name by which the model of a recorded call is asked again. A model that was asked by its own name gets its gateway
+/// in front, because that gateway need not be the default one.
+pub(super) fn name_to_ask_again(row: &Row) -> String {
+    match row.attempts.last() {
+        Some(last) if last.model == row.asked => format!("{}::{}", last.gateway, last.model),
+        _ => row.asked.clone(),
+    }
+}
+
+/// The request of a recorded call, without the messages of the conversation before it.
+///
+/// # Errors
+/// The prompt was not recorded.
 pub(super) fn request(row: &Row) -> Result<Request, Error> {
     row.request.request().ok_or_else(|| {
         Error::usage_hint(
@@ -101,13 +113,19 @@ pub(super) fn request(row: &Row) -> Result<Request, Error> {
     })
 }
 
-/// The ledger, where there must be one.
+/// Opens the ledger for a command that cannot work without one.
+///
+/// # Errors
+/// Nothing has been recorded yet, or the ledger cannot be read.
 pub(super) fn store(context: &Context) -> Result<Store, Error> {
     calls::store(context)?.ok_or_else(|| Error::usage("there is no recorded call to take up"))
 }
 
-/// What `-c` says. Its value may be an id or, as in `llm ask -c "and why?"`, the prompt: an id is one that a recorded
-/// call has.
+/// The call that the value of `-c` names. The value may also be the prompt, as in `llm ask -c "and why?"`: without another
+/// prompt, a value that no recorded call has as its id is the prompt, and `None` is returned.
+///
+/// # Errors
+/// Several calls may be meant, or none is although the prompt was given too, or the ledger cannot be read.
 pub(super) fn named(store: &Store, value: &str, prompt_given: bool) -> Result<Option<Row>, Error> {
     let mut rows = if value.len() >= 4 { ledger::find_like(store, value)?.calls() } else { Vec::new() };
     match rows.len() {
@@ -119,6 +137,9 @@ pub(super) fn named(store: &Store, value: &str, prompt_given: bool) -> Result<Op
 }
 
 /// The last call of `ask` that was answered.
+///
+/// # Errors
+/// There is none, or the ledger cannot be read.
 pub(super) fn last(store: &Store) -> Result<Row, Error> {
     ledger::last_answered(store, "ask")?.ok_or_else(|| {
         Error::usage_hint("there is no conversation to continue", "`llm log` lists calls; -c ID continues one of them")

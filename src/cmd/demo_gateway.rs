@@ -1,4 +1,4 @@
-//! `llm demo-gateway`: the demo gateway by itself, for tests with other clients.
+//! `llm demo-gateway`: runs the demo gateway alone, for tests with other clients.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use crate::serve::demo::Demo;
 pub(super) fn run() -> Result<u8, Error> {
     let demo = Demo::start()?;
     print(format!("{}\n", demo.base_url()).into())?;
-    // Whoever started it keeps its stdin open for as long as it is needed.
+    // The gateway serves until stdin is closed, so it ends when the program that started it ends.
     io::copy(&mut io::stdin().lock(), &mut io::sink()).map_err(|source| Error::Input { path: "-".into(), source })?;
     Ok(0)
 }

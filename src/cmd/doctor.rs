@@ -1,4 +1,4 @@
-//! `llm doctor`: what works, and what to do about what does not.
+//! `llm doctor`: checks the set-up, and says how to correct what does not work.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::report::format;
 use crate::report::term::{Terminal, print};
 use crate::report::{checks, json};
 
-/// The context is an error where the config makes no sense, which is a finding like any other.
+/// Runs all checks and prints their results. A config that cannot be loaded is reported as a failed check.
 pub(super) fn run(context: Result<Context, Error>, args: &DoctorArgs, terminal: &Terminal) -> Result<u8, Error> {
     let mut found = Vec::new();
     let code = match context {
@@ -32,7 +32,7 @@ pub(super) fn run(context: Result<Context, Error>, args: &DoctorArgs, terminal: 
     Ok(code)
 }
 
-/// Makes every check; the exit code of the first that failed.
+/// Makes every check and adds its result to `found`. Returns the exit code of the first that failed, or 0.
 fn all(context: &Context, args: &DoctorArgs, found: &mut Vec<Check>) -> Result<u8, Error> {
     let settings = &context.settings;
     let (config, config_code) = match pipeline::check(settings) {
@@ -50,7 +50,8 @@ fn all(context: &Context, args: &DoctorArgs, found: &mut Vec<Check>) -> Result<u
     Ok(if config_code == 0 { code } else { config_code })
 }
 
-/// Checks the gateway in the order in which a call would need things; what comes after a failure is not tried.
+/// Checks the gateway's settings, its key, and whether it answers, and stops at the first failure, because each check needs
+/// the one before it. Returns the exit code of the failure, or 0.
 fn gateway(context: &Context, name: &str, key_name: Option<&str>, found: &mut Vec<Check>) -> Result<u8, Error> {
     let (gateway, demo) = match context.preparation().gateway(name) {
         Ok(gateway) => gateway,
@@ -59,8 +60,8 @@ fn gateway(context: &Context, name: &str, key_name: Option<&str>, found: &mut Ve
             return Ok(error.exit_code());
         }
     };
-    let said = if demo.is_some() { "the built-in demo".to_owned() } else { gateway.base_url.to_string() };
-    found.push(Check::good("gateway", format!("{name}: {said} ({})", gateway.api.as_str())));
+    let address = if demo.is_some() { "the built-in demo".to_owned() } else { gateway.base_url.to_string() };
+    found.push(Check::good("gateway", format!("{name}: {address} ({})", gateway.api.as_str())));
     let key = match context.preparation().key(&gateway, key_name) {
         Ok(key) => key,
         Err(error) => {
@@ -86,17 +87,17 @@ fn gateway(context: &Context, name: &str, key_name: Option<&str>, found: &mut Ve
             Ok(0)
         }
         Err(error) => {
-            found.push(unanswered(&error));
+            found.push(failed_answer(&error));
             Ok(error.exit_code())
         }
     }
 }
 
-/// Much of the usual advice is to ask the doctor.
-fn unanswered(error: &Error) -> Check {
+/// The result for a gateway that did not answer. An error whose hint is to run `llm doctor` gets another hint.
+fn failed_answer(error: &Error) -> Check {
     let check = Check::failed("answers", error);
-    let sends_here = check.hint.as_deref().is_some_and(|hint| hint.contains("llm doctor"));
-    if !sends_here {
+    let suggests_doctor = check.hint.as_deref().is_some_and(|hint| hint.contains("llm doctor"));
+    if !suggests_doctor {
         return check;
     }
     let hint = "is the gateway's base_url right? `llm config show` shows it, and where it was set";
@@ -105,8 +106,8 @@ fn unanswered(error: &Error) -> Check {
 
 fn config(settings: &Settings) -> Check {
     match &settings.config_path {
-        Some(path) if settings.config_found => Check::good("config", short(path)),
-        Some(path) => Check::good("config", format!("presets alone; {} is not there", short(path))),
+        Some(path) if settings.config_found => Check::good("config", without_home(path)),
+        Some(path) => Check::good("config", format!("presets alone; {} is not there", without_home(path))),
         None => Check {
             name: "config",
             outcome: Outcome::Warning,
@@ -116,7 +117,7 @@ fn config(settings: &Settings) -> Check {
     }
 }
 
-/// Whether files can be kept there.
+/// Checks whether files can be written in a directory.
 fn directory(name: &'static str, path: Option<&Path>) -> Check {
     let warning = |detail: String| Check {
         name,
@@ -125,15 +126,15 @@ fn directory(name: &'static str, path: Option<&Path>) -> Check {
         hint: Some("LLM_DATA_DIR names a directory that can be written to".into()),
     };
     let Some(path) = path else { return warning("no home directory to keep files in".into()) };
-    // The nearest directory that exists says whether the rest can be made.
-    let Some(nearest) = path.ancestors().find(|path| path.exists()) else { return warning(short(path)) };
+    // A missing directory is made when it is first needed, so its nearest existing parent is tested.
+    let Some(nearest) = path.ancestors().find(|path| path.exists()) else { return warning(without_home(path)) };
     match tempfile::Builder::new().prefix(".llm-").tempfile_in(nearest) {
         Ok(file) => {
             drop(file);
             let state = if fs::exists(path).unwrap_or(false) { "" } else { " (made when first needed)" };
-            Check::good(name, format!("{}{state}", short(path)))
+            Check::good(name, format!("{}{state}", without_home(path)))
         }
-        Err(error) => warning(format!("{} cannot be written to: {error}", short(path))),
+        Err(error) => warning(format!("{} cannot be written to: {error}", without_home(path))),
     }
 }
 
@@ -144,8 +145,8 @@ fn terminal(terminal: &Terminal) -> Check {
     Check::good("terminal", format!("stdout is {kind}, {} columns, {color}", out.columns))
 }
 
-/// A path without the name of who lives there, so that the output can be shown to others.
-fn short(path: &Path) -> String {
+/// The path with `~` for the home directory, so that the output can be published without the user's name.
+fn without_home(path: &Path) -> String {
     match dirs::home_dir().and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned)) {
         Some(rest) => Path::new("~").join(rest).display().to_string(),
         None => path.display().to_string(),
@@ -158,12 +159,12 @@ mod tests {
     use crate::error::{Failure, FailureKind};
 
     #[test]
-    fn a_gateway_that_does_not_answer_comes_with_advice_that_leads_on() {
+    fn a_gateway_that_does_not_answer_gets_a_hint_other_than_llm_doctor() {
         for kind in [FailureKind::Network, FailureKind::NotFound, FailureKind::Protocol] {
-            let hint = unanswered(&Failure::new(kind, "no").into()).hint.expect("advice");
+            let hint = failed_answer(&Failure::new(kind, "no").into()).hint.expect("advice");
             assert!(hint.contains("llm config show"), "{hint}");
         }
         let advised = Failure::new(FailureKind::Network, "no").with_advice("start it");
-        assert_eq!(unanswered(&advised.into()).hint.as_deref(), Some("start it"));
+        assert_eq!(failed_answer(&advised.into()).hint.as_deref(), Some("start it"));
     }
 }

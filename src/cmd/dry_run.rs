@@ -1,4 +1,4 @@
-//! `--dry-run`: the requests that would be sent, and what they might cost. No key is looked for, nothing is sent.
+//! `--dry-run`: shows the requests that would be sent, and what they might cost. It looks for no key and sends nothing.
 
 use serde_json::Value;
 
@@ -15,7 +15,10 @@ use crate::report::dry_run::{Planned, Requests};
 use crate::report::term::Text;
 use crate::run::pricing;
 
-/// Writes the requests of these calls; as one JSON document if `json`.
+/// Writes the requests of these calls: as one JSON document if `json`, else as text.
+///
+/// # Errors
+/// A gateway is not configured, or the output cannot be written.
 pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: Destination) -> Result<u8, Error> {
     let planned = planned(context, calls)?;
     let text = if json {
@@ -28,6 +31,9 @@ pub(super) fn run(context: &Context, calls: &[Call], json: bool, destination: De
 }
 
 /// The requests of these calls.
+///
+/// # Errors
+/// A gateway is not configured.
 pub(super) fn planned(context: &Context, calls: &[Call]) -> Result<Vec<Planned>, Error> {
     let (gateways, demo) = context.preparation().gateways(calls.iter().map(Call::target))?;
     let pricing = pricing(&context.settings, demo.is_some());
@@ -47,7 +53,7 @@ fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Result<Planned, Er
         model: call.asked.clone(),
         url: gateway.base_url.endpoints(api, &wire.path).next().unwrap_or_default(),
         headers: gateway::redacted_headers(gateway, call)?,
-        // What we encode is JSON.
+        // Every adapter encodes JSON, so the default is never used.
         body: serde_json::from_slice(&wire.body).unwrap_or(Value::Null),
         input_tokens: input,
         input_cost: cost(0),

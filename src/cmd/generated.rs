@@ -1,4 +1,4 @@
-//! `llm completions` and `llm man`: made from the command line's own definition.
+//! `llm completions` and `llm man`: texts that are generated from the definition of the command line.
 
 use clap::Command;
 use clap_complete::Shell;
@@ -13,9 +13,12 @@ pub(super) fn completions(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// The manual: one page for all commands.
+/// The manual page, which contains all commands.
+///
+/// # Errors
+/// Never in practice: it is written to memory.
 pub(super) fn man() -> std::io::Result<String> {
-    // Its template is for the terminal; a page groups by sections.
+    // The help template is for the terminal, and clap_mangen would copy its text into the page.
     let mut command = cli::command(str::to_owned).help_template("");
     command.build();
     let mut page = Vec::new();
@@ -70,12 +73,12 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         for (name, expected) in generated() {
             let found = fs::read_to_string(root.join(name)).unwrap_or_default().replace("\r\n", "\n");
-            assert!(found == expected, "{name} has drifted: `./generate` writes it anew");
+            assert!(found == expected, "{name} is out of date: `./generate` writes it again");
         }
     }
 
     #[test]
-    fn the_manual_speaks_of_every_command() {
+    fn the_manual_has_a_section_for_every_command() {
         let page = man().expect("a page");
         for command in cli::command(str::to_owned).get_subcommands() {
             assert!(

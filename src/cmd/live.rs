@@ -1,4 +1,4 @@
-//! The view that `compare`, `rerun` and `pipeline run` share while their calls run: live lines, and all records.
+//! What `compare`, `rerun` and `pipeline run` share while their calls run: live lines, and the collected records.
 
 use super::Context;
 use crate::call::{Call, RunEvent};
@@ -8,10 +8,11 @@ use crate::report::progress::Progress;
 use crate::report::term::{Terminal, Text, print};
 use crate::run::Reporter;
 
-/// Writes a record as a line.
+/// Makes the output line of a record.
 type LineOf<'a> = Box<dyn Fn(&Call, &Record) -> Text + 'a>;
 
-/// Shows progress on stderr, writes a line for each record as it ends if that is the format, and collects the records.
+/// Shows progress on stderr and collects the records. For a format with a line for each record, it also prints each line
+/// when its call ends.
 pub(super) struct Live<'a> {
     progress: Progress,
     line: Option<LineOf<'a>>,
@@ -20,7 +21,7 @@ pub(super) struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    /// `line` gives what is written to stdout when a call has ended.
+    /// `line` makes the line that is printed on stdout when a call has ended; `None` prints nothing.
     pub(super) fn new(progress: Progress, line: Option<LineOf<'a>>) -> Self {
         Self { progress, line, records: Vec::new() }
     }
@@ -33,8 +34,8 @@ impl<'a> Live<'a> {
     }
 }
 
-/// Progress with a label for each call. Lines that are drawn over and traces that stay do not go together, so with
-/// traces there are no live lines.
+/// Progress with a label for each call. With `--verbose` there are no live lines, because redrawing them would overwrite
+/// the traces.
 pub(super) fn progress(context: &Context, labels: Vec<String>) -> Progress {
     let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };
     Progress::new(labels, &terminal, context.quiet)

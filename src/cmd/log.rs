@@ -1,4 +1,4 @@
-//! `llm log`: recorded calls as a list, one by one, for other programs, or gone.
+//! `llm log`: lists, shows, exports and deletes recorded calls.
 
 use super::{Context, calls};
 use crate::cli::{LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
@@ -79,7 +79,10 @@ fn show(context: &Context, id: Option<&str>, conversation: bool, output: TextOrJ
     Ok(0)
 }
 
-/// The calls that an id on the command line means: one, or all of a run. Without one, the last.
+/// The calls of an id on the command line: one call, or all calls of a run. Without an id, the last call.
+///
+/// # Errors
+/// No call or several calls have an id like this, or the ledger cannot be read.
 pub(super) fn named(store: &Store, id: Option<&str>) -> Result<Vec<Row>, Error> {
     let Some(id) = id else {
         let last = ledger::find(store, &Filter::default(), Some(1))?;
@@ -94,7 +97,7 @@ pub(super) fn named(store: &Store, id: Option<&str>) -> Result<Vec<Row>, Error> 
     }
 }
 
-/// That these calls may all be meant by an id, with what tells them apart.
+/// The error that an id may mean several calls. Its hint lists the ends of their ids, in which they differ.
 pub(super) fn several(id: &str, rows: &[Row]) -> Error {
     const SHOWN: usize = 10;
     let ends: Vec<&str> = rows.iter().take(SHOWN).map(|row| log::end(&row.id)).collect();

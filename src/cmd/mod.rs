@@ -1,4 +1,4 @@
-//! One file a command: arguments → calls → reporters.
+//! A file for each command. A command makes calls from its arguments, runs them, and shows what they gave.
 
 mod ask;
 mod cache;
@@ -43,7 +43,7 @@ use crate::resolve::Resolver;
 use crate::run::{Notices, Preparation};
 use crate::secret::{Found, Stores, Timeout};
 
-/// What every command works with.
+/// The settings and the terminal, which every command needs.
 #[derive(Debug)]
 struct Context {
     settings: Settings,
@@ -53,20 +53,20 @@ struct Context {
 }
 
 impl Context {
-    /// What gateways are prepared from. Where stderr is a terminal, somebody can unlock a keyring, so it is waited for longer.
+    /// The preparation of gateways. Where stderr is a terminal, a user can unlock the keyring, so the wait for it is longer.
     fn preparation(&self) -> Preparation<'_> {
         let timeout = Timeout::new(self.terminal.stderr.tty, self.settings.keyring_timeout);
         let stores = Stores::system(&self.settings.dirs, timeout);
         Preparation { settings: &self.settings, stores, notices: self }
     }
 
-    /// What names stand for; `gateway` is what a flag says of those that do not name one.
+    /// Finds the models of names. `gateway` is the value of a flag, for model names without a gateway.
     fn resolver<'a>(&'a self, gateway: Option<&'a str>) -> Resolver<'a> {
         Resolver::new(&self.settings, gateway)
     }
 }
 
-/// How many models the gateway lists, which shows that it can be reached and takes the key.
+/// The number of models that the gateway lists. Getting it shows that the gateway can be reached and accepts the key.
 ///
 /// # Errors
 /// The gateway cannot be reached, refuses the key, or answers something that is not a list.
@@ -95,7 +95,8 @@ impl Notices for Context {
     }
 }
 
-/// The whole of the program: parses, runs, reports, and says how it ended.
+/// Runs the program: parses the arguments, runs the command, and returns its exit code. A run that was stopped by a signal
+/// does not return: the process dies by that signal.
 pub fn main() -> ExitCode {
     process::protect();
     let env = Env::of_process();
@@ -123,7 +124,7 @@ fn fail(error: &Error, stderr: &Output) -> ExitCode {
     ExitCode::from(error.exit_code())
 }
 
-/// The command line; `llm help COMMAND` is another way to say `llm COMMAND --help`.
+/// The command line. `llm help COMMAND` becomes `llm COMMAND --help`.
 fn arguments() -> Vec<OsString> {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     if arguments.get(1).is_some_and(|first| first == "help") {
@@ -133,8 +134,8 @@ fn arguments() -> Vec<OsString> {
     arguments
 }
 
-/// The error with the hints that clap does not give: the nearest command that is no secret, and that a prompt of several
-/// words is quoted.
+/// Adds the hints that clap does not give: the nearest command that is not hidden, and that a prompt of several words needs
+/// quotes.
 fn hinted(error: clap::Error, command: &clap::Command) -> clap::Error {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -163,10 +164,13 @@ fn hinted(error: clap::Error, command: &clap::Command) -> clap::Error {
     hinted
 }
 
-/// What clap has to say: help and version are data, on stdout; a usage error must not repeat a key that was put into
-/// the arguments.
+/// Prints clap's text and returns its exit code. Help and version go to stdout, because they are what was asked for. A usage
+/// error goes to stderr; keys in the arguments are masked in it.
+///
+/// # Errors
+/// stdout cannot be written.
 fn help_or_usage(mut error: clap::Error, env: &Env) -> Result<ExitCode, Error> {
-    // Colours of an argument must not pass for those of clap.
+    // Escape sequences in an argument are escaped, so that only clap's own colors reach the terminal.
     let safe = |text: &str| escape::line(&mask_keys(text)).into_owned();
     let context: Vec<(ContextKind, ContextValue)> = error
         .context()

@@ -1,4 +1,4 @@
-//! From arguments to a request: what all commands that send a prompt share.
+//! Makes a request from arguments, for all commands that send a prompt.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,37 +21,40 @@ use crate::run::Notices;
 use crate::schema::Schema;
 use crate::tool_file;
 
-/// Fields of the body that decide what is asked, and of which model. Budgets, allow-lists and the ledger go by what the
-/// flags say of them, so `-p` may not say something else.
+/// The fields of the body that hold the prompt and the model. `-p` cannot set them, because budgets, allow-lists and the
+/// ledger use the prompt and the model of the flags.
 const RESERVED_FIELDS: [&str; 8] =
     ["model", "models", "fallbacks", "messages", "input", "contents", "prompt", "extra_body"];
 
-/// The largest file with a system prompt, a schema or tools, in bytes.
+/// The size limit of a file with a system prompt, a schema or tools, in bytes.
 const LARGEST_TEXT: u64 = 16 << 20;
 
-/// A prompt, and everything about its calls except the models.
+/// A prompt, and everything that its calls need except the models.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    /// The prompt with stdin in its place, for reports.
+    /// The prompt, with stdin inserted, for reports.
     pub(super) prompt: String,
     pub(super) calls: CallTemplate,
 }
 
-/// Reads everything that the arguments name, stdin among it. Nothing is sent yet.
+/// Reads everything that the arguments name, including stdin. Sends nothing.
 ///
 /// # Errors
-/// An argument, a file or the input makes no sense.
+/// An argument is invalid, or a file or stdin cannot be read.
 pub(super) fn prepare(context: &Context, args: &PromptArgs) -> Result<Prepared, Error> {
     prepare_with(context, args, || prompt::read(args.prompt.as_deref(), args.no_stdin, |text| context.urgent(text)))
 }
 
-/// As [`prepare`], with a prompt from elsewhere.
+/// The same as [`prepare`], with the prompt that `prompt` returns.
+///
+/// # Errors
+/// As for [`prepare`], and those of `prompt`.
 pub(super) fn prepare_with(
     context: &Context,
     args: &PromptArgs,
     prompt: impl FnOnce() -> Result<String, Error>,
 ) -> Result<Prepared, Error> {
-    // Errors in the arguments are reported before input is waited for.
+    // The arguments are checked before stdin is read, so that the user gets their errors without waiting for input.
     let timeout = args.timeout.as_deref().map(parse_duration).transpose();
     let timeout = timeout.map_err(|error| Error::usage(format!("--timeout: {error}")))?;
     let caller = caller(args)?;
@@ -106,7 +109,7 @@ fn stream(no_stream: bool, parameter: Option<Value>) -> Result<bool, Error> {
     }
 }
 
-/// The person at the terminal, with what the flags say.
+/// The user of the command line, with the tags and limits of the flags.
 fn caller(args: &PromptArgs) -> Result<Caller, Error> {
     let max_cost = args.max_cost.as_deref().map(max_cost).transpose()?;
     Ok(Caller {
@@ -117,7 +120,7 @@ fn caller(args: &PromptArgs) -> Result<Caller, Error> {
     })
 }
 
-/// The calls of a request that was sent before. A schema that was asked for then holds for the answers now.
+/// The template for calls that repeat a recorded request. Answers are checked against the schema of that request.
 pub(super) fn again(request: Request, tags: BTreeMap<String, String>) -> CallTemplate {
     let schema = match &request.response_format {
         Some(ResponseFormat::JsonSchema { schema, .. }) => Schema::parse(&schema.to_string()).ok().map(Arc::new),
@@ -135,7 +138,7 @@ fn system(text: &str) -> Result<String, Error> {
     }
 }
 
-/// The attachments, then the prompt. Texts are joined, since not every gateway takes several.
+/// The attachments, then the prompt. Texts are joined to one, because some gateways accept only one text in a message.
 fn parts(attachments: Vec<Part>, prompt: &str) -> Vec<Part> {
     let mut texts = Vec::new();
     let mut parts = Vec::new();
@@ -150,7 +153,7 @@ fn parts(attachments: Vec<Part>, prompt: &str) -> Vec<Part> {
     parts
 }
 
-/// Reads a file that is to be understood.
+/// Reads and parses a file.
 fn read_as<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Error> {
     let text = input::read_text(path, LARGEST_TEXT, Accept::FilesAndPipes)
         .map_err(|source| Error::Input { path: path.into(), source })?;
@@ -174,7 +177,7 @@ fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {
                 "-m, --fallback, -s and the prompt say what is asked of which model",
             ));
         }
-        // What is not JSON is meant as text: -p user=ann.
+        // A value that is not JSON is a text: -p user=ann.
         let value = serde_json::from_str(&value).unwrap_or(Value::String(value));
         fields.insert(name, value);
     }

@@ -1,4 +1,4 @@
-//! `llm rerun`: a recorded prompt again, elsewhere, beside the recorded answer.
+//! `llm rerun`: sends a recorded prompt again, to the same model or others, and shows the answers beside the recorded one.
 
 use super::conversation::{self, Conversation};
 use super::live::{Live, progress};
@@ -24,15 +24,15 @@ pub(super) fn run_rerun(context: &Context, args: &RerunArgs) -> Result<u8, Error
     drop(store);
     let request = conversation::request(&row)?;
     let prompt = last_text(&request);
-    let names = if args.model.is_empty() { vec![asked_before(&row)] } else { args.model.clone() };
-    // Where nothing says which gateway, it is that of the recorded call.
-    let is_said = args.to.gateway.is_some() || context.settings.default_gateway_said().is_some();
-    let gateway = if is_said { args.to.gateway.as_deref() } else { Some(row.gateway.as_str()) };
+    let names = if args.model.is_empty() { vec![conversation::name_to_ask_again(&row)] } else { args.model.clone() };
+    // Without a default gateway, the gateway of the recorded call is used.
+    let is_set = args.to.gateway.is_some() || context.settings.default_gateway_said().is_some();
+    let gateway = if is_set { args.to.gateway.as_deref() } else { Some(row.gateway.as_str()) };
     let resolver = Resolver::new(&context.settings, gateway);
     let models = names.iter().map(|name| resolver.model(name)).collect::<Result<Vec<_>, _>>()?;
     let mut calls = request::again(request, row.tags.clone()).calls(&context.settings, &models)?;
-    // The calls are no part of the conversation, but need what was said in it.
-    past.map(|past| past.recall(&mut calls)).transpose()?;
+    // The new calls do not become part of the conversation, but their models need its messages.
+    past.map(|past| past.prepend_to(&mut calls)).transpose()?;
     let options = RunOptions {
         command: "rerun",
         gateways: PrepareOptions { key: args.to.key.clone(), cached: Some(false) },
@@ -47,7 +47,10 @@ pub(super) fn run_rerun(context: &Context, args: &RerunArgs) -> Result<u8, Error
     run(context, calls, &options, &mut view)
 }
 
-/// The one call that an id names.
+/// The call that an id names.
+///
+/// # Errors
+/// The id names no call, or several.
 fn recorded(store: &Store, id: Option<&str>) -> Result<Row, Error> {
     let mut rows = log::named(store, id)?;
     match (rows.pop(), rows.as_slice()) {
@@ -59,22 +62,14 @@ fn recorded(store: &Store, id: Option<&str>) -> Result<Row, Error> {
     }
 }
 
-/// What was said before this call, if it continued a conversation.
+/// The conversation before this call, if the call continued one.
 fn conversation_before(store: &Store, row: &Row) -> Result<Option<Conversation>, Error> {
     let Some(parent) = &row.parent else { return Ok(None) };
     let parent = log::named(store, Some(parent))?.into_iter().next();
     parent.map(|parent| Conversation::up_to(store, parent)).transpose()
 }
 
-/// The name that leads to the same model again.
-fn asked_before(row: &Row) -> String {
-    match row.attempts.last() {
-        Some(tried) if tried.model == row.asked => format!("{}::{}", tried.gateway, tried.model),
-        _ => row.asked.clone(),
-    }
-}
-
-/// The last text that was sent, for reports.
+/// The texts of the last message, for reports.
 fn last_text(request: &Request) -> String {
     let texts = request.messages.last().into_iter().flat_map(|message| &message.parts);
     let texts = texts.filter_map(|part| match part {
@@ -84,7 +79,8 @@ fn last_text(request: &Request) -> String {
     texts.collect::<Vec<_>>().join("\n\n")
 }
 
-/// Shows the recorded answer first, then the new ones. The recorded one cost this run nothing.
+/// Shows the recorded answer first, then the new ones. Totals leave the recorded answer out, because this run did not pay
+/// for it.
 struct RerunView<'a> {
     format: CompareFormat,
     row: Row,

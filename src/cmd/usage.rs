@@ -1,4 +1,4 @@
-//! `llm usage`: what was used and what it cost, and where money leaks.
+//! `llm usage`: shows what was used, what it cost, and which costs could be avoided; or what is left of budgets.
 
 use jiff::Timestamp;
 

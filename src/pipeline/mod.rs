@@ -1,4 +1,4 @@
-//! Pipelines of the config, ready to be run: their prompts checked, and what each step builds on.
+//! Prepares the pipelines of the config to be run: checks their prompts, and finds the steps that each step needs.
 
 mod schedule;
 
@@ -10,31 +10,37 @@ use crate::config::{INPUT, Pipeline, Settings, Step, find_pipeline, nearest};
 use crate::error::Error;
 use crate::template;
 
-/// A step, and what its prompt builds on.
+/// A step, with the values that its prompt uses.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wired {
+pub struct ResolvedStep {
     pub step: Step,
-    /// Whether it uses what the user gave.
-    pub input: bool,
-    /// The places of the steps whose answers it uses, in order; all of them before its own.
+    /// Whether its prompt uses the input that the user gave.
+    pub uses_input: bool,
+    /// The indexes of the steps whose answers its prompt uses, in ascending order. All of them are lower than its own.
     pub needs: Vec<usize>,
 }
 
 /// The steps of a pipeline of the config.
-pub fn load(settings: &Settings, name: &str) -> Result<Vec<Wired>, Error> {
-    wire(name, find_pipeline(name, &settings.pipelines)?, &settings.config_name())
+///
+/// # Errors
+/// There is no such pipeline, or a prompt of it cannot be made.
+pub fn load(settings: &Settings, name: &str) -> Result<Vec<ResolvedStep>, Error> {
+    resolve(name, find_pipeline(name, &settings.pipelines)?, &settings.config_name())
 }
 
-/// Finds prompts that cannot be made. Left to those who ask for it, since every template has to be compiled.
+/// Checks the prompts of all pipelines. Only some commands do it, because every template has to be compiled.
+///
+/// # Errors
+/// A prompt cannot be made.
 pub fn check(settings: &Settings) -> Result<(), Error> {
     settings.pipelines.keys().try_for_each(|name| load(settings, name).map(drop))
 }
 
-/// `path` is the config file's, for messages.
-fn wire(name: &str, pipeline: &Pipeline, path: &str) -> Result<Vec<Wired>, Error> {
+/// Finds what the prompt of each step uses. `path` is the path of the config file, for messages.
+fn resolve(name: &str, pipeline: &Pipeline, path: &str) -> Result<Vec<ResolvedStep>, Error> {
     let places: BTreeMap<&str, usize> =
         pipeline.steps.iter().enumerate().map(|(place, step)| (step.name.as_str(), place)).collect();
-    let mut wired = Vec::with_capacity(pipeline.steps.len());
+    let mut resolved = Vec::with_capacity(pipeline.steps.len());
     for (place, step) in pipeline.steps.iter().enumerate() {
         let of = format!("{path}:{}: step `{}` of pipeline `{name}`", step.prompt_line, step.name);
         let needed =
@@ -63,14 +69,19 @@ fn wire(name: &str, pipeline: &Pipeline, path: &str) -> Result<Vec<Wired>, Error
                 }
             }
         }
-        // `{% set draft = draft | trim %}` needs the draft, too. To wait for one too many does no harm.
+        // `{% set draft = draft | trim %}` needs the answer of `draft`, although a template that sets a variable does not
+        // report it as needed. A step that is only mentioned is waited for as well, which does no harm.
         let mentioned = template::mentions(&step.prompt);
         needs.extend(places.iter().filter(|(name, at)| **at < place && mentioned.contains(**name)).map(|(_, at)| *at));
         needs.sort_unstable();
         needs.dedup();
-        wired.push(Wired { step: step.clone(), input: needed.contains(INPUT) || mentioned.contains(INPUT), needs });
+        resolved.push(ResolvedStep {
+            step: step.clone(),
+            uses_input: needed.contains(INPUT) || mentioned.contains(INPUT),
+            needs,
+        });
     }
-    Ok(wired)
+    Ok(resolved)
 }
 
 #[cfg(test)]
@@ -78,7 +89,7 @@ mod tests {
     use super::*;
 
     /// A pipeline of these names and prompts, one a line from line 3 on.
-    fn pipeline(steps: &[(&str, &str)]) -> Result<Vec<Wired>, Error> {
+    fn pipeline(steps: &[(&str, &str)]) -> Result<Vec<ResolvedStep>, Error> {
         let step = |(place, (name, prompt)): (usize, &(&str, &str))| Step {
             name: (*name).into(),
             model: None,
@@ -89,19 +100,19 @@ mod tests {
             temperature: None,
             prompt_line: 3 + place,
         };
-        wire("p", &Pipeline { steps: steps.iter().enumerate().map(step).collect() }, "c.toml")
+        resolve("p", &Pipeline { steps: steps.iter().enumerate().map(step).collect() }, "c.toml")
     }
 
     #[test]
     fn a_step_builds_on_what_its_prompt_uses() {
-        let wired = pipeline(&[
+        let steps = pipeline(&[
             ("draft", "Summarise:\n{{ input }}"),
             ("title", "A title:\n{{ input }}"),
             ("refine", "{{ draft }}\n---\n{{ input }}"),
             ("all", "{{ title }}: {{ refine }}{{ draft | trim }}"),
         ])
         .expect("good");
-        let needs: Vec<_> = wired.iter().map(|wired| (wired.input, wired.needs.clone())).collect();
+        let needs: Vec<_> = steps.iter().map(|step| (step.uses_input, step.needs.clone())).collect();
         assert_eq!(needs, [(true, vec![]), (true, vec![]), (true, vec![0]), (false, vec![0, 1, 2])]);
     }
 
@@ -112,10 +123,10 @@ mod tests {
             "{% with draft = draft | trim %}{{ draft }}{% endwith %}",
             "{% for draft in draft | lines %}{{ draft }}{% endfor %}",
         ] {
-            let wired = pipeline(&[("other", "x"), ("draft", "y"), ("refine", prompt)]).expect("good");
-            assert_eq!(wired[2].needs, [1], "{prompt}");
+            let steps = pipeline(&[("other", "x"), ("draft", "y"), ("refine", prompt)]).expect("good");
+            assert_eq!(steps[2].needs, [1], "{prompt}");
         }
-        assert!(pipeline(&[("a", "{% set input = input | trim %}{{ input }}")]).expect("good")[0].input);
+        assert!(pipeline(&[("a", "{% set input = input | trim %}{{ input }}")]).expect("good")[0].uses_input);
     }
 
     #[test]

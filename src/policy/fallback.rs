@@ -1,4 +1,4 @@
-//! Asks the next model when one fails.
+//! Asks the next model when a model fails.
 
 use std::fmt;
 
@@ -9,8 +9,7 @@ use crate::call::{Call, Choice, Event, Events, Service, Target};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
 
-/// Returns how many tokens a model takes, where that is known. It is asked only when a prompt was too long for another
-/// model.
+/// Returns the context window of a model in tokens, if it is known. It is called only when a prompt was too long for a model.
 pub type Windows = Box<dyn Fn(&Target) -> Option<u64> + Send + Sync>;
 
 /// Tries the choices of a call in order until one answers.
@@ -30,8 +29,11 @@ impl<S> Fallback<S> {
         Self { inner, windows }
     }
 
-    /// Removes the next choice that is worth a try after this failure from `left`, and returns it. A choice that is skipped
-    /// is reported to the user with the reason.
+    /// Removes choices from `left` up to the next one that is to be tried after this failure, and returns that one. A choice
+    /// that is skipped is reported to the user with the reason.
+    ///
+    /// # Errors
+    /// The run was stopped, so no event can be sent.
     pub(super) async fn next<'a>(
         &self,
         failed: &Choice,
@@ -45,9 +47,11 @@ impl<S> Fallback<S> {
             if reason.is_none() && failure.kind == FailureKind::ContextLength {
                 reason = self.is_no_larger(&next.target, &failed.target).then_some("it takes no longer prompts");
             }
-            let Some(why) = reason else { return Ok(Some(next)) };
+            let Some(skip_reason) = reason else { return Ok(Some(next)) };
             if failure.kind != FailureKind::Interrupted {
-                events.emit(Event::Notice { message: format!("{} is not tried: {why}", next.target.model) }).await?;
+                events
+                    .emit(Event::Notice { message: format!("{} is not tried: {skip_reason}", next.target.model) })
+                    .await?;
             }
             reason = reason_to_stop(failure, events.has_output());
         }
@@ -66,8 +70,8 @@ impl<S> Fallback<S> {
     }
 }
 
-/// Why no other model is asked after this failure; `None` where another model may do better. An answer that has begun is
-/// never replaced, and a mistake that the user can correct must not be hidden by another model's answer.
+/// The reason why no other model is asked after this failure; `None` where another model may answer. An answer that has begun
+/// is never replaced. A mistake that the user can correct is reported, and not hidden by another model's answer.
 pub(super) fn reason_to_stop(failure: &Failure, has_output: bool) -> Option<&'static str> {
     if has_output {
         return Some("an answer that has begun is not replaced");
@@ -125,7 +129,7 @@ mod tests {
 
     // H36, H37
     #[tokio::test(start_paused = true)]
-    async fn the_next_choice_is_tried_when_one_fails_and_each_step_is_told() {
+    async fn the_next_choice_is_tried_when_one_fails_and_each_step_is_reported() {
         let gateway = Canned::new([
             ("a", vec![Reply::status(500)]),
             ("b", vec![Reply::status(404)]),
@@ -134,14 +138,14 @@ mod tests {
         let (result, events) = run(&fallback(gateway.clone(), &[]), &call(&["a", "b", "c"])).await;
         assert_eq!(result, Ok(()));
         assert_eq!(gateway.asked(), ["a", "b", "c"]);
-        let told: Vec<(&str, Option<u16>)> = events
+        let reported: Vec<(&str, Option<u16>)> = events
             .iter()
             .filter_map(|event| match &event.event {
                 Event::Fallback { to, cause } => Some((&*to.model, cause.status)),
                 _ => None,
             })
             .collect();
-        assert_eq!(told, [("b", Some(500)), ("c", Some(404))]);
+        assert_eq!(reported, [("b", Some(500)), ("c", Some(404))]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -152,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_user_must_mend_is_not_papered_over() {
+    async fn a_failure_that_the_user_must_correct_is_not_hidden_by_another_model() {
         for kind in [FailureKind::NoKey, FailureKind::Auth, FailureKind::Interrupted] {
             let gateway = Canned::new([("a", vec![Reply::kind(kind)])]);
             let (result, _) = run(&fallback(gateway.clone(), &[]), &call(&["a", "b"])).await;
@@ -169,12 +173,13 @@ mod tests {
             let gateway = Canned::new([("a", vec![Reply::kind(kind)])]);
             let windows = &[("a", 8_000), ("b", 8_000), ("c", 4_000)];
             let (_, events) = run(&fallback(gateway.clone(), windows), &call(&["a", "b", "c"])).await;
-            let said = events.iter().filter_map(|event| match &event.event {
+            let notices = events.iter().filter_map(|event| match &event.event {
                 Event::Notice { message } => Some(message.as_str()),
                 _ => None,
             });
-            let said: Vec<_> = said.collect();
-            assert!(said.len() == 2 && said[0].starts_with("b is not tried: ") && said[0].contains(why), "{said:?}");
+            let notices: Vec<_> = notices.collect();
+            assert!(notices.len() == 2 && notices[0].starts_with("b is not tried: "), "{notices:?}");
+            assert!(notices[0].contains(why), "{notices:?}");
             assert_eq!(gateway.asked(), ["a"]);
         }
     }
@@ -182,7 +187,7 @@ mod tests {
     // H34
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_began_is_never_replaced() {
-        for reply in [Reply::status(500).speaks(), Reply::kind(FailureKind::Truncated)] {
+        for reply in [Reply::status(500).begins(), Reply::kind(FailureKind::Truncated)] {
             let gateway = Canned::new([("a", vec![reply])]);
             let (result, _) = run(&fallback(gateway.clone(), &[]), &call(&["a", "b"])).await;
             assert!(result.is_err());

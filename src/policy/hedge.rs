@@ -1,5 +1,5 @@
-//! Hedged requests: when a model is slow to begin, the next one is asked as well. The first to begin its answer is shown,
-//! and the others are stopped.
+//! Hedged requests: if a model has not begun its answer after a set time, the next model is asked as well. The answer that
+//! begins first is shown, and the other requests are stopped.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -14,28 +14,28 @@ use crate::call::{Call, Choice, Event, Events, RunEvent, Service};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
 
-/// One of the choices that are running. Dropping it stops it and keeps the events that it has not sent yet.
+/// A choice that is running. Dropping the candidate stops the request, and keeps the events that it has not sent yet.
 struct Candidate<'a> {
     choice: &'a Choice,
     future: Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>,
     receiver: mpsc::Receiver<RunEvent>,
-    /// The events until it is known whether this candidate is the one that is shown.
+    /// The candidate's events, which are kept until it is known which candidate is shown.
     buffered: VecDeque<RunEvent>,
-    /// Whether one of its requests is running.
+    /// Whether a request of the candidate is running.
     is_running: bool,
-    /// Whether its end is the end of the call.
+    /// Whether the candidate's result is the result of the call.
     is_chosen: bool,
     events: &'a Events,
 }
 
-/// What happened next.
+/// The next thing that happens to the candidates.
 enum Next {
     /// This candidate began its answer.
     Began(usize),
     /// This candidate ended without having begun.
     Ended(usize, Result<(), Failure>),
-    /// The time until the next choice is asked has passed.
-    Slow,
+    /// It is time to ask the next choice as well.
+    HedgeDue,
 }
 
 impl<'a> Candidate<'a> {
@@ -52,8 +52,8 @@ impl<'a> Candidate<'a> {
         Self { choice, future, receiver, buffered: VecDeque::new(), is_running: false, is_chosen: false, events }
     }
 
-    /// Ready with `None` when the candidate has begun its answer, and with its result when it has ended. Events that it
-    /// sent are received before its end.
+    /// Is ready with `None` when the candidate has begun its answer, and with its result when it has ended. The events are
+    /// received before the result.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(), Failure>>> {
         let ended = self.future.as_mut().poll(context);
         while let Poll::Ready(Some(event)) = self.receiver.poll_recv(context) {
@@ -99,20 +99,20 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    /// Stops the candidate because another one has begun, and sends the events of its attempts.
+    /// Stops the candidate because another one has begun its answer, and sends the events of its attempts.
     async fn discard(mut self) -> Result<(), Failure> {
         self.stop("stopped: another model began its answer first");
         self.send_buffered().await
     }
 
-    /// Sends all events of the candidate, as they come, until it ends.
+    /// Sends the events of the candidate until it ends, and returns its result.
     async fn finish(mut self) -> Result<(), Failure> {
         self.is_chosen = true;
         self.send_buffered().await?;
         loop {
             let ended = poll_fn(|context| match self.receiver.poll_recv(context) {
                 Poll::Ready(Some(event)) => Poll::Ready(Ok(event)),
-                // No event is waiting, so the candidate goes on.
+                // No event is waiting, so the candidate continues.
                 Poll::Ready(None) | Poll::Pending => self.future.as_mut().poll(context).map(Err),
             });
             match ended.await {
@@ -128,7 +128,7 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// The whole call may be dropped, by a signal or its time limit.
+/// A signal or the time limit may drop the whole call. Then the events that were not sent are kept for the engine.
 impl Drop for Candidate<'_> {
     fn drop(&mut self) {
         if !self.is_chosen {
@@ -139,26 +139,29 @@ impl Drop for Candidate<'_> {
     }
 }
 
-/// Does what [`Fallback`] does, but also asks the next choice when the last one that was asked has not begun its answer
-/// within its `hedge`.
+/// Does what [`Fallback`] does, and also asks the next choice if the choice that was asked last has not begun its answer after
+/// its `hedge` time.
+///
+/// # Errors
+/// The failure of the call: that of the last choice, or one that the user has to correct.
 pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events: &Events) -> Result<(), Failure> {
     let deadline = deadline::after(call.limits.timeout);
     let start = |choice| Candidate::start(fallback, call, choice, deadline, events);
     let mut left = &call.choices[1..];
     let mut latest = call.choice();
     let mut candidates = vec![start(latest)];
-    let mut slow = hedge_time(latest);
-    // A failure that the user has to correct, of a candidate beside which others ran on.
+    let mut hedge_at = hedge_time(latest);
+    // The first failure that the user has to correct. It is the result only if no other candidate answers.
     let mut to_correct = None;
     loop {
-        let (place, result) = match next(&mut candidates, slow).await {
-            Next::Slow => {
-                slow = None;
+        let (index, result) = match next(&mut candidates, hedge_at).await {
+            Next::HedgeDue => {
+                hedge_at = None;
                 if let Some((choice, rest)) = left.split_first() {
                     events.emit(Event::Hedge { slow: latest.target.clone(), to: choice.target.clone() }).await?;
                     (latest, left) = (choice, rest);
                     candidates.push(start(latest));
-                    slow = hedge_time(latest);
+                    hedge_at = hedge_time(latest);
                 }
                 continue;
             }
@@ -167,13 +170,13 @@ pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events
                 discard_all(candidates).await?;
                 return chosen.finish().await;
             }
-            Next::Ended(place, result) => (place, result),
+            Next::Ended(index, result) => (index, result),
         };
-        let mut ended = candidates.remove(place);
+        let mut ended = candidates.remove(index);
         let has_output = ended.buffered.iter().any(|event| event.event.is_output());
         let failure = match result {
             Err(failure) if reason_to_stop(&failure, has_output).is_none() => failure,
-            // The candidates that run go on, but none is started in the place of this one.
+            // The other candidates continue, but no new one is started in place of this one.
             Err(failure) if !has_output && failure.kind != FailureKind::Interrupted && !candidates.is_empty() => {
                 ended.send_buffered().await?;
                 latest = candidates.last().map_or(latest, |candidate| candidate.choice);
@@ -192,7 +195,7 @@ pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events
             latest = choice;
             events.emit(Event::Fallback { to: latest.target.clone(), cause: failure }).await?;
             candidates.push(start(latest));
-            slow = hedge_time(latest);
+            hedge_at = hedge_time(latest);
         } else if candidates.is_empty() {
             return Err(to_correct.unwrap_or(failure));
         }
@@ -206,23 +209,24 @@ async fn discard_all(candidates: Vec<Candidate<'_>>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// When the next choice is asked as well.
+/// When the next choice is asked as well; `None` if this choice sets no `hedge` time.
 fn hedge_time(choice: &Choice) -> Option<Instant> {
     choice.hedge.map(deadline::after)
 }
 
-async fn next(candidates: &mut [Candidate<'_>], slow: Option<Instant>) -> Next {
-    let mut timer = slow.map(|at| Box::pin(sleep_until(at)));
+/// Waits until a candidate begins its answer or ends, or the time `hedge_at` comes.
+async fn next(candidates: &mut [Candidate<'_>], hedge_at: Option<Instant>) -> Next {
+    let mut timer = hedge_at.map(|at| Box::pin(sleep_until(at)));
     poll_fn(|context| {
-        for (place, candidate) in candidates.iter_mut().enumerate() {
+        for (index, candidate) in candidates.iter_mut().enumerate() {
             match candidate.poll(context) {
-                Poll::Ready(None) => return Poll::Ready(Next::Began(place)),
-                Poll::Ready(Some(result)) => return Poll::Ready(Next::Ended(place, result)),
+                Poll::Ready(None) => return Poll::Ready(Next::Began(index)),
+                Poll::Ready(Some(result)) => return Poll::Ready(Next::Ended(index, result)),
                 Poll::Pending => {}
             }
         }
         match &mut timer {
-            Some(timer) => timer.as_mut().poll(context).map(|()| Next::Slow),
+            Some(timer) => timer.as_mut().poll(context).map(|()| Next::HedgeDue),
             None => Poll::Pending,
         }
     })

@@ -1,4 +1,4 @@
-//! Limits how many requests a gateway gets at once, and in a minute.
+//! Limits the number of requests that a gateway gets at once and in a minute.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Throttle<S> {
     inner: S,
-    /// By gateway. A gateway that is not there has no limit.
+    /// By gateway. A gateway without an entry has no limit.
     limiters: BTreeMap<String, Limiter>,
 }
 
@@ -39,28 +39,31 @@ impl<S: Service> Service for Throttle<S> {
     }
 }
 
-/// The limits of one gateway, and what runs there now.
+/// The limits of one gateway, and its running requests.
 #[derive(Debug)]
 struct Limiter {
     rate: Rate,
     state: Mutex<State>,
-    /// Notified when one more request may run.
+    /// Is notified when one more request may run.
     freed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
+    /// The number of running requests.
     running: usize,
-    /// How many may run at once: what the config says, or less after the gateway said that too many run.
+    /// The number of requests that may run at once: the limit of the config, or a lower one after the gateway reported that
+    /// too many run.
     limit: usize,
+    /// When the limit was last lowered.
     lowered: Option<Instant>,
-    /// Answers since the limit was last changed.
+    /// The number of answers since the limit was last changed.
     answers: usize,
-    /// When the requests of the last minute began, where they are counted.
+    /// When the requests of the last minute began. It is empty if the config does not limit them.
     recent: VecDeque<Instant>,
 }
 
-/// The permission to run one request, until it is dropped.
+/// The permission to run one request. It ends when it is dropped.
 struct Permit<'a> {
     limiter: &'a Limiter,
     began: Instant,
@@ -80,7 +83,7 @@ impl Limiter {
         Self { rate, state: Mutex::new(state), freed: Notify::new() }
     }
 
-    /// The counts are right even after a panic elsewhere.
+    /// A poisoned lock is used all the same: no change of the state can panic halfway.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -91,7 +94,7 @@ impl Limiter {
             let freed = self.freed.notified();
             match self.try_acquire(Instant::now()) {
                 Ok(began) => {
-                    // Another one may be able to run as well.
+                    // A notification wakes one waiter only, and another one may be able to run as well.
                     self.freed.notify_one();
                     return Permit { limiter: self, began };
                 }
@@ -101,7 +104,10 @@ impl Limiter {
         }
     }
 
-    /// Counts the request as running, or returns when to try again; `None` is when another request has ended.
+    /// Counts the request as running and returns its start.
+    ///
+    /// # Errors
+    /// The request may not run yet. The value is the time to try again; `None` means when another request has ended.
     fn try_acquire(&self, now: Instant) -> Result<Instant, Option<Instant>> {
         let mut state = self.state();
         if state.running >= state.limit {
@@ -120,12 +126,12 @@ impl Limiter {
         Ok(now)
     }
 
-    /// Halves what may run at once where the gateway says that too much is in flight, and lets it grow again by one for
-    /// every round of answers.
+    /// Lowers the limit to half of the running requests if the gateway reports that too many run. After that, raises it by
+    /// one whenever as many answers have come as requests may run at once.
     fn adapt(&self, began: Instant, result: &Result<(), Failure>) {
         let mut state = self.state();
         match result {
-            // A request that was running when the limit was lowered does not show whether that was enough.
+            // A request that began before the limit was lowered does not show whether the new limit is low enough.
             Err(failure)
                 if failure.kind == FailureKind::Credits
                     && failure.is_transient()
@@ -174,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_minute_sees_more_requests_than_the_gateway_allows() {
+    async fn no_minute_has_more_requests_than_the_gateway_allows() {
         let gateway = Canned::new([("m", vec![Reply::answer()])]);
         let service = throttle(&gateway, Rate { max_concurrency: None, requests_per_minute: NonZeroU32::new(4) });
         let call = call(&["m"]);
@@ -185,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_that_is_given_up_makes_room() {
+    async fn a_call_that_is_dropped_frees_its_permit() {
         let gateway = Canned::new([("m", vec![Reply::answer().after(5_000)])]);
         let service = throttle(&gateway, Rate { max_concurrency: NonZeroU32::new(1), requests_per_minute: None });
         let call = call(&["m"]);
@@ -199,7 +205,7 @@ mod tests {
         Failure { should_retry: Some(true), ..failure }
     }
 
-    /// Takes so many requests at once, and no more.
+    /// Accepts `width` requests at once and refuses others.
     struct Narrow {
         width: usize,
         running: AtomicUsize,
@@ -228,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn too_much_in_flight_is_answered_with_less_and_later_with_more() {
+    async fn the_limit_is_lowered_when_too_many_run_and_raised_after_answers() {
         let too_much = || Reply::failure(too_much());
         let answer = Reply::answer().after(1_000);
         let script = [vec![too_much(); 4], vec![answer]].concat();

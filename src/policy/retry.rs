@@ -1,4 +1,4 @@
-//! Tries the same model again after failures that may pass.
+//! Tries the same model again after temporary failures.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -12,37 +12,37 @@ use crate::deadline;
 use crate::error::{Failure, FailureKind};
 use crate::words::limit;
 
-/// Further tries after a failure that the gateway reported, unless the user says how many.
+/// The number of further tries after a failure that the gateway reported, unless the user sets it.
 const RETRIES: u32 = 2;
 
-/// Further tries after the gateway said that too many requests are running: each time half as many run at once, so this
-/// leads from many to one.
+/// The number of further tries after the gateway reported that too many requests are running. After each failure half as many
+/// run at once, so this number reduces 64 requests to one.
 const RETRIES_TOO_MANY_RUNNING: u32 = 6;
 
 /// The shortest time between two further tries.
 const SPACING: Duration = Duration::from_millis(2);
 
-/// The first and the longest upper bound of waits, which double.
+/// The upper bound of the first wait. It doubles with each try, up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 
-/// A gateway that asks for a longer wait than this is not waited for.
+/// If a gateway asks for a longer wait than this, the call fails at once.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// Where everything fails, so many further tries are made in [`BUDGET_PERIOD`], or one for every [`CALLS_PER_RETRY`] calls
-/// if that is more: three times the load does not help a gateway in trouble.
+/// The most further tries in [`BUDGET_PERIOD`], or one for every [`CALLS_PER_RETRY`] calls if that is more. Without this limit,
+/// a gateway at which everything fails would get three times its usual load.
 const RETRIES_PER_PERIOD: u32 = 4;
 const CALLS_PER_RETRY: u32 = 5;
 
-/// The time after which calls and further tries are counted anew.
+/// The time after which the counts of calls and further tries start again at zero.
 const BUDGET_PERIOD: Duration = Duration::from_secs(600);
 
-/// Tries again, within limits, what failed before the first piece of an answer.
+/// Sends a request again, within limits, if it failed before the first piece of an answer.
 #[derive(Debug)]
 pub struct Retry<S> {
     inner: S,
     budget: Mutex<RetryBudget>,
-    /// When further tries are due.
+    /// The times at which further tries are due.
     due: Mutex<BTreeSet<Instant>>,
 }
 
@@ -51,8 +51,8 @@ impl<S> Retry<S> {
         Self { inner, budget: Mutex::new(RetryBudget::new(Instant::now())), due: Mutex::default() }
     }
 
-    /// Reserves the first moment from `at` on at which no other try is due.
-    fn reserve_moment(&self, mut at: Instant) -> Instant {
+    /// Reserves the first time from `at` on that has the distance [`SPACING`] to all other tries.
+    fn reserve_time(&self, mut at: Instant) -> Instant {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         due.retain(|due| *due + SPACING > now);
@@ -68,7 +68,7 @@ impl<S> Retry<S> {
     }
 }
 
-/// The further tries that all calls together may make without being asked to by the user or the gateway.
+/// Counts the further tries of all calls. Tries that the user or the gateway asks for are not counted.
 #[derive(Debug)]
 struct RetryBudget {
     began: Instant,
@@ -88,7 +88,7 @@ impl RetryBudget {
         self.calls = self.calls.saturating_add(1);
     }
 
-    /// Takes a further try from the budget; false where none is left.
+    /// Takes a further try from the budget. Returns `false` where none is left.
     fn take(&mut self) -> bool {
         let is_left = self.retries < (self.calls / CALLS_PER_RETRY).max(RETRIES_PER_PERIOD);
         self.retries += u32::from(is_left);
@@ -96,8 +96,8 @@ impl RetryBudget {
     }
 }
 
-/// How often to try again after such a failure where the user does not say. A connection that cannot be made is rarely
-/// made by the third try, and a timeout of our own has cost the user enough time.
+/// The number of further tries after this failure, unless the user sets it. A connection that failed twice rarely succeeds the
+/// third time. A timeout of our own is not tried again, because the user has already waited for it.
 fn usual_retries(failure: &Failure) -> u32 {
     match failure.kind {
         FailureKind::Network => 1,
@@ -107,14 +107,14 @@ fn usual_retries(failure: &Failure) -> u32 {
     }
 }
 
-/// How long to wait before the next try; `None` where there is none. `tries` is how many were made, `random` is in 0..1.
+/// The wait before the next try; `None` where no try follows. `tries` is the number of tries so far, `random` is in 0..1.
 fn wait(failure: &Failure, tries: u32, retries: Option<u32>, random: f64) -> Option<Duration> {
     if !failure.is_transient() || tries > retries.unwrap_or_else(|| usual_retries(failure)) {
         return None;
     }
     match failure.retry_after {
         Some(asked) if asked > LONGEST_RETRY_AFTER => None,
-        // Many clients are told the same moment, so each waits a little longer than that.
+        // The gateway may have sent the same time to many clients, so a random part is added.
         Some(asked) if !asked.is_zero() => Some(asked + asked.min(FIRST_WAIT).mul_f64(random)),
         _ => {
             let bound = FIRST_WAIT.saturating_mul(1 << (tries - 1).min(16)).min(LONGEST_WAIT);
@@ -123,8 +123,8 @@ fn wait(failure: &Failure, tries: u32, retries: Option<u32>, random: f64) -> Opt
     }
 }
 
-/// Says when the gateway wants to be asked again, where that is too late for this call.
-fn advise(mut failure: Failure, now: Timestamp) -> Failure {
+/// Adds the time at which the gateway accepts the request again, if it sent one, as advice.
+fn with_retry_time(mut failure: Failure, now: Timestamp) -> Failure {
     if let Some(asked) = failure.retry_after.filter(|asked| *asked > FIRST_WAIT)
         && failure.is_transient()
     {
@@ -150,14 +150,15 @@ impl<S: Service> Service for Retry<S> {
             };
             tries += 1;
             let left = deadline.saturating_duration_since(Instant::now());
-            // After a wait that outlasts the call, its failure would look like a timeout.
+            // A wait past the call's deadline is not begun: the call would end with a timeout instead of this failure.
             let after = wait(&failure, tries, retries, fastrand::f64()).filter(|after| *after < left);
-            // Too many running requests are our own, so fewer of them run at once.
-            let is_invited = retries.is_some() || failure.retry_after.is_some() || failure.kind == FailureKind::Credits;
-            let Some(after) = after.filter(|_| is_invited || self.budget().take()) else {
-                return Err(advise(failure, Timestamp::now()));
+            // After `Credits`, further tries do not add load, because fewer requests run at once.
+            let is_unlimited =
+                retries.is_some() || failure.retry_after.is_some() || failure.kind == FailureKind::Credits;
+            let Some(after) = after.filter(|_| is_unlimited || self.budget().take()) else {
+                return Err(with_retry_time(failure, Timestamp::now()));
             };
-            let due = self.reserve_moment(Instant::now() + after);
+            let due = self.reserve_time(Instant::now() + after);
             events.emit(Event::Retry { after, cause: failure }).await?;
             time::sleep_until(due).await;
         }

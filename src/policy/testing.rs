@@ -1,4 +1,4 @@
-//! A gateway that does as it is told, for tests of policies under a paused clock.
+//! A scripted gateway, for tests of policies under a paused clock.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -17,17 +17,18 @@ use crate::record::{Record, Recorder};
 /// What happens to one request.
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
+    /// How long after the request the answer begins, or the reply ends without one.
     pub(super) after: Duration,
-    /// Whether a piece of the answer comes, then.
-    pub(super) speaks: bool,
-    /// How long after that it ends.
+    /// Whether a piece of the answer is sent.
+    pub(super) begins: bool,
+    /// How long after the piece the reply ends.
     pub(super) ends_after: Duration,
     pub(super) result: Result<(), Failure>,
-    /// Whether its input is told before the first piece, as Anthropic does.
-    pub(super) counts_early: bool,
-    /// The reason that a whole answer gives for its end.
+    /// Whether the usage is reported before the first piece, as Anthropic does.
+    pub(super) reports_input_early: bool,
+    /// The finish reason of a complete answer.
     pub(super) finish: FinishReason,
-    /// What a whole answer says that it took.
+    /// The usage that the reply reports.
     pub(super) usage: Usage,
 }
 
@@ -35,9 +36,9 @@ impl Reply {
     pub(super) fn answer() -> Self {
         Self {
             after: Duration::ZERO,
-            speaks: true,
+            begins: true,
             ends_after: Duration::ZERO,
-            counts_early: false,
+            reports_input_early: false,
             result: Ok(()),
             finish: FinishReason::Stop,
             usage: Usage { input: Some(10), output: Some(1), ..Usage::default() },
@@ -45,7 +46,7 @@ impl Reply {
     }
 
     pub(super) fn failure(failure: Failure) -> Self {
-        Self { speaks: false, result: Err(failure), ..Self::answer() }
+        Self { begins: false, result: Err(failure), ..Self::answer() }
     }
 
     pub(super) fn kind(kind: FailureKind) -> Self {
@@ -64,16 +65,15 @@ impl Reply {
         Self { ends_after: Duration::from_millis(ms), ..self }
     }
 
-    pub(super) fn speaks(self) -> Self {
-        Self { speaks: true, ..self }
+    pub(super) fn begins(self) -> Self {
+        Self { begins: true, ..self }
     }
 
-    pub(super) fn counts_early(self) -> Self {
-        Self { counts_early: true, ..self }
+    pub(super) fn reports_input_early(self) -> Self {
+        Self { reports_input_early: true, ..self }
     }
 
-    /// It says nothing of what it took.
-    pub(super) fn counts_nothing(self) -> Self {
+    pub(super) fn reports_no_usage(self) -> Self {
         Self { usage: Usage::default(), ..self }
     }
 
@@ -82,16 +82,16 @@ impl Reply {
     }
 }
 
-/// Replies by model, in turn; the last of a model's stays.
+/// The replies of each model, in order. The last reply of a model is repeated.
 #[derive(Debug, Default)]
 pub(super) struct Canned {
     replies: Mutex<HashMap<String, VecDeque<Reply>>>,
     seen: Mutex<Vec<(String, Instant)>>,
-    /// How many requests had come when the first piece of an answer was sent.
-    spoke: Mutex<Option<usize>>,
+    /// The number of requests that had come when the first piece of an answer was sent.
+    requests_before_output: Mutex<Option<usize>>,
     /// When requests ended, or were dropped.
     ended: Mutex<Vec<(String, Instant)>>,
-    /// How many requests run now, and how many ever ran at once.
+    /// The number of running requests, and the highest number so far.
     running: Mutex<(usize, usize)>,
 }
 
@@ -112,8 +112,8 @@ impl Canned {
     }
 
     /// Whether requests came after the first piece of an answer.
-    pub(super) fn asked_after_a_word(&self) -> bool {
-        self.spoke.lock().expect("no test panics here").is_some_and(|asked| asked < self.asked().len())
+    pub(super) fn asked_after_output(&self) -> bool {
+        self.requests_before_output.lock().expect("no test panics here").is_some_and(|asked| asked < self.asked().len())
     }
 
     /// When the last request to this model ended, or was dropped.
@@ -165,11 +165,11 @@ impl Service for Canned {
         self.seen.lock().expect("no test panics here").push((model.clone(), Instant::now()));
         events.emit(Event::Attempt { target: call.target().clone() }).await?;
         time::sleep(reply.after).await;
-        if reply.counts_early {
+        if reply.reports_input_early {
             events.emit(Event::Stream(StreamEvent::Usage(reply.usage))).await?;
         }
-        if reply.speaks {
-            self.spoke.lock().expect("no test panics here").get_or_insert(self.asked().len());
+        if reply.begins {
+            self.requests_before_output.lock().expect("no test panics here").get_or_insert(self.asked().len());
             events.emit(Event::Stream(StreamEvent::TextDelta(model.clone()))).await?;
         }
         time::sleep(reply.ends_after).await;
@@ -210,13 +210,13 @@ pub(super) async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<
     outputs.into_iter().flatten().collect()
 }
 
-/// Makes the call; how it ended and what happened.
+/// Makes the call, and returns its result and events.
 pub(super) async fn run(service: &impl Service, call: &Call) -> (Result<(), Failure>, Vec<RunEvent>) {
     let (result, events) = run_for(service, call, Duration::MAX).await;
-    (result.expect("nobody waits that long"), events)
+    (result.expect("the limit is never reached"), events)
 }
 
-/// Makes the call, and stops it after this time; how it ended, if it did, and what happened.
+/// Makes the call, and stops it after this time. Returns its result, if it ended, and its events.
 pub(super) async fn run_for(
     service: &impl Service,
     call: &Call,
@@ -233,7 +233,7 @@ pub(super) async fn run_for(
     (result, seen)
 }
 
-/// The record of a call that ended like this, if it did.
+/// The record of a call with these events and this result, if it ended.
 pub(super) fn record(call: &Call, events: &[RunEvent], result: Option<Result<(), Failure>>) -> Record {
     let mut recorder = Recorder::new("run", call, Duration::ZERO);
     events.iter().for_each(|event| recorder.event(event));

@@ -8,7 +8,7 @@ use super::grid::{Column, Grid};
 use super::json::document;
 use super::term::{Output, Text};
 use crate::config::{Pipeline, Step};
-use crate::pipeline::Wired;
+use crate::pipeline::ResolvedStep;
 
 fn names(pipeline: &Pipeline) -> Vec<&str> {
     pipeline.steps.iter().map(|step| step.name.as_str()).collect()
@@ -30,17 +30,17 @@ pub fn list_json(pipelines: &BTreeMap<String, Pipeline>, out: &Output) -> Text {
 }
 
 /// A line for each step, which stands beside the names of the steps that it needs.
-pub fn steps(steps: &[(&Wired, Vec<String>)], out: &Output) -> Text {
+pub fn steps(steps: &[(&ResolvedStep, Vec<String>)], out: &Output) -> Text {
     let columns = [Column::left("step"), Column::left("model").wraps(16), Column::left("builds on").wraps(16)];
     let mut grid = Grid::new(columns.to_vec());
-    for (wired, needs) in steps {
-        let step = &wired.step;
+    for (resolved, needs) in steps {
+        let step = &resolved.step;
         let model = match (&step.model, &step.task) {
             (Some(model), _) => model.clone(),
             (None, Some(task)) => format!("task {task}"),
             (None, None) => "the default".to_owned(),
         };
-        let input = wired.input.then_some("input");
+        let input = resolved.uses_input.then_some("input");
         let needs: Vec<&str> = input.into_iter().chain(needs.iter().map(String::as_str)).collect();
         grid.row(vec![step.name.clone(), model, needs.join(", ")]);
     }
@@ -48,11 +48,11 @@ pub fn steps(steps: &[(&Wired, Vec<String>)], out: &Output) -> Text {
 }
 
 /// The steps of this pipeline as JSON.
-pub fn steps_json(pipeline: &str, steps: &[(&Wired, Vec<String>)], out: &Output) -> Text {
-    let step = |(wired, needs): &(&Wired, Vec<String>)| {
-        let Step { name, model, task, prompt, system, max_tokens, temperature, .. } = &wired.step;
+pub fn steps_json(pipeline: &str, steps: &[(&ResolvedStep, Vec<String>)], out: &Output) -> Text {
+    let step = |(resolved, needs): &(&ResolvedStep, Vec<String>)| {
+        let Step { name, model, task, prompt, system, max_tokens, temperature, .. } = &resolved.step;
         json!({
-            "step": name, "model": model, "task": task, "needs": needs, "input": wired.input,
+            "step": name, "model": model, "task": task, "needs": needs, "input": resolved.uses_input,
             "prompt": prompt, "system": system, "max_tokens": max_tokens, "temperature": temperature,
         })
     };

@@ -1,26 +1,26 @@
-//! The text of `llm config show --route`: where a name leads, and why in that order.
+//! The text of `llm config show --route`: the models of a name, and the reasons for their order.
 
 use super::format;
 use super::term::Text;
 use crate::call::Choice;
-use crate::route::{Asked, Route, Why};
+use crate::route::{NamedRoute, OrderReason, Route};
 use crate::words;
 
 /// The targets of a name in their order, each with the reason for its place. Costs are those of an answer of `output` tokens.
-pub fn text(asked: &Asked, choices: &[(Choice, Why)], output: u64) -> Text {
+pub fn text(named: &NamedRoute, choices: &[(Choice, OrderReason)], output: u64) -> Text {
     let mut text = String::new();
-    if let Some(task) = &asked.task {
-        text.push_str(&format!("task {task} → {}\n", asked.name));
+    if let Some(task) = &named.task {
+        text.push_str(&format!("task {task} → {}\n", named.name));
     }
-    match &asked.route {
-        Route::Model(_) => text.push_str(&format!("{} is a model\n", asked.name)),
+    match &named.route {
+        Route::Model(_) => text.push_str(&format!("{} is a model\n", named.name)),
         Route::Alias(name, alias, _) => text.push_str(&format!("{name} is an alias, {}\n", alias.strategy.as_str())),
     }
     let names: Vec<String> = choices.iter().map(|(choice, _)| choice.target.to_string()).collect();
     let width = names.iter().map(String::len).max().unwrap_or_default();
-    for (place, ((choice, why), name)) in choices.iter().zip(&names).enumerate() {
+    for (place, ((choice, order_reason), name)) in choices.iter().zip(&names).enumerate() {
         let is_last = place + 1 == choices.len();
-        let notes: Vec<String> = reason(*why, output).into_iter().chain(limits(choice, is_last)).collect();
+        let notes: Vec<String> = reason(*order_reason, output).into_iter().chain(limits(choice, is_last)).collect();
         let line = format!("{:>3}. {name:<width$}  {}", place + 1, notes.join("; "));
         text.push_str(line.trim_end());
         text.push('\n');
@@ -28,14 +28,16 @@ pub fn text(asked: &Asked, choices: &[(Choice, Why)], output: u64) -> Text {
     text.into()
 }
 
-fn reason(why: Why, output: u64) -> Option<String> {
-    match why {
-        Why::Written => None,
-        Why::Cost(Some(cost)) => Some(format!("~{cost} for {} of answer", format::count(output, "token", "tokens"))),
-        Why::Cost(None) => Some("price unknown".into()),
-        Why::FirstToken(Some(time)) => Some(format!("first token usually after {}", format::duration(time))),
-        Why::FirstToken(None) => Some("speed unknown: tried first now and then".into()),
-        Why::Share(share) => Some(format!("first in {:.0} % of calls", share * 100.0)),
+fn reason(reason: OrderReason, output: u64) -> Option<String> {
+    match reason {
+        OrderReason::AsWritten => None,
+        OrderReason::Cost(Some(cost)) => {
+            Some(format!("~{cost} for {} of answer", format::count(output, "token", "tokens")))
+        }
+        OrderReason::Cost(None) => Some("price unknown".into()),
+        OrderReason::FirstToken(Some(time)) => Some(format!("first token usually after {}", format::duration(time))),
+        OrderReason::FirstToken(None) => Some("speed unknown: tried first now and then".into()),
+        OrderReason::Share(share) => Some(format!("first in {:.0} % of calls", share * 100.0)),
     }
 }
 

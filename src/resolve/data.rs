@@ -1,4 +1,4 @@
-//! What the strategies of aliases need to know: prices, and how fast models were.
+//! Looks up the figures that the strategies of aliases need: prices, and the times that models took before.
 
 use std::cell::OnceCell;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::pricing::{Pricing, estimate};
 use crate::route::RouteData;
 use crate::run::pricing;
 
-/// Prices and times for one request. Each is looked up when it is first needed, which most commands never do.
+/// Prices and times for one request. Each is looked up when it is first needed; most commands need none.
 #[derive(Debug)]
 pub(crate) struct LookedUp<'a> {
     settings: &'a Settings,

@@ -1,4 +1,4 @@
-//! From names to calls: which models a name stands for, at which gateway, and in which order they are asked.
+//! Makes calls from names: finds the models that a name stands for, their gateways, and the order in which they are asked.
 
 mod data;
 
@@ -11,7 +11,7 @@ use crate::call::{Call, Caller, Choice, Limits, Role};
 use crate::chat::Request;
 use crate::config::Settings;
 use crate::error::Error;
-use crate::route::{self, Asked, Names};
+use crate::route::{self, NamedRoute, Names};
 use crate::schema::Schema;
 use crate::secret::KeyFile;
 
@@ -19,7 +19,7 @@ use crate::secret::KeyFile;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Resolver<'a> {
     settings: &'a Settings,
-    /// The gateway that a flag names, for names that do not say.
+    /// The gateway that a flag names. It is used for model names without a gateway.
     gateway: Option<&'a str>,
 }
 
@@ -32,7 +32,7 @@ impl<'a> Resolver<'a> {
     ///
     /// # Errors
     /// The name is empty, or there is no gateway for it.
-    pub(crate) fn model(&self, name: &str) -> Result<Asked, Error> {
+    pub(crate) fn model(&self, name: &str) -> Result<NamedRoute, Error> {
         self.names(|names| names.model(name.trim()))
     }
 
@@ -40,41 +40,41 @@ impl<'a> Resolver<'a> {
     ///
     /// # Errors
     /// There is no such task, or no gateway for its model.
-    pub(crate) fn task(&self, name: &str) -> Result<Asked, Error> {
+    pub(crate) fn task(&self, name: &str) -> Result<NamedRoute, Error> {
         self.names(|names| names.task(name.trim()))
     }
 
-    /// The models of a name that may be an alias, a task or a model, in this order.
+    /// The models of an alias, a task or a model, whichever has this name first in this order.
     ///
     /// # Errors
     /// As for [`Resolver::model`].
-    pub(crate) fn any(&self, name: &str) -> Result<Asked, Error> {
-        self.names(|names| names.default(name))
+    pub(crate) fn any(&self, name: &str) -> Result<NamedRoute, Error> {
+        self.names(|names| names.any(name))
     }
 
     /// The models of a set of the config.
     ///
     /// # Errors
     /// There is no such set, or it is empty.
-    pub(crate) fn set(&self, name: &str) -> Result<Vec<Asked>, Error> {
-        route::set(name, &self.settings.sets)?.iter().map(|model| self.model(model)).collect()
+    pub(crate) fn set(&self, name: &str) -> Result<Vec<NamedRoute>, Error> {
+        route::models_of_set(name, &self.settings.sets)?.iter().map(|model| self.model(model)).collect()
     }
 
     /// The models that the settings name for the default gateway; empty where they name none.
     ///
     /// # Errors
     /// There is no default gateway.
-    pub(crate) fn models_of_gateway(&self) -> Result<Vec<Asked>, Error> {
+    pub(crate) fn models_of_gateway(&self) -> Result<Vec<NamedRoute>, Error> {
         let gateway = self.settings.gateway(&self.default_gateway()?)?;
         gateway.models.iter().map(|name| self.model(name)).collect()
     }
 
-    /// The model where the command names none: the default of the settings, else the first of the gateway. A gateway that
-    /// a flag names comes before the default.
+    /// The model for a command that names none: the default of the settings, else the gateway's first model. If a flag
+    /// names a gateway, the gateway's first model comes before the default of the settings.
     ///
     /// # Errors
     /// No model is named anywhere.
-    pub(crate) fn default_model(&self) -> Result<Asked, Error> {
+    pub(crate) fn default_model(&self) -> Result<NamedRoute, Error> {
         let named = self.settings.model.as_ref().map(|(model, _)| self.any(model));
         let named = named.or_else(|| self.settings.tasks.contains_key("default").then(|| self.task("default")));
         if self.gateway.is_none()
@@ -93,10 +93,10 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The gateway for names that do not say.
+    /// The gateway for model names without one.
     ///
     /// # Errors
-    /// Neither a flag, nor the settings, nor a saved key says which.
+    /// Neither a flag, nor the settings, nor a saved key determines it.
     pub(crate) fn default_gateway(&self) -> Result<String, Error> {
         self.settings.default_gateway(self.gateway, || gateways_with_saved_keys(self.settings))
     }
@@ -124,12 +124,12 @@ pub(crate) struct CallTemplate {
     pub(crate) schema: Option<Arc<Schema>>,
     pub(crate) caller: Arc<Caller>,
     pub(crate) role: Role,
-    /// Further tries, if the user says how many.
+    /// The number of further tries, if the user sets it.
     pub(crate) retries: Option<u32>,
-    /// The longest that a call may take, if the user says it.
+    /// The longest time that a call may take, if the user sets it.
     pub(crate) timeout: Option<Duration>,
-    /// Where a call goes when every choice of its own has failed.
-    pub(crate) fallback: Vec<Asked>,
+    /// The models that are tried after all models of a call's own route have failed.
+    pub(crate) fallback: Vec<NamedRoute>,
 }
 
 impl CallTemplate {
@@ -140,13 +140,13 @@ impl CallTemplate {
     pub(crate) fn calls<'n>(
         &self,
         settings: &Settings,
-        names: impl IntoIterator<Item = &'n Asked>,
+        names: impl IntoIterator<Item = &'n NamedRoute>,
     ) -> Result<Vec<Call>, Error> {
         let data = LookedUp::new(settings, &self.request);
         names.into_iter().enumerate().map(|(index, asked)| self.call(settings, &data, index, asked)).collect()
     }
 
-    fn call(&self, settings: &Settings, data: &LookedUp<'_>, index: usize, asked: &Asked) -> Result<Call, Error> {
+    fn call(&self, settings: &Settings, data: &LookedUp<'_>, index: usize, asked: &NamedRoute) -> Result<Call, Error> {
         let routes = std::iter::once(asked).chain(&self.fallback);
         let choices: Vec<Choice> = routes.flat_map(|asked| asked.route.choices(data)).collect();
         let timeout = match self.timeout {

@@ -3,8 +3,8 @@
 use crate::call::Role;
 use crate::record::{Record, Status};
 
-/// Folds the ends of calls into one exit code: the code that all have in common, else 8 if some are complete or begun,
-/// else 1. Judges do not count.
+/// Computes one exit code from the ends of calls: the code of all calls if they have the same one, else 8 if any call gave an
+/// answer or a part of one, else 1. Calls of judges do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ExitCode {
     first: Option<u8>,
@@ -14,7 +14,7 @@ pub struct ExitCode {
 }
 
 impl ExitCode {
-    /// Adds the end of one call. A call that was never made has no end of its own.
+    /// Adds the end of one call. Calls of judges and skipped calls are not counted.
     pub fn add(&mut self, role: Role, record: &Record) {
         if role == Role::Judge || record.status == Status::Skipped {
             return;

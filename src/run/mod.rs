@@ -1,5 +1,5 @@
-//! One run: calls are started as their schedule gives them, and each becomes a record that leaves at once for the ledger
-//! and for a reporter. Every command that sends prompts runs through here.
+//! Runs the calls of a command. Calls are started when their schedule returns them. When a call ends, its record is given to
+//! the ledger and to a reporter. Every command that sends prompts uses this module.
 
 mod exit_code;
 mod prepare;
@@ -25,15 +25,15 @@ use crate::error::{Error, SIGPIPE};
 use crate::ledger::{Circumstances, LedgerWriter, Row, Turn};
 use crate::record::{Record, Recorder, Status};
 
-/// Shows a run to somebody while it goes on.
+/// Shows a run while it goes on.
 pub trait Reporter {
-    /// Takes what has happened since the last time, in order.
+    /// Takes the events since the last call of this method, in order.
     ///
     /// # Errors
     /// The output cannot be written. The run is then stopped, and the reporter gets no more events.
     fn events(&mut self, events: &[RunEvent]) -> Result<(), Error>;
 
-    /// Takes the record of a call that is over. Its cost is final.
+    /// Takes the record of a call that is over. The record does not change any more.
     ///
     /// # Errors
     /// As for [`Reporter::events`].
@@ -43,7 +43,7 @@ pub trait Reporter {
 /// How the records of a run are kept in the ledger.
 #[derive(Debug)]
 pub struct Recording {
-    /// Where they go.
+    /// The writer of the ledger that keeps them.
     pub ledger: LedgerWriter,
     /// The command that makes the calls: `ask`, `compare`.
     pub command: &'static str,
@@ -61,9 +61,9 @@ pub struct RunSpec<'a> {
     pub schedule: &'a mut dyn Schedule,
     /// How many calls run at once; at least 1.
     pub concurrency: usize,
-    /// What knows the prices of the calls; `None` where nobody sees a cost.
+    /// Finds the prices of the calls; `None` where no cost is shown or recorded.
     pub(crate) prices: Option<&'a PreparedGateways>,
-    /// How the records are kept; `None` where they are not.
+    /// How the records are kept; `None` where they are not kept.
     pub recording: Option<&'a Recording>,
 }
 
@@ -80,14 +80,14 @@ pub struct Outcome {
     pub run: String,
     /// From the start of the run to the end of its last call.
     pub elapsed: Duration,
-    /// Why the run was stopped before its end: a signal, or output that failed.
+    /// The reason why the run was stopped before its end: a signal, or output that could not be written.
     pub stopped: Option<Error>,
-    /// The exit code that the answers have in common.
+    /// The exit code that the ends of the calls give together.
     pub exit_code: ExitCode,
 }
 
-/// Runs all calls of the schedule to their end, or until `stop` is ready or the reporter fails. Then the calls that are
-/// under way are stopped, and get a record like all others.
+/// Runs all calls of the schedule to their end, or until `stop` is ready or the reporter fails. Calls that are then running
+/// are stopped, and get records like all others.
 ///
 /// Must be called inside a tokio runtime.
 pub async fn execute<'a, S: Service + 'static>(
@@ -105,13 +105,13 @@ pub async fn execute<'a, S: Service + 'static>(
             biased;
             error = &mut stop => {
                 stopped = Some(error);
-                // What has arrived until now is still shown.
-                run.engine.arrived(&mut batch);
+                // Events that arrived before the stop are still shown.
+                run.engine.take_ready(&mut batch);
             }
             more = run.engine.next(&mut batch) => if !more { break },
         }
         let taken = run.take(&mut batch).await;
-        // The signal is why the run ends, even if the output fails as well.
+        // If the output fails as well, the signal stays the reason for the end.
         stopped = stopped.or(taken.err());
         if stopped.is_none() {
             stopped = run.start_calls().await.err();
@@ -132,7 +132,7 @@ struct Run<'a, S> {
     spec: RunSpec<'a>,
     reporter: &'a mut dyn Reporter,
     engine: Engine,
-    /// The calls that are under way, by index.
+    /// The running calls, by index.
     open: HashMap<usize, (Arc<Call>, Recorder)>,
     elapsed: Duration,
     exit_code: ExitCode,
@@ -174,7 +174,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
             }
         }
         if let Some(prices) = self.spec.prices.filter(|_| !started.is_empty()) {
-            // The requests are on their way, so there is time to look for prices.
+            // Prices are looked up on another thread while the requests run.
             prices.prepare_prices(&started);
         }
         Ok(())
@@ -184,7 +184,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
         Recorder::new(&self.id, call, self.engine.elapsed())
     }
 
-    /// Takes in what has happened, and ends the calls that are over.
+    /// Records the events, shows them, and ends the calls that are over.
     async fn take(&mut self, batch: &mut Vec<RunEvent>) -> Result<(), Error> {
         self.record(batch);
         self.reporter.events(batch)?;
@@ -206,12 +206,13 @@ impl<'a, S: Service + 'static> Run<'a, S> {
         }
     }
 
-    /// Finishes the record of a call that was over `at` this time, and hands it on.
+    /// Finishes the record of a call that was over at the time `at`, and gives it to the reporter.
     async fn end(&mut self, call: &Call, recorder: Recorder, at: Duration) -> Result<(), Error> {
         let record = self.finish(call, recorder, at).await;
         self.reporter.ended(call, record)
     }
 
+    /// Finishes the record of a call: checks the schema, adds the cost, and gives it to the schedule and the ledger.
     async fn finish(&mut self, call: &Call, recorder: Recorder, at: Duration) -> Record {
         let mut record = recorder.finish(at);
         check_schema(call, &mut record);
@@ -225,7 +226,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
         record
     }
 
-    /// Hands the record to the ledger. A call that was never made is not kept.
+    /// Gives the record to the ledger. A call that was skipped is not recorded.
     async fn keep(&self, call: &Call, record: &Record, at: Duration) {
         let Some(recording) = self.spec.recording else { return };
         if record.status == Status::Skipped {
@@ -244,8 +245,8 @@ impl<'a, S: Service + 'static> Run<'a, S> {
         recording.ledger.record(Row::new(record.clone(), &about)).await;
     }
 
-    /// Stops every call that is under way. Their records go to the reporter only if a signal stopped the run: where the
-    /// output failed, nobody can read them.
+    /// Stops every running call. The reporter gets their records only if a signal stopped the run: if the output failed,
+    /// they cannot be shown. Returns the reason for the end of the run.
     async fn stop(&mut self, why: Error) -> Error {
         let now = self.engine.elapsed();
         let mut batch = Vec::new();
@@ -276,7 +277,8 @@ impl<'a, S: Service + 'static> Run<'a, S> {
     }
 }
 
-/// Fails a complete answer that does not follow the schema that was asked for. A call of a tool is not the answer yet.
+/// Marks a complete answer as failed if it does not follow its schema. An answer with tool calls is not checked, because it
+/// is not the final one.
 fn check_schema(call: &Call, record: &mut Record) {
     if let Some(schema) = &call.schema
         && record.status == Status::Ok
@@ -289,7 +291,7 @@ fn check_schema(call: &Call, record: &mut Record) {
 }
 
 impl Outcome {
-    /// Takes the error of an output that failed, if that is what stopped the run. Nothing more can be shown then.
+    /// Takes the error if the run was stopped because its output failed. Then nothing more can be shown.
     pub fn output_error(&mut self) -> Option<Error> {
         self.stopped.take_if(|error| matches!(error, Error::Output { .. } | Error::Signalled(SIGPIPE)))
     }

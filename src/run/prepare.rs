@@ -1,4 +1,5 @@
-//! Gateways prepared for calls: settings found, clients built, keys read, the demo gateway started, policies put around.
+//! Prepares gateways for calls: finds their settings, builds their clients, reads their keys, starts the demo gateway, and
+//! wraps the clients in the policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,17 +22,17 @@ use crate::record::Record;
 use crate::secret::{self, AtHand, Found, Lookup, Pending, Stores};
 use crate::serve::demo::{self, Demo};
 
-/// Takes the sentences that the user should read while gateways are prepared.
+/// Shows messages to the user while gateways are prepared.
 pub(crate) trait Notices {
-    /// Something that matters unless the user asked for silence.
+    /// A message that is hidden by `--quiet`.
     fn notice(&self, text: &str);
-    /// Something that the user must know to go on, such as a keyring that waits to be unlocked.
+    /// A message that requires the user to act, such as a keyring that waits to be unlocked. It is always shown.
     fn urgent(&self, text: &str);
-    /// Something for users who ask for details.
+    /// A message that is shown with `--verbose` only.
     fn detail(&self, text: &str);
 }
 
-/// What gateways are prepared from.
+/// The settings and key stores from which gateways are prepared.
 pub(crate) struct Preparation<'a> {
     pub(crate) settings: &'a Settings,
     /// Where keys are looked for.
@@ -39,7 +40,7 @@ pub(crate) struct Preparation<'a> {
     pub(crate) notices: &'a dyn Notices,
 }
 
-/// What a command says about its gateways besides the settings.
+/// The options of a command for its gateways, which win over the settings.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PrepareOptions {
     /// The name of the key to use.
@@ -48,7 +49,7 @@ pub(crate) struct PrepareOptions {
     pub(crate) cached: Option<bool>,
 }
 
-/// Gateways that calls can be sent to, with all policies around them.
+/// Gateways to which calls can be sent, wrapped in all policies.
 pub(crate) struct PreparedGateways {
     pub(crate) service: Arc<Stack<Gateways>>,
     /// The settings of each gateway, by name.
@@ -61,14 +62,14 @@ pub(crate) struct PreparedGateways {
 }
 
 impl PreparedGateways {
-    /// Puts the cost of a call into its record, as far as it is known.
+    /// Adds the cost of a call to its record, as far as it is known.
     pub(crate) fn price(&self, record: &mut Record) {
         if let Some(gateway) = self.gateways.get(&record.gateway) {
             self.pricing.price(record, gateway);
         }
     }
 
-    /// Starts to look for the prices of the models of these calls, on a thread of its own.
+    /// Starts to look up the prices of the models of these calls, on a thread of its own.
     pub(crate) fn prepare_prices(&self, calls: &[Arc<Call>]) {
         let targets = calls.iter().flat_map(|call| call.targets());
         self.pricing.prepare(targets.filter_map(|target| Some((self.gateways.get(&target.gateway)?, &*target.model))));
@@ -105,7 +106,8 @@ impl Preparation<'_> {
         Ok((gateways, running))
     }
 
-    /// `LLM_API_KEY` belongs to one gateway. Where nothing says to which, none of several gateways gets it.
+    /// `LLM_API_KEY` belongs to one gateway. If the settings do not say to which, and the command uses several, none of them
+    /// gets it, so that the key is not sent to the wrong one.
     fn restrict_llm_api_key(&self, gateways: &mut BTreeMap<String, Gateway>) {
         let with_key = gateways.values().filter(|gateway| gateway.auth != Auth::None).count();
         if with_key < 2 || self.settings.owner_of_llm_api_key().is_some() {
@@ -130,9 +132,9 @@ impl Preparation<'_> {
         Ok((gateway, demo))
     }
 
-    /// Prepares every gateway that calls like these need. An answer that is in the cache needs no key and no network. A
-    /// gateway whose key cannot be found does not hold up the others: its calls fail with the reason. Budgets are kept in
-    /// the ledger.
+    /// Prepares every gateway that these calls need. Calls that the cache answers need no key and no network. If the key of a
+    /// gateway cannot be found, its calls fail with the reason, and the other gateways are prepared all the same. Budgets are
+    /// kept in `ledger`.
     ///
     /// # Errors
     /// As for [`Preparation::gateways`].
@@ -148,7 +150,7 @@ impl Preparation<'_> {
         let uncached = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
         let needed: BTreeSet<&str> = uncached.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
         let (clients, keys) = self.clients(needed.into_iter().map(|name| &gateways[name]), chosen_key);
-        let pricing = Arc::new(self.pricing(demo.is_some()));
+        let pricing = Arc::new(pricing(self.settings, demo.is_some()));
         let policies = Policies {
             windows: context_windows(&gateways, self.settings.dirs.cache.as_deref()),
             answers,
@@ -159,7 +161,7 @@ impl Preparation<'_> {
         Ok(PreparedGateways { service, gateways, pricing, keys, _demo: demo })
     }
 
-    /// The clients of these gateways, and the names of the keys that they use. Keys are read while clients are built.
+    /// The clients of these gateways, and the names of their keys, by gateway. Keys are read while clients are built.
     fn clients<'g>(
         &self,
         gateways: impl Iterator<Item = &'g Gateway>,
@@ -188,7 +190,7 @@ impl Preparation<'_> {
         self.lookup(|lookup| lookup.start(gateway, chosen)).wait(&mut |text| self.notices.urgent(text))
     }
 
-    /// What is known of a gateway's key without asking anybody for it.
+    /// What is known about a gateway's key without asking the keyring or running a command.
     pub(crate) fn key_at_hand(&self, gateway: &Gateway) -> AtHand {
         self.lookup(|lookup| lookup.at_hand(gateway))
     }
@@ -198,7 +200,7 @@ impl Preparation<'_> {
         ask(&Lookup { env: &self.settings.env, key_variables: &key_variables, stores: &self.stores })
     }
 
-    /// This client with the key that was found for it.
+    /// Adds the key to the client.
     ///
     /// # Errors
     /// No key was found, or it cannot be sent.
@@ -222,12 +224,7 @@ impl Preparation<'_> {
         }
     }
 
-    /// What is known of prices. The list of a running demo gateway is known without asking it.
-    pub(crate) fn pricing(&self, demo_runs: bool) -> Pricing {
-        pricing(self.settings, demo_runs)
-    }
-
-    /// What limits the cost of these calls, if anything does.
+    /// The budgets, allow-lists and cost limits of these calls; `None` where there are none.
     fn spending_limits(
         &self,
         calls: &[Call],
@@ -261,8 +258,8 @@ impl Preparation<'_> {
         Some(Arc::new(Answers::new(store, gateways.iter().map(scoped).collect())))
     }
 
-    /// What tells the keys of a gateway apart, without asking anybody for a key: the name of a saved key, the command that
-    /// prints it, or the hash of one in the environment.
+    /// A text that differs for different keys of a gateway: the name of a saved key, the command that prints the key, or the
+    /// hash of a key in the environment. It is found without asking the keyring or running a command.
     fn key_scope(&self, gateway: &Gateway, chosen: Option<&str>) -> String {
         let in_env = || gateway.key.env.iter().find_map(|name| self.settings.env.get(name));
         match (chosen, in_env(), &gateway.key.command) {
@@ -274,7 +271,7 @@ impl Preparation<'_> {
     }
 }
 
-/// What is known of prices, by these settings.
+/// The sources of prices by these settings. The prices of the demo gateway are known without a request.
 pub(crate) fn pricing(settings: &Settings, demo_runs: bool) -> Pricing {
     let pricing = Pricing::new(&settings.prices, settings.dirs.cache.clone());
     if demo_runs { pricing.with_list("demo", demo::prices()) } else { pricing }
@@ -295,7 +292,8 @@ pub(crate) fn key_name(gateway: &Gateway, chosen: Option<&str>, source: &secret:
     }
 }
 
-/// How many tokens models take, by the lists that were fetched earlier. The lists are read when first asked.
+/// Looks up the context windows of models, in tokens, in the cached lists of their gateways. A list is read only when it is
+/// needed.
 fn context_windows(gateways: &BTreeMap<String, Gateway>, cache: Option<&Path>) -> Windows {
     let (gateways, cache) = (gateways.clone(), cache.map(Path::to_owned));
     Box::new(move |target| {

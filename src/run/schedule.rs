@@ -1,4 +1,4 @@
-//! Which calls a run makes, and when.
+//! The order in which a run makes its calls.
 
 use crate::call::Call;
 use crate::error::Failure;
@@ -7,22 +7,21 @@ use crate::record::Record;
 /// The next thing to do with a call.
 #[derive(Debug)]
 pub enum Step {
-    /// It is made.
+    /// The call is made.
     Call(Call),
-    /// It is not made, for this reason; it gets a record that says so.
+    /// The call is not made, for this reason, which its record contains.
     Skip(Call, Failure),
 }
 
-/// Gives the calls of a run as they can be made: all at once, one for each row of a file, or when the calls that they
-/// build on are over.
+/// Returns the calls of a run when they can be made: all at once, or when the calls whose answers they need are over.
 pub trait Schedule {
-    /// The next call; `None` while none can be made before another is over, and at the end.
+    /// The next call. Returns `None` while every remaining call waits for another one, and at the end.
     fn next(&mut self) -> Option<Step>;
 
-    /// A call is over, made or not.
+    /// Tells the schedule that a call has ended or was skipped.
     fn ended(&mut self, _call: &Call, _record: &Record) {}
 
-    /// The calls that are not made because the run was stopped, where they get a record of their own.
+    /// The calls that were not made because the run was stopped. Each gets a record.
     fn abandon(&mut self) -> Vec<Step> {
         Vec::new()
     }

@@ -1,4 +1,4 @@
-//! Runs over a service that does as it is told, under a paused clock.
+//! Tests of runs with a scripted service, under a paused clock.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -34,7 +34,7 @@ impl Service for Slow {
     }
 }
 
-/// Collects what a run shows. Fails to write once so many records have come.
+/// Collects what a run shows. Fails when it has this many records.
 #[derive(Default)]
 struct Seen {
     records: Vec<(usize, Status, String)>,

@@ -1,4 +1,4 @@
-//! `llm models`: what the gateway offers, with prices, as far as it fits.
+//! `llm models`: lists the gateway's models, with prices, filtered by flags.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -47,27 +47,28 @@ pub(super) fn run(context: &Context, args: &ModelsListArgs) -> Result<u8, Error>
     Ok(0)
 }
 
-/// Every model with its price, from wherever it can be had.
+/// Every model with its price, from the source that comes first (see [`Pricing`]).
 fn priced(context: &Context, gateway: &Gateway, catalogue: Catalogue) -> Vec<Offer> {
     let settings = &context.settings;
     let pricing =
         Pricing::new(&settings.prices, settings.dirs.cache.clone()).with_list(&gateway.name, catalogue.prices());
     if let Some(thread) = pricing.prepare(catalogue.models.iter().map(|model| (gateway, model.id.as_str()))) {
-        // If it failed, each price is looked up by itself.
+        // The result does not matter: a price that the thread did not find is looked up when it is needed.
         let _ = thread.join();
     }
     let models = catalogue.models.into_iter();
     models.map(|model| Offer { quote: pricing.quote(gateway, &model.id), model }).collect()
 }
 
-/// What the flags ask for.
+/// The filters and the order that the flags set.
 #[derive(Debug, Default)]
 struct Query {
-    /// All of these are in the id or the name; lower case.
+    /// Texts that must all be in the id or the name; in lower case.
     words: Vec<String>,
     supports: BTreeSet<Feature>,
-    /// Per million tokens.
+    /// The highest price of input and of output, per million tokens.
     max_price: Option<Usd>,
+    /// The smallest context, in tokens.
     min_context: Option<u64>,
     sort: Option<ModelSort>,
 }
@@ -86,21 +87,21 @@ impl Query {
         })
     }
 
-    /// The models that fit, in order, and what to say about those that may fit but do not say enough about themselves.
+    /// The models that pass the filters, in order, and notices about models that were left out because a figure is unknown.
     fn select(&self, mut offers: Vec<Offer>) -> (Vec<Offer>, Vec<String>) {
-        offers.retain(|offer| self.is_named(offer));
+        offers.retain(|offer| self.has_words(offer));
         let mut notes = Vec::new();
-        let mut keep = |unknown: &str, test: &dyn Fn(&Offer) -> Option<bool>| {
-            let silent = offers.iter().filter(|offer| test(offer).is_none()).count();
+        let mut keep = |reason: &str, test: &dyn Fn(&Offer) -> Option<bool>| {
+            let unknown = offers.iter().filter(|offer| test(offer).is_none()).count();
             offers.retain(|offer| test(offer) == Some(true));
-            if silent > 0 {
-                notes.push(format!("{silent} left out: {unknown}"));
+            if unknown > 0 {
+                notes.push(format!("{unknown} left out: {reason}"));
             }
         };
         if !self.supports.is_empty() {
             keep("the gateway does not say what they support", &|offer| {
                 let can: Vec<Option<bool>> = self.supports.iter().map(|feature| offer.model.can(*feature)).collect();
-                // One no is enough, whatever else is not said.
+                // A model without one of the features is left out, even if others are unknown.
                 if can.contains(&Some(false)) {
                     Some(false)
                 } else {
@@ -130,7 +131,7 @@ impl Query {
         (offers, notes)
     }
 
-    fn is_named(&self, offer: &Offer) -> bool {
+    fn has_words(&self, offer: &Offer) -> bool {
         let id = offer.model.id.to_lowercase();
         let name = offer.model.name.as_deref().unwrap_or_default().to_lowercase();
         self.words.iter().all(|word| id.contains(word) || name.contains(word))
@@ -159,7 +160,7 @@ fn price(text: &str) -> Result<Usd, Error> {
     })
 }
 
-/// `200000`, `200k`, `1m`.
+/// Parses a number of tokens: `200000`, `200k` or `1m`.
 fn tokens(text: &str) -> Result<u64, Error> {
     let lower = text.trim().to_lowercase();
     let (digits, unit) = match lower.strip_suffix(['k', 'm']) {
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_is_told_and_not_taken_for_no() {
+    fn models_with_unknown_figures_are_left_out_with_a_notice() {
         let tools = Query { supports: BTreeSet::from([Feature::Tools]), ..Query::default() };
         assert_eq!(
             selected(&tools),

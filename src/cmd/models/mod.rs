@@ -1,4 +1,4 @@
-//! `llm models`: what gateways offer, with prices.
+//! `llm models`: shows the models of gateways, with prices.
 
 mod list;
 mod show;
@@ -22,11 +22,11 @@ pub(super) fn run(context: &Context, args: &ModelsArgs) -> Result<u8, Error> {
     }
 }
 
-/// The lists of gateways, kept or fetched.
+/// Reads the lists of gateways from the cache, or fetches them.
 struct Lists<'a> {
     context: &'a Context,
     refresh: bool,
-    /// Where lists are kept; the demo's is not worth it.
+    /// The directory of cached lists; `None` for the demo gateway, whose list is not cached because its address changes.
     cache_dir: Option<&'a Path>,
     now: SystemTime,
 }
@@ -37,17 +37,21 @@ impl<'a> Lists<'a> {
         Self { context, refresh, cache_dir, now: SystemTime::now() }
     }
 
-    /// The list as it is kept, if it is at most a month old.
+    /// The cached list, if it is at most a month old.
     fn kept(&self, gateway: &Gateway) -> Option<Catalogue> {
         catalog::cached(gateway, self.cache_dir?, self.now)
     }
 
-    /// Whether a kept list will do.
+    /// Whether a cached list is used instead of a new one.
     fn suffices(&self, kept: &Catalogue) -> bool {
         !self.refresh && kept.source == Source::Cache
     }
 
-    /// The gateway's list. No key is looked for where a kept list will do, and some gateways show theirs without one.
+    /// The gateway's list, from the cache or from the gateway. A key is looked for only to fetch the list. Without a key the
+    /// list is asked for all the same, because some gateways show theirs to everyone.
+    ///
+    /// # Errors
+    /// The key that a flag names cannot be read, or the list cannot be fetched.
     fn of(&self, gateway: &Gateway, key: Option<&str>) -> Result<Catalogue, Error> {
         if let Some(kept) = self.kept(gateway).filter(|kept| self.suffices(kept)) {
             return Ok(kept);
@@ -60,7 +64,7 @@ impl<'a> Lists<'a> {
         let client = Client::new(gateway.clone(), &self.context.settings.env)?;
         let client = self.context.preparation().with_key(client, Ok(found))?;
         match (process::runtime()?.block_on(self.fetch(&client)), without_key) {
-            // That there was no key explains more than that it was refused.
+            // The request was refused because it had no key, so the error of the key's lookup is reported.
             (Err(Failure { kind: FailureKind::Auth, .. }), Some(error)) => Err(error),
             (list, _) => Ok(list?),
         }
@@ -70,7 +74,7 @@ impl<'a> Lists<'a> {
         catalog::load(client.config(), client, self.cache_dir, self.refresh, self.now).await
     }
 
-    /// How old the list is, for people.
+    /// The age of the list, in words.
     fn age(&self, catalogue: &Catalogue) -> String {
         match (catalogue.source, self.now.duration_since(catalogue.fetched_at)) {
             (Source::Gateway, _) | (_, Err(_)) => "fetched just now".into(),

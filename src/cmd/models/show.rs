@@ -1,4 +1,4 @@
-//! `llm models show`: all about one model, and what it costs at every gateway that has it.
+//! `llm models show`: the data of one model, and its price at every gateway that has it.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::record::CostOrigin;
 use crate::report::models::{self, Listing, Offer, Shown};
 use crate::report::term;
 use crate::run::Notices;
-use crate::secret::AtHand;
+use crate::secret::{AtHand, Found};
 
 pub(super) fn run(context: &Context, args: &ModelsShowArgs) -> Result<u8, Error> {
     let (named, id) = match args.id.split_once("::") {
@@ -24,8 +24,8 @@ pub(super) fn run(context: &Context, args: &ModelsShowArgs) -> Result<u8, Error>
         None => (args.to.gateway.as_deref(), args.id.trim()),
     };
     let offered = match named {
-        Some(name) => one(context, name, args)?,
-        None => everywhere(context, args)?,
+        Some(name) => of_one_gateway(context, name, args)?,
+        None => of_all_gateways(context, args)?,
     };
     let shown = shown(context, id, &offered);
     if shown.listings.is_empty() && (named.is_some() || shown.list_price.is_none()) {
@@ -46,61 +46,81 @@ pub(super) fn run(context: &Context, args: &ModelsShowArgs) -> Result<u8, Error>
 /// Gateways with their lists.
 type Offered = Vec<(Gateway, Catalogue)>;
 
-fn one(context: &Context, name: &str, args: &ModelsShowArgs) -> Result<Offered, Error> {
+fn of_one_gateway(context: &Context, name: &str, args: &ModelsShowArgs) -> Result<Offered, Error> {
     let (gateway, demo) = context.preparation().gateway(name)?;
     let lists = Lists::new(context, args.refresh, demo.is_some());
     let catalogue = lists.of(&gateway, args.to.key.as_deref())?;
-    tell(context, &lists, &gateway, &catalogue);
+    show_notices(context, &lists, &gateway, &catalogue);
     Ok(vec![(gateway, catalogue)])
 }
 
-/// Every gateway that is set up here or whose list is kept. Keyrings and commands are asked for keys only where the user
-/// wants fresh lists, and once for the default gateway's, as `llm models` does: this is but a look.
-fn everywhere(context: &Context, args: &ModelsShowArgs) -> Result<Offered, Error> {
-    let settings = &context.settings;
-    let lists = Lists::new(context, args.refresh, false);
+/// The lists of every gateway that is set up here, or whose list was fetched before. Keyrings and key commands are asked
+/// for keys only with `--refresh`, and for a default gateway whose list was never fetched: they may need the user, who
+/// only wants to see a model.
+fn of_all_gateways(context: &Context, args: &ModelsShowArgs) -> Result<Offered, Error> {
     let default = context.resolver(None).default_gateway().ok();
     if default.as_deref() == Some("demo") {
-        return one(context, "demo", args);
+        return of_one_gateway(context, "demo", args);
     }
-    let (mut offered, mut to_fetch, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-    for name in settings.gateway_names().filter(|name| *name != "demo") {
-        let gateway = settings.gateway(name)?;
-        let kept = lists.kept(&gateway);
-        if let Some(kept) = kept.as_ref().filter(|kept| lists.suffices(kept)) {
-            offered.push((gateway, kept.clone()));
-            continue;
+    let lists = Lists::new(context, args.refresh, false);
+    let (mut offered, mut to_fetch, mut never_fetched) = (Vec::new(), Vec::new(), Vec::new());
+    for name in context.settings.gateway_names().filter(|name| *name != "demo") {
+        let gateway = context.settings.gateway(name)?;
+        match list_source(&lists, &gateway, args, default.as_deref() == Some(name)) {
+            ListSource::Kept(kept) => offered.extend(kept.map(|kept| (gateway, kept))),
+            ListSource::Fetch { kept, key } => to_fetch.push(ToFetch { gateway, kept, key }),
+            ListSource::NeverFetched => never_fetched.push(name),
         }
-        let is_default = default.as_deref() == Some(name);
-        let is_wanted = settings.gateway_said(name) == Said::File || is_default;
-        let key = match context.preparation().key_at_hand(&gateway) {
-            AtHand::Key(found) => Some(found),
-            AtHand::NotNeeded if is_wanted || kept.is_some() => None,
-            AtHand::Elsewhere if args.refresh || (is_default && kept.is_none()) => {
-                match context.preparation().key(&gateway, args.to.key.as_deref()) {
-                    Ok(found) => found,
-                    Err(error) => {
-                        context.notice(&format!("{name}: {error}"));
-                        offered.extend(kept.map(|kept| (gateway, kept)));
-                        continue;
-                    }
+    }
+    report_never_fetched(context, &never_fetched);
+    offered.extend(fetch_all(&lists, to_fetch)?);
+    // The default gateway comes first, so that its data about the model are shown.
+    offered.sort_by_key(|(gateway, _)| (default.as_deref() != Some(&gateway.name), gateway.name.clone()));
+    for (gateway, catalogue) in &offered {
+        show_notices(context, &lists, gateway, catalogue);
+    }
+    Ok(offered)
+}
+
+/// Where a gateway's list comes from.
+enum ListSource {
+    /// The list that was fetched before is used, if there is one.
+    Kept(Option<Catalogue>),
+    /// The list is fetched with this key, if the gateway needs one; if that fails, `kept` is used.
+    Fetch { kept: Option<Catalogue>, key: Option<Found> },
+    /// There is no list, and fetching it would mean to ask a keyring or a command for the key.
+    NeverFetched,
+}
+
+fn list_source(lists: &Lists<'_>, gateway: &Gateway, args: &ModelsShowArgs, is_default: bool) -> ListSource {
+    let context = lists.context;
+    let kept = lists.kept(gateway);
+    if kept.as_ref().is_some_and(|kept| lists.suffices(kept)) {
+        return ListSource::Kept(kept);
+    }
+    let is_set_up = is_default || context.settings.gateway_said(&gateway.name) == Said::File;
+    match context.preparation().key_at_hand(gateway) {
+        AtHand::Key(found) => ListSource::Fetch { kept, key: Some(found) },
+        AtHand::NotNeeded if is_set_up || kept.is_some() => ListSource::Fetch { kept, key: None },
+        AtHand::Elsewhere if args.refresh || (is_default && kept.is_none()) => {
+            match context.preparation().key(gateway, args.to.key.as_deref()) {
+                Ok(key) => ListSource::Fetch { kept, key },
+                Err(error) => {
+                    context.notice(&format!("{}: {error}", gateway.name));
+                    ListSource::Kept(kept)
                 }
             }
-            AtHand::Elsewhere if kept.is_none() => {
-                unknown.push(name);
-                continue;
-            }
-            AtHand::Elsewhere | AtHand::NotNeeded | AtHand::Missing => {
-                offered.extend(kept.map(|kept| (gateway, kept)));
-                continue;
-            }
-        };
-        to_fetch.push((gateway, kept, key));
+        }
+        AtHand::Elsewhere if kept.is_none() => ListSource::NeverFetched,
+        AtHand::Elsewhere | AtHand::NotNeeded | AtHand::Missing => ListSource::Kept(kept),
     }
-    match unknown.as_slice() {
+}
+
+fn report_never_fetched(context: &Context, names: &[&str]) {
+    match names {
         [] => {}
         [name] => {
-            context.notice(&format!("{name}: its list was never fetched; --refresh asks for it, and for its key"))
+            context.notice(&format!("{name}: its list was never fetched; --refresh asks for it, and for its key"));
         }
         names => {
             let names = names.join(", ");
@@ -109,14 +129,28 @@ fn everywhere(context: &Context, args: &ModelsShowArgs) -> Result<Offered, Error
             ));
         }
     }
-    let clients = to_fetch.into_iter().map(|(gateway, kept, key)| {
-        let client = Client::new(gateway.clone(), &settings.env);
+}
+
+/// A list to fetch, with the one that was fetched before.
+struct ToFetch {
+    gateway: Gateway,
+    kept: Option<Catalogue>,
+    key: Option<Found>,
+}
+
+/// Fetches these lists at once. Where a list cannot be fetched, a notice says so, and the one that was fetched before is
+/// used.
+fn fetch_all(lists: &Lists<'_>, to_fetch: Vec<ToFetch>) -> Result<Offered, Error> {
+    let context = lists.context;
+    let clients = to_fetch.into_iter().map(|ToFetch { gateway, kept, key }| {
+        let client = Client::new(gateway.clone(), &context.settings.env);
         (client.and_then(|client| context.preparation().with_key(client, Ok(key))), gateway, kept)
     });
     let fetched = join_all(clients.map(async |(client, gateway, kept)| match client {
         Ok(client) => (lists.fetch(&client).await, gateway, kept),
         Err(failure) => (Err(failure), gateway, kept),
     }));
+    let mut offered = Offered::new();
     for (result, gateway, kept) in process::runtime()?.block_on(fetched) {
         match result {
             Ok(catalogue) => offered.push((gateway, catalogue)),
@@ -126,16 +160,11 @@ fn everywhere(context: &Context, args: &ModelsShowArgs) -> Result<Offered, Error
             }
         }
     }
-    // The default gateway's word on what the model is comes first.
-    offered.sort_by_key(|(gateway, _)| (default.as_deref() != Some(&gateway.name), gateway.name.clone()));
-    for (gateway, catalogue) in &offered {
-        tell(context, &lists, gateway, catalogue);
-    }
     Ok(offered)
 }
 
-/// Tells what there is to say about a list: what went wrong, and its age.
-fn tell(context: &Context, lists: &Lists<'_>, gateway: &Gateway, catalogue: &Catalogue) {
+/// Shows the notices about a list: what went wrong when it was read, and its age.
+fn show_notices(context: &Context, lists: &Lists<'_>, gateway: &Gateway, catalogue: &Catalogue) {
     for note in &catalogue.notes {
         context.notice(&format!("{}: {note}", gateway.name));
     }
@@ -144,7 +173,7 @@ fn tell(context: &Context, lists: &Lists<'_>, gateway: &Gateway, catalogue: &Cat
     }
 }
 
-/// The model wherever it is offered; where its name is exactly the one asked for, first.
+/// The model at every gateway that has it. Gateways where its name is exactly `id` come first.
 fn shown(context: &Context, id: &str, offered: &Offered) -> Shown {
     let identity = Identity::of(id);
     let settings = &context.settings;
@@ -157,7 +186,7 @@ fn shown(context: &Context, id: &str, offered: &Offered) -> Shown {
         let same = |model: &str| model == id || identity.is_called(model);
         for model in catalogue.models.iter().filter(|model| same(&model.id)) {
             let quote = pricing.quote(gateway, &model.id);
-            // What the config says a model costs is what it costs.
+            // The markup applies to list prices, not to a price of the config.
             let is_list = quote.as_ref().is_some_and(|quote| quote.origin != CostOrigin::Config);
             listings.push(Listing {
                 gateway: gateway.name.clone(),
@@ -183,7 +212,7 @@ fn not_found(context: &Context, id: &str, named: Option<&str>, offered: &Offered
         None => format!("no gateway's list that is known here has a model {id}"),
     };
     let failure = Failure::new(FailureKind::NotFound, message);
-    // One name at two gateways is one suggestion.
+    // A name that two gateways have is suggested once.
     let names: BTreeSet<&str> =
         offered.iter().flat_map(|(_, catalogue)| &catalogue.models).map(|model| model.id.as_str()).collect();
     Error::from(match nearest(id, names) {

@@ -1,11 +1,11 @@
-//! `llm pipeline`: prompts of the config that build on each other's answers.
+//! `llm pipeline`: runs, lists and shows the pipelines of the config.
 
 mod run;
 
 use super::Context;
 use crate::cli::{PipelineCommand, TextOrJson};
 use crate::error::Error;
-use crate::pipeline::{self, Wired};
+use crate::pipeline::{self, ResolvedStep};
 use crate::report::pipelines as report;
 use crate::report::term::print;
 use crate::run::Notices;
@@ -33,7 +33,7 @@ fn list(context: &Context, output: TextOrJson) -> Result<(), Error> {
 
 fn show(context: &Context, name: &str, output: TextOrJson) -> Result<(), Error> {
     let steps = pipeline::load(&context.settings, name)?;
-    let steps: Vec<(&Wired, Vec<String>)> = steps.iter().map(|wired| (wired, needs(wired, &steps))).collect();
+    let steps: Vec<(&ResolvedStep, Vec<String>)> = steps.iter().map(|step| (step, needs(step, &steps))).collect();
     let out = &context.terminal.stdout;
     print(match output {
         TextOrJson::Text => report::steps(&steps, out),
@@ -41,7 +41,7 @@ fn show(context: &Context, name: &str, output: TextOrJson) -> Result<(), Error> 
     })
 }
 
-/// The names of the steps that a step builds on.
-fn needs(wired: &Wired, steps: &[Wired]) -> Vec<String> {
-    wired.needs.iter().map(|place| steps[*place].step.name.clone()).collect()
+/// The names of the steps whose answers a step uses.
+fn needs(step: &ResolvedStep, steps: &[ResolvedStep]) -> Vec<String> {
+    step.needs.iter().map(|index| steps[*index].step.name.clone()).collect()
 }

@@ -1,4 +1,4 @@
-//! `llm pipeline run`: the steps in order, those that do not build on each other at once.
+//! `llm pipeline run`: runs the steps of a pipeline. Steps that do not need each other run at once.
 
 use std::sync::Arc;
 
@@ -11,35 +11,35 @@ use crate::cmd::run::{RunOptions, View, run_schedule};
 use crate::cmd::{Context, dry_run};
 use crate::config::{LogLevel, nearest};
 use crate::error::{Error, Failure, FailureKind};
-use crate::pipeline::{self, BadStep, PipelineSchedule, Wired};
+use crate::pipeline::{self, BadStep, PipelineSchedule, ResolvedStep};
 use crate::record::{Record, Status};
 use crate::report::destination::Destination;
 use crate::report::error::call_failed;
 use crate::report::pipeline::{PipelineRun, StepName, json, line, markdown, planned, table};
 use crate::report::term::{Text, say};
 use crate::resolve::Resolver;
-use crate::route::Asked;
+use crate::route::NamedRoute;
 use crate::run::{ExitCode, Notices, Outcome, Reporter};
 
-/// The tag that names the pipeline.
+/// The name of the tag that holds the pipeline's name.
 const PIPELINE_TAG: &str = "pipeline";
 
 pub(super) fn run_pipeline(context: &Context, args: &PipelineRunArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
-    let wired = pipeline::load(&context.settings, &args.name)?;
+    let steps = pipeline::load(&context.settings, &args.name)?;
     let names: Vec<StepName> =
-        wired.iter().map(|step| StepName { name: step.step.name.clone(), needs: needs(step, &wired) }).collect();
-    let answer = answer(&names, args.step.as_deref())?;
-    let asked = models(context, args, &wired)?;
-    let mut prepared = prepare(context, args, &wired)?;
+        steps.iter().map(|step| StepName { name: step.step.name.clone(), needs: needs(step, &steps) }).collect();
+    let answer = shown_step(&names, args.step.as_deref())?;
+    let asked = models(context, args, &steps)?;
+    let mut prepared = prepare(context, args, &steps)?;
     tag_with_pipeline(&mut prepared, &args.name);
     let calls = prepared.calls.calls(&context.settings, &asked)?;
-    let bad = |(place, error): BadStep| {
-        Error::config(format!("step `{}` of pipeline `{}`: its prompt: {error}", names[place].name, args.name))
+    let bad_step = |(index, error): BadStep| {
+        Error::config(format!("step `{}` of pipeline `{}`: its prompt: {error}", names[index].name, args.name))
     };
-    let mut schedule = PipelineSchedule::new(wired, calls, &prepared.calls.request).map_err(bad)?;
+    let mut schedule = PipelineSchedule::new(steps, calls, &prepared.calls.request).map_err(bad_step)?;
     if args.prompt.dry_run {
-        let requests = dry_run::planned(context, &schedule.planned_calls().map_err(bad)?)?;
+        let requests = dry_run::planned(context, &schedule.planned_calls().map_err(bad_step)?)?;
         let as_json = args.output.format != AskFormat::Text;
         let text = planned(&args.name, &names, &requests, as_json, &destination.output());
         return destination.write(text).map(|()| 0);
@@ -57,14 +57,18 @@ pub(super) fn run_pipeline(context: &Context, args: &PipelineRunArgs) -> Result<
     run_schedule(context, &calls, &mut schedule, &options, &mut view)
 }
 
+/// Adds the tag with the pipeline's name to the calls.
 fn tag_with_pipeline(prepared: &mut Prepared, name: &str) {
     let mut caller = Caller::clone(&prepared.calls.caller);
     caller.tags.insert(PIPELINE_TAG.to_owned(), name.to_owned());
     prepared.calls.caller = Arc::new(caller);
 }
 
-/// The place of the step whose answer is asked for.
-fn answer(names: &[StepName], wanted: Option<&str>) -> Result<usize, Error> {
+/// The index of the step whose answer is shown: the step `wanted`, or else the last.
+///
+/// # Errors
+/// There is no such step.
+fn shown_step(names: &[StepName], wanted: Option<&str>) -> Result<usize, Error> {
     let Some(wanted) = wanted else { return Ok(names.len() - 1) };
     names.iter().position(|step| step.name == wanted).ok_or_else(|| {
         let known = || names.iter().map(|step| step.name.as_str());
@@ -76,7 +80,8 @@ fn answer(names: &[StepName], wanted: Option<&str>) -> Result<usize, Error> {
     })
 }
 
-/// Refuses a step whose answer has no limit before the steps in front of it are paid for.
+/// Refuses a pipeline with `--max-cost` in which a step has no limit of its answer. Otherwise the run would stop at that
+/// step, after the steps before it have been paid for.
 fn check_bounds(calls: &[Call], names: &[StepName]) -> Result<(), Error> {
     let Some(call) = calls.iter().find(|call| call.request.max_tokens.is_none()) else { return Ok(()) };
     let name = &names[call.index].name;
@@ -86,9 +91,9 @@ fn check_bounds(calls: &[Call], names: &[StepName]) -> Result<(), Error> {
 }
 
 /// The model of each step.
-fn models(context: &Context, args: &PipelineRunArgs, steps: &[Wired]) -> Result<Vec<Asked>, Error> {
+fn models(context: &Context, args: &PipelineRunArgs, steps: &[ResolvedStep]) -> Result<Vec<NamedRoute>, Error> {
     let resolver = Resolver::new(&context.settings, args.prompt.to.gateway.as_deref());
-    let model = |wired: &Wired| match (&wired.step.model, &wired.step.task) {
+    let model = |resolved: &ResolvedStep| match (&resolved.step.model, &resolved.step.task) {
         (Some(model), _) => resolver.model(model),
         (None, Some(task)) => resolver.task(task),
         (None, None) => resolver.default_model(),
@@ -96,15 +101,15 @@ fn models(context: &Context, args: &PipelineRunArgs, steps: &[Wired]) -> Result<
     steps.iter().map(model).collect()
 }
 
-/// Reads the input, if any step uses it.
-fn prepare(context: &Context, args: &PipelineRunArgs, steps: &[Wired]) -> Result<Prepared, Error> {
+/// Reads the arguments, and the input if any step uses it.
+fn prepare(context: &Context, args: &PipelineRunArgs, steps: &[ResolvedStep]) -> Result<Prepared, Error> {
     let prompt = &args.prompt;
     let is_reserved = |tag: &&String| [PIPELINE_TAG, STEP_TAG].iter().any(|name| tag.split('=').next() == Some(name));
     if let Some(tag) = prompt.tag.iter().find(is_reserved) {
         let name = tag.split('=').next().unwrap_or(tag);
-        return Err(Error::usage(format!("--tag {name} is for the pipeline itself to set")));
+        return Err(Error::usage(format!("--tag {name} is reserved: the pipeline sets it")));
     }
-    if steps.iter().any(|step| step.input) {
+    if steps.iter().any(|step| step.uses_input) {
         return request::prepare(context, prompt);
     }
     if prompt.prompt.is_some() || !prompt.file.is_empty() {
@@ -125,16 +130,16 @@ fn live<'a>(
     let labels = names.iter().zip(calls).map(|(step, call)| step.label(&call.asked)).collect();
     let writes_lines = format == AskFormat::Jsonl && !destination.is_file();
     let line_of = move |call: &Call, record: &Record| line(&names[call.index], record);
-    // The failures of steps are told at the end.
+    // The failures of steps are reported when all steps have ended.
     Live::new(progress(context, labels).without_failures(), writes_lines.then(|| Box::new(line_of) as Box<_>))
 }
 
-/// Shows the answer of one step, and how all of them went, when the run is over.
+/// Shows the answer of one step, and failures and figures of all steps, when the run is over.
 struct PipelineView<'a> {
     context: &'a Context,
     args: &'a PipelineRunArgs,
     names: &'a [StepName],
-    /// The place of the step whose answer is asked for.
+    /// The index of the step whose answer is shown.
     answer: usize,
     input: String,
     /// Whether the ledger keeps texts.
@@ -171,7 +176,7 @@ impl View for PipelineView<'_> {
                 destination.write(text)?;
             }
         }
-        self.say_how_it_went(&run);
+        self.report_failures_and_figures(&run);
         Ok(pipeline_exit_code(&records, self.answer))
     }
 }
@@ -191,8 +196,9 @@ impl PipelineView<'_> {
         }
     }
 
-    /// Says on stderr what failed, and the figures of all steps; without the figures also what was skipped.
-    fn say_how_it_went(&self, run: &PipelineRun<'_>) {
+    /// Writes to stderr what failed, and the figures of all steps. The figures show skipped steps; without figures, these
+    /// are reported as well.
+    fn report_failures_and_figures(&self, run: &PipelineRun<'_>) {
         let context = self.context;
         let stderr = &context.terminal.stderr;
         let shows_figures = !context.quiet && (self.args.stats || stderr.tty);
@@ -200,18 +206,18 @@ impl PipelineView<'_> {
             match (&record.error, record.status) {
                 (None, _) | (_, Status::Ok | Status::Interrupted) => {}
                 (Some(_), Status::Skipped) if shows_figures => {}
-                (Some(why), Status::Skipped) => context.notice(&format!("{}: {why}", step.label(&record.model))),
-                (Some(why), _) => {
+                (Some(error), Status::Skipped) => context.notice(&format!("{}: {error}", step.label(&record.model))),
+                (Some(error), _) => {
                     let named = Record { model: step.label(&record.model), ..record.clone() };
-                    say(call_failed(&named, why, stderr));
+                    say(call_failed(&named, error, stderr));
                 }
             }
         }
         if shows_figures {
-            let apart = if context.terminal.stdout.tty { "\n" } else { "" };
-            say(Text::from(apart) + table(run, stderr));
+            let separator = if context.terminal.stdout.tty { "\n" } else { "" };
+            say(Text::from(separator) + table(run, stderr));
         }
-        // The answers of the other steps are not lost.
+        // The ledger has the answers of the other steps, which are not shown.
         let is_empty = self.args.output.format == AskFormat::Text && run.records[self.answer].text.is_empty();
         if is_empty && self.keeps_texts && run.records.iter().any(|record| record.status == Status::Ok) {
             context.notice(&format!("`llm log show {}` has what the other steps answered", run.run));

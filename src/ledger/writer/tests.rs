@@ -89,7 +89,7 @@ fn what_waits_is_one_group_and_a_part_of_it_that_fails_is_undone_by_itself() {
             writer.transact(commits).await
         };
         let release = async {
-            record(&writer, row(&id(1), true));
+            writer.record(row(&id(1), true)).await;
             drop(held);
         };
         tokio::join!(

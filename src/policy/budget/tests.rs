@@ -205,18 +205,18 @@ async fn what_the_adapter_asks_for_by_itself_is_reserved() {
 // L11
 #[tokio::test(start_paused = true)]
 async fn only_an_answer_that_ended_and_told_its_usage_counts_as_less_than_was_set_aside() {
-    let truncated = || dear(Reply::kind(FailureKind::Truncated).speaks());
+    let truncated = || dear(Reply::kind(FailureKind::Truncated).begins());
     let cut = || truncated().finishes(FinishReason::Length);
-    let stopped = || dear(Reply::answer()).counts_early().lasts(60_000);
+    let stopped = || dear(Reply::answer()).reports_input_early().lasts(60_000);
     for (reply, left) in [
         (truncated(), "$10.00"),
-        (truncated().counts_early(), "$10.00"),
-        (Reply::status(500).counts_early(), "$10.00"),
+        (truncated().reports_input_early(), "$10.00"),
+        (Reply::status(500).reports_input_early(), "$10.00"),
         (stopped(), "$10.00"),
-        (cut().counts_nothing(), "$10.00"),
-        (Reply::answer().counts_nothing(), "$10.00"),
+        (cut().reports_no_usage(), "$10.00"),
+        (Reply::answer().reports_no_usage(), "$10.00"),
         (cut(), "$19.00"),
-        (cut().counts_early(), "$19.00"),
+        (cut().reports_input_early(), "$19.00"),
         (Reply::status(500), "$30.00"),
     ] {
         let told = format!("{reply:?}");

@@ -1,4 +1,4 @@
-//! Answers from the cache, for exactly the same request of the same caller.
+//! Answers a call from the cache if the same caller has sent exactly the same request before.
 
 mod store;
 
@@ -17,7 +17,7 @@ use crate::config::Gateway;
 use crate::error::Failure;
 use crate::schema;
 
-/// A part of every key. It changes when answers that an older program kept must not be used any more.
+/// A part of every key. It is changed when answers that older versions stored must not be used any more.
 const VERSION: &str = "2";
 
 /// Identifies one request of one caller to one gateway with one key.
@@ -40,19 +40,19 @@ impl fmt::Debug for Key {
 #[derive(Debug)]
 pub struct Answers {
     store: Store,
-    /// By name, each gateway and what tells its keys apart.
+    /// By name, each gateway and a text that differs for different keys of it.
     gateways: BTreeMap<String, (Gateway, String)>,
-    /// Answers that were found while gateways were prepared. Each is used once.
+    /// The answers that were found while gateways were prepared. Each is used once.
     found: Mutex<HashMap<Key, Response>>,
 }
 
 impl Answers {
-    /// `gateways` are those of the run, each with what tells its keys apart, which need not be the key itself.
+    /// `gateways` are those of the run, each with a text that differs for different keys of it, which need not be the key.
     pub fn new(store: Store, gateways: BTreeMap<String, (Gateway, String)>) -> Self {
         Self { store, gateways, found: Mutex::default() }
     }
 
-    /// Whether there is an answer of the first choice to this call. It is then kept for the run.
+    /// Whether the cache has an answer of the call's first choice. The answer is then kept in memory for the run.
     pub fn find(&self, call: &Call) -> bool {
         let Some(key) = self.key(call) else { return false };
         let Some(answer) = self.stored(&key, &call.request) else { return false };
@@ -65,29 +65,29 @@ impl Answers {
         found.or_else(|| self.stored(key, request))
     }
 
-    /// Reads an answer. One that does not have the form that the request asks for is not used.
+    /// Reads an answer. Returns `None` also for an answer that does not have the form that the request asks for.
     fn stored(&self, key: &Key, request: &Request) -> Option<Response> {
         self.store.get(key, SystemTime::now()).filter(|answer| schema::is_as_asked(request, answer))
     }
 
-    /// Keeps an answer if it is complete and has the form that the request asks for.
+    /// Stores an answer if it is complete and has the form that the request asks for.
     fn keep(&self, key: &Key, request: &Request, answer: &Response) {
         let is_whole = matches!(answer.finish, Some(FinishReason::Stop | FinishReason::ToolCalls));
         if is_whole && schema::is_as_asked(request, answer) {
-            // An answer that cannot be kept is asked for again next time, which the user need not know now.
+            // If the answer cannot be stored, the gateway is asked again next time, so the user gets no error.
             let _ = self.store.put(key, answer, SystemTime::now());
         }
     }
 
-    /// The key is a hash of everything that is sent to the gateway, so that no parameter can be forgotten, and of the
-    /// caller, so that no caller gets the answer of another.
+    /// The key of a call; `None` where its gateway is not one of the run. It is a hash of everything that is sent to the
+    /// gateway, so that no parameter can be left out, and of the caller, so that no caller gets the answer of another.
     fn key(&self, call: &Call) -> Option<Key> {
         let target = call.target();
         let (gateway, scope) = self.gateways.get(&target.gateway)?;
         let api = gateway.api_of(&target.model);
         let adapter = api.adapter();
         let wire = adapter.encode_request(&target.model, &call.request);
-        // The demo gateway has another port at each start.
+        // The demo gateway's URL has another port at each start, so its name is used instead.
         let base = if gateway.name == "demo" { "demo" } else { gateway.base_url.as_str() };
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
@@ -108,7 +108,7 @@ impl Answers {
     }
 }
 
-/// Answers from the cache, if it is used.
+/// Answers calls from the cache, and stores the answers of others in it.
 #[derive(Debug)]
 pub struct Cache<S> {
     inner: S,
@@ -134,9 +134,9 @@ impl<S: Service> Service for Cache<S> {
             }
             return Ok(());
         }
-        let (events, overheard) = events.observed();
+        let (events, observer) = events.observed();
         let result = self.inner.call(call, &events).await;
-        let answer = std::mem::take(&mut overheard.observed().response);
+        let answer = std::mem::take(&mut observer.observed().response);
         if result.is_ok() {
             answers.keep(&key, &call.request, &answer);
         }

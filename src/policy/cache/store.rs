@@ -1,4 +1,5 @@
-//! The files of the cache: one for each answer, checked when it is read, the least used removed when there are too many.
+//! The files of the cache. Each answer is a file with a checksum. When there is no space, the least recently used files are
+//! removed.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -13,29 +14,32 @@ use crate::chat::{FinishReason, Response, TokenLogprob, ToolCall, Usage};
 use crate::money::Usd;
 use crate::private;
 
-/// The files lie in this many directories, each with its share of the room, so that making room stays cheap.
+/// The number of directories that the files are spread over. Each has its share of `max_size`, so that freeing space reads
+/// only one directory.
 const SHARDS: u64 = 16;
 
-/// Where answers are kept, how long, and how much room they get.
+/// The directory of stored answers, with the limits of their age and size.
 #[derive(Debug, Clone)]
 pub struct Store {
     dir: PathBuf,
+    /// The age after which an answer is not used any more.
     ttl: Duration,
-    /// In bytes.
+    /// The size limit of all files together, in bytes.
     max_size: u64,
 }
 
-/// What is in a cache.
+/// The size of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
+    /// The number of answers.
     pub answers: u64,
-    /// In bytes.
+    /// The size of all files together, in bytes.
     pub size: u64,
-    /// When the least recently used of them was used.
+    /// When the least recently used answer was used; `None` in an empty cache.
     pub oldest: Option<SystemTime>,
 }
 
-/// An answer as it is kept.
+/// An answer as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     /// Seconds since 1970.
@@ -43,7 +47,7 @@ struct Entry {
     id: Option<String>,
     model: Option<String>,
     text: String,
-    /// Answers were once kept without.
+    /// Files of older versions lack this field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     logprobs: Vec<TokenLogprob>,
     reasoning: String,
@@ -63,24 +67,27 @@ impl Store {
         Self { dir, ttl, max_size }
     }
 
-    /// The answer; `None` where there is none, or one that is too old, damaged or not for this key.
+    /// The answer to this key. Returns `None` where there is no answer, or it is too old, damaged or for another key.
     pub fn get(&self, key: &Key, now: SystemTime) -> Option<Response> {
         let path = self.path(key);
         let content = fs::read(&path).ok()?;
-        let entry = open(key, &content)?;
+        let entry = decode_entry(key, &content)?;
         let at = UNIX_EPOCH + Duration::from_secs(entry.at);
         if now.duration_since(at).is_ok_and(|age| age > self.ttl) {
             return None;
         }
-        // Where its use cannot be noted, it is the sooner forgotten.
+        // If the time of use cannot be written, the answer is only removed earlier than others.
         let _ = File::options().write(true).open(&path).and_then(|file| file.set_modified(now));
         Some(entry.into())
     }
 
-    /// Keeps an answer, and forgets those that were not used for longest if there is no room. A reader meets all of it
-    /// or nothing.
+    /// Stores an answer, and removes the least recently used ones if there is no space. An answer that is larger than a
+    /// directory's share is not stored. Readers see the whole file or none.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn put(&self, key: &Key, answer: &Response, now: SystemTime) -> io::Result<()> {
-        let content = seal(key, &Entry::new(answer, now))?;
+        let content = encode_entry(key, &Entry::new(answer, now))?;
         let share = self.max_size / SHARDS;
         if content.len() as u64 > share {
             return Ok(());
@@ -88,15 +95,18 @@ impl Store {
         let path = self.path(key);
         let shard = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
         private::create_dir(shard)?;
-        // Temporary files are for this user's eyes alone.
+        // `tempfile` makes files that only this user can read.
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(shard)?;
         file.write_all(&content)?;
-        // Not synced: what the loss of power leaves of it does not match its checksum, and is asked for anew.
+        // The file is not synced: if power is lost, a damaged file does not match its checksum and is not used.
         file.persist(&path).map_err(|error| error.error)?;
-        make_room(shard, share)
+        remove_least_recently_used(shard, share)
     }
 
-    /// How much is in it.
+    /// The number and size of the stored answers.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
     pub fn stats(&self) -> io::Result<Stats> {
         let mut stats = Stats::default();
         for file in self.files()? {
@@ -107,7 +117,10 @@ impl Store {
         Ok(stats)
     }
 
-    /// Forgets everything; what there was.
+    /// Removes all answers. Returns what there was.
+    ///
+    /// # Errors
+    /// The directory cannot be read or removed.
     pub fn clear(&self) -> io::Result<Stats> {
         let stats = self.stats()?;
         match fs::remove_dir_all(&self.dir) {
@@ -116,10 +129,10 @@ impl Store {
         }
     }
 
-    fn files(&self) -> io::Result<Vec<Kept>> {
+    fn files(&self) -> io::Result<Vec<StoredFile>> {
         let mut files = Vec::new();
         for shard in read_dir(&self.dir)? {
-            files.extend(kept(&shard?.path())?);
+            files.extend(files_of_shard(&shard?.path())?);
         }
         Ok(files)
     }
@@ -130,14 +143,15 @@ impl Store {
     }
 }
 
-/// The checksum, a line of its own, then the entry. The key is part of what is summed up, so that an answer is never
-/// given to another question.
-fn seal(key: &Key, entry: &Entry) -> io::Result<Vec<u8>> {
+/// The content of a file: a line with the checksum, then the entry. The checksum includes the key, so that an answer is
+/// never used for another request.
+fn encode_entry(key: &Key, entry: &Entry) -> io::Result<Vec<u8>> {
     let json = serde_json::to_vec(entry)?;
     Ok([checksum(key, &json).as_bytes(), b"\n", &json].concat())
 }
 
-fn open(key: &Key, content: &[u8]) -> Option<Entry> {
+/// Reads the content of a file. Returns `None` where it is damaged or for another key.
+fn decode_entry(key: &Key, content: &[u8]) -> Option<Entry> {
     let end = content.iter().position(|byte| *byte == b'\n')?;
     let (sum, json) = (&content[..end], &content[end + 1..]);
     if sum != checksum(key, json).as_bytes() {
@@ -154,13 +168,13 @@ fn checksum(key: &Key, json: &[u8]) -> String {
 }
 
 /// A file of the cache.
-struct Kept {
+struct StoredFile {
     path: PathBuf,
     size: u64,
     used: SystemTime,
 }
 
-/// Nothing at all where the directory is missing.
+/// The entries of a directory; none where it does not exist.
 fn read_dir(dir: &Path) -> io::Result<Vec<io::Result<fs::DirEntry>>> {
     match fs::read_dir(dir) {
         Ok(entries) => Ok(entries.collect()),
@@ -169,21 +183,23 @@ fn read_dir(dir: &Path) -> io::Result<Vec<io::Result<fs::DirEntry>>> {
     }
 }
 
-fn kept(shard: &Path) -> io::Result<Vec<Kept>> {
+/// The files of one directory.
+fn files_of_shard(shard: &Path) -> io::Result<Vec<StoredFile>> {
     let mut files = Vec::new();
     for entry in read_dir(shard)? {
         let entry = entry?;
         // Another process may have removed it meanwhile.
         let Ok(metadata) = entry.metadata() else { continue };
         if metadata.is_file() {
-            files.push(Kept { path: entry.path(), size: metadata.len(), used: metadata.modified()? });
+            files.push(StoredFile { path: entry.path(), size: metadata.len(), used: metadata.modified()? });
         }
     }
     Ok(files)
 }
 
-fn make_room(shard: &Path, share: u64) -> io::Result<()> {
-    let mut files = kept(shard)?;
+/// Removes the least recently used files of a directory until the rest has at most `share` bytes.
+fn remove_least_recently_used(shard: &Path, share: u64) -> io::Result<()> {
+    let mut files = files_of_shard(shard)?;
     let mut size: u64 = files.iter().map(|file| file.size).sum();
     if size <= share {
         return Ok(());
@@ -193,7 +209,7 @@ fn make_room(shard: &Path, share: u64) -> io::Result<()> {
         if size <= share {
             break;
         }
-        // Another process may be at it, too.
+        // Removing fails if another process has removed the file already.
         let _ = fs::remove_file(&file.path);
         size -= file.size;
     }

@@ -1,4 +1,4 @@
-//! Rows L20 to L26 of the faults that the cache must meet.
+//! Tests of the promises L20 to L26.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ fn any_key(seed: u8) -> Key {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_second_time_nobody_is_asked_and_the_answer_is_the_same() {
+async fn the_second_time_no_request_is_sent_and_the_answer_is_the_same() {
     let dir = tempfile::tempdir().expect("a directory");
     let gateway = Canned::new([("m", vec![Reply::answer(), Reply::kind(FailureKind::Network)])]);
     let cache = Cache::new(gateway.clone(), Some(answers(dir.path())));
@@ -83,7 +83,7 @@ async fn no_caller_gets_the_answer_that_was_given_to_another() {
 #[tokio::test(start_paused = true)]
 async fn only_whole_answers_are_kept() {
     let dir = tempfile::tempdir().expect("a directory");
-    let broken = Reply::kind(FailureKind::Truncated).speaks();
+    let broken = Reply::kind(FailureKind::Truncated).begins();
     let mut replies = vec![broken.clone(), Reply::status(500), broken];
     for finish in [FinishReason::ContentFilter, FinishReason::Length, FinishReason::Other("odd".into())] {
         replies.push(Reply::answer().finishes(finish));
@@ -99,18 +99,21 @@ async fn only_whole_answers_are_kept() {
 }
 
 #[test]
-fn an_answer_that_does_not_follow_its_schema_is_neither_kept_nor_given() {
+fn an_answer_that_does_not_follow_its_schema_is_neither_stored_nor_used() {
     let dir = tempfile::tempdir().expect("a directory");
     let answers = answers(dir.path());
     let schema = json!({"type": "object", "required": ["city"]});
     let form = crate::chat::ResponseFormat::JsonSchema { name: "answer".into(), schema, strict: None };
     let request = Request { response_format: Some(form), ..Request::default() };
-    let said = |text: &str, tool_calls: Vec<ToolCall>| Response { tool_calls, ..response(text) };
+    let answer = |text: &str, tool_calls: Vec<ToolCall>| Response { tool_calls, ..response(text) };
     let calls = response("").tool_calls;
-    let good = said(r#"{"city":"Oslo"}"#, Vec::new());
-    for (answer, kept) in
-        [(said("Oslo", Vec::new()), false), (said("{}", Vec::new()), false), (good, true), (said("", calls), true)]
-    {
+    let good = answer(r#"{"city":"Oslo"}"#, Vec::new());
+    for (answer, kept) in [
+        (answer("Oslo", Vec::new()), false),
+        (answer("{}", Vec::new()), false),
+        (good, true),
+        (answer("", calls), true),
+    ] {
         let key = any_key(answer.text.len() as u8);
         answers.keep(&key, &request, &answer);
         assert_eq!(answers.store.get(&key, SystemTime::now()).is_some(), kept, "{answer:?}");
@@ -121,9 +124,9 @@ fn an_answer_that_does_not_follow_its_schema_is_neither_kept_nor_given() {
 
 // L20, L25
 #[test]
-fn whatever_the_gateway_would_see_makes_another_key() {
+fn every_difference_of_the_request_makes_another_key() {
     let base = || Request { messages: vec![Message::text(Role::User, "hi")], stream: true, ..Request::default() };
-    // A field that is added to requests is to be added below.
+    // If a field is added to `Request`, this does not compile until the field is added here and below.
     let Request {
         messages: _,
         tools: _,
@@ -203,7 +206,7 @@ fn an_answer_is_kept_whole_and_for_its_time() {
 
 // L22
 #[test]
-fn a_damaged_answer_or_one_for_another_question_is_none() {
+fn a_damaged_answer_or_one_for_another_key_is_not_used() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = Store::new(dir.path().to_owned(), DAY, 1 << 20);
     let now = SystemTime::now();
@@ -226,9 +229,9 @@ fn a_damaged_answer_or_one_for_another_question_is_none() {
 
 // L26
 #[test]
-fn what_was_not_used_for_longest_makes_room() {
+fn the_least_recently_used_answer_is_removed_for_space() {
     let dir = tempfile::tempdir().expect("a directory");
-    // One directory's share is room for about two of these.
+    // The share of one directory holds about two of these answers.
     let store = Store::new(dir.path().to_owned(), DAY, 16 * 1_900);
     let now = SystemTime::now();
     let at = |seconds| now - DAY / 2 + Duration::from_secs(seconds);
@@ -242,7 +245,7 @@ fn what_was_not_used_for_longest_makes_room() {
     assert!(store.get(&any_key(2), now).is_none(), "the one that was not used");
     assert!(store.get(&any_key(1), now).is_some() && store.get(&any_key(3), now).is_some());
     store.put(&any_key(4), &response(&"x".repeat(9_000)), now).expect("no failure");
-    assert!(store.get(&any_key(4), now).is_none(), "larger than its room");
+    assert!(store.get(&any_key(4), now).is_none(), "larger than the share of a directory");
     assert!(store.stats().expect("counted").size <= 16 * 1_900);
 }
 
@@ -252,7 +255,7 @@ fn filetime(dir: &std::path::Path, seed: u8, time: SystemTime) {
 }
 
 #[test]
-fn what_is_cleared_is_gone_and_was_counted() {
+fn clear_removes_all_answers_and_counts_them() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = Store::new(dir.path().join("answers"), DAY, 1 << 20);
     assert_eq!(store.clear().expect("nothing there"), Stats::default());
@@ -267,7 +270,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     // L26
     #[test]
-    fn no_answers_ever_take_more_room_than_they_may(sizes in prop::collection::vec((any::<u8>(), 0usize..3_000), 1..40)) {
+    fn the_cache_never_exceeds_its_size(sizes in prop::collection::vec((any::<u8>(), 0usize..3_000), 1..40)) {
         let dir = tempfile::tempdir().expect("a directory");
         let store = Store::new(dir.path().to_owned(), DAY, 64 << 10);
         for (seed, size) in sizes {

@@ -43,15 +43,18 @@ async fn a_model_that_begins_in_time_runs_alone() {
 
 // H43
 #[tokio::test(start_paused = true)]
-async fn the_first_to_speak_wins_the_other_is_stopped_and_both_are_on_record() {
+async fn the_first_to_begin_is_shown_the_other_is_stopped_and_both_are_recorded() {
     let answer = |after| vec![Reply::answer().after(after).lasts(2_000)];
-    for (a, b, winner, loser, spoke) in [(10_000, 300, "b", "a", 1_100), (1_000, 10_000, "a", "b", 1_000)] {
+    for (a, b, winner, loser, winner_began) in [(10_000, 300, "b", "a", 1_100), (1_000, 10_000, "a", "b", 1_000)] {
         let gateway = Canned::new([("a", answer(a)), ("b", answer(b))]);
         let began = Instant::now();
         let (result, events, call) = hedged(&gateway, &["a", "b"]).await;
         assert_eq!((result.clone(), text(&events)), (Ok(()), winner.to_owned()));
         let stopped = gateway.ended(loser).expect("dropped") - began;
-        assert!(stopped <= Duration::from_millis(spoke + 50), "{stopped:?} though the other spoke at {spoke} ms");
+        assert!(
+            stopped <= Duration::from_millis(winner_began + 50),
+            "{stopped:?}, but the other began at {winner_began} ms"
+        );
         assert_eq!((gateway.most_at_once(), gateway.running()), (2, 0));
         let record = record(&call, &events, Some(result));
         assert_eq!((record.text.as_str(), record.attempts.len()), (winner, 2));
@@ -62,7 +65,7 @@ async fn the_first_to_speak_wins_the_other_is_stopped_and_both_are_on_record() {
 
 // H43
 #[tokio::test(start_paused = true)]
-async fn a_race_that_is_stopped_has_every_request_on_record() {
+async fn a_hedged_call_that_is_stopped_records_every_request() {
     let slow = || vec![Reply::status(503).after(100), Reply::answer().after(60_000)];
     let cases = [(700, vec!["a"], 1), (1_500, vec!["a", "b", "b"], 2), (9_000, vec!["a", "b", "b", "c", "c"], 3)];
     for (ms, asked, under_way) in cases {
@@ -77,13 +80,13 @@ async fn a_race_that_is_stopped_has_every_request_on_record() {
         recorded.sort_unstable();
         assert_eq!((recorded, record.status), (asked, Status::Interrupted), "after {ms} ms");
         assert!(record.attempts.iter().all(|attempt| attempt.error.is_some()), "{:?}", record.attempts);
-        // Those that were under way, and not those that had been refused.
+        // These are the requests that were running; requests that had been refused are not among them.
         assert_eq!(record.maybe_billed(), under_way);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_goes_on_to_the_next_at_once_and_not_to_one_that_runs() {
+async fn after_a_failure_the_next_choice_that_is_not_running_is_asked_at_once() {
     let gateway = Canned::new([
         ("a", vec![Reply::status(500).after(900)]),
         ("b", vec![Reply::status(503).after(900)]),
@@ -98,7 +101,7 @@ async fn a_failure_goes_on_to_the_next_at_once_and_not_to_one_that_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_model_that_may_not_be_asked_stops_no_other_and_is_told_of_when_none_answers() {
+async fn a_model_that_may_not_be_asked_stops_no_other_and_is_reported_if_none_answers() {
     use FailureKind::{Auth, NoKey, Refused, Truncated};
     for kind in [NoKey, Auth, Refused, Truncated] {
         let gateway = |a| Canned::new([("a", vec![a]), ("b", vec![Reply::kind(kind).after(10)])]);
@@ -112,13 +115,13 @@ async fn a_model_that_may_not_be_asked_stops_no_other_and_is_told_of_when_none_a
         let (result, _, _) = hedged(&fails, &["a", "b"]).await;
         assert_eq!(result.expect_err("none answered").kind, kind);
     }
-    // Alone, or as the last one, it ends the call as ever.
+    // If it is the only or the last one, its failure ends the call.
     let alone = Canned::new([("a", vec![Reply::kind(NoKey)])]);
     assert_eq!(hedged(&alone, &["a", "b"]).await.0.expect_err("no key").kind, NoKey);
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_fail_the_last_failure_is_the_calls() {
+async fn if_all_fail_the_last_failure_is_the_result() {
     let gateway = Canned::new([("a", vec![Reply::status(500).after(5_000)]), ("b", vec![Reply::status(503)])]);
     let (result, _, _) = hedged(&gateway, &["a", "b"]).await;
     assert_eq!(result.expect_err("all failed").status, Some(500));

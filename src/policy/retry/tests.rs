@@ -1,4 +1,4 @@
-//! Rows H27 to H34 of the faults that retries must meet, under a paused clock.
+//! Tests of the promises H27 to H34, under a paused clock.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ async fn waits(replies: Vec<Reply>, retries: Option<u32>) -> (Result<(), Failure
 
 // H27
 #[tokio::test(start_paused = true)]
-async fn a_rate_limit_is_waited_for_and_a_little_more() {
+async fn after_a_rate_limit_the_wait_is_a_little_longer_than_asked() {
     let (result, waits) = waits(vec![asks_back(429, 1_000), Reply::answer()], None).await;
     assert_eq!((result, waits.len()), (Ok(()), 1));
     assert!((Duration::from_millis(1_000)..=Duration::from_millis(1_501)).contains(&waits[0]), "{waits:?}");
@@ -32,24 +32,24 @@ async fn a_rate_limit_is_waited_for_and_a_little_more() {
 
 // H29
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_nobody_would_sit_out_is_not_begun_and_its_end_is_named() {
+async fn a_wait_that_is_too_long_is_not_begun_and_its_end_is_in_the_hint() {
     let (result, waits) = waits(vec![asks_back(429, 86_400_000)], Some(5)).await;
     let failure = result.expect_err("no answer");
     assert_eq!((waits.len(), failure.exit_code()), (0, 6));
-    let advice = advise(failure, "2026-11-20T10:00:00Z".parse().expect("a time")).advice.expect("advice");
+    let advice = with_retry_time(failure, "2026-11-20T10:00:00Z".parse().expect("a time")).advice.expect("advice");
     assert_eq!(advice, "the gateway asks to come back in 24 h, at 2026-11-21T10:00:00Z");
 }
 
 // H30
 #[tokio::test(start_paused = true)]
-async fn the_newest_wait_counts() {
+async fn the_wait_of_the_last_response_counts() {
     let (_, waits) = waits(vec![asks_back(429, 1_000), asks_back(429, 20_000), Reply::answer()], None).await;
     assert!(waits[0] < Duration::from_secs(2) && waits[1] >= Duration::from_secs(20), "{waits:?}");
 }
 
 // H28
 #[tokio::test(start_paused = true)]
-async fn no_wait_at_all_is_still_a_wait() {
+async fn a_wait_of_zero_is_replaced_by_a_random_one() {
     fastrand::seed(1);
     let (_, waits) = waits(vec![asks_back(503, 0)], Some(6)).await;
     assert_eq!(waits.len(), 6);
@@ -58,7 +58,7 @@ async fn no_wait_at_all_is_still_a_wait() {
 
 // H31
 #[tokio::test(start_paused = true)]
-async fn a_storm_is_not_answered_with_a_storm() {
+async fn if_everything_fails_few_further_tries_are_made() {
     let gateway = Canned::new([("m", vec![Reply::status(500)])]);
     let retry = Arc::new(Retry::new(gateway.clone()));
     let call = call(&["m"]);
@@ -70,7 +70,7 @@ async fn a_storm_is_not_answered_with_a_storm() {
 // H31
 #[tokio::test(start_paused = true)]
 async fn no_two_further_tries_go_out_in_the_same_moment() {
-    // All are told the same moment, and 200 waits by chance in half a second cannot all be apart.
+    // All calls get the same wait. 200 random waits within half a second would not all have the distance by chance.
     for reply in [asks_back(429, 1), Reply::status(500)] {
         let gateway = Canned::new([("m", vec![reply])]);
         let retry = Arc::new(Retry::new(gateway.clone()));
@@ -84,7 +84,7 @@ async fn no_two_further_tries_go_out_in_the_same_moment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_asks_for_retries_gets_them_in_a_storm_too() {
+async fn retries_that_the_user_sets_are_made_even_if_everything_fails() {
     let gateway = Canned::new([("m", vec![Reply::status(500)])]);
     let retry = Retry::new(gateway.clone());
     let mut call = call(&["m"]);
@@ -97,7 +97,7 @@ async fn whoever_asks_for_retries_gets_them_in_a_storm_too() {
 
 // H32
 #[tokio::test(start_paused = true)]
-async fn what_will_not_pass_is_asked_once() {
+async fn a_permanent_failure_is_not_tried_again() {
     for status in [400, 401, 402, 403, 404, 413, 422] {
         let (result, waits) = waits(vec![Reply::status(status)], Some(5)).await;
         assert_eq!(result.expect_err("no answer").status, Some(status));
@@ -106,7 +106,7 @@ async fn what_will_not_pass_is_asked_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_pass_is_asked_again_twice() {
+async fn a_temporary_failure_is_tried_again_twice() {
     for status in [408, 409, 429, 500, 502, 503, 504, 529] {
         let (_, waits) = waits(vec![Reply::status(status)], None).await;
         assert_eq!(waits.len(), 2, "{status}");
@@ -114,19 +114,19 @@ async fn what_may_pass_is_asked_again_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_gateways_own_word_wins_over_the_status() {
-    let says = |status: u16, word| {
+async fn the_header_x_should_retry_wins_over_the_status() {
+    let reply = |status: u16, should_retry| {
         let failure = Failure::new(FailureKind::from_status(status), "no").with_status(status);
-        Reply::failure(Failure { should_retry: Some(word), ..failure })
+        Reply::failure(Failure { should_retry: Some(should_retry), ..failure })
     };
-    assert_eq!(waits(vec![says(503, false)], Some(5)).await.1.len(), 0);
-    assert_eq!(waits(vec![says(400, true)], None).await.1.len(), 2);
-    assert_eq!(waits(vec![says(402, true)], None).await.1.len(), 6, "half as many at once each time");
+    assert_eq!(waits(vec![reply(503, false)], Some(5)).await.1.len(), 0);
+    assert_eq!(waits(vec![reply(400, true)], None).await.1.len(), 2);
+    assert_eq!(waits(vec![reply(402, true)], None).await.1.len(), 6, "half as many at once each time");
 }
 
 // H33
 #[tokio::test(start_paused = true)]
-async fn a_lost_reply_is_asked_for_once_more_and_an_own_limit_not_at_all() {
+async fn a_lost_reply_is_tried_again_once_and_a_timeout_of_ours_is_not() {
     assert_eq!(waits(vec![Reply::kind(FailureKind::Network)], None).await.1.len(), 1);
     assert_eq!(waits(vec![Reply::kind(FailureKind::Timeout)], None).await.1.len(), 0);
     assert_eq!(waits(vec![Reply::kind(FailureKind::Timeout)], Some(1)).await.1.len(), 1);
@@ -134,13 +134,13 @@ async fn a_lost_reply_is_asked_for_once_more_and_an_own_limit_not_at_all() {
 
 // H34
 #[tokio::test(start_paused = true)]
-async fn nothing_is_asked_again_after_a_token() {
-    let (result, waits) = waits(vec![Reply::status(503).speaks()], Some(5)).await;
+async fn nothing_is_tried_again_after_a_token() {
+    let (result, waits) = waits(vec![Reply::status(503).begins()], Some(5)).await;
     assert!(result.is_err() && waits.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_outlasts_the_call_is_not_begun() {
+async fn a_wait_past_the_deadline_is_not_begun() {
     let gateway = Canned::new([("m", vec![asks_back(429, 30_000)])]);
     let mut call = call(&["m"]);
     call.limits.timeout = Duration::from_secs(10);
@@ -159,7 +159,7 @@ fn waits_grow_to_their_bound_and_spread_over_all_of_it() {
     assert_eq!(ms(waits(0.0)), [0; 7]);
 }
 
-/// What one request may meet.
+/// What may happen to one request.
 fn reply() -> impl Strategy<Value = Reply> {
     let statuses = prop::sample::select(vec![400u16, 401, 404, 408, 429, 500, 502, 503, 529]);
     prop_oneof![
@@ -168,15 +168,15 @@ fn reply() -> impl Strategy<Value = Reply> {
         1 => Just(Reply::kind(FailureKind::Network)),
         1 => Just(Reply::kind(FailureKind::Timeout)),
         1 => Just(Reply::kind(FailureKind::Truncated)),
-        1 => Just(Reply::status(500).speaks().lasts(50)),
+        1 => Just(Reply::status(500).begins().lasts(50)),
         1 => (0u64..3_000).prop_map(|ms| Reply::answer().after(ms).lasts(20)),
     ]
 }
 
 proptest! {
-    /// Over all policies, with hedging, and stopped at any moment: what is recorded is what the gateway saw.
+    /// With all policies, with hedging, and stopped at any time, the record has exactly the requests that the gateway got.
     #[test]
-    fn attempts_are_bounded_end_with_the_first_token_and_are_all_on_record(
+    fn attempts_are_bounded_end_with_the_first_token_and_are_all_recorded(
         scripts in prop::collection::vec(prop::collection::vec(reply(), 1..6), 1..4),
         hedges in prop::collection::vec(prop::option::of(0u64..2_000), 3),
         retries in 0u32..4,
@@ -204,9 +204,9 @@ proptest! {
             for model in models {
                 prop_assert!(asked.iter().filter(|asked| asked == model).count() <= retries as usize + 1);
             }
-            // No wait goes past the limit of the call; only the requests themselves may (3 s each here).
+            // No wait ends after the deadline; only the requests themselves may (3 s each here).
             prop_assert!(began.elapsed() <= Duration::from_secs(timeout + 4 * asked.len() as u64));
-            prop_assert!(!gateway.asked_after_a_word(), "nothing is asked after a token");
+            prop_assert!(!gateway.asked_after_output(), "nothing is asked after a token");
             prop_assert_eq!(gateway.running(), 0);
 
             let answered = result.as_ref().is_some_and(Result::is_ok);
@@ -214,7 +214,7 @@ proptest! {
             let mut recorded: Vec<_> = record.attempts.iter().map(|attempt| attempt.model.clone()).collect();
             let mut seen = asked;
             if call.choices.iter().any(|choice| choice.hedge.is_some()) {
-                // Of several at once, each is told as a whole.
+                // Of several requests at once, the events of each come together.
                 recorded.sort_unstable();
                 seen.sort_unstable();
             }
@@ -227,7 +227,7 @@ proptest! {
 }
 
 #[test]
-fn the_budget_of_further_tries_is_for_a_period_and_not_for_ever() {
+fn the_budget_of_further_tries_begins_again_after_its_period() {
     let began = Instant::now();
     let mut budget = RetryBudget::new(began);
     let mut taken = |calls, at| {
