@@ -42,15 +42,6 @@ impl Rates {
         self.input.is_some() && self.output.is_some()
     }
 
-    /// Whether an answer of any length is known to cost nothing.
-    pub fn is_free(&self) -> bool {
-        let zero = |rate: Option<Usd>| rate.is_none_or(|rate| rate == Usd::ZERO);
-        self.is_complete()
-            && [self.input, self.output, self.cache_read, self.cache_write, self.reasoning, self.request]
-                .into_iter()
-                .all(zero)
-    }
-
     /// What `usage` costs, to the picodollar. Returns `None` where a count or a rate that this takes is unknown, or where
     /// the counts contradict each other.
     pub fn cost(&self, usage: &Usage) -> Option<Usd> {
@@ -135,11 +126,6 @@ impl Tariff {
         self.at(usage.input?).cost(usage)
     }
 
-    /// Whether an answer is known to cost nothing.
-    pub fn is_free(&self) -> bool {
-        self.all().all(|rates| rates.is_free())
-    }
-
     /// This tariff with `markup` millionths added.
     pub fn with_markup(mut self, markup: u32) -> Tariff {
         self.base = self.base.with_markup(markup);
@@ -147,10 +133,6 @@ impl Tariff {
             step.rates = step.rates.with_markup(markup);
         }
         self
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Rates> {
-        std::iter::once(&self.base).chain(self.steps.iter().map(|step| &step.rates))
     }
 }
 
@@ -216,8 +198,6 @@ mod tests {
     fn a_request_may_cost_something_by_itself() {
         let rates = Rates { request: Some(usd("0.012")), ..rates("1", "1") };
         assert_eq!(rates.cost(&usage(0, 0)), Some(usd("0.012")));
-        assert!(!Rates { request: Some(usd("0.012")), ..Rates::FREE }.is_free());
-        assert!(Rates::FREE.is_free() && !Rates::default().is_free());
     }
 
     #[test]

@@ -76,6 +76,33 @@ fn an_answer_in_one_piece_is_as_good_as_a_stream() {
 }
 
 #[test]
+fn no_stream_asks_for_one_piece_and_changes_nothing_else() {
+    let gateway = Gateway::by(|request| match request.json()["stream"] == true {
+        true => Reply::stream(&["Hel", "lo."]),
+        false => Reply::unary("Hello."),
+    });
+    let home = Home::with(&gateway)
+        .config("[pipeline.p]\nsteps = [{ name = \"s\", model = \"m\", prompt = \"{{ input }}\" }]\n");
+    for command in [&["ask", "-m", "m"][..], &["compare", "-m", "m", "-o", "json"], &["pipeline", "run", "p"]] {
+        let [streamed, whole, parameter] = [&[][..], &["--no-stream"], &["-p", "stream=false"]].map(|flags| {
+            let outcome = home.llm(command).args(flags).arg("hi").output();
+            let stdout = outcome.exits(0).stdout();
+            if command[0] == "compare" { outcome.json()["answers"][0]["text"].to_string() } else { stdout }
+        });
+        assert_eq!((&whole, &parameter), (&streamed, &streamed), "{command:?}");
+    }
+    for requests in gateway.requests().chunks(3) {
+        let mut streamed = requests[0].json();
+        let fields = streamed.as_object_mut().expect("an object");
+        assert_eq!(fields.remove("stream"), Some(json!(true)));
+        fields.remove("stream_options");
+        assert_eq!((requests[1].json(), requests[2].json()), (streamed.clone(), streamed));
+    }
+    let both = home.llm(["ask", "-m", "m", "--no-stream", "-p", "stream=true", "hi"]).output();
+    both.exits(2).says("--no-stream");
+}
+
+#[test]
 fn the_record_says_what_happened() {
     let gateway = hello();
     let outcome = Home::with(&gateway).llm(["ask", "-o", "json", "hi"]).output();

@@ -1,6 +1,6 @@
 //! The answer cache: the same question to the same model twice is one request.
 
-use crate::support::{Gateway, Home, Reply};
+use crate::support::{Gateway, Home, KEY, Reply};
 
 fn usage() -> Reply {
     Reply::sse().role().text("Hello.").finish("stop").usage(1_000, 1_000).done()
@@ -69,11 +69,12 @@ fn the_second_time_asks_nobody_for_a_key_and_opens_no_connection() {
     let asked = home.path().join("asked");
     let config = format!(
         "gateway = \"corp\"\n[gateway.corp]\nbase_url = \"{}\"\n\
-         key_command = [\"sh\", \"-c\", \"echo >> {}; echo sk-of-the-command-0123\"]\n",
+         key_command = [\"sh\", \"-c\", \"echo >> {}; echo {KEY}\"]\n",
         gateway.base_url(),
         asked.display()
     );
     let home = home.config(&config);
+    home.may_hold_the_key("llm.toml");
     home.llm(["ask", "--cache", "-m", "m", "hi"]).output().exits(0);
     // Whoever still asks finds nobody.
     drop(gateway);
@@ -87,7 +88,7 @@ fn another_key_or_gateway_has_its_own_answers() {
     let (one, two) = (Gateway::always(usage()), Gateway::always(usage()));
     let home = Home::with(&one);
     home.llm(["ask", "--cache", "hi"]).output().exits(0);
-    home.llm(["ask", "--cache", "hi"]).env("LLM_API_KEY", "sk-another-key-0123456789").output().exits(0);
+    home.llm(["ask", "--cache", "hi"]).env("LLM_API_KEY", format!("{KEY}-another")).output().exits(0);
     home.llm(["ask", "--cache", "hi"]).env("LLM_BASE_URL", two.base_url()).output().exits(0);
     assert_eq!((one.requests().len(), two.requests().len()), (2, 1));
 }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::support::{Gateway, Home, Reply};
+use crate::support::{Gateway, Home, KEY, Reply};
 
 /// What one `ask` ends with when its gateway always replies so, and how many requests it made.
 #[track_caller]
@@ -103,7 +103,7 @@ fn no_key_is_4_and_names_the_ways_to_give_one() {
 #[test]
 fn a_closed_port_is_7_and_names_the_address() {
     let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
-    let home = Home::new().env("LLM_BASE_URL", format!("http://127.0.0.1:{port}/v1")).env("LLM_API_KEY", "k");
+    let home = Home::new().env("LLM_BASE_URL", format!("http://127.0.0.1:{port}/v1")).env("LLM_API_KEY", KEY);
     let outcome = home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).output();
     outcome.exits(7).prints("").says(&port.to_string());
 }

@@ -1,7 +1,6 @@
 //! The `llm` command from outside: real processes, real sockets, a fresh home for each.
 //!
-//! A comment such as `H12` numbers the fault that a test provokes: H on the wire, P of the process, S of secrets, L of the ledger, T on
-//! the terminal.
+//! A comment such as `H12` above a test names the promise of `docs/promises.md` that the test holds.
 
 #![allow(unreachable_pub, reason = "one binary: nothing in it is for others")]
 #![allow(clippy::disallowed_methods, reason = "the tests hand the environment on that `llm` itself reads")]
@@ -27,6 +26,7 @@ mod otel;
 #[cfg(unix)]
 mod output;
 mod pipeline;
+mod promises;
 #[cfg(unix)]
 mod readme;
 mod reconcile;

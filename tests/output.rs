@@ -58,11 +58,27 @@ fn help_that_cannot_be_written_is_74_too() {
 fn streams_that_are_closed_do_no_harm() {
     let gateway = hello();
     let home = Home::with(&gateway);
-    for closed in [">&-", "2>&-", "<&- >&- 2>&-"] {
+    for (closed, code) in [(">&-", 74), ("2>&-", 0), ("<&- >&- 2>&-", 74), (">&- --out answer.txt", 0)] {
         let outcome = home.shell(&format!("\"$llm\" ask hi {closed}; echo \"status $?\"")).output();
-        assert!(outcome.stdout().ends_with("status 0\n"), "{closed}\n{outcome}");
+        assert!(outcome.stdout().ends_with(&format!("status {code}\n")), "{closed}\n{outcome}");
         outcome.never_says("panicked");
     }
+}
+
+// P08
+#[test]
+fn an_answer_that_would_be_lost_is_not_asked_for() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    for arguments in ["ask hi", "ask -o json hi", "compare -m a,b hi", "--help", "--version", "log", "config path"] {
+        home.shell(&format!("\"$llm\" {arguments} >&-")).output().exits(74).says("error: ");
+    }
+    assert_eq!(gateway.connections(), 0);
+    // Shells open /dev/null for writing, other programs for reading and writing too.
+    for null in [">/dev/null", "1<>/dev/null"] {
+        home.shell(&format!("\"$llm\" ask hi {null}")).output().exits(0);
+    }
+    assert_eq!(gateway.connections(), 2);
 }
 
 #[test]

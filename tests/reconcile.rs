@@ -98,7 +98,7 @@ fn only_what_was_paid_with_the_same_key_is_compared() {
     let gateway = gateway("/v1/key", json!({"data": {"usage_daily": 0.01}}));
     let home = home(&gateway, "price_provider = \"openrouter\"");
     home.llm(["key", "set", "corp", "--name", "other", "--store", "file"])
-        .stdin(KEY.replace("CANARY", "OTHER"))
+        .stdin(format!("{KEY}-other"))
         .output()
         .exits(0);
     home.llm(["ask", "is it?"]).output().exits(0);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::reply::{Step, chunk};
-use crate::support::{Gateway, Home, Reply};
+use crate::support::{Gateway, Home, KEY, Reply};
 
 /// A home whose default gateway is this one, with this config besides.
 fn home(gateway: &Gateway, config: &str) -> Home {
@@ -292,7 +292,7 @@ fn a_config_with_all_of_it_is_kept_to() {
     let home = Home::new().config(&format!("gateway = \"house\"\nmodel = \"fast-chat\"\n{EVERYTHING}{house}"));
     for name in ["team-a", "team-b"] {
         let key = ["key", "set", "house", "--name", name, "--store", "file"];
-        home.llm(key).stdin(format!("sk-of-{name}-0123456789")).output().exits(0);
+        home.llm(key).stdin(format!("{KEY}-{name}")).output().exits(0);
     }
     let ask = |arguments: &[&str]| home.llm(["ask", "hi"]).args(arguments).output();
     let team_b = ["--key", "team-b"];

@@ -1,24 +1,14 @@
-//! The key goes to the gateway that it is for, and nowhere else.
+//! The key goes to the gateway that it is for, and nowhere else. That no output and no file holds it is checked after every process of every
+//! test; see `support::canary`.
 
 use std::net::TcpListener;
 
 use base64::Engine as _;
 
-use crate::support::{Gateway, Home, KEY, Outcome, Reply};
+use crate::support::{Gateway, Home, KEY, Reply};
 
 fn hello() -> Gateway {
     Gateway::always(Reply::stream(&["Hello."]))
-}
-
-#[track_caller]
-fn holds_no_key(home: &Home, outcome: &Outcome) {
-    for (name, bytes) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr), ("terminal", &outcome.terminal)] {
-        assert!(!String::from_utf8_lossy(bytes).contains(KEY), "the key is in {name}\n{outcome}");
-    }
-    for path in home.files() {
-        let bytes = std::fs::read(&path).unwrap_or_default();
-        assert!(!String::from_utf8_lossy(&bytes).contains(KEY), "the key is in {}", path.display());
-    }
 }
 
 // S01
@@ -26,9 +16,8 @@ fn holds_no_key(home: &Home, outcome: &Outcome) {
 fn no_argument_takes_a_key() {
     let home = Home::new();
     for arguments in [&["key", "set", "openrouter", KEY][..], &["ask", "--api-key", KEY, "hi"]] {
-        let outcome = home.llm(arguments).output();
-        outcome.exits(2);
-        holds_no_key(&home, &outcome);
+        home.llm(arguments).output().exits(2);
+        home.holds_no_key();
     }
 }
 
@@ -44,11 +33,11 @@ fn no_output_log_or_file_ever_holds_the_key() {
     for gateway in &gateways {
         let home = Home::with(gateway).env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
         for arguments in [&["ask", "hi"][..], &["ask", "-o", "json", "hi"], &["compare", "-m", "a,b", "hi"]] {
-            let outcome = home.llm(arguments).args(["-v", "--retries", "0"]).output();
-            holds_no_key(&home, &outcome);
+            home.llm(arguments).args(["-v", "--retries", "0"]).output();
+            home.holds_no_key();
         }
-        let outcome = home.llm(["ask", "--dry-run", "hi"]).output();
-        holds_no_key(&home, &outcome);
+        home.llm(["ask", "--dry-run", "hi"]).output();
+        home.holds_no_key();
         assert!(gateway.requests().iter().all(|r| r.header("authorization").is_some_and(|value| value.contains(KEY))));
     }
 }
@@ -87,7 +76,7 @@ fn a_gateway_that_repeats_the_key_is_not_repeated() {
     for format in ["text", "json"] {
         let outcome = home.llm(["ask", "-o", format, "hi"]).output();
         outcome.exits(4);
-        holds_no_key(&home, &outcome);
+        home.holds_no_key();
         assert!(format!("{outcome}").contains("Incorrect API key provided"), "{outcome}");
     }
 }
@@ -105,7 +94,7 @@ fn a_body_that_is_no_answer_is_shown_without_the_key() {
         let home = Home::with(&gateway).env("LLM_API_KEY", KEY);
         let outcome = home.llm(["ask", "-v", "hi"]).output();
         outcome.exits(1).never_says("CANARY").says("caused by");
-        holds_no_key(&home, &outcome);
+        home.holds_no_key();
     }
 }
 
@@ -354,12 +343,11 @@ fn the_password_of_a_proxy_is_not_said() {
     let proxy = format!("http://user:{KEY}@127.0.0.1:{}", closed_port());
     let home = Home::new()
         .env("LLM_BASE_URL", "https://gateway.invalid/v1")
-        .env("LLM_API_KEY", "k")
+        .env("LLM_API_KEY", KEY)
         .env("HTTPS_PROXY", proxy)
         .env("RUST_LOG", "trace");
-    let outcome = home.llm(["ask", "-v", "-m", "m", "--retries", "0", "hi"]).output();
-    outcome.exits(7);
-    holds_no_key(&home, &outcome);
+    home.llm(["ask", "-v", "-m", "m", "--retries", "0", "hi"]).output().exits(7);
+    home.holds_no_key();
 }
 
 // S17
@@ -372,10 +360,12 @@ fn a_gateway_on_this_machine_needs_no_certificates() {
 
 /// A home whose gateway has its key from this shell command.
 fn key_from(gateway: &Gateway, command: &str) -> Home {
-    Home::new().config(&format!(
+    let home = Home::new().config(&format!(
         "gateway = \"corp\"\n[gateway.corp]\nbase_url = \"{}\"\nauth = \"required\"\nkey_command = [\"sh\", \"-c\", '''{command}''']\n",
         gateway.base_url()
-    ))
+    ));
+    home.may_hold_the_key("llm.toml");
+    home
 }
 
 #[test]
@@ -471,4 +461,41 @@ fn the_demo_gateway_takes_no_key_and_says_so() {
     assert!(!home.holds(KEY));
     // So it is never asked unless it is named.
     home.llm(["ask", "hi"]).output().exits(3);
+}
+
+/// An answer is handed on to the letter, so this is the one place where the key can be seen: the model was told it, and said it.
+#[test]
+fn an_answer_is_the_models_own_words_even_where_they_are_the_key() {
+    let gateway = Gateway::always(Reply::stream(&["It is ", KEY, "."]));
+    let home = Home::with(&gateway);
+    home.llm(["ask", "--log", "off", "hi"]).may_show_the_key().output().exits(0).prints(&format!("It is {KEY}.\n"));
+    home.holds_no_key();
+}
+
+// S06, S21
+#[cfg(target_os = "linux")]
+#[test]
+fn no_core_dump_is_written_and_no_other_process_of_the_user_reads_the_memory() {
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::process::ExitStatusExt;
+    // Root owns the files of all its processes in /proc, whether they may be read or not, so there the process is another user's.
+    let other_user =
+        if rustix::process::getuid().is_root() { "setpriv --reuid 65534 --regid 65534 --clear-groups" } else { "" };
+    let home = Home::new().env("LLM_API_KEY", KEY);
+    if home.shell(&format!("{other_user} test -x \"$llm\"")).output().code() != Some(0) {
+        // A build directory that only root may enter: no other user can run the command there.
+        return;
+    }
+    let script =
+        format!("mkdir -m 777 dump && cd dump && ulimit -c unlimited; exec {other_user} \"$llm\" demo-gateway");
+    let running = home.shell(&script).stdin_open().start();
+    running.await_stdout("http://");
+    let process = format!("/proc/{}", running.id());
+    let status = std::fs::read_to_string(format!("{process}/status")).expect("a process");
+    assert!(!status.contains("Uid:\t0\t"), "the process is not root's: {status}");
+    let owner = std::fs::metadata(format!("{process}/mem")).expect("a process").uid();
+    assert_eq!(owner, 0, "the memory belongs to root and not to the user");
+    running.signal(rustix::process::Signal::ABORT);
+    let outcome = running.finish();
+    assert_eq!((outcome.signal(), outcome.status.core_dumped()), (Some(6), false), "{outcome}");
 }

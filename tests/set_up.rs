@@ -52,6 +52,7 @@ fn the_config_is_shown_without_what_headers_say() {
     let home = Home::new().config(&format!(
         "[gateway.corp]\nbase_url = \"https://corp.example/v1\"\nheaders = {{ X-Secret = \"{KEY}\" }}\n"
     ));
+    home.may_hold_the_key("llm.toml");
     let outcome = home.llm(["config", "show"]).output();
     outcome.exits(0);
     assert!(outcome.stdout().contains("https://corp.example/v1") && !outcome.stdout().contains(KEY), "{outcome}");

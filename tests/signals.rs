@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::support::process::{PATIENCE, Run, Running};
 use crate::support::reply::{Step, chunk};
 use crate::support::terminal::Wiring;
 use crate::support::{Gateway, Home, Reply};
@@ -182,4 +183,157 @@ fn a_second_signal_ends_even_what_is_stuck_in_writing() {
         for try in {1..100}; do kill -TERM $! 2> /dev/null || break; sleep 0.05; done
         kill -KILL $! 2> /dev/null; wait $!; echo \"status $?\"";
     Home::with(&gateway).shell(script).output().prints("status 143\n");
+}
+
+/// A pipe in the directory of this home that is open and that nobody reads.
+struct Unread(std::fs::File);
+
+impl Unread {
+    fn new(home: &Home) -> Self {
+        home.shell("mkfifo pipe").output().exits(0);
+        let pipe = std::fs::File::options().read(true).write(true).open(home.path().join("pipe"));
+        Self(pipe.expect("a pipe"))
+    }
+
+    /// Waits until it holds so much that a further write blocks.
+    fn await_full(&self) {
+        let began = Instant::now();
+        while rustix::io::ioctl_fionread(&self.0).expect("a pipe") < 60_000 {
+            assert!(began.elapsed() < PATIENCE, "the pipe was never full");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// More than fits into a pipe.
+fn long() -> String {
+    "word ".repeat(40_000)
+}
+
+// P01
+#[test]
+fn a_signal_ends_what_is_not_read() {
+    let gateway = Gateway::always(Reply::sse().role().text(&long()).hold());
+    let home = Home::with(&gateway);
+    let pipe = Unread::new(&home);
+    let running = home.shell("exec \"$llm\" ask hi > pipe").start();
+    pipe.await_full();
+    let began = Instant::now();
+    running.signal(Signal::INT);
+    let outcome = running.finish();
+    assert!(began.elapsed() < Duration::from_secs(1), "it took {:?}", began.elapsed());
+    outcome.dies_by(Signal::INT.as_raw()).says("[interrupted]");
+    gateway.await_left(1);
+    assert_eq!(home.log()[0]["status"], "interrupted");
+}
+
+// P01
+#[test]
+fn a_signal_ends_the_wait_for_a_reader_of_a_complete_answer() {
+    let gateway = Gateway::always(Reply::stream(&[&long()]));
+    let home = Home::with(&gateway);
+    let pipe = Unread::new(&home);
+    for format in ["text", "json"] {
+        let running = home.shell(&format!("exec \"$llm\" ask -o {format} hi > pipe")).start();
+        pipe.await_full();
+        running.signal(Signal::INT);
+        running.finish().dies_by(Signal::INT.as_raw());
+        home.shell("dd bs=1M count=1 < pipe > /dev/null 2>&1").output().exits(0);
+    }
+}
+
+#[test]
+fn a_time_limit_ends_what_is_not_read() {
+    let gateway = Gateway::always(Reply::sse().role().text(&long()).hold());
+    let home = Home::with(&gateway);
+    let pipe = Unread::new(&home);
+    let running = home.shell("exec \"$llm\" ask --timeout 2s hi > pipe").start();
+    pipe.await_full();
+    running.finish().exits(8).says("longer than 2 s").says("not read");
+    gateway.await_left(1);
+    assert_eq!(home.log()[0]["status"], "truncated");
+}
+
+#[test]
+fn a_reader_that_is_slow_gets_all_in_order() {
+    let gateway = Gateway::always(Reply::stream(&[&long()]));
+    // The reader begins when the call has been recorded. Figures follow the answer through the same pipe.
+    let script = "\"$llm\" ask --stats hi 2>&1 | {
+            until \"$llm\" log 2> /dev/null | grep -q ok; do :; done; sed -n '1p; 2s/ · .*//p' > out; }
+        echo \"${PIPESTATUS[*]}\"; cat out";
+    let outcome = Home::with(&gateway).shell(script).output();
+    outcome.exits(0).prints(&format!("0 0\n{}\ntest-model\n", long()));
+}
+
+// P01
+#[test]
+fn a_signal_ends_what_writes_to_a_terminal_that_is_stopped() {
+    let gateway = Gateway::always(Reply::sse().role().text("Half").gate().text(&long()).hold());
+    let home = Home::with(&gateway);
+    let running = home.llm(["ask", "hi"]).terminal(Wiring::ALL).start();
+    let terminal = running.terminal.as_ref().expect("a terminal");
+    terminal.await_screen("Half");
+    terminal.type_keys("\u{13}");
+    gateway.release();
+    gateway.await_held(1);
+    running.signal(Signal::INT);
+    running.finish().dies_by(Signal::INT.as_raw());
+    gateway.await_left(1);
+    assert_eq!(home.log()[0]["status"], "interrupted");
+}
+
+/// A phase of a run, the run, and what waits until it is in that phase.
+type Phase<'a> = (&'a str, Run, Box<dyn Fn(&Running) + 'a>);
+
+// P01, P02
+#[test]
+fn a_signal_is_heard_in_every_phase() {
+    let silent = Gateway::always(Reply::silence().hold());
+    let busy = Gateway::always(Reply::error_with(429, &[("retry-after", "30")], "slow down"));
+    let (half, whole) = (half(), Gateway::always(Reply::stream(&["Hello."])));
+    let homes = [&silent, &busy, &half, &whole].map(Home::with);
+    let [at_silent, at_busy, at_half, at_whole] = &homes;
+    let with_command = Home::new().config(&format!(
+        "gateway = \"corp\"\n[gateway.corp]\nbase_url = \"{}\"\n\
+         key_command = [\"sh\", \"-c\", \"touch started; exec sleep 60 2> /dev/null\"]\n",
+        whole.base_url()
+    ));
+    at_whole.llm(["ask", "hi"]).output().exits(0);
+    let mut other = rusqlite::Connection::open(at_whole.ledger()).expect("a database");
+    let _lock = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).expect("locked");
+    let phases: [Phase<'_>; 6] = [
+        (
+            "stdin",
+            at_half.llm(["ask"]).stdin_open(),
+            Box::new(|running| running.await_stderr("waiting for input on stdin")),
+        ),
+        (
+            "key_command",
+            with_command.llm(["ask", "-m", "m", "hi"]),
+            Box::new(|_| {
+                let began = Instant::now();
+                while !with_command.path().join("started").exists() {
+                    assert!(began.elapsed() < PATIENCE, "the command was never run");
+                    std::thread::yield_now();
+                }
+            }),
+        ),
+        ("request", at_silent.llm(["ask", "hi"]), Box::new(|_| silent.await_requests(1))),
+        ("retry", at_busy.llm(["ask", "hi"]), Box::new(|running| running.await_stderr("429"))),
+        ("answer", at_half.llm(["ask", "hi"]), Box::new(|running| running.await_stdout("Half"))),
+        // The answer is printed as a whole after the calls, and before the ledger is closed, which another process has locked.
+        ("ledger", at_whole.llm(["ask", "-o", "json", "hi"]), Box::new(|running| running.await_stdout("}\n"))),
+    ];
+    for (phase, run, await_phase) in phases {
+        let running = run.start();
+        await_phase(&running);
+        let began = Instant::now();
+        running.signal(Signal::INT);
+        let outcome = running.finish();
+        assert_eq!(outcome.signal(), Some(Signal::INT.as_raw()), "{phase}\n{outcome}");
+        assert!(began.elapsed() < Duration::from_secs(1), "{phase} took {:?}", began.elapsed());
+        if phase == "ledger" {
+            outcome.says("may be missing");
+        }
+    }
 }

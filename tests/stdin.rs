@@ -122,6 +122,15 @@ fn input_that_is_no_text_is_2_and_the_place_is_named() {
 
 // P10
 #[test]
+fn input_without_an_end_is_2_and_never_cut() {
+    let gateway = hello();
+    let outcome = Home::with(&gateway).shell("ulimit -d 262144; exec \"$llm\" ask < <(yes)").output();
+    outcome.exits(2).prints("").says("64");
+    assert_eq!(gateway.connections(), 0);
+}
+
+// P10
+#[test]
 fn input_arrives_whole_and_unchanged() {
     let gateway = hello();
     let long = "zero\0tab\tümlaut 猫\n".repeat(50_000);

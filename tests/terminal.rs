@@ -105,6 +105,24 @@ fn names_and_errors_of_the_gateway_do_nothing_either() {
     }
 }
 
+// T15
+#[test]
+fn what_is_told_of_requests_and_responses_does_nothing_either() {
+    let evil = "\u{9b}2J\u{202e}evil";
+    let gateway = Gateway::by(move |request| match request.model().as_str() {
+        "refused" => Reply::error_with(400, &[("x-request-id", evil)], evil),
+        "page" => Reply::with_body(200, &format!("text/{evil}"), evil),
+        _ => Reply::sse_with(&[("x-request-id", evil), ("x-evil", evil)]).role().text("Hi.").finish("stop").done(),
+    });
+    let home = Home::with(&gateway);
+    for model in ["whole", "refused", "page"] {
+        let ask = home.llm(["ask", "-v", "-m", model, "--retries", "0", "hi"]);
+        let outcome = ask.terminal(Wiring { columns: 200, ..Wiring::STDERR }).output();
+        assert_eq!(controls(&outcome), "", "{model}\n{:?}", outcome.terminal());
+        assert!(outcome.terminal().contains(": asking "), "{outcome}");
+    }
+}
+
 // T11
 #[test]
 fn no_form_of_output_acts_on_the_terminal() {

@@ -202,6 +202,19 @@ fn a_pipe_and_a_file_get_the_bytes_as_they_are() {
     }
 }
 
+// T11
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_out_names_is_a_terminal() {
+    let gateway = gateway();
+    let home = home(&gateway);
+    for command in ["rerun", "log export", &format!("usage --by tag:{EVIL}")] {
+        let outcome = home.llm(command.split(' ')).args(["--out", "/dev/stdout"]).terminal(Wiring::STDOUT).output();
+        assert_eq!(controls(&outcome), "", "{command}\n{outcome:?}");
+        assert!(outcome.terminal().contains("end"), "{command}\n{outcome:?}");
+    }
+}
+
 // T14
 #[test]
 fn json_of_every_command_means_the_same_on_a_terminal() {

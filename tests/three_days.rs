@@ -9,7 +9,7 @@ use onekey::money::Usd;
 use serde_json::{Value, json};
 
 use crate::support::process::Running;
-use crate::support::{Gateway, Home, Outcome, Reply};
+use crate::support::{Gateway, Home, KEY, Outcome, Reply};
 
 /// The days, long ago, to which what was done is moved.
 const DAYS: [&str; 3] = ["2025-03-30", "2025-03-31", "2025-04-01"];
@@ -279,7 +279,7 @@ fn move_to(home: &Home, day: &str) {
 
 /// The three days, done; what was done, the ids of a conversation's calls in turn, and what answers.
 fn three_days() -> (Home, Vec<Deed>, Vec<String>, (Running, Gateway)) {
-    let home = Home::new().env("EAST_KEY", "sk-east-0123456789").env("WEST_KEY", "sk-west-0123456789");
+    let home = Home::new().env("EAST_KEY", format!("{KEY}-east")).env("WEST_KEY", format!("{KEY}-west"));
     let demo = home.llm(["demo-gateway"]).stdin_open().start();
     demo.await_stdout("\n");
     let url = demo.stdout().trim().to_owned();

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use crate::support::process::Running;
@@ -15,9 +17,7 @@ const APIS: [(&str, &str); 4] =
 /// A home with one gateway for each wire, all of them the same demo gateway, which runs as long as the second value.
 fn four_wires() -> (Home, Running) {
     let home = Home::new();
-    let demo = home.llm(["demo-gateway"]).stdin_open().start();
-    demo.await_stdout("\n");
-    let v1 = demo.stdout().trim().to_owned();
+    let (demo, v1) = demo();
     let mut config = String::new();
     for (name, api) in APIS {
         let base_url = if api == "gemini" { v1.replace("/v1", "/v1beta") } else { v1.clone() };
@@ -151,32 +151,175 @@ fn an_answer_follows_its_schema_over_every_wire() {
     assert_eq!((&answer["status"], &answer["text"]), (&json!("ok"), &json!(r#"{"n":7}"#)));
 }
 
-/// What the demo gateway answers to this POST: the head of the response, and its body without the chunks' sizes.
-fn post(base_url: &str, path: &str, body: &Value) -> (String, String) {
+/// The demo gateway, which runs as long as the first value, and its base URL.
+fn demo() -> (Running, String) {
+    let demo = Home::new().llm(["demo-gateway"]).stdin_open().start();
+    demo.await_stdout("\n");
+    let base_url = demo.stdout().trim().to_owned();
+    (demo, base_url)
+}
+
+/// What the demo gateway answers to a request (`POST /path`) with these lines of the head: the head of the response,
+/// and its body without the chunks' sizes.
+fn exchange(base_url: &str, request: &str, headers: &[&str], body: &str) -> (String, String) {
     let (host, _) = base_url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a base URL");
     let mut connection = TcpStream::connect(host).expect("the demo gateway");
-    let body = body.to_string();
     let length = body.len();
-    let head = format!("POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
-    connection.write_all((head + &body).as_bytes()).expect("sent");
+    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let head =
+        format!("{request} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n");
+    connection.write_all((head + body).as_bytes()).expect("sent");
     let mut answer = String::new();
     connection.read_to_string(&mut answer).expect("an answer");
     let (head, mut rest) = answer.split_once("\r\n\r\n").expect("a head");
+    let head = head.to_lowercase();
+    if !head.contains("transfer-encoding: chunked") {
+        return (head, rest.to_owned());
+    }
     let mut body = String::new();
     while let Some((size, chunks)) = rest.split_once("\r\n") {
         let size = usize::from_str_radix(size, 16).expect("the size of a chunk");
         body.push_str(&chunks[..size]);
         rest = &chunks[size + 2..];
     }
-    (head.to_lowercase(), body)
+    (head, body)
+}
+
+fn post(base_url: &str, path: &str, body: &Value) -> (String, String) {
+    exchange(base_url, &format!("POST {path}"), &[], &body.to_string())
+}
+
+/// The status of an answer in one piece, and its body.
+fn json_of((head, body): (String, String)) -> (u16, Value) {
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {head}\n{body}")))
+}
+
+#[test]
+fn the_list_of_models_has_the_form_of_the_wire_that_asks() {
+    let (_demo, v1) = demo();
+    let get = |path: &str, headers: &[&str]| json_of(exchange(&v1, &format!("GET {path}"), headers, ""));
+    let (version, key) = (&["Anthropic-Version: 2023-06-01"][..], &["x-goog-api-key: k"][..]);
+    let (_, openai) = get("/v1/models", &[]);
+    assert_eq!((&openai["object"], &openai["data"][0]["object"]), (&json!("list"), &json!("model")));
+    let ids: Vec<&str> =
+        openai["data"].as_array().into_iter().flatten().filter_map(|model| model["id"].as_str()).collect();
+    let (_, anthropic) = get("/v1/models?limit=100", version);
+    let (first, last) = (&anthropic["first_id"], &anthropic["last_id"]);
+    assert_eq!((first, last, &anthropic["has_more"]), (&json!(ids[0]), &json!(ids[ids.len() - 1]), &json!(false)));
+    assert_eq!(anthropic["data"].as_array().map(Vec::len), Some(ids.len()));
+    let model = &anthropic["data"][0];
+    assert_eq!((&model["type"], &model["created_at"]), (&json!("model"), &json!("1970-01-01T00:00:00Z")));
+    assert_eq!(&get("/v1/models/demo%2Fquick", version).1, model);
+    for (path, headers) in [("/v1/models", key), ("/v1/models?pageSize=5&key=k", &[]), ("/v1beta/models", &[])] {
+        let (_, gemini) = get(path, headers);
+        assert_eq!(gemini["models"].as_array().map(Vec::len), Some(ids.len()), "{path}");
+        assert_eq!(gemini["models"][0]["name"], format!("models/{}", ids[0]));
+    }
+    assert_eq!(get("/v1/models/demo/quick", key).1["name"], "models/demo/quick");
+    assert_eq!(get("/v1/models/demo/quick", &[]).1["id"], "demo/quick");
+
+    let (status, error) = get("/v1/models/nobody", version);
+    assert_eq!((status, &error["error"]["type"]), (404, &json!("not_found_error")));
+    let (status, error) = get("/v1/models/nobody", key);
+    assert_eq!((status, &error["error"]["status"]), (404, &json!("NOT_FOUND")));
+    assert_eq!(get("/v1/nowhere", version).1["type"], "error");
+}
+
+#[test]
+fn tokens_are_counted_as_answers_report_them() {
+    let (_demo, v1) = demo();
+    let ask = |path: &str, body: &Value| json_of(post(&v1, path, body));
+    let messages = json!([{"role": "user", "content": "The cat sat on the mat."}]);
+    let mut request = json!({"model": "demo/quick", "system": "Be brief.", "messages": messages});
+    let (status, count) = ask("/v1/messages/count_tokens", &request);
+    request["max_tokens"] = json!(5);
+    let (_, answer) = ask("/v1/messages", &request);
+    assert_eq!((status, &count), (200, &json!({"input_tokens": answer["usage"]["input_tokens"]})));
+    assert_eq!(count["input_tokens"], 8);
+
+    let contents = json!([{"role": "user", "parts": [{"text": "The cat sat on the mat."}]}]);
+    let system = json!({"parts": [{"text": "Be brief."}]});
+    let whole = json!({"model": "models/demo/quick", "contents": contents, "systemInstruction": system});
+    for prefix in ["/v1", "/v1beta"] {
+        let path = format!("{prefix}/models/demo/quick:");
+        let count = |body: &Value| ask(&format!("{path}countTokens"), body).1["totalTokens"].clone();
+        assert_eq!(count(&json!({"contents": contents})), 6);
+        let (_, answer) = ask(&format!("{path}generateContent"), &whole);
+        assert_eq!(count(&json!({"generateContentRequest": whole})), answer["usageMetadata"]["promptTokenCount"]);
+    }
+    let (status, error) = ask("/v1/models/demo/nobody:countTokens", &json!({"contents": contents}));
+    assert_eq!((status, &error["error"]["status"]), (404, &json!("NOT_FOUND")));
+    let (status, error) = ask("/v1/messages/count_tokens", &json!({"model": "demo/quick"}));
+    assert_eq!((status, &error["error"]["type"]), (400, &json!("invalid_request_error")));
+}
+
+#[test]
+fn a_text_has_the_same_vector_in_both_encodings() {
+    let (_demo, v1) = demo();
+    let embed = |body: &Value| json_of(post(&v1, "/v1/embeddings", body));
+    let texts = json!(["the cat sat", "It rains."]);
+    let (status, floats) = embed(&json!({"model": "demo/quick", "input": texts, "dimensions": 3}));
+    assert_eq!((status, &floats["object"], &floats["data"][1]["index"]), (200, &json!("list"), &json!(1)));
+    assert_eq!(floats["usage"], json!({"prompt_tokens": 5, "total_tokens": 5}));
+    let question =
+        json!({"model": "demo/steady", "input": "the cat sat", "dimensions": 3, "encoding_format": "base64"});
+    let (_, coded) = embed(&question);
+    let bytes = BASE64.decode(coded["data"][0]["embedding"].as_str().expect("a text")).expect("base64");
+    let components: Vec<f32> = bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let expected: Vec<f32> = serde_json::from_value(floats["data"][0]["embedding"].clone()).expect("numbers");
+    assert_eq!((components.len(), &components), (3, &expected));
+    let (_, tokens) = embed(&json!({"model": "demo/quick", "input": [[1, 2], [3]], "encoding_format": null}));
+    assert_eq!(tokens["data"][1]["embedding"].as_array().map(Vec::len), Some(256));
+    assert_eq!(tokens["usage"]["prompt_tokens"], 3);
+
+    for (body, expected) in [
+        (json!({"model": "demo/nobody", "input": "a"}), 404),
+        (json!({"model": "demo/down", "input": "a"}), 503),
+        (json!({"model": "demo/quick", "input": []}), 400),
+        (json!({"model": "demo/quick", "input": ["a", ""]}), 400),
+        (json!({"model": "demo/quick", "input": {"a": 1}}), 400),
+        (json!({"model": "demo/quick", "input": "a", "dimensions": 0}), 400),
+        (json!({"model": "demo/quick", "input": "a", "encoding_format": "hex"}), 400),
+    ] {
+        let (status, error) = embed(&body);
+        assert_eq!((status, error["error"]["message"].is_string()), (expected, true), "{body}: {error}");
+    }
+}
+
+#[test]
+fn a_repeated_idempotency_key_is_a_try_of_the_same_request_and_every_answer_has_a_new_id() {
+    let (_demo, v1) = demo();
+    let messages = json!([{"role": "user", "content": "The cat sat."}]);
+    let contents = json!([{"role": "user", "parts": [{"text": "The cat sat."}]}]);
+    let mut ids = Vec::new();
+    for (path, body, id) in [
+        ("/v1/chat/completions", json!({"model": "demo/flaky", "messages": messages}), "id"),
+        ("/v1/responses", json!({"model": "demo/flaky", "input": messages}), "id"),
+        ("/v1/messages", json!({"model": "demo/flaky", "max_tokens": 9, "messages": messages}), "id"),
+        ("/v1/models/demo/flaky:generateContent", json!({"contents": contents}), "responseId"),
+    ] {
+        let ask = |key: &str| {
+            let header = format!("idempotency-key: {key}{path}");
+            json_of(exchange(&v1, &format!("POST {path}"), &[&header], &body.to_string()))
+        };
+        let statuses = ["one", "one", "one", "two", "two"].map(|key| {
+            let (status, answer) = ask(key);
+            ids.extend(answer[id].as_str().map(str::to_owned));
+            status
+        });
+        assert_eq!(statuses, [503, 200, 200, 503, 200], "{path}");
+    }
+    assert_eq!(ids.len(), 12, "{ids:?}");
+    assert!(ids.iter().all(|id| !id.contains("one") && !id.contains("two")), "{ids:?}");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 12, "{ids:?}");
 }
 
 #[test]
 fn geminis_stream_is_a_list_unless_events_are_asked_for() {
-    let home = Home::new();
-    let demo = home.llm(["demo-gateway"]).stdin_open().start();
-    demo.await_stdout("\n");
-    let v1 = demo.stdout().trim().to_owned();
+    let (_demo, v1) = demo();
     let question = json!({"contents": [{"role": "user", "parts": [{"text": "The cat sat on the mat."}]}]});
     let path = "/v1beta/models/demo/quick:streamGenerateContent";
     let (head, list) = post(&v1, path, &question);

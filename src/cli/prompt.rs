@@ -67,6 +67,9 @@ pub struct PromptArgs {
     /// Reasoning effort: none, minimal, low, medium, high or another level that the model has
     #[arg(long, value_name = "LEVEL", help_heading = "What to send")]
     pub effort: Option<String>,
+    /// Ask for the answer in one piece instead of a stream; the same as `-p stream=false`
+    #[arg(long, help_heading = "What to send")]
+    pub no_stream: bool,
     /// Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable
     #[arg(short, long, value_name = "KEY=JSON", help_heading = "What to send")]
     pub param: Vec<String>,

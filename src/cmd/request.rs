@@ -59,11 +59,7 @@ pub(super) fn prepare_with(
     let timeout = timeout.map_err(|error| Error::usage(format!("--timeout: {error}")))?;
     let caller = caller(args)?;
     let mut extra = parameters(&args.param)?;
-    let stream = match extra.remove("stream") {
-        None | Some(Value::Null) => true,
-        Some(Value::Bool(stream)) => stream,
-        Some(_) => return Err(Error::usage("-p stream takes true or false")),
-    };
+    let stream = stream(args.no_stream, extra.remove("stream"))?;
     let resolver = Resolver::new(&context.settings, args.to.gateway.as_deref());
     let fallback = args.fallback.iter().map(|name| resolver.model(name)).collect::<Result<_, _>>()?;
     let schema = args.schema.as_deref().map(|path| read_as(path, Schema::parse)).transpose()?;
@@ -99,6 +95,18 @@ pub(super) fn prepare_with(
         fallback,
     };
     Ok(Prepared { prompt, calls })
+}
+
+/// Whether a stream is asked for: `--no-stream`, and `-p stream=…` where it is given.
+fn stream(no_stream: bool, parameter: Option<Value>) -> Result<bool, Error> {
+    match parameter {
+        None | Some(Value::Null) => Ok(!no_stream),
+        Some(Value::Bool(true)) if no_stream => {
+            Err(Error::usage("--no-stream and -p stream=true contradict each other"))
+        }
+        Some(Value::Bool(stream)) => Ok(stream),
+        Some(_) => Err(Error::usage("-p stream takes true or false")),
+    }
 }
 
 /// The user of the command line, with the tags and limits of the flags.

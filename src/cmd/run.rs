@@ -1,15 +1,22 @@
 //! Runs the calls of a command: prepares gateways, listens for signals, shows, records, and says how it ended.
 
+use std::sync::Arc;
+use std::time::Duration;
+use std::{io, thread};
+
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
 use super::signals::Signals;
 use super::{Context, process};
-use crate::call::{Call, RunEvent};
+use crate::call::{Call, RunEvent, Service};
 use crate::cli::{self, PromptArgs};
 use crate::config::LogLevel;
-use crate::error::Error;
+use crate::error::{Error, FailureKind};
 use crate::ledger::{LedgerWriter, Turn};
 use crate::record::Record;
 use crate::report::error::notice;
-use crate::report::term::{Output, say};
+use crate::report::term::{self, Output, say};
 use crate::report::trace;
 use crate::run::{
     Calls, Notices, Outcome, PrepareOptions, PreparedGateways, Recording, Reporter, RunSpec, Schedule, execute,
@@ -106,35 +113,122 @@ pub(super) fn run_schedule(
         prices: (options.priced || recording.is_some()).then_some(&prepared),
         recording: recording.as_ref(),
     };
-    let mut traced = Traced { view, stderr: context.verbose.then_some(context.terminal.stderr) };
-    let runtime = process::runtime()?;
-    let mut outcome = runtime.block_on(async {
-        let mut signals = Signals::new();
-        let stop = async { Error::Signalled(signals.next().await) };
-        execute(&prepared.service, spec, &mut traced, stop).await
-    });
-    // What still blocks, such as a name that does not resolve, must not hold up the end.
-    runtime.shutdown_background();
+    let mut watched =
+        Watched { view, stderr: context.verbose.then_some(context.terminal.stderr), has_timed_out: false };
+    let mut waits = Waits::new(process::runtime()?);
+    term::write_in_background();
+    let mut outcome = waits.execute(&prepared.service, spec, &mut watched);
+    let write_limit = match &outcome.stopped {
+        Some(_) => Some(LIMIT_AFTER_SIGNAL),
+        None => watched.has_timed_out.then_some(LIMIT_AFTER_TIMEOUT),
+    };
     let shown = match outcome.output_error() {
         Some(error) => Err(error),
         None => view.finish(&outcome),
     };
     // Policies use the ledger until they are dropped.
     drop((recording, prepared));
-    for text in ledger.map(LedgerWriter::close).unwrap_or_default() {
-        context.notice(&text);
-    }
+    let closed = waits.close(context, ledger);
+    let written = closed.and_then(|()| waits.finish_writing(context, write_limit));
+    waits.end();
     let code = shown?;
+    written?;
     outcome.stopped.map_or(Ok(code), Err)
 }
 
-/// Prints a line for each request and response before the view gets the events, if the user asked for it.
-struct Traced<'a> {
-    view: &'a mut dyn View,
-    stderr: Option<Output>,
+/// After a signal, what is not written yet is given this long to be written. With it a run ends within 300 ms.
+const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(50);
+
+/// The same after a call has run into its time limit. A reader that is only slow may get all in this time.
+const LIMIT_AFTER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The size in bytes of the stack of a thread that only waits.
+const STACK: usize = 128 << 10;
+
+/// What a run waits for, until a signal comes.
+struct Waits {
+    runtime: Runtime,
+    signals: Signals,
 }
 
-impl Reporter for Traced<'_> {
+impl Waits {
+    /// Listens for signals from now on.
+    fn new(runtime: Runtime) -> Self {
+        let inside = runtime.enter();
+        let signals = Signals::new();
+        drop(inside);
+        Self { runtime, signals }
+    }
+
+    fn execute<'a, S: Service + 'static>(
+        &'a mut self,
+        service: &'a Arc<S>,
+        spec: RunSpec<'a>,
+        reporter: &'a mut dyn Reporter,
+    ) -> Outcome {
+        let signals = &mut self.signals;
+        let stop = async { Error::Signalled(signals.next().await) };
+        self.runtime.block_on(execute(service, spec, reporter, stop))
+    }
+
+    /// Waits until the ledger is written.
+    fn close(&mut self, context: &Context, ledger: Option<LedgerWriter>) -> Result<(), Error> {
+        let Some(ledger) = ledger else { return Ok(()) };
+        let closed = self.unless_signalled(move || ledger.close());
+        if matches!(closed, Err(Error::Signalled(_))) {
+            context.urgent("the ledger is not written to its end: calls of this run may be missing in it");
+        }
+        closed?.iter().for_each(|text| context.notice(text));
+        Ok(())
+    }
+
+    /// Waits until the standard streams are written.
+    fn finish_writing(&mut self, context: &Context, limit: Option<Duration>) -> Result<(), Error> {
+        if !self.unless_signalled(move || term::finish_writing(limit))?? {
+            context.urgent("the end of the output is lost, because it is not read");
+        }
+        Ok(())
+    }
+
+    /// Does work that may block, by a thread that is left alone when a signal comes first.
+    fn unless_signalled<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Clone + Send + 'static,
+    ) -> Result<T, Error> {
+        let (sender, done) = oneshot::channel();
+        let on_thread = work.clone();
+        let thread = thread::Builder::new().name("end".into()).stack_size(STACK);
+        let thread = thread.spawn(move || sender.send(on_thread()).ok());
+        if thread.is_err() {
+            return Ok(work());
+        }
+        let signals = &mut self.signals;
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                done = done => done.map_err(|error| Error::system("the end of the run broke off", &io::Error::other(error))),
+                signal = signals.next() => Err(Error::Signalled(signal)),
+            }
+        })
+    }
+
+    /// Nothing is left to wait for, so a signal ends the process at once.
+    fn end(self) {
+        self.signals.end_at_once();
+        // What still blocks, such as a name that does not resolve, must not hold up the end.
+        self.runtime.shutdown_background();
+    }
+}
+
+/// Hands everything on to the view. Prints a line for each request and response before, if the user asked for it, and
+/// notes whether a call has run into its time limit.
+struct Watched<'a> {
+    view: &'a mut dyn View,
+    stderr: Option<Output>,
+    has_timed_out: bool,
+}
+
+impl Reporter for Watched<'_> {
     fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
         if let Some(stderr) = &self.stderr {
             for line in events.iter().filter_map(trace::line) {
@@ -145,6 +239,7 @@ impl Reporter for Traced<'_> {
     }
 
     fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
+        self.has_timed_out |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::Timeout);
         self.view.ended(call, record)
     }
 }

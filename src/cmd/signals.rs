@@ -9,15 +9,19 @@ pub(super) use unix::Signals;
 mod unix {
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering::Relaxed;
 
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     pub(in crate::cmd) struct Signals {
         listening: Vec<(i32, Signal)>,
+        /// Whether the next signal ends the process at once.
+        stopping: Arc<AtomicBool>,
     }
 
     impl Signals {
+        /// Listens from now on. Must be called inside a tokio runtime.
         pub(in crate::cmd) fn new() -> Self {
             let stopping = Arc::new(AtomicBool::new(false));
             let mut listening = Vec::new();
@@ -27,12 +31,17 @@ mod unix {
             for number in numbers.into_iter().filter(|number| !ignored.contains(number)) {
                 // Where a handler cannot be set, the signal keeps its usual effect.
                 let _ = signal_hook::flag::register_conditional_default(number, stopping.clone());
-                // In this order, and by the handler itself: a second signal ends us even where a write to a reader that
-                // does not read keeps us from hearing of the first.
+                // In this order, and by the handler itself: a second signal ends the process even where it is blocked and
+                // so does not hear of the first.
                 let _ = signal_hook::flag::register(number, stopping.clone());
                 listening.extend(signal(SignalKind::from_raw(number)).ok().map(|stream| (number, stream)));
             }
-            Self { listening }
+            Self { listening, stopping }
+        }
+
+        /// From now on a signal has its usual effect: nothing is left that needs an orderly end.
+        pub(in crate::cmd) fn end_at_once(&self) {
+            self.stopping.store(true, Relaxed);
         }
 
         /// The next signal, by number.
@@ -101,6 +110,8 @@ mod other {
         pub(in crate::cmd) fn new() -> Self {
             Self
         }
+
+        pub(in crate::cmd) fn end_at_once(&self) {}
 
         /// SIGINT's number, once Ctrl-C is pressed.
         pub(in crate::cmd) async fn next(&mut self) -> i32 {

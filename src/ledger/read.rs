@@ -181,7 +181,11 @@ pub(super) fn ids_like(connection: &Connection, part: &str) -> Result<Alike<i64>
     let find = |sql: &str| -> Result<Vec<i64>> {
         connection.prepare(sql)?.query_map([&part, &after], |row| row.get(0))?.collect()
     };
-    let begin = find("SELECT id FROM calls WHERE uuid >= ?1 AND uuid < ?2 ORDER BY uuid DESC LIMIT 11")?;
+    // The newest are found by the index of ids, and then ordered as in every list.
+    let begin = find(
+        "SELECT id FROM (SELECT id, at_ms FROM calls WHERE uuid >= ?1 AND uuid < ?2 ORDER BY uuid DESC LIMIT 11)
+         ORDER BY at_ms DESC, id DESC",
+    )?;
     if let [_] = begin[..] {
         return Ok(Alike::Calls(begin));
     }

@@ -1,13 +1,10 @@
 //! The one thread that writes to the ledger, and the handle by which everything else of a process writes.
 
-use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Transaction;
@@ -72,15 +69,10 @@ impl LedgerWriter {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Hands over a call to record, and returns at once unless more than 16 MiB wait already: then it blocks until there is
-    /// room. Whether the call could be recorded is told by [`LedgerWriter::close`].
-    pub fn record(&self, row: Row) {
-        block_on(self.record_async(row));
-    }
-
-    /// As [`LedgerWriter::record`], but waits for room without blocking the thread. If the future is dropped while it waits,
-    /// the call is not recorded.
-    pub async fn record_async(&self, row: Row) {
+    /// Hands over a call to record, and returns at once unless more than 16 MiB wait already: then it waits for room, without
+    /// blocking the thread. If the future is dropped while it waits, the call is not recorded. Whether the call could be
+    /// recorded is told by [`LedgerWriter::close`].
+    pub async fn record(&self, row: Row) {
         let room = self.shared.room.clone().acquire_many_owned(size(&row)).await;
         // The semaphore is never closed.
         if let Ok(room) = room {
@@ -266,25 +258,6 @@ fn size(row: &Row) -> u32 {
     let texts = answer.map_or(0, |answer| answer.text.len() + answer.reasoning.len());
     let bytes = row.request.body.as_ref().map_or(0, String::len) + texts;
     u32::try_from(bytes >> 10).unwrap_or(ROOM).saturating_add(1).min(ROOM)
-}
-
-/// Waits for a future on this thread; unlike a runtime's, it may be called on a thread that drives a runtime.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
 }
 
 /// A panic while the lock was held leaves nothing half done.

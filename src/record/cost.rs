@@ -1,22 +1,24 @@
-//! What calls cost, one by one and together, and who says so.
+//! The cost of one call and of several, with its source.
 
 use serde::{Deserialize, Serialize};
 
 use super::Record;
 use crate::money::Usd;
 
-/// What a call cost, and who says so.
+/// What a call cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
+    /// The amount in US dollars.
     pub usd: Usd,
+    /// Where the amount comes from.
     pub origin: CostOrigin,
-    /// Whether it is a lower bound (`≥`): an attempt that nobody told the price of may have been billed as well.
+    /// Whether the amount is a lower bound, shown with `≥`: an attempt of unknown cost may have been billed as well.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
 }
 
 impl Cost {
-    /// All that there is to pay.
+    /// A cost that nothing is missing from.
     pub fn new(usd: Usd, origin: CostOrigin) -> Self {
         Self { usd, origin, partial: false }
     }
@@ -26,7 +28,7 @@ impl Cost {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CostOrigin {
-    /// The gateway said what the answer cost.
+    /// The gateway reported the cost of the answer.
     Reported,
     /// Computed from a price in the config.
     Config,
@@ -37,7 +39,7 @@ pub enum CostOrigin {
 }
 
 impl CostOrigin {
-    /// Whether the amount is computed rather than said by the gateway; shown with `~`.
+    /// Whether the amount is computed from prices instead of reported by the gateway; shown with `~`.
     pub fn is_computed(self) -> bool {
         self != Self::Reported
     }
@@ -53,14 +55,14 @@ impl CostOrigin {
     }
 }
 
-/// Exact cost of several records, as far as it is known.
+/// The exact cost of several records, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct TotalCost {
-    /// The sum of what is known; `None` where nothing is.
+    /// The sum of the known costs in US dollars; `None` where none is known.
     pub usd: Option<Usd>,
-    /// How many records have a cost that is not known, or not all of it; the sum is then a lower bound (`≥`).
+    /// The number of records whose cost is not known or partial. Unless it is 0, the sum is a lower bound (`≥`).
     pub unknown: usize,
-    /// Whether any part of the sum is computed rather than reported (`~`).
+    /// Whether any part of the sum is computed instead of reported (`~`).
     pub computed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The parts of a record whose JSON is not their fields: times in milliseconds, tokens by name, costs with their origin.
+//! The parts of a record whose JSON differs from their fields: times in milliseconds, tokens by name, costs with their origin.
 
 use std::time::Duration;
 
@@ -7,16 +7,20 @@ use serde::{Serialize, Serializer};
 use super::{Attempt, Cost, Timing};
 use crate::chat::{TokenLogprob, Usage};
 
+/// The time in milliseconds with one decimal.
+fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
 impl Serialize for Timing {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let ms = |time: Option<Duration>| time.map(|time| (time.as_secs_f64() * 10_000.0).round() / 10.0);
         let mut object = serializer.serialize_struct("Timing", 6)?;
-        object.serialize_field("connect_ms", &ms(self.connect))?;
-        object.serialize_field("first_byte_ms", &ms(self.first_byte))?;
-        object.serialize_field("first_reasoning_ms", &ms(self.first_reasoning))?;
-        object.serialize_field("first_token_ms", &ms(self.first_token))?;
-        object.serialize_field("total_ms", &ms(self.total))?;
+        object.serialize_field("connect_ms", &self.connect.map(ms))?;
+        object.serialize_field("first_byte_ms", &self.first_byte.map(ms))?;
+        object.serialize_field("first_reasoning_ms", &self.first_reasoning.map(ms))?;
+        object.serialize_field("first_token_ms", &self.first_token.map(ms))?;
+        object.serialize_field("total_ms", &self.total.map(ms))?;
         object
             .serialize_field("tokens_per_second", &self.tokens_per_second.map(|rate| (rate * 10.0).round() / 10.0))?;
         object.end()
@@ -26,7 +30,6 @@ impl Serialize for Timing {
 impl Serialize for Attempt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let ms = |time: Duration| (time.as_secs_f64() * 10_000.0).round() / 10.0;
         let mut object = serializer.serialize_struct("Attempt", 10)?;
         object.serialize_field("gateway", &self.gateway)?;
         object.serialize_field("model", &self.model)?;

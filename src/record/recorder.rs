@@ -1,4 +1,4 @@
-//! The fold of a call's events into its record.
+//! From the events of a call to its record.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,38 +9,55 @@ use crate::chat::{Response, StreamEvent};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
 
-/// Folds the events of one call into its record.
+/// Makes the record of one call from its events.
+///
+/// Every time that it keeps is counted since the run began; those of the record count from the first request.
 #[derive(Debug)]
-pub struct Recorder {
+pub(crate) struct Recorder {
     id: String,
     run: String,
+    /// The model as it was asked for.
     asked: String,
+    /// Where the call went last.
     target: Target,
     tags: BTreeMap<String, String>,
+    /// What has arrived of the answer.
     response: Response,
     attempts: Vec<Attempt>,
-    /// Which of them started first.
+    /// The place in `attempts` of the one that started first.
     first: usize,
+    /// What the headers of the last attempt say.
     meta: Meta,
-    /// Whether the last attempt is under way.
-    under_way: bool,
+    /// Whether the last attempt has not ended.
+    is_open: bool,
+    /// Whether the answer came from the cache.
     cached: bool,
-    /// When the call was made, since the run began.
+    /// When the call was made.
     begun: Duration,
-    /// When the first request could go out, since the run began.
+    /// When the first request could go out.
     ready: Option<Duration>,
+    /// How long the first attempt's connection took to make.
     connect: Option<Duration>,
+    /// When the last attempt began.
     attempt_began: Duration,
+    /// The times of the last attempt.
+    times: Times,
+    /// When and how the call ended.
+    ended: Option<(Duration, Result<(), Failure>)>,
+}
+
+/// When the parts of one attempt's answer arrived.
+#[derive(Debug, Clone, Copy, Default)]
+struct Times {
     first_byte: Option<Duration>,
     first_reasoning: Option<Duration>,
     first_token: Option<Duration>,
     last_event: Option<Duration>,
-    ended: Option<(Duration, Result<(), Failure>)>,
 }
 
 impl Recorder {
-    /// For a call of this run that is made now, `begun` after the run's start.
-    pub fn new(run: &str, call: &Call, begun: Duration) -> Self {
+    /// Starts the record of a call of this run; `begun` is the time of the call since the run began.
+    pub(crate) fn new(run: &str, call: &Call, begun: Duration) -> Self {
         Self {
             id: call.id.clone(),
             run: run.to_owned(),
@@ -51,78 +68,28 @@ impl Recorder {
             attempts: Vec::new(),
             first: 0,
             meta: Meta::default(),
-            under_way: false,
+            is_open: false,
             cached: false,
             begun,
             ready: None,
             connect: None,
             attempt_began: Duration::ZERO,
-            first_byte: None,
-            first_reasoning: None,
-            first_token: None,
-            last_event: None,
+            times: Times::default(),
             ended: None,
         }
     }
 
     /// Takes in one event of this call.
-    pub fn event(&mut self, event: &RunEvent) {
+    pub(crate) fn event(&mut self, event: &RunEvent) {
         let at = event.at;
         match &event.event {
-            Event::Attempt { target } => {
-                // Nothing is tried again once text has arrived, so what a failed try left behind is not part of the
-                // answer.
-                self.response = Response::default();
-                (self.first_byte, self.first_reasoning, self.first_token, self.last_event) = (None, None, None, None);
-                self.meta = Meta::default();
-                self.target = target.clone();
-                // Of two models that race, the one that started first may be told of last.
-                if self.attempts.get(self.first).is_some_and(|first| at < first.start) {
-                    (self.first, self.ready, self.connect) = (self.attempts.len(), Some(at), None);
-                }
-                self.ready.get_or_insert(at);
-                (self.attempt_began, self.under_way) = (at, true);
-                self.attempts.push(Attempt {
-                    gateway: target.gateway.clone(),
-                    model: target.model.clone(),
-                    status: None,
-                    error: None,
-                    start: at,
-                    duration: Duration::ZERO,
-                    cost: None,
-                    request_id: None,
-                });
-            }
-            Event::Connected { took } => {
-                if self.attempts.len() == self.first + 1 && self.connect.is_none() {
-                    self.connect = Some(*took);
-                    self.ready = Some(at);
-                }
-            }
-            Event::Headers { status, meta } => {
-                self.first_byte = Some(at);
-                self.meta = meta.clone();
-                if let Some(attempt) = self.attempts.last_mut() {
-                    attempt.status = Some(*status);
-                    attempt.request_id.clone_from(&meta.request_id);
-                }
-            }
-            Event::Stream(event) => {
-                match event {
-                    StreamEvent::TextDelta(_) | StreamEvent::ToolCallStart { .. } => {
-                        self.first_token.get_or_insert(at);
-                    }
-                    StreamEvent::ReasoningDelta(_) => {
-                        self.first_reasoning.get_or_insert(at);
-                    }
-                    _ => {}
-                }
-                self.last_event = Some(at);
-                self.response.apply(event);
-            }
+            Event::Attempt { target } => self.attempt_began(at, target),
+            Event::Connected { took } => self.connected(at, *took),
+            Event::Headers { status, meta } => self.headers_came(at, *status, meta),
+            Event::Stream(event) => self.piece_came(at, event),
             Event::AttemptFailed { failure } => {
                 self.end_attempt(self.end_of_answer(at), Some(failure.clone()));
-                // Some failures come with their bill.
+                // Some failures come with the cost of the attempt.
                 if let Some(attempt) = self.attempts.last_mut() {
                     attempt.cost = self.response.usage.cost;
                 }
@@ -149,30 +116,69 @@ impl Recorder {
         }
     }
 
-    /// What has arrived so far.
-    pub fn response(&self) -> &Response {
-        &self.response
+    fn attempt_began(&mut self, at: Duration, target: &Target) {
+        // Nothing is tried again once text has arrived, so what a failed attempt left is not part of the answer.
+        self.response = Response::default();
+        self.times = Times::default();
+        self.meta = Meta::default();
+        self.target = target.clone();
+        // Of two models that are asked at once, the one that started first may be reported last.
+        if self.attempts.get(self.first).is_some_and(|first| at < first.start) {
+            (self.first, self.ready, self.connect) = (self.attempts.len(), Some(at), None);
+        }
+        self.ready.get_or_insert(at);
+        (self.attempt_began, self.is_open) = (at, true);
+        self.attempts.push(Attempt {
+            gateway: target.gateway.clone(),
+            model: target.model.clone(),
+            status: None,
+            error: None,
+            start: at,
+            duration: Duration::ZERO,
+            cost: None,
+            request_id: None,
+        });
     }
 
-    /// Whether the call is over.
-    pub fn is_done(&self) -> bool {
-        self.ended.is_some()
+    /// The times count from the moment when the first attempt's connection is ready.
+    fn connected(&mut self, at: Duration, took: Duration) {
+        if self.attempts.len() == self.first + 1 && self.connect.is_none() {
+            (self.connect, self.ready) = (Some(took), Some(at));
+        }
     }
 
-    /// Where the call went last.
-    pub fn target(&self) -> &Target {
-        &self.target
+    fn headers_came(&mut self, at: Duration, status: u16, meta: &Meta) {
+        self.times.first_byte = Some(at);
+        self.meta = meta.clone();
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.status = Some(status);
+            attempt.request_id.clone_from(&meta.request_id);
+        }
     }
 
-    /// When the attempt that is over `at` some moment had said all: an answer that gives the reason of its end, a cut
-    /// at the token limit among them, ends with its own last event and not with the closing of the socket.
+    fn piece_came(&mut self, at: Duration, event: &StreamEvent) {
+        match event {
+            StreamEvent::TextDelta(_) | StreamEvent::ToolCallStart { .. } => {
+                self.times.first_token.get_or_insert(at);
+            }
+            StreamEvent::ReasoningDelta(_) => {
+                self.times.first_reasoning.get_or_insert(at);
+            }
+            _ => {}
+        }
+        self.times.last_event = Some(at);
+        self.response.apply(event);
+    }
+
+    /// When the answer of an attempt that is over `at` this time was complete. An answer that gives the reason of its
+    /// end, the token limit among them, ends with its last event, which may come before the socket is closed.
     fn end_of_answer(&self, at: Duration) -> Duration {
-        if self.response.finish.is_some() { self.last_event.unwrap_or(at) } else { at }
+        if self.response.finish.is_some() { self.times.last_event.unwrap_or(at) } else { at }
     }
 
     fn end_attempt(&mut self, at: Duration, error: Option<Failure>) {
         if let Some(attempt) = self.attempts.last_mut()
-            && std::mem::take(&mut self.under_way)
+            && std::mem::take(&mut self.is_open)
         {
             attempt.duration = at.saturating_sub(self.attempt_began);
             let in_doubt = self.response.bill_is_open() && self.meta.cost.is_none();
@@ -180,8 +186,8 @@ impl Recorder {
         }
     }
 
-    /// The record. A call that has not ended was interrupted `now` (since the run began).
-    pub fn finish(mut self, now: Duration) -> Record {
+    /// The record. A call that has not ended was interrupted `now`, a time since the run began.
+    pub(crate) fn finish(mut self, now: Duration) -> Record {
         let (end, result) = self.ended.take().unwrap_or_else(|| {
             let failure = Failure::new(FailureKind::Interrupted, "interrupted").maybe_billed();
             (now, Err(failure))
@@ -191,30 +197,27 @@ impl Recorder {
         for attempt in &mut self.attempts {
             attempt.start = attempt.start.saturating_sub(ready);
         }
-        let since = |time: Option<Duration>| time.map(|time| time.saturating_sub(ready));
         let Response { model, text, logprobs, reasoning, reasoning_signature, tool_calls, usage, finish, .. } =
             self.response;
-        let answered = !text.is_empty() || !tool_calls.is_empty();
-        let (status, error) = match result {
-            Err(failure) if failure.kind == FailureKind::Refused => (Status::Refused, Some(failure)),
-            Err(failure) if failure.kind == FailureKind::Skipped => (Status::Skipped, Some(failure)),
-            Err(failure) if failure.kind == FailureKind::Interrupted => (Status::Interrupted, Some(failure)),
-            Err(failure) if answered || failure.kind == FailureKind::Truncated => (Status::Truncated, Some(failure)),
-            Err(failure) => (Status::Failed, Some(failure)),
-            Ok(()) => (Status::Ok, None),
+        let has_output = !text.is_empty() || !tool_calls.is_empty();
+        let status = status(&result, has_output);
+        let has_answer = has_output || !reasoning.is_empty() || finish.is_some();
+        let reported = usage.cost.or(self.meta.cost).map(|usd| Cost::new(usd, CostOrigin::Reported));
+        let (cost, saved) = if self.cached {
+            // The reported cost is that of the first time; from the cache the answer costs nothing.
+            (Some(Cost::new(Usd::ZERO, CostOrigin::Reported)), reported)
+        } else {
+            (reported, None)
         };
-        let heard = answered || !reasoning.is_empty() || finish.is_some();
-        let first_piece = self.first_token.into_iter().chain(self.first_reasoning).min();
-        let cost = usage.cost.or(self.meta.cost).map(|usd| Cost::new(usd, CostOrigin::Reported));
-        // What it cost then, it does not cost again.
-        let (cost, saved) =
-            if self.cached { (Some(Cost::new(Usd::ZERO, CostOrigin::Reported)), cost) } else { (cost, None) };
+        let mut timing = self.times.since(ready, end, usage.output);
+        timing.connect = self.connect;
+        timing.total = timing.total.filter(|_| status != Status::Skipped);
         Record {
             id: self.id,
             run: self.run,
             model: self.asked,
             gateway: self.target.gateway,
-            answered_by: heard.then(|| model.unwrap_or(self.target.model)),
+            answered_by: has_answer.then(|| model.unwrap_or(self.target.model)),
             status,
             text,
             reasoning,
@@ -227,22 +230,45 @@ impl Recorder {
             usage,
             cost,
             rates: None,
-            timing: Timing {
-                connect: self.connect,
-                first_byte: since(self.first_byte),
-                first_reasoning: since(self.first_reasoning),
-                first_token: since(self.first_token),
-                total: since(Some(end)).filter(|_| status != Status::Skipped),
-                tokens_per_second: tokens_per_second(usage.output, first_piece, end),
-            },
+            timing,
             attempts: self.attempts,
-            error,
+            error: result.err(),
             tags: self.tags,
         }
     }
 }
 
-/// The rate of a stream, or `None` where the tokens came (nearly) at once: a buffering proxy says nothing about speed.
+impl Times {
+    /// These times counted from `ready`, for an answer of so many tokens that ended at `end`.
+    fn since(self, ready: Duration, end: Duration, output: Option<u64>) -> Timing {
+        let since = |time: Option<Duration>| time.map(|time| time.saturating_sub(ready));
+        let first_piece = self.first_token.into_iter().chain(self.first_reasoning).min();
+        Timing {
+            connect: None,
+            first_byte: since(self.first_byte),
+            first_reasoning: since(self.first_reasoning),
+            first_token: since(self.first_token),
+            total: since(Some(end)),
+            tokens_per_second: tokens_per_second(output, first_piece, end),
+        }
+    }
+}
+
+/// How a call with this result ended; `has_output` is whether any text or tool call arrived.
+fn status(result: &Result<(), Failure>, has_output: bool) -> Status {
+    let Err(failure) = result else { return Status::Ok };
+    match failure.kind {
+        FailureKind::Refused => Status::Refused,
+        FailureKind::Skipped => Status::Skipped,
+        FailureKind::Interrupted => Status::Interrupted,
+        FailureKind::Truncated => Status::Truncated,
+        _ if has_output => Status::Truncated,
+        _ => Status::Failed,
+    }
+}
+
+/// The output tokens after the first per second, from the first piece to the end. Returns `None` where all came within
+/// 5 ms: then a proxy has held the stream back, and the time does not say how fast the model is.
 fn tokens_per_second(output: Option<u64>, first: Option<Duration>, end: Duration) -> Option<f64> {
     let after_first = output?.checked_sub(1).filter(|tokens| *tokens > 0)?;
     let seconds = end.saturating_sub(first?).as_secs_f64();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::term::{Output, Text, print};
+use super::term::{Output, Text, check_stdout, print};
 use crate::error::Error;
 
 /// So many bytes are collected before they are written.
@@ -40,10 +40,13 @@ impl Destination {
     ///
     /// # Errors
     ///
-    /// [`Error::Output`] where the file cannot be written.
+    /// [`Error::Output`] where the file cannot be written, or standard output is closed.
     pub fn new(out: Option<&Path>, stdout: Output) -> Result<Self, Error> {
         let unwritten = Text::new();
-        let Some(path) = out else { return Ok(Self { file: None, output: stdout, unwritten }) };
+        let Some(path) = out else {
+            check_stdout()?;
+            return Ok(Self { file: None, output: stdout, unwritten });
+        };
         let (path, target) = target(path).map_err(|source| cannot_write(path, source))?;
         let tty = matches!(&target, Target::Device(device) if device.is_terminal());
         Ok(Self { file: Some((path, target)), output: Output { tty, ..Output::plain(stdout.columns) }, unwritten })

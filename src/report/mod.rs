@@ -4,6 +4,7 @@
 //! [`destination::Destination`] alone can write: they escape it if they write to a terminal.
 
 pub mod answer;
+mod background;
 pub mod budgets;
 pub mod cache;
 pub mod checks;

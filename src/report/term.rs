@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use clap::ColorChoice;
 use console::Term;
 
+use super::background::{BackgroundWriter, WRITE_LIMIT};
 pub use super::text::{Style, Text};
 use super::{escape, wrap};
 use crate::error::{Error, SIGPIPE, STDOUT};
@@ -134,27 +138,13 @@ impl Stdout {
 }
 
 impl Write for Stdout {
-    // `io::stdout()` would divide each write at its last line break, which makes two system calls of one.
-    #[cfg(unix)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        use rustix::event::{PollFd, PollFlags, poll};
-        let stdout = rustix::stdio::stdout();
-        loop {
-            match rustix::io::write(stdout, bytes) {
-                // Another program that uses the same terminal may have made it non-blocking.
-                Err(rustix::io::Errno::AGAIN) => _ = poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None)?,
-                written => return Ok(written?),
-            }
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        stdout().write(bytes)
+        let written = if IN_BACKGROUND.load(Relaxed) { STDOUT_WRITER.write(bytes) } else { write_stdout(bytes) };
+        written.map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        stdout().flush()
+        Ok(())
     }
 }
 
@@ -170,12 +160,105 @@ impl Stderr {
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        stderr().write(bytes)
+        let written = if IN_BACKGROUND.load(Relaxed) { STDERR_WRITER.write(bytes) } else { write_stderr(bytes) };
+        written.map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        stderr().flush()
+        Ok(())
     }
+}
+
+/// Whether threads write to the standard streams.
+static IN_BACKGROUND: AtomicBool = AtomicBool::new(false);
+static STDOUT_WRITER: BackgroundWriter = BackgroundWriter::new(write_stdout);
+static STDERR_WRITER: BackgroundWriter = BackgroundWriter::new(|bytes| {
+    // Both may be the same terminal, or the same pipe: a notice must not stand in the middle of an answer.
+    STDOUT_WRITER.wait_for_turn();
+    write_stderr(bytes)
+});
+
+/// From now on a reader that does not read does not block whoever writes, so that signals and time limits are heard.
+/// An error may then be told by a later write, or by [`finish_writing`].
+pub(crate) fn write_in_background() {
+    IN_BACKGROUND.store(true, Relaxed);
+}
+
+/// Waits until everything is written to both streams, or until the limit has passed; then only what stands on standard
+/// error is given a moment more. Returns whether everything is written. If so, later writes block again.
+///
+/// # Errors
+/// Standard output could not be written.
+pub(crate) fn finish_writing(limit: Option<Duration>) -> Result<bool, Error> {
+    let stdout = STDOUT_WRITER.finish(limit.map(|limit| Instant::now() + limit));
+    // Talk that nobody can hear is no failure.
+    let stderr = STDERR_WRITER.finish(limit.map(|_| Instant::now() + WRITE_LIMIT)).unwrap_or(true);
+    let is_written = stderr && *stdout.as_ref().unwrap_or(&true);
+    IN_BACKGROUND.store(!is_written, Relaxed);
+    stdout.map(|_| is_written).map_err(output_error)
+}
+
+/// Whether standard output was closed when the process began.
+static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+#[cfg(unix)]
+ctor::declarative::ctor! {
+    #[ctor(unsafe)]
+    /// Finds out whether standard output is closed. It runs before `main`, because there Rust's runtime opens `/dev/null` in
+    /// place of streams that are closed, which cannot be told from a `/dev/null` that the caller chose: many programs open it
+    /// in the same way for a child whose output they do not want.
+    fn look_for_stdout() {
+        let flags = rustix::io::fcntl_getfd(rustix::stdio::stdout());
+        STDOUT_WAS_CLOSED.store(flags == Err(rustix::io::Errno::BADF), Relaxed);
+    }
+}
+
+/// Checks, before there is something to write, that standard output is open.
+///
+/// # Errors
+/// It was closed when the process began.
+pub(super) fn check_stdout() -> Result<(), Error> {
+    stdout_is_open().map_err(output_error)
+}
+
+fn stdout_is_open() -> io::Result<()> {
+    if STDOUT_WAS_CLOSED.load(Relaxed) { Err(io::Error::other("it is closed")) } else { Ok(()) }
+}
+
+/// Writes all of it, and waits for the reader.
+fn write_stdout(bytes: &[u8]) -> io::Result<()> {
+    stdout_is_open()?;
+    // Not `io::stdout()`: it cuts every write at the last line break, which makes two system calls of one.
+    #[cfg(unix)]
+    return write_to(rustix::stdio::stdout(), bytes);
+    #[cfg(not(unix))]
+    return stdout().write_all(bytes).and_then(|()| stdout().flush());
+}
+
+/// Writes all of it, and waits for the reader.
+fn write_stderr(bytes: &[u8]) -> io::Result<()> {
+    // Not `io::stderr()`: its lock would be held by a thread that is blocked.
+    #[cfg(unix)]
+    return write_to(rustix::stdio::stderr(), bytes);
+    #[cfg(not(unix))]
+    return stderr().write_all(bytes);
+}
+
+#[cfg(unix)]
+fn write_to(stream: std::os::fd::BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::io::Errno;
+    while !bytes.is_empty() {
+        match rustix::io::write(stream, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            // Another program that shares the terminal may have made it non-blocking.
+            Err(Errno::AGAIN) => _ = poll(&mut [PollFd::new(&stream, PollFlags::OUT)], None),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where text is written that has been escaped")]
@@ -199,7 +282,7 @@ pub fn print(text: Text) -> Result<(), Error> {
 
 /// Writes the text to standard error. Errors are ignored, because there is no other place to report them.
 pub fn say(text: Text) {
-    _ = stderr().write_all(text.shown(stderr().is_terminal()).as_bytes());
+    _ = write_now(&mut Stderr(()), &text, stderr().is_terminal());
 }
 
 /// Writes the text and flushes it. Errors are those of standard output.

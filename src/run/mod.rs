@@ -242,7 +242,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
             turn: recording.turn.as_ref(),
             texts: recording.texts,
         };
-        recording.ledger.record_async(Row::new(record.clone(), &about)).await;
+        recording.ledger.record(Row::new(record.clone(), &about)).await;
     }
 
     /// Stops every running call. The reporter gets their records only if a signal stopped the run: if the output failed,

@@ -49,11 +49,6 @@ impl Key {
         self.0.expose_secret()
     }
 
-    /// The key as the type by which other libraries hold secrets.
-    pub fn into_secret(self) -> SecretString {
-        self.0
-    }
-
     /// The last four characters, which tell keys apart; `None` where they would give away more than a third of the key.
     pub fn last_four(&self) -> Option<&str> {
         let key = self.expose();

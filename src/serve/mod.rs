@@ -1,10 +1,13 @@
-//! HTTP in, the same engine, HTTP out: a front over any [`Service`] that speaks every wire format.
+//! A server for programs: HTTP in over every wire format, calls to one [`Backend`], HTTP out.
+
+#![warn(missing_docs)]
 
 pub mod demo;
+mod embeddings;
 mod models;
+mod tokens;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -15,103 +18,143 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::stream;
 
+use self::embeddings::{Embeddings, Input};
 use crate::adapter::{Api, Encoder, NamedRequest};
 use crate::call::{Call, Event, RunEvent, Service, Target};
 use crate::chat;
 use crate::engine::Engine;
 use crate::error::{Failure, FailureKind};
 
-/// The longest that one request may take.
-const LONGEST: Duration = Duration::from_secs(600);
+/// What the server answers from.
+trait Backend: Service + 'static {
+    /// The number of input tokens that an answer of this model to this request reports as its usage.
+    ///
+    /// # Errors
+    /// There is no such model.
+    fn count_tokens(&self, model: &str, request: &chat::Request) -> Result<u64, Failure>;
+
+    /// One vector for each input, of so many dimensions, or of as many as the model has by itself. `key` is the
+    /// idempotency key of the request.
+    ///
+    /// # Errors
+    /// There is no such model, it does not answer, or it has no vectors of so many dimensions.
+    fn embed(
+        &self,
+        model: &str,
+        key: &str,
+        inputs: &[Input],
+        dimensions: Option<usize>,
+    ) -> impl Future<Output = Result<Embeddings, Failure>> + Send;
+}
 
 /// A request's body, or why it could not be read.
 type Received = Result<Bytes, BytesRejection>;
 
-/// The routes of all wire formats. `models` is the list of models, as OpenAI has it.
-pub fn router<S: Service + 'static>(service: S, models: Vec<u8>) -> Router {
-    let generate = post(generate::<S>);
+/// The routes of all wire formats. `models` is the list of models in OpenAI's form.
+fn router<B: Backend>(backend: B, models: Vec<u8>) -> Router {
+    let generate = post(generate::<B>);
     let answers = Router::new()
-        .route("/v1/chat/completions", post(chat_completions::<S>))
-        .route("/v1/responses", post(responses::<S>))
-        .route("/v1/messages", post(messages::<S>))
-        // Google's library asks below either.
+        .route("/v1/chat/completions", post(chat_completions::<B>))
+        .route("/v1/responses", post(responses::<B>))
+        .route("/v1/messages", post(messages::<B>))
+        .route("/v1/messages/count_tokens", post(tokens::of_messages::<B>))
+        .route("/v1/embeddings", post(embeddings::embeddings::<B>))
+        // Google's library uses the first path since version 3, and the second before.
         .route("/v1/models/{*id}", generate.clone())
         .route("/v1beta/models/{*id}", generate)
-        .with_state(Arc::new(service));
-    answers.merge(models::router(models)).fallback(nowhere)
+        .with_state(Arc::new(backend));
+    answers.merge(models::router(models)).fallback(unknown_path)
 }
 
-async fn chat_completions<S: Service + 'static>(
-    service: State<Arc<S>>,
-    headers: HeaderMap,
-    body: Received,
-) -> Response {
-    answer(&service, Api::OpenaiChat, "chat/completions", &headers, body).await
+async fn chat_completions<B: Backend>(backend: State<Arc<B>>, headers: HeaderMap, body: Received) -> Response {
+    answer(&backend, Api::OpenaiChat, "chat/completions", &headers, body).await
 }
 
-async fn responses<S: Service + 'static>(service: State<Arc<S>>, headers: HeaderMap, body: Received) -> Response {
-    answer(&service, Api::OpenaiResponses, "responses", &headers, body).await
+async fn responses<B: Backend>(backend: State<Arc<B>>, headers: HeaderMap, body: Received) -> Response {
+    answer(&backend, Api::OpenaiResponses, "responses", &headers, body).await
 }
 
-async fn messages<S: Service + 'static>(service: State<Arc<S>>, headers: HeaderMap, body: Received) -> Response {
-    answer(&service, Api::Anthropic, "messages", &headers, body).await
+async fn messages<B: Backend>(backend: State<Arc<B>>, headers: HeaderMap, body: Received) -> Response {
+    answer(&backend, Api::Anthropic, "messages", &headers, body).await
 }
 
-async fn generate<S: Service + 'static>(
-    service: State<Arc<S>>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Received,
-) -> Response {
+/// Every method of a model in Gemini's format.
+async fn generate<B: Backend>(backend: State<Arc<B>>, uri: Uri, headers: HeaderMap, body: Received) -> Response {
+    if let Some(model) = uri.path().strip_suffix(":countTokens") {
+        return tokens::of_contents(&**backend, model, body);
+    }
     let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
-    answer(&service, Api::Gemini, path, &headers, body).await
+    answer(&backend, Api::Gemini, path, &headers, body).await
 }
 
-async fn nowhere(uri: Uri) -> Response {
-    let api = if uri.path().starts_with("/v1beta/") { Api::Gemini } else { Api::default() };
-    let message = format!("there is nothing at {}", uri.path());
-    refusal(api, &Failure::new(FailureKind::InvalidRequest, message).with_status(404))
+async fn unknown_path(uri: Uri, headers: HeaderMap) -> Response {
+    refusal(format_of(&uri, &headers), &invalid(format!("there is nothing at {}", uri.path())).with_status(404))
 }
 
-/// One request, from body to body.
-async fn answer<S: Service + 'static>(
-    service: &Arc<S>,
-    api: Api,
-    path: &str,
-    headers: &HeaderMap,
-    body: Received,
-) -> Response {
-    let adapter = api.adapter();
-    let invalid = |status: StatusCode, message: String| {
-        refusal(api, &Failure::new(FailureKind::InvalidRequest, message).with_status(status.as_u16()))
-    };
-    let request = match body {
-        Ok(body) => adapter.decode_request(path, &body),
-        Err(rejection) => return invalid(rejection.status(), rejection.body_text()),
-    };
-    let NamedRequest { model, request } = match request {
+/// The wire format of a request to a path that several formats share. Google's clients are known by the path or by
+/// their key, Anthropic's by the header that their format demands; all others speak OpenAI's.
+fn format_of(uri: &Uri, headers: &HeaderMap) -> Api {
+    let has_key = |query: &str| query.split('&').any(|parameter| parameter.starts_with("key="));
+    if uri.path().starts_with("/v1beta/") {
+        Api::Gemini
+    } else if headers.contains_key("anthropic-version") {
+        Api::Anthropic
+    } else if headers.contains_key("x-goog-api-key") || uri.query().is_some_and(has_key) {
+        Api::Gemini
+    } else {
+        Api::default()
+    }
+}
+
+/// The answer to one request, streamed if the client asks for that.
+async fn answer<B: Backend>(backend: &Arc<B>, api: Api, path: &str, headers: &HeaderMap, body: Received) -> Response {
+    let NamedRequest { model, request } = match read_body(body).and_then(|body| decode(api, path, &body)) {
         Ok(named) => named,
-        Err(error) => return invalid(StatusCode::BAD_REQUEST, error.to_string()),
+        Err(failure) => return refusal(api, &failure),
     };
     let stream = request.stream;
-    let encoder = adapter.encoder(path, &model, &request);
+    let encoder = api.adapter().encoder(path, &model, &request);
     let mut run = Engine::new();
-    run.start(service, Arc::new(call(model, request, headers)));
+    run.start(backend, Arc::new(call(model, request, headers)));
     if stream { streamed(api, run, encoder).await } else { whole(api, &mut run).await }
 }
 
+/// The body of a request.
+fn read_body(body: Received) -> Result<Bytes, Failure> {
+    body.map_err(|rejection| invalid(rejection.body_text()).with_status(rejection.status().as_u16()))
+}
+
+/// The request that a body in this wire format holds.
+fn decode(api: Api, path: &str, body: &[u8]) -> Result<NamedRequest, Failure> {
+    api.adapter().decode_request(path, body).map_err(|error| invalid(error.to_string()))
+}
+
+/// A failure that is the client's fault, with status 400.
+fn invalid(message: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::InvalidRequest, message).with_status(400)
+}
+
+/// The failure of a request for a model that is not there, with status 404.
+fn not_found(message: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::NotFound, message).with_status(404)
+}
+
+/// A call with a new id. Its idempotency key is the client's, where the client sends one.
 fn call(model: String, request: chat::Request, headers: &HeaderMap) -> Call {
-    // The client's own name for the call, the same over its tries.
-    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
     let target = Target { gateway: String::new(), model: model.clone() };
     let mut call = Call::new(0, model, vec![target.into()], Arc::new(request));
-    call.limits.timeout = LONGEST;
-    if let Some(key) = key {
+    if let Some(key) = idempotency_key(headers) {
         key.clone_into(&mut call.idempotency_key);
     }
     call
 }
 
+/// The key by which a client marks all tries of one request.
+fn idempotency_key(headers: &HeaderMap) -> Option<&str> {
+    headers.get("idempotency-key").and_then(|value| value.to_str().ok())
+}
+
+/// The answer in one piece.
 async fn whole(api: Api, run: &mut Engine) -> Response {
     let mut response = chat::Response::default();
     let mut batch = Vec::new();
@@ -124,10 +167,11 @@ async fn whole(api: Api, run: &mut Engine) -> Response {
             }
         }
     }
-    ([(header::CONTENT_TYPE, "application/json")], api.adapter().encode_response(&response)).into_response()
+    json_body(api.adapter().encode_response(&response))
 }
 
-/// The status line waits for the first event: a call that fails before it is an ordinary HTTP error.
+/// The answer as a stream. The status line is sent after the first event, so that a call that fails before it is an
+/// ordinary HTTP error.
 async fn streamed(api: Api, mut run: Engine, encoder: Box<dyn Encoder + Send>) -> Response {
     let mut batch = Vec::new();
     while run.next(&mut batch).await {
@@ -142,22 +186,8 @@ async fn streamed(api: Api, mut run: Engine, encoder: Box<dyn Encoder + Send>) -
     let body = stream::unfold(Some((run, encoder, batch)), |state| async move {
         let (mut run, mut encoder, mut batch) = state?;
         let mut bytes = Vec::new();
-        let mut over = false;
-        for event in batch.drain(..) {
-            match event.event {
-                Event::Stream(event) => encoder.encode(&event, &mut bytes),
-                Event::Done(Ok(())) => {
-                    encoder.finish(&mut bytes);
-                    over = true;
-                }
-                Event::Done(Err(failure)) => {
-                    encoder.fail(&failure, &mut bytes);
-                    over = true;
-                }
-                _ => {}
-            }
-        }
-        let more = !over && run.next(&mut batch).await;
+        let is_over = encode(&mut *encoder, &mut batch, &mut bytes);
+        let more = !is_over && run.next(&mut batch).await;
         let next = more.then_some((run, encoder, batch));
         Some((Ok::<_, std::convert::Infallible>(Bytes::from(bytes)), next))
     });
@@ -165,10 +195,29 @@ async fn streamed(api: Api, mut run: Engine, encoder: Box<dyn Encoder + Send>) -
     (headers, Body::from_stream(body)).into_response()
 }
 
+/// Appends the bytes of these events, and returns whether the call is over.
+fn encode(encoder: &mut (dyn Encoder + Send), batch: &mut Vec<RunEvent>, bytes: &mut Vec<u8>) -> bool {
+    let mut is_over = false;
+    for event in batch.drain(..) {
+        match event.event {
+            Event::Stream(event) => encoder.encode(&event, bytes),
+            Event::Done(result) => {
+                match result {
+                    Ok(()) => encoder.finish(bytes),
+                    Err(failure) => encoder.fail(&failure, bytes),
+                }
+                is_over = true;
+            }
+            _ => {}
+        }
+    }
+    is_over
+}
+
+/// A failure in the form of this wire format.
 fn refusal(api: Api, failure: &Failure) -> Response {
     let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
-    let body = api.adapter().encode_error(failure);
-    let mut response = (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+    let mut response = (status, json_body(api.adapter().encode_error(failure))).into_response();
     if let Some(wait) = failure.retry_after {
         let headers = response.headers_mut();
         if let Ok(value) = wait.as_millis().to_string().parse() {
@@ -179,4 +228,8 @@ fn refusal(api: Api, failure: &Failure) -> Response {
         }
     }
     response
+}
+
+fn json_body(body: impl Into<Bytes>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }

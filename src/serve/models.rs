@@ -1,20 +1,20 @@
-//! The list of models, as each wire format has it.
+//! The list of models, in the form of the wire format that asks.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
 use axum::routing::get;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::refusal;
+use super::{format_of, json_body, not_found, refusal};
 use crate::adapter::Api;
-use crate::error::{Failure, FailureKind};
 
-/// The list in OpenAI's form, and what is made of it.
+/// The list in OpenAI's form, and its rows, from which the other forms are made.
 struct Models {
     body: Bytes,
     rows: Vec<Value>,
@@ -30,38 +30,49 @@ pub(super) fn router(list: Vec<u8>) -> Router {
     Router::new()
         .route("/v1/models", get(all))
         .route("/v1/models/{*id}", get(one))
-        .route("/v1beta/models", get(gemini_all))
-        .route("/v1beta/models/{*id}", get(gemini_one))
+        .route("/v1beta/models", get(all))
+        .route("/v1beta/models/{*id}", get(one))
         .with_state(Arc::new(Models { body: list.into(), rows }))
 }
 
-impl Models {
-    /// The model of this name in the form of the api, or the api's word for its absence.
-    fn one(&self, api: Api, id: &str, form: impl Fn(&Value) -> Value) -> Response {
-        match self.rows.iter().find(|row| row["id"] == id) {
-            Some(row) => json_body(form(row).to_string()),
-            None => {
-                let message = format!("there is no model `{id}`");
-                refusal(api, &Failure::new(FailureKind::NotFound, message).with_status(404))
-            }
+/// All models on one page, whatever number of them the client asks for.
+async fn all(State(models): State<Arc<Models>>, uri: Uri, headers: HeaderMap) -> Response {
+    let rows = &models.rows;
+    match format_of(&uri, &headers) {
+        Api::OpenaiChat | Api::OpenaiResponses => json_body(models.body.clone()),
+        Api::Anthropic => {
+            let id = |row: Option<&Value>| row.map(|row| row["id"].clone());
+            let data: Vec<Value> = rows.iter().map(anthropic).collect();
+            let (first, last) = (id(rows.first()), id(rows.last()));
+            json_body(json!({"data": data, "has_more": false, "first_id": first, "last_id": last}).to_string())
         }
+        Api::Gemini => json_body(json!({"models": rows.iter().map(gemini).collect::<Vec<_>>()}).to_string()),
     }
 }
 
-async fn all(State(models): State<Arc<Models>>) -> Response {
-    json_body(models.body.clone())
+async fn one(State(models): State<Arc<Models>>, Path(id): Path<String>, uri: Uri, headers: HeaderMap) -> Response {
+    let api = format_of(&uri, &headers);
+    let Some(row) = models.rows.iter().find(|row| row["id"] == id) else {
+        return refusal(api, &not_found(format!("there is no model `{id}`")));
+    };
+    let model = match api {
+        Api::OpenaiChat | Api::OpenaiResponses => row.clone(),
+        Api::Anthropic => anthropic(row),
+        Api::Gemini => gemini(row),
+    };
+    json_body(model.to_string())
 }
 
-async fn one(State(models): State<Arc<Models>>, Path(id): Path<String>) -> Response {
-    models.one(Api::default(), &id, Value::clone)
-}
-
-async fn gemini_all(State(models): State<Arc<Models>>) -> Response {
-    json_body(json!({"models": models.rows.iter().map(gemini).collect::<Vec<_>>()}).to_string())
-}
-
-async fn gemini_one(State(models): State<Arc<Models>>, Path(id): Path<String>) -> Response {
-    models.one(Api::Gemini, &id, gemini)
+/// A model in Anthropic's form. A time of creation that is not known is the start of 1970 there.
+fn anthropic(row: &Value) -> Value {
+    let created = row["created"].as_i64().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    json!({
+        "type": "model",
+        "id": row["id"],
+        "display_name": row["id"],
+        "created_at": created.unwrap_or(Timestamp::UNIX_EPOCH).to_string(),
+        "max_input_tokens": row["context_length"],
+    })
 }
 
 /// A model in Gemini's form.
@@ -71,10 +82,6 @@ fn gemini(row: &Value) -> Value {
         "displayName": row["id"],
         "description": row["description"],
         "inputTokenLimit": row["context_length"],
-        "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
+        "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens"],
     })
-}
-
-fn json_body(body: impl Into<Bytes>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }

@@ -3,24 +3,53 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Gateway;
 use super::process::Run;
+use super::{Gateway, KEY, canary};
 
 /// The binary under test.
 pub const LLM: &str = env!("CARGO_BIN_EXE_llm");
 
-/// Removed with everything in it when dropped.
+/// Searched for the key of the tests and removed with everything in it, once the home and all its processes are dropped.
 #[derive(Debug)]
 pub struct Home {
-    directory: tempfile::TempDir,
+    directory: Arc<Directory>,
     environment: Vec<(OsString, OsString)>,
+}
+
+/// The directory of a home. Its processes keep it as well, so that what they write last is searched too.
+#[derive(Debug)]
+pub struct Directory {
+    directory: tempfile::TempDir,
+    /// The files that may hold the key, by their path below the home.
+    exceptions: Mutex<Vec<String>>,
+}
+
+impl Directory {
+    #[track_caller]
+    fn search(&self) {
+        let exceptions = self.exceptions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        canary::search(self.directory.path(), &exceptions);
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // A test that has failed already says why.
+        if !std::thread::panicking() {
+            self.search();
+        }
+    }
 }
 
 impl Home {
     pub fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("llm-home-").tempdir().expect("a temporary directory");
         let root = directory.path().to_owned();
+        // `key set --store file` keeps keys in this file, which is the place for them.
+        let exceptions = Mutex::new(vec!["data/keys.toml".to_owned()]);
+        let directory = Arc::new(Directory { directory, exceptions });
         let mut home = Self { directory, environment: Vec::new() };
         for (name, below) in [
             ("HOME", ""),
@@ -70,7 +99,12 @@ impl Home {
     }
 
     pub fn path(&self) -> &Path {
-        self.directory.path()
+        self.directory.directory.path()
+    }
+
+    /// Exempts a file from the search for the key, by its path below the home: the test itself writes the key there, or has it written.
+    pub fn may_hold_the_key(&self, file: &str) {
+        self.directory.exceptions.lock().unwrap_or_else(PoisonError::into_inner).push(file.to_owned());
     }
 
     /// Writes a file below the home and gives its path.
@@ -108,7 +142,7 @@ impl Home {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.envs(script.into_iter().filter_map(|(name, value)| Some((name, value?))));
         command.current_dir(self.path());
-        Run::new(command)
+        Run::new(command, Arc::clone(&self.directory))
     }
 
     /// Where calls are recorded.
@@ -122,6 +156,12 @@ impl Home {
         let outcome = self.llm(["log", "-n", "0", "-o", "json"]).output();
         outcome.exits(0);
         outcome.json().as_array().expect("a list").clone()
+    }
+
+    /// Fails the test if a file of the home holds the key already; at its end every home is searched.
+    #[track_caller]
+    pub fn holds_no_key(&self) {
+        self.directory.search();
     }
 
     /// Whether any file of the home holds this text.
@@ -146,6 +186,3 @@ impl Home {
         found
     }
 }
-
-/// The key of the tests: it must never be seen anywhere but in a header to the gateway.
-pub const KEY: &str = "sk-CANARY-0f7d3c5b9a1e";

@@ -1,5 +1,6 @@
 //! What every test stands on: a fresh home to run `llm` in, and a gateway that does as it is told.
 
+pub mod canary;
 pub mod gateway;
 pub mod home;
 pub mod outcome;
@@ -8,7 +9,8 @@ pub mod reply;
 #[cfg(unix)]
 pub mod terminal;
 
+pub use canary::KEY;
 pub use gateway::Gateway;
-pub use home::{Home, KEY};
+pub use home::Home;
 pub use outcome::Outcome;
 pub use reply::Reply;

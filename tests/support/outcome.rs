@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitStatus;
 
+use super::canary;
+
 /// Exit status and everything that was written; `Display` is meant for snapshots and failed assertions.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -76,6 +78,16 @@ impl Outcome {
     pub fn never_says(&self, unwanted: &str) -> &Self {
         assert!(!self.stderr().contains(unwanted), "stderr holds {unwanted:?}\n{self}");
         self
+    }
+
+    /// Fails the test if anything that was written holds the key of the tests in any form.
+    #[track_caller]
+    pub(super) fn holds_no_key(&self) {
+        for (name, bytes) in [("stdout", &self.stdout), ("stderr", &self.stderr), ("the terminal", &self.terminal)] {
+            if let Some(form) = canary::found_in(bytes) {
+                panic!("the key stands {form} in {name}\n{self}");
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Outcome;
+use super::home::Directory;
 
 /// How long anything may take before the test fails. Nothing waits this long unless it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -17,6 +18,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Run {
     command: Command,
+    home: Arc<Directory>,
+    may_show_the_key: bool,
     stdin: Stdin,
     #[cfg(unix)]
     terminal: Option<super::terminal::Wiring>,
@@ -34,9 +37,11 @@ enum Stdin {
 }
 
 impl Run {
-    pub fn new(command: Command) -> Self {
+    pub fn new(command: Command, home: Arc<Directory>) -> Self {
         Self {
             command,
+            home,
+            may_show_the_key: false,
             stdin: Stdin::Null,
             #[cfg(unix)]
             terminal: None,
@@ -73,6 +78,12 @@ impl Run {
     /// stdin is this file at its present offset.
     pub fn stdin_file(mut self, file: File) -> Self {
         self.stdin = Stdin::File(file);
+        self
+    }
+
+    /// Exempts what the process writes from the search for the key: the test itself has it shown.
+    pub fn may_show_the_key(mut self) -> Self {
+        self.may_show_the_key = true;
         self
     }
 
@@ -128,6 +139,8 @@ impl Run {
             terminal: master.map(super::terminal::Terminal::new),
             child,
             finished: false,
+            may_show_the_key: self.may_show_the_key,
+            _home: self.home,
         }
     }
 }
@@ -143,6 +156,9 @@ pub struct Running {
     stderr: Option<Gathered>,
     #[cfg(unix)]
     pub terminal: Option<super::terminal::Terminal>,
+    may_show_the_key: bool,
+    /// The process writes here until it ends.
+    _home: Arc<Directory>,
 }
 
 impl Running {
@@ -201,6 +217,9 @@ impl Running {
             terminal: Vec::new(),
         };
         assert!(!late, "still running after {PATIENCE:?}\n{outcome}");
+        if !self.may_show_the_key {
+            outcome.holds_no_key();
+        }
         outcome
     }
 }

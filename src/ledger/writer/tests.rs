@@ -1,5 +1,6 @@
 //! The writer's thread: what is handed over to it is written, whatever happens meanwhile.
 
+use std::pin::pin;
 use std::sync::mpsc;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -7,6 +8,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::super::tests::{all, id, row};
 use super::super::{FILE_NAME, SPILL_NAME};
 use super::*;
+
+/// Hands over a call from outside any runtime.
+fn record(writer: &LedgerWriter, row: Row) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(writer.record(row));
+}
 
 /// A runtime with one thread, as commands have it.
 fn runtime() -> tokio::runtime::Runtime {
@@ -52,7 +59,7 @@ fn what_is_handed_over_by_many_is_written_when_the_writer_is_closed() {
     thread::scope(|scope| {
         for thread in 0..4 {
             let writer = writer.clone();
-            scope.spawn(move || (0..50).for_each(|n| writer.record(row(&id(thread * 100 + n), true))));
+            scope.spawn(move || (0..50).for_each(|n| record(&writer, row(&id(thread * 100 + n), true))));
         }
     });
     let other = writer.clone();
@@ -60,7 +67,7 @@ fn what_is_handed_over_by_many_is_written_when_the_writer_is_closed() {
     assert!(matches!(&notices[..], [said] if said.starts_with("calls are recorded from now on")), "{notices:?}");
     assert_eq!(all(home.path()).len(), 200);
     assert!(!home.path().join("ledger.db-wal").exists(), "the log is in the file");
-    other.record(row(&id(9_999), true));
+    record(&other, row(&id(9_999), true));
     assert_eq!(other.close(), Vec::<String>::new());
     assert_eq!(all(home.path()).len(), 201, "another handle goes on");
 }
@@ -82,7 +89,7 @@ fn what_waits_is_one_group_and_a_part_of_it_that_fails_is_undone_by_itself() {
             writer.transact(commits).await
         };
         let release = async {
-            writer.record(row(&id(1), true));
+            writer.record(row(&id(1), true)).await;
             drop(held);
         };
         tokio::join!(
@@ -140,7 +147,7 @@ fn a_locked_ledger_blocks_no_runtime_and_holds_up_no_end_for_long() {
         }
     });
     assert!(stopped.is_none(), "the lock is held");
-    writer.record(row(&id(2), true));
+    record(&writer, row(&id(2), true));
     writer.submit(add("lost"));
     let notices = writer.close();
     let took = began.elapsed();
@@ -157,12 +164,12 @@ fn a_locked_ledger_blocks_no_runtime_and_holds_up_no_end_for_long() {
 fn a_file_that_was_deleted_is_made_anew() {
     let home = tempfile::tempdir().expect("a directory");
     let writer = LedgerWriter::new(home.path());
-    writer.record(row(&id(1), true));
+    record(&writer, row(&id(1), true));
     runtime().block_on(writer.transact(|_| Ok(()))).expect("written");
     for name in [FILE_NAME, "ledger.db-wal", "ledger.db-shm"] {
         std::fs::remove_file(home.path().join(name)).expect("deleted");
     }
-    writer.record(row(&id(2), true));
+    record(&writer, row(&id(2), true));
     writer.close();
     assert_eq!(all(home.path()).iter().map(|row| row.id.clone()).collect::<Vec<_>>(), [id(2)]);
 }
@@ -177,9 +184,9 @@ fn rows_beyond_the_room_wait_until_there_is_some() {
         row.answer.as_mut().expect("kept").reasoning = "x".repeat(9 << 20);
         row
     };
-    writer.record(large(1));
+    record(&writer, large(1));
     runtime().block_on(async {
-        let mut second = pin!(writer.record_async(large(2)));
+        let mut second = pin!(writer.record(large(2)));
         tokio::select! {
             biased;
             () = &mut second => panic!("there is no room for it"),

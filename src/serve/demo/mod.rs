@@ -1,8 +1,10 @@
-//! The demo gateway: a real server on a loopback port, whose models answer from the prompt itself. No key, no network.
+//! The demo gateway: an HTTP server on a loopback port, whose models make their answers from the prompt. It needs neither
+//! a key nor a network.
 
 mod model;
 mod reply;
 mod sample;
+mod vector;
 
 use std::net::TcpListener;
 use std::thread;
@@ -11,13 +13,13 @@ use axum::serve::ListenerExt;
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use self::model::{MODELS, Personalities};
+use self::model::{DemoModels, MODELS};
 use super::router;
 use crate::error::Error;
 use crate::money::Usd;
 use crate::rates::{Rates, Tariff};
 
-/// The demo gateway while it runs; dropping it stops the server.
+/// The demo gateway while it runs. Dropping the value stops the server.
 #[derive(Debug)]
 pub struct Demo {
     port: u16,
@@ -25,7 +27,11 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts the server on a free loopback port, on a thread of its own, so that its work does not show in our times.
+    /// Starts the server on a free loopback port. It has a thread of its own, so that its work does not delay the clocks of
+    /// the calls that it answers.
+    ///
+    /// # Errors
+    /// The system has no port, thread or event queue to give.
     pub fn start() -> Result<Self, Error> {
         let cannot = |error: std::io::Error| Error::Config {
             message: "the demo gateway cannot be started".into(),
@@ -36,20 +42,22 @@ impl Demo {
         listener.set_nonblocking(true).map_err(cannot)?;
         let port = listener.local_addr().map_err(cannot)?.port();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+        let listener = {
+            let _runtime = runtime.enter();
+            tokio::net::TcpListener::from_std(listener).map_err(cannot)?
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         thread::Builder::new()
             .name("demo".into())
             .spawn(move || {
                 runtime.block_on(async move {
-                    // Neither can fail for a socket that is bound and a runtime that runs.
-                    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-                    // Tokens leave as they are made.
+                    // Each token is sent as soon as it is made.
                     let listener = listener.tap_io(|connection| {
-                        // Refused only for connections that are gone.
+                        // Only a connection that is closed already refuses the option.
                         let _ = connection.set_nodelay(true);
                     });
-                    let router = router(Personalities::default(), model_list());
-                    // Whoever sends is this process, and has limits of its own.
+                    let router = router(DemoModels::default(), model_list());
+                    // The client is this process or one of the same machine; the client limits its bodies itself.
                     let router = router.layer(axum::extract::DefaultBodyLimit::disable());
                     let server = axum::serve(listener, router);
                     tokio::select! {
@@ -62,16 +70,17 @@ impl Demo {
         Ok(Self { port, _stop: stop })
     }
 
-    /// Where it speaks the formats of OpenAI and Anthropic; Gemini's is at `/v1beta` beside it as well.
+    /// The base URL for all formats. Gemini's is served below `/v1beta` of the same origin as well.
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}/v1", self.port)
     }
 }
 
-/// What every demo model takes, and last what one of them does.
+/// The parameters that demo models take. All take the first two; `demo/thinker` takes the last as well.
 const PARAMETERS: [&str; 3] = ["tools", "response_format", "reasoning"];
 
-/// The body of `GET /v1/models`, in OpenRouter's shape: prices are strings in USD per token.
+/// The body of `GET /v1/models` in OpenRouter's form: prices are texts in US dollars per token. The time of creation, which
+/// clients demand, is 0 because the models have none.
 pub fn model_list() -> Vec<u8> {
     let models: Vec<_> = MODELS
         .iter()
@@ -79,6 +88,7 @@ pub fn model_list() -> Vec<u8> {
             json!({
                 "id": model.name,
                 "object": "model",
+                "created": 0,
                 "owned_by": "demo",
                 "description": model.about,
                 "context_length": 8192,
@@ -94,7 +104,7 @@ pub fn model_list() -> Vec<u8> {
     json!({"object": "list", "data": models}).to_string().into_bytes()
 }
 
-/// What the list says of prices, for those who need not ask for it.
+/// The names of the models and their prices, as the list has them, without a request.
 pub fn prices() -> impl Iterator<Item = (String, Tariff)> {
     MODELS.iter().map(|model| {
         let rates = Rates {

@@ -1,4 +1,4 @@
-//! The models of the demo gateway: what they are like, and how each answers a call.
+//! The models of the demo gateway, and how each of them answers a call.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -7,25 +7,29 @@ use std::time::Duration;
 use tokio::time;
 
 use super::reply::{self, Reply};
-use crate::call::Service;
-use crate::call::{Call, Event, Events};
+use super::vector;
+use crate::call::{Call, Event, Events, Service};
 use crate::chat::{FinishReason, Request, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
+use crate::serve::embeddings::{Embeddings, Input};
+use crate::serve::{Backend, invalid, not_found};
 
 /// One model of the demo gateway.
 pub(super) struct Model {
     pub(super) name: &'static str,
+    /// What it does, for the list of models.
     pub(super) about: &'static str,
-    /// Until the first token.
-    pub(super) first: Duration,
-    /// Between tokens.
-    pub(super) pace: Duration,
-    /// Picodollars per token.
+    /// The time until the first token.
+    first: Duration,
+    /// The time between two tokens.
+    pace: Duration,
+    /// The price of an input token in picodollars.
     pub(super) input: i64,
+    /// The price of an output token in picodollars.
     pub(super) output: i64,
-    /// Whether its answers say what they cost, as some gateways do, or leave it to the price list.
-    pub(super) reports_cost: bool,
+    /// Whether its answers say what they cost, as those of some gateways do; else the price list alone does.
+    reports_cost: bool,
 }
 
 pub(super) const MODELS: [Model; 5] = [
@@ -76,29 +80,70 @@ pub(super) const MODELS: [Model; 5] = [
     },
 ];
 
-/// The models, and which calls `demo/flaky` has failed already.
+/// The models, and the idempotency keys of the requests that `demo/flaky` has failed already.
 #[derive(Default)]
-pub(super) struct Personalities {
+pub(super) struct DemoModels {
     failed_once: Mutex<HashSet<String>>,
 }
 
-impl Service for Personalities {
-    async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
-        let request = &call.request;
-        let asked = &call.target().model;
-        let Some(model) = MODELS.iter().find(|model| model.name == asked) else {
-            let message = format!("the demo gateway has no model `{asked}`");
-            return Err(Failure::new(FailureKind::NotFound, message).with_status(404));
-        };
+impl DemoModels {
+    /// The model of this name, once it begins to answer the request with this idempotency key.
+    async fn begin(&self, name: &str, key: &str) -> Result<&'static Model, Failure> {
+        let model = find(name)?;
         time::sleep(model.first).await;
         let first_try = model.name == "demo/flaky"
-            && self.failed_once.lock().unwrap_or_else(PoisonError::into_inner).insert(call.idempotency_key.clone());
+            && self.failed_once.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
         if model.name == "demo/down" || first_try {
             let mut failure = Failure::new(FailureKind::Unavailable, format!("{} is overloaded (demo)", model.name));
             failure.status = Some(503);
             failure.retry_after = Some(Duration::from_millis(200));
             return Err(failure);
         }
+        Ok(model)
+    }
+}
+
+fn find(name: &str) -> Result<&'static Model, Failure> {
+    let model = MODELS.iter().find(|model| model.name == name);
+    model.ok_or_else(|| not_found(format!("the demo gateway has no model `{name}`")))
+}
+
+impl Backend for DemoModels {
+    fn count_tokens(&self, model: &str, request: &Request) -> Result<u64, Failure> {
+        find(model).map(|_| reply::input_tokens(request))
+    }
+
+    async fn embed(
+        &self,
+        model: &str,
+        key: &str,
+        inputs: &[Input],
+        dimensions: Option<usize>,
+    ) -> Result<Embeddings, Failure> {
+        let dimensions = dimensions.unwrap_or(vector::USUAL);
+        if !(1..=vector::MOST).contains(&dimensions) {
+            let mut failure = invalid(format!("`dimensions` must be from 1 to {}", vector::MOST));
+            failure.param = Some("dimensions".into());
+            return Err(failure);
+        }
+        self.begin(model, key).await?;
+        let mut input_tokens = 0;
+        let vectors = inputs.iter().map(|input| {
+            let words: Vec<String> = match input {
+                Input::Text(text) => reply::tokens(text).into_iter().map(str::to_owned).collect(),
+                Input::Tokens(tokens) => tokens.iter().map(u32::to_string).collect(),
+            };
+            input_tokens += words.len() as u64;
+            vector::of(&words, dimensions)
+        });
+        Ok(Embeddings { vectors: vectors.collect(), input_tokens })
+    }
+}
+
+impl Service for DemoModels {
+    async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        let request = &call.request;
+        let model = self.begin(&call.target().model, &call.idempotency_key).await?;
         let Reply { thoughts, pieces, finish } = reply::to(model.name, request);
         let start = StreamEvent::Start { id: Some(format!("demo-{}", call.id)), model: Some(model.name.to_owned()) };
         events.emit(Event::Stream(start)).await?;

@@ -1,4 +1,4 @@
-//! What a demo model says to a request: sentences of the prompt, calls of the tools that it names, JSON by a schema.
+//! The answer of a demo model: sentences of the prompt, calls of the tools that the prompt names, or JSON by a schema.
 
 use serde_json::{Value, json};
 
@@ -11,13 +11,15 @@ use crate::chat::{
 /// An answer, token by token.
 #[derive(Debug)]
 pub(super) struct Reply {
+    /// The tokens of its reasoning.
     pub(super) thoughts: Vec<String>,
+    /// The pieces of its text or of its tool calls.
     pub(super) pieces: Vec<StreamEvent>,
-    /// Why it ends where no limit cuts it.
+    /// Why it ends, unless a limit cuts it.
     pub(super) finish: FinishReason,
 }
 
-/// What this model says.
+/// The answer of this model to a request.
 pub(super) fn to(model: &str, request: &Request) -> Reply {
     let last = request.messages.iter().rev().find(|message| matches!(message.role, Role::User | Role::Tool));
     let prompt = last.map(text).unwrap_or_default();
@@ -25,7 +27,7 @@ pub(super) fn to(model: &str, request: &Request) -> Reply {
     let thoughts = tokens(&thought).into_iter().map(str::to_owned).collect();
     let called = if last.is_some_and(is_results) { Vec::new() } else { called(request, &prompt) };
     if !called.is_empty() {
-        // A conversation never has two calls of one id.
+        // No two calls of a conversation have the same id.
         let earlier = request.messages.iter().flat_map(|message| &message.parts);
         let earlier = earlier.filter(|part| matches!(part, Part::ToolCall(_))).count();
         let pieces = called.into_iter().enumerate().flat_map(|(index, tool)| call(tool, index, earlier)).collect();
@@ -40,7 +42,7 @@ pub(super) fn to(model: &str, request: &Request) -> Reply {
     Reply { thoughts, pieces, finish: FinishReason::Stop }
 }
 
-/// How likely the token at this place is said to have been: a made number, the same each time.
+/// The log-probability of the token at this place. The number is invented, and the same for every request.
 pub(super) fn logprob(token: &str, place: usize, alternatives: u8) -> TokenLogprob {
     let logprob = -0.125 * (1 + place % 4) as f64;
     let alternative = |rank: u8| Alternative {
@@ -50,7 +52,7 @@ pub(super) fn logprob(token: &str, place: usize, alternatives: u8) -> TokenLogpr
     TokenLogprob { token: token.to_owned(), logprob, top: (0..alternatives).map(alternative).collect() }
 }
 
-/// How many tokens the texts of a request have.
+/// The number of tokens of a request's texts.
 pub(super) fn input_tokens(request: &Request) -> u64 {
     request.messages.iter().map(|message| tokens(&text(message)).len() as u64).sum()
 }
@@ -64,12 +66,12 @@ fn text(message: &Message) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// Whether this message brings results of tools, and so is no reason to call them again.
+/// Whether this message holds results of tools, after which the tools are not called again.
 fn is_results(message: &Message) -> bool {
     message.parts.iter().any(|part| matches!(part, Part::ToolResult { .. }))
 }
 
-/// The tools to call: those that the prompt names, or else one where one must be called.
+/// The tools to call: those that the prompt names. If it names none and the request demands a call, the first tool.
 fn called<'a>(request: &'a Request, prompt: &str) -> Vec<&'a Tool> {
     match &request.tool_choice {
         Some(ToolChoice::None) => return Vec::new(),
@@ -85,7 +87,7 @@ fn call(tool: &Tool, index: usize, earlier: usize) -> Vec<StreamEvent> {
     let schema = tool.parameters.clone().unwrap_or_else(|| json!({"type": "object"}));
     let arguments = match sample::of(&schema) {
         object @ Value::Object(_) => object,
-        // Arguments are an object, whatever the schema says.
+        // Arguments must be an object, even if the schema allows something else.
         _ => json!({}),
     };
     let arguments = arguments.to_string();
@@ -96,9 +98,9 @@ fn call(tool: &Tool, index: usize, earlier: usize) -> Vec<StreamEvent> {
     pieces
 }
 
-/// What a model thinks and says to a prompt.
+/// The reasoning and the text of a model's answer to a prompt.
 fn words(model: &str, prompt: &str) -> (String, String) {
-    let sentences = sentences(matter(prompt));
+    let sentences = sentences(material(prompt));
     let first = sentences.first().cloned().unwrap_or_else(|| "There is nothing to go by.".to_owned());
     match model {
         "demo/steady" => (String::new(), sentences.iter().take(2).cloned().collect::<Vec<_>>().join(" ")),
@@ -118,12 +120,10 @@ fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("{count} {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// The prompt without an instruction in front: `Summarize: …`.
-fn matter(prompt: &str) -> &str {
+/// The prompt without the instruction before a colon, if it has one: `Summarize: …`.
+fn material(prompt: &str) -> &str {
     match prompt.split_once(':') {
-        Some((instruction, matter)) if instruction.split_whitespace().count() <= 4 && !matter.trim().is_empty() => {
-            matter
-        }
+        Some((instruction, text)) if instruction.split_whitespace().count() <= 4 && !text.trim().is_empty() => text,
         _ => prompt,
     }
 }
@@ -140,8 +140,8 @@ fn sentences(text: &str) -> Vec<String> {
     sentences
 }
 
-/// The demo's tokens: words with the space before them.
-fn tokens(text: &str) -> Vec<&str> {
+/// The tokens of a text: words with the space before them. Their concatenation is the text.
+pub(super) fn tokens(text: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut start = 0;
     for (at, _) in text.match_indices(' ') {

@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-/// Beyond this depth only what is required is filled in, so that schemas that contain themselves come to an end.
+/// The depth below which only required properties are filled in, so that a schema that contains itself ends.
 const SHALLOW: usize = 4;
-/// Beyond this depth nothing is.
+/// The depth below which every value is `null`.
 const DEEPEST: usize = 32;
-/// A demo does not fill memory because a schema asks for it.
+/// The most items of a list and characters of a text, even if the schema demands more, so that memory is bounded.
 const LONGEST: u64 = 1000;
 
-/// An example for the schema. Patterns and conditions are beyond a demo.
+/// A value that follows the schema. Patterns and conditions of the schema are not regarded.
 pub(super) fn of(schema: &Value) -> Value {
     Sampler { root: schema }.value(schema, "text", 0)
 }
@@ -19,7 +19,7 @@ struct Sampler<'a> {
 }
 
 impl Sampler<'_> {
-    /// `name` is that of the property, which is what its text says.
+    /// A value for this part of the schema. `name` is the name of the property, which serves as its text.
     fn value(&self, schema: &Value, name: &str, depth: usize) -> Value {
         if depth > DEEPEST {
             return Value::Null;
@@ -74,7 +74,7 @@ impl Sampler<'_> {
     }
 }
 
-/// A small number that is allowed.
+/// A small number that the schema allows.
 fn lowest(schema: &Value) -> f64 {
     let step = schema["multipleOf"].as_f64().filter(|step| *step > 0.0).unwrap_or(1.0);
     let least = schema["minimum"].as_f64().unwrap_or(f64::MIN);

@@ -131,6 +131,21 @@ class OpenAIChat(unittest.TestCase):
         self.assertIn("demo/thinker", [model.id for model in self.client.models.list()])
         self.assertEqual(self.client.models.retrieve("demo/quick").id, "demo/quick")
 
+    def test_embeddings(self):
+        # The library asks for base64 unless told otherwise.
+        coded, numbers = [self.client.embeddings.create(model="demo/quick", input=[PROMPT, "It rains."], **more)
+                          for more in [{}, {"encoding_format": "float"}]]
+        self.assertEqual([len(item.embedding) for item in coded.data], [256, 256])
+        for one, other in zip(coded.data, numbers.data):
+            for component, expected in zip(one.embedding, other.embedding):
+                self.assertAlmostEqual(component, expected, places=6)
+        self.assertEqual(coded.usage.prompt_tokens, self.ask().usage.prompt_tokens + 2)
+        short = self.client.embeddings.create(model="demo/quick", input=PROMPT, dimensions=3)
+        self.assertEqual(len(short.data[0].embedding), 3)
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.client.embeddings.create(model="demo/quick", input=PROMPT, dimensions=100_000)
+        self.assertEqual(caught.exception.param, "dimensions")
+
 
 class OpenAIResponses(unittest.TestCase):
     def setUp(self):
@@ -245,6 +260,17 @@ class Anthropic(unittest.TestCase):
             self.client.post("/v1/messages", body={"model": "demo/quick"}, cast_to=object)
         self.assertEqual(caught.exception.body["error"]["type"], "invalid_request_error")
 
+    def test_models(self):
+        models = {model.id: model for model in self.client.models.list(limit=2)}
+        self.assertEqual(models["demo/quick"].type, "model")
+        self.assertEqual(self.client.models.retrieve("demo/quick"), models["demo/quick"])
+
+    def test_a_count_of_tokens(self):
+        message = self.client.messages.create(**self.request(system="Be brief."))
+        turns = [{"role": "user", "content": PROMPT}]
+        count = self.client.messages.count_tokens(model="demo/quick", system="Be brief.", messages=turns)
+        self.assertEqual(count.input_tokens, message.usage.input_tokens)
+
 
 class Gemini(unittest.TestCase):
     VERSION = None
@@ -304,12 +330,18 @@ class Gemini(unittest.TestCase):
             list(self.client.models.generate_content_stream(model="demo/down", contents=PROMPT))
         self.assertEqual((caught.exception.code, caught.exception.status), (503, "UNAVAILABLE"))
 
+    def test_models(self):
+        self.assertIn("models/demo/quick", [model.name for model in self.client.models.list()])
+        self.assertEqual(self.client.models.get(model="models/demo/quick").name, "models/demo/quick")
+
+    def test_a_count_of_tokens(self):
+        answer = self.client.models.generate_content(model="demo/quick", contents=PROMPT)
+        count = self.client.models.count_tokens(model="demo/quick", contents=PROMPT)
+        self.assertEqual(count.total_tokens, answer.usage_metadata.prompt_token_count)
+
 
 class GeminiBeta(Gemini):
     VERSION = "v1beta"
-
-    def test_models(self):
-        self.assertIn("models/demo/quick", [model.name for model in self.client.models.list()])
 
 
 def main():

@@ -1,0 +1,198 @@
+//! Writes to a standard stream by a thread of its own, so that a reader that does not read holds up nothing else.
+
+use std::io;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A write waits no longer than this for a reader. It is well below the 300 ms within which a signal ends a run.
+pub(super) const WRITE_LIMIT: Duration = Duration::from_millis(50);
+
+/// The size of the thread's stack in bytes. The usual 2 MiB count where memory is limited, and it needs next to nothing.
+const STACK: usize = 128 << 10;
+
+/// Writes to one stream. What its reader has not taken yet is kept without a limit: nearly all of it is part of the
+/// answers, which are kept until the end of the run anyway and whose size is limited.
+#[derive(Debug)]
+pub(super) struct BackgroundWriter {
+    write: fn(&[u8]) -> io::Result<()>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    has_thread: bool,
+    waiting: Vec<u8>,
+    /// Whether the thread is writing what it has taken from `waiting`.
+    is_writing: bool,
+    /// Whether a write has waited in vain. Until everything is written, later ones do not wait.
+    is_late: bool,
+    /// Whether nobody waits any more, because the run ends.
+    is_given_up: bool,
+    /// The error of a write, until somebody has been told.
+    error: Option<io::Error>,
+}
+
+impl State {
+    fn is_busy(&self) -> bool {
+        self.is_writing || !self.waiting.is_empty()
+    }
+
+    fn take_error(&mut self) -> io::Result<()> {
+        self.error.take().map_or(Ok(()), Err)
+    }
+}
+
+impl BackgroundWriter {
+    /// `write` writes all of its bytes, and blocks until the reader has room for them.
+    pub(super) const fn new(write: fn(&[u8]) -> io::Result<()>) -> Self {
+        let state = State {
+            has_thread: false,
+            waiting: Vec::new(),
+            is_writing: false,
+            is_late: false,
+            is_given_up: false,
+            error: None,
+        };
+        Self { write, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Hands over these bytes, and waits until they are written, but for a short time only where the reader does not read.
+    ///
+    /// # Errors
+    /// This or an earlier write has failed.
+    pub(super) fn write(&'static self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.lock();
+        state.take_error()?;
+        if !state.has_thread {
+            let thread = thread::Builder::new().name("output".into()).stack_size(STACK);
+            let thread = thread.spawn(|| self.write_what_waits());
+            if thread.is_err() {
+                return (self.write)(bytes);
+            }
+            state.has_thread = true;
+        }
+        state.waiting.extend_from_slice(bytes);
+        self.changed.notify_all();
+        if !state.is_late {
+            state = self.wait(state, Some(Instant::now() + WRITE_LIMIT));
+            state.is_late = state.is_busy();
+        }
+        state.take_error()
+    }
+
+    /// Waits until everything is written, or until the deadline has passed: then nobody waits for it any more. Returns
+    /// whether everything is written.
+    ///
+    /// # Errors
+    /// A write has failed.
+    pub(super) fn finish(&self, deadline: Option<Instant>) -> io::Result<bool> {
+        let mut state = self.wait(self.lock(), deadline);
+        state.is_given_up |= state.is_busy();
+        self.changed.notify_all();
+        state.take_error()?;
+        Ok(!state.is_busy())
+    }
+
+    /// Waits until everything is written, or nobody waits for it any more.
+    pub(super) fn wait_for_turn(&self) {
+        drop(self.wait(self.lock(), None));
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, deadline: Option<Instant>) -> MutexGuard<'a, State> {
+        let is_worth_it = |state: &mut State| state.is_busy() && !state.is_given_up;
+        match deadline {
+            None => self.changed.wait_while(state, is_worth_it).unwrap_or_else(PoisonError::into_inner),
+            Some(deadline) => {
+                let limit = deadline.saturating_duration_since(Instant::now());
+                self.changed.wait_timeout_while(state, limit, is_worth_it).unwrap_or_else(PoisonError::into_inner).0
+            }
+        }
+    }
+
+    /// What the thread does. It is never joined: it may be blocked when the process ends.
+    fn write_what_waits(&self) {
+        let mut state = self.lock();
+        loop {
+            let is_idle = |state: &mut State| state.waiting.is_empty();
+            state = self.changed.wait_while(state, is_idle).unwrap_or_else(PoisonError::into_inner);
+            let bytes = std::mem::take(&mut state.waiting);
+            state.is_writing = true;
+            drop(state);
+            let written = (self.write)(&bytes);
+            state = self.lock();
+            state.is_writing = false;
+            if let Err(error) = written {
+                state.error = Some(error);
+                // Output never goes on after a gap.
+                state.waiting.clear();
+            }
+            state.is_late &= state.is_busy();
+            self.changed.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::OnceLock;
+
+    #[test]
+    fn a_write_waits_for_a_reader_that_reads_and_not_for_one_that_does_not() {
+        /// How many more writes the reader has room for.
+        static ROOM: Mutex<usize> = Mutex::new(1);
+        static READ: Condvar = Condvar::new();
+        static SEEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+        static WRITER: BackgroundWriter = BackgroundWriter::new(|bytes| {
+            let room = ROOM.lock().expect("no panic");
+            *READ.wait_while(room, |room| *room == 0).expect("no panic") -= 1;
+            SEEN.lock().expect("no panic").extend_from_slice(bytes);
+            Ok(())
+        });
+        WRITER.write(b"read, ").expect("written");
+        assert_eq!(*SEEN.lock().expect("no panic"), b"read, ", "the write has waited");
+        WRITER.write(b"unread, ").expect("handed over");
+        let began = Instant::now();
+        for _ in 0..100 {
+            WRITER.write(b"x").expect("handed over");
+        }
+        assert!(began.elapsed() < 50 * WRITE_LIMIT, "a reader that is late is not waited for at each write");
+        *ROOM.lock().expect("no panic") += 2;
+        READ.notify_all();
+        assert!(WRITER.finish(None).expect("no failure"));
+        assert_eq!(SEEN.lock().expect("no panic").len(), b"read, unread, ".len() + 100);
+    }
+
+    #[test]
+    fn nobody_waits_for_what_was_given_up() {
+        static NEVER: OnceLock<()> = OnceLock::new();
+        static WRITER: BackgroundWriter = BackgroundWriter::new(|_| {
+            NEVER.wait();
+            Ok(())
+        });
+        WRITER.write(b"one").expect("handed over");
+        let waiting = thread::spawn(|| WRITER.wait_for_turn());
+        assert!(!WRITER.finish(Some(Instant::now())).expect("no failure"));
+        waiting.join().expect("no panic");
+    }
+
+    #[test]
+    fn a_failure_is_told_once_at_the_latest_at_the_end() {
+        static BLOCKED: OnceLock<()> = OnceLock::new();
+        static WRITER: BackgroundWriter = BackgroundWriter::new(|_| {
+            BLOCKED.wait();
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        WRITER.write(b"one").expect("handed over");
+        BLOCKED.set(()).expect("set once");
+        assert_eq!(WRITER.finish(None).expect_err("it failed").kind(), io::ErrorKind::StorageFull);
+        assert!(WRITER.finish(None).expect("it was told"));
+        assert_eq!(WRITER.write(b"two").expect_err("it fails at once").kind(), io::ErrorKind::StorageFull);
+    }
+}
