@@ -112,12 +112,18 @@ pub trait Adapter: Sync {
     /// Wire stream → unified events.
     fn decoder(&self) -> Box<dyn Decoder + Send>;
     /// A whole answer that did not come as a stream → unified response.
+    ///
+    /// # Errors
+    /// The body does not follow the format, holds no answer, or reports a failure of the gateway.
     fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError>;
     /// The body of a failed response, or an error in a stream → failure. Every body gives a failure.
     fn decode_error(&self, status: u16, body: &[u8]) -> Failure {
         error_body::decode(status, body)
     }
     /// Wire request → unified request, for servers. Some formats name the model in the path.
+    ///
+    /// # Errors
+    /// The path or the body does not follow the format, or has a part that no unified request can hold.
     fn decode_request(&self, path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError>;
     /// Unified events → wire stream, for servers. The query of the path decides between two forms of stream in some
     /// formats; `model` is the model that the client asked for.
@@ -131,6 +137,9 @@ pub trait Adapter: Sync {
 /// Decodes the frames of one stream, in order.
 pub trait Decoder {
     /// Appends the events of a frame to `events`. The data of the frame is trimmed, and neither empty nor `[DONE]`.
+    ///
+    /// # Errors
+    /// The frame does not follow the format, or reports a failure of the gateway.
     fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError>;
     /// Appends the events that `[DONE]` implies. It ends a stream in every format.
     fn done(&mut self, _events: &mut Vec<StreamEvent>) {}

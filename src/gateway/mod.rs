@@ -84,6 +84,9 @@ pub struct Fetched {
 
 impl Client {
     /// Prepares a gateway without its key. The connection is made when it is first needed.
+    ///
+    /// # Errors
+    /// A header of the config cannot be sent, TLS or the `ca_file` cannot be set up, or a proxy variable holds no address.
     pub fn new(gateway: config::Gateway, env: &config::Env) -> Result<Self, Failure> {
         let connects = Connects::default();
         let http = transport::client(&gateway, connects.clone())?;
@@ -95,6 +98,9 @@ impl Client {
     }
 
     /// Adds the key, which is sent with every request in the headers of the wire format.
+    ///
+    /// # Errors
+    /// The key holds characters that HTTP does not allow in a header.
     pub fn with_key(mut self, key: SecretString) -> Result<Self, Failure> {
         // A key that cannot be sent in one format cannot be sent in any.
         request_headers::common(&self.gateway, self.gateway.api, Some(&key))?;
@@ -110,6 +116,9 @@ impl Client {
 
     /// Fetches a JSON document of at most `max` bytes. With an `etag`, the gateway sends it only if it has changed, and
     /// answers 304 otherwise.
+    ///
+    /// # Errors
+    /// The gateway cannot be reached, refuses, redirects, sends more, or takes longer than 30 s after the connection.
     pub async fn get(&self, url: &str, etag: Option<&str>, max: usize) -> Result<Fetched, Failure> {
         let adapter = self.gateway.api.adapter();
         let mut request =
