@@ -191,7 +191,7 @@ class Ending(Case):
     def test_a_wrong_key_is_said_in_the_gateways_words(self):
         # Without a database LiteLLM answers a wrong key with 400 and "No connected db.".
         outcome = llm("ask", "--retries", "0", PROMPT, key="sk-of-somebody-else")
-        self.assert_exit(outcome, 1)
+        self.assert_exit(outcome, 4)
         self.assertIn("No connected db", outcome.stderr)
         self.assertNotIn("sk-of-somebody-else", outcome.stdout + outcome.stderr)
 
