@@ -40,7 +40,7 @@ impl StepName {
 }
 
 impl PipelineRun<'_> {
-    /// A row for each step by [`COLUMNS`], and one with the time and the cost of the run.
+    /// A row for each step by [`columns`], and one with the time and the cost of the run.
     fn rows(&self) -> Vec<Vec<String>> {
         let comparison = Comparison::new(self.run, self.input, self.records);
         let cells = Cells::of(&comparison);
@@ -63,23 +63,15 @@ impl PipelineRun<'_> {
     }
 }
 
-const COLUMNS: [(&str, bool); 11] = [
-    ("step", false),
-    ("model", false),
-    ("answered by", false),
-    ("status", false),
-    ("first token", true),
-    ("total", true),
-    ("tok/s", true),
-    ("in", true),
-    ("out", true),
-    ("cost", true),
-    ("note", false),
-];
+/// The columns of a comparison, with the name of the step before them and the model that answered behind the model.
+fn columns() -> Vec<(&'static str, bool)> {
+    let (model, figures) = table::COLUMNS.split_at(1);
+    [&[("step", false)], model, &[("answered by", false)], figures].concat()
+}
 
 /// The table of figures, ending with a line break.
 pub fn table(run: &PipelineRun<'_>, out: &Output) -> Text {
-    table::figures(&COLUMNS, run.rows(), out)
+    table::figures(&columns(), run.rows(), out)
 }
 
 /// `{"run", "pipeline", "input", "steps": […], "elapsed_ms", "total_cost"}`.
@@ -154,7 +146,7 @@ pub fn markdown(run: &PipelineRun<'_>) -> Text {
         page.push('\n');
     }
     page.push_str("## Figures\n\n");
-    markdown::table(&mut page, &COLUMNS, &run.rows());
+    markdown::table(&mut page, &columns(), &run.rows());
     page.push_str("\n## Answers\n");
     for (step, record) in run.steps.iter().zip(run.records) {
         _ = writeln!(page, "\n### {}", escape::markdown_line(&step.label(&record.model)));

@@ -11,7 +11,7 @@ pub use exit_code::{ExitCode, exit_code};
 pub(crate) use prepare::{Notices, Preparation, PrepareOptions, PreparedGateways, answer_store, key_name, pricing};
 pub use schedule::{Calls, Schedule, Step};
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::call::{Call, Event, RunEvent, Service};
+use crate::call::{Call, Event, RunEvent, Service, Target};
 use crate::engine::Engine;
-use crate::error::{Error, SIGPIPE};
+use crate::error::{Error, Failure, SIGPIPE};
 use crate::ledger::{Circumstances, LedgerWriter, Row, Turn};
 use crate::record::{Record, Recorder, Status};
 
@@ -133,7 +133,9 @@ struct Run<'a, S> {
     reporter: &'a mut dyn Reporter,
     engine: Engine,
     /// The running calls, by index.
-    open: HashMap<usize, (Arc<Call>, Recorder)>,
+    open: BTreeMap<usize, (Arc<Call>, Recorder)>,
+    /// The models whose prices have been looked up.
+    looked_up: HashSet<Target>,
     elapsed: Duration,
     exit_code: ExitCode,
 }
@@ -147,7 +149,8 @@ impl<'a, S: Service + 'static> Run<'a, S> {
             spec,
             reporter,
             engine: Engine::new(),
-            open: HashMap::new(),
+            open: BTreeMap::new(),
+            looked_up: HashSet::new(),
             elapsed: Duration::ZERO,
             exit_code: ExitCode::default(),
         }
@@ -155,33 +158,40 @@ impl<'a, S: Service + 'static> Run<'a, S> {
 
     /// Starts calls until as many run as may run at once, or no further call can be made now.
     async fn start_calls(&mut self) -> Result<(), Error> {
-        let mut started = Vec::new();
+        let mut new_models = Vec::new();
         while self.open.len() < self.spec.concurrency.max(1) {
             let Some(step) = self.spec.schedule.next() else { break };
             match step {
                 Step::Call(call) => {
                     let call = Arc::new(call);
+                    new_models
+                        .extend(call.targets().filter(|target| self.looked_up.insert((*target).clone())).cloned());
                     self.open.insert(call.index, (Arc::clone(&call), self.recorder(&call)));
-                    self.engine.start(self.service, Arc::clone(&call));
-                    started.push(call);
+                    self.engine.start(self.service, call);
                 }
                 Step::Skip(call, failure) => {
-                    let mut recorder = self.recorder(&call);
                     let at = self.engine.elapsed();
-                    recorder.event(&RunEvent { call: call.index, at, event: Event::Done(Err(failure)) });
+                    let recorder = self.skipped(&call, failure, at);
                     self.end(&call, recorder, at).await?;
                 }
             }
         }
-        if let Some(prices) = self.spec.prices.filter(|_| !started.is_empty()) {
+        if let Some(prices) = self.spec.prices.filter(|_| !new_models.is_empty()) {
             // Prices are looked up on another thread while the requests run.
-            prices.prepare_prices(&started);
+            prices.prepare_prices(&new_models);
         }
         Ok(())
     }
 
     fn recorder(&self, call: &Call) -> Recorder {
         Recorder::new(&self.id, call, self.engine.elapsed())
+    }
+
+    /// The recorder of a call that is not made, for this reason.
+    fn skipped(&self, call: &Call, why: Failure, at: Duration) -> Recorder {
+        let mut recorder = Recorder::new(&self.id, call, at);
+        recorder.event(&RunEvent { call: call.index, at, event: Event::Done(Err(why)) });
+        recorder
     }
 
     /// Records the events, shows them, and ends the calls that are over.
@@ -252,22 +262,23 @@ impl<'a, S: Service + 'static> Run<'a, S> {
         let mut batch = Vec::new();
         self.engine.stop(&mut batch).await;
         self.record(&batch);
-        let mut open: Vec<_> = self.open.drain().map(|(_, open)| open).collect();
+        let mut open = std::mem::take(&mut self.open);
         for step in self.spec.schedule.abandon() {
-            let (call, failure) = match step {
-                Step::Call(call) => (call, None),
-                Step::Skip(call, failure) => (call, Some(failure)),
+            let (call, recorder) = match step {
+                Step::Call(call) => {
+                    let recorder = Recorder::new(&self.id, &call, now);
+                    (call, recorder)
+                }
+                Step::Skip(call, failure) => {
+                    let recorder = self.skipped(&call, failure, now);
+                    (call, recorder)
+                }
             };
-            let mut recorder = Recorder::new(&self.id, &call, now);
-            if let Some(failure) = failure {
-                recorder.event(&RunEvent { call: call.index, at: now, event: Event::Done(Err(failure)) });
-            }
-            open.push((Arc::new(call), recorder));
+            open.insert(call.index, (Arc::new(call), recorder));
         }
-        open.sort_by_key(|(call, _)| call.index);
         let is_shown = matches!(why, Error::Signalled(signal) if signal != SIGPIPE);
         let mut why = why;
-        for (call, recorder) in open {
+        for (call, recorder) in open.into_values() {
             let record = self.finish(&call, recorder, now).await;
             if is_shown && let Err(error) = self.reporter.ended(&call, record) {
                 why = error;

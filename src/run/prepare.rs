@@ -69,10 +69,10 @@ impl PreparedGateways {
         }
     }
 
-    /// Starts to look up the prices of the models of these calls, on a thread of its own.
-    pub(crate) fn prepare_prices(&self, calls: &[Arc<Call>]) {
-        let targets = calls.iter().flat_map(|call| call.targets());
-        self.pricing.prepare(targets.filter_map(|target| Some((self.gateways.get(&target.gateway)?, &*target.model))));
+    /// Starts to look up the prices of these models, on a thread of its own.
+    pub(crate) fn prepare_prices(&self, targets: &[Target]) {
+        self.pricing
+            .prepare(targets.iter().filter_map(|target| Some((self.gateways.get(&target.gateway)?, &*target.model))));
     }
 }
 
