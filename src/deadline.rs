@@ -10,7 +10,12 @@ const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// The moment at which a limit ends that begins now.
 pub(crate) fn after(limit: Duration) -> Instant {
-    Instant::now() + limit.min(LONGEST)
+    since(Instant::now(), limit)
+}
+
+/// The moment at which a limit ends that began at `start`.
+pub(crate) fn since(start: Instant, limit: Duration) -> Instant {
+    start + limit.min(LONGEST)
 }
 
 #[cfg(test)]

@@ -12,15 +12,15 @@ use tokio::time;
 use crate::call::{Call, Event, Events, RunEvent, Service, Undelivered};
 use crate::error::{Failure, FailureKind};
 
-/// The capacity of the channel, in events. When it is full, calls wait for the consumer. It is large enough that one write
-/// shows many tokens, and small enough that large pieces do not fill the memory.
-const CHANNEL: usize = 64;
+/// The capacity of the channel, in messages. When it is full, calls wait for the consumer. It is small, because one message
+/// may hold hundreds of events.
+const CHANNEL: usize = 8;
 
 /// Calls that are running. More can be started at any time. Dropping the engine cancels them all.
 #[derive(Debug)]
 pub struct Engine {
-    sender: mpsc::Sender<RunEvent>,
-    events: mpsc::Receiver<RunEvent>,
+    sender: mpsc::Sender<Vec<RunEvent>>,
+    events: mpsc::Receiver<Vec<RunEvent>>,
     /// The tasks. Each returns the index of its call.
     calls: JoinSet<usize>,
     /// By index of the call, the events that a running call has kept and not sent, for the case that it is stopped.
@@ -49,9 +49,7 @@ impl Engine {
         self.undelivered.insert(call.index, events.undelivered());
         self.calls.spawn(async move {
             let result = within(call.limits.timeout, service.call(&call, &events)).await;
-            for event in events.undelivered().take() {
-                let _ = events.forward(event).await;
-            }
+            let _ = events.forward(&mut events.undelivered().take()).await;
             // Sending fails only after the run was stopped, when nobody receives events any more.
             let _ = events.emit(Event::Done(result)).await;
             call.index
@@ -68,8 +66,9 @@ impl Engine {
             tokio::select! {
                 biased;
                 // The channel is never closed, because the engine itself holds a sender.
-                _ = self.events.recv_many(batch, CHANNEL) => {
-                    // Yielding lets the calls send what they have ready, so that a fast stream arrives in few batches.
+                Some(events) = self.events.recv() => {
+                    add(batch, events);
+                    // Yielding lets the other calls send what they have ready, so that it is shown with one write.
                     tokio::task::yield_now().await;
                     self.take_ready(batch);
                     return true;
@@ -102,8 +101,8 @@ impl Engine {
 
     /// Appends the events that have arrived to `batch`, without waiting.
     pub fn take_ready(&mut self, batch: &mut Vec<RunEvent>) {
-        while let Ok(event) = self.events.try_recv() {
-            batch.push(event);
+        while let Ok(events) = self.events.try_recv() {
+            add(batch, events);
         }
     }
 
@@ -119,6 +118,15 @@ impl Engine {
             // The task was aborted by `stop`.
             Err(Err(_)) => {}
         }
+    }
+}
+
+/// Appends the events, without copying them where there are no others.
+fn add(batch: &mut Vec<RunEvent>, mut events: Vec<RunEvent>) {
+    if batch.is_empty() {
+        *batch = events;
+    } else {
+        batch.append(&mut events);
     }
 }
 

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::lenient::{Text, maybe};
+use super::lenient::{Text, maybe, whole};
 use crate::chat::StreamEvent;
 
 /// One entry of `tool_calls`: a whole call or a piece of one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Piece<'a> {
-    #[serde(deserialize_with = "maybe")]
+    #[serde(deserialize_with = "whole")]
     index: Option<u64>,
     #[serde(borrow)]
     id: Text<'a>,

@@ -121,15 +121,15 @@ pub struct Meta {
     pub upstream_fallbacks: Option<u32>,
 }
 
-/// The most events that wait for a policy which decides later whether they count.
-const BUFFERED_EVENTS: usize = 256;
+/// How many messages wait for a policy which decides later whether their events count.
+const BUFFERED_MESSAGES: usize = 64;
 
 /// The sending end of the run's one channel, for one call.
 #[derive(Debug, Clone)]
 pub struct Events {
     call: usize,
     began: Instant,
-    sender: mpsc::Sender<RunEvent>,
+    sender: mpsc::Sender<Vec<RunEvent>>,
     has_output: Arc<AtomicBool>,
     observer: Option<Observer>,
     undelivered: Undelivered,
@@ -147,7 +147,7 @@ impl From<Stopped> for Failure {
 
 impl Events {
     /// A sender whose times are counted from `began`.
-    pub fn new(call: usize, began: Instant, sender: mpsc::Sender<RunEvent>) -> Self {
+    pub fn new(call: usize, began: Instant, sender: mpsc::Sender<Vec<RunEvent>>) -> Self {
         Self { call, began, sender, has_output: Arc::default(), observer: None, undelivered: Undelivered::default() }
     }
 
@@ -164,7 +164,7 @@ impl Events {
     /// # Errors
     /// The run was stopped.
     pub async fn emit_at(&self, when: Instant, event: Event) -> Result<(), Stopped> {
-        self.forward(self.event(when, event)).await
+        self.forward(&mut vec![self.event(when, event)]).await
     }
 
     /// Makes an event of this call without sending it.
@@ -172,18 +172,24 @@ impl Events {
         RunEvent { call: self.call, at: when.saturating_duration_since(self.began), event }
     }
 
-    /// Sends an event that another sender of this call has made.
+    /// Sends these events in one message, and leaves the list empty. If this is dropped while it waits, none is sent and the
+    /// list is as it was.
     ///
     /// # Errors
     /// The run was stopped.
-    pub async fn forward(&self, event: RunEvent) -> Result<(), Stopped> {
-        if event.event.is_output() {
+    pub async fn forward(&self, events: &mut Vec<RunEvent>) -> Result<(), Stopped> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let permit = self.sender.reserve().await.map_err(|_| Stopped)?;
+        if events.iter().any(|event| event.event.is_output()) {
             self.has_output.store(true, Ordering::Relaxed);
         }
         if let Some(observer) = &self.observer {
-            observer.observe(&event.event);
+            observer.observe(events);
         }
-        self.sender.send(event).await.map_err(|_| Stopped)
+        permit.send(std::mem::take(events));
+        Ok(())
     }
 
     /// Keeps events that cannot be sent any more because the call is being dropped. The engine sends them later.
@@ -203,8 +209,8 @@ impl Events {
     }
 
     /// A sender for a part of this call, whose events go to the receiver until it is known whether they count.
-    pub fn buffered(&self) -> (Self, mpsc::Receiver<RunEvent>) {
-        let (sender, receiver) = mpsc::channel(BUFFERED_EVENTS);
+    pub fn buffered(&self) -> (Self, mpsc::Receiver<Vec<RunEvent>>) {
+        let (sender, receiver) = mpsc::channel(BUFFERED_MESSAGES);
         (Self::new(self.call, self.began, sender), receiver)
     }
 
@@ -255,21 +261,27 @@ impl Observer {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn observe(&self, event: &Event) {
+    fn observe(&self, events: &[RunEvent]) {
         let mut observed = self.observed();
-        match event {
-            Event::Attempt { .. } => {
-                (observed.response, observed.cost, observed.is_running) = (Response::default(), None, true);
-            }
-            Event::Headers { meta, .. } => observed.cost = meta.cost,
-            Event::Stream(event) => observed.response.apply(event),
-            Event::AttemptFailed { failure } => observed.end_failed_attempt(failure),
-            _ => {}
+        for event in events {
+            observed.take(&event.event);
         }
     }
 }
 
 impl Observed {
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::Attempt { .. } => {
+                (self.response, self.cost, self.is_running) = (Response::default(), None, true);
+            }
+            Event::Headers { meta, .. } => self.cost = meta.cost,
+            Event::Stream(event) => self.response.apply(event),
+            Event::AttemptFailed { failure } => self.end_failed_attempt(failure),
+            _ => {}
+        }
+    }
+
     fn end_failed_attempt(&mut self, failure: &Failure) {
         self.is_running = false;
         if let Some(cost) = self.response.usage.cost.or(self.cost) {

@@ -1,17 +1,20 @@
 //! Reads the response to a request: a stream, one JSON object, a refusal, or something that is no answer.
 
 use std::borrow::Cow;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::Response;
-use tokio::time::{Instant, timeout_at};
+use tokio::task::yield_now;
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use super::deadlines::Deadlines;
 use super::{Client, response_headers, transport};
 use crate::adapter::sse::BOM;
 use crate::adapter::stream::{self, Decoded, Stream};
 use crate::adapter::{Adapter, DecodeError, Flow};
-use crate::call::{Event, Events};
+use crate::call::{Event, Events, RunEvent, Stopped};
 use crate::chat::StreamEvent;
 use crate::error::{Failure, FailureKind};
 
@@ -22,6 +25,8 @@ const LARGEST_ERROR: usize = 64 * 1024;
 /// How long a stream may go on after the finish reason: to report usage, and after that to end.
 const GRACE: Duration = Duration::from_secs(2);
 const SHORT_GRACE: Duration = Duration::from_millis(250);
+/// As many events are sent in one message, unless one chunk of the body holds more.
+const MESSAGE: usize = 512;
 /// The number of characters of a body that is not an answer which are shown.
 const EXCERPT: usize = 200;
 
@@ -70,58 +75,65 @@ impl Reading<'_> {
         };
         let outcome = stream::complete(answer.finish.as_ref());
         for event in answer.into_events() {
-            events.emit(Event::Stream(self.client.mask.event(event))).await?;
+            events.emit(self.event(Decoded::Event(event))).await?;
         }
         outcome
     }
 
-    async fn streamed_answer(&self, head: &[u8], mut response: Response, events: &Events) -> Result<(), Failure> {
+    async fn streamed_answer(&self, head: &[u8], response: Response, events: &Events) -> Result<(), Failure> {
+        let mut unsent = Unsent { events, list: Vec::new() };
+        let result = self.read_stream(head, response, &mut unsent).await;
+        unsent.send().await?;
+        result
+    }
+
+    /// Reads a stream to its end. Leaves the events that are not sent yet in `unsent`.
+    async fn read_stream(&self, head: &[u8], mut response: Response, unsent: &mut Unsent<'_>) -> Result<(), Failure> {
         let mut stream = Stream::new(self.adapter);
         let mut decoded = Vec::new();
-        let mut spoke = false;
-        let mut deadline = self.deadlines.first;
+        let mut limit = StreamLimit::new(self.deadlines);
+        let mut timer = pin!(sleep_until(limit.deadline));
         let mut flow = stream.push(head, &mut decoded);
         loop {
-            let (arrived, idle) = (Instant::now(), self.deadlines.next_piece());
-            for piece in &decoded {
-                match piece {
-                    Decoded::Event(StreamEvent::Finish(_)) => deadline = arrived + GRACE,
-                    Decoded::Event(StreamEvent::Usage(_) | StreamEvent::Start { .. }) | Decoded::Malformed(_) => {}
-                    Decoded::Event(_) => (spoke, deadline) = (true, idle),
-                }
+            let arrived = Instant::now();
+            for piece in decoded.drain(..) {
+                limit.put_off(&piece, arrived);
+                unsent.push(arrived, self.event(piece));
             }
-            self.tell(arrived, &mut decoded, events).await?;
             match flow? {
                 Flow::Done => break,
                 Flow::Continue => {}
             }
             if stream.finished() && stream.has_usage() {
-                deadline = deadline.min(arrived + SHORT_GRACE);
+                limit.deadline = limit.deadline.min(arrived + SHORT_GRACE);
             }
-            match timeout_at(deadline, response.chunk()).await {
-                Ok(Ok(Some(chunk))) => flow = stream.push(&chunk, &mut decoded),
-                Ok(Ok(None)) => break,
+            if unsent.list.len() >= MESSAGE {
+                unsent.send().await?;
+            }
+            match next_chunk(&mut response, unsent, timer.as_mut(), limit.deadline).await? {
+                Some(Ok(Some(chunk))) => flow = stream.push(&chunk, &mut decoded),
+                Some(Ok(None)) => break,
                 // Whatever follows the finish reason is not part of the answer.
-                Ok(Err(_)) | Err(_) if stream.finished() => break,
-                Ok(Err(error)) => return Err(stream.broken_by(transport::failure(error, self.client))),
-                Err(_) => return Err(stream.broken_by(self.deadlines.exceeded(spoke))),
+                Some(Err(_)) | None if stream.finished() => break,
+                Some(Err(error)) => return Err(stream.broken_by(transport::failure(error, self.client))),
+                None => return Err(stream.broken_by(self.deadlines.exceeded(limit.spoke))),
             }
         }
         let outcome = stream.end(&mut decoded);
-        self.tell(Instant::now(), &mut decoded, events).await?;
+        let ended = Instant::now();
+        decoded.drain(..).for_each(|piece| unsent.push(ended, self.event(piece)));
         outcome
     }
 
-    /// Emits the decoded events, with the time at which they arrived, and leaves `decoded` empty.
-    async fn tell(&self, arrived: Instant, decoded: &mut Vec<Decoded>, events: &Events) -> Result<(), Failure> {
-        for piece in decoded.drain(..) {
-            let event = match piece {
-                Decoded::Event(event) => Event::Stream(self.client.mask.event(event)),
-                Decoded::Malformed(message) => Event::Malformed { message: self.excerpt(&message) },
-            };
-            events.emit_at(arrived.into_std(), event).await?;
+    /// The event that tells what was decoded.
+    fn event(&self, decoded: Decoded) -> Event {
+        match decoded {
+            Decoded::Event(mut event) => {
+                self.client.mask.event(&mut event);
+                Event::Stream(event)
+            }
+            Decoded::Malformed(message) => Event::Malformed { message: self.excerpt(&message) },
         }
-        Ok(())
     }
 
     /// The failure of a response with status 200 that is no answer: a login page, a proxy's notice, nothing at all.
@@ -167,10 +179,92 @@ impl Reading<'_> {
         failure
     }
 
-    async fn chunk(&self, response: &mut Response) -> Result<Option<bytes::Bytes>, Failure> {
+    async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>, Failure> {
         match timeout_at(self.deadlines.first, response.chunk()).await {
             Ok(chunk) => chunk.map_err(|error| transport::failure(error, self.client)),
             Err(_) => Err(self.deadlines.exceeded(false)),
+        }
+    }
+}
+
+/// How long a stream may go on without another piece of the answer.
+struct StreamLimit {
+    deadlines: Deadlines,
+    deadline: Instant,
+    /// Whether the answer has begun.
+    spoke: bool,
+}
+
+impl StreamLimit {
+    fn new(deadlines: Deadlines) -> Self {
+        Self { deadlines, deadline: deadlines.first, spoke: false }
+    }
+
+    fn put_off(&mut self, piece: &Decoded, arrived: Instant) {
+        match piece {
+            Decoded::Event(StreamEvent::Finish(_)) => self.deadline = arrived + GRACE,
+            Decoded::Event(StreamEvent::Usage(_) | StreamEvent::Start { .. }) | Decoded::Malformed(_) => {}
+            Decoded::Event(_) => (self.spoke, self.deadline) = (true, self.deadlines.next_piece(arrived)),
+        }
+    }
+}
+
+/// Events of a stream that have arrived and are not sent yet. If the call is dropped before, the engine sends them.
+struct Unsent<'a> {
+    events: &'a Events,
+    list: Vec<RunEvent>,
+}
+
+impl Unsent<'_> {
+    fn push(&mut self, arrived: Instant, event: Event) {
+        self.list.push(self.events.event(arrived.into_std(), event));
+    }
+
+    /// Sends all of them in one message. Dropping this future loses none.
+    async fn send(&mut self) -> Result<(), Stopped> {
+        self.events.forward(&mut self.list).await
+    }
+
+    /// Sends them as soon as no task can go on.
+    async fn send_when_idle(&mut self) -> Result<(), Stopped> {
+        yield_now().await;
+        self.send().await
+    }
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        self.events.keep_undelivered(self.list.drain(..));
+    }
+}
+
+/// The next chunk of the body; `None` if it has not come by the deadline. Events are sent while nothing arrives, so that those
+/// that arrive together go in one message.
+///
+/// # Errors
+/// The run was stopped.
+async fn next_chunk(
+    response: &mut Response,
+    unsent: &mut Unsent<'_>,
+    mut timer: Pin<&mut Sleep>,
+    deadline: Instant,
+) -> Result<Option<reqwest::Result<Option<Bytes>>>, Stopped> {
+    // Most deadlines are put off long before they pass, so the timer is set only if it is too late, or has fired too early.
+    if timer.deadline() > deadline {
+        timer.as_mut().reset(deadline);
+    }
+    loop {
+        let is_sent = unsent.list.is_empty();
+        tokio::select! {
+            biased;
+            chunk = response.chunk() => return Ok(Some(chunk)),
+            sent = unsent.send_when_idle(), if !is_sent => sent?,
+            () = &mut timer, if is_sent => {
+                if timer.deadline() >= deadline {
+                    return Ok(None);
+                }
+                timer.as_mut().reset(deadline);
+            }
         }
     }
 }
@@ -192,6 +286,39 @@ fn first_letter(bytes: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::sync::mpsc;
+
+    fn notice(message: &str) -> Event {
+        Event::Notice { message: message.into() }
+    }
+
+    #[tokio::test]
+    async fn events_that_arrive_together_go_in_one_message() {
+        let (sender, mut messages) = mpsc::channel(1);
+        let events = Events::new(0, Instant::now().into_std(), sender);
+        let mut unsent = Unsent { events: &events, list: Vec::new() };
+        for message in ["a", "b", "c"] {
+            unsent.push(Instant::now(), notice(message));
+        }
+        unsent.send_when_idle().await.expect("the run goes on");
+        assert_eq!(messages.try_recv().expect("a message").len(), 3);
+        unsent.send().await.expect("nothing to send");
+        assert!(messages.try_recv().is_err(), "no message is empty");
+    }
+
+    #[tokio::test]
+    async fn events_that_could_not_be_sent_are_kept_for_the_engine() {
+        let (sender, mut messages) = mpsc::channel(1);
+        let events = Events::new(0, Instant::now().into_std(), sender);
+        events.emit(notice("fills the channel")).await.expect("the run goes on");
+        let mut unsent = Unsent { events: &events, list: Vec::new() };
+        unsent.push(Instant::now(), notice("a"));
+        assert!(timeout_at(Instant::now(), unsent.send()).await.is_err(), "the channel is full");
+        unsent.push(Instant::now(), notice("b"));
+        drop(unsent);
+        assert_eq!(events.undelivered().take().len(), 2);
+        assert_eq!(messages.try_recv().expect("a message").len(), 1);
+    }
 
     #[test]
     fn what_an_answer_begins_with_is_known_once_it_has_come() {

@@ -27,9 +27,9 @@ impl Deadlines {
         Self { first: deadline::after(first_token), first_token, idle: least(timeouts.idle), alias }
     }
 
-    /// When the next piece must have come, counted from now.
-    pub(super) fn next_piece(&self) -> Instant {
-        deadline::after(self.idle)
+    /// When the next piece must have come after one that arrived at this time.
+    pub(super) fn next_piece(&self, arrived: Instant) -> Instant {
+        deadline::since(arrived, self.idle)
     }
 
     /// The failure of an attempt that took too long; `spoke` says whether its answer had begun.

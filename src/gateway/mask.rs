@@ -83,14 +83,13 @@ impl Mask {
     }
 
     /// Masks the ids and names of an event. Most events have none, and cost nothing.
-    pub(super) fn event(&self, mut event: StreamEvent) -> StreamEvent {
-        match &mut event {
+    pub(super) fn event(&self, event: &mut StreamEvent) {
+        match event {
             StreamEvent::Start { id, model } => id.iter_mut().chain(model).for_each(|text| self.name(text)),
             StreamEvent::ToolCallStart { id, name, .. } => [id, name].into_iter().for_each(|text| self.name(text)),
             StreamEvent::Finish(FinishReason::Other(reason)) => self.name(reason),
             _ => {}
         }
-        event
     }
 
     /// Masks what the headers of a response say.

@@ -1,7 +1,6 @@
 //! Hedged requests: if a model has not begun its answer after a set time, the next model is asked as well. The answer that
 //! begins first is shown, and the other requests are stopped.
 
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -18,9 +17,9 @@ use crate::error::{Failure, FailureKind};
 struct Candidate<'a> {
     choice: &'a Choice,
     future: Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>,
-    receiver: mpsc::Receiver<RunEvent>,
+    receiver: mpsc::Receiver<Vec<RunEvent>>,
     /// The candidate's events, which are kept until it is known which candidate is shown.
-    buffered: VecDeque<RunEvent>,
+    buffered: Vec<RunEvent>,
     /// Whether a request of the candidate is running.
     is_running: bool,
     /// Whether the candidate's result is the result of the call.
@@ -49,53 +48,51 @@ impl<'a> Candidate<'a> {
         let (own, receiver) = events.buffered();
         let narrowed = call.narrowed(choice, deadline.saturating_duration_since(Instant::now()));
         let future = Box::pin(async move { fallback.inner.call(&narrowed, &own).await });
-        Self { choice, future, receiver, buffered: VecDeque::new(), is_running: false, is_chosen: false, events }
+        Self { choice, future, receiver, buffered: Vec::new(), is_running: false, is_chosen: false, events }
     }
 
     /// Is ready with `None` when the candidate has begun its answer, and with its result when it has ended. The events are
     /// received before the result.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(), Failure>>> {
         let ended = self.future.as_mut().poll(context);
-        while let Poll::Ready(Some(event)) = self.receiver.poll_recv(context) {
-            let is_output = event.event.is_output();
-            self.buffer(event);
-            if is_output && ended.is_pending() {
+        while let Poll::Ready(Some(events)) = self.receiver.poll_recv(context) {
+            let has_output = events.iter().any(|event| event.event.is_output());
+            self.buffer(events);
+            if has_output && ended.is_pending() {
                 return Poll::Ready(None);
             }
         }
         ended.map(Some)
     }
 
-    fn buffer(&mut self, event: RunEvent) {
-        match event.event {
-            Event::Attempt { .. } => self.is_running = true,
-            Event::AttemptFailed { .. } => self.is_running = false,
-            _ => {}
+    fn buffer(&mut self, events: Vec<RunEvent>) {
+        for event in &events {
+            match event.event {
+                Event::Attempt { .. } => self.is_running = true,
+                Event::AttemptFailed { .. } => self.is_running = false,
+                _ => {}
+            }
         }
-        self.buffered.push_back(event);
+        self.buffered.extend(events);
     }
 
-    /// Sends the buffered events. An event leaves the buffer only when it is sent, so none is lost if this is dropped.
+    /// Sends the buffered events. None is lost if this is dropped.
     async fn send_buffered(&mut self) -> Result<(), Failure> {
-        while let Some(event) = self.buffered.front() {
-            self.events.forward(event.clone()).await?;
-            self.buffered.pop_front();
-        }
-        Ok(())
+        Ok(self.events.forward(&mut self.buffered).await?)
     }
 
     /// Stops the candidate. If one of its requests is running, that attempt ends for this reason.
     fn stop(&mut self, why: &str) {
         // Dropping the request comes first, so that no more of it is paid for.
         self.future = Box::pin(std::future::ready(Ok(())));
-        while let Ok(event) = self.receiver.try_recv() {
-            self.buffer(event);
+        while let Ok(events) = self.receiver.try_recv() {
+            self.buffer(events);
         }
         // What it has answered so far is not part of the answer.
         self.buffered.retain(|event| !matches!(event.event, Event::Stream(_)));
         if std::mem::take(&mut self.is_running) {
             let failure = Failure::new(FailureKind::Interrupted, why).maybe_billed();
-            self.buffered.push_back(self.events.event(std::time::Instant::now(), Event::AttemptFailed { failure }));
+            self.buffered.push(self.events.event(std::time::Instant::now(), Event::AttemptFailed { failure }));
         }
     }
 
@@ -111,16 +108,20 @@ impl<'a> Candidate<'a> {
         self.send_buffered().await?;
         loop {
             let ended = poll_fn(|context| match self.receiver.poll_recv(context) {
-                Poll::Ready(Some(event)) => Poll::Ready(Ok(event)),
+                Poll::Ready(Some(events)) => Poll::Ready(Ok(events)),
                 // No event is waiting, so the candidate continues.
                 Poll::Ready(None) | Poll::Pending => self.future.as_mut().poll(context).map(Err),
             });
             match ended.await {
-                Ok(event) => self.events.forward(event).await?,
+                Ok(events) => {
+                    self.buffered = events;
+                    self.send_buffered().await?;
+                }
                 Err(result) => {
-                    while let Ok(event) = self.receiver.try_recv() {
-                        self.events.forward(event).await?;
+                    while let Ok(events) = self.receiver.try_recv() {
+                        self.buffered.extend(events);
                     }
+                    self.send_buffered().await?;
                     return result;
                 }
             }

@@ -228,7 +228,9 @@ pub(super) async fn run_for(
     let leftover = events.undelivered();
     drop(events);
     let mut seen = Vec::new();
-    receiver.recv_many(&mut seen, 4096).await;
+    while let Some(events) = receiver.recv().await {
+        seen.extend(events);
+    }
     seen.extend(leftover.take());
     (result, seen)
 }

@@ -198,13 +198,14 @@ impl<'a, S: Service + 'static> Run<'a, S> {
     async fn take(&mut self, batch: &mut Vec<RunEvent>) -> Result<(), Error> {
         self.record(batch);
         self.reporter.events(batch)?;
-        for event in batch.drain(..) {
+        for event in &*batch {
             if matches!(event.event, Event::Done(_))
                 && let Some((call, recorder)) = self.open.remove(&event.call)
             {
                 self.end(&call, recorder, event.at).await?;
             }
         }
+        batch.clear();
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::usage::WireUsage;
-use crate::adapter::lenient::{Text, maybe};
+use crate::adapter::lenient::{Text, whole};
 use crate::adapter::start::Start;
 use crate::adapter::{DecodeError, Decoder, Flow, signature, sse};
 use crate::chat::{FinishReason, StreamEvent};
@@ -18,7 +18,7 @@ struct Event<'a> {
     kind: Text<'a>,
     #[serde(borrow)]
     message: Option<Message<'a>>,
-    #[serde(deserialize_with = "maybe")]
+    #[serde(deserialize_with = "whole")]
     index: Option<u64>,
     #[serde(borrow)]
     content_block: Option<Block<'a>>,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::adapter::lenient::{Count, Text, list_or_null, maybe};
+use crate::adapter::lenient::{Count, Text, list_or_null, maybe, whole};
 use crate::adapter::start::Start;
 use crate::adapter::{DecodeError, Decoder, Flow, logprobs, sse, usage};
 use crate::chat::{FinishReason, StreamEvent, Usage};
@@ -35,7 +35,7 @@ struct Feedback<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Candidate<'a> {
-    #[serde(deserialize_with = "maybe")]
+    #[serde(deserialize_with = "whole")]
     index: Option<u64>,
     #[serde(borrow)]
     content: Option<Content<'a>>,

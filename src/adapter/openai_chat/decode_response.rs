@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::reasoning::{Detail, Signatures};
 use super::usage;
-use crate::adapter::lenient::{Text, list, list_or_null, maybe};
+use crate::adapter::lenient::{Text, list, list_or_null, maybe, whole};
 use crate::adapter::start::Start;
 use crate::adapter::tool_calls::{Piece, ToolCalls};
 use crate::adapter::{DecodeError, Decoder, Flow, error_body, logprobs, sse};
@@ -46,7 +46,7 @@ struct Groq<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Choice<'a> {
-    #[serde(deserialize_with = "maybe")]
+    #[serde(deserialize_with = "whole")]
     index: Option<u64>,
     /// Boxed, as is `message`: serde moves each value several times, and this one is large.
     #[serde(borrow)]

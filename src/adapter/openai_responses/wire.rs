@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::adapter::lenient::{Count, Text, list, maybe};
+use crate::adapter::lenient::{Count, Text, list, maybe, whole};
 use crate::adapter::usage::{self, Counts};
 use crate::chat::Usage;
 
@@ -24,9 +24,9 @@ pub(super) struct Event<'a> {
     pub(super) item: Option<Item<'a>>,
     #[serde(borrow)]
     pub(super) item_id: Text<'a>,
-    #[serde(deserialize_with = "maybe")]
+    #[serde(deserialize_with = "whole")]
     pub(super) output_index: Option<u64>,
-    #[serde(deserialize_with = "maybe")]
+    #[serde(deserialize_with = "whole")]
     pub(super) summary_index: Option<u64>,
     #[serde(borrow)]
     pub(super) delta: Text<'a>,
