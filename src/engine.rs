@@ -13,7 +13,7 @@ use crate::call::{Call, Event, Events, RunEvent, Service, Undelivered};
 use crate::error::{Failure, FailureKind};
 
 /// The capacity of the channel, in messages. When it is full, calls wait for the consumer. It is small, because one message
-/// may hold hundreds of events.
+/// may hold 64 KiB of an answer.
 const CHANNEL: usize = 8;
 
 /// Calls that are running. More can be started at any time. Dropping the engine cancels them all.

@@ -191,11 +191,7 @@ impl Progress {
                 return Err(self.broken_by(Failure::new(FailureKind::Protocol, FrameError::TooLarge.to_string())));
             }
         };
-        // Some gateways repeat the finish reason; others correct it.
-        events.retain(|event| !matches!(event, StreamEvent::Finish(reason) if self.finish.as_ref() == Some(reason)));
-        for event in &*events {
-            self.note(event);
-        }
+        events.retain(|event| self.note(event));
         for mut event in events.drain(..) {
             if let StreamEvent::Usage(usage) = &mut event {
                 self.final_usage |= self.finish.is_some();
@@ -229,16 +225,20 @@ impl Progress {
         }
     }
 
-    fn note(&mut self, event: &StreamEvent) {
+    /// Returns whether the event says anything new.
+    fn note(&mut self, event: &StreamEvent) -> bool {
         match event {
             StreamEvent::TextDelta(text) | StreamEvent::ReasoningDelta(text) => self.size += text.len(),
             StreamEvent::Logprobs(tokens) => self.size += tokens.iter().map(TokenLogprob::size).sum::<usize>(),
             StreamEvent::ReasoningSignature(signature) => self.size += signature.len(),
             StreamEvent::ToolCallStart { id, name, .. } => self.size += id.len() + name.len(),
             StreamEvent::ToolCallDelta { arguments, .. } => self.size += arguments.len(),
+            // Some gateways repeat the finish reason; others correct it.
+            StreamEvent::Finish(reason) if self.finish.as_ref() == Some(reason) => return false,
             StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
             StreamEvent::Start { .. } | StreamEvent::Usage(_) => {}
         }
+        true
     }
 
     fn broken_by(&self, failure: Failure) -> Failure {

@@ -25,8 +25,8 @@ const LARGEST_ERROR: usize = 64 * 1024;
 /// How long a stream may go on after the finish reason: to report usage, and after that to end.
 const GRACE: Duration = Duration::from_secs(2);
 const SHORT_GRACE: Duration = Duration::from_millis(250);
-/// As many events are sent in one message, unless one chunk of the body holds more.
-const MESSAGE: usize = 512;
+/// Events are sent at the latest when this many bytes of the body have been read, so that they do not fill the memory.
+const MESSAGE: usize = 64 * 1024;
 /// The number of characters of a body that is not an answer which are shown.
 const EXCERPT: usize = 200;
 
@@ -81,7 +81,7 @@ impl Reading<'_> {
     }
 
     async fn streamed_answer(&self, head: &[u8], response: Response, events: &Events) -> Result<(), Failure> {
-        let mut unsent = Unsent { events, list: Vec::new() };
+        let mut unsent = Unsent::new(events);
         let result = self.read_stream(head, response, &mut unsent).await;
         unsent.send().await?;
         result
@@ -107,11 +107,14 @@ impl Reading<'_> {
             if stream.finished() && stream.has_usage() {
                 limit.deadline = limit.deadline.min(arrived + SHORT_GRACE);
             }
-            if unsent.list.len() >= MESSAGE {
+            if unsent.read >= MESSAGE {
                 unsent.send().await?;
             }
             match next_chunk(&mut response, unsent, timer.as_mut(), limit.deadline).await? {
-                Some(Ok(Some(chunk))) => flow = stream.push(&chunk, &mut decoded),
+                Some(Ok(Some(chunk))) => {
+                    unsent.read += chunk.len();
+                    flow = stream.push(&chunk, &mut decoded);
+                }
                 Some(Ok(None)) => break,
                 // Whatever follows the finish reason is not part of the answer.
                 Some(Err(_)) | None if stream.finished() => break,
@@ -137,13 +140,8 @@ impl Reading<'_> {
     }
 
     /// The failure of a response with status 200 that is no answer: a login page, a proxy's notice, nothing at all.
-    async fn no_answer(&self, mut body: Vec<u8>, mut response: Response) -> Failure {
-        while body.len() < LARGEST_ERROR {
-            match self.chunk(&mut response).await {
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                _ => break,
-            }
-        }
+    async fn no_answer(&self, head: Vec<u8>, response: Response) -> Failure {
+        let body = self.beginning_of(head, response).await;
         if body.iter().all(u8::is_ascii_whitespace) {
             return Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
         }
@@ -163,20 +161,23 @@ impl Reading<'_> {
         excerpt
     }
 
-    pub(super) async fn refusal(&self, mut response: Response, status: u16) -> Failure {
+    pub(super) async fn refusal(&self, response: Response, status: u16) -> Failure {
         let advice = response_headers::retry_advice(response.headers(), status);
-        let mut body = Vec::new();
-        while body.len() < LARGEST_ERROR {
-            match self.chunk(&mut response).await {
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                // The status alone is enough for a failure.
-                _ => break,
-            }
-        }
+        let body = self.beginning_of(Vec::new(), response).await;
         let mut failure = self.adapter.decode_error(status, &body);
         failure.retry_after = advice.retry_after.or(failure.retry_after);
         failure.should_retry = advice.should_retry.or(failure.should_retry);
         failure
+    }
+
+    /// The beginning of the body of a failure, after what of it has been read. A part is enough, and so is none.
+    async fn beginning_of(&self, mut body: Vec<u8>, mut response: Response) -> Vec<u8> {
+        while body.len() < LARGEST_ERROR
+            && let Ok(Some(chunk)) = self.chunk(&mut response).await
+        {
+            body.extend_from_slice(&chunk);
+        }
+        body
     }
 
     async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>, Failure> {
@@ -213,16 +214,24 @@ impl StreamLimit {
 struct Unsent<'a> {
     events: &'a Events,
     list: Vec<RunEvent>,
+    /// How many bytes of the body have been read since the last message.
+    read: usize,
 }
 
-impl Unsent<'_> {
+impl<'a> Unsent<'a> {
+    fn new(events: &'a Events) -> Self {
+        Self { events, list: Vec::new(), read: 0 }
+    }
+
     fn push(&mut self, arrived: Instant, event: Event) {
         self.list.push(self.events.event(arrived.into_std(), event));
     }
 
     /// Sends all of them in one message. Dropping this future loses none.
     async fn send(&mut self) -> Result<(), Stopped> {
-        self.events.forward(&mut self.list).await
+        self.events.forward(&mut self.list).await?;
+        self.read = 0;
+        Ok(())
     }
 
     /// Sends them as soon as no task can go on.
@@ -296,7 +305,7 @@ mod tests {
     async fn events_that_arrive_together_go_in_one_message() {
         let (sender, mut messages) = mpsc::channel(1);
         let events = Events::new(0, Instant::now().into_std(), sender);
-        let mut unsent = Unsent { events: &events, list: Vec::new() };
+        let mut unsent = Unsent::new(&events);
         for message in ["a", "b", "c"] {
             unsent.push(Instant::now(), notice(message));
         }
@@ -311,7 +320,7 @@ mod tests {
         let (sender, mut messages) = mpsc::channel(1);
         let events = Events::new(0, Instant::now().into_std(), sender);
         events.emit(notice("fills the channel")).await.expect("the run goes on");
-        let mut unsent = Unsent { events: &events, list: Vec::new() };
+        let mut unsent = Unsent::new(&events);
         unsent.push(Instant::now(), notice("a"));
         assert!(timeout_at(Instant::now(), unsent.send()).await.is_err(), "the channel is full");
         unsent.push(Instant::now(), notice("b"));
