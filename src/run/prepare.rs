@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::call::{Call, Target};
 use crate::catalog;
 use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY, Settings};
+use crate::demo::{self, Demo};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
 use crate::ledger::LedgerWriter;
@@ -20,7 +21,6 @@ use crate::policy::{self, Policies, SpendingLimits, Stack, Windows};
 use crate::pricing::Pricing;
 use crate::record::Record;
 use crate::secret::{self, AtHand, Found, Lookup, Pending, Stores};
-use crate::serve::demo::{self, Demo};
 
 /// Shows messages to the user while gateways are prepared.
 pub(crate) trait Notices {
