@@ -38,7 +38,7 @@ pub mod rates;
 pub mod reconciliation;
 pub mod route;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub mod table;
 pub mod term;
 mod text;
