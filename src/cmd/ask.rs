@@ -41,6 +41,10 @@ pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error>
         // The answer is written when it is whole; notices appear as things happen.
         Answer::without_text(&context.terminal, answer_options)
     };
+    let answer = match (context.live_terminal(), calls.first()) {
+        (Some(terminal), Some(call)) => answer.with_live_line(&call.asked, terminal.stderr),
+        _ => answer,
+    };
     let mut view = AskView { answer, format, destination: (!streams).then_some(destination), record: None };
     run(context, calls, &options, &mut view)
 }
