@@ -13,6 +13,7 @@ pub mod config;
 mod deadline;
 pub mod engine;
 pub mod error;
+mod failpoint;
 pub mod gateway;
 mod input;
 mod json_file;

@@ -8,6 +8,8 @@
 mod adjust;
 mod architecture;
 mod ask;
+#[cfg(all(unix, debug_assertions))]
+mod bugs;
 mod budget;
 mod cache;
 mod compare;

@@ -23,6 +23,7 @@ use crate::call::{Call, Event, Events};
 use crate::config::{self, Auth};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
+use crate::failpoint;
 use answer::Reading;
 use connect::Connects;
 use deadlines::Deadlines;
@@ -197,6 +198,7 @@ impl Client {
             Ok(response) => response.map_err(|error| transport::failure(error, self))?,
             Err(_) => return Err(deadlines.exceeded(false)),
         };
+        failpoint::reach("response");
         let status = response.status().as_u16();
         events
             .emit(Event::Headers { status, meta: self.mask.meta(response_headers::meta(response.headers())) })
