@@ -22,8 +22,7 @@ fn a_bug_is_101_shows_no_key_and_leaves_the_budget_right() {
     for (point, sent, remaining) in [("prepared", 0, "3"), ("response", 1, "2"), ("ended", 1, "2")] {
         let gateway = Gateway::always(Reply::sse().role().text("Hello.").finish("stop").usage(1, 10).done());
         let home = Home::with(&gateway).config(BUDGET);
-        let outcome =
-            home.llm(["ask", "--max-tokens", "10", "hi"]).env("LLM_FAILPOINT", failpoint(point)).output();
+        let outcome = home.llm(["ask", "--max-tokens", "10", "hi"]).env("LLM_FAILPOINT", failpoint(point)).output();
         outcome.exits(101).says("llm has a bug: cannot slice").says("src/").says("hint: please report this bug");
         assert!(!outcome.stderr().contains(['\x1b', '\u{202e}']), "{point}: {outcome}");
         assert_eq!(gateway.requests().len(), sent, "{point}");

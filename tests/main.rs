@@ -8,12 +8,13 @@
 mod adjust;
 mod architecture;
 mod ask;
+mod budget;
 #[cfg(all(unix, debug_assertions))]
 mod bugs;
-mod budget;
 mod cache;
 mod compare;
 mod costs;
+mod dependencies;
 mod endings;
 mod fuzz;
 #[cfg(unix)]

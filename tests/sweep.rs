@@ -185,7 +185,13 @@ fn a_kill_at_any_point_spends_no_more_than_the_budget_and_loses_nothing_that_was
             format!("[gateway.env]\nbase_url = \"{base_url}\"\nheaders = {{ X-Phase = \"{phase}\" }}\n{config}")
         };
         let home = |name: &str, home: Home| home.config(&phase(name));
-        let mut fresh = home("", Home::with(&gateway).env("LLM_GATEWAY", "env").without_env("LLM_BASE_URL").env("ENV_API_KEY", crate::support::KEY));
+        let mut fresh = home(
+            "",
+            Home::with(&gateway)
+                .env("LLM_GATEWAY", "env")
+                .without_env("LLM_BASE_URL")
+                .env("ENV_API_KEY", crate::support::KEY),
+        );
         let mut known = BTreeSet::new();
         for (name, rounds) in [("hang", 1), ("half", 1), ("", 3)] {
             fresh = home(name, fresh);

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use crate::adapter::mask_keys;
 use crate::error::Error;
-use crate::report::term::say;
 use crate::report;
+use crate::report::term::say;
 
 /// Keeps the key out of core dumps and other processes' reach, and turns the signal for a full quota into an error that
 /// can be reported.
@@ -30,7 +30,8 @@ pub(super) fn protect() {
 /// Says where and why a thread panicked, and with `RUST_BACKTRACE` from where it came there.
 fn say_bug(panic: &PanicHookInfo<'_>) {
     let payload = panic.payload();
-    let message = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let message =
+        payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let backtrace = Backtrace::capture();
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());

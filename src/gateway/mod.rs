@@ -32,6 +32,11 @@ use mask::Mask;
 
 pub use request_headers::redacted as redacted_headers;
 
+/// Whether the config of this gateway has headers that look as if they held a secret.
+pub fn has_secret_headers(gateway: &config::Gateway) -> bool {
+    !Mask::new(gateway, None).is_empty()
+}
+
 /// All gateways of a run. A gateway that could not be prepared answers every call with the reason.
 #[derive(Debug, Default)]
 pub struct Gateways {
