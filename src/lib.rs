@@ -15,6 +15,7 @@ mod deadline;
 pub mod demo;
 pub mod engine;
 pub mod error;
+mod failpoint;
 pub mod gateway;
 mod http;
 mod input;

@@ -9,9 +9,12 @@ mod adjust;
 mod architecture;
 mod ask;
 mod budget;
+#[cfg(all(unix, debug_assertions))]
+mod bugs;
 mod cache;
 mod compare;
 mod costs;
+mod dependencies;
 mod endings;
 mod fuzz;
 #[cfg(unix)]

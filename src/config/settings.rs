@@ -94,6 +94,11 @@ impl Settings {
         env.path("LLM_CONFIG").or_else(usual)
     }
 
+    /// The settings of this environment and of a config file with this text, whether the file is there or not.
+    pub fn from_text(env: Env, path: &Path, text: &str) -> Result<Self, Error> {
+        Self::from_source(env, &Source::new(path, text))
+    }
+
     fn from_source(env: Env, source: &Source) -> Result<Self, Error> {
         let file = file::parse(source)?;
         let in_file: Vec<String> = file.gateway.keys().cloned().collect();
