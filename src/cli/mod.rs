@@ -1,6 +1,7 @@
 //! The command line: clap types only, a file for each group of commands in `llm --help`.
 
 mod inspect;
+mod measure;
 mod pipeline;
 mod prompt;
 mod setup;
@@ -13,6 +14,7 @@ pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
+pub use measure::{MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{AskArgs, AskFormat, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy};
 pub use setup::{CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand, KeyArgs, KeyCommand, KeyStore};
@@ -60,6 +62,8 @@ pub enum Command {
     Usage(Box<UsageArgs>),
     /// List recorded calls, show one with its attempts, export or delete them
     Log(Box<LogArgs>),
+    /// Find out by small requests what models can really do here: tools, images, seeds and more
+    Probe(Box<ProbeArgs>),
     /// Check config, key, gateway and terminal, and say how to solve what is wrong
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
@@ -80,7 +84,7 @@ pub enum Command {
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
-    ("Inspect", &["models", "usage", "log", "doctor"]),
+    ("Inspect", &["models", "usage", "log", "probe", "doctor"]),
     ("Set up", &["key", "config", "cache", "completions", "man"]),
 ];
 

@@ -37,8 +37,12 @@ impl<'a> Live<'a> {
 /// Progress with a label for each call. With `--verbose` there are no live lines, because redrawing them would overwrite
 /// the traces.
 pub(super) fn progress(context: &Context, labels: Vec<String>) -> Progress {
-    let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };
-    Progress::new(labels, &terminal, context.quiet)
+    Progress::new(labels, &terminal(context), context.quiet)
+}
+
+/// The terminal, without live lines where `--verbose` prints traces.
+pub(super) fn terminal(context: &Context) -> Terminal {
+    Terminal { live: context.terminal.live && !context.verbose, ..context.terminal }
 }
 
 impl Reporter for Live<'_> {

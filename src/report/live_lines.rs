@@ -6,6 +6,7 @@ use std::time::Duration;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::drawing::Rows;
 use super::term::{Style, Text};
 use super::{escape, format, notice};
 use crate::call::{Event, RunEvent};
@@ -13,7 +14,7 @@ use crate::chat::StreamEvent;
 
 /// At least this many bytes are kept of the end of each text. No line shows more.
 const TAIL: usize = 1024;
-const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+pub(super) const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /// How long one frame of the spinner stays.
 const FRAME_MS: u128 = 100;
 /// How many cells the state, the time and the count take beside the name.
@@ -70,8 +71,10 @@ impl LiveLines {
         };
         Self { calls: labels.into_iter().map(call).collect() }
     }
+}
 
-    pub(super) fn apply(&mut self, event: &RunEvent) {
+impl Rows for LiveLines {
+    fn apply(&mut self, event: &RunEvent) {
         let Some(call) = self.calls.get_mut(event.call) else { return };
         match &event.event {
             Event::Attempt { .. } => {
@@ -121,9 +124,8 @@ impl LiveLines {
         }
     }
 
-    /// The lines as of `now` (since the run began), none wider than `columns`, at most `rows` of them. The last line
-    /// counts the calls for which there is no room.
-    pub(super) fn rows(&self, now: Duration, columns: usize, rows: usize, style: Style) -> Vec<Row> {
+    /// The last line counts the calls for which there is no room.
+    fn rows(&self, now: Duration, columns: usize, rows: usize, style: Style) -> Vec<Row> {
         let widest = self.calls.iter().map(|call| cells(&escape::line(&call.label))).max().unwrap_or(0);
         let names = widest.min(columns.saturating_sub(FIGURES).max(8));
         let (visible, hidden) = self.visible(rows);
@@ -141,7 +143,9 @@ impl LiveLines {
         }
         lines
     }
+}
 
+impl LiveLines {
     /// The calls that are shown in so many rows, in order, and the others. What still runs is shown first.
     fn visible(&self, rows: usize) -> (Vec<usize>, Vec<usize>) {
         let mut visible: Vec<usize> = (0..self.calls.len()).collect();
@@ -194,12 +198,11 @@ impl Call {
     }
 
     fn row(&self, name: &str, names: usize, now: Duration, columns: usize, style: Style) -> Row {
-        let frame = SPINNER[(now.as_millis() / FRAME_MS) as usize % SPINNER.len()];
         let mark = match self.state {
             State::Queued => " ",
             State::Done => "✓",
             State::Failed(_) => "✗",
-            _ => frame,
+            _ => SPINNER[frame(now)],
         };
         // Two cells for the mark. The last cell of a line stays free, since some terminals would wrap there.
         let figures = start(&self.figures(name, names, now), columns.saturating_sub(3));
@@ -246,8 +249,13 @@ impl Call {
     }
 }
 
+/// The place of the frame of the spinner that is shown now.
+pub(super) fn frame(now: Duration) -> usize {
+    (now.as_millis() / FRAME_MS) as usize % SPINNER.len()
+}
+
 /// A time in seconds, however short, since a unit that changes while one watches is hard to read.
-fn clock(time: Duration) -> String {
+pub(super) fn clock(time: Duration) -> String {
     if time < Duration::from_secs(59) { format!("{:.1} s", time.as_secs_f64()) } else { format::duration(time) }
 }
 
@@ -258,7 +266,7 @@ fn one_line(text: &str) -> String {
 
 /// The most cells that a terminal takes for the text. Some draw an emoji that is joined of several (👩‍👩‍👧) as one, others
 /// draw its parts; a variation selector makes a character wider on some terminals only.
-fn cells(text: &str) -> usize {
+pub(super) fn cells(text: &str) -> usize {
     text.graphemes(true).map(cells_of).sum()
 }
 
@@ -268,7 +276,7 @@ fn cells_of(grapheme: &str) -> usize {
 }
 
 /// As much of the start as fits, with `…` where something is missing. Only live lines are cut, never results.
-fn start(text: &str, columns: usize) -> String {
+pub(super) fn start(text: &str, columns: usize) -> String {
     if cells(text) <= columns {
         return text.to_owned();
     }
