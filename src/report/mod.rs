@@ -39,7 +39,7 @@ pub mod rates;
 pub mod reconciliation;
 pub mod route;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub mod table;
 mod tally;
 pub mod term;
