@@ -29,6 +29,7 @@ mod otel;
 #[cfg(unix)]
 mod output;
 mod pipeline;
+mod probe;
 mod promises;
 #[cfg(unix)]
 mod readme;

@@ -1,6 +1,7 @@
 //! The command line: clap types only, a file for each group of commands in `llm --help`.
 
 mod inspect;
+mod measure;
 mod pipeline;
 mod prompt;
 mod setup;
@@ -14,6 +15,7 @@ pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
+pub use measure::{MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{
     AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy,
@@ -64,6 +66,8 @@ pub enum Command {
     Usage(Box<UsageArgs>),
     /// List recorded calls, show one with its attempts, export or delete them
     Log(Box<LogArgs>),
+    /// Find out by small requests what models can really do here: tools, images, seeds and more
+    Probe(Box<ProbeArgs>),
     /// Check config, key, gateway and terminal, and say how to solve what is wrong
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
@@ -86,7 +90,7 @@ pub enum Command {
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
-    ("Inspect", &["models", "usage", "log", "doctor"]),
+    ("Inspect", &["models", "usage", "log", "probe", "doctor"]),
     ("Set up", &["key", "config", "template", "cache", "completions", "man"]),
 ];
 

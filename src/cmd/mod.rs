@@ -10,6 +10,7 @@ mod conversation;
 mod demo_gateway;
 mod doctor;
 mod dry_run;
+mod estimate;
 mod explain;
 mod generated;
 mod key;
@@ -17,6 +18,7 @@ mod live;
 mod log;
 mod models;
 mod pipeline;
+mod probe;
 mod process;
 mod request;
 mod rerun;
@@ -240,6 +242,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
         Command::Models(args) => models::run(&context(env)?, &args),
         Command::Usage(args) => usage::run(&context(env)?, &args),
         Command::Log(args) => log::run(&context(env)?, &args),
+        Command::Probe(args) => probe::run_probe(&context(env)?, &args),
         Command::Doctor(args) => doctor::run(context(env), &args, &terminal),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),
