@@ -10,6 +10,7 @@ mod architecture;
 mod ask;
 mod budget;
 mod cache;
+mod change;
 mod compare;
 mod costs;
 mod endings;

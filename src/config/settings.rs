@@ -94,6 +94,17 @@ impl Settings {
         env.path("LLM_CONFIG").or_else(usual)
     }
 
+    /// The settings that a config file with this text would give.
+    ///
+    /// # Errors
+    /// They make no sense.
+    pub(super) fn of(env: Env, path: &Path, text: &str) -> Result<Self, Error> {
+        let mut settings = Self::from_source(env, &Source::new(path, text))?;
+        settings.config_path = Some(path.to_owned());
+        settings.config_found = true;
+        Ok(settings)
+    }
+
     fn from_source(env: Env, source: &Source) -> Result<Self, Error> {
         let file = file::parse(source)?;
         let in_file: Vec<String> = file.gateway.keys().cloned().collect();
