@@ -8,6 +8,7 @@ use crate::cmd::change::change;
 use crate::config::{Said, nearest};
 use crate::error::Error;
 use crate::report::term::print;
+use crate::route::Route;
 use crate::run::Notices;
 
 pub(super) fn run(context: &Context, name: Option<&str>) -> Result<u8, Error> {
@@ -32,13 +33,16 @@ fn show(context: &Context) -> Result<(), Error> {
 fn set(context: &Context, name: &str) -> Result<(), Error> {
     let settings = &context.settings;
     let asked = context.resolver(None).any(name)?;
+    if let Route::Model(target) = &asked.route {
+        settings.gateway(&target.gateway)?;
+    }
     let path =
         change(&settings.env, &format!("model = \"{name}\""), |edit| edit.set(&["model".to_owned()], name.into()))?;
     context.notice(&format!("{name} is asked where no model is named, from now on ({})", path.display()));
     if let Some((other, Said::Environment(variable))) = &settings.model {
         context.urgent(&format!("{variable} is set and comes first: {other}"));
     }
-    if let crate::route::Route::Model(target) = &asked.route
+    if let Route::Model(target) = &asked.route
         && let Ok(gateway) = settings.gateway(&target.gateway)
         && let Some(kept) =
             settings.dirs.cache.as_deref().and_then(|dir| catalog::cached(&gateway, dir, SystemTime::now()))
