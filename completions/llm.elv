@@ -37,7 +37,8 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand probe 'Find out by small requests what models can really do here: tools, images, seeds and more'
             cand doctor 'Check config, key, gateway and terminal, and say how to solve what is wrong'
             cand key 'Keep gateway keys in the keyring'
-            cand config 'Show, check or create the config file'
+            cand config 'Show, change, check or create the config file'
+            cand alias 'List, show, set and remove names for models'
             cand template 'List, show, make and edit templates of prompts'
             cand cache 'Show how much is in the answer cache, or empty it'
             cand completions 'Print a completion script for a shell'
@@ -270,6 +271,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help'
             cand list 'List models, as without a subcommand'
             cand show 'Show all about one model, and what it costs at every gateway that has it'
+            cand default 'Print the model that is asked where none is named, or set it in the config file'
         }
         &'llm;models;list'= {
             cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
@@ -298,6 +300,15 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --output 'Format of the output'
             cand --color 'When to use colors'
             cand --refresh 'Ask the gateways even if recent lists are cached'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;models;default'= {
+            cand --color 'When to use colors'
             cand -q 'Print only errors on stderr'
             cand --quiet 'Print only errors on stderr'
             cand -v 'Print on stderr where keys come from, and each request and response'
@@ -549,6 +560,9 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help'
             cand path 'Print where the config file is'
             cand show 'Print the settings in force and where each comes from'
+            cand get 'Print one setting in force'
+            cand set 'Set one setting in the config file, whose comments and order stay'
+            cand unset 'Remove one setting from the config file'
             cand edit 'Open the config file in $VISUAL or $EDITOR, then check it'
             cand check 'Check the config file'
             cand init 'Create a commented config file'
@@ -566,6 +580,33 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --route 'Explain where this task, alias or model leads, and why in that order'
             cand -g 'Gateway for names without `GATEWAY::`, with --route'
             cand --gateway 'Gateway for names without `GATEWAY::`, with --route'
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;config;get'= {
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;config;set'= {
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;config;unset'= {
             cand --color 'When to use colors'
             cand -q 'Print only errors on stderr'
             cand --quiet 'Print only errors on stderr'
@@ -602,6 +643,60 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'llm;alias'= {
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand list 'List the aliases of the config'
+            cand show 'Show an alias as the config has it'
+            cand set 'Make an alias in the config file, or change one'
+            cand rm 'Remove an alias from the config file'
+        }
+        &'llm;alias;list'= {
+            cand -o 'Format of the output'
+            cand --output 'Format of the output'
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;alias;show'= {
+            cand -o 'Format of the output'
+            cand --output 'Format of the output'
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;alias;set'= {
+            cand --strategy 'In which order they are tried; as written by default'
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'llm;alias;rm'= {
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'llm;template'= {
             cand --color 'When to use colors'
             cand -q 'Print only errors on stderr'
@@ -612,6 +707,9 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help'
             cand list 'List the templates of the config, with their variables'
             cand show 'Show a template, its variables and where it leads'
+            cand new 'Make a template in the config file: with these texts, or in $VISUAL or $EDITOR'
+            cand edit 'Change a template in $VISUAL or $EDITOR'
+            cand rm 'Remove a template from the config file'
         }
         &'llm;template;list'= {
             cand -o 'Format of the output'
@@ -627,6 +725,39 @@ set edit:completion:arg-completer[llm] = {|@words|
         &'llm;template;show'= {
             cand -o 'Format of the output'
             cand --output 'Format of the output'
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;template;new'= {
+            cand --prompt 'The prompt; `{{ input }}` stands for the input'
+            cand -s 'The system prompt'
+            cand --system 'The system prompt'
+            cand -m 'Model, alias or `GATEWAY::MODEL`'
+            cand --model 'Model, alias or `GATEWAY::MODEL`'
+            cand --description 'One line that says what it is for'
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;template;edit'= {
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;template;rm'= {
             cand --color 'When to use colors'
             cand -q 'Print only errors on stderr'
             cand --quiet 'Print only errors on stderr'

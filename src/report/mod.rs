@@ -3,6 +3,7 @@
 //! There is a file for each kind of report. It returns a [`term::Text`], which [`term::print`], [`term::say`] and
 //! [`destination::Destination`] alone can write: they escape it if they write to a terminal.
 
+pub mod aliases;
 pub mod answer;
 mod background;
 pub mod budgets;
