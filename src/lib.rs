@@ -34,6 +34,7 @@ pub mod route;
 pub mod run;
 pub mod schema;
 pub mod secret;
+pub mod store;
 pub mod template;
 pub mod tool_file;
 mod words;

@@ -114,6 +114,7 @@ impl LiveLines {
             Event::Notice { .. }
             | Event::Connected { .. }
             | Event::Headers { .. }
+            | Event::Bytes { .. }
             | Event::Malformed { .. }
             | Event::Adjusted { .. }
             | Event::AttemptFailed { .. } => {}
