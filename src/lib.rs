@@ -34,6 +34,7 @@ pub mod route;
 pub mod run;
 pub mod schema;
 pub mod secret;
+pub mod serve;
 pub mod store;
 pub mod template;
 pub mod tool_file;

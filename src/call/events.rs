@@ -110,12 +110,11 @@ pub enum Event {
 impl Event {
     /// Whether it is a piece of an answer that users see. Nothing is tried again or replaced after the first of them.
     pub fn is_output(&self) -> bool {
-        matches!(
-            self,
-            Self::Stream(
-                StreamEvent::TextDelta(_) | StreamEvent::ReasoningDelta(_) | StreamEvent::ToolCallStart { .. }
-            ) | Self::Bytes { .. }
-        )
+        match self {
+            Self::Stream(piece) => piece.is_output(),
+            Self::Bytes { .. } => true,
+            _ => false,
+        }
     }
 }
 

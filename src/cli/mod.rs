@@ -3,6 +3,7 @@
 mod inspect;
 mod pipeline;
 mod prompt;
+mod serve;
 mod setup;
 mod shared;
 mod values;
@@ -15,6 +16,7 @@ pub use inspect::{
 };
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{AskArgs, AskFormat, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy};
+pub use serve::{KeyRulesArgs, ServeArgs, ServeCommand, ServeKeyCommand, ServeRunArgs};
 pub use setup::{CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand, KeyArgs, KeyCommand, KeyStore};
 pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, TextOrJson};
 
@@ -54,6 +56,8 @@ pub enum Command {
     Pipeline(PipelineArgs),
     /// Send a recorded prompt again, elsewhere, and show the answers beside the recorded one
     Rerun(Box<RerunArgs>),
+    /// Be a gateway for other programs, with keys, budgets and limits for each
+    Serve(Box<ServeArgs>),
     /// List what the gateway offers, with prices
     Models(Box<ModelsArgs>),
     /// Show calls, tokens and costs, and where money could be saved
@@ -78,8 +82,9 @@ pub enum Command {
 }
 
 /// Headings of `llm --help` and the commands below each.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
+    ("Serve", &["serve"]),
     ("Inspect", &["models", "usage", "log", "doctor"]),
     ("Set up", &["key", "config", "cache", "completions", "man"]),
 ];

@@ -240,11 +240,7 @@ impl Settings {
         if let Some((name, _)) = &self.default_gateway {
             return Ok(name.clone());
         }
-        let in_env = || {
-            let has_key =
-                |table: &GatewayTable| table.key_env.iter().flatten().any(|name| self.env.get(name).is_some());
-            self.gateways.iter().filter(|(_, table)| has_key(table)).map(|(name, _)| name.clone()).collect::<Vec<_>>()
-        };
+        let in_env = || self.gateways_with_key_in_env().map(str::to_owned).collect::<Vec<_>>();
         for candidates in [self.in_file.clone(), saved(), in_env()] {
             match candidates.as_slice() {
                 [] => {}
@@ -263,6 +259,17 @@ impl Settings {
              LLM_API_KEY name one without saving anything; or try `llm compare -g demo \"PROMPT\"`, which needs neither key \
              nor network",
         ))
+    }
+
+    /// The gateways that the config file describes, in order.
+    pub fn gateways_in_use(&self) -> impl Iterator<Item = &str> {
+        self.in_file.iter().map(String::as_str)
+    }
+
+    /// The gateways for which a variable of the environment holds a key.
+    pub fn gateways_with_key_in_env(&self) -> impl Iterator<Item = &str> {
+        let has_key = |table: &GatewayTable| table.key_env.iter().flatten().any(|name| self.env.get(name).is_some());
+        self.gateways.iter().filter(move |(_, table)| has_key(table)).map(|(name, _)| name.as_str())
     }
 
     /// Who says which gateway is the default, if anybody does.

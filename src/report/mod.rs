@@ -39,6 +39,7 @@ pub mod reconciliation;
 pub mod route;
 #[cfg(test)]
 mod samples;
+pub mod scoped_keys;
 pub mod table;
 pub mod term;
 mod text;

@@ -16,16 +16,18 @@ pub(crate) struct Single {
     prepared: Arc<PreparedGateways>,
     engine: Engine,
     recorder: Recorder,
+    /// Events that have arrived and are not in the record yet.
+    arrived: Vec<RunEvent>,
 }
 
 impl Single {
-    /// Starts a call at these gateways. Must be called inside a tokio runtime.
-    pub(crate) fn start(prepared: Arc<PreparedGateways>, call: Call) -> Self {
+    /// Starts a call of this run at these gateways. Must be called inside a tokio runtime.
+    pub(crate) fn start(prepared: Arc<PreparedGateways>, run: String, call: Call) -> Self {
         let call = Arc::new(call);
         let mut engine = Engine::new();
-        let recorder = Recorder::new(&uuid::Uuid::now_v7().to_string(), &call, engine.elapsed());
+        let recorder = Recorder::new(&run, &call, engine.elapsed());
         engine.start(&prepared.service, Arc::clone(&call));
-        Self { began: Timestamp::now(), call, prepared, engine, recorder }
+        Self { began: Timestamp::now(), call, prepared, engine, recorder, arrived: Vec::new() }
     }
 
     /// The call.
@@ -33,20 +35,20 @@ impl Single {
         &self.call
     }
 
-    /// Waits for events and appends all that have arrived to `batch`. Returns `false` when the call is over.
+    /// Waits for events and appends all that have arrived to `batch`. Returns `false` when the call is over. If the future is
+    /// dropped, no event is lost.
     pub(crate) async fn next(&mut self, batch: &mut Vec<RunEvent>) -> bool {
-        let before = batch.len();
-        let more = self.engine.next(batch).await;
-        batch[before..].iter().for_each(|event| self.recorder.event(event));
+        let more = self.engine.next(&mut self.arrived).await;
+        self.arrived.iter().for_each(|event| self.recorder.event(event));
+        batch.append(&mut self.arrived);
         more
     }
 
     /// Stops the call if it still runs, and returns its record.
     pub(crate) async fn end(mut self) -> Ended {
         let now = self.engine.elapsed();
-        let mut batch = Vec::new();
-        self.engine.stop(&mut batch).await;
-        batch.iter().for_each(|event| self.recorder.event(event));
+        self.engine.stop(&mut self.arrived).await;
+        self.arrived.iter().for_each(|event| self.recorder.event(event));
         let record = completed(&self.call, self.recorder, now, Some(&self.prepared));
         Ended { record, call: self.call, over: self.began + now }
     }
