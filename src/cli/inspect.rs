@@ -182,6 +182,9 @@ pub struct LogListArgs {
     pub limit: usize,
     #[command(flatten)]
     pub output: OutputArgs<LogFormat>,
+    /// Show who changed which key of `llm serve`, instead of calls
+    #[arg(long, conflicts_with_all = ["search", "model", "gateway"])]
+    pub audit: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

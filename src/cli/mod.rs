@@ -4,6 +4,7 @@ mod inspect;
 mod measure;
 mod pipeline;
 mod prompt;
+mod serve;
 mod setup;
 mod shared;
 mod template;
@@ -20,6 +21,7 @@ pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{
     AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy,
 };
+pub use serve::{KeyRulesArgs, ServeArgs, ServeCommand, ServeKeyCommand, ServeRunArgs};
 pub use setup::{
     AliasArgs, AliasCommand, AliasStrategy, CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand,
     KeyArgs, KeyCommand, KeyStore,
@@ -63,6 +65,8 @@ pub enum Command {
     Pipeline(PipelineArgs),
     /// Send a recorded prompt again, elsewhere, and show the answers beside the recorded one
     Rerun(Box<RerunArgs>),
+    /// Be a gateway for other programs, with keys, budgets and limits for each
+    Serve(Box<ServeArgs>),
     /// List what the gateway offers, with prices
     Models(Box<ModelsArgs>),
     /// Show calls, tokens and costs, and where money could be saved
@@ -93,8 +97,9 @@ pub enum Command {
 }
 
 /// Headings of `llm --help` and the commands below each.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
+    ("Serve", &["serve"]),
     ("Inspect", &["models", "usage", "log", "probe", "doctor"]),
     ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
 ];

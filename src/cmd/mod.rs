@@ -27,6 +27,7 @@ mod process;
 mod request;
 mod rerun;
 mod run;
+mod serve;
 mod signals;
 mod template;
 mod usage;
@@ -241,6 +242,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
         Command::Compare(args) => compare::run_compare(&context(env)?, &args),
         Command::Pipeline(args) => pipeline::run(&context(env)?, &args.command),
         Command::Rerun(args) => rerun::run_rerun(&context(env)?, &args),
+        Command::Serve(args) => serve::run(context(env)?, &args),
         Command::Models(args) => models::run(&context(env)?, &args),
         Command::Usage(args) => usage::run(&context(env)?, &args),
         Command::Log(args) => log::run(&context(env)?, &args),

@@ -41,6 +41,7 @@ pub mod reconciliation;
 pub mod route;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod scoped_keys;
 pub mod table;
 mod tally;
 pub mod templates;
