@@ -20,7 +20,7 @@ use crate::ledger::LedgerWriter;
 use crate::policy::budget::{BudgetStore, SqliteBudgets};
 use crate::report;
 use crate::report::term::{Terminal, print, say};
-use crate::run::{Notices, Recording};
+use crate::run::{Notices, Recording, ShownWait};
 use crate::secret::{Stores, Timeout};
 use crate::serve::{Bounds, House, Server, ServerStores};
 use crate::store::SqliteStore;
