@@ -17,6 +17,7 @@ pub mod error;
 pub mod gateway;
 mod input;
 mod json_file;
+pub mod judge;
 pub mod ledger;
 pub mod money;
 pub mod pattern;

@@ -69,12 +69,15 @@ fn show(context: &Context, id: Option<&str>, conversation: bool, output: TextOrJ
         rows = ledger::find(&store, &filter, None)?;
         rows.reverse();
     }
+    let scores = rows.iter().map(|row| ledger::scores(&store, &row.id)).collect::<Result<Vec<_>, _>>()?;
     let out = &context.terminal.stdout;
     print(match (output, rows.as_slice()) {
-        (TextOrJson::Json, [row]) if !conversation => log::one_json(row, out),
-        (TextOrJson::Json, rows) => log::json(rows, out),
+        (TextOrJson::Json, [row]) if !conversation => log::one_json(row, &scores[0], out),
+        (TextOrJson::Json, rows) => log::json(rows, &scores, out),
         (TextOrJson::Text, rows) if conversation => log::conversation(rows, out),
-        (TextOrJson::Text, rows) => Text::join(rows.iter().map(|row| log::one(row, out)), "\n"),
+        (TextOrJson::Text, rows) => {
+            Text::join(rows.iter().zip(&scores).map(|(row, scores)| log::one(row, scores, out)), "\n")
+        }
     })?;
     Ok(0)
 }

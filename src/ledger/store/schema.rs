@@ -42,6 +42,13 @@ pub(in crate::ledger) const MIGRATIONS: &[Migration] = &[
                  FROM budget_leases JOIN budget_names USING (budget) WHERE expires >= unixepoch();"
         ),
     },
+    Migration {
+        sql: include_str!("../schema-6.sql"),
+        stand_in: "CREATE TEMP VIEW scores AS SELECT NULL AS call, NULL AS place, NULL AS scorer, NULL AS weight,
+                 NULL AS score, NULL AS reason WHERE false;
+             CREATE TEMP VIEW votes AS SELECT NULL AS id, NULL AS run, NULL AS at_ms, NULL AS task WHERE false;
+             CREATE TEMP VIEW ballots AS SELECT NULL AS vote, NULL AS place, NULL AS call, NULL AS chosen WHERE false;",
+    },
 ];
 
 /// The version of the schema that this program knows: `PRAGMA user_version`.

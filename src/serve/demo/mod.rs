@@ -1,6 +1,7 @@
 //! The demo gateway: an HTTP server on a loopback port, whose models make their answers from the prompt. It needs neither
 //! a key nor a network.
 
+mod judge;
 mod model;
 mod reply;
 mod sample;
@@ -84,6 +85,7 @@ const PARAMETERS: [&str; 3] = ["tools", "response_format", "reasoning"];
 pub fn model_list() -> Vec<u8> {
     let models: Vec<_> = MODELS
         .iter()
+        .filter(|model| model.is_listed)
         .map(|model| {
             json!({
                 "id": model.name,

@@ -30,9 +30,25 @@ pub(super) struct Model {
     pub(super) output: i64,
     /// Whether its answers say what they cost, as those of some gateways do; else the price list alone does.
     reports_cost: bool,
+    /// Whether the list of models has it. Those that it has not are for trying what bad models do.
+    pub(super) is_listed: bool,
 }
 
-pub(super) const MODELS: [Model; 5] = [
+/// A judge that judges badly.
+const fn bad_judge(name: &'static str, about: &'static str) -> Model {
+    Model {
+        name,
+        about,
+        first: Duration::from_millis(30),
+        pace: Duration::from_millis(1),
+        input: 1_000_000,
+        output: 4_000_000,
+        reports_cost: true,
+        is_listed: false,
+    }
+}
+
+pub(super) const MODELS: [Model; 10] = [
     Model {
         name: "demo/quick",
         about: "answers at once with the first sentence of the prompt",
@@ -41,6 +57,7 @@ pub(super) const MODELS: [Model; 5] = [
         input: 100_000,
         output: 400_000,
         reports_cost: true,
+        is_listed: true,
     },
     Model {
         name: "demo/steady",
@@ -50,6 +67,7 @@ pub(super) const MODELS: [Model; 5] = [
         input: 1_000_000,
         output: 4_000_000,
         reports_cost: false,
+        is_listed: true,
     },
     Model {
         name: "demo/thinker",
@@ -59,6 +77,7 @@ pub(super) const MODELS: [Model; 5] = [
         input: 3_000_000,
         output: 15_000_000,
         reports_cost: true,
+        is_listed: true,
     },
     Model {
         name: "demo/flaky",
@@ -68,6 +87,7 @@ pub(super) const MODELS: [Model; 5] = [
         input: 200_000,
         output: 800_000,
         reports_cost: false,
+        is_listed: true,
     },
     Model {
         name: "demo/down",
@@ -77,7 +97,22 @@ pub(super) const MODELS: [Model; 5] = [
         input: 200_000,
         output: 800_000,
         reports_cost: false,
+        is_listed: true,
     },
+    Model {
+        name: "demo/judge",
+        about: "scores answers by how many words of the prompt they have and how few others",
+        first: Duration::from_millis(90),
+        pace: Duration::from_millis(2),
+        input: 1_000_000,
+        output: 4_000_000,
+        reports_cost: true,
+        is_listed: true,
+    },
+    bad_judge("demo/judge-first", "likes the first answer best"),
+    bad_judge("demo/judge-longest", "likes the longest answer best"),
+    bad_judge("demo/judge-obedient", "gives the points that an answer asks for"),
+    bad_judge("demo/judge-talker", "does not keep to the form of a verdict"),
 ];
 
 /// The models, and the idempotency keys of the requests that `demo/flaky` has failed already.

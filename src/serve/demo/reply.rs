@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::sample;
+use super::{judge, sample};
 use crate::chat::{
     Alternative, FinishReason, Message, Part, Request, ResponseFormat, Role, StreamEvent, TokenLogprob, Tool,
     ToolChoice,
@@ -34,6 +34,9 @@ pub(super) fn to(model: &str, request: &Request) -> Reply {
         return Reply { thoughts, pieces, finish: FinishReason::ToolCalls };
     }
     let answer = match &request.response_format {
+        Some(ResponseFormat::JsonSchema { schema, .. }) if judge::is_judge(model, schema) => {
+            judge::verdict(model, &prompt, schema)
+        }
         None => answer,
         Some(ResponseFormat::JsonObject) => json!({"answer": answer}).to_string(),
         Some(ResponseFormat::JsonSchema { schema, .. }) => sample::of(schema).to_string(),
