@@ -256,10 +256,9 @@ impl Panel {
     }
 
     fn why_unknown(&self) -> String {
-        match self.judges.iter().find_map(|judged| Some((&judged.model, judged.failed.as_ref()?))) {
-            Some((judge, why)) => format!("{judge} gave no verdict: {why}"),
-            None => "no judge judged it beside all others".to_owned(),
-        }
+        let all_failed = self.judges.iter().all(|judged| judged.failed.is_some());
+        let why = if all_failed { "there is no verdict" } else { "no judge judged it beside the others" };
+        why.to_owned()
     }
 }
 

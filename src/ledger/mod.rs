@@ -100,6 +100,22 @@ pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<
     Ok(rows)
 }
 
+/// Returns the last call that is `wanted`; `None` where there is none.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
+pub fn last(store: &Store, wanted: impl Fn(&Row) -> bool) -> Result<Option<Row>, StoreError> {
+    let mut last = None;
+    store.read(|connection| {
+        read::each_id(connection, &Filter::default(), None, |id| {
+            last = Some(read::row(connection, id)?).filter(&wanted);
+            Ok(last.is_none())
+        })
+    })?;
+    Ok(last)
+}
+
 /// Returns the last call of this command that was answered, whole or in part; `None` where there is none.
 ///
 /// # Errors

@@ -67,7 +67,10 @@ pub fn text(comparison: &Comparison<'_>, base: usize, out: &Output) -> Text {
     }
     for (label, record) in others(&labels, comparison, base) {
         if !out.tty {
-            page += &unified((base_label, base_record), (label, record));
+            // That an answer is missing is said in the table.
+            if !record.text.is_empty() {
+                page += &unified((base_label, base_record), (label, record));
+            }
             continue;
         }
         page += "\n";
@@ -75,7 +78,7 @@ pub fn text(comparison: &Comparison<'_>, base: usize, out: &Output) -> Text {
         match (record.text == base_record.text, mark(record)) {
             (_, Some(mark)) if record.text.is_empty() => page += mark.as_str(),
             (true, _) => page += out.style.dim("the same text"),
-            (false, _) => page += painted(&words(&base_record.text, &record.text), out),
+            (false, _) => page += painted(&words(base_record.text.trim_end(), record.text.trim_end()), out),
         }
         page += "\n";
     }
@@ -130,7 +133,8 @@ fn painted(words: &[(Side, String)], out: &Output) -> Text {
                 None => (piece, ""),
             };
             let width = wrap::width(&out.show(word));
-            if column > 0 && column + wrap::width(&out.show(word.trim_end())) > out.columns {
+            let visible = wrap::width(&out.show(word.trim_end()));
+            if column > 0 && column + visible > out.columns {
                 page += "\n";
                 column = 0;
             }
@@ -193,8 +197,27 @@ mod tests {
     fn a_terminal_gets_words_and_a_pipe_a_unified_diff() {
         let records = three();
         let comparison = Comparison::new("run", "prompt", &records);
-        insta::assert_snapshot!(text(&comparison, 0, &Output::terminal(40)), @"");
-        insta::assert_snapshot!(text(&comparison, 0, &Output::plain(40)), @"");
+        insta::assert_snapshot!(text(&comparison, 0, &Output::terminal(40)), @r"
+        ── a ───────────────────────────────────
+        The cat sat on the mat.
+
+        ── b, against a ────────────────────────
+        The {+black +}cat sat on [-the-]{+a+} 
+        mat.
+
+        ── same, against a ─────────────────────
+        the same text
+
+        ── down, against a ─────────────────────
+        [failed: 503 no provider is available for this model]
+        ");
+        insta::assert_snapshot!(text(&comparison, 0, &Output::plain(40)), @r"
+        --- a
+        +++ b
+        @@ -1 +1 @@
+        -The cat sat on the mat.
+        +The black cat sat on a mat.
+        ");
         // Against another one.
         assert!(text(&comparison, 1, &Output::plain(40)).to_string().contains("--- b\n+++ a\n"));
     }

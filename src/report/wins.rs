@@ -371,7 +371,15 @@ mod tests {
     #[test]
     fn votes_give_win_rates_with_intervals() {
         let wins = Wins::new(&sample(), false);
-        insta::assert_snapshot!(text(&wins, &Output::terminal(100)), @"");
+        insta::assert_snapshot!(text(&wins, &Output::terminal(100)), @r"
+         model  votes  won  equal  lost  win rate     95 %  judges  judges 95 %
+         a         20   15      2     3      89 %  75–95 %    98 %     73–100 %
+         b         20    3      2    15      55 %  39–71 %    26 %       2–87 %
+         c         20    0      0    20       6 %   0–51 %    26 %       2–87 %
+
+         b and c are indistinguishable after 20 votes (their 95 % intervals overlap)
+         the judges' best answer was also the voters' in 9 of 10 votes (60–98 %)
+        ");
         let json = serde_json::to_value(&wins).expect("JSON");
         let first = &json["groups"][0]["models"][0];
         assert_eq!(

@@ -316,10 +316,7 @@ pub(super) fn text(
 ) -> Result<Text, Error> {
     Ok(match format {
         CompareFormat::Text => {
-            columns::answers(comparison, layout, out)
-                + "\n"
-                + table::comparison(comparison, out)
-                + findings(comparison, out)
+            answers(comparison, layout, out) + "\n" + table::comparison(comparison, out) + findings(comparison, out)
         }
         CompareFormat::Json => json::comparison(comparison, out),
         CompareFormat::Jsonl => comparison.records.iter().map(json::line).collect::<Text>() + choosing_line(comparison),
