@@ -9,9 +9,12 @@ mod adjust;
 mod architecture;
 mod ask;
 mod budget;
+#[cfg(all(unix, debug_assertions))]
+mod bugs;
 mod cache;
 mod compare;
 mod costs;
+mod dependencies;
 mod endings;
 mod fuzz;
 #[cfg(unix)]
@@ -26,6 +29,7 @@ mod otel;
 #[cfg(unix)]
 mod output;
 mod pipeline;
+mod probe;
 mod promises;
 #[cfg(unix)]
 mod readme;
@@ -46,6 +50,7 @@ mod stream;
 mod support;
 #[cfg(target_os = "linux")]
 mod sweep;
+mod template;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]

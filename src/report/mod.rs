@@ -36,6 +36,7 @@ pub mod otel;
 pub mod page;
 pub mod pipeline;
 pub mod pipelines;
+pub mod probe;
 pub mod progress;
 pub mod rates;
 pub mod reconciliation;
@@ -44,6 +45,8 @@ pub mod route;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod table;
+mod tally;
+pub mod templates;
 pub mod term;
 mod text;
 pub mod trace;

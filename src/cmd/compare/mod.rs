@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use self::choice::Choice;
 use super::live::{Live, progress};
+use super::request::{self, Chosen};
 use super::run::{Ending, RunOptions, View, run, run_schedule};
-use super::{Context, dry_run, request};
+use super::{Context, dry_run};
 use crate::call::{Call, Role, RunEvent};
 use crate::cli::{self, CompareArgs, CompareFormat, SortBy};
 use crate::error::Error;
@@ -28,7 +29,8 @@ use crate::score::{self, Part, Scored};
 
 pub(super) fn run_compare(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
-    let mut models = models(context, args)?;
+    let chosen = Chosen::of(context, &args.template)?;
+    let mut models = models(context, args, chosen.as_ref())?;
     let scorers = choice::scorers(context, args)?;
     if args.vote {
         vote::check(context, args, models.len())?;
@@ -36,7 +38,7 @@ pub(super) fn run_compare(context: &Context, args: &CompareArgs) -> Result<u8, E
         fastrand::shuffle(&mut models);
     }
     let base = base(args, &models)?;
-    let mut prepared = request::prepare(context, &args.prompt)?;
+    let mut prepared = request::prepare_chosen(context, &args.prompt, chosen.as_ref())?;
     if scorers.0.iter().any(|scorer| scorer.scorer.needs_logprobs()) {
         Arc::make_mut(&mut prepared.calls.request).logprobs.get_or_insert(0);
     }
@@ -92,8 +94,9 @@ fn options(context: &Context, args: &CompareArgs, models: usize) -> RunOptions {
     options
 }
 
-/// The models to compare: those of the flags and of a set of the config, or else all that the gateway's settings name.
-fn models(context: &Context, args: &CompareArgs) -> Result<Vec<NamedRoute>, Error> {
+/// The models to compare: those of the flags and of a set of the config, or else the template's, or else all that the
+/// gateway's settings name.
+fn models(context: &Context, args: &CompareArgs, chosen: Option<&Chosen>) -> Result<Vec<NamedRoute>, Error> {
     let resolver = Resolver::new(&context.settings, args.prompt.to.gateway.as_deref());
     let mut models = args.model.iter().map(|name| resolver.model(name)).collect::<Result<Vec<_>, _>>()?;
     for task in &args.task {
@@ -101,6 +104,9 @@ fn models(context: &Context, args: &CompareArgs) -> Result<Vec<NamedRoute>, Erro
     }
     if let Some(set) = &args.set {
         models.extend(resolver.set(set)?);
+    }
+    if models.is_empty() {
+        models.extend(chosen.map(|chosen| chosen.model(&resolver)).transpose()?.flatten());
     }
     if models.is_empty() {
         models = resolver.models_of_gateway()?;
