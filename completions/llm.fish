@@ -125,9 +125,15 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -s t -l task -d 'Tasks 
 complete -c llm -n "__fish_llm_using_subcommand compare" -l set -d 'A list of models from the config' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l concurrency -d 'How many calls run at once; all by default' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l repeat -d 'Ask each model N times without the answer cache, and show median and spread' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l score -d 'Score the answers: exact:TEXT, contains:TEXT, regex:PATTERN, schema:FILE, agreement, confidence, shortest, fastest, cheapest or command:PROGRAM; `*N` after it is its weight beside others; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l judge -d 'Let this model score the answers, without their names and in changing order; several make a panel; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l criteria -d 'What judges score by; `@FILE` reads a file' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l fail-under -d 'Exit with 9 if the best score is below this, or not known' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l against -d 'Show how they differ from the answer of this model' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l sort -d 'Order of the answers; as asked by default' -r -f -a "latency\t'Total time'
 first-token\t''
-cost\t''"
+cost\t''
+score\t'The best first'"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l layout -d 'Answers side by side or below each other; by width by default' -r -f -a "columns\t''
 stacked\t''"
 complete -c llm -n "__fish_llm_using_subcommand compare" -s o -l output -d 'Format of the output' -r -f -a "text\t''
@@ -145,6 +151,11 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l no-cache -d 'Do not 
 complete -c llm -n "__fish_llm_using_subcommand compare" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l no-stream -d 'Ask for the answer in one piece instead of a stream; the same as `-p stream=false`'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l judge-own -d 'Let judges score answers of their own model as well'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l reasons -d 'Show the reasons for the scores'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l best -d 'Print the text of the best answer alone'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l vote -d 'Show the answers as A, B, C, ask which is best, then show their names; `usage --by wins` counts the votes'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l diff -d 'Show how the answers differ from the first one, word by word on a terminal'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -332,7 +343,7 @@ interrupted\t''
 refused\t''"
 complete -c llm -n "__fish_llm_using_subcommand usage" -l since -d 'Only calls since this time: `7d`, `12h`, a date or a time (UTC)' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -l before -d 'Only calls before this time' -r
-complete -c llm -n "__fish_llm_using_subcommand usage" -l by -d 'What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -l by -d 'What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME; or wins: which models people and judges prefer' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 csv\t''

@@ -20,6 +20,7 @@ pub mod gateway;
 mod http;
 mod input;
 mod json_file;
+pub mod judge;
 pub mod ledger;
 pub mod money;
 pub mod pattern;
