@@ -34,6 +34,7 @@ pub mod run;
 pub mod schema;
 pub mod secret;
 pub mod serve;
+pub mod stats;
 pub mod template;
 pub mod tool_file;
 mod words;
