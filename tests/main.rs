@@ -8,6 +8,7 @@
 mod adjust;
 mod architecture;
 mod ask;
+mod bench;
 mod budget;
 mod cache;
 mod compare;

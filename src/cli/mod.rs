@@ -14,7 +14,7 @@ pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
-pub use measure::{MeasureLimits, ProbeArgs, ProbeFormat};
+pub use measure::{BenchArgs, BenchFormat, MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{AskArgs, AskFormat, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy};
 pub use setup::{CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand, KeyArgs, KeyCommand, KeyStore};
@@ -64,6 +64,8 @@ pub enum Command {
     Log(Box<LogArgs>),
     /// Find out by small requests what models can really do here: tools, images, seeds and more
     Probe(Box<ProbeArgs>),
+    /// Measure how fast models and gateways are, against each other and against earlier runs
+    Bench(Box<BenchArgs>),
     /// Check config, key, gateway and terminal, and say how to solve what is wrong
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
@@ -84,7 +86,7 @@ pub enum Command {
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
-    ("Inspect", &["models", "usage", "log", "probe", "doctor"]),
+    ("Inspect", &["models", "usage", "log", "probe", "bench", "doctor"]),
     ("Set up", &["key", "config", "cache", "completions", "man"]),
 ];
 

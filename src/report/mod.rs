@@ -5,6 +5,8 @@
 
 pub mod answer;
 mod background;
+pub mod bench;
+mod bench_html;
 pub mod budgets;
 pub mod cache;
 pub mod checks;
