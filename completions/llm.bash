@@ -16,6 +16,9 @@ _llm() {
             ",$1")
                 cmd="llm"
                 ;;
+            llm,alias)
+                cmd="llm__subcmd__alias"
+                ;;
             llm,ask)
                 cmd="llm__subcmd__ask"
                 ;;
@@ -61,8 +64,23 @@ _llm() {
             llm,rerun)
                 cmd="llm__subcmd__rerun"
                 ;;
+            llm,template)
+                cmd="llm__subcmd__template"
+                ;;
             llm,usage)
                 cmd="llm__subcmd__usage"
+                ;;
+            llm__subcmd__alias,list)
+                cmd="llm__subcmd__alias__subcmd__list"
+                ;;
+            llm__subcmd__alias,rm)
+                cmd="llm__subcmd__alias__subcmd__rm"
+                ;;
+            llm__subcmd__alias,set)
+                cmd="llm__subcmd__alias__subcmd__set"
+                ;;
+            llm__subcmd__alias,show)
+                cmd="llm__subcmd__alias__subcmd__show"
                 ;;
             llm__subcmd__cache,clear)
                 cmd="llm__subcmd__cache__subcmd__clear"
@@ -76,14 +94,23 @@ _llm() {
             llm__subcmd__config,edit)
                 cmd="llm__subcmd__config__subcmd__edit"
                 ;;
+            llm__subcmd__config,get)
+                cmd="llm__subcmd__config__subcmd__get"
+                ;;
             llm__subcmd__config,init)
                 cmd="llm__subcmd__config__subcmd__init"
                 ;;
             llm__subcmd__config,path)
                 cmd="llm__subcmd__config__subcmd__path"
                 ;;
+            llm__subcmd__config,set)
+                cmd="llm__subcmd__config__subcmd__set"
+                ;;
             llm__subcmd__config,show)
                 cmd="llm__subcmd__config__subcmd__show"
+                ;;
+            llm__subcmd__config,unset)
+                cmd="llm__subcmd__config__subcmd__unset"
                 ;;
             llm__subcmd__key,list)
                 cmd="llm__subcmd__key__subcmd__list"
@@ -112,6 +139,9 @@ _llm() {
             llm__subcmd__log,show)
                 cmd="llm__subcmd__log__subcmd__show"
                 ;;
+            llm__subcmd__models,default)
+                cmd="llm__subcmd__models__subcmd__default"
+                ;;
             llm__subcmd__models,list)
                 cmd="llm__subcmd__models__subcmd__list"
                 ;;
@@ -127,6 +157,21 @@ _llm() {
             llm__subcmd__pipeline,show)
                 cmd="llm__subcmd__pipeline__subcmd__show"
                 ;;
+            llm__subcmd__template,edit)
+                cmd="llm__subcmd__template__subcmd__edit"
+                ;;
+            llm__subcmd__template,list)
+                cmd="llm__subcmd__template__subcmd__list"
+                ;;
+            llm__subcmd__template,new)
+                cmd="llm__subcmd__template__subcmd__new"
+                ;;
+            llm__subcmd__template,rm)
+                cmd="llm__subcmd__template__subcmd__rm"
+                ;;
+            llm__subcmd__template,show)
+                cmd="llm__subcmd__template__subcmd__show"
+                ;;
             *)
                 ;;
         esac
@@ -134,7 +179,7 @@ _llm() {
 
     case "${cmd}" in
         llm)
-            opts="-q -v -h -V --quiet --verbose --color --help --version ask compare pipeline rerun models usage log probe bench doctor key config cache completions man demo-gateway"
+            opts="-q -v -h -V --quiet --verbose --color --help --version ask compare pipeline rerun models usage log probe bench doctor key config alias template cache completions man demo-gateway"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -151,8 +196,118 @@ _llm() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        llm__subcmd__alias)
+            opts="-q -v -h --quiet --verbose --color --help list show set rm"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__alias__subcmd__list)
+            opts="-o -q -v -h --output --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__alias__subcmd__rm)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__alias__subcmd__set)
+            opts="-q -v -h --strategy --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --strategy)
+                    COMPREPLY=($(compgen -W "ordered cheapest fastest balanced" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__alias__subcmd__show)
+            opts="-o -q -v -h --output --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         llm__subcmd__ask)
-            opts="-n -g -s -f -p -m -t -c -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --max-cost --allow-unpriced --system --file --temperature --top-p --max-tokens --stop --seed --logprobs --effort --no-stream --param --schema --tools --tag --log --out --dry-run --model --task --continue --stats --show-reasoning --output --quiet --verbose --color --help"
+            opts="-n -g -s -f -p -T -m -t -c -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --max-cost --allow-unpriced --system --file --temperature --top-p --max-tokens --stop --seed --logprobs --effort --no-stream --param --schema --tools --tag --log --out --dry-run --template --var --model --task --continue --stats --show-reasoning --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -255,6 +410,18 @@ _llm() {
                     return 0
                     ;;
                 --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --template)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -T)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -518,7 +685,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__compare)
-            opts="-n -g -s -f -p -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --max-cost --allow-unpriced --system --file --temperature --top-p --max-tokens --stop --seed --logprobs --effort --no-stream --param --schema --tools --tag --log --out --dry-run --model --task --set --concurrency --repeat --sort --layout --output --quiet --verbose --color --help"
+            opts="-n -g -s -f -p -T -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --max-cost --allow-unpriced --system --file --temperature --top-p --max-tokens --stop --seed --logprobs --effort --no-stream --param --schema --tools --tag --log --out --dry-run --template --var --model --task --set --concurrency --repeat --sort --layout --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -624,6 +791,18 @@ _llm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --template)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -T)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --model)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -698,7 +877,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__config)
-            opts="-q -v -h --quiet --verbose --color --help path show edit check init"
+            opts="-q -v -h --quiet --verbose --color --help path show get set unset edit check init"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -734,6 +913,24 @@ _llm() {
             return 0
             ;;
         llm__subcmd__config__subcmd__edit)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__config__subcmd__get)
             opts="-q -v -h --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -787,6 +984,24 @@ _llm() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        llm__subcmd__config__subcmd__set)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         llm__subcmd__config__subcmd__show)
             opts="-g -q -v -h --route --gateway --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -806,6 +1021,24 @@ _llm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__config__subcmd__unset)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1318,7 +1551,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__models)
-            opts="-g -o -q -v -h --gateway --key --supports --max-price --min-context --sort --refresh --output --quiet --verbose --color --help list show"
+            opts="-g -o -q -v -h --gateway --key --supports --max-price --min-context --sort --refresh --output --quiet --verbose --color --help list show default"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1360,6 +1593,24 @@ _llm() {
                     COMPREPLY=($(compgen -W "text json csv" -- "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__models__subcmd__default)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1782,6 +2033,154 @@ _llm() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "text json jsonl markdown csv html" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__template)
+            opts="-q -v -h --quiet --verbose --color --help list show new edit rm"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__template__subcmd__edit)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__template__subcmd__list)
+            opts="-o -q -v -h --output --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__template__subcmd__new)
+            opts="-s -m -q -v -h --prompt --system --model --description --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --system)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --description)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__template__subcmd__rm)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__template__subcmd__show)
+            opts="-o -q -v -h --output --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -42,7 +42,9 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "probe" -d 'Find out by smal
 complete -c llm -n "__fish_llm_needs_command" -f -a "bench" -d 'Measure how fast models and gateways are, against each other and against earlier runs'
 complete -c llm -n "__fish_llm_needs_command" -f -a "doctor" -d 'Check config, key, gateway and terminal, and say how to solve what is wrong'
 complete -c llm -n "__fish_llm_needs_command" -f -a "key" -d 'Keep gateway keys in the keyring'
-complete -c llm -n "__fish_llm_needs_command" -f -a "config" -d 'Show, check or create the config file'
+complete -c llm -n "__fish_llm_needs_command" -f -a "config" -d 'Show, change, check or create the config file'
+complete -c llm -n "__fish_llm_needs_command" -f -a "alias" -d 'List, show, set and remove names for models'
+complete -c llm -n "__fish_llm_needs_command" -f -a "template" -d 'List, show, make and edit templates of prompts'
 complete -c llm -n "__fish_llm_needs_command" -f -a "cache" -d 'Show how much is in the answer cache, or empty it'
 complete -c llm -n "__fish_llm_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c llm -n "__fish_llm_needs_command" -f -a "man" -d 'Print the manual page'
@@ -70,6 +72,8 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l log -d 'What the ledger 
 metadata\t'Hashes, lengths and figures, but no text'
 off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand ask" -l out -d 'Write there instead of stdout, atomically' -r -F
+complete -c llm -n "__fish_llm_using_subcommand ask" -s T -l template -d 'Fill in this template of the config; the prompt and stdin are its input' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l var -d 'Value of a variable of the template; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s m -l model -d 'Model, alias or `GATEWAY::MODEL`' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s t -l task -d 'Task of the config, which leads to a model or alias' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s c -l continue -d 'Continue the last conversation, or the one of the call with this id, with its model unless -m names another' -r
@@ -114,6 +118,8 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l log -d 'What the led
 metadata\t'Hashes, lengths and figures, but no text'
 off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l out -d 'Write there instead of stdout, atomically' -r -F
+complete -c llm -n "__fish_llm_using_subcommand compare" -s T -l template -d 'Fill in this template of the config; the prompt and stdin are its input' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l var -d 'Value of a variable of the template; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s m -l model -d 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s t -l task -d 'Tasks of the config, each of which leads to a model or alias; comma-separated or repeated' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l set -d 'A list of models from the config' -r
@@ -227,26 +233,27 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l key -d 'Use the gateway\'s saved key of this name' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l supports -d 'Only models that can do all of these, by `llm probe` or else by the gateway\'s list: tools, vision, json, reasoning, audio; and what only a probe finds out, such as stop or seed' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l sort -d 'Order of the list' -r -f -a "price\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l key -d 'Use the gateway\'s saved key of this name' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l supports -d 'Only models that can do all of these, by `llm probe` or else by the gateway\'s list: tools, vision, json, reasoning, audio; and what only a probe finds out, such as stop or seed' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l sort -d 'Order of the list' -r -f -a "price\t''
 context\t''
 name\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 csv\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l color -d 'When to use colors' -r -f -a "auto\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l refresh -d 'Ask the gateway even if a recent list is cached'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s q -l quiet -d 'Print only errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -a "list" -d 'List models, as without a subcommand'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -a "show" -d 'Show all about one model, and what it costs at every gateway that has it'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l refresh -d 'Ask the gateway even if a recent list is cached'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -a "list" -d 'List models, as without a subcommand'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -a "show" -d 'Show all about one model, and what it costs at every gateway that has it'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -a "default" -d 'Print the model that is asked where none is named, or set it in the config file'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l supports -d 'Only models that can do all of these, by `llm probe` or else by the gateway\'s list: tools, vision, json, reasoning, audio; and what only a probe finds out, such as stop or seed' -r
@@ -277,6 +284,12 @@ complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcomma
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s m -l model -d 'Only models whose name holds this text' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -s g -l gateway -d 'Only calls to this gateway' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -l key -d 'Only calls paid with this key' -r
@@ -526,17 +539,20 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -l color -d 'When to use colors' -r -f -a "auto\t''
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s q -l quiet -d 'Print only errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "path" -d 'Print where the config file is'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "show" -d 'Print the settings in force and where each comes from'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "edit" -d 'Open the config file in $VISUAL or $EDITOR, then check it'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "check" -d 'Check the config file'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "init" -d 'Create a commented config file'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "path" -d 'Print where the config file is'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "show" -d 'Print the settings in force and where each comes from'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "get" -d 'Print one setting in force'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "set" -d 'Set one setting in the config file, whose comments and order stay'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "unset" -d 'Remove one setting from the config file'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "edit" -d 'Open the config file in $VISUAL or $EDITOR, then check it'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "check" -d 'Check the config file'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "init" -d 'Create a commented config file'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -551,6 +567,24 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -570,6 +604,97 @@ complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcomma
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "list" -d 'List the aliases of the config'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "show" -d 'Show an alias as the config has it'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "set" -d 'Make an alias in the config file, or change one'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "rm" -d 'Remove an alias from the config file'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -l strategy -d 'In which order they are tried; as written by default' -r -f -a "ordered\t'As written'
+cheapest\t'The cheapest first'
+fastest\t'The one whose answers begin soonest first'
+balanced\t'At random'"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "list" -d 'List the templates of the config, with their variables'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "show" -d 'Show a template, its variables and where it leads'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "new" -d 'Make a template in the config file: with these texts, or in $VISUAL or $EDITOR'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "edit" -d 'Change a template in $VISUAL or $EDITOR'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "rm" -d 'Remove a template from the config file'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -l prompt -d 'The prompt; `{{ input }}` stands for the input' -r
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s s -l system -d 'The system prompt' -r
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s m -l model -d 'Model, alias or `GATEWAY::MODEL`' -r
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -l description -d 'One line that says what it is for' -r
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"

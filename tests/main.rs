@@ -10,9 +10,13 @@ mod architecture;
 mod ask;
 mod bench;
 mod budget;
+#[cfg(all(unix, debug_assertions))]
+mod bugs;
 mod cache;
+mod change;
 mod compare;
 mod costs;
+mod dependencies;
 mod endings;
 mod fuzz;
 #[cfg(unix)]
@@ -48,6 +52,7 @@ mod stream;
 mod support;
 #[cfg(target_os = "linux")]
 mod sweep;
+mod template;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]

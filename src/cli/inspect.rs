@@ -20,6 +20,11 @@ pub enum ModelsCommand {
     List(ModelsListArgs),
     /// Show all about one model, and what it costs at every gateway that has it
     Show(ModelsShowArgs),
+    /// Print the model that is asked where none is named, or set it in the config file
+    Default {
+        /// Model, alias, task or `GATEWAY::MODEL`
+        name: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod pipeline;
 mod prompt;
 mod setup;
 mod shared;
+mod template;
 mod values;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
@@ -16,9 +17,15 @@ pub use inspect::{
 };
 pub use measure::{BenchArgs, BenchFormat, MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
-pub use prompt::{AskArgs, AskFormat, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy};
-pub use setup::{CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand, KeyArgs, KeyCommand, KeyStore};
+pub use prompt::{
+    AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy,
+};
+pub use setup::{
+    AliasArgs, AliasCommand, AliasStrategy, CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand,
+    KeyArgs, KeyCommand, KeyStore,
+};
 pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, TextOrJson};
+pub use template::{TemplateArgs, TemplateCommand};
 
 /// One gateway key, many models: ask and compare language models from the terminal.
 #[derive(Debug, Parser)]
@@ -70,8 +77,12 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
     Key(KeyArgs),
-    /// Show, check or create the config file
+    /// Show, change, check or create the config file
     Config(ConfigArgs),
+    /// List, show, set and remove names for models
+    Alias(AliasArgs),
+    /// List, show, make and edit templates of prompts
+    Template(TemplateArgs),
     /// Show how much is in the answer cache, or empty it
     Cache(CacheArgs),
     /// Print a completion script for a shell
@@ -87,7 +98,7 @@ pub enum Command {
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
     ("Inspect", &["models", "usage", "log", "probe", "bench", "doctor"]),
-    ("Set up", &["key", "config", "cache", "completions", "man"]),
+    ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
 ];
 
 /// Help is no wider than this, however wide the terminal.
@@ -100,7 +111,8 @@ pub const MARGIN: usize = 15;
 /// `fit` breaks it into lines.
 pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {
     let command = Cli::command();
-    let mut help = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
+    let mut help =
+        String::from("{about-with-newline}\n{usage-heading} {usage}\n       llm [OPTIONS OF ASK] <PROMPT>\n");
     for (heading, names) in GROUPS {
         help.push_str(&format!("\n{heading}:\n"));
         for name in names {

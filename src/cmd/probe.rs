@@ -14,6 +14,7 @@ use crate::call::{Call, Caller, CostLimit, Event, Role, RunEvent, Target};
 use crate::chat::StreamEvent;
 use crate::cli::{MeasureLimits, ProbeArgs, ProbeFormat};
 use crate::config::nearest;
+use crate::demo;
 use crate::error::Error;
 use crate::probe::context::Search;
 use crate::probe::{self, Answer, Answers, Feature, Question};
@@ -24,7 +25,6 @@ use crate::report::progress::Progress;
 use crate::resolve::CallTemplate;
 use crate::route::{NamedRoute, Route};
 use crate::run::{ExitCode, Notices, Outcome, PrepareOptions, Reporter, findings};
-use crate::serve::demo;
 
 pub(super) fn run_probe(context: &Context, args: &ProbeArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;

@@ -2,6 +2,7 @@
 
 mod base_url;
 mod budget;
+mod edit;
 mod env;
 mod file;
 mod names;
@@ -9,15 +10,18 @@ mod pipeline;
 mod routing;
 mod settings;
 mod source;
+mod template;
 
 pub use base_url::BaseUrl;
 pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits};
+pub use edit::{ConfigEdit, parse_key};
 pub use env::Env;
 pub use file::parse_duration;
 pub use names::nearest;
 pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
 pub use routing::{Alias, Strategy};
 pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};
+pub use template::{RESERVED_FIELDS, SchemaSource, Template, find as find_template};
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

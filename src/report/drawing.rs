@@ -14,7 +14,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::control_echo::ControlEchoOff;
-use super::live_lines::Row;
+use super::live_lines::{LiveLines, Row, Wait};
 use super::term::{self, Output, Stderr, Style};
 use crate::call::RunEvent;
 
@@ -35,7 +35,7 @@ pub(super) trait Rows: fmt::Debug + Send {
 pub(super) struct Drawing {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-    _echo: ControlEchoOff,
+    _echo: Option<ControlEchoOff>,
 }
 
 #[derive(Debug)]
@@ -72,11 +72,34 @@ impl Drawing {
     ///
     /// No thread can be had.
     pub(super) fn start(lines: Box<dyn Rows>, stderr: Output) -> io::Result<Self> {
-        let run = Mutex::new(Run { lines, began: None });
-        let shared = Arc::new(Shared { run, screen: Mutex::default(), over: Condvar::new(), stderr });
+        Self::of(Run { lines, began: None }, stderr, Some(ControlEchoOff::new()))
+    }
+
+    /// The line of a single call, whose time begins now.
+    ///
+    /// # Errors
+    ///
+    /// No thread can be had.
+    pub(super) fn of_one_call(label: String, stderr: Output) -> io::Result<Self> {
+        let lines = Box::new(LiveLines::of_one(label));
+        Self::of(Run { lines, began: Some(Instant::now()) }, stderr, Some(ControlEchoOff::new()))
+    }
+
+    /// A line that says what is waited for, and how long already. The terminal still shows `^C`: where nothing listens for
+    /// signals, Ctrl-C ends the process, which could not turn it on again.
+    ///
+    /// # Errors
+    ///
+    /// No thread can be had.
+    pub(super) fn of_wait(text: String, stderr: Output) -> io::Result<Self> {
+        Self::of(Run { lines: Box::new(Wait(text)), began: Some(Instant::now()) }, stderr, None)
+    }
+
+    fn of(run: Run, stderr: Output, echo: Option<ControlEchoOff>) -> io::Result<Self> {
+        let shared = Arc::new(Shared { run: Mutex::new(run), screen: Mutex::default(), over: Condvar::new(), stderr });
         let drawn = Arc::clone(&shared);
         let thread = Builder::new().name("live lines".into()).spawn(move || drawn.draw_until_over())?;
-        Ok(Self { shared, thread: Some(thread), _echo: ControlEchoOff::new() })
+        Ok(Self { shared, thread: Some(thread), _echo: echo })
     }
 
     /// Takes in what has happened since. The next tick shows it.

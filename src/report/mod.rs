@@ -3,6 +3,7 @@
 //! There is a file for each kind of report. It returns a [`term::Text`], which [`term::print`], [`term::say`] and
 //! [`destination::Destination`] alone can write: they escape it if they write to a terminal.
 
+pub mod aliases;
 pub mod answer;
 mod background;
 pub mod bench;
@@ -41,9 +42,10 @@ pub mod rates;
 pub mod reconciliation;
 pub mod route;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub mod table;
 mod tally;
+pub mod templates;
 pub mod term;
 mod text;
 pub mod trace;

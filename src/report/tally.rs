@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::drawing::Rows;
 use super::format;
-use super::live_lines::{Row, SPINNER, cells, clock, frame, start};
+use super::live_lines::{Row, cells, clock, frame, start};
 use super::term::Style;
 use super::{escape, notice};
 use crate::call::{Event, RunEvent};
@@ -75,7 +75,7 @@ impl Rows for Tally {
 impl Lane {
     fn row(&self, names: usize, of: Option<u64>, now: Duration, columns: usize, style: Style) -> Row {
         let is_over = of.is_some_and(|of| self.done >= of);
-        let mark = if is_over { "✓" } else { SPINNER[frame(now)] };
+        let mark = if is_over { "✓" } else { frame(now) };
         let name = start(&escape::line(&self.label), names);
         let gap = " ".repeat(names.saturating_sub(cells(&name)));
         let count = of.map_or_else(|| self.done.to_string(), |of| format!("{} of {of}", self.done));

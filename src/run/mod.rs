@@ -9,7 +9,9 @@ mod schedule;
 mod tests;
 
 pub use exit_code::{ExitCode, exit_code};
-pub(crate) use prepare::{Notices, Preparation, PrepareOptions, PreparedGateways, answer_store, key_name, pricing};
+pub(crate) use prepare::{
+    Notices, Preparation, PrepareOptions, PreparedGateways, ShownWait, answer_store, key_name, pricing,
+};
 pub(crate) use probed::findings;
 pub use schedule::{Calls, Schedule, Step};
 

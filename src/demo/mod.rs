@@ -1,9 +1,12 @@
 //! The demo gateway: an HTTP server on a loopback port, whose models make their answers from the prompt. It needs neither
 //! a key nor a network.
 
+mod embeddings;
 mod model;
 mod reply;
 mod sample;
+mod server;
+mod tokens;
 mod vector;
 
 use std::net::TcpListener;
@@ -15,7 +18,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use self::model::CONTEXT;
 use self::model::{DemoModels, MODELS, Skill};
-use super::router;
+use self::server::router;
 use crate::error::Error;
 use crate::money::Usd;
 use crate::rates::{Rates, Tariff};
