@@ -8,6 +8,7 @@
 mod adjust;
 mod architecture;
 mod ask;
+mod bench;
 mod budget;
 #[cfg(all(unix, debug_assertions))]
 mod bugs;

@@ -16,7 +16,7 @@ pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
-pub use measure::{MeasureLimits, ProbeArgs, ProbeFormat};
+pub use measure::{BenchArgs, BenchFormat, MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{
     AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy,
@@ -75,6 +75,8 @@ pub enum Command {
     Log(Box<LogArgs>),
     /// Find out by small requests what models can really do here: tools, images, seeds and more
     Probe(Box<ProbeArgs>),
+    /// Measure how fast models and gateways are, against each other and against earlier runs
+    Bench(Box<BenchArgs>),
     /// Check config, key, gateway and terminal, and say how to solve what is wrong
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
@@ -100,7 +102,7 @@ pub enum Command {
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
     ("Serve", &["serve"]),
-    ("Inspect", &["models", "usage", "log", "probe", "doctor"]),
+    ("Inspect", &["models", "usage", "log", "probe", "bench", "doctor"]),
     ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
 ];
 

@@ -3,6 +3,7 @@
 mod alias;
 mod arguments;
 mod ask;
+mod bench;
 mod cache;
 mod calls;
 mod change;
@@ -247,6 +248,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
         Command::Usage(args) => usage::run(&context(env)?, &args),
         Command::Log(args) => log::run(&context(env)?, &args),
         Command::Probe(args) => probe::run_probe(&context(env)?, &args),
+        Command::Bench(args) => bench::run_bench(&context(env)?, &args),
         Command::Doctor(args) => doctor::run(context(env), &args, &terminal),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),

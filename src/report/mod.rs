@@ -6,6 +6,8 @@
 pub mod aliases;
 pub mod answer;
 mod background;
+pub mod bench;
+mod bench_html;
 pub mod budgets;
 pub mod cache;
 pub mod checks;
