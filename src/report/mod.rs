@@ -36,6 +36,7 @@ pub mod pipelines;
 pub mod progress;
 pub mod rates;
 pub mod reconciliation;
+mod render;
 pub mod route;
 #[cfg(test)]
 pub(crate) mod samples;
