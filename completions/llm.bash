@@ -16,6 +16,9 @@ _llm() {
             ",$1")
                 cmd="llm"
                 ;;
+            llm,alias)
+                cmd="llm__subcmd__alias"
+                ;;
             llm,ask)
                 cmd="llm__subcmd__ask"
                 ;;
@@ -52,6 +55,9 @@ _llm() {
             llm,pipeline)
                 cmd="llm__subcmd__pipeline"
                 ;;
+            llm,probe)
+                cmd="llm__subcmd__probe"
+                ;;
             llm,rerun)
                 cmd="llm__subcmd__rerun"
                 ;;
@@ -60,6 +66,18 @@ _llm() {
                 ;;
             llm,usage)
                 cmd="llm__subcmd__usage"
+                ;;
+            llm__subcmd__alias,list)
+                cmd="llm__subcmd__alias__subcmd__list"
+                ;;
+            llm__subcmd__alias,rm)
+                cmd="llm__subcmd__alias__subcmd__rm"
+                ;;
+            llm__subcmd__alias,set)
+                cmd="llm__subcmd__alias__subcmd__set"
+                ;;
+            llm__subcmd__alias,show)
+                cmd="llm__subcmd__alias__subcmd__show"
                 ;;
             llm__subcmd__cache,clear)
                 cmd="llm__subcmd__cache__subcmd__clear"
@@ -73,14 +91,23 @@ _llm() {
             llm__subcmd__config,edit)
                 cmd="llm__subcmd__config__subcmd__edit"
                 ;;
+            llm__subcmd__config,get)
+                cmd="llm__subcmd__config__subcmd__get"
+                ;;
             llm__subcmd__config,init)
                 cmd="llm__subcmd__config__subcmd__init"
                 ;;
             llm__subcmd__config,path)
                 cmd="llm__subcmd__config__subcmd__path"
                 ;;
+            llm__subcmd__config,set)
+                cmd="llm__subcmd__config__subcmd__set"
+                ;;
             llm__subcmd__config,show)
                 cmd="llm__subcmd__config__subcmd__show"
+                ;;
+            llm__subcmd__config,unset)
+                cmd="llm__subcmd__config__subcmd__unset"
                 ;;
             llm__subcmd__key,list)
                 cmd="llm__subcmd__key__subcmd__list"
@@ -109,6 +136,9 @@ _llm() {
             llm__subcmd__log,show)
                 cmd="llm__subcmd__log__subcmd__show"
                 ;;
+            llm__subcmd__models,default)
+                cmd="llm__subcmd__models__subcmd__default"
+                ;;
             llm__subcmd__models,list)
                 cmd="llm__subcmd__models__subcmd__list"
                 ;;
@@ -124,8 +154,17 @@ _llm() {
             llm__subcmd__pipeline,show)
                 cmd="llm__subcmd__pipeline__subcmd__show"
                 ;;
+            llm__subcmd__template,edit)
+                cmd="llm__subcmd__template__subcmd__edit"
+                ;;
             llm__subcmd__template,list)
                 cmd="llm__subcmd__template__subcmd__list"
+                ;;
+            llm__subcmd__template,new)
+                cmd="llm__subcmd__template__subcmd__new"
+                ;;
+            llm__subcmd__template,rm)
+                cmd="llm__subcmd__template__subcmd__rm"
                 ;;
             llm__subcmd__template,show)
                 cmd="llm__subcmd__template__subcmd__show"
@@ -137,7 +176,7 @@ _llm() {
 
     case "${cmd}" in
         llm)
-            opts="-q -v -h -V --quiet --verbose --color --render --help --version ask compare pipeline rerun models usage log doctor key config template cache completions man demo-gateway"
+            opts="-q -v -h -V --quiet --verbose --color --help --version ask compare pipeline rerun models usage log probe doctor key config alias template cache completions man demo-gateway"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -147,8 +186,114 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__alias)
+            opts="-q -v -h --quiet --verbose --color --help list show set rm"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__alias__subcmd__list)
+            opts="-o -q -v -h --output --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__alias__subcmd__rm)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__alias__subcmd__set)
+            opts="-q -v -h --strategy --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --strategy)
+                    COMPREPLY=($(compgen -W "ordered cheapest fastest balanced" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__alias__subcmd__show)
+            opts="-o -q -v -h --output --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -159,7 +304,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__ask)
-            opts="-n -g -s -f -p -T -m -t -c -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --max-cost --allow-unpriced --system --file --temperature --top-p --max-tokens --stop --seed --logprobs --effort --no-stream --param --schema --tools --tag --log --out --dry-run --template --var --model --task --continue --stats --show-reasoning --output --quiet --verbose --color --render --help"
+            opts="-n -g -s -f -p -T -m -t -c -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --max-cost --allow-unpriced --system --file --temperature --top-p --max-tokens --stop --seed --logprobs --effort --no-stream --param --schema --tools --tag --log --out --dry-run --template --var --model --task --continue --stats --show-reasoning --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -313,10 +458,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -325,7 +466,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__cache)
-            opts="-q -v -h --quiet --verbose --color --render --help stats clear"
+            opts="-q -v -h --quiet --verbose --color --help stats clear"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -333,10 +474,6 @@ _llm() {
             case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -347,7 +484,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__cache__subcmd__clear)
-            opts="-q -v -h --quiet --verbose --color --render --help"
+            opts="-q -v -h --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -355,10 +492,6 @@ _llm() {
             case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -369,7 +502,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__cache__subcmd__stats)
-            opts="-o -q -v -h --output --quiet --verbose --color --render --help"
+            opts="-o -q -v -h --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -387,10 +520,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -399,7 +528,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__compare)
-            opts="-n -g -s -f -p -T -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --max-cost --allow-unpriced --system --file --temperature --top-p --max-tokens --stop --seed --logprobs --effort --no-stream --param --schema --tools --tag --log --out --dry-run --template --var --model --task --set --concurrency --repeat --sort --layout --output --quiet --verbose --color --render --help"
+            opts="-n -g -s -f -p -T -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --max-cost --allow-unpriced --system --file --temperature --top-p --max-tokens --stop --seed --logprobs --effort --no-stream --param --schema --tools --tag --log --out --dry-run --template --var --model --task --set --concurrency --repeat --sort --layout --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -565,10 +694,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -577,7 +702,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__completions)
-            opts="-q -v -h --quiet --verbose --color --render --help bash elvish fish powershell zsh"
+            opts="-q -v -h --quiet --verbose --color --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -585,10 +710,6 @@ _llm() {
             case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -599,7 +720,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__config)
-            opts="-q -v -h --quiet --verbose --color --render --help path show edit check init"
+            opts="-q -v -h --quiet --verbose --color --help path show get set unset edit check init"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -607,10 +728,6 @@ _llm() {
             case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -621,7 +738,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__config__subcmd__check)
-            opts="-q -v -h --quiet --verbose --color --render --help"
+            opts="-q -v -h --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -629,10 +746,6 @@ _llm() {
             case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -643,7 +756,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__config__subcmd__edit)
-            opts="-q -v -h --quiet --verbose --color --render --help"
+            opts="-q -v -h --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -653,8 +766,22 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__config__subcmd__get)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -665,7 +792,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__config__subcmd__init)
-            opts="-q -v -h --force --quiet --verbose --color --render --help"
+            opts="-q -v -h --force --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -673,10 +800,6 @@ _llm() {
             case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -687,7 +810,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__config__subcmd__path)
-            opts="-q -v -h --quiet --verbose --color --render --help"
+            opts="-q -v -h --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -697,8 +820,22 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__config__subcmd__set)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -709,7 +846,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__config__subcmd__show)
-            opts="-g -q -v -h --route --gateway --quiet --verbose --color --render --help"
+            opts="-g -q -v -h --route --gateway --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -731,8 +868,22 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__config__subcmd__unset)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -743,7 +894,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__demo__subcmd__gateway)
-            opts="-q -v -h --quiet --verbose --color --render --help"
+            opts="-q -v -h --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -751,10 +902,6 @@ _llm() {
             case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -765,7 +912,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__doctor)
-            opts="-g -o -q -v -h --gateway --key --output --quiet --verbose --color --render --help"
+            opts="-g -o -q -v -h --gateway --key --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -795,10 +942,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -807,7 +950,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__key)
-            opts="-q -v -h --quiet --verbose --color --render --help set list show test rm"
+            opts="-q -v -h --quiet --verbose --color --help set list show test rm"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -815,10 +958,6 @@ _llm() {
             case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -829,7 +968,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__key__subcmd__list)
-            opts="-o -q -v -h --output --quiet --verbose --color --render --help"
+            opts="-o -q -v -h --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -847,10 +986,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -859,7 +994,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__key__subcmd__rm)
-            opts="-q -v -h --name --quiet --verbose --color --render --help"
+            opts="-q -v -h --name --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -873,10 +1008,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -885,7 +1016,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__key__subcmd__set)
-            opts="-q -v -h --name --store --quiet --verbose --color --render --help"
+            opts="-q -v -h --name --store --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -903,10 +1034,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -915,7 +1042,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__key__subcmd__show)
-            opts="-o -q -v -h --name --output --quiet --verbose --color --render --help"
+            opts="-o -q -v -h --name --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -937,10 +1064,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -949,7 +1072,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__key__subcmd__test)
-            opts="-q -v -h --name --quiet --verbose --color --render --help"
+            opts="-q -v -h --name --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -963,10 +1086,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -975,7 +1094,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__log)
-            opts="-m -g -t -n -o -q -v -h --model --gateway --key --task --tag --status --since --before --search --limit --output --quiet --verbose --color --render --help list show export purge"
+            opts="-m -g -t -n -o -q -v -h --model --gateway --key --task --tag --status --since --before --search --limit --output --quiet --verbose --color --help list show export purge"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1049,10 +1168,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1061,7 +1176,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__log__subcmd__export)
-            opts="-m -g -t -q -v -h --model --gateway --key --task --tag --status --since --before --format --out --quiet --verbose --color --render --help"
+            opts="-m -g -t -q -v -h --model --gateway --key --task --tag --status --since --before --format --out --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1123,10 +1238,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1135,7 +1246,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__log__subcmd__list)
-            opts="-m -g -t -n -o -q -v -h --model --gateway --key --task --tag --status --since --before --search --limit --output --quiet --verbose --color --render --help"
+            opts="-m -g -t -n -o -q -v -h --model --gateway --key --task --tag --status --since --before --search --limit --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1209,10 +1320,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1221,7 +1328,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__log__subcmd__purge)
-            opts="-q -v -h --before --all --quiet --verbose --color --render --help"
+            opts="-q -v -h --before --all --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1235,10 +1342,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1247,7 +1350,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__log__subcmd__show)
-            opts="-o -q -v -h --conversation --output --quiet --verbose --color --render --help"
+            opts="-o -q -v -h --conversation --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1263,10 +1366,6 @@ _llm() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1277,7 +1376,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__man)
-            opts="-q -v -h --quiet --verbose --color --render --help"
+            opts="-q -v -h --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1285,10 +1384,6 @@ _llm() {
             case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1299,7 +1394,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__models)
-            opts="-g -o -q -v -h --gateway --key --supports --max-price --min-context --sort --refresh --output --quiet --verbose --color --render --help list show"
+            opts="-g -o -q -v -h --gateway --key --supports --max-price --min-context --sort --refresh --output --quiet --verbose --color --help list show default"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1345,8 +1440,22 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__models__subcmd__default)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1357,7 +1466,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__models__subcmd__list)
-            opts="-g -o -q -v -h --gateway --key --supports --max-price --min-context --sort --refresh --output --quiet --verbose --color --render --help"
+            opts="-g -o -q -v -h --gateway --key --supports --max-price --min-context --sort --refresh --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1403,10 +1512,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1415,7 +1520,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__models__subcmd__show)
-            opts="-g -o -q -v -h --gateway --key --refresh --output --quiet --verbose --color --render --help"
+            opts="-g -o -q -v -h --gateway --key --refresh --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1445,10 +1550,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1457,7 +1558,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__pipeline)
-            opts="-q -v -h --quiet --verbose --color --render --help run list show"
+            opts="-q -v -h --quiet --verbose --color --help run list show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1465,10 +1566,6 @@ _llm() {
             case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1479,7 +1576,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__pipeline__subcmd__list)
-            opts="-o -q -v -h --output --quiet --verbose --color --render --help"
+            opts="-o -q -v -h --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1497,10 +1594,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1509,7 +1602,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__pipeline__subcmd__run)
-            opts="-n -g -s -f -p -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --max-cost --allow-unpriced --system --file --temperature --top-p --max-tokens --stop --seed --logprobs --effort --no-stream --param --schema --tools --tag --log --out --dry-run --step --stats --output --quiet --verbose --color --render --help"
+            opts="-n -g -s -f -p -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --max-cost --allow-unpriced --system --file --temperature --top-p --max-tokens --stop --seed --logprobs --effort --no-stream --param --schema --tools --tag --log --out --dry-run --step --stats --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1631,10 +1724,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1643,7 +1732,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__pipeline__subcmd__show)
-            opts="-o -q -v -h --output --quiet --verbose --color --render --help"
+            opts="-o -q -v -h --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1661,8 +1750,82 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__probe)
+            opts="-m -g -o -q -v -h --model --gateway --key --only --deep --max-cost --allow-unpriced --timeout --retries --concurrency --evidence --log --out --output --dry-run --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -g)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cost)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
+                    COMPREPLY=($(compgen -W "full metadata off" -- "${cur}"))
+                    return 0
+                    ;;
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json csv markdown" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json csv markdown" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1673,7 +1836,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__rerun)
-            opts="-m -g -o -q -v -h --model --gateway --key --log --out --output --quiet --verbose --color --render --help"
+            opts="-m -g -o -q -v -h --model --gateway --key --log --out --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1719,10 +1882,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1731,7 +1890,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__template)
-            opts="-q -v -h --quiet --verbose --color --render --help list show"
+            opts="-q -v -h --quiet --verbose --color --help list show new edit rm"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1741,8 +1900,22 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__template__subcmd__edit)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1753,7 +1926,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__template__subcmd__list)
-            opts="-o -q -v -h --output --quiet --verbose --color --render --help"
+            opts="-o -q -v -h --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1771,8 +1944,64 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__template__subcmd__new)
+            opts="-s -m -q -v -h --prompt --system --model --description --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --system)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --description)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llm__subcmd__template__subcmd__rm)
+            opts="-q -v -h --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1783,7 +2012,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__template__subcmd__show)
-            opts="-o -q -v -h --output --quiet --verbose --color --render --help"
+            opts="-o -q -v -h --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1801,10 +2030,6 @@ _llm() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1813,7 +2038,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__usage)
-            opts="-m -g -t -o -q -v -h --model --gateway --key --task --tag --status --since --before --by --budgets --check --output --out --quiet --verbose --color --render --help"
+            opts="-m -g -t -o -q -v -h --model --gateway --key --task --tag --status --since --before --by --budgets --check --output --out --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1881,10 +2106,6 @@ _llm() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --render)
-                    COMPREPLY=($(compgen -W "auto markdown plain" -- "${cur}"))
                     return 0
                     ;;
                 *)

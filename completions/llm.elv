@@ -35,9 +35,11 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand models 'List what the gateway offers, with prices'
             cand usage 'Show calls, tokens and costs, and where money could be saved'
             cand log 'List recorded calls, show one with its attempts, export or delete them'
+            cand probe 'Find out by small requests what models can really do here: tools, images, seeds and more'
             cand doctor 'Check config, key, gateway and terminal, and say how to solve what is wrong'
             cand key 'Keep gateway keys in the keyring'
-            cand config 'Show, check or create the config file'
+            cand config 'Show, change, check or create the config file'
+            cand alias 'List, show, set and remove names for models'
             cand template 'List, show, make and edit templates of prompts'
             cand cache 'Show how much is in the answer cache, or empty it'
             cand completions 'Print a completion script for a shell'
@@ -261,7 +263,7 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --key 'Use the gateway''s saved key of this name'
-            cand --supports 'Only models that can do all of these: tools, vision, json, reasoning, audio'
+            cand --supports 'Only models that can do all of these, by `llm probe` or else by the gateway''s list: tools, vision, json, reasoning, audio; and what only a probe finds out, such as stop or seed'
             cand --max-price 'Only models whose input and output both cost at most this many USD per million tokens'
             cand --min-context 'Only models with a context window of at least this many tokens (`128k`)'
             cand --sort 'Order of the list'
@@ -278,12 +280,13 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand list 'List models, as without a subcommand'
             cand show 'Show all about one model, and what it costs at every gateway that has it'
+            cand default 'Print the model that is asked where none is named, or set it in the config file'
         }
         &'llm;models;list'= {
             cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --key 'Use the gateway''s saved key of this name'
-            cand --supports 'Only models that can do all of these: tools, vision, json, reasoning, audio'
+            cand --supports 'Only models that can do all of these, by `llm probe` or else by the gateway''s list: tools, vision, json, reasoning, audio; and what only a probe finds out, such as stop or seed'
             cand --max-price 'Only models whose input and output both cost at most this many USD per million tokens'
             cand --min-context 'Only models with a context window of at least this many tokens (`128k`)'
             cand --sort 'Order of the list'
@@ -314,6 +317,15 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --verbose 'Print on stderr where keys come from, and each request and response'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'llm;models;default'= {
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'llm;usage'= {
             cand -m 'Only models whose name holds this text'
@@ -446,6 +458,33 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'llm;probe'= {
+            cand -m 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`; by default those that the gateway''s settings name'
+            cand --model 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`; by default those that the gateway''s settings name'
+            cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
+            cand --key 'Use the gateway''s saved key of this name'
+            cand --only 'Only these features: stream, system, stop, seed, max_tokens, tools, parallel_tools, json_schema, image, pdf, logprobs, reasoning, usage, cost'
+            cand --deep 'Find out as well how long a prompt is really accepted, with long prompts of at most TOKENS, or of the length that the gateway lists'
+            cand --max-cost 'Refuse what is expected to cost more than this, in US dollars, and send no request with which it could cost more'
+            cand --timeout 'Time limit of a request with all its retries (`30s`, `2m`)'
+            cand --retries 'Retries after a failure that may pass'
+            cand --concurrency 'How many requests run at once'
+            cand --log 'What the ledger keeps of this run; everything by default'
+            cand --out 'Write there instead of stdout, atomically'
+            cand -o 'Format of the output'
+            cand --output 'Format of the output'
+            cand --color 'When to use colors'
+            cand --allow-unpriced 'Send requests of unknown price even where a budget or --max-cost applies'
+            cand --evidence 'Show for each finding what was sent and what came back'
+            cand --dry-run 'Print the HTTP requests that would be sent, with their estimated costs; send nothing'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'llm;doctor'= {
             cand -g 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
             cand --gateway 'Gateway to ask where no name says another (`GATEWAY::MODEL`)'
@@ -546,6 +585,9 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand path 'Print where the config file is'
             cand show 'Print the settings in force and where each comes from'
+            cand get 'Print one setting in force'
+            cand set 'Set one setting in the config file, whose comments and order stay'
+            cand unset 'Remove one setting from the config file'
             cand edit 'Open the config file in $VISUAL or $EDITOR, then check it'
             cand check 'Check the config file'
             cand init 'Create a commented config file'
@@ -572,6 +614,33 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --verbose 'Print on stderr where keys come from, and each request and response'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'llm;config;get'= {
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;config;set'= {
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;config;unset'= {
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'llm;config;edit'= {
             cand --color 'When to use colors'
@@ -604,6 +673,60 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'llm;alias'= {
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand list 'List the aliases of the config'
+            cand show 'Show an alias as the config has it'
+            cand set 'Make an alias in the config file, or change one'
+            cand rm 'Remove an alias from the config file'
+        }
+        &'llm;alias;list'= {
+            cand -o 'Format of the output'
+            cand --output 'Format of the output'
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;alias;show'= {
+            cand -o 'Format of the output'
+            cand --output 'Format of the output'
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;alias;set'= {
+            cand --strategy 'In which order they are tried; as written by default'
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'llm;alias;rm'= {
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'llm;template'= {
             cand --color 'When to use colors'
             cand --render 'How answers in Markdown are shown; rendered on a terminal by default'
@@ -615,6 +738,9 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand list 'List the templates of the config, with their variables'
             cand show 'Show a template, its variables and where it leads'
+            cand new 'Make a template in the config file: with these texts, or in $VISUAL or $EDITOR'
+            cand edit 'Change a template in $VISUAL or $EDITOR'
+            cand rm 'Remove a template from the config file'
         }
         &'llm;template;list'= {
             cand -o 'Format of the output'
@@ -639,6 +765,39 @@ set edit:completion:arg-completer[llm] = {|@words|
             cand --verbose 'Print on stderr where keys come from, and each request and response'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'llm;template;new'= {
+            cand --prompt 'The prompt; `{{ input }}` stands for the input'
+            cand -s 'The system prompt'
+            cand --system 'The system prompt'
+            cand -m 'Model, alias or `GATEWAY::MODEL`'
+            cand --model 'Model, alias or `GATEWAY::MODEL`'
+            cand --description 'One line that says what it is for'
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;template;edit'= {
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'llm;template;rm'= {
+            cand --color 'When to use colors'
+            cand -q 'Print only errors on stderr'
+            cand --quiet 'Print only errors on stderr'
+            cand -v 'Print on stderr where keys come from, and each request and response'
+            cand --verbose 'Print on stderr where keys come from, and each request and response'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'llm;cache'= {
             cand --color 'When to use colors'

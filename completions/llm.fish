@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_llm_global_optspecs
-    string join \n q/quiet v/verbose color= render= h/help V/version
+    string join \n q/quiet v/verbose color= h/help V/version
 end
 
 function __fish_llm_needs_command
@@ -27,12 +27,9 @@ end
 complete -c llm -n "__fish_llm_needs_command" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_needs_command" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_needs_command" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_needs_command" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_needs_command" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_needs_command" -s V -l version -d 'Print version'
 complete -c llm -n "__fish_llm_needs_command" -f -a "ask" -d 'Ask one model and stream its answer'
 complete -c llm -n "__fish_llm_needs_command" -f -a "compare" -d 'Ask several models at once and show their answers side by side'
@@ -41,9 +38,11 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "rerun" -d 'Send a recorded 
 complete -c llm -n "__fish_llm_needs_command" -f -a "models" -d 'List what the gateway offers, with prices'
 complete -c llm -n "__fish_llm_needs_command" -f -a "usage" -d 'Show calls, tokens and costs, and where money could be saved'
 complete -c llm -n "__fish_llm_needs_command" -f -a "log" -d 'List recorded calls, show one with its attempts, export or delete them'
+complete -c llm -n "__fish_llm_needs_command" -f -a "probe" -d 'Find out by small requests what models can really do here: tools, images, seeds and more'
 complete -c llm -n "__fish_llm_needs_command" -f -a "doctor" -d 'Check config, key, gateway and terminal, and say how to solve what is wrong'
 complete -c llm -n "__fish_llm_needs_command" -f -a "key" -d 'Keep gateway keys in the keyring'
-complete -c llm -n "__fish_llm_needs_command" -f -a "config" -d 'Show, check or create the config file'
+complete -c llm -n "__fish_llm_needs_command" -f -a "config" -d 'Show, change, check or create the config file'
+complete -c llm -n "__fish_llm_needs_command" -f -a "alias" -d 'List, show, set and remove names for models'
 complete -c llm -n "__fish_llm_needs_command" -f -a "template" -d 'List, show, make and edit templates of prompts'
 complete -c llm -n "__fish_llm_needs_command" -f -a "cache" -d 'Show how much is in the answer cache, or empty it'
 complete -c llm -n "__fish_llm_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
@@ -84,9 +83,6 @@ markdown\t''"
 complete -c llm -n "__fish_llm_using_subcommand ask" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand ask" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand ask" -s n -l no-stdin -d 'Do not read stdin'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
@@ -142,9 +138,6 @@ html\t''"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand compare" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand compare" -s n -l no-stdin -d 'Do not read stdin'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
@@ -157,12 +150,9 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -s h -l help -d 'Print 
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "run" -d 'Run the steps and print the answer of the last one; steps that do not use one another run at once'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "list" -d 'List the pipelines of the config'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "show" -d 'Show the steps of a pipeline, their models, and which steps each of them uses'
@@ -197,9 +187,6 @@ markdown\t''"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s n -l no-stdin -d 'Do not read stdin'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
@@ -215,23 +202,17 @@ json\t''"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s m -l model -d 'Models, comma-separated or repeated; the same as then if none is named' -r
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand rerun" -l key -d 'Use the gateway\'s saved key of this name' -r
@@ -248,38 +229,33 @@ html\t''"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand rerun" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l key -d 'Use the gateway\'s saved key of this name' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l sort -d 'Order of the list' -r -f -a "price\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l key -d 'Use the gateway\'s saved key of this name' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l supports -d 'Only models that can do all of these, by `llm probe` or else by the gateway\'s list: tools, vision, json, reasoning, audio; and what only a probe finds out, such as stop or seed' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l sort -d 'Order of the list' -r -f -a "price\t''
 context\t''
 name\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 csv\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l color -d 'When to use colors' -r -f -a "auto\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l refresh -d 'Ask the gateway even if a recent list is cached'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s q -l quiet -d 'Print only errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -a "list" -d 'List models, as without a subcommand'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -a "show" -d 'Show all about one model, and what it costs at every gateway that has it'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l refresh -d 'Ask the gateway even if a recent list is cached'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -a "list" -d 'List models, as without a subcommand'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -a "show" -d 'Show all about one model, and what it costs at every gateway that has it'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -a "default" -d 'Print the model that is asked where none is named, or set it in the config file'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l key -d 'Use the gateway\'s saved key of this name' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l supports -d 'Only models that can do all of these, by `llm probe` or else by the gateway\'s list: tools, vision, json, reasoning, audio; and what only a probe finds out, such as stop or seed' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l sort -d 'Order of the list' -r -f -a "price\t''
@@ -291,13 +267,10 @@ csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l refresh -d 'Ask the gateway even if a recent list is cached'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
@@ -306,13 +279,16 @@ csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l refresh -d 'Ask the gateways even if recent lists are cached'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s m -l model -d 'Only models whose name holds this text' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -s g -l gateway -d 'Only calls to this gateway' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -l key -d 'Only calls paid with this key' -r
@@ -335,14 +311,11 @@ complete -c llm -n "__fish_llm_using_subcommand usage" -l out -d 'Write there in
 complete -c llm -n "__fish_llm_using_subcommand usage" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand usage" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand usage" -l budgets -d 'Show instead what is left of each budget of the config'
 complete -c llm -n "__fish_llm_using_subcommand usage" -l check -d 'Compare the ledger with what gateways say was spent; -g and --key choose'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand usage" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand usage" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s m -l model -d 'Only models whose name holds this text' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s g -l gateway -d 'Only calls to this gateway' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l key -d 'Only calls paid with this key' -r
@@ -364,12 +337,9 @@ csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "list" -d 'List calls, newest first'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "show" -d 'Show one call with all of its attempts'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "export" -d 'Write calls in the format of another program'
@@ -395,24 +365,18 @@ csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -l conversation -d 'Show the whole conversation that it belongs to'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s m -l model -d 'Only models whose name holds this text' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s g -l gateway -d 'Only calls to this gateway' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l key -d 'Only calls paid with this key' -r
@@ -430,9 +394,6 @@ complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -440,13 +401,36 @@ complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -l all -d 'All of them'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand probe" -s m -l model -d 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`; by default those that the gateway\'s settings name' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l key -d 'Use the gateway\'s saved key of this name' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l only -d 'Only these features: stream, system, stop, seed, max_tokens, tools, parallel_tools, json_schema, image, pdf, logprobs, reasoning, usage, cost' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l deep -d 'Find out as well how long a prompt is really accepted, with long prompts of at most TOKENS, or of the length that the gateway lists' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l max-cost -d 'Refuse what is expected to cost more than this, in US dollars, and send no request with which it could cost more' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l timeout -d 'Time limit of a request with all its retries (`30s`, `2m`)' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l retries -d 'Retries after a failure that may pass' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l concurrency -d 'How many requests run at once' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
+complete -c llm -n "__fish_llm_using_subcommand probe" -l out -d 'Write there instead of stdout, atomically' -r -F
+complete -c llm -n "__fish_llm_using_subcommand probe" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''
+csv\t''
+markdown\t''"
+complete -c llm -n "__fish_llm_using_subcommand probe" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand probe" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
+complete -c llm -n "__fish_llm_using_subcommand probe" -l evidence -d 'Show for each finding what was sent and what came back'
+complete -c llm -n "__fish_llm_using_subcommand probe" -l dry-run -d 'Print the HTTP requests that would be sent, with their estimated costs; send nothing'
+complete -c llm -n "__fish_llm_using_subcommand probe" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand probe" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand doctor" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s o -l output -d 'Format of the output' -r -f -a "text\t''
@@ -454,21 +438,15 @@ json\t''"
 complete -c llm -n "__fish_llm_using_subcommand doctor" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand doctor" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "set" -d 'Save a gateway\'s key: asked for without echo, or read from stdin'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "list" -d 'List saved keys and those in the environment'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "show" -d 'Show where a gateway\'s key comes from, and its last four characters'
@@ -480,9 +458,6 @@ file\t'A file that only you can read, in plain text'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -491,148 +466,194 @@ json\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -l name -d 'The key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -l name -d 'The key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -l name -d 'The key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -l color -d 'When to use colors' -r -f -a "auto\t''
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s q -l quiet -d 'Print only errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "path" -d 'Print where the config file is'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "show" -d 'Print the settings in force and where each comes from'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "edit" -d 'Open the config file in $VISUAL or $EDITOR, then check it'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "check" -d 'Check the config file'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "init" -d 'Create a commented config file'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "path" -d 'Print where the config file is'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "show" -d 'Print the settings in force and where each comes from'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "get" -d 'Print one setting in force'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "set" -d 'Set one setting in the config file, whose comments and order stay'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "unset" -d 'Remove one setting from the config file'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "edit" -d 'Open the config file in $VISUAL or $EDITOR, then check it'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "check" -d 'Check the config file'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "init" -d 'Create a commented config file'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l route -d 'Explain where this task, alias or model leads, and why in that order' -r
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s g -l gateway -d 'Gateway for names without `GATEWAY::`, with --route' -r
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -l force -d 'Replace one that exists'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show" -l color -d 'When to use colors' -r -f -a "auto\t''
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
-complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show" -s q -l quiet -d 'Print only errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show" -f -a "list" -d 'List the templates of the config, with their variables'
-complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show" -f -a "show" -d 'Show a template, its variables and where it leads'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "list" -d 'List the aliases of the config'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "show" -d 'Show an alias as the config has it'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "set" -d 'Make an alias in the config file, or change one'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "rm" -d 'Remove an alias from the config file'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -l strategy -d 'In which order they are tried; as written by default' -r -f -a "ordered\t'As written'
+cheapest\t'The cheapest first'
+fastest\t'The one whose answers begin soonest first'
+balanced\t'At random'"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "list" -d 'List the templates of the config, with their variables'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "show" -d 'Show a template, its variables and where it leads'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "new" -d 'Make a template in the config file: with these texts, or in $VISUAL or $EDITOR'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "edit" -d 'Change a template in $VISUAL or $EDITOR'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "rm" -d 'Remove a template from the config file'
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -l prompt -d 'The prompt; `{{ input }}` stands for the input' -r
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s s -l system -d 'The system prompt' -r
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s m -l model -d 'Model, alias or `GATEWAY::MODEL`' -r
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -l description -d 'One line that says what it is for' -r
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -f -a "stats" -d 'Show how many answers are stored, and their size'
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -f -a "clear" -d 'Delete all stored answers'
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s o -l output -d 'Format of the output' -r -f -a "text\t''
@@ -640,45 +661,30 @@ json\t''"
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand completions" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand completions" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand completions" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand completions" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand man" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand man" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand man" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand man" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand man" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
-markdown\t'Rendered everywhere'
-plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s h -l help -d 'Print help'

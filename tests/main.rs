@@ -12,6 +12,7 @@ mod budget;
 #[cfg(all(unix, debug_assertions))]
 mod bugs;
 mod cache;
+mod change;
 mod compare;
 mod costs;
 mod dependencies;
@@ -29,6 +30,7 @@ mod otel;
 #[cfg(unix)]
 mod output;
 mod pipeline;
+mod probe;
 mod promises;
 #[cfg(unix)]
 mod readme;

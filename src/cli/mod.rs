@@ -1,6 +1,7 @@
 //! The command line: clap types only, a file for each group of commands in `llm --help`.
 
 mod inspect;
+mod measure;
 mod pipeline;
 mod prompt;
 mod setup;
@@ -14,11 +15,15 @@ pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
+pub use measure::{MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{
     AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy,
 };
-pub use setup::{CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand, KeyArgs, KeyCommand, KeyStore};
+pub use setup::{
+    AliasArgs, AliasCommand, AliasStrategy, CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand,
+    KeyArgs, KeyCommand, KeyStore,
+};
 pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, Render, TextOrJson};
 pub use template::{TemplateArgs, TemplateCommand};
 
@@ -67,12 +72,16 @@ pub enum Command {
     Usage(Box<UsageArgs>),
     /// List recorded calls, show one with its attempts, export or delete them
     Log(Box<LogArgs>),
+    /// Find out by small requests what models can really do here: tools, images, seeds and more
+    Probe(Box<ProbeArgs>),
     /// Check config, key, gateway and terminal, and say how to solve what is wrong
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
     Key(KeyArgs),
-    /// Show, check or create the config file
+    /// Show, change, check or create the config file
     Config(ConfigArgs),
+    /// List, show, set and remove names for models
+    Alias(AliasArgs),
     /// List, show, make and edit templates of prompts
     Template(TemplateArgs),
     /// Show how much is in the answer cache, or empty it
@@ -89,8 +98,8 @@ pub enum Command {
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
-    ("Inspect", &["models", "usage", "log", "doctor"]),
-    ("Set up", &["key", "config", "template", "cache", "completions", "man"]),
+    ("Inspect", &["models", "usage", "log", "probe", "doctor"]),
+    ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
 ];
 
 /// Help is no wider than this, however wide the terminal.
@@ -103,7 +112,8 @@ pub const MARGIN: usize = 15;
 /// `fit` breaks it into lines.
 pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {
     let command = Cli::command();
-    let mut help = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
+    let mut help =
+        String::from("{about-with-newline}\n{usage-heading} {usage}\n       llm [OPTIONS OF ASK] <PROMPT>\n");
     for (heading, names) in GROUPS {
         help.push_str(&format!("\n{heading}:\n"));
         for name in names {

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::conversation::{self, Conversation};
 use super::request::{self, Chosen};
 use super::run::{RunOptions, View, run};
-use super::{Context, dry_run};
+use super::{Context, dry_run, models};
 use crate::call::{Call, RunEvent};
 use crate::cli::{AskArgs, AskFormat};
 use crate::error::Error;
@@ -135,6 +135,13 @@ fn model(
     }
     match past {
         Some(past) => resolver.model(&past.model()),
-        None => resolver.default_model(),
+        None => resolver.default_model().map_err(|error| match error {
+            // A gateway without a model is the usual state after the first `llm key set`.
+            Error::Usage { .. } => {
+                let asks = context.terminal.stderr.tty && !args.prompt.dry_run;
+                models::with_models(context, &args.prompt.to, asks, error)
+            }
+            other => other,
+        }),
     }
 }

@@ -1,8 +1,11 @@
 //! A file for each command. A command makes calls from its arguments, runs them, and shows what they gave.
 
+mod alias;
+mod arguments;
 mod ask;
 mod cache;
 mod calls;
+mod change;
 mod check;
 mod compare;
 mod config;
@@ -10,6 +13,8 @@ mod conversation;
 mod demo_gateway;
 mod doctor;
 mod dry_run;
+mod editor;
+mod estimate;
 mod explain;
 mod generated;
 mod key;
@@ -17,6 +22,7 @@ mod live;
 mod log;
 mod models;
 mod pipeline;
+mod probe;
 mod process;
 mod request;
 mod rerun;
@@ -25,7 +31,6 @@ mod signals;
 mod template;
 mod usage;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -43,7 +48,7 @@ use crate::report::term::{self, Output, Terminal, TerminalEnv, Text, print, say}
 use crate::report::{self, escape};
 use crate::resolve::Resolver;
 use crate::run::{Notices, Preparation, ShownWait};
-use crate::secret::{Found, Stores, Timeout};
+use crate::secret::{Found, Stores, Timeout, looks_like_key};
 
 /// The settings and the terminal, which every command needs.
 #[derive(Debug)]
@@ -130,7 +135,8 @@ pub fn main() -> ExitCode {
     process::protect();
     let env = Env::of_process();
     let command = cli::command(|about| term::fit(about, cli::MARGIN, cli::WIDEST));
-    let parsed = command.clone().try_get_matches_from(arguments());
+    let arguments = arguments::completed(std::env::args_os().collect(), &command);
+    let parsed = command.clone().try_get_matches_from(arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -151,16 +157,6 @@ fn fail(error: &Error, stderr: &Output) -> ExitCode {
     }
     say(report::error::error(error, stderr));
     ExitCode::from(error.exit_code())
-}
-
-/// The command line. `llm help COMMAND` becomes `llm COMMAND --help`.
-fn arguments() -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    if arguments.get(1).is_some_and(|first| first == "help") {
-        arguments.remove(1);
-        arguments.push("--help".into());
-    }
-    arguments
 }
 
 /// Adds the hints that clap does not give: the nearest command that is not hidden, and that a prompt of several words needs
@@ -186,9 +182,17 @@ fn hinted(error: clap::Error, command: &clap::Command) -> clap::Error {
     for (kind, value) in error.context().filter(|(kind, _)| *kind != ContextKind::SuggestedSubcommand) {
         hinted.insert(kind, value.clone());
     }
+    let word = text(ContextKind::InvalidSubcommand);
     let shown = command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
-    if let Some(near) = nearest(&text(ContextKind::InvalidSubcommand), shown) {
+    if let Some(near) = nearest(&word, shown) {
         hinted.insert(ContextKind::SuggestedSubcommand, ContextValue::String(near.to_owned()));
+    }
+    if !looks_like_key(&word) {
+        let hint = match word.as_str() {
+            "version" => "`llm --version` prints the version".to_owned(),
+            word => format!("`llm ask {word}` sends it as a prompt"),
+        };
+        hinted.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
     }
     hinted
 }
@@ -244,9 +248,11 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
         Command::Models(args) => models::run(&context(env)?, &args),
         Command::Usage(args) => usage::run(&context(env)?, &args),
         Command::Log(args) => log::run(&context(env)?, &args),
+        Command::Probe(args) => probe::run_probe(&context(env)?, &args),
         Command::Doctor(args) => doctor::run(context(env), &args, &terminal),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),
+        Command::Alias(args) => alias::run(&context(env)?, &args.command),
         Command::Template(args) => template::run(&context(env)?, &args.command),
         Command::Cache(args) => cache::run(&context(env)?, args.command),
         Command::Completions(args) => print(generated::completions(args.shell).into()).map(|()| 0),

@@ -2,6 +2,7 @@
 
 mod base_url;
 mod budget;
+mod edit;
 mod env;
 mod file;
 mod names;
@@ -13,6 +14,7 @@ mod template;
 
 pub use base_url::BaseUrl;
 pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits};
+pub use edit::{ConfigEdit, parse_key};
 pub use env::Env;
 pub use file::parse_duration;
 pub use names::nearest;

@@ -96,9 +96,15 @@ impl Settings {
         env.path("LLM_CONFIG").or_else(usual)
     }
 
-    /// The settings of this environment and of a config file with this text, whether the file is there or not.
+    /// The settings that a config file with this text would give, whether the file is there or not.
+    ///
+    /// # Errors
+    /// They make no sense.
     pub fn from_text(env: Env, path: &Path, text: &str) -> Result<Self, Error> {
-        Self::from_source(env, &Source::new(path, text))
+        let mut settings = Self::from_source(env, &Source::new(path, text))?;
+        settings.config_path = Some(path.to_owned());
+        settings.config_found = true;
+        Ok(settings)
     }
 
     fn from_source(env: Env, source: &Source) -> Result<Self, Error> {
