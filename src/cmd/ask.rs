@@ -10,7 +10,7 @@ use crate::call::{Call, RunEvent};
 use crate::cli::{AskArgs, AskFormat};
 use crate::error::Error;
 use crate::record::Record;
-use crate::report::answer::{Answer, AnswerOptions};
+use crate::report::answer::{self, Answer, AnswerOptions};
 use crate::report::destination::Destination;
 use crate::report::term::{Output, Stderr, Text};
 use crate::report::{json, markdown};
@@ -86,8 +86,7 @@ impl View for AskView {
 
 fn text(record: &Record, format: AskFormat, out: &Output) -> Text {
     match format {
-        AskFormat::Text if record.text.ends_with('\n') => record.text.as_str().into(),
-        AskFormat::Text => Text::from(record.text.as_str()) + "\n",
+        AskFormat::Text => answer::whole(&record.text, out),
         AskFormat::Json => json::record(record, out),
         AskFormat::Jsonl => json::line(record),
         AskFormat::Markdown => markdown::answer(record),

@@ -42,7 +42,7 @@ use clap::{ColorChoice, FromArgMatches};
 use crate::adapter::mask_keys;
 use crate::catalog;
 use crate::cli::{self, Cli, Command};
-use crate::config::{Env, Gateway, Settings, nearest};
+use crate::config::{Env, Gateway, Render, Settings, nearest};
 use crate::error::Error;
 use crate::gateway::Client;
 use crate::report::progress::Waiting;
@@ -236,8 +236,12 @@ fn help_or_usage(mut error: clap::Error, env: &Env) -> Result<ExitCode, Error> {
 }
 
 fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
-    let cli::Common { quiet, verbose, .. } = cli.common;
-    let context = |env| Ok::<_, Error>(Context { settings: Settings::load(env)?, terminal, quiet, verbose });
+    let cli::Common { quiet, verbose, render, .. } = cli.common;
+    let context = |env| {
+        let settings = Settings::load(env)?;
+        let terminal = terminal.rendering(render.map_or(settings.render, render_of));
+        Ok::<_, Error>(Context { settings, terminal, quiet, verbose })
+    };
     match cli.command {
         Command::Ask(args) => ask::run_ask(&context(env)?, *args),
         Command::Compare(args) => compare::run_compare(&context(env)?, &args),
@@ -261,6 +265,14 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
             print(page.into()).map(|()| 0)
         }
         Command::DemoGateway => demo_gateway::run(),
+    }
+}
+
+fn render_of(flag: cli::Render) -> Render {
+    match flag {
+        cli::Render::Auto => Render::Auto,
+        cli::Render::Markdown => Render::Markdown,
+        cli::Render::Plain => Render::Plain,
     }
 }
 

@@ -231,6 +231,30 @@ impl LogLevel {
     }
 }
 
+/// How answers in Markdown are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Render {
+    /// Rendered on a terminal, and as they are elsewhere.
+    #[default]
+    Auto,
+    /// Rendered everywhere.
+    Markdown,
+    /// As they are.
+    Plain,
+}
+
+impl Render {
+    /// The word used in the config.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Markdown => "markdown",
+            Self::Plain => "plain",
+        }
+    }
+}
+
 /// The directories in which this program keeps files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dirs {

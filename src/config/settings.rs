@@ -12,7 +12,9 @@ use super::pipeline::{self, Pipeline};
 use super::routing::{self, Alias};
 use super::source::{Problem, Source};
 use super::template::{self, Template};
-use super::{Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Rate};
+use super::{
+    Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Rate, Render,
+};
 use crate::error::Error;
 
 const PRESETS: &str = include_str!("../presets.toml");
@@ -41,6 +43,8 @@ pub struct Settings {
     pub model: Option<(String, Said)>,
     /// What the ledger keeps.
     pub log: LogLevel,
+    /// How answers in Markdown are shown.
+    pub render: Render,
     /// Named lists of models.
     pub sets: BTreeMap<String, Vec<String>>,
     /// Names for models that can stand in for each other.
@@ -131,6 +135,7 @@ impl Settings {
             config_found: false,
             model,
             log: file.log.unwrap_or_default(),
+            render: file.render.unwrap_or_default(),
             sets: file.set,
             budgets: file.budgets,
             allow: file.allow,

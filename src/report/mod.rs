@@ -43,6 +43,7 @@ pub mod probe;
 pub mod progress;
 pub mod rates;
 pub mod reconciliation;
+mod render;
 pub mod repeats;
 pub mod route;
 #[cfg(test)]
