@@ -32,7 +32,7 @@ mod whole;
 mod tests;
 
 pub use mask::mask_keys;
-pub use output_bound::OutputBound;
+pub use output_bound::{OutputBound, is_same_field};
 
 use serde::{Deserialize, Serialize};
 

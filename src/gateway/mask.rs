@@ -351,6 +351,8 @@ fn gap(text: &[u8], style: Style, place: Place) -> Option<usize> {
         // Soft hyphens, characters without width, byte order marks.
         [0xC2, 0xAD, ..] => 2,
         [0xE2, 0x80, 0x8B..=0x8F, ..] | [0xE2, 0x81, 0xA0, ..] | [0xEF, 0xBB, 0xBF, ..] => 3,
+        // The same as JSON writes them.
+        [b'\\', b'u', b'2', b'0', b'0', b'b'..=b'f' | b'B'..=b'F', ..] => 6,
         _ => escaped(text).filter(|(byte, _)| matches!(byte, 0 | b'"' | b'\n' | b'\r'))?.1,
     })
 }

@@ -51,6 +51,7 @@ fn forms() -> Vec<String> {
         each(&|byte| format!("\0{}", char::from(byte))).split_off(1),
         each(&|byte| format!("\\u0000\\u{byte:04x}")).split_off(6),
         each(&|byte| format!("\u{200b}{}", char::from(byte))).split_off(3),
+        each(&|byte| format!("\\u200b{}", char::from(byte))).split_off(6),
         each(&|byte| format!(" {}", char::from(byte))).split_off(1),
         format!("{}\" + \"{}", &KEY[..9], &KEY[9..]),
         format!("{}\\\n  {}", &KEY[..9], &KEY[9..]),
