@@ -12,6 +12,7 @@ mod budget;
 #[cfg(all(unix, debug_assertions))]
 mod bugs;
 mod cache;
+mod choose;
 mod compare;
 mod costs;
 mod dependencies;
