@@ -552,7 +552,7 @@ _llm() {
             return 0
             ;;
         llm__subcmd__compare)
-            opts="-n -g -s -f -p -T -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --max-cost --allow-unpriced --system --file --temperature --top-p --max-tokens --stop --seed --logprobs --effort --no-stream --param --schema --tools --tag --log --out --dry-run --template --var --model --task --set --concurrency --repeat --sort --layout --output --quiet --verbose --color --help"
+            opts="-n -g -s -f -p -T -m -t -o -q -v -h --no-stdin --gateway --key --fallback --timeout --retries --cache --no-cache --max-cost --allow-unpriced --system --file --temperature --top-p --max-tokens --stop --seed --logprobs --effort --no-stream --param --schema --tools --tag --log --out --dry-run --template --var --model --task --set --concurrency --repeat --score --judge --criteria --judge-own --reasons --best --fail-under --vote --diff --against --sort --layout --output --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -698,8 +698,28 @@ _llm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --score)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --judge)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --criteria)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fail-under)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --against)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sort)
-                    COMPREPLY=($(compgen -W "latency first-token cost" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "latency first-token cost score" -- "${cur}"))
                     return 0
                     ;;
                 --layout)

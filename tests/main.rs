@@ -14,6 +14,7 @@ mod budget;
 mod bugs;
 mod cache;
 mod change;
+mod choose;
 mod compare;
 mod costs;
 mod dependencies;
