@@ -6,6 +6,7 @@
 
 mod failed_attempts;
 mod files;
+pub mod jobs;
 #[cfg(test)]
 mod kill_tests;
 mod purge;

@@ -101,6 +101,7 @@ pub async fn execute<'a, S: Service + 'static>(
     let mut batch = Vec::new();
     let mut stopped = run.start_calls().await.err();
     while stopped.is_none() {
+        let is_waiting = run.spec.schedule.is_waiting();
         tokio::select! {
             biased;
             error = &mut stop => {
@@ -108,7 +109,8 @@ pub async fn execute<'a, S: Service + 'static>(
                 // Events that arrived before the stop are still shown.
                 run.engine.take_ready(&mut batch);
             }
-            more = run.engine.next(&mut batch) => if !more { break },
+            more = run.engine.next(&mut batch), if !(is_waiting && run.open.is_empty()) => if !more { break },
+            () = run.spec.schedule.changed(), if is_waiting => {}
         }
         let taken = run.take(&mut batch).await;
         // If the output fails as well, the signal stays the reason for the end.
