@@ -46,6 +46,7 @@ mod stream;
 mod support;
 #[cfg(target_os = "linux")]
 mod sweep;
+mod template;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]

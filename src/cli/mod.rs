@@ -5,6 +5,7 @@ mod pipeline;
 mod prompt;
 mod setup;
 mod shared;
+mod template;
 mod values;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
@@ -14,9 +15,12 @@ pub use inspect::{
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
-pub use prompt::{AskArgs, AskFormat, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy};
+pub use prompt::{
+    AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy,
+};
 pub use setup::{CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand, KeyArgs, KeyCommand, KeyStore};
 pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, TextOrJson};
+pub use template::{TemplateArgs, TemplateCommand};
 
 /// One gateway key, many models: ask and compare language models from the terminal.
 #[derive(Debug, Parser)]
@@ -66,6 +70,8 @@ pub enum Command {
     Key(KeyArgs),
     /// Show, check or create the config file
     Config(ConfigArgs),
+    /// List, show, make and edit templates of prompts
+    Template(TemplateArgs),
     /// Show how much is in the answer cache, or empty it
     Cache(CacheArgs),
     /// Print a completion script for a shell
@@ -81,7 +87,7 @@ pub enum Command {
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
     ("Inspect", &["models", "usage", "log", "doctor"]),
-    ("Set up", &["key", "config", "cache", "completions", "man"]),
+    ("Set up", &["key", "config", "template", "cache", "completions", "man"]),
 ];
 
 /// Help is no wider than this, however wide the terminal.

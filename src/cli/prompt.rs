@@ -98,10 +98,23 @@ impl PromptArgs {
     }
 }
 
+/// A template of the config, and values for it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ChosenTemplate {
+    /// Fill in this template of the config; the prompt and stdin are its input
+    #[arg(short = 'T', long = "template", value_name = "NAME", help_heading = "What to send")]
+    pub name: Option<String>,
+    /// Value of a variable of the template; repeatable
+    #[arg(long, value_name = "NAME=VALUE", requires = "name", help_heading = "What to send")]
+    pub var: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub struct AskArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub template: ChosenTemplate,
     /// Model, alias or `GATEWAY::MODEL`
     #[arg(short, long, value_name = "NAME", help_heading = "Where to", display_order = 0)]
     pub model: Option<String>,
@@ -133,6 +146,8 @@ pub enum AskFormat {
 pub struct CompareArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub template: ChosenTemplate,
     /// Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`
     #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to", display_order = 0)]
     pub model: Vec<String>,

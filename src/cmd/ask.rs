@@ -3,8 +3,9 @@
 use std::io::Write;
 
 use super::conversation::{self, Conversation};
+use super::request::{self, Chosen};
 use super::run::{RunOptions, View, run};
-use super::{Context, dry_run, request};
+use super::{Context, dry_run};
 use crate::call::{Call, RunEvent};
 use crate::cli::{AskArgs, AskFormat};
 use crate::error::Error;
@@ -20,8 +21,9 @@ use crate::run::{Notices, Outcome, Reporter};
 pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
     let past = past(context, &mut args)?;
     let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
-    let asked = model(context, &args, past.as_ref())?;
-    let prepared = request::prepare(context, &args.prompt)?;
+    let chosen = Chosen::of(context, &args.template)?;
+    let asked = model(context, &args, chosen.as_ref(), past.as_ref())?;
+    let prepared = request::prepare_chosen(context, &args.prompt, chosen.as_ref())?;
     let mut calls = prepared.calls.calls(&context.settings, [&asked])?;
     let turn = past.map(|past| past.prepend_to(&mut calls)).transpose()?;
     let format = args.output.format;
@@ -108,18 +110,28 @@ fn past(context: &Context, args: &mut AskArgs) -> Result<Option<Conversation>, E
     Conversation::up_to(&store, row).map(Some)
 }
 
-/// The model to ask: that of the flags, of the conversation, or the default.
-fn model(context: &Context, args: &AskArgs, past: Option<&Conversation>) -> Result<NamedRoute, Error> {
+/// The model to ask: that of the flags, of the template, of the conversation, or the default.
+fn model(
+    context: &Context,
+    args: &AskArgs,
+    chosen: Option<&Chosen>,
+    past: Option<&Conversation>,
+) -> Result<NamedRoute, Error> {
     let resolver = Resolver::new(&context.settings, args.prompt.to.gateway.as_deref());
-    match (&args.model, &args.task, past) {
-        (Some(model), _, _) => {
-            if model.contains(',') {
-                context.notice(&format!("-m takes one model here; `llm compare -m {model}` asks several"));
-            }
-            resolver.model(model)
+    if let Some(model) = &args.model {
+        if model.contains(',') {
+            context.notice(&format!("-m takes one model here; `llm compare -m {model}` asks several"));
         }
-        (None, Some(task), _) => resolver.task(task),
-        (None, None, Some(past)) => resolver.model(&past.model()),
-        (None, None, None) => resolver.default_model(),
+        return resolver.model(model);
+    }
+    if let Some(task) = &args.task {
+        return resolver.task(task);
+    }
+    if let Some(model) = chosen.map(|chosen| chosen.model(&resolver)).transpose()?.flatten() {
+        return Ok(model);
+    }
+    match past {
+        Some(past) => resolver.model(&past.model()),
+        None => resolver.default_model(),
     }
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::live::{Live, progress};
+use super::request::{self, Chosen};
 use super::run::{RunOptions, View, run};
-use super::{Context, dry_run, request};
+use super::{Context, dry_run};
 use crate::call::{Call, RunEvent};
 use crate::cli::{self, CompareArgs, CompareFormat, SortBy};
 use crate::error::Error;
@@ -19,8 +20,9 @@ use crate::run::{Notices, Outcome, Reporter};
 
 pub(super) fn run_compare(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
-    let models = models(context, args)?;
-    let prepared = request::prepare(context, &args.prompt)?;
+    let chosen = Chosen::of(context, &args.template)?;
+    let models = models(context, args, chosen.as_ref())?;
+    let prepared = request::prepare_chosen(context, &args.prompt, chosen.as_ref())?;
     let rounds = std::iter::repeat_n(&models, args.repeat as usize);
     let calls = prepared.calls.calls(&context.settings, rounds.flatten())?;
     let format = args.output.format;
@@ -47,8 +49,9 @@ fn options(context: &Context, args: &CompareArgs, models: usize) -> RunOptions {
     options
 }
 
-/// The models to compare: those of the flags and of a set of the config, or else all that the gateway's settings name.
-fn models(context: &Context, args: &CompareArgs) -> Result<Vec<NamedRoute>, Error> {
+/// The models to compare: those of the flags and of a set of the config, or else the template's, or else all that the
+/// gateway's settings name.
+fn models(context: &Context, args: &CompareArgs, chosen: Option<&Chosen>) -> Result<Vec<NamedRoute>, Error> {
     let resolver = Resolver::new(&context.settings, args.prompt.to.gateway.as_deref());
     let mut models = args.model.iter().map(|name| resolver.model(name)).collect::<Result<Vec<_>, _>>()?;
     for task in &args.task {
@@ -56,6 +59,9 @@ fn models(context: &Context, args: &CompareArgs) -> Result<Vec<NamedRoute>, Erro
     }
     if let Some(set) = &args.set {
         models.extend(resolver.set(set)?);
+    }
+    if models.is_empty() {
+        models.extend(chosen.map(|chosen| chosen.model(&resolver)).transpose()?.flatten());
     }
     if models.is_empty() {
         models = resolver.models_of_gateway()?;

@@ -9,6 +9,7 @@ use crate::config::{Env, Settings, TEMPLATE};
 use crate::error::Error;
 use crate::report;
 use crate::report::term::print;
+use crate::resolve::check_templates;
 use crate::secret::without_keys;
 use crate::{pipeline, private};
 
@@ -28,7 +29,7 @@ pub(super) fn run(
         }
         ConfigCommand::Check => {
             let context = settings(env)?;
-            pipeline::check(&context.settings)?;
+            check(&context.settings)?;
             let path =
                 context.settings.config_path.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
             let found =
@@ -41,7 +42,7 @@ pub(super) fn run(
                 init(&path, false)?;
             }
             edit(&env, &path)?;
-            pipeline::check(&settings(env)?.settings)?;
+            check(&settings(env)?.settings)?;
         }
         ConfigCommand::Init { force } => {
             let path = path(&env)?;
@@ -50,6 +51,15 @@ pub(super) fn run(
         }
     }
     Ok(0)
+}
+
+/// Checks also what other commands read only where they use it: the prompts of pipelines and templates, and schemas.
+///
+/// # Errors
+/// The first mistake.
+pub(super) fn check(settings: &Settings) -> Result<(), Error> {
+    pipeline::check(settings)?;
+    check_templates(settings)
 }
 
 fn path(env: &Env) -> Result<String, Error> {

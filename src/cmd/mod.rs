@@ -22,6 +22,7 @@ mod request;
 mod rerun;
 mod run;
 mod signals;
+mod template;
 mod usage;
 
 use std::ffi::OsString;
@@ -214,6 +215,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
         Command::Doctor(args) => doctor::run(context(env), &args, &terminal),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),
+        Command::Template(args) => template::run(&context(env)?, &args.command),
         Command::Cache(args) => cache::run(&context(env)?, args.command),
         Command::Completions(args) => print(generated::completions(args.shell).into()).map(|()| 0),
         Command::Man => {

@@ -9,6 +9,7 @@ mod pipeline;
 mod routing;
 mod settings;
 mod source;
+mod template;
 
 pub use base_url::BaseUrl;
 pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits};
@@ -18,6 +19,7 @@ pub use names::nearest;
 pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
 pub use routing::{Alias, Strategy};
 pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};
+pub use template::{RESERVED_FIELDS, SchemaSource, Template, find as find_template};
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

@@ -11,6 +11,7 @@ use super::names::suggestion;
 use super::pipeline::{self, Pipeline};
 use super::routing::{self, Alias};
 use super::source::{Problem, Source};
+use super::template::{self, Template};
 use super::{Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeySource, LogLevel, ModelPrice, Rate};
 use crate::error::Error;
 
@@ -48,6 +49,8 @@ pub struct Settings {
     pub tasks: BTreeMap<String, String>,
     /// Prompts that build on each other's answers.
     pub pipelines: BTreeMap<String, Pipeline>,
+    /// Requests with places to fill in.
+    pub templates: BTreeMap<String, Template>,
     pub cache: CacheSettings,
     pub budgets: Vec<Budget>,
     /// The models that a key may be used for, by its name.
@@ -126,6 +129,7 @@ impl Settings {
             aliases: file.alias,
             tasks: file.task,
             pipelines: file.pipelines,
+            templates: file.templates,
             prices: file.price.into_iter().map(|(model, price)| (model, price.into())).collect(),
             keyring_timeout: file.keyring_timeout,
             default_gateway,
@@ -153,7 +157,8 @@ impl Settings {
         let gateways = gateways.iter().copied();
         budget::check(&self.budgets, gateways.clone(), &source.name())?;
         routing::check(&self.aliases, &self.tasks, gateways.clone()).map_err(in_source)?;
-        pipeline::check(&self.pipelines, &self.tasks, gateways).map_err(in_source)
+        pipeline::check(&self.pipelines, &self.tasks, gateways.clone()).map_err(in_source)?;
+        template::check(&self.templates, &self.tasks, gateways).map_err(in_source)
     }
 
     /// The config file as messages name it.
@@ -304,7 +309,8 @@ impl Settings {
         }
     }
 
-    fn beside_config(&self, path: &Path) -> PathBuf {
+    /// A path of the config file; a relative one starts at the directory of that file.
+    pub fn beside_config(&self, path: &Path) -> PathBuf {
         match self.config_path.as_deref().and_then(Path::parent) {
             Some(dir) => dir.join(path),
             None => path.to_owned(),

@@ -40,6 +40,7 @@ pub mod route;
 #[cfg(test)]
 mod samples;
 pub mod table;
+pub mod templates;
 pub mod term;
 mod text;
 pub mod trace;
