@@ -1,6 +1,7 @@
 //! Turns the rows of a data set into what is asked, on a thread of its own, a little ahead of the calls.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::{io, thread};
@@ -12,7 +13,7 @@ use super::output::{Done, State};
 use super::rows::{LINE_FIELD, Position, RawRow, RowHash, Rows};
 use crate::attachment;
 use crate::chat::Part;
-use crate::config::nearest;
+use crate::config::{INPUT, nearest};
 use crate::error::Error;
 use crate::template::Template;
 
@@ -30,6 +31,10 @@ const AHEAD_WITH_FILES: usize = 4;
 pub struct Recipe {
     /// The template; `None` takes the field `prompt`, or the line itself.
     pub template: Option<String>,
+    /// The template of the system prompt, where it has fields of the row.
+    pub system: Option<String>,
+    /// What names of the templates mean that are no fields of the row.
+    pub vars: BTreeMap<String, String>,
     /// The field whose value names the row, and that no other row may have.
     pub id: Option<String>,
     /// The field with the reference answer.
@@ -115,6 +120,7 @@ pub struct Fed {
 /// What is asked of a row.
 #[derive(Debug, Clone)]
 pub struct Asked {
+    pub system: Option<String>,
     pub prompt: String,
     /// Images, documents and recordings; texts of files are in the prompt.
     pub parts: Vec<Part>,
@@ -124,6 +130,7 @@ pub struct Asked {
 pub struct Cook<'r> {
     recipe: &'r Recipe,
     template: Option<Template<'r>>,
+    system: Option<Template<'r>>,
     ids: HashSet<u64>,
 }
 
@@ -139,9 +146,13 @@ impl<'r> Cook<'r> {
     /// # Errors
     /// The template is invalid.
     pub fn new(recipe: &'r Recipe) -> Result<Self, Error> {
-        let template = recipe.template.as_deref().map(Template::new).transpose();
-        let template = template.map_err(|error| Error::usage(format!("the template: {error}")))?;
-        Ok(Self { recipe, template, ids: HashSet::new() })
+        let compiled = |what: &str, text: &'r Option<String>| {
+            let compiled = text.as_deref().map(Template::new).transpose();
+            compiled.map_err(|error| Error::usage(format!("{what}: {error}")))
+        };
+        let template = compiled("the template", &recipe.template)?;
+        let system = compiled("the template of the system prompt", &recipe.system)?;
+        Ok(Self { recipe, template, system, ids: HashSet::new() })
     }
 
     /// Checks a row for fields that the recipe needs, before anything is sent. Only for data sets in which every row has the
@@ -159,8 +170,9 @@ impl<'r> Cook<'r> {
                 None => Error::usage_hint(message, format!("their fields: {}", known().collect::<Vec<_>>().join(", "))),
             }
         };
-        let used = self.template.as_ref().map(Template::fields).unwrap_or_default();
-        if let Some(name) = used.iter().find(|name| !fields.contains_key(*name)) {
+        let used: BTreeSet<String> = self.template.iter().chain(&self.system).flat_map(Template::fields).collect();
+        let values = self.values(&fields);
+        if let Some(name) = used.iter().find(|name| !values.contains_key(*name)) {
             return Err(missing("the template uses", name));
         }
         let is_given = fields.contains_key(PROMPT_FIELD) || fields.contains_key(LINE_FIELD);
@@ -195,16 +207,35 @@ impl<'r> Cook<'r> {
         (info, asked)
     }
 
+    /// What the names of the templates mean for this row: its fields, else the values for all rows. `input` is the row's
+    /// prompt or line, unless it has such a field.
+    fn values<'f>(&self, fields: &'f Map<String, Value>) -> Cow<'f, Map<String, Value>> {
+        let input = fields.get(PROMPT_FIELD).or_else(|| fields.get(LINE_FIELD)).filter(|_| !fields.contains_key(INPUT));
+        if self.recipe.vars.is_empty() && input.is_none() {
+            return Cow::Borrowed(fields);
+        }
+        let vars = self.recipe.vars.iter().map(|(name, text)| (name.clone(), Value::String(text.clone())));
+        let mut values: Map<String, Value> = vars.collect();
+        values.extend(input.map(|input| (INPUT.to_owned(), input.clone())));
+        values.extend(fields.clone());
+        Cow::Owned(values)
+    }
+
     fn asked(&self, fields: &Map<String, Value>) -> Result<Asked, String> {
+        let values = self.values(fields);
+        let render = |template: &Template<'_>| {
+            template.render(&values).map_err(|error| format!("its prompt cannot be made: {error}"))
+        };
+        let system = self.system.as_ref().map(render).transpose()?;
         let prompt = match &self.template {
-            Some(template) => template.render(fields).map_err(|error| format!("its prompt cannot be made: {error}"))?,
+            Some(template) => render(template)?,
             None if fields.contains_key(PROMPT_FIELD) => text_field(fields, PROMPT_FIELD)?,
             None => text_field(fields, LINE_FIELD).map_err(|_| format!("it has no field `{PROMPT_FIELD}`"))?,
         };
         if prompt.trim().is_empty() {
             return Err("its prompt is empty".to_owned());
         }
-        let mut asked = Asked { prompt, parts: Vec::new() };
+        let mut asked = Asked { system, prompt, parts: Vec::new() };
         for path in self.recipe.files.as_deref().map(|name| paths(fields, name)).transpose()?.unwrap_or_default() {
             let is_url = path.starts_with("https://") || path.starts_with("http://");
             let path = if is_url { path } else { self.recipe.directory.join(path).to_string_lossy().into_owned() };

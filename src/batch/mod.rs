@@ -15,4 +15,5 @@ pub mod tally;
 pub use feed::{Cook, Feed, Recipe, RowInfo, Selection};
 pub use output::{Done, OutputError, OutputFile, Repaired};
 pub use rows::{RowFormat, RowHash, Rows};
-pub use schedule::{BatchSchedule, Control, Maker, StopReason};
+pub use schedule::{BatchSchedule, Control, Maker, Open, OpenRows, StopReason, Work};
+pub use tally::Tally;

@@ -11,6 +11,8 @@ use std::{fmt, io};
 
 use super::feed::{Asked, Fed, Feed, Next, RowInfo};
 use super::limit::Limit;
+use tokio::sync::Notify;
+
 use crate::call::Call;
 use crate::error::{Error, Failure, FailureKind};
 use crate::record::Record;
@@ -40,6 +42,7 @@ pub struct Control {
     reason: Mutex<Option<StopReason>>,
     running: AtomicUsize,
     limit: AtomicUsize,
+    stopped: Notify,
 }
 
 impl Control {
@@ -47,6 +50,7 @@ impl Control {
     pub fn stop(&self, reason: StopReason) {
         self.reason.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
         self.is_stopping.store(true, Ordering::SeqCst);
+        self.stopped.notify_one();
     }
 
     /// Whether no further row is taken.
@@ -66,6 +70,7 @@ impl Control {
 }
 
 /// What a row and a model take: one call, or the calls of a pipeline.
+#[expect(missing_debug_implementations, reason = "a schedule has no form in which it could be shown")]
 pub enum Work {
     Call(Box<Call>),
     Steps(Box<dyn Schedule>),
@@ -90,6 +95,8 @@ pub struct Open {
     pub place: usize,
     /// The records of its calls, by step.
     pub records: BTreeMap<usize, Record>,
+    /// How many records it gets.
+    pub calls: usize,
 }
 
 /// The rows that are being asked, by slot.
@@ -222,7 +229,8 @@ impl<'a> BatchSchedule<'a> {
     fn begin(&mut self, planned: Planned) -> Option<Step> {
         let Planned { info, place, asked } = planned;
         let slot = self.slot(info.number, place);
-        let open = Open { info: Arc::clone(&info), place, records: BTreeMap::new() };
+        let calls = if asked.is_ok() { self.width } else { 1 };
+        let open = Open { info: Arc::clone(&info), place, records: BTreeMap::new(), calls };
         let asked = match asked {
             Ok(asked) => asked,
             Err(why) => {
@@ -302,6 +310,12 @@ impl Schedule for BatchSchedule<'_> {
     }
 
     fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-        Box::pin(self.feed.changed())
+        let stopped = self.control.stopped.notified();
+        Box::pin(async move {
+            tokio::select! {
+                () = self.feed.changed() => {}
+                () = stopped => {}
+            }
+        })
     }
 }

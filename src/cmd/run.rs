@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::signals::Signals;
 use super::{Context, process};
+use crate::batch::{Control, StopReason};
 use crate::call::{Call, RunEvent, Service};
 use crate::cli::{self, PromptArgs};
 use crate::config::LogLevel;
@@ -16,6 +17,7 @@ use crate::error::{Error, FailureKind};
 use crate::ledger::{LedgerWriter, Turn};
 use crate::record::Record;
 use crate::report::error::notice;
+use crate::report::format::count;
 use crate::report::term::{self, Output, say};
 use crate::report::trace;
 use crate::run::{
@@ -35,6 +37,8 @@ pub(super) struct RunOptions {
     pub(super) log: LogLevel,
     /// The conversation that the run continues.
     pub(super) turn: Option<Turn>,
+    /// Where the first signal does not stop the calls that run, but only keeps further ones from being made.
+    pub(super) drain: Option<Arc<Control>>,
 }
 
 impl RunOptions {
@@ -47,6 +51,7 @@ impl RunOptions {
             priced: true,
             log: log_level(context, args.log.level),
             turn: None,
+            drain: None,
         }
     }
 
@@ -117,7 +122,14 @@ pub(super) fn run_schedule(
         Watched { view, stderr: context.verbose.then_some(context.terminal.stderr), has_timed_out: false };
     let mut waits = Waits::new(process::runtime()?);
     term::write_in_background();
-    let mut outcome = waits.execute(&prepared.service, spec, &mut watched);
+    let mut outcome = waits.execute(&prepared.service, spec, &mut watched, |signal| {
+        let Some(control) = &options.drain else { return false };
+        let (running, _) = control.calls();
+        control.stop(StopReason::Signal(signal));
+        let calls = count(running as u64, "call", "calls");
+        context.urgent(&format!("no further rows are taken; {calls} in flight will be finished, Ctrl-C drops them"));
+        true
+    });
     let write_limit = match &outcome.stopped {
         Some(_) => Some(LIMIT_AFTER_SIGNAL),
         None => watched.has_timed_out.then_some(LIMIT_AFTER_TIMEOUT),
@@ -160,14 +172,24 @@ impl Waits {
         Self { runtime, signals }
     }
 
+    /// Runs the calls until they are over or a signal comes. For a first signal for which `drain` returns `true`, the run goes
+    /// on.
     fn execute<'a, S: Service + 'static>(
         &'a mut self,
         service: &'a Arc<S>,
         spec: RunSpec<'a>,
         reporter: &'a mut dyn Reporter,
+        drain: impl Fn(i32) -> bool,
     ) -> Outcome {
         let signals = &mut self.signals;
-        let stop = async { Error::Signalled(signals.next().await) };
+        let stop = async {
+            let first = signals.next().await;
+            if !drain(first) {
+                return Error::Signalled(first);
+            }
+            signals.hear_another();
+            Error::Signalled(signals.next().await)
+        };
         self.runtime.block_on(execute(service, spec, reporter, stop))
     }
 
