@@ -79,9 +79,9 @@ impl<'t> Template<'t> {
     /// A field that the template uses is missing, or a filter does not fit its value.
     pub fn render(&self, fields: &serde_json::Map<String, serde_json::Value>) -> Result<String, BadTemplate> {
         self.left.store(LARGEST, Ordering::Relaxed);
-        self.try_render(Value::from(Serde(fields))).map_err(|error| explain(&error, self.source)).and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|error| BadTemplate(error.to_string()))
-        })
+        self.try_render(Value::from(Serde(fields)))
+            .map_err(|error| explain(&error, self.source))
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|error| BadTemplate(error.to_string())))
     }
 
     fn try_render(&self, values: Value) -> Result<Vec<u8>, minijinja::Error> {

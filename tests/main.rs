@@ -8,6 +8,8 @@
 mod adjust;
 mod architecture;
 mod ask;
+mod batch;
+mod batch_api;
 mod budget;
 mod cache;
 mod compare;

@@ -177,11 +177,13 @@ impl<'r> Cook<'r> {
         }
         let is_given = fields.contains_key(PROMPT_FIELD) || fields.contains_key(LINE_FIELD);
         if self.template.is_none() && !is_given {
-            let hint = format!("--template \"… {{{{ {} }}}}\" makes a prompt of each row", known().next().unwrap_or("text"));
+            let hint =
+                format!("--template \"… {{{{ {} }}}}\" makes a prompt of each row", known().next().unwrap_or("text"));
             return Err(Error::usage_hint(format!("there is no template, and no field `{PROMPT_FIELD}`"), hint));
         }
         let recipe = self.recipe;
-        for (flag, field) in [("--id-field", &recipe.id), ("--expect", &recipe.expect), ("--file-field", &recipe.files)] {
+        for (flag, field) in [("--id-field", &recipe.id), ("--expect", &recipe.expect), ("--file-field", &recipe.files)]
+        {
             if let Some(name) = field.as_ref().filter(|name| !fields.contains_key(*name)) {
                 return Err(missing(&format!("{flag} names"), name));
             }
@@ -340,9 +342,11 @@ impl Feed {
                     continue;
                 }
                 // A data set from a pipe can only be compared with the earlier run as it comes.
-                let changed = done.is_answered(info.number) && done.hash(info.number).is_some_and(|hash| hash != info.hash);
+                let changed =
+                    done.is_answered(info.number) && done.hash(info.number).is_some_and(|hash| hash != info.hash);
                 if changed {
-                    let message = format!("row {} (line {}) is not the row that was asked before", info.number, info.line);
+                    let message =
+                        format!("row {} (line {}) is not the row that was asked before", info.number, info.line);
                     let _ = sender.blocking_send(Err(io::Error::new(io::ErrorKind::InvalidData, message)));
                     return;
                 }

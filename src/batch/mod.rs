@@ -4,6 +4,7 @@
 //! record becomes a line of the [`OutputFile`] as soon as its call has ended. The output says what is done; the ledger says
 //! which job it belongs to, and holds what could not be written.
 
+pub mod api;
 pub mod feed;
 pub mod limit;
 pub mod line;

@@ -75,6 +75,18 @@ impl OutputFile {
         Ok(Self { path: path.to_owned(), file, length: metadata.len(), is_in_order: true, last: (0, 0) })
     }
 
+    /// Opens a file to read its lines, whether a batch writes to it or not. `None` where there is none.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn open_to_read(path: &Path) -> Result<Option<Self>, OutputError> {
+        match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(OutputError::Io { path: path.to_owned(), source }),
+            Ok(file) => Ok(Some(Self { path: path.to_owned(), file, length: 0, is_in_order: true, last: (0, 0) })),
+        }
+    }
+
     /// The path as the user gave it.
     pub fn path(&self) -> &Path {
         &self.path
@@ -122,6 +134,14 @@ impl OutputFile {
     /// # Errors
     /// A line was not written by a batch, or the file cannot be read.
     pub fn scan(&mut self, mut each: impl FnMut(&Line<'_>)) -> Result<(), OutputError> {
+        self.scan_lines(|line, _| each(line))
+    }
+
+    /// The same, with the bytes of each line.
+    ///
+    /// # Errors
+    /// As for [`OutputFile::scan`].
+    pub fn scan_lines(&mut self, mut each: impl FnMut(&Line<'_>, &[u8])) -> Result<(), OutputError> {
         let io = |source| OutputError::Io { path: self.path.clone(), source };
         self.file.seek(SeekFrom::Start(0)).map_err(io)?;
         let mut reader = BufReader::with_capacity(BUFFER, &self.file);
@@ -132,10 +152,23 @@ impl OutputFile {
             if reader.read_until(b'\n', &mut buffer).map_err(io)? == 0 {
                 return Ok(());
             }
+            // A part of a line is being written, or its writer was killed; the next run mends it.
+            if buffer.last() != Some(&b'\n') && Line::parse(&buffer).is_err() {
+                return Ok(());
+            }
             number += 1;
-            let foreign =
-                |error: serde_json::Error| OutputError::Foreign { path: self.path.clone(), line: number, why: error.to_string() };
-            each(&Line::parse(&buffer).map_err(foreign)?);
+            let foreign = |error: serde_json::Error| OutputError::Foreign {
+                path: self.path.clone(),
+                line: number,
+                why: error.to_string(),
+            };
+            let line = Line::parse(&buffer).map_err(foreign)?;
+            if buffer.last() == Some(&b'\n') {
+                each(&line, &buffer);
+            } else {
+                let whole = [&buffer[..], b"\n"].concat();
+                each(&line, &whole);
+            }
         }
     }
 

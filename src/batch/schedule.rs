@@ -63,6 +63,12 @@ impl Control {
         self.reason.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Whether another process has cancelled the batch.
+    pub fn is_cancelled(&self) -> bool {
+        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(*reason, Some(StopReason::Cancelled))
+    }
+
     /// How many calls run now, and how many may run.
     pub fn calls(&self) -> (usize, usize) {
         (self.running.load(Ordering::Relaxed), self.limit.load(Ordering::Relaxed))
@@ -310,11 +316,10 @@ impl Schedule for BatchSchedule<'_> {
     }
 
     fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-        let stopped = self.control.stopped.notified();
-        Box::pin(async move {
+        Box::pin(async {
             tokio::select! {
                 () = self.feed.changed() => {}
-                () = stopped => {}
+                () = self.control.stopped.notified() => {}
             }
         })
     }

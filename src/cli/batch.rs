@@ -76,7 +76,7 @@ pub struct JobArgs {
 #[derive(Debug, Args)]
 pub struct BatchRunArgs {
     /// The data set: JSONL, CSV, TSV or lines of text, also compressed with gzip; `-` is stdin
-    #[arg(required = true)]
+    #[arg(id = "data_set", value_name = "FILE", required = true)]
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub prompt: PromptArgs,
@@ -117,7 +117,14 @@ pub struct BatchRunArgs {
     #[arg(long, value_name = "N", help_heading = "Which rows", value_parser = at_least(1u64))]
     pub sample: Option<u64>,
     /// Draw another sample
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, requires = "sample", help_heading = "Which rows")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        requires = "sample",
+        help_heading = "Which rows"
+    )]
     pub sample_seed: u64,
     /// Ask the I-th of N parts of the rows (`2/4`); `llm batch merge` joins their outputs
     #[arg(long, value_name = "I/N", help_heading = "Which rows", value_parser = part_of)]
@@ -134,6 +141,10 @@ pub struct BatchRunArgs {
     /// The field with the right answer; the summary says how many answers are right
     #[arg(long, value_name = "FIELD", help_heading = "What to print")]
     pub expect: Option<String>,
+    /// Score each answer: exact, exact:TEXT, contains:TEXT, regex:PATTERN, schema:FILE or confidence; repeatable. Without TEXT,
+    /// exact and contains compare with the field of --expect
+    #[arg(long, value_name = "SPEC", help_heading = "What to print")]
+    pub score: Vec<String>,
     /// The field that names the row; two rows with the same name are an error of the second
     #[arg(long, value_name = "FIELD", help_heading = "What to print")]
     pub id_field: Option<String>,

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use super::{Context, explain};
+use crate::child::without_keys;
 use crate::cli::ConfigCommand;
 use crate::config::{Env, Settings, TEMPLATE};
 use crate::error::Error;
 use crate::report;
 use crate::report::term::print;
 use crate::resolve::check_templates;
-use crate::secret::without_keys;
 use crate::{pipeline, private};
 
 /// Loads [`Settings`] only where a subcommand needs them, so that `path`, `edit` and `init` work with a config file that

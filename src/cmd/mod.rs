@@ -1,6 +1,7 @@
 //! A file for each command. A command makes calls from its arguments, runs them, and shows what they gave.
 
 mod ask;
+mod batch;
 mod cache;
 mod calls;
 mod check;
@@ -207,6 +208,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
     match cli.command {
         Command::Ask(args) => ask::run_ask(&context(env)?, *args),
         Command::Compare(args) => compare::run_compare(&context(env)?, &args),
+        Command::Batch(args) => batch::run(&context(env)?, *args),
         Command::Pipeline(args) => pipeline::run(&context(env)?, &args.command),
         Command::Rerun(args) => rerun::run_rerun(&context(env)?, &args),
         Command::Models(args) => models::run(&context(env)?, &args),

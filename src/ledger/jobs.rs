@@ -181,7 +181,8 @@ pub fn set_state(transaction: &Transaction<'_>, id: &str, state: JobState) -> ru
     transaction.execute("UPDATE jobs SET state = ?2 WHERE uuid = ?1", params![id, state.as_str()]).map(drop)
 }
 
-const COLUMNS: &str = "uuid, began_ms, seen_ms, state, via, input, output, directory, command, plan, models, total, ok, failed,
+const COLUMNS: &str =
+    "uuid, began_ms, seen_ms, state, via, input, output, directory, command, plan, models, total, ok, failed,
     truncated, picos, concurrency";
 
 fn job(row: &SqlRow<'_>) -> rusqlite::Result<Job> {
@@ -216,7 +217,8 @@ fn job(row: &SqlRow<'_>) -> rusqlite::Result<Job> {
 /// The ledger cannot be read.
 pub fn list(store: &Store) -> Result<Vec<Job>, StoreError> {
     store.read(|connection| {
-        let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM jobs ORDER BY began_ms DESC, id DESC"))?;
+        let mut statement =
+            connection.prepare(&format!("SELECT {COLUMNS} FROM jobs ORDER BY began_ms DESC, id DESC"))?;
         statement.query_map([], job)?.collect()
     })
 }
@@ -264,4 +266,116 @@ pub fn answers(store: &Store, id: &str) -> Result<Vec<(u64, String, i64)>, Store
 /// The ledger cannot be read.
 pub fn answer(store: &Store, call: i64) -> Result<Row, StoreError> {
     store.read(|connection| read::row(connection, call))
+}
+
+/// What was handed over to the Batch API of a gateway as one batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its number in the job, from 0.
+    pub part: u64,
+    /// The name of the gateway.
+    pub gateway: String,
+    /// The model as it was asked for.
+    pub model: String,
+    /// The numbers of its first and its last row.
+    pub rows: (u64, u64),
+    /// How many rows it has.
+    pub count: u64,
+    /// The gateway's id of it; `None` until that was received.
+    pub remote: Option<String>,
+    /// How it stands.
+    pub state: PartState,
+    /// What the gateway said of it last.
+    pub detail: Option<String>,
+}
+
+/// How a part stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartState {
+    /// It is being handed over, or was when the process ended: whether the gateway has it is not known.
+    Submitting,
+    /// The gateway has it.
+    Submitted,
+    /// Its results are in the output.
+    Collected,
+}
+
+impl PartState {
+    /// The word in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Submitting => "submitting",
+            Self::Submitted => "submitted",
+            Self::Collected => "collected",
+        }
+    }
+}
+
+/// Adds a part to a job, or replaces what is known of it.
+///
+/// # Errors
+/// The ledger cannot be written.
+pub fn save_part(transaction: &Transaction<'_>, id: &str, part: &Part) -> rusqlite::Result<()> {
+    transaction
+        .execute(
+            "INSERT OR REPLACE INTO job_parts (job, part, gateway, model, first, last, rows, remote, state, detail)
+             SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM jobs WHERE uuid = ?1",
+            params![
+                id,
+                part.part.cast_signed(),
+                part.gateway,
+                part.model,
+                part.rows.0.cast_signed(),
+                part.rows.1.cast_signed(),
+                part.count.cast_signed(),
+                part.remote,
+                part.state.as_str(),
+                part.detail,
+            ],
+        )
+        .map(drop)
+}
+
+/// Removes a part that the gateway never got.
+///
+/// # Errors
+/// The ledger cannot be written.
+pub fn remove_part(transaction: &Transaction<'_>, id: &str, part: u64) -> rusqlite::Result<()> {
+    transaction
+        .execute(
+            "DELETE FROM job_parts WHERE job = (SELECT id FROM jobs WHERE uuid = ?1) AND part = ?2",
+            params![id, part.cast_signed()],
+        )
+        .map(drop)
+}
+
+/// The parts of a job, in order.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn parts(store: &Store, id: &str) -> Result<Vec<Part>, StoreError> {
+    store.read(|connection| {
+        let mut statement = connection.prepare(
+            "SELECT part, gateway, model, first, last, rows, remote, p.state, detail
+             FROM job_parts AS p JOIN jobs ON jobs.id = p.job WHERE uuid = ?1 ORDER BY part",
+        )?;
+        let part = |row: &SqlRow<'_>| {
+            let count = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
+            Ok(Part {
+                part: count(0)?,
+                gateway: row.get(1)?,
+                model: row.get(2)?,
+                rows: (count(3)?, count(4)?),
+                count: count(5)?,
+                remote: row.get(6)?,
+                state: match row.get::<_, String>(7)?.as_str() {
+                    "collected" => PartState::Collected,
+                    "submitted" => PartState::Submitted,
+                    _ => PartState::Submitting,
+                },
+                detail: row.get(8)?,
+            })
+        };
+        statement.query_map([id], part)?.collect()
+    })
 }

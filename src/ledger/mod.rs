@@ -26,7 +26,7 @@ mod writer;
 pub use failed_attempts::FailedAttempts;
 pub use read::{Alike, Filter};
 pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens, Turn};
-pub use speed::median_first_token;
+pub use speed::{median_first_token, median_total};
 pub use spill::FILE_NAME as SPILL_NAME;
 pub use store::{FILE_NAME, Mode, SCHEMA, Store, StoreError};
 pub use usage::{Dimension, Group, Maker, Percentiles, Short, TokenSum, Usage};

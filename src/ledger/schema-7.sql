@@ -29,20 +29,17 @@ CREATE TABLE job_runs (
     PRIMARY KEY (job, run)
 ) STRICT, WITHOUT ROWID;
 
--- What was handed over to the batches of a gateway, each part by itself.
+-- What was handed over to the Batch API of a gateway, each batch of it by itself.
 CREATE TABLE job_parts (
     job INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     part INTEGER NOT NULL,
     gateway TEXT NOT NULL,
-    model TEXT NOT NULL,
-    api TEXT NOT NULL,
+    model TEXT NOT NULL,            -- as it was asked for
     first INTEGER NOT NULL,         -- the number of its first row
     last INTEGER NOT NULL,
     rows INTEGER NOT NULL,
-    remote_file TEXT,               -- the gateway's id of the file that was uploaded
-    remote TEXT,                    -- the gateway's id of the batch; NULL until it is submitted
-    state TEXT NOT NULL,            -- prepared, submitting, submitted, collected, cancelled
+    remote TEXT,                    -- the gateway's id of it; NULL until that was received
+    state TEXT NOT NULL,            -- submitting, submitted, collected
     detail TEXT,                    -- what the gateway said of it last
-    key TEXT,                       -- the name of the key that pays
     PRIMARY KEY (job, part)
 ) STRICT, WITHOUT ROWID;

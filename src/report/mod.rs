@@ -5,6 +5,7 @@
 
 pub mod answer;
 mod background;
+pub mod batch;
 pub mod budgets;
 pub mod cache;
 pub mod checks;
@@ -38,7 +39,7 @@ pub mod rates;
 pub mod reconciliation;
 pub mod route;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub mod table;
 pub mod templates;
 pub mod term;

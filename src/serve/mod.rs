@@ -2,6 +2,7 @@
 
 #![warn(missing_docs)]
 
+mod batches;
 pub mod demo;
 mod embeddings;
 mod models;
@@ -53,6 +54,7 @@ type Received = Result<Bytes, BytesRejection>;
 /// The routes of all wire formats. `models` is the list of models in OpenAI's form.
 fn router<B: Backend>(backend: B, models: Vec<u8>) -> Router {
     let generate = post(generate::<B>);
+    let backend = Arc::new(backend);
     let answers = Router::new()
         .route("/v1/chat/completions", post(chat_completions::<B>))
         .route("/v1/responses", post(responses::<B>))
@@ -62,8 +64,8 @@ fn router<B: Backend>(backend: B, models: Vec<u8>) -> Router {
         // Google's library uses the first path since version 3, and the second before.
         .route("/v1/models/{*id}", generate.clone())
         .route("/v1beta/models/{*id}", generate)
-        .with_state(Arc::new(backend));
-    answers.merge(models::router(models)).fallback(unknown_path)
+        .with_state(Arc::clone(&backend));
+    answers.merge(batches::router(backend)).merge(models::router(models)).fallback(unknown_path)
 }
 
 async fn chat_completions<B: Backend>(backend: State<Arc<B>>, headers: HeaderMap, body: Received) -> Response {

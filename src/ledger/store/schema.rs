@@ -53,8 +53,8 @@ pub(in crate::ledger) const MIGRATIONS: &[Migration] = &[
                  WHERE false;
              CREATE TEMP VIEW job_runs AS SELECT NULL AS job, NULL AS run, NULL AS models WHERE false;
              CREATE TEMP VIEW job_parts AS
-                 SELECT NULL AS job, NULL AS part, NULL AS gateway, NULL AS model, NULL AS api, NULL AS first, NULL AS last,
-                     NULL AS rows, NULL AS remote_file, NULL AS remote, NULL AS state, NULL AS detail, NULL AS key
+                 SELECT NULL AS job, NULL AS part, NULL AS gateway, NULL AS model, NULL AS first, NULL AS last, NULL AS rows,
+                     NULL AS remote, NULL AS state, NULL AS detail
                  WHERE false;",
     },
 ];
