@@ -34,12 +34,15 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('compare', 'compare', [CompletionResultType]::ParameterValue, 'Ask several models at once and show their answers side by side')
             [CompletionResult]::new('pipeline', 'pipeline', [CompletionResultType]::ParameterValue, 'Run prompts that build on each other''s answers, as the config describes them')
             [CompletionResult]::new('rerun', 'rerun', [CompletionResultType]::ParameterValue, 'Send a recorded prompt again, elsewhere, and show the answers beside the recorded one')
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Be a gateway for other programs, with keys, budgets and limits for each')
             [CompletionResult]::new('models', 'models', [CompletionResultType]::ParameterValue, 'List what the gateway offers, with prices')
             [CompletionResult]::new('usage', 'usage', [CompletionResultType]::ParameterValue, 'Show calls, tokens and costs, and where money could be saved')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'List recorded calls, show one with its attempts, export or delete them')
+            [CompletionResult]::new('probe', 'probe', [CompletionResultType]::ParameterValue, 'Find out by small requests what models can really do here: tools, images, seeds and more')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check config, key, gateway and terminal, and say how to solve what is wrong')
             [CompletionResult]::new('key', 'key', [CompletionResultType]::ParameterValue, 'Keep gateway keys in the keyring')
-            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show, check or create the config file')
+            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show, change, check or create the config file')
+            [CompletionResult]::new('alias', 'alias', [CompletionResultType]::ParameterValue, 'List, show, set and remove names for models')
             [CompletionResult]::new('template', 'template', [CompletionResultType]::ParameterValue, 'List, show, make and edit templates of prompts')
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Show how much is in the answer cache, or empty it')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
@@ -261,11 +264,136 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'llm;serve' {
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Address to listen on')
+            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Address to listen on')
+            [CompletionResult]::new('--max-in-flight', '--max-in-flight', [CompletionResultType]::ParameterName, 'Requests that run at once; others wait, fair by key')
+            [CompletionResult]::new('--max-waiting', '--max-waiting', [CompletionResultType]::ParameterName, 'Requests that wait at most; further ones get 503')
+            [CompletionResult]::new('--max-connections', '--max-connections', [CompletionResultType]::ParameterName, 'Connections at once')
+            [CompletionResult]::new('--max-body', '--max-body', [CompletionResultType]::ParameterName, 'Largest body of a request, in MiB')
+            [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'How long a client may be silent where something is awaited from it')
+            [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'How long running requests may go on after SIGTERM')
+            [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'What the ledger keeps of this run; everything by default')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('key', 'key', [CompletionResultType]::ParameterValue, 'Make, change and revoke the keys of clients')
+            break
+        }
+        'llm;serve;key' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('new', 'new', [CompletionResultType]::ParameterValue, 'Make a key; it is shown once')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the keys')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show what a key may do')
+            [CompletionResult]::new('edit', 'edit', [CompletionResultType]::ParameterValue, 'Change what a key may do; `none` removes a limit')
+            [CompletionResult]::new('rotate', 'rotate', [CompletionResultType]::ParameterValue, 'Give a key a new secret, which is shown once')
+            [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'End a key for good')
+            break
+        }
+        'llm;serve;key;new' {
+            [CompletionResult]::new('--models', '--models', [CompletionResultType]::ParameterName, 'Models and aliases that it may be used for; `*` is any text')
+            [CompletionResult]::new('--refuse', '--refuse', [CompletionResultType]::ParameterName, 'Those that it may not be used for')
+            [CompletionResult]::new('--budget', '--budget', [CompletionResultType]::ParameterName, 'Most that it may spend: `5/day`; hour, day, week, month, total')
+            [CompletionResult]::new('--rpm', '--rpm', [CompletionResultType]::ParameterName, 'Requests a minute')
+            [CompletionResult]::new('--tpm', '--tpm', [CompletionResultType]::ParameterName, 'Tokens a minute: `200k`')
+            [CompletionResult]::new('--in-flight', '--in-flight', [CompletionResultType]::ParameterName, 'Requests at once')
+            [CompletionResult]::new('--expires', '--expires', [CompletionResultType]::ParameterName, 'When it ends: `30d`, or a date or time (UTC)')
+            [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'Tags of all of its calls')
+            [CompletionResult]::new('--class', '--class', [CompletionResultType]::ParameterName, 'Rules of `[key_class.NAME]` in the config, where it has none of its own')
+            [CompletionResult]::new('--admin', '--admin', [CompletionResultType]::ParameterName, 'It may administer the server')
+            [CompletionResult]::new('--note', '--note', [CompletionResultType]::ParameterName, 'What to remember of it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;serve;key;list' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;serve;key;show' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;serve;key;edit' {
+            [CompletionResult]::new('--models', '--models', [CompletionResultType]::ParameterName, 'Models and aliases that it may be used for; `*` is any text')
+            [CompletionResult]::new('--refuse', '--refuse', [CompletionResultType]::ParameterName, 'Those that it may not be used for')
+            [CompletionResult]::new('--budget', '--budget', [CompletionResultType]::ParameterName, 'Most that it may spend: `5/day`; hour, day, week, month, total')
+            [CompletionResult]::new('--rpm', '--rpm', [CompletionResultType]::ParameterName, 'Requests a minute')
+            [CompletionResult]::new('--tpm', '--tpm', [CompletionResultType]::ParameterName, 'Tokens a minute: `200k`')
+            [CompletionResult]::new('--in-flight', '--in-flight', [CompletionResultType]::ParameterName, 'Requests at once')
+            [CompletionResult]::new('--expires', '--expires', [CompletionResultType]::ParameterName, 'When it ends: `30d`, or a date or time (UTC)')
+            [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'Tags of all of its calls')
+            [CompletionResult]::new('--class', '--class', [CompletionResultType]::ParameterName, 'Rules of `[key_class.NAME]` in the config, where it has none of its own')
+            [CompletionResult]::new('--admin', '--admin', [CompletionResultType]::ParameterName, 'It may administer the server')
+            [CompletionResult]::new('--note', '--note', [CompletionResultType]::ParameterName, 'What to remember of it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;serve;key;rotate' {
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'How long the old secret is still good')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;serve;key;revoke' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'llm;models' {
             [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
             [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Use the gateway''s saved key of this name')
-            [CompletionResult]::new('--supports', '--supports', [CompletionResultType]::ParameterName, 'Only models that can do all of these: tools, vision, json, reasoning, audio')
+            [CompletionResult]::new('--supports', '--supports', [CompletionResultType]::ParameterName, 'Only models that can do all of these, by `llm probe` or else by the gateway''s list: tools, vision, json, reasoning, audio; and what only a probe finds out, such as stop or seed')
             [CompletionResult]::new('--max-price', '--max-price', [CompletionResultType]::ParameterName, 'Only models whose input and output both cost at most this many USD per million tokens')
             [CompletionResult]::new('--min-context', '--min-context', [CompletionResultType]::ParameterName, 'Only models with a context window of at least this many tokens (`128k`)')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Order of the list')
@@ -281,13 +409,14 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List models, as without a subcommand')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show all about one model, and what it costs at every gateway that has it')
+            [CompletionResult]::new('default', 'default', [CompletionResultType]::ParameterValue, 'Print the model that is asked where none is named, or set it in the config file')
             break
         }
         'llm;models;list' {
             [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
             [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Use the gateway''s saved key of this name')
-            [CompletionResult]::new('--supports', '--supports', [CompletionResultType]::ParameterName, 'Only models that can do all of these: tools, vision, json, reasoning, audio')
+            [CompletionResult]::new('--supports', '--supports', [CompletionResultType]::ParameterName, 'Only models that can do all of these, by `llm probe` or else by the gateway''s list: tools, vision, json, reasoning, audio; and what only a probe finds out, such as stop or seed')
             [CompletionResult]::new('--max-price', '--max-price', [CompletionResultType]::ParameterName, 'Only models whose input and output both cost at most this many USD per million tokens')
             [CompletionResult]::new('--min-context', '--min-context', [CompletionResultType]::ParameterName, 'Only models with a context window of at least this many tokens (`128k`)')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Order of the list')
@@ -311,6 +440,16 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the output')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
             [CompletionResult]::new('--refresh', '--refresh', [CompletionResultType]::ParameterName, 'Ask the gateways even if recent lists are cached')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;models;default' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
@@ -364,6 +503,7 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the output')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Show who changed which key of `llm serve`, instead of calls')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
@@ -394,6 +534,7 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the output')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Show who changed which key of `llm serve`, instead of calls')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
@@ -448,6 +589,34 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;probe' {
+            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`; by default those that the gateway''s settings name')
+            [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`; by default those that the gateway''s settings name')
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway to ask where no name says another (`GATEWAY::MODEL`)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Use the gateway''s saved key of this name')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Only these features: stream, system, stop, seed, max_tokens, tools, parallel_tools, json_schema, image, pdf, logprobs, reasoning, usage, cost')
+            [CompletionResult]::new('--deep', '--deep', [CompletionResultType]::ParameterName, 'Find out as well how long a prompt is really accepted, with long prompts of at most TOKENS, or of the length that the gateway lists')
+            [CompletionResult]::new('--max-cost', '--max-cost', [CompletionResultType]::ParameterName, 'Refuse what is expected to cost more than this, in US dollars, and send no request with which it could cost more')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time limit of a request with all its retries (`30s`, `2m`)')
+            [CompletionResult]::new('--retries', '--retries', [CompletionResultType]::ParameterName, 'Retries after a failure that may pass')
+            [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'How many requests run at once')
+            [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'What the ledger keeps of this run; everything by default')
+            [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Write there instead of stdout, atomically')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('--allow-unpriced', '--allow-unpriced', [CompletionResultType]::ParameterName, 'Send requests of unknown price even where a budget or --max-cost applies')
+            [CompletionResult]::new('--evidence', '--evidence', [CompletionResultType]::ParameterName, 'Show for each finding what was sent and what came back')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print the HTTP requests that would be sent, with their estimated costs; send nothing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'llm;doctor' {
@@ -549,6 +718,9 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('path', 'path', [CompletionResultType]::ParameterValue, 'Print where the config file is')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print the settings in force and where each comes from')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Print one setting in force')
+            [CompletionResult]::new('set', 'set', [CompletionResultType]::ParameterValue, 'Set one setting in the config file, whose comments and order stay')
+            [CompletionResult]::new('unset', 'unset', [CompletionResultType]::ParameterValue, 'Remove one setting from the config file')
             [CompletionResult]::new('edit', 'edit', [CompletionResultType]::ParameterValue, 'Open the config file in $VISUAL or $EDITOR, then check it')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check the config file')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Create a commented config file')
@@ -568,6 +740,36 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--route', '--route', [CompletionResultType]::ParameterName, 'Explain where this task, alias or model leads, and why in that order')
             [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Gateway for names without `GATEWAY::`, with --route')
             [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Gateway for names without `GATEWAY::`, with --route')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;config;get' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;config;set' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;config;unset' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
@@ -608,6 +810,65 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'llm;alias' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the aliases of the config')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show an alias as the config has it')
+            [CompletionResult]::new('set', 'set', [CompletionResultType]::ParameterValue, 'Make an alias in the config file, or change one')
+            [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove an alias from the config file')
+            break
+        }
+        'llm;alias;list' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;alias;show' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;alias;set' {
+            [CompletionResult]::new('--strategy', '--strategy', [CompletionResultType]::ParameterName, 'In which order they are tried; as written by default')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'llm;alias;rm' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'llm;template' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
@@ -618,6 +879,9 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the templates of the config, with their variables')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a template, its variables and where it leads')
+            [CompletionResult]::new('new', 'new', [CompletionResultType]::ParameterValue, 'Make a template in the config file: with these texts, or in $VISUAL or $EDITOR')
+            [CompletionResult]::new('edit', 'edit', [CompletionResultType]::ParameterValue, 'Change a template in $VISUAL or $EDITOR')
+            [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a template from the config file')
             break
         }
         'llm;template;list' {
@@ -635,6 +899,42 @@ Register-ArgumentCompleter -Native -CommandName 'llm' -ScriptBlock {
         'llm;template;show' {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;template;new' {
+            [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The prompt; `{{ input }}` stands for the input')
+            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'The system prompt')
+            [CompletionResult]::new('--system', '--system', [CompletionResultType]::ParameterName, 'The system prompt')
+            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'Model, alias or `GATEWAY::MODEL`')
+            [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'Model, alias or `GATEWAY::MODEL`')
+            [CompletionResult]::new('--description', '--description', [CompletionResultType]::ParameterName, 'One line that says what it is for')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;template;edit' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print on stderr where keys come from, and each request and response')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'llm;template;rm' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only errors on stderr')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only errors on stderr')

@@ -442,6 +442,29 @@ fn another_process_can_cancel_a_batch() {
 }
 
 #[test]
+fn the_ledger_keeps_no_template_where_it_keeps_no_prompt_and_none_after_a_purge() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(1));
+    let run = |log: &str, out: &str| {
+        let template = "A secret recipe: {{ text }}";
+        home.llm(["batch", "rows.jsonl", template, "--out", out, "--log", log]).output().exits(0);
+    };
+    let ledger_has_it = || {
+        let files = home.files().into_iter().filter(|path| path.starts_with(home.path().join("data")));
+        let text = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+        files.map(text).any(|text| text.contains("secret recipe"))
+    };
+    run("metadata", "a.jsonl");
+    assert!(!ledger_has_it());
+    home.llm(["batch", "retry-failed"]).output().exits(2).says("give the command of the batch again, with --resume");
+    run("full", "b.jsonl");
+    assert!(ledger_has_it());
+    home.llm(["log", "purge", "--all"]).output().exits(0);
+    assert!(!ledger_has_it());
+}
+
+#[test]
 fn on_error_stop_takes_no_further_rows() {
     let gateway = Gateway::by(|request| match request.prompt().as_str() {
         "row 3" => Reply::error(400, "no"),

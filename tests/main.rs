@@ -11,9 +11,13 @@ mod ask;
 mod batch;
 mod batch_api;
 mod budget;
+#[cfg(all(unix, debug_assertions))]
+mod bugs;
 mod cache;
+mod change;
 mod compare;
 mod costs;
+mod dependencies;
 mod endings;
 mod fuzz;
 #[cfg(unix)]
@@ -28,6 +32,7 @@ mod otel;
 #[cfg(unix)]
 mod output;
 mod pipeline;
+mod probe;
 mod promises;
 #[cfg(unix)]
 mod readme;

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::conversation::{self, Conversation};
 use super::request::{self, Chosen};
 use super::run::{RunOptions, View, run};
-use super::{Context, dry_run};
+use super::{Context, dry_run, models};
 use crate::call::{Call, RunEvent};
 use crate::cli::{AskArgs, AskFormat};
 use crate::error::Error;
@@ -40,6 +40,10 @@ pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error>
     } else {
         // The answer is written when it is whole; notices appear as things happen.
         Answer::without_text(&context.terminal, answer_options)
+    };
+    let answer = match (context.live_terminal(), calls.first()) {
+        (Some(terminal), Some(call)) => answer.with_live_line(&call.asked, terminal.stderr),
+        _ => answer,
     };
     let mut view = AskView { answer, format, destination: (!streams).then_some(destination), record: None };
     run(context, calls, &options, &mut view)
@@ -132,6 +136,13 @@ fn model(
     }
     match past {
         Some(past) => resolver.model(&past.model()),
-        None => resolver.default_model(),
+        None => resolver.default_model().map_err(|error| match error {
+            // A gateway without a model is the usual state after the first `llm key set`.
+            Error::Usage { .. } => {
+                let asks = context.terminal.stderr.tty && !args.prompt.dry_run;
+                models::with_models(context, &args.prompt.to, asks, error)
+            }
+            other => other,
+        }),
     }
 }

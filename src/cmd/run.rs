@@ -15,6 +15,7 @@ use crate::call::{Call, RunEvent, Service};
 use crate::cli::{self, PromptArgs};
 use crate::config::LogLevel;
 use crate::error::{Error, FailureKind};
+use crate::failpoint;
 use crate::ledger::{LedgerWriter, Turn};
 use crate::record::Record;
 use crate::report::error::notice;
@@ -120,6 +121,7 @@ pub(super) fn run_schedule(
     let ledger = options.ledger.clone().or_else(new);
     let mut prepared = context.preparation().prepare(like, &options.gateways, ledger.as_ref())?;
     prepared.are_batches = options.results.is_some();
+    failpoint::reach("prepared");
     let recording = options.recording(context, &prepared, ledger.clone());
     let spec = RunSpec {
         schedule,
@@ -275,6 +277,7 @@ impl Reporter for Watched<'_> {
 
     fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
         self.has_timed_out |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::Timeout);
+        failpoint::reach("ended");
         self.view.ended(call, record)
     }
 }

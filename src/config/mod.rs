@@ -2,8 +2,10 @@
 
 mod base_url;
 mod budget;
+mod edit;
 mod env;
 mod file;
+mod key_rules;
 mod names;
 mod pipeline;
 mod routing;
@@ -13,8 +15,10 @@ mod template;
 
 pub use base_url::BaseUrl;
 pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits};
+pub use edit::{ConfigEdit, parse_key};
 pub use env::Env;
 pub use file::parse_duration;
+pub use key_rules::{KeyBudget, KeyRules};
 pub use names::nearest;
 pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
 pub use routing::{Alias, Strategy};

@@ -5,6 +5,7 @@ mod connect;
 mod deadlines;
 mod endpoints;
 mod mask;
+mod relay;
 mod request_headers;
 mod response_headers;
 mod transport;
@@ -23,6 +24,7 @@ use crate::call::{Call, Event, Events};
 use crate::config::{self, Auth};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
+use crate::failpoint;
 use answer::Reading;
 use connect::Connects;
 use deadlines::Deadlines;
@@ -30,6 +32,11 @@ use endpoints::Endpoints;
 use mask::Mask;
 
 pub use request_headers::redacted as redacted_headers;
+
+/// Whether the config of this gateway has headers that look as if they held a secret.
+pub fn has_secret_headers(gateway: &config::Gateway) -> bool {
+    !Mask::new(gateway, None).is_empty()
+}
 
 /// All gateways of a run. A gateway that could not be prepared answers every call with the reason.
 #[derive(Debug, Default)]
@@ -274,7 +281,7 @@ impl Client {
         let headers = request_headers::of_call(&self.gateway, api, call, self.key.as_ref())?;
         let request = self.http.post(url).headers(headers).body(body);
         let deadlines = Deadlines::new(&self.gateway.timeouts, call.choice().timeout);
-        let reading = Reading { client: self, adapter, deadlines };
+        let reading = Reading { client: self, adapter, deadlines, passed: call.passed() };
         let again = request.try_clone();
         let (mut sent, mut connected) = self.connects.watch(timeout_at(deadlines.first, request.send())).await;
         // A server may close an idle connection at the moment in which it is used again. The request is then sent once
@@ -291,6 +298,7 @@ impl Client {
             Ok(response) => response.map_err(|error| transport::failure(error, self))?,
             Err(_) => return Err(deadlines.exceeded(false)),
         };
+        failpoint::reach("response");
         let status = response.status().as_u16();
         events
             .emit(Event::Headers { status, meta: self.mask.meta(response_headers::meta(response.headers())) })
@@ -311,8 +319,8 @@ impl Client {
 impl Service for Client {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let target = call.target();
-        let api = self.gateway.api_of(&target.model);
-        let wire = api.adapter().encode_request(&target.model, &call.request);
+        let api = call.api(self.gateway.api_of(&target.model));
+        let wire = call.wire(api);
         let body = Bytes::from(wire.body);
         let urls: Vec<String> = self.gateway.base_url.endpoints(api, &wire.path).collect();
         let mut result = Ok(());

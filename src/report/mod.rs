@@ -3,6 +3,7 @@
 //! There is a file for each kind of report. It returns a [`term::Text`], which [`term::print`], [`term::say`] and
 //! [`destination::Destination`] alone can write: they escape it if they write to a terminal.
 
+pub mod aliases;
 pub mod answer;
 mod background;
 pub mod batch;
@@ -34,13 +35,16 @@ pub mod otel;
 pub mod page;
 pub mod pipeline;
 pub mod pipelines;
+pub mod probe;
 pub mod progress;
 pub mod rates;
 pub mod reconciliation;
 pub mod route;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod scoped_keys;
 pub mod table;
+mod tally;
 pub mod templates;
 pub mod term;
 mod text;

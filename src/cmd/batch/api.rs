@@ -24,6 +24,7 @@ use crate::chat::Request;
 use crate::cli::{BatchRunArgs, SummaryFormat};
 use crate::cmd::{Context, process};
 use crate::config::Gateway;
+use crate::demo::Demo;
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::Client;
 use crate::ledger::jobs::{self, Job, JobState, Part, PartState};
@@ -32,7 +33,6 @@ use crate::record::Recorder;
 use crate::report::format::count;
 use crate::report::term::print;
 use crate::run::Notices;
-use crate::serve::demo::Demo;
 
 /// The largest answer to an upload or a submission, and the largest standing, in bytes. A standing may have the results in it.
 const LARGEST_STANDING: usize = 512 << 20;
@@ -119,6 +119,10 @@ pub(super) fn submit(batch: &Batch<'_>, session: Session) -> Result<u8, Error> {
         return Err(Error::usage_hint("--via api needs --out", "the answers come later, and are written there"));
     };
     model_routes(plan)?;
+    if !batch.keeps_texts {
+        let hint = "its command is kept in the ledger until the answers are collected";
+        return Err(Error::usage_hint("--via api needs --log full", hint));
+    }
     check_limits(context, args)?;
     let mut store = ledger(context)?;
     let mut row = batch.job(&job, 0, &tally);

@@ -150,6 +150,13 @@ pub(super) fn retry_failed(context: &Context, id: Option<&str>, format: SummaryF
 
 /// The arguments of a job. The process goes to the directory in which the command was given.
 pub(super) fn arguments(job: &Job) -> Result<BatchRunArgs, Error> {
+    if job.command.is_empty() {
+        let hint = "give the command of the batch again, with --resume";
+        return Err(Error::usage_hint(
+            "the ledger does not have the command of this batch, as --log metadata asks",
+            hint,
+        ));
+    }
     if job.input == "-" {
         let hint = "give the command of the batch again with the data set, and with --resume";
         return Err(Error::usage_hint("the rows of this batch came from standard input", hint));

@@ -94,6 +94,8 @@ struct Batch<'a> {
     plan: &'a BatchPlan,
     command: Vec<String>,
     ledger: Option<LedgerWriter>,
+    /// Whether the ledger keeps texts.
+    keeps_texts: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -101,7 +103,7 @@ impl<'a> Batch<'a> {
         let log = super::run::log_level(context, args.prompt.log.level);
         let dir = context.settings.dirs.data.as_deref();
         let ledger = dir.filter(|_| log != LogLevel::Off).map(LedgerWriter::new);
-        Self { context, args, plan, command, ledger }
+        Self { context, args, plan, command, ledger, keeps_texts: log == LogLevel::Full }
     }
 
     /// Writes the results of a batch that was handed over, as if its calls ended now.
@@ -221,7 +223,8 @@ impl<'a> Batch<'a> {
             input: self.plan.source.path.to_string_lossy().into_owned(),
             output: self.args.prompt.out.path.as_deref().map(absolute),
             directory: std::env::current_dir().map(|dir| dir.to_string_lossy().into_owned()).unwrap_or_default(),
-            command: self.command.clone(),
+            // The command has the template, which is a prompt.
+            command: if self.keeps_texts { self.command.clone() } else { Vec::new() },
             plan: self.plan.parts.clone(),
             models: self.plan.names.clone(),
             progress: JobProgress {

@@ -42,8 +42,14 @@ pub(in crate::ledger) const MIGRATIONS: &[Migration] = &[
                  FROM budget_leases JOIN budget_names USING (budget) WHERE expires >= unixepoch();"
         ),
     },
-    // 6 is for scores and votes.
-    Migration { sql: "", stand_in: "" },
+    Migration {
+        sql: include_str!("../schema-9.sql"),
+        stand_in: "CREATE TEMP VIEW scoped_keys AS
+                 SELECT NULL AS name, NULL AS hash, NULL AS last_four, NULL AS previous, NULL AS previous_until,
+                     NULL AS created, NULL AS expires, NULL AS revoked, NULL AS rules WHERE false;
+             CREATE TEMP VIEW audit AS
+                 SELECT NULL AS id, NULL AS at_ms, NULL AS actor, NULL AS action, NULL AS key, NULL AS detail WHERE false;",
+    },
     Migration {
         sql: include_str!("../schema-7.sql"),
         stand_in: "CREATE TEMP VIEW jobs AS

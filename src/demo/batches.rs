@@ -12,12 +12,13 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::{Backend, Received, call, decode, invalid, json_body, not_found, read_body, refusal};
+use super::server::{Backend, Received, call, decode, read_body};
 use crate::adapter::{Api, NamedRequest};
 use crate::call::Event;
 use crate::chat;
 use crate::engine::Engine;
 use crate::error::Failure;
+use crate::http::{invalid, json_body, not_found, refusal};
 
 /// What the server keeps.
 #[derive(Debug, Default)]
