@@ -8,6 +8,8 @@
 mod adjust;
 mod architecture;
 mod ask;
+mod batch;
+mod batch_api;
 mod bench;
 mod budget;
 #[cfg(all(unix, debug_assertions))]
