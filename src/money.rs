@@ -234,6 +234,34 @@ mod tests {
     }
 
     #[test]
+    fn a_price_of_one_is_rounded_to_the_nearest_picodollar() {
+        for (picos, million, thousand) in [
+            (0, 0, 0),
+            (499, 0, 0),
+            (500, 0, 1),
+            (1_499, 0, 1),
+            (1_500, 0, 2),
+            (499_999, 0, 500),
+            (500_000, 1, 500),
+            (1_499_999, 1, 1_500),
+            (-500, 0, -1),
+            (-499_999, 0, -500),
+            (-1_500_000, -2, -1_500),
+            (i64::MAX, 9_223_372_036_854, 9_223_372_036_854_775),
+        ] {
+            let price = Usd::from_picos(picos);
+            assert_eq!((price.per_million().picos(), price.per_thousand().picos()), (million, thousand), "{picos}");
+        }
+    }
+
+    #[test]
+    fn decimals_have_no_needless_zeros_and_no_negative_zero() {
+        for text in ["0", "12", "-0.5", "0.00571", "-3", "100", "0.000000000001"] {
+            assert_eq!(text.parse::<Usd>().expect(text).to_decimal(), text);
+        }
+    }
+
+    #[test]
     fn json_keeps_every_digit() {
         let cost: Usd = serde_json::from_str("0.005710000001").expect("a number");
         assert_eq!(serde_json::to_string(&cost).expect("json"), "0.005710000001");
