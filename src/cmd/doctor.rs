@@ -4,12 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use super::{Context, count_models};
+use super::{Context, config as config_command, count_models};
 use crate::cli::{DoctorArgs, TextOrJson};
 use crate::config::Settings;
 use crate::error::Error;
 use crate::gateway::has_secret_headers;
-use crate::pipeline;
 use crate::private;
 use crate::report::checks::{Check, Outcome};
 use crate::report::format;
@@ -37,7 +36,7 @@ pub(super) fn run(context: Result<Context, Error>, args: &DoctorArgs, terminal: 
 /// Makes every check and adds its result to `found`. Returns the exit code of the first that failed, or 0.
 fn all(context: &Context, args: &DoctorArgs, found: &mut Vec<Check>) -> Result<u8, Error> {
     let settings = &context.settings;
-    let (config, config_code) = match pipeline::check(settings) {
+    let (config, config_code) = match config_command::check(settings) {
         Ok(()) => (config(settings), 0),
         Err(error) => (Check::failed("config", &error), error.exit_code()),
     };

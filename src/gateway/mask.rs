@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -42,6 +43,8 @@ const SECRET_HEADERS: [&str; 6] = ["auth", "key", "token", "secret", "cookie", "
 #[derive(Default)]
 pub(super) struct Mask {
     secrets: Vec<Secret>,
+    /// The long secrets as they are, for bytes that pass through.
+    exact: Vec<memmem::Finder<'static>>,
 }
 
 struct Secret {
@@ -59,7 +62,32 @@ impl Mask {
         // `Bearer` and the like are no secrets.
         let values = headers.map(|(_, value)| value.split_once(' ').map_or(&**value, |(_, value)| value).trim());
         let all = key.map(ExposeSecret::expose_secret).into_iter().chain(values);
-        Self { secrets: all.filter(|secret| !secret.is_empty()).map(Secret::new).collect() }
+        let all: Vec<&str> = all.filter(|secret| !secret.is_empty()).collect();
+        let long = all.iter().filter(|secret| secret.len() >= LONG);
+        Self {
+            exact: long.map(|secret| memmem::Finder::new(secret).into_owned()).collect(),
+            secrets: all.into_iter().map(Secret::new).collect(),
+        }
+    }
+
+    /// Masks the long secrets in bytes that pass through, where they are spelled as they are. All else stays to the byte.
+    pub(super) fn exactly(&self, mut bytes: Bytes) -> Bytes {
+        for secret in &self.exact {
+            while let Some(at) = secret.find(&bytes) {
+                bytes = [&bytes[..at], MASK.as_bytes(), &bytes[at + secret.needle().len()..]].concat().into();
+            }
+        }
+        bytes
+    }
+
+    /// How many bytes at the end may be the beginning of a long secret.
+    pub(super) fn open_at_end(&self, bytes: &[u8]) -> usize {
+        let open = |secret: &memmem::Finder<'_>| {
+            let secret = secret.needle();
+            let most = bytes.len().min(secret.len() - 1);
+            (1..=most).rev().find(|length| bytes.ends_with(&secret[..*length])).unwrap_or(0)
+        };
+        self.exact.iter().map(open).max().unwrap_or(0)
     }
 
     /// Whether there is no secret at all.

@@ -1,8 +1,10 @@
 //! Makes calls from names: finds the models that a name stands for, their gateways, and the order in which they are asked.
 
 mod data;
+mod template;
 
 pub(crate) use data::LookedUp;
+pub(crate) use template::{Filled, PromptTemplate, check_templates};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +93,13 @@ impl<'a> Resolver<'a> {
                 "name one with -m, LLM_MODEL, or model in the config file; `llm models` lists them",
             )),
         }
+    }
+
+    /// The gateways for which a key is saved, or is in the environment.
+    pub(crate) fn gateways_with_keys(&self) -> Vec<String> {
+        let mut names = gateways_with_saved_keys(self.settings);
+        names.extend(self.settings.gateways_with_key_in_env().map(str::to_owned));
+        names
     }
 
     /// The gateway for model names without one.
