@@ -199,6 +199,18 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Usd>().map(Usd::picos), Ok(picos), "{text}");
         }
+        // More digits than any amount has, on either side of the point.
+        let (zeros, ones) = ("0".repeat(60), "1".repeat(60));
+        for (text, picos) in [
+            (format!("1{zeros}e-60"), 1_000_000_000_000),
+            (format!("-1{zeros}e-60"), -1_000_000_000_000),
+            (format!("0.{ones}"), 111_111_111_111),
+            (format!("{ones}e-60"), 111_111_111_111),
+            (format!("0.{zeros}1"), 0),
+            (format!("9223372.036854775807{zeros}"), i64::MAX),
+        ] {
+            assert_eq!(text.parse::<Usd>().map(Usd::picos), Ok(picos), "{text}");
+        }
         for text in ["", ".", "-", "abc", "1e", "1e99", "NaN", "inf", "0x10", "1 2", "99999999999999999999"] {
             assert!(text.parse::<Usd>().is_err(), "{text}");
         }

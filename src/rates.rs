@@ -37,11 +37,6 @@ impl Rates {
         request: None,
     };
 
-    /// Whether input and output are both known.
-    pub fn is_complete(&self) -> bool {
-        self.input.is_some() && self.output.is_some()
-    }
-
     /// What `usage` costs, to the picodollar. Returns `None` where a count or a rate that this takes is unknown, or where
     /// the counts contradict each other.
     pub fn cost(&self, usage: &Usage) -> Option<Usd> {
