@@ -209,6 +209,22 @@ mod tests {
     }
 
     #[test]
+    fn markup_is_rounded_to_the_nearest_picodollar_and_holds_for_every_step() {
+        let marked = |picos, markup| {
+            let rate = Rates { input: Some(Usd::from_picos(picos)), ..Rates::default() };
+            rate.with_markup(markup).input.map(Usd::picos)
+        };
+        for (picos, markup, expected) in
+            [(1, 499_999, 1), (1, 500_000, 2), (-1, 500_000, -2), (-1, 499_999, -1), (3, 0, 3)]
+        {
+            assert_eq!(marked(picos, markup), Some(expected), "{picos} and {markup}");
+        }
+        let step = Step { above: 200_000, rates: rates("6", "22.5") };
+        let tariff = Tariff { steps: vec![step], ..Tariff::from(rates("3", "15")) }.with_markup(1_000_000);
+        assert_eq!((tariff.base, tariff.steps[0].rates), (rates("6", "30"), rates("12", "45")));
+    }
+
+    #[test]
     fn long_prompts_may_cost_more() {
         let tariff = Tariff { base: rates("3", "15"), steps: vec![Step { above: 200_000, rates: rates("6", "22.5") }] };
         assert_eq!(tariff.cost(&usage(200_000, 0)), Some(usd("0.6")));
