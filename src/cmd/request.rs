@@ -8,12 +8,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Context;
-use crate::adapter::is_same_field;
 use crate::attachment;
 use crate::call::{Caller, CostLimit, Role as CallRole};
 use crate::chat::{Message, Part, Request, ResponseFormat, Role};
 use crate::cli::{ChosenTemplate, PromptArgs};
-use crate::config::{INPUT, RESERVED_FIELDS, nearest, parse_duration};
+use crate::config::{INPUT, is_reserved, nearest, parse_duration};
 use crate::error::Error;
 use crate::input::{self, Accept};
 use crate::money::Usd;
@@ -279,7 +278,7 @@ fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {
     let mut fields = Map::new();
     for param in params {
         let (name, value) = key_value(param, "-p", "KEY=JSON")?;
-        if RESERVED_FIELDS.iter().any(|reserved| is_same_field(reserved, &name)) {
+        if is_reserved(&name) {
             let message = format!("-p cannot set `{name}`: it would change what is sent, and to whom, past all limits");
             return Err(Error::usage_hint(
                 message,
