@@ -35,6 +35,7 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "ask" -d 'Ask one model and 
 complete -c llm -n "__fish_llm_needs_command" -f -a "compare" -d 'Ask several models at once and show their answers side by side'
 complete -c llm -n "__fish_llm_needs_command" -f -a "pipeline" -d 'Run prompts that build on each other\'s answers, as the config describes them'
 complete -c llm -n "__fish_llm_needs_command" -f -a "rerun" -d 'Send a recorded prompt again, elsewhere, and show the answers beside the recorded one'
+complete -c llm -n "__fish_llm_needs_command" -f -a "serve" -d 'Be a gateway for other programs, with keys, budgets and limits for each'
 complete -c llm -n "__fish_llm_needs_command" -f -a "models" -d 'List what the gateway offers, with prices'
 complete -c llm -n "__fish_llm_needs_command" -f -a "usage" -d 'Show calls, tokens and costs, and where money could be saved'
 complete -c llm -n "__fish_llm_needs_command" -f -a "log" -d 'List recorded calls, show one with its attempts, export or delete them'
@@ -125,9 +126,15 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -s t -l task -d 'Tasks 
 complete -c llm -n "__fish_llm_using_subcommand compare" -l set -d 'A list of models from the config' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l concurrency -d 'How many calls run at once; all by default' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l repeat -d 'Ask each model N times without the answer cache, and show median and spread' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l score -d 'Score the answers: exact:TEXT, contains:TEXT, regex:PATTERN, schema:FILE, agreement, confidence, shortest, fastest, cheapest or command:PROGRAM; `*N` after it is its weight beside others; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l judge -d 'Let this model score the answers, without their names and in changing order; several make a panel; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l criteria -d 'What judges score by; `@FILE` reads a file' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l fail-under -d 'Exit with 9 if the best score is below this, or not known' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l against -d 'Show how they differ from the answer of this model' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l sort -d 'Order of the answers; as asked by default' -r -f -a "latency\t'Total time'
 first-token\t''
-cost\t''"
+cost\t''
+score\t'The best first'"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l layout -d 'Answers side by side or below each other; by width by default' -r -f -a "columns\t''
 stacked\t''"
 complete -c llm -n "__fish_llm_using_subcommand compare" -s o -l output -d 'Format of the output' -r -f -a "text\t''
@@ -145,6 +152,11 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l no-cache -d 'Do not 
 complete -c llm -n "__fish_llm_using_subcommand compare" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l no-stream -d 'Ask for the answer in one piece instead of a stream; the same as `-p stream=false`'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l judge-own -d 'Let judges score answers of their own model as well'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l reasons -d 'Show the reasons for the scores'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l best -d 'Print the text of the best answer alone'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l vote -d 'Show the answers as A, B, C, ask which is best, then show their names; `usage --by wins` counts the votes'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l diff -d 'Show how the answers differ from the first one, word by word on a terminal'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -233,6 +245,36 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s l -l listen -d 'Address to listen on' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-in-flight -d 'Requests that run at once; others wait, fair by key' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-waiting -d 'Requests that wait at most; further ones get 503' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-connections -d 'Connections at once' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-body -d 'Largest body of a request, in MiB' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l idle -d 'How long a client may be silent where something is awaited from it' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l drain -d 'How long running requests may go on after SIGTERM' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -f -a "key" -d 'Make, change and revoke the keys of clients'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "new" -d 'Make a key; it is shown once'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "list" -d 'List the keys'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "show" -d 'Show what a key may do'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "edit" -d 'Change what a key may do; `none` removes a limit'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "rotate" -d 'Give a key a new secret, which is shown once'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "revoke" -d 'End a key for good'
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l supports -d 'Only models that can do all of these, by `llm probe` or else by the gateway\'s list: tools, vision, json, reasoning, audio; and what only a probe finds out, such as stop or seed' -r
@@ -302,7 +344,7 @@ interrupted\t''
 refused\t''"
 complete -c llm -n "__fish_llm_using_subcommand usage" -l since -d 'Only calls since this time: `7d`, `12h`, a date or a time (UTC)' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -l before -d 'Only calls before this time' -r
-complete -c llm -n "__fish_llm_using_subcommand usage" -l by -d 'What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -l by -d 'What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME; or wins: which models people and judges prefer' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 csv\t''
@@ -338,6 +380,7 @@ csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l audit -d 'Show who changed which key of `llm serve`, instead of calls'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s h -l help -d 'Print help'
@@ -366,6 +409,7 @@ csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l audit -d 'Show who changed which key of `llm serve`, instead of calls'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'

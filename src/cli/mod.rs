@@ -4,6 +4,7 @@ mod inspect;
 mod measure;
 mod pipeline;
 mod prompt;
+mod serve;
 mod setup;
 mod shared;
 mod template;
@@ -20,11 +21,12 @@ pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{
     AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy,
 };
+pub use serve::{KeyRulesArgs, ServeArgs, ServeCommand, ServeKeyCommand, ServeRunArgs};
 pub use setup::{
     AliasArgs, AliasCommand, AliasStrategy, CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand,
     KeyArgs, KeyCommand, KeyStore,
 };
-pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, TextOrJson};
+pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, Render, TextOrJson};
 pub use template::{TemplateArgs, TemplateCommand};
 
 /// One gateway key, many models: ask and compare language models from the terminal.
@@ -50,6 +52,9 @@ pub struct Common {
     /// When to use colors
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
     pub color: ColorChoice,
+    /// How answers in Markdown are shown; rendered on a terminal by default
+    #[arg(long, global = true, value_name = "HOW")]
+    pub render: Option<Render>,
 }
 
 // The order is that of `llm --help`, where `GROUPS` puts the headings.
@@ -63,6 +68,8 @@ pub enum Command {
     Pipeline(PipelineArgs),
     /// Send a recorded prompt again, elsewhere, and show the answers beside the recorded one
     Rerun(Box<RerunArgs>),
+    /// Be a gateway for other programs, with keys, budgets and limits for each
+    Serve(Box<ServeArgs>),
     /// List what the gateway offers, with prices
     Models(Box<ModelsArgs>),
     /// Show calls, tokens and costs, and where money could be saved
@@ -95,8 +102,9 @@ pub enum Command {
 }
 
 /// Headings of `llm --help` and the commands below each.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
+    ("Serve", &["serve"]),
     ("Inspect", &["models", "usage", "log", "probe", "bench", "doctor"]),
     ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
 ];

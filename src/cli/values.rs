@@ -42,6 +42,12 @@ pub(super) fn decimal(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64
     }
 }
 
+/// Any number.
+pub(super) fn finite(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse().ok().filter(|number: &f64| number.is_finite());
+    number.ok_or_else(|| "it takes a number, such as 0.8".to_owned())
+}
+
 /// A number above 0.
 pub(super) fn positive(text: &str) -> Result<f64, String> {
     let number = text.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);

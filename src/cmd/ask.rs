@@ -4,13 +4,13 @@ use std::io::Write;
 
 use super::conversation::{self, Conversation};
 use super::request::{self, Chosen};
-use super::run::{RunOptions, View, run};
+use super::run::{Ending, RunOptions, View, run};
 use super::{Context, dry_run, models};
 use crate::call::{Call, RunEvent};
 use crate::cli::{AskArgs, AskFormat};
 use crate::error::Error;
 use crate::record::Record;
-use crate::report::answer::{Answer, AnswerOptions};
+use crate::report::answer::{self, Answer, AnswerOptions};
 use crate::report::destination::Destination;
 use crate::report::term::{Output, Stderr, Text};
 use crate::report::{json, markdown};
@@ -71,7 +71,7 @@ impl Reporter for AskView {
 }
 
 impl View for AskView {
-    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
+    fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
         if let (Some(destination), Some(record)) = (self.destination.take(), &self.record) {
             // An empty answer does not replace an existing file.
             let is_nothing = record.text.is_empty() && destination.is_file() && self.format == AskFormat::Text;
@@ -86,8 +86,7 @@ impl View for AskView {
 
 fn text(record: &Record, format: AskFormat, out: &Output) -> Text {
     match format {
-        AskFormat::Text if record.text.ends_with('\n') => record.text.as_str().into(),
-        AskFormat::Text => Text::from(record.text.as_str()) + "\n",
+        AskFormat::Text => answer::whole(&record.text, out),
         AskFormat::Json => json::record(record, out),
         AskFormat::Jsonl => json::line(record),
         AskFormat::Markdown => markdown::answer(record),

@@ -28,6 +28,7 @@ mod process;
 mod request;
 mod rerun;
 mod run;
+mod serve;
 mod signals;
 mod template;
 mod usage;
@@ -41,7 +42,7 @@ use clap::{ColorChoice, FromArgMatches};
 use crate::adapter::mask_keys;
 use crate::catalog;
 use crate::cli::{self, Cli, Command};
-use crate::config::{Env, Gateway, Settings, nearest};
+use crate::config::{Env, Gateway, Render, Settings, nearest};
 use crate::error::Error;
 use crate::gateway::Client;
 use crate::report::progress::Waiting;
@@ -235,13 +236,18 @@ fn help_or_usage(mut error: clap::Error, env: &Env) -> Result<ExitCode, Error> {
 }
 
 fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
-    let cli::Common { quiet, verbose, .. } = cli.common;
-    let context = |env| Ok::<_, Error>(Context { settings: Settings::load(env)?, terminal, quiet, verbose });
+    let cli::Common { quiet, verbose, render, .. } = cli.common;
+    let context = |env| {
+        let settings = Settings::load(env)?;
+        let terminal = terminal.rendering(render.map_or(settings.render, render_of));
+        Ok::<_, Error>(Context { settings, terminal, quiet, verbose })
+    };
     match cli.command {
         Command::Ask(args) => ask::run_ask(&context(env)?, *args),
         Command::Compare(args) => compare::run_compare(&context(env)?, &args),
         Command::Pipeline(args) => pipeline::run(&context(env)?, &args.command),
         Command::Rerun(args) => rerun::run_rerun(&context(env)?, &args),
+        Command::Serve(args) => serve::run(context(env)?, &args),
         Command::Models(args) => models::run(&context(env)?, &args),
         Command::Usage(args) => usage::run(&context(env)?, &args),
         Command::Log(args) => log::run(&context(env)?, &args),
@@ -259,6 +265,14 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
             print(page.into()).map(|()| 0)
         }
         Command::DemoGateway => demo_gateway::run(),
+    }
+}
+
+fn render_of(flag: cli::Render) -> Render {
+    match flag {
+        cli::Render::Auto => Render::Auto,
+        cli::Render::Markdown => Render::Markdown,
+        cli::Render::Plain => Render::Plain,
     }
 }
 

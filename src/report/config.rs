@@ -112,6 +112,7 @@ fn general(file: &mut File, settings: &Settings) {
         file.value("model", quoted(model) + &who(*said));
     }
     file.text("log", settings.log.as_str());
+    file.text("render", settings.render.as_str());
     file.text_if("keyring_timeout", settings.keyring_timeout.map(seconds));
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::drawing::Rows;
 use super::format;
-use super::live_lines::{Row, cells, clock, frame, start};
+use super::live_lines::{Row, clock, frame, start};
 use super::term::Style;
 use super::{escape, notice};
+use super::wrap::most_cells as cells;
 use crate::call::{Event, RunEvent};
 use crate::chat::StreamEvent;
 

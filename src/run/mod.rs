@@ -5,6 +5,7 @@ mod exit_code;
 mod prepare;
 mod probed;
 mod schedule;
+mod single;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ pub(crate) use prepare::{
 };
 pub(crate) use probed::findings;
 pub use schedule::{Calls, Schedule, Step};
+pub(crate) use single::Single;
 
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
@@ -57,6 +59,37 @@ pub struct Recording {
     pub keys: std::collections::BTreeMap<String, String>,
     /// The conversation that the run continues.
     pub turn: Option<Turn>,
+}
+
+impl Recording {
+    /// Gives the record of a call that was over at this moment to the ledger. A call that was skipped is not recorded.
+    async fn keep(&self, call: &Call, record: &Record, over: Timestamp) {
+        if record.status == Status::Skipped {
+            return;
+        }
+        let of_gateway = || self.keys.get(&record.gateway).map(String::as_str);
+        let about = Circumstances {
+            command: self.command,
+            place: call.index,
+            at: over - record.timing.total.unwrap_or_default(),
+            key: call.caller.key.as_deref().or_else(of_gateway),
+            task: call.task.as_deref(),
+            request: &call.request,
+            turn: self.turn.as_ref(),
+            texts: self.texts,
+        };
+        self.ledger.record(Row::new(record.clone(), &about)).await;
+    }
+}
+
+/// The record of a call that was over at the time `at`: its schema checked, its cost found.
+fn completed(call: &Call, recorder: Recorder, at: Duration, prices: Option<&PreparedGateways>) -> Record {
+    let mut record = recorder.finish(at);
+    check_schema(call, &mut record);
+    if let Some(prices) = prices {
+        prices.price(&mut record);
+    }
+    record
 }
 
 /// What to run.
@@ -242,35 +275,14 @@ impl<'a, S: Service + 'static> Run<'a, S> {
 
     /// Finishes the record of a call: checks the schema, adds the cost, and gives it to the schedule and the ledger.
     async fn finish(&mut self, call: &Call, recorder: Recorder, at: Duration) -> Record {
-        let mut record = recorder.finish(at);
-        check_schema(call, &mut record);
-        if let Some(prices) = self.spec.prices {
-            prices.price(&mut record);
-        }
+        let record = completed(call, recorder, at, self.spec.prices);
         self.elapsed = self.elapsed.max(at);
         self.exit_code.add(call.role, &record);
         self.spec.schedule.ended(call, &record);
-        self.keep(call, &record, at).await;
-        record
-    }
-
-    /// Gives the record to the ledger. A call that was skipped is not recorded.
-    async fn keep(&self, call: &Call, record: &Record, at: Duration) {
-        let Some(recording) = self.spec.recording else { return };
-        if record.status == Status::Skipped {
-            return;
+        if let Some(recording) = self.spec.recording {
+            recording.keep(call, &record, self.began + at).await;
         }
-        let about = Circumstances {
-            command: recording.command,
-            place: call.index,
-            at: self.began + at.saturating_sub(record.timing.total.unwrap_or_default()),
-            key: recording.keys.get(&record.gateway).map(String::as_str),
-            task: call.task.as_deref(),
-            request: &call.request,
-            turn: recording.turn.as_ref(),
-            texts: recording.texts,
-        };
-        recording.ledger.record(Row::new(record.clone(), &about)).await;
+        record
     }
 
     /// Stops every running call. The reporter gets their records only if a signal stopped the run: if the output failed,
