@@ -248,15 +248,10 @@ impl<'a> Batch<'a> {
 
     /// How many lines the output will have; `None` where only reading all rows would tell.
     fn total(&self, done: &crate::batch::Done) -> Option<u64> {
-        let selection = &self.plan.selection;
-        let rows = match (&selection.sample, selection.limit) {
-            (Some(sample), limit) => Some((sample.len() as u64).min(limit.unwrap_or(u64::MAX))),
-            _ => None,
-        };
         let names = self.plan.names.len();
         // Lines of models that are not asked any more stay in the output.
         let others: u64 = (names..done.models().len()).map(|place| done.lines(place)).sum();
-        Some(rows? * names as u64 + others)
+        Some(self.plan.count()? * names as u64 + others)
     }
 
     /// The exit code, or why the batch stopped before its end.

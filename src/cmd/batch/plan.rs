@@ -19,6 +19,10 @@ use crate::resolve::{CallTemplate, PromptTemplate};
 use crate::route::NamedRoute;
 use crate::score::{Environment, Weighted};
 
+/// The rows of a data set of no more bytes than this are counted before the batch begins. How far a larger one has been read
+/// tells how far the batch is.
+const COUNTED_UP_TO: u64 = 16 << 20;
+
 /// The size limit of a file with a template, in bytes.
 const LARGEST_TEMPLATE: u64 = 16 << 20;
 
@@ -152,6 +156,27 @@ impl BatchPlan {
         let environment = Environment { key_variables: context.settings.key_variables(), ..Environment::default() };
         let scorers = args.score.iter().map(|spec| scorer(spec, &environment)).collect::<Result<_, _>>()?;
         Ok(Self { names, work, base, recipe, selection, scorers, parts, source })
+    }
+
+    /// How many rows are asked, where that can be found out at once.
+    pub(super) fn count(&self) -> Option<u64> {
+        let limit = self.selection.limit.unwrap_or(u64::MAX);
+        if let Some(sample) = &self.selection.sample {
+            return Some(limit.min(sample.len() as u64));
+        }
+        if self.source.is_stream() {
+            return None;
+        }
+        let mut rows = self.source.rows().ok()?;
+        rows.position().size.filter(|size| *size <= COUNTED_UP_TO)?;
+        let mut count = 0;
+        // What cannot be read is told when it is read again.
+        while count < limit
+            && let Some(row) = rows.next().ok()?
+        {
+            count += u64::from(self.selection.has(row.number));
+        }
+        Some(count)
     }
 
     /// The hash of everything that shapes the requests besides the row and the model.

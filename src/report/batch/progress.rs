@@ -129,10 +129,10 @@ fn figures(standing: &Standing, rate: Option<f64>, left: Option<Duration>) -> Ve
     figures.push(match (standing.total, standing.fraction) {
         (Some(total), _) => {
             let percent = standing.done * 100 / total.max(1);
-            format!("{done}/{} rows, {percent} %", format::thousands(total))
+            format!("{done}/{}, {percent} %", format::thousands(total))
         }
-        (None, Some(fraction)) => format!("{done} rows, {:.0} %", fraction * 100.0),
-        (None, None) => format!("{done} rows"),
+        (None, Some(fraction)) => format!("{done}, {:.0} %", fraction * 100.0),
+        (None, None) => format!("{done} done"),
     });
     figures.extend(rate.map(|rate| format!("{}/s", format::rate(rate))));
     figures.extend(left.map(|left| format!("{} left", format::duration(left))));
