@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::estimate::Estimate;
-use super::run::{RunOptions, View, run_schedule};
+use super::run::{Ending, RunOptions, View, run_schedule};
 use super::{Context, dry_run, live, process, request};
 use crate::bench::compare::{Difference, between_gateways, differences};
 use crate::bench::kept::{self, KeptRun};
@@ -154,7 +154,7 @@ impl Reporter for BenchView<'_> {
 }
 
 impl View for BenchView<'_> {
-    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
+    fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
         self.progress.clear();
         let figures: Vec<Figures> = self.base.iter().zip(&self.measured).map(figures).collect();
         if self.is_refused {
