@@ -129,6 +129,25 @@ fn refusals_are_no_and_failures_are_unknown() {
 }
 
 #[test]
+fn a_refusal_that_passes_is_no_refusal() {
+    // Of the requests with a stop text, the first is refused. Images are refused each time.
+    let stops = std::sync::atomic::AtomicUsize::new(0);
+    let gateway = Gateway::by(move |request| {
+        let body = request.json();
+        let is_image = body["messages"].to_string().contains("image_url");
+        let is_first = !body["stop"].is_null() && stops.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+        match (is_image, is_first) {
+            (false, false) => Reply::stream(&["alpha bravo charlie ", "delta "]),
+            _ => Reply::error(400, "Error processing stream start"),
+        }
+    });
+    let run = Home::with(&gateway).llm(["probe", "-m", "m", "--only", "stop,image", "-o", "json"]).output();
+    let probe = run.exits(0).json();
+    assert_eq!((value(&probe, "stop"), value(&probe, "image")), ("yes".to_owned(), "no".to_owned()), "{probe:#}");
+    assert_eq!(gateway.requests().len(), 5, "one plain, and two of each kind");
+}
+
+#[test]
 fn findings_are_kept_and_used_by_lists_and_routing() {
     let list = json!({"object": "list", "data": [
         {"id": "m", "supported_parameters": ["stop", "tools"]}, {"id": "other", "supported_parameters": ["tools"]},
