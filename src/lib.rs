@@ -4,6 +4,8 @@
 
 pub mod adapter;
 pub mod attachment;
+pub mod batch;
+pub mod bench;
 pub mod call;
 pub mod catalog;
 pub mod chat;
@@ -39,7 +41,9 @@ pub mod run;
 pub mod schema;
 pub mod score;
 pub mod secret;
+pub mod serve;
 pub mod stats;
+pub mod store;
 pub mod template;
 pub mod tool_file;
 mod words;

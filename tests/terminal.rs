@@ -24,8 +24,10 @@ const HOSTILE: &[&str] = &[
 /// Every control character that the terminal got, except line ends and our own colours.
 pub fn controls(outcome: &Outcome) -> String {
     // Select Graphic Rendition, the only sequences that anything is printed with.
-    let ours = ["0", "1", "2", "4", "1;4", "1;31", "32", "33", "36"].map(|code| format!("\u{1b}[{code}m"));
-    let screen = outcome.terminal().replace("\r\n", "\n");
+    let ours = ["0", "1", "2", "3", "4", "9", "1;3", "1;4", "1;3;4", "1;31", "31", "32", "33", "35", "36"];
+    let ours = ours.map(|code| format!("\u{1b}[{code}m"));
+    // The last row of an answer is drawn again where its text has changed.
+    let screen = outcome.terminal().replace("\r\n", "\n").replace("\r\u{1b}[J", "");
     let rest = ours.iter().fold(screen, |screen, colour| screen.replace(colour, ""));
     let unsafe_one = |c: &char| {
         let format = matches!(*c, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
@@ -372,4 +374,75 @@ fn figures_follow_the_answer_on_a_terminal() {
     let outcome = home.llm(["ask", "-q", "hi"]).terminal(Wiring::STDERR).output();
     assert_eq!(outcome.exits(0).terminal(), "", "{outcome}");
     home.llm(["ask", "--stats", "hi"]).output().exits(0).prints("Hello.\n").says("test-model");
+}
+
+const ANSWER: &str = "# Title\n\nSome **bold** words and `code`.\n\n- an item\n\n```rust\nlet x = 1;\n```\n";
+const RENDERED: &str = "\u{1b}[1;4mTitle\u{1b}[0m\r\n\r\nSome \u{1b}[1mbold\u{1b}[0m words and \u{1b}[36mcode\u{1b}[0m.\r\n\r\n\
+    \u{1b}[36m•\u{1b}[0m an item\r\n\r\n\u{1b}[2m```rust\u{1b}[0m\r\n\
+    \u{1b}[35mlet\u{1b}[0m x = \u{1b}[36m1\u{1b}[0m;\r\n\u{1b}[2m```\u{1b}[0m\r\n";
+
+#[test]
+fn markdown_is_rendered_on_a_terminal_and_nowhere_else() {
+    let gateway = Gateway::always(Reply::stream(&[ANSWER]));
+    let home = Home::with(&gateway);
+    assert_eq!(home.llm(["ask", "hi"]).terminal(Wiring::STDOUT).output().exits(0).terminal(), RENDERED);
+    home.llm(["ask", "hi"]).output().exits(0).prints(ANSWER);
+    home.llm(["ask", "hi"]).terminal(Wiring::STDERR).output().exits(0).prints(ANSWER);
+    let dumb = home.llm(["ask", "hi"]).env("TERM", "dumb").terminal(Wiring::STDOUT).output();
+    assert_eq!(dumb.exits(0).terminal().replace("\r\n", "\n"), ANSWER);
+    home.llm(["ask", "--out", "answer.md", "hi"]).terminal(Wiring::STDOUT).output().exits(0);
+    assert_eq!(std::fs::read_to_string(home.path().join("answer.md")).expect("written"), ANSWER);
+}
+
+#[test]
+fn a_flag_or_the_config_says_how_markdown_is_shown() {
+    let gateway = Gateway::always(Reply::stream(&[ANSWER]));
+    let home = Home::with(&gateway);
+    let ask = |home: &Home, arguments: &[&str]| {
+        home.llm(["ask", "hi"])
+            .args(arguments)
+            .terminal(Wiring::STDOUT)
+            .output()
+            .exits(0)
+            .terminal()
+            .replace("\r\n", "\n")
+    };
+    assert_eq!(ask(&home, &["--render", "plain"]), ANSWER);
+    let piped = home.llm(["ask", "--render", "markdown", "--color", "always", "hi"]).output();
+    assert_eq!(piped.exits(0).stdout(), RENDERED.replace("\r\n", "\n"));
+    // Without colours, the marks of emphasis stay.
+    let piped = home.llm(["ask", "--render", "markdown", "hi"]).output();
+    assert!(piped.exits(0).stdout().contains("# Title\n\nSome **bold** words and `code`.\n\n• an item\n"), "{piped}");
+    let home = Home::with(&gateway).config("render = \"plain\"");
+    assert_eq!(ask(&home, &[]), ANSWER);
+    assert_eq!(ask(&home, &["--render", "auto"]), RENDERED.replace("\r\n", "\n"));
+}
+
+#[test]
+fn every_command_that_shows_answers_renders_them() {
+    let gateway = Gateway::always(Reply::stream(&[ANSWER]));
+    let home = Home::with(&gateway).config("[pipeline.p]\nsteps = [{ name = \"s\", model = \"m\", prompt = \"hi\" }]");
+    home.llm(["ask", "hi"]).output().exits(0);
+    for command in
+        [&["ask", "hi"][..], &["compare", "-m", "a,b", "hi"], &["rerun"], &["pipeline", "run", "p"], &["log", "show"]]
+    {
+        let outcome = home.llm(command).terminal(Wiring { columns: 100, ..Wiring::STDOUT }).output();
+        let screen = outcome.exits(0).terminal();
+        assert!(screen.contains("\u{1b}[36m•\u{1b}[0m an item"), "{command:?}: {screen}");
+        assert!(screen.contains("\u{1b}[35mlet\u{1b}[0m x"), "{command:?}: {screen}");
+    }
+}
+
+#[test]
+fn a_notice_stands_above_the_row_that_is_not_final() {
+    let reply =
+        Reply::sse().role().text("One **bold").gate().bytes("data: {broken\n\n").text("** word.").finish("stop").done();
+    let (gateway, running) = held(reply, &[]);
+    running.terminal.as_ref().expect("a terminal").await_screen("One **bold**");
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(8).terminal();
+    let end = screen.split_once("One **bold**").expect("the row").1;
+    assert!(end.starts_with("\r\u{1b}[Jtest-model: skipped a piece"), "{screen:?}");
+    assert!(end.contains("\r\nOne **bold** word.\r\n"), "{screen:?}");
 }

@@ -20,6 +20,11 @@ pub enum ModelsCommand {
     List(ModelsListArgs),
     /// Show all about one model, and what it costs at every gateway that has it
     Show(ModelsShowArgs),
+    /// Print the model that is asked where none is named, or set it in the config file
+    Default {
+        /// Model, alias, task or `GATEWAY::MODEL`
+        name: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -177,6 +182,9 @@ pub struct LogListArgs {
     pub limit: usize,
     #[command(flatten)]
     pub output: OutputArgs<LogFormat>,
+    /// Show who changed which key of `llm serve`, instead of calls
+    #[arg(long, conflicts_with_all = ["search", "model", "gateway"])]
+    pub audit: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

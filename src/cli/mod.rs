@@ -1,9 +1,11 @@
 //! The command line: clap types only, a file for each group of commands in `llm --help`.
 
+mod batch;
 mod inspect;
 mod measure;
 mod pipeline;
 mod prompt;
+mod serve;
 mod setup;
 mod shared;
 mod template;
@@ -11,17 +13,22 @@ mod values;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
+pub use batch::{BatchArgs, BatchCommand, BatchRunArgs, InputFormat, JobArgs, OnError, Order, SummaryFormat, Via};
 pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
-pub use measure::{MeasureLimits, ProbeArgs, ProbeFormat};
+pub use measure::{BenchArgs, BenchFormat, MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{
     AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy,
 };
-pub use setup::{CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand, KeyArgs, KeyCommand, KeyStore};
-pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, TextOrJson};
+pub use serve::{KeyRulesArgs, ServeArgs, ServeCommand, ServeKeyCommand, ServeRunArgs};
+pub use setup::{
+    AliasArgs, AliasCommand, AliasStrategy, CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand,
+    KeyArgs, KeyCommand, KeyStore,
+};
+pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, Render, TextOrJson};
 pub use template::{TemplateArgs, TemplateCommand};
 
 /// One gateway key, many models: ask and compare language models from the terminal.
@@ -47,6 +54,9 @@ pub struct Common {
     /// When to use colors
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
     pub color: ColorChoice,
+    /// How answers in Markdown are shown; rendered on a terminal by default
+    #[arg(long, global = true, value_name = "HOW")]
+    pub render: Option<Render>,
 }
 
 // The order is that of `llm --help`, where `GROUPS` puts the headings.
@@ -56,10 +66,14 @@ pub enum Command {
     Ask(Box<AskArgs>),
     /// Ask several models at once and show their answers side by side
     Compare(Box<CompareArgs>),
+    /// Ask every row of a data set, and go on where an earlier run has stopped
+    Batch(Box<BatchArgs>),
     /// Run prompts that build on each other's answers, as the config describes them
     Pipeline(PipelineArgs),
     /// Send a recorded prompt again, elsewhere, and show the answers beside the recorded one
     Rerun(Box<RerunArgs>),
+    /// Be a gateway for other programs, with keys, budgets and limits for each
+    Serve(Box<ServeArgs>),
     /// List what the gateway offers, with prices
     Models(Box<ModelsArgs>),
     /// Show calls, tokens and costs, and where money could be saved
@@ -68,12 +82,16 @@ pub enum Command {
     Log(Box<LogArgs>),
     /// Find out by small requests what models can really do here: tools, images, seeds and more
     Probe(Box<ProbeArgs>),
+    /// Measure how fast models and gateways are, against each other and against earlier runs
+    Bench(Box<BenchArgs>),
     /// Check config, key, gateway and terminal, and say how to solve what is wrong
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
     Key(KeyArgs),
-    /// Show, check or create the config file
+    /// Show, change, check or create the config file
     Config(ConfigArgs),
+    /// List, show, set and remove names for models
+    Alias(AliasArgs),
     /// List, show, make and edit templates of prompts
     Template(TemplateArgs),
     /// Show how much is in the answer cache, or empty it
@@ -88,10 +106,11 @@ pub enum Command {
 }
 
 /// Headings of `llm --help` and the commands below each.
-const GROUPS: [(&str, &[&str]); 3] = [
-    ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
-    ("Inspect", &["models", "usage", "log", "probe", "doctor"]),
-    ("Set up", &["key", "config", "template", "cache", "completions", "man"]),
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Prompt", &["ask", "compare", "batch", "pipeline", "rerun"]),
+    ("Serve", &["serve"]),
+    ("Inspect", &["models", "usage", "log", "probe", "bench", "doctor"]),
+    ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
 ];
 
 /// Help is no wider than this, however wide the terminal.
@@ -103,8 +122,9 @@ pub const MARGIN: usize = 15;
 /// The whole command line, its commands grouped for `--help`. What is said of each begins behind [`MARGIN`] cells, and
 /// `fit` breaks it into lines.
 pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {
-    let command = Cli::command();
-    let mut help = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
+    let command = Cli::command().mut_subcommand("batch", for_batch);
+    let mut help =
+        String::from("{about-with-newline}\n{usage-heading} {usage}\n       llm [OPTIONS OF ASK] <PROMPT>\n");
     for (heading, names) in GROUPS {
         help.push_str(&format!("\n{heading}:\n"));
         for name in names {
@@ -116,6 +136,24 @@ pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {
     help.push_str("\n{all-args}\n\n`llm COMMAND --help` says more about a command.\n");
     let template = help.replace("{all-args}", "Options:\n{options}");
     command.help_template(template)
+}
+
+/// What the shared flags of a prompt mean for a batch.
+fn for_batch(command: clap::Command) -> clap::Command {
+    command
+        .mut_arg("prompt", |prompt| {
+            prompt.value_name("TEMPLATE").help(
+                "The prompt of each row, a template with its fields: 'Classify: {{ text }}'; without one, the field `prompt` \
+                 or the line",
+            )
+        })
+        .mut_arg("no_stdin", |no_stdin| no_stdin.hide(true))
+        .mut_arg("out", |out| {
+            out.help("Write a line for each row and model there, as soon as its call has ended; the summary goes to stdout")
+        })
+        .mut_arg("dry_run", |dry_run| {
+            dry_run.help("Print the first request that would be sent, and what all of them may cost and take; send nothing")
+        })
 }
 
 #[cfg(test)]

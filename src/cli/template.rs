@@ -23,4 +23,24 @@ pub enum TemplateCommand {
         #[command(flatten)]
         output: OutputArgs<TextOrJson>,
     },
+    /// Make a template in the config file: with these texts, or in $VISUAL or $EDITOR
+    New {
+        name: String,
+        /// The prompt; `{{ input }}` stands for the input
+        #[arg(long, value_name = "TEXT")]
+        prompt: Option<String>,
+        /// The system prompt
+        #[arg(short, long, value_name = "TEXT")]
+        system: Option<String>,
+        /// Model, alias or `GATEWAY::MODEL`
+        #[arg(short, long, value_name = "NAME")]
+        model: Option<String>,
+        /// One line that says what it is for
+        #[arg(long, value_name = "TEXT")]
+        description: Option<String>,
+    },
+    /// Change a template in $VISUAL or $EDITOR
+    Edit { name: String },
+    /// Remove a template from the config file
+    Rm { name: String },
 }

@@ -5,12 +5,12 @@ use std::io::Write;
 use super::conversation::{self, Conversation};
 use super::request::{self, Chosen};
 use super::run::{Ending, RunOptions, View, run};
-use super::{Context, dry_run};
+use super::{Context, dry_run, models};
 use crate::call::{Call, RunEvent};
 use crate::cli::{AskArgs, AskFormat};
 use crate::error::Error;
 use crate::record::Record;
-use crate::report::answer::{Answer, AnswerOptions};
+use crate::report::answer::{self, Answer, AnswerOptions};
 use crate::report::destination::Destination;
 use crate::report::term::{Output, Stderr, Text};
 use crate::report::{json, markdown};
@@ -86,8 +86,7 @@ impl View for AskView {
 
 fn text(record: &Record, format: AskFormat, out: &Output) -> Text {
     match format {
-        AskFormat::Text if record.text.ends_with('\n') => record.text.as_str().into(),
-        AskFormat::Text => Text::from(record.text.as_str()) + "\n",
+        AskFormat::Text => answer::whole(&record.text, out),
         AskFormat::Json => json::record(record, out),
         AskFormat::Jsonl => json::line(record),
         AskFormat::Markdown => markdown::answer(record),
@@ -136,6 +135,13 @@ fn model(
     }
     match past {
         Some(past) => resolver.model(&past.model()),
-        None => resolver.default_model(),
+        None => resolver.default_model().map_err(|error| match error {
+            // A gateway without a model is the usual state after the first `llm key set`.
+            Error::Usage { .. } => {
+                let asks = context.terminal.stderr.tty && !args.prompt.dry_run;
+                models::with_models(context, &args.prompt.to, asks, error)
+            }
+            other => other,
+        }),
     }
 }

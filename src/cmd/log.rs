@@ -1,16 +1,17 @@
 //! `llm log`: lists, shows, exports and deletes recorded calls.
 
-use super::{Context, calls};
+use super::{Context, calls, process};
 use crate::call::{JUDGE, ROLE_TAG};
 use crate::cli::{LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
 use crate::error::Error;
-use crate::ledger::{self, Alike, Filter, Mode, Row, Store};
+use crate::ledger::{self, Alike, Filter, LedgerWriter, Mode, Row, Store};
 use crate::report::destination::Destination;
 use crate::report::format;
 use crate::report::log::{self, Form};
-use crate::report::otel;
 use crate::report::term::{Text, print};
+use crate::report::{otel, scoped_keys};
 use crate::run::Notices;
+use crate::store::{AuditLog as _, SqliteStore};
 
 pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
     match &args.command {
@@ -27,7 +28,25 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
     }
 }
 
+/// Shows who changed which key of the server.
+fn audit(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
+    let Some(dir) = &context.settings.dirs.data else { return Ok(0) };
+    let store = SqliteStore::new(dir, LedgerWriter::new(dir));
+    let limit = if args.limit > 0 { args.limit } else { usize::MAX };
+    let entries = process::runtime()?.block_on(store.entries(limit))?;
+    let out = &context.terminal.stdout;
+    print(match args.output.format {
+        LogFormat::Text => scoped_keys::audit(&entries, out),
+        LogFormat::Json => scoped_keys::audit_json(&entries, out),
+        LogFormat::Jsonl | LogFormat::Csv => return Err(Error::usage("--audit is shown as text or json")),
+    })?;
+    Ok(0)
+}
+
 fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
+    if args.audit {
+        return audit(context, args);
+    }
     let filter = Filter { search: args.search.clone(), ..calls::filter(&args.filter)? };
     let limit = (args.limit > 0).then_some(args.limit);
     let form = match args.output.format {

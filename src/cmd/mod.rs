@@ -1,8 +1,13 @@
 //! A file for each command. A command makes calls from its arguments, runs them, and shows what they gave.
 
+mod alias;
+mod arguments;
 mod ask;
+mod batch;
+mod bench;
 mod cache;
 mod calls;
+mod change;
 mod check;
 mod compare;
 mod config;
@@ -10,6 +15,7 @@ mod conversation;
 mod demo_gateway;
 mod doctor;
 mod dry_run;
+mod editor;
 mod estimate;
 mod explain;
 mod generated;
@@ -23,11 +29,11 @@ mod process;
 mod request;
 mod rerun;
 mod run;
+mod serve;
 mod signals;
 mod template;
 mod usage;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -37,7 +43,7 @@ use clap::{ColorChoice, FromArgMatches};
 use crate::adapter::mask_keys;
 use crate::catalog;
 use crate::cli::{self, Cli, Command};
-use crate::config::{Env, Gateway, Settings, nearest};
+use crate::config::{Env, Gateway, Render, Settings, nearest};
 use crate::error::Error;
 use crate::gateway::Client;
 use crate::report::progress::Waiting;
@@ -45,7 +51,7 @@ use crate::report::term::{self, Output, Terminal, TerminalEnv, Text, print, say}
 use crate::report::{self, escape};
 use crate::resolve::Resolver;
 use crate::run::{Notices, Preparation, ShownWait};
-use crate::secret::{Found, Stores, Timeout};
+use crate::secret::{Found, Stores, Timeout, looks_like_key};
 
 /// The settings and the terminal, which every command needs.
 #[derive(Debug)]
@@ -132,7 +138,8 @@ pub fn main() -> ExitCode {
     process::protect();
     let env = Env::of_process();
     let command = cli::command(|about| term::fit(about, cli::MARGIN, cli::WIDEST));
-    let parsed = command.clone().try_get_matches_from(arguments());
+    let arguments = arguments::completed(std::env::args_os().collect(), &command);
+    let parsed = command.clone().try_get_matches_from(arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -153,16 +160,6 @@ fn fail(error: &Error, stderr: &Output) -> ExitCode {
     }
     say(report::error::error(error, stderr));
     ExitCode::from(error.exit_code())
-}
-
-/// The command line. `llm help COMMAND` becomes `llm COMMAND --help`.
-fn arguments() -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    if arguments.get(1).is_some_and(|first| first == "help") {
-        arguments.remove(1);
-        arguments.push("--help".into());
-    }
-    arguments
 }
 
 /// Adds the hints that clap does not give: the nearest command that is not hidden, and that a prompt of several words needs
@@ -188,9 +185,17 @@ fn hinted(error: clap::Error, command: &clap::Command) -> clap::Error {
     for (kind, value) in error.context().filter(|(kind, _)| *kind != ContextKind::SuggestedSubcommand) {
         hinted.insert(kind, value.clone());
     }
+    let word = text(ContextKind::InvalidSubcommand);
     let shown = command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
-    if let Some(near) = nearest(&text(ContextKind::InvalidSubcommand), shown) {
+    if let Some(near) = nearest(&word, shown) {
         hinted.insert(ContextKind::SuggestedSubcommand, ContextValue::String(near.to_owned()));
+    }
+    if !looks_like_key(&word) {
+        let hint = match word.as_str() {
+            "version" => "`llm --version` prints the version".to_owned(),
+            word => format!("`llm ask {word}` sends it as a prompt"),
+        };
+        hinted.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
     }
     hinted
 }
@@ -232,20 +237,28 @@ fn help_or_usage(mut error: clap::Error, env: &Env) -> Result<ExitCode, Error> {
 }
 
 fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
-    let cli::Common { quiet, verbose, .. } = cli.common;
-    let context = |env| Ok::<_, Error>(Context { settings: Settings::load(env)?, terminal, quiet, verbose });
+    let cli::Common { quiet, verbose, render, .. } = cli.common;
+    let context = |env| {
+        let settings = Settings::load(env)?;
+        let terminal = terminal.rendering(render.map_or(settings.render, render_of));
+        Ok::<_, Error>(Context { settings, terminal, quiet, verbose })
+    };
     match cli.command {
         Command::Ask(args) => ask::run_ask(&context(env)?, *args),
         Command::Compare(args) => compare::run_compare(&context(env)?, &args),
+        Command::Batch(args) => batch::run(&context(env)?, *args),
         Command::Pipeline(args) => pipeline::run(&context(env)?, &args.command),
         Command::Rerun(args) => rerun::run_rerun(&context(env)?, &args),
+        Command::Serve(args) => serve::run(context(env)?, &args),
         Command::Models(args) => models::run(&context(env)?, &args),
         Command::Usage(args) => usage::run(&context(env)?, &args),
         Command::Log(args) => log::run(&context(env)?, &args),
         Command::Probe(args) => probe::run_probe(&context(env)?, &args),
+        Command::Bench(args) => bench::run_bench(&context(env)?, &args),
         Command::Doctor(args) => doctor::run(context(env), &args, &terminal),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),
+        Command::Alias(args) => alias::run(&context(env)?, &args.command),
         Command::Template(args) => template::run(&context(env)?, &args.command),
         Command::Cache(args) => cache::run(&context(env)?, args.command),
         Command::Completions(args) => print(generated::completions(args.shell).into()).map(|()| 0),
@@ -254,6 +267,14 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
             print(page.into()).map(|()| 0)
         }
         Command::DemoGateway => demo_gateway::run(),
+    }
+}
+
+fn render_of(flag: cli::Render) -> Render {
+    match flag {
+        cli::Render::Auto => Render::Auto,
+        cli::Render::Markdown => Render::Markdown,
+        cli::Render::Plain => Render::Plain,
     }
 }
 

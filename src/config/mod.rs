@@ -2,8 +2,10 @@
 
 mod base_url;
 mod budget;
+mod edit;
 mod env;
 mod file;
+mod key_rules;
 mod names;
 mod pipeline;
 mod routing;
@@ -13,13 +15,15 @@ mod template;
 
 pub use base_url::BaseUrl;
 pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits};
+pub use edit::{ConfigEdit, parse_key};
 pub use env::Env;
 pub use file::parse_duration;
+pub use key_rules::{KeyBudget, KeyRules};
 pub use names::nearest;
 pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
 pub use routing::{Alias, Strategy};
 pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};
-pub use template::{RESERVED_FIELDS, SchemaSource, Template, find as find_template};
+pub use template::{SchemaSource, Template, find as find_template, is_reserved};
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -223,6 +227,30 @@ impl LogLevel {
             Self::Full => "full",
             Self::Metadata => "metadata",
             Self::Off => "off",
+        }
+    }
+}
+
+/// How answers in Markdown are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Render {
+    /// Rendered on a terminal, and as they are elsewhere.
+    #[default]
+    Auto,
+    /// Rendered everywhere.
+    Markdown,
+    /// As they are.
+    Plain,
+}
+
+impl Render {
+    /// The word used in the config.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Markdown => "markdown",
+            Self::Plain => "plain",
         }
     }
 }

@@ -7,7 +7,8 @@ use std::io::{self, Write};
 
 use super::drawing::Drawing;
 use super::notice::Notices;
-use super::term::{Output, Stderr, Stdout, Terminal, Text, write_now};
+use super::render::{self, LastRow, Markdown};
+use super::term::{Output, Stderr, Stdout, Terminal, Text, output_error, write_now};
 use super::{error, escape, format, notes};
 use crate::call::{Event, RunEvent};
 use crate::chat::StreamEvent;
@@ -50,12 +51,28 @@ struct Stream<W> {
     line_is_open: bool,
     /// Whether a carriage return is held back. It is half a line break if the next piece begins with the other half.
     held_return: bool,
+    /// Where the answer is rendered.
+    rendering: Option<Rendering>,
+}
+
+/// An answer that is rendered while it arrives.
+#[derive(Debug)]
+struct Rendering {
+    markdown: Markdown,
+    row: LastRow,
+    /// Whether the terminal is this process's own, which may be resized.
+    is_own: bool,
 }
 
 impl Answer<Box<dyn Write>, Stderr> {
     /// For this process's own streams.
     pub fn streamed(terminal: &Terminal, options: AnswerOptions) -> Self {
-        Self::new(Box::new(Stdout::new()), Stderr::new(), terminal.stdout, terminal.stderr, options)
+        let mut answer: Self =
+            Self::new(Box::new(Stdout::new()), Stderr::new(), terminal.stdout, terminal.stderr, options);
+        if let Some(rendering) = &mut answer.out.rendering {
+            rendering.is_own = true;
+        }
+        answer
     }
 
     /// For an answer that is written elsewhere when it is whole. Notices, and what the model thinks, are said as they come.
@@ -75,7 +92,12 @@ impl Answer<Box<dyn Write>, Stderr> {
 impl<O: Write, E: Write> Answer<O, E> {
     /// `stdout` and `stderr` say what `out` and `err` are.
     pub fn new(out: O, err: E, stdout: Output, stderr: Output, options: AnswerOptions) -> Self {
-        let (out, err) = (Stream::new(out, stdout), Stream::new(err, stderr));
+        let (mut out, err) = (Stream::new(out, stdout), Stream::new(err, stderr));
+        out.rendering = stdout.renders().then(|| Rendering {
+            markdown: Markdown::new(stdout.columns, stdout.style),
+            row: LastRow::default(),
+            is_own: false,
+        });
         Self { out, err, options, notices: Notices::default(), live: None, shows_text: true }
     }
 
@@ -111,7 +133,7 @@ impl<O: Write, E: Write> Answer<O, E> {
     pub fn finish(&mut self, record: &Record) -> Result<(), Error> {
         self.live = None;
         self.err.flush_or_lose();
-        self.out.end_line("\n");
+        self.out.end_text()?;
         if !record.tool_calls.is_empty() {
             self.notice(&tool_calls(record))?;
         }
@@ -136,8 +158,16 @@ impl<O: Write, E: Write> Answer<O, E> {
         // A blank line parts the answer from what the model thought.
         self.err.end_line("\n\n");
         self.err.flush_or_lose();
-        self.out.unwritten += held;
-        self.out.unwritten += text;
+        match &mut self.out.rendering {
+            Some(rendering) => {
+                rendering.markdown.push(held);
+                rendering.markdown.push(text);
+            }
+            None => {
+                self.out.unwritten += held;
+                self.out.unwritten += text;
+            }
+        }
     }
 
     fn thought(&mut self, text: &str) -> Result<(), Error> {
@@ -166,6 +196,9 @@ impl<O: Write, E: Write> Answer<O, E> {
     /// Text on stderr begins a line where a terminal shows both streams. Elsewhere the answer gets no line break by it.
     fn begin_on_stderr(&mut self) -> Result<(), Error> {
         self.out.flush()?;
+        if self.out.rendering.is_some() {
+            return if self.err.output.tty { self.out.hide_row() } else { Ok(()) };
+        }
         if self.out.output.tty && self.err.output.tty && std::mem::take(&mut self.out.line_is_open) {
             self.err.unwritten += "\n";
         }
@@ -183,7 +216,7 @@ impl<O: Write, E: Write> Answer<O, E> {
 
 impl<W: Write> Stream<W> {
     fn new(to: W, output: Output) -> Self {
-        Self { to, output, unwritten: Text::new(), line_is_open: false, held_return: false }
+        Self { to, output, unwritten: Text::new(), line_is_open: false, held_return: false, rendering: None }
     }
 
     /// Takes in a piece of text that may be cut anywhere. Returns what of it can be written now, and before it what was
@@ -209,7 +242,54 @@ impl<W: Write> Stream<W> {
         }
     }
 
+    /// Ends the answer with a line break.
+    fn end_text(&mut self) -> Result<(), Error> {
+        if let Some(rendering) = &mut self.rendering {
+            if std::mem::take(&mut self.held_return) {
+                rendering.markdown.push("\r");
+            }
+            rendering.markdown.finish();
+            self.line_is_open = false;
+            return self.draw(false);
+        }
+        self.end_line("\n");
+        Ok(())
+    }
+
+    /// Writes the lines that are final, and the row that may still change.
+    fn draw(&mut self, with_row: bool) -> Result<(), Error> {
+        let Some(rendering) = &mut self.rendering else { return Ok(()) };
+        let columns = rendering.columns(&self.output);
+        let done = rendering.markdown.take_done();
+        let mut row = if with_row && self.output.redraws { rendering.markdown.preview() } else { Text::new() };
+        if !LastRow::fits(&row, columns) {
+            row = Text::new();
+        }
+        let frame = rendering.row.update(done, row, columns);
+        rendering.markdown.resize(columns);
+        self.write(&frame)
+    }
+
+    /// Removes the row that may still change, so that other text can stand there. The next write shows it again.
+    fn hide_row(&mut self) -> Result<(), Error> {
+        let Some(rendering) = &mut self.rendering else { return Ok(()) };
+        let columns = rendering.columns(&self.output);
+        let erasing = rendering.row.erase(columns);
+        self.write(&erasing)
+    }
+
+    /// Writes bytes that are safe for a terminal.
+    fn write(&mut self, frame: &str) -> Result<(), Error> {
+        if frame.is_empty() {
+            return Ok(());
+        }
+        self.to.write_all(frame.as_bytes()).and_then(|()| self.to.flush()).map_err(output_error)
+    }
+
     fn flush(&mut self) -> Result<(), Error> {
+        if self.rendering.is_some() {
+            return self.draw(true);
+        }
         if self.unwritten.is_empty() {
             return Ok(());
         }
@@ -222,6 +302,21 @@ impl<W: Write> Stream<W> {
     fn flush_or_lose(&mut self) {
         _ = self.flush();
     }
+}
+
+impl Rendering {
+    /// The width of the terminal now.
+    fn columns(&self, output: &Output) -> usize {
+        if self.is_own && output.tty { output.stdout_now().columns } else { output.columns }
+    }
+}
+
+/// A whole answer, ending with a line break.
+pub fn whole(text: &str, out: &Output) -> Text {
+    if out.renders() {
+        return render::lines(text, out.columns, out.style).into_iter().map(|line| line + "\n").collect();
+    }
+    Text::from(text.strip_suffix('\n').unwrap_or(text)) + "\n"
 }
 
 /// Whether there is more to say of the call than that it failed.
@@ -264,9 +359,20 @@ fn incomplete(record: &Record) -> String {
     format!("the answer is {}: {reason}", record.status.as_str())
 }
 
+/// Names the functions that the model calls: the first few of them, and of each as much as a line can hold.
 fn tool_calls(record: &Record) -> String {
-    let names: Vec<&str> = record.tool_calls.iter().map(|call| call.name.as_str()).collect();
-    format!("the model calls {}; -o json shows the arguments", names.join(", "))
+    const MOST: usize = 8;
+    const LONGEST: usize = 64;
+    let short = |name: &str| match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    };
+    let names: Vec<String> = record.tool_calls.iter().take(MOST).map(|call| short(&call.name)).collect();
+    let more = match record.tool_calls.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("the model calls {}{more}; -o json shows the arguments", names.join(", "))
 }
 
 #[cfg(test)]

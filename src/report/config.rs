@@ -16,6 +16,15 @@ use crate::money::Usd;
 ///
 /// [`Error::Config`] where a gateway lacks its address.
 pub fn show(settings: &Settings) -> Result<Text, Error> {
+    in_force(settings).map(Text::from)
+}
+
+/// The same as a string, which is TOML.
+///
+/// # Errors
+///
+/// [`Error::Config`] where a gateway lacks its address.
+pub fn in_force(settings: &Settings) -> Result<String, Error> {
     let mut file = File::default();
     general(&mut file, settings);
     for name in settings.gateway_names() {
@@ -31,6 +40,10 @@ pub fn show(settings: &Settings) -> Result<Text, Error> {
     file.text("max_size", &size(settings.cache.max_size));
     for budget in &settings.budgets {
         file.0.push_str(&format!("\n# budget of {}\n", budget.describe()));
+    }
+    if !settings.allow.is_empty() {
+        file.table("allow", "");
+        settings.allow.iter().for_each(|(name, models)| file.value(&key(name), list(models)));
     }
     settings.aliases.iter().for_each(|(name, alias)| self::alias(&mut file, name, alias));
     if !settings.tasks.is_empty() {
@@ -54,7 +67,7 @@ pub fn show(settings: &Settings) -> Result<Text, Error> {
             file.value_if(name, rate.map(Usd::to_decimal));
         }
     }
-    Ok(file.0.into())
+    Ok(file.0)
 }
 
 /// A config file that is being written.
@@ -99,6 +112,7 @@ fn general(file: &mut File, settings: &Settings) {
         file.value("model", quoted(model) + &who(*said));
     }
     file.text("log", settings.log.as_str());
+    file.text("render", settings.render.as_str());
     file.text_if("keyring_timeout", settings.keyring_timeout.map(seconds));
 }
 
@@ -152,6 +166,13 @@ fn alias(file: &mut File, name: &str, alias: &Alias) {
     file.value_if("retries", alias.retries);
     file.text_if("timeout", alias.timeout.map(seconds));
     file.text_if("hedge", alias.hedge.map(seconds));
+}
+
+/// One alias as a config file has it.
+pub fn one_alias(name: &str, alias: &Alias) -> Text {
+    let mut file = File::default();
+    self::alias(&mut file, name, alias);
+    Text::from(file.0.trim_start_matches('\n'))
 }
 
 fn step(file: &mut File, pipeline: &str, step: &Step) {

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::drawing::Rows;
 use super::term::{Style, Text};
+use super::wrap::{most_cells as cells, most_cells_of as cells_of};
 use super::{escape, format, notice};
 use crate::call::{Event, RunEvent};
 use crate::chat::StreamEvent;
@@ -133,6 +133,7 @@ impl Rows for LiveLines {
             Event::Notice { .. }
             | Event::Connected { .. }
             | Event::Headers { .. }
+            | Event::Bytes { .. }
             | Event::Malformed { .. }
             | Event::Adjusted { .. }
             | Event::AttemptFailed { .. } => {}
@@ -337,17 +338,6 @@ pub(super) fn clock(time: Duration) -> String {
 /// The text on one line, escaped, with single spaces for all white space.
 fn one_line(text: &str) -> String {
     escape::terminal(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
-}
-
-/// The most cells that a terminal takes for the text. Some draw an emoji that is joined of several (👩‍👩‍👧) as one, others
-/// draw its parts; a variation selector makes a character wider on some terminals only.
-pub(super) fn cells(text: &str) -> usize {
-    text.graphemes(true).map(cells_of).sum()
-}
-
-fn cells_of(grapheme: &str) -> usize {
-    let parts = grapheme.chars().filter_map(UnicodeWidthChar::width).sum();
-    grapheme.width().max(parts)
 }
 
 /// As much of the start as fits, with `…` where something is missing. Only live lines are cut, never results.

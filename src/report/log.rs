@@ -10,12 +10,15 @@ use super::format::{self, UNKNOWN, or_unknown};
 use super::grid::{self, Column, Grid};
 use super::rates::{self, per_million};
 use super::term::{Output, Text};
-use super::{columns, csv as csv_format, escape, json as json_format, wrap};
+use super::{answer, columns, csv as csv_format, escape, json as json_format, wrap};
 use crate::chat::{Message, Part, Role};
 use crate::ledger::{Row, Tokens};
 use crate::money::Usd;
 use crate::record::{Cost, Record, Status};
 use crate::score::Part as Score;
+
+/// The name of an answer, which is rendered.
+const ANSWER: &str = "answer";
 
 /// On a page of at least so many cells, the list has more columns.
 const WIDE: usize = 120;
@@ -147,7 +150,9 @@ pub fn one(row: &Row, scores: &[Score], out: &Output) -> Text {
     page += Text::from("\n") + attempts(row).render(out);
     let mut section = |name: &str, text: &str| {
         if !text.is_empty() {
-            page += Text::from("\n") + style.bold(name) + "\n" + text.trim_end() + "\n";
+            page += Text::from("\n") + style.bold(name) + "\n";
+            page +=
+                if name == ANSWER { answer::whole(text.trim_end(), out) } else { Text::from(text.trim_end()) + "\n" };
         }
     };
     match (row.request.request(), &row.answer) {
@@ -157,7 +162,7 @@ pub fn one(row: &Row, scores: &[Score], out: &Output) -> Text {
             }
             if let Some(answer) = answer {
                 section("reasoning", &answer.reasoning);
-                section("answer", &answer.text);
+                section(ANSWER, &answer.text);
                 for call in &answer.tool_calls {
                     section("tool call", &format!("{} {}", call.name, call.arguments));
                 }
@@ -283,18 +288,18 @@ fn attempts(row: &Row) -> Grid {
 /// The messages of a conversation in their order, each with who said it.
 pub fn conversation(rows: &[Row], out: &Output) -> Text {
     let mut page = Text::new();
-    let mut say = |who: &str, text: &str| {
-        page += out.style.bold(who) + "\n" + text.trim_end() + "\n\n";
-    };
+    let mut say = |who: &str, text: Text| page += out.style.bold(who) + "\n" + text + "\n";
+    let plain = |text: &str| Text::from(text.trim_end()) + "\n";
     for row in rows {
         let Some(request) = row.request.request() else {
-            say(end(&row.id), "(not kept)");
+            say(end(&row.id), plain("(not kept)"));
             continue;
         };
         for message in &request.messages {
-            say(role(message.role), &parts(message));
+            say(role(message.role), plain(&parts(message)));
         }
-        say(&format!("{} ({})", row.model, end(&row.id)), &columns::body(&row.clone().into_record()));
+        let answer = columns::body(&row.clone().into_record());
+        say(&format!("{} ({})", row.model, end(&row.id)), answer::whole(answer.trim_end(), out));
     }
     page
 }
@@ -303,7 +308,7 @@ fn role(role: Role) -> &'static str {
     match role {
         Role::System => "system",
         Role::User => "prompt",
-        Role::Assistant => "answer",
+        Role::Assistant => ANSWER,
         Role::Tool => "tool",
     }
 }

@@ -3,8 +3,12 @@
 //! There is a file for each kind of report. It returns a [`term::Text`], which [`term::print`], [`term::say`] and
 //! [`destination::Destination`] alone can write: they escape it if they write to a terminal.
 
+pub mod aliases;
 pub mod answer;
 mod background;
+pub mod batch;
+pub mod bench;
+mod bench_html;
 pub mod budgets;
 pub mod cache;
 pub mod checks;
@@ -40,10 +44,12 @@ pub mod probe;
 pub mod progress;
 pub mod rates;
 pub mod reconciliation;
+mod render;
 pub mod repeats;
 pub mod route;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod scoped_keys;
 pub mod table;
 mod tally;
 pub mod templates;

@@ -1,7 +1,9 @@
 //! `llm models`: shows the models of gateways, with prices.
 
+mod default;
 mod list;
 mod show;
+mod suggest;
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -14,9 +16,12 @@ use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::Client;
 use crate::report::format;
 
+pub(super) use suggest::with_models;
+
 pub(super) fn run(context: &Context, args: &ModelsArgs) -> Result<u8, Error> {
     match &args.command {
         Some(ModelsCommand::Show(args)) => show::run(context, args),
+        Some(ModelsCommand::Default { name }) => default::run(context, name.as_deref()),
         Some(ModelsCommand::List(list)) => list::run(context, list),
         None => list::run(context, &args.list),
     }

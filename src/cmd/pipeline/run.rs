@@ -13,6 +13,7 @@ use crate::config::{LogLevel, nearest};
 use crate::error::{Error, Failure, FailureKind};
 use crate::pipeline::{self, BadStep, PipelineSchedule, ResolvedStep};
 use crate::record::{Record, Status};
+use crate::report::answer;
 use crate::report::destination::Destination;
 use crate::report::error::call_failed;
 use crate::report::pipeline::{PipelineRun, StepName, json, line, markdown, planned, table};
@@ -187,7 +188,7 @@ impl PipelineView<'_> {
         let out = destination.output();
         match self.args.output.format {
             AskFormat::Text if wanted.text.is_empty() => Text::new(),
-            AskFormat::Text => Text::from(wanted.text.strip_suffix('\n').unwrap_or(&wanted.text)) + "\n",
+            AskFormat::Text => answer::whole(&wanted.text, &out),
             AskFormat::Json => json(run, &out),
             // Each line was written when its call ended.
             AskFormat::Jsonl if !destination.is_file() => Text::new(),

@@ -1,3 +1,5 @@
+use unicode_width::UnicodeWidthChar;
+
 use super::*;
 use crate::call::Target;
 use crate::chat::Usage;
