@@ -13,6 +13,8 @@ mod budget;
 mod bugs;
 mod cache;
 mod change;
+#[cfg(unix)]
+mod chat;
 mod compare;
 mod costs;
 mod dependencies;

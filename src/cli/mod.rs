@@ -1,5 +1,6 @@
 //! The command line: clap types only, a file for each group of commands in `llm --help`.
 
+mod chat;
 mod inspect;
 mod measure;
 mod pipeline;
@@ -11,6 +12,7 @@ mod values;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
+pub use chat::ChatArgs;
 pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
@@ -60,6 +62,8 @@ pub struct Common {
 pub enum Command {
     /// Ask one model and stream its answer
     Ask(Box<AskArgs>),
+    /// Talk with a model, turn by turn
+    Chat(Box<ChatArgs>),
     /// Ask several models at once and show their answers side by side
     Compare(Box<CompareArgs>),
     /// Run prompts that build on each other's answers, as the config describes them
@@ -97,7 +101,7 @@ pub enum Command {
 
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 3] = [
-    ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
+    ("Prompt", &["ask", "chat", "compare", "pipeline", "rerun"]),
     ("Inspect", &["models", "usage", "log", "probe", "doctor"]),
     ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
 ];

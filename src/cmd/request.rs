@@ -221,7 +221,7 @@ pub(super) fn again(request: Request, tags: BTreeMap<String, String>) -> CallTem
     CallTemplate { request: Arc::new(request), schema, caller, ..CallTemplate::default() }
 }
 
-fn system(text: &str) -> Result<String, Error> {
+pub(super) fn system(text: &str) -> Result<String, Error> {
     match text.strip_prefix('@') {
         Some(path) => input::read_text(Path::new(path), LARGEST_TEXT, Accept::FilesAndPipes)
             .map_err(|source| Error::usage(format!("--system: cannot read {path}: {source}"))),
@@ -230,7 +230,7 @@ fn system(text: &str) -> Result<String, Error> {
 }
 
 /// The attachments, then the prompt. Texts are joined to one, because some gateways accept only one text in a message.
-fn parts(attachments: Vec<Part>, prompt: &str) -> Vec<Part> {
+pub(super) fn parts(attachments: Vec<Part>, prompt: &str) -> Vec<Part> {
     let mut texts = Vec::new();
     let mut parts = Vec::new();
     for attachment in attachments {

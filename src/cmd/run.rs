@@ -1,5 +1,6 @@
 //! Runs the calls of a command: prepares gateways, listens for signals, shows, records, and says how it ended.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
@@ -9,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::signals::Signals;
 use super::{Context, process};
-use crate::call::{Call, RunEvent, Service};
+use crate::call::{Call, RunEvent, Service, Target};
 use crate::cli::{self, PromptArgs};
 use crate::config::LogLevel;
 use crate::error::{Error, FailureKind};
@@ -105,37 +106,104 @@ pub(super) fn run_schedule(
     options: &RunOptions,
     view: &mut dyn View,
 ) -> Result<u8, Error> {
-    let ledger = context.settings.dirs.data.as_deref().map(LedgerWriter::new);
-    let prepared = context.preparation().prepare(like, &options.gateways, ledger.as_ref())?;
-    failpoint::reach("prepared");
-    let recording = options.recording(context, &prepared, ledger.clone());
-    let spec = RunSpec {
-        schedule,
-        concurrency: options.concurrency.min(process::connections()),
-        prices: (options.priced || recording.is_some()).then_some(&prepared),
-        recording: recording.as_ref(),
-    };
-    let mut watched =
-        Watched { view, stderr: context.verbose.then_some(context.terminal.stderr), has_timed_out: false };
-    let mut waits = Waits::new(process::runtime()?);
-    term::write_in_background();
-    let mut outcome = waits.execute(&prepared.service, spec, &mut watched);
-    let write_limit = match &outcome.stopped {
-        Some(_) => Some(LIMIT_AFTER_SIGNAL),
-        None => watched.has_timed_out.then_some(LIMIT_AFTER_TIMEOUT),
-    };
-    let shown = match outcome.output_error() {
-        Some(error) => Err(error),
-        None => view.finish(&outcome),
-    };
-    // Policies use the ledger until they are dropped.
-    drop((recording, prepared));
-    let closed = waits.close(context, ledger);
-    let written = closed.and_then(|()| waits.finish_writing(context, write_limit));
-    waits.end();
-    let code = shown?;
-    written?;
-    outcome.stopped.map_or(Ok(code), Err)
+    let mut session = Session { is_last: true, ..Session::new(context) };
+    session.run(like, schedule, options, view)
+}
+
+/// Runs one after the other. The later ones use the gateways, keys and connections of the earlier ones.
+pub(super) struct Session<'a> {
+    context: &'a Context,
+    ledger: Option<LedgerWriter>,
+    /// Whether no run follows, so that nothing is kept for it.
+    is_last: bool,
+    /// What was prepared, with the models for which it was.
+    prepared: Option<(HashSet<Target>, PreparedGateways)>,
+    runtime: Option<Runtime>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(context: &'a Context) -> Self {
+        let ledger = context.settings.dirs.data.as_deref().map(LedgerWriter::new);
+        Self { context, ledger, is_last: false, prepared: None, runtime: None }
+    }
+
+    /// Prepares the gateways of these calls, unless those of earlier calls are theirs.
+    fn prepare(&mut self, like: &[Call], options: &PrepareOptions) -> Result<PreparedGateways, Error> {
+        match self.prepared.take() {
+            Some((targets, prepared)) if like.iter().flat_map(Call::targets).all(|target| targets.contains(target)) => {
+                Ok(prepared)
+            }
+            _ => self.context.preparation().prepare(like, options, self.ledger.as_ref()),
+        }
+    }
+
+    /// Runs the calls of a schedule, as [`run_schedule`] does.
+    pub(super) fn run(
+        &mut self,
+        like: &[Call],
+        schedule: &mut dyn Schedule,
+        options: &RunOptions,
+        view: &mut dyn View,
+    ) -> Result<u8, Error> {
+        let context = self.context;
+        let prepared = self.prepare(like, &options.gateways)?;
+        failpoint::reach("prepared");
+        let recording = options.recording(context, &prepared, self.ledger.clone());
+        let spec = RunSpec {
+            schedule,
+            concurrency: options.concurrency.min(process::connections()),
+            prices: (options.priced || recording.is_some()).then_some(&prepared),
+            recording: recording.as_ref(),
+        };
+        let mut watched =
+            Watched { view, stderr: context.verbose.then_some(context.terminal.stderr), has_timed_out: false };
+        let runtime = match self.runtime.take() {
+            Some(runtime) => runtime,
+            None => process::runtime()?,
+        };
+        let mut waits = Waits::new(runtime);
+        term::write_in_background();
+        let mut outcome = waits.execute(&prepared.service, spec, &mut watched);
+        let write_limit = match &outcome.stopped {
+            Some(_) => Some(LIMIT_AFTER_SIGNAL),
+            None => watched.has_timed_out.then_some(LIMIT_AFTER_TIMEOUT),
+        };
+        let shown = match outcome.output_error() {
+            Some(error) => Err(error),
+            None => view.finish(&outcome),
+        };
+        drop(recording);
+        if self.is_last {
+            // Policies use the ledger until they are dropped.
+            drop(prepared);
+        } else {
+            self.prepared = Some((like.iter().flat_map(Call::targets).cloned().collect(), prepared));
+        }
+        let closed = waits.close(context, self.ledger.clone());
+        let written = closed.and_then(|()| waits.finish_writing(context, write_limit));
+        let runtime = waits.end();
+        if self.is_last {
+            // What still blocks, such as a name that does not resolve, must not hold up the end.
+            runtime.shutdown_background();
+        } else {
+            self.runtime = Some(runtime);
+        }
+        let code = shown?;
+        written?;
+        outcome.stopped.map_or(Ok(code), Err)
+    }
+
+    /// No run follows.
+    pub(super) fn end(self) {
+        drop(self.prepared);
+        if let Some(runtime) = self.runtime {
+            runtime.shutdown_background();
+        }
+        // What policies hand over when they are dropped.
+        if let Some(ledger) = self.ledger {
+            ledger.close().iter().for_each(|text| self.context.notice(text));
+        }
+    }
 }
 
 /// After a signal, what is not written yet is given this long to be written. With it a run ends within 300 ms.
@@ -215,10 +283,9 @@ impl Waits {
     }
 
     /// Nothing is left to wait for, so a signal ends the process at once.
-    fn end(self) {
+    fn end(self) -> Runtime {
         self.signals.end_at_once();
-        // What still blocks, such as a name that does not resolve, must not hold up the end.
-        self.runtime.shutdown_background();
+        self.runtime
     }
 }
 

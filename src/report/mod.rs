@@ -8,6 +8,7 @@ pub mod answer;
 mod background;
 pub mod budgets;
 pub mod cache;
+pub mod chat;
 pub mod checks;
 pub mod columns;
 pub mod config;

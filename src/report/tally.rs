@@ -6,8 +6,8 @@ use super::drawing::Rows;
 use super::format;
 use super::live_lines::{Row, clock, frame, start};
 use super::term::Style;
-use super::{escape, notice};
 use super::wrap::most_cells as cells;
+use super::{escape, notice};
 use crate::call::{Event, RunEvent};
 use crate::chat::StreamEvent;
 
