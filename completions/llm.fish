@@ -39,10 +39,12 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "chat" -d 'Talk with a model
 complete -c llm -n "__fish_llm_needs_command" -f -a "compare" -d 'Ask several models at once and show their answers side by side'
 complete -c llm -n "__fish_llm_needs_command" -f -a "pipeline" -d 'Run prompts that build on each other\'s answers, as the config describes them'
 complete -c llm -n "__fish_llm_needs_command" -f -a "rerun" -d 'Send a recorded prompt again, elsewhere, and show the answers beside the recorded one'
+complete -c llm -n "__fish_llm_needs_command" -f -a "serve" -d 'Be a gateway for other programs, with keys, budgets and limits for each'
 complete -c llm -n "__fish_llm_needs_command" -f -a "models" -d 'List what the gateway offers, with prices'
 complete -c llm -n "__fish_llm_needs_command" -f -a "usage" -d 'Show calls, tokens and costs, and where money could be saved'
 complete -c llm -n "__fish_llm_needs_command" -f -a "log" -d 'List recorded calls, show one with its attempts, export or delete them'
 complete -c llm -n "__fish_llm_needs_command" -f -a "probe" -d 'Find out by small requests what models can really do here: tools, images, seeds and more'
+complete -c llm -n "__fish_llm_needs_command" -f -a "bench" -d 'Measure how fast models and gateways are, against each other and against earlier runs'
 complete -c llm -n "__fish_llm_needs_command" -f -a "doctor" -d 'Check config, key, gateway and terminal, and say how to solve what is wrong'
 complete -c llm -n "__fish_llm_needs_command" -f -a "key" -d 'Keep gateway keys in the keyring'
 complete -c llm -n "__fish_llm_needs_command" -f -a "config" -d 'Show, change, check or create the config file'
@@ -174,9 +176,15 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -s t -l task -d 'Tasks 
 complete -c llm -n "__fish_llm_using_subcommand compare" -l set -d 'A list of models from the config' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l concurrency -d 'How many calls run at once; all by default' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l repeat -d 'Ask each model N times without the answer cache, and show median and spread' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l score -d 'Score the answers: exact:TEXT, contains:TEXT, regex:PATTERN, schema:FILE, agreement, confidence, shortest, fastest, cheapest or command:PROGRAM; `*N` after it is its weight beside others; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l judge -d 'Let this model score the answers, without their names and in changing order; several make a panel; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l criteria -d 'What judges score by; `@FILE` reads a file' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l fail-under -d 'Exit with 9 if the best score is below this, or not known' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l against -d 'Show how they differ from the answer of this model' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l sort -d 'Order of the answers; as asked by default' -r -f -a "latency\t'Total time'
 first-token\t''
-cost\t''"
+cost\t''
+score\t'The best first'"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l layout -d 'Answers side by side or below each other; by width by default' -r -f -a "columns\t''
 stacked\t''"
 complete -c llm -n "__fish_llm_using_subcommand compare" -s o -l output -d 'Format of the output' -r -f -a "text\t''
@@ -197,6 +205,11 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l no-cache -d 'Do not 
 complete -c llm -n "__fish_llm_using_subcommand compare" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l no-stream -d 'Ask for the answer in one piece instead of a stream; the same as `-p stream=false`'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l judge-own -d 'Let judges score answers of their own model as well'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l reasons -d 'Show the reasons for the scores'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l best -d 'Print the text of the best answer alone'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l vote -d 'Show the answers as A, B, C, ask which is best, then show their names; `usage --by wins` counts the votes'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l diff -d 'Show how the answers differ from the first one, word by word on a terminal'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -300,6 +313,42 @@ plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s l -l listen -d 'Address to listen on' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-in-flight -d 'Requests that run at once; others wait, fair by key' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-waiting -d 'Requests that wait at most; further ones get 503' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-connections -d 'Connections at once' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-body -d 'Largest body of a request, in MiB' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l idle -d 'How long a client may be silent where something is awaited from it' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l drain -d 'How long running requests may go on after SIGTERM' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -f -a "key" -d 'Make, change and revoke the keys of clients'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "new" -d 'Make a key; it is shown once'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "list" -d 'List the keys'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "show" -d 'Show what a key may do'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "edit" -d 'Change what a key may do; `none` removes a limit'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "rotate" -d 'Give a key a new secret, which is shown once'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "revoke" -d 'End a key for good'
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l supports -d 'Only models that can do all of these, by `llm probe` or else by the gateway\'s list: tools, vision, json, reasoning, audio; and what only a probe finds out, such as stop or seed' -r
@@ -381,7 +430,7 @@ interrupted\t''
 refused\t''"
 complete -c llm -n "__fish_llm_using_subcommand usage" -l since -d 'Only calls since this time: `7d`, `12h`, a date or a time (UTC)' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -l before -d 'Only calls before this time' -r
-complete -c llm -n "__fish_llm_using_subcommand usage" -l by -d 'What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -l by -d 'What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME; or wins: which models people and judges prefer' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 csv\t''
@@ -423,6 +472,7 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
 markdown\t'Rendered everywhere'
 plain\t'As they are'"
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l audit -d 'Show who changed which key of `llm serve`, instead of calls'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -454,6 +504,7 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
 markdown\t'Rendered everywhere'
 plain\t'As they are'"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l audit -d 'Show who changed which key of `llm serve`, instead of calls'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -532,6 +583,55 @@ complete -c llm -n "__fish_llm_using_subcommand probe" -l dry-run -d 'Print the 
 complete -c llm -n "__fish_llm_using_subcommand probe" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand probe" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand bench" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l key -d 'Use the gateway\'s saved key of this name' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l timeout -d 'Time limit of a call with all its retries (`30s`, `2m`)' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l retries -d 'Retries after a failure that may pass' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -s f -l file -d 'Attach a text file, image, PDF or audio file, recognised by its content, or the URL of an image; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l temperature -d 'Sampling temperature, from 0 to 2' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l top-p -d 'Nucleus sampling: the share of probability to choose from, from 0 to 1' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l max-tokens -d 'Most output tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l stop -d 'Stop at this text; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l seed -d 'Seed, for models that can repeat an answer' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l logprobs -d 'Add the log probability of each token to -o json, with N alternatives to each' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l effort -d 'Reasoning effort: none, minimal, low, medium, high or another level that the model has' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
+complete -c llm -n "__fish_llm_using_subcommand bench" -l tools -d 'JSON array of functions that the model may call; -o json has its calls' -r -F
+complete -c llm -n "__fish_llm_using_subcommand bench" -l tag -d 'Tag of the record, by which costs can be grouped (`app=bot`); repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
+complete -c llm -n "__fish_llm_using_subcommand bench" -l out -d 'Write there instead of stdout, atomically' -r -F
+complete -c llm -n "__fish_llm_using_subcommand bench" -s m -l model -d 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`; by default those that the gateway\'s settings name' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l requests -d 'How many requests each model gets' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l concurrency -d 'How many requests to each model run at once; the next one is sent when one is over' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l rate -d 'How many requests a second each model gets, whether or not earlier ones are over; times then count from the moment when a request is due, so that waiting is counted' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l warmup -d 'How many requests each model gets before, which are not counted' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l compare-with -d 'Compare with an earlier run: the beginning or the end of its id, or `last`' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''
+csv\t''
+markdown\t''
+html\t''"
+complete -c llm -n "__fish_llm_using_subcommand bench" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand bench" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
+complete -c llm -n "__fish_llm_using_subcommand bench" -s n -l no-stdin -d 'Do not read stdin'
+complete -c llm -n "__fish_llm_using_subcommand bench" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
+complete -c llm -n "__fish_llm_using_subcommand bench" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
+complete -c llm -n "__fish_llm_using_subcommand bench" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
+complete -c llm -n "__fish_llm_using_subcommand bench" -l no-stream -d 'Ask for the answer in one piece instead of a stream; the same as `-p stream=false`'
+complete -c llm -n "__fish_llm_using_subcommand bench" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
+complete -c llm -n "__fish_llm_using_subcommand bench" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand bench" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand doctor" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s o -l output -d 'Format of the output' -r -f -a "text\t''

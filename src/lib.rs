@@ -4,6 +4,7 @@
 
 pub mod adapter;
 pub mod attachment;
+pub mod bench;
 pub mod call;
 pub mod catalog;
 pub mod chat;
@@ -20,6 +21,7 @@ pub mod gateway;
 mod http;
 mod input;
 mod json_file;
+pub mod judge;
 pub mod ledger;
 pub mod money;
 pub mod pattern;
@@ -38,7 +40,9 @@ pub mod run;
 pub mod schema;
 pub mod score;
 pub mod secret;
+pub mod serve;
 pub mod stats;
+pub mod store;
 pub mod template;
 pub mod tool_file;
 mod words;

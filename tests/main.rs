@@ -8,6 +8,7 @@
 mod adjust;
 mod architecture;
 mod ask;
+mod bench;
 mod budget;
 #[cfg(all(unix, debug_assertions))]
 mod bugs;
@@ -15,6 +16,7 @@ mod cache;
 mod change;
 #[cfg(unix)]
 mod chat;
+mod choose;
 mod compare;
 mod costs;
 mod dependencies;

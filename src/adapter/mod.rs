@@ -8,6 +8,7 @@
 
 mod anthropic;
 mod body;
+mod client_body;
 pub mod error_body;
 mod frame;
 mod gemini;
@@ -31,8 +32,9 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
+pub use client_body::{ClientBody, Operation};
 pub use mask::mask_keys;
-pub use output_bound::OutputBound;
+pub use output_bound::{OutputBound, is_same_field};
 
 use serde::{Deserialize, Serialize};
 

@@ -182,6 +182,9 @@ pub struct LogListArgs {
     pub limit: usize,
     #[command(flatten)]
     pub output: OutputArgs<LogFormat>,
+    /// Show who changed which key of `llm serve`, instead of calls
+    #[arg(long, conflicts_with_all = ["search", "model", "gateway"])]
+    pub audit: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -196,7 +199,8 @@ pub enum LogFormat {
 pub struct UsageArgs {
     #[command(flatten)]
     pub filter: CallFilter,
-    /// What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME
+    /// What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME; or wins: which
+    /// models people and judges prefer
     #[arg(long, value_name = "WHAT", value_delimiter = ',', default_value = "model")]
     pub by: Vec<String>,
     /// Show instead what is left of each budget of the config

@@ -2,8 +2,9 @@
 
 use clap::{Args, ValueEnum};
 
+use super::prompt::PromptArgs;
 use super::shared::{GatewayArgs, OutArgs, OutputArgs, RecordArgs};
-use super::values::at_least;
+use super::values::{at_least, positive};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -69,4 +70,47 @@ pub enum ProbeFormat {
     Json,
     Csv,
     Markdown,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    llm bench -m gpt-5.4-mini,claude-haiku-4-5                      20 requests to each, one at a time\n  \
+    llm bench -m openai::gpt-5.4-mini,openrouter::openai/gpt-5.4-mini --requests 100   what a gateway adds\n  \
+    llm bench -m corp::qwen --requests 600 --rate 10                ten requests a second, for a minute\n  \
+    llm bench -m corp::qwen --compare-with last                     before and after a change\n  \
+    llm bench -g demo -o html --out bench.html                      a page with plots")]
+pub struct BenchArgs {
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    /// Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`; by default those that the
+    /// gateway's settings name
+    #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to", display_order = 0)]
+    pub model: Vec<String>,
+    /// How many requests each model gets
+    #[arg(long, value_name = "N", default_value_t = 20, help_heading = "How to measure", value_parser = at_least(1u64))]
+    pub requests: u64,
+    /// How many requests to each model run at once; the next one is sent when one is over
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "rate", help_heading = "How to measure", value_parser = at_least(1u32))]
+    pub concurrency: u32,
+    /// How many requests a second each model gets, whether or not earlier ones are over; times then count from the
+    /// moment when a request is due, so that waiting is counted
+    #[arg(long, value_name = "PER_SECOND", help_heading = "How to measure", value_parser = positive)]
+    pub rate: Option<f64>,
+    /// How many requests each model gets before, which are not counted
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "How to measure", value_parser = at_least(0u64))]
+    pub warmup: u64,
+    /// Compare with an earlier run: the beginning or the end of its id, or `last`
+    #[arg(long, value_name = "RUN", help_heading = "How to measure")]
+    pub compare_with: Option<String>,
+    #[command(flatten, next_help_heading = "What to print")]
+    pub output: OutputArgs<BenchFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BenchFormat {
+    Text,
+    Json,
+    Csv,
+    Markdown,
+    Html,
 }

@@ -5,6 +5,7 @@ mod inspect;
 mod measure;
 mod pipeline;
 mod prompt;
+mod serve;
 mod setup;
 mod shared;
 mod template;
@@ -17,11 +18,12 @@ pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
-pub use measure::{MeasureLimits, ProbeArgs, ProbeFormat};
+pub use measure::{BenchArgs, BenchFormat, MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{
     AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy,
 };
+pub use serve::{KeyRulesArgs, ServeArgs, ServeCommand, ServeKeyCommand, ServeRunArgs};
 pub use setup::{
     AliasArgs, AliasCommand, AliasStrategy, CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand,
     KeyArgs, KeyCommand, KeyStore,
@@ -70,6 +72,8 @@ pub enum Command {
     Pipeline(PipelineArgs),
     /// Send a recorded prompt again, elsewhere, and show the answers beside the recorded one
     Rerun(Box<RerunArgs>),
+    /// Be a gateway for other programs, with keys, budgets and limits for each
+    Serve(Box<ServeArgs>),
     /// List what the gateway offers, with prices
     Models(Box<ModelsArgs>),
     /// Show calls, tokens and costs, and where money could be saved
@@ -78,6 +82,8 @@ pub enum Command {
     Log(Box<LogArgs>),
     /// Find out by small requests what models can really do here: tools, images, seeds and more
     Probe(Box<ProbeArgs>),
+    /// Measure how fast models and gateways are, against each other and against earlier runs
+    Bench(Box<BenchArgs>),
     /// Check config, key, gateway and terminal, and say how to solve what is wrong
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
@@ -100,9 +106,10 @@ pub enum Command {
 }
 
 /// Headings of `llm --help` and the commands below each.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Prompt", &["ask", "chat", "compare", "pipeline", "rerun"]),
-    ("Inspect", &["models", "usage", "log", "probe", "doctor"]),
+    ("Serve", &["serve"]),
+    ("Inspect", &["models", "usage", "log", "probe", "bench", "doctor"]),
     ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
 ];
 

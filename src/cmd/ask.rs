@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::conversation::{self, Conversation};
 use super::request::{self, Chosen};
-use super::run::{RunOptions, View, run};
+use super::run::{Ending, RunOptions, View, run};
 use super::{Context, dry_run, models};
 use crate::call::{Call, RunEvent};
 use crate::cli::{AskArgs, AskFormat};
@@ -71,7 +71,7 @@ impl Reporter for AskView {
 }
 
 impl View for AskView {
-    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
+    fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
         if let (Some(destination), Some(record)) = (self.destination.take(), &self.record) {
             // An empty answer does not replace an existing file.
             let is_nothing = record.text.is_empty() && destination.is_file() && self.format == AskFormat::Text;

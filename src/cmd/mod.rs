@@ -3,6 +3,7 @@
 mod alias;
 mod arguments;
 mod ask;
+mod bench;
 mod cache;
 mod calls;
 mod change;
@@ -28,6 +29,7 @@ mod process;
 mod request;
 mod rerun;
 mod run;
+mod serve;
 mod signals;
 mod template;
 mod usage;
@@ -247,10 +249,12 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
         Command::Compare(args) => compare::run_compare(&context(env)?, &args),
         Command::Pipeline(args) => pipeline::run(&context(env)?, &args.command),
         Command::Rerun(args) => rerun::run_rerun(&context(env)?, &args),
+        Command::Serve(args) => serve::run(context(env)?, &args),
         Command::Models(args) => models::run(&context(env)?, &args),
         Command::Usage(args) => usage::run(&context(env)?, &args),
         Command::Log(args) => log::run(&context(env)?, &args),
         Command::Probe(args) => probe::run_probe(&context(env)?, &args),
+        Command::Bench(args) => bench::run_bench(&context(env)?, &args),
         Command::Doctor(args) => doctor::run(context(env), &args, &terminal),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use self::schedule::{Numbering, ProbeSchedule};
 use super::estimate::Estimate;
 use super::models::Lists;
-use super::run::{RunOptions, View, log_level, run_schedule};
+use super::run::{Ending, RunOptions, View, log_level, run_schedule};
 use super::{Context, dry_run, process, request};
 use crate::call::{Call, Caller, CostLimit, Event, Role, RunEvent, Target};
 use crate::chat::StreamEvent;
@@ -219,7 +219,7 @@ impl Reporter for ProbeView<'_> {
 }
 
 impl View for ProbeView<'_> {
-    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
+    fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
         self.progress.clear();
         let models: Vec<Probed> = (0..self.targets.len()).map(|model| self.probed(model)).collect();
         for probed in &models {

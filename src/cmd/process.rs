@@ -93,6 +93,14 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
         .map_err(|error| Error::system("the system does not let llm wait for the network", &error))
 }
 
+/// A thread for each processor: a server has work for all of them.
+pub(super) fn server_runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let build = |()| tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    room_for_the_event_loop()
+        .and_then(build)
+        .map_err(|error| Error::system("the system does not let llm wait for the network", &error))
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Context;
+use crate::adapter::is_same_field;
 use crate::attachment;
 use crate::call::{Caller, CostLimit, Role as CallRole};
 use crate::chat::{Message, Part, Request, ResponseFormat, Role};
@@ -137,7 +138,7 @@ fn assemble(
     let schema = args.schema.as_deref().map(|path| read_as(path, Schema::parse)).transpose()?.map(Arc::new);
     let schema = schema.or_else(|| template.and_then(|template| template.schema.clone()));
     let tools = args.tools.as_deref().map(|path| read_as(path, tool_file::parse)).transpose()?;
-    let system = args.system.as_deref().map(system).transpose()?;
+    let system = args.system.as_deref().map(|text| text_or_file("--system", text)).transpose()?;
     let attachments = args.file.iter().map(|path| attachment::read(path)).collect::<Result<Vec<_>, _>>()?;
     let texts = texts()?;
     let mut messages = Vec::new();
@@ -221,10 +222,14 @@ pub(super) fn again(request: Request, tags: BTreeMap<String, String>) -> CallTem
     CallTemplate { request: Arc::new(request), schema, caller, ..CallTemplate::default() }
 }
 
-pub(super) fn system(text: &str) -> Result<String, Error> {
+/// The text of a flag, which may be `@FILE`.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn text_or_file(flag: &str, text: &str) -> Result<String, Error> {
     match text.strip_prefix('@') {
         Some(path) => input::read_text(Path::new(path), LARGEST_TEXT, Accept::FilesAndPipes)
-            .map_err(|source| Error::usage(format!("--system: cannot read {path}: {source}"))),
+            .map_err(|source| Error::usage(format!("{flag}: cannot read {path}: {source}"))),
         None => Ok(text.to_owned()),
     }
 }
@@ -261,7 +266,7 @@ fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {
     let mut fields = Map::new();
     for param in params {
         let (name, value) = key_value(param, "-p", "KEY=JSON")?;
-        if RESERVED_FIELDS.contains(&name.as_str()) {
+        if RESERVED_FIELDS.iter().any(|reserved| is_same_field(reserved, &name)) {
             let message = format!("-p cannot set `{name}`: it would change what is sent, and to whom, past all limits");
             return Err(Error::usage_hint(
                 message,

@@ -89,7 +89,31 @@ pub(super) fn log_level(context: &Context, flag: Option<cli::LogLevel>) -> LogLe
 /// Shows a run while it goes on, and its result when it is over.
 pub(super) trait View: Reporter {
     /// Shows what is left to show, and returns the exit code. Not called where the output has failed.
-    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error>;
+    fn finish(&mut self, outcome: &Outcome, ending: &mut Ending<'_>) -> Result<u8, Error>;
+}
+
+/// What a view may use when all calls have ended.
+pub(super) struct Ending<'a> {
+    waits: &'a mut Waits,
+    recording: Option<&'a Recording>,
+}
+
+impl Ending<'_> {
+    /// Does work that may block. A signal ends the wait, and the work goes on alone.
+    ///
+    /// # Errors
+    /// The signal.
+    pub(super) fn unless_signalled<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Clone + Send + 'static,
+    ) -> Result<T, Error> {
+        self.waits.unless_signalled(work)
+    }
+
+    /// How the run is recorded; `None` where it is not.
+    pub(super) fn recording(&self) -> Option<&Recording> {
+        self.recording
+    }
 }
 
 /// Runs calls that do not depend on each other, and returns the exit code.
@@ -170,7 +194,7 @@ impl<'a> Session<'a> {
         };
         let shown = match outcome.output_error() {
             Some(error) => Err(error),
-            None => view.finish(&outcome),
+            None => view.finish(&outcome, &mut Ending { waits: &mut waits, recording: recording.as_ref() }),
         };
         drop(recording);
         if self.is_last {

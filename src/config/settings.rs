@@ -12,7 +12,9 @@ use super::pipeline::{self, Pipeline};
 use super::routing::{self, Alias};
 use super::source::{Problem, Source};
 use super::template::{self, Template};
-use super::{Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeySource, LogLevel, ModelPrice, Rate, Render};
+use super::{
+    Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Rate, Render,
+};
 use crate::error::Error;
 
 const PRESETS: &str = include_str!("../presets.toml");
@@ -57,6 +59,8 @@ pub struct Settings {
     pub budgets: Vec<Budget>,
     /// The models that a key may be used for, by its name.
     pub allow: BTreeMap<String, Vec<String>>,
+    /// Rules for the keys of a server's clients, by name.
+    pub key_classes: BTreeMap<String, KeyRules>,
     /// Prices by model name, USD per million tokens.
     pub prices: BTreeMap<String, ModelPrice>,
     /// How long to wait for the keyring; `None` is the built-in limit.
@@ -135,6 +139,7 @@ impl Settings {
             sets: file.set,
             budgets: file.budgets,
             allow: file.allow,
+            key_classes: file.key_class,
             cache: CacheSettings {
                 enabled: file.cache.enabled.unwrap_or(false),
                 ttl: file.cache.ttl.unwrap_or(DAY * 7),
@@ -256,11 +261,7 @@ impl Settings {
         if let Some((name, _)) = &self.default_gateway {
             return Ok(name.clone());
         }
-        let in_env = || {
-            let has_key =
-                |table: &GatewayTable| table.key_env.iter().flatten().any(|name| self.env.get(name).is_some());
-            self.gateways.iter().filter(|(_, table)| has_key(table)).map(|(name, _)| name.clone()).collect::<Vec<_>>()
-        };
+        let in_env = || self.gateways_with_key_in_env().map(str::to_owned).collect::<Vec<_>>();
         for candidates in [self.in_file.clone(), saved(), in_env()] {
             match candidates.as_slice() {
                 [] => {}
@@ -279,6 +280,17 @@ impl Settings {
              LLM_API_KEY name one without saving anything; or try `llm compare -g demo \"PROMPT\"`, which needs neither key \
              nor network",
         ))
+    }
+
+    /// The gateways that the config file describes, in order.
+    pub fn gateways_in_use(&self) -> impl Iterator<Item = &str> {
+        self.in_file.iter().map(String::as_str)
+    }
+
+    /// The gateways for which a variable of the environment holds a key.
+    pub fn gateways_with_key_in_env(&self) -> impl Iterator<Item = &str> {
+        let has_key = |table: &GatewayTable| table.key_env.iter().flatten().any(|name| self.env.get(name).is_some());
+        self.gateways.iter().filter(move |(_, table)| has_key(table)).map(|(name, _)| name.as_str())
     }
 
     /// Who says which gateway is the default, if anybody does.

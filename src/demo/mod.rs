@@ -2,6 +2,7 @@
 //! a key nor a network.
 
 mod embeddings;
+mod judge;
 mod model;
 mod reply;
 mod sample;
@@ -88,6 +89,7 @@ const PARAMETERS: [&str; 4] = ["tools", "response_format", "stream", "max_tokens
 pub fn model_list() -> Vec<u8> {
     let models: Vec<_> = MODELS
         .iter()
+        .filter(|model| model.is_listed)
         .map(|model| {
             json!({
                 "id": model.name,

@@ -34,6 +34,8 @@ pub(super) struct Model {
     /// What it can do besides streaming, calling tools, following a schema, and keeping to the limit of output tokens,
     /// which all can.
     pub(super) skills: &'static [Skill],
+    /// Whether the list of models has it. Those that it has not are for trying what bad models do.
+    pub(super) is_listed: bool,
 }
 
 /// What some models of the demo gateway can do. `llm probe` finds exactly this, and the list of models says it.
@@ -70,7 +72,22 @@ impl Skill {
 /// The largest prompt, in tokens.
 pub(crate) const CONTEXT: u64 = 8192;
 
-pub(super) const MODELS: [Model; 5] = [
+/// A judge that judges badly.
+const fn bad_judge(name: &'static str, about: &'static str) -> Model {
+    Model {
+        name,
+        about,
+        first: Duration::from_millis(30),
+        pace: Duration::from_millis(1),
+        input: 1_000_000,
+        output: 4_000_000,
+        reports_cost: true,
+        is_listed: false,
+        skills: &[],
+    }
+}
+
+pub(super) const MODELS: [Model; 10] = [
     Model {
         name: "demo/quick",
         about: "answers at once with the first sentence of the prompt",
@@ -79,6 +96,7 @@ pub(super) const MODELS: [Model; 5] = [
         input: 100_000,
         output: 400_000,
         reports_cost: true,
+        is_listed: true,
         skills: &[Skill::ParallelTools, Skill::Logprobs],
     },
     Model {
@@ -89,6 +107,7 @@ pub(super) const MODELS: [Model; 5] = [
         input: 1_000_000,
         output: 4_000_000,
         reports_cost: false,
+        is_listed: true,
         skills: &[Skill::System, Skill::Stop, Skill::Seed, Skill::Logprobs],
     },
     Model {
@@ -99,6 +118,7 @@ pub(super) const MODELS: [Model; 5] = [
         input: 3_000_000,
         output: 15_000_000,
         reports_cost: true,
+        is_listed: true,
         skills: &[Skill::System, Skill::Stop, Skill::ParallelTools, Skill::Logprobs, Skill::Reasoning],
     },
     Model {
@@ -109,6 +129,7 @@ pub(super) const MODELS: [Model; 5] = [
         input: 200_000,
         output: 800_000,
         reports_cost: false,
+        is_listed: true,
         skills: &[Skill::ParallelTools],
     },
     Model {
@@ -119,8 +140,24 @@ pub(super) const MODELS: [Model; 5] = [
         input: 200_000,
         output: 800_000,
         reports_cost: false,
+        is_listed: true,
         skills: &[],
     },
+    Model {
+        name: "demo/judge",
+        about: "scores answers by how many words of the prompt they have and how few others",
+        first: Duration::from_millis(90),
+        pace: Duration::from_millis(2),
+        input: 1_000_000,
+        output: 4_000_000,
+        reports_cost: true,
+        is_listed: true,
+        skills: &[],
+    },
+    bad_judge("demo/judge-first", "likes the first answer best"),
+    bad_judge("demo/judge-longest", "likes the longest answer best"),
+    bad_judge("demo/judge-obedient", "gives the points that an answer asks for"),
+    bad_judge("demo/judge-talker", "does not keep to the form of a verdict"),
 ];
 
 /// The models, and the idempotency keys of the requests that `demo/flaky` has failed already.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::model::Skill;
-use super::sample;
+use super::{judge, sample};
 use crate::chat::{
     Alternative, FinishReason, Message, Part, Request, ResponseFormat, Role, StreamEvent, TokenLogprob, Tool,
     ToolChoice,
@@ -41,6 +41,9 @@ pub(super) fn to(model: &str, skills: &[Skill], request: &Request) -> Reply {
         return Reply { thoughts, pieces, finish: FinishReason::ToolCalls };
     }
     let answer = match &request.response_format {
+        Some(ResponseFormat::JsonSchema { schema, .. }) if judge::is_judge(model, schema) => {
+            judge::verdict(model, &prompt, schema)
+        }
         None => worded(answer, skills, request),
         Some(ResponseFormat::JsonObject) => json!({"answer": answer}).to_string(),
         Some(ResponseFormat::JsonSchema { schema, .. }) => sample::of(schema).to_string(),

@@ -1,22 +1,31 @@
 //! Reads the response to a request: a stream, one JSON object, a refusal, or something that is no answer.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::Response;
+use reqwest::header::CONTENT_TYPE;
+use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
 use super::deadlines::Deadlines;
+use super::relay::Relay;
 use super::{Client, response_headers, transport};
 use crate::adapter::sse::BOM;
 use crate::adapter::stream::{self, Decoded, Stream};
-use crate::adapter::{Adapter, DecodeError, Flow};
+use crate::adapter::{Adapter, ClientBody, DecodeError, Flow, Operation};
 use crate::call::{Event, Events};
-use crate::chat::StreamEvent;
+use crate::chat::{FinishReason, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
 
 /// The largest answer in one piece, in bytes.
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
+/// The largest answer that is no text, in bytes: the vectors of as many inputs as OpenAI takes at once.
+const LARGEST_VECTORS: usize = 128 * 1024 * 1024;
+/// How long the bytes of a stream are held back that has not begun its answer, so that another model can still be asked.
+const HELD_BACK: Duration = Duration::from_secs(1);
 /// The number of bytes of the body of a failed response that are read.
 const LARGEST_ERROR: usize = 64 * 1024;
 /// How long a stream may go on after the finish reason: to report usage, and after that to end.
@@ -31,6 +40,8 @@ pub(super) struct Reading<'a> {
     pub(super) client: &'a Client,
     pub(super) adapter: &'static dyn Adapter,
     pub(super) deadlines: Deadlines,
+    /// The client's own body that was sent, if it was; the client then gets the bytes of the answer.
+    pub(super) passed: Option<&'a ClientBody>,
 }
 
 impl Reading<'_> {
@@ -39,9 +50,10 @@ impl Reading<'_> {
         let mut head = Vec::new();
         loop {
             match first_letter(&head) {
+                Some(b'{' | b'[') if !self.is_generated() => return self.other_answer(head, response, events).await,
                 Some(b'{') => return self.whole_answer(head, response, events).await,
                 Some(b'[' | b'd' | b'e' | b'i' | b'r' | b':') => {
-                    return self.streamed_answer(&head, response, events).await;
+                    return self.streamed_answer(head, response, events).await;
                 }
                 Some(_) => return Err(self.no_answer(head, response).await),
                 None => match self.chunk(&mut response).await? {
@@ -52,35 +64,77 @@ impl Reading<'_> {
         }
     }
 
-    async fn whole_answer(&self, mut body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
-        while let Some(chunk) = self.chunk(&mut response).await? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LARGEST_ANSWER {
-                let message = format!("the answer is larger than {} MiB", LARGEST_ANSWER >> 20);
-                return Err(Failure::new(FailureKind::Protocol, message));
-            }
-        }
+    /// Whether an answer of a model is expected, rather than a count or vectors.
+    fn is_generated(&self) -> bool {
+        self.passed.is_none_or(|body| body.operation() == Operation::Generate)
+    }
+
+    async fn whole_answer(&self, body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
+        let body = self.rest(body, &mut response, LARGEST_ANSWER).await?;
         let answer = match self.adapter.decode_response(&body) {
             Ok(answer) => answer,
             Err(DecodeError::Failed(failure)) => return Err(failure),
             Err(DecodeError::Malformed(why)) => {
                 let failure = Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read");
-                return Err(failure.with_cause(format!("{why}: {}", self.excerpt(&beginning(&body)))));
+                let failure = failure.with_cause(format!("{why}: {}", self.excerpt(&beginning(&body))));
+                // The client may understand what we do not.
+                self.pass(body, &response, events).await?;
+                return Err(failure);
             }
         };
         let outcome = stream::complete(answer.finish.as_ref());
         for event in answer.into_events() {
             events.emit(Event::Stream(self.client.mask.event(event))).await?;
         }
+        self.pass(body, &response, events).await?;
         outcome
     }
 
-    async fn streamed_answer(&self, head: &[u8], mut response: Response, events: &Events) -> Result<(), Failure> {
+    /// Reads an answer that holds no text of a chat: vectors, a count, the continuation of a text. Of it, usage is read.
+    async fn other_answer(&self, body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
+        let body = self.rest(body, &mut response, LARGEST_VECTORS).await?;
+        let answer: OtherAnswer = serde_json::from_slice(&body).unwrap_or_default();
+        if let Some(usage) = answer.usage {
+            let cost = usage.cost.and_then(|cost| cost.to_string().parse().ok());
+            let output = Some(usage.completion_tokens.unwrap_or(0));
+            let usage = Usage { input: usage.prompt_tokens, output, cost, ..Usage::default() };
+            events.emit(Event::Stream(StreamEvent::Usage(usage))).await?;
+        }
+        events.emit(Event::Stream(StreamEvent::Finish(FinishReason::Stop))).await?;
+        self.pass(body, &response, events).await
+    }
+
+    /// The whole body, of which this much has come.
+    async fn rest(&self, mut body: Vec<u8>, response: &mut Response, largest: usize) -> Result<Vec<u8>, Failure> {
+        while let Some(chunk) = self.chunk(response).await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > largest {
+                let message = format!("the answer is larger than {} MiB", largest >> 20);
+                return Err(Failure::new(FailureKind::Protocol, message));
+            }
+        }
+        Ok(body)
+    }
+
+    /// Hands a whole body on to the client, if it speaks the gateway's wire format.
+    async fn pass(&self, body: Vec<u8>, response: &Response, events: &Events) -> Result<(), Failure> {
+        if self.passed.is_some() {
+            let bytes = self.client.mask.body(body).into();
+            let content_type = content_type(response).map(Arc::from);
+            events.emit(Event::Bytes { bytes, content_type, is_failure: false }).await?;
+        }
+        Ok(())
+    }
+
+    async fn streamed_answer(&self, head: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
+        let mut relay = self.passed.map(|body| Relay::new(&self.client.mask, body, content_type(&response)));
         let mut stream = Stream::new(self.adapter);
         let mut decoded = Vec::new();
         let mut spoke = false;
         let mut deadline = self.deadlines.first;
-        let mut flow = stream.push(head, &mut decoded);
+        let release = Instant::now() + HELD_BACK;
+        let mut flow = stream.push(&head, &mut decoded);
+        relay.iter_mut().for_each(|relay| relay.add(Bytes::copy_from_slice(&head)));
         loop {
             let (arrived, idle) = (Instant::now(), self.deadlines.next_piece());
             for piece in &decoded {
@@ -91,6 +145,12 @@ impl Reading<'_> {
                 }
             }
             self.tell(arrived, &mut decoded, events).await?;
+            if let Some(relay) = &mut relay {
+                if spoke || stream.finished() || !self.is_generated() || (flow.is_ok() && arrived >= release) {
+                    relay.open();
+                }
+                relay.flush(events, flow.is_err()).await?;
+            }
             match flow? {
                 Flow::Done => break,
                 Flow::Continue => {}
@@ -98,9 +158,15 @@ impl Reading<'_> {
             if stream.finished() && stream.has_usage() {
                 deadline = deadline.min(arrived + SHORT_GRACE);
             }
-            match timeout_at(deadline, response.chunk()).await {
-                Ok(Ok(Some(chunk))) => flow = stream.push(&chunk, &mut decoded),
+            let is_held = relay.as_ref().is_some_and(|relay| !relay.is_open());
+            let wake = if is_held { deadline.min(release) } else { deadline };
+            match timeout_at(wake, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => {
+                    flow = stream.push(&chunk, &mut decoded);
+                    relay.iter_mut().for_each(|relay| relay.add(chunk.clone()));
+                }
                 Ok(Ok(None)) => break,
+                Err(_) if wake < deadline => flow = Ok(Flow::Continue),
                 // Whatever follows the finish reason is not part of the answer.
                 Ok(Err(_)) | Err(_) if stream.finished() => break,
                 Ok(Err(error)) => return Err(stream.broken_by(transport::failure(error, self.client))),
@@ -109,6 +175,14 @@ impl Reading<'_> {
         }
         let outcome = stream.end(&mut decoded);
         self.tell(Instant::now(), &mut decoded, events).await?;
+        if let Some(mut relay) = relay {
+            // The client gets the bytes to their end, those behind the last event among them.
+            let limit = Instant::now() + SHORT_GRACE;
+            while let Ok(Ok(Some(chunk))) = timeout_at(limit, response.chunk()).await {
+                relay.add(chunk);
+            }
+            relay.end(events).await?;
+        }
         outcome
     }
 
@@ -173,6 +247,24 @@ impl Reading<'_> {
             Err(_) => Err(self.deadlines.exceeded(false)),
         }
     }
+}
+
+/// The media type of a response.
+fn content_type(response: &Response) -> Option<&str> {
+    response.headers().get(CONTENT_TYPE)?.to_str().ok()
+}
+
+/// As much of an answer without text as is read.
+#[derive(Default, Deserialize)]
+struct OtherAnswer {
+    usage: Option<OtherUsage>,
+}
+
+#[derive(Deserialize)]
+struct OtherUsage {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    cost: Option<serde_json::Number>,
 }
 
 /// The beginning of a body as text.

@@ -5,6 +5,7 @@ mod connect;
 mod deadlines;
 mod endpoints;
 mod mask;
+mod relay;
 mod request_headers;
 mod response_headers;
 mod transport;
@@ -186,7 +187,7 @@ impl Client {
         let headers = request_headers::of_call(&self.gateway, api, call, self.key.as_ref())?;
         let request = self.http.post(url).headers(headers).body(body);
         let deadlines = Deadlines::new(&self.gateway.timeouts, call.choice().timeout);
-        let reading = Reading { client: self, adapter, deadlines };
+        let reading = Reading { client: self, adapter, deadlines, passed: call.passed() };
         let again = request.try_clone();
         let (mut sent, mut connected) = self.connects.watch(timeout_at(deadlines.first, request.send())).await;
         // A server may close an idle connection at the moment in which it is used again. The request is then sent once
@@ -224,8 +225,8 @@ impl Client {
 impl Service for Client {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let target = call.target();
-        let api = self.gateway.api_of(&target.model);
-        let wire = api.adapter().encode_request(&target.model, &call.request);
+        let api = call.api(self.gateway.api_of(&target.model));
+        let wire = call.wire(api);
         let body = Bytes::from(wire.body);
         let urls: Vec<String> = self.gateway.base_url.endpoints(api, &wire.path).collect();
         let mut result = Ok(());

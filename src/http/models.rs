@@ -37,30 +37,41 @@ pub(crate) fn router(list: Vec<u8>) -> Router {
 
 /// All models on one page, whatever number of them the client asks for.
 async fn all(State(models): State<Arc<Models>>, uri: Uri, headers: HeaderMap) -> Response {
-    let rows = &models.rows;
     match format_of(&uri, &headers) {
         Api::OpenaiChat | Api::OpenaiResponses => json_body(models.body.clone()),
-        Api::Anthropic => {
-            let id = |row: Option<&Value>| row.map(|row| row["id"].clone());
-            let data: Vec<Value> = rows.iter().map(anthropic).collect();
-            let (first, last) = (id(rows.first()), id(rows.last()));
-            json_body(json!({"data": data, "has_more": false, "first_id": first, "last_id": last}).to_string())
-        }
-        Api::Gemini => json_body(json!({"models": rows.iter().map(gemini).collect::<Vec<_>>()}).to_string()),
+        api => json_body(list(api, &models.rows).to_string()),
     }
 }
 
 async fn one(State(models): State<Arc<Models>>, Path(id): Path<String>, uri: Uri, headers: HeaderMap) -> Response {
     let api = format_of(&uri, &headers);
-    let Some(row) = models.rows.iter().find(|row| row["id"] == id) else {
-        return refusal(api, &not_found(format!("there is no model `{id}`")));
-    };
-    let model = match api {
+    match models.rows.iter().find(|row| row["id"] == id) {
+        Some(row) => json_body(model(api, row).to_string()),
+        None => refusal(api, &not_found(format!("there is no model `{id}`"))),
+    }
+}
+
+/// A list of models in this wire format, made from its rows in OpenAI's.
+pub(crate) fn list(api: Api, rows: &[Value]) -> Value {
+    let models: Vec<Value> = rows.iter().map(|row| model(api, row)).collect();
+    match api {
+        Api::OpenaiChat | Api::OpenaiResponses => json!({"object": "list", "data": models}),
+        Api::Anthropic => {
+            let id = |row: Option<&Value>| row.map(|row| row["id"].clone());
+            let (first, last) = (id(rows.first()), id(rows.last()));
+            json!({"data": models, "has_more": false, "first_id": first, "last_id": last})
+        }
+        Api::Gemini => json!({"models": models}),
+    }
+}
+
+/// A model in this wire format, made from its row in OpenAI's.
+pub(crate) fn model(api: Api, row: &Value) -> Value {
+    match api {
         Api::OpenaiChat | Api::OpenaiResponses => row.clone(),
         Api::Anthropic => anthropic(row),
         Api::Gemini => gemini(row),
-    };
-    json_body(model.to_string())
+    }
 }
 
 /// A model in Anthropic's form. A time of creation that is not known is the start of 1970 there.

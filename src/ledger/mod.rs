@@ -12,6 +12,7 @@ mod purge;
 mod read;
 mod recorder;
 mod row;
+mod scores;
 mod search;
 mod speed;
 mod spill;
@@ -19,16 +20,19 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod votes;
 mod write;
 mod writer;
 
 pub use failed_attempts::FailedAttempts;
 pub use read::{Alike, Filter};
 pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens, Turn};
+pub use scores::scores;
 pub use speed::median_first_token;
 pub use spill::FILE_NAME as SPILL_NAME;
 pub use store::{FILE_NAME, Mode, SCHEMA, Store, StoreError};
 pub use usage::{Dimension, Group, Maker, Percentiles, Short, TokenSum, Usage};
+pub use votes::{Preference, Preferences, Vote, preferences};
 pub use writer::LedgerWriter;
 
 use std::path::Path;
@@ -94,6 +98,22 @@ pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<
         Ok::<_, StoreError>(())
     })?;
     Ok(rows)
+}
+
+/// Returns the last call that is `wanted`; `None` where there is none.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
+pub fn last(store: &Store, wanted: impl Fn(&Row) -> bool) -> Result<Option<Row>, StoreError> {
+    let mut last = None;
+    store.read(|connection| {
+        read::each_id(connection, &Filter::default(), None, |id| {
+            last = Some(read::row(connection, id)?).filter(&wanted);
+            Ok(last.is_none())
+        })
+    })?;
+    Ok(last)
 }
 
 /// Returns the last call of this command that was answered, whole or in part; `None` where there is none.

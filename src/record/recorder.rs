@@ -103,7 +103,8 @@ impl Recorder {
                 self.ready.get_or_insert(at);
                 self.cached = true;
             }
-            Event::Malformed { .. }
+            Event::Bytes { .. }
+            | Event::Malformed { .. }
             | Event::Notice { .. }
             | Event::Adjusted { .. }
             | Event::Retry { .. }

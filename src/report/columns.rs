@@ -118,7 +118,7 @@ fn stacked(comparison: &Comparison<'_>, out: &Output) -> Text {
 }
 
 /// `── gpt-5.4-mini ─────────`, over as many lines as the name takes.
-fn heading(page: &mut Text, label: &str, out: &Output) {
+pub(super) fn heading(page: &mut Text, label: &str, out: &Output) {
     let style = out.style;
     let lines = wrap::wrap(&escape::line(label), out.columns.saturating_sub(4).max(1));
     for (i, line) in lines.iter().enumerate() {

@@ -133,6 +133,7 @@ impl Rows for LiveLines {
             Event::Notice { .. }
             | Event::Connected { .. }
             | Event::Headers { .. }
+            | Event::Bytes { .. }
             | Event::Malformed { .. }
             | Event::Adjusted { .. }
             | Event::AttemptFailed { .. } => {}

@@ -15,6 +15,7 @@ use crate::chat::{Message, Part, Role};
 use crate::ledger::{Row, Tokens};
 use crate::money::Usd;
 use crate::record::{Cost, Record, Status};
+use crate::score::Part as Score;
 
 /// The name of an answer, which is rendered.
 const ANSWER: &str = "answer";
@@ -141,7 +142,7 @@ fn cost(row: &Row) -> Option<Cost> {
 }
 
 /// All about one call: what was asked for, who answered, each attempt, the figures, the prompt and the answer.
-pub fn one(row: &Row, out: &Output) -> Text {
+pub fn one(row: &Row, scores: &[Score], out: &Output) -> Text {
     let style = out.style;
     let mut page = style.bold(format!("{}  {}", row.id, status(row))) + "\n";
     let shown = facts(row).into_iter().map(|(name, value)| (name, out.show(&value).into_owned()));
@@ -180,7 +181,15 @@ pub fn one(row: &Row, out: &Output) -> Text {
     if let Some(message) = row.error.as_ref().and_then(|error| error.message.as_deref()) {
         section("error", message);
     }
+    section("scores", &scores.iter().map(score).collect::<Vec<_>>().join("\n"));
     page
+}
+
+/// `exact:Oslo*2 1.00`, `judge:demo/judge 0.80: the reason`.
+fn score(part: &Score) -> String {
+    let weight = if matches!(part.weight, 0.0 | 1.0) { String::new() } else { format!("*{}", part.weight) };
+    let reason = part.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{}{weight} {}{reason}", part.scorer, or_unknown(part.score, format::score))
 }
 
 fn facts(row: &Row) -> Vec<(&'static str, String)> {
@@ -335,6 +344,9 @@ struct Entry {
     price: Option<BTreeMap<&'static str, Usd>>,
     #[serde(flatten)]
     record: Record,
+    /// Lists leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scores: Option<Vec<Score>>,
 }
 
 impl Entry {
@@ -363,18 +375,23 @@ impl Entry {
             answer_chars: row.answer_chars,
             price,
             record: row.clone().into_record(),
+            scores: None,
         }
+    }
+
+    fn with_scores((row, scores): (&Row, &Vec<Score>)) -> Self {
+        Self { scores: Some(scores.clone()), ..Self::new(row) }
     }
 }
 
-/// A JSON array.
-pub fn json(rows: &[Row], out: &Output) -> Text {
-    json_format::document(&rows.iter().map(Entry::new).collect::<Vec<_>>(), out)
+/// A JSON array of calls, each with its scores.
+pub fn json(rows: &[Row], scores: &[Vec<Score>], out: &Output) -> Text {
+    json_format::document(&rows.iter().zip(scores).map(Entry::with_scores).collect::<Vec<_>>(), out)
 }
 
 /// A JSON object.
-pub fn one_json(row: &Row, out: &Output) -> Text {
-    json_format::document(&Entry::new(row), out)
+pub fn one_json(row: &Row, scores: &Vec<Score>, out: &Output) -> Text {
+    json_format::document(&Entry::with_scores((row, scores)), out)
 }
 
 /// The form of a list of calls.

@@ -6,15 +6,19 @@
 pub mod aliases;
 pub mod answer;
 mod background;
+pub mod bench;
+mod bench_html;
 pub mod budgets;
 pub mod cache;
 pub mod chat;
 pub mod checks;
+pub mod choosing;
 pub mod columns;
 pub mod config;
 mod control_echo;
 pub mod csv;
 pub mod destination;
+pub mod diff;
 mod drawing;
 pub mod dry_run;
 pub mod error;
@@ -23,6 +27,7 @@ pub mod format;
 pub mod grid;
 pub mod html;
 pub mod json;
+pub mod keyboard;
 pub mod keys;
 mod leaks;
 mod live_lines;
@@ -40,9 +45,11 @@ pub mod progress;
 pub mod rates;
 pub mod reconciliation;
 mod render;
+pub mod repeats;
 pub mod route;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod scoped_keys;
 pub mod table;
 mod tally;
 pub mod templates;
@@ -51,8 +58,10 @@ mod text;
 pub mod trace;
 pub mod usage;
 pub mod usage_html;
+pub mod wins;
 mod wrap;
 
+use self::choosing::Choosing;
 use crate::record::Record;
 
 /// The answers of one run, as the reports of `compare` show them.
@@ -64,12 +73,18 @@ pub struct Comparison<'a> {
     pub records: &'a [Record],
     /// How many of the first records come from an earlier run. Totals do not count them.
     pub recorded: usize,
+    /// Whether each model was asked several times.
+    pub is_repeated: bool,
+    /// What was found of the answers, where they are scored.
+    pub choosing: Option<&'a Choosing>,
+    /// The place of the answer with which all others are compared word by word, if they are.
+    pub diff_against: Option<usize>,
 }
 
 impl<'a> Comparison<'a> {
     /// A comparison of the answers of one run.
     pub fn new(run: &'a str, prompt: &'a str, records: &'a [Record]) -> Self {
-        Self { run, prompt, records, recorded: 0 }
+        Self { run, prompt, records, recorded: 0, is_repeated: false, choosing: None, diff_against: None }
     }
 
     /// The records of this run.

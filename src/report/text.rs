@@ -347,6 +347,11 @@ pub struct Style {
 }
 
 impl Style {
+    /// Whether there are colours.
+    pub fn is_on(self) -> bool {
+        self.on
+    }
+
     pub fn bold(self, text: impl Into<String>) -> Text {
         self.with("1", text)
     }

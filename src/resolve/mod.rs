@@ -95,6 +95,13 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// The gateways for which a key is saved, or is in the environment.
+    pub(crate) fn gateways_with_keys(&self) -> Vec<String> {
+        let mut names = gateways_with_saved_keys(self.settings);
+        names.extend(self.settings.gateways_with_key_in_env().map(str::to_owned));
+        names
+    }
+
     /// The gateway for model names without one.
     ///
     /// # Errors

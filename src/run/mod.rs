@@ -5,6 +5,7 @@ mod exit_code;
 mod prepare;
 mod probed;
 mod schedule;
+mod single;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ pub(crate) use prepare::{
 };
 pub(crate) use probed::findings;
 pub use schedule::{Calls, Schedule, Step};
+pub(crate) use single::Single;
 
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
@@ -57,6 +59,37 @@ pub struct Recording {
     pub keys: std::collections::BTreeMap<String, String>,
     /// The conversation that the run continues.
     pub turn: Option<Turn>,
+}
+
+impl Recording {
+    /// Gives the record of a call that was over at this moment to the ledger. A call that was skipped is not recorded.
+    async fn keep(&self, call: &Call, record: &Record, over: Timestamp) {
+        if record.status == Status::Skipped {
+            return;
+        }
+        let of_gateway = || self.keys.get(&record.gateway).map(String::as_str);
+        let about = Circumstances {
+            command: self.command,
+            place: call.index,
+            at: over - record.timing.total.unwrap_or_default(),
+            key: call.caller.key.as_deref().or_else(of_gateway),
+            task: call.task.as_deref(),
+            request: &call.request,
+            turn: self.turn.as_ref(),
+            texts: self.texts,
+        };
+        self.ledger.record(Row::new(record.clone(), &about)).await;
+    }
+}
+
+/// The record of a call that was over at the time `at`: its schema checked, its cost found.
+fn completed(call: &Call, recorder: Recorder, at: Duration, prices: Option<&PreparedGateways>) -> Record {
+    let mut record = recorder.finish(at);
+    check_schema(call, &mut record);
+    if let Some(prices) = prices {
+        prices.price(&mut record);
+    }
+    record
 }
 
 /// What to run.
@@ -105,6 +138,7 @@ pub async fn execute<'a, S: Service + 'static>(
     let mut batch = Vec::new();
     let mut stopped = run.start_calls().await.err();
     while stopped.is_none() {
+        let due = run.due_in();
         tokio::select! {
             biased;
             error = &mut stop => {
@@ -112,7 +146,12 @@ pub async fn execute<'a, S: Service + 'static>(
                 // Events that arrived before the stop are still shown.
                 run.engine.take_ready(&mut batch);
             }
-            more = run.engine.next(&mut batch) => if !more { break },
+            more = run.engine.next(&mut batch), if due.is_none() || !run.open.is_empty() => {
+                if !more && due.is_none() {
+                    break;
+                }
+            }
+            () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {}
         }
         let taken = run.take(&mut batch).await;
         // If the output fails as well, the signal stays the reason for the end.
@@ -163,6 +202,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
     /// Starts calls until as many run as may run at once, or no further call can be made now.
     async fn start_calls(&mut self) -> Result<(), Error> {
         let mut new_models = Vec::new();
+        self.due_in();
         while self.open.len() < self.spec.concurrency.max(1) {
             let Some(step) = self.spec.schedule.next() else { break };
             match step {
@@ -185,6 +225,13 @@ impl<'a, S: Service + 'static> Run<'a, S> {
             prices.prepare_prices(&new_models);
         }
         Ok(())
+    }
+
+    /// How long it takes until a call is to be made, if one waits for a time and may then run.
+    fn due_in(&mut self) -> Option<Duration> {
+        let has_room = self.open.len() < self.spec.concurrency.max(1);
+        let elapsed = self.engine.elapsed();
+        self.spec.schedule.due_in(elapsed).filter(|_| has_room)
     }
 
     fn recorder(&self, call: &Call) -> Recorder {
@@ -228,35 +275,14 @@ impl<'a, S: Service + 'static> Run<'a, S> {
 
     /// Finishes the record of a call: checks the schema, adds the cost, and gives it to the schedule and the ledger.
     async fn finish(&mut self, call: &Call, recorder: Recorder, at: Duration) -> Record {
-        let mut record = recorder.finish(at);
-        check_schema(call, &mut record);
-        if let Some(prices) = self.spec.prices {
-            prices.price(&mut record);
-        }
+        let record = completed(call, recorder, at, self.spec.prices);
         self.elapsed = self.elapsed.max(at);
         self.exit_code.add(call.role, &record);
         self.spec.schedule.ended(call, &record);
-        self.keep(call, &record, at).await;
-        record
-    }
-
-    /// Gives the record to the ledger. A call that was skipped is not recorded.
-    async fn keep(&self, call: &Call, record: &Record, at: Duration) {
-        let Some(recording) = self.spec.recording else { return };
-        if record.status == Status::Skipped {
-            return;
+        if let Some(recording) = self.spec.recording {
+            recording.keep(call, &record, self.began + at).await;
         }
-        let about = Circumstances {
-            command: recording.command,
-            place: call.index,
-            at: self.began + at.saturating_sub(record.timing.total.unwrap_or_default()),
-            key: recording.keys.get(&record.gateway).map(String::as_str),
-            task: call.task.as_deref(),
-            request: &call.request,
-            turn: recording.turn.as_ref(),
-            texts: recording.texts,
-        };
-        recording.ledger.record(Row::new(record.clone(), &about)).await;
+        record
     }
 
     /// Stops every running call. The reporter gets their records only if a signal stopped the run: if the output failed,

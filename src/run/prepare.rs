@@ -56,7 +56,20 @@ pub(crate) struct PrepareOptions {
     pub(crate) cached: Option<bool>,
 }
 
-/// Gateways to which calls can be sent, wrapped in all policies.
+/// What gateways are made of.
+struct Parts {
+    gateways: BTreeMap<String, Gateway>,
+    demo: Option<Demo>,
+    clients: (Gateways, BTreeMap<String, String>),
+    answers: Option<Arc<Answers>>,
+    /// Where the sums of budgets are kept.
+    store: Option<Arc<dyn BudgetStore>>,
+    /// Whether anything limits what calls may cost or which models they may use.
+    is_limited: bool,
+}
+
+/// Gateways to which calls can be sent, wrapped in all policies. A command makes one for its calls; a server holds one for
+/// all of its clients, until its settings change.
 pub(crate) struct PreparedGateways {
     pub(crate) service: Arc<Stack<Gateways>>,
     /// The settings of each gateway, by name.
@@ -74,6 +87,16 @@ impl PreparedGateways {
         if let Some(gateway) = self.gateways.get(&record.gateway) {
             self.pricing.price(record, gateway);
         }
+    }
+
+    /// The settings of each gateway, by name.
+    pub(crate) fn gateways(&self) -> &BTreeMap<String, Gateway> {
+        &self.gateways
+    }
+
+    /// The prices of models.
+    pub(crate) fn pricing(&self) -> &Pricing {
+        &self.pricing
     }
 
     /// Starts to look up the prices of these models, on a thread of its own.
@@ -156,17 +179,54 @@ impl Preparation<'_> {
         let answers = self.answers(options, &gateways);
         let uncached = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
         let needed: BTreeSet<&str> = uncached.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
-        let (clients, keys) = self.clients(needed.into_iter().map(|name| &gateways[name]), chosen_key);
+        let clients = self.clients(needed.into_iter().map(|name| &gateways[name]), chosen_key);
+        let store = ledger.map(|ledger| Arc::new(SqliteBudgets::new(ledger.clone())) as Arc<dyn BudgetStore>);
+        let has_limit = calls.iter().any(|call| call.caller.max_cost.is_some());
+        let is_limited = has_limit || !self.settings.budgets.is_empty() || !self.settings.allow.is_empty();
+        Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited }))
+    }
+
+    /// Prepares gateways by name for calls that are not known yet, as a server needs them: every call may have limits of its
+    /// own. Sums of budgets are kept in `store`.
+    ///
+    /// # Errors
+    /// As for [`Preparation::gateways`].
+    pub(crate) fn prepare_all(
+        &self,
+        names: &BTreeSet<String>,
+        store: Option<Arc<dyn BudgetStore>>,
+    ) -> Result<PreparedGateways, Error> {
+        let targets: Vec<Target> =
+            names.iter().map(|name| Target { gateway: name.clone(), model: String::new() }).collect();
+        let (gateways, demo) = self.gateways(&targets)?;
+        let answers = self.answers(&PrepareOptions::default(), &gateways);
+        let clients = self.clients(gateways.values(), None);
+        Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited: true }))
+    }
+
+    /// Puts the policies around the clients.
+    fn assemble(&self, parts: Parts) -> PreparedGateways {
+        let Parts { gateways, demo, clients: (clients, keys), answers, store, is_limited } = parts;
         let pricing = Arc::new(pricing(self.settings, demo.is_some()));
+        let spending = is_limited.then(|| {
+            Arc::new(SpendingLimits {
+                budgets: self.settings.budgets.clone(),
+                allow: self.settings.allow.clone(),
+                gateways: gateways.clone(),
+                keys: keys.clone(),
+                pricing: Arc::clone(&pricing),
+                store,
+            })
+        });
         let policies = Policies {
             windows: context_windows(&gateways, self.settings.dirs.cache.as_deref()),
             lacks: probed::lacks(self.settings, &gateways),
             answers,
-            spending: self.spending_limits(calls, &gateways, &keys, &pricing, ledger),
+            spending,
             rates: gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect(),
         };
         let service = Arc::new(policy::stack(clients, policies));
-        Ok(PreparedGateways { service, gateways, pricing, keys, _demo: demo })
+        PreparedGateways { service, gateways, pricing, keys, _demo: demo }
     }
 
     /// The clients of these gateways, and the names of their keys, by gateway. Keys are read while clients are built.
@@ -238,30 +298,6 @@ impl Preparation<'_> {
                 Err(failure)
             }
         }
-    }
-
-    /// The budgets, allow-lists and cost limits of these calls; `None` where there are none.
-    fn spending_limits(
-        &self,
-        calls: &[Call],
-        gateways: &BTreeMap<String, Gateway>,
-        keys: &BTreeMap<String, String>,
-        pricing: &Arc<Pricing>,
-        ledger: Option<&LedgerWriter>,
-    ) -> Option<Arc<SpendingLimits>> {
-        let settings = self.settings;
-        let has_limit = calls.iter().any(|call| call.caller.max_cost.is_some());
-        if !has_limit && settings.budgets.is_empty() && settings.allow.is_empty() {
-            return None;
-        }
-        Some(Arc::new(SpendingLimits {
-            budgets: settings.budgets.clone(),
-            allow: settings.allow.clone(),
-            gateways: gateways.clone(),
-            keys: keys.clone(),
-            pricing: Arc::clone(pricing),
-            store: ledger.map(|ledger| Arc::new(SqliteBudgets::new(ledger.clone())) as Arc<dyn BudgetStore>),
-        }))
     }
 
     /// The cached answers for calls to these gateways, if the cache is to be used.

@@ -13,11 +13,13 @@ mod exact;
 mod fastest;
 mod regex;
 mod schema;
+mod scores;
 mod shortest;
 mod spec;
 #[cfg(test)]
 mod tests;
 
+pub use scores::{Best, best, mean_score};
 pub(crate) use spec::Environment;
 pub use spec::{HELP, Weighted};
 

@@ -209,3 +209,11 @@ mod commands {
         assert!(begun.elapsed() < Duration::from_secs(60));
     }
 }
+
+#[test]
+fn the_best_score_may_be_shared_or_unknown() {
+    assert_eq!(best(&[None, Some(0.5), Some(0.2)]), Some(Best { index: 1, score: 0.5, tied: vec![] }));
+    assert_eq!(best(&[Some(0.3), Some(0.1 + 0.2), None]).expect("one").tied, [1]);
+    assert_eq!(best(&[None, None]), None);
+    assert_eq!(best(&[Some(-2.0), Some(-1.0)]).expect("one").index, 1);
+}

@@ -1,8 +1,10 @@
-//! Ratings from pairwise comparisons.
+//! Ratings from choices among two or more.
 //!
-//! In the model of Bradley and Terry each player i has a strength θᵢ, and i wins against j with the probability
-//! 1 / (1 + exp(θⱼ − θᵢ)). Bradley, R. A., and Terry, M. E. (1952): Rank analysis of incomplete block designs: I. The method of
-//! paired comparisons. Biometrika 39, 324–345.
+//! Each player i has a strength θᵢ, and is chosen among the players S with the probability exp(θᵢ) / Σ exp(θⱼ), j ∈ S. Between
+//! two players this is the model of Bradley and Terry: i wins against j with the probability 1 / (1 + exp(θⱼ − θᵢ)). Bradley,
+//! R. A., and Terry, M. E. (1952): Rank analysis of incomplete block designs: I. The method of paired comparisons. Biometrika
+//! 39, 324–345. For more than two it is Luce's: Luce, R. D. (1959): Individual Choice Behavior. Taking a choice among three as two
+//! games would count it twice, and make the intervals too narrow.
 
 use super::{Interval, Z};
 
@@ -29,11 +31,18 @@ pub struct Rating {
     pub win_rate_interval: Interval,
 }
 
-/// The ratings of players. `wins[i][j]` says how often i won against j; a tie is half a win for both. Empty for fewer than two
-/// players.
-pub fn ratings(wins: &[Vec<f64>]) -> Vec<Rating> {
-    let Fit { strengths, covariance } = fit(wins, PRIOR);
-    let count = strengths.len();
+/// One choice among players, by their indices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// Who could be chosen.
+    pub among: Vec<usize>,
+    /// Who was. Of several, each counts as a part of one choice: a tie between two is half a win for both.
+    pub chosen: Vec<usize>,
+}
+
+/// The ratings of `count` players by these choices. Empty for fewer than two players.
+pub fn ratings(count: usize, choices: &[Choice]) -> Vec<Rating> {
+    let Fit { strengths, covariance } = fit(count, choices, PRIOR);
     if count < 2 {
         return Vec::new();
     }
@@ -61,13 +70,12 @@ struct Fit {
     covariance: Vec<Vec<f64>>,
 }
 
-/// The strengths that make the wins most likely, together with `prior` wins and losses of each against an average player.
-fn fit(wins: &[Vec<f64>], prior: f64) -> Fit {
-    let count = wins.len();
+/// The strengths that make the choices most likely, together with `prior` wins and losses of each against an average player.
+fn fit(count: usize, choices: &[Choice], prior: f64) -> Fit {
     let mut strengths = vec![0.0; count];
     let mut covariance = vec![vec![0.0; count]; count];
     for _ in 0..STEPS {
-        let (gradient, information) = slope(wins, prior, &strengths);
+        let (gradient, information) = slope(choices, prior, &strengths);
         covariance = inverse(information);
         let step: Vec<f64> =
             covariance.iter().map(|row| row.iter().zip(&gradient).map(|(a, b)| a * b).sum::<f64>()).collect();
@@ -98,7 +106,7 @@ fn centred(strengths: Vec<f64>, covariance: Vec<Vec<f64>>) -> Fit {
 
 /// The gradient of the log-likelihood, and the information (the negative of its second derivatives). A term that holds the
 /// sum of strengths at 0 is added, because the likelihood depends on differences alone.
-fn slope(wins: &[Vec<f64>], prior: f64, strengths: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
+fn slope(choices: &[Choice], prior: f64, strengths: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
     let count = strengths.len();
     let sum: f64 = strengths.iter().sum();
     let mut gradient = vec![-sum; count];
@@ -107,13 +115,19 @@ fn slope(wins: &[Vec<f64>], prior: f64, strengths: &[f64]) -> (Vec<f64>, Vec<Vec
         let alone = logistic(strengths[i]);
         gradient[i] += prior - 2.0 * prior * alone;
         information[i][i] += 2.0 * prior * alone * (1.0 - alone);
-        for j in (0..count).filter(|j| *j != i) {
-            let games = wins[i][j] + wins[j][i];
-            let expected = logistic(strengths[i] - strengths[j]);
-            gradient[i] += wins[i][j] - games * expected;
-            let weight = games * expected * (1.0 - expected);
-            information[i][i] += weight;
-            information[i][j] -= weight;
+    }
+    for Choice { among, chosen } in choices.iter().filter(|choice| !choice.chosen.is_empty()) {
+        let share = 1.0 / chosen.len() as f64;
+        chosen.iter().for_each(|i| gradient[*i] += share);
+        let weights: Vec<f64> = among.iter().map(|i| strengths[*i].exp()).collect();
+        let all: f64 = weights.iter().sum();
+        for (i, weight) in among.iter().zip(&weights) {
+            let expected = weight / all;
+            gradient[*i] -= expected;
+            information[*i][*i] += expected;
+            for (j, other) in among.iter().zip(&weights) {
+                information[*i][*j] -= expected * other / all;
+            }
         }
     }
     (gradient, information)
@@ -169,22 +183,29 @@ mod tests {
         assert!((found - expected).abs() < by, "{found} instead of {expected}");
     }
 
+    /// The choices of games between two, of which `wins[i][j]` were won by i against j.
+    fn games<const N: usize>(wins: [[usize; N]; N]) -> Vec<Choice> {
+        let pairs = (0..N).flat_map(|i| (0..N).map(move |j| (i, j)));
+        let won =
+            |(i, j): (usize, usize)| std::iter::repeat_n(Choice { among: vec![i, j], chosen: vec![i] }, wins[i][j]);
+        pairs.flat_map(won).collect()
+    }
+
     /// The American League East of 1987: Milwaukee, Detroit, Toronto, New York, Boston, Cleveland, Baltimore (Agresti, A.
     /// (2002): Categorical Data Analysis, table 10.10).
-    const BASEBALL: [[f64; 7]; 7] = [
-        [0.0, 7.0, 9.0, 7.0, 7.0, 9.0, 11.0],
-        [6.0, 0.0, 7.0, 5.0, 11.0, 9.0, 9.0],
-        [4.0, 6.0, 0.0, 7.0, 7.0, 8.0, 12.0],
-        [6.0, 8.0, 6.0, 0.0, 6.0, 7.0, 10.0],
-        [6.0, 2.0, 6.0, 7.0, 0.0, 7.0, 12.0],
-        [4.0, 4.0, 5.0, 6.0, 6.0, 0.0, 6.0],
-        [2.0, 4.0, 1.0, 3.0, 1.0, 7.0, 0.0],
+    const BASEBALL: [[usize; 7]; 7] = [
+        [0, 7, 9, 7, 7, 9, 11],
+        [6, 0, 7, 5, 11, 9, 9],
+        [4, 6, 0, 7, 7, 8, 12],
+        [6, 8, 6, 0, 6, 7, 10],
+        [6, 2, 6, 7, 0, 7, 12],
+        [4, 4, 5, 6, 6, 0, 6],
+        [2, 4, 1, 3, 1, 7, 0],
     ];
 
     #[test]
     fn a_published_season_of_baseball_has_its_published_strengths() {
-        let wins = BASEBALL.map(|row| row.to_vec());
-        let found = fit(&wins, 0.0);
+        let found = fit(7, &games(BASEBALL), 0.0);
         // As BradleyTerry2 for R prints them, each with its standard error, against Baltimore.
         let published = [
             (1.5814, 0.3433),
@@ -203,7 +224,7 @@ mod tests {
 
     #[test]
     fn two_players_have_the_odds_of_their_games() {
-        let found = fit(&[vec![0.0, 12.0], vec![4.0, 0.0]], 0.0);
+        let found = fit(2, &games([[0, 12], [4, 0]]), 0.0);
         close(found.strengths[0] - found.strengths[1], 3.0_f64.ln(), 1e-9);
         // The variance of a logit is 1/12 + 1/4.
         let (rate, error) = average_win(0, &found.strengths, &found.covariance);
@@ -212,47 +233,72 @@ mod tests {
     }
 
     #[test]
+    fn of_three_each_has_its_share_of_the_choices() {
+        let choose =
+            |player: usize, times| std::iter::repeat_n(Choice { among: vec![0, 1, 2], chosen: vec![player] }, times);
+        let choices: Vec<Choice> = choose(0, 12).chain(choose(1, 6)).chain(choose(2, 2)).collect();
+        let found = fit(3, &choices, 0.0);
+        close(found.strengths[0] - found.strengths[1], 2.0_f64.ln(), 1e-9);
+        close(found.strengths[1] - found.strengths[2], 3.0_f64.ln(), 1e-9);
+        // The variance of the logarithm of a ratio of two multinomial counts.
+        let cov = &found.covariance;
+        close(cov[0][0] + cov[2][2] - 2.0 * cov[0][2], 1.0 / 12.0 + 1.0 / 2.0, 1e-9);
+    }
+
+    #[test]
     fn who_wins_always_or_meets_nobody_has_a_finite_strength() {
-        let sure = ratings(&[vec![0.0, 10.0], vec![0.0, 0.0]]);
+        let sure = ratings(2, &games([[0, 10], [0, 0]]));
         assert!(sure[0].strength > 1.0 && sure[0].strength < 5.0, "{sure:?}");
         assert!(sure[0].win_rate_interval.low > 0.5 && sure[0].win_rate_interval.high < 1.0, "{sure:?}");
         // Two pairs that never met: nothing is known between them.
-        let apart = ratings(&[
-            vec![0.0, 3.0, 0.0, 0.0],
-            vec![3.0, 0.0, 0.0, 0.0],
-            vec![0.0, 0.0, 0.0, 3.0],
-            vec![0.0, 0.0, 3.0, 0.0],
-        ]);
+        let apart = ratings(4, &games([[0, 3, 0, 0], [3, 0, 0, 0], [0, 0, 0, 3], [0, 0, 3, 0]]));
         for rating in apart {
             close(rating.win_rate, 0.5, 1e-9);
             assert!(rating.strength_interval.low < -1.0, "{rating:?}");
         }
-        assert!(ratings(&[]).is_empty() && ratings(&[vec![0.0]]).is_empty());
+        assert!(ratings(0, &[]).is_empty() && ratings(1, &[]).is_empty());
     }
 
     #[test]
-    fn a_tie_is_half_a_win_for_both() {
-        let rated = ratings(&[vec![0.0, 2.5], vec![2.5, 0.0]]);
+    fn a_tie_is_a_part_of_a_win_for_each() {
+        let tie = Choice { among: vec![0, 1], chosen: vec![0, 1] };
+        let rated = ratings(2, &vec![tie; 5]);
         close(rated[0].strength, 0.0, 1e-9);
         close(rated[1].win_rate, 0.5, 1e-9);
+        // Two ties and a win are two wins of three.
+        let mut choices = games([[0, 1], [0, 0]]);
+        choices.extend(vec![Choice { among: vec![0, 1], chosen: vec![0, 1] }; 2]);
+        let found = fit(2, &choices, 0.0);
+        close(found.strengths[0] - found.strengths[1], 2.0_f64.ln(), 1e-9);
+    }
+
+    /// The player who is chosen by chance.
+    fn draw(among: &[usize], truth: &[f64], random: &mut fastrand::Rng) -> usize {
+        let all: f64 = among.iter().map(|i| truth[*i].exp()).sum();
+        let mut at = random.f64() * all;
+        let chosen = among.iter().copied().find(|i| {
+            at -= truth[*i].exp();
+            at < 0.0
+        });
+        chosen.unwrap_or(among[0])
     }
 
     #[test]
     fn the_intervals_hold_the_true_values_as_often_as_they_say() {
         let truth = [0.9, 0.2, -0.3, -0.8];
         let mut random = fastrand::Rng::with_seed(7);
-        for votes in [20, 60, 300] {
-            let rounds = 500;
+        for (votes, size) in [(20, 2), (20, 3), (60, 2), (100, 3), (300, 2)] {
+            let rounds = 400;
             let (mut strength, mut rate) = (0, 0);
             for _ in 0..rounds {
-                let mut wins = vec![vec![0.0; 4]; 4];
-                for _ in 0..votes {
-                    let i = random.usize(..4);
-                    let j = (i + random.usize(1..4)) % 4;
-                    let (winner, loser) = if random.f64() < logistic(truth[i] - truth[j]) { (i, j) } else { (j, i) };
-                    wins[winner][loser] += 1.0;
-                }
-                for (i, rating) in ratings(&wins).iter().enumerate() {
+                let mut vote = || {
+                    let mut among: Vec<usize> = (0..truth.len()).collect();
+                    random.shuffle(&mut among);
+                    among.truncate(size);
+                    Choice { chosen: vec![draw(&among, &truth, &mut random)], among }
+                };
+                let choices: Vec<Choice> = (0..votes).map(|_| vote()).collect();
+                for (i, rating) in ratings(truth.len(), &choices).iter().enumerate() {
                     let holds = |interval: Interval, value: f64| interval.low <= value && value <= interval.high;
                     strength += usize::from(holds(rating.strength_interval, truth[i]));
                     let (true_rate, _) = average_win(i, &truth, &vec![vec![0.0; 4]; 4]);
@@ -261,7 +307,7 @@ mod tests {
             }
             for (what, count) in [("strength", strength), ("win rate", rate)] {
                 let share = f64::from(count as u32) / f64::from(4 * rounds);
-                assert!((0.93..=0.99).contains(&share), "{what} after {votes} votes: {share}");
+                assert!((0.93..=0.99).contains(&share), "{what} after {votes} votes among {size}: {share}");
             }
         }
     }

@@ -6,6 +6,7 @@
 
 mod bootstrap;
 pub mod bradley_terry;
+mod difference;
 mod interval;
 mod proportion;
 mod quantile;
@@ -13,6 +14,7 @@ mod quantile;
 mod tests;
 
 pub use bootstrap::{LEAST, Statistic, bootstrap};
+pub use difference::{difference, quantile_ranks};
 pub use interval::{Interval, indistinguishable};
 pub use proportion::wilson;
 pub use quantile::{mean, median, quantile};

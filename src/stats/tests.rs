@@ -117,3 +117,42 @@ fn overlapping_intervals_form_the_largest_groups() {
     assert_eq!(indistinguishable(&[interval(0.0, 1.0), interval(1.0, 3.0)]), [vec![0, 1]]);
     assert!(Interval::new(2.0, 1.0).overlaps(&Interval::new(2.0, 5.0)));
 }
+
+#[test]
+fn ranks_of_quantiles_are_the_published_ones() {
+    // Conover, Practical Nonparametric Statistics (1999): for the median, n = 10 gives 2 and 9, n = 20 gives 6 and 15.
+    assert_eq!(quantile_ranks(10, 0.5), Some((2, 9)));
+    assert_eq!(quantile_ranks(20, 0.5), Some((6, 15)));
+    assert_eq!(quantile_ranks(5, 0.5), None);
+    // 0.99^368 is the first below 2.5 %.
+    assert_eq!(quantile_ranks(367, 0.99), None);
+    assert_eq!(quantile_ranks(368, 0.99).map(|(_, high)| high), Some(368));
+}
+
+#[test]
+fn a_difference_is_found_where_there_is_one() {
+    let shifted = |by: f64, seed: u64| -> Vec<f64> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        (0..100).map(|_| 100.0 + by + 20.0 * random.f64()).collect()
+    };
+    let found = difference(&shifted(0.0, 1), &shifted(30.0, 2), 0.5).expect("an interval");
+    assert!(found.low < 30.0 && 30.0 < found.high && found.low > 20.0, "{found:?}");
+    let none = difference(&shifted(0.0, 1), &shifted(0.0, 2), 0.5).expect("an interval");
+    assert!(none.low < 0.0 && 0.0 < none.high, "{none:?}");
+    assert_eq!(difference(&[1.0; 4], &shifted(0.0, 1), 0.5), None);
+}
+
+#[test]
+fn the_interval_of_a_difference_holds_it_as_often_as_it_says() {
+    let mut random = fastrand::Rng::with_seed(11);
+    let held = (0..60).filter(|_| {
+        // Exponential, which is as skewed as latencies are; the medians differ by ln 2.
+        let mut sample = |scale: f64| -> Vec<f64> { (0..30).map(|_| -scale * (1.0 - random.f64()).ln()).collect() };
+        let (one, other) = (sample(1.0), sample(2.0));
+        let interval = difference(&one, &other, 0.5).expect("an interval");
+        interval.low <= std::f64::consts::LN_2 && std::f64::consts::LN_2 <= interval.high
+    });
+    let held = held.count();
+    // Of 60, 57 are expected; fewer than 53 have a chance of 1 %.
+    assert!((53..=60).contains(&held), "{held} of 60");
+}

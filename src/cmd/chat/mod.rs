@@ -222,7 +222,7 @@ impl<'a> Chat<'a> {
                 print(report::line(&format!("system: {}", self.system_prompt().unwrap_or("none"))))
             }
             Command::System(Some(text)) => {
-                self.system = Some(request::system(&text)?);
+                self.system = Some(request::text_or_file("/system", &text)?);
                 self.context.notice("the system prompt goes with the next turn");
                 Ok(())
             }

@@ -12,7 +12,7 @@ use crate::chat::{Message, Part, Role};
 use crate::cli::CompareFormat;
 use crate::cmd::conversation::{self, Conversation};
 use crate::cmd::live::{Live, progress};
-use crate::cmd::run::{RunOptions, View};
+use crate::cmd::run::{Ending, RunOptions, View};
 use crate::cmd::{Context, compare};
 use crate::error::Error;
 use crate::ledger::{Circumstances, Row, Turn};
@@ -181,7 +181,7 @@ impl Reporter for Streamed {
 }
 
 impl View for Streamed {
-    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
+    fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
         Ok(outcome.exit_code.code())
     }
 }
@@ -203,7 +203,7 @@ impl Reporter for Collected<'_> {
 }
 
 impl View for Collected<'_> {
-    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
+    fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
         self.records = self.live.finish();
         Ok(outcome.exit_code.code())
     }

@@ -7,7 +7,7 @@ use crate::call::{Call, Caller, Role, RunEvent, STEP_TAG};
 use crate::cli::{AskFormat, PipelineRunArgs};
 use crate::cmd::live::{Live, progress};
 use crate::cmd::request::{self, Prepared};
-use crate::cmd::run::{RunOptions, View, run_schedule};
+use crate::cmd::run::{Ending, RunOptions, View, run_schedule};
 use crate::cmd::{Context, dry_run};
 use crate::config::{LogLevel, nearest};
 use crate::error::{Error, Failure, FailureKind};
@@ -160,7 +160,7 @@ impl Reporter for PipelineView<'_> {
 }
 
 impl View for PipelineView<'_> {
-    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
+    fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
         let records = self.live.finish();
         let run = PipelineRun {
             run: &outcome.run,

@@ -1,0 +1,192 @@
+//! `llm serve`: the engine of all commands as a gateway for programs. A request becomes a [call](crate::call::Call), and the
+//! policies, prices and records are those of every command.
+
+mod answer;
+mod auth;
+mod connections;
+mod front;
+mod house;
+mod keys;
+mod limits;
+mod line;
+mod models;
+mod refusal;
+mod request;
+mod translation;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+pub(crate) use self::house::House;
+use self::keys::Keys;
+use self::line::Line;
+use crate::engine::Tasks;
+use crate::ledger::StoreError;
+use crate::run::Recording;
+use crate::store::{KeyStore, MemoryRates, RateStore};
+
+/// How long a change of a key may take to count.
+const KEYS_READ: Duration = Duration::from_millis(250);
+
+/// How often a server says in the store that it lives.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// The bounds of a server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// The requests that run at once; others wait in a line.
+    pub(crate) max_in_flight: usize,
+    /// The requests that wait at most.
+    pub(crate) max_waiting: usize,
+    /// How long a request waits at most.
+    pub(crate) max_wait: Duration,
+    /// The largest body of a request, in bytes.
+    pub(crate) max_body: usize,
+    /// The connections at once.
+    pub(crate) max_connections: usize,
+    /// How long a client may send nothing, or take nothing of what it is sent, while that is awaited.
+    pub(crate) idle: Duration,
+}
+
+/// What a server keeps outside of itself.
+pub(crate) struct ServerStores {
+    pub(crate) keys: Arc<dyn KeyStore>,
+    pub(crate) rates: Arc<dyn RateStore>,
+    /// How calls are recorded; `None` where they are not.
+    pub(crate) recording: Option<Recording>,
+}
+
+/// Where a server is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serving,
+    /// Requests that run go on, and no new ones are taken.
+    Draining,
+    /// Requests that run are stopped.
+    Stopping,
+}
+
+/// How long requests that are stopped may take to be recorded.
+const LAST: Duration = Duration::from_secs(2);
+
+/// A server, shared by all of its connections.
+pub(crate) struct Server {
+    /// What is replaced when the config changes. A call keeps what it began with.
+    house: RwLock<Arc<House>>,
+    keys: Keys,
+    stores: ServerStores,
+    /// Used while the store cannot be.
+    own_rates: MemoryRates,
+    line: Arc<Line>,
+    bounds: Bounds,
+    connections: Arc<Semaphore>,
+    tasks: Tasks,
+    phase: watch::Sender<Phase>,
+    in_flight: AtomicUsize,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("bounds", &self.bounds).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    pub(crate) fn new(house: House, stores: ServerStores, bounds: Bounds) -> Arc<Self> {
+        Arc::new(Self {
+            house: RwLock::new(Arc::new(house)),
+            keys: Keys::default(),
+            stores,
+            own_rates: MemoryRates::default(),
+            line: Line::new(bounds.max_in_flight, bounds.max_waiting, bounds.max_wait),
+            bounds,
+            connections: Arc::new(Semaphore::new(bounds.max_connections.min(Semaphore::MAX_PERMITS))),
+            tasks: Tasks::default(),
+            phase: watch::Sender::new(Phase::Serving),
+            in_flight: AtomicUsize::new(0),
+        })
+    }
+
+    /// Reads the keys for the first time.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) async fn read_keys(&self) -> Result<usize, StoreError> {
+        self.keys.read(&*self.stores.keys, &self.house().settings.key_classes).await
+    }
+
+    /// Answers requests until the server [drains](Self::drain).
+    pub(crate) async fn serve(self: &Arc<Self>, listener: TcpListener) {
+        let upkeep = Arc::clone(self);
+        self.tasks.spawn_aside(async move { upkeep.keep_up().await });
+        connections::accept(self, listener).await;
+    }
+
+    /// Replaces what the config says.
+    pub(crate) async fn renew(&self, house: House) {
+        *self.house.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(house);
+        // Classes of keys may have changed. Where the store cannot be read, the keys stay as they are until it can.
+        self.keys.forget();
+        let _ = self.read_keys().await;
+    }
+
+    /// Takes no more requests, waits until those that run have ended, and stops them after so long. Returns how many were
+    /// stopped.
+    pub(crate) async fn drain(&self, limit: Duration) -> usize {
+        self.phase.send_replace(Phase::Draining);
+        if tokio::time::timeout(limit, self.tasks.idle()).await.is_ok() {
+            return 0;
+        }
+        let stopped = self.in_flight.load(Ordering::Relaxed);
+        self.phase.send_replace(Phase::Stopping);
+        // Whatever takes longer is left to the end of the process.
+        let _ = tokio::time::timeout(LAST, self.tasks.idle()).await;
+        stopped
+    }
+
+    fn house(&self) -> Arc<House> {
+        Arc::clone(&self.house.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn is_draining(&self) -> bool {
+        *self.phase.borrow() >= Phase::Draining
+    }
+
+    /// Ready when the server drains.
+    async fn drained(&self) {
+        self.reached(Phase::Draining).await;
+    }
+
+    /// Ready when requests are stopped.
+    async fn stopped(&self) {
+        self.reached(Phase::Stopping).await;
+    }
+
+    async fn reached(&self, phase: Phase) {
+        // The sender lives as long as this value.
+        let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
+    }
+
+    /// Reads changed keys and says in the store that this server lives, until the server drains.
+    async fn keep_up(&self) {
+        let mut reads = tokio::time::interval(KEYS_READ);
+        let mut beats = tokio::time::interval(BEAT);
+        loop {
+            tokio::select! {
+                () = self.drained() => return,
+                _ = reads.tick() => {
+                    let house = self.house();
+                    self.keys.refresh(&*self.stores.keys, &house.settings.key_classes).await;
+                }
+                _ = beats.tick() => {
+                    // Where the store is lost, requests tell.
+                    let _ = self.stores.rates.beat().await;
+                }
+            }
+        }
+    }
+}
