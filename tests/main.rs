@@ -16,6 +16,8 @@ mod budget;
 mod bugs;
 mod cache;
 mod change;
+#[cfg(unix)]
+mod chat;
 mod choose;
 mod compare;
 mod costs;

@@ -1,6 +1,7 @@
 //! The command line: clap types only, a file for each group of commands in `llm --help`.
 
 mod batch;
+mod chat;
 mod inspect;
 mod measure;
 mod pipeline;
@@ -14,6 +15,7 @@ mod values;
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
 pub use batch::{BatchArgs, BatchCommand, BatchRunArgs, InputFormat, JobArgs, OnError, Order, SummaryFormat, Via};
+pub use chat::ChatArgs;
 pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
@@ -64,6 +66,8 @@ pub struct Common {
 pub enum Command {
     /// Ask one model and stream its answer
     Ask(Box<AskArgs>),
+    /// Talk with a model, turn by turn
+    Chat(Box<ChatArgs>),
     /// Ask several models at once and show their answers side by side
     Compare(Box<CompareArgs>),
     /// Ask every row of a data set, and go on where an earlier run has stopped
@@ -107,7 +111,7 @@ pub enum Command {
 
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Prompt", &["ask", "compare", "batch", "pipeline", "rerun"]),
+    ("Prompt", &["ask", "chat", "compare", "batch", "pipeline", "rerun"]),
     ("Serve", &["serve"]),
     ("Inspect", &["models", "usage", "log", "probe", "bench", "doctor"]),
     ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),

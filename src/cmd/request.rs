@@ -247,7 +247,7 @@ pub(super) fn text_or_file(flag: &str, text: &str) -> Result<String, Error> {
 }
 
 /// The attachments, then the prompt. Texts are joined to one, because some gateways accept only one text in a message.
-fn parts(attachments: Vec<Part>, prompt: &str) -> Vec<Part> {
+pub(super) fn parts(attachments: Vec<Part>, prompt: &str) -> Vec<Part> {
     let mut texts = Vec::new();
     let mut parts = Vec::new();
     for attachment in attachments {

@@ -11,6 +11,7 @@ pub mod bench;
 mod bench_html;
 pub mod budgets;
 pub mod cache;
+pub mod chat;
 pub mod checks;
 pub mod choosing;
 pub mod columns;
