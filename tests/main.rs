@@ -9,10 +9,13 @@ mod adjust;
 mod architecture;
 mod ask;
 mod budget;
+#[cfg(all(unix, debug_assertions))]
+mod bugs;
 mod cache;
 mod change;
 mod compare;
 mod costs;
+mod dependencies;
 mod endings;
 mod fuzz;
 #[cfg(unix)]
@@ -47,6 +50,8 @@ mod stream;
 mod support;
 #[cfg(target_os = "linux")]
 mod sweep;
+#[cfg(unix)]
+mod take;
 mod template;
 #[cfg(unix)]
 mod terminal;

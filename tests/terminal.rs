@@ -260,6 +260,109 @@ fn a_terminal_that_becomes_narrower_keeps_no_stale_rows() {
 }
 
 #[test]
+fn answers_are_printed_for_the_width_that_the_terminal_has_then() {
+    let gateway = Gateway::always(Reply::sse().role().text(&"many words ".repeat(50)).gate().finish("stop").done());
+    let home = Home::with(&gateway).env("NO_COLOR", "1");
+    let running = home.llm(["compare", "-m", "a,b", "--log", "off", "hi"]).terminal(Wiring::ALL).start();
+    gateway.await_gated(2);
+    running.terminal.as_ref().expect("a terminal").resize(50);
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(0).terminal();
+    let page = screen.rsplit("\u{1b}[J").next().expect("what follows the live lines").replace("\r\n", "\n");
+    assert!(page.starts_with("── a ──"), "the columns of 80 cells have no room: {page}");
+    assert!(page.lines().all(|line| line.chars().count() <= 50), "{page}");
+}
+
+/// `ask` whose answer is held back at `gate`, with stdout and stderr on one terminal.
+fn held(reply: Reply, arguments: &[&str]) -> (Gateway, Running) {
+    let gateway = Gateway::always(reply);
+    let home = Home::with(&gateway).env("NO_COLOR", "1");
+    let running = home.llm(["ask", "--log", "off", "hi"]).args(arguments).terminal(Wiring::ALL).start();
+    gateway.await_gated(1);
+    (gateway, running)
+}
+
+#[test]
+fn an_answer_is_waited_for_in_a_line_that_leaves_no_trace() {
+    let thinking = Reply::sse().role().reasoning("hm, let me see").gate().text("The answer.").finish("stop").done();
+    let (gateway, running) = held(thinking, &[]);
+    let terminal = running.terminal.as_ref().expect("a terminal");
+    terminal.await_screen("test-model thinking");
+    terminal.await_screen("14 chars  hm, let me see");
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(0).terminal();
+    let (before, after) = screen.rsplit_once("\r\u{1b}[J").expect("the line is removed");
+    assert!(!before.contains("The answer."), "{screen:?}");
+    assert!(after.starts_with("The answer.\r\n") && !after.contains("thinking"), "{screen:?}");
+}
+
+#[test]
+fn what_goes_wrong_meanwhile_stands_above_the_line() {
+    let gateway = Gateway::in_turn([
+        Reply::error_with(429, &[("retry-after", "0")], "slow down"),
+        Reply::sse().role().gate().text("The answer.").finish("stop").done(),
+    ]);
+    let home = Home::with(&gateway).env("NO_COLOR", "1");
+    let running = home.llm(["ask", "--log", "off", "hi"]).terminal(Wiring::ALL).start();
+    gateway.await_gated(1);
+    running.terminal.as_ref().expect("a terminal").await_screen("test-model waiting");
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(0).terminal();
+    assert!(screen.contains("test-model: 429 rate limited, trying again in"), "{screen:?}");
+    let after = screen.rsplit("\u{1b}[J").next().expect("what follows the line");
+    assert!(after.starts_with("The answer.\r\n"), "{screen:?}");
+}
+
+#[test]
+fn nothing_is_drawn_where_nobody_sees_it_or_wants_it() {
+    let reply = || Reply::sse().role().gate().text("The answer.").finish("stop").done();
+    for (arguments, name, value, wiring) in [
+        (&["-q"][..], "LANG", "C", Wiring::ALL),
+        (&["-v"], "LANG", "C", Wiring::ALL),
+        (&[], "TERM", "dumb", Wiring::ALL),
+        (&[], "CI", "true", Wiring::ALL),
+        (&[], "LANG", "C", Wiring::STDOUT),
+    ] {
+        let gateway = Gateway::always(reply());
+        let home = Home::with(&gateway).env("NO_COLOR", "1").env(name, value);
+        let running = home.llm(["ask", "--log", "off", "hi"]).args(arguments).terminal(wiring).start();
+        gateway.await_gated(1);
+        gateway.release();
+        let outcome = running.finish();
+        let screen = outcome.exits(0).terminal();
+        assert!(
+            !screen.contains('\u{1b}') && !screen.contains("test-model waiting"),
+            "{arguments:?} {name}: {screen:?}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_in_one_piece_is_waited_for_until_its_end() {
+    let reply = Reply::sse().role().text("Half").gate().text(" the answer.").finish("stop").done();
+    let (gateway, running) = held(reply, &["-o", "json"]);
+    running.terminal.as_ref().expect("a terminal").await_screen("test-model writing");
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(0).terminal();
+    let after = screen.rsplit("\r\u{1b}[J").next().expect("what follows the line");
+    assert!(after.contains("test-model ·") && after.contains("\"Half the answer.\""), "{screen:?}");
+}
+
+#[test]
+fn a_failed_call_has_its_hint_last_and_no_line_of_dashes() {
+    let gateway = Gateway::always(Reply::error(401, "no such key"));
+    let outcome = Home::with(&gateway).llm(["ask", "--log", "off", "hi"]).terminal(Wiring::STDERR).output();
+    let screen = outcome.exits(4).terminal().replace("\r\n", "\n");
+    assert!(!screen.contains('–'), "{screen}");
+    let (_, hint) = screen.split_once("hint:").expect("a hint");
+    assert!(hint.ends_with("replaces it\n"), "{screen}");
+}
+
+#[test]
 fn figures_follow_the_answer_on_a_terminal() {
     let gateway = Gateway::always(Reply::stream(&["Hello."]));
     let home = Home::with(&gateway);

@@ -11,8 +11,8 @@ mod values;
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
 pub use inspect::{
-    CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
-    ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
+    CallFilter, CallStatus, DoctorArgs, ExportFormat, LastArgs, ListFormat, LogArgs, LogCommand, LogFormat,
+    LogListArgs, ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{
@@ -22,7 +22,7 @@ pub use setup::{
     AliasArgs, AliasCommand, AliasStrategy, CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand,
     KeyArgs, KeyCommand, KeyStore,
 };
-pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, TextOrJson};
+pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, TakeArgs, TextOrJson};
 pub use template::{TemplateArgs, TemplateCommand};
 
 /// One gateway key, many models: ask and compare language models from the terminal.
@@ -65,6 +65,8 @@ pub enum Command {
     Models(Box<ModelsArgs>),
     /// Show calls, tokens and costs, and where money could be saved
     Usage(Box<UsageArgs>),
+    /// Print the last answer again, or a code block of it
+    Last(LastArgs),
     /// List recorded calls, show one with its attempts, export or delete them
     Log(Box<LogArgs>),
     /// Check config, key, gateway and terminal, and say how to solve what is wrong
@@ -91,7 +93,7 @@ pub enum Command {
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
-    ("Inspect", &["models", "usage", "log", "doctor"]),
+    ("Inspect", &["models", "usage", "last", "log", "doctor"]),
     ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
 ];
 

@@ -42,7 +42,8 @@ fn is_prompt(argument: &OsStr, command: &Command) -> bool {
     if text.len() > 1 && text.starts_with('-') {
         return text == "--" || is_flag_of_ask(text, command);
     }
-    let is_word = !matches!(text, "" | "-") && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    let is_word =
+        !matches!(text, "" | "-") && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if looks_like_key(text) && !text.trim().contains(char::is_whitespace) {
         return false;
     }

@@ -8,6 +8,8 @@ use super::{Context, config as config_command, count_models};
 use crate::cli::{DoctorArgs, TextOrJson};
 use crate::config::Settings;
 use crate::error::Error;
+use crate::gateway::has_secret_headers;
+use crate::private;
 use crate::report::checks::{Check, Outcome};
 use crate::report::format;
 use crate::report::term::{Terminal, print};
@@ -105,6 +107,12 @@ fn failed_answer(error: &Error) -> Check {
 
 fn config(settings: &Settings) -> Check {
     match &settings.config_path {
+        Some(path) if settings.config_found && shows_secrets(settings, path) => Check {
+            name: "config",
+            outcome: Outcome::Warning,
+            detail: format!("{} holds headers with a secret, and other users may read it", without_home(path)),
+            hint: Some(format!("chmod 600 {}", without_home(path))),
+        },
         Some(path) if settings.config_found => Check::good("config", without_home(path)),
         Some(path) => Check::good("config", format!("presets alone; {} is not there", without_home(path))),
         None => Check {
@@ -114,6 +122,13 @@ fn config(settings: &Settings) -> Check {
             hint: Some("LLM_CONFIG names a file anywhere".into()),
         },
     }
+}
+
+/// Whether other users may read the config file and find secrets in it. There are none but in headers.
+fn shows_secrets(settings: &Settings, path: &Path) -> bool {
+    let is_public = fs::metadata(path).is_ok_and(|file| private::others_may_read(&file));
+    let gateways = settings.gateway_names().filter_map(|name| settings.gateway(name).ok());
+    is_public && gateways.into_iter().any(|gateway| has_secret_headers(&gateway))
 }
 
 /// Checks whether files can be written in a directory.

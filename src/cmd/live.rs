@@ -34,10 +34,9 @@ impl<'a> Live<'a> {
     }
 }
 
-/// Progress with a label for each call. With `--verbose` there are no live lines, because redrawing them would overwrite
-/// the traces.
+/// Progress with a label for each call.
 pub(super) fn progress(context: &Context, labels: Vec<String>) -> Progress {
-    let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };
+    let terminal = Terminal { live: context.live_terminal().is_some(), ..context.terminal };
     Progress::new(labels, &terminal, context.quiet)
 }
 

@@ -3,10 +3,12 @@
 mod alias;
 mod arguments;
 mod ask;
+mod attach;
 mod cache;
 mod calls;
 mod change;
 mod check;
+mod clipboard;
 mod compare;
 mod config;
 mod conversation;
@@ -17,6 +19,7 @@ mod editor;
 mod explain;
 mod generated;
 mod key;
+mod last;
 mod live;
 mod log;
 mod models;
@@ -41,10 +44,11 @@ use crate::cli::{self, Cli, Command};
 use crate::config::{Env, Gateway, Settings, nearest};
 use crate::error::Error;
 use crate::gateway::Client;
+use crate::report::progress::Waiting;
 use crate::report::term::{self, Output, Terminal, TerminalEnv, Text, print, say};
 use crate::report::{self, escape};
 use crate::resolve::Resolver;
-use crate::run::{Notices, Preparation};
+use crate::run::{Notices, Preparation, ShownWait};
 use crate::secret::{Found, Stores, Timeout, looks_like_key};
 
 /// The settings and the terminal, which every command needs.
@@ -64,6 +68,18 @@ impl Context {
         Preparation { settings: &self.settings, stores, notices: self }
     }
 
+    /// The terminal, if lines may be drawn on it again and again: not if the user wants no talk, and not with `--verbose`,
+    /// whose traces would be overwritten.
+    fn live_terminal(&self) -> Option<Terminal> {
+        (self.terminal.live && !self.quiet && !self.verbose).then_some(self.terminal)
+    }
+
+    /// Shows what is waited for, while work is done that may take a while. Says nothing where lines cannot be drawn.
+    fn while_waiting<T>(&self, text: &str, work: impl FnOnce() -> T) -> T {
+        let _shown = self.live_terminal().and_then(|terminal| Waiting::start(text, &terminal));
+        work()
+    }
+
     /// Finds the models of names. `gateway` is the value of a flag, for model names without a gateway.
     fn resolver<'a>(&'a self, gateway: Option<&'a str>) -> Resolver<'a> {
         Resolver::new(&self.settings, gateway)
@@ -77,8 +93,15 @@ impl Context {
 fn count_models(context: &Context, gateway: &Gateway, key: Option<Found>) -> Result<usize, Error> {
     let client = Client::new(gateway.clone(), &context.settings.env)?;
     let client = context.preparation().with_key(client, Ok(key))?;
-    let list = process::runtime()?.block_on(catalog::load(gateway, &client, None, true, SystemTime::now()))?;
+    let runtime = process::runtime()?;
+    let load = catalog::load(gateway, &client, None, true, SystemTime::now());
+    let list = context.while_waiting(&waiting_for_list(&gateway.name), || runtime.block_on(load))?;
     Ok(list.models.len())
+}
+
+/// What is said while a gateway lists its models.
+fn waiting_for_list(gateway: &str) -> String {
+    format!("waiting for the models of {gateway}")
 }
 
 impl Notices for Context {
@@ -96,6 +119,14 @@ impl Notices for Context {
         if self.verbose {
             self.notice(text);
         }
+    }
+
+    fn waiting(&self, text: &str) -> ShownWait {
+        let shown = self.live_terminal().and_then(|terminal| Waiting::start(text, &terminal));
+        if shown.is_none() {
+            self.urgent(text);
+        }
+        shown.map(|shown| Box::new(shown) as Box<_>)
     }
 }
 
@@ -214,6 +245,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
         Command::Models(args) => models::run(&context(env)?, &args),
         Command::Usage(args) => usage::run(&context(env)?, &args),
         Command::Log(args) => log::run(&context(env)?, &args),
+        Command::Last(args) => last::run(&context(env)?, &args),
         Command::Doctor(args) => doctor::run(context(env), &args, &terminal),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),

@@ -13,6 +13,7 @@ use crate::call::{Call, RunEvent, Service};
 use crate::cli::{self, PromptArgs};
 use crate::config::LogLevel;
 use crate::error::{Error, FailureKind};
+use crate::failpoint;
 use crate::ledger::{LedgerWriter, Turn};
 use crate::record::Record;
 use crate::report::error::notice;
@@ -106,6 +107,7 @@ pub(super) fn run_schedule(
 ) -> Result<u8, Error> {
     let ledger = context.settings.dirs.data.as_deref().map(LedgerWriter::new);
     let prepared = context.preparation().prepare(like, &options.gateways, ledger.as_ref())?;
+    failpoint::reach("prepared");
     let recording = options.recording(context, &prepared, ledger.clone());
     let spec = RunSpec {
         schedule,
@@ -240,6 +242,7 @@ impl Reporter for Watched<'_> {
 
     fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
         self.has_timed_out |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::Timeout);
+        failpoint::reach("ended");
         self.view.ended(call, record)
     }
 }

@@ -55,7 +55,7 @@ impl ConfigEdit {
         let path = Settings::config_path(env).ok_or_else(no_place)?;
         let source = Source::read(&path, false)?.unwrap_or_else(|| Source::new(&path, ""));
         let before = source.text().to_owned();
-        let document = before.parse().map_err(|_| match Settings::of(env.clone(), &path, &before) {
+        let document = before.parse().map_err(|_| match Settings::from_text(env.clone(), &path, &before) {
             Err(error) => error,
             Ok(_) => Error::config(format!("{} cannot be changed by this command", path.display())),
         })?;
@@ -72,7 +72,7 @@ impl ConfigEdit {
     /// # Errors
     /// They make no sense. The message names the line of the changed file.
     pub fn settings(&self, env: &Env) -> Result<Settings, Error> {
-        Settings::of(env.clone(), &self.path, &self.text())
+        Settings::from_text(env.clone(), &self.path, &self.text())
     }
 
     /// The settings that the file gave before.
@@ -80,7 +80,7 @@ impl ConfigEdit {
     /// # Errors
     /// They make no sense.
     pub fn settings_before(&self, env: &Env) -> Result<Settings, Error> {
-        Settings::of(env.clone(), &self.path, &self.before)
+        Settings::from_text(env.clone(), &self.path, &self.before)
     }
 
     /// Sets a value. A comment behind the old value stays.

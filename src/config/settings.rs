@@ -94,11 +94,11 @@ impl Settings {
         env.path("LLM_CONFIG").or_else(usual)
     }
 
-    /// The settings that a config file with this text would give.
+    /// The settings of this environment and of a config file with this text, whether the file is there or not.
     ///
     /// # Errors
     /// They make no sense.
-    pub(super) fn of(env: Env, path: &Path, text: &str) -> Result<Self, Error> {
+    pub fn from_text(env: Env, path: &Path, text: &str) -> Result<Self, Error> {
         let mut settings = Self::from_source(env, &Source::new(path, text))?;
         settings.config_path = Some(path.to_owned());
         settings.config_found = true;

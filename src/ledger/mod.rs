@@ -24,7 +24,7 @@ mod writer;
 
 pub use failed_attempts::FailedAttempts;
 pub use read::{Alike, Filter};
-pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens, Turn};
+pub use row::{Answer, AttemptRow, Circumstances, DEMO, Fault, Row, Sent, Times, Tokens, Turn};
 pub use speed::median_first_token;
 pub use spill::FILE_NAME as SPILL_NAME;
 pub use store::{FILE_NAME, Mode, SCHEMA, Store, StoreError};
@@ -94,6 +94,15 @@ pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<
         Ok::<_, StoreError>(())
     })?;
     Ok(rows)
+}
+
+/// Returns how many calls fit.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
+pub fn count(store: &Store, filter: &Filter) -> Result<u64, StoreError> {
+    store.read(|connection| read::count_of(connection, filter))
 }
 
 /// Returns the last call of this command that was answered, whole or in part; `None` where there is none.

@@ -5,12 +5,14 @@
 
 use std::io::{self, Write};
 
+use super::drawing::Drawing;
 use super::notice::Notices;
 use super::term::{Output, Stderr, Stdout, Terminal, Text, write_now};
 use super::{error, escape, format, notes};
 use crate::call::{Event, RunEvent};
 use crate::chat::StreamEvent;
 use crate::error::Error;
+use crate::money::Usd;
 use crate::record::{Record, Status};
 
 /// What is shown besides the answer.
@@ -32,6 +34,10 @@ pub struct Answer<O, E> {
     err: Stream<E>,
     options: AnswerOptions,
     notices: Notices,
+    /// The live line, until something of the answer is shown.
+    live: Option<Drawing>,
+    /// Whether the text of the answer is shown here.
+    shows_text: bool,
 }
 
 /// One of the standard streams, and what is collected for its next write.
@@ -55,7 +61,14 @@ impl Answer<Box<dyn Write>, Stderr> {
     /// For an answer that is written elsewhere when it is whole. Notices, and what the model thinks, are said as they come.
     pub fn without_text(terminal: &Terminal, options: AnswerOptions) -> Self {
         let stdout = Output::plain(terminal.stderr.columns);
-        Self::new(Box::new(io::sink()), Stderr::new(), stdout, terminal.stderr, options)
+        let answer = Self::new(Box::new(io::sink()), Stderr::new(), stdout, terminal.stderr, options);
+        Self { shows_text: false, ..answer }
+    }
+
+    /// Shows that the model of this name is waited for, in a live line on stderr, until something of the answer is shown.
+    #[must_use]
+    pub fn with_live_line(self, label: &str, stderr: Output) -> Self {
+        Self { live: Drawing::of_one_call(label.to_owned(), stderr).ok(), ..self }
     }
 }
 
@@ -63,7 +76,7 @@ impl<O: Write, E: Write> Answer<O, E> {
     /// `stdout` and `stderr` say what `out` and `err` are.
     pub fn new(out: O, err: E, stdout: Output, stderr: Output, options: AnswerOptions) -> Self {
         let (out, err) = (Stream::new(out, stdout), Stream::new(err, stderr));
-        Self { out, err, options, notices: Notices::default() }
+        Self { out, err, options, notices: Notices::default(), live: None, shows_text: true }
     }
 
     /// Takes in what has happened since, and shows it with one write.
@@ -72,6 +85,9 @@ impl<O: Write, E: Write> Answer<O, E> {
     ///
     /// stdout cannot be written. What stderr does not take is lost without an error.
     pub fn batch(&mut self, events: &[RunEvent]) -> Result<(), Error> {
+        if let Some(live) = &self.live {
+            live.apply(events);
+        }
         for event in events {
             match &event.event {
                 Event::Stream(StreamEvent::TextDelta(text)) => self.text(text),
@@ -93,6 +109,7 @@ impl<O: Write, E: Write> Answer<O, E> {
     ///
     /// As [`Answer::batch`].
     pub fn finish(&mut self, record: &Record) -> Result<(), Error> {
+        self.live = None;
         self.err.flush_or_lose();
         self.out.end_line("\n");
         if !record.tool_calls.is_empty() {
@@ -105,7 +122,7 @@ impl<O: Write, E: Write> Answer<O, E> {
             (Some(failure), _) => self.say(error::call_failed(record, failure, &stderr))?,
             (None, _) => self.say(error::warning(&incomplete(record), &stderr))?,
         }
-        if !self.options.quiet && (self.options.stats || stderr.tty) {
+        if !self.options.quiet && (self.options.stats || stderr.tty) && has_figures(record) {
             self.say(error::figures(&stats(record), &stderr))?;
         }
         self.flush()
@@ -113,6 +130,9 @@ impl<O: Write, E: Write> Answer<O, E> {
 
     fn text(&mut self, text: &str) {
         let Some((held, text)) = self.out.take_in(text) else { return };
+        if self.shows_text {
+            self.live = None;
+        }
         // A blank line parts the answer from what the model thought.
         self.err.end_line("\n\n");
         self.err.flush_or_lose();
@@ -122,6 +142,7 @@ impl<O: Write, E: Write> Answer<O, E> {
 
     fn thought(&mut self, text: &str) -> Result<(), Error> {
         let Some((held, text)) = self.err.take_in(text) else { return Ok(()) };
+        self.live = None;
         // Even where the thought ends with a line break, the answer does not follow at once.
         self.err.line_is_open = true;
         self.begin_on_stderr()?;
@@ -152,7 +173,10 @@ impl<O: Write, E: Write> Answer<O, E> {
     }
 
     fn flush(&mut self) -> Result<(), Error> {
-        self.err.flush_or_lose();
+        match &self.live {
+            Some(live) if !self.err.unwritten.is_empty() => live.suspend(|| self.err.flush_or_lose()),
+            _ => self.err.flush_or_lose(),
+        }
         self.out.flush()
     }
 }
@@ -198,6 +222,13 @@ impl<W: Write> Stream<W> {
     fn flush_or_lose(&mut self) {
         _ = self.flush();
     }
+}
+
+/// Whether there is more to say of the call than that it failed.
+fn has_figures(record: &Record) -> bool {
+    let is_paid = record.cost.is_some_and(|cost| cost.usd > Usd::ZERO);
+    let counts = [record.usage.input, record.usage.output];
+    record.status == Status::Ok || record.timing.first_token.is_some() || is_paid || counts.iter().any(Option::is_some)
 }
 
 /// The parts of the line of figures: `openai/gpt-5.4-mini · first token 412 ms · total 1.9 s · 14 in, 9 out · 61 tok/s · $0.000177`

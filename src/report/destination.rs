@@ -52,9 +52,9 @@ impl Destination {
         Ok(Self { file: Some((path, target)), output: Output { tty, ..Output::plain(stdout.columns) }, unwritten })
     }
 
-    /// What reports are made for: the width, and whether there are colours.
+    /// What reports are made for: the width at this moment, and whether there are colours.
     pub fn output(&self) -> Output {
-        self.output
+        if self.is_file() { self.output } else { self.output.stdout_now() }
     }
 
     /// Whether it is a file.

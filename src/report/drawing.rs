@@ -13,7 +13,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::control_echo::ControlEchoOff;
-use super::live_lines::{LiveLines, Row};
+use super::live_lines::{self, LiveLines, Row};
 use super::term::{self, Output, Stderr};
 use crate::call::RunEvent;
 
@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) struct Drawing {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-    _echo: ControlEchoOff,
+    _echo: Option<ControlEchoOff>,
 }
 
 #[derive(Debug)]
@@ -39,9 +39,16 @@ struct Shared {
 
 #[derive(Debug)]
 struct Run {
-    lines: LiveLines,
+    shown: Shown,
     /// The instant from which the run's events count.
     began: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Shown {
+    Calls(LiveLines),
+    /// What is waited for.
+    Wait(String),
 }
 
 #[derive(Debug, Default)]
@@ -62,11 +69,34 @@ impl Drawing {
     ///
     /// No thread can be had.
     pub(super) fn start(labels: Vec<String>, stderr: Output) -> io::Result<Self> {
-        let run = Mutex::new(Run { lines: LiveLines::new(labels), began: None });
-        let shared = Arc::new(Shared { run, screen: Mutex::default(), over: Condvar::new(), stderr });
+        Self::of(Run { shown: Shown::Calls(LiveLines::new(labels)), began: None }, stderr, Some(ControlEchoOff::new()))
+    }
+
+    /// The line of a single call, whose time begins now.
+    ///
+    /// # Errors
+    ///
+    /// No thread can be had.
+    pub(super) fn of_one_call(label: String, stderr: Output) -> io::Result<Self> {
+        let shown = Shown::Calls(LiveLines::of_one(label));
+        Self::of(Run { shown, began: Some(Instant::now()) }, stderr, Some(ControlEchoOff::new()))
+    }
+
+    /// A line that says what is waited for, and how long already. The terminal still shows `^C`: where nothing listens for
+    /// signals, Ctrl-C ends the process, which could not turn it on again.
+    ///
+    /// # Errors
+    ///
+    /// No thread can be had.
+    pub(super) fn of_wait(text: String, stderr: Output) -> io::Result<Self> {
+        Self::of(Run { shown: Shown::Wait(text), began: Some(Instant::now()) }, stderr, None)
+    }
+
+    fn of(run: Run, stderr: Output, echo: Option<ControlEchoOff>) -> io::Result<Self> {
+        let shared = Arc::new(Shared { run: Mutex::new(run), screen: Mutex::default(), over: Condvar::new(), stderr });
         let drawn = Arc::clone(&shared);
         let thread = Builder::new().name("live lines".into()).spawn(move || drawn.draw_until_over())?;
-        Ok(Self { shared, thread: Some(thread), _echo: ControlEchoOff::new() })
+        Ok(Self { shared, thread: Some(thread), _echo: echo })
     }
 
     /// Takes in what has happened since. The next tick shows it.
@@ -77,7 +107,9 @@ impl Drawing {
                 let now = Instant::now();
                 now.checked_sub(event.at).unwrap_or(now)
             });
-            run.lines.apply(event);
+            if let Shown::Calls(lines) = &mut run.shown {
+                lines.apply(event);
+            }
         }
     }
 
@@ -124,7 +156,10 @@ impl Shared {
         let height = height.saturating_sub(2).max(1);
         let run = lock(&self.run);
         let now = run.began.map_or(Duration::ZERO, |began| began.elapsed());
-        let rows = run.lines.rows(now, columns, height, self.stderr.style);
+        let rows = match &run.shown {
+            Shown::Calls(lines) => lines.rows(now, columns, height, self.stderr.style),
+            Shown::Wait(text) => vec![live_lines::wait(text, now, columns, self.stderr.style)],
+        };
         // The terminal may be slow. Events are taken in meanwhile.
         drop(run);
         write(&screen.drawn.replace(&rows, columns));

@@ -9,6 +9,7 @@ mod background;
 pub mod budgets;
 pub mod cache;
 pub mod checks;
+pub mod clipboard;
 pub mod columns;
 pub mod config;
 mod control_echo;
@@ -39,7 +40,7 @@ pub mod rates;
 pub mod reconciliation;
 pub mod route;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub mod table;
 pub mod templates;
 pub mod term;

@@ -64,6 +64,21 @@ impl Progress {
     }
 }
 
+/// A live line on stderr that says what is waited for and how long already. It is drawn from the first tick on, until this
+/// is dropped, and leaves nothing behind.
+#[derive(Debug)]
+pub struct Waiting {
+    _drawing: Drawing,
+}
+
+impl Waiting {
+    /// Begins; `None` where the terminal cannot draw lines.
+    pub fn start(text: &str, terminal: &Terminal) -> Option<Self> {
+        let drawing = terminal.live.then(|| Drawing::of_wait(text.to_owned(), terminal.stderr).ok()).flatten()?;
+        Some(Self { _drawing: drawing })
+    }
+}
+
 impl fmt::Debug for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mode = match self.0 {

@@ -59,6 +59,14 @@ impl Terminal {
     }
 }
 
+impl Terminal {
+    /// The same with the widths of this moment: a terminal may have been resized since.
+    #[must_use]
+    pub fn now(self) -> Self {
+        Self { stdout: self.stdout.of_size(size_of_stdout()), stderr: self.stderr.of_size(size_of_stderr()), ..self }
+    }
+}
+
 /// What reports are made for: a stream, or a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Output {
@@ -87,6 +95,17 @@ impl Output {
         let default = (env.columns.filter(|columns| *columns > 0).map_or(DEFAULT_COLUMNS, usize::from), DEFAULT_ROWS);
         let (columns, rows) = size.filter(|_| tty).unwrap_or(default);
         Self { tty, columns, rows, style: Style { on: wants_color(tty, color, env) } }
+    }
+
+    /// The same with this size, where it is a terminal that has one.
+    fn of_size(self, size: Option<(usize, usize)>) -> Self {
+        let (columns, rows) = size.filter(|_| self.tty).unwrap_or((self.columns, self.rows));
+        Self { columns, rows, ..self }
+    }
+
+    /// What standard output is, with its width of this moment.
+    pub(super) fn stdout_now(self) -> Self {
+        self.of_size(size_of_stdout())
     }
 
     /// The text as it will be written to this output, for reports that have to measure it.

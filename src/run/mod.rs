@@ -8,7 +8,9 @@ mod schedule;
 mod tests;
 
 pub use exit_code::{ExitCode, exit_code};
-pub(crate) use prepare::{Notices, Preparation, PrepareOptions, PreparedGateways, answer_store, key_name, pricing};
+pub(crate) use prepare::{
+    Notices, Preparation, PrepareOptions, PreparedGateways, ShownWait, answer_store, key_name, pricing,
+};
 pub use schedule::{Calls, Schedule, Step};
 
 use std::collections::{BTreeMap, HashSet};

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::call::{Call, Target};
 use crate::catalog;
 use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY, Settings};
+use crate::demo::{self, Demo};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
 use crate::ledger::LedgerWriter;
@@ -20,7 +21,6 @@ use crate::policy::{self, Policies, SpendingLimits, Stack, Windows};
 use crate::pricing::Pricing;
 use crate::record::Record;
 use crate::secret::{self, AtHand, Found, Lookup, Pending, Stores};
-use crate::serve::demo::{self, Demo};
 
 /// Shows messages to the user while gateways are prepared.
 pub(crate) trait Notices {
@@ -30,7 +30,13 @@ pub(crate) trait Notices {
     fn urgent(&self, text: &str);
     /// A message that is shown with `--verbose` only.
     fn detail(&self, text: &str);
+    /// Says what is waited for until the value that is returned is dropped. Where that cannot be shown, this is a message as
+    /// by [`Notices::urgent`].
+    fn waiting(&self, text: &str) -> ShownWait;
 }
+
+/// Shows what is waited for, as long as it lives.
+pub(crate) type ShownWait = Option<Box<dyn std::any::Any>>;
 
 /// The settings and key stores from which gateways are prepared.
 pub(crate) struct Preparation<'a> {
@@ -173,7 +179,7 @@ impl Preparation<'_> {
         let mut keys = BTreeMap::new();
         for (gateway, pending) in pending {
             let client = Client::new(gateway.clone(), &self.settings.env);
-            let key = pending.wait(&mut |text| self.notices.urgent(text));
+            let key = self.wait_for(pending);
             if let Ok(Some(found)) = &key {
                 keys.insert(gateway.name.clone(), key_name(gateway, chosen_key, &found.source));
             }
@@ -187,7 +193,15 @@ impl Preparation<'_> {
     /// # Errors
     /// The gateway needs a key and none can be read.
     pub(crate) fn key(&self, gateway: &Gateway, chosen: Option<&str>) -> Result<Option<Found>, Error> {
-        self.lookup(|lookup| lookup.start(gateway, chosen)).wait(&mut |text| self.notices.urgent(text))
+        self.wait_for(self.lookup(|lookup| lookup.start(gateway, chosen)))
+    }
+
+    fn wait_for(&self, pending: Pending) -> Result<Option<Found>, Error> {
+        if pending.may_use_terminal() {
+            return pending.wait(&mut |text| self.notices.urgent(text));
+        }
+        let mut shown = None;
+        pending.wait(&mut |text| shown = self.notices.waiting(text))
     }
 
     /// What is known about a gateway's key without asking the keyring or running a command.

@@ -200,7 +200,7 @@ impl PipelineView<'_> {
     /// are reported as well.
     fn report_failures_and_figures(&self, run: &PipelineRun<'_>) {
         let context = self.context;
-        let stderr = &context.terminal.stderr;
+        let stderr = &context.terminal.now().stderr;
         let shows_figures = !context.quiet && (self.args.stats || stderr.tty);
         for (step, record) in run.steps.iter().zip(run.records) {
             match (&record.error, record.status) {

@@ -42,6 +42,11 @@ pub(in crate::ledger) const MIGRATIONS: &[Migration] = &[
                  FROM budget_leases JOIN budget_names USING (budget) WHERE expires >= unixepoch();"
         ),
     },
+    Migration {
+        sql: include_str!("../schema-8.sql"),
+        stand_in: "CREATE TEMP VIEW demo_calls AS
+             SELECT id AS call FROM main.calls WHERE gateway = (SELECT id FROM names WHERE name = 'demo');",
+    },
 ];
 
 /// The version of the schema that this program knows: `PRAGMA user_version`.

@@ -6,9 +6,10 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::{Backend, Received, decode, json_body, read_body, refusal};
+use super::server::{Backend, Received, decode, read_body};
 use crate::adapter::Api;
 use crate::error::Failure;
+use crate::http::{json_body, refusal};
 
 /// Anthropic's `count_tokens`.
 pub(super) async fn of_messages<B: Backend>(backend: State<Arc<B>>, body: Received) -> Response {

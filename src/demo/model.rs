@@ -10,10 +10,11 @@ use super::reply::{self, Reply};
 use super::vector;
 use crate::call::{Call, Event, Events, Service};
 use crate::chat::{FinishReason, Request, StreamEvent, Usage};
+use crate::demo::embeddings::{Embeddings, Input};
+use crate::demo::server::Backend;
 use crate::error::{Failure, FailureKind};
+use crate::http::{invalid, not_found};
 use crate::money::Usd;
-use crate::serve::embeddings::{Embeddings, Input};
-use crate::serve::{Backend, invalid, not_found};
 
 /// One model of the demo gateway.
 pub(super) struct Model {

@@ -10,9 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Backend, Received, idempotency_key, invalid, json_body, read_body, refusal};
+use super::server::{Backend, Received, read_body};
 use crate::adapter::Api;
 use crate::error::{Failure, FailureKind};
+use crate::http::{idempotency_key, invalid, json_body, refusal};
 
 /// The most inputs of one request, as at OpenAI.
 const MOST_INPUTS: usize = 2048;

@@ -1,11 +1,4 @@
-//! A server for programs: HTTP in over every wire format, calls to one [`Backend`], HTTP out.
-
-#![warn(missing_docs)]
-
-pub mod demo;
-mod embeddings;
-mod models;
-mod tokens;
+//! The server of the demo gateway: HTTP in over every wire format, calls to one [`Backend`], HTTP out.
 
 use std::sync::Arc;
 
@@ -13,20 +6,22 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::stream;
 
-use self::embeddings::{Embeddings, Input};
+use super::embeddings::{self, Embeddings, Input};
+use super::tokens;
 use crate::adapter::{Api, Encoder, NamedRequest};
 use crate::call::{Call, Event, RunEvent, Service, Target};
 use crate::chat;
 use crate::engine::Engine;
-use crate::error::{Failure, FailureKind};
+use crate::error::Failure;
+use crate::http::{format_of, idempotency_key, invalid, json_body, models, refusal};
 
 /// What the server answers from.
-trait Backend: Service + 'static {
+pub(super) trait Backend: Service + 'static {
     /// The number of input tokens that an answer of this model to this request reports as its usage.
     ///
     /// # Errors
@@ -48,10 +43,10 @@ trait Backend: Service + 'static {
 }
 
 /// A request's body, or why it could not be read.
-type Received = Result<Bytes, BytesRejection>;
+pub(super) type Received = Result<Bytes, BytesRejection>;
 
 /// The routes of all wire formats. `models` is the list of models in OpenAI's form.
-fn router<B: Backend>(backend: B, models: Vec<u8>) -> Router {
+pub(super) fn router<B: Backend>(backend: B, models: Vec<u8>) -> Router {
     let generate = post(generate::<B>);
     let answers = Router::new()
         .route("/v1/chat/completions", post(chat_completions::<B>))
@@ -91,21 +86,6 @@ async fn unknown_path(uri: Uri, headers: HeaderMap) -> Response {
     refusal(format_of(&uri, &headers), &invalid(format!("there is nothing at {}", uri.path())).with_status(404))
 }
 
-/// The wire format of a request to a path that several formats share. Google's clients are known by the path or by
-/// their key, Anthropic's by the header that their format demands; all others speak OpenAI's.
-fn format_of(uri: &Uri, headers: &HeaderMap) -> Api {
-    let has_key = |query: &str| query.split('&').any(|parameter| parameter.starts_with("key="));
-    if uri.path().starts_with("/v1beta/") {
-        Api::Gemini
-    } else if headers.contains_key("anthropic-version") {
-        Api::Anthropic
-    } else if headers.contains_key("x-goog-api-key") || uri.query().is_some_and(has_key) {
-        Api::Gemini
-    } else {
-        Api::default()
-    }
-}
-
 /// The answer to one request, streamed if the client asks for that.
 async fn answer<B: Backend>(backend: &Arc<B>, api: Api, path: &str, headers: &HeaderMap, body: Received) -> Response {
     let NamedRequest { model, request } = match read_body(body).and_then(|body| decode(api, path, &body)) {
@@ -120,23 +100,13 @@ async fn answer<B: Backend>(backend: &Arc<B>, api: Api, path: &str, headers: &He
 }
 
 /// The body of a request.
-fn read_body(body: Received) -> Result<Bytes, Failure> {
+pub(super) fn read_body(body: Received) -> Result<Bytes, Failure> {
     body.map_err(|rejection| invalid(rejection.body_text()).with_status(rejection.status().as_u16()))
 }
 
 /// The request that a body in this wire format holds.
-fn decode(api: Api, path: &str, body: &[u8]) -> Result<NamedRequest, Failure> {
+pub(super) fn decode(api: Api, path: &str, body: &[u8]) -> Result<NamedRequest, Failure> {
     api.adapter().decode_request(path, body).map_err(|error| invalid(error.to_string()))
-}
-
-/// A failure that is the client's fault, with status 400.
-fn invalid(message: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::InvalidRequest, message).with_status(400)
-}
-
-/// The failure of a request for a model that is not there, with status 404.
-fn not_found(message: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::NotFound, message).with_status(404)
 }
 
 /// A call with a new id. Its idempotency key is the client's, where the client sends one.
@@ -147,11 +117,6 @@ fn call(model: String, request: chat::Request, headers: &HeaderMap) -> Call {
         key.clone_into(&mut call.idempotency_key);
     }
     call
-}
-
-/// The key by which a client marks all tries of one request.
-fn idempotency_key(headers: &HeaderMap) -> Option<&str> {
-    headers.get("idempotency-key").and_then(|value| value.to_str().ok())
 }
 
 /// The answer in one piece.
@@ -212,24 +177,4 @@ fn encode(encoder: &mut (dyn Encoder + Send), batch: &mut Vec<RunEvent>, bytes: 
         }
     }
     is_over
-}
-
-/// A failure in the form of this wire format.
-fn refusal(api: Api, failure: &Failure) -> Response {
-    let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
-    let mut response = (status, json_body(api.adapter().encode_error(failure))).into_response();
-    if let Some(wait) = failure.retry_after {
-        let headers = response.headers_mut();
-        if let Ok(value) = wait.as_millis().to_string().parse() {
-            headers.insert("retry-after-ms", value);
-        }
-        if let Ok(value) = wait.as_secs().max(1).to_string().parse() {
-            headers.insert(header::RETRY_AFTER, value);
-        }
-    }
-    response
-}
-
-fn json_body(body: impl Into<Bytes>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }

@@ -1,9 +1,12 @@
 //! The demo gateway: an HTTP server on a loopback port, whose models make their answers from the prompt. It needs neither
 //! a key nor a network.
 
+mod embeddings;
 mod model;
 mod reply;
 mod sample;
+mod server;
+mod tokens;
 mod vector;
 
 use std::net::TcpListener;
@@ -14,7 +17,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use self::model::{DemoModels, MODELS};
-use super::router;
+use self::server::router;
 use crate::error::Error;
 use crate::money::Usd;
 use crate::rates::{Rates, Tariff};

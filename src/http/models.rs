@@ -21,7 +21,7 @@ struct Models {
 }
 
 /// The routes. `list` is a list in OpenAI's form.
-pub(super) fn router(list: Vec<u8>) -> Router {
+pub(crate) fn router(list: Vec<u8>) -> Router {
     let rows = match serde_json::from_slice::<Value>(&list) {
         Ok(Value::Object(mut list)) => list.remove("data"),
         _ => None,
