@@ -28,6 +28,7 @@ pub mod pipeline;
 pub mod policy;
 pub mod pricing;
 mod private;
+pub mod probe;
 pub mod prompt;
 pub mod rates;
 pub mod record;

@@ -14,6 +14,7 @@ mod bugs;
 mod cache;
 mod change;
 mod compare;
+mod completion;
 mod costs;
 mod dependencies;
 mod endings;
@@ -30,6 +31,7 @@ mod otel;
 #[cfg(unix)]
 mod output;
 mod pipeline;
+mod probe;
 mod promises;
 #[cfg(unix)]
 mod readme;

@@ -64,6 +64,9 @@ pub struct Call {
     pub schema: Option<Arc<Schema>>,
     /// Time and retries.
     pub limits: Limits,
+    /// When the call was to be made, since the run began, where its schedule says so. The times of its record count from
+    /// then, so that they include every wait for a place among the running calls.
+    pub due: Option<Duration>,
 }
 
 impl Call {
@@ -83,6 +86,7 @@ impl Call {
             request,
             schema: None,
             limits: Limits::default(),
+            due: None,
         }
     }
 
@@ -197,6 +201,8 @@ pub enum Role {
     Judge,
     /// It is a step of a pipeline.
     Step,
+    /// It shows what a model can do, or how fast it is. Whether it is good does not matter.
+    Measurement,
 }
 
 /// One model that may answer a call, and the limits that hold there.

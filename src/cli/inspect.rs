@@ -47,7 +47,8 @@ pub struct ModelsListArgs {
     pub text: Vec<String>,
     #[command(flatten)]
     pub to: GatewayArgs,
-    /// Only models that can do all of these: tools, vision, json, reasoning, audio
+    /// Only models that can do all of these, by `llm probe` or else by the gateway's list: tools, vision, json, reasoning,
+    /// audio; and what only a probe finds out, such as stop or seed
     #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
     pub supports: Vec<String>,
     /// Only models whose input and output both cost at most this many USD per million tokens

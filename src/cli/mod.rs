@@ -1,6 +1,7 @@
 //! The command line: clap types only, a file for each group of commands in `llm --help`.
 
 mod inspect;
+mod measure;
 mod pipeline;
 mod prompt;
 mod setup;
@@ -14,6 +15,7 @@ pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, LastArgs, ListFormat, LogArgs, LogCommand, LogFormat,
     LogListArgs, ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
+pub use measure::{MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{
     AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy,
@@ -69,6 +71,8 @@ pub enum Command {
     Last(LastArgs),
     /// List recorded calls, show one with its attempts, export or delete them
     Log(Box<LogArgs>),
+    /// Find out by small requests what models can really do here: tools, images, seeds and more
+    Probe(Box<ProbeArgs>),
     /// Check config, key, gateway and terminal, and say how to solve what is wrong
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
@@ -93,7 +97,7 @@ pub enum Command {
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
-    ("Inspect", &["models", "usage", "last", "log", "doctor"]),
+    ("Inspect", &["models", "usage", "last", "log", "probe", "doctor"]),
     ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
 ];
 
@@ -103,10 +107,68 @@ pub const WIDEST: usize = 100;
 /// How far in the list of commands says what each does.
 pub const MARGIN: usize = 15;
 
+/// The commands with more flags than a short help shows, and the examples of their long help.
+const PROMPTING: [(&str, &str); 2] = [
+    (
+        "ask",
+        "Examples:
+  llm \"Why is the sky blue?\"
+  git diff | llm -x \"A commit message, in a code block.\"
+  llm ask -m openai/gpt-5.4-mini -f report.pdf \"Sum up.\"
+  llm ask --template commit --var style=short < diff
+  llm ask -c \"And at night?\"",
+    ),
+    (
+        "compare",
+        "Examples:
+  llm compare -m openai/gpt-5.4-mini,deepseek/deepseek-chat \"Why is the sky blue?\"
+  llm compare --set frontier --repeat 10 -o csv --out figures.csv \"Why?\"
+  llm compare -m a,b --sort cost -f notes.txt \"Sum up.\"",
+    ),
+];
+
+/// The flags that a short help of these commands shows; `--help` shows all.
+const USUAL: [&str; 24] = [
+    "model",
+    "task",
+    "set",
+    "gateway",
+    "template",
+    "var",
+    "system",
+    "file",
+    "edit",
+    "continue",
+    "temperature",
+    "max-tokens",
+    "schema",
+    "extract",
+    "copy",
+    "output",
+    "out",
+    "stats",
+    "dry-run",
+    "repeat",
+    "sort",
+    "timeout",
+    "no-stdin",
+    "fallback",
+];
+
+fn shortened(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let is_usual = arg.is_positional() || arg.get_long().is_some_and(|long| USUAL.contains(&long));
+        arg.hide_short_help(!is_usual)
+    });
+    command.after_help("--help shows all flags, with examples.")
+}
+
 /// The whole command line, its commands grouped for `--help`. What is said of each begins behind [`MARGIN`] cells, and
 /// `fit` breaks it into lines.
 pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {
-    let command = Cli::command();
+    let command = PROMPTING.into_iter().fold(Cli::command(), |command, (name, examples)| {
+        command.mut_subcommand(name, |prompting| shortened(prompting).after_long_help(examples))
+    });
     let mut help =
         String::from("{about-with-newline}\n{usage-heading} {usage}\n       llm [OPTIONS OF ASK] <PROMPT>\n");
     for (heading, names) in GROUPS {
@@ -129,6 +191,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         command(str::to_owned).debug_assert();
+    }
+
+    #[test]
+    fn the_short_help_shows_the_usual_flags_and_the_long_one_all_with_examples() {
+        let mut command = command(str::to_owned);
+        let ask = command.find_subcommand_mut("ask").expect("ask");
+        let (short, long) = (ask.render_help().to_string(), ask.render_long_help().to_string());
+        assert!(short.contains("--model") && short.contains("--help shows all flags") && !short.contains("--top-p"));
+        assert!(long.contains("--top-p") && long.contains("Examples:") && !long.contains("--help shows all"));
+        assert!(short.lines().count() < 60, "{short}");
     }
 
     #[test]

@@ -10,12 +10,14 @@ mod change;
 mod check;
 mod clipboard;
 mod compare;
+mod complete;
 mod config;
 mod conversation;
 mod demo_gateway;
 mod doctor;
 mod dry_run;
 mod editor;
+mod estimate;
 mod explain;
 mod generated;
 mod key;
@@ -24,6 +26,7 @@ mod live;
 mod log;
 mod models;
 mod pipeline;
+mod probe;
 mod process;
 mod request;
 mod rerun;
@@ -136,6 +139,12 @@ pub fn main() -> ExitCode {
     process::protect();
     let env = Env::of_process();
     let command = cli::command(|about| term::fit(about, cli::MARGIN, cli::WIDEST));
+    if let Some(shell) = env.get(complete::VARIABLE) {
+        return match complete::run(shell, &env, command) {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => fail(&error, &Output::plain(80)),
+        };
+    }
     let arguments = arguments::completed(std::env::args_os().collect(), &command);
     let parsed = command.clone().try_get_matches_from(arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
@@ -246,6 +255,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
         Command::Usage(args) => usage::run(&context(env)?, &args),
         Command::Log(args) => log::run(&context(env)?, &args),
         Command::Last(args) => last::run(&context(env)?, &args),
+        Command::Probe(args) => probe::run_probe(&context(env)?, &args),
         Command::Doctor(args) => doctor::run(context(env), &args, &terminal),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),

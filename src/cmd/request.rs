@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -150,8 +151,7 @@ fn assemble(
     texts: impl FnOnce() -> Result<Filled, Error>,
 ) -> Result<Prepared, Error> {
     // The arguments are checked before stdin is read, so that the user gets their errors without waiting for input.
-    let timeout = args.timeout.as_deref().map(parse_duration).transpose();
-    let timeout = timeout.map_err(|error| Error::usage(format!("--timeout: {error}")))?;
+    let timeout = timeout(args.timeout.as_deref())?;
     let caller = caller(args, template)?;
     let mut extra = parameters(&args.param)?;
     let stream_parameter = extra.remove("stream");
@@ -197,6 +197,12 @@ fn assemble(
         fallback,
     };
     Ok(Prepared { prompt: texts.prompt, calls })
+}
+
+/// The duration of `--timeout`.
+pub(super) fn timeout(text: Option<&str>) -> Result<Option<Duration>, Error> {
+    let timeout = text.map(parse_duration).transpose();
+    timeout.map_err(|error| Error::usage(format!("--timeout: {error}")))
 }
 
 /// Whether a stream is asked for: `--no-stream`, and `-p stream=…` where it is given.
@@ -271,7 +277,7 @@ fn read_as<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Res
 }
 
 /// The amount of `--max-cost`.
-fn max_cost(text: &str) -> Result<Usd, Error> {
+pub(super) fn max_cost(text: &str) -> Result<Usd, Error> {
     let amount = text.trim_start_matches('$').parse().ok().filter(|amount| *amount >= Usd::ZERO);
     amount.ok_or_else(|| Error::usage(format!("--max-cost takes US dollars such as 0.05, not `{text}`")))
 }

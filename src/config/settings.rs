@@ -94,7 +94,7 @@ impl Settings {
         env.path("LLM_CONFIG").or_else(usual)
     }
 
-    /// The settings of this environment and of a config file with this text, whether the file is there or not.
+    /// The settings that a config file with this text would give, whether the file is there or not.
     ///
     /// # Errors
     /// They make no sense.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub use adjust::Adjust;
 pub use budget::{Admit, Spend, SpendingLimits};
 pub use cache::{Answers, Cache};
-pub use fallback::{Fallback, Windows};
+pub use fallback::{Fallback, Lacks, Windows};
 pub use rate::Throttle;
 pub use retry::Retry;
 
@@ -33,6 +33,8 @@ pub type Stack<S> = Fallback<Cache<Admit<Retry<Throttle<Adjust<Spend<S>>>>>>>;
 pub struct Policies {
     /// The context windows of models.
     pub windows: Windows,
+    /// What models are known to lack.
+    pub lacks: Lacks,
     /// The rates that gateways allow, by name.
     pub rates: BTreeMap<String, Rate>,
     /// The answer cache; `None` where it is not used.
@@ -43,7 +45,13 @@ pub struct Policies {
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { windows: Box::new(|_| None), rates: BTreeMap::new(), answers: None, spending: None }
+        Self {
+            windows: Box::new(|_| None),
+            lacks: Box::new(|_, _| None),
+            rates: BTreeMap::new(),
+            answers: None,
+            spending: None,
+        }
     }
 }
 
@@ -58,4 +66,5 @@ pub fn stack<S: Service>(inner: S, policies: Policies) -> Stack<S> {
     let spend = Spend::new(inner, policies.spending.clone());
     let retry = Retry::new(Throttle::new(Adjust::new(spend), policies.rates));
     Fallback::new(Cache::new(Admit::new(retry, policies.spending), policies.answers), policies.windows)
+        .avoiding(policies.lacks)
 }

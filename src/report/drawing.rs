@@ -7,18 +7,28 @@
 //! - as many rows are removed as were drawn. A terminal that has become narrower since has broken rows in two, and
 //!   what was not counted stays.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::control_echo::ControlEchoOff;
-use super::live_lines::{self, LiveLines, Row};
-use super::term::{self, Output, Stderr};
+use super::live_lines::{LiveLines, Row, Wait};
+use super::term::{self, Output, Stderr, Style};
 use crate::call::RunEvent;
 
 /// How often lines are drawn. Events do not draw, so a token costs next to nothing.
 const TICK: Duration = Duration::from_millis(100);
+
+/// Lines that follow a run.
+pub(super) trait Rows: fmt::Debug + Send {
+    /// Takes in one event of the run.
+    fn apply(&mut self, event: &RunEvent);
+
+    /// The lines as of `now` (since the run began), none wider than `columns`, at most `rows` of them.
+    fn rows(&self, now: Duration, columns: usize, rows: usize, style: Style) -> Vec<Row>;
+}
 
 /// Live lines on stderr, from the first tick until this is dropped. They leave nothing behind.
 #[derive(Debug)]
@@ -39,16 +49,9 @@ struct Shared {
 
 #[derive(Debug)]
 struct Run {
-    shown: Shown,
+    lines: Box<dyn Rows>,
     /// The instant from which the run's events count.
     began: Option<Instant>,
-}
-
-#[derive(Debug)]
-enum Shown {
-    Calls(LiveLines),
-    /// What is waited for.
-    Wait(String),
 }
 
 #[derive(Debug, Default)]
@@ -63,13 +66,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Drawing {
-    /// Lines for calls of these names, in their order.
+    /// Draws these lines.
     ///
     /// # Errors
     ///
     /// No thread can be had.
-    pub(super) fn start(labels: Vec<String>, stderr: Output) -> io::Result<Self> {
-        Self::of(Run { shown: Shown::Calls(LiveLines::new(labels)), began: None }, stderr, Some(ControlEchoOff::new()))
+    pub(super) fn start(lines: Box<dyn Rows>, stderr: Output) -> io::Result<Self> {
+        Self::of(Run { lines, began: None }, stderr, Some(ControlEchoOff::new()))
     }
 
     /// The line of a single call, whose time begins now.
@@ -78,8 +81,8 @@ impl Drawing {
     ///
     /// No thread can be had.
     pub(super) fn of_one_call(label: String, stderr: Output) -> io::Result<Self> {
-        let shown = Shown::Calls(LiveLines::of_one(label));
-        Self::of(Run { shown, began: Some(Instant::now()) }, stderr, Some(ControlEchoOff::new()))
+        let lines = Box::new(LiveLines::of_one(label));
+        Self::of(Run { lines, began: Some(Instant::now()) }, stderr, Some(ControlEchoOff::new()))
     }
 
     /// A line that says what is waited for, and how long already. The terminal still shows `^C`: where nothing listens for
@@ -89,7 +92,7 @@ impl Drawing {
     ///
     /// No thread can be had.
     pub(super) fn of_wait(text: String, stderr: Output) -> io::Result<Self> {
-        Self::of(Run { shown: Shown::Wait(text), began: Some(Instant::now()) }, stderr, None)
+        Self::of(Run { lines: Box::new(Wait(text)), began: Some(Instant::now()) }, stderr, None)
     }
 
     fn of(run: Run, stderr: Output, echo: Option<ControlEchoOff>) -> io::Result<Self> {
@@ -107,9 +110,7 @@ impl Drawing {
                 let now = Instant::now();
                 now.checked_sub(event.at).unwrap_or(now)
             });
-            if let Shown::Calls(lines) = &mut run.shown {
-                lines.apply(event);
-            }
+            run.lines.apply(event);
         }
     }
 
@@ -156,10 +157,7 @@ impl Shared {
         let height = height.saturating_sub(2).max(1);
         let run = lock(&self.run);
         let now = run.began.map_or(Duration::ZERO, |began| began.elapsed());
-        let rows = match &run.shown {
-            Shown::Calls(lines) => lines.rows(now, columns, height, self.stderr.style),
-            Shown::Wait(text) => vec![live_lines::wait(text, now, columns, self.stderr.style)],
-        };
+        let rows = run.lines.rows(now, columns, height, self.stderr.style);
         // The terminal may be slow. Events are taken in meanwhile.
         drop(run);
         write(&screen.drawn.replace(&rows, columns));

@@ -124,7 +124,7 @@ mod tests {
     fn a_bug_is_said_on_lines_of_its_own_whatever_its_message_quotes() {
         assert_eq!(
             bug("quoted: \x1b[2J\nhint: run rm -rf", "src/run/mod.rs:9:5", None),
-            "error: llm has a bug: quoted: ␛[2J␤hint: run rm -rf\n  caused by: src/run/mod.rs:9:5\n\
+            "error: llm has a bug: quoted: ␛[2J ⏎ hint: run rm -rf\n  caused by: src/run/mod.rs:9:5\n\
              hint: please report this bug with the lines above\n"
         );
         let text = bug("", "x", Some("0: onekey::run")).to_string();

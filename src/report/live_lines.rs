@@ -7,6 +7,7 @@ use std::time::Duration;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::drawing::Rows;
 use super::term::{Style, Text};
 use super::{escape, format, notice};
 use crate::call::{Event, RunEvent};
@@ -86,8 +87,10 @@ impl LiveLines {
         lines.calls[0].began = Some(Duration::ZERO);
         lines
     }
+}
 
-    pub(super) fn apply(&mut self, event: &RunEvent) {
+impl Rows for LiveLines {
+    fn apply(&mut self, event: &RunEvent) {
         let Some(call) = self.calls.get_mut(event.call) else { return };
         match &event.event {
             Event::Attempt { .. } => {
@@ -137,9 +140,8 @@ impl LiveLines {
         }
     }
 
-    /// The lines as of `now` (since the run began), none wider than `columns`, at most `rows` of them. The last line
-    /// counts the calls for which there is no room.
-    pub(super) fn rows(&self, now: Duration, columns: usize, rows: usize, style: Style) -> Vec<Row> {
+    /// The last line counts the calls for which there is no room.
+    fn rows(&self, now: Duration, columns: usize, rows: usize, style: Style) -> Vec<Row> {
         let count = if columns < WITH_COUNT { 0 } else { COUNT };
         let labels: Vec<_> = self.calls.iter().map(|call| escape::line(&call.label)).collect();
         let names = short_names(&labels, columns.saturating_sub(FIGURES + count + TEXT).max(NAME));
@@ -153,7 +155,9 @@ impl LiveLines {
         }
         lines
     }
+}
 
+impl LiveLines {
     /// The calls that are shown in so many rows, in order, and the others. What still runs is shown first.
     fn visible(&self, rows: usize) -> (Vec<usize>, Vec<usize>) {
         let mut visible: Vec<usize> = (0..self.calls.len()).collect();
@@ -206,12 +210,11 @@ impl Call {
     }
 
     fn row(&self, name: &str, widths: Widths, now: Duration, style: Style) -> Row {
-        let frame = frame(now);
         let mark = match self.state {
             State::Queued => " ",
             State::Done => "✓",
             State::Failed(_) => "✗",
-            _ => frame,
+            _ => frame(now),
         };
         // Two cells for the mark. The last cell of a line stays free, since some terminals would wrap there.
         let room = widths.columns.saturating_sub(3);
@@ -271,16 +274,24 @@ impl Call {
     }
 }
 
-/// The line of a wait that is no call.
-pub(super) fn wait(text: &str, now: Duration, columns: usize, style: Style) -> Row {
-    let time = format!(" {}", clock(now));
-    // Two cells for the mark, and one that stays free.
-    let text = start(&escape::line(text), columns.saturating_sub(3 + cells(&time)));
-    let words = start(&(text + &time), columns.saturating_sub(3));
-    Row { cells: 2 + cells(&words), text: style.cyan(frame(now)) + " " + words.as_str() }
+/// The line of a wait that is no call: what is waited for.
+#[derive(Debug)]
+pub(super) struct Wait(pub String);
+
+impl Rows for Wait {
+    fn apply(&mut self, _: &RunEvent) {}
+
+    fn rows(&self, now: Duration, columns: usize, _: usize, style: Style) -> Vec<Row> {
+        let time = format!(" {}", clock(now));
+        // Two cells for the mark, and one that stays free.
+        let text = start(&escape::line(&self.0), columns.saturating_sub(3 + cells(&time)));
+        let words = start(&(text + &time), columns.saturating_sub(3));
+        vec![Row { cells: 2 + cells(&words), text: style.cyan(frame(now)) + " " + words.as_str() }]
+    }
 }
 
-fn frame(now: Duration) -> &'static str {
+/// The frame of the spinner that is shown now.
+pub(super) fn frame(now: Duration) -> &'static str {
     SPINNER[(now.as_millis() / FRAME_MS) as usize % SPINNER.len()]
 }
 
@@ -319,7 +330,7 @@ fn middle(text: &str, columns: usize, share: (usize, usize)) -> String {
 }
 
 /// A time in seconds, however short, since a unit that changes while one watches is hard to read.
-fn clock(time: Duration) -> String {
+pub(super) fn clock(time: Duration) -> String {
     if time < Duration::from_secs(59) { format!("{:.1} s", time.as_secs_f64()) } else { format::duration(time) }
 }
 
@@ -330,7 +341,7 @@ fn one_line(text: &str) -> String {
 
 /// The most cells that a terminal takes for the text. Some draw an emoji that is joined of several (👩‍👩‍👧) as one, others
 /// draw its parts; a variation selector makes a character wider on some terminals only.
-fn cells(text: &str) -> usize {
+pub(super) fn cells(text: &str) -> usize {
     text.graphemes(true).map(cells_of).sum()
 }
 
@@ -340,7 +351,7 @@ fn cells_of(grapheme: &str) -> usize {
 }
 
 /// As much of the start as fits, with `…` where something is missing. Only live lines are cut, never results.
-fn start(text: &str, columns: usize) -> String {
+pub(super) fn start(text: &str, columns: usize) -> String {
     if cells(text) <= columns {
         return text.to_owned();
     }

@@ -130,25 +130,26 @@ fn table(rows: &[Row], figures: &[Figure], searched: &[String], prompts: Option<
 fn shown_text(row: &Row, searched: &[String], cells: usize) -> String {
     let prompt = prompt(row).unwrap_or_default();
     let answer = || row.answer.as_ref().map(|answer| one_line(&answer.text)).unwrap_or_default();
-    let found =
-        (!searched.is_empty()).then(|| found(&prompt, searched).or_else(|| found(&answer(), searched))).flatten();
+    let found = (!searched.is_empty())
+        .then(|| found(&prompt, searched, cells / 4).or_else(|| found(&answer(), searched, cells / 4)))
+        .flatten();
     wrap::beginning(&escape::line(&found.unwrap_or(prompt)), cells)
 }
 
-/// The text from a little before the first of these words on, which are in lower case; `None` where none is in it.
-fn found(text: &str, words: &[String]) -> Option<String> {
-    const BEFORE: usize = 12;
+/// The text from at most `before` characters before the first of these words on, which are in lower case; `None` where
+/// none is in it.
+fn found(text: &str, words: &[String], before: usize) -> Option<String> {
     let lower = text.to_lowercase();
     // Lower case may be of another length, so places are counted in characters.
     let place = words.iter().filter_map(|word| lower.find(word)).min()?;
     let place = lower[..place].chars().count();
-    if place <= BEFORE {
+    if place <= before {
         return Some(text.to_owned());
     }
-    let from: String = text.chars().skip(place - BEFORE).collect();
+    let from: String = text.chars().skip(place - before).collect();
     Some(format!(
         "…{}",
-        from.split_once(' ').filter(|(cut, _)| cut.len() < BEFORE).map_or(from.as_str(), |(_, rest)| rest)
+        from.split_once(' ').filter(|(cut, _)| cut.len() < before).map_or(from.as_str(), |(_, rest)| rest)
     ))
 }
 

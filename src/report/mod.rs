@@ -35,6 +35,7 @@ pub mod otel;
 pub mod page;
 pub mod pipeline;
 pub mod pipelines;
+pub mod probe;
 pub mod progress;
 pub mod rates;
 pub mod reconciliation;
@@ -42,6 +43,7 @@ pub mod route;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod table;
+mod tally;
 pub mod templates;
 pub mod term;
 mod text;

@@ -3,6 +3,7 @@
 
 mod exit_code;
 mod prepare;
+mod probed;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ pub use exit_code::{ExitCode, exit_code};
 pub(crate) use prepare::{
     Notices, Preparation, PrepareOptions, PreparedGateways, ShownWait, answer_store, key_name, pricing,
 };
+pub(crate) use probed::findings;
 pub use schedule::{Calls, Schedule, Step};
 
 use std::collections::{BTreeMap, HashSet};

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
+use super::probed;
 use crate::call::{Call, Target};
 use crate::catalog;
 use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY, Settings};
@@ -159,6 +160,7 @@ impl Preparation<'_> {
         let pricing = Arc::new(pricing(self.settings, demo.is_some()));
         let policies = Policies {
             windows: context_windows(&gateways, self.settings.dirs.cache.as_deref()),
+            lacks: probed::lacks(self.settings, &gateways),
             answers,
             spending: self.spending_limits(calls, &gateways, &keys, &pricing, ledger),
             rates: gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect(),

@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, args: &ModelsArgs) -> Result<u8, Error> {
 }
 
 /// Reads the lists of gateways from the cache, or fetches them.
-struct Lists<'a> {
+pub(super) struct Lists<'a> {
     context: &'a Context,
     refresh: bool,
     /// The directory of cached lists; `None` for the demo gateway, whose list is not cached because its address changes.
@@ -37,7 +37,7 @@ struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
-    fn new(context: &'a Context, refresh: bool, demo: bool) -> Self {
+    pub(super) fn new(context: &'a Context, refresh: bool, demo: bool) -> Self {
         let cache_dir = context.settings.dirs.cache.as_deref().filter(|_| !demo);
         Self { context, refresh, cache_dir, now: SystemTime::now() }
     }
@@ -57,7 +57,7 @@ impl<'a> Lists<'a> {
     ///
     /// # Errors
     /// The key that a flag names cannot be read, or the list cannot be fetched.
-    fn of(&self, gateway: &Gateway, key: Option<&str>) -> Result<Catalogue, Error> {
+    pub(super) fn of(&self, gateway: &Gateway, key: Option<&str>) -> Result<Catalogue, Error> {
         if let Some(kept) = self.kept(gateway).filter(|kept| self.suffices(kept)) {
             return Ok(kept);
         }
