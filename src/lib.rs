@@ -17,6 +17,7 @@ mod deadline;
 pub mod demo;
 pub mod engine;
 pub mod error;
+pub mod extract;
 mod failpoint;
 pub mod gateway;
 mod http;

@@ -123,6 +123,14 @@ fn text(bytes: Vec<u8>) -> Result<String, Error> {
     })
 }
 
+/// All of stdin, as bytes. `notice` is told what is being waited for.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub fn stdin_bytes(notice: impl FnMut(&str)) -> Result<Vec<u8>, Error> {
+    read_stdin(notice)
+}
+
 /// Reads all of stdin, on a thread of its own so that `notice` can be called while it is silent.
 fn read_stdin(mut notice: impl FnMut(&str)) -> Result<Vec<u8>, Error> {
     let (sender, receiver) = mpsc::sync_channel(16);

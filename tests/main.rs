@@ -20,6 +20,7 @@ mod change;
 mod chat;
 mod choose;
 mod compare;
+mod completion;
 mod costs;
 mod dependencies;
 mod endings;
@@ -57,6 +58,8 @@ mod stream;
 mod support;
 #[cfg(target_os = "linux")]
 mod sweep;
+#[cfg(unix)]
+mod take;
 mod template;
 #[cfg(unix)]
 mod terminal;

@@ -124,7 +124,7 @@ fn every_shell_gets_completions_and_everybody_a_manual() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let outcome = home.llm(["completions", shell]).output();
-        assert!(outcome.exits(0).stdout().contains("compare"), "{outcome}");
+        assert!(outcome.exits(0).stdout().contains("LLM_COMPLETE"), "{outcome}");
     }
     let outcome = home.llm(["man"]).output();
     assert!(outcome.exits(0).stdout().contains(".TH llm 1"), "{outcome}");

@@ -239,9 +239,8 @@ impl<'r> Cook<'r> {
         }
         let mut asked = Asked { system, prompt, parts: Vec::new() };
         for path in self.recipe.files.as_deref().map(|name| paths(fields, name)).transpose()?.unwrap_or_default() {
-            let is_url = path.starts_with("https://") || path.starts_with("http://");
-            let path = if is_url { path } else { self.recipe.directory.join(path).to_string_lossy().into_owned() };
-            match attachment::read(&path) {
+            let path = if attachment::is_url(&path) { path } else { self.recipe.directory.join(path).to_string_lossy().into_owned() };
+            match attachment::file_or_image(&path) {
                 Ok(Part::Text(text)) => asked.prompt = format!("{text}\n\n{}", asked.prompt),
                 Ok(part) => asked.parts.push(part),
                 Err(error) => {

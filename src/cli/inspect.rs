@@ -2,7 +2,7 @@
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-use super::shared::{GatewayArgs, OutArgs, OutputArgs, TextOrJson};
+use super::shared::{GatewayArgs, OutArgs, OutputArgs, TakeArgs, TextOrJson};
 use super::values::at_least;
 
 #[derive(Debug, Args)]
@@ -139,6 +139,9 @@ pub enum LogCommand {
         /// Show the whole conversation that it belongs to
         #[arg(long)]
         conversation: bool,
+        /// Print its answer alone, as `llm last` does
+        #[arg(long, conflicts_with_all = ["conversation", "output"])]
+        answer: bool,
         #[command(flatten)]
         output: OutputArgs<TextOrJson>,
     },
@@ -193,6 +196,16 @@ pub enum LogFormat {
     Json,
     Jsonl,
     Csv,
+}
+
+#[derive(Debug, Args)]
+pub struct LastArgs {
+    /// A part of the id of a recorded call; the last one with an answer if none is given
+    pub id: Option<String>,
+    #[command(flatten)]
+    pub take: TakeArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
 }
 
 #[derive(Debug, Args)]

@@ -17,8 +17,8 @@ use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 pub use batch::{BatchArgs, BatchCommand, BatchRunArgs, InputFormat, JobArgs, OnError, Order, SummaryFormat, Via};
 pub use chat::ChatArgs;
 pub use inspect::{
-    CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
-    ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
+    CallFilter, CallStatus, DoctorArgs, ExportFormat, LastArgs, ListFormat, LogArgs, LogCommand, LogFormat,
+    LogListArgs, ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
 pub use measure::{BenchArgs, BenchFormat, MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
@@ -30,7 +30,7 @@ pub use setup::{
     AliasArgs, AliasCommand, AliasStrategy, CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand,
     KeyArgs, KeyCommand, KeyStore,
 };
-pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, Render, TextOrJson};
+pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, Render, TakeArgs, TextOrJson};
 pub use template::{TemplateArgs, TemplateCommand};
 
 /// One gateway key, many models: ask and compare language models from the terminal.
@@ -82,6 +82,8 @@ pub enum Command {
     Models(Box<ModelsArgs>),
     /// Show calls, tokens and costs, and where money could be saved
     Usage(Box<UsageArgs>),
+    /// Print the last answer again, or a code block of it
+    Last(LastArgs),
     /// List recorded calls, show one with its attempts, export or delete them
     Log(Box<LogArgs>),
     /// Find out by small requests what models can really do here: tools, images, seeds and more
@@ -113,7 +115,7 @@ pub enum Command {
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Prompt", &["ask", "chat", "compare", "batch", "pipeline", "rerun"]),
     ("Serve", &["serve"]),
-    ("Inspect", &["models", "usage", "log", "probe", "bench", "doctor"]),
+    ("Inspect", &["models", "usage", "last", "log", "probe", "bench", "doctor"]),
     ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
 ];
 
@@ -123,10 +125,69 @@ pub const WIDEST: usize = 100;
 /// How far in the list of commands says what each does.
 pub const MARGIN: usize = 15;
 
+/// The commands with more flags than a short help shows, and the examples of their long help.
+const PROMPTING: [(&str, &str); 2] = [
+    (
+        "ask",
+        "Examples:
+  llm \"Why is the sky blue?\"
+  git diff | llm -x \"A commit message, in a code block.\"
+  llm ask -m openai/gpt-5.4-mini -f report.pdf \"Sum up.\"
+  llm ask --template commit --var style=short < diff
+  llm ask -c \"And at night?\"",
+    ),
+    (
+        "compare",
+        "Examples:
+  llm compare -m openai/gpt-5.4-mini,deepseek/deepseek-chat \"Why is the sky blue?\"
+  llm compare --set frontier --repeat 10 -o csv --out figures.csv \"Why?\"
+  llm compare -m a,b --sort cost -f notes.txt \"Sum up.\"",
+    ),
+];
+
+/// The flags that a short help of these commands shows; `--help` shows all.
+const USUAL: [&str; 24] = [
+    "model",
+    "task",
+    "set",
+    "gateway",
+    "template",
+    "var",
+    "system",
+    "file",
+    "edit",
+    "continue",
+    "temperature",
+    "max-tokens",
+    "schema",
+    "extract",
+    "copy",
+    "output",
+    "out",
+    "stats",
+    "dry-run",
+    "repeat",
+    "sort",
+    "timeout",
+    "no-stdin",
+    "fallback",
+];
+
+fn shortened(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let is_usual = arg.is_positional() || arg.get_long().is_some_and(|long| USUAL.contains(&long));
+        arg.hide_short_help(!is_usual)
+    });
+    command.after_help("--help shows all flags, with examples.")
+}
+
 /// The whole command line, its commands grouped for `--help`. What is said of each begins behind [`MARGIN`] cells, and
 /// `fit` breaks it into lines.
 pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {
-    let command = Cli::command().mut_subcommand("batch", for_batch);
+    let command = PROMPTING.into_iter().fold(Cli::command(), |command, (name, examples)| {
+        command.mut_subcommand(name, |prompting| shortened(prompting).after_long_help(examples))
+    });
+    let command = command.mut_subcommand("batch", for_batch);
     let mut help =
         String::from("{about-with-newline}\n{usage-heading} {usage}\n       llm [OPTIONS OF ASK] <PROMPT>\n");
     for (heading, names) in GROUPS {
@@ -167,6 +228,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         command(str::to_owned).debug_assert();
+    }
+
+    #[test]
+    fn the_short_help_shows_the_usual_flags_and_the_long_one_all_with_examples() {
+        let mut command = command(str::to_owned);
+        let ask = command.find_subcommand_mut("ask").expect("ask");
+        let (short, long) = (ask.render_help().to_string(), ask.render_long_help().to_string());
+        assert!(short.contains("--model") && short.contains("--help shows all flags") && !short.contains("--top-p"));
+        assert!(long.contains("--top-p") && long.contains("Examples:") && !long.contains("--help shows all"));
+        assert!(short.lines().count() < 60, "{short}");
     }
 
     #[test]

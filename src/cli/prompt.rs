@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{GatewayArgs, OutArgs, OutputArgs, RecordArgs};
+use super::shared::{GatewayArgs, OutArgs, OutputArgs, RecordArgs, TakeArgs};
 use super::values::{at_least, decimal, finite, not_empty, signed, whole};
 
 /// What to send, and where: shared by everything that sends a prompt.
@@ -43,9 +43,13 @@ pub struct PromptArgs {
     /// System prompt; `@FILE` reads a file
     #[arg(short, long, value_name = "TEXT", help_heading = "What to send")]
     pub system: Option<String>,
-    /// Attach a text file, image, PDF or audio file, recognised by its content, or the URL of an image; repeatable
+    /// Attach a text file, image, PDF or audio file, recognised by its content; `-` is stdin, a directory all of its text
+    /// files that .gitignore does not name, a URL its text or image; repeatable
     #[arg(short, long, value_name = "PATH", help_heading = "What to send")]
     pub file: Vec<String>,
+    /// Write the prompt in $VISUAL or $EDITOR
+    #[arg(short, long, help_heading = "What to send")]
+    pub edit: bool,
     /// Sampling temperature, from 0 to 2
     #[arg(long, value_name = "T", allow_negative_numbers = true, help_heading = "What to send", value_parser = decimal(0.0..=2.0))]
     pub temperature: Option<f64>,
@@ -130,6 +134,8 @@ pub struct AskArgs {
     /// Print the model's reasoning on stderr
     #[arg(long, help_heading = "What to print")]
     pub show_reasoning: bool,
+    #[command(flatten, next_help_heading = "What to print")]
+    pub take: TakeArgs,
     #[command(flatten, next_help_heading = "What to print")]
     pub output: OutputArgs<AskFormat>,
 }

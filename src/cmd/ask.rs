@@ -5,9 +5,9 @@ use std::io::Write;
 use super::conversation::{self, Conversation};
 use super::request::{self, Chosen};
 use super::run::{Ending, RunOptions, View, run};
-use super::{Context, dry_run, models};
+use super::{Context, clipboard, dry_run, last, models};
 use crate::call::{Call, RunEvent};
-use crate::cli::{AskArgs, AskFormat};
+use crate::cli::{AskArgs, AskFormat, TakeArgs};
 use crate::error::Error;
 use crate::record::Record;
 use crate::report::answer::{self, Answer, AnswerOptions};
@@ -19,6 +19,7 @@ use crate::route::NamedRoute;
 use crate::run::{Notices, Outcome, Reporter};
 
 pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
+    prompt_behind_extract(&mut args);
     let past = past(context, &mut args)?;
     let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
     let chosen = Chosen::of(context, &args.template)?;
@@ -34,7 +35,10 @@ pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error>
     let shows_cost = args.stats || (context.terminal.stderr.tty && !context.quiet) || format != AskFormat::Text;
     let options = RunOptions { priced: shows_cost, turn, ..options };
     let answer_options = AnswerOptions { quiet: context.quiet, stats: args.stats, reasoning: args.show_reasoning };
-    let streams = format == AskFormat::Text && !destination.is_file();
+    if args.take.extract.is_some() && format != AskFormat::Text {
+        return Err(Error::usage("-x prints a code block, so -o has no place beside it"));
+    }
+    let streams = format == AskFormat::Text && !destination.is_file() && args.take.extract.is_none();
     let answer = if streams {
         Answer::streamed(&context.terminal, answer_options)
     } else {
@@ -45,20 +49,24 @@ pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error>
         (Some(terminal), Some(call)) => answer.with_live_line(&call.asked, terminal.stderr),
         _ => answer,
     };
-    let mut view = AskView { answer, format, destination: (!streams).then_some(destination), record: None };
+    let destination = (!streams).then_some(destination);
+    let mut view = AskView { context, answer, format, take: args.take, destination, record: None };
     run(context, calls, &options, &mut view)
 }
 
 /// Shows one answer.
-struct AskView {
+struct AskView<'a> {
+    context: &'a Context,
     answer: Answer<Box<dyn Write>, Stderr>,
     format: AskFormat,
+    /// What is taken of the answer.
+    take: TakeArgs,
     /// Where the whole answer goes; `None` where it is streamed.
     destination: Option<Destination>,
     record: Option<Record>,
 }
 
-impl Reporter for AskView {
+impl Reporter for AskView<'_> {
     fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
         self.answer.batch(events)
     }
@@ -70,15 +78,33 @@ impl Reporter for AskView {
     }
 }
 
-impl View for AskView {
+impl View for AskView<'_> {
     fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
-        if let (Some(destination), Some(record)) = (self.destination.take(), &self.record) {
+        let Some(record) = &self.record else { return Ok(outcome.exit_code.code()) };
+        let taken = match &self.take.extract {
+            None => Ok(record.text.clone()),
+            Some(language) => last::block(&record.text, language),
+        };
+        let taken = match taken {
+            Ok(taken) => taken,
+            // What went wrong was said, and is why there is no block.
+            Err(_) if record.error.is_some() => return Ok(outcome.exit_code.code()),
+            Err(error) => return Err(error),
+        };
+        if self.take.extract.is_some() {
+            if let Some(destination) = self.destination.take() {
+                destination.write(Text::from(taken.as_str()))?;
+            }
+        } else if let Some(destination) = self.destination.take() {
             // An empty answer does not replace an existing file.
             let is_nothing = record.text.is_empty() && destination.is_file() && self.format == AskFormat::Text;
             if !is_nothing {
                 let text = text(record, self.format, &destination.output());
                 destination.write(text)?;
             }
+        }
+        if self.take.copy && !taken.is_empty() {
+            clipboard::copy(self.context, &taken)?;
         }
         Ok(outcome.exit_code.code())
     }
@@ -90,6 +116,16 @@ fn text(record: &Record, format: AskFormat, out: &Output) -> Text {
         AskFormat::Json => json::record(record, out),
         AskFormat::Jsonl => json::line(record),
         AskFormat::Markdown => markdown::answer(record),
+    }
+}
+
+/// A text with spaces behind `-x` is no language: it is the prompt.
+fn prompt_behind_extract(args: &mut AskArgs) {
+    let is_prompt = |language: &&mut String| language.trim().contains(char::is_whitespace);
+    if args.prompt.prompt.is_none()
+        && let Some(language) = args.take.extract.as_mut().filter(|language| is_prompt(language))
+    {
+        args.prompt.prompt = Some(std::mem::take(language));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The user's editor, in which files and texts are changed.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use crate::child::without_keys;
@@ -27,6 +27,13 @@ pub(super) fn open(env: &Env, path: &Path) -> Result<(), Error> {
         cause: Some(cause),
         hint: Some(format!("VISUAL or EDITOR names another; the file is {}", path.display())),
     };
+    // Where stdin is a pipe with a part of the prompt, the editor reads from the terminal.
+    #[cfg(unix)]
+    if !std::io::stdin().is_terminal()
+        && let Ok(terminal) = std::fs::File::open("/dev/tty")
+    {
+        process.stdin(terminal);
+    }
     let status = process.status().map_err(|error| fails(error.to_string()))?;
     if status.success() { Ok(()) } else { Err(fails(status.to_string())) }
 }

@@ -2,7 +2,7 @@
 
 use super::{Context, calls, process};
 use crate::call::{JUDGE, ROLE_TAG};
-use crate::cli::{LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
+use crate::cli::{LastArgs, LogArgs, LogCommand, LogFormat, LogListArgs, OutArgs, TakeArgs, TextOrJson};
 use crate::error::Error;
 use crate::ledger::{self, Alike, Filter, LedgerWriter, Mode, Row, Store};
 use crate::report::destination::Destination;
@@ -17,7 +17,11 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
     match &args.command {
         None => list(context, &args.list),
         Some(LogCommand::List(args)) => list(context, args),
-        Some(LogCommand::Show { id, conversation, output }) => {
+        Some(LogCommand::Show { id, answer: true, .. }) => {
+            let (take, out) = (TakeArgs::default(), OutArgs { path: None });
+            super::last::run(context, &LastArgs { id: id.clone(), take, out })
+        }
+        Some(LogCommand::Show { id, conversation, output, answer: false }) => {
             show(context, id.as_deref(), *conversation, output.format)
         }
         Some(LogCommand::Export { filter, format: _, out }) => {
@@ -55,16 +59,23 @@ fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
         LogFormat::Jsonl => Form::Jsonl,
         LogFormat::Csv => Form::Csv,
     };
+    let (mut found, mut all) = (0, 0);
     let mut destination = Destination::new(None, context.terminal.stdout)?;
-    let mut calls = log::Calls::new(form, &destination.output());
+    let mut calls = log::Calls::new(form, filter.search.as_deref(), &destination.output());
     if let Some(store) = calls::store(context)? {
         ledger::for_each(&store, &filter, limit, |row| destination.append(calls.call(row)))?;
-        if calls.count == 0 {
+        found = calls.count as u64;
+        all = if limit == Some(calls.count) { ledger::count(&store, &filter)? } else { found };
+        if found == 0 {
             context.notice("no recorded call fits");
         }
     }
     destination.append(calls.end())?;
     destination.finish()?;
+    // Below a list for people, since it is the list that they read first.
+    if all > found && form == Form::Text && context.terminal.stdout.tty {
+        context.notice(&format!("{found} of {}; -n 0 lists all", format::count(all, "call", "calls")));
+    }
     Ok(0)
 }
 

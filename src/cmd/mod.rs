@@ -3,6 +3,7 @@
 mod alias;
 mod arguments;
 mod ask;
+mod attach;
 mod batch;
 mod bench;
 mod cache;
@@ -10,7 +11,9 @@ mod calls;
 mod change;
 mod chat;
 mod check;
+mod clipboard;
 mod compare;
+mod complete;
 mod config;
 mod conversation;
 mod demo_gateway;
@@ -21,6 +24,7 @@ mod estimate;
 mod explain;
 mod generated;
 mod key;
+mod last;
 mod live;
 mod log;
 mod models;
@@ -139,6 +143,12 @@ pub fn main() -> ExitCode {
     process::protect();
     let env = Env::of_process();
     let command = cli::command(|about| term::fit(about, cli::MARGIN, cli::WIDEST));
+    if let Some(shell) = env.get(complete::VARIABLE) {
+        return match complete::run(shell, &env, command) {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => fail(&error, &Output::plain(80)),
+        };
+    }
     let arguments = arguments::completed(std::env::args_os().collect(), &command);
     let parsed = command.clone().try_get_matches_from(arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
@@ -255,6 +265,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
         Command::Models(args) => models::run(&context(env)?, &args),
         Command::Usage(args) => usage::run(&context(env)?, &args),
         Command::Log(args) => log::run(&context(env)?, &args),
+        Command::Last(args) => last::run(&context(env)?, &args),
         Command::Probe(args) => probe::run_probe(&context(env)?, &args),
         Command::Bench(args) => bench::run_bench(&context(env)?, &args),
         Command::Doctor(args) => doctor::run(context(env), &args, &terminal),

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::Context;
-use crate::attachment;
+use super::{Context, attach, editor};
 use crate::call::{Caller, CostLimit, Role as CallRole};
 use crate::chat::{Message, Part, Request, ResponseFormat, Role};
 use crate::cli::{ChosenTemplate, PromptArgs};
@@ -89,7 +88,32 @@ impl Chosen {
 /// # Errors
 /// An argument is invalid, or a file or stdin cannot be read.
 pub(super) fn prepare(context: &Context, args: &PromptArgs) -> Result<Prepared, Error> {
-    prepare_with(context, args, || prompt::read(args.prompt.as_deref(), args.no_stdin, |text| context.urgent(text)))
+    prepare_with(context, args, || {
+        let typed = typed(context, args)?;
+        prompt::read(typed.as_deref(), leaves_stdin(args), |text| context.urgent(text))
+    })
+}
+
+/// The prompt of the command line, or what the user makes of it in the editor.
+fn typed(context: &Context, args: &PromptArgs) -> Result<Option<String>, Error> {
+    if !args.edit {
+        let is_missing = args.prompt.as_deref().is_none_or(|prompt| prompt == "-");
+        return match args.file.iter().any(|path| path == "-") {
+            true if is_missing => Err(Error::usage("-f - takes stdin, so the prompt has to be an argument")),
+            _ => Ok(args.prompt.clone()),
+        };
+    }
+    let before = args.prompt.as_deref().filter(|prompt| *prompt != "-").unwrap_or_default();
+    let text = editor::edited(&context.settings.env, before, ".md")?;
+    if text.trim().is_empty() {
+        return Err(Error::usage("nothing was written in the editor, so nothing is sent"));
+    }
+    Ok(Some(text.trim_end().to_owned()))
+}
+
+/// Whether stdin is no part of the prompt, by a flag or because it is attached.
+fn leaves_stdin(args: &PromptArgs) -> bool {
+    args.no_stdin || args.file.iter().any(|path| path == "-")
 }
 
 /// The same as [`prepare`], with the prompt as the input of a template where one is chosen.
@@ -100,7 +124,8 @@ pub(super) fn prepare_chosen(context: &Context, args: &PromptArgs, chosen: Optio
     let Some(Chosen { template, vars }) = chosen else { return prepare(context, args) };
     let texts = || {
         let notice = |text: &str| context.urgent(text);
-        let input = prompt::read_if_any(args.prompt.as_deref(), args.no_stdin, template.needs_input(), notice)?;
+        let typed = typed(context, args)?;
+        let input = prompt::read_if_any(typed.as_deref(), leaves_stdin(args), template.needs_input(), notice)?;
         template.fill(vars, input.as_deref())
     };
     assemble(context, args, Some(template), texts)
@@ -151,7 +176,7 @@ fn assemble(
     let schema = schema.or_else(|| template.and_then(|template| template.schema.clone()));
     let tools = args.tools.as_deref().map(|path| read_as(path, tool_file::parse)).transpose()?;
     let system = args.system.as_deref().map(|text| text_or_file("--system", text)).transpose()?;
-    let attachments = args.file.iter().map(|path| attachment::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let attachments = attach::read(context, args)?;
     let texts = texts()?;
     let mut messages = Vec::new();
     messages.extend(system.or(texts.system).map(|text| Message::text(Role::System, text)));

@@ -6,7 +6,7 @@ use super::{Context, calls, check};
 use crate::cli::{UsageArgs, UsageFormat};
 use crate::config::{Settings, nearest};
 use crate::error::Error;
-use crate::ledger::{self, Dimension, Preferences, Usage};
+use crate::ledger::{self, Dimension, Filter, Preferences, Usage};
 use crate::policy::budget;
 use crate::pricing;
 use crate::report::destination::Destination;
@@ -25,13 +25,18 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         return wins(context, args);
     }
     let by = args.by.iter().map(|word| dimension(word.trim())).collect::<Result<Vec<_>, _>>()?;
-    let filter = calls::filter(&args.filter)?;
+    let mut filter = calls::filter(&args.filter)?;
+    filter.without_demo = filter.gateway.as_deref() != Some(ledger::DEMO);
     let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
     let found = match calls::store(context)? {
         Some(store) => {
             let found = ledger::usage(&store, &filter, &by, pricing::maker)?;
             if found.total.calls == 0 {
-                context.notice("no recorded call fits");
+                let demo = ledger::count(&store, &Filter { without_demo: false, ..filter })?;
+                context.notice(match demo {
+                    0 => "no recorded call fits",
+                    _ => "no recorded call fits but those of the demo gateway; -g demo shows them",
+                });
             }
             found
         }

@@ -9,6 +9,7 @@ mod relay;
 mod request_headers;
 mod response_headers;
 mod transport;
+pub mod web;
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -27,7 +27,7 @@ mod writer;
 
 pub use failed_attempts::FailedAttempts;
 pub use read::{Alike, Filter};
-pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens, Turn};
+pub use row::{Answer, AttemptRow, Circumstances, DEMO, Fault, Row, Sent, Times, Tokens, Turn};
 pub use scores::scores;
 pub use speed::{median_first_token, median_total};
 pub use spill::FILE_NAME as SPILL_NAME;
@@ -115,6 +115,15 @@ pub fn last(store: &Store, wanted: impl Fn(&Row) -> bool) -> Result<Option<Row>,
         })
     })?;
     Ok(last)
+}
+
+/// Returns how many calls fit.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
+pub fn count(store: &Store, filter: &Filter) -> Result<u64, StoreError> {
+    store.read(|connection| read::count_of(connection, filter))
 }
 
 /// Returns the last call of this command that was answered, whole or in part; `None` where there is none.

@@ -1,5 +1,8 @@
 //! Numbers as people read them, the same in every report: durations, counts, rates and costs.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 pub(crate) use crate::words::{count, duration};
 
 use crate::money::Usd;
@@ -7,6 +10,24 @@ use crate::record::{Cost, TotalCost};
 
 /// This stands for a value that is unknown, which is not the same as zero.
 pub const UNKNOWN: &str = "–";
+
+/// A moment by the clock of the user's time zone, in this form of `strftime`, where `%Z` is the name of the zone.
+pub fn local(at_ms: i64, form: &str) -> String {
+    // Snapshots of unit tests are the same in every zone.
+    let zone = if cfg!(test) { TimeZone::UTC } else { TimeZone::system() };
+    let at = Timestamp::from_millisecond(at_ms);
+    at.map_or_else(|_| UNKNOWN.to_owned(), |at| at.to_zoned(zone).strftime(form).to_string())
+}
+
+/// An amount of memory: `17 B`, `1.5 KiB`, `2.0 MiB`.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        // A number that would be rounded to 1024.0 is shown in the next unit.
+        1_024..1_048_525 => format!("{:.1} KiB", bytes as f64 / 1_024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
 
 /// Tokens per second, without a unit: `8.4`, `61`.
 pub fn rate(tokens_per_second: f64) -> String {

@@ -14,6 +14,7 @@ pub mod cache;
 pub mod chat;
 pub mod checks;
 pub mod choosing;
+pub mod clipboard;
 pub mod columns;
 pub mod config;
 mod control_echo;

@@ -12,8 +12,7 @@ use self::command::Command;
 use self::input::{Input, Line, Words};
 use super::conversation::{self, Conversation};
 use super::run::Session;
-use super::{Context, editor, request};
-use crate::attachment;
+use super::{Context, attach, editor, request};
 use crate::catalog;
 use crate::chat::{Message, Part, Role};
 use crate::cli::ChatArgs;
@@ -227,7 +226,7 @@ impl<'a> Chat<'a> {
                 Ok(())
             }
             Command::File(path) => {
-                self.attached.push(attachment::read(&path)?);
+                self.attached.extend(attach::named(self.context, &path, false)?);
                 self.context.notice(&format!("{path} goes with the next turn"));
                 Ok(())
             }

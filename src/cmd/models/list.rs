@@ -26,6 +26,7 @@ pub(super) fn run(context: &Context, args: &ModelsListArgs) -> Result<u8, Error>
     for note in &catalogue.notes {
         context.notice(note);
     }
+    let ids: Vec<String> = catalogue.models.iter().map(|model| model.id.clone()).collect();
     let (total, age) = (catalogue.models.len(), lists.age(&catalogue));
     let fetched_at = catalogue.fetched_at;
     let (offers, notes) = query.select(priced(context, &gateway, catalogue));
@@ -44,7 +45,23 @@ pub(super) fn run(context: &Context, args: &ModelsListArgs) -> Result<u8, Error>
         ListFormat::Json => models::list_json(&gateway.name, fetched_at, &offers, out),
         ListFormat::Csv => models::csv(&offers),
     })?;
+    if offers.is_empty() && total > 0 {
+        context.notice(&none_fits(&args.text, &ids));
+        return Ok(1);
+    }
     Ok(0)
+}
+
+/// What a user can do where no model fits.
+fn none_fits(text: &[String], ids: &[String]) -> String {
+    let near = match text {
+        [word] => nearest(word, ids.iter().flat_map(|id| [id.as_str(), id.rsplit('/').next().unwrap_or(id)])),
+        _ => None,
+    };
+    match near {
+        Some(near) => format!("no model fits; did you mean `{near}`?"),
+        None => "no model fits; `llm models` without flags lists all, --refresh asks the gateway again".to_owned(),
+    }
 }
 
 /// Every model with its price, from the source that comes first (see [`Pricing`]).

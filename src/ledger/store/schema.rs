@@ -70,6 +70,11 @@ pub(in crate::ledger) const MIGRATIONS: &[Migration] = &[
                      NULL AS remote, NULL AS state, NULL AS detail
                  WHERE false;",
     },
+    Migration {
+        sql: include_str!("../schema-8.sql"),
+        stand_in: "CREATE TEMP VIEW demo_calls AS
+             SELECT id AS call FROM main.calls WHERE gateway = (SELECT id FROM names WHERE name = 'demo');",
+    },
 ];
 
 /// The version of the schema that this program knows: `PRAGMA user_version`.

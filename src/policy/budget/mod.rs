@@ -23,7 +23,7 @@ use crate::call::{Call, Event, Events, Observer, Service};
 use crate::chat::Usage;
 use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits};
 use crate::error::{Failure, FailureKind};
-use crate::ledger::StoreError;
+use crate::ledger::{self, StoreError};
 use crate::money::Usd;
 use crate::pricing::{Pricing, estimate};
 
@@ -173,7 +173,10 @@ impl SpendingLimits {
             tags: &tags,
         };
         let all = self.budgets.iter().chain(&call.caller.budgets);
-        let fitting = all.filter(|budget| budget.matches.fits(&subject));
+        // Nothing is paid at the demo gateway, so it counts only for a budget that names it.
+        let is_paid =
+            |budget: &Budget| target.gateway != ledger::DEMO || budget.matches.gateway.as_deref() == Some(ledger::DEMO);
+        let fitting = all.filter(|budget| is_paid(budget) && budget.matches.fits(&subject));
         fitting.filter_map(|budget| Some((budget, budget.per.window(now)?))).collect()
     }
 
