@@ -35,6 +35,7 @@ mod routing;
 mod schema;
 #[cfg(unix)]
 mod secrets;
+mod serve;
 mod set_up;
 mod show;
 #[cfg(unix)]

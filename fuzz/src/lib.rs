@@ -5,7 +5,8 @@
 
 use onekey::adapter::sse::{FrameError, Parser};
 use onekey::adapter::stream::{Decoded, Stream};
-use onekey::adapter::{Api, Flow, NamedRequest, error_body};
+use bytes::Bytes;
+use onekey::adapter::{Api, ClientBody, Flow, NamedRequest, Operation, error_body};
 use onekey::chat::{Request, Response};
 use onekey::error::Failure;
 
@@ -24,10 +25,31 @@ pub fn api(api: Api, input: &[u8]) {
     if let Ok(response) = api.adapter().decode_response(body) {
         served_again(api, response);
     }
+    client_body(api, body);
     for path in ["", "models/m:generateContent"] {
         if let Ok(named) = api.adapter().decode_request(path, body) {
             again(api, &named);
         }
+    }
+}
+
+/// Takes the input for the body of a client of a server: what is sent on differs in the model alone, and whatever is changed can be
+/// read again.
+fn client_body(api: Api, body: &[u8]) {
+    let path = if api == Api::Gemini { "models/m:generateContent" } else { "path" };
+    let read = |body: &[u8]| ClientBody::read(api, Operation::Generate, path, Bytes::copy_from_slice(body));
+    let Ok(received) = read(body) else { return };
+    let sent = received.wire("another").body;
+    let again = read(&sent).expect("what is sent on can be read");
+    if api != Api::Gemini {
+        assert_eq!(again.model(), "another");
+    }
+    let value = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body);
+    if let Ok(expected) = value(body) {
+        assert_eq!(value(&again.wire(received.model()).body).expect("JSON"), expected, "all but the model stays");
+    }
+    for changed in [received.with_usage(), received.without(&["id", "model"]), received.renamed("id", "name")] {
+        serde_json::from_slice::<&serde_json::value::RawValue>(&changed.wire("m").body).expect("JSON");
     }
 }
 

@@ -11,7 +11,7 @@ use super::names::suggestion;
 use super::pipeline::{self, Pipeline};
 use super::routing::{self, Alias};
 use super::source::{Problem, Source};
-use super::{Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Rate};
+use super::{Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Otel, Rate};
 use crate::error::Error;
 
 const PRESETS: &str = include_str!("../presets.toml");
@@ -54,6 +54,8 @@ pub struct Settings {
     pub allow: BTreeMap<String, Vec<String>>,
     /// Rules for the keys of a server's clients, by name.
     pub key_classes: BTreeMap<String, KeyRules>,
+    /// Where `llm serve` sends traces, if anywhere.
+    pub otel: Option<Otel>,
     /// Prices by model name, USD per million tokens.
     pub prices: BTreeMap<String, ModelPrice>,
     /// How long to wait for the keyring; `None` is the built-in limit.
@@ -121,6 +123,7 @@ impl Settings {
             budgets: file.budgets,
             allow: file.allow,
             key_classes: file.key_class,
+            otel: file.otel,
             cache: CacheSettings {
                 enabled: file.cache.enabled.unwrap_or(false),
                 ttl: file.cache.ttl.unwrap_or(DAY * 7),

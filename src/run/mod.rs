@@ -60,9 +60,13 @@ pub struct Recording {
 impl Recording {
     /// Gives the record of a call that was over at this moment to the ledger. A call that was skipped is not recorded.
     async fn keep(&self, call: &Call, record: &Record, over: Timestamp) {
-        if record.status == Status::Skipped {
-            return;
+        if record.status != Status::Skipped {
+            self.ledger.record(self.row(call, record, over)).await;
         }
+    }
+
+    /// What the ledger keeps of a call.
+    fn row(&self, call: &Call, record: &Record, over: Timestamp) -> Row {
         let of_gateway = || self.keys.get(&record.gateway).map(String::as_str);
         let about = Circumstances {
             command: self.command,
@@ -74,7 +78,7 @@ impl Recording {
             turn: self.turn.as_ref(),
             texts: self.texts,
         };
-        self.ledger.record(Row::new(record.clone(), &about)).await;
+        Row::new(record.clone(), &about)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
 use axum::response::Response;
@@ -26,6 +25,7 @@ use crate::pricing::estimate;
 enum Place {
     Live,
     Ready,
+    Metrics,
     Models(Option<String>),
     /// A request in this wire format, at this path below the base URL.
     Ask(Api, Operation, String),
@@ -40,6 +40,7 @@ fn place(method: &Method, uri: &Uri) -> Place {
         return match (path, versioned) {
             ("/health/live", _) => Place::Live,
             ("/health/ready", _) => Place::Ready,
+            ("/metrics", _) => Place::Metrics,
             (_, Some(("models", _))) => Place::Models(None),
             (_, Some((path, _))) => match path.strip_prefix("models/") {
                 Some(id) => Place::Models(Some(id.to_owned())),
@@ -74,7 +75,15 @@ fn place(method: &Method, uri: &Uri) -> Place {
 /// Answers one request.
 pub(super) async fn handle(server: Arc<Server>, request: Request<Incoming>) -> Result<Response, Infallible> {
     let (head, body) = request.into_parts();
-    Ok(match place(&head.method, &head.uri) {
+    if !server.hosts.permit(&head.headers) {
+        return Ok(plain(StatusCode::FORBIDDEN, "this server does not answer to this name, nor to pages\n"));
+    }
+    let mut response = match place(&head.method, &head.uri) {
+        Place::Metrics => match known(&server, &head.headers, &head.uri) {
+            Ok(client) if client.rules.admin => server.metrics.respond(&server),
+            Ok(_) => refused(Api::OpenaiChat, &forbidden()),
+            Err(failure) => refused(Api::OpenaiChat, &failure),
+        },
         Place::Live => plain(StatusCode::OK, "live\n"),
         Place::Ready => ready(&server).await,
         Place::Models(id) => {
@@ -87,14 +96,22 @@ pub(super) async fn handle(server: Arc<Server>, request: Request<Incoming>) -> R
         Place::Ask(api, operation, path) => {
             match ask(&server, (api, operation, &path), &head.headers, &head.uri, body).await {
                 Ok(response) => response,
-                Err(failure) => refused(api, &failure),
+                Err(failure) => {
+                    server.metrics.refused(&failure);
+                    refused(api, &failure)
+                }
             }
         }
         Place::Nothing => {
             let failure = not_found(format!("there is nothing at {} {}", head.method, head.uri.path()));
             refused(format_of(&head.uri, &head.headers), &failure)
         }
-    })
+    };
+    if server.is_draining() {
+        // The client makes its next connection, and finds the server that has taken over.
+        answer::name(response.headers_mut(), "connection", "close");
+    }
+    Ok(response)
 }
 
 /// The refusal of a request that has not become a call.
@@ -109,6 +126,11 @@ pub(super) fn refused(api: Api, failure: &Failure) -> Response {
 fn known(server: &Server, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Client>, Failure> {
     let client = auth::client(server, headers, uri.query());
     client.map_err(|failure| Failure { param: Some(OWN.to_owned()), ..failure })
+}
+
+fn forbidden() -> Failure {
+    let failure = Failure::new(FailureKind::Refused, "this takes a key that may administer the server");
+    Failure { param: Some("model".to_owned()), ..failure }
 }
 
 async fn ready(server: &Server) -> Response {
@@ -130,9 +152,6 @@ async fn ask(
     body: Incoming,
 ) -> Result<Response, Failure> {
     let client = known(server, headers, uri)?;
-    if server.is_draining() {
-        return Err(Failure::new(FailureKind::Unavailable, "this server is about to end").with_status(503));
-    }
     let bytes = read(server, headers, body).await?;
     let asked = Asked::read(api, operation, path, headers, bytes)?;
     let house = server.house();
@@ -154,7 +173,6 @@ async fn ask(
             return Err(Failure { retry_after: Some(std::time::Duration::from_secs(1)), ..failure });
         }
     };
-    server.in_flight.fetch_add(1, Ordering::Relaxed);
     Ok(answer::respond(server, Asking { house, asked, call, taken, place }, headers).await)
 }
 

@@ -13,7 +13,8 @@ pub(super) fn respond(api: Api, failure: &Failure, id: &str) -> Response {
     let told = told(api, failure);
     let mut response = http::refusal(api, &told);
     let body: Value = serde_json::from_slice(&api.adapter().encode_error(&told)).unwrap_or_default();
-    *response.body_mut() = with_id(api, body, id).to_string().into();
+    let status = response.status();
+    *response.body_mut() = with_id(api, body, id, status).to_string().into();
     response
 }
 
@@ -67,11 +68,13 @@ pub(super) fn told(api: Api, failure: &Failure) -> Failure {
 pub(super) const OWN: &str = "\0own";
 
 /// The body of an error with the id of the request, where the wire format has it.
-fn with_id(api: Api, mut body: Value, id: &str) -> Value {
+fn with_id(api: Api, mut body: Value, id: &str, status: StatusCode) -> Value {
     match api {
         Api::Anthropic => body["request_id"] = id.into(),
         Api::OpenaiChat | Api::OpenaiResponses => body["error"]["request_id"] = id.into(),
         Api::Gemini => {
+            // Google's clients read the status here.
+            body["error"]["code"] = status.as_u16().into();
             let info = json!({"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": id});
             match &mut body["error"]["details"] {
                 Value::Array(details) => details.push(info),

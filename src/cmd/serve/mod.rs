@@ -22,7 +22,7 @@ use crate::report;
 use crate::report::term::{Terminal, print, say};
 use crate::run::{Notices, Recording};
 use crate::secret::{Stores, Timeout};
-use crate::serve::{Bounds, House, Server, ServerStores};
+use crate::serve::{Bounds, Hosts, House, Server, ServerStores};
 use crate::store::SqliteStore;
 
 /// How often is looked whether the config file has changed.
@@ -66,10 +66,11 @@ fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
         let listener = listen(args.listen)?;
         let address = listener.local_addr().map_err(|error| Error::system("the address is not known", &error))?;
         let stores = ServerStores { keys: store.clone(), rates: store.clone(), recording };
-        let server = Server::new(house, stores, bounds);
+        let server = Server::new(house, stores, bounds, Hosts::new(address, args.hosts.clone()));
         let known = server.read_keys().await.map_err(|error| keys::failed(&error))?;
         let first = if known == 0 { Some(keys::first(&*store).await?) } else { None };
         server.read_keys().await.map_err(|error| keys::failed(&error))?;
+        server.trace()?;
         print(report::scoped_keys::started(address, first.as_ref()))?;
         run_until_ended(&server, listener, &maker, watched, drain).await
     });
@@ -127,6 +128,9 @@ async fn reload(server: &Arc<Server>, maker: &Maker, env: &Env) {
     match made.await {
         Ok(Ok(house)) => {
             server.renew(house).await;
+            if let Err(failure) = server.trace() {
+                say(report::error::error(&failure.into(), &maker.terminal.stderr));
+            }
             maker.notice("the config was read again");
         }
         Ok(Err(error)) => {
