@@ -35,6 +35,7 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "ask" -d 'Ask one model and 
 complete -c llm -n "__fish_llm_needs_command" -f -a "compare" -d 'Ask several models at once and show their answers side by side'
 complete -c llm -n "__fish_llm_needs_command" -f -a "pipeline" -d 'Run prompts that build on each other\'s answers, as the config describes them'
 complete -c llm -n "__fish_llm_needs_command" -f -a "rerun" -d 'Send a recorded prompt again, elsewhere, and show the answers beside the recorded one'
+complete -c llm -n "__fish_llm_needs_command" -f -a "serve" -d 'Be a gateway for other programs, with keys, budgets and limits for each'
 complete -c llm -n "__fish_llm_needs_command" -f -a "models" -d 'List what the gateway offers, with prices'
 complete -c llm -n "__fish_llm_needs_command" -f -a "usage" -d 'Show calls, tokens and costs, and where money could be saved'
 complete -c llm -n "__fish_llm_needs_command" -f -a "log" -d 'List recorded calls, show one with its attempts, export or delete them'
@@ -225,6 +226,37 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s l -l listen -d 'Address to listen on' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l host -d 'Name in the header `host` that clients may use, besides this machine\'s' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-in-flight -d 'Requests that run at once; others wait, fair by key' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-waiting -d 'Requests that wait at most; further ones get 503' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-connections -d 'Connections at once' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-body -d 'Largest body of a request, in MiB' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l idle -d 'How long a client may be silent where something is awaited from it' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l drain -d 'How long running requests may go on after SIGTERM' -r
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -f -a "key" -d 'Make, change and revoke the keys of clients'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "new" -d 'Make a key; it is shown once'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "list" -d 'List the keys'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "show" -d 'Show what a key may do'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "edit" -d 'Change what a key may do; `none` removes a limit'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "rotate" -d 'Give a key a new secret, which is shown once'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "revoke" -d 'End a key for good'
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
@@ -323,6 +355,7 @@ csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l audit -d 'Show who changed which key of `llm serve`, instead of calls'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s h -l help -d 'Print help'
@@ -351,6 +384,7 @@ csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l audit -d 'Show who changed which key of `llm serve`, instead of calls'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'

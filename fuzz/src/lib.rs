@@ -3,9 +3,9 @@
 //! The fuzz targets call these functions with their input. `tests/fuzz.rs` of the main package includes this file and
 //! calls them with damaged fixtures.
 
+use bytes::Bytes;
 use onekey::adapter::sse::{FrameError, Parser};
 use onekey::adapter::stream::{Decoded, Stream};
-use bytes::Bytes;
 use onekey::adapter::{Api, ClientBody, Flow, NamedRequest, Operation, error_body};
 use onekey::chat::{Request, Response};
 use onekey::error::Failure;

@@ -65,7 +65,7 @@ impl RunOptions {
             return None;
         };
         Some(Recording {
-            ledger,
+            ledger: Arc::new(ledger),
             command: self.command,
             texts: self.log == LogLevel::Full,
             keys: prepared.keys.clone(),

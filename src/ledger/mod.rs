@@ -31,10 +31,19 @@ pub use store::{FILE_NAME, Mode, SCHEMA, Store, StoreError};
 pub use usage::{Dimension, Group, Maker, Percentiles, Short, TokenSum, Usage};
 pub use writer::LedgerWriter;
 
+use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
+use futures_util::future::BoxFuture;
+
 use self::recorder::Recorder;
+
+/// Keeps the records of calls.
+pub trait Records: fmt::Debug + Send + Sync {
+    /// Hands over a call to record. What cannot be recorded now is kept and recorded later; no answer waits for it.
+    fn record(&self, row: Row) -> BoxFuture<'_, ()>;
+}
 
 /// Records calls on the thread of the caller. A fault of the ledger is no error: what there is to say about it is returned as
 /// sentences for the user.

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use rusqlite::Transaction;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::Records;
 use super::recorder::{Change, Changes, Recorder};
 use super::row::Row;
 use super::store::{FILE_NAME, Mode, StoreError};
@@ -178,6 +180,12 @@ impl LedgerWriter {
             group.commit(&mut recorder, &shared.closing);
             lock(&shared.notices).append(&mut recorder.take_notices());
         }
+    }
+}
+
+impl Records for LedgerWriter {
+    fn record(&self, row: Row) -> BoxFuture<'_, ()> {
+        Box::pin(LedgerWriter::record(self, row))
     }
 }
 

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use crate::call::{Call, Event, RunEvent, Service, Target};
 use crate::engine::Engine;
 use crate::error::{Error, Failure, SIGPIPE};
-use crate::ledger::{Circumstances, LedgerWriter, Row, Turn};
+use crate::ledger::{Circumstances, Records, Row, Turn};
 use crate::record::{Record, Recorder, Status};
 
 /// Shows a run while it goes on.
@@ -45,8 +45,8 @@ pub trait Reporter {
 /// How the records of a run are kept in the ledger.
 #[derive(Debug)]
 pub struct Recording {
-    /// The writer of the ledger that keeps them.
-    pub ledger: LedgerWriter,
+    /// What keeps them.
+    pub ledger: Arc<dyn Records>,
     /// The command that makes the calls: `ask`, `compare`.
     pub command: &'static str,
     /// Whether prompts and answers are kept, or only their lengths and hashes.

@@ -194,7 +194,8 @@ impl Server {
         stopped
     }
 
-    fn house(&self) -> Arc<House> {
+    /// What the server holds now.
+    pub(crate) fn house(&self) -> Arc<House> {
         Arc::clone(&self.house.read().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -60,7 +60,8 @@ impl Asked {
                     .map(|NamedRequest { request, .. }| Arc::new(request))
                     .map_err(|error| invalid(error.to_string()))
             }
-            Operation::Embed | Operation::Complete => Err(invalid("this is no chat")),
+            Operation::Embed => Err(invalid("the gateway of this model has no embeddings in the format of OpenAI")),
+            Operation::Complete => Err(invalid("the gateway of this model completes no texts in the format of OpenAI")),
         };
         Ok(Self { api, path: path.to_owned(), body: body.with_headers(of_format), decoded })
     }
