@@ -39,9 +39,13 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "serve" -d 'Be a gateway for
 complete -c llm -n "__fish_llm_needs_command" -f -a "models" -d 'List what the gateway offers, with prices'
 complete -c llm -n "__fish_llm_needs_command" -f -a "usage" -d 'Show calls, tokens and costs, and where money could be saved'
 complete -c llm -n "__fish_llm_needs_command" -f -a "log" -d 'List recorded calls, show one with its attempts, export or delete them'
+complete -c llm -n "__fish_llm_needs_command" -f -a "probe" -d 'Find out by small requests what models can really do here: tools, images, seeds and more'
+complete -c llm -n "__fish_llm_needs_command" -f -a "bench" -d 'Measure how fast models and gateways are, against each other and against earlier runs'
 complete -c llm -n "__fish_llm_needs_command" -f -a "doctor" -d 'Check config, key, gateway and terminal, and say how to solve what is wrong'
 complete -c llm -n "__fish_llm_needs_command" -f -a "key" -d 'Keep gateway keys in the keyring'
-complete -c llm -n "__fish_llm_needs_command" -f -a "config" -d 'Show, check or create the config file'
+complete -c llm -n "__fish_llm_needs_command" -f -a "config" -d 'Show, change, check or create the config file'
+complete -c llm -n "__fish_llm_needs_command" -f -a "alias" -d 'List, show, set and remove names for models'
+complete -c llm -n "__fish_llm_needs_command" -f -a "template" -d 'List, show, make and edit templates of prompts'
 complete -c llm -n "__fish_llm_needs_command" -f -a "cache" -d 'Show how much is in the answer cache, or empty it'
 complete -c llm -n "__fish_llm_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c llm -n "__fish_llm_needs_command" -f -a "man" -d 'Print the manual page'
@@ -69,6 +73,8 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l log -d 'What the ledger 
 metadata\t'Hashes, lengths and figures, but no text'
 off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand ask" -l out -d 'Write there instead of stdout, atomically' -r -F
+complete -c llm -n "__fish_llm_using_subcommand ask" -s T -l template -d 'Fill in this template of the config; the prompt and stdin are its input' -r
+complete -c llm -n "__fish_llm_using_subcommand ask" -l var -d 'Value of a variable of the template; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s m -l model -d 'Model, alias or `GATEWAY::MODEL`' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s t -l task -d 'Task of the config, which leads to a model or alias' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -s c -l continue -d 'Continue the last conversation, or the one of the call with this id, with its model unless -m names another' -r
@@ -113,14 +119,22 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l log -d 'What the led
 metadata\t'Hashes, lengths and figures, but no text'
 off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l out -d 'Write there instead of stdout, atomically' -r -F
+complete -c llm -n "__fish_llm_using_subcommand compare" -s T -l template -d 'Fill in this template of the config; the prompt and stdin are its input' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l var -d 'Value of a variable of the template; repeatable' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s m -l model -d 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -s t -l task -d 'Tasks of the config, each of which leads to a model or alias; comma-separated or repeated' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l set -d 'A list of models from the config' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l concurrency -d 'How many calls run at once; all by default' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l repeat -d 'Ask each model N times without the answer cache, and show median and spread' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l score -d 'Score the answers: exact:TEXT, contains:TEXT, regex:PATTERN, schema:FILE, agreement, confidence, shortest, fastest, cheapest or command:PROGRAM; `*N` after it is its weight beside others; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l judge -d 'Let this model score the answers, without their names and in changing order; several make a panel; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l criteria -d 'What judges score by; `@FILE` reads a file' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l fail-under -d 'Exit with 9 if the best score is below this, or not known' -r
+complete -c llm -n "__fish_llm_using_subcommand compare" -l against -d 'Show how they differ from the answer of this model' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l sort -d 'Order of the answers; as asked by default' -r -f -a "latency\t'Total time'
 first-token\t''
-cost\t''"
+cost\t''
+score\t'The best first'"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l layout -d 'Answers side by side or below each other; by width by default' -r -f -a "columns\t''
 stacked\t''"
 complete -c llm -n "__fish_llm_using_subcommand compare" -s o -l output -d 'Format of the output' -r -f -a "text\t''
@@ -138,6 +152,11 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -l no-cache -d 'Do not 
 complete -c llm -n "__fish_llm_using_subcommand compare" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l no-stream -d 'Ask for the answer in one piece instead of a stream; the same as `-p stream=false`'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l judge-own -d 'Let judges score answers of their own model as well'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l reasons -d 'Show the reasons for the scores'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l best -d 'Print the text of the best answer alone'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l vote -d 'Show the answers as A, B, C, ask which is best, then show their names; `usage --by wins` counts the votes'
+complete -c llm -n "__fish_llm_using_subcommand compare" -l diff -d 'Show how the answers differ from the first one, word by word on a terminal'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -228,7 +247,6 @@ complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Print
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s l -l listen -d 'Address to listen on' -r
-complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l host -d 'Name in the header `host` that clients may use, besides this machine\'s' -r
 complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-in-flight -d 'Requests that run at once; others wait, fair by key' -r
 complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-waiting -d 'Requests that wait at most; further ones get 503' -r
 complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l max-connections -d 'Connections at once' -r
@@ -257,29 +275,30 @@ complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcomman
 complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "edit" -d 'Change what a key may do; `none` removes a limit'
 complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "rotate" -d 'Give a key a new secret, which is shown once'
 complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "revoke" -d 'End a key for good'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l key -d 'Use the gateway\'s saved key of this name' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l sort -d 'Order of the list' -r -f -a "price\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l key -d 'Use the gateway\'s saved key of this name' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l supports -d 'Only models that can do all of these, by `llm probe` or else by the gateway\'s list: tools, vision, json, reasoning, audio; and what only a probe finds out, such as stop or seed' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l sort -d 'Order of the list' -r -f -a "price\t''
 context\t''
 name\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 csv\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l color -d 'When to use colors' -r -f -a "auto\t''
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -l refresh -d 'Ask the gateway even if a recent list is cached'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s q -l quiet -d 'Print only errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -a "list" -d 'List models, as without a subcommand'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show" -a "show" -d 'Show all about one model, and what it costs at every gateway that has it'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l refresh -d 'Ask the gateway even if a recent list is cached'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -a "list" -d 'List models, as without a subcommand'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -a "show" -d 'Show all about one model, and what it costs at every gateway that has it'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -a "default" -d 'Print the model that is asked where none is named, or set it in the config file'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l key -d 'Use the gateway\'s saved key of this name' -r
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l supports -d 'Only models that can do all of these: tools, vision, json, reasoning, audio' -r
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l supports -d 'Only models that can do all of these, by `llm probe` or else by the gateway\'s list: tools, vision, json, reasoning, audio; and what only a probe finds out, such as stop or seed' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l max-price -d 'Only models whose input and output both cost at most this many USD per million tokens' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l min-context -d 'Only models with a context window of at least this many tokens (`128k`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l sort -d 'Order of the list' -r -f -a "price\t''
@@ -307,6 +326,12 @@ complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcomma
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s m -l model -d 'Only models whose name holds this text' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -s g -l gateway -d 'Only calls to this gateway' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -l key -d 'Only calls paid with this key' -r
@@ -319,7 +344,7 @@ interrupted\t''
 refused\t''"
 complete -c llm -n "__fish_llm_using_subcommand usage" -l since -d 'Only calls since this time: `7d`, `12h`, a date or a time (UTC)' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -l before -d 'Only calls before this time' -r
-complete -c llm -n "__fish_llm_using_subcommand usage" -l by -d 'What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME' -r
+complete -c llm -n "__fish_llm_using_subcommand usage" -l by -d 'What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME; or wins: which models people and judges prefer' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 csv\t''
@@ -425,6 +450,78 @@ complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand probe" -s m -l model -d 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`; by default those that the gateway\'s settings name' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l key -d 'Use the gateway\'s saved key of this name' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l only -d 'Only these features: stream, system, stop, seed, max_tokens, tools, parallel_tools, json_schema, image, pdf, logprobs, reasoning, usage, cost' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l deep -d 'Find out as well how long a prompt is really accepted, with long prompts of at most TOKENS, or of the length that the gateway lists' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l max-cost -d 'Refuse what is expected to cost more than this, in US dollars, and send no request with which it could cost more' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l timeout -d 'Time limit of a request with all its retries (`30s`, `2m`)' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l retries -d 'Retries after a failure that may pass' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l concurrency -d 'How many requests run at once' -r
+complete -c llm -n "__fish_llm_using_subcommand probe" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
+complete -c llm -n "__fish_llm_using_subcommand probe" -l out -d 'Write there instead of stdout, atomically' -r -F
+complete -c llm -n "__fish_llm_using_subcommand probe" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''
+csv\t''
+markdown\t''"
+complete -c llm -n "__fish_llm_using_subcommand probe" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand probe" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
+complete -c llm -n "__fish_llm_using_subcommand probe" -l evidence -d 'Show for each finding what was sent and what came back'
+complete -c llm -n "__fish_llm_using_subcommand probe" -l dry-run -d 'Print the HTTP requests that would be sent, with their estimated costs; send nothing'
+complete -c llm -n "__fish_llm_using_subcommand probe" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand probe" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand bench" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l key -d 'Use the gateway\'s saved key of this name' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l timeout -d 'Time limit of a call with all its retries (`30s`, `2m`)' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l retries -d 'Retries after a failure that may pass' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -s f -l file -d 'Attach a text file, image, PDF or audio file, recognised by its content, or the URL of an image; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l temperature -d 'Sampling temperature, from 0 to 2' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l top-p -d 'Nucleus sampling: the share of probability to choose from, from 0 to 1' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l max-tokens -d 'Most output tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l stop -d 'Stop at this text; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l seed -d 'Seed, for models that can repeat an answer' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l logprobs -d 'Add the log probability of each token to -o json, with N alternatives to each' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l effort -d 'Reasoning effort: none, minimal, low, medium, high or another level that the model has' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
+complete -c llm -n "__fish_llm_using_subcommand bench" -l tools -d 'JSON array of functions that the model may call; -o json has its calls' -r -F
+complete -c llm -n "__fish_llm_using_subcommand bench" -l tag -d 'Tag of the record, by which costs can be grouped (`app=bot`); repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
+complete -c llm -n "__fish_llm_using_subcommand bench" -l out -d 'Write there instead of stdout, atomically' -r -F
+complete -c llm -n "__fish_llm_using_subcommand bench" -s m -l model -d 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`; by default those that the gateway\'s settings name' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l requests -d 'How many requests each model gets' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l concurrency -d 'How many requests to each model run at once; the next one is sent when one is over' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l rate -d 'How many requests a second each model gets, whether or not earlier ones are over; times then count from the moment when a request is due, so that waiting is counted' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l warmup -d 'How many requests each model gets before, which are not counted' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -l compare-with -d 'Compare with an earlier run: the beginning or the end of its id, or `last`' -r
+complete -c llm -n "__fish_llm_using_subcommand bench" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''
+csv\t''
+markdown\t''
+html\t''"
+complete -c llm -n "__fish_llm_using_subcommand bench" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand bench" -s n -l no-stdin -d 'Do not read stdin'
+complete -c llm -n "__fish_llm_using_subcommand bench" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
+complete -c llm -n "__fish_llm_using_subcommand bench" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
+complete -c llm -n "__fish_llm_using_subcommand bench" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
+complete -c llm -n "__fish_llm_using_subcommand bench" -l no-stream -d 'Ask for the answer in one piece instead of a stream; the same as `-p stream=false`'
+complete -c llm -n "__fish_llm_using_subcommand bench" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
+complete -c llm -n "__fish_llm_using_subcommand bench" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand bench" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand doctor" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s o -l output -d 'Format of the output' -r -f -a "text\t''
@@ -486,17 +583,20 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -l color -d 'When to use colors' -r -f -a "auto\t''
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s q -l quiet -d 'Print only errors on stderr'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -s h -l help -d 'Print help'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "path" -d 'Print where the config file is'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "show" -d 'Print the settings in force and where each comes from'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "edit" -d 'Open the config file in $VISUAL or $EDITOR, then check it'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "check" -d 'Check the config file'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show edit check init" -f -a "init" -d 'Create a commented config file'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "path" -d 'Print where the config file is'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "show" -d 'Print the settings in force and where each comes from'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "get" -d 'Print one setting in force'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "set" -d 'Set one setting in the config file, whose comments and order stay'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "unset" -d 'Remove one setting from the config file'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "edit" -d 'Open the config file in $VISUAL or $EDITOR, then check it'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "check" -d 'Check the config file'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "init" -d 'Create a commented config file'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -511,6 +611,24 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -530,6 +648,97 @@ complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcomma
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "list" -d 'List the aliases of the config'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "show" -d 'Show an alias as the config has it'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "set" -d 'Make an alias in the config file, or change one'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "rm" -d 'Remove an alias from the config file'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -l strategy -d 'In which order they are tried; as written by default' -r -f -a "ordered\t'As written'
+cheapest\t'The cheapest first'
+fastest\t'The one whose answers begin soonest first'
+balanced\t'At random'"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "list" -d 'List the templates of the config, with their variables'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "show" -d 'Show a template, its variables and where it leads'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "new" -d 'Make a template in the config file: with these texts, or in $VISUAL or $EDITOR'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "edit" -d 'Change a template in $VISUAL or $EDITOR'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "rm" -d 'Remove a template from the config file'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -l prompt -d 'The prompt; `{{ input }}` stands for the input' -r
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s s -l system -d 'The system prompt' -r
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s m -l model -d 'Model, alias or `GATEWAY::MODEL`' -r
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -l description -d 'One line that says what it is for' -r
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"

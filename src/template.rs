@@ -143,9 +143,22 @@ impl Write for Bounded {
     }
 }
 
-/// Whether every template knows a function by this name, so that it can be no variable.
-pub fn is_function(name: &str) -> bool {
-    Environment::new().globals().any(|(function, _)| function == name)
+/// Names that no variable can have because templates use them for something else. The names of functions are the others.
+const RESERVED: [&str; 19] = [
+    "and", "elif", "else", "endfor", "endif", "false", "False", "for", "if", "in", "is", "loop", "none", "None", "not",
+    "or", "self", "true", "True",
+];
+
+/// Whether this has the form of a variable's name: letters, digits and `_`, no digit first.
+pub fn is_name(name: &str) -> bool {
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Whether a variable can have this name, which then means nothing else in a template.
+pub fn is_variable(name: &str) -> bool {
+    let is_function = || Environment::new().globals().any(|(function, _)| function == name);
+    is_name(name) && !RESERVED.contains(&name) && !is_function()
 }
 
 /// The names that stand in the expressions and statements of a template, used there or not: also those that it both uses

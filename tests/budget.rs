@@ -239,6 +239,17 @@ fn no_parameter_walks_around_a_limit() {
         limited.llm(way).output().exits(5).says("left, and this call may cost up to");
         free.llm(way).args(["--max-cost", "2"]).output().exits(5).says("left, and this call may cost up to");
     }
+    // Some gateways read these as the fields that they look like.
+    for name in ["Model", "MODELS", "me\u{17f}\u{17f}ages", " model", "extraBody"] {
+        limited
+            .llm(["ask", "hi", "--max-tokens", "10", "-p", &format!("{name}=x")])
+            .output()
+            .exits(2)
+            .says("-p cannot set");
+    }
+    for parameter in ["Max_Tokens=100000", "max_to\u{212a}ens=100000", "N=50", "n=[50]", "n=\"5_0\""] {
+        limited.llm(["ask", "hi", "--max-tokens", "10", "-p", parameter]).output().exits(5);
+    }
     free.llm(["ask", "hi", "-p", "max_tokens=null", "--max-tokens", "10", "--max-cost", "2"])
         .output()
         .exits(5)

@@ -8,10 +8,15 @@
 mod adjust;
 mod architecture;
 mod ask;
+mod bench;
 mod budget;
+#[cfg(all(unix, debug_assertions))]
+mod bugs;
 mod cache;
+mod change;
 mod compare;
 mod costs;
+mod dependencies;
 mod endings;
 mod fuzz;
 #[cfg(unix)]
@@ -26,6 +31,7 @@ mod otel;
 #[cfg(unix)]
 mod output;
 mod pipeline;
+mod probe;
 mod promises;
 #[cfg(unix)]
 mod readme;
@@ -47,6 +53,7 @@ mod stream;
 mod support;
 #[cfg(target_os = "linux")]
 mod sweep;
+mod template;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]

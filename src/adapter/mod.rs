@@ -34,7 +34,7 @@ mod tests;
 
 pub use client_body::{ClientBody, Operation};
 pub use mask::mask_keys;
-pub use output_bound::OutputBound;
+pub use output_bound::{OutputBound, is_same_field};
 
 use serde::{Deserialize, Serialize};
 

@@ -23,6 +23,12 @@ use crate::schema::Schema;
 /// The tag that names the step of a pipeline.
 pub const STEP_TAG: &str = "step";
 
+/// The tag of the calls of judges, with the value [`JUDGE`].
+pub const ROLE_TAG: &str = "role";
+
+/// See [`ROLE_TAG`].
+pub const JUDGE: &str = "judge";
+
 /// Gets a call answered: a gateway, or a policy around another service.
 pub trait Service: Send + Sync {
     /// Sends what arrives to `events`, and returns when the call is over.
@@ -72,6 +78,9 @@ pub struct Call {
     pub schema: Option<Arc<Schema>>,
     /// Time and retries.
     pub limits: Limits,
+    /// When the call was to be made, since the run began, where its schedule says so. The times of its record count from
+    /// then, so that they include every wait for a place among the running calls.
+    pub due: Option<Duration>,
 }
 
 impl Call {
@@ -94,6 +103,7 @@ impl Call {
             trace: None,
             schema: None,
             limits: Limits::default(),
+            due: None,
         }
     }
 
@@ -140,11 +150,14 @@ impl Call {
         }
     }
 
-    /// The tags of the call: those of the caller, and the name of the step.
+    /// The tags of the call: those of the caller, the name of the step, and the role of a judge.
     pub fn tags(&self) -> BTreeMap<String, String> {
         let mut tags = self.caller.tags.clone();
         if let (Role::Step, Some(step)) = (self.role, &self.label) {
             tags.insert(STEP_TAG.to_owned(), step.clone());
+        }
+        if self.role == Role::Judge {
+            tags.insert(ROLE_TAG.to_owned(), JUDGE.to_owned());
         }
         tags
     }
@@ -240,6 +253,8 @@ pub enum Role {
     Judge,
     /// It is a step of a pipeline.
     Step,
+    /// It shows what a model can do, or how fast it is. Whether it is good does not matter.
+    Measurement,
 }
 
 /// One model that may answer a call, and the limits that hold there.

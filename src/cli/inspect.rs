@@ -20,6 +20,11 @@ pub enum ModelsCommand {
     List(ModelsListArgs),
     /// Show all about one model, and what it costs at every gateway that has it
     Show(ModelsShowArgs),
+    /// Print the model that is asked where none is named, or set it in the config file
+    Default {
+        /// Model, alias, task or `GATEWAY::MODEL`
+        name: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -42,7 +47,8 @@ pub struct ModelsListArgs {
     pub text: Vec<String>,
     #[command(flatten)]
     pub to: GatewayArgs,
-    /// Only models that can do all of these: tools, vision, json, reasoning, audio
+    /// Only models that can do all of these, by `llm probe` or else by the gateway's list: tools, vision, json, reasoning,
+    /// audio; and what only a probe finds out, such as stop or seed
     #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
     pub supports: Vec<String>,
     /// Only models whose input and output both cost at most this many USD per million tokens
@@ -193,7 +199,8 @@ pub enum LogFormat {
 pub struct UsageArgs {
     #[command(flatten)]
     pub filter: CallFilter,
-    /// What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME
+    /// What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME; or wins: which
+    /// models people and judges prefer
     #[arg(long, value_name = "WHAT", value_delimiter = ',', default_value = "model")]
     pub by: Vec<String>,
     /// Show instead what is left of each budget of the config

@@ -1,11 +1,13 @@
 //! The command line: clap types only, a file for each group of commands in `llm --help`.
 
 mod inspect;
+mod measure;
 mod pipeline;
 mod prompt;
 mod serve;
 mod setup;
 mod shared;
+mod template;
 mod values;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
@@ -14,11 +16,18 @@ pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
+pub use measure::{BenchArgs, BenchFormat, MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
-pub use prompt::{AskArgs, AskFormat, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy};
+pub use prompt::{
+    AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy,
+};
 pub use serve::{KeyRulesArgs, ServeArgs, ServeCommand, ServeKeyCommand, ServeRunArgs};
-pub use setup::{CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand, KeyArgs, KeyCommand, KeyStore};
-pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, TextOrJson};
+pub use setup::{
+    AliasArgs, AliasCommand, AliasStrategy, CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand,
+    KeyArgs, KeyCommand, KeyStore,
+};
+pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, Render, TextOrJson};
+pub use template::{TemplateArgs, TemplateCommand};
 
 /// One gateway key, many models: ask and compare language models from the terminal.
 #[derive(Debug, Parser)]
@@ -43,6 +52,9 @@ pub struct Common {
     /// When to use colors
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
     pub color: ColorChoice,
+    /// How answers in Markdown are shown; rendered on a terminal by default
+    #[arg(long, global = true, value_name = "HOW")]
+    pub render: Option<Render>,
 }
 
 // The order is that of `llm --help`, where `GROUPS` puts the headings.
@@ -64,12 +76,20 @@ pub enum Command {
     Usage(Box<UsageArgs>),
     /// List recorded calls, show one with its attempts, export or delete them
     Log(Box<LogArgs>),
+    /// Find out by small requests what models can really do here: tools, images, seeds and more
+    Probe(Box<ProbeArgs>),
+    /// Measure how fast models and gateways are, against each other and against earlier runs
+    Bench(Box<BenchArgs>),
     /// Check config, key, gateway and terminal, and say how to solve what is wrong
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
     Key(KeyArgs),
-    /// Show, check or create the config file
+    /// Show, change, check or create the config file
     Config(ConfigArgs),
+    /// List, show, set and remove names for models
+    Alias(AliasArgs),
+    /// List, show, make and edit templates of prompts
+    Template(TemplateArgs),
     /// Show how much is in the answer cache, or empty it
     Cache(CacheArgs),
     /// Print a completion script for a shell
@@ -85,8 +105,8 @@ pub enum Command {
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
     ("Serve", &["serve"]),
-    ("Inspect", &["models", "usage", "log", "doctor"]),
-    ("Set up", &["key", "config", "cache", "completions", "man"]),
+    ("Inspect", &["models", "usage", "log", "probe", "bench", "doctor"]),
+    ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
 ];
 
 /// Help is no wider than this, however wide the terminal.
@@ -99,7 +119,8 @@ pub const MARGIN: usize = 15;
 /// `fit` breaks it into lines.
 pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {
     let command = Cli::command();
-    let mut help = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
+    let mut help =
+        String::from("{about-with-newline}\n{usage-heading} {usage}\n       llm [OPTIONS OF ASK] <PROMPT>\n");
     for (heading, names) in GROUPS {
         help.push_str(&format!("\n{heading}:\n"));
         for name in names {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::shared::{GatewayArgs, OutArgs, OutputArgs, RecordArgs};
-use super::values::{at_least, decimal, not_empty, signed, whole};
+use super::values::{at_least, decimal, finite, not_empty, signed, whole};
 
 /// What to send, and where: shared by everything that sends a prompt.
 #[derive(Debug, Args)]
@@ -98,10 +98,23 @@ impl PromptArgs {
     }
 }
 
+/// A template of the config, and values for it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ChosenTemplate {
+    /// Fill in this template of the config; the prompt and stdin are its input
+    #[arg(short = 'T', long = "template", value_name = "NAME", help_heading = "What to send")]
+    pub name: Option<String>,
+    /// Value of a variable of the template; repeatable
+    #[arg(long, value_name = "NAME=VALUE", requires = "name", help_heading = "What to send")]
+    pub var: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub struct AskArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub template: ChosenTemplate,
     /// Model, alias or `GATEWAY::MODEL`
     #[arg(short, long, value_name = "NAME", help_heading = "Where to", display_order = 0)]
     pub model: Option<String>,
@@ -133,6 +146,8 @@ pub enum AskFormat {
 pub struct CompareArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub template: ChosenTemplate,
     /// Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`
     #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to", display_order = 0)]
     pub model: Vec<String>,
@@ -148,6 +163,37 @@ pub struct CompareArgs {
     /// Ask each model N times without the answer cache, and show median and spread
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, help_heading = "Where to", value_parser = whole(1..=1000u32))]
     pub repeat: u32,
+    /// Score the answers: exact:TEXT, contains:TEXT, regex:PATTERN, schema:FILE, agreement, confidence, shortest, fastest,
+    /// cheapest or command:PROGRAM; `*N` after it is its weight beside others; repeatable
+    #[arg(long, value_name = "SPEC[*WEIGHT]", help_heading = "Choosing")]
+    pub score: Vec<String>,
+    /// Let this model score the answers, without their names and in changing order; several make a panel; repeatable
+    #[arg(long, value_name = "MODEL", value_delimiter = ',', help_heading = "Choosing")]
+    pub judge: Vec<String>,
+    /// What judges score by; `@FILE` reads a file
+    #[arg(long, value_name = "TEXT", requires = "judge", help_heading = "Choosing")]
+    pub criteria: Option<String>,
+    /// Let judges score answers of their own model as well
+    #[arg(long, requires = "judge", help_heading = "Choosing")]
+    pub judge_own: bool,
+    /// Show the reasons for the scores
+    #[arg(long, help_heading = "Choosing")]
+    pub reasons: bool,
+    /// Print the text of the best answer alone
+    #[arg(long, help_heading = "Choosing")]
+    pub best: bool,
+    /// Exit with 9 if the best score is below this, or not known
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true, help_heading = "Choosing", value_parser = finite)]
+    pub fail_under: Option<f64>,
+    /// Show the answers as A, B, C, ask which is best, then show their names; `usage --by wins` counts the votes
+    #[arg(long, conflicts_with_all = ["best", "repeat", "diff"], help_heading = "Choosing")]
+    pub vote: bool,
+    /// Show how the answers differ from the first one, word by word on a terminal
+    #[arg(long, help_heading = "What to print")]
+    pub diff: bool,
+    /// Show how they differ from the answer of this model
+    #[arg(long, value_name = "NAME", requires = "diff", help_heading = "What to print")]
+    pub against: Option<String>,
     /// Order of the answers; as asked by default
     #[arg(long, value_name = "BY", help_heading = "What to print")]
     pub sort: Option<SortBy>,
@@ -164,6 +210,8 @@ pub enum SortBy {
     Latency,
     FirstToken,
     Cost,
+    /// The best first
+    Score,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -59,6 +59,16 @@ pub enum LogLevel {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Render {
+    /// Rendered on a terminal, and as they are elsewhere
+    Auto,
+    /// Rendered everywhere
+    Markdown,
+    /// As they are
+    Plain,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TextOrJson {
     Text,
     Json,

@@ -3,13 +3,14 @@
 use std::io::Write;
 
 use super::conversation::{self, Conversation};
-use super::run::{RunOptions, View, run};
-use super::{Context, dry_run, request};
+use super::request::{self, Chosen};
+use super::run::{Ending, RunOptions, View, run};
+use super::{Context, dry_run, models};
 use crate::call::{Call, RunEvent};
 use crate::cli::{AskArgs, AskFormat};
 use crate::error::Error;
 use crate::record::Record;
-use crate::report::answer::{Answer, AnswerOptions};
+use crate::report::answer::{self, Answer, AnswerOptions};
 use crate::report::destination::Destination;
 use crate::report::term::{Output, Stderr, Text};
 use crate::report::{json, markdown};
@@ -20,8 +21,9 @@ use crate::run::{Notices, Outcome, Reporter};
 pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
     let past = past(context, &mut args)?;
     let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
-    let asked = model(context, &args, past.as_ref())?;
-    let prepared = request::prepare(context, &args.prompt)?;
+    let chosen = Chosen::of(context, &args.template)?;
+    let asked = model(context, &args, chosen.as_ref(), past.as_ref())?;
+    let prepared = request::prepare_chosen(context, &args.prompt, chosen.as_ref())?;
     let mut calls = prepared.calls.calls(&context.settings, [&asked])?;
     let turn = past.map(|past| past.prepend_to(&mut calls)).transpose()?;
     let format = args.output.format;
@@ -38,6 +40,10 @@ pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error>
     } else {
         // The answer is written when it is whole; notices appear as things happen.
         Answer::without_text(&context.terminal, answer_options)
+    };
+    let answer = match (context.live_terminal(), calls.first()) {
+        (Some(terminal), Some(call)) => answer.with_live_line(&call.asked, terminal.stderr),
+        _ => answer,
     };
     let mut view = AskView { answer, format, destination: (!streams).then_some(destination), record: None };
     run(context, calls, &options, &mut view)
@@ -65,7 +71,7 @@ impl Reporter for AskView {
 }
 
 impl View for AskView {
-    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
+    fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
         if let (Some(destination), Some(record)) = (self.destination.take(), &self.record) {
             // An empty answer does not replace an existing file.
             let is_nothing = record.text.is_empty() && destination.is_file() && self.format == AskFormat::Text;
@@ -80,8 +86,7 @@ impl View for AskView {
 
 fn text(record: &Record, format: AskFormat, out: &Output) -> Text {
     match format {
-        AskFormat::Text if record.text.ends_with('\n') => record.text.as_str().into(),
-        AskFormat::Text => Text::from(record.text.as_str()) + "\n",
+        AskFormat::Text => answer::whole(&record.text, out),
         AskFormat::Json => json::record(record, out),
         AskFormat::Jsonl => json::line(record),
         AskFormat::Markdown => markdown::answer(record),
@@ -108,18 +113,35 @@ fn past(context: &Context, args: &mut AskArgs) -> Result<Option<Conversation>, E
     Conversation::up_to(&store, row).map(Some)
 }
 
-/// The model to ask: that of the flags, of the conversation, or the default.
-fn model(context: &Context, args: &AskArgs, past: Option<&Conversation>) -> Result<NamedRoute, Error> {
+/// The model to ask: that of the flags, of the template, of the conversation, or the default.
+fn model(
+    context: &Context,
+    args: &AskArgs,
+    chosen: Option<&Chosen>,
+    past: Option<&Conversation>,
+) -> Result<NamedRoute, Error> {
     let resolver = Resolver::new(&context.settings, args.prompt.to.gateway.as_deref());
-    match (&args.model, &args.task, past) {
-        (Some(model), _, _) => {
-            if model.contains(',') {
-                context.notice(&format!("-m takes one model here; `llm compare -m {model}` asks several"));
-            }
-            resolver.model(model)
+    if let Some(model) = &args.model {
+        if model.contains(',') {
+            context.notice(&format!("-m takes one model here; `llm compare -m {model}` asks several"));
         }
-        (None, Some(task), _) => resolver.task(task),
-        (None, None, Some(past)) => resolver.model(&past.model()),
-        (None, None, None) => resolver.default_model(),
+        return resolver.model(model);
+    }
+    if let Some(task) = &args.task {
+        return resolver.task(task);
+    }
+    if let Some(model) = chosen.map(|chosen| chosen.model(&resolver)).transpose()?.flatten() {
+        return Ok(model);
+    }
+    match past {
+        Some(past) => resolver.model(&past.model()),
+        None => resolver.default_model().map_err(|error| match error {
+            // A gateway without a model is the usual state after the first `llm key set`.
+            Error::Usage { .. } => {
+                let asks = context.terminal.stderr.tty && !args.prompt.dry_run;
+                models::with_models(context, &args.prompt.to, asks, error)
+            }
+            other => other,
+        }),
     }
 }

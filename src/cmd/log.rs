@@ -1,6 +1,7 @@
 //! `llm log`: lists, shows, exports and deletes recorded calls.
 
 use super::{Context, calls, process};
+use crate::call::{JUDGE, ROLE_TAG};
 use crate::cli::{LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
 use crate::error::Error;
 use crate::ledger::{self, Alike, Filter, LedgerWriter, Mode, Row, Store};
@@ -88,24 +89,27 @@ fn show(context: &Context, id: Option<&str>, conversation: bool, output: TextOrJ
         rows = ledger::find(&store, &filter, None)?;
         rows.reverse();
     }
+    let scores = rows.iter().map(|row| ledger::scores(&store, &row.id)).collect::<Result<Vec<_>, _>>()?;
     let out = &context.terminal.stdout;
     print(match (output, rows.as_slice()) {
-        (TextOrJson::Json, [row]) if !conversation => log::one_json(row, out),
-        (TextOrJson::Json, rows) => log::json(rows, out),
+        (TextOrJson::Json, [row]) if !conversation => log::one_json(row, &scores[0], out),
+        (TextOrJson::Json, rows) => log::json(rows, &scores, out),
         (TextOrJson::Text, rows) if conversation => log::conversation(rows, out),
-        (TextOrJson::Text, rows) => Text::join(rows.iter().map(|row| log::one(row, out)), "\n"),
+        (TextOrJson::Text, rows) => {
+            Text::join(rows.iter().zip(&scores).map(|(row, scores)| log::one(row, scores, out)), "\n")
+        }
     })?;
     Ok(0)
 }
 
-/// The calls of an id on the command line: one call, or all calls of a run. Without an id, the last call.
+/// The calls of an id on the command line: one call, or all calls of a run. Without an id, the last call that is not a judge's.
 ///
 /// # Errors
 /// No call or several calls have an id like this, or the ledger cannot be read.
 pub(super) fn named(store: &Store, id: Option<&str>) -> Result<Vec<Row>, Error> {
     let Some(id) = id else {
-        let last = ledger::find(store, &Filter::default(), Some(1))?;
-        return if last.is_empty() { Err(Error::usage("no calls have been recorded yet")) } else { Ok(last) };
+        let last = ledger::last(store, |row| row.tags.get(ROLE_TAG).is_none_or(|role| role != JUDGE))?;
+        return last.map(|row| vec![row]).ok_or_else(|| Error::usage("no calls have been recorded yet"));
     };
     match ledger::find_like(store, id)? {
         Alike::Calls(rows) if rows.is_empty() => {

@@ -13,6 +13,7 @@ use crate::call::{Call, RunEvent, Service};
 use crate::cli::{self, PromptArgs};
 use crate::config::LogLevel;
 use crate::error::{Error, FailureKind};
+use crate::failpoint;
 use crate::ledger::{LedgerWriter, Turn};
 use crate::record::Record;
 use crate::report::error::notice;
@@ -87,7 +88,31 @@ pub(super) fn log_level(context: &Context, flag: Option<cli::LogLevel>) -> LogLe
 /// Shows a run while it goes on, and its result when it is over.
 pub(super) trait View: Reporter {
     /// Shows what is left to show, and returns the exit code. Not called where the output has failed.
-    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error>;
+    fn finish(&mut self, outcome: &Outcome, ending: &mut Ending<'_>) -> Result<u8, Error>;
+}
+
+/// What a view may use when all calls have ended.
+pub(super) struct Ending<'a> {
+    waits: &'a mut Waits,
+    recording: Option<&'a Recording>,
+}
+
+impl Ending<'_> {
+    /// Does work that may block. A signal ends the wait, and the work goes on alone.
+    ///
+    /// # Errors
+    /// The signal.
+    pub(super) fn unless_signalled<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Clone + Send + 'static,
+    ) -> Result<T, Error> {
+        self.waits.unless_signalled(work)
+    }
+
+    /// How the run is recorded; `None` where it is not.
+    pub(super) fn recording(&self) -> Option<&Recording> {
+        self.recording
+    }
 }
 
 /// Runs calls that do not depend on each other, and returns the exit code.
@@ -106,6 +131,7 @@ pub(super) fn run_schedule(
 ) -> Result<u8, Error> {
     let ledger = context.settings.dirs.data.as_deref().map(LedgerWriter::new);
     let prepared = context.preparation().prepare(like, &options.gateways, ledger.as_ref())?;
+    failpoint::reach("prepared");
     let recording = options.recording(context, &prepared, ledger.clone());
     let spec = RunSpec {
         schedule,
@@ -124,7 +150,7 @@ pub(super) fn run_schedule(
     };
     let shown = match outcome.output_error() {
         Some(error) => Err(error),
-        None => view.finish(&outcome),
+        None => view.finish(&outcome, &mut Ending { waits: &mut waits, recording: recording.as_ref() }),
     };
     // Policies use the ledger until they are dropped.
     drop((recording, prepared));
@@ -240,6 +266,7 @@ impl Reporter for Watched<'_> {
 
     fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
         self.has_timed_out |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::Timeout);
+        failpoint::reach("ended");
         self.view.ended(call, record)
     }
 }

@@ -2,6 +2,7 @@
 
 mod base_url;
 mod budget;
+mod edit;
 mod env;
 mod file;
 mod key_rules;
@@ -10,9 +11,11 @@ mod pipeline;
 mod routing;
 mod settings;
 mod source;
+mod template;
 
 pub use base_url::BaseUrl;
 pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits};
+pub use edit::{ConfigEdit, parse_key};
 pub use env::Env;
 pub use file::parse_duration;
 pub use key_rules::{KeyBudget, KeyRules};
@@ -20,6 +23,7 @@ pub use names::nearest;
 pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
 pub use routing::{Alias, Strategy};
 pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};
+pub use template::{RESERVED_FIELDS, SchemaSource, Template, find as find_template};
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -257,6 +261,30 @@ fn collector<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<url::U
         url.set_path("/v1/traces");
     }
     Ok(url)
+}
+
+/// How answers in Markdown are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Render {
+    /// Rendered on a terminal, and as they are elsewhere.
+    #[default]
+    Auto,
+    /// Rendered everywhere.
+    Markdown,
+    /// As they are.
+    Plain,
+}
+
+impl Render {
+    /// The word used in the config.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Markdown => "markdown",
+            Self::Plain => "plain",
+        }
+    }
 }
 
 /// The directories in which this program keeps files.

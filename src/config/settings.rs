@@ -11,7 +11,10 @@ use super::names::suggestion;
 use super::pipeline::{self, Pipeline};
 use super::routing::{self, Alias};
 use super::source::{Problem, Source};
-use super::{Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Otel, Rate};
+use super::template::{self, Template};
+use super::{
+    Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Otel, Rate, Render,
+};
 use crate::error::Error;
 
 const PRESETS: &str = include_str!("../presets.toml");
@@ -40,6 +43,8 @@ pub struct Settings {
     pub model: Option<(String, Said)>,
     /// What the ledger keeps.
     pub log: LogLevel,
+    /// How answers in Markdown are shown.
+    pub render: Render,
     /// Named lists of models.
     pub sets: BTreeMap<String, Vec<String>>,
     /// Names for models that can stand in for each other.
@@ -48,6 +53,8 @@ pub struct Settings {
     pub tasks: BTreeMap<String, String>,
     /// Prompts that build on each other's answers.
     pub pipelines: BTreeMap<String, Pipeline>,
+    /// Requests with places to fill in.
+    pub templates: BTreeMap<String, Template>,
     pub cache: CacheSettings,
     pub budgets: Vec<Budget>,
     /// The models that a key may be used for, by its name.
@@ -95,6 +102,17 @@ impl Settings {
         env.path("LLM_CONFIG").or_else(usual)
     }
 
+    /// The settings that a config file with this text would give, whether the file is there or not.
+    ///
+    /// # Errors
+    /// They make no sense.
+    pub fn from_text(env: Env, path: &Path, text: &str) -> Result<Self, Error> {
+        let mut settings = Self::from_source(env, &Source::new(path, text))?;
+        settings.config_path = Some(path.to_owned());
+        settings.config_found = true;
+        Ok(settings)
+    }
+
     fn from_source(env: Env, source: &Source) -> Result<Self, Error> {
         let file = file::parse(source)?;
         let in_file: Vec<String> = file.gateway.keys().cloned().collect();
@@ -119,6 +137,7 @@ impl Settings {
             config_found: false,
             model,
             log: file.log.unwrap_or_default(),
+            render: file.render.unwrap_or_default(),
             sets: file.set,
             budgets: file.budgets,
             allow: file.allow,
@@ -132,6 +151,7 @@ impl Settings {
             aliases: file.alias,
             tasks: file.task,
             pipelines: file.pipelines,
+            templates: file.templates,
             prices: file.price.into_iter().map(|(model, price)| (model, price.into())).collect(),
             keyring_timeout: file.keyring_timeout,
             default_gateway,
@@ -159,7 +179,8 @@ impl Settings {
         let gateways = gateways.iter().copied();
         budget::check(&self.budgets, gateways.clone(), &source.name())?;
         routing::check(&self.aliases, &self.tasks, gateways.clone()).map_err(in_source)?;
-        pipeline::check(&self.pipelines, &self.tasks, gateways).map_err(in_source)
+        pipeline::check(&self.pipelines, &self.tasks, gateways.clone()).map_err(in_source)?;
+        template::check(&self.templates, &self.tasks, gateways).map_err(in_source)
     }
 
     /// The config file as messages name it.
@@ -317,7 +338,8 @@ impl Settings {
         }
     }
 
-    fn beside_config(&self, path: &Path) -> PathBuf {
+    /// A path of the config file; a relative one starts at the directory of that file.
+    pub fn beside_config(&self, path: &Path) -> PathBuf {
         match self.config_path.as_deref().and_then(Path::parent) {
             Some(dir) => dir.join(path),
             None => path.to_owned(),

@@ -2,6 +2,7 @@
 //! a key nor a network.
 
 mod embeddings;
+mod judge;
 mod model;
 mod reply;
 mod sample;
@@ -16,7 +17,8 @@ use axum::serve::ListenerExt;
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use self::model::{DemoModels, MODELS};
+pub(crate) use self::model::CONTEXT;
+use self::model::{DemoModels, MODELS, Skill};
 use self::server::router;
 use crate::error::Error;
 use crate::money::Usd;
@@ -79,14 +81,15 @@ impl Demo {
     }
 }
 
-/// The parameters that demo models take. All take the first two; `demo/thinker` takes the last as well.
-const PARAMETERS: [&str; 3] = ["tools", "response_format", "reasoning"];
+/// The parameters that all demo models take.
+const PARAMETERS: [&str; 4] = ["tools", "response_format", "stream", "max_tokens"];
 
 /// The body of `GET /v1/models` in OpenRouter's form: prices are texts in US dollars per token. The time of creation, which
 /// clients demand, is 0 because the models have none.
 pub fn model_list() -> Vec<u8> {
     let models: Vec<_> = MODELS
         .iter()
+        .filter(|model| model.is_listed)
         .map(|model| {
             json!({
                 "id": model.name,
@@ -94,17 +97,22 @@ pub fn model_list() -> Vec<u8> {
                 "created": 0,
                 "owned_by": "demo",
                 "description": model.about,
-                "context_length": 8192,
+                "context_length": CONTEXT,
                 "architecture": {"input_modalities": ["text"], "output_modalities": ["text"]},
                 "pricing": {
                     "prompt": Usd::from_picos(model.input).to_decimal(),
                     "completion": Usd::from_picos(model.output).to_decimal(),
                 },
-                "supported_parameters": if model.name == "demo/thinker" { &PARAMETERS[..] } else { &PARAMETERS[..2] },
+                "supported_parameters": parameters(model.skills),
             })
         })
         .collect();
     json!({"object": "list", "data": models}).to_string().into_bytes()
+}
+
+/// The names of all parameters that a model with these skills takes.
+fn parameters(skills: &[Skill]) -> Vec<&'static str> {
+    PARAMETERS.into_iter().chain(skills.iter().map(|skill| skill.parameter())).collect()
 }
 
 /// The names of the models and their prices, as the list has them, without a request.

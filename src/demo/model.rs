@@ -31,9 +31,63 @@ pub(super) struct Model {
     pub(super) output: i64,
     /// Whether its answers say what they cost, as those of some gateways do; else the price list alone does.
     reports_cost: bool,
+    /// What it can do besides streaming, calling tools, following a schema, and keeping to the limit of output tokens,
+    /// which all can.
+    pub(super) skills: &'static [Skill],
+    /// Whether the list of models has it. Those that it has not are for trying what bad models do.
+    pub(super) is_listed: bool,
 }
 
-pub(super) const MODELS: [Model; 5] = [
+/// What some models of the demo gateway can do. `llm probe` finds exactly this, and the list of models says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Skill {
+    /// Begins its answers with the word that a system message asks for.
+    System,
+    /// Ends its answers at a stop text.
+    Stop,
+    /// Orders the words of its answers by the seed.
+    Seed,
+    /// Calls several tools in one answer; else it calls one alone.
+    ParallelTools,
+    /// Gives the log-probabilities of its tokens.
+    Logprobs,
+    /// Shows its reasoning.
+    Reasoning,
+}
+
+impl Skill {
+    /// The name of the parameter in lists of models.
+    pub(super) fn parameter(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Stop => "stop",
+            Self::Seed => "seed",
+            Self::ParallelTools => "parallel_tool_calls",
+            Self::Logprobs => "logprobs",
+            Self::Reasoning => "reasoning",
+        }
+    }
+}
+
+/// The largest prompt, in tokens.
+pub(crate) const CONTEXT: u64 = 8192;
+
+/// A judge that judges badly.
+const fn bad_judge(name: &'static str, about: &'static str) -> Model {
+    Model {
+        name,
+        about,
+        first: Duration::from_millis(30),
+        pace: Duration::from_millis(1),
+        input: 1_000_000,
+        output: 4_000_000,
+        reports_cost: true,
+        is_listed: false,
+        skills: &[],
+    }
+}
+
+pub(super) const MODELS: [Model; 10] = [
     Model {
         name: "demo/quick",
         about: "answers at once with the first sentence of the prompt",
@@ -42,6 +96,8 @@ pub(super) const MODELS: [Model; 5] = [
         input: 100_000,
         output: 400_000,
         reports_cost: true,
+        is_listed: true,
+        skills: &[Skill::ParallelTools, Skill::Logprobs],
     },
     Model {
         name: "demo/steady",
@@ -51,6 +107,8 @@ pub(super) const MODELS: [Model; 5] = [
         input: 1_000_000,
         output: 4_000_000,
         reports_cost: false,
+        is_listed: true,
+        skills: &[Skill::System, Skill::Stop, Skill::Seed, Skill::Logprobs],
     },
     Model {
         name: "demo/thinker",
@@ -60,6 +118,8 @@ pub(super) const MODELS: [Model; 5] = [
         input: 3_000_000,
         output: 15_000_000,
         reports_cost: true,
+        is_listed: true,
+        skills: &[Skill::System, Skill::Stop, Skill::ParallelTools, Skill::Logprobs, Skill::Reasoning],
     },
     Model {
         name: "demo/flaky",
@@ -69,6 +129,8 @@ pub(super) const MODELS: [Model; 5] = [
         input: 200_000,
         output: 800_000,
         reports_cost: false,
+        is_listed: true,
+        skills: &[Skill::ParallelTools],
     },
     Model {
         name: "demo/down",
@@ -78,7 +140,24 @@ pub(super) const MODELS: [Model; 5] = [
         input: 200_000,
         output: 800_000,
         reports_cost: false,
+        is_listed: true,
+        skills: &[],
     },
+    Model {
+        name: "demo/judge",
+        about: "scores answers by how many words of the prompt they have and how few others",
+        first: Duration::from_millis(90),
+        pace: Duration::from_millis(2),
+        input: 1_000_000,
+        output: 4_000_000,
+        reports_cost: true,
+        is_listed: true,
+        skills: &[],
+    },
+    bad_judge("demo/judge-first", "likes the first answer best"),
+    bad_judge("demo/judge-longest", "likes the longest answer best"),
+    bad_judge("demo/judge-obedient", "gives the points that an answer asks for"),
+    bad_judge("demo/judge-talker", "does not keep to the form of a verdict"),
 ];
 
 /// The models, and the idempotency keys of the requests that `demo/flaky` has failed already.
@@ -145,21 +224,29 @@ impl Service for DemoModels {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let request = &call.request;
         let model = self.begin(&call.target().model, &call.idempotency_key).await?;
-        let Reply { thoughts, pieces, finish } = reply::to(model.name, request);
+        let tokens = reply::input_tokens(request);
+        if tokens > CONTEXT {
+            let message = format!("the prompt has {tokens} tokens, and the context of {} is {CONTEXT}", model.name);
+            return Err(Failure::new(FailureKind::ContextLength, message).with_status(400));
+        }
+        let Reply { mut thoughts, pieces, finish } = reply::to(model.name, model.skills, request);
+        let limit = request.max_tokens.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        thoughts.truncate(limit);
+        let limit = limit - thoughts.len();
         let start = StreamEvent::Start { id: Some(format!("demo-{}", call.id)), model: Some(model.name.to_owned()) };
         events.emit(Event::Stream(start)).await?;
         for thought in &thoughts {
             events.emit(Event::Stream(StreamEvent::ReasoningDelta(thought.clone()))).await?;
             time::sleep(model.pace).await;
         }
-        let limit = request.max_tokens.map_or(pieces.len(), |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let said = pieces.len().min(limit);
         let finish = if said < pieces.len() { FinishReason::Length } else { finish };
         for (index, piece) in pieces.into_iter().take(limit).enumerate() {
             if index > 0 {
                 time::sleep(model.pace).await;
             }
-            if let (Some(alternatives), StreamEvent::TextDelta(token)) = (request.logprobs, &piece) {
+            let logprobs = request.logprobs.filter(|_| model.skills.contains(&Skill::Logprobs));
+            if let (Some(alternatives), StreamEvent::TextDelta(token)) = (logprobs, &piece) {
                 events
                     .emit(Event::Stream(StreamEvent::Logprobs(vec![reply::logprob(token, index, alternatives)])))
                     .await?;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::sample;
+use super::model::Skill;
+use super::{judge, sample};
 use crate::chat::{
     Alternative, FinishReason, Message, Part, Request, ResponseFormat, Role, StreamEvent, TokenLogprob, Tool,
     ToolChoice,
@@ -19,13 +20,19 @@ pub(super) struct Reply {
     pub(super) finish: FinishReason,
 }
 
-/// The answer of this model to a request.
-pub(super) fn to(model: &str, request: &Request) -> Reply {
+/// What a system message says before the word with which answers are to begin.
+const BEGIN_WITH: &str = "Begin every answer with the word ";
+
+/// The answer of this model, which has these skills, to a request.
+pub(super) fn to(model: &str, skills: &[Skill], request: &Request) -> Reply {
     let last = request.messages.iter().rev().find(|message| matches!(message.role, Role::User | Role::Tool));
     let prompt = last.map(text).unwrap_or_default();
     let (thought, answer) = words(model, &prompt);
     let thoughts = tokens(&thought).into_iter().map(str::to_owned).collect();
-    let called = if last.is_some_and(is_results) { Vec::new() } else { called(request, &prompt) };
+    let mut called = if last.is_some_and(is_results) { Vec::new() } else { called(request, &prompt) };
+    if !skills.contains(&Skill::ParallelTools) {
+        called.truncate(1);
+    }
     if !called.is_empty() {
         // No two calls of a conversation have the same id.
         let earlier = request.messages.iter().flat_map(|message| &message.parts);
@@ -34,12 +41,43 @@ pub(super) fn to(model: &str, request: &Request) -> Reply {
         return Reply { thoughts, pieces, finish: FinishReason::ToolCalls };
     }
     let answer = match &request.response_format {
-        None => answer,
+        Some(ResponseFormat::JsonSchema { schema, .. }) if judge::is_judge(model, schema) => {
+            judge::verdict(model, &prompt, schema)
+        }
+        None => worded(answer, skills, request),
         Some(ResponseFormat::JsonObject) => json!({"answer": answer}).to_string(),
         Some(ResponseFormat::JsonSchema { schema, .. }) => sample::of(schema).to_string(),
     };
     let pieces = tokens(&answer).into_iter().map(|token| StreamEvent::TextDelta(token.to_owned())).collect();
     Reply { thoughts, pieces, finish: FinishReason::Stop }
+}
+
+/// The text of an answer, after the request's system message, seed and stop texts as far as the model obeys them.
+fn worded(mut answer: String, skills: &[Skill], request: &Request) -> String {
+    if let Some(seed) = request.seed.filter(|_| skills.contains(&Skill::Seed)) {
+        answer = rotated(&answer, seed);
+    }
+    if skills.contains(&Skill::System) {
+        let systems = request.messages.iter().filter(|message| message.role == Role::System).map(text);
+        let asked = systems.filter_map(|system| Some(system.split_once(BEGIN_WITH)?.1.to_owned())).next();
+        let word = asked.as_deref().and_then(|rest| rest.split(|letter: char| !letter.is_alphanumeric()).next());
+        answer = word.map_or(answer.clone(), |word| format!("{word} {answer}"));
+    }
+    if skills.contains(&Skill::Stop)
+        && let Some(end) = request.stop.iter().filter_map(|stop| answer.find(stop.as_str())).min()
+    {
+        answer.truncate(end);
+    }
+    answer
+}
+
+/// The words of a text, beginning with another one for each seed.
+fn rotated(text: &str, seed: i64) -> String {
+    let mut words: Vec<&str> = text.split_whitespace().collect();
+    if let Some(by) = seed.unsigned_abs().checked_rem(words.len() as u64) {
+        words.rotate_left(usize::try_from(by).unwrap_or(0));
+    }
+    words.join(" ")
 }
 
 /// The log-probability of the token at this place. The number is invented, and the same for every request.
@@ -162,7 +200,7 @@ mod tests {
     use crate::chat::Response;
 
     fn said(request: &Request) -> Response {
-        to("demo/quick", request).pieces.into_iter().collect()
+        to("demo/quick", &[Skill::ParallelTools], request).pieces.into_iter().collect()
     }
 
     fn tool(name: &str) -> Tool {
@@ -205,6 +243,24 @@ mod tests {
         assert_eq!(said(&request).text, "It rains.");
         request.messages.push(Message::text(Role::User, "Ask stocks."));
         assert_eq!(said(&request).tool_calls[0].id, "call_2");
+    }
+
+    #[test]
+    fn a_model_without_a_skill_ignores_what_would_take_it() {
+        let request = Request {
+            messages: vec![
+                Message::text(Role::System, "Begin every answer with the word Ahoy."),
+                Message::text(Role::User, "One two three four."),
+            ],
+            stop: vec!["four".into()],
+            seed: Some(1),
+            ..Request::default()
+        };
+        let said = |skills: &[Skill]| to("demo/quick", skills, &request).pieces.into_iter().collect::<Response>().text;
+        assert_eq!(said(&[]), "One two three four.");
+        assert_eq!(said(&[Skill::System]), "Ahoy One two three four.");
+        assert_eq!(said(&[Skill::Stop]), "One two three ");
+        assert_eq!(said(&[Skill::Seed]), "two three four. One");
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::call::{Call, Event, Events};
 use crate::config::{self, Auth};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
+use crate::failpoint;
 use answer::Reading;
 use connect::Connects;
 use deadlines::Deadlines;
@@ -33,6 +34,11 @@ use mask::Mask;
 
 pub use collector::Collector;
 pub use request_headers::redacted as redacted_headers;
+
+/// Whether the config of this gateway has headers that look as if they held a secret.
+pub fn has_secret_headers(gateway: &config::Gateway) -> bool {
+    !Mask::new(gateway, None).is_empty()
+}
 
 /// All gateways of a run. A gateway that could not be prepared answers every call with the reason.
 #[derive(Debug, Default)]
@@ -200,6 +206,7 @@ impl Client {
             Ok(response) => response.map_err(|error| transport::failure(error, self))?,
             Err(_) => return Err(deadlines.exceeded(false)),
         };
+        failpoint::reach("response");
         let status = response.status().as_u16();
         events
             .emit(Event::Headers { status, meta: self.mask.meta(response_headers::meta(response.headers())) })

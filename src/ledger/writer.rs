@@ -11,10 +11,11 @@ use futures_util::future::BoxFuture;
 use rusqlite::Transaction;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::Records;
 use super::recorder::{Change, Changes, Recorder};
 use super::row::Row;
 use super::store::{FILE_NAME, Mode, StoreError};
+use super::{Records, Vote};
+use crate::score::Part;
 
 #[cfg(test)]
 mod tests;
@@ -186,6 +187,14 @@ impl LedgerWriter {
 impl Records for LedgerWriter {
     fn record(&self, row: Row) -> BoxFuture<'_, ()> {
         Box::pin(LedgerWriter::record(self, row))
+    }
+
+    fn record_scores(&self, scores: Vec<(String, Vec<Part>)>) {
+        LedgerWriter::record_scores(self, scores);
+    }
+
+    fn record_vote(&self, vote: Vote) {
+        LedgerWriter::record_vote(self, vote);
     }
 }
 

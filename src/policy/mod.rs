@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub use adjust::Adjust;
 pub use budget::{Admit, Spend, SpendingLimits};
 pub use cache::{Answers, Cache};
-pub use fallback::{Fallback, Windows};
+pub use fallback::{Fallback, Lacks, Windows};
 pub use rate::{Limiters, Throttle};
 pub use retry::Retry;
 
@@ -31,6 +31,8 @@ pub type Stack<S> = Fallback<Cache<Admit<Retry<Throttle<Adjust<Spend<S>>>>>>>;
 pub struct Policies {
     /// The context windows of models.
     pub windows: Windows,
+    /// What models are known to lack.
+    pub lacks: Lacks,
     /// The rates that gateways allow.
     pub limiters: Limiters,
     /// The answer cache; `None` where it is not used.
@@ -41,7 +43,13 @@ pub struct Policies {
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { windows: Box::new(|_| None), limiters: Limiters::default(), answers: None, spending: None }
+        Self {
+            windows: Box::new(|_| None),
+            lacks: Box::new(|_, _| None),
+            limiters: Limiters::default(),
+            answers: None,
+            spending: None,
+        }
     }
 }
 
@@ -56,4 +64,5 @@ pub fn stack<S: Service>(inner: S, policies: Policies) -> Stack<S> {
     let spend = Spend::new(inner, policies.spending.clone());
     let retry = Retry::new(Throttle::new(Adjust::new(spend), policies.limiters));
     Fallback::new(Cache::new(Admit::new(retry, policies.spending), policies.answers), policies.windows)
+        .avoiding(policies.lacks)
 }

@@ -116,7 +116,8 @@ impl Status {
 /// When the parts of an answer arrived, by a monotonic clock.
 ///
 /// The times are counted from the moment when the first request of the call could go out on a ready connection, so they
-/// include failed attempts and the waits between them; `connect` alone comes before that moment. The JSON has milliseconds.
+/// include failed attempts and the waits between them; `connect` alone comes before that moment. Those of a call that was
+/// [due](crate::call::Call::due) at a certain time count from that time. The JSON has milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Timing {
     /// How long DNS, TCP and TLS of the call's first connection took; `None` where an open connection was used.

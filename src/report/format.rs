@@ -13,6 +13,22 @@ pub fn rate(tokens_per_second: f64) -> String {
     if tokens_per_second < 9.95 { format!("{tokens_per_second:.1}") } else { format!("{tokens_per_second:.0}") }
 }
 
+/// A score with two decimals: `0.87`, `-3.00`, `12345.00`.
+pub fn score(score: f64) -> String {
+    // Rounding may give a zero with a sign.
+    format!("{score:.2}").replace("-0.00", "0.00")
+}
+
+/// Names as people list them: `a`, `a and b`, `a, b and c`.
+pub fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, before)) => format!("{} and {last}", before.join(", ")),
+        None => String::new(),
+    }
+}
+
 /// A cost with `~` where it is computed rather than reported, and `≥` where it may be more.
 pub fn cost(cost: Cost) -> String {
     money(cost.usd, cost.origin.is_computed(), cost.partial)

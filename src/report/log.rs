@@ -10,11 +10,15 @@ use super::format::{self, UNKNOWN, or_unknown};
 use super::grid::{self, Column, Grid};
 use super::rates::{self, per_million};
 use super::term::{Output, Text};
-use super::{columns, csv as csv_format, escape, json as json_format, wrap};
+use super::{answer, columns, csv as csv_format, escape, json as json_format, wrap};
 use crate::chat::{Message, Part, Role};
 use crate::ledger::{Row, Tokens};
 use crate::money::Usd;
 use crate::record::{Cost, Record, Status};
+use crate::score::Part as Score;
+
+/// The name of an answer, which is rendered.
+const ANSWER: &str = "answer";
 
 /// On a page of at least so many cells, the list has more columns.
 const WIDE: usize = 120;
@@ -138,7 +142,7 @@ fn cost(row: &Row) -> Option<Cost> {
 }
 
 /// All about one call: what was asked for, who answered, each attempt, the figures, the prompt and the answer.
-pub fn one(row: &Row, out: &Output) -> Text {
+pub fn one(row: &Row, scores: &[Score], out: &Output) -> Text {
     let style = out.style;
     let mut page = style.bold(format!("{}  {}", row.id, status(row))) + "\n";
     let shown = facts(row).into_iter().map(|(name, value)| (name, out.show(&value).into_owned()));
@@ -146,7 +150,9 @@ pub fn one(row: &Row, out: &Output) -> Text {
     page += Text::from("\n") + attempts(row).render(out);
     let mut section = |name: &str, text: &str| {
         if !text.is_empty() {
-            page += Text::from("\n") + style.bold(name) + "\n" + text.trim_end() + "\n";
+            page += Text::from("\n") + style.bold(name) + "\n";
+            page +=
+                if name == ANSWER { answer::whole(text.trim_end(), out) } else { Text::from(text.trim_end()) + "\n" };
         }
     };
     match (row.request.request(), &row.answer) {
@@ -156,7 +162,7 @@ pub fn one(row: &Row, out: &Output) -> Text {
             }
             if let Some(answer) = answer {
                 section("reasoning", &answer.reasoning);
-                section("answer", &answer.text);
+                section(ANSWER, &answer.text);
                 for call in &answer.tool_calls {
                     section("tool call", &format!("{} {}", call.name, call.arguments));
                 }
@@ -175,7 +181,15 @@ pub fn one(row: &Row, out: &Output) -> Text {
     if let Some(message) = row.error.as_ref().and_then(|error| error.message.as_deref()) {
         section("error", message);
     }
+    section("scores", &scores.iter().map(score).collect::<Vec<_>>().join("\n"));
     page
+}
+
+/// `exact:Oslo*2 1.00`, `judge:demo/judge 0.80: the reason`.
+fn score(part: &Score) -> String {
+    let weight = if matches!(part.weight, 0.0 | 1.0) { String::new() } else { format!("*{}", part.weight) };
+    let reason = part.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{}{weight} {}{reason}", part.scorer, or_unknown(part.score, format::score))
 }
 
 fn facts(row: &Row) -> Vec<(&'static str, String)> {
@@ -274,18 +288,18 @@ fn attempts(row: &Row) -> Grid {
 /// The messages of a conversation in their order, each with who said it.
 pub fn conversation(rows: &[Row], out: &Output) -> Text {
     let mut page = Text::new();
-    let mut say = |who: &str, text: &str| {
-        page += out.style.bold(who) + "\n" + text.trim_end() + "\n\n";
-    };
+    let mut say = |who: &str, text: Text| page += out.style.bold(who) + "\n" + text + "\n";
+    let plain = |text: &str| Text::from(text.trim_end()) + "\n";
     for row in rows {
         let Some(request) = row.request.request() else {
-            say(end(&row.id), "(not kept)");
+            say(end(&row.id), plain("(not kept)"));
             continue;
         };
         for message in &request.messages {
-            say(role(message.role), &parts(message));
+            say(role(message.role), plain(&parts(message)));
         }
-        say(&format!("{} ({})", row.model, end(&row.id)), &columns::body(&row.clone().into_record()));
+        let answer = columns::body(&row.clone().into_record());
+        say(&format!("{} ({})", row.model, end(&row.id)), answer::whole(answer.trim_end(), out));
     }
     page
 }
@@ -294,7 +308,7 @@ fn role(role: Role) -> &'static str {
     match role {
         Role::System => "system",
         Role::User => "prompt",
-        Role::Assistant => "answer",
+        Role::Assistant => ANSWER,
         Role::Tool => "tool",
     }
 }
@@ -330,6 +344,9 @@ struct Entry {
     price: Option<BTreeMap<&'static str, Usd>>,
     #[serde(flatten)]
     record: Record,
+    /// Lists leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scores: Option<Vec<Score>>,
 }
 
 impl Entry {
@@ -358,18 +375,23 @@ impl Entry {
             answer_chars: row.answer_chars,
             price,
             record: row.clone().into_record(),
+            scores: None,
         }
+    }
+
+    fn with_scores((row, scores): (&Row, &Vec<Score>)) -> Self {
+        Self { scores: Some(scores.clone()), ..Self::new(row) }
     }
 }
 
-/// A JSON array.
-pub fn json(rows: &[Row], out: &Output) -> Text {
-    json_format::document(&rows.iter().map(Entry::new).collect::<Vec<_>>(), out)
+/// A JSON array of calls, each with its scores.
+pub fn json(rows: &[Row], scores: &[Vec<Score>], out: &Output) -> Text {
+    json_format::document(&rows.iter().zip(scores).map(Entry::with_scores).collect::<Vec<_>>(), out)
 }
 
 /// A JSON object.
-pub fn one_json(row: &Row, out: &Output) -> Text {
-    json_format::document(&Entry::new(row), out)
+pub fn one_json(row: &Row, scores: &Vec<Score>, out: &Output) -> Text {
+    json_format::document(&Entry::with_scores((row, scores)), out)
 }
 
 /// The form of a list of calls.

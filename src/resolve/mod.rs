@@ -1,8 +1,10 @@
 //! Makes calls from names: finds the models that a name stands for, their gateways, and the order in which they are asked.
 
 mod data;
+mod template;
 
 pub(crate) use data::LookedUp;
+pub(crate) use template::{Filled, PromptTemplate, check_templates};
 
 use std::sync::Arc;
 use std::time::Duration;

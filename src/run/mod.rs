@@ -3,13 +3,17 @@
 
 mod exit_code;
 mod prepare;
+mod probed;
 mod schedule;
 mod single;
 #[cfg(test)]
 mod tests;
 
 pub use exit_code::{ExitCode, exit_code};
-pub(crate) use prepare::{Notices, Preparation, PrepareOptions, PreparedGateways, answer_store, key_name, pricing};
+pub(crate) use prepare::{
+    Notices, Preparation, PrepareOptions, PreparedGateways, ShownWait, answer_store, key_name, pricing,
+};
+pub(crate) use probed::findings;
 pub use schedule::{Calls, Schedule, Step};
 pub(crate) use single::Single;
 
@@ -138,6 +142,7 @@ pub async fn execute<'a, S: Service + 'static>(
     let mut batch = Vec::new();
     let mut stopped = run.start_calls().await.err();
     while stopped.is_none() {
+        let due = run.due_in();
         tokio::select! {
             biased;
             error = &mut stop => {
@@ -145,7 +150,12 @@ pub async fn execute<'a, S: Service + 'static>(
                 // Events that arrived before the stop are still shown.
                 run.engine.take_ready(&mut batch);
             }
-            more = run.engine.next(&mut batch) => if !more { break },
+            more = run.engine.next(&mut batch), if due.is_none() || !run.open.is_empty() => {
+                if !more && due.is_none() {
+                    break;
+                }
+            }
+            () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {}
         }
         let taken = run.take(&mut batch).await;
         // If the output fails as well, the signal stays the reason for the end.
@@ -196,6 +206,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
     /// Starts calls until as many run as may run at once, or no further call can be made now.
     async fn start_calls(&mut self) -> Result<(), Error> {
         let mut new_models = Vec::new();
+        self.due_in();
         while self.open.len() < self.spec.concurrency.max(1) {
             let Some(step) = self.spec.schedule.next() else { break };
             match step {
@@ -218,6 +229,13 @@ impl<'a, S: Service + 'static> Run<'a, S> {
             prices.prepare_prices(&new_models);
         }
         Ok(())
+    }
+
+    /// How long it takes until a call is to be made, if one waits for a time and may then run.
+    fn due_in(&mut self) -> Option<Duration> {
+        let has_room = self.open.len() < self.spec.concurrency.max(1);
+        let elapsed = self.engine.elapsed();
+        self.spec.schedule.due_in(elapsed).filter(|_| has_room)
     }
 
     fn recorder(&self, call: &Call) -> Recorder {

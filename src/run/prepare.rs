@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
+use super::probed;
 use crate::call::{Call, Target};
 use crate::catalog;
 use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY, Settings};
@@ -30,7 +31,13 @@ pub(crate) trait Notices {
     fn urgent(&self, text: &str);
     /// A message that is shown with `--verbose` only.
     fn detail(&self, text: &str);
+    /// Says what is waited for until the value that is returned is dropped. Where that cannot be shown, this is a message as
+    /// by [`Notices::urgent`].
+    fn waiting(&self, text: &str) -> ShownWait;
 }
+
+/// Shows what is waited for, as long as it lives.
+pub(crate) type ShownWait = Option<Box<dyn std::any::Any>>;
 
 /// The settings and key stores from which gateways are prepared.
 pub(crate) struct Preparation<'a> {
@@ -221,6 +228,7 @@ impl Preparation<'_> {
         };
         let policies = Policies {
             windows: context_windows(&gateways, self.settings.dirs.cache.as_deref()),
+            lacks: probed::lacks(self.settings, &gateways),
             answers,
             spending,
             limiters: limiters.clone(),
@@ -241,7 +249,7 @@ impl Preparation<'_> {
         let mut keys = BTreeMap::new();
         for (gateway, pending) in pending {
             let client = Client::new(gateway.clone(), &self.settings.env);
-            let key = pending.wait(&mut |text| self.notices.urgent(text));
+            let key = self.wait_for(pending);
             if let Ok(Some(found)) = &key {
                 keys.insert(gateway.name.clone(), key_name(gateway, chosen_key, &found.source));
             }
@@ -255,7 +263,15 @@ impl Preparation<'_> {
     /// # Errors
     /// The gateway needs a key and none can be read.
     pub(crate) fn key(&self, gateway: &Gateway, chosen: Option<&str>) -> Result<Option<Found>, Error> {
-        self.lookup(|lookup| lookup.start(gateway, chosen)).wait(&mut |text| self.notices.urgent(text))
+        self.wait_for(self.lookup(|lookup| lookup.start(gateway, chosen)))
+    }
+
+    fn wait_for(&self, pending: Pending) -> Result<Option<Found>, Error> {
+        if pending.may_use_terminal() {
+            return pending.wait(&mut |text| self.notices.urgent(text));
+        }
+        let mut shown = None;
+        pending.wait(&mut |text| shown = self.notices.waiting(text))
     }
 
     /// What is known about a gateway's key without asking the keyring or running a command.

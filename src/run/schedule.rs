@@ -1,5 +1,7 @@
 //! The order in which a run makes its calls.
 
+use std::time::Duration;
+
 use crate::call::Call;
 use crate::error::Failure;
 use crate::record::Record;
@@ -17,6 +19,12 @@ pub enum Step {
 pub trait Schedule {
     /// The next call. Returns `None` while every remaining call waits for another one, and at the end.
     fn next(&mut self) -> Option<Step>;
+
+    /// How long it takes until a call becomes due, at the time `elapsed` since the run began; `None` if none waits for a
+    /// time. It is asked before calls are taken from the schedule, and again when that time has come.
+    fn due_in(&mut self, _elapsed: Duration) -> Option<Duration> {
+        None
+    }
 
     /// Tells the schedule that a call has ended or was skipped.
     fn ended(&mut self, _call: &Call, _record: &Record) {}

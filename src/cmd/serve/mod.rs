@@ -20,7 +20,7 @@ use crate::ledger::LedgerWriter;
 use crate::policy::budget::{BudgetStore, SqliteBudgets};
 use crate::report;
 use crate::report::term::{Terminal, print, say};
-use crate::run::{Notices, Recording};
+use crate::run::{Notices, Recording, ShownWait};
 use crate::secret::{Stores, Timeout};
 use crate::serve::{Bounds, Hosts, House, Server, ServerStores};
 use crate::store::SqliteStore;
@@ -177,6 +177,12 @@ impl Notices for Maker {
         if self.verbose {
             self.notice(text);
         }
+    }
+
+    /// A server has no line that could be drawn again, so this is a message.
+    fn waiting(&self, text: &str) -> ShownWait {
+        self.urgent(text);
+        None
     }
 }
 

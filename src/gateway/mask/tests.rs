@@ -34,6 +34,29 @@ fn forms() -> Vec<String> {
         each(&|byte| format!("&#x{byte:x};")),
         each(&|byte| format!("{byte:02x}")),
         each(&|byte| format!("{byte:02X}")),
+        each(&|byte| format!("%25{byte:02X}")),
+        each(&|byte| format!("%2525{byte:02x}")),
+        each(&|byte| format!("&amp;#{byte};")),
+        each(&|byte| format!("&amp;amp;#x{byte:x};")),
+        each(&|byte| format!("&#{byte:04}")),
+        each(&|byte| format!("\\u{{{byte:x}}}")),
+        each(&|byte| format!("\\{byte:03o}")),
+        each(&|byte| format!("={byte:02X}")),
+        each(&|byte| format!("00{byte:02x}")).split_off(2),
+        each(&|byte| format!(":{byte:02x}")).split_off(1),
+        each(&|byte| format!(" {byte:02X}")).split_off(1),
+        each(&|byte| format!(", 0x{byte:02x}")).split_off(4),
+        each(&|byte| format!(" {byte}")).split_off(1),
+        each(&|byte| format!(",0,{byte}")).split_off(3),
+        each(&|byte| format!("\0{}", char::from(byte))).split_off(1),
+        each(&|byte| format!("\\u0000\\u{byte:04x}")).split_off(6),
+        each(&|byte| format!("\u{200b}{}", char::from(byte))).split_off(3),
+        each(&|byte| format!("\\u200b{}", char::from(byte))).split_off(6),
+        each(&|byte| format!(" {}", char::from(byte))).split_off(1),
+        format!("{}\" + \"{}", &KEY[..9], &KEY[9..]),
+        format!("{}\\\n  {}", &KEY[..9], &KEY[9..]),
+        format!("{}\r\n\t{}", &KEY[..9], &KEY[9..]),
+        format!("{}=\n{}", &KEY[..9], &KEY[9..]),
         KEY.replace('/', "\\/"),
         KEY.replace('-', "\\u002d"),
     ];
@@ -43,6 +66,16 @@ fn forms() -> Vec<String> {
             forms.push(engine.encode(format!("{around}{KEY}{around}!")));
         }
     }
+    for once in [STANDARD_NO_PAD.encode(KEY), STANDARD_NO_PAD.encode(format!("Bearer {KEY}"))] {
+        forms.push(STANDARD_NO_PAD.encode(&once));
+        forms.push(STANDARD_NO_PAD.encode(format!(" {once}")));
+        let lines: Vec<String> = once.as_bytes().chunks(20).map(|line| String::from_utf8_lossy(line).into()).collect();
+        forms.push(lines.join("\r\n "));
+        forms.push(lines.join("\\n"));
+    }
+    let utf16 = |bytes: fn(u16) -> [u8; 2]| KEY.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    forms.push(STANDARD_NO_PAD.encode(utf16(u16::to_le_bytes)));
+    forms.push(STANDARD_NO_PAD.encode(utf16(u16::to_be_bytes)));
     forms
 }
 
@@ -65,6 +98,30 @@ fn a_key_that_is_cut_by_the_end_of_a_text_is_masked() {
         }
     }
     assert_eq!(name(&mask, "got sk-CANARY and more"), "got sk-CANARY and more");
+}
+
+#[test]
+fn half_of_a_key_is_masked_wherever_it_stands() {
+    let mask = mask(KEY);
+    let half = 12;
+    for length in 1..KEY.len() {
+        let (first, last) = KEY.split_at(length);
+        let shown = name(&mask, &format!("key {first}, too long"));
+        assert_eq!(shown.contains(first), length < half, "{shown}");
+        let shown = name(&mask, &format!("key ends with {last}, too long"));
+        assert_eq!(shown.contains(last), last.len() < half, "{shown}");
+    }
+}
+
+#[test]
+fn what_stands_between_the_strings_of_json_is_not_masked() {
+    let mask = mask(KEY);
+    let (first, last) = KEY.split_at(9);
+    let numbers = KEY.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(",");
+    for body in [format!("[\"{first}\",\"{last}\"]"), format!("[{numbers}]"), format!("{{\"{first}\":\"{last}\"}}")] {
+        let masked = mask.body(body.clone().into_bytes());
+        serde_json::from_slice::<serde_json::Value>(&masked).unwrap_or_else(|_| panic!("{body}"));
+    }
 }
 
 #[test]

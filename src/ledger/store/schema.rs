@@ -43,6 +43,13 @@ pub(in crate::ledger) const MIGRATIONS: &[Migration] = &[
         ),
     },
     Migration {
+        sql: include_str!("../schema-6.sql"),
+        stand_in: "CREATE TEMP VIEW scores AS SELECT NULL AS call, NULL AS place, NULL AS scorer, NULL AS weight,
+                 NULL AS score, NULL AS reason WHERE false;
+             CREATE TEMP VIEW votes AS SELECT NULL AS id, NULL AS run, NULL AS at_ms, NULL AS task WHERE false;
+             CREATE TEMP VIEW ballots AS SELECT NULL AS vote, NULL AS place, NULL AS call, NULL AS chosen WHERE false;",
+    },
+    Migration {
         sql: include_str!("../schema-9.sql"),
         stand_in: "CREATE TEMP VIEW scoped_keys AS
                  SELECT NULL AS name, NULL AS hash, NULL AS last_four, NULL AS previous, NULL AS previous_until,

@@ -183,6 +183,17 @@ fn the_figures_are_one_line() {
 }
 
 #[test]
+fn a_call_that_failed_at_once_has_no_figures_and_one_that_was_paid_for_has() {
+    let tty = Output::terminal(80);
+    let mut answer = failed("m");
+    let (_, err) = print(&[], &answer, tty, tty, NOTHING);
+    assert!(err.starts_with("error: m: ") && !err.contains('–'), "{err}");
+    answer.usage.input = Some(3);
+    let (_, err) = print(&[], &answer, tty, tty, NOTHING);
+    assert!(err.contains("3 in, – out"), "{err}");
+}
+
+#[test]
 fn tool_calls_are_not_silent() {
     let pipe = Output::plain(80);
     let mut answer = record("m", "");

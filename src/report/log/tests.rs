@@ -131,7 +131,7 @@ fn a_list_at_160_columns() {
 
 #[test]
 fn the_life_of_an_eventful_call_at_80_columns() {
-    insta::assert_snapshot!(one(&eventful(), &Output::terminal(80)), @r#"
+    insta::assert_snapshot!(one(&eventful(), &[], &Output::terminal(80)), @r#"
     019a9f10-0000-7000-8000-000000000003  ok
       when        2026-11-20 12:00:03.000 UTC
       run         019a9f10-0000-7000-9000-0000000000ff (ask)
@@ -178,7 +178,7 @@ fn the_life_of_an_eventful_call_at_80_columns() {
 
 #[test]
 fn the_life_of_an_eventful_call_at_160_columns() {
-    insta::assert_snapshot!(one(&eventful(), &Output::terminal(160)), @r#"
+    insta::assert_snapshot!(one(&eventful(), &[], &Output::terminal(160)), @r#"
     019a9f10-0000-7000-8000-000000000003  ok
       when        2026-11-20 12:00:03.000 UTC
       run         019a9f10-0000-7000-9000-0000000000ff (ask)
@@ -221,7 +221,7 @@ fn the_life_of_a_call_of_which_nothing_is_known_but_that_it_failed() {
     failed.request.body = None;
     failed.error.as_mut().expect("failed").message = None;
     failed.attempts[0].error.as_mut().expect("failed").message = None;
-    insta::assert_snapshot!(one(&failed, &Output::terminal(80)), @r"
+    insta::assert_snapshot!(one(&failed, &[], &Output::terminal(80)), @r"
     019a9f10-0000-7000-8000-000000000002  failed (unavailable)
       when        2026-11-20 12:00:02.000 UTC
       run         019a9f10-0000-7000-9000-0000000000ff (ask)
@@ -309,7 +309,9 @@ fn what_a_call_holds_commands_no_terminal() {
         calls.call(rows[0].clone()) + calls.end()
     };
     let lists = [Form::Text, Form::Json, Form::Jsonl, Form::Csv].map(whole);
-    for page in [one(&rows[0], &out), conversation(&rows, &out), json(&rows, &out)].iter().chain(&lists) {
+    for page in
+        [one(&rows[0], &[], &out), conversation(&rows, &out), json(&rows, &[Vec::new()], &out)].iter().chain(&lists)
+    {
         assert!(!page.to_string().contains(|c: char| c.is_control() && c != '\n'), "{page:?}");
     }
 }
