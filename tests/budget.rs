@@ -20,8 +20,8 @@ const ASK: [&str; 4] = ["ask", "--max-tokens", "10", "hi"];
 fn a_budget_that_is_spent_is_5_and_says_what_is_left_and_until_when() {
     let gateway = Gateway::by(|_| dollar());
     let home = home(&gateway, "[[budget]]\nlimit = 2.5\nper = \"day\"\n");
-    home.llm(ASK).output().exits(0);
-    home.llm(ASK).output().exits(0);
+    home.llm(ASK).output().exits(0).never_says("set aside");
+    home.llm(ASK).output().exits(0).never_says("set aside");
     let outcome = home.llm(ASK).output();
     outcome.exits(5).prints("").says("budget of $2.50 a day for everything: $0.50 left").says("it begins anew at ");
     assert_eq!(gateway.requests().len(), 2);

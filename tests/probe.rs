@@ -86,7 +86,7 @@ fn the_demo_models_have_what_their_list_says_and_nothing_else() {
 
 #[test]
 fn the_context_is_found_by_long_prompts() {
-    let run = Home::new().llm(["probe", "-g", "demo", "-m", "demo/quick", "--only", "stop", "--deep", "-o", "json"]);
+    let run = Home::new().llm(["probe", "-g", "demo", "-m", "demo/steady", "--only", "stop", "--deep", "-o", "json"]);
     let probe = run.output().exits(0).json();
     assert_eq!(value(&probe, "context"), "yes");
     let accepted = probe["models"][0]["context_accepted"].as_u64().expect("a count");

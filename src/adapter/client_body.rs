@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::body::malformed;
+use super::field_names::names_other_model;
 use super::{Api, DecodeError, WireRequest, gemini};
 
 /// What a client asks for.
@@ -64,6 +65,12 @@ impl ClientBody {
     /// The body is not a JSON object, or no model is named.
     pub fn read(api: Api, operation: Operation, path: &str, bytes: Bytes) -> Result<Self, DecodeError> {
         let fields = fields_of(&bytes)?;
+        if let Some(field) = fields.iter().find(|field| names_other_model(&field.name)) {
+            return Err(malformed(format!(
+                "`{}` may ask a model that no limit knows of; `model` names it",
+                field.name
+            )));
+        }
         let value = |name: &str| {
             let field = fields.iter().rev().find(|field| field.name == name)?;
             serde_json::from_slice::<Value>(&bytes[field.value.clone()]).ok()
@@ -288,6 +295,18 @@ mod tests {
     fn chat(body: &str) -> ClientBody {
         let body = Bytes::copy_from_slice(body.as_bytes());
         ClientBody::read(Api::OpenaiChat, Operation::Generate, "chat/completions", body).expect("a request")
+    }
+
+    // V07
+    #[test]
+    fn a_field_that_may_ask_another_model_is_refused() {
+        for field in ["models", "fallbacks", "Model", "MODELS", "model_list", "\\u006dodels", "user_config"] {
+            let body = format!(r#"{{"model":"cheap","{field}":["dear"],"messages":[]}}"#);
+            let read = |api| ClientBody::read(api, Operation::Generate, "chat/completions", body.clone().into());
+            let error = read(Api::OpenaiChat).expect_err(field).to_string();
+            assert!(error.contains("may ask a model that no limit knows of"), "{error}");
+        }
+        chat(r#"{"model":"cheap","metadata":{"models":["x"]},"provider":{"order":["a"]}}"#);
     }
 
     fn text(wire: WireRequest) -> String {

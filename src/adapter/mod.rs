@@ -10,6 +10,7 @@ mod anthropic;
 mod body;
 mod client_body;
 pub mod error_body;
+mod field_names;
 mod frame;
 mod gemini;
 mod lenient;
@@ -33,8 +34,9 @@ mod whole;
 mod tests;
 
 pub use client_body::{ClientBody, Operation};
+pub use field_names::{is_same_field, names_other_model};
 pub use mask::mask_keys;
-pub use output_bound::{OutputBound, is_same_field};
+pub use output_bound::OutputBound;
 
 use serde::{Deserialize, Serialize};
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::field_names::is_same_field;
+
 /// The most that one request can make a model write, as far as its body says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputBound {
@@ -53,14 +55,6 @@ fn values(fields: &Fields<'_>, path: &[&str]) -> Vec<Value> {
         serde_json::from_str(value.get()).map(|inner| values(&inner, rest)).unwrap_or_default()
     });
     values.collect()
-}
-
-/// Whether some gateway takes these two names for the same field. Those that are written in Go do not tell capitals from small
-/// letters, not even those outside of ASCII that have a common form with one of it; Google's also take both `maxTokens` and
-/// `max_tokens`.
-pub fn is_same_field(name: &str, other: &str) -> bool {
-    let folded = |name: &str| name.trim().replace(['_', '-'], "").to_uppercase().to_lowercase();
-    folded(name) == folded(other)
 }
 
 /// A whole number, also one that is written as a float or a text: many gateways take it all the same.

@@ -8,12 +8,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Context;
-use crate::adapter::is_same_field;
 use crate::attachment;
 use crate::call::{Caller, CostLimit, Role as CallRole};
 use crate::chat::{Message, Part, Request, ResponseFormat, Role};
 use crate::cli::{ChosenTemplate, PromptArgs};
-use crate::config::{INPUT, RESERVED_FIELDS, nearest, parse_duration};
+use crate::config::{INPUT, is_reserved, nearest, parse_duration};
 use crate::error::Error;
 use crate::input::{self, Accept};
 use crate::money::Usd;
@@ -117,6 +116,19 @@ pub(super) fn prepare_with(
     prompt: impl FnOnce() -> Result<String, Error>,
 ) -> Result<Prepared, Error> {
     assemble(context, args, None, || prompt().map(|prompt| Filled { system: None, prompt }))
+}
+
+/// The request of a batch without its prompt, with the settings of a template where one is chosen.
+///
+/// # Errors
+/// As for [`prepare`].
+pub(super) fn prepare_base(
+    context: &Context,
+    args: &PromptArgs,
+    template: Option<&PromptTemplate>,
+) -> Result<CallTemplate, Error> {
+    let nothing = || Ok(Filled { system: None, prompt: String::new() });
+    assemble(context, args, template, nothing).map(|prepared| prepared.calls)
 }
 
 /// Puts together the request and what belongs to it. What flags say wins over what the template says.
@@ -266,7 +278,7 @@ fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {
     let mut fields = Map::new();
     for param in params {
         let (name, value) = key_value(param, "-p", "KEY=JSON")?;
-        if RESERVED_FIELDS.iter().any(|reserved| is_same_field(reserved, &name)) {
+        if is_reserved(&name) {
             let message = format!("-p cannot set `{name}`: it would change what is sent, and to whom, past all limits");
             return Err(Error::usage_hint(
                 message,
@@ -280,7 +292,7 @@ fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {
     Ok(fields)
 }
 
-fn key_value(text: &str, flag: &str, form: &str) -> Result<(String, String), Error> {
+pub(super) fn key_value(text: &str, flag: &str, form: &str) -> Result<(String, String), Error> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
         _ => Err(Error::usage(format!("{flag} takes {form}, not `{text}`"))),

@@ -7,8 +7,10 @@ use std::{io, thread};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use super::batch::ApiResults;
 use super::signals::Signals;
 use super::{Context, process};
+use crate::batch::{Control, StopReason};
 use crate::call::{Call, RunEvent, Service};
 use crate::cli::{self, PromptArgs};
 use crate::config::LogLevel;
@@ -17,6 +19,7 @@ use crate::failpoint;
 use crate::ledger::{LedgerWriter, Turn};
 use crate::record::Record;
 use crate::report::error::notice;
+use crate::report::format::count;
 use crate::report::term::{self, Output, say};
 use crate::report::trace;
 use crate::run::{
@@ -36,6 +39,12 @@ pub(super) struct RunOptions {
     pub(super) log: LogLevel,
     /// The conversation that the run continues.
     pub(super) turn: Option<Turn>,
+    /// Where the first signal does not stop the calls that run, but only keeps further ones from being made.
+    pub(super) drain: Option<Arc<Control>>,
+    /// The writer of the ledger, where the command writes to it too.
+    pub(super) ledger: Option<LedgerWriter>,
+    /// The answers of calls that were handed over earlier, which are taken instead of asking the gateway.
+    pub(super) results: Option<Arc<ApiResults>>,
 }
 
 impl RunOptions {
@@ -48,6 +57,9 @@ impl RunOptions {
             priced: true,
             log: log_level(context, args.log.level),
             turn: None,
+            drain: None,
+            ledger: None,
+            results: None,
         }
     }
 
@@ -129,8 +141,10 @@ pub(super) fn run_schedule(
     options: &RunOptions,
     view: &mut dyn View,
 ) -> Result<u8, Error> {
-    let ledger = context.settings.dirs.data.as_deref().map(LedgerWriter::new);
-    let prepared = context.preparation().prepare(like, &options.gateways, ledger.as_ref())?;
+    let new = || context.settings.dirs.data.as_deref().map(LedgerWriter::new);
+    let ledger = options.ledger.clone().or_else(new);
+    let mut prepared = context.preparation().prepare(like, &options.gateways, ledger.as_ref())?;
+    prepared.are_batches = options.results.is_some();
     failpoint::reach("prepared");
     let recording = options.recording(context, &prepared, ledger.clone());
     let spec = RunSpec {
@@ -143,7 +157,18 @@ pub(super) fn run_schedule(
         Watched { view, stderr: context.verbose.then_some(context.terminal.stderr), has_timed_out: false };
     let mut waits = Waits::new(process::runtime()?);
     term::write_in_background();
-    let mut outcome = waits.execute(&prepared.service, spec, &mut watched);
+    let take_no_more = |control: &Control, signal: i32| {
+        let (running, _) = control.calls();
+        control.stop(StopReason::Signal(signal));
+        let calls = count(running as u64, "call", "calls");
+        context.urgent(&format!("no further rows are taken; {calls} in flight will be finished, Ctrl-C drops them"));
+    };
+    let drain = options.drain.as_ref().map(|control| move |signal| take_no_more(control, signal));
+    let drain = drain.as_ref().map(|drain| drain as &dyn Fn(i32));
+    let mut outcome = match &options.results {
+        Some(results) => waits.execute(results, spec, &mut watched, drain),
+        None => waits.execute(&prepared.service, spec, &mut watched, drain),
+    };
     let write_limit = match &outcome.stopped {
         Some(_) => Some(LIMIT_AFTER_SIGNAL),
         None => watched.has_timed_out.then_some(LIMIT_AFTER_TIMEOUT),
@@ -186,14 +211,24 @@ impl Waits {
         Self { runtime, signals }
     }
 
+    /// Runs the calls until they are over or a signal comes. With `drain`, which is told of the first signal, the run goes on
+    /// until the second one.
     fn execute<'a, S: Service + 'static>(
         &'a mut self,
         service: &'a Arc<S>,
         spec: RunSpec<'a>,
         reporter: &'a mut dyn Reporter,
+        drain: Option<&dyn Fn(i32)>,
     ) -> Outcome {
         let signals = &mut self.signals;
-        let stop = async { Error::Signalled(signals.next().await) };
+        let stop = async {
+            let first = signals.next().await;
+            let Some(drain) = drain else { return Error::Signalled(first) };
+            // This comes first: whoever reads what `drain` says may send the second signal at once.
+            signals.hear_another();
+            drain(first);
+            Error::Signalled(signals.next().await)
+        };
         self.runtime.block_on(execute(service, spec, reporter, stop))
     }
 

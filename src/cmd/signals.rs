@@ -44,6 +44,11 @@ mod unix {
             self.stopping.store(true, Relaxed);
         }
 
+        /// The next signal is to be heard again, before one ends the process at once.
+        pub(in crate::cmd) fn hear_another(&self) {
+            self.stopping.store(false, Relaxed);
+        }
+
         /// The next signal, by number.
         pub(in crate::cmd) async fn next(&mut self) -> i32 {
             std::future::poll_fn(|context| {
@@ -112,6 +117,8 @@ mod other {
         }
 
         pub(in crate::cmd) fn end_at_once(&self) {}
+
+        pub(in crate::cmd) fn hear_another(&self) {}
 
         /// SIGINT's number, once Ctrl-C is pressed.
         pub(in crate::cmd) async fn next(&mut self) -> i32 {

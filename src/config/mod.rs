@@ -23,7 +23,7 @@ pub use names::nearest;
 pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
 pub use routing::{Alias, Strategy};
 pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};
-pub use template::{RESERVED_FIELDS, SchemaSource, Template, find as find_template};
+pub use template::{SchemaSource, Template, find as find_template, is_reserved};
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

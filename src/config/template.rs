@@ -12,13 +12,18 @@ use super::names::suggestion;
 use super::pipeline::INPUT;
 use super::routing::check_name;
 use super::source::Problem;
+use crate::adapter::{is_same_field, names_other_model};
 use crate::error::Error;
 use crate::template;
 
-/// The fields of a request body that hold the prompt and the model. Parameters cannot set them, because budgets,
-/// allow-lists and the ledger use the prompt and the model that a command or a template names.
-pub const RESERVED_FIELDS: [&str; 8] =
-    ["model", "models", "fallbacks", "messages", "input", "contents", "prompt", "extra_body"];
+/// The fields of a request body that hold the prompt and the model.
+const RESERVED_FIELDS: [&str; 5] = ["model", "messages", "input", "contents", "prompt"];
+
+/// Whether parameters cannot set this field, because budgets, allow-lists and the ledger use the prompt and the model that a
+/// command or a template names.
+pub fn is_reserved(field: &str) -> bool {
+    names_other_model(field) || RESERVED_FIELDS.iter().any(|reserved| is_same_field(reserved, field))
+}
 
 /// `[template.NAME]`: a request with places to fill in.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -172,7 +177,7 @@ fn check_one<'a>(
             return Err(problem.hint("letters, digits and `_`, no digit first"));
         }
     }
-    if let Some(name) = template.params.keys().find(|name| RESERVED_FIELDS.contains(&name.as_str())) {
+    if let Some(name) = template.params.keys().find(|name| is_reserved(name)) {
         let message = format!("params cannot set `{name}`: it would change what is sent, and to whom, past all limits");
         return Err(Problem::at(["params", name], message));
     }
@@ -234,6 +239,7 @@ mod tests {
             ("params = { model = \"x\" }", "params cannot set `model`"),
             ("params = { stream = 1 }", "stream takes true or false"),
             ("params = { messages = [] }", "params cannot set `messages`"),
+            ("params = { Model = \"x\" }", "params cannot set `Model`"),
         ] {
             let error = checked(table).expect_err(table);
             assert_eq!(error.exit_code(), 3);

@@ -30,6 +30,12 @@ const SHORTEST_PART: usize = 6;
 /// As many backslashes are read as one escape: JSON in JSON in JSON has seven.
 const MOST_SLASHES: usize = 8;
 
+/// The longest id of an answer and the longest name of a model that are kept, in bytes.
+const LONGEST_NAME: usize = 4096;
+
+/// The longest reason for the end of an answer that is kept, in bytes.
+const LONGEST_REASON: usize = 256;
+
 /// Parts of the names of headers whose values are secrets.
 const SECRET_HEADERS: [&str; 6] = ["auth", "key", "token", "secret", "cookie", "password"];
 
@@ -110,12 +116,20 @@ impl Mask {
         failure
     }
 
-    /// Masks the ids and names of an event. Most events have none, and cost nothing.
+    /// Masks the ids and names of an event, and cuts those that are too long to be any: they stand in messages and in the ledger.
+    /// Most events have none, and cost nothing.
     pub(super) fn event(&self, mut event: StreamEvent) -> StreamEvent {
         match &mut event {
-            StreamEvent::Start { id, model } => id.iter_mut().chain(model).for_each(|text| self.name(text)),
+            StreamEvent::Start { id, model } => id.iter_mut().chain(model).for_each(|text| {
+                self.name(text);
+                cut(text, LONGEST_NAME);
+            }),
+            // A gateway may need the whole id again, and some keep much in it. Their sum is limited with the answer.
             StreamEvent::ToolCallStart { id, name, .. } => [id, name].into_iter().for_each(|text| self.name(text)),
-            StreamEvent::Finish(FinishReason::Other(reason)) => self.name(reason),
+            StreamEvent::Finish(FinishReason::Other(reason)) => {
+                self.name(reason);
+                cut(reason, LONGEST_REASON);
+            }
             _ => {}
         }
         event
@@ -153,6 +167,15 @@ impl Mask {
         }
         masked.push_str(text.get(kept..)?);
         (!found.is_empty()).then_some(masked)
+    }
+}
+
+/// Cuts a text to this many bytes or a few less, and says so.
+fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
     }
 }
 

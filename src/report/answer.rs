@@ -359,9 +359,20 @@ fn incomplete(record: &Record) -> String {
     format!("the answer is {}: {reason}", record.status.as_str())
 }
 
+/// Names the functions that the model calls: the first few of them, and of each as much as a line can hold.
 fn tool_calls(record: &Record) -> String {
-    let names: Vec<&str> = record.tool_calls.iter().map(|call| call.name.as_str()).collect();
-    format!("the model calls {}; -o json shows the arguments", names.join(", "))
+    const MOST: usize = 8;
+    const LONGEST: usize = 64;
+    let short = |name: &str| match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    };
+    let names: Vec<String> = record.tool_calls.iter().take(MOST).map(|call| short(&call.name)).collect();
+    let more = match record.tool_calls.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("the model calls {}{more}; -o json shows the arguments", names.join(", "))
 }
 
 #[cfg(test)]

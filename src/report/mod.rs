@@ -6,6 +6,7 @@
 pub mod aliases;
 pub mod answer;
 mod background;
+pub mod batch;
 pub mod bench;
 mod bench_html;
 pub mod budgets;

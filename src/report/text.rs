@@ -441,5 +441,19 @@ mod tests {
             "\x1b[1;31merror:\x1b[0m no \x1b[33m--x\x1b[0m␛[\x1b[33m2J\x1b[0mblinks ␛]0;t␇"
         );
         assert_eq!(Text::of_ansi("\x1b[1mUsage:\x1b[0m llm", OFF).shown(false), "Usage: llm");
+        assert_eq!(Text::of_ansi("7m of wood \x1b[?25hm", ON).shown(true), "7m of wood ␛[?25hm");
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_what_is_read_of_it() {
+        assert_eq!(
+            Text::join([Text::from("a"), ON.red("bc"), Text::from("d")], ", ").shown(true),
+            "a, \x1b[1;31mbc\x1b[0m, d"
+        );
+        assert_eq!(Text::join([], ", "), "");
+        let text = Text::from("ab") + ON.red("日");
+        assert_eq!((text.len(), text.width(), text.is_empty()), (5, 4, false));
+        let empty = Text::from("") + ON.red("");
+        assert_eq!((empty.len(), empty.width(), empty.is_empty()), (0, 0, true));
     }
 }

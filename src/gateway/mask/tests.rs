@@ -177,3 +177,21 @@ fn all_that_a_gateway_says_is_masked_but_the_answer() {
     let meta = mask.meta(Meta { request_id: Some(text()), ..Meta::default() });
     assert_eq!(meta.request_id.as_deref(), Some("***"));
 }
+
+#[test]
+fn names_and_reasons_have_a_length() {
+    let mask = mask(KEY);
+    let long = || "é".repeat(3000);
+    let StreamEvent::Start { id: Some(id), model: Some(model) } =
+        mask.event(StreamEvent::Start { id: Some(long()), model: Some(format!("m{}", long())) })
+    else {
+        panic!("another event");
+    };
+    assert_eq!((id, model), ("é".repeat(2048) + "…", format!("m{}…", "é".repeat(2047))));
+    let reason = mask.event(StreamEvent::Finish(FinishReason::Other(long())));
+    assert_eq!(reason, StreamEvent::Finish(FinishReason::Other("é".repeat(128) + "…")));
+    let call = StreamEvent::ToolCallStart { index: 0, id: long(), name: "f".into() };
+    assert_eq!(mask.event(call.clone()), call);
+    let exact = StreamEvent::Finish(FinishReason::Other("r".repeat(256)));
+    assert_eq!(mask.event(exact.clone()), exact);
+}
