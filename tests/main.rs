@@ -47,6 +47,7 @@ mod routing;
 mod schema;
 #[cfg(unix)]
 mod secrets;
+mod serve;
 mod set_up;
 mod show;
 #[cfg(unix)]

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use bytes::Bytes;
 use onekey::adapter::sse::{FrameError, Parser};
 use onekey::adapter::stream::{Decoded, Stream};
-use onekey::adapter::{Api, Flow, NamedRequest, WireRequest, error_body};
+use onekey::adapter::{Api, ClientBody, Flow, NamedRequest, Operation, WireRequest, error_body};
 use onekey::chat::{Request, Response};
 use onekey::config::{Env, Settings};
 use onekey::error::Failure;
@@ -34,6 +35,7 @@ pub fn api(api: Api, input: &[u8]) {
 
 /// Reads the input as a request of this format. `path` is the end of the address that it was sent to.
 pub fn request(api: Api, path: &str, body: &[u8]) {
+    client_body(api, body);
     let Ok(named) = api.adapter().decode_request(path, body) else { return };
     let wire = again(api, &named);
     // What we would send can be read as well, and is then sent alike: nothing is lost on the way through.
@@ -117,6 +119,26 @@ pub fn shown(input: &[u8]) {
     let fence = escape::markdown_fence(text);
     assert!(!text.contains(&fence), "{fence}");
     assert!(!escape::markdown_line(text).contains(['<', '>', '\n']));
+}
+
+/// Takes the input for the body of a client of a server: what is sent on differs in the model alone, and whatever is changed can be
+/// read again.
+fn client_body(api: Api, body: &[u8]) {
+    let path = if api == Api::Gemini { "models/m:generateContent" } else { "path" };
+    let read = |body: &[u8]| ClientBody::read(api, Operation::Generate, path, Bytes::copy_from_slice(body));
+    let Ok(received) = read(body) else { return };
+    let sent = received.wire("another").body;
+    let again = read(&sent).expect("what is sent on can be read");
+    if api != Api::Gemini {
+        assert_eq!(again.model(), "another");
+    }
+    let value = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body);
+    if let Ok(expected) = value(body) {
+        assert_eq!(value(&again.wire(received.model()).body).expect("JSON"), expected, "all but the model stays");
+    }
+    for changed in [received.with_usage(), received.without(&["id", "model"]), received.renamed("id", "name")] {
+        serde_json::from_slice::<&serde_json::value::RawValue>(&changed.wire("m").body).expect("JSON");
+    }
 }
 
 /// Reads the input as server-sent events.

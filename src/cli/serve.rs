@@ -24,6 +24,9 @@ pub struct ServeRunArgs {
     /// Address to listen on
     #[arg(short, long, value_name = "ADDRESS", default_value = "127.0.0.1:4100")]
     pub listen: SocketAddr,
+    /// Name in the header `host` that clients may use, besides this machine's
+    #[arg(long = "host", value_name = "NAME")]
+    pub hosts: Vec<String>,
     /// Requests that run at once; others wait, fair by key
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = at_least(1_usize))]
     pub max_in_flight: usize,

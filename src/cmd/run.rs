@@ -79,7 +79,7 @@ impl RunOptions {
             return None;
         };
         Some(Recording {
-            ledger,
+            ledger: Arc::new(ledger),
             command: self.command,
             texts: self.log == LogLevel::Full,
             keys: prepared.keys.clone(),

@@ -231,6 +231,38 @@ impl LogLevel {
     }
 }
 
+/// `[otel]`: the collector that gets the traces of `llm serve`.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Otel {
+    /// Its address, to which `/v1/traces` is added where it has no path.
+    #[serde(deserialize_with = "collector")]
+    pub endpoint: url::Url,
+    /// Sent with every request; values may be secret and are never shown.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+}
+
+/// Without the values of headers, which may be secret.
+impl std::fmt::Debug for Otel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Otel").field("endpoint", &self.endpoint.as_str()).finish_non_exhaustive()
+    }
+}
+
+fn collector<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<url::Url, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || serde::de::Error::custom(format!("`{text}` is not an address such as http://localhost:4318"));
+    let mut url = url::Url::parse(&text).map_err(|_| wrong())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(wrong());
+    }
+    if matches!(url.path(), "" | "/") {
+        url.set_path("/v1/traces");
+    }
+    Ok(url)
+}
+
 /// How answers in Markdown are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -13,7 +13,7 @@ use super::routing::{self, Alias};
 use super::source::{Problem, Source};
 use super::template::{self, Template};
 use super::{
-    Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Rate, Render,
+    Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Otel, Rate, Render,
 };
 use crate::error::Error;
 
@@ -61,6 +61,8 @@ pub struct Settings {
     pub allow: BTreeMap<String, Vec<String>>,
     /// Rules for the keys of a server's clients, by name.
     pub key_classes: BTreeMap<String, KeyRules>,
+    /// Where `llm serve` sends traces, if anywhere.
+    pub otel: Option<Otel>,
     /// Prices by model name, USD per million tokens.
     pub prices: BTreeMap<String, ModelPrice>,
     /// How long to wait for the keyring; `None` is the built-in limit.
@@ -140,6 +142,7 @@ impl Settings {
             budgets: file.budgets,
             allow: file.allow,
             key_classes: file.key_class,
+            otel: file.otel,
             cache: CacheSettings {
                 enabled: file.cache.enabled.unwrap_or(false),
                 ttl: file.cache.ttl.unwrap_or(DAY * 7),

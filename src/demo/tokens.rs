@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::server::{Backend, Received, decode, read_body};
 use crate::adapter::Api;
 use crate::error::Failure;
-use crate::http::{json_body, refusal};
+use crate::http::{generate_request, json_body, refusal};
 
 /// Anthropic's `count_tokens`.
 pub(super) async fn of_messages<B: Backend>(backend: State<Arc<B>>, body: Received) -> Response {
@@ -22,13 +22,6 @@ pub(super) fn of_contents(backend: &impl Backend, model: &str, body: Received) -
     let count = read_body(body)
         .and_then(|body| count(backend, Api::Gemini, &format!("{model}:generateContent"), &generate_request(&body)));
     respond(Api::Gemini, count, |count| json!({"totalTokens": count}))
-}
-
-/// The request whose tokens are counted: the body itself, or the whole request that it holds.
-fn generate_request(body: &[u8]) -> Vec<u8> {
-    let mut fields: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
-    let inner = ["generateContentRequest", "generate_content_request"].into_iter().find_map(|name| fields.remove(name));
-    inner.map_or_else(|| body.to_vec(), |request| request.to_string().into_bytes())
 }
 
 fn count(backend: &impl Backend, api: Api, path: &str, body: &[u8]) -> Result<u64, Failure> {

@@ -1,6 +1,7 @@
 //! Attempts: sends a wire request over HTTP, and reports what comes back as events. Only this module uses reqwest.
 
 mod answer;
+mod collector;
 mod connect;
 mod deadlines;
 mod endpoints;
@@ -32,6 +33,7 @@ use deadlines::Deadlines;
 use endpoints::Endpoints;
 use mask::Mask;
 
+pub use collector::Collector;
 pub use request_headers::redacted as redacted_headers;
 
 /// Whether the config of this gateway has headers that look as if they held a secret.

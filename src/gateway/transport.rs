@@ -61,6 +61,20 @@ pub(super) fn client(gateway: &config::Gateway, connects: Connects) -> Result<re
     })
 }
 
+/// A client for what is no gateway.
+pub(super) fn plain_client(is_tls: bool, limit: Duration) -> Result<reqwest::Client, Failure> {
+    // This fails only where another thread has installed the same provider before.
+    let _ = rustls::crypto::CryptoProvider::install_default(rustls::crypto::ring::default_provider());
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("llm/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .timeout(limit);
+    let builder = if is_tls { builder } else { builder.tls_certs_only(Vec::new()) };
+    builder
+        .build()
+        .map_err(|error| Failure::new(FailureKind::Network, "TLS cannot be set up").with_cause(chain(&error)))
+}
+
 /// The environment variable that puts a proxy before this address, if one does.
 ///
 /// # Errors

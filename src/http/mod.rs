@@ -5,6 +5,7 @@ pub(crate) mod models;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
 
 use crate::adapter::Api;
 use crate::error::{Failure, FailureKind};
@@ -57,4 +58,11 @@ pub(crate) fn refusal(api: Api, failure: &Failure) -> Response {
 
 pub(crate) fn json_body(body: impl Into<Bytes>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
+}
+
+/// The request whose tokens Gemini's `countTokens` counts: the body itself, or the whole request that it holds.
+pub(crate) fn generate_request(body: &[u8]) -> Vec<u8> {
+    let mut fields: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    let inner = ["generateContentRequest", "generate_content_request"].into_iter().find_map(|name| fields.remove(name));
+    inner.map_or_else(|| body.to_vec(), |request| request.to_string().into_bytes())
 }

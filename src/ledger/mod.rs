@@ -36,10 +36,26 @@ pub use usage::{Dimension, Group, Maker, Percentiles, Short, TokenSum, Usage};
 pub use votes::{Preference, Preferences, Vote, preferences};
 pub use writer::LedgerWriter;
 
+use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
+use futures_util::future::BoxFuture;
+
 use self::recorder::Recorder;
+use crate::score::Part;
+
+/// Keeps the records of calls.
+pub trait Records: fmt::Debug + Send + Sync {
+    /// Hands over a call to record. What cannot be recorded now is kept and recorded later; no answer waits for it.
+    fn record(&self, row: Row) -> BoxFuture<'_, ()>;
+
+    /// Keeps the scores of calls that were handed over before, each with its parts. Does not wait.
+    fn record_scores(&self, scores: Vec<(String, Vec<Part>)>);
+
+    /// Keeps a vote about calls that were handed over before. Does not wait.
+    fn record_vote(&self, vote: Vote);
+}
 
 /// Records calls on the thread of the caller. A fault of the ledger is no error: what there is to say about it is returned as
 /// sentences for the user.

@@ -7,12 +7,15 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use rusqlite::Transaction;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::recorder::{Change, Changes, Recorder};
 use super::row::Row;
 use super::store::{FILE_NAME, Mode, StoreError};
+use super::{Records, Vote};
+use crate::score::Part;
 
 #[cfg(test)]
 mod tests;
@@ -178,6 +181,20 @@ impl LedgerWriter {
             group.commit(&mut recorder, &shared.closing);
             lock(&shared.notices).append(&mut recorder.take_notices());
         }
+    }
+}
+
+impl Records for LedgerWriter {
+    fn record(&self, row: Row) -> BoxFuture<'_, ()> {
+        Box::pin(LedgerWriter::record(self, row))
+    }
+
+    fn record_scores(&self, scores: Vec<(String, Vec<Part>)>) {
+        LedgerWriter::record_scores(self, scores);
+    }
+
+    fn record_vote(&self, vote: Vote) {
+        LedgerWriter::record_vote(self, vote);
     }
 }
 

@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use crate::call::{Call, Event, RunEvent, Service, Target};
 use crate::engine::Engine;
 use crate::error::{Error, Failure, SIGPIPE};
-use crate::ledger::{Circumstances, LedgerWriter, Row, Turn};
+use crate::ledger::{Circumstances, Records, Row, Turn};
 use crate::record::{Record, Recorder, Status};
 
 /// Shows a run while it goes on.
@@ -50,8 +50,8 @@ pub trait Reporter {
 /// How the records of a run are kept in the ledger.
 #[derive(Debug)]
 pub struct Recording {
-    /// The writer of the ledger that keeps them.
-    pub ledger: LedgerWriter,
+    /// What keeps them.
+    pub ledger: Arc<dyn Records>,
     /// The command that makes the calls: `ask`, `compare`.
     pub command: &'static str,
     /// Whether prompts and answers are kept, or only their lengths and hashes.
@@ -65,9 +65,13 @@ pub struct Recording {
 impl Recording {
     /// Gives the record of a call that was over at this moment to the ledger. A call that was skipped is not recorded.
     async fn keep(&self, call: &Call, record: &Record, over: Timestamp) {
-        if record.status == Status::Skipped {
-            return;
+        if record.status != Status::Skipped {
+            self.ledger.record(self.row(call, record, over)).await;
         }
+    }
+
+    /// What the ledger keeps of a call.
+    fn row(&self, call: &Call, record: &Record, over: Timestamp) -> Row {
         let of_gateway = || self.keys.get(&record.gateway).map(String::as_str);
         let about = Circumstances {
             command: self.command,
@@ -79,7 +83,7 @@ impl Recording {
             turn: self.turn.as_ref(),
             texts: self.texts,
         };
-        self.ledger.record(Row::new(record.clone(), &about)).await;
+        Row::new(record.clone(), &about)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::ledger::LedgerWriter;
 use crate::money::Usd;
 use crate::policy::budget::{BudgetStore, SqliteBudgets};
 use crate::policy::cache::{Answers, Store};
-use crate::policy::{self, Policies, SpendingLimits, Stack, Windows};
+use crate::policy::{self, Limiters, Policies, SpendingLimits, Stack, Windows};
 use crate::pricing::Pricing;
 use crate::record::{Record, Timing};
 use crate::secret::{self, AtHand, Found, Lookup, Pending, Stores};
@@ -78,6 +78,8 @@ pub(crate) struct PreparedGateways {
     pricing: Arc<Pricing>,
     /// By gateway, the name of the key that is used there, or of the variable that holds it.
     pub(crate) keys: BTreeMap<String, String>,
+    /// What runs at the gateways.
+    limiters: Limiters,
     /// Whether the calls are results of a Batch API, which has prices of its own and no latency of single calls.
     pub(crate) are_batches: bool,
     /// The demo gateway runs as long as this value lives.
@@ -204,11 +206,11 @@ impl Preparation<'_> {
         let store = ledger.map(|ledger| Arc::new(SqliteBudgets::new(ledger.clone())) as Arc<dyn BudgetStore>);
         let has_limit = calls.iter().any(|call| call.caller.max_cost.is_some());
         let is_limited = has_limit || !self.settings.budgets.is_empty() || !self.settings.allow.is_empty();
-        Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited }))
+        Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited }, None))
     }
 
     /// Prepares gateways by name for calls that are not known yet, as a server needs them: every call may have limits of its
-    /// own. Sums of budgets are kept in `store`.
+    /// own. Sums of budgets are kept in `store`; `before` is what was prepared by earlier settings.
     ///
     /// # Errors
     /// As for [`Preparation::gateways`].
@@ -216,17 +218,18 @@ impl Preparation<'_> {
         &self,
         names: &BTreeSet<String>,
         store: Option<Arc<dyn BudgetStore>>,
+        before: Option<&PreparedGateways>,
     ) -> Result<PreparedGateways, Error> {
         let targets: Vec<Target> =
             names.iter().map(|name| Target { gateway: name.clone(), model: String::new() }).collect();
         let (gateways, demo) = self.gateways(&targets)?;
         let answers = self.answers(&PrepareOptions::default(), &gateways);
         let clients = self.clients(gateways.values(), None);
-        Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited: true }))
+        Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited: true }, before))
     }
 
-    /// Puts the policies around the clients.
-    fn assemble(&self, parts: Parts) -> PreparedGateways {
+    /// Puts the policies around the clients. What the policies know of gateways is taken over from `before`.
+    fn assemble(&self, parts: Parts, before: Option<&PreparedGateways>) -> PreparedGateways {
         let Parts { gateways, demo, clients: (clients, keys), answers, store, is_limited } = parts;
         let pricing = Arc::new(pricing(self.settings, demo.is_some()));
         let spending = is_limited.then(|| {
@@ -239,15 +242,20 @@ impl Preparation<'_> {
                 store,
             })
         });
+        let rates: BTreeMap<_, _> = gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect();
+        let limiters = match before {
+            Some(before) => Limiters::from(rates).after(&before.limiters),
+            None => rates.into(),
+        };
         let policies = Policies {
             windows: context_windows(&gateways, self.settings.dirs.cache.as_deref()),
             lacks: probed::lacks(self.settings, &gateways),
             answers,
             spending,
-            rates: gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect(),
+            limiters: limiters.clone(),
         };
         let service = Arc::new(policy::stack(clients, policies));
-        PreparedGateways { service, gateways, pricing, keys, are_batches: false, _demo: demo }
+        PreparedGateways { service, gateways, pricing, keys, limiters, are_batches: false, _demo: demo }
     }
 
     /// The clients of these gateways, and the names of their keys, by gateway. Keys are read while clients are built.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{PreparedGateways, Recording, completed};
 use crate::call::{Call, RunEvent};
 use crate::engine::Engine;
+use crate::ledger::Row;
 use crate::record::{Record, Recorder};
 
 /// A call that runs, and its record as it grows. Dropping the value stops the call and loses the record.
@@ -63,8 +64,8 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Gives the record to the ledger.
-    pub(crate) async fn keep(&self, recording: &Recording) {
-        recording.keep(&self.call, &self.record, self.over).await;
+    /// What the ledger keeps of it.
+    pub(crate) fn row(&self, recording: &Recording) -> Row {
+        recording.row(&self.call, &self.record, self.over)
     }
 }

@@ -1,7 +1,6 @@
 //! From the events of a call to the answer that its client gets.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -51,7 +50,14 @@ pub(super) async fn respond(server: &Arc<Server>, mut asking: Asking, headers: &
     let (sender, head) = oneshot::channel();
     let single = Single::start(Arc::clone(&asking.house.prepared), trace.run.clone(), asking.call);
     let answer = Answer::new(asking.asked, single.call());
-    let running = Running { server: Arc::clone(server), answer, head: Some(sender), body: None, taken: asking.taken };
+    let running = Running {
+        server: Arc::clone(server),
+        answer,
+        head: Some(sender),
+        body: None,
+        taken: asking.taken,
+        parent: trace.parent,
+    };
     let place = asking.place;
     server.tasks.spawn(async move {
         running.run(single).await;
@@ -70,16 +76,21 @@ pub(super) async fn respond(server: &Arc<Server>, mut asking: Asking, headers: &
 struct Trace {
     /// The id of the run: the id of the client's trace, if it has one.
     run: String,
+    /// The id of the client's span.
+    parent: Option<String>,
 }
 
 impl Trace {
     fn of(headers: &HeaderMap) -> Self {
         let given = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(|value| {
             let mut parts = value.trim().split('-');
-            let (_version, trace) = (parts.next()?, parts.next()?);
-            (trace.len() == 32).then(|| uuid::Uuid::try_parse(trace).ok()).flatten().filter(|id| !id.is_nil())
+            let (_version, trace, span) = (parts.next()?, parts.next()?, parts.next()?);
+            let is_span = span.len() == 16 && span.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let trace = (trace.len() == 32).then(|| uuid::Uuid::try_parse(trace).ok()).flatten()?;
+            (is_span && !trace.is_nil()).then(|| (trace, span.to_ascii_lowercase()))
         });
-        Self { run: given.unwrap_or_else(uuid::Uuid::now_v7).to_string() }
+        let (run, parent) = given.unzip();
+        Self { run: run.unwrap_or_else(uuid::Uuid::now_v7).to_string(), parent }
     }
 
     /// What the gateway gets as `traceparent`: the span of this call, which is the end of its id.
@@ -99,6 +110,8 @@ struct Running {
     /// Where the rest of a stream goes.
     body: Option<mpsc::Sender<Bytes>>,
     taken: Taken,
+    /// The span of the client, if it has told one.
+    parent: Option<String>,
 }
 
 impl Running {
@@ -120,11 +133,16 @@ impl Running {
         }
         let ended = single.end().await;
         self.finish(&ended.record);
-        self.server.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.taken.settle(&self.server, Some(&ended.record));
-        if let Some(recording) = &self.server.stores.recording {
-            ended.keep(recording).await;
+        self.server.metrics.ended(ended.call.caller.key.as_deref().unwrap_or_default(), &ended.record);
+        let Some(recording) = &self.server.stores.recording else { return };
+        let row = ended.row(recording);
+        if let Some(traces) = self.server.traces()
+            && !traces.add((row.clone(), self.parent))
+        {
+            self.server.metrics.unsent(1);
         }
+        recording.ledger.record(row).await;
     }
 
     /// Ready when the client has left.
@@ -141,7 +159,6 @@ impl Running {
         if !self.answer.streams() || !self.answer.has_begun || self.answer.ready.is_empty() {
             return true;
         }
-        self.answer.is_sent = true;
         let bytes = Bytes::from(std::mem::take(&mut self.answer.ready));
         let Some(head) = self.head.take() else {
             let Some(body) = &self.body else { return false };
@@ -214,8 +231,6 @@ struct Answer {
     has_finished: bool,
     /// Whether something has come that another try or another model does not replace any more.
     has_begun: bool,
-    /// Whether the client has got the beginning of a stream.
-    is_sent: bool,
     /// Whether the client has been told that the answer has failed.
     has_told_failure: bool,
     failed: Option<Failure>,
@@ -238,7 +253,6 @@ impl Answer {
             response: chat::Response::default(),
             has_finished: false,
             has_begun: false,
-            is_sent: false,
             has_told_failure: false,
             failed: None,
             asked,
@@ -304,10 +318,10 @@ impl Answer {
             }
             return;
         };
-        if self.is_sent && !self.has_told_failure {
-            self.encoder.fail(&refusal::told(self.asked.api, &failure), &mut self.ready);
-        } else if !self.is_sent && self.streams() {
+        if !self.has_begun {
             self.ready.clear();
+        } else if self.streams() && !self.has_told_failure {
+            self.encoder.fail(&refusal::told(self.asked.api, &failure), &mut self.ready);
         }
         self.failed = Some(failure);
     }

@@ -18,6 +18,9 @@ use super::{Server, front};
 /// The largest head of a request, in bytes; a larger one is answered with 431.
 const LARGEST_HEAD: usize = 64 << 10;
 
+/// How long a connection may still bring a request when the server drains. The answer then tells the client to close it.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// How long the server waits before it accepts again where the system has no more files to give.
 const SHORTAGE: Duration = Duration::from_millis(100);
 
@@ -61,7 +64,7 @@ async fn serve(server: &Arc<Server>, stream: TcpStream) {
     // A client that breaks the rules, or leaves, has been answered or needs no answer.
     tokio::select! {
         _ = connection.as_mut() => {}
-        () = server.drained() => {
+        () = async { server.drained().await; sleep(FAREWELL).await } => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }

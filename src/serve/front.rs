@@ -2,18 +2,18 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
+use percent_encoding::percent_decode_str;
 use tokio::time::timeout;
 
 use super::answer::{self, Asking};
 use super::keys::Client;
-use super::refusal::{self, OWN, plain};
+use super::refusal::{self, plain};
 use super::request::Asked;
 use super::{Server, auth, limits, models};
 use crate::adapter::{Api, Operation};
@@ -26,6 +26,7 @@ use crate::pricing::estimate;
 enum Place {
     Live,
     Ready,
+    Metrics,
     Models(Option<String>),
     /// A request in this wire format, at this path below the base URL.
     Ask(Api, Operation, String),
@@ -40,9 +41,10 @@ fn place(method: &Method, uri: &Uri) -> Place {
         return match (path, versioned) {
             ("/health/live", _) => Place::Live,
             ("/health/ready", _) => Place::Ready,
+            ("/metrics", _) => Place::Metrics,
             (_, Some(("models", _))) => Place::Models(None),
             (_, Some((path, _))) => match path.strip_prefix("models/") {
-                Some(id) => Place::Models(Some(id.to_owned())),
+                Some(id) => Place::Models(Some(percent_decode_str(id).decode_utf8_lossy().into_owned())),
                 None => Place::Nothing,
             },
             _ => Place::Nothing,
@@ -74,27 +76,40 @@ fn place(method: &Method, uri: &Uri) -> Place {
 /// Answers one request.
 pub(super) async fn handle(server: Arc<Server>, request: Request<Incoming>) -> Result<Response, Infallible> {
     let (head, body) = request.into_parts();
-    Ok(match place(&head.method, &head.uri) {
+    if !server.hosts.permit(&head.headers) {
+        return Ok(plain(StatusCode::FORBIDDEN, "this server does not answer to this name, nor to pages\n"));
+    }
+    let mut response = match place(&head.method, &head.uri) {
+        Place::Metrics => metrics(&server, &head.headers, &head.uri),
         Place::Live => plain(StatusCode::OK, "live\n"),
         Place::Ready => ready(&server).await,
         Place::Models(id) => {
             let api = format_of(&head.uri, &head.headers);
-            match known(&server, &head.headers, &head.uri) {
+            match known(&server, api, &head.headers, &head.uri) {
                 Ok(client) => models::respond(&server.house(), &client, api, id.as_deref()),
-                Err(failure) => refused(api, &failure),
+                Err(refused) => *refused,
             }
         }
-        Place::Ask(api, operation, path) => {
-            match ask(&server, (api, operation, &path), &head.headers, &head.uri, body).await {
-                Ok(response) => response,
-                Err(failure) => refused(api, &failure),
+        Place::Ask(api, operation, path) => match known(&server, api, &head.headers, &head.uri) {
+            Ok(client) => {
+                let answered = ask(&server, &client, (api, operation, &path), &head.headers, body).await;
+                answered.unwrap_or_else(|failure| {
+                    server.metrics.refused(&failure);
+                    refused(api, &failure)
+                })
             }
-        }
+            Err(refused) => *refused,
+        },
         Place::Nothing => {
             let failure = not_found(format!("there is nothing at {} {}", head.method, head.uri.path()));
             refused(format_of(&head.uri, &head.headers), &failure)
         }
-    })
+    };
+    if server.is_draining() {
+        // The client makes its next connection, and finds the server that has taken over.
+        answer::name(response.headers_mut(), "connection", "close");
+    }
+    Ok(response)
 }
 
 /// The refusal of a request that has not become a call.
@@ -105,10 +120,33 @@ pub(super) fn refused(api: Api, failure: &Failure) -> Response {
     response
 }
 
-/// The client of a request, of which a wrong key is its own mistake and not the server's at its gateway.
-fn known(server: &Server, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Client>, Failure> {
-    let client = auth::client(server, headers, uri.query());
-    client.map_err(|failure| Failure { param: Some(OWN.to_owned()), ..failure })
+/// The client of a request, or the refusal of its key.
+fn known(server: &Server, api: Api, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Client>, Box<Response>> {
+    auth::client(server, headers, uri.query()).map_err(|failure| {
+        server.metrics.refused(&failure);
+        Box::new(own(api, &failure))
+    })
+}
+
+/// A refusal that is between the client and this server alone.
+fn own(api: Api, failure: &Failure) -> Response {
+    let id = uuid::Uuid::now_v7().to_string();
+    let mut response = refusal::as_it_is(api, failure, &id);
+    answer::name(response.headers_mut(), "x-request-id", &id);
+    response
+}
+
+/// The figures, for whoever may administer the server.
+fn metrics(server: &Server, headers: &HeaderMap, uri: &Uri) -> Response {
+    let api = Api::OpenaiChat;
+    match known(server, api, headers, uri) {
+        Ok(client) if client.rules.admin => server.metrics.respond(server),
+        Ok(_) => {
+            let message = "this takes a key that may administer the server";
+            own(api, &Failure::new(FailureKind::Auth, message).with_status(403))
+        }
+        Err(refused) => *refused,
+    }
 }
 
 async fn ready(server: &Server) -> Response {
@@ -124,20 +162,16 @@ async fn ready(server: &Server) -> Response {
 /// Makes a call of a request and answers with what comes of it.
 async fn ask(
     server: &Arc<Server>,
+    client: &Client,
     (api, operation, path): (Api, Operation, &str),
     headers: &HeaderMap,
-    uri: &Uri,
     body: Incoming,
 ) -> Result<Response, Failure> {
-    let client = known(server, headers, uri)?;
-    if server.is_draining() {
-        return Err(Failure::new(FailureKind::Unavailable, "this server is about to end").with_status(503));
-    }
     let bytes = read(server, headers, body).await?;
     let asked = Asked::read(api, operation, path, headers, bytes)?;
     let house = server.house();
     let counted = asked.request();
-    let (call, asked) = match asked.call(&house, &client, headers) {
+    let (call, asked) = match asked.call(&house, client, headers) {
         Ok(call) => call,
         // Where the gateway cannot count, an estimate is better than none, and says that it is one.
         Err(failure) if operation == Operation::CountTokens && failure.kind == FailureKind::InvalidRequest => {
@@ -145,7 +179,7 @@ async fn ask(
         }
         Err(failure) => return Err(failure),
     };
-    let taken = limits::take(server, &client, &call).await?;
+    let taken = limits::take(server, client, &call).await?;
     let place = match server.line.enter(&client.name).await {
         Ok(place) => place,
         Err(_) => {
@@ -154,7 +188,6 @@ async fn ask(
             return Err(Failure { retry_after: Some(std::time::Duration::from_secs(1)), ..failure });
         }
     };
-    server.in_flight.fetch_add(1, Ordering::Relaxed);
     Ok(answer::respond(server, Asking { house, asked, call, taken, place }, headers).await)
 }
 
@@ -222,6 +255,7 @@ mod tests {
         }
         assert_eq!(at(Method::GET, "/v1/models"), Place::Models(None));
         assert_eq!(at(Method::GET, "/v1beta/models/a/b"), Place::Models(Some("a/b".into())));
+        assert_eq!(at(Method::GET, "/v1/models/a%2Fb"), Place::Models(Some("a/b".into())));
         assert_eq!(at(Method::DELETE, "/v1/messages"), Place::Nothing);
         assert_eq!(at(Method::GET, "/v1/messages"), Place::Nothing);
     }

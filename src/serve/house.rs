@@ -38,7 +38,7 @@ impl std::fmt::Debug for House {
 
 impl House {
     /// Prepares every gateway that the config or its aliases name, the default one, and those that a key is saved for.
-    /// `gateway` is the value of a flag, for models that are named without one.
+    /// `gateway` is the value of a flag, for models that are named without one; `before` is the house that this one replaces.
     ///
     /// # Errors
     /// A gateway is not configured, or the demo gateway cannot be started.
@@ -48,6 +48,7 @@ impl House {
         stores: Stores,
         notices: &dyn Notices,
         budgets: Option<Arc<dyn BudgetStore>>,
+        before: Option<&Self>,
     ) -> Result<Self, Error> {
         let resolver = Resolver::new(&settings, gateway);
         let default_gateway = resolver.default_gateway();
@@ -62,7 +63,11 @@ impl House {
             default_gateway?;
             return Err(Error::config("no gateway is set up yet"));
         }
-        let prepared = Preparation { settings: &settings, stores, notices }.prepare_all(&names, budgets)?;
+        let prepared = Preparation { settings: &settings, stores, notices }.prepare_all(
+            &names,
+            budgets,
+            before.map(|before| &*before.prepared),
+        )?;
         let default_gateway = default_gateway.ok();
         let speeds = Speeds::new(settings.dirs.data.clone());
         Ok(Self { prepared: Arc::new(prepared), default_gateway, settings, speeds, models: OnceLock::new() })

@@ -5,26 +5,33 @@ mod answer;
 mod auth;
 mod connections;
 mod front;
+mod hosts;
 mod house;
 mod keys;
 mod limits;
 mod line;
+mod metrics;
 mod models;
 mod refusal;
 mod request;
+mod traces;
 mod translation;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+pub(crate) use self::hosts::Hosts;
 pub(crate) use self::house::House;
 use self::keys::Keys;
 use self::line::Line;
+use self::metrics::Metrics;
+use self::traces::Traces;
+use crate::config::Otel;
 use crate::engine::Tasks;
+use crate::error::Failure;
 use crate::ledger::StoreError;
 use crate::run::Recording;
 use crate::store::{KeyStore, MemoryRates, RateStore};
@@ -83,10 +90,16 @@ pub(crate) struct Server {
     own_rates: MemoryRates,
     line: Arc<Line>,
     bounds: Bounds,
+    hosts: Hosts,
     connections: Arc<Semaphore>,
+    /// Connections and calls.
     tasks: Tasks,
+    /// What sends spans.
+    senders: Tasks,
     phase: watch::Sender<Phase>,
-    in_flight: AtomicUsize,
+    metrics: Metrics,
+    /// Where spans go; `None` where the config names no collector.
+    traces: RwLock<Option<(Otel, Arc<Traces>)>>,
 }
 
 impl std::fmt::Debug for Server {
@@ -96,7 +109,7 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    pub(crate) fn new(house: House, stores: ServerStores, bounds: Bounds) -> Arc<Self> {
+    pub(crate) fn new(house: House, stores: ServerStores, bounds: Bounds, hosts: Hosts) -> Arc<Self> {
         Arc::new(Self {
             house: RwLock::new(Arc::new(house)),
             keys: Keys::default(),
@@ -104,10 +117,13 @@ impl Server {
             own_rates: MemoryRates::default(),
             line: Line::new(bounds.max_in_flight, bounds.max_waiting, bounds.max_wait),
             bounds,
+            hosts,
             connections: Arc::new(Semaphore::new(bounds.max_connections.min(Semaphore::MAX_PERMITS))),
             tasks: Tasks::default(),
+            senders: Tasks::default(),
             phase: watch::Sender::new(Phase::Serving),
-            in_flight: AtomicUsize::new(0),
+            metrics: Metrics::new(),
+            traces: RwLock::default(),
         })
     }
 
@@ -134,21 +150,52 @@ impl Server {
         let _ = self.read_keys().await;
     }
 
+    /// Sends traces where the config now says.
+    ///
+    /// # Errors
+    /// The collector's headers cannot be sent, or TLS cannot be set up.
+    pub(crate) fn trace(self: &Arc<Self>) -> Result<(), Failure> {
+        let house = self.house();
+        let wanted = house.settings.otel.as_ref();
+        let mut traces = self.traces.write().unwrap_or_else(PoisonError::into_inner);
+        if traces.as_ref().map(|(otel, _)| otel) == wanted {
+            return Ok(());
+        }
+        // What waits for the collector that was named before is still sent to it.
+        *traces = None;
+        if let Some(otel) = wanted {
+            let (queue, sender) = Traces::new(otel)?;
+            *traces = Some((otel.clone(), Arc::new(queue)));
+            let server = Arc::clone(self);
+            self.senders.spawn(async move { sender.run(server).await });
+        }
+        Ok(())
+    }
+
+    fn traces(&self) -> Option<Arc<Traces>> {
+        let traces = self.traces.read().unwrap_or_else(PoisonError::into_inner);
+        traces.as_ref().map(|(_, traces)| Arc::clone(traces))
+    }
+
     /// Takes no more requests, waits until those that run have ended, and stops them after so long. Returns how many were
     /// stopped.
     pub(crate) async fn drain(&self, limit: Duration) -> usize {
         self.phase.send_replace(Phase::Draining);
-        if tokio::time::timeout(limit, self.tasks.idle()).await.is_ok() {
-            return 0;
+        let mut stopped = 0;
+        if tokio::time::timeout(limit, self.tasks.idle()).await.is_err() {
+            stopped = self.line.counts().0;
+            self.phase.send_replace(Phase::Stopping);
+            // Whatever takes longer is left to the end of the process.
+            let _ = tokio::time::timeout(LAST, self.tasks.idle()).await;
         }
-        let stopped = self.in_flight.load(Ordering::Relaxed);
-        self.phase.send_replace(Phase::Stopping);
-        // Whatever takes longer is left to the end of the process.
-        let _ = tokio::time::timeout(LAST, self.tasks.idle()).await;
+        // Without this end of the queue, its other end sends what waits, and ends.
+        *self.traces.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let _ = tokio::time::timeout(LAST, self.senders.idle()).await;
         stopped
     }
 
-    fn house(&self) -> Arc<House> {
+    /// What the server holds now.
+    pub(crate) fn house(&self) -> Arc<House> {
         Arc::clone(&self.house.read().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -10,10 +10,15 @@ use crate::http;
 
 /// The answer to a request that failed. Whatever is wrong between this server and its gateway is not the client's mistake.
 pub(super) fn respond(api: Api, failure: &Failure, id: &str) -> Response {
-    let told = told(api, failure);
-    let mut response = http::refusal(api, &told);
-    let body: Value = serde_json::from_slice(&api.adapter().encode_error(&told)).unwrap_or_default();
-    *response.body_mut() = with_id(api, body, id).to_string().into();
+    as_it_is(api, &told(api, failure), id)
+}
+
+/// A failure that is between the client and this server alone, with its own status.
+pub(super) fn as_it_is(api: Api, failure: &Failure, id: &str) -> Response {
+    let mut response = http::refusal(api, failure);
+    let body: Value = serde_json::from_slice(&api.adapter().encode_error(failure)).unwrap_or_default();
+    let status = response.status();
+    *response.body_mut() = with_id(api, body, id, status).to_string().into();
     response
 }
 
@@ -30,7 +35,6 @@ pub(super) fn told(api: Api, failure: &Failure) -> Failure {
             told.kind = FailureKind::Credits;
             if matches!(api, Api::OpenaiChat | Api::OpenaiResponses) { 429 } else { 402 }
         }
-        FailureKind::Auth if failure.status == Some(401) && failure.param.as_deref() == Some(OWN) => 401,
         FailureKind::Auth | FailureKind::NoKey | FailureKind::Credits => {
             told.kind = FailureKind::Unavailable;
             told.message = match failure.kind {
@@ -59,19 +63,17 @@ pub(super) fn told(api: Api, failure: &Failure) -> Failure {
         let what = advice.split_once(';').map_or(&**advice, |(what, _)| what);
         told.message = format!("{}: {what}", failure.message);
     }
-    told.param = told.param.filter(|param| param != OWN);
     told.with_status(status)
 }
 
-/// Marks a refusal of this server's own key, as opposed to the gateway's.
-pub(super) const OWN: &str = "\0own";
-
 /// The body of an error with the id of the request, where the wire format has it.
-fn with_id(api: Api, mut body: Value, id: &str) -> Value {
+fn with_id(api: Api, mut body: Value, id: &str, status: StatusCode) -> Value {
     match api {
         Api::Anthropic => body["request_id"] = id.into(),
         Api::OpenaiChat | Api::OpenaiResponses => body["error"]["request_id"] = id.into(),
         Api::Gemini => {
+            // Google's clients read the status here.
+            body["error"]["code"] = status.as_u16().into();
             let info = json!({"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": id});
             match &mut body["error"]["details"] {
                 Value::Array(details) => details.push(info),

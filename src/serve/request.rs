@@ -15,7 +15,7 @@ use crate::call::{Call, Caller, Choice, Limits};
 use crate::chat::Request;
 use crate::config::model_fits;
 use crate::error::{Failure, FailureKind};
-use crate::http::{idempotency_key, invalid};
+use crate::http::{generate_request, idempotency_key, invalid};
 
 /// The headers of clients that belong to their wire format and are sent on to a gateway that speaks it.
 const OF_FORMAT: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
@@ -50,12 +50,18 @@ impl Asked {
         let body = ClientBody::read(api, operation, path, bytes.clone()).map_err(|error| invalid(error.to_string()))?;
         let decoded = match operation {
             Operation::Generate | Operation::CountTokens => {
-                let decoded = api.adapter().decode_request(path, &bytes);
+                let decoded = if (api, operation) == (Api::Gemini, Operation::CountTokens) {
+                    let path = path.replace(":countTokens", ":generateContent");
+                    api.adapter().decode_request(&path, &generate_request(&bytes))
+                } else {
+                    api.adapter().decode_request(path, &bytes)
+                };
                 decoded
                     .map(|NamedRequest { request, .. }| Arc::new(request))
                     .map_err(|error| invalid(error.to_string()))
             }
-            Operation::Embed | Operation::Complete => Err(invalid("this is no chat")),
+            Operation::Embed => Err(invalid("the gateway of this model has no embeddings in the format of OpenAI")),
+            Operation::Complete => Err(invalid("the gateway of this model completes no texts in the format of OpenAI")),
         };
         Ok(Self { api, path: path.to_owned(), body: body.with_headers(of_format), decoded })
     }

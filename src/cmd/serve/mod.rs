@@ -22,7 +22,7 @@ use crate::report;
 use crate::report::term::{Terminal, print, say};
 use crate::run::{Notices, Recording, ShownWait};
 use crate::secret::{Stores, Timeout};
-use crate::serve::{Bounds, House, Server, ServerStores};
+use crate::serve::{Bounds, Hosts, House, Server, ServerStores};
 use crate::store::SqliteStore;
 
 /// How often is looked whether the config file has changed.
@@ -53,23 +53,24 @@ fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
         verbose: context.verbose,
     };
     let recording = (level != LogLevel::Off).then(|| Recording {
-        ledger: ledger.clone(),
+        ledger: Arc::new(ledger.clone()),
         command: "serve",
         texts: level == LogLevel::Full,
         keys: std::collections::BTreeMap::new(),
         turn: None,
     });
     let watched = Watched::new(&context.settings);
-    let house = maker.house(context.settings)?;
+    let house = maker.house(context.settings, None)?;
     let runtime = process::server_runtime()?;
     let ended = runtime.block_on(async {
         let listener = listen(args.listen)?;
         let address = listener.local_addr().map_err(|error| Error::system("the address is not known", &error))?;
         let stores = ServerStores { keys: store.clone(), rates: store.clone(), recording };
-        let server = Server::new(house, stores, bounds);
+        let server = Server::new(house, stores, bounds, Hosts::new(address, args.hosts.clone()));
         let known = server.read_keys().await.map_err(|error| keys::failed(&error))?;
         let first = if known == 0 { Some(keys::first(&*store).await?) } else { None };
         server.read_keys().await.map_err(|error| keys::failed(&error))?;
+        server.trace()?;
         print(report::scoped_keys::started(address, first.as_ref()))?;
         run_until_ended(&server, listener, &maker, watched, drain).await
     });
@@ -120,13 +121,16 @@ async fn run_until_ended(
 
 /// Takes over the config as it is now. A bad one changes nothing.
 async fn reload(server: &Arc<Server>, maker: &Maker, env: &Env) {
-    let (for_thread, env) = (maker.clone(), env.clone());
+    let (for_thread, env, before) = (maker.clone(), env.clone(), server.house());
     // Keys are read, which may block.
-    let made =
-        Handle::current().spawn_blocking(move || Settings::load(env).and_then(|settings| for_thread.house(settings)));
+    let made = Handle::current()
+        .spawn_blocking(move || Settings::load(env).and_then(|settings| for_thread.house(settings, Some(&before))));
     match made.await {
         Ok(Ok(house)) => {
             server.renew(house).await;
+            if let Err(failure) = server.trace() {
+                say(report::error::error(&failure.into(), &maker.terminal.stderr));
+            }
             maker.notice("the config was read again");
         }
         Ok(Err(error)) => {
@@ -148,10 +152,11 @@ struct Maker {
 }
 
 impl Maker {
-    fn house(&self, settings: Settings) -> Result<House, Error> {
+    fn house(&self, settings: Settings, before: Option<&House>) -> Result<House, Error> {
         let timeout = Timeout::new(self.terminal.stderr.tty, settings.keyring_timeout);
         let stores = Stores::system(&settings.dirs, timeout);
-        let house = House::new(settings, self.gateway.as_deref(), stores, self, Some(Arc::clone(&self.budgets)))?;
+        let house =
+            House::new(settings, self.gateway.as_deref(), stores, self, Some(Arc::clone(&self.budgets)), before)?;
         self.detail(&format!("gateways: {}", house.gateways().collect::<Vec<_>>().join(", ")));
         Ok(house)
     }
