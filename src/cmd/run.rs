@@ -130,6 +130,7 @@ pub(super) fn run_schedule(
     view: &mut dyn View,
 ) -> Result<u8, Error> {
     let ledger = context.settings.dirs.data.as_deref().map(LedgerWriter::new);
+    let _kept = KeptInPanic(ledger.clone());
     let prepared = context.preparation().prepare(like, &options.gateways, ledger.as_ref())?;
     failpoint::reach("prepared");
     let recording = options.recording(context, &prepared, ledger.clone());
@@ -160,6 +161,18 @@ pub(super) fn run_schedule(
     let code = shown?;
     written?;
     outcome.stopped.map_or(Ok(code), Err)
+}
+
+/// Writes the ledger to its end if a bug ends the command, so that calls which were over and budgets are right all the same.
+struct KeptInPanic(Option<LedgerWriter>);
+
+impl Drop for KeptInPanic {
+    fn drop(&mut self) {
+        if let Some(ledger) = self.0.take().filter(|_| thread::panicking()) {
+            // What there would be to tell is less than what the bug has told.
+            drop(ledger.close());
+        }
+    }
 }
 
 /// After a signal, what is not written yet is given this long to be written. With it a run ends within 300 ms.
