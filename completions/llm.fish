@@ -50,6 +50,7 @@ complete -c llm -n "__fish_llm_needs_command" -f -a "cache" -d 'Show how much is
 complete -c llm -n "__fish_llm_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c llm -n "__fish_llm_needs_command" -f -a "man" -d 'Print the manual page'
 complete -c llm -n "__fish_llm_needs_command" -f -a "demo-gateway" -d 'Run the demo gateway until stdin ends; prints its base URL'
+complete -c llm -n "__fish_llm_needs_command" -f -a "batch" -d 'Ask every row of a data set, and go on where an earlier run has stopped'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand ask" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
@@ -779,3 +780,136 @@ never\t''"
 complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l key -d 'Use the gateway\'s saved key of this name' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l timeout -d 'Time limit of a call with all its retries (`30s`, `2m`)' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l retries -d 'Retries after a failure that may pass' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -s f -l file -d 'Attach a text file, image, PDF or audio file, recognised by its content, or the URL of an image; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l temperature -d 'Sampling temperature, from 0 to 2' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l top-p -d 'Nucleus sampling: the share of probability to choose from, from 0 to 1' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l max-tokens -d 'Most output tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l stop -d 'Stop at this text; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l seed -d 'Seed, for models that can repeat an answer' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l logprobs -d 'Add the log probability of each token to -o json, with N alternatives to each' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l effort -d 'Reasoning effort: none, minimal, low, medium, high or another level that the model has' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l tools -d 'JSON array of functions that the model may call; -o json has its calls' -r -F
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l tag -d 'Tag of the record, by which costs can be grouped (`app=bot`); repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -s m -l model -d 'Models, comma-separated or repeated; each row is asked of all of them' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -s t -l task -d 'Tasks of the config, each of which leads to a model or alias; comma-separated or repeated' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l set -d 'A list of models from the config' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l pipeline -d 'Run this pipeline of the config on each row, with the row\'s prompt as its input' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l concurrency -d 'How many calls run at once; by default as many as the gateway bears' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l via -d '`api` hands the batch to the gateway\'s own Batch API, which is slower and often half the price' -r -f -a "calls\t'Call the models one by one, many at once'
+api\t'Hand over all requests in a file, and collect the answers later'"
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -s T -l template -d 'The prompt of each row: a template of the config, or a text such as \'Classify: {{ text }}\' with fields of the row' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l var -d 'Value of a variable of the template, for all rows; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l file-field -d 'Attach the file that this field of the row names, or the files that it lists' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l input-format -d 'Form of the data set; its name or its first character says it by default' -r -f -a "jsonl\t'A JSON object on each line'
+csv\t'Comma-separated values below a line of names'
+tsv\t'The same with tabs'
+lines\t'A text on each line, in the field `line`'"
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l limit -d 'Ask the first N rows only' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l sample -d 'Ask N rows drawn by chance; the same rows each time' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l sample-seed -d 'Draw another sample' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l shard -d 'Ask the I-th of N parts of the rows (`2/4`); `llm batch merge` joins their outputs' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l on-error -d 'What happens at a row that cannot be used or has failed; it is skipped by default' -r -f -a "skip\t'Note the error in the output, and go on'
+stop\t'Take no further rows'"
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l expect -d 'The field with the right answer; the summary says how many answers are right' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l score -d 'Score each answer: exact, exact:TEXT, contains:TEXT, regex:PATTERN, schema:FILE or confidence; repeatable. Without TEXT, exact and contains compare with the field of --expect' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l id-field -d 'The field that names the row; two rows with the same name are an error of the second' -r
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l order -d 'Order of the lines: of the rows (the default with --out), or as calls end (the default without)' -r -f -a "input\t'As the rows; a file is brought into this order at the end'
+finished\t'As calls end'"
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''
+markdown\t''
+csv\t''
+html\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l out -d 'Write a line for each row and model there, as soon as its call has ended; the summary goes to stdout' -r -F
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l no-stream -d 'Ask for the answer in one piece instead of a stream; the same as `-p stream=false`'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l resume -d 'Go on with the output of an earlier run: rows that have a line there are not asked again'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l retry-failed -d 'The same, and ask the rows again that have failed'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -s n -l no-stdin -d 'Do not read stdin'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l dry-run -d 'Print the first request that would be sent, and what all of them may cost and take; send nothing'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -a "list" -d 'List the batches of the ledger, the newest first'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -a "status" -d 'Show how far a batch is, and its summary by model'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -a "retry-failed" -d 'Ask the rows again that have failed, as the command of the batch says'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -a "cancel" -d 'Stop a batch: it takes no further rows, and what is in flight is finished'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -a "collect" -d 'Get the answers of a batch that was handed over with --via api, as far as they are ready'
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -a "merge" -d 'Join the outputs of shards, in the order of rows, and show their summary'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from status" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''
+markdown\t''
+csv\t''
+html\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from status" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from retry-failed" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''
+markdown\t''
+csv\t''
+html\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from retry-failed" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from retry-failed" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from retry-failed" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from retry-failed" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from cancel" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''
+markdown\t''
+csv\t''
+html\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -l wait -d 'Wait until the gateway has ended it'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -l out -d 'Write the joined lines there' -r -F
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -s o -l output -d 'Format of the output' -r -f -a "text\t''
+json\t''
+markdown\t''
+csv\t''
+html\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -s h -l help -d 'Print help'

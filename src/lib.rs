@@ -4,6 +4,7 @@
 
 pub mod adapter;
 pub mod attachment;
+pub mod batch;
 pub mod bench;
 pub mod call;
 pub mod catalog;

@@ -8,12 +8,17 @@
 mod adjust;
 mod architecture;
 mod ask;
+mod batch;
+mod batch_api;
 mod bench;
 mod budget;
 #[cfg(all(unix, debug_assertions))]
 mod bugs;
 mod cache;
 mod change;
+#[cfg(unix)]
+mod chat;
+mod choose;
 mod compare;
 mod costs;
 mod dependencies;

@@ -86,7 +86,7 @@ fn the_demo_models_have_what_their_list_says_and_nothing_else() {
 
 #[test]
 fn the_context_is_found_by_long_prompts() {
-    let run = Home::new().llm(["probe", "-g", "demo", "-m", "demo/quick", "--only", "stop", "--deep", "-o", "json"]);
+    let run = Home::new().llm(["probe", "-g", "demo", "-m", "demo/steady", "--only", "stop", "--deep", "-o", "json"]);
     let probe = run.output().exits(0).json();
     assert_eq!(value(&probe, "context"), "yes");
     let accepted = probe["models"][0]["context_accepted"].as_u64().expect("a count");
@@ -126,6 +126,25 @@ fn refusals_are_no_and_failures_are_unknown() {
     let features = &probe["models"][0]["features"];
     assert_eq!(features["image"]["received"], "400 this model takes no images");
     assert_eq!(features["logprobs"]["received"], "500 the backend fell over");
+}
+
+#[test]
+fn a_refusal_that_passes_is_no_refusal() {
+    // Of the requests with a stop text, the first is refused. Images are refused each time.
+    let stops = std::sync::atomic::AtomicUsize::new(0);
+    let gateway = Gateway::by(move |request| {
+        let body = request.json();
+        let is_image = body["messages"].to_string().contains("image_url");
+        let is_first = !body["stop"].is_null() && stops.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+        match (is_image, is_first) {
+            (false, false) => Reply::stream(&["alpha bravo charlie ", "delta "]),
+            _ => Reply::error(400, "Error processing stream start"),
+        }
+    });
+    let run = Home::with(&gateway).llm(["probe", "-m", "m", "--only", "stop,image", "-o", "json"]).output();
+    let probe = run.exits(0).json();
+    assert_eq!((value(&probe, "stop"), value(&probe, "image")), ("yes".to_owned(), "no".to_owned()), "{probe:#}");
+    assert_eq!(gateway.requests().len(), 5, "one plain, and two of each kind");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The command line: clap types only, a file for each group of commands in `llm --help`.
 
+mod batch;
+mod chat;
 mod inspect;
 mod measure;
 mod pipeline;
@@ -12,6 +14,8 @@ mod values;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
+pub use batch::{BatchArgs, BatchCommand, BatchRunArgs, InputFormat, JobArgs, OnError, Order, SummaryFormat, Via};
+pub use chat::ChatArgs;
 pub use inspect::{
     CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
     ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
@@ -62,8 +66,12 @@ pub struct Common {
 pub enum Command {
     /// Ask one model and stream its answer
     Ask(Box<AskArgs>),
+    /// Talk with a model, turn by turn
+    Chat(Box<ChatArgs>),
     /// Ask several models at once and show their answers side by side
     Compare(Box<CompareArgs>),
+    /// Ask every row of a data set, and go on where an earlier run has stopped
+    Batch(Box<BatchArgs>),
     /// Run prompts that build on each other's answers, as the config describes them
     Pipeline(PipelineArgs),
     /// Send a recorded prompt again, elsewhere, and show the answers beside the recorded one
@@ -103,7 +111,7 @@ pub enum Command {
 
 /// Headings of `llm --help` and the commands below each.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
+    ("Prompt", &["ask", "chat", "compare", "batch", "pipeline", "rerun"]),
     ("Serve", &["serve"]),
     ("Inspect", &["models", "usage", "log", "probe", "bench", "doctor"]),
     ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
@@ -118,7 +126,7 @@ pub const MARGIN: usize = 15;
 /// The whole command line, its commands grouped for `--help`. What is said of each begins behind [`MARGIN`] cells, and
 /// `fit` breaks it into lines.
 pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {
-    let command = Cli::command();
+    let command = Cli::command().mut_subcommand("batch", for_batch);
     let mut help =
         String::from("{about-with-newline}\n{usage-heading} {usage}\n       llm [OPTIONS OF ASK] <PROMPT>\n");
     for (heading, names) in GROUPS {
@@ -132,6 +140,24 @@ pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {
     help.push_str("\n{all-args}\n\n`llm COMMAND --help` says more about a command.\n");
     let template = help.replace("{all-args}", "Options:\n{options}");
     command.help_template(template)
+}
+
+/// What the shared flags of a prompt mean for a batch.
+fn for_batch(command: clap::Command) -> clap::Command {
+    command
+        .mut_arg("prompt", |prompt| {
+            prompt.value_name("TEMPLATE").help(
+                "The prompt of each row, a template with its fields: 'Classify: {{ text }}'; without one, the field `prompt` \
+                 or the line",
+            )
+        })
+        .mut_arg("no_stdin", |no_stdin| no_stdin.hide(true))
+        .mut_arg("out", |out| {
+            out.help("Write a line for each row and model there, as soon as its call has ended; the summary goes to stdout")
+        })
+        .mut_arg("dry_run", |dry_run| {
+            dry_run.help("Print the first request that would be sent, and what all of them may cost and take; send nothing")
+        })
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error>
     let asked = model(context, &args, chosen.as_ref(), past.as_ref())?;
     let prepared = request::prepare_chosen(context, &args.prompt, chosen.as_ref())?;
     let mut calls = prepared.calls.calls(&context.settings, [&asked])?;
-    let turn = past.map(|past| past.prepend_to(&mut calls)).transpose()?;
+    let turn = past.unwrap_or_default().prepend_to(&mut calls)?;
     let format = args.output.format;
     if args.prompt.dry_run {
         return dry_run::run(context, &calls, format != AskFormat::Text, destination);
@@ -107,7 +107,7 @@ fn past(context: &Context, args: &mut AskArgs) -> Result<Option<Conversation>, E
             if !value.is_empty() {
                 args.prompt.prompt = Some(value);
             }
-            conversation::last(&store)?
+            conversation::last(&store, &["ask"])?
         }
     };
     Conversation::up_to(&store, row).map(Some)
@@ -134,7 +134,10 @@ fn model(
         return Ok(model);
     }
     match past {
-        Some(past) => resolver.model(&past.model()),
+        Some(past) => match past.model() {
+            Some(model) => resolver.model(&model),
+            None => resolver.default_model(),
+        },
         None => resolver.default_model().map_err(|error| match error {
             // A gateway without a model is the usual state after the first `llm key set`.
             Error::Usage { .. } => {

@@ -3,10 +3,12 @@
 mod alias;
 mod arguments;
 mod ask;
+mod batch;
 mod bench;
 mod cache;
 mod calls;
 mod change;
+mod chat;
 mod check;
 mod compare;
 mod config;
@@ -244,7 +246,9 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
     };
     match cli.command {
         Command::Ask(args) => ask::run_ask(&context(env)?, *args),
+        Command::Chat(args) => chat::run_chat(&context(env)?, &args),
         Command::Compare(args) => compare::run_compare(&context(env)?, &args),
+        Command::Batch(args) => batch::run(&context(env)?, *args),
         Command::Pipeline(args) => pipeline::run(&context(env)?, &args.command),
         Command::Rerun(args) => rerun::run_rerun(&context(env)?, &args),
         Command::Serve(args) => serve::run(context(env)?, &args),

@@ -46,6 +46,9 @@ pub(super) fn run_probe(context: &Context, args: &ProbeArgs) -> Result<u8, Error
         priced: true,
         log: log_level(context, args.log.level),
         turn: None,
+        drain: None,
+        ledger: None,
+        results: None,
     };
     let labels: Vec<String> = base.iter().map(|call| call.asked.clone()).collect();
     let requests = schedule.numbering().questions.len() as u64;

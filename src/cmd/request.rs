@@ -118,6 +118,19 @@ pub(super) fn prepare_with(
     assemble(context, args, None, || prompt().map(|prompt| Filled { system: None, prompt }))
 }
 
+/// The request of a batch without its prompt, with the settings of a template where one is chosen.
+///
+/// # Errors
+/// As for [`prepare`].
+pub(super) fn prepare_base(
+    context: &Context,
+    args: &PromptArgs,
+    template: Option<&PromptTemplate>,
+) -> Result<CallTemplate, Error> {
+    let nothing = || Ok(Filled { system: None, prompt: String::new() });
+    assemble(context, args, template, nothing).map(|prepared| prepared.calls)
+}
+
 /// Puts together the request and what belongs to it. What flags say wins over what the template says.
 fn assemble(
     context: &Context,
@@ -234,7 +247,7 @@ pub(super) fn text_or_file(flag: &str, text: &str) -> Result<String, Error> {
 }
 
 /// The attachments, then the prompt. Texts are joined to one, because some gateways accept only one text in a message.
-fn parts(attachments: Vec<Part>, prompt: &str) -> Vec<Part> {
+pub(super) fn parts(attachments: Vec<Part>, prompt: &str) -> Vec<Part> {
     let mut texts = Vec::new();
     let mut parts = Vec::new();
     for attachment in attachments {
@@ -279,7 +292,7 @@ fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {
     Ok(fields)
 }
 
-fn key_value(text: &str, flag: &str, form: &str) -> Result<(String, String), Error> {
+pub(super) fn key_value(text: &str, flag: &str, form: &str) -> Result<(String, String), Error> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
         _ => Err(Error::usage(format!("{flag} takes {form}, not `{text}`"))),

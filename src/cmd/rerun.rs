@@ -40,6 +40,9 @@ pub(super) fn run_rerun(context: &Context, args: &RerunArgs) -> Result<u8, Error
         priced: true,
         log: log_level(context, args.log.level),
         turn: None,
+        drain: None,
+        ledger: None,
+        results: None,
     };
     let labels = report::unique(calls.iter().map(|call| call.asked.as_str()));
     let live = Live::new(progress(context, labels), None);

@@ -1,6 +1,7 @@
 //! The demo gateway: an HTTP server on a loopback port, whose models make their answers from the prompt. It needs neither
 //! a key nor a network.
 
+mod batches;
 mod embeddings;
 mod judge;
 mod model;

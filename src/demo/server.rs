@@ -12,7 +12,7 @@ use axum::routing::post;
 use futures_util::stream;
 
 use super::embeddings::{self, Embeddings, Input};
-use super::tokens;
+use super::{batches, tokens};
 use crate::adapter::{Api, Encoder, NamedRequest};
 use crate::call::{Call, Event, RunEvent, Service, Target};
 use crate::chat;
@@ -48,6 +48,7 @@ pub(super) type Received = Result<Bytes, BytesRejection>;
 /// The routes of all wire formats. `models` is the list of models in OpenAI's form.
 pub(super) fn router<B: Backend>(backend: B, models: Vec<u8>) -> Router {
     let generate = post(generate::<B>);
+    let backend = Arc::new(backend);
     let answers = Router::new()
         .route("/v1/chat/completions", post(chat_completions::<B>))
         .route("/v1/responses", post(responses::<B>))
@@ -57,8 +58,8 @@ pub(super) fn router<B: Backend>(backend: B, models: Vec<u8>) -> Router {
         // Google's library uses the first path since version 3, and the second before.
         .route("/v1/models/{*id}", generate.clone())
         .route("/v1beta/models/{*id}", generate)
-        .with_state(Arc::new(backend));
-    answers.merge(models::router(models)).fallback(unknown_path)
+        .with_state(Arc::clone(&backend));
+    answers.merge(batches::router(backend)).merge(models::router(models)).fallback(unknown_path)
 }
 
 async fn chat_completions<B: Backend>(backend: State<Arc<B>>, headers: HeaderMap, body: Received) -> Response {
@@ -110,7 +111,7 @@ pub(super) fn decode(api: Api, path: &str, body: &[u8]) -> Result<NamedRequest, 
 }
 
 /// A call with a new id. Its idempotency key is the client's, where the client sends one.
-fn call(model: String, request: chat::Request, headers: &HeaderMap) -> Call {
+pub(super) fn call(model: String, request: chat::Request, headers: &HeaderMap) -> Call {
     let target = Target { gateway: String::new(), model: model.clone() };
     let mut call = Call::new(0, model, vec![target.into()], Arc::new(request));
     if let Some(key) = idempotency_key(headers) {

@@ -6,6 +6,7 @@
 
 mod failed_attempts;
 mod files;
+pub mod jobs;
 #[cfg(test)]
 mod kill_tests;
 mod purge;
@@ -28,7 +29,7 @@ pub use failed_attempts::FailedAttempts;
 pub use read::{Alike, Filter};
 pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens, Turn};
 pub use scores::scores;
-pub use speed::median_first_token;
+pub use speed::{median_first_token, median_total};
 pub use spill::FILE_NAME as SPILL_NAME;
 pub use store::{FILE_NAME, Mode, SCHEMA, Store, StoreError};
 pub use usage::{Dimension, Group, Maker, Percentiles, Short, TokenSum, Usage};

@@ -103,22 +103,38 @@ fn verdicts(connection: &Connection, condition: &str, values: &[rusqlite::types:
     );
     let mut select = connection.prepare(&sql)?;
     let mut rows = select.query(params_from_iter(values))?;
-    let mut runs: Vec<(String, Option<String>, Vec<(String, f64)>)> = Vec::new();
+    let mut runs: Vec<JudgedRun> = Vec::new();
     while let Some(row) = rows.next()? {
         let (run, answer) = (row.get::<_, String>(0)?, (row.get(2)?, row.get(3)?));
-        match runs.last_mut().filter(|(last, _, _)| *last == run) {
-            Some((_, _, answers)) => answers.push(answer),
-            None => runs.push((run, row.get(1)?, vec![answer])),
+        match runs.last_mut().filter(|last| last.run == run) {
+            Some(last) => last.answers.push(answer),
+            None => runs.push(JudgedRun { run, task: row.get(1)?, answers: vec![answer] }),
         }
     }
-    let is_once = |answers: &[(String, f64)]| {
-        answers.iter().enumerate().all(|(i, (model, _))| answers[..i].iter().all(|(other, _)| other != model))
-    };
-    let preference = |(run, task, answers): (String, Option<String>, Vec<(String, f64)>)| {
-        let best = answers.iter().map(|(_, score)| *score).fold(f64::NEG_INFINITY, f64::max);
-        let models = answers.into_iter().map(|(model, score)| (model, best - score <= EQUAL)).collect();
-        Preference { run, task, models }
-    };
-    let fair = runs.into_iter().filter(|(_, _, answers)| answers.len() > 1 && is_once(answers));
-    Ok(fair.map(preference).collect())
+    Ok(runs.into_iter().filter(JudgedRun::is_fair).map(JudgedRun::preference).collect())
+}
+
+/// A run whose answers have scores by judges.
+struct JudgedRun {
+    run: String,
+    task: Option<String>,
+    /// The model and the score of each.
+    answers: Vec<(String, f64)>,
+}
+
+impl JudgedRun {
+    /// Whether there are several answers, each of another model.
+    fn is_fair(&self) -> bool {
+        let is_new = |place: usize| {
+            let (before, model) = (&self.answers[..place], &self.answers[place].0);
+            before.iter().all(|(other, _)| other != model)
+        };
+        self.answers.len() > 1 && (0..self.answers.len()).all(is_new)
+    }
+
+    fn preference(self) -> Preference {
+        let best = self.answers.iter().map(|(_, score)| *score).fold(f64::NEG_INFINITY, f64::max);
+        let models = self.answers.into_iter().map(|(model, score)| (model, best - score <= EQUAL)).collect();
+        Preference { run: self.run, task: self.task, models }
+    }
 }

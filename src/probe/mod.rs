@@ -282,10 +282,15 @@ impl Answer {
         self.failure.is_none() || self.finish == Some(FinishReason::Length)
     }
 
-    /// Whether the gateway refused the request because of what it asks for.
-    fn is_refusal(&self) -> bool {
+    /// Whether the gateway says that it refuses the request because of what it asks for.
+    pub fn is_refusal(&self) -> bool {
         let kinds = [FailureKind::InvalidRequest, FailureKind::NotFound];
         self.failure.as_ref().is_some_and(|failure| kinds.contains(&failure.kind))
+    }
+
+    /// Whether there is neither text nor a call of a function.
+    fn is_empty(&self) -> bool {
+        self.text.trim().is_empty() && self.tool_calls.is_empty()
     }
 
     /// The beginning of the answer, for evidence.

@@ -93,10 +93,12 @@ fn functions_have_to_be_called_as_they_were_offered() {
         [Feature::Tools, Feature::ParallelTools].map(|feature| value(feature, &[(Question::Tools, answer.clone())]))
     };
     let (weather, time) = (call("get_weather", r#"{"city":"Paris"}"#), call("get_time", r#"{"city":"Paris"}"#));
-    use Value::{No, Yes};
+    use Value::{No, Unknown, Yes};
     assert_eq!(both(&[weather.clone(), time]), [Yes, Yes]);
     assert_eq!(both(std::slice::from_ref(&weather)), [Yes, No]);
-    assert_eq!(both(&[]), [No, No]);
+    assert_eq!(both(&[]), [Unknown, Unknown], "an empty answer");
+    let text = [(Question::Tools, said("It rains."))];
+    assert_eq!((value(Feature::Tools, &text), value(Feature::ParallelTools, &text)), (No, No));
     assert_eq!(both(&[weather, call("get_time", "{\"city\":")]), [No, No]);
     assert_eq!(both(&[call("get_moon", r#"{"city":"Paris"}"#)]), [No, No]);
 }
@@ -109,6 +111,7 @@ fn what_is_asked_for_has_to_come_back() {
         (r#"{"kestrels": 2, "shade": "teal"}"#, Yes),
         (r#"{"kestrels": 2, "shade": "red"}"#, No),
         ("I saw a kestrel.", No),
+        ("", Unknown),
     ] {
         assert_eq!(one(Feature::JsonSchema, Question::Schema, said(text)), expected, "{text}");
     }

@@ -170,7 +170,7 @@ impl Record {
     }
 
     /// Whether no model has worked for the call, so that an unknown cost is zero.
-    fn cost_nothing(&self) -> bool {
+    pub(crate) fn cost_nothing(&self) -> bool {
         self.status.is_without_answer() && self.usage.is_unknown() && self.maybe_billed() == 0
     }
 }

@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 
+use super::control_echo::ControlEchoOff;
 use super::drawing::Drawing;
 use super::notice::Notices;
 use super::render::{self, LastRow, Markdown};
@@ -62,6 +63,8 @@ struct Rendering {
     row: LastRow,
     /// Whether the terminal is this process's own, which may be resized.
     is_own: bool,
+    /// Keeps `^C` out of the row that is drawn again.
+    _echo: Option<ControlEchoOff>,
 }
 
 impl Answer<Box<dyn Write>, Stderr> {
@@ -71,6 +74,7 @@ impl Answer<Box<dyn Write>, Stderr> {
             Self::new(Box::new(Stdout::new()), Stderr::new(), terminal.stdout, terminal.stderr, options);
         if let Some(rendering) = &mut answer.out.rendering {
             rendering.is_own = true;
+            rendering._echo = terminal.stdout.redraws.then(ControlEchoOff::new);
         }
         answer
     }
@@ -97,6 +101,7 @@ impl<O: Write, E: Write> Answer<O, E> {
             markdown: Markdown::new(stdout.columns, stdout.style),
             row: LastRow::default(),
             is_own: false,
+            _echo: None,
         });
         Self { out, err, options, notices: Notices::default(), live: None, shows_text: true }
     }

@@ -43,6 +43,13 @@ fn money(usd: Usd, computed: bool, partial: bool) -> String {
     format!("{}{}{usd}", if partial { "≥" } else { "" }, if computed { "~" } else { "" })
 }
 
+pub fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    groups.join(",")
+}
+
 /// The value, or `–` where it is unknown.
 pub fn or_unknown<T>(value: Option<T>, format: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), format)

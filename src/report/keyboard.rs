@@ -15,8 +15,8 @@ pub enum Typed {
     Other,
 }
 
-/// Waits for a key without showing it. It is read from the terminal also where stdin is a pipe. Blocks the thread, and changes
-/// the mode of the terminal meanwhile: whoever does not wait for the end restores it by [`Mode`].
+/// Waits for a key without showing it. It is read from the terminal also where stdin is a pipe. Blocks the thread.
+/// While a [`Mode`] lives, no key is lost between two calls.
 ///
 /// # Errors
 /// There is no terminal to read from.
@@ -28,29 +28,48 @@ pub fn key() -> io::Result<Typed> {
     })
 }
 
-/// The mode in which the terminal was. Dropping the value restores it.
+/// A terminal that gives each key at once, without showing it, Ctrl-C included. Dropping the value restores the mode in
+/// which the terminal was.
 #[derive(Debug)]
 pub struct Mode {
     #[cfg(unix)]
-    saved: Option<rustix::termios::Termios>,
+    before: Option<rustix::termios::Termios>,
 }
 
 impl Mode {
-    /// The mode of the terminal that stderr is.
-    pub fn save() -> Self {
+    /// Changes the mode of the terminal that stderr is. A key that is typed from now on is not lost.
+    pub fn keys() -> Self {
         Self {
             #[cfg(unix)]
-            saved: rustix::termios::tcgetattr(rustix::stdio::stderr()).ok(),
+            before: unix::give_keys(),
         }
     }
 }
 
+#[cfg(unix)]
+mod unix {
+    use rustix::stdio::stderr;
+    use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+
+    /// Returns the mode before; `None` where it could not be changed.
+    pub(super) fn give_keys() -> Option<Termios> {
+        let before = tcgetattr(stderr()).ok()?;
+        let mut keys = before.clone();
+        keys.make_raw();
+        // Line breaks are still written as usual.
+        keys.output_modes = before.output_modes;
+        tcsetattr(stderr(), OptionalActions::Now, &keys).ok().map(|()| before)
+    }
+
+    pub(super) fn restore(mode: &Termios) {
+        // A terminal that is gone needs no mode.
+        tcsetattr(stderr(), OptionalActions::Now, mode).ok();
+    }
+}
+
+#[cfg(unix)]
 impl Drop for Mode {
     fn drop(&mut self) {
-        #[cfg(unix)]
-        if let Some(saved) = &self.saved {
-            // A terminal that is gone needs no mode.
-            rustix::termios::tcsetattr(rustix::stdio::stderr(), rustix::termios::OptionalActions::Now, saved).ok();
-        }
+        self.before.iter().for_each(unix::restore);
     }
 }

@@ -115,7 +115,7 @@ fn status(row: &Row) -> String {
 }
 
 /// The last text of the user, on one line.
-fn prompt(row: &Row) -> Option<String> {
+pub(super) fn prompt(row: &Row) -> Option<String> {
     let request = row.request.request()?;
     let said = request.messages.iter().rev().find(|message| message.role == Role::User)?;
     let text = said.parts.iter().find_map(|part| match part {
@@ -125,7 +125,7 @@ fn prompt(row: &Row) -> Option<String> {
     Some(text?.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-fn when(at_ms: i64, form: &str) -> String {
+pub(super) fn when(at_ms: i64, form: &str) -> String {
     Timestamp::from_millisecond(at_ms).map_or_else(|_| UNKNOWN.to_owned(), |at| at.strftime(form).to_string())
 }
 

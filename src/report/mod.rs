@@ -6,10 +6,12 @@
 pub mod aliases;
 pub mod answer;
 mod background;
+pub mod batch;
 pub mod bench;
 mod bench_html;
 pub mod budgets;
 pub mod cache;
+pub mod chat;
 pub mod checks;
 pub mod choosing;
 pub mod columns;

@@ -27,6 +27,8 @@ struct Lane {
     output_tokens: u64,
     /// When the first call began.
     began: Option<Duration>,
+    /// When the last call ended, by now.
+    ended: Duration,
     last_failure: Option<String>,
 }
 
@@ -48,6 +50,7 @@ impl Rows for Tally {
             Event::Stream(StreamEvent::Usage(usage)) => lane.output_tokens += usage.output.unwrap_or(0),
             Event::Done(result) => {
                 lane.done += 1;
+                lane.ended = event.at;
                 if let Err(failure) = result
                     && failure.kind != crate::error::FailureKind::Truncated
                 {
@@ -80,7 +83,8 @@ impl Lane {
         let name = start(&escape::line(&self.label), names);
         let gap = " ".repeat(names.saturating_sub(cells(&name)));
         let count = of.map_or_else(|| self.done.to_string(), |of| format!("{} of {of}", self.done));
-        let time = self.began.map_or_else(String::new, |began| clock(now.saturating_sub(began)));
+        let until = if is_over { self.ended } else { now };
+        let time = self.began.map_or_else(String::new, |began| clock(until.saturating_sub(began)));
         let mut text = format!("{name}{gap}  {count:>12}  {time:>8}");
         if self.failed > 0 {
             text.push_str(&format!("  {} failed", self.failed));
@@ -123,7 +127,7 @@ mod tests {
             tally.apply(&RunEvent { call, at: ms(500), event });
         }
         let lines = shown(&tally, 80, 5);
-        assert_eq!(lines[0].trim_end(), "✓ a                2 of 2     1.5 s");
+        assert_eq!(lines[0].trim_end(), "✓ a                2 of 2     0.0 s");
         assert!(lines[1].contains("long-name        1 of 2     1.5 s  1 failed  429 rate limited"), "{lines:?}");
         assert_eq!(shown(&tally, 80, 1), ["  and 2 more"]);
         assert!(shown(&tally, 20, 5).iter().all(|line| cells(line) <= 20));

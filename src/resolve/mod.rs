@@ -155,7 +155,17 @@ impl CallTemplate {
         names.into_iter().enumerate().map(|(index, asked)| self.call(settings, &data, index, asked)).collect()
     }
 
-    fn call(&self, settings: &Settings, data: &LookedUp<'_>, index: usize, asked: &NamedRoute) -> Result<Call, Error> {
+    /// One call. `data` has the figures for its request.
+    ///
+    /// # Errors
+    /// The gateway of the name is not configured.
+    pub(crate) fn call(
+        &self,
+        settings: &Settings,
+        data: &LookedUp<'_>,
+        index: usize,
+        asked: &NamedRoute,
+    ) -> Result<Call, Error> {
         let routes = std::iter::once(asked).chain(&self.fallback);
         let choices: Vec<Choice> = routes.flat_map(|asked| asked.route.choices(data)).collect();
         let timeout = match self.timeout {

@@ -11,7 +11,8 @@ mod tests;
 
 pub use exit_code::{ExitCode, exit_code};
 pub(crate) use prepare::{
-    Notices, Preparation, PrepareOptions, PreparedGateways, ShownWait, answer_store, key_name, pricing,
+    Notices, Preparation, PrepareOptions, PreparedGateways, ShownWait, answer_store, halves_batch_prices, key_name,
+    pricing,
 };
 pub(crate) use probed::findings;
 pub use schedule::{Calls, Schedule, Step};
@@ -139,6 +140,9 @@ pub async fn execute<'a, S: Service + 'static>(
     let mut stopped = run.start_calls().await.err();
     while stopped.is_none() {
         let due = run.due_in();
+        let is_waiting = run.spec.schedule.is_waiting();
+        // Further calls will come although none may run now.
+        let more_to_come = due.is_some() || is_waiting;
         tokio::select! {
             biased;
             error = &mut stop => {
@@ -146,12 +150,13 @@ pub async fn execute<'a, S: Service + 'static>(
                 // Events that arrived before the stop are still shown.
                 run.engine.take_ready(&mut batch);
             }
-            more = run.engine.next(&mut batch), if due.is_none() || !run.open.is_empty() => {
-                if !more && due.is_none() {
+            more = run.engine.next(&mut batch), if !more_to_come || !run.open.is_empty() => {
+                if !more && !more_to_come {
                     break;
                 }
             }
             () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {}
+            () = run.spec.schedule.changed(), if is_waiting => {}
         }
         let taken = run.take(&mut batch).await;
         // If the output fails as well, the signal stays the reason for the end.

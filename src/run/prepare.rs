@@ -16,11 +16,12 @@ use crate::demo::{self, Demo};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
 use crate::ledger::LedgerWriter;
+use crate::money::Usd;
 use crate::policy::budget::{BudgetStore, SqliteBudgets};
 use crate::policy::cache::{Answers, Store};
 use crate::policy::{self, Policies, SpendingLimits, Stack, Windows};
 use crate::pricing::Pricing;
-use crate::record::Record;
+use crate::record::{Record, Timing};
 use crate::secret::{self, AtHand, Found, Lookup, Pending, Stores};
 
 /// Shows messages to the user while gateways are prepared.
@@ -77,6 +78,8 @@ pub(crate) struct PreparedGateways {
     pricing: Arc<Pricing>,
     /// By gateway, the name of the key that is used there, or of the variable that holds it.
     pub(crate) keys: BTreeMap<String, String>,
+    /// Whether the calls are results of a Batch API, which has prices of its own and no latency of single calls.
+    pub(crate) are_batches: bool,
     /// The demo gateway runs as long as this value lives.
     _demo: Option<Demo>,
 }
@@ -84,8 +87,16 @@ pub(crate) struct PreparedGateways {
 impl PreparedGateways {
     /// Adds the cost of a call to its record, as far as it is known.
     pub(crate) fn price(&self, record: &mut Record) {
-        if let Some(gateway) = self.gateways.get(&record.gateway) {
-            self.pricing.price(record, gateway);
+        let Some(gateway) = self.gateways.get(&record.gateway) else { return };
+        self.pricing.price(record, gateway);
+        if self.are_batches {
+            record.timing = Timing::default();
+            if halves_batch_prices(gateway)
+                && let Some(cost) = record.cost.as_mut().filter(|cost| cost.origin.is_computed())
+            {
+                cost.usd = Usd::from_picos(cost.usd.picos() / 2);
+                record.rates = None;
+            }
         }
     }
 
@@ -104,6 +115,16 @@ impl PreparedGateways {
         self.pricing
             .prepare(targets.iter().filter_map(|target| Some((self.gateways.get(&target.gateway)?, &*target.model))));
     }
+}
+
+/// Whether this gateway is known to take half of its prices for batches: OpenAI, Anthropic and Google themselves say so.
+pub(crate) fn halves_batch_prices(gateway: &Gateway) -> bool {
+    const ORIGINS: [&str; 3] = [
+        "https://api.openai.com:443",
+        "https://api.anthropic.com:443",
+        "https://generativelanguage.googleapis.com:443",
+    ];
+    gateway.name == "demo" || ORIGINS.contains(&gateway.base_url.origin().as_str())
 }
 
 impl Preparation<'_> {
@@ -226,7 +247,7 @@ impl Preparation<'_> {
             rates: gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect(),
         };
         let service = Arc::new(policy::stack(clients, policies));
-        PreparedGateways { service, gateways, pricing, keys, _demo: demo }
+        PreparedGateways { service, gateways, pricing, keys, are_batches: false, _demo: demo }
     }
 
     /// The clients of these gateways, and the names of their keys, by gateway. Keys are read while clients are built.

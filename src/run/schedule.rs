@@ -1,5 +1,7 @@
 //! The order in which a run makes its calls.
 
+use std::future::{self, Future};
+use std::pin::Pin;
 use std::time::Duration;
 
 use crate::call::Call;
@@ -28,6 +30,17 @@ pub trait Schedule {
 
     /// Tells the schedule that a call has ended or was skipped.
     fn ended(&mut self, _call: &Call, _record: &Record) {}
+
+    /// Whether further calls will come although no running call makes them possible: they wait for something outside of the
+    /// run, such as a pipe. The run then goes on although nothing runs.
+    fn is_waiting(&self) -> bool {
+        false
+    }
+
+    /// Waits until [`Schedule::next`] may have a call that does not depend on a running one.
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(future::pending())
+    }
 
     /// The calls that were not made because the run was stopped. Each gets a record.
     fn abandon(&mut self) -> Vec<Step> {

@@ -63,6 +63,7 @@ pub(super) fn ask(
     let shown: Vec<Record> = places.iter().map(anonymous).collect();
     print(columns::answers(&Comparison::new("", "", &shown), layout, &context.terminal.stdout))?;
     let keys: Vec<String> = places.iter().map(|place| letter(*place).to_lowercase()).collect();
+    let _mode = Mode::keys();
     say(question(&keys, &context.terminal.stderr));
     loop {
         match key(ending)? {
@@ -86,9 +87,8 @@ fn question(keys: &[String], stderr: &Output) -> Text {
     Text::from("\n") + stderr.style.bold("Which is best?") + format!(" {keys}; = all are equal; - no vote\n").as_str()
 }
 
-/// Waits for a key, or for a signal, after which the terminal is as it was before.
+/// Waits for a key, or for a signal.
 fn key(ending: &mut Ending<'_>) -> Result<Typed, Error> {
-    let _mode = Mode::save();
     let typed = ending.unless_signalled(keyboard::key)?;
     typed.map_err(|error| Error::usage_hint(format!("no key can be read: {error}"), "--vote needs a terminal"))
 }

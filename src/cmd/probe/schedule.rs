@@ -24,9 +24,16 @@ impl Numbering {
         index % self.models
     }
 
-    /// The question; `None` for a prompt of the search for the context.
+    /// The question; `None` for a prompt of the search for the context. Every question has two places: one for each time
+    /// that it may be asked.
     pub(super) fn question(&self, index: usize) -> Option<Question> {
-        self.questions.get(index / self.models).copied()
+        let place = index / self.models;
+        (place < self.long_prompts()).then(|| self.questions[place % self.questions.len()])
+    }
+
+    /// The place of the first prompt of the search.
+    fn long_prompts(&self) -> usize {
+        2 * self.questions.len()
     }
 
     fn index(&self, model: usize, place: usize) -> usize {
@@ -35,7 +42,7 @@ impl Numbering {
 }
 
 /// Asks the plain question of every model first. A model that answers it is asked the others, and long prompts one after
-/// the other.
+/// the other. A question that is refused is asked a second time, because some gateways answer 400 where they fail themselves.
 #[derive(Debug)]
 pub(super) struct ProbeSchedule {
     numbering: Numbering,
@@ -76,12 +83,12 @@ impl ProbeSchedule {
     }
 
     fn question(&self, model: usize, place: usize) -> Call {
-        let question = self.numbering.questions[place];
+        let question = self.numbering.questions[place % self.numbering.questions.len()];
         self.call(model, place, question.as_str().to_owned(), question.request())
     }
 
     fn long_prompt(&self, model: usize, tokens: u64, count: usize) -> Call {
-        let place = self.numbering.questions.len() + count;
+        let place = self.numbering.long_prompts() + count;
         self.call(model, place, context::label(tokens), context::request(tokens))
     }
 
@@ -121,7 +128,14 @@ impl Schedule for ProbeSchedule {
                 self.ready.extend(others);
                 self.search_on(model);
             }
-            Some(_) => {}
+            Some(_) => {
+                let place = call.index / self.numbering.models;
+                let is_first = place < self.numbering.questions.len() && place > 0;
+                if is_first && answer.is_refusal() {
+                    let again = self.question(model, place + self.numbering.questions.len());
+                    self.ready.push_back(again);
+                }
+            }
             None => {
                 let (_, tokens) = self.long_prompts[model];
                 if let Some(search) = &mut self.searches[model] {

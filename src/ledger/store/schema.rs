@@ -57,6 +57,19 @@ pub(in crate::ledger) const MIGRATIONS: &[Migration] = &[
              CREATE TEMP VIEW audit AS
                  SELECT NULL AS id, NULL AS at_ms, NULL AS actor, NULL AS action, NULL AS key, NULL AS detail WHERE false;",
     },
+    Migration {
+        sql: include_str!("../schema-7.sql"),
+        stand_in: "CREATE TEMP VIEW jobs AS
+                 SELECT NULL AS id, NULL AS uuid, NULL AS began_ms, NULL AS seen_ms, NULL AS state, NULL AS via, NULL AS input,
+                     NULL AS output, NULL AS directory, NULL AS command, NULL AS plan, NULL AS models, NULL AS total,
+                     NULL AS ok, NULL AS failed, NULL AS truncated, NULL AS picos, NULL AS concurrency, NULL AS is_cancelled
+                 WHERE false;
+             CREATE TEMP VIEW job_runs AS SELECT NULL AS job, NULL AS run, NULL AS models WHERE false;
+             CREATE TEMP VIEW job_parts AS
+                 SELECT NULL AS job, NULL AS part, NULL AS gateway, NULL AS model, NULL AS first, NULL AS last, NULL AS rows,
+                     NULL AS remote, NULL AS state, NULL AS detail
+                 WHERE false;",
+    },
 ];
 
 /// The version of the schema that this program knows: `PRAGMA user_version`.

@@ -1,16 +1,15 @@
 //! Whether an image is seen.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
 use super::{Answer, Check, Question, Verdict, has_in_order, no, prompt, unknown, yes};
 use crate::chat::{self, ImageSource, Part, Request};
 
-/// Four upright bands of the same width: yellow, blue, red, green. One guess in 24 is right.
-const BANDS: &[u8] = include_bytes!("bands.png");
+/// A PNG in base64 of four upright bands of the same width: yellow, blue, red, green. One guess in 24 is right.
+const BANDS: &str = "iVBORw0KGgoAAAANSUhEUgAAAPAAAAA8CAMAAABvocdvAAAADFBMVEXw0gAUPNzcFBQAljKpUeVEAAAAV0lEQVR42u3PMQEAMAwD\
+    oKz173kO+uQFBySFV5jCFiIsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCx8+Tet\
+    VGHIgE5cAAAAAElFTkSuQmCC";
 
 pub(crate) fn request() -> Request {
-    let source = ImageSource::Data { media_type: "image/png".to_owned(), base64: BASE64.encode(BANDS) };
+    let source = ImageSource::Data { media_type: "image/png".to_owned(), base64: BANDS.to_owned() };
     let mut request = prompt("Which four colours has this picture, from left to right? Answer with four plain words.");
     request.messages[0].parts.insert(0, Part::Image(chat::Image { source, detail: None }));
     request

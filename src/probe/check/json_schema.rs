@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Answer, Check, Question, Verdict, no, prompt, yes};
+use super::{Answer, Check, Question, Verdict, no, prompt, unknown, yes};
 use crate::chat::{Request, ResponseFormat};
 use crate::schema::Schema;
 
@@ -42,6 +42,10 @@ impl Check for JsonSchema {
     fn judge(&self, answers: &[&Answer]) -> Verdict {
         let answer = answers[0];
         let follows = Schema::parse(&schema().to_string()).is_ok_and(|schema| schema.check(&answer.text).is_ok());
-        if follows { yes(answer.said()) } else { no(answer.said()) }
+        match follows {
+            true => yes(answer.said()),
+            false if answer.is_empty() => unknown(answer.said()),
+            false => no(answer.said()),
+        }
     }
 }

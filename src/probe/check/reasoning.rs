@@ -1,6 +1,6 @@
 //! Whether reasoning comes back.
 
-use super::{Answer, Check, Question, Verdict, no, prompt, yes};
+use super::{Answer, Check, Question, Verdict, no, prompt, unknown, yes};
 use crate::chat::Request;
 
 /// Reasoning takes more tokens than other answers.
@@ -33,6 +33,7 @@ impl Check for Reasoning {
         let answer = answers[0];
         let text = answer.reasoning.chars().count();
         match (text, answer.usage.reasoning) {
+            (0, None | Some(0)) if answer.is_empty() => unknown(answer.said()),
             (0, None | Some(0)) => no(format!("{}, and neither text nor tokens of reasoning", answer.said())),
             (0, Some(tokens)) => yes(format!("{tokens} tokens of reasoning, without their text")),
             (_, Some(tokens)) => yes(format!("{tokens} tokens of reasoning, with their text")),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Check, Question, Verdict, excerpt, no, prompt, yes};
+use super::{Answer, Check, Question, Verdict, excerpt, no, prompt, unknown, yes};
 use crate::chat::{Request, Tool};
 
 const NAMES: [&str; 2] = ["get_weather", "get_time"];
@@ -61,6 +61,7 @@ impl Check for Tools {
         let answer = answers[0];
         match called(answer) {
             (_, Some(wrong)) => no(wrong),
+            (0, None) if answer.is_empty() => unknown(answer.said()),
             (0, None) => no(format!("no call, but {}", answer.said())),
             (_, None) => yes(list(answer)),
         }

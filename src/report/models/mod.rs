@@ -78,13 +78,6 @@ fn features(model: &ModelInfo) -> Option<String> {
     Some(model.supports.as_ref()?.iter().map(|feature| feature.as_str()).collect::<Vec<_>>().join(" "))
 }
 
-fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
-    groups.join(",")
-}
-
 /// The moment in the form of RFC 3339, in UTC.
 fn date(seconds: u64) -> Option<String> {
     Some(jiff::Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?.to_string())

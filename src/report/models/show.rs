@@ -2,13 +2,13 @@
 
 use std::time::SystemTime;
 
-use super::{Offer, both_modalities, date, features, thousands, tokens};
+use super::{Offer, both_modalities, date, features, tokens};
 use crate::money::Usd;
 use crate::probe::{Feature, Value};
 use crate::rates::{Rates, Tariff};
 use crate::record::CostOrigin;
 use crate::report::escape;
-use crate::report::format::{UNKNOWN, or_unknown};
+use crate::report::format::{UNKNOWN, or_unknown, thousands};
 use crate::report::grid::{self, Column, Grid};
 use crate::report::rates::per_million;
 use crate::report::term::{Output, Text};
