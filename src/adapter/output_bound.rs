@@ -32,10 +32,11 @@ impl OutputBound {
         let limits = names.max_tokens.iter().flat_map(|path| values(&fields, path));
         let limits: Option<Vec<u64>> = limits.map(|limit| count(limit).filter(|limit| *limit > 0)).collect();
         let answers = names.answers.iter().flat_map(|path| values(&fields, path));
-        let answers: Option<Vec<u64>> = answers.map(count).collect();
+        let answers: Vec<Option<u64>> = answers.map(count).collect();
         let most = answers.iter().flatten().copied().max();
+        let is_known = answers.iter().all(Option::is_some);
         Self {
-            max_tokens: limits.filter(|_| answers.is_some()).and_then(|limits| limits.into_iter().max()),
+            max_tokens: limits.filter(|_| is_known).and_then(|limits| limits.into_iter().max()),
             answers: most.map_or(1, |most| u32::try_from(most.max(1)).unwrap_or(u32::MAX)),
         }
     }

@@ -182,6 +182,7 @@ impl<'a> Session<'a> {
         view: &mut dyn View,
     ) -> Result<u8, Error> {
         let context = self.context;
+        let _kept = KeptInPanic(self.ledger.clone());
         let mut prepared = self.prepare(like, &options.gateways)?;
         prepared.are_batches = options.results.is_some();
         failpoint::reach("prepared");
@@ -259,6 +260,18 @@ fn take_no_more(context: &Context, control: &Control, signal: i32) {
     control.stop(StopReason::Signal(signal));
     let calls = count(running as u64, "call", "calls");
     context.urgent(&format!("no further rows are taken; {calls} in flight will be finished, Ctrl-C drops them"));
+}
+
+/// Writes the ledger to its end if a bug ends the command, so that calls which were over and budgets are right all the same.
+struct KeptInPanic(Option<LedgerWriter>);
+
+impl Drop for KeptInPanic {
+    fn drop(&mut self) {
+        if let Some(ledger) = self.0.take().filter(|_| thread::panicking()) {
+            // What there would be to tell is less than what the bug has told.
+            drop(ledger.close());
+        }
+    }
 }
 
 /// After a signal, what is not written yet is given this long to be written. With it a run ends within 300 ms.
