@@ -112,6 +112,7 @@ fn joined(words: Vec<OsString>, index: usize) -> (Vec<OsString>, usize, usize) {
 }
 
 /// What is offered, read when it is first needed.
+#[derive(Debug)]
 struct Known {
     env: Env,
     settings: OnceLock<Option<Settings>>,
@@ -155,9 +156,9 @@ impl Known {
         found
     }
 
-    fn names<'a, T: 'a>(&'a self, of: impl Fn(&'a Settings) -> T) -> Vec<CompletionCandidate>
+    fn names<'a, T>(&'a self, of: impl Fn(&'a Settings) -> T) -> Vec<CompletionCandidate>
     where
-        T: Iterator<Item = (&'a str, String)>,
+        T: Iterator<Item = (&'a str, String)> + 'a,
     {
         let names = self.settings().into_iter().flat_map(of);
         names.map(|(name, about)| candidate(name, &about)).collect()
