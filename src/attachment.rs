@@ -4,6 +4,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use ignore::WalkBuilder;
 
 use crate::chat::{Audio, File, Image, ImageSource, Part};
 use crate::error::Error;
@@ -12,19 +13,102 @@ use crate::input::{self, Accept};
 /// The largest file that can be attached, in bytes.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 
-/// Reads one `-f`: a path, or the http(s) URL of an image, which the gateway fetches.
-pub fn read(path: &str) -> Result<Part, Error> {
-    if path.starts_with("https://") || path.starts_with("http://") {
-        return Ok(Part::Image(Image { source: ImageSource::Url(path.to_owned()), detail: None }));
-    }
-    let path = Path::new(path);
+/// The largest sum of the files of a directory, in bytes, and the most files.
+const LARGEST_DIRECTORY: u64 = 4 << 20;
+const MOST_FILES: usize = 1_000;
+
+/// Reads a file.
+///
+/// # Errors
+/// It cannot be read, is too large, or is of no kind that can be attached.
+pub fn read(path: &Path) -> Result<Part, Error> {
     let bytes = input::read(path, LARGEST_FILE, Accept::FilesAndPipes)
         .map_err(|source| Error::Input { path: path.to_owned(), source })?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     part(&name, bytes)
 }
 
-fn part(name: &str, bytes: Vec<u8>) -> Result<Part, Error> {
+/// An image that the model's provider fetches from this URL.
+pub fn image_at(url: &str) -> Part {
+    Part::Image(Image { source: ImageSource::Url(url.to_owned()), detail: None })
+}
+
+/// Whether this names something on the web, not a file.
+pub fn is_url(name: &str) -> bool {
+    name.starts_with("https://") || name.starts_with("http://")
+}
+
+/// Reads a file; a URL is that of an image.
+///
+/// # Errors
+/// As [`read`].
+pub fn file_or_image(name: &str) -> Result<Part, Error> {
+    if is_url(name) { Ok(image_at(name)) } else { read(Path::new(name)) }
+}
+
+/// The text files of a directory.
+#[derive(Debug)]
+pub struct Directory {
+    /// Each with its path.
+    pub texts: Vec<Part>,
+    /// In bytes.
+    pub size: u64,
+    /// How many files were left out because they are no text.
+    pub left_out: usize,
+}
+
+/// Reads the text files below a directory, in the order of their paths. Files that are hidden, or that `.gitignore` or
+/// `.ignore` names, are no part of it, and links are not followed.
+///
+/// # Errors
+/// A file cannot be read, or together they are too many or too large.
+pub fn directory(path: &Path) -> Result<Directory, Error> {
+    let mut directory = Directory { texts: Vec::new(), size: 0, left_out: 0 };
+    let too_much = |what: String| {
+        let message = format!("{} holds more than {what} of text", path.display());
+        Error::usage_hint(message, "attach a directory below it, or files; a file .ignore in it leaves others out")
+    };
+    let walk = WalkBuilder::new(path).require_git(false).sort_by_file_path(Path::cmp).build();
+    for entry in walk {
+        let failed = |error: ignore::Error| Error::Input {
+            path: path.to_owned(),
+            source: error.into_io_error().unwrap_or_else(|| std::io::Error::other("a directory cannot be read")),
+        };
+        let entry = entry.map_err(failed)?;
+        if !entry.file_type().is_some_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let size = entry.metadata().map_err(failed)?.len();
+        if size > LARGEST_DIRECTORY {
+            directory.left_out += 1;
+            continue;
+        }
+        let bytes = input::read(entry.path(), LARGEST_DIRECTORY, Accept::Files)
+            .map_err(|source| Error::Input { path: entry.path().to_owned(), source })?;
+        let size = bytes.len() as u64;
+        match part(&entry.path().to_string_lossy(), bytes) {
+            Ok(text @ Part::Text(_)) => directory.texts.push(text),
+            _ => {
+                directory.left_out += 1;
+                continue;
+            }
+        }
+        directory.size += size;
+        if directory.size > LARGEST_DIRECTORY {
+            return Err(too_much(format!("{} MiB", LARGEST_DIRECTORY >> 20)));
+        }
+        if directory.texts.len() > MOST_FILES {
+            return Err(too_much(format!("{MOST_FILES} files")));
+        }
+    }
+    Ok(directory)
+}
+
+/// What these bytes are, by their beginning. The name goes with a text or a document.
+///
+/// # Errors
+/// They are neither text nor of a kind that can be attached.
+pub fn part(name: &str, bytes: Vec<u8>) -> Result<Part, Error> {
     if let Some(media_type) = media_type(&bytes) {
         let (media_type, base64) = (media_type.to_owned(), BASE64.encode(&bytes));
         return Ok(match media_type.split('/').next() {

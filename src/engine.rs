@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 
@@ -127,6 +127,45 @@ fn add(batch: &mut Vec<RunEvent>, mut events: Vec<RunEvent>) {
         *batch = events;
     } else {
         batch.append(&mut events);
+    }
+}
+
+/// The tasks of a server: connections and calls, which nobody waits for one by one.
+#[derive(Debug, Clone, Default)]
+pub struct Tasks {
+    running: Arc<watch::Sender<usize>>,
+}
+
+/// Counts a task until it is dropped.
+struct Counted(Arc<watch::Sender<usize>>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+impl Tasks {
+    /// Starts a task. Must be called inside a tokio runtime.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.running.send_modify(|count| *count += 1);
+        let counted = Counted(Arc::clone(&self.running));
+        self.spawn_aside(async move {
+            let _counted = counted;
+            task.await;
+        });
+    }
+
+    /// Starts a task that [`Tasks::idle`] does not wait for.
+    #[expect(clippy::disallowed_methods, reason = "tasks are spawned here and nowhere else")]
+    pub fn spawn_aside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(tokio::spawn(task));
+    }
+
+    /// Waits until no task runs.
+    pub async fn idle(&self) {
+        // The sender lives as long as this value.
+        let _ = self.running.subscribe().wait_for(|count| *count == 0).await;
     }
 }
 

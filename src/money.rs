@@ -199,6 +199,18 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Usd>().map(Usd::picos), Ok(picos), "{text}");
         }
+        // More digits than any amount has, on either side of the point.
+        let (zeros, ones) = ("0".repeat(60), "1".repeat(60));
+        for (text, picos) in [
+            (format!("1{zeros}e-60"), 1_000_000_000_000),
+            (format!("-1{zeros}e-60"), -1_000_000_000_000),
+            (format!("0.{ones}"), 111_111_111_111),
+            (format!("{ones}e-60"), 111_111_111_111),
+            (format!("0.{zeros}1"), 0),
+            (format!("9223372.036854775807{zeros}"), i64::MAX),
+        ] {
+            assert_eq!(text.parse::<Usd>().map(Usd::picos), Ok(picos), "{text}");
+        }
         for text in ["", ".", "-", "abc", "1e", "1e99", "NaN", "inf", "0x10", "1 2", "99999999999999999999"] {
             assert!(text.parse::<Usd>().is_err(), "{text}");
         }
@@ -231,6 +243,34 @@ mod tests {
         assert_eq!(price.per_million().picos(), 150_000);
         assert_eq!(price.per_million().times(1_000_000), Some(price));
         assert_eq!(Usd::from_picos(i64::MAX).times(2), None);
+    }
+
+    #[test]
+    fn a_price_of_one_is_rounded_to_the_nearest_picodollar() {
+        for (picos, million, thousand) in [
+            (0, 0, 0),
+            (499, 0, 0),
+            (500, 0, 1),
+            (1_499, 0, 1),
+            (1_500, 0, 2),
+            (499_999, 0, 500),
+            (500_000, 1, 500),
+            (1_499_999, 1, 1_500),
+            (-500, 0, -1),
+            (-499_999, 0, -500),
+            (-1_500_000, -2, -1_500),
+            (i64::MAX, 9_223_372_036_854, 9_223_372_036_854_775),
+        ] {
+            let price = Usd::from_picos(picos);
+            assert_eq!((price.per_million().picos(), price.per_thousand().picos()), (million, thousand), "{picos}");
+        }
+    }
+
+    #[test]
+    fn decimals_have_no_needless_zeros_and_no_negative_zero() {
+        for text in ["0", "12", "-0.5", "0.00571", "-3", "100", "0.000000000001"] {
+            assert_eq!(text.parse::<Usd>().expect(text).to_decimal(), text);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Directories that only this user can enter.
+//! What only this user can enter or read.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, Metadata};
 use std::io;
 use std::path::Path;
 
@@ -12,6 +12,19 @@ pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir)
+}
+
+/// Whether other users of the system may read the file, as far as its mode says; systems without modes say nothing.
+pub(crate) fn others_may_read(file: &Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::MetadataExt::mode(file) & 0o044 != 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        false
+    }
 }
 
 #[cfg(all(test, unix))]

@@ -13,6 +13,9 @@ const LARGEST_INPUT: u64 = 64 * 1024 * 1024;
 /// How long stdin may be silent before a notice says what is waited for.
 const SILENCE: Duration = Duration::from_secs(1);
 
+/// Where the input stands in a prompt.
+const MARK: &str = "{input}";
+
 /// The kinds of stdin that are treated differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stdin {
@@ -24,40 +27,85 @@ enum Stdin {
 }
 
 /// Puts together the prompt of a command. `notice` is told what is being waited for.
+///
+/// # Errors
+/// There is no prompt, or stdin cannot be read.
 pub fn read(argument: Option<&str>, no_stdin: bool, notice: impl FnMut(&str)) -> Result<String, Error> {
     let argument = argument.filter(|text| *text != "-");
-    let stdin = match (argument, no_stdin, classify()) {
-        (_, true, _) | (Some(_), _, Stdin::Terminal | Stdin::Other) => None,
-        (None, false, Stdin::Terminal) => None,
-        // Without a prompt in the arguments, stdin is read whatever it is.
-        (_, false, Stdin::Input) | (None, false, Stdin::Other) => Some(text(read_stdin(notice)?)?),
+    let prompt = gather(argument, stdin(argument.is_none(), argument, no_stdin, notice)?.as_deref())?;
+    let hint = if no_stdin {
+        "-n leaves stdin alone: give one as an argument"
+    } else {
+        "give one as an argument, or pipe one in"
     };
-    if argument.is_none() && no_stdin {
-        return Err(Error::usage_hint("there is no prompt", "-n leaves stdin alone: give one as an argument"));
-    }
-    combine(argument, stdin.as_deref())
+    prompt.ok_or_else(|| Error::usage_hint("there is no prompt", hint))
 }
 
-/// Prompt alone, input alone, or both: the input stands where the prompt says `{input}`, else below it.
-fn combine(argument: Option<&str>, input: Option<&str>) -> Result<String, Error> {
+/// As [`read`], where there need not be a prompt. Stdin that may be without an end, such as a device, is read only if the
+/// prompt is `needed`.
+///
+/// # Errors
+/// Stdin cannot be read.
+pub fn read_if_any(
+    argument: Option<&str>,
+    no_stdin: bool,
+    needed: bool,
+    notice: impl FnMut(&str),
+) -> Result<Option<String>, Error> {
+    let is_stdin = argument == Some("-");
+    let argument = argument.filter(|text| *text != "-");
+    gather(argument, stdin(argument.is_none() && (needed || is_stdin), argument, no_stdin, notice)?.as_deref())
+}
+
+/// The text on stdin, if it is to be read. `needed` says that nothing else can be the prompt.
+fn stdin(
+    needed: bool,
+    argument: Option<&str>,
+    no_stdin: bool,
+    notice: impl FnMut(&str),
+) -> Result<Option<String>, Error> {
+    match classify() {
+        _ if no_stdin => Ok(None),
+        Stdin::Terminal => Ok(None),
+        // Where there is no prompt in the arguments, stdin is read whatever it is.
+        Stdin::Other if argument.is_some() || !needed => Ok(None),
+        Stdin::Input | Stdin::Other => text(read_stdin(notice)?).map(Some),
+    }
+}
+
+/// Prompt alone, input alone, or both: the input stands where the prompt says `{input}`, else below it. `None` where there
+/// is neither.
+fn gather(argument: Option<&str>, input: Option<&str>) -> Result<Option<String>, Error> {
     let input = input.filter(|text| !text.trim().is_empty());
     let prompt = match (argument, input) {
-        (Some(argument), None) if argument.contains("{input}") => {
+        (Some(argument), None) if argument.contains(MARK) => {
             return Err(Error::usage_hint(
                 "nothing came by stdin for `{input}` in the prompt to stand for",
                 "pipe the input in; a prompt that is piped in itself may say {input} and mean just that",
             ));
         }
-        (Some(argument), Some(input)) if argument.contains("{input}") => argument.replace("{input}", input),
+        (Some(argument), Some(input)) if argument.contains(MARK) => insert(argument, input),
         (Some(argument), Some(input)) => format!("{argument}\n\n{input}"),
         (Some(argument), None) => argument.to_owned(),
         (None, Some(input)) => input.to_owned(),
         (None, None) => String::new(),
     };
-    if prompt.trim().is_empty() {
-        return Err(Error::usage_hint("there is no prompt", "give one as an argument, or pipe one in"));
+    Ok(Some(prompt).filter(|prompt| !prompt.trim().is_empty()))
+}
+
+/// Puts the input at each mark. Where a mark stands within a line, the input's last line break is left out, so that the
+/// line goes on behind it.
+fn insert(argument: &str, input: &str) -> String {
+    let within = input.strip_suffix('\n').map_or(input, |text| text.strip_suffix('\r').unwrap_or(text));
+    let mut prompt = String::with_capacity(argument.len() + input.len());
+    let mut rest = argument;
+    while let Some((before, after)) = rest.split_once(MARK) {
+        prompt.push_str(before);
+        let is_alone = (prompt.is_empty() || prompt.ends_with('\n')) && (after.is_empty() || after.starts_with('\n'));
+        prompt.push_str(if is_alone { input } else { within });
+        rest = after;
     }
-    Ok(prompt)
+    prompt + rest
 }
 
 /// Bytes to text: a byte order mark is dropped, anything that is not UTF-8 is an error that says where.
@@ -73,6 +121,14 @@ fn text(bytes: Vec<u8>) -> Result<String, Error> {
         Some(rest) => rest.to_owned(),
         None => text,
     })
+}
+
+/// All of stdin, as bytes. `notice` is told what is being waited for.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub fn stdin_bytes(notice: impl FnMut(&str)) -> Result<Vec<u8>, Error> {
+    read_stdin(notice)
 }
 
 /// Reads all of stdin, on a thread of its own so that `notice` can be called while it is silent.
@@ -154,6 +210,20 @@ fn classify() -> Stdin {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn combine(argument: Option<&str>, input: Option<&str>) -> Result<String, Error> {
+        gather(argument, input)?.ok_or_else(|| Error::usage("no prompt"))
+    }
+
+    #[test]
+    fn input_within_a_line_has_no_line_break_at_its_end() {
+        let both = |prompt, input| combine(Some(prompt), Some(input)).expect("a prompt");
+        assert_eq!(both("Is '{input}' a word?", "cat\n"), "Is 'cat' a word?");
+        assert_eq!(both("Is '{input}' a word?", "cat\r\n"), "Is 'cat' a word?");
+        assert_eq!(both("a: {input}, b: {input}", "x\n\n"), "a: x\n, b: x\n");
+        assert_eq!(both("Text:\n{input}\nEnd.", "x\n"), "Text:\nx\n\nEnd.");
+        assert_eq!(both("{input}", "x\n"), "x\n");
+    }
 
     #[test]
     fn input_goes_below_the_prompt_or_where_it_is_marked() {

@@ -37,11 +37,6 @@ impl Rates {
         request: None,
     };
 
-    /// Whether input and output are both known.
-    pub fn is_complete(&self) -> bool {
-        self.input.is_some() && self.output.is_some()
-    }
-
     /// What `usage` costs, to the picodollar. Returns `None` where a count or a rate that this takes is unknown, or where
     /// the counts contradict each other.
     pub fn cost(&self, usage: &Usage) -> Option<Usd> {
@@ -211,6 +206,22 @@ mod tests {
         let marked = rates("0.15", "0.60").with_markup(55_000);
         assert_eq!(marked.cost(&usage(1_000_000, 0)), Some(usd("0.15825")));
         assert_eq!(marked.cost(&usage(0, 1_000_000)), Some(usd("0.633")));
+    }
+
+    #[test]
+    fn markup_is_rounded_to_the_nearest_picodollar_and_holds_for_every_step() {
+        let marked = |picos, markup| {
+            let rate = Rates { input: Some(Usd::from_picos(picos)), ..Rates::default() };
+            rate.with_markup(markup).input.map(Usd::picos)
+        };
+        for (picos, markup, expected) in
+            [(1, 499_999, 1), (1, 500_000, 2), (-1, 500_000, -2), (-1, 499_999, -1), (3, 0, 3)]
+        {
+            assert_eq!(marked(picos, markup), Some(expected), "{picos} and {markup}");
+        }
+        let step = Step { above: 200_000, rates: rates("6", "22.5") };
+        let tariff = Tariff { steps: vec![step], ..Tariff::from(rates("3", "15")) }.with_markup(1_000_000);
+        assert_eq!((tariff.base, tariff.steps[0].rates), (rates("6", "30"), rates("12", "45")));
     }
 
     #[test]

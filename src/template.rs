@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use minijinja::value::{Rest, ValueOrKwargs};
+use minijinja::value::{Rest, Serde, ValueOrKwargs};
 use minijinja::{
     AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, Value, escape_formatter, filters,
 };
@@ -25,22 +26,84 @@ pub struct BadTemplate(String);
 
 /// Prompts are no markup, so nothing is escaped, and a missing variable is an error rather than an empty text.
 fn environment(template: &str) -> Environment<'_> {
+    limited(template, &Arc::new(AtomicUsize::new(LARGEST)))
+}
+
+/// The environment of a template whose values may take as many bytes as `left` says.
+fn limited<'t>(template: &'t str, left: &Arc<AtomicUsize>) -> Environment<'t> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    limit(&mut environment, template);
+    limit(&mut environment, template, Arc::clone(left));
     environment
 }
 
+/// A template that is compiled once and rendered for many rows of data.
+#[derive(Debug)]
+pub struct Template<'t> {
+    source: &'t str,
+    environment: Environment<'t>,
+    /// How many bytes the values of the present row may still take.
+    left: Arc<AtomicUsize>,
+}
+
+impl<'t> Template<'t> {
+    const NAME: &'static str = "row";
+
+    /// Compiles the template.
+    ///
+    /// # Errors
+    /// It has a mistake that does not depend on the data: of syntax, or the name of a filter that does not exist.
+    pub fn new(source: &'t str) -> Result<Self, BadTemplate> {
+        let left = Arc::new(AtomicUsize::new(LARGEST));
+        let mut environment = limited(source, &left);
+        environment.add_template(Self::NAME, source).map_err(|error| explain(&error, source))?;
+        let template = Self { source, environment, left };
+        match template.try_render(Value::from(Serde(BTreeMap::<String, String>::new()))) {
+            Err(error) if is_unknown_name(&error) => Err(explain(&error, source)),
+            _ => Ok(template),
+        }
+    }
+
+    /// The names of the fields that the template uses; of `{{ user.name }}`, the name is `user`.
+    pub fn fields(&self) -> BTreeSet<String> {
+        let functions: BTreeSet<&str> = self.environment.globals().map(|(name, _)| name).collect();
+        let compiled = self.environment.get_template(Self::NAME);
+        let used = compiled.map(|compiled| compiled.undeclared_variables(false)).unwrap_or_default();
+        used.into_iter().filter(|name| !functions.contains(name.as_str())).collect()
+    }
+
+    /// The text for one row of data.
+    ///
+    /// # Errors
+    /// A field that the template uses is missing, or a filter does not fit its value.
+    pub fn render(&self, fields: &serde_json::Map<String, serde_json::Value>) -> Result<String, BadTemplate> {
+        self.left.store(LARGEST, Ordering::Relaxed);
+        self.try_render(Value::from(Serde(fields)))
+            .map_err(|error| explain(&error, self.source))
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|error| BadTemplate(error.to_string())))
+    }
+
+    fn try_render(&self, values: Value) -> Result<Vec<u8>, minijinja::Error> {
+        let mut text = Bounded::default();
+        self.environment.get_template(Self::NAME)?.render_captured_to(values, &mut text)?;
+        Ok(text.0)
+    }
+}
+
+/// Whether a template names a filter, a test or a function that does not exist.
+fn is_unknown_name(error: &minijinja::Error) -> bool {
+    matches!(error.kind(), ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction)
+}
+
 /// Keeps a template from taking all memory, by mistakes such as `{{ draft | indent(2000000000) }}`.
-fn limit(environment: &mut Environment<'_>, template: &str) {
+fn limit(environment: &mut Environment<'_>, template: &str, left: Arc<AtomicUsize>) {
     // A block that is captured is not counted by `Bounded`. Each instruction adds one piece of the template to it at most.
     let captures = ["endset", "endfilter"].iter().any(|end| template.contains(end));
     let fuel = if captures { FUEL.min((4 * LARGEST / template.len().max(1)) as u64) } else { FUEL };
     environment.set_fuel(Some(fuel));
     // Without it, no variable outlives one turn of a loop, so no loop can double a text in each turn.
     environment.remove_global("namespace");
-    let left = AtomicUsize::new(LARGEST);
     environment.set_formatter(move |out: &mut Output, state: &mut State, value: &Value| {
         let size = printed(value);
         let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size));
@@ -143,9 +206,22 @@ impl Write for Bounded {
     }
 }
 
-/// Whether every template knows a function by this name, so that it can be no variable.
-pub fn is_function(name: &str) -> bool {
-    Environment::new().globals().any(|(function, _)| function == name)
+/// Names that no variable can have because templates use them for something else. The names of functions are the others.
+const RESERVED: [&str; 19] = [
+    "and", "elif", "else", "endfor", "endif", "false", "False", "for", "if", "in", "is", "loop", "none", "None", "not",
+    "or", "self", "true", "True",
+];
+
+/// Whether this has the form of a variable's name: letters, digits and `_`, no digit first.
+pub fn is_name(name: &str) -> bool {
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Whether a variable can have this name, which then means nothing else in a template.
+pub fn is_variable(name: &str) -> bool {
+    let is_function = || Environment::new().globals().any(|(function, _)| function == name);
+    is_name(name) && !RESERVED.contains(&name) && !is_function()
 }
 
 /// The names that stand in the expressions and statements of a template, used there or not: also those that it both uses
@@ -212,14 +288,7 @@ pub fn needs(template: &str) -> Result<BTreeSet<String>, BadTemplate> {
     // Names of filters are looked up only when they are used. Whatever else goes wrong here depends on the values.
     let values = Value::from_pairs(needed.iter().map(|name| (name.as_str(), "text")));
     match compiled.render_captured_to(values, Bounded::default()) {
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction
-            ) =>
-        {
-            Err(explain(&error, template))
-        }
+        Err(error) if is_unknown_name(&error) => Err(explain(&error, template)),
         _ => Ok(needed),
     }
 }

@@ -20,8 +20,8 @@ const ASK: [&str; 4] = ["ask", "--max-tokens", "10", "hi"];
 fn a_budget_that_is_spent_is_5_and_says_what_is_left_and_until_when() {
     let gateway = Gateway::by(|_| dollar());
     let home = home(&gateway, "[[budget]]\nlimit = 2.5\nper = \"day\"\n");
-    home.llm(ASK).output().exits(0);
-    home.llm(ASK).output().exits(0);
+    home.llm(ASK).output().exits(0).never_says("set aside");
+    home.llm(ASK).output().exits(0).never_says("set aside");
     let outcome = home.llm(ASK).output();
     outcome.exits(5).prints("").says("budget of $2.50 a day for everything: $0.50 left").says("it begins anew at ");
     assert_eq!(gateway.requests().len(), 2);
@@ -238,6 +238,17 @@ fn no_parameter_walks_around_a_limit() {
     ] {
         limited.llm(way).output().exits(5).says("left, and this call may cost up to");
         free.llm(way).args(["--max-cost", "2"]).output().exits(5).says("left, and this call may cost up to");
+    }
+    // Some gateways read these as the fields that they look like.
+    for name in ["Model", "MODELS", "me\u{17f}\u{17f}ages", " model", "extraBody"] {
+        limited
+            .llm(["ask", "hi", "--max-tokens", "10", "-p", &format!("{name}=x")])
+            .output()
+            .exits(2)
+            .says("-p cannot set");
+    }
+    for parameter in ["Max_Tokens=100000", "max_to\u{212a}ens=100000", "N=50", "n=[50]", "n=\"5_0\""] {
+        limited.llm(["ask", "hi", "--max-tokens", "10", "-p", parameter]).output().exits(5);
     }
     free.llm(["ask", "hi", "-p", "max_tokens=null", "--max-tokens", "10", "--max-cost", "2"])
         .output()

@@ -263,3 +263,72 @@ fn a_list_of_several_calls_is_one_document_in_every_format() {
     let none = home.llm(["log", "export", "--format", "otel", "--status", "failed"]).output().json();
     assert_eq!(none["resourceSpans"][0]["scopeSpans"][0]["spans"], json!([]));
 }
+
+#[test]
+fn calls_of_the_demo_gateway_count_only_where_it_is_named() {
+    let gateway = hello();
+    let home = Home::with(&gateway).config(
+        "[price.\"*\"]\ninput = 1\noutput = 1\n[[budget]]\nname = \"all\"\nlimit = 100\nper = \"total\"\n\
+         [[budget]]\nname = \"demo\"\nlimit = 100\nper = \"total\"\nmatch = { gateway = \"demo\" }\n",
+    );
+    home.llm(["ask", "-g", "demo", "hi"]).output().exits(0);
+    let calls = |arguments: &[&str]| home.llm(arguments).output().exits(0).json()["total"]["calls"].clone();
+    assert_eq!(calls(&["usage", "-o", "json"]), 0);
+    home.llm(["usage"]).output().exits(0).says("-g demo shows them");
+    home.llm(["ask", "hi"]).output().exits(0);
+    home.llm(["ask", "-g", "demo", "-m", "demo/down", "--retries", "0", "--fallback", "env::m", "hi"])
+        .output()
+        .exits(0);
+    assert_eq!(calls(&["usage", "-o", "json"]), 2, "a call that ended elsewhere was paid");
+    assert_eq!(calls(&["usage", "-g", "demo", "-o", "json"]), 1);
+    assert_eq!(home.log().len(), 3);
+    let left = home.llm(["usage", "--budgets", "-o", "json"]).output().exits(0).json();
+    let spent: Vec<(String, bool)> = left
+        .as_array()
+        .expect("budgets")
+        .iter()
+        .map(|budget| {
+            (
+                budget["match"]["gateway"].as_str().unwrap_or("all").to_owned(),
+                budget["spent_usd"].as_f64().is_some_and(|usd| usd > 0.0),
+            )
+        })
+        .collect();
+    assert_eq!(spent, [("all".to_owned(), true), ("demo".to_owned(), true)], "{left}");
+    let all = &left[0]["spent_usd"];
+    assert_eq!(all.as_f64(), Some(0.000_034), "two answers of 17 tokens: {left}");
+}
+
+#[test]
+fn what_the_list_shows_of_an_id_finds_the_call() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    home.llm(["ask", "hi"]).output().exits(0);
+    let id = home.log()[0]["id"].as_str().expect("an id").to_owned();
+    let seen = &id[id.len() - 8..];
+    for part in [&id[..], seen, &seen[..4], &seen[4..], &seen[..6]] {
+        home.llm(["log", "show", part]).output().exits(0).says("");
+    }
+    home.llm(["log", "show", &id[id.len() - 12..id.len() - 8]]).output().exits(2);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_list_is_by_the_users_clock_and_says_how_many_there_are() {
+    use crate::support::terminal::Wiring;
+    let gateway = hello();
+    let home = Home::with(&gateway).env("TZ", "Asia/Kolkata");
+    for prompt in ["the first", "a second with the word needle in it", "third"] {
+        home.llm(["ask", "-m", "env::sim/x", prompt]).output().exits(0);
+    }
+    let at = home.log()[0]["when"].as_str().expect("a time").to_owned();
+    let list = home.llm(["log"]).output().exits(0).stdout();
+    assert!(list.contains("when (IST)") && !list.contains(&at[11..16]), "{list} {at}");
+    assert!(list.contains("sim/x") && !list.contains("env::sim/x"), "{list}");
+    assert!(list.contains("a second with"), "{list}");
+    let found = home.llm(["log", "--search", "Needle"]).output().exits(0).stdout();
+    assert!(found.contains("found") && found.contains("needle in"), "{found}");
+    let screen = home.llm(["log", "-n", "2"]).terminal(Wiring::ALL).output();
+    assert!(screen.terminal().contains("2 of 3 calls"), "{screen}");
+    home.llm(["log", "-n", "2"]).output().never_says("2 of 3");
+}

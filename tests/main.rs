@@ -8,10 +8,21 @@
 mod adjust;
 mod architecture;
 mod ask;
+mod batch;
+mod batch_api;
+mod bench;
 mod budget;
+#[cfg(all(unix, debug_assertions))]
+mod bugs;
 mod cache;
+mod change;
+#[cfg(unix)]
+mod chat;
+mod choose;
 mod compare;
+mod completion;
 mod costs;
+mod dependencies;
 mod endings;
 mod fuzz;
 #[cfg(unix)]
@@ -26,6 +37,7 @@ mod otel;
 #[cfg(unix)]
 mod output;
 mod pipeline;
+mod probe;
 mod promises;
 #[cfg(unix)]
 mod readme;
@@ -35,6 +47,7 @@ mod routing;
 mod schema;
 #[cfg(unix)]
 mod secrets;
+mod serve;
 mod set_up;
 mod show;
 #[cfg(unix)]
@@ -46,6 +59,9 @@ mod stream;
 mod support;
 #[cfg(target_os = "linux")]
 mod sweep;
+#[cfg(unix)]
+mod take;
+mod template;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]

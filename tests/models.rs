@@ -111,3 +111,11 @@ fn what_is_no_list_is_an_error() {
     let gateway = Gateway::always(Reply::with_body(200, "text/html", "<html>Welcome</html>"));
     Home::with(&gateway).llm(["models"]).output().exits(1).prints("").says("list of models is not JSON");
 }
+
+#[test]
+fn a_text_that_no_model_has_is_exit_1_with_a_hint() {
+    let home = Home::new();
+    home.llm(["models", "-g", "demo", "stedy"]).output().exits(1).says("did you mean `steady`?");
+    home.llm(["models", "-g", "demo", "zzzzzz"]).output().exits(1).says("lists all");
+    home.llm(["models", "-g", "demo", "steady"]).output().exits(0);
+}

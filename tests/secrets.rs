@@ -111,6 +111,10 @@ fn forms() -> Vec<String> {
         KEY.replace('-', "%2D"),
         each(&|byte| format!("\\u{byte:04x}")),
         each(&|byte| format!("{byte:02x}")),
+        each(&|byte| format!("%25{byte:02x}")),
+        each(&|byte| format!(":{byte:02x}")).split_off(1),
+        base64(base64(format!("Bearer {KEY}"))),
+        format!("{} {}", &KEY[..9], &KEY[9..]),
     ]
 }
 

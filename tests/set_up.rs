@@ -90,6 +90,27 @@ fn the_doctor_finds_what_is_wrong_with_the_config() {
     assert!(check(&home).contains("its prompt uses `b`"), "{}", check(&home));
 }
 
+// S08
+#[cfg(unix)]
+#[test]
+fn the_doctor_warns_of_secrets_in_a_config_that_others_may_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let secret =
+        format!("[gateway.corp]\nbase_url = \"http://127.0.0.1:9/v1\"\nheaders = {{ X-Team-Token = \"{KEY}\" }}\n");
+    let plain = secret.replace("X-Team-Token", "X-Team").replace(KEY, "search");
+    for (config, mode, outcome) in
+        [(&secret, 0o644, "warning"), (&secret, 0o640, "warning"), (&secret, 0o600, "ok"), (&plain, 0o644, "ok")]
+    {
+        let home = Home::new().config(config);
+        home.may_hold_the_key("llm.toml");
+        let file = home.path().join("llm.toml");
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).expect("permitted");
+        let check = home.llm(["doctor", "-o", "json"]).output().json()[0].clone();
+        assert_eq!((&check["name"], &check["outcome"]), (&"config".into(), &outcome.into()), "{mode:o}: {check}");
+        assert_eq!(check["hint"].as_str().is_some_and(|hint| hint.starts_with("chmod 600 ")), outcome == "warning");
+    }
+}
+
 #[test]
 fn the_doctor_sends_nobody_to_the_doctor() {
     let elsewhere = Gateway::always(Reply::with_body(200, "text/html", "<html>Welcome</html>"));
@@ -103,7 +124,7 @@ fn every_shell_gets_completions_and_everybody_a_manual() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let outcome = home.llm(["completions", shell]).output();
-        assert!(outcome.exits(0).stdout().contains("compare"), "{outcome}");
+        assert!(outcome.exits(0).stdout().contains("LLM_COMPLETE"), "{outcome}");
     }
     let outcome = home.llm(["man"]).output();
     assert!(outcome.exits(0).stdout().contains(".TH llm 1"), "{outcome}");

@@ -24,8 +24,10 @@ const HOSTILE: &[&str] = &[
 /// Every control character that the terminal got, except line ends and our own colours.
 pub fn controls(outcome: &Outcome) -> String {
     // Select Graphic Rendition, the only sequences that anything is printed with.
-    let ours = ["0", "1", "2", "4", "1;4", "1;31", "32", "33", "36"].map(|code| format!("\u{1b}[{code}m"));
-    let screen = outcome.terminal().replace("\r\n", "\n");
+    let ours = ["0", "1", "2", "3", "4", "9", "1;3", "1;4", "1;3;4", "1;31", "31", "32", "33", "35", "36"];
+    let ours = ours.map(|code| format!("\u{1b}[{code}m"));
+    // The last row of an answer is drawn again where its text has changed.
+    let screen = outcome.terminal().replace("\r\n", "\n").replace("\r\u{1b}[J", "");
     let rest = ours.iter().fold(screen, |screen, colour| screen.replace(colour, ""));
     let unsafe_one = |c: &char| {
         let format = matches!(*c, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
@@ -260,6 +262,109 @@ fn a_terminal_that_becomes_narrower_keeps_no_stale_rows() {
 }
 
 #[test]
+fn answers_are_printed_for_the_width_that_the_terminal_has_then() {
+    let gateway = Gateway::always(Reply::sse().role().text(&"many words ".repeat(50)).gate().finish("stop").done());
+    let home = Home::with(&gateway).env("NO_COLOR", "1");
+    let running = home.llm(["compare", "-m", "a,b", "--log", "off", "hi"]).terminal(Wiring::ALL).start();
+    gateway.await_gated(2);
+    running.terminal.as_ref().expect("a terminal").resize(50);
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(0).terminal();
+    let page = screen.rsplit("\u{1b}[J").next().expect("what follows the live lines").replace("\r\n", "\n");
+    assert!(page.starts_with("── a ──"), "the columns of 80 cells have no room: {page}");
+    assert!(page.lines().all(|line| line.chars().count() <= 50), "{page}");
+}
+
+/// `ask` whose answer is held back at `gate`, with stdout and stderr on one terminal.
+fn held(reply: Reply, arguments: &[&str]) -> (Gateway, Running) {
+    let gateway = Gateway::always(reply);
+    let home = Home::with(&gateway).env("NO_COLOR", "1");
+    let running = home.llm(["ask", "--log", "off", "hi"]).args(arguments).terminal(Wiring::ALL).start();
+    gateway.await_gated(1);
+    (gateway, running)
+}
+
+#[test]
+fn an_answer_is_waited_for_in_a_line_that_leaves_no_trace() {
+    let thinking = Reply::sse().role().reasoning("hm, let me see").gate().text("The answer.").finish("stop").done();
+    let (gateway, running) = held(thinking, &[]);
+    let terminal = running.terminal.as_ref().expect("a terminal");
+    terminal.await_screen("test-model thinking");
+    terminal.await_screen("14 chars  hm, let me see");
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(0).terminal();
+    let (before, after) = screen.rsplit_once("\r\u{1b}[J").expect("the line is removed");
+    assert!(!before.contains("The answer."), "{screen:?}");
+    assert!(after.starts_with("The answer.\r\n") && !after.contains("thinking"), "{screen:?}");
+}
+
+#[test]
+fn what_goes_wrong_meanwhile_stands_above_the_line() {
+    let gateway = Gateway::in_turn([
+        Reply::error_with(429, &[("retry-after", "0")], "slow down"),
+        Reply::sse().role().gate().text("The answer.").finish("stop").done(),
+    ]);
+    let home = Home::with(&gateway).env("NO_COLOR", "1");
+    let running = home.llm(["ask", "--log", "off", "hi"]).terminal(Wiring::ALL).start();
+    gateway.await_gated(1);
+    running.terminal.as_ref().expect("a terminal").await_screen("test-model waiting");
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(0).terminal();
+    assert!(screen.contains("test-model: 429 rate limited, trying again in"), "{screen:?}");
+    let after = screen.rsplit("\u{1b}[J").next().expect("what follows the line");
+    assert!(after.starts_with("The answer.\r\n"), "{screen:?}");
+}
+
+#[test]
+fn nothing_is_drawn_where_nobody_sees_it_or_wants_it() {
+    let reply = || Reply::sse().role().gate().text("The answer.").finish("stop").done();
+    for (arguments, name, value, wiring) in [
+        (&["-q"][..], "LANG", "C", Wiring::ALL),
+        (&["-v"], "LANG", "C", Wiring::ALL),
+        (&[], "TERM", "dumb", Wiring::ALL),
+        (&[], "CI", "true", Wiring::ALL),
+        (&[], "LANG", "C", Wiring::STDOUT),
+    ] {
+        let gateway = Gateway::always(reply());
+        let home = Home::with(&gateway).env("NO_COLOR", "1").env(name, value);
+        let running = home.llm(["ask", "--log", "off", "hi"]).args(arguments).terminal(wiring).start();
+        gateway.await_gated(1);
+        gateway.release();
+        let outcome = running.finish();
+        let screen = outcome.exits(0).terminal();
+        assert!(
+            !screen.contains('\u{1b}') && !screen.contains("test-model waiting"),
+            "{arguments:?} {name}: {screen:?}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_in_one_piece_is_waited_for_until_its_end() {
+    let reply = Reply::sse().role().text("Half").gate().text(" the answer.").finish("stop").done();
+    let (gateway, running) = held(reply, &["-o", "json"]);
+    running.terminal.as_ref().expect("a terminal").await_screen("test-model writing");
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(0).terminal();
+    let after = screen.rsplit("\r\u{1b}[J").next().expect("what follows the line");
+    assert!(after.contains("test-model ·") && after.contains("\"Half the answer.\""), "{screen:?}");
+}
+
+#[test]
+fn a_failed_call_has_its_hint_last_and_no_line_of_dashes() {
+    let gateway = Gateway::always(Reply::error(401, "no such key"));
+    let outcome = Home::with(&gateway).llm(["ask", "--log", "off", "hi"]).terminal(Wiring::STDERR).output();
+    let screen = outcome.exits(4).terminal().replace("\r\n", "\n");
+    assert!(!screen.contains('–'), "{screen}");
+    let (_, hint) = screen.split_once("hint:").expect("a hint");
+    assert!(hint.ends_with("replaces it\n"), "{screen}");
+}
+
+#[test]
 fn figures_follow_the_answer_on_a_terminal() {
     let gateway = Gateway::always(Reply::stream(&["Hello."]));
     let home = Home::with(&gateway);
@@ -269,4 +374,75 @@ fn figures_follow_the_answer_on_a_terminal() {
     let outcome = home.llm(["ask", "-q", "hi"]).terminal(Wiring::STDERR).output();
     assert_eq!(outcome.exits(0).terminal(), "", "{outcome}");
     home.llm(["ask", "--stats", "hi"]).output().exits(0).prints("Hello.\n").says("test-model");
+}
+
+const ANSWER: &str = "# Title\n\nSome **bold** words and `code`.\n\n- an item\n\n```rust\nlet x = 1;\n```\n";
+const RENDERED: &str = "\u{1b}[1;4mTitle\u{1b}[0m\r\n\r\nSome \u{1b}[1mbold\u{1b}[0m words and \u{1b}[36mcode\u{1b}[0m.\r\n\r\n\
+    \u{1b}[36m•\u{1b}[0m an item\r\n\r\n\u{1b}[2m```rust\u{1b}[0m\r\n\
+    \u{1b}[35mlet\u{1b}[0m x = \u{1b}[36m1\u{1b}[0m;\r\n\u{1b}[2m```\u{1b}[0m\r\n";
+
+#[test]
+fn markdown_is_rendered_on_a_terminal_and_nowhere_else() {
+    let gateway = Gateway::always(Reply::stream(&[ANSWER]));
+    let home = Home::with(&gateway);
+    assert_eq!(home.llm(["ask", "hi"]).terminal(Wiring::STDOUT).output().exits(0).terminal(), RENDERED);
+    home.llm(["ask", "hi"]).output().exits(0).prints(ANSWER);
+    home.llm(["ask", "hi"]).terminal(Wiring::STDERR).output().exits(0).prints(ANSWER);
+    let dumb = home.llm(["ask", "hi"]).env("TERM", "dumb").terminal(Wiring::STDOUT).output();
+    assert_eq!(dumb.exits(0).terminal().replace("\r\n", "\n"), ANSWER);
+    home.llm(["ask", "--out", "answer.md", "hi"]).terminal(Wiring::STDOUT).output().exits(0);
+    assert_eq!(std::fs::read_to_string(home.path().join("answer.md")).expect("written"), ANSWER);
+}
+
+#[test]
+fn a_flag_or_the_config_says_how_markdown_is_shown() {
+    let gateway = Gateway::always(Reply::stream(&[ANSWER]));
+    let home = Home::with(&gateway);
+    let ask = |home: &Home, arguments: &[&str]| {
+        home.llm(["ask", "hi"])
+            .args(arguments)
+            .terminal(Wiring::STDOUT)
+            .output()
+            .exits(0)
+            .terminal()
+            .replace("\r\n", "\n")
+    };
+    assert_eq!(ask(&home, &["--render", "plain"]), ANSWER);
+    let piped = home.llm(["ask", "--render", "markdown", "--color", "always", "hi"]).output();
+    assert_eq!(piped.exits(0).stdout(), RENDERED.replace("\r\n", "\n"));
+    // Without colours, the marks of emphasis stay.
+    let piped = home.llm(["ask", "--render", "markdown", "hi"]).output();
+    assert!(piped.exits(0).stdout().contains("# Title\n\nSome **bold** words and `code`.\n\n• an item\n"), "{piped}");
+    let home = Home::with(&gateway).config("render = \"plain\"");
+    assert_eq!(ask(&home, &[]), ANSWER);
+    assert_eq!(ask(&home, &["--render", "auto"]), RENDERED.replace("\r\n", "\n"));
+}
+
+#[test]
+fn every_command_that_shows_answers_renders_them() {
+    let gateway = Gateway::always(Reply::stream(&[ANSWER]));
+    let home = Home::with(&gateway).config("[pipeline.p]\nsteps = [{ name = \"s\", model = \"m\", prompt = \"hi\" }]");
+    home.llm(["ask", "hi"]).output().exits(0);
+    for command in
+        [&["ask", "hi"][..], &["compare", "-m", "a,b", "hi"], &["rerun"], &["pipeline", "run", "p"], &["log", "show"]]
+    {
+        let outcome = home.llm(command).terminal(Wiring { columns: 100, ..Wiring::STDOUT }).output();
+        let screen = outcome.exits(0).terminal();
+        assert!(screen.contains("\u{1b}[36m•\u{1b}[0m an item"), "{command:?}: {screen}");
+        assert!(screen.contains("\u{1b}[35mlet\u{1b}[0m x"), "{command:?}: {screen}");
+    }
+}
+
+#[test]
+fn a_notice_stands_above_the_row_that_is_not_final() {
+    let reply =
+        Reply::sse().role().text("One **bold").gate().bytes("data: {broken\n\n").text("** word.").finish("stop").done();
+    let (gateway, running) = held(reply, &[]);
+    running.terminal.as_ref().expect("a terminal").await_screen("One **bold**");
+    gateway.release();
+    let outcome = running.finish();
+    let screen = outcome.exits(8).terminal();
+    let end = screen.split_once("One **bold**").expect("the row").1;
+    assert!(end.starts_with("\r\u{1b}[Jtest-model: skipped a piece"), "{screen:?}");
+    assert!(end.contains("\r\nOne **bold** word.\r\n"), "{screen:?}");
 }

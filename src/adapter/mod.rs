@@ -8,7 +8,9 @@
 
 mod anthropic;
 mod body;
+mod client_body;
 pub mod error_body;
+mod field_names;
 mod frame;
 mod gemini;
 mod lenient;
@@ -31,6 +33,8 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
+pub use client_body::{ClientBody, Operation};
+pub use field_names::{is_same_field, names_other_model};
 pub use mask::mask_keys;
 pub use output_bound::OutputBound;
 

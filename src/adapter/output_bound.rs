@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::field_names::is_same_field;
+
 /// The most that one request can make a model write, as far as its body says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputBound {
@@ -23,15 +25,19 @@ pub(super) struct Names {
 
 impl OutputBound {
     /// Reads the bounds of a body. The largest counts where there are several, since gateways differ in which they
-    /// obey; one that cannot be read could be larger than any, so that nothing is known then.
+    /// obey. One that cannot be read could be larger than any, so nothing is known then. The same holds for a number of answers
+    /// that cannot be read.
     pub(super) fn read(body: &[u8], names: &Names) -> Self {
         let fields: Fields<'_> = serde_json::from_slice(body).unwrap_or_default();
-        let limits = names.max_tokens.iter().filter_map(|path| field(&fields, path));
+        let limits = names.max_tokens.iter().flat_map(|path| values(&fields, path));
         let limits: Option<Vec<u64>> = limits.map(|limit| count(limit).filter(|limit| *limit > 0)).collect();
-        let answers = names.answers.iter().filter_map(|path| field(&fields, path)).filter_map(count);
+        let answers = names.answers.iter().flat_map(|path| values(&fields, path));
+        let answers: Vec<Option<u64>> = answers.map(count).collect();
+        let most = answers.iter().flatten().copied().max();
+        let is_known = answers.iter().all(Option::is_some);
         Self {
-            max_tokens: limits.and_then(|limits| limits.into_iter().max()),
-            answers: answers.max().map_or(1, |most| u32::try_from(most.max(1)).unwrap_or(u32::MAX)),
+            max_tokens: limits.filter(|_| is_known).and_then(|limits| limits.into_iter().max()),
+            answers: most.map_or(1, |most| u32::try_from(most.max(1)).unwrap_or(u32::MAX)),
         }
     }
 }
@@ -39,15 +45,17 @@ impl OutputBound {
 /// The fields of an object; their values stay unread, since some of them hold whole files.
 type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
-/// The value at the end of the path; `None` where there is none or it is `null`.
-fn field(fields: &Fields<'_>, path: &[&str]) -> Option<Value> {
-    let (name, rest) = path.split_first()?;
-    let value = fields.get(*name)?;
-    if rest.is_empty() {
-        return serde_json::from_str(value.get()).ok().filter(|value: &Value| !value.is_null());
-    }
-    let inner: Fields<'_> = serde_json::from_str(value.get()).ok()?;
-    field(&inner, rest)
+/// The values at the end of the path, however a gateway may spell the names on it, without those that are `null`.
+fn values(fields: &Fields<'_>, path: &[&str]) -> Vec<Value> {
+    let Some((name, rest)) = path.split_first() else { return Vec::new() };
+    let named = fields.iter().filter(|(other, _)| is_same_field(other, name));
+    let values = named.flat_map(|(_, value)| {
+        if rest.is_empty() {
+            return serde_json::from_str(value.get()).into_iter().filter(|value: &Value| !value.is_null()).collect();
+        }
+        serde_json::from_str(value.get()).map(|inner| values(&inner, rest)).unwrap_or_default()
+    });
+    values.collect()
 }
 
 /// A whole number, also one that is written as a float or a text: many gateways take it all the same.
@@ -108,6 +116,14 @@ mod tests {
             (Api::OpenaiChat, json!({"max_tokens": null}), (None, 1)),
             (Api::OpenaiChat, json!({"n": 3}), (Some(100), 3)),
             (Api::OpenaiChat, json!({"n": 2, "best_of": 5}), (Some(100), 5)),
+            // Gateways in Go do not tell capitals from small letters.
+            (Api::OpenaiChat, json!({"MAX_TOKENS": 500, "Max_Completion_Tokens": 700}), (Some(700), 1)),
+            (Api::OpenaiChat, json!({"max_to\u{212a}ens": 500, "N": 3, "be\u{17f}t_of": 4}), (Some(500), 4)),
+            (Api::Gemini, json!({"GenerationConfig": {"MaxOutputTokens": 500, "CANDIDATECOUNT": 2}}), (Some(500), 2)),
+            // A number of answers that cannot be read could be any: Python reads the first two.
+            (Api::OpenaiChat, json!({"n": "5_0"}), (None, 1)),
+            (Api::OpenaiChat, json!({"n": "\u{ff15}0"}), (None, 1)),
+            (Api::OpenaiChat, json!({"n": [50], "best_of": 2}), (None, 2)),
             // A field that this format does not have bounds nothing.
             (Api::OpenaiChat, json!({"max_tokens": null, "max_output_tokens": 50}), (None, 1)),
             (Api::OpenaiResponses, json!({"max_output_tokens": 500}), (Some(500), 1)),

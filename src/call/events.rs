@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::Target;
@@ -44,6 +45,16 @@ pub enum Event {
     },
     /// A piece of the answer arrived.
     Stream(StreamEvent),
+    /// Bytes of an answer in the wire format of the client, as they arrived. The pieces that are read from them are events of
+    /// their own.
+    Bytes {
+        /// The bytes.
+        bytes: Bytes,
+        /// The media type of the answer; `None` after the first bytes, and where the gateway gives none.
+        content_type: Option<Arc<str>>,
+        /// Whether these bytes tell the client that the answer has failed.
+        is_failure: bool,
+    },
     /// One event of the stream could not be read and was skipped.
     Malformed {
         /// What is wrong with it.
@@ -99,12 +110,11 @@ pub enum Event {
 impl Event {
     /// Whether it is a piece of an answer that users see. Nothing is tried again or replaced after the first of them.
     pub fn is_output(&self) -> bool {
-        matches!(
-            self,
-            Self::Stream(
-                StreamEvent::TextDelta(_) | StreamEvent::ReasoningDelta(_) | StreamEvent::ToolCallStart { .. }
-            )
-        )
+        match self {
+            Self::Stream(piece) => piece.is_output(),
+            Self::Bytes { .. } => true,
+            _ => false,
+        }
     }
 }
 

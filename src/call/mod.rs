@@ -13,13 +13,21 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use crate::adapter::{Api, ClientBody, Operation, WireRequest};
 use crate::chat::Request;
+use crate::config::Budget;
 use crate::error::Failure;
 use crate::money::Usd;
 use crate::schema::Schema;
 
 /// The tag that names the step of a pipeline.
 pub const STEP_TAG: &str = "step";
+
+/// The tag of the calls of judges, with the value [`JUDGE`].
+pub const ROLE_TAG: &str = "role";
+
+/// See [`ROLE_TAG`].
+pub const JUDGE: &str = "judge";
 
 /// Gets a call answered: a gateway, or a policy around another service.
 pub trait Service: Send + Sync {
@@ -60,10 +68,19 @@ pub struct Call {
     pub choices: Vec<Choice>,
     /// What is sent, whatever the model.
     pub request: Arc<Request>,
+    /// The same in the wire format of the client of a server, for gateways that speak it.
+    pub body: Option<Arc<ClientBody>>,
+    /// Whether the answer may not come from the cache, nor go into it.
+    pub uncached: bool,
+    /// The header `traceparent` of the trace that the call belongs to.
+    pub trace: Option<Arc<str>>,
     /// The schema that the answer must follow, if one was given.
     pub schema: Option<Arc<Schema>>,
     /// Time and retries.
     pub limits: Limits,
+    /// When the call was to be made, since the run began, where its schedule says so. The times of its record count from
+    /// then, so that they include every wait for a place among the running calls.
+    pub due: Option<Duration>,
 }
 
 impl Call {
@@ -81,8 +98,12 @@ impl Call {
             task: None,
             choices,
             request,
+            body: None,
+            uncached: false,
+            trace: None,
             schema: None,
             limits: Limits::default(),
+            due: None,
         }
     }
 
@@ -101,11 +122,42 @@ impl Call {
         self.choices.iter().map(|choice| &choice.target)
     }
 
-    /// The tags of the call: those of the caller, and the name of the step.
+    /// What the call asks for.
+    pub fn operation(&self) -> Operation {
+        self.body.as_ref().map_or(Operation::Generate, |body| body.operation())
+    }
+
+    /// The wire format in which a gateway of this format is asked.
+    pub fn api(&self, api: Api) -> Api {
+        match &self.body {
+            // These have a format of their own, which is not the gateway's for chats.
+            Some(body) if body.operation() != Operation::Generate => body.api(),
+            _ => api,
+        }
+    }
+
+    /// The client's own body, if the first choice gets it. The client then gets the bytes of the answer.
+    pub fn passed(&self) -> Option<&ClientBody> {
+        self.body.as_deref().filter(|_| self.choice().passes)
+    }
+
+    /// The request as it is sent to the first choice in this format.
+    pub fn wire(&self, api: Api) -> WireRequest {
+        let model = &self.target().model;
+        match self.passed() {
+            Some(body) => body.wire(model),
+            None => api.adapter().encode_request(model, &self.request),
+        }
+    }
+
+    /// The tags of the call: those of the caller, the name of the step, and the role of a judge.
     pub fn tags(&self) -> BTreeMap<String, String> {
         let mut tags = self.caller.tags.clone();
         if let (Role::Step, Some(step)) = (self.role, &self.label) {
             tags.insert(STEP_TAG.to_owned(), step.clone());
+        }
+        if self.role == Role::Judge {
+            tags.insert(ROLE_TAG.to_owned(), JUDGE.to_owned());
         }
         tags
     }
@@ -145,6 +197,10 @@ pub struct Caller {
     pub tags: BTreeMap<String, String>,
     /// The models that the caller may use, as patterns; `None` where nothing is forbidden.
     pub allow: Option<Vec<String>>,
+    /// The models that the caller may not use, as patterns.
+    pub refuse: Vec<String>,
+    /// The budgets of this caller alone.
+    pub budgets: Vec<Budget>,
     /// The most that the caller's calls may cost together, if there is a limit besides the budgets.
     pub max_cost: Option<Arc<CostLimit>>,
     /// Whether models without a known price may be used where the cost is limited.
@@ -197,6 +253,8 @@ pub enum Role {
     Judge,
     /// It is a step of a pipeline.
     Step,
+    /// It shows what a model can do, or how fast it is. Whether it is good does not matter.
+    Measurement,
 }
 
 /// One model that may answer a call, and the limits that hold there.
@@ -211,12 +269,14 @@ pub struct Choice {
     pub timeout: Option<Duration>,
     /// The time without a first piece after which the next choice is asked as well.
     pub hedge: Option<Duration>,
+    /// Whether it gets the [body](Call::body) of the client as it is, because it speaks the client's wire format.
+    pub passes: bool,
 }
 
 /// A choice with the gateway's own limits.
 impl From<Target> for Choice {
     fn from(target: Target) -> Self {
-        Self { target, retries: None, timeout: None, hedge: None }
+        Self { target, retries: None, timeout: None, hedge: None, passes: false }
     }
 }
 

@@ -44,6 +44,13 @@ pub enum StreamEvent {
     Finish(FinishReason),
 }
 
+impl StreamEvent {
+    /// Whether it is a piece of an answer that users see.
+    pub fn is_output(&self) -> bool {
+        matches!(self, Self::TextDelta(_) | Self::ReasoningDelta(_) | Self::ToolCallStart { .. })
+    }
+}
+
 /// Why the model stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

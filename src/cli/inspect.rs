@@ -2,7 +2,7 @@
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-use super::shared::{GatewayArgs, OutArgs, OutputArgs, TextOrJson};
+use super::shared::{GatewayArgs, OutArgs, OutputArgs, TakeArgs, TextOrJson};
 use super::values::at_least;
 
 #[derive(Debug, Args)]
@@ -20,6 +20,11 @@ pub enum ModelsCommand {
     List(ModelsListArgs),
     /// Show all about one model, and what it costs at every gateway that has it
     Show(ModelsShowArgs),
+    /// Print the model that is asked where none is named, or set it in the config file
+    Default {
+        /// Model, alias, task or `GATEWAY::MODEL`
+        name: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -42,7 +47,8 @@ pub struct ModelsListArgs {
     pub text: Vec<String>,
     #[command(flatten)]
     pub to: GatewayArgs,
-    /// Only models that can do all of these: tools, vision, json, reasoning, audio
+    /// Only models that can do all of these, by `llm probe` or else by the gateway's list: tools, vision, json, reasoning,
+    /// audio; and what only a probe finds out, such as stop or seed
     #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
     pub supports: Vec<String>,
     /// Only models whose input and output both cost at most this many USD per million tokens
@@ -133,6 +139,9 @@ pub enum LogCommand {
         /// Show the whole conversation that it belongs to
         #[arg(long)]
         conversation: bool,
+        /// Print its answer alone, as `llm last` does
+        #[arg(long, conflicts_with_all = ["conversation", "output"])]
+        answer: bool,
         #[command(flatten)]
         output: OutputArgs<TextOrJson>,
     },
@@ -176,6 +185,9 @@ pub struct LogListArgs {
     pub limit: usize,
     #[command(flatten)]
     pub output: OutputArgs<LogFormat>,
+    /// Show who changed which key of `llm serve`, instead of calls
+    #[arg(long, conflicts_with_all = ["search", "model", "gateway"])]
+    pub audit: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -187,10 +199,21 @@ pub enum LogFormat {
 }
 
 #[derive(Debug, Args)]
+pub struct LastArgs {
+    /// A part of the id of a recorded call; the last one with an answer if none is given
+    pub id: Option<String>,
+    #[command(flatten)]
+    pub take: TakeArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct UsageArgs {
     #[command(flatten)]
     pub filter: CallFilter,
-    /// What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME
+    /// What to group by, comma-separated or repeated: model, gateway, provider, key, task, day, status, tag:NAME; or wins: which
+    /// models people and judges prefer
     #[arg(long, value_name = "WHAT", value_delimiter = ',', default_value = "model")]
     pub by: Vec<String>,
     /// Show instead what is left of each budget of the config

@@ -1,22 +1,37 @@
 //! The command line: clap types only, a file for each group of commands in `llm --help`.
 
+mod batch;
+mod chat;
 mod inspect;
+mod measure;
 mod pipeline;
 mod prompt;
+mod serve;
 mod setup;
 mod shared;
+mod template;
 mod values;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
+pub use batch::{BatchArgs, BatchCommand, BatchRunArgs, InputFormat, JobArgs, OnError, Order, SummaryFormat, Via};
+pub use chat::ChatArgs;
 pub use inspect::{
-    CallFilter, CallStatus, DoctorArgs, ExportFormat, ListFormat, LogArgs, LogCommand, LogFormat, LogListArgs,
-    ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
+    CallFilter, CallStatus, DoctorArgs, ExportFormat, LastArgs, ListFormat, LogArgs, LogCommand, LogFormat,
+    LogListArgs, ModelSort, ModelsArgs, ModelsCommand, ModelsListArgs, ModelsShowArgs, UsageArgs, UsageFormat,
 };
+pub use measure::{BenchArgs, BenchFormat, MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
-pub use prompt::{AskArgs, AskFormat, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy};
-pub use setup::{CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand, KeyArgs, KeyCommand, KeyStore};
-pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, TextOrJson};
+pub use prompt::{
+    AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy,
+};
+pub use serve::{KeyRulesArgs, ServeArgs, ServeCommand, ServeKeyCommand, ServeRunArgs};
+pub use setup::{
+    AliasArgs, AliasCommand, AliasStrategy, CacheArgs, CacheCommand, CompletionsArgs, ConfigArgs, ConfigCommand,
+    KeyArgs, KeyCommand, KeyStore,
+};
+pub use shared::{GatewayArgs, LogLevel, OutArgs, OutputArgs, RecordArgs, Render, TakeArgs, TextOrJson};
+pub use template::{TemplateArgs, TemplateCommand};
 
 /// One gateway key, many models: ask and compare language models from the terminal.
 #[derive(Debug, Parser)]
@@ -41,6 +56,9 @@ pub struct Common {
     /// When to use colors
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
     pub color: ColorChoice,
+    /// How answers in Markdown are shown; rendered on a terminal by default
+    #[arg(long, global = true, value_name = "HOW")]
+    pub render: Option<Render>,
 }
 
 // The order is that of `llm --help`, where `GROUPS` puts the headings.
@@ -48,24 +66,40 @@ pub struct Common {
 pub enum Command {
     /// Ask one model and stream its answer
     Ask(Box<AskArgs>),
+    /// Talk with a model, turn by turn
+    Chat(Box<ChatArgs>),
     /// Ask several models at once and show their answers side by side
     Compare(Box<CompareArgs>),
+    /// Ask every row of a data set, and go on where an earlier run has stopped
+    Batch(Box<BatchArgs>),
     /// Run prompts that build on each other's answers, as the config describes them
     Pipeline(PipelineArgs),
     /// Send a recorded prompt again, elsewhere, and show the answers beside the recorded one
     Rerun(Box<RerunArgs>),
+    /// Be a gateway for other programs, with keys, budgets and limits for each
+    Serve(Box<ServeArgs>),
     /// List what the gateway offers, with prices
     Models(Box<ModelsArgs>),
     /// Show calls, tokens and costs, and where money could be saved
     Usage(Box<UsageArgs>),
+    /// Print the last answer again, or a code block of it
+    Last(LastArgs),
     /// List recorded calls, show one with its attempts, export or delete them
     Log(Box<LogArgs>),
+    /// Find out by small requests what models can really do here: tools, images, seeds and more
+    Probe(Box<ProbeArgs>),
+    /// Measure how fast models and gateways are, against each other and against earlier runs
+    Bench(Box<BenchArgs>),
     /// Check config, key, gateway and terminal, and say how to solve what is wrong
     Doctor(DoctorArgs),
     /// Keep gateway keys in the keyring
     Key(KeyArgs),
-    /// Show, check or create the config file
+    /// Show, change, check or create the config file
     Config(ConfigArgs),
+    /// List, show, set and remove names for models
+    Alias(AliasArgs),
+    /// List, show, make and edit templates of prompts
+    Template(TemplateArgs),
     /// Show how much is in the answer cache, or empty it
     Cache(CacheArgs),
     /// Print a completion script for a shell
@@ -78,10 +112,11 @@ pub enum Command {
 }
 
 /// Headings of `llm --help` and the commands below each.
-const GROUPS: [(&str, &[&str]); 3] = [
-    ("Prompt", &["ask", "compare", "pipeline", "rerun"]),
-    ("Inspect", &["models", "usage", "log", "doctor"]),
-    ("Set up", &["key", "config", "cache", "completions", "man"]),
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Prompt", &["ask", "chat", "compare", "batch", "pipeline", "rerun"]),
+    ("Serve", &["serve"]),
+    ("Inspect", &["models", "usage", "last", "log", "probe", "bench", "doctor"]),
+    ("Set up", &["key", "config", "alias", "template", "cache", "completions", "man"]),
 ];
 
 /// Help is no wider than this, however wide the terminal.
@@ -90,11 +125,71 @@ pub const WIDEST: usize = 100;
 /// How far in the list of commands says what each does.
 pub const MARGIN: usize = 15;
 
+/// The commands with more flags than a short help shows, and the examples of their long help.
+const PROMPTING: [(&str, &str); 2] = [
+    (
+        "ask",
+        "Examples:
+  llm \"Why is the sky blue?\"
+  git diff | llm -x \"A commit message, in a code block.\"
+  llm ask -m openai/gpt-5.4-mini -f report.pdf \"Sum up.\"
+  llm ask --template commit --var style=short < diff
+  llm ask -c \"And at night?\"",
+    ),
+    (
+        "compare",
+        "Examples:
+  llm compare -m openai/gpt-5.4-mini,deepseek/deepseek-chat \"Why is the sky blue?\"
+  llm compare --set frontier --repeat 10 -o csv --out figures.csv \"Why?\"
+  llm compare -m a,b --sort cost -f notes.txt \"Sum up.\"",
+    ),
+];
+
+/// The flags that a short help of these commands shows; `--help` shows all.
+const USUAL: [&str; 24] = [
+    "model",
+    "task",
+    "set",
+    "gateway",
+    "template",
+    "var",
+    "system",
+    "file",
+    "edit",
+    "continue",
+    "temperature",
+    "max-tokens",
+    "schema",
+    "extract",
+    "copy",
+    "output",
+    "out",
+    "stats",
+    "dry-run",
+    "repeat",
+    "sort",
+    "timeout",
+    "no-stdin",
+    "fallback",
+];
+
+fn shortened(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let is_usual = arg.is_positional() || arg.get_long().is_some_and(|long| USUAL.contains(&long));
+        arg.hide_short_help(!is_usual)
+    });
+    command.after_help("--help shows all flags, with examples.")
+}
+
 /// The whole command line, its commands grouped for `--help`. What is said of each begins behind [`MARGIN`] cells, and
 /// `fit` breaks it into lines.
 pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {
-    let command = Cli::command();
-    let mut help = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
+    let command = PROMPTING.into_iter().fold(Cli::command(), |command, (name, examples)| {
+        command.mut_subcommand(name, |prompting| shortened(prompting).after_long_help(examples))
+    });
+    let command = command.mut_subcommand("batch", for_batch);
+    let mut help =
+        String::from("{about-with-newline}\n{usage-heading} {usage}\n       llm [OPTIONS OF ASK] <PROMPT>\n");
     for (heading, names) in GROUPS {
         help.push_str(&format!("\n{heading}:\n"));
         for name in names {
@@ -108,6 +203,24 @@ pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {
     command.help_template(template)
 }
 
+/// What the shared flags of a prompt mean for a batch.
+fn for_batch(command: clap::Command) -> clap::Command {
+    command
+        .mut_arg("prompt", |prompt| {
+            prompt.value_name("TEMPLATE").help(
+                "The prompt of each row, a template with its fields: 'Classify: {{ text }}'; without one, the field `prompt` \
+                 or the line",
+            )
+        })
+        .mut_arg("no_stdin", |no_stdin| no_stdin.hide(true))
+        .mut_arg("out", |out| {
+            out.help("Write a line for each row and model there, as soon as its call has ended; the summary goes to stdout")
+        })
+        .mut_arg("dry_run", |dry_run| {
+            dry_run.help("Print the first request that would be sent, and what all of them may cost and take; send nothing")
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +228,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         command(str::to_owned).debug_assert();
+    }
+
+    #[test]
+    fn the_short_help_shows_the_usual_flags_and_the_long_one_all_with_examples() {
+        let mut command = command(str::to_owned);
+        let ask = command.find_subcommand_mut("ask").expect("ask");
+        let (short, long) = (ask.render_help().to_string(), ask.render_long_help().to_string());
+        assert!(short.contains("--model") && short.contains("--help shows all flags") && !short.contains("--top-p"));
+        assert!(long.contains("--top-p") && long.contains("Examples:") && !long.contains("--help shows all"));
+        assert!(short.lines().count() < 60, "{short}");
     }
 
     #[test]

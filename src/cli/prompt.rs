@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{GatewayArgs, OutArgs, OutputArgs, RecordArgs};
-use super::values::{at_least, decimal, not_empty, signed, whole};
+use super::shared::{GatewayArgs, OutArgs, OutputArgs, RecordArgs, TakeArgs};
+use super::values::{at_least, decimal, finite, not_empty, signed, whole};
 
 /// What to send, and where: shared by everything that sends a prompt.
 #[derive(Debug, Args)]
@@ -43,9 +43,13 @@ pub struct PromptArgs {
     /// System prompt; `@FILE` reads a file
     #[arg(short, long, value_name = "TEXT", help_heading = "What to send")]
     pub system: Option<String>,
-    /// Attach a text file, image, PDF or audio file, recognised by its content, or the URL of an image; repeatable
+    /// Attach a text file, image, PDF or audio file, recognised by its content; `-` is stdin, a directory all of its text
+    /// files that .gitignore does not name, a URL its text or image; repeatable
     #[arg(short, long, value_name = "PATH", help_heading = "What to send")]
     pub file: Vec<String>,
+    /// Write the prompt in $VISUAL or $EDITOR
+    #[arg(short, long, help_heading = "What to send")]
+    pub edit: bool,
     /// Sampling temperature, from 0 to 2
     #[arg(long, value_name = "T", allow_negative_numbers = true, help_heading = "What to send", value_parser = decimal(0.0..=2.0))]
     pub temperature: Option<f64>,
@@ -98,10 +102,23 @@ impl PromptArgs {
     }
 }
 
+/// A template of the config, and values for it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ChosenTemplate {
+    /// Fill in this template of the config; the prompt and stdin are its input
+    #[arg(short = 'T', long = "template", value_name = "NAME", help_heading = "What to send")]
+    pub name: Option<String>,
+    /// Value of a variable of the template; repeatable
+    #[arg(long, value_name = "NAME=VALUE", requires = "name", help_heading = "What to send")]
+    pub var: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub struct AskArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub template: ChosenTemplate,
     /// Model, alias or `GATEWAY::MODEL`
     #[arg(short, long, value_name = "NAME", help_heading = "Where to", display_order = 0)]
     pub model: Option<String>,
@@ -118,6 +135,8 @@ pub struct AskArgs {
     #[arg(long, help_heading = "What to print")]
     pub show_reasoning: bool,
     #[command(flatten, next_help_heading = "What to print")]
+    pub take: TakeArgs,
+    #[command(flatten, next_help_heading = "What to print")]
     pub output: OutputArgs<AskFormat>,
 }
 
@@ -133,6 +152,8 @@ pub enum AskFormat {
 pub struct CompareArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub template: ChosenTemplate,
     /// Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`
     #[arg(short, long, value_name = "NAMES", value_delimiter = ',', help_heading = "Where to", display_order = 0)]
     pub model: Vec<String>,
@@ -148,6 +169,37 @@ pub struct CompareArgs {
     /// Ask each model N times without the answer cache, and show median and spread
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, help_heading = "Where to", value_parser = whole(1..=1000u32))]
     pub repeat: u32,
+    /// Score the answers: exact:TEXT, contains:TEXT, regex:PATTERN, schema:FILE, agreement, confidence, shortest, fastest,
+    /// cheapest or command:PROGRAM; `*N` after it is its weight beside others; repeatable
+    #[arg(long, value_name = "SPEC[*WEIGHT]", help_heading = "Choosing")]
+    pub score: Vec<String>,
+    /// Let this model score the answers, without their names and in changing order; several make a panel; repeatable
+    #[arg(long, value_name = "MODEL", value_delimiter = ',', help_heading = "Choosing")]
+    pub judge: Vec<String>,
+    /// What judges score by; `@FILE` reads a file
+    #[arg(long, value_name = "TEXT", requires = "judge", help_heading = "Choosing")]
+    pub criteria: Option<String>,
+    /// Let judges score answers of their own model as well
+    #[arg(long, requires = "judge", help_heading = "Choosing")]
+    pub judge_own: bool,
+    /// Show the reasons for the scores
+    #[arg(long, help_heading = "Choosing")]
+    pub reasons: bool,
+    /// Print the text of the best answer alone
+    #[arg(long, help_heading = "Choosing")]
+    pub best: bool,
+    /// Exit with 9 if the best score is below this, or not known
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true, help_heading = "Choosing", value_parser = finite)]
+    pub fail_under: Option<f64>,
+    /// Show the answers as A, B, C, ask which is best, then show their names; `usage --by wins` counts the votes
+    #[arg(long, conflicts_with_all = ["best", "repeat", "diff"], help_heading = "Choosing")]
+    pub vote: bool,
+    /// Show how the answers differ from the first one, word by word on a terminal
+    #[arg(long, help_heading = "What to print")]
+    pub diff: bool,
+    /// Show how they differ from the answer of this model
+    #[arg(long, value_name = "NAME", requires = "diff", help_heading = "What to print")]
+    pub against: Option<String>,
     /// Order of the answers; as asked by default
     #[arg(long, value_name = "BY", help_heading = "What to print")]
     pub sort: Option<SortBy>,
@@ -164,6 +216,8 @@ pub enum SortBy {
     Latency,
     FirstToken,
     Cost,
+    /// The best first
+    Score,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -83,6 +83,24 @@ pub enum ConfigCommand {
         #[arg(short, long, value_name = "NAME", requires = "route")]
         gateway: Option<String>,
     },
+    /// Print one setting in force
+    Get {
+        /// Its key, such as `model` or `gateway.corp.timeouts.total`
+        key: String,
+    },
+    /// Set one setting in the config file, whose comments and order stay
+    Set {
+        /// Its key, such as `model` or `gateway.corp.base_url`
+        key: String,
+        /// A text, a number, `true`, `false`, or a TOML list or table; `-` reads it from stdin
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Remove one setting from the config file
+    Unset {
+        /// Its key
+        key: String,
+    },
     /// Open the config file in $VISUAL or $EDITOR, then check it
     Edit,
     /// Check the config file
@@ -93,6 +111,52 @@ pub enum ConfigCommand {
         #[arg(long)]
         force: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct AliasArgs {
+    #[command(subcommand)]
+    pub command: AliasCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AliasCommand {
+    /// List the aliases of the config
+    List {
+        #[command(flatten)]
+        output: OutputArgs<TextOrJson>,
+    },
+    /// Show an alias as the config has it
+    Show {
+        name: String,
+        #[command(flatten)]
+        output: OutputArgs<TextOrJson>,
+    },
+    /// Make an alias in the config file, or change one
+    Set {
+        name: String,
+        /// Its models, in order: models, other aliases or `GATEWAY::MODEL`
+        #[arg(required = true, value_name = "MODEL", value_delimiter = ',')]
+        models: Vec<String>,
+        /// In which order they are tried; as written by default
+        #[arg(long, value_name = "STRATEGY")]
+        strategy: Option<AliasStrategy>,
+    },
+    /// Remove an alias from the config file
+    Rm { name: String },
+}
+
+/// In which order an alias tries its models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AliasStrategy {
+    /// As written
+    Ordered,
+    /// The cheapest first
+    Cheapest,
+    /// The one whose answers begin soonest first
+    Fastest,
+    /// At random
+    Balanced,
 }
 
 #[derive(Debug, Args)]

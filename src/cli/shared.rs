@@ -40,6 +40,17 @@ pub struct OutArgs {
     pub path: Option<PathBuf>,
 }
 
+/// What is taken of an answer.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TakeArgs {
+    /// Print only the last code block, or the last one in this language; exit 9 if there is none
+    #[arg(short = 'x', long, value_name = "LANG", num_args = 0..=1, default_missing_value = "")]
+    pub extract: Option<String>,
+    /// Copy what is printed to the clipboard too
+    #[arg(long)]
+    pub copy: bool,
+}
+
 /// What is kept of what was sent and answered.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct RecordArgs {
@@ -56,6 +67,16 @@ pub enum LogLevel {
     Metadata,
     /// Nothing
     Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Render {
+    /// Rendered on a terminal, and as they are elsewhere
+    Auto,
+    /// Rendered everywhere
+    Markdown,
+    /// As they are
+    Plain,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -42,6 +42,25 @@ pub(super) fn decimal(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64
     }
 }
 
+/// Any number.
+pub(super) fn finite(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse().ok().filter(|number: &f64| number.is_finite());
+    number.ok_or_else(|| "it takes a number, such as 0.8".to_owned())
+}
+
+/// A number above 0.
+pub(super) fn positive(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+    number.ok_or_else(|| "it takes a number above 0, such as 5 or 0.5".to_owned())
+}
+
+/// One of several parts: `2/4` is the second of four.
+pub(super) fn part_of(text: &str) -> Result<(u64, u64), String> {
+    let parts = text.split_once('/').and_then(|(part, of)| Some((unsigned::<u64>(part)?, unsigned::<u64>(of)?)));
+    let parts = parts.filter(|(part, of)| (1..=*of).contains(part));
+    parts.ok_or_else(|| "it takes the number of a part and how many there are, such as 2/4".to_owned())
+}
+
 /// A text that is not empty.
 pub(super) fn not_empty(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("it takes a text that is not empty".to_owned()) } else { Ok(text.to_owned()) }

@@ -3,14 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Context, explain};
+use super::change::change;
+use super::{Context, editor, explain};
 use crate::cli::ConfigCommand;
-use crate::config::{Env, Settings, TEMPLATE};
+use crate::config::{Env, Settings, TEMPLATE, parse_key};
 use crate::error::Error;
 use crate::report;
 use crate::report::term::print;
-use crate::secret::without_keys;
-use crate::{pipeline, private};
+use crate::resolve::check_templates;
+use crate::run::Notices;
+use crate::secret::looks_like_key;
+use crate::{pipeline, private, prompt};
 
 /// Loads [`Settings`] only where a subcommand needs them, so that `path`, `edit` and `init` work with a config file that
 /// cannot be parsed.
@@ -28,20 +31,23 @@ pub(super) fn run(
         }
         ConfigCommand::Check => {
             let context = settings(env)?;
-            pipeline::check(&context.settings)?;
+            check(&context.settings)?;
             let path =
                 context.settings.config_path.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
             let found =
                 if context.settings.config_found { "makes sense" } else { "is not there; the presets make sense" };
             print(format!("{path} {found}\n").into())?;
         }
+        ConfigCommand::Get { key } => return get(&settings(env)?, key),
+        ConfigCommand::Set { key, value } => set(&settings(env)?, key, value)?,
+        ConfigCommand::Unset { key } => return unset(&settings(env)?, key),
         ConfigCommand::Edit => {
             let path = path(&env)?;
             if !Path::new(&path).exists() {
                 init(&path, false)?;
             }
-            edit(&env, &path)?;
-            pipeline::check(&settings(env)?.settings)?;
+            editor::open(&env, Path::new(&path))?;
+            check(&settings(env)?.settings)?;
         }
         ConfigCommand::Init { force } => {
             let path = path(&env)?;
@@ -50,6 +56,15 @@ pub(super) fn run(
         }
     }
     Ok(0)
+}
+
+/// Checks also what other commands read only where they use it: the prompts of pipelines and templates, and schemas.
+///
+/// # Errors
+/// The first mistake.
+pub(super) fn check(settings: &Settings) -> Result<(), Error> {
+    pipeline::check(settings)?;
+    check_templates(settings)
 }
 
 fn path(env: &Env) -> Result<String, Error> {
@@ -79,19 +94,65 @@ fn init(path: &str, replace: bool) -> Result<(), Error> {
     std::io::Write::write_all(&mut file, TEMPLATE.as_bytes()).map_err(fails)
 }
 
-/// Opens the file in the user's editor. Keys are removed from the editor's environment.
-fn edit(env: &Env, path: &str) -> Result<(), Error> {
-    let editor = env.get("VISUAL").or_else(|| env.get("EDITOR")).unwrap_or("vi");
-    // The variable may contain arguments, as in `code --wait`.
-    let mut words = editor.split_whitespace();
-    let program = words.next().unwrap_or("vi");
-    let mut process = without_keys(program, &Settings::key_variables_of(env));
-    process.args(words).arg(path);
-    let fails = |cause: String| Error::Config {
-        message: format!("the editor `{program}` failed"),
-        cause: Some(cause),
-        hint: Some(format!("VISUAL or EDITOR names another; the file is {path}")),
+/// Prints a setting that is in force: a text as it is, everything else as TOML. Returns 1 where it is not set.
+fn get(context: &Context, key: &str) -> Result<u8, Error> {
+    let parts = parse_key(key)?;
+    let text = report::config::in_force(&context.settings)?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error| Error::config(error.to_string()))?;
+    let mut value = &toml::Value::Table(table);
+    for part in &parts {
+        match value.get(part) {
+            Some(inner) => value = inner,
+            None => {
+                context.notice(&format!("{key} is not set"));
+                return Ok(1);
+            }
+        }
+    }
+    print(match value {
+        toml::Value::String(text) => format!("{text}\n").into(),
+        toml::Value::Table(table) => table.to_string().into(),
+        value => format!("{value}\n").into(),
+    })?;
+    Ok(0)
+}
+
+/// Sets a value. What is written like a number, a list or another TOML value is one where the setting takes it; else it is
+/// a text.
+fn set(context: &Context, key: &str, value: &str) -> Result<(), Error> {
+    let env = &context.settings.env;
+    let parts = parse_key(key)?;
+    let value = match value {
+        "-" => prompt::read(None, false, |text| context.urgent(text))?.trim_end_matches(['\n', '\r']).to_owned(),
+        value if looks_like_key(value) => {
+            return Err(Error::usage_hint(
+                "that looks like a key, and other users can see a command line",
+                "`llm key set GATEWAY` keeps keys; a value `-` is read from stdin",
+            ));
+        }
+        value => value.to_owned(),
     };
-    let status = process.status().map_err(|error| fails(error.to_string()))?;
-    if status.success() { Ok(()) } else { Err(fails(status.to_string())) }
+    let what = format!("{key} = {value}");
+    let typed = value.parse::<toml_edit::Value>().ok().filter(|value| !value.is_datetime());
+    let text = toml_edit::Value::from(value.as_str());
+    let attempt = |value: toml_edit::Value| change(env, &what, |edit| edit.set(&parts, value));
+    let path = match typed {
+        None => attempt(text)?,
+        Some(typed) => attempt(typed).or_else(|error| attempt(text).map_err(|_| error))?,
+    };
+    context.notice(&format!("{} has it from now on", path.display()));
+    Ok(())
+}
+
+fn unset(context: &Context, key: &str) -> Result<u8, Error> {
+    let parts = parse_key(key)?;
+    let mut removed = false;
+    let path = change(&context.settings.env, &format!("{key} removed"), |edit| {
+        removed = edit.remove(&parts);
+        Ok(())
+    })?;
+    if !removed {
+        context.notice(&format!("{} does not set {key}", path.display()));
+    }
+    Ok(u8::from(!removed))
 }

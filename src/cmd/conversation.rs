@@ -8,8 +8,8 @@ use crate::chat::{Message, Part, Request, Role};
 use crate::error::Error;
 use crate::ledger::{self, Row, Store, Turn};
 
-/// The calls of a conversation, the oldest first. There is at least one.
-#[derive(Debug)]
+/// The calls of a conversation, the oldest first.
+#[derive(Debug, Default)]
 pub(super) struct Conversation {
     rows: Vec<Row>,
 }
@@ -41,29 +41,44 @@ impl Conversation {
         }
     }
 
-    fn last(&self) -> &Row {
-        &self.rows[self.rows.len() - 1]
+    pub(super) fn last(&self) -> Option<&Row> {
+        self.rows.last()
     }
 
-    /// The name by which the last call's model is asked again.
-    pub(super) fn model(&self) -> String {
-        name_to_ask_again(self.last())
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
     }
 
-    /// Inserts the messages of the conversation before those of these calls. Returns the calls' position in the conversation.
+    /// Adds a call that continues the conversation.
+    pub(super) fn push(&mut self, row: Row) {
+        self.rows.push(row);
+    }
+
+    /// Takes away the last call, which the ledger keeps.
+    pub(super) fn pop(&mut self) -> Option<Row> {
+        self.rows.pop()
+    }
+
+    /// The name by which the last call's model is asked again; `None` where there is no call.
+    pub(super) fn model(&self) -> Option<String> {
+        self.last().map(name_to_ask_again)
+    }
+
+    /// Inserts the messages of the conversation before those of these calls. Returns the calls' position in the conversation,
+    /// `None` where they begin one.
     ///
     /// # Errors
     /// A prompt was not recorded.
-    pub(super) fn prepend_to(&self, calls: &mut [Call]) -> Result<Turn, Error> {
+    pub(super) fn prepend_to(&self, calls: &mut [Call]) -> Result<Option<Turn>, Error> {
+        let Some(last) = self.last() else { return Ok(None) };
         let mut inherited = 0;
         for call in calls {
             let messages = self.messages(call.target())?;
             inherited = messages.len();
             Arc::make_mut(&mut call.request).messages.splice(0..0, messages);
         }
-        let last = self.last();
         let conversation = last.conversation.clone().unwrap_or_else(|| last.id.clone());
-        Ok(Turn { conversation, parent: last.id.clone(), inherited })
+        Ok(Some(Turn { conversation, parent: last.id.clone(), inherited }))
     }
 
     /// The messages of the conversation, for this target. Signed reasoning is included only if this target produced it: some
@@ -136,12 +151,14 @@ pub(super) fn named(store: &Store, value: &str, prompt_given: bool) -> Result<Op
     }
 }
 
-/// The last call of `ask` that was answered.
+/// The last call of these commands that was answered.
 ///
 /// # Errors
 /// There is none, or the ledger cannot be read.
-pub(super) fn last(store: &Store) -> Result<Row, Error> {
-    ledger::last_answered(store, "ask")?.ok_or_else(|| {
+pub(super) fn last(store: &Store, commands: &[&str]) -> Result<Row, Error> {
+    let found = commands.iter().map(|command| ledger::last_answered(store, command));
+    let rows = found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
+    rows.max_by_key(|row| row.at_ms).ok_or_else(|| {
         Error::usage_hint("there is no conversation to continue", "`llm log` lists calls; -c ID continues one of them")
     })
 }

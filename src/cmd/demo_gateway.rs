@@ -2,9 +2,9 @@
 
 use std::io;
 
+use crate::demo::Demo;
 use crate::error::Error;
 use crate::report::term::print;
-use crate::serve::demo::Demo;
 
 pub(super) fn run() -> Result<u8, Error> {
     let demo = Demo::start()?;

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use super::{Context, count_models};
+use super::{Context, config as config_command, count_models};
 use crate::cli::{DoctorArgs, TextOrJson};
 use crate::config::Settings;
 use crate::error::Error;
-use crate::pipeline;
+use crate::gateway::has_secret_headers;
+use crate::private;
 use crate::report::checks::{Check, Outcome};
 use crate::report::format;
 use crate::report::term::{Terminal, print};
@@ -35,7 +36,7 @@ pub(super) fn run(context: Result<Context, Error>, args: &DoctorArgs, terminal: 
 /// Makes every check and adds its result to `found`. Returns the exit code of the first that failed, or 0.
 fn all(context: &Context, args: &DoctorArgs, found: &mut Vec<Check>) -> Result<u8, Error> {
     let settings = &context.settings;
-    let (config, config_code) = match pipeline::check(settings) {
+    let (config, config_code) = match config_command::check(settings) {
         Ok(()) => (config(settings), 0),
         Err(error) => (Check::failed("config", &error), error.exit_code()),
     };
@@ -106,6 +107,12 @@ fn failed_answer(error: &Error) -> Check {
 
 fn config(settings: &Settings) -> Check {
     match &settings.config_path {
+        Some(path) if settings.config_found && shows_secrets(settings, path) => Check {
+            name: "config",
+            outcome: Outcome::Warning,
+            detail: format!("{} holds headers with a secret, and other users may read it", without_home(path)),
+            hint: Some(format!("chmod 600 {}", without_home(path))),
+        },
         Some(path) if settings.config_found => Check::good("config", without_home(path)),
         Some(path) => Check::good("config", format!("presets alone; {} is not there", without_home(path))),
         None => Check {
@@ -115,6 +122,13 @@ fn config(settings: &Settings) -> Check {
             hint: Some("LLM_CONFIG names a file anywhere".into()),
         },
     }
+}
+
+/// Whether other users may read the config file and find secrets in it. There are none but in headers.
+fn shows_secrets(settings: &Settings, path: &Path) -> bool {
+    let is_public = fs::metadata(path).is_ok_and(|file| private::others_may_read(&file));
+    let gateways = settings.gateway_names().filter_map(|name| settings.gateway(name).ok());
+    is_public && gateways.into_iter().any(|gateway| has_secret_headers(&gateway))
 }
 
 /// Checks whether files can be written in a directory.

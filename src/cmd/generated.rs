@@ -4,14 +4,21 @@ use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
+use super::complete;
 use crate::cli;
 
-/// The completion script of a shell.
+/// The completion script of a shell. It asks this program for completions, so that they know models, aliases and the like.
 pub(super) fn completions(shell: Shell) -> String {
+    if let Some(script) = complete::script(shell) {
+        return script;
+    }
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut cli::command(str::to_owned), "llm", &mut script);
     String::from_utf8_lossy(&script).into_owned()
 }
+
+/// The sections of the manual page that do not come from the definition of the command line.
+const MORE: &str = include_str!("../../docs/llm.1.in");
 
 /// The manual page, which contains all commands.
 ///
@@ -28,9 +35,10 @@ pub(super) fn man() -> std::io::Result<String> {
     top.render_synopsis_section(&mut page)?;
     top.render_description_section(&mut page)?;
     top.render_options_section(&mut page)?;
-    for subcommand in command.get_subcommands() {
+    for subcommand in command.get_subcommands().filter(|command| !command.is_hide_set()) {
         section(subcommand, &mut page)?;
     }
+    page.extend_from_slice(MORE.as_bytes());
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
@@ -80,7 +88,10 @@ mod tests {
     #[test]
     fn the_manual_has_a_section_for_every_command() {
         let page = man().expect("a page");
-        for command in cli::command(str::to_owned).get_subcommands() {
+        for section in ["EXAMPLES", "ENVIRONMENT", "FILES", "EXIT STATUS"] {
+            assert!(page.contains(&format!(".SH \"{section}\"")), "{section}");
+        }
+        for command in cli::command(str::to_owned).get_subcommands().filter(|command| !command.is_hide_set()) {
             assert!(
                 page.contains(&format!(".SH \"LLM {}\"", command.get_name().to_uppercase())),
                 "{}",

@@ -34,11 +34,14 @@ impl<'a> Live<'a> {
     }
 }
 
-/// Progress with a label for each call. With `--verbose` there are no live lines, because redrawing them would overwrite
-/// the traces.
+/// Progress with a label for each call.
 pub(super) fn progress(context: &Context, labels: Vec<String>) -> Progress {
-    let terminal = Terminal { live: context.terminal.live && !context.verbose, ..context.terminal };
-    Progress::new(labels, &terminal, context.quiet)
+    Progress::new(labels, &terminal(context), context.quiet)
+}
+
+/// The terminal, without live lines where `--verbose` prints traces.
+pub(super) fn terminal(context: &Context) -> Terminal {
+    Terminal { live: context.live_terminal().is_some(), ..context.terminal }
 }
 
 impl Reporter for Live<'_> {

@@ -1,21 +1,27 @@
 //! `llm log`: lists, shows, exports and deletes recorded calls.
 
-use super::{Context, calls};
-use crate::cli::{LogArgs, LogCommand, LogFormat, LogListArgs, TextOrJson};
+use super::{Context, calls, process};
+use crate::call::{JUDGE, ROLE_TAG};
+use crate::cli::{LastArgs, LogArgs, LogCommand, LogFormat, LogListArgs, OutArgs, TakeArgs, TextOrJson};
 use crate::error::Error;
-use crate::ledger::{self, Alike, Filter, Mode, Row, Store};
+use crate::ledger::{self, Alike, Filter, LedgerWriter, Mode, Row, Store};
 use crate::report::destination::Destination;
 use crate::report::format;
 use crate::report::log::{self, Form};
-use crate::report::otel;
 use crate::report::term::{Text, print};
+use crate::report::{otel, scoped_keys};
 use crate::run::Notices;
+use crate::store::{AuditLog as _, SqliteStore};
 
 pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
     match &args.command {
         None => list(context, &args.list),
         Some(LogCommand::List(args)) => list(context, args),
-        Some(LogCommand::Show { id, conversation, output }) => {
+        Some(LogCommand::Show { id, answer: true, .. }) => {
+            let (take, out) = (TakeArgs::default(), OutArgs { path: None });
+            super::last::run(context, &LastArgs { id: id.clone(), take, out })
+        }
+        Some(LogCommand::Show { id, conversation, output, answer: false }) => {
             show(context, id.as_deref(), *conversation, output.format)
         }
         Some(LogCommand::Export { filter, format: _, out }) => {
@@ -26,7 +32,25 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
     }
 }
 
+/// Shows who changed which key of the server.
+fn audit(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
+    let Some(dir) = &context.settings.dirs.data else { return Ok(0) };
+    let store = SqliteStore::new(dir, LedgerWriter::new(dir));
+    let limit = if args.limit > 0 { args.limit } else { usize::MAX };
+    let entries = process::runtime()?.block_on(store.entries(limit))?;
+    let out = &context.terminal.stdout;
+    print(match args.output.format {
+        LogFormat::Text => scoped_keys::audit(&entries, out),
+        LogFormat::Json => scoped_keys::audit_json(&entries, out),
+        LogFormat::Jsonl | LogFormat::Csv => return Err(Error::usage("--audit is shown as text or json")),
+    })?;
+    Ok(0)
+}
+
 fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
+    if args.audit {
+        return audit(context, args);
+    }
     let filter = Filter { search: args.search.clone(), ..calls::filter(&args.filter)? };
     let limit = (args.limit > 0).then_some(args.limit);
     let form = match args.output.format {
@@ -35,16 +59,23 @@ fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
         LogFormat::Jsonl => Form::Jsonl,
         LogFormat::Csv => Form::Csv,
     };
+    let (mut found, mut all) = (0, 0);
     let mut destination = Destination::new(None, context.terminal.stdout)?;
-    let mut calls = log::Calls::new(form, &destination.output());
+    let mut calls = log::Calls::new(form, filter.search.as_deref(), &destination.output());
     if let Some(store) = calls::store(context)? {
         ledger::for_each(&store, &filter, limit, |row| destination.append(calls.call(row)))?;
-        if calls.count == 0 {
+        found = calls.count as u64;
+        all = if limit == Some(calls.count) { ledger::count(&store, &filter)? } else { found };
+        if found == 0 {
             context.notice("no recorded call fits");
         }
     }
     destination.append(calls.end())?;
     destination.finish()?;
+    // Below a list for people, since it is the list that they read first.
+    if all > found && form == Form::Text && context.terminal.stdout.tty {
+        context.notice(&format!("{found} of {}; -n 0 lists all", format::count(all, "call", "calls")));
+    }
     Ok(0)
 }
 
@@ -69,24 +100,27 @@ fn show(context: &Context, id: Option<&str>, conversation: bool, output: TextOrJ
         rows = ledger::find(&store, &filter, None)?;
         rows.reverse();
     }
+    let scores = rows.iter().map(|row| ledger::scores(&store, &row.id)).collect::<Result<Vec<_>, _>>()?;
     let out = &context.terminal.stdout;
     print(match (output, rows.as_slice()) {
-        (TextOrJson::Json, [row]) if !conversation => log::one_json(row, out),
-        (TextOrJson::Json, rows) => log::json(rows, out),
+        (TextOrJson::Json, [row]) if !conversation => log::one_json(row, &scores[0], out),
+        (TextOrJson::Json, rows) => log::json(rows, &scores, out),
         (TextOrJson::Text, rows) if conversation => log::conversation(rows, out),
-        (TextOrJson::Text, rows) => Text::join(rows.iter().map(|row| log::one(row, out)), "\n"),
+        (TextOrJson::Text, rows) => {
+            Text::join(rows.iter().zip(&scores).map(|(row, scores)| log::one(row, scores, out)), "\n")
+        }
     })?;
     Ok(0)
 }
 
-/// The calls of an id on the command line: one call, or all calls of a run. Without an id, the last call.
+/// The calls of an id on the command line: one call, or all calls of a run. Without an id, the last call that is not a judge's.
 ///
 /// # Errors
 /// No call or several calls have an id like this, or the ledger cannot be read.
 pub(super) fn named(store: &Store, id: Option<&str>) -> Result<Vec<Row>, Error> {
     let Some(id) = id else {
-        let last = ledger::find(store, &Filter::default(), Some(1))?;
-        return if last.is_empty() { Err(Error::usage("no calls have been recorded yet")) } else { Ok(last) };
+        let last = ledger::last(store, |row| row.tags.get(ROLE_TAG).is_none_or(|role| role != JUDGE))?;
+        return last.map(|row| vec![row]).ok_or_else(|| Error::usage("no calls have been recorded yet"));
     };
     match ledger::find_like(store, id)? {
         Alike::Calls(rows) if rows.is_empty() => {

@@ -1,30 +1,44 @@
 //! A file for each command. A command makes calls from its arguments, runs them, and shows what they gave.
 
+mod alias;
+mod arguments;
 mod ask;
+mod attach;
+mod batch;
+mod bench;
 mod cache;
 mod calls;
+mod change;
+mod chat;
 mod check;
+mod clipboard;
 mod compare;
+mod complete;
 mod config;
 mod conversation;
 mod demo_gateway;
 mod doctor;
 mod dry_run;
+mod editor;
+mod estimate;
 mod explain;
 mod generated;
 mod key;
+mod last;
 mod live;
 mod log;
 mod models;
 mod pipeline;
+mod probe;
 mod process;
 mod request;
 mod rerun;
 mod run;
+mod serve;
 mod signals;
+mod template;
 mod usage;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -34,14 +48,15 @@ use clap::{ColorChoice, FromArgMatches};
 use crate::adapter::mask_keys;
 use crate::catalog;
 use crate::cli::{self, Cli, Command};
-use crate::config::{Env, Gateway, Settings, nearest};
+use crate::config::{Env, Gateway, Render, Settings, nearest};
 use crate::error::Error;
 use crate::gateway::Client;
+use crate::report::progress::Waiting;
 use crate::report::term::{self, Output, Terminal, TerminalEnv, Text, print, say};
 use crate::report::{self, escape};
 use crate::resolve::Resolver;
-use crate::run::{Notices, Preparation};
-use crate::secret::{Found, Stores, Timeout};
+use crate::run::{Notices, Preparation, ShownWait};
+use crate::secret::{Found, Stores, Timeout, looks_like_key};
 
 /// The settings and the terminal, which every command needs.
 #[derive(Debug)]
@@ -60,6 +75,18 @@ impl Context {
         Preparation { settings: &self.settings, stores, notices: self }
     }
 
+    /// The terminal, if lines may be drawn on it again and again: not if the user wants no talk, and not with `--verbose`,
+    /// whose traces would be overwritten.
+    fn live_terminal(&self) -> Option<Terminal> {
+        (self.terminal.live && !self.quiet && !self.verbose).then_some(self.terminal)
+    }
+
+    /// Shows what is waited for, while work is done that may take a while. Says nothing where lines cannot be drawn.
+    fn while_waiting<T>(&self, text: &str, work: impl FnOnce() -> T) -> T {
+        let _shown = self.live_terminal().and_then(|terminal| Waiting::start(text, &terminal));
+        work()
+    }
+
     /// Finds the models of names. `gateway` is the value of a flag, for model names without a gateway.
     fn resolver<'a>(&'a self, gateway: Option<&'a str>) -> Resolver<'a> {
         Resolver::new(&self.settings, gateway)
@@ -73,8 +100,15 @@ impl Context {
 fn count_models(context: &Context, gateway: &Gateway, key: Option<Found>) -> Result<usize, Error> {
     let client = Client::new(gateway.clone(), &context.settings.env)?;
     let client = context.preparation().with_key(client, Ok(key))?;
-    let list = process::runtime()?.block_on(catalog::load(gateway, &client, None, true, SystemTime::now()))?;
+    let runtime = process::runtime()?;
+    let load = catalog::load(gateway, &client, None, true, SystemTime::now());
+    let list = context.while_waiting(&waiting_for_list(&gateway.name), || runtime.block_on(load))?;
     Ok(list.models.len())
+}
+
+/// What is said while a gateway lists its models.
+fn waiting_for_list(gateway: &str) -> String {
+    format!("waiting for the models of {gateway}")
 }
 
 impl Notices for Context {
@@ -93,6 +127,14 @@ impl Notices for Context {
             self.notice(text);
         }
     }
+
+    fn waiting(&self, text: &str) -> ShownWait {
+        let shown = self.live_terminal().and_then(|terminal| Waiting::start(text, &terminal));
+        if shown.is_none() {
+            self.urgent(text);
+        }
+        shown.map(|shown| Box::new(shown) as Box<_>)
+    }
 }
 
 /// Runs the program: parses the arguments, runs the command, and returns its exit code. A run that was stopped by a signal
@@ -101,7 +143,14 @@ pub fn main() -> ExitCode {
     process::protect();
     let env = Env::of_process();
     let command = cli::command(|about| term::fit(about, cli::MARGIN, cli::WIDEST));
-    let parsed = command.clone().try_get_matches_from(arguments());
+    if let Some(shell) = env.get(complete::VARIABLE) {
+        return match complete::run(shell, &env, command) {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => fail(&error, &Output::plain(80)),
+        };
+    }
+    let arguments = arguments::completed(std::env::args_os().collect(), &command);
+    let parsed = command.clone().try_get_matches_from(arguments);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -122,16 +171,6 @@ fn fail(error: &Error, stderr: &Output) -> ExitCode {
     }
     say(report::error::error(error, stderr));
     ExitCode::from(error.exit_code())
-}
-
-/// The command line. `llm help COMMAND` becomes `llm COMMAND --help`.
-fn arguments() -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    if arguments.get(1).is_some_and(|first| first == "help") {
-        arguments.remove(1);
-        arguments.push("--help".into());
-    }
-    arguments
 }
 
 /// Adds the hints that clap does not give: the nearest command that is not hidden, and that a prompt of several words needs
@@ -157,9 +196,17 @@ fn hinted(error: clap::Error, command: &clap::Command) -> clap::Error {
     for (kind, value) in error.context().filter(|(kind, _)| *kind != ContextKind::SuggestedSubcommand) {
         hinted.insert(kind, value.clone());
     }
+    let word = text(ContextKind::InvalidSubcommand);
     let shown = command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
-    if let Some(near) = nearest(&text(ContextKind::InvalidSubcommand), shown) {
+    if let Some(near) = nearest(&word, shown) {
         hinted.insert(ContextKind::SuggestedSubcommand, ContextValue::String(near.to_owned()));
+    }
+    if !looks_like_key(&word) {
+        let hint = match word.as_str() {
+            "version" => "`llm --version` prints the version".to_owned(),
+            word => format!("`llm ask {word}` sends it as a prompt"),
+        };
+        hinted.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
     }
     hinted
 }
@@ -201,19 +248,31 @@ fn help_or_usage(mut error: clap::Error, env: &Env) -> Result<ExitCode, Error> {
 }
 
 fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
-    let cli::Common { quiet, verbose, .. } = cli.common;
-    let context = |env| Ok::<_, Error>(Context { settings: Settings::load(env)?, terminal, quiet, verbose });
+    let cli::Common { quiet, verbose, render, .. } = cli.common;
+    let context = |env| {
+        let settings = Settings::load(env)?;
+        let terminal = terminal.rendering(render.map_or(settings.render, render_of));
+        Ok::<_, Error>(Context { settings, terminal, quiet, verbose })
+    };
     match cli.command {
         Command::Ask(args) => ask::run_ask(&context(env)?, *args),
+        Command::Chat(args) => chat::run_chat(&context(env)?, &args),
         Command::Compare(args) => compare::run_compare(&context(env)?, &args),
+        Command::Batch(args) => batch::run(&context(env)?, *args),
         Command::Pipeline(args) => pipeline::run(&context(env)?, &args.command),
         Command::Rerun(args) => rerun::run_rerun(&context(env)?, &args),
+        Command::Serve(args) => serve::run(context(env)?, &args),
         Command::Models(args) => models::run(&context(env)?, &args),
         Command::Usage(args) => usage::run(&context(env)?, &args),
         Command::Log(args) => log::run(&context(env)?, &args),
+        Command::Last(args) => last::run(&context(env)?, &args),
+        Command::Probe(args) => probe::run_probe(&context(env)?, &args),
+        Command::Bench(args) => bench::run_bench(&context(env)?, &args),
         Command::Doctor(args) => doctor::run(context(env), &args, &terminal),
         Command::Key(args) => key::run(&context(env)?, &args),
         Command::Config(args) => config::run(&args.command, env, context),
+        Command::Alias(args) => alias::run(&context(env)?, &args.command),
+        Command::Template(args) => template::run(&context(env)?, &args.command),
         Command::Cache(args) => cache::run(&context(env)?, args.command),
         Command::Completions(args) => print(generated::completions(args.shell).into()).map(|()| 0),
         Command::Man => {
@@ -221,6 +280,14 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
             print(page.into()).map(|()| 0)
         }
         Command::DemoGateway => demo_gateway::run(),
+    }
+}
+
+fn render_of(flag: cli::Render) -> Render {
+    match flag {
+        cli::Render::Auto => Render::Auto,
+        cli::Render::Markdown => Render::Markdown,
+        cli::Render::Plain => Render::Plain,
     }
 }
 

@@ -1,9 +1,14 @@
 //! The process itself: what others may see of it, and how it dies.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
+use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
+use crate::adapter::mask_keys;
 use crate::error::Error;
+use crate::report;
+use crate::report::term::say;
 
 /// Keeps the key out of core dumps and other processes' reach, and turns the signal for a full quota into an error that
 /// can be reported.
@@ -19,11 +24,20 @@ pub(super) fn protect() {
         // A handler instead of death: the write then fails with "file too large".
         let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
     }
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        usual(panic);
-        crate::report::term::say("hint: this is a bug in llm; please report it with the lines above\n".into());
-    }));
+    std::panic::set_hook(Box::new(say_bug));
+}
+
+/// Says where and why a thread panicked, and with `RUST_BACKTRACE` from where it came there.
+fn say_bug(panic: &PanicHookInfo<'_>) {
+    let payload = panic.payload();
+    let message =
+        payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    // The message may quote what a gateway sent, and so a key.
+    let message = mask_keys(message.unwrap_or("unknown reason"));
+    say(report::error::bug(&message, &place, backtrace.as_deref()));
 }
 
 /// Ends the process by this signal, so that a shell's loop stops too.
@@ -74,6 +88,14 @@ fn room_for_the_event_loop() -> io::Result<()> {
 /// One thread does it all: what takes time is waiting.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     let build = |()| tokio::runtime::Builder::new_current_thread().enable_all().build();
+    room_for_the_event_loop()
+        .and_then(build)
+        .map_err(|error| Error::system("the system does not let llm wait for the network", &error))
+}
+
+/// A thread for each processor: a server has work for all of them.
+pub(super) fn server_runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let build = |()| tokio::runtime::Builder::new_multi_thread().enable_all().build();
     room_for_the_event_loop()
         .and_then(build)
         .map_err(|error| Error::system("the system does not let llm wait for the network", &error))

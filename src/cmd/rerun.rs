@@ -2,7 +2,7 @@
 
 use super::conversation::{self, Conversation};
 use super::live::{Live, progress};
-use super::run::{RunOptions, View, log_level, run};
+use super::run::{Ending, RunOptions, View, log_level, run};
 use super::{Context, compare, log, process, request};
 use crate::call::{Call, RunEvent};
 use crate::chat::{Part, Request};
@@ -40,6 +40,9 @@ pub(super) fn run_rerun(context: &Context, args: &RerunArgs) -> Result<u8, Error
         priced: true,
         log: log_level(context, args.log.level),
         turn: None,
+        drain: None,
+        ledger: None,
+        results: None,
     };
     let labels = report::unique(calls.iter().map(|call| call.asked.as_str()));
     let live = Live::new(progress(context, labels), None);
@@ -100,7 +103,7 @@ impl Reporter for RerunView<'_> {
 }
 
 impl View for RerunView<'_> {
-    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
+    fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
         let recorded = self.row.clone().into_record();
         let mut records = vec![Record { model: format!("{}{}", recorded.model, report::RECORDED), ..recorded }];
         records.append(&mut self.live.finish());

@@ -1,5 +1,6 @@
 //! Runs the calls of a command: prepares gateways, listens for signals, shows, records, and says how it ended.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
@@ -7,15 +8,19 @@ use std::{io, thread};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use super::batch::ApiResults;
 use super::signals::Signals;
 use super::{Context, process};
-use crate::call::{Call, RunEvent, Service};
+use crate::batch::{Control, StopReason};
+use crate::call::{Call, RunEvent, Service, Target};
 use crate::cli::{self, PromptArgs};
 use crate::config::LogLevel;
 use crate::error::{Error, FailureKind};
+use crate::failpoint;
 use crate::ledger::{LedgerWriter, Turn};
 use crate::record::Record;
 use crate::report::error::notice;
+use crate::report::format::count;
 use crate::report::term::{self, Output, say};
 use crate::report::trace;
 use crate::run::{
@@ -35,6 +40,12 @@ pub(super) struct RunOptions {
     pub(super) log: LogLevel,
     /// The conversation that the run continues.
     pub(super) turn: Option<Turn>,
+    /// Where the first signal does not stop the calls that run, but only keeps further ones from being made.
+    pub(super) drain: Option<Arc<Control>>,
+    /// The writer of the ledger, where the command writes to it too.
+    pub(super) ledger: Option<LedgerWriter>,
+    /// The answers of calls that were handed over earlier, which are taken instead of asking the gateway.
+    pub(super) results: Option<Arc<ApiResults>>,
 }
 
 impl RunOptions {
@@ -47,6 +58,9 @@ impl RunOptions {
             priced: true,
             log: log_level(context, args.log.level),
             turn: None,
+            drain: None,
+            ledger: None,
+            results: None,
         }
     }
 
@@ -65,7 +79,7 @@ impl RunOptions {
             return None;
         };
         Some(Recording {
-            ledger,
+            ledger: Arc::new(ledger),
             command: self.command,
             texts: self.log == LogLevel::Full,
             keys: prepared.keys.clone(),
@@ -87,7 +101,31 @@ pub(super) fn log_level(context: &Context, flag: Option<cli::LogLevel>) -> LogLe
 /// Shows a run while it goes on, and its result when it is over.
 pub(super) trait View: Reporter {
     /// Shows what is left to show, and returns the exit code. Not called where the output has failed.
-    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error>;
+    fn finish(&mut self, outcome: &Outcome, ending: &mut Ending<'_>) -> Result<u8, Error>;
+}
+
+/// What a view may use when all calls have ended.
+pub(super) struct Ending<'a> {
+    waits: &'a mut Waits,
+    recording: Option<&'a Recording>,
+}
+
+impl Ending<'_> {
+    /// Does work that may block. A signal ends the wait, and the work goes on alone.
+    ///
+    /// # Errors
+    /// The signal.
+    pub(super) fn unless_signalled<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Clone + Send + 'static,
+    ) -> Result<T, Error> {
+        self.waits.unless_signalled(work)
+    }
+
+    /// How the run is recorded; `None` where it is not.
+    pub(super) fn recording(&self) -> Option<&Recording> {
+        self.recording
+    }
 }
 
 /// Runs calls that do not depend on each other, and returns the exit code.
@@ -104,36 +142,136 @@ pub(super) fn run_schedule(
     options: &RunOptions,
     view: &mut dyn View,
 ) -> Result<u8, Error> {
-    let ledger = context.settings.dirs.data.as_deref().map(LedgerWriter::new);
-    let prepared = context.preparation().prepare(like, &options.gateways, ledger.as_ref())?;
-    let recording = options.recording(context, &prepared, ledger.clone());
-    let spec = RunSpec {
-        schedule,
-        concurrency: options.concurrency.min(process::connections()),
-        prices: (options.priced || recording.is_some()).then_some(&prepared),
-        recording: recording.as_ref(),
-    };
-    let mut watched =
-        Watched { view, stderr: context.verbose.then_some(context.terminal.stderr), has_timed_out: false };
-    let mut waits = Waits::new(process::runtime()?);
-    term::write_in_background();
-    let mut outcome = waits.execute(&prepared.service, spec, &mut watched);
-    let write_limit = match &outcome.stopped {
-        Some(_) => Some(LIMIT_AFTER_SIGNAL),
-        None => watched.has_timed_out.then_some(LIMIT_AFTER_TIMEOUT),
-    };
-    let shown = match outcome.output_error() {
-        Some(error) => Err(error),
-        None => view.finish(&outcome),
-    };
-    // Policies use the ledger until they are dropped.
-    drop((recording, prepared));
-    let closed = waits.close(context, ledger);
-    let written = closed.and_then(|()| waits.finish_writing(context, write_limit));
-    waits.end();
-    let code = shown?;
-    written?;
-    outcome.stopped.map_or(Ok(code), Err)
+    let ledger = options.ledger.clone().or_else(|| ledger_of(context));
+    let mut session = Session { context, ledger, is_last: true, prepared: None, runtime: None };
+    session.run(like, schedule, options, view)
+}
+
+/// Runs one after the other. The later ones use the gateways, keys and connections of the earlier ones.
+pub(super) struct Session<'a> {
+    context: &'a Context,
+    ledger: Option<LedgerWriter>,
+    /// Whether no run follows, so that nothing is kept for it.
+    is_last: bool,
+    /// What was prepared, with the models for which it was.
+    prepared: Option<(HashSet<Target>, PreparedGateways)>,
+    runtime: Option<Runtime>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(context: &'a Context) -> Self {
+        Self { context, ledger: ledger_of(context), is_last: false, prepared: None, runtime: None }
+    }
+
+    /// Prepares the gateways of these calls, unless those of earlier calls are theirs.
+    fn prepare(&mut self, like: &[Call], options: &PrepareOptions) -> Result<PreparedGateways, Error> {
+        match self.prepared.take() {
+            Some((targets, prepared)) if like.iter().flat_map(Call::targets).all(|target| targets.contains(target)) => {
+                Ok(prepared)
+            }
+            _ => self.context.preparation().prepare(like, options, self.ledger.as_ref()),
+        }
+    }
+
+    /// Runs the calls of a schedule, as [`run_schedule`] does.
+    pub(super) fn run(
+        &mut self,
+        like: &[Call],
+        schedule: &mut dyn Schedule,
+        options: &RunOptions,
+        view: &mut dyn View,
+    ) -> Result<u8, Error> {
+        let context = self.context;
+        let _kept = KeptInPanic(self.ledger.clone());
+        let mut prepared = self.prepare(like, &options.gateways)?;
+        prepared.are_batches = options.results.is_some();
+        failpoint::reach("prepared");
+        let recording = options.recording(context, &prepared, self.ledger.clone());
+        let spec = RunSpec {
+            schedule,
+            concurrency: options.concurrency.min(process::connections()),
+            prices: (options.priced || recording.is_some()).then_some(&prepared),
+            recording: recording.as_ref(),
+        };
+        let mut watched =
+            Watched { view, stderr: context.verbose.then_some(context.terminal.stderr), has_timed_out: false };
+        let runtime = match self.runtime.take() {
+            Some(runtime) => runtime,
+            None => process::runtime()?,
+        };
+        let mut waits = Waits::new(runtime);
+        term::write_in_background();
+        let drain = options.drain.as_ref().map(|control| move |signal| take_no_more(context, control, signal));
+        let drain = drain.as_ref().map(|drain| drain as &dyn Fn(i32));
+        let mut outcome = match &options.results {
+            Some(results) => waits.execute(results, spec, &mut watched, drain),
+            None => waits.execute(&prepared.service, spec, &mut watched, drain),
+        };
+        let write_limit = match &outcome.stopped {
+            Some(_) => Some(LIMIT_AFTER_SIGNAL),
+            None => watched.has_timed_out.then_some(LIMIT_AFTER_TIMEOUT),
+        };
+        let shown = match outcome.output_error() {
+            Some(error) => Err(error),
+            None => view.finish(&outcome, &mut Ending { waits: &mut waits, recording: recording.as_ref() }),
+        };
+        drop(recording);
+        if self.is_last {
+            // Policies use the ledger until they are dropped.
+            drop(prepared);
+        } else {
+            self.prepared = Some((like.iter().flat_map(Call::targets).cloned().collect(), prepared));
+        }
+        let closed = waits.close(context, self.ledger.clone());
+        let written = closed.and_then(|()| waits.finish_writing(context, write_limit));
+        let runtime = waits.end();
+        if self.is_last {
+            // What still blocks, such as a name that does not resolve, must not hold up the end.
+            runtime.shutdown_background();
+        } else {
+            self.runtime = Some(runtime);
+        }
+        let code = shown?;
+        written?;
+        outcome.stopped.map_or(Ok(code), Err)
+    }
+
+    /// No run follows.
+    pub(super) fn end(self) {
+        drop(self.prepared);
+        if let Some(runtime) = self.runtime {
+            runtime.shutdown_background();
+        }
+        // What policies hand over when they are dropped.
+        if let Some(ledger) = self.ledger {
+            ledger.close().iter().for_each(|text| self.context.notice(text));
+        }
+    }
+}
+
+/// The writer of the ledger; `None` where there is no directory for it.
+fn ledger_of(context: &Context) -> Option<LedgerWriter> {
+    context.settings.dirs.data.as_deref().map(LedgerWriter::new)
+}
+
+/// After the first signal, the calls that run go on, and no further rows are taken.
+fn take_no_more(context: &Context, control: &Control, signal: i32) {
+    let (running, _) = control.calls();
+    control.stop(StopReason::Signal(signal));
+    let calls = count(running as u64, "call", "calls");
+    context.urgent(&format!("no further rows are taken; {calls} in flight will be finished, Ctrl-C drops them"));
+}
+
+/// Writes the ledger to its end if a bug ends the command, so that calls which were over and budgets are right all the same.
+struct KeptInPanic(Option<LedgerWriter>);
+
+impl Drop for KeptInPanic {
+    fn drop(&mut self) {
+        if let Some(ledger) = self.0.take().filter(|_| thread::panicking()) {
+            // What there would be to tell is less than what the bug has told.
+            drop(ledger.close());
+        }
+    }
 }
 
 /// After a signal, what is not written yet is given this long to be written. With it a run ends within 300 ms.
@@ -160,14 +298,24 @@ impl Waits {
         Self { runtime, signals }
     }
 
+    /// Runs the calls until they are over or a signal comes. With `drain`, which is told of the first signal, the run goes on
+    /// until the second one.
     fn execute<'a, S: Service + 'static>(
         &'a mut self,
         service: &'a Arc<S>,
         spec: RunSpec<'a>,
         reporter: &'a mut dyn Reporter,
+        drain: Option<&dyn Fn(i32)>,
     ) -> Outcome {
         let signals = &mut self.signals;
-        let stop = async { Error::Signalled(signals.next().await) };
+        let stop = async {
+            let first = signals.next().await;
+            let Some(drain) = drain else { return Error::Signalled(first) };
+            // This comes first: whoever reads what `drain` says may send the second signal at once.
+            signals.hear_another();
+            drain(first);
+            Error::Signalled(signals.next().await)
+        };
         self.runtime.block_on(execute(service, spec, reporter, stop))
     }
 
@@ -213,10 +361,9 @@ impl Waits {
     }
 
     /// Nothing is left to wait for, so a signal ends the process at once.
-    fn end(self) {
+    fn end(self) -> Runtime {
         self.signals.end_at_once();
-        // What still blocks, such as a name that does not resolve, must not hold up the end.
-        self.runtime.shutdown_background();
+        self.runtime
     }
 }
 
@@ -240,6 +387,7 @@ impl Reporter for Watched<'_> {
 
     fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
         self.has_timed_out |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::Timeout);
+        failpoint::reach("ended");
         self.view.ended(call, record)
     }
 }

@@ -7,41 +7,69 @@ pub(super) use unix::Signals;
 
 #[cfg(unix)]
 mod unix {
-    use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
     use std::sync::atomic::Ordering::Relaxed;
+    use std::sync::{Arc, OnceLock};
 
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     pub(in crate::cmd) struct Signals {
         listening: Vec<(i32, Signal)>,
+    }
+
+    /// The handlers of this process. They are set once, and stay.
+    struct Handlers {
+        /// The signals that are heard.
+        heard: Vec<i32>,
         /// Whether the next signal ends the process at once.
         stopping: Arc<AtomicBool>,
+    }
+
+    static HANDLERS: OnceLock<Handlers> = OnceLock::new();
+
+    impl Handlers {
+        fn set() -> Self {
+            let stopping = Arc::new(AtomicBool::new(false));
+            let numbers = [SIGINT, SIGTERM, SIGHUP];
+            // What the shell or nohup set to be ignored stays ignored.
+            let ignored = ignored(&numbers);
+            let heard: Vec<i32> = numbers.into_iter().filter(|number| !ignored.contains(number)).collect();
+            for number in &heard {
+                // Where a handler cannot be set, the signal keeps its usual effect.
+                let _ = signal_hook::flag::register_conditional_default(*number, stopping.clone());
+                // In this order, and by the handler itself: a second signal ends the process even where it is blocked and
+                // so does not hear of the first.
+                let _ = signal_hook::flag::register(*number, stopping.clone());
+            }
+            Self { heard, stopping }
+        }
     }
 
     impl Signals {
         /// Listens from now on. Must be called inside a tokio runtime.
         pub(in crate::cmd) fn new() -> Self {
-            let stopping = Arc::new(AtomicBool::new(false));
-            let mut listening = Vec::new();
-            let numbers = [SIGINT, SIGTERM, SIGHUP];
-            // What the shell or nohup set to be ignored stays ignored.
-            let ignored = ignored(&numbers);
-            for number in numbers.into_iter().filter(|number| !ignored.contains(number)) {
-                // Where a handler cannot be set, the signal keeps its usual effect.
-                let _ = signal_hook::flag::register_conditional_default(number, stopping.clone());
-                // In this order, and by the handler itself: a second signal ends the process even where it is blocked and
-                // so does not hear of the first.
-                let _ = signal_hook::flag::register(number, stopping.clone());
-                listening.extend(signal(SignalKind::from_raw(number)).ok().map(|stream| (number, stream)));
-            }
-            Self { listening, stopping }
+            let handlers = HANDLERS.get_or_init(Handlers::set);
+            handlers.stopping.store(false, Relaxed);
+            let listen = |number: &i32| Some((*number, signal(SignalKind::from_raw(*number)).ok()?));
+            Self { listening: handlers.heard.iter().filter_map(listen).collect() }
         }
 
         /// From now on a signal has its usual effect: nothing is left that needs an orderly end.
         pub(in crate::cmd) fn end_at_once(&self) {
-            self.stopping.store(true, Relaxed);
+            Self::next_ends(true);
+        }
+
+        /// The next signal is to be heard again, before one ends the process at once.
+        pub(in crate::cmd) fn hear_another(&self) {
+            Self::next_ends(false);
+        }
+
+        /// Whether the next signal ends the process at once.
+        fn next_ends(at_once: bool) {
+            if let Some(handlers) = HANDLERS.get() {
+                handlers.stopping.store(at_once, Relaxed);
+            }
         }
 
         /// The next signal, by number.
@@ -112,6 +140,8 @@ mod other {
         }
 
         pub(in crate::cmd) fn end_at_once(&self) {}
+
+        pub(in crate::cmd) fn hear_another(&self) {}
 
         /// SIGINT's number, once Ctrl-C is pressed.
         pub(in crate::cmd) async fn next(&mut self) -> i32 {

@@ -6,10 +6,11 @@ use super::{Context, calls, check};
 use crate::cli::{UsageArgs, UsageFormat};
 use crate::config::{Settings, nearest};
 use crate::error::Error;
-use crate::ledger::{self, Dimension, Usage};
+use crate::ledger::{self, Dimension, Filter, Preferences, Usage};
 use crate::policy::budget;
 use crate::pricing;
 use crate::report::destination::Destination;
+use crate::report::wins::{self, Wins};
 use crate::report::{budgets, usage, usage_html};
 use crate::run::Notices;
 
@@ -20,14 +21,22 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     if args.check {
         return check::run(context, args);
     }
+    if args.by.iter().any(|word| word.trim() == WINS) {
+        return wins(context, args);
+    }
     let by = args.by.iter().map(|word| dimension(word.trim())).collect::<Result<Vec<_>, _>>()?;
-    let filter = calls::filter(&args.filter)?;
+    let mut filter = calls::filter(&args.filter)?;
+    filter.without_demo = filter.gateway.as_deref() != Some(ledger::DEMO);
     let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
     let found = match calls::store(context)? {
         Some(store) => {
             let found = ledger::usage(&store, &filter, &by, pricing::maker)?;
             if found.total.calls == 0 {
-                context.notice("no recorded call fits");
+                let demo = ledger::count(&store, &Filter { without_demo: false, ..filter })?;
+                context.notice(match demo {
+                    0 => "no recorded call fits",
+                    _ => "no recorded call fits but those of the demo gateway; -g demo shows them",
+                });
             }
             found
         }
@@ -40,6 +49,40 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         UsageFormat::Csv => usage::csv(&found, &by),
         UsageFormat::Markdown => usage::markdown(&found, &by),
         UsageFormat::Html => usage_html::page(&found, &by)?,
+    };
+    destination.write(text)?;
+    Ok(0)
+}
+
+/// `--by wins` asks for preferences instead of costs.
+const WINS: &str = "wins";
+
+fn wins(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
+    let others: Vec<&str> = args.by.iter().map(|word| word.trim()).filter(|word| *word != WINS).collect();
+    let by_task = match others[..] {
+        [] => false,
+        ["task"] => true,
+        _ => return Err(Error::usage_hint("wins are counted in all or by task", "--by wins or --by wins,task")),
+    };
+    let filter = calls::filter(&args.filter)?;
+    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
+    let found = match calls::store(context)? {
+        Some(store) => ledger::preferences(&store, &filter)?,
+        None => Preferences::default(),
+    };
+    let found = Wins::new(&found, by_task);
+    if found.is_empty() {
+        context.notice("there are no votes yet: `llm compare --vote` takes one, and --judge asks a model");
+    }
+    let out = destination.output();
+    let text = match args.output.format {
+        UsageFormat::Text => wins::text(&found, &out),
+        UsageFormat::Json => wins::json(&found, &out),
+        UsageFormat::Csv => wins::csv(&found),
+        UsageFormat::Markdown => wins::markdown(&found),
+        UsageFormat::Html => {
+            return Err(Error::usage_hint("--by wins has no such form", "it can be text, json, csv or markdown"));
+        }
     };
     destination.write(text)?;
     Ok(0)
@@ -66,7 +109,7 @@ fn balances(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
 }
 
 fn dimension(word: &str) -> Result<Dimension, Error> {
-    const KNOWN: [&str; 7] = ["model", "gateway", "provider", "key", "task", "day", "status"];
+    const KNOWN: [&str; 8] = ["model", "gateway", "provider", "key", "task", "day", "status", WINS];
     Dimension::named(word).ok_or_else(|| {
         let hint = match nearest(word, KNOWN) {
             _ if word == "tag" => "name the tag: tag:NAME".to_owned(),

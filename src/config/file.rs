@@ -13,7 +13,8 @@ use super::budget::Budget;
 use super::pipeline::{Pipeline, PipelineTable};
 use super::routing::Alias;
 use super::source::Source;
-use super::{Auth, BaseUrl, LogLevel, ModelPrice, PriceList, Timeouts, base_url};
+use super::template::{Template, TemplateTable};
+use super::{Auth, BaseUrl, KeyRules, LogLevel, ModelPrice, Otel, PriceList, Render, Timeouts, base_url};
 use crate::adapter::Api;
 use crate::error::Error;
 use crate::money::Usd;
@@ -25,6 +26,7 @@ pub(super) struct ConfigFile {
     pub(super) default_gateway: Option<String>,
     pub(super) model: Option<String>,
     pub(super) log: Option<LogLevel>,
+    pub(super) render: Option<Render>,
     #[serde(default, deserialize_with = "duration")]
     pub(super) keyring_timeout: Option<Duration>,
     #[serde(default)]
@@ -43,6 +45,10 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     pub(super) allow: BTreeMap<String, Vec<String>>,
     #[serde(default)]
+    pub(super) key_class: BTreeMap<String, KeyRules>,
+    #[serde(default)]
+    pub(super) otel: Option<Otel>,
+    #[serde(default)]
     pub(super) alias: BTreeMap<String, Alias>,
     #[serde(default)]
     pub(super) task: BTreeMap<String, String>,
@@ -51,6 +57,11 @@ pub(super) struct ConfigFile {
     /// What `pipeline` says, with the lines of the file.
     #[serde(skip)]
     pub(super) pipelines: BTreeMap<String, Pipeline>,
+    #[serde(default)]
+    template: BTreeMap<String, TemplateTable>,
+    /// What `template` says, with the lines of the file.
+    #[serde(skip)]
+    pub(super) templates: BTreeMap<String, Template>,
 }
 
 /// `[gateway.NAME]`.
@@ -257,6 +268,8 @@ pub(super) fn parse(source: &Source) -> Result<ConfigFile, Error> {
     let mut file: ConfigFile = source.parse()?;
     let tables = std::mem::take(&mut file.pipeline).into_iter();
     file.pipelines = tables.map(|(name, table)| (name, table.placed(|at| source.line(at)))).collect();
+    let tables = std::mem::take(&mut file.template).into_iter();
+    file.templates = tables.map(|(name, table)| (name, table.placed(|at| source.line(at)))).collect();
     let placed = |table: Spanned<Budget>| Budget { line: source.line(table.span().start), ..table.into_inner() };
     file.budgets = std::mem::take(&mut file.budget).into_iter().map(placed).collect();
     Ok(file)

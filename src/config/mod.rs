@@ -2,22 +2,28 @@
 
 mod base_url;
 mod budget;
+mod edit;
 mod env;
 mod file;
+mod key_rules;
 mod names;
 mod pipeline;
 mod routing;
 mod settings;
 mod source;
+mod template;
 
 pub use base_url::BaseUrl;
 pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits};
+pub use edit::{ConfigEdit, parse_key};
 pub use env::Env;
 pub use file::parse_duration;
+pub use key_rules::{KeyBudget, KeyRules};
 pub use names::nearest;
 pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
 pub use routing::{Alias, Strategy};
 pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};
+pub use template::{SchemaSource, Template, find as find_template, is_reserved};
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -221,6 +227,62 @@ impl LogLevel {
             Self::Full => "full",
             Self::Metadata => "metadata",
             Self::Off => "off",
+        }
+    }
+}
+
+/// `[otel]`: the collector that gets the traces of `llm serve`.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Otel {
+    /// Its address, to which `/v1/traces` is added where it has no path.
+    #[serde(deserialize_with = "collector")]
+    pub endpoint: url::Url,
+    /// Sent with every request; values may be secret and are never shown.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+}
+
+/// Without the values of headers, which may be secret.
+impl std::fmt::Debug for Otel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Otel").field("endpoint", &self.endpoint.as_str()).finish_non_exhaustive()
+    }
+}
+
+fn collector<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<url::Url, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || serde::de::Error::custom(format!("`{text}` is not an address such as http://localhost:4318"));
+    let mut url = url::Url::parse(&text).map_err(|_| wrong())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(wrong());
+    }
+    if matches!(url.path(), "" | "/") {
+        url.set_path("/v1/traces");
+    }
+    Ok(url)
+}
+
+/// How answers in Markdown are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Render {
+    /// Rendered on a terminal, and as they are elsewhere.
+    #[default]
+    Auto,
+    /// Rendered everywhere.
+    Markdown,
+    /// As they are.
+    Plain,
+}
+
+impl Render {
+    /// The word used in the config.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Markdown => "markdown",
+            Self::Plain => "plain",
         }
     }
 }

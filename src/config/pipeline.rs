@@ -14,12 +14,6 @@ use crate::template;
 /// The variable of a prompt that holds what the user gave.
 pub const INPUT: &str = "input";
 
-/// Names that no step can have because templates use them for something else. [`template::is_function`] knows the others.
-const RESERVED: [&str; 20] = [
-    INPUT, "and", "elif", "else", "endfor", "endif", "false", "False", "for", "if", "in", "is", "loop", "none", "None",
-    "not", "or", "self", "true", "True",
-];
-
 /// `[pipeline.NAME]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pipeline {
@@ -121,11 +115,11 @@ fn check_step<'a>(
     gateways: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<(), Problem> {
     let wrong = |name: &str, what: &str| Problem::at([name], what);
-    if !is_variable(&step.name) {
+    if !template::is_name(&step.name) {
         let hint = "later steps mean its answer by its name: letters, digits and `_`, no digit first";
         return Err(wrong("name", "that cannot name a step").hint(hint));
     }
-    if RESERVED.contains(&step.name.as_str()) || template::is_function(&step.name) {
+    if step.name == INPUT || !template::is_variable(&step.name) {
         return Err(wrong("name", "that name means something else in a prompt"));
     }
     if earlier.iter().any(|earlier| earlier.name == step.name) {
@@ -154,11 +148,6 @@ fn check_step<'a>(
         return Err(wrong("prompt", "its prompt is empty"));
     }
     Ok(())
-}
-
-fn is_variable(name: &str) -> bool {
-    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 #[cfg(test)]

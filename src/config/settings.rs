@@ -11,7 +11,10 @@ use super::names::suggestion;
 use super::pipeline::{self, Pipeline};
 use super::routing::{self, Alias};
 use super::source::{Problem, Source};
-use super::{Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeySource, LogLevel, ModelPrice, Rate};
+use super::template::{self, Template};
+use super::{
+    Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Otel, Rate, Render,
+};
 use crate::error::Error;
 
 const PRESETS: &str = include_str!("../presets.toml");
@@ -40,6 +43,8 @@ pub struct Settings {
     pub model: Option<(String, Said)>,
     /// What the ledger keeps.
     pub log: LogLevel,
+    /// How answers in Markdown are shown.
+    pub render: Render,
     /// Named lists of models.
     pub sets: BTreeMap<String, Vec<String>>,
     /// Names for models that can stand in for each other.
@@ -48,10 +53,16 @@ pub struct Settings {
     pub tasks: BTreeMap<String, String>,
     /// Prompts that build on each other's answers.
     pub pipelines: BTreeMap<String, Pipeline>,
+    /// Requests with places to fill in.
+    pub templates: BTreeMap<String, Template>,
     pub cache: CacheSettings,
     pub budgets: Vec<Budget>,
     /// The models that a key may be used for, by its name.
     pub allow: BTreeMap<String, Vec<String>>,
+    /// Rules for the keys of a server's clients, by name.
+    pub key_classes: BTreeMap<String, KeyRules>,
+    /// Where `llm serve` sends traces, if anywhere.
+    pub otel: Option<Otel>,
     /// Prices by model name, USD per million tokens.
     pub prices: BTreeMap<String, ModelPrice>,
     /// How long to wait for the keyring; `None` is the built-in limit.
@@ -91,6 +102,17 @@ impl Settings {
         env.path("LLM_CONFIG").or_else(usual)
     }
 
+    /// The settings that a config file with this text would give, whether the file is there or not.
+    ///
+    /// # Errors
+    /// They make no sense.
+    pub fn from_text(env: Env, path: &Path, text: &str) -> Result<Self, Error> {
+        let mut settings = Self::from_source(env, &Source::new(path, text))?;
+        settings.config_path = Some(path.to_owned());
+        settings.config_found = true;
+        Ok(settings)
+    }
+
     fn from_source(env: Env, source: &Source) -> Result<Self, Error> {
         let file = file::parse(source)?;
         let in_file: Vec<String> = file.gateway.keys().cloned().collect();
@@ -115,9 +137,12 @@ impl Settings {
             config_found: false,
             model,
             log: file.log.unwrap_or_default(),
+            render: file.render.unwrap_or_default(),
             sets: file.set,
             budgets: file.budgets,
             allow: file.allow,
+            key_classes: file.key_class,
+            otel: file.otel,
             cache: CacheSettings {
                 enabled: file.cache.enabled.unwrap_or(false),
                 ttl: file.cache.ttl.unwrap_or(DAY * 7),
@@ -126,6 +151,7 @@ impl Settings {
             aliases: file.alias,
             tasks: file.task,
             pipelines: file.pipelines,
+            templates: file.templates,
             prices: file.price.into_iter().map(|(model, price)| (model, price.into())).collect(),
             keyring_timeout: file.keyring_timeout,
             default_gateway,
@@ -153,7 +179,8 @@ impl Settings {
         let gateways = gateways.iter().copied();
         budget::check(&self.budgets, gateways.clone(), &source.name())?;
         routing::check(&self.aliases, &self.tasks, gateways.clone()).map_err(in_source)?;
-        pipeline::check(&self.pipelines, &self.tasks, gateways).map_err(in_source)
+        pipeline::check(&self.pipelines, &self.tasks, gateways.clone()).map_err(in_source)?;
+        template::check(&self.templates, &self.tasks, gateways).map_err(in_source)
     }
 
     /// The config file as messages name it.
@@ -237,11 +264,7 @@ impl Settings {
         if let Some((name, _)) = &self.default_gateway {
             return Ok(name.clone());
         }
-        let in_env = || {
-            let has_key =
-                |table: &GatewayTable| table.key_env.iter().flatten().any(|name| self.env.get(name).is_some());
-            self.gateways.iter().filter(|(_, table)| has_key(table)).map(|(name, _)| name.clone()).collect::<Vec<_>>()
-        };
+        let in_env = || self.gateways_with_key_in_env().map(str::to_owned).collect::<Vec<_>>();
         for candidates in [self.in_file.clone(), saved(), in_env()] {
             match candidates.as_slice() {
                 [] => {}
@@ -260,6 +283,17 @@ impl Settings {
              LLM_API_KEY name one without saving anything; or try `llm compare -g demo \"PROMPT\"`, which needs neither key \
              nor network",
         ))
+    }
+
+    /// The gateways that the config file describes, in order.
+    pub fn gateways_in_use(&self) -> impl Iterator<Item = &str> {
+        self.in_file.iter().map(String::as_str)
+    }
+
+    /// The gateways for which a variable of the environment holds a key.
+    pub fn gateways_with_key_in_env(&self) -> impl Iterator<Item = &str> {
+        let has_key = |table: &GatewayTable| table.key_env.iter().flatten().any(|name| self.env.get(name).is_some());
+        self.gateways.iter().filter(move |(_, table)| has_key(table)).map(|(name, _)| name.as_str())
     }
 
     /// Who says which gateway is the default, if anybody does.
@@ -304,7 +338,8 @@ impl Settings {
         }
     }
 
-    fn beside_config(&self, path: &Path) -> PathBuf {
+    /// A path of the config file; a relative one starts at the directory of that file.
+    pub fn beside_config(&self, path: &Path) -> PathBuf {
         match self.config_path.as_deref().and_then(Path::parent) {
             Some(dir) => dir.join(path),
             None => path.to_owned(),

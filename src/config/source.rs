@@ -98,6 +98,11 @@ impl Source {
         Error::Config { message: format!("{}: {message}", self.place(at)), cause: None, hint }
     }
 
+    /// The text, in which the default gateway is always `default_gateway`.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The file as messages name it.
     pub(super) fn name(&self) -> String {
         self.path.display().to_string()

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -29,6 +30,12 @@ const SHORTEST_PART: usize = 6;
 /// As many backslashes are read as one escape: JSON in JSON in JSON has seven.
 const MOST_SLASHES: usize = 8;
 
+/// The longest id of an answer and the longest name of a model that are kept, in bytes.
+const LONGEST_NAME: usize = 4096;
+
+/// The longest reason for the end of an answer that is kept, in bytes.
+const LONGEST_REASON: usize = 256;
+
 /// Parts of the names of headers whose values are secrets.
 const SECRET_HEADERS: [&str; 6] = ["auth", "key", "token", "secret", "cookie", "password"];
 
@@ -36,6 +43,8 @@ const SECRET_HEADERS: [&str; 6] = ["auth", "key", "token", "secret", "cookie", "
 #[derive(Default)]
 pub(super) struct Mask {
     secrets: Vec<Secret>,
+    /// The long secrets as they are, for bytes that pass through.
+    exact: Vec<memmem::Finder<'static>>,
 }
 
 struct Secret {
@@ -53,7 +62,32 @@ impl Mask {
         // `Bearer` and the like are no secrets.
         let values = headers.map(|(_, value)| value.split_once(' ').map_or(&**value, |(_, value)| value).trim());
         let all = key.map(ExposeSecret::expose_secret).into_iter().chain(values);
-        Self { secrets: all.filter(|secret| !secret.is_empty()).map(Secret::new).collect() }
+        let all: Vec<&str> = all.filter(|secret| !secret.is_empty()).collect();
+        let long = all.iter().filter(|secret| secret.len() >= LONG);
+        Self {
+            exact: long.map(|secret| memmem::Finder::new(secret).into_owned()).collect(),
+            secrets: all.into_iter().map(Secret::new).collect(),
+        }
+    }
+
+    /// Masks the long secrets in bytes that pass through, where they are spelled as they are. All else stays to the byte.
+    pub(super) fn exactly(&self, mut bytes: Bytes) -> Bytes {
+        for secret in &self.exact {
+            while let Some(at) = secret.find(&bytes) {
+                bytes = [&bytes[..at], MASK.as_bytes(), &bytes[at + secret.needle().len()..]].concat().into();
+            }
+        }
+        bytes
+    }
+
+    /// How many bytes at the end may be the beginning of a long secret.
+    pub(super) fn open_at_end(&self, bytes: &[u8]) -> usize {
+        let open = |secret: &memmem::Finder<'_>| {
+            let secret = secret.needle();
+            let most = bytes.len().min(secret.len() - 1);
+            (1..=most).rev().find(|length| bytes.ends_with(&secret[..*length])).unwrap_or(0)
+        };
+        self.exact.iter().map(open).max().unwrap_or(0)
     }
 
     /// Whether there is no secret at all.
@@ -82,14 +116,23 @@ impl Mask {
         failure
     }
 
-    /// Masks the ids and names of an event. Most events have none, and cost nothing.
-    pub(super) fn event(&self, event: &mut StreamEvent) {
-        match event {
-            StreamEvent::Start { id, model } => id.iter_mut().chain(model).for_each(|text| self.name(text)),
+    /// Masks the ids and names of an event, and cuts those that are too long to be any: they stand in messages and in the ledger.
+    /// Most events have none, and cost nothing.
+    pub(super) fn event(&self, mut event: StreamEvent) -> StreamEvent {
+        match &mut event {
+            StreamEvent::Start { id, model } => id.iter_mut().chain(model).for_each(|text| {
+                self.name(text);
+                cut(text, LONGEST_NAME);
+            }),
+            // A gateway may need the whole id again, and some keep much in it. Their sum is limited with the answer.
             StreamEvent::ToolCallStart { id, name, .. } => [id, name].into_iter().for_each(|text| self.name(text)),
-            StreamEvent::Finish(FinishReason::Other(reason)) => self.name(reason),
+            StreamEvent::Finish(FinishReason::Other(reason)) => {
+                self.name(reason);
+                cut(reason, LONGEST_REASON);
+            }
             _ => {}
         }
+        event
     }
 
     /// Masks what the headers of a response say.
@@ -100,16 +143,18 @@ impl Mask {
 
     /// Masks the long secrets in a body. JSON stays JSON.
     pub(super) fn body(&self, body: Vec<u8>) -> Vec<u8> {
-        match str::from_utf8(&body).ok().and_then(|text| self.masked(text, LONG)) {
-            Some(masked) => masked.into_bytes(),
-            None => body,
-        }
+        let masked = str::from_utf8(&body).ok().and_then(|text| self.masked_in(text, LONG, Place::Json));
+        masked.map_or(body, String::into_bytes)
     }
 
     /// The text without the secrets of at least this length; `None` where it holds none.
     fn masked(&self, text: &str, shortest: usize) -> Option<String> {
+        self.masked_in(text, shortest, Place::Text)
+    }
+
+    fn masked_in(&self, text: &str, shortest: usize, place: Place) -> Option<String> {
         let long_enough = self.secrets.iter().filter(|secret| secret.len() >= shortest);
-        let mut found: Vec<Range<usize>> = long_enough.flat_map(|secret| secret.find(text)).collect();
+        let mut found: Vec<Range<usize>> = long_enough.flat_map(|secret| secret.find(text, place)).collect();
         found.sort_by_key(|range| range.start);
         let mut masked = String::with_capacity(if found.is_empty() { 0 } else { text.len() });
         let mut kept = 0;
@@ -125,10 +170,27 @@ impl Mask {
     }
 }
 
+/// Cuts a text to this many bytes or a few less, and says so.
+fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
+/// Where a text stands, which decides what may be taken out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Text,
+    /// A document whose strings end where they ended before.
+    Json,
+}
+
 impl Secret {
     fn new(secret: &str) -> Self {
         let reversed: String = secret.chars().rev().collect();
-        let encoded = if secret.len() < LONG { Vec::new() } else { encodings(secret.as_bytes()) };
+        let encoded = if secret.len() < LONG { Vec::new() } else { encodings(secret) };
         Self { spelled: [secret.into(), reversed.into()], encoded }
     }
 
@@ -137,32 +199,26 @@ impl Secret {
     }
 
     /// Where the secret stands in the text, in bytes.
-    fn find(&self, text: &str) -> Vec<Range<usize>> {
+    fn find(&self, text: &str, place: Place) -> Vec<Range<usize>> {
         let bytes = text.as_bytes();
         let mut found = Vec::new();
         for spelled in &self.spelled {
             let secret = spelled.expose_secret().as_bytes();
-            let mut at = 0;
-            while at < bytes.len() {
-                let end = spelled_at(bytes, at, secret);
-                if let Some(end) = end {
-                    // The escape of an escape is masked as a whole, so that none is left half.
-                    let escapes = bytes[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
-                    let start = if bytes[at] == b'\\' { at - escapes } else { at };
-                    found.push(start..end);
-                }
-                at = end.unwrap_or(at + 1);
+            for style in styles(secret, place) {
+                found.extend(spellings(bytes, secret, *style, place));
             }
         }
+        found.extend(ends(bytes, self.spelled[0].expose_secret().as_bytes()));
         for encoded in &self.encoded {
             let encoded = encoded.expose_secret().as_bytes();
-            for at in memmem::find_iter(bytes, encoded) {
+            for at in memmem::find_iter(bytes, &encoded[..SHORTEST_PART]) {
+                let Some(end) = encoded_at(bytes, at, encoded) else { continue };
                 // What stands around it without a gap encodes its first and last letters.
                 let is_part =
                     |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
                 let before = bytes[..at].iter().rev().take_while(is_part).count();
-                let after = bytes[at + encoded.len()..].iter().take_while(is_part).count();
-                found.push(at - before..at + encoded.len() + after);
+                let after = bytes[end..].iter().take_while(is_part).count();
+                found.push(at - before..end + after);
             }
             found.extend(cut_at_end(text, encoded));
         }
@@ -170,11 +226,26 @@ impl Secret {
     }
 }
 
-/// The secret in base64, also in the midst of a longer text, and in hexadecimal.
-fn encodings(secret: &[u8]) -> Vec<SecretString> {
+/// The secret in base64, also in the midst of a longer text and encoded twice, as UTF-16 in base64, and in hexadecimal.
+fn encodings(secret: &str) -> Vec<SecretString> {
+    let mut all = base64(secret.as_bytes());
+    let twice: Vec<String> = all.iter().flat_map(|once| base64(once.as_bytes())).collect();
+    all.extend(twice);
+    for utf16 in [u16::to_le_bytes, u16::to_be_bytes] {
+        all.extend(base64(&secret.encode_utf16().flat_map(utf16).collect::<Vec<u8>>()));
+    }
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    all.extend([hex.to_uppercase(), hex]);
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter().map(SecretString::from).collect()
+}
+
+/// What of these bytes is the same in every base64 text that holds them.
+fn base64(bytes: &[u8]) -> Vec<String> {
     let mut all = Vec::new();
     for shift in 0..3 {
-        let padded = [&[0; 2][..shift], secret].concat();
+        let padded = [&[0; 2][..shift], bytes].concat();
         for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
             let text = engine.encode(&padded);
             // Only letters that stand for bits of the secret alone are the same in every text.
@@ -182,10 +253,29 @@ fn encodings(secret: &[u8]) -> Vec<SecretString> {
             all.push(text[inner].to_owned());
         }
     }
-    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    all.extend([hex.to_uppercase(), hex]);
-    all.dedup();
-    all.into_iter().map(SecretString::from).collect()
+    all
+}
+
+/// Where the encoded secret ends that begins at this place, whatever lines it is broken into.
+fn encoded_at(text: &[u8], start: usize, encoded: &[u8]) -> Option<usize> {
+    let mut at = start;
+    for letter in encoded {
+        at += line_break(&text[at..]);
+        if text.get(at) != Some(letter) {
+            return None;
+        }
+        at += 1;
+    }
+    Some(at)
+}
+
+/// The length of the white space that the text begins with, as it is or as JSON writes it.
+fn line_break(text: &[u8]) -> usize {
+    match text {
+        [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] => 1 + line_break(rest),
+        [b'\\', b'n' | b'r' | b't', rest @ ..] => 2 + line_break(rest),
+        _ => 0,
+    }
 }
 
 /// Where the beginning of an encoded secret stands at the end of a text, which was cut there.
@@ -195,45 +285,188 @@ fn cut_at_end(text: &str, encoded: &[u8]) -> Option<Range<usize>> {
     Some(text.len() - length..text.len())
 }
 
-/// Where the secret ends that begins at this place, whatever its case and however its characters are escaped. A long one
-/// may be cut by the end of the text.
-fn spelled_at(text: &[u8], start: usize, secret: &[u8]) -> Option<usize> {
+/// How many bytes of a long secret are masked without the rest of it.
+fn large_part(secret: &[u8]) -> usize {
+    LONG.max(secret.len() / 2)
+}
+
+/// Where the last half of a long secret stands, and what of the first half stands before it.
+fn ends(text: &[u8], secret: &[u8]) -> Vec<Range<usize>> {
+    let Some(rest) = secret.len().checked_sub(large_part(secret)) else { return Vec::new() };
+    let (first, last) = secret.split_at(rest);
+    let range = |at: usize| {
+        let before = text[..at].iter().rev().zip(first.iter().rev()).take_while(|(found, byte)| found == byte);
+        at - before.count()..at + last.len()
+    };
+    memmem::find_iter(text, last).map(range).collect()
+}
+
+/// How each character of a secret is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// As it is, or escaped as URLs, JSON, source code, HTML or mail do.
+    Escaped,
+    /// As two hexadecimal digits.
+    Hex,
+    /// As a decimal number.
+    Decimal,
+}
+
+/// The styles that are searched for. A list of numbers in JSON is left as it is: it would be no list afterwards.
+fn styles(secret: &[u8], place: Place) -> &'static [Style] {
+    match place {
+        _ if secret.len() < LONG => &[Style::Escaped],
+        Place::Text => &[Style::Escaped, Style::Hex, Style::Decimal],
+        Place::Json => &[Style::Escaped, Style::Hex],
+    }
+}
+
+/// Where the secret is written in this style.
+fn spellings(text: &[u8], secret: &[u8], style: Style, place: Place) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let end = spelled_at(text, at, secret, style, place);
+        if let Some(end) = end {
+            // The escape of an escape is masked as a whole, so that none is left half.
+            let escapes = text[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+            let start = if text[at] == b'\\' { at - escapes } else { at };
+            found.push(start..end);
+        }
+        at = end.unwrap_or(at + 1);
+    }
+    found
+}
+
+/// Where the secret ends that begins at this place, whatever its case and however its characters are written. Of a long one,
+/// half is enough, and less than that at the end of the text.
+fn spelled_at(text: &[u8], start: usize, secret: &[u8], style: Style, place: Place) -> Option<usize> {
+    let is_long = secret.len() >= LONG;
     let mut at = start;
     for (read, byte) in secret.iter().enumerate() {
-        match character(&text[at..]) {
-            Some((said, length)) if said.eq_ignore_ascii_case(byte) => at += length,
-            _ => {
-                let is_cut = matches!(&text[at..], b"" | b"..." | b"\xE2\x80\xA6");
-                return (is_cut && secret.len() >= LONG && read >= SHORTEST_PART).then_some(at);
-            }
+        let widest = if is_long && read > 0 { WIDEST_GAP } else { 0 };
+        if let Some(end) = next_spelled(text, at, *byte, style, place, widest) {
+            at = end;
+            continue;
         }
+        let is_cut = matches!(&text[at..], b"" | b"..." | b"\xE2\x80\xA6");
+        let enough = if is_cut { SHORTEST_PART } else { large_part(secret) };
+        return (is_long && read >= enough).then_some(at);
     }
     Some(at)
 }
 
-/// The byte that the text begins with, and the length of its spelling: as it is, or escaped as URLs, JSON, source code or
-/// HTML do.
-fn character(text: &[u8]) -> Option<(u8, usize)> {
-    let number = |range: Range<usize>, radix| {
-        let digits = str::from_utf8(text.get(range)?).ok().filter(|digits| !digits.starts_with('+'))?;
-        u8::from_str_radix(digits, radix).ok()
+/// The length of what the text begins with if that is this byte.
+fn spelled(text: &[u8], byte: u8, style: Style) -> Option<usize> {
+    let found = match style {
+        Style::Escaped => {
+            let escaped = escaped(text).filter(|(found, _)| found.eq_ignore_ascii_case(&byte));
+            escaped.or_else(|| text.first().map(|first| (*first, 1)))
+        }
+        Style::Hex => number(text, 0..2, 16).map(|byte| (byte, 2)),
+        Style::Decimal => {
+            let digits = text.iter().take(3).take_while(|digit| digit.is_ascii_digit()).count();
+            number(text, 0..digits, 10).map(|byte| (byte, digits))
+        }
     };
-    let entity = |digits: usize, radix| {
-        let end = memchr::memchr(b';', text.get(..12.min(text.len()))?)?;
-        Some((number(digits..end, radix)?, end + 1))
-    };
-    // JSON within JSON escapes the backslashes of its escapes.
-    let slashes = text.iter().take(MOST_SLASHES).take_while(|byte| **byte == b'\\').count();
-    let escaped = match &text[slashes..] {
-        [b'u', ..] if slashes > 0 => number(slashes + 1..slashes + 5, 16).map(|byte| (byte, slashes + 5)),
-        [b'x', ..] if slashes > 0 => number(slashes + 1..slashes + 3, 16).map(|byte| (byte, slashes + 3)),
-        [byte @ (b'/' | b'"'), ..] if slashes > 0 => Some((*byte, slashes + 1)),
-        [b'%', ..] if slashes == 0 => number(1..3, 16).map(|byte| (byte, 3)),
-        [b'&', b'#', b'x' | b'X', ..] if slashes == 0 => entity(3, 16),
-        [b'&', b'#', ..] if slashes == 0 => entity(2, 10),
+    found.filter(|(found, _)| found.eq_ignore_ascii_case(&byte)).map(|(_, length)| length)
+}
+
+/// The most bytes that may stand between two characters of a secret.
+const WIDEST_GAP: usize = 12;
+
+/// Where the byte ends that stands at this place, or behind a gap that is not wider than that.
+fn next_spelled(text: &[u8], start: usize, byte: u8, style: Style, place: Place, widest: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        let rest = &text[at..];
+        if let Some(length) = spelled(rest, byte, style) {
+            return Some(at + length);
+        }
+        at += gap(rest, style, place)?;
+        if at - start > widest {
+            return None;
+        }
+    }
+}
+
+/// The length of what the text begins with if that means nothing between two characters of a secret: white space and ends of
+/// lines, what joins the parts of a text, characters that cannot be seen, and the other half of UTF-16.
+fn gap(text: &[u8], style: Style, place: Place) -> Option<usize> {
+    Some(match text {
+        [b'"', ..] if place == Place::Json => return None,
+        [b'0', b'x' | b'0', ..] if style == Style::Hex => 2,
+        [b'0', b',' | b' ', ..] if style == Style::Decimal => 2,
+        [b'\0' | b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'\'' | b'+' | b':' | b',', ..] => 1,
+        [b'=' | b'\\', b'\n', ..] | [b'\\', b'n' | b'r' | b't', ..] => 2,
+        // Soft hyphens, characters without width, byte order marks.
+        [0xC2, 0xAD, ..] => 2,
+        [0xE2, 0x80, 0x8B..=0x8F, ..] | [0xE2, 0x81, 0xA0, ..] | [0xEF, 0xBB, 0xBF, ..] => 3,
+        // The same as JSON writes them.
+        [b'\\', b'u', b'2', b'0', b'0', b'b'..=b'f' | b'B'..=b'F', ..] => 6,
+        _ => escaped(text).filter(|(byte, _)| matches!(byte, 0 | b'"' | b'\n' | b'\r'))?.1,
+    })
+}
+
+/// The number of these digits, if it is a byte.
+fn number(text: &[u8], range: Range<usize>, radix: u32) -> Option<u8> {
+    let digits = str::from_utf8(text.get(range)?).ok().filter(|digits| !digits.starts_with('+'))?;
+    u8::from_str_radix(digits, radix).ok()
+}
+
+/// The byte that the text begins with, and the length of its escape, if URLs, JSON, source code, HTML or mail write it so.
+fn escaped(text: &[u8]) -> Option<(u8, usize)> {
+    let (first, rest) = text.split_first()?;
+    match first {
+        b'\\' => {
+            // JSON within JSON escapes the backslashes of its escapes.
+            let slashes = text.iter().take(MOST_SLASHES).take_while(|byte| **byte == b'\\').count();
+            let (byte, length) = after_slashes(&text[slashes..])?;
+            Some((byte, slashes + length))
+        }
+        b'%' => {
+            // URLs within URLs escape the per cent signs of their escapes.
+            let again = rest.chunks(2).take_while(|digits| digits == b"25").count() * 2;
+            let whole = number(rest, again..again + 2, 16).map(|byte| (byte, again + 3));
+            whole.or_else(|| number(rest, 0..2, 16).map(|byte| (byte, 3)))
+        }
+        b'=' => number(rest, 0..2, 16).map(|byte| (byte, 3)),
+        b'&' => {
+            // HTML within HTML escapes the ampersands of its escapes.
+            let again = rest.chunks(4).take_while(|word| word == b"amp;").count() * 4;
+            let (byte, length) = entity(&rest[again..])?;
+            Some((byte, 1 + again + length))
+        }
         _ => None,
+    }
+}
+
+/// What stands after the backslashes of an escape.
+fn after_slashes(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [b'u', b'{', rest @ ..] => {
+            let end = memchr::memchr(b'}', &rest[..7.min(rest.len())])?;
+            Some((number(rest, 0..end, 16)?, end + 3))
+        }
+        [b'u', ..] => number(text, 1..5, 16).map(|byte| (byte, 5)),
+        [b'x', ..] => number(text, 1..3, 16).map(|byte| (byte, 3)),
+        [b'0'..=b'3', b'0'..=b'7', b'0'..=b'7', ..] => number(text, 0..3, 8).map(|byte| (byte, 3)),
+        [byte @ (b'/' | b'"'), ..] => Some((*byte, 1)),
+        _ => None,
+    }
+}
+
+/// The rest of a numbered entity after its ampersand. Browsers need no semicolon.
+fn entity(text: &[u8]) -> Option<(u8, usize)> {
+    let (radix, digits) = match text {
+        [b'#', b'x' | b'X', ..] => (16, 2),
+        [b'#', ..] => (10, 1),
+        _ => return None,
     };
-    escaped.or_else(|| text.first().map(|byte| (*byte, 1)))
+    let is_digit = |byte: &&u8| char::from(**byte).is_digit(radix);
+    let end = digits + text.get(digits..)?.iter().take(8).take_while(is_digit).count();
+    let byte = number(text, digits..end, radix)?;
+    Some((byte, end + usize::from(text.get(end) == Some(&b';'))))
 }
 
 #[cfg(test)]

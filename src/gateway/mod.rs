@@ -1,13 +1,17 @@
 //! Attempts: sends a wire request over HTTP, and reports what comes back as events. Only this module uses reqwest.
 
 mod answer;
+mod collector;
 mod connect;
 mod deadlines;
 mod endpoints;
 mod mask;
+mod relay;
 mod request_headers;
 mod response_headers;
+mod streamed;
 mod transport;
+pub mod web;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,13 +27,20 @@ use crate::call::{Call, Event, Events};
 use crate::config::{self, Auth};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
+use crate::failpoint;
 use answer::Reading;
 use connect::Connects;
 use deadlines::Deadlines;
 use endpoints::Endpoints;
 use mask::Mask;
 
+pub use collector::Collector;
 pub use request_headers::redacted as redacted_headers;
+
+/// Whether the config of this gateway has headers that look as if they held a secret.
+pub fn has_secret_headers(gateway: &config::Gateway) -> bool {
+    !Mask::new(gateway, None).is_empty()
+}
 
 /// All gateways of a run. A gateway that could not be prepared answers every call with the reason.
 #[derive(Debug, Default)]
@@ -157,8 +168,102 @@ impl Client {
         fetched.map_err(|failure| self.reported(failure))
     }
 
+    /// Sends a body and returns the answer, of at most `max` bytes. `key` is sent as `Idempotency-Key`. The limit of time is
+    /// that of a whole call, since a large body takes as long as the connection does.
+    ///
+    /// # Errors
+    /// The gateway cannot be reached, refuses, redirects, or answers more.
+    pub async fn post(
+        &self,
+        url: &str,
+        content_type: &str,
+        body: Vec<u8>,
+        key: &str,
+        max: usize,
+    ) -> Result<Fetched, Failure> {
+        let headers = request_headers::common(&self.gateway, self.gateway.api, self.key.as_ref())?;
+        let request = self.http.post(url).headers(headers).header("content-type", content_type);
+        let request = request.header("idempotency-key", key).body(body);
+        let fetch = async {
+            let response = self.accepted(request).await?;
+            let status = response.status().as_u16();
+            let mut body = Vec::new();
+            self.copy(response, max as u64, &mut body).await?;
+            Ok(Fetched { status, body: self.mask.body(body), etag: None })
+        };
+        self.in_time(fetch).await
+    }
+
+    /// Writes a document of at most `max` bytes to `file`, as it comes.
+    ///
+    /// # Errors
+    /// As for [`Client::post`], and where the file cannot be written.
+    pub async fn download(&self, url: &str, max: u64, file: &mut (dyn std::io::Write + Send)) -> Result<(), Failure> {
+        let headers = request_headers::common(&self.gateway, self.gateway.api, self.key.as_ref())?;
+        let request = self.http.get(url).headers(headers);
+        self.in_time(async {
+            let response = self.accepted(request).await?;
+            self.copy(response, max, file).await
+        })
+        .await
+    }
+
+    /// A body that came from the gateway, without secrets.
+    pub(crate) fn masked(&self, body: Vec<u8>) -> Vec<u8> {
+        self.mask.body(body)
+    }
+
+    /// Sends a request, and returns the response if its status is one of success.
+    async fn accepted(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failure> {
+        /// So much of a refusal is read, in bytes.
+        const LARGEST_REFUSAL: u64 = 64 << 10;
+        let response = request.send().await.map_err(|error| transport::failure(error, self))?;
+        let status = response.status().as_u16();
+        match status {
+            300..=399 => Err(response_headers::redirect(&response, &self.gateway, &self.mask)),
+            400.. => {
+                let mut body = Vec::new();
+                // Of a longer refusal, the beginning says enough.
+                let _ = self.copy(response, LARGEST_REFUSAL, &mut body).await;
+                Err(self.gateway.api.adapter().decode_error(status, &body))
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// Writes the body of a response to `to`.
+    async fn copy(
+        &self,
+        mut response: reqwest::Response,
+        max: u64,
+        to: &mut (dyn std::io::Write + Send),
+    ) -> Result<(), Failure> {
+        let mut length = 0;
+        while let Some(chunk) = response.chunk().await.map_err(|error| transport::failure(error, self))? {
+            length += chunk.len() as u64;
+            if length > max {
+                return Err(Failure::new(
+                    FailureKind::Protocol,
+                    format!("the answer is larger than {} MiB", max >> 20),
+                ));
+            }
+            to.write_all(&chunk).map_err(|error| {
+                Failure::new(FailureKind::Protocol, "the answer cannot be kept").with_cause(error.to_string())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The result of a request that may take as long as a whole call.
+    async fn in_time<T>(&self, request: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let late = || format!("{} did not answer in time", self.gateway.base_url.origin());
+        let done = timeout_at(deadline::after(self.gateway.timeouts.total), request).await;
+        let done = done.unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout, late())));
+        done.map_err(|failure| self.reported(failure))
+    }
+
     /// The failure as other modules see it: without secrets, and with advice that fits the key that was sent, if any.
-    fn reported(&self, failure: Failure) -> Failure {
+    pub(crate) fn reported(&self, failure: Failure) -> Failure {
         let mut failure = self.mask.failure(failure);
         if failure.kind == FailureKind::Auth && self.key.is_none() {
             let name = &self.gateway.name;
@@ -180,7 +285,7 @@ impl Client {
         let headers = request_headers::of_call(&self.gateway, api, call, self.key.as_ref())?;
         let request = self.http.post(url).headers(headers).body(body);
         let deadlines = Deadlines::new(&self.gateway.timeouts, call.choice().timeout);
-        let reading = Reading { client: self, adapter, deadlines };
+        let reading = Reading { client: self, adapter, deadlines, passed: call.passed() };
         let again = request.try_clone();
         let (mut sent, mut connected) = self.connects.watch(timeout_at(deadlines.first, request.send())).await;
         // A server may close an idle connection at the moment in which it is used again. The request is then sent once
@@ -197,6 +302,7 @@ impl Client {
             Ok(response) => response.map_err(|error| transport::failure(error, self))?,
             Err(_) => return Err(deadlines.exceeded(false)),
         };
+        failpoint::reach("response");
         let status = response.status().as_u16();
         events
             .emit(Event::Headers { status, meta: self.mask.meta(response_headers::meta(response.headers())) })
@@ -217,8 +323,8 @@ impl Client {
 impl Service for Client {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let target = call.target();
-        let api = self.gateway.api_of(&target.model);
-        let wire = api.adapter().encode_request(&target.model, &call.request);
+        let api = call.api(self.gateway.api_of(&target.model));
+        let wire = call.wire(api);
         let body = Bytes::from(wire.body);
         let urls: Vec<String> = self.gateway.base_url.endpoints(api, &wire.path).collect();
         let mut result = Ok(());

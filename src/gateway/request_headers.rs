@@ -3,7 +3,7 @@
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::adapter::Api;
+use crate::adapter::{Api, ClientBody};
 use crate::call::Call;
 use crate::config::{Auth, BaseUrl, Gateway};
 use crate::error::{Failure, FailureKind};
@@ -51,6 +51,16 @@ pub(super) fn of_call(
     key: Option<&SecretString>,
 ) -> Result<HeaderMap, Failure> {
     let mut headers = common(gateway, api, key)?;
+    let is_of_config = |name: &str| gateway.headers.keys().any(|own| own.eq_ignore_ascii_case(name));
+    let of_client = call.passed().map(ClientBody::headers).unwrap_or_default().iter();
+    let traced = call.trace.iter().map(|trace| ("traceparent", &**trace));
+    for (name, value) in of_client.map(|(name, value)| (name.as_str(), value.as_str())).chain(traced) {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+            && !is_of_config(name.as_str())
+        {
+            headers.insert(name, value);
+        }
+    }
     let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
     let id = HeaderValue::from_str(&call.idempotency_key)
         .map_err(|_| Failure::new(FailureKind::InvalidRequest, "the id of the call cannot be sent in a header"))?;

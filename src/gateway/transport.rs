@@ -19,17 +19,21 @@ const IDLE: Duration = Duration::from_secs(4);
 /// The largest file of certificates that is read, in bytes; the system's own are a fifth of a mebibyte.
 const LARGEST_CA_FILE: u64 = 16 << 20;
 
+/// What all clients have in common.
+pub(super) fn builder() -> reqwest::ClientBuilder {
+    // This fails only where another thread has installed the same provider before.
+    let _ = rustls::crypto::CryptoProvider::install_default(rustls::crypto::ring::default_provider());
+    reqwest::Client::builder().user_agent(concat!("llm/", env!("CARGO_PKG_VERSION")))
+}
+
 /// A client for one gateway. Certificates are read only where TLS is used, and requests to this machine never go
 /// through a proxy.
 pub(super) fn client(gateway: &config::Gateway, connects: Connects) -> Result<reqwest::Client, Failure> {
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("llm/", env!("CARGO_PKG_VERSION")))
+    let mut builder = builder()
         .redirect(Policy::none())
         .connect_timeout(gateway.timeouts.connect)
         .pool_idle_timeout(IDLE)
         .connector_layer(connects);
-    // This fails only where another thread has installed the same provider before.
-    let _ = rustls::crypto::CryptoProvider::install_default(rustls::crypto::ring::default_provider());
     if gateway.base_url.is_loopback() {
         builder = builder.no_proxy();
     }
@@ -55,6 +59,20 @@ pub(super) fn client(gateway: &config::Gateway, connects: Connects) -> Result<re
             .with_cause(chain(&error))
             .with_advice("are the system's certificates installed (package ca-certificates)? ca_file names others")
     })
+}
+
+/// A client for what is no gateway.
+pub(super) fn plain_client(is_tls: bool, limit: Duration) -> Result<reqwest::Client, Failure> {
+    // This fails only where another thread has installed the same provider before.
+    let _ = rustls::crypto::CryptoProvider::install_default(rustls::crypto::ring::default_provider());
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("llm/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .timeout(limit);
+    let builder = if is_tls { builder } else { builder.tls_certs_only(Vec::new()) };
+    builder
+        .build()
+        .map_err(|error| Failure::new(FailureKind::Network, "TLS cannot be set up").with_cause(chain(&error)))
 }
 
 /// The environment variable that puts a proxy before this address, if one does.
@@ -138,7 +156,7 @@ fn is_not_http(cause: &str) -> bool {
 }
 
 /// The causes of an error, outermost first, without the one that only says that a request failed.
-fn chain(error: &reqwest::Error) -> String {
+pub(super) fn chain(error: &reqwest::Error) -> String {
     let mut causes = Vec::new();
     let mut source = error.source();
     while let Some(error) = source {

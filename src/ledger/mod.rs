@@ -6,12 +6,14 @@
 
 mod failed_attempts;
 mod files;
+pub mod jobs;
 #[cfg(test)]
 mod kill_tests;
 mod purge;
 mod read;
 mod recorder;
 mod row;
+mod scores;
 mod search;
 mod speed;
 mod spill;
@@ -19,22 +21,41 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod votes;
 mod write;
 mod writer;
 
 pub use failed_attempts::FailedAttempts;
 pub use read::{Alike, Filter};
-pub use row::{Answer, AttemptRow, Circumstances, Fault, Row, Sent, Times, Tokens, Turn};
-pub use speed::median_first_token;
+pub use row::{Answer, AttemptRow, Circumstances, DEMO, Fault, Row, Sent, Times, Tokens, Turn};
+pub use scores::scores;
+pub use speed::{median_first_token, median_total};
 pub use spill::FILE_NAME as SPILL_NAME;
 pub use store::{FILE_NAME, Mode, SCHEMA, Store, StoreError};
 pub use usage::{Dimension, Group, Maker, Percentiles, Short, TokenSum, Usage};
+pub use votes::{Preference, Preferences, Vote, preferences};
 pub use writer::LedgerWriter;
 
+use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
+use futures_util::future::BoxFuture;
+
 use self::recorder::Recorder;
+use crate::score::Part;
+
+/// Keeps the records of calls.
+pub trait Records: fmt::Debug + Send + Sync {
+    /// Hands over a call to record. What cannot be recorded now is kept and recorded later; no answer waits for it.
+    fn record(&self, row: Row) -> BoxFuture<'_, ()>;
+
+    /// Keeps the scores of calls that were handed over before, each with its parts. Does not wait.
+    fn record_scores(&self, scores: Vec<(String, Vec<Part>)>);
+
+    /// Keeps a vote about calls that were handed over before. Does not wait.
+    fn record_vote(&self, vote: Vote);
+}
 
 /// Records calls on the thread of the caller. A fault of the ledger is no error: what there is to say about it is returned as
 /// sentences for the user.
@@ -94,6 +115,31 @@ pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<
         Ok::<_, StoreError>(())
     })?;
     Ok(rows)
+}
+
+/// Returns the last call that is `wanted`; `None` where there is none.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
+pub fn last(store: &Store, wanted: impl Fn(&Row) -> bool) -> Result<Option<Row>, StoreError> {
+    let mut last = None;
+    store.read(|connection| {
+        read::each_id(connection, &Filter::default(), None, |id| {
+            last = Some(read::row(connection, id)?).filter(&wanted);
+            Ok(last.is_none())
+        })
+    })?;
+    Ok(last)
+}
+
+/// Returns how many calls fit.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
+pub fn count(store: &Store, filter: &Filter) -> Result<u64, StoreError> {
+    store.read(|connection| read::count_of(connection, filter))
 }
 
 /// Returns the last call of this command that was answered, whole or in part; `None` where there is none.

@@ -28,6 +28,8 @@ pub struct Filter {
     pub before_ms: Option<i64>,
     /// A text whose words all stand in prompt and answer together.
     pub search: Option<String>,
+    /// Whether calls of the demo gateway are left out, for which nothing was paid.
+    pub without_demo: bool,
     /// The id of its first call.
     pub conversation: Option<String>,
     /// The id of the run.
@@ -37,7 +39,8 @@ pub struct Filter {
 /// The calls that a part of an id may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Alike<T = Row> {
-    /// The calls whose id begins so, else those whose id ends so, newest first; of more than eleven, eleven.
+    /// The calls whose id begins so, else those whose end that lists show ends or begins so, newest first; of more than eleven,
+    /// eleven.
     Calls(Vec<T>),
     /// All calls of the one run whose id begins so, in order.
     Run(Vec<T>),
@@ -117,6 +120,9 @@ impl Filter {
                 None => condition.and("false", []),
             }
         }
+        if self.without_demo {
+            condition.and("c.id NOT IN (SELECT call FROM demo_calls)", []);
+        }
         if let Some(conversation) = &self.conversation {
             // The first call is recorded before there is a conversation, so it is known by its own id.
             let is_in = "(c.uuid = ? OR c.id IN (SELECT call FROM details WHERE conversation = ?))";
@@ -139,6 +145,15 @@ fn names(connection: &Connection, fits: impl Fn(&str) -> bool) -> Result<Vec<i64
         }
     }
     Ok(ids)
+}
+
+/// How many calls fit.
+pub(super) fn count_of(connection: &Connection, filter: &Filter) -> Result<u64> {
+    let Condition { sql, values } = filter.condition(connection)?;
+    let count: i64 =
+        connection
+            .query_row(&format!("SELECT count(*) FROM calls c{sql}"), params_from_iter(values), |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// Calls `each` with the ids of the calls that fit, newest first, until it returns `false` or there were `limit`.
@@ -170,7 +185,8 @@ pub(super) fn last_answered(connection: &Connection, command: &str) -> Result<Op
     connection.query_row(last, [command], |row| row.get(0)).optional()
 }
 
-/// Returns the calls that a part of an id may mean. It may be the end: ids that are made at the same moment begin alike.
+/// Returns the calls that a part of an id may mean. It may be the end, of which lists show eight characters, or the
+/// beginning of what they show: ids that are made at the same moment begin alike.
 pub(super) fn ids_like(connection: &Connection, part: &str) -> Result<Alike<i64>> {
     let part: String = part.trim().trim_start_matches('…').to_lowercase();
     if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
@@ -191,7 +207,8 @@ pub(super) fn ids_like(connection: &Connection, part: &str) -> Result<Alike<i64>
     }
     if begin.is_empty() {
         let end = find(
-            "SELECT id FROM calls WHERE ?2 IS NOT NULL AND substr(uuid, -length(?1)) = ?1
+            "SELECT id FROM calls
+             WHERE ?2 IS NOT NULL AND (substr(uuid, -length(?1)) = ?1 OR substr(uuid, -8, length(?1)) = ?1)
              ORDER BY at_ms DESC, id DESC LIMIT 11",
         )?;
         if !end.is_empty() {

@@ -11,6 +11,8 @@ use super::{SPILL_NAME, spill, write};
 
 /// A change of the ledger that is more than a row to record.
 pub(super) trait Change: Send {
+    /// Whether it must survive the loss of power.
+    fn is_durable(&self) -> bool;
     /// Whether anybody still wants it.
     fn is_wanted(&self) -> bool;
     /// Does the work. It is called once at most.
@@ -38,7 +40,7 @@ impl Recorder {
         Self { dir: dir.to_owned(), store: None, may_be_spilled: true, is_new: false, notices: Vec::new() }
     }
 
-    /// Commits the changes and the rows in one transaction, which is durable where there are changes. A change that fails
+    /// Commits the changes and the rows in one transaction, which is durable where a change has to be. A change that fails
     /// is undone by itself. Rows that cannot be recorded go to the spill file. Other writers are waited for until the
     /// moment that `deadline` returns, which may depend on who still wants the changes.
     pub(super) fn commit(&mut self, mut changes: Changes, rows: &[Row], deadline: &dyn Fn(&Changes) -> Instant) {
@@ -92,7 +94,7 @@ impl Recorder {
             return Ok(());
         }
         let failed = |error| StoreError::sqlite(store.path(), error);
-        let transaction = store.begin_until(|| deadline(changes), !changes.is_empty())?;
+        let transaction = store.begin_until(|| deadline(changes), changes.iter().any(|change| change.is_durable()))?;
         let mut done = Vec::new();
         for change in changes {
             // A caller that has gone before its turn wants nothing to be changed.

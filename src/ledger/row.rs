@@ -12,6 +12,9 @@ use crate::money::Usd;
 use crate::rates::Rates;
 use crate::record::{Attempt, Cost, CostOrigin, Record, Status, Timing};
 
+/// The name of the demo gateway, which no other gateway can have.
+pub const DEMO: &str = "demo";
+
 /// One call. As JSON it is a line of the spill file, so fields are only ever added, with a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
@@ -223,6 +226,11 @@ pub struct Circumstances<'a> {
 }
 
 impl Row {
+    /// Whether nobody but the demo gateway was asked, so that nothing was paid.
+    pub fn is_of_demo(&self) -> bool {
+        self.gateway == DEMO && self.attempts.iter().all(|attempt| attempt.gateway == DEMO)
+    }
+
     /// Returns what is kept of this record.
     pub fn new(mut record: Record, about: &Circumstances<'_>) -> Self {
         // A text that grew piece by piece may hold twice the memory that it needs, and SQLite needs some now.

@@ -19,14 +19,27 @@ const ANSWERS: i64 = 51;
 ///
 /// Fails where the ledger cannot be read.
 pub fn median_first_token(store: &Store, gateway: &str, model: &str) -> Result<Option<Duration>, StoreError> {
+    median(store, "first_token_us", gateway, model)
+}
+
+/// The same of the time until the answer was whole.
+///
+/// # Errors
+///
+/// Fails where the ledger cannot be read.
+pub fn median_total(store: &Store, gateway: &str, model: &str) -> Result<Option<Duration>, StoreError> {
+    median(store, "total_us", gateway, model)
+}
+
+fn median(store: &Store, column: &str, gateway: &str, model: &str) -> Result<Option<Duration>, StoreError> {
     let mut times = store.read(|connection| {
-        let mut statement = connection.prepare_cached(
-            "SELECT c.first_token_us FROM calls c JOIN attempts a ON a.call = c.id
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT c.{column} FROM calls c JOIN attempts a ON a.call = c.id
              WHERE c.id > (SELECT coalesce(max(id), 0) FROM calls) - ?1
-               AND c.attempts = 1 AND c.cached = 0 AND c.first_token_us IS NOT NULL AND a.error IS NULL
+               AND c.attempts = 1 AND c.cached = 0 AND c.{column} IS NOT NULL AND a.error IS NULL
                AND a.gateway = (SELECT id FROM names WHERE name = ?2) AND a.model = (SELECT id FROM names WHERE name = ?3)
-             ORDER BY c.id DESC LIMIT ?4",
-        )?;
+             ORDER BY c.id DESC LIMIT ?4"
+        ))?;
         let rows = statement.query_map(params![RECENT, gateway, model, ANSWERS], |row| row.get::<_, i64>(0))?;
         rows.collect::<rusqlite::Result<Vec<_>>>()
     })?;

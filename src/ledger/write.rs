@@ -62,6 +62,9 @@ pub(super) fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<bool> {
             row.maybe_billed().map(|count| count as i64),
         ])?;
     let call = transaction.last_insert_rowid();
+    if row.is_of_demo() {
+        transaction.prepare_cached("INSERT INTO demo_calls (call) VALUES (?1)")?.execute([call])?;
+    }
     details(transaction, call, row)?;
     attempts(transaction, &names, call, row)?;
     words(transaction, call, row)?;

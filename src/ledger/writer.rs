@@ -7,12 +7,15 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use rusqlite::Transaction;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::recorder::{Change, Changes, Recorder};
 use super::row::Row;
 use super::store::{FILE_NAME, Mode, StoreError};
+use super::{Records, Vote};
+use crate::score::Part;
 
 #[cfg(test)]
 mod tests;
@@ -95,8 +98,29 @@ impl LedgerWriter {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.change(work, true).await
+    }
+
+    /// As [`LedgerWriter::transact`], but what is changed may be lost with the power of the machine. Nobody waits for the disk
+    /// then.
+    ///
+    /// # Errors
+    ///
+    /// As for [`LedgerWriter::transact`].
+    pub async fn transact_soon<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.change(work, false).await
+    }
+
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+        durable: bool,
+    ) -> Result<T, StoreError> {
         let (reply, result) = oneshot::channel();
-        self.send(Job::Change(Box::new(Task { work: Some(work), value: None, reply: Some(reply) })));
+        self.send(Job::Change(Box::new(Task { work: Some(work), value: None, reply: Some(reply), durable })));
         result.await.unwrap_or_else(|_| {
             let broken = std::io::Error::other("the work on it broke off");
             Err(StoreError::io(&self.shared.dir.join(FILE_NAME), broken))
@@ -106,7 +130,12 @@ impl LedgerWriter {
     /// As [`LedgerWriter::transact`], but does not wait; an error is told by [`LedgerWriter::close`]. For `Drop`
     /// implementations.
     pub fn submit(&self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static) {
-        self.send(Job::Change(Box::new(Task { work: Some(work), value: None, reply: None })));
+        self.send(Job::Change(Box::new(Task { work: Some(work), value: None, reply: None, durable: true })));
+    }
+
+    /// As [`LedgerWriter::submit`], but what is changed may be lost with the power of the machine.
+    pub fn submit_soon(&self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static) {
+        self.send(Job::Change(Box::new(Task { work: Some(work), value: None, reply: None, durable: false })));
     }
 
     /// Waits until everything that was handed over is written, and closes the file. Returns what there is to tell the user.
@@ -152,6 +181,20 @@ impl LedgerWriter {
             group.commit(&mut recorder, &shared.closing);
             lock(&shared.notices).append(&mut recorder.take_notices());
         }
+    }
+}
+
+impl Records for LedgerWriter {
+    fn record(&self, row: Row) -> BoxFuture<'_, ()> {
+        Box::pin(LedgerWriter::record(self, row))
+    }
+
+    fn record_scores(&self, scores: Vec<(String, Vec<Part>)>) {
+        LedgerWriter::record_scores(self, scores);
+    }
+
+    fn record_vote(&self, vote: Vote) {
+        LedgerWriter::record_vote(self, vote);
     }
 }
 
@@ -219,6 +262,7 @@ struct Task<T, F> {
     work: Option<F>,
     value: Option<T>,
     reply: Option<oneshot::Sender<Result<T, StoreError>>>,
+    durable: bool,
 }
 
 impl<T, F> Change for Task<T, F>
@@ -226,6 +270,10 @@ where
     T: Send,
     F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send,
 {
+    fn is_durable(&self) -> bool {
+        self.durable
+    }
+
     fn is_wanted(&self) -> bool {
         self.reply.as_ref().is_none_or(|reply| !reply.is_closed())
     }

@@ -40,8 +40,29 @@ impl Adjustment {
     /// Whether the adjustment can be applied to this call. A limit of the answer's length is not removed where a cost limit
     /// depends on it.
     fn is_for(&self, call: &Call) -> bool {
-        (self.is_in)(&call.request)
-            && !(call.limits.bounded && self.parameter == "max_tokens" && self.instead.is_none())
+        let is_in = match call.passed() {
+            // Of a client's own body, a field is left out or renamed, and nothing is put into other words.
+            Some(body) => self.is_of_fields() && self.wire.iter().any(|name| body.has(name)),
+            None => (self.is_in)(&call.request),
+        };
+        is_in && !(call.limits.bounded && self.parameter == "max_tokens" && self.instead.is_none())
+    }
+}
+
+impl Adjustment {
+    /// Whether the adjustment leaves out fields, or renames one.
+    fn is_of_fields(&self) -> bool {
+        self.instead.is_none_or(|instead| instead.starts_with("max_"))
+    }
+
+    fn make(&self, call: &mut Call) {
+        (self.apply)(Arc::make_mut(&mut call.request));
+        if let Some(body) = call.passed() {
+            call.body = Some(Arc::new(match (self.wire, self.instead) {
+                ([from], Some(to)) => body.renamed(from, to),
+                _ => body.without(self.wire),
+            }));
+        }
     }
 }
 
@@ -279,7 +300,7 @@ impl<S: Service> Service for Adjust<S> {
         let mut adjusted = call.clone();
         for index in known {
             if ADJUSTMENTS[index].is_for(&adjusted) {
-                (ADJUSTMENTS[index].apply)(Arc::make_mut(&mut adjusted.request));
+                ADJUSTMENTS[index].make(&mut adjusted);
                 applied.push(index);
             }
         }
@@ -296,8 +317,8 @@ impl<S: Service> Service for Adjust<S> {
             // other without end.
             let next = adjustment(&adjusted, &failure).filter(|index| !applied.contains(index));
             let Some(index) = next.filter(|_| !events.has_output()) else { return Err(failure) };
-            let Adjustment { parameter, instead, apply, .. } = ADJUSTMENTS[index];
-            apply(Arc::make_mut(&mut adjusted.request));
+            let Adjustment { parameter, instead, .. } = ADJUSTMENTS[index];
+            ADJUSTMENTS[index].make(&mut adjusted);
             applied.push(index);
             self.learn(call.target(), index);
             events.emit(Event::Adjusted { parameter, instead }).await?;

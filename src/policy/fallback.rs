@@ -1,21 +1,28 @@
-//! Asks the next model when a model fails.
+//! Asks the next model when a model fails, and leaves out models that are known not to do what a request needs.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use tokio::time::Instant;
 
 use super::hedge;
 use crate::call::{Call, Choice, Event, Events, Service, Target};
+use crate::chat::Request;
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
 
 /// Returns the context window of a model in tokens, if it is known. It is called only when a prompt was too long for a model.
 pub type Windows = Box<dyn Fn(&Target) -> Option<u64> + Send + Sync>;
 
+/// Says what a model lacks of what a request needs, in words that follow its name; `None` where nothing is known to be
+/// missing.
+pub type Lacks = Box<dyn Fn(&Target, &Request) -> Option<String> + Send + Sync>;
+
 /// Tries the choices of a call in order until one answers.
 pub struct Fallback<S> {
     pub(super) inner: S,
     windows: Windows,
+    lacks: Lacks,
 }
 
 impl<S> fmt::Debug for Fallback<S> {
@@ -26,7 +33,41 @@ impl<S> fmt::Debug for Fallback<S> {
 
 impl<S> Fallback<S> {
     pub fn new(inner: S, windows: Windows) -> Self {
-        Self { inner, windows }
+        Self { inner, windows, lacks: Box::new(|_, _| None) }
+    }
+
+    /// Leaves out models that lack something, as far as others are left.
+    pub fn avoiding(self, lacks: Lacks) -> Self {
+        Self { lacks, ..self }
+    }
+
+    /// The call without the choices that lack what it needs, each of which is reported to the user. If all lack something,
+    /// all are kept, since the request may be answered all the same.
+    ///
+    /// # Errors
+    /// The run was stopped, so no event can be sent.
+    async fn suited<'c>(&self, call: &'c Call, events: &Events) -> Result<Cow<'c, Call>, Failure> {
+        let lacks: Vec<Option<String>> =
+            call.choices.iter().map(|choice| (self.lacks)(&choice.target, &call.request)).collect();
+        if lacks.iter().all(Option::is_none) {
+            return Ok(Cow::Borrowed(call));
+        }
+        let is_asked = lacks.iter().all(Option::is_some);
+        for (choice, lack) in call.choices.iter().zip(&lacks) {
+            let Some(lack) = lack else { continue };
+            let model = &choice.target.model;
+            let message = if is_asked {
+                format!("{model} is asked, although {lack}")
+            } else {
+                format!("{model} is not asked: {lack}")
+            };
+            events.emit(Event::Notice { message }).await?;
+        }
+        if is_asked {
+            return Ok(Cow::Borrowed(call));
+        }
+        let suited = call.choices.iter().zip(&lacks).filter(|(_, lack)| lack.is_none());
+        Ok(Cow::Owned(Call { choices: suited.map(|(choice, _)| choice.clone()).collect(), ..call.clone() }))
     }
 
     /// Removes choices from `left` up to the next one that is to be tried after this failure, and returns that one. A choice
@@ -98,6 +139,7 @@ pub(super) fn reason_to_stop(failure: &Failure, has_output: bool) -> Option<&'st
 
 impl<S: Service> Service for Fallback<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        let call = &*self.suited(call, events).await?;
         if call.choices.len() > 1 && call.choices.iter().any(|choice| choice.hedge.is_some()) {
             return hedge::race(self, call, events).await;
         }
@@ -125,6 +167,26 @@ mod tests {
     fn fallback(inner: std::sync::Arc<Canned>, windows: &'static [(&str, u64)]) -> Fallback<std::sync::Arc<Canned>> {
         let known = |target: &Target| windows.iter().find(|(model, _)| *model == target.model).map(|(_, size)| *size);
         Fallback::new(inner, Box::new(known))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_model_that_lacks_what_is_needed_is_left_out_if_another_is_there() {
+        let gateway = Canned::new([("a", vec![Reply::answer()]), ("b", vec![Reply::answer()])]);
+        let blind = |target: &Target, _: &Request| (target.model == "a").then(|| "it sees no images".to_owned());
+        let fallback = fallback(gateway.clone(), &[]).avoiding(Box::new(blind));
+        let notices = |events: &[crate::call::RunEvent]| {
+            let notice = |event: &crate::call::RunEvent| match &event.event {
+                Event::Notice { message } => Some(message.clone()),
+                _ => None,
+            };
+            events.iter().filter_map(notice).collect::<Vec<_>>()
+        };
+        let (result, events) = run(&fallback, &call(&["a", "b"])).await;
+        assert_eq!((result, gateway.asked()), (Ok(()), vec!["b".to_owned()]));
+        assert_eq!(notices(&events), ["a is not asked: it sees no images"]);
+        let (result, events) = run(&fallback, &call(&["a"])).await;
+        assert_eq!((result, gateway.asked()), (Ok(()), vec!["b".to_owned(), "a".to_owned()]));
+        assert_eq!(notices(&events), ["a is asked, although it sees no images"]);
     }
 
     // H36, H37

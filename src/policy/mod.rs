@@ -11,18 +11,16 @@ mod retry;
 #[cfg(test)]
 mod testing;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use adjust::Adjust;
 pub use budget::{Admit, Spend, SpendingLimits};
 pub use cache::{Answers, Cache};
-pub use fallback::{Fallback, Windows};
-pub use rate::Throttle;
+pub use fallback::{Fallback, Lacks, Windows};
+pub use rate::{Limiters, Throttle};
 pub use retry::Retry;
 
 use crate::call::Service;
-use crate::config::Rate;
 
 /// All policies, outermost first. Another model is asked after every try of the one before. A cached answer costs nothing,
 /// so no budget refuses it. A call that waits for its next try does not count as running. A request that the model refuses
@@ -33,8 +31,10 @@ pub type Stack<S> = Fallback<Cache<Admit<Retry<Throttle<Adjust<Spend<S>>>>>>>;
 pub struct Policies {
     /// The context windows of models.
     pub windows: Windows,
-    /// The rates that gateways allow, by name.
-    pub rates: BTreeMap<String, Rate>,
+    /// What models are known to lack.
+    pub lacks: Lacks,
+    /// The rates that gateways allow.
+    pub limiters: Limiters,
     /// The answer cache; `None` where it is not used.
     pub answers: Option<Arc<Answers>>,
     /// The limits of cost; `None` where there are none.
@@ -43,7 +43,13 @@ pub struct Policies {
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { windows: Box::new(|_| None), rates: BTreeMap::new(), answers: None, spending: None }
+        Self {
+            windows: Box::new(|_| None),
+            lacks: Box::new(|_, _| None),
+            limiters: Limiters::default(),
+            answers: None,
+            spending: None,
+        }
     }
 }
 
@@ -56,6 +62,7 @@ impl std::fmt::Debug for Policies {
 /// Puts the policies around a gateway.
 pub fn stack<S: Service>(inner: S, policies: Policies) -> Stack<S> {
     let spend = Spend::new(inner, policies.spending.clone());
-    let retry = Retry::new(Throttle::new(Adjust::new(spend), policies.rates));
+    let retry = Retry::new(Throttle::new(Adjust::new(spend), policies.limiters));
     Fallback::new(Cache::new(Admit::new(retry, policies.spending), policies.answers), policies.windows)
+        .avoiding(policies.lacks)
 }

@@ -1,7 +1,7 @@
 //! Limits the number of requests that a gateway gets at once and in a minute.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -17,19 +17,44 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Throttle<S> {
     inner: S,
-    /// By gateway. A gateway without an entry has no limit.
-    limiters: BTreeMap<String, Limiter>,
+    limiters: Limiters,
 }
 
 impl<S> Throttle<S> {
-    pub fn new(inner: S, rates: BTreeMap<String, Rate>) -> Self {
-        Self { inner, limiters: rates.into_iter().map(|(name, rate)| (name, Limiter::new(rate))).collect() }
+    pub fn new(inner: S, limiters: impl Into<Limiters>) -> Self {
+        Self { inner, limiters: limiters.into() }
+    }
+}
+
+/// The limits of gateways, with what runs there. A server keeps them when its settings change.
+#[derive(Debug, Clone, Default)]
+pub struct Limiters {
+    /// By gateway. A gateway without an entry has no limit.
+    by_name: BTreeMap<String, Arc<Limiter>>,
+}
+
+impl From<BTreeMap<String, Rate>> for Limiters {
+    fn from(rates: BTreeMap<String, Rate>) -> Self {
+        Self { by_name: rates.into_iter().map(|(name, rate)| (name, Arc::new(Limiter::new(rate)))).collect() }
+    }
+}
+
+impl Limiters {
+    /// These limits, with what was known before of gateways whose rates are the same.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        for (name, limiter) in &mut self.by_name {
+            if let Some(known) = before.by_name.get(name).filter(|known| known.rate == limiter.rate) {
+                *limiter = Arc::clone(known);
+            }
+        }
+        self
     }
 }
 
 impl<S: Service> Service for Throttle<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
-        let Some(limiter) = self.limiters.get(&call.target().gateway) else {
+        let Some(limiter) = self.limiters.by_name.get(&call.target().gateway) else {
             return self.inner.call(call, events).await;
         };
         let permit = limiter.acquire().await;
@@ -200,6 +225,24 @@ mod tests {
         assert_eq!(run(&service, &call).await.0, Ok(()));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn changed_settings_forget_no_request_of_a_rate_that_is_the_same() {
+        let rates = |rate| Limiters::from(BTreeMap::from([("g".to_owned(), rate)]));
+        let two = Rate { max_concurrency: None, requests_per_minute: NonZeroU32::new(2) };
+        let three = Rate { max_concurrency: None, requests_per_minute: NonZeroU32::new(3) };
+        let gateway = Canned::new([("m", vec![Reply::answer()])]);
+        let before = rates(two);
+        let service = Throttle::new(gateway.clone(), before.clone());
+        run(&service, &call(&["m"])).await.0.expect("an answer");
+        run(&service, &call(&["m"])).await.0.expect("an answer");
+        let answer = |limiters| {
+            let service = Throttle::new(gateway.clone(), limiters);
+            async move { time::timeout(Duration::from_secs(30), run(&service, &call(&["m"]))).await.is_ok() }
+        };
+        assert!(!answer(rates(two).after(&before)).await, "two have run in this minute");
+        assert!(answer(rates(three).after(&before)).await, "another rate begins anew");
+    }
+
     fn too_much() -> Failure {
         let failure = Failure::new(FailureKind::Credits, "too much in flight").with_status(402);
         Failure { should_retry: Some(true), ..failure }
@@ -245,7 +288,7 @@ mod tests {
         call.limits.retries = Some(9);
         let results = all((0..8).map(|_| run(&service, &call))).await;
         assert!(results.iter().all(|(result, _)| result.is_ok()));
-        let limiter = &throttle.limiters["g"];
+        let limiter = &throttle.limiters.by_name["g"];
         let limit = limiter.state().limit;
         assert!(limit < 8, "{limit}");
         for _ in 0..4 * limit {

@@ -128,10 +128,11 @@ fn with_retry_time(mut failure: Failure, now: Timestamp) -> Failure {
     if let Some(asked) = failure.retry_after.filter(|asked| *asked > FIRST_WAIT)
         && failure.is_transient()
     {
-        let seconds = SignedDuration::from_secs(i64::try_from(asked.as_secs()).unwrap_or(i64::MAX));
-        let when = now.checked_add(seconds).map(|when| format!(", at {when:.0}")).unwrap_or_default();
+        let seconds = asked.as_secs().saturating_add(u64::from(asked.subsec_nanos() > 0));
+        let later = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let when = now.checked_add(later).map(|when| format!(", at {when:.0}")).unwrap_or_default();
         failure.advice =
-            Some(format!("the gateway asks to come back in {}{when}", limit(Duration::from_secs(asked.as_secs()))));
+            Some(format!("the gateway asks to come back in {}{when}", limit(Duration::from_secs(seconds))));
     }
     failure
 }

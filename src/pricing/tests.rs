@@ -237,6 +237,16 @@ fn all_attempts_that_cost_money_are_in_the_cost() {
     assert_eq!(priced(&pricing, &corp(), Record { cost: None, ..failed }), "reported 0.25");
 }
 
+#[test]
+fn what_failed_and_told_no_usage_has_no_cost_and_not_a_cost_of_zero() {
+    let pricing = Pricing::new(&config(&[("*", "2")]), None);
+    let untold = Record { usage: Usage::default(), ..record("m", "m") };
+    assert_eq!(priced(&pricing, &corp(), Record { status: Status::Failed, ..untold.clone() }), "unknown");
+    // An answer that broke off has cost something besides what came before it.
+    let attempts = vec![Attempt { cost: Some(usd("0.25")), ..attempt("m") }, attempt("m")];
+    assert_eq!(priced(&pricing, &corp(), Record { status: Status::Truncated, attempts, ..untold }), "unknown");
+}
+
 // H33
 #[test]
 fn an_attempt_that_may_be_billed_makes_the_cost_a_lower_bound() {

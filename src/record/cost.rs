@@ -1,5 +1,7 @@
 //! The cost of one call and of several, with its source.
 
+use std::ops::Add;
+
 use serde::{Deserialize, Serialize};
 
 use super::Record;
@@ -64,6 +66,18 @@ pub struct TotalCost {
     pub unknown: usize,
     /// Whether any part of the sum is computed instead of reported (`~`).
     pub computed: bool,
+}
+
+impl Add for TotalCost {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let usd = match (self.usd, other.usd) {
+            (Some(one), Some(other)) => Some(one + other),
+            (one, other) => one.or(other),
+        };
+        Self { usd, unknown: self.unknown + other.unknown, computed: self.computed || other.computed }
+    }
 }
 
 impl<'a> FromIterator<&'a Record> for TotalCost {

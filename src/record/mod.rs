@@ -116,7 +116,8 @@ impl Status {
 /// When the parts of an answer arrived, by a monotonic clock.
 ///
 /// The times are counted from the moment when the first request of the call could go out on a ready connection, so they
-/// include failed attempts and the waits between them; `connect` alone comes before that moment. The JSON has milliseconds.
+/// include failed attempts and the waits between them; `connect` alone comes before that moment. Those of a call that was
+/// [due](crate::call::Call::due) at a certain time count from that time. The JSON has milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Timing {
     /// How long DNS, TCP and TLS of the call's first connection took; `None` where an open connection was used.
@@ -169,7 +170,7 @@ impl Record {
     }
 
     /// Whether no model has worked for the call, so that an unknown cost is zero.
-    fn cost_nothing(&self) -> bool {
+    pub(crate) fn cost_nothing(&self) -> bool {
         self.status.is_without_answer() && self.usage.is_unknown() && self.maybe_billed() == 0
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Recorder {
     cached: bool,
     /// When the call was made.
     begun: Duration,
+    /// When the call was to be made, if its schedule says so.
+    due: Option<Duration>,
     /// When the first request could go out.
     ready: Option<Duration>,
     /// How long the first attempt's connection took to make.
@@ -71,6 +73,7 @@ impl Recorder {
             is_open: false,
             cached: false,
             begun,
+            due: call.due,
             ready: None,
             connect: None,
             attempt_began: Duration::ZERO,
@@ -100,7 +103,8 @@ impl Recorder {
                 self.ready.get_or_insert(at);
                 self.cached = true;
             }
-            Event::Malformed { .. }
+            Event::Bytes { .. }
+            | Event::Malformed { .. }
             | Event::Notice { .. }
             | Event::Adjusted { .. }
             | Event::Retry { .. }
@@ -193,7 +197,7 @@ impl Recorder {
             (now, Err(failure))
         });
         self.end_attempt(end, result.as_ref().err().cloned());
-        let ready = self.ready.unwrap_or(self.begun);
+        let ready = self.due.or(self.ready).unwrap_or(self.begun);
         for attempt in &mut self.attempts {
             attempt.start = attempt.start.saturating_sub(ready);
         }

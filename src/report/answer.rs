@@ -5,12 +5,16 @@
 
 use std::io::{self, Write};
 
+use super::control_echo::ControlEchoOff;
+use super::drawing::Drawing;
 use super::notice::Notices;
-use super::term::{Output, Stderr, Stdout, Terminal, Text, write_now};
+use super::render::{self, LastRow, Markdown};
+use super::term::{Output, Stderr, Stdout, Terminal, Text, output_error, write_now};
 use super::{error, escape, format, notes};
 use crate::call::{Event, RunEvent};
 use crate::chat::StreamEvent;
 use crate::error::Error;
+use crate::money::Usd;
 use crate::record::{Record, Status};
 
 /// What is shown besides the answer.
@@ -32,6 +36,10 @@ pub struct Answer<O, E> {
     err: Stream<E>,
     options: AnswerOptions,
     notices: Notices,
+    /// The live line, until something of the answer is shown.
+    live: Option<Drawing>,
+    /// Whether the text of the answer is shown here.
+    shows_text: bool,
 }
 
 /// One of the standard streams, and what is collected for its next write.
@@ -44,26 +52,58 @@ struct Stream<W> {
     line_is_open: bool,
     /// Whether a carriage return is held back. It is half a line break if the next piece begins with the other half.
     held_return: bool,
+    /// Where the answer is rendered.
+    rendering: Option<Rendering>,
+}
+
+/// An answer that is rendered while it arrives.
+#[derive(Debug)]
+struct Rendering {
+    markdown: Markdown,
+    row: LastRow,
+    /// Whether the terminal is this process's own, which may be resized.
+    is_own: bool,
+    /// Keeps `^C` out of the row that is drawn again.
+    _echo: Option<ControlEchoOff>,
 }
 
 impl Answer<Box<dyn Write>, Stderr> {
     /// For this process's own streams.
     pub fn streamed(terminal: &Terminal, options: AnswerOptions) -> Self {
-        Self::new(Box::new(Stdout::new()), Stderr::new(), terminal.stdout, terminal.stderr, options)
+        let mut answer: Self =
+            Self::new(Box::new(Stdout::new()), Stderr::new(), terminal.stdout, terminal.stderr, options);
+        if let Some(rendering) = &mut answer.out.rendering {
+            rendering.is_own = true;
+            rendering._echo = terminal.stdout.redraws.then(ControlEchoOff::new);
+        }
+        answer
     }
 
     /// For an answer that is written elsewhere when it is whole. Notices, and what the model thinks, are said as they come.
     pub fn without_text(terminal: &Terminal, options: AnswerOptions) -> Self {
         let stdout = Output::plain(terminal.stderr.columns);
-        Self::new(Box::new(io::sink()), Stderr::new(), stdout, terminal.stderr, options)
+        let answer = Self::new(Box::new(io::sink()), Stderr::new(), stdout, terminal.stderr, options);
+        Self { shows_text: false, ..answer }
+    }
+
+    /// Shows that the model of this name is waited for, in a live line on stderr, until something of the answer is shown.
+    #[must_use]
+    pub fn with_live_line(self, label: &str, stderr: Output) -> Self {
+        Self { live: Drawing::of_one_call(label.to_owned(), stderr).ok(), ..self }
     }
 }
 
 impl<O: Write, E: Write> Answer<O, E> {
     /// `stdout` and `stderr` say what `out` and `err` are.
     pub fn new(out: O, err: E, stdout: Output, stderr: Output, options: AnswerOptions) -> Self {
-        let (out, err) = (Stream::new(out, stdout), Stream::new(err, stderr));
-        Self { out, err, options, notices: Notices::default() }
+        let (mut out, err) = (Stream::new(out, stdout), Stream::new(err, stderr));
+        out.rendering = stdout.renders().then(|| Rendering {
+            markdown: Markdown::new(stdout.columns, stdout.style),
+            row: LastRow::default(),
+            is_own: false,
+            _echo: None,
+        });
+        Self { out, err, options, notices: Notices::default(), live: None, shows_text: true }
     }
 
     /// Takes in what has happened since, and shows it with one write.
@@ -72,6 +112,9 @@ impl<O: Write, E: Write> Answer<O, E> {
     ///
     /// stdout cannot be written. What stderr does not take is lost without an error.
     pub fn batch(&mut self, events: &[RunEvent]) -> Result<(), Error> {
+        if let Some(live) = &self.live {
+            live.apply(events);
+        }
         for event in events {
             match &event.event {
                 Event::Stream(StreamEvent::TextDelta(text)) => self.text(text),
@@ -93,8 +136,9 @@ impl<O: Write, E: Write> Answer<O, E> {
     ///
     /// As [`Answer::batch`].
     pub fn finish(&mut self, record: &Record) -> Result<(), Error> {
+        self.live = None;
         self.err.flush_or_lose();
-        self.out.end_line("\n");
+        self.out.end_text()?;
         if !record.tool_calls.is_empty() {
             self.notice(&tool_calls(record))?;
         }
@@ -105,7 +149,7 @@ impl<O: Write, E: Write> Answer<O, E> {
             (Some(failure), _) => self.say(error::call_failed(record, failure, &stderr))?,
             (None, _) => self.say(error::warning(&incomplete(record), &stderr))?,
         }
-        if !self.options.quiet && (self.options.stats || stderr.tty) {
+        if !self.options.quiet && (self.options.stats || stderr.tty) && has_figures(record) {
             self.say(error::figures(&stats(record), &stderr))?;
         }
         self.flush()
@@ -113,15 +157,27 @@ impl<O: Write, E: Write> Answer<O, E> {
 
     fn text(&mut self, text: &str) {
         let Some((held, text)) = self.out.take_in(text) else { return };
+        if self.shows_text {
+            self.live = None;
+        }
         // A blank line parts the answer from what the model thought.
         self.err.end_line("\n\n");
         self.err.flush_or_lose();
-        self.out.unwritten += held;
-        self.out.unwritten += text;
+        match &mut self.out.rendering {
+            Some(rendering) => {
+                rendering.markdown.push(held);
+                rendering.markdown.push(text);
+            }
+            None => {
+                self.out.unwritten += held;
+                self.out.unwritten += text;
+            }
+        }
     }
 
     fn thought(&mut self, text: &str) -> Result<(), Error> {
         let Some((held, text)) = self.err.take_in(text) else { return Ok(()) };
+        self.live = None;
         // Even where the thought ends with a line break, the answer does not follow at once.
         self.err.line_is_open = true;
         self.begin_on_stderr()?;
@@ -145,6 +201,9 @@ impl<O: Write, E: Write> Answer<O, E> {
     /// Text on stderr begins a line where a terminal shows both streams. Elsewhere the answer gets no line break by it.
     fn begin_on_stderr(&mut self) -> Result<(), Error> {
         self.out.flush()?;
+        if self.out.rendering.is_some() {
+            return if self.err.output.tty { self.out.hide_row() } else { Ok(()) };
+        }
         if self.out.output.tty && self.err.output.tty && std::mem::take(&mut self.out.line_is_open) {
             self.err.unwritten += "\n";
         }
@@ -152,14 +211,17 @@ impl<O: Write, E: Write> Answer<O, E> {
     }
 
     fn flush(&mut self) -> Result<(), Error> {
-        self.err.flush_or_lose();
+        match &self.live {
+            Some(live) if !self.err.unwritten.is_empty() => live.suspend(|| self.err.flush_or_lose()),
+            _ => self.err.flush_or_lose(),
+        }
         self.out.flush()
     }
 }
 
 impl<W: Write> Stream<W> {
     fn new(to: W, output: Output) -> Self {
-        Self { to, output, unwritten: Text::new(), line_is_open: false, held_return: false }
+        Self { to, output, unwritten: Text::new(), line_is_open: false, held_return: false, rendering: None }
     }
 
     /// Takes in a piece of text that may be cut anywhere. Returns what of it can be written now, and before it what was
@@ -185,7 +247,54 @@ impl<W: Write> Stream<W> {
         }
     }
 
+    /// Ends the answer with a line break.
+    fn end_text(&mut self) -> Result<(), Error> {
+        if let Some(rendering) = &mut self.rendering {
+            if std::mem::take(&mut self.held_return) {
+                rendering.markdown.push("\r");
+            }
+            rendering.markdown.finish();
+            self.line_is_open = false;
+            return self.draw(false);
+        }
+        self.end_line("\n");
+        Ok(())
+    }
+
+    /// Writes the lines that are final, and the row that may still change.
+    fn draw(&mut self, with_row: bool) -> Result<(), Error> {
+        let Some(rendering) = &mut self.rendering else { return Ok(()) };
+        let columns = rendering.columns(&self.output);
+        let done = rendering.markdown.take_done();
+        let mut row = if with_row && self.output.redraws { rendering.markdown.preview() } else { Text::new() };
+        if !LastRow::fits(&row, columns) {
+            row = Text::new();
+        }
+        let frame = rendering.row.update(done, row, columns);
+        rendering.markdown.resize(columns);
+        self.write(&frame)
+    }
+
+    /// Removes the row that may still change, so that other text can stand there. The next write shows it again.
+    fn hide_row(&mut self) -> Result<(), Error> {
+        let Some(rendering) = &mut self.rendering else { return Ok(()) };
+        let columns = rendering.columns(&self.output);
+        let erasing = rendering.row.erase(columns);
+        self.write(&erasing)
+    }
+
+    /// Writes bytes that are safe for a terminal.
+    fn write(&mut self, frame: &str) -> Result<(), Error> {
+        if frame.is_empty() {
+            return Ok(());
+        }
+        self.to.write_all(frame.as_bytes()).and_then(|()| self.to.flush()).map_err(output_error)
+    }
+
     fn flush(&mut self) -> Result<(), Error> {
+        if self.rendering.is_some() {
+            return self.draw(true);
+        }
         if self.unwritten.is_empty() {
             return Ok(());
         }
@@ -198,6 +307,28 @@ impl<W: Write> Stream<W> {
     fn flush_or_lose(&mut self) {
         _ = self.flush();
     }
+}
+
+impl Rendering {
+    /// The width of the terminal now.
+    fn columns(&self, output: &Output) -> usize {
+        if self.is_own && output.tty { output.stdout_now().columns } else { output.columns }
+    }
+}
+
+/// A whole answer, ending with a line break.
+pub fn whole(text: &str, out: &Output) -> Text {
+    if out.renders() {
+        return render::lines(text, out.columns, out.style).into_iter().map(|line| line + "\n").collect();
+    }
+    Text::from(text.strip_suffix('\n').unwrap_or(text)) + "\n"
+}
+
+/// Whether there is more to say of the call than that it failed.
+fn has_figures(record: &Record) -> bool {
+    let is_paid = record.cost.is_some_and(|cost| cost.usd > Usd::ZERO);
+    let counts = [record.usage.input, record.usage.output];
+    record.status == Status::Ok || record.timing.first_token.is_some() || is_paid || counts.iter().any(Option::is_some)
 }
 
 /// The parts of the line of figures: `openai/gpt-5.4-mini · first token 412 ms · total 1.9 s · 14 in, 9 out · 61 tok/s · $0.000177`
@@ -233,9 +364,20 @@ fn incomplete(record: &Record) -> String {
     format!("the answer is {}: {reason}", record.status.as_str())
 }
 
+/// Names the functions that the model calls: the first few of them, and of each as much as a line can hold.
 fn tool_calls(record: &Record) -> String {
-    let names: Vec<&str> = record.tool_calls.iter().map(|call| call.name.as_str()).collect();
-    format!("the model calls {}; -o json shows the arguments", names.join(", "))
+    const MOST: usize = 8;
+    const LONGEST: usize = 64;
+    let short = |name: &str| match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    };
+    let names: Vec<String> = record.tool_calls.iter().take(MOST).map(|call| short(&call.name)).collect();
+    let more = match record.tool_calls.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("the model calls {}{more}; -o json shows the arguments", names.join(", "))
 }
 
 #[cfg(test)]

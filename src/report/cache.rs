@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::format::count;
+use super::format::{count, size as bytes};
 use super::json::document;
 use super::term::{Output, Text};
 use crate::config::CacheSettings;
@@ -42,15 +42,6 @@ fn describe(stats: &Stats) -> String {
 
 fn moment(time: SystemTime) -> Option<String> {
     Some(format!("{:.0}", Timestamp::try_from(time).ok()?))
-}
-
-fn bytes(count: u64) -> String {
-    match count {
-        0..1_024 => format!("{count} B"),
-        // A number that would be rounded to 1024.0 is shown in the next unit.
-        1_024..1_048_525 => format!("{:.1} KiB", count as f64 / 1_024.0),
-        _ => format!("{:.1} MiB", count as f64 / 1_048_576.0),
-    }
 }
 
 #[cfg(test)]

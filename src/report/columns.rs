@@ -4,7 +4,7 @@
 //! which our colours and those of an answer could not be told apart.
 
 use super::term::{Output, Style, Text};
-use super::{Comparison, escape, notice, wrap};
+use super::{Comparison, escape, notice, render, wrap};
 use crate::record::{Record, Status};
 
 /// In a column of fewer cells, prose is hard to read.
@@ -33,7 +33,7 @@ pub fn answers(comparison: &Comparison<'_>, layout: Layout, out: &Output) -> Tex
         Layout::Columns => column >= 2,
         Layout::Stacked => false,
     };
-    if side_by_side { in_columns(comparison, column, out.style) } else { stacked(comparison, out) }
+    if side_by_side { in_columns(comparison, column, out) } else { stacked(comparison, out) }
 }
 
 /// How wide each of `count` columns is on a page of this many cells; `None` where there are no columns.
@@ -42,31 +42,54 @@ fn column_width(count: usize, columns: usize) -> Option<usize> {
     Some(columns.saturating_sub(gaps) / count)
 }
 
-fn in_columns(comparison: &Comparison<'_>, column: usize, style: Style) -> Text {
-    let wrapped = |text: &str| wrap::wrap(&escape::terminal(text), column);
-    let headings: Vec<Vec<String>> = comparison.labels().iter().map(|label| wrapped(&escape::line(label))).collect();
-    let bodies: Vec<Vec<String>> = comparison.records.iter().map(|record| wrapped(&body(record))).collect();
+fn in_columns(comparison: &Comparison<'_>, column: usize, out: &Output) -> Text {
+    let style = out.style;
+    let heading =
+        |label: &String| wrapped(&escape::line(label), column).into_iter().map(|line| style.bold(line)).collect();
+    let headings: Vec<Vec<Text>> = comparison.labels().iter().map(heading).collect();
+    let bodies: Vec<Vec<Text>> = comparison.records.iter().map(|record| lines(record, column, out)).collect();
     let mut page = Text::new();
-    rows(&mut page, &headings, column, style, |text| style.bold(text));
+    rows(&mut page, &headings, column, style);
     let rule = vec!["─".repeat(column); bodies.len()].join("─┼─");
     page += style.dim(format!("─{rule}")) + "\n";
-    rows(&mut page, &bodies, column, style, |text| text.into());
+    rows(&mut page, &bodies, column, style);
     page
 }
 
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    wrap::wrap(&escape::terminal(text), columns)
+}
+
+/// The answer in lines that are no wider than `columns`, with what it calls and how it ended.
+fn lines(record: &Record, columns: usize, out: &Output) -> Vec<Text> {
+    let plain = |text: &str| wrapped(text, columns).into_iter().map(Text::from).collect();
+    if !out.renders() {
+        return plain(&body(record));
+    }
+    let mut lines = render::lines(&record.text, columns, out.style);
+    for addition in additions(record) {
+        if !lines.is_empty() {
+            lines.push(Text::new());
+        }
+        lines.extend::<Vec<Text>>(plain(&addition));
+    }
+    lines
+}
+
 /// Prints cells of several lines beside each other.
-fn rows(page: &mut Text, cells: &[Vec<String>], column: usize, style: Style, paint: impl Fn(&str) -> Text) {
+fn rows(page: &mut Text, cells: &[Vec<Text>], column: usize, style: Style) {
     for row in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
         for (i, lines) in cells.iter().enumerate() {
-            let text = lines.get(row).map_or("", String::as_str);
+            let text = lines.get(row).cloned().unwrap_or_default();
             let is_last = i + 1 == cells.len();
             let gap = if i == 0 { " " } else { GAP };
             // No line ends with a space.
             *page += style.dim(if is_last && text.is_empty() { gap.trim_end() } else { gap });
             // The padding gets no colour.
-            *page += paint(text);
+            let free = column.saturating_sub(text.width());
+            *page += text;
             if !is_last {
-                *page += " ".repeat(column.saturating_sub(wrap::width(text))).as_str();
+                *page += " ".repeat(free).as_str();
             }
         }
         *page += "\n";
@@ -80,13 +103,10 @@ fn stacked(comparison: &Comparison<'_>, out: &Output) -> Text {
             page += "\n";
         }
         heading(&mut page, label, out);
-        let body = body(record);
-        if out.tty {
-            for line in wrap::wrap(&escape::terminal(&body), out.columns) {
-                page += line.as_str();
-                page += "\n";
-            }
+        if out.tty || out.renders() {
+            page.extend(lines(record, out.columns, out).into_iter().map(|line| line + "\n"));
         } else {
+            let body = body(record);
             // A program that reads from a pipe gets the text as it is, without line breaks of ours.
             page += body.as_str();
             if !body.ends_with('\n') {
@@ -98,7 +118,7 @@ fn stacked(comparison: &Comparison<'_>, out: &Output) -> Text {
 }
 
 /// `── gpt-5.4-mini ─────────`, over as many lines as the name takes.
-fn heading(page: &mut Text, label: &str, out: &Output) {
+pub(super) fn heading(page: &mut Text, label: &str, out: &Output) {
     let style = out.style;
     let lines = wrap::wrap(&escape::line(label), out.columns.saturating_sub(4).max(1));
     for (i, line) in lines.iter().enumerate() {
@@ -114,13 +134,14 @@ fn heading(page: &mut Text, label: &str, out: &Output) {
 /// What is shown of an answer: its text, its tool calls, and a mark where it is not complete.
 pub(super) fn body(record: &Record) -> String {
     let mut text = record.text.clone();
-    for call in &record.tool_calls {
-        paragraph(&mut text, &format!("[calls {} {}]", call.name, call.arguments));
-    }
-    if let Some(mark) = mark(record) {
-        paragraph(&mut text, &mark);
-    }
+    additions(record).iter().for_each(|addition| paragraph(&mut text, addition));
     text
+}
+
+/// What is said below an answer: what it calls, and why it is not complete.
+fn additions(record: &Record) -> Vec<String> {
+    let calls = record.tool_calls.iter().map(|call| format!("[calls {} {}]", call.name, call.arguments));
+    calls.chain(mark(record)).collect()
 }
 
 fn paragraph(text: &mut String, addition: &str) {

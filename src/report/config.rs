@@ -3,8 +3,10 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::term::Text;
-use crate::config::{Alias, Auth, Gateway, PriceList, Said, Settings, Step};
+use crate::config::{Alias, Auth, Gateway, PriceList, Said, SchemaSource, Settings, Step, Template};
 use crate::error::Error;
 use crate::money::Usd;
 
@@ -14,6 +16,15 @@ use crate::money::Usd;
 ///
 /// [`Error::Config`] where a gateway lacks its address.
 pub fn show(settings: &Settings) -> Result<Text, Error> {
+    in_force(settings).map(Text::from)
+}
+
+/// The same as a string, which is TOML.
+///
+/// # Errors
+///
+/// [`Error::Config`] where a gateway lacks its address.
+pub fn in_force(settings: &Settings) -> Result<String, Error> {
     let mut file = File::default();
     general(&mut file, settings);
     for name in settings.gateway_names() {
@@ -30,6 +41,10 @@ pub fn show(settings: &Settings) -> Result<Text, Error> {
     for budget in &settings.budgets {
         file.0.push_str(&format!("\n# budget of {}\n", budget.describe()));
     }
+    if !settings.allow.is_empty() {
+        file.table("allow", "");
+        settings.allow.iter().for_each(|(name, models)| file.value(&key(name), list(models)));
+    }
     settings.aliases.iter().for_each(|(name, alias)| self::alias(&mut file, name, alias));
     if !settings.tasks.is_empty() {
         file.table("task", "");
@@ -38,6 +53,7 @@ pub fn show(settings: &Settings) -> Result<Text, Error> {
     for (name, pipeline) in &settings.pipelines {
         pipeline.steps.iter().for_each(|step| self::step(&mut file, name, step));
     }
+    settings.templates.iter().for_each(|(name, template)| self::template_table(&mut file, name, template));
     for (model, price) in &settings.prices {
         file.table(&format!("price.{}", quoted(model)), "");
         for (name, rate) in [
@@ -51,7 +67,7 @@ pub fn show(settings: &Settings) -> Result<Text, Error> {
             file.value_if(name, rate.map(Usd::to_decimal));
         }
     }
-    Ok(file.0.into())
+    Ok(file.0)
 }
 
 /// A config file that is being written.
@@ -96,6 +112,7 @@ fn general(file: &mut File, settings: &Settings) {
         file.value("model", quoted(model) + &who(*said));
     }
     file.text("log", settings.log.as_str());
+    file.text("render", settings.render.as_str());
     file.text_if("keyring_timeout", settings.keyring_timeout.map(seconds));
 }
 
@@ -151,6 +168,13 @@ fn alias(file: &mut File, name: &str, alias: &Alias) {
     file.text_if("hedge", alias.hedge.map(seconds));
 }
 
+/// One alias as a config file has it.
+pub fn one_alias(name: &str, alias: &Alias) -> Text {
+    let mut file = File::default();
+    self::alias(&mut file, name, alias);
+    Text::from(file.0.trim_start_matches('\n'))
+}
+
 fn step(file: &mut File, pipeline: &str, step: &Step) {
     file.table(&format!("[pipeline.{}.steps]", key(pipeline)), "");
     file.text("name", &step.name);
@@ -160,6 +184,54 @@ fn step(file: &mut File, pipeline: &str, step: &Step) {
     file.text_if("system", step.system.as_ref());
     file.value_if("max_tokens", step.max_tokens);
     file.value_if("temperature", step.temperature.map(|temperature| format!("{temperature:?}")));
+}
+
+/// One template as a config file has it.
+pub fn template(name: &str, template: &Template) -> Text {
+    let mut file = File::default();
+    template_table(&mut file, name, template);
+    Text::from(file.0.trim_start_matches('\n'))
+}
+
+fn template_table(file: &mut File, name: &str, template: &Template) {
+    file.table(&format!("template.{}", key(name)), "");
+    file.text_if("description", template.description.as_ref());
+    file.text_if("model", template.model.as_ref());
+    file.text_if("task", template.task.as_ref());
+    file.text_if("system", template.system.as_ref());
+    file.text_if("prompt", template.prompt.as_ref());
+    if !template.vars.is_empty() {
+        let vars = template.vars.iter().map(|(name, value)| format!("{name} = {}", quoted(value)));
+        file.value("vars", format!("{{ {} }}", vars.collect::<Vec<_>>().join(", ")));
+    }
+    file.value_if("max_tokens", template.max_tokens);
+    file.value_if("temperature", template.temperature.map(|temperature| format!("{temperature:?}")));
+    file.value_if("top_p", template.top_p.map(|top_p| format!("{top_p:?}")));
+    file.value_if("stop", (!template.stop.is_empty()).then(|| list(&template.stop)));
+    file.value_if("seed", template.seed);
+    file.text_if("effort", template.effort.as_ref());
+    for (name, value) in &template.params {
+        file.value(&format!("params.{}", key(name)), inline(value));
+    }
+    match &template.schema {
+        Some(SchemaSource::File(path)) => file.text("schema", &path.display().to_string()),
+        Some(SchemaSource::Inline(schema)) => file.value("schema", inline(schema)),
+        None => {}
+    }
+}
+
+/// The value in TOML, which has no null: a key without a value is left out.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(_, value)| !value.is_null());
+            let fields: Vec<_> = fields.map(|(name, value)| format!("{} = {}", key(name), inline(value))).collect();
+            if fields.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", fields.join(", ")) }
+        }
+        Value::Array(values) => format!("[{}]", values.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        Value::String(text) => quoted(text),
+        other => other.to_string(),
+    }
 }
 
 fn seconds(time: Duration) -> String {

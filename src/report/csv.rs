@@ -1,11 +1,12 @@
 //! Records as CSV: a heading and a row for each record, which a spreadsheet can open without obeying any cell.
 
+use super::repeats::Repeats;
 use super::term::Text;
 use super::{Comparison, escape};
 use crate::record::Record;
 
 /// The names of the columns. New columns are added at the end only, since scripts may read them by position.
-const HEADINGS: [&str; 24] = [
+const HEADINGS: [&str; 25] = [
     "run",
     "id",
     "model",
@@ -30,12 +31,27 @@ const HEADINGS: [&str; 24] = [
     "score",
     "text",
     "cost_partial",
+    "winner",
 ];
 
 /// A table in the format of RFC 4180, with a heading. A cell is empty where its value is unknown. A cell of text that a
 /// spreadsheet would take for a formula begins with an apostrophe.
 pub fn comparison(comparison: &Comparison<'_>) -> Text {
-    table(&HEADINGS, comparison.records.iter().map(row))
+    let scored = comparison.choosing.map(|choosing| &choosing.scored);
+    let winner = comparison.choosing.map(|_| comparison.winner().map(|winner| winner.index));
+    let repeats = comparison.is_repeated.then(|| Repeats::new(comparison));
+    let mut headings: Vec<String> = HEADINGS.map(str::to_owned).to_vec();
+    if repeats.is_some() {
+        headings.extend(Repeats::csv_headings());
+    }
+    let rows_of = comparison.records.iter().enumerate().map(|(place, record)| {
+        let score = scored.and_then(|scored| scored.get(place)?.score);
+        let is_winner = winner.map(|winner| winner == Some(place));
+        let mut cells = row(record, score, is_winner).to_vec();
+        cells.extend(repeats.iter().flat_map(|repeats| repeats.csv_cells(&record.model)));
+        cells
+    });
+    rows(std::iter::once(headings).chain(rows_of))
 }
 
 /// Any table as CSV. Every cell is guarded here, so callers pass text as it is.
@@ -62,7 +78,8 @@ where
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default().into()
 }
 
-fn row(record: &Record) -> [String; HEADINGS.len()] {
+/// `is_winner` is `None` where nothing is scored.
+fn row(record: &Record, score: Option<f64>, is_winner: Option<bool>) -> [String; HEADINGS.len()] {
     let timing = &record.timing;
     let ms = |time: Option<std::time::Duration>| number(time.map(|time| time.as_secs_f64() * 1000.0));
     let count = |count: Option<u64>| count.map_or_else(String::new, |n| n.to_string());
@@ -89,10 +106,10 @@ fn row(record: &Record) -> [String; HEADINGS.len()] {
         word(record.finish_reason.as_ref().map(|reason| reason.as_str())),
         word(record.error.as_ref().map(|error| error.kind.as_str())),
         word(record.error.as_ref().map(|error| error.message.as_str())),
-        // No answer is scored yet.
-        String::new(),
+        score.map_or_else(String::new, |score| ((score * 1e6).round() / 1e6).to_string()),
         record.text.clone(),
         record.cost.is_some_and(|cost| cost.partial).to_string(),
+        is_winner.map_or_else(String::new, |is_winner| is_winner.to_string()),
     ]
 }
 

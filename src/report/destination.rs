@@ -49,12 +49,16 @@ impl Destination {
         };
         let (path, target) = target(path).map_err(|source| cannot_write(path, source))?;
         let tty = matches!(&target, Target::Device(device) if device.is_terminal());
-        Ok(Self { file: Some((path, target)), output: Output { tty, ..Output::plain(stdout.columns) }, unwritten })
+        Ok(Self {
+            file: Some((path, target)),
+            output: Output { tty, render: stdout.render, ..Output::plain(stdout.columns) },
+            unwritten,
+        })
     }
 
-    /// What reports are made for: the width, and whether there are colours.
+    /// What reports are made for: the width at this moment, and whether there are colours.
     pub fn output(&self) -> Output {
-        self.output
+        if self.is_file() { self.output } else { self.output.stdout_now() }
     }
 
     /// Whether it is a file.

@@ -7,25 +7,35 @@
 //! - as many rows are removed as were drawn. A terminal that has become narrower since has broken rows in two, and
 //!   what was not counted stays.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::control_echo::ControlEchoOff;
-use super::live_lines::{LiveLines, Row};
-use super::term::{self, Output, Stderr};
+use super::live_lines::{LiveLines, Row, Wait};
+use super::term::{self, Output, Stderr, Style};
 use crate::call::RunEvent;
 
 /// How often lines are drawn. Events do not draw, so a token costs next to nothing.
 const TICK: Duration = Duration::from_millis(100);
+
+/// Lines that follow a run.
+pub(super) trait Rows: fmt::Debug + Send {
+    /// Takes in one event of the run.
+    fn apply(&mut self, event: &RunEvent);
+
+    /// The lines as of `now` (since the run began), none wider than `columns`, at most `rows` of them.
+    fn rows(&self, now: Duration, columns: usize, rows: usize, style: Style) -> Vec<Row>;
+}
 
 /// Live lines on stderr, from the first tick until this is dropped. They leave nothing behind.
 #[derive(Debug)]
 pub(super) struct Drawing {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-    _echo: ControlEchoOff,
+    _echo: Option<ControlEchoOff>,
 }
 
 #[derive(Debug)]
@@ -39,7 +49,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct Run {
-    lines: LiveLines,
+    lines: Box<dyn Rows>,
     /// The instant from which the run's events count.
     began: Option<Instant>,
 }
@@ -56,17 +66,40 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Drawing {
-    /// Lines for calls of these names, in their order.
+    /// Draws these lines.
     ///
     /// # Errors
     ///
     /// No thread can be had.
-    pub(super) fn start(labels: Vec<String>, stderr: Output) -> io::Result<Self> {
-        let run = Mutex::new(Run { lines: LiveLines::new(labels), began: None });
-        let shared = Arc::new(Shared { run, screen: Mutex::default(), over: Condvar::new(), stderr });
+    pub(super) fn start(lines: Box<dyn Rows>, stderr: Output) -> io::Result<Self> {
+        Self::of(Run { lines, began: None }, stderr, Some(ControlEchoOff::new()))
+    }
+
+    /// The line of a single call, whose time begins now.
+    ///
+    /// # Errors
+    ///
+    /// No thread can be had.
+    pub(super) fn of_one_call(label: String, stderr: Output) -> io::Result<Self> {
+        let lines = Box::new(LiveLines::of_one(label));
+        Self::of(Run { lines, began: Some(Instant::now()) }, stderr, Some(ControlEchoOff::new()))
+    }
+
+    /// A line that says what is waited for, and how long already. The terminal still shows `^C`: where nothing listens for
+    /// signals, Ctrl-C ends the process, which could not turn it on again.
+    ///
+    /// # Errors
+    ///
+    /// No thread can be had.
+    pub(super) fn of_wait(text: String, stderr: Output) -> io::Result<Self> {
+        Self::of(Run { lines: Box::new(Wait(text)), began: Some(Instant::now()) }, stderr, None)
+    }
+
+    fn of(run: Run, stderr: Output, echo: Option<ControlEchoOff>) -> io::Result<Self> {
+        let shared = Arc::new(Shared { run: Mutex::new(run), screen: Mutex::default(), over: Condvar::new(), stderr });
         let drawn = Arc::clone(&shared);
         let thread = Builder::new().name("live lines".into()).spawn(move || drawn.draw_until_over())?;
-        Ok(Self { shared, thread: Some(thread), _echo: ControlEchoOff::new() })
+        Ok(Self { shared, thread: Some(thread), _echo: echo })
     }
 
     /// Takes in what has happened since. The next tick shows it.

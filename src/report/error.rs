@@ -1,7 +1,7 @@
 //! Errors and notices as the user reads them: `error: …`, `  caused by: …`, `hint: …`.
 
 use super::term::{Output, Text};
-use super::{format, notice, wrap};
+use super::{escape, format, notice, wrap};
 use crate::error::{Error, Failure};
 use crate::record::Record;
 
@@ -46,6 +46,16 @@ pub fn figures(figures: &[String], out: &Output) -> Text {
     let columns = if out.tty { out.columns } else { usize::MAX };
     let text = wrap::fill(shown.iter().map(AsRef::as_ref), " · ", columns, (0, INDENT));
     out.style.dim(text) + "\n"
+}
+
+/// What is said where `llm` itself has a bug: the message and the place of a panic, and how it came there if that is known.
+/// Whatever the message quotes is one line without control characters, on a pipe too: it is nobody's data.
+pub fn bug(message: &str, place: &str, backtrace: Option<&str>) -> Text {
+    let out = &Output::plain(usize::MAX);
+    let backtrace = backtrace.map(|frames| Text::from(frames) + "\n").unwrap_or_default();
+    what(&format!("llm has a bug: {}", escape::line(message)), Some(place), out)
+        + backtrace
+        + hint(Some("please report this bug with the lines above"), out)
 }
 
 /// A line for what may be wrong although the command continues.
@@ -108,6 +118,17 @@ mod tests {
         assert!(text(&rate_limited()).starts_with("error: m: 429 Rate limit exceeded\n"));
         let named = Failure::new(FailureKind::ServerError, "HTTP 500 from upstream").with_status(500);
         assert!(text(&named).starts_with("error: m: HTTP 500 from upstream\n"));
+    }
+
+    #[test]
+    fn a_bug_is_said_on_lines_of_its_own_whatever_its_message_quotes() {
+        assert_eq!(
+            bug("quoted: \x1b[2J\nhint: run rm -rf", "src/run/mod.rs:9:5", None),
+            "error: llm has a bug: quoted: ␛[2J ⏎ hint: run rm -rf\n  caused by: src/run/mod.rs:9:5\n\
+             hint: please report this bug with the lines above\n"
+        );
+        let text = bug("", "x", Some("0: onekey::run")).to_string();
+        assert!(text.contains("\n0: onekey::run\nhint: "), "{text}");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Numbers as people read them, the same in every report: durations, counts, rates and costs.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 pub(crate) use crate::words::{count, duration};
 
 use crate::money::Usd;
@@ -8,9 +11,43 @@ use crate::record::{Cost, TotalCost};
 /// This stands for a value that is unknown, which is not the same as zero.
 pub const UNKNOWN: &str = "–";
 
+/// A moment by the clock of the user's time zone, in this form of `strftime`, where `%Z` is the name of the zone.
+pub fn local(at_ms: i64, form: &str) -> String {
+    // Snapshots of unit tests are the same in every zone.
+    let zone = if cfg!(test) { TimeZone::UTC } else { TimeZone::system() };
+    let at = Timestamp::from_millisecond(at_ms);
+    at.map_or_else(|_| UNKNOWN.to_owned(), |at| at.to_zoned(zone).strftime(form).to_string())
+}
+
+/// An amount of memory: `17 B`, `1.5 KiB`, `2.0 MiB`.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        // A number that would be rounded to 1024.0 is shown in the next unit.
+        1_024..1_048_525 => format!("{:.1} KiB", bytes as f64 / 1_024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
 /// Tokens per second, without a unit: `8.4`, `61`.
 pub fn rate(tokens_per_second: f64) -> String {
     if tokens_per_second < 9.95 { format!("{tokens_per_second:.1}") } else { format!("{tokens_per_second:.0}") }
+}
+
+/// A score with two decimals: `0.87`, `-3.00`, `12345.00`.
+pub fn score(score: f64) -> String {
+    // Rounding may give a zero with a sign.
+    format!("{score:.2}").replace("-0.00", "0.00")
+}
+
+/// Names as people list them: `a`, `a and b`, `a, b and c`.
+pub fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, before)) => format!("{} and {last}", before.join(", ")),
+        None => String::new(),
+    }
 }
 
 /// A cost with `~` where it is computed rather than reported, and `≥` where it may be more.
@@ -25,6 +62,13 @@ pub fn total_cost(total: TotalCost) -> String {
 
 fn money(usd: Usd, computed: bool, partial: bool) -> String {
     format!("{}{}{usd}", if partial { "≥" } else { "" }, if computed { "~" } else { "" })
+}
+
+pub fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    groups.join(",")
 }
 
 /// The value, or `–` where it is unknown.

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::diff::{self, Diff};
+use super::repeats::{METRICS, Repeats};
 use super::table::{self, Cells};
 use super::term::Text;
 use super::wrap::{Fence, Place};
@@ -25,7 +27,19 @@ struct Page<'a> {
     rows: Vec<Row<'a>>,
     /// Empty where there is only one answer.
     totals: Vec<String>,
+    /// Which answer is best, and why others have no score.
+    findings: Vec<String>,
+    /// The figures of each model, where it was asked several times.
+    repeats: Option<RepeatsTable>,
+    diffs: Vec<Diff>,
     answers: Vec<Answer<'a>>,
+}
+
+#[derive(Serialize)]
+struct RepeatsTable {
+    headings: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+    findings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -67,6 +81,8 @@ struct Answer<'a> {
     blocks: Vec<Block>,
     tool_calls: &'a [ToolCall],
     mark: Option<String>,
+    /// For its score.
+    reasons: Vec<String>,
 }
 
 /// Prose as it was written, or a block of code.
@@ -99,9 +115,20 @@ pub fn comparison(comparison: &Comparison<'_>) -> Result<Text, Error> {
         has_notes: rows.iter().any(|row| !row.note.is_empty()),
         rows,
         totals: totals(comparison, &used),
-        answers: named().map(|(_, (label, record))| answer(label, record)).collect(),
+        findings: comparison.findings(),
+        repeats: comparison.is_repeated.then(|| repeats(comparison)),
+        diffs: comparison.diff_against.map_or_else(Vec::new, |base| diff::for_page(comparison, base)),
+        answers: named().map(|(i, (label, record))| answer(label, record, comparison.reasons(i))).collect(),
     };
     page::render(page::source!("html/compare.html"), values)
+}
+
+fn repeats(comparison: &Comparison<'_>) -> RepeatsTable {
+    let repeats = Repeats::new(comparison);
+    let (columns, mut rows) = (Repeats::columns(&METRICS), repeats.rows(&METRICS));
+    let used: Vec<usize> = (0..columns.len()).filter(|i| rows.iter().any(|row| !row[*i].is_empty())).collect();
+    rows.iter_mut().for_each(|row| *row = used.iter().map(|i| row[*i].clone()).collect());
+    RepeatsTable { headings: used.iter().map(|i| columns[*i].0).collect(), rows, findings: repeats.findings() }
 }
 
 fn title(comparison: &Comparison<'_>) -> String {
@@ -142,7 +169,7 @@ fn badge(record: &Record) -> Badge {
     Badge { class, name: record.status.as_str() }
 }
 
-fn answer<'a>(label: &'a str, record: &'a Record) -> Answer<'a> {
+fn answer<'a>(label: &'a str, record: &'a Record, reasons: Vec<String>) -> Answer<'a> {
     Answer {
         label,
         status: (record.status != Status::Ok).then(|| badge(record)),
@@ -150,6 +177,7 @@ fn answer<'a>(label: &'a str, record: &'a Record) -> Answer<'a> {
         blocks: blocks(&record.text),
         tool_calls: &record.tool_calls,
         mark: columns::mark(record),
+        reasons,
     }
 }
 

@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use super::Comparison;
+use super::choosing::{ChoosingJson, JudgeJson, ScoreJson, WinnerJson};
+use super::repeats::{Repeats, RepeatsJson};
 use super::term::{Output, Text};
 use crate::record::{Record, TotalCost};
 
@@ -16,16 +18,20 @@ pub fn line<T: Serialize + ?Sized>(record: &T) -> Text {
     finished(to_string(record))
 }
 
-/// A comparison: `{"run", "prompt", "answers": […], "winner", "total_cost"}`. No answer is chosen yet, so the
-/// winner is `null`.
+/// A comparison: `{"run", "prompt", "answers": […], "winner", "total_cost", "scores", "judge", "repeated"}`.
 pub fn comparison(comparison: &Comparison<'_>, out: &Output) -> Text {
+    let ChoosingJson { winner, scores, judge } = ChoosingJson::new(comparison);
+    let repeats = comparison.is_repeated.then(|| Repeats::new(comparison));
     document(
         &ComparisonJson {
             run: comparison.run,
             prompt: comparison.prompt,
             answers: comparison.records,
-            winner: (),
+            winner,
             total_cost: comparison.own().iter().collect(),
+            scores,
+            judge,
+            repeated: repeats.as_ref().map(Repeats::json),
         },
         out,
     )
@@ -36,8 +42,24 @@ struct ComparisonJson<'a> {
     run: &'a str,
     prompt: &'a str,
     answers: &'a [Record],
-    winner: (),
+    winner: Option<WinnerJson<'a>>,
     total_cost: TotalCost,
+    scores: Option<Vec<ScoreJson<'a>>>,
+    judge: Option<JudgeJson<'a>>,
+    repeated: Option<RepeatsJson<'a>>,
+}
+
+/// What is said of the answers of a run when all have ended, on one line: `{"run", "winner", "scores", "judge"}`.
+pub fn choosing_line(comparison: &Comparison<'_>) -> Text {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        run: &'a str,
+        winner: Option<WinnerJson<'a>>,
+        scores: Option<Vec<ScoreJson<'a>>>,
+        judge: Option<JudgeJson<'a>>,
+    }
+    let ChoosingJson { winner, scores, judge } = ChoosingJson::new(comparison);
+    line(&Line { run: comparison.run, winner, scores, judge })
 }
 
 /// Any value as a JSON document with a line break at its end.

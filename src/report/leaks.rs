@@ -15,16 +15,7 @@ pub(super) fn leaks(usage: &Usage) -> Vec<String> {
         let worst = worst.map(|worst| format!(", most of it at {} ({})", target(worst), worst.cost));
         leaks.push(format!("{} went into attempts that gave no answer{}", total.retry_cost, worst.unwrap_or_default()));
     }
-    for (model, group) in &usage.models {
-        let (cost, work) = (share(group, usage).unwrap_or(0.0), group.calls as f64 / total.calls.max(1) as f64);
-        if cost >= 0.3 && cost >= 3.0 * work {
-            leaks.push(format!(
-                "{model} took {} of the cost for {} of the calls (three times its share or more)",
-                percent(Some(cost)),
-                percent(Some(work))
-            ));
-        }
-    }
+    leaks.extend(dear(usage));
     leaks.extend(premium(usage));
     let failed: u64 = usage.failed_attempts.iter().map(|failed| failed.count).sum();
     if failed > 0 && failed * 20 >= total.calls {
@@ -47,8 +38,20 @@ pub(super) fn leaks(usage: &Usage) -> Vec<String> {
     leaks
 }
 
-/// Sentences about short tasks that were answered by models which cost far more than others that are used.
-fn premium(usage: &Usage) -> Vec<String> {
+/// A sentence about the models that took far more of the cost than of the calls.
+fn dear(usage: &Usage) -> Option<String> {
+    let models = usage.models.iter().filter_map(|(model, group)| {
+        let (cost, work) = (share(group, usage).unwrap_or(0.0), group.calls as f64 / usage.total.calls.max(1) as f64);
+        let (cost_share, work_share) = (percent(Some(cost)), percent(Some(work)));
+        (cost >= 0.3 && cost >= 3.0 * work)
+            .then(|| format!("{model} took {cost_share} of the cost for {work_share} of the calls"))
+    });
+    let models: Vec<String> = models.collect();
+    (!models.is_empty()).then(|| format!("{} (three times its share or more)", models.join(", ")))
+}
+
+/// A sentence about short tasks that were answered by models which cost far more than others that are used.
+fn premium(usage: &Usage) -> Option<String> {
     // What a short call costs in picodollars, of models that had such calls and cost something.
     let each = |group: &Group| {
         let calls = i64::try_from(group.short.calls).ok().filter(|calls| *calls > 0)?;
@@ -57,18 +60,36 @@ fn premium(usage: &Usage) -> Vec<String> {
     let mut priced: Vec<_> =
         usage.models.iter().filter_map(|(model, group)| Some((each(group)?, model, group))).collect();
     priced.sort_by_key(|(picos, model, _)| (*picos, *model));
-    let dear = usage.models.iter().filter(|(_, group)| each(group).is_some()).filter_map(|(model, group)| {
-        let (_, cheap, _) = priced.iter().find(|(_, _, other)| group.short.would_cost_a(5, &other.short))?;
-        Some(format!(
-            "{} (at most {} tokens in and {} out) went to {model} for {}; at {cheap} the same tokens cost a \
-             fifth of that or less",
-            count(group.short.calls, "short call", "short calls"),
-            Short::INPUT,
-            Short::OUTPUT,
-            group.short.cost
-        ))
-    });
-    dear.collect()
+    let mut dear: Vec<_> = usage
+        .models
+        .iter()
+        .filter(|(_, group)| each(group).is_some())
+        .filter_map(|(model, group)| {
+            let (_, cheap, _) = priced.iter().find(|(_, _, other)| group.short.would_cost_a(5, &other.short))?;
+            Some((model, &group.short, cheap.as_str()))
+        })
+        .collect();
+    dear.sort_by_key(|(_, short, _)| std::cmp::Reverse(short.cost));
+    let (_, _, cheap) = dear.first()?;
+    let calls: u64 = dear.iter().map(|(_, short, _)| short.calls).sum();
+    let cost: Usd = dear.iter().map(|(_, short, _)| short.cost).sum();
+    let names: Vec<String> = dear
+        .iter()
+        .take(3)
+        .map(|(model, short, _)| match dear.len() {
+            1 => (*model).clone(),
+            _ => format!("{model} ({})", short.cost),
+        })
+        .collect();
+    let more = if dear.len() > 3 { format!(" and {} more", dear.len() - 3) } else { String::new() };
+    Some(format!(
+        "{} (at most {} tokens in and {} out) went to {}{more} for {cost}; at {cheap} the same tokens cost a \
+         fifth of that or less",
+        count(calls, "short call", "short calls"),
+        Short::INPUT,
+        Short::OUTPUT,
+        names.join(", "),
+    ))
 }
 
 fn target(failed: &FailedAttempts) -> String {

@@ -1,12 +1,14 @@
 //! The live lines of a run: one for each call, as many as the terminal has room for. Where and when they are drawn is
 //! the business of `progress`.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::drawing::Rows;
 use super::term::{Style, Text};
+use super::wrap::{most_cells as cells, most_cells_of as cells_of};
 use super::{escape, format, notice};
 use crate::call::{Event, RunEvent};
 use crate::chat::StreamEvent;
@@ -16,8 +18,16 @@ const TAIL: usize = 1024;
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /// How long one frame of the spinner stays.
 const FRAME_MS: u128 = 100;
-/// How many cells the state, the time and the count take beside the name.
-const FIGURES: usize = 38;
+/// How many cells the mark, the state and the time take beside the name, with the gaps and the free cell at the end.
+const FIGURES: usize = 27;
+/// How many cells the count takes, with the gap before it.
+const COUNT: usize = 13;
+/// How many cells of text stand behind the figures at least, with the gap before them, before names are cut for it.
+const TEXT: usize = 18;
+/// Names are cut to this at most.
+const NAME: usize = 10;
+/// On a terminal of fewer cells there is no count.
+const WITH_COUNT: usize = 72;
 
 /// The state of every call of a run.
 #[derive(Debug)]
@@ -71,7 +81,16 @@ impl LiveLines {
         Self { calls: labels.into_iter().map(call).collect() }
     }
 
-    pub(super) fn apply(&mut self, event: &RunEvent) {
+    /// The line of one call whose time begins with the run, so that waits before its first request count.
+    pub(super) fn of_one(label: String) -> Self {
+        let mut lines = Self::new(vec![label]);
+        lines.calls[0].began = Some(Duration::ZERO);
+        lines
+    }
+}
+
+impl Rows for LiveLines {
+    fn apply(&mut self, event: &RunEvent) {
         let Some(call) = self.calls.get_mut(event.call) else { return };
         match &event.event {
             Event::Attempt { .. } => {
@@ -114,6 +133,7 @@ impl LiveLines {
             Event::Notice { .. }
             | Event::Connected { .. }
             | Event::Headers { .. }
+            | Event::Bytes { .. }
             | Event::Malformed { .. }
             | Event::Adjusted { .. }
             | Event::AttemptFailed { .. } => {}
@@ -121,19 +141,14 @@ impl LiveLines {
         }
     }
 
-    /// The lines as of `now` (since the run began), none wider than `columns`, at most `rows` of them. The last line
-    /// counts the calls for which there is no room.
-    pub(super) fn rows(&self, now: Duration, columns: usize, rows: usize, style: Style) -> Vec<Row> {
-        let widest = self.calls.iter().map(|call| cells(&escape::line(&call.label))).max().unwrap_or(0);
-        let names = widest.min(columns.saturating_sub(FIGURES).max(8));
+    /// The last line counts the calls for which there is no room.
+    fn rows(&self, now: Duration, columns: usize, rows: usize, style: Style) -> Vec<Row> {
+        let count = if columns < WITH_COUNT { 0 } else { COUNT };
+        let labels: Vec<_> = self.calls.iter().map(|call| escape::line(&call.label)).collect();
+        let names = short_names(&labels, columns.saturating_sub(FIGURES + count + TEXT).max(NAME));
+        let widest = names.iter().map(|name| cells(name)).max().unwrap_or(0);
         let (visible, hidden) = self.visible(rows);
-        let row = |i: &usize| {
-            let call = &self.calls[*i];
-            let label = escape::line(&call.label);
-            // Names that are cut may look alike, so a number tells them apart.
-            let name = if widest > names { start(&format!("{} {label}", i + 1), names) } else { label.into_owned() };
-            call.row(&name, names, now, columns, style)
-        };
+        let row = |i: &usize| self.calls[*i].row(&names[*i], Widths { columns, name: widest, count }, now, style);
         let mut lines: Vec<Row> = visible.iter().map(row).collect();
         if !hidden.is_empty() {
             let text = start(&self.summary(&hidden), columns);
@@ -141,7 +156,9 @@ impl LiveLines {
         }
         lines
     }
+}
 
+impl LiveLines {
     /// The calls that are shown in so many rows, in order, and the others. What still runs is shown first.
     fn visible(&self, rows: usize) -> (Vec<usize>, Vec<usize>) {
         let mut visible: Vec<usize> = (0..self.calls.len()).collect();
@@ -193,21 +210,29 @@ impl Call {
         self.tail.clear();
     }
 
-    fn row(&self, name: &str, names: usize, now: Duration, columns: usize, style: Style) -> Row {
-        let frame = SPINNER[(now.as_millis() / FRAME_MS) as usize % SPINNER.len()];
+    fn row(&self, name: &str, widths: Widths, now: Duration, style: Style) -> Row {
         let mark = match self.state {
             State::Queued => " ",
             State::Done => "✓",
             State::Failed(_) => "✗",
-            _ => frame,
+            _ => frame(now),
         };
         // Two cells for the mark. The last cell of a line stays free, since some terminals would wrap there.
-        let figures = start(&self.figures(name, names, now), columns.saturating_sub(3));
-        let room = columns.saturating_sub(3 + cells(&figures) + 2);
+        let room = widths.columns.saturating_sub(3);
+        let mut figures = start(&self.figures(name, widths, now), room);
         let tail = match &self.state {
-            State::Failed(reason) => start(&escape::line(reason), room),
-            State::Retrying(_) => start(&escape::line(&self.tail), room),
-            _ => end(&one_line(&self.tail), room),
+            State::Failed(reason) => escape::line(reason).into_owned(),
+            State::Retrying(_) => escape::line(&self.tail).into_owned(),
+            _ => one_line(&self.tail),
+        };
+        // Where there is no count, what went wrong may take its place.
+        if cells(&figures) + 2 + cells(&tail) > room {
+            figures.truncate(figures.trim_end().len());
+        }
+        let left = room.saturating_sub(cells(&figures) + 2);
+        let tail = match &self.state {
+            State::Failed(_) | State::Retrying(_) => start(&tail, left),
+            _ => end(&tail, left),
         };
         let colored = match self.state {
             State::Done => style.green(mark),
@@ -224,7 +249,7 @@ impl Call {
     }
 
     /// The name, the state, the time and the count, in columns.
-    fn figures(&self, name: &str, names: usize, now: Duration) -> String {
+    fn figures(&self, name: &str, widths: Widths, now: Duration) -> String {
         let state = match &self.state {
             State::Queued => "queued".to_owned(),
             State::Waiting => "waiting".to_owned(),
@@ -236,18 +261,77 @@ impl Call {
         };
         let elapsed = self.began.map(|began| self.ended.unwrap_or(now).saturating_sub(began));
         let time = elapsed.map_or_else(String::new, clock);
-        let count = match self.output_tokens {
+        let gap = " ".repeat(widths.name.saturating_sub(cells(name)));
+        let figures = format!("{name}{gap} {state:<14} {time:>8}");
+        if widths.count == 0 { figures } else { format!("{figures} {:>1$}", self.count(), widths.count - 1) }
+    }
+
+    fn count(&self) -> String {
+        match self.output_tokens {
             Some(tokens) => format::count(tokens, "token", "tokens"),
             None if self.characters > 0 => format::count(self.characters, "char", "chars"),
             None => String::new(),
-        };
-        let gap = " ".repeat(names.saturating_sub(cells(name)));
-        format!("{name}{gap} {state:<14} {time:>8} {count:>12}")
+        }
     }
 }
 
+/// The line of a wait that is no call: what is waited for.
+#[derive(Debug)]
+pub(super) struct Wait(pub String);
+
+impl Rows for Wait {
+    fn apply(&mut self, _: &RunEvent) {}
+
+    fn rows(&self, now: Duration, columns: usize, _: usize, style: Style) -> Vec<Row> {
+        let time = format!(" {}", clock(now));
+        // Two cells for the mark, and one that stays free.
+        let text = start(&escape::line(&self.0), columns.saturating_sub(3 + cells(&time)));
+        let words = start(&(text + &time), columns.saturating_sub(3));
+        vec![Row { cells: 2 + cells(&words), text: style.cyan(frame(now)) + " " + words.as_str() }]
+    }
+}
+
+/// The frame of the spinner that is shown now.
+pub(super) fn frame(now: Duration) -> &'static str {
+    SPINNER[(now.as_millis() / FRAME_MS) as usize % SPINNER.len()]
+}
+
+/// How many cells there are for a line and for its parts.
+#[derive(Debug, Clone, Copy)]
+struct Widths {
+    columns: usize,
+    name: usize,
+    /// With the gap before it; 0 where there is no room for counts.
+    count: usize,
+}
+
+/// The names in at most so many cells. What is too long loses its middle, since names of models differ at the end and
+/// begin with their maker. No two names look alike: where they would, more is kept of one end, and if that does not part
+/// them either, each gets its number.
+fn short_names(names: &[impl AsRef<str>], columns: usize) -> Vec<String> {
+    let shares = [(1, 2), (1, 4), (3, 4)];
+    let cut = shares.into_iter().map(|share| names.iter().map(|name| middle(name.as_ref(), columns, share)).collect());
+    let are_apart = |short: &Vec<String>| short.iter().collect::<HashSet<_>>().len() == short.len();
+    cut.into_iter().find(are_apart).unwrap_or_else(|| {
+        let numbered = |(n, name): (usize, &_)| start(&format!("{} {}", n + 1, AsRef::<str>::as_ref(name)), columns);
+        names.iter().enumerate().map(numbered).collect()
+    })
+}
+
+/// The text without its middle where it does not fit; of the cells that are left, `share` are for its start.
+fn middle(text: &str, columns: usize, share: (usize, usize)) -> String {
+    if cells(text) <= columns {
+        return text.to_owned();
+    }
+    let room = columns.saturating_sub(1);
+    let first = room * share.0 / share.1;
+    let head = fitting(text.graphemes(true), first);
+    let tail = fitting(text[head..].graphemes(true).rev(), room - first);
+    format!("{}…{}", &text[..head], &text[text.len() - tail..])
+}
+
 /// A time in seconds, however short, since a unit that changes while one watches is hard to read.
-fn clock(time: Duration) -> String {
+pub(super) fn clock(time: Duration) -> String {
     if time < Duration::from_secs(59) { format!("{:.1} s", time.as_secs_f64()) } else { format::duration(time) }
 }
 
@@ -256,23 +340,12 @@ fn one_line(text: &str) -> String {
     escape::terminal(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
-/// The most cells that a terminal takes for the text. Some draw an emoji that is joined of several (👩‍👩‍👧) as one, others
-/// draw its parts; a variation selector makes a character wider on some terminals only.
-fn cells(text: &str) -> usize {
-    text.graphemes(true).map(cells_of).sum()
-}
-
-fn cells_of(grapheme: &str) -> usize {
-    let parts = grapheme.chars().filter_map(UnicodeWidthChar::width).sum();
-    grapheme.width().max(parts)
-}
-
 /// As much of the start as fits, with `…` where something is missing. Only live lines are cut, never results.
-fn start(text: &str, columns: usize) -> String {
+pub(super) fn start(text: &str, columns: usize) -> String {
     if cells(text) <= columns {
         return text.to_owned();
     }
-    let kept = fitting(text.graphemes(true), columns);
+    let kept = fitting(text.graphemes(true), columns.saturating_sub(1));
     if columns > 0 { format!("{}…", &text[..kept]) } else { String::new() }
 }
 
@@ -281,13 +354,13 @@ fn end(text: &str, columns: usize) -> String {
     if cells(text) <= columns {
         return text.to_owned();
     }
-    let kept = fitting(text.graphemes(true).rev(), columns);
+    let kept = fitting(text.graphemes(true).rev(), columns.saturating_sub(1));
     if columns > 0 { format!("…{}", &text[text.len() - kept..]) } else { String::new() }
 }
 
-/// How many bytes the graphemes have that fit beside a `…`.
+/// How many bytes the first graphemes have that fit.
 fn fitting<'a>(graphemes: impl Iterator<Item = &'a str>, columns: usize) -> usize {
-    let mut used = 1;
+    let mut used = 0;
     let fits = |grapheme: &&str| {
         used += cells_of(grapheme);
         used <= columns

@@ -10,16 +10,40 @@ use super::format::{self, UNKNOWN, or_unknown};
 use super::grid::{self, Column, Grid};
 use super::rates::{self, per_million};
 use super::term::{Output, Text};
-use super::{columns, csv as csv_format, escape, json as json_format, wrap};
+use super::{answer, columns, csv as csv_format, escape, json as json_format, wrap};
 use crate::chat::{Message, Part, Role};
 use crate::ledger::{Row, Tokens};
 use crate::money::Usd;
 use crate::record::{Cost, Record, Status};
+use crate::score::Part as Score;
 
-/// On a page of at least so many cells, the list has more columns.
-const WIDE: usize = 120;
-/// How many cells the beginning of a prompt takes at least, or it is left out, and at most.
-const PROMPT: std::ops::RangeInclusive<usize> = 12..=60;
+/// The name of an answer, which is rendered.
+const ANSWER: &str = "answer";
+
+/// How many cells the beginning of a prompt takes at most.
+const LONGEST_PROMPT: usize = 60;
+/// How many cells of a prompt other columns give way to: less says too little.
+const PROMPT: usize = 14;
+/// The columns of a list for people, from the widest list to the narrowest. The first in which the prompts have room is shown.
+const DETAIL: [&[Figure]; 5] = [
+    &[Figure::Reason, Figure::Tries, Figure::Total, Figure::FirstToken, Figure::Tokens, Figure::Cost],
+    &[Figure::Tries, Figure::Total, Figure::Cost],
+    &[Figure::Total, Figure::Cost],
+    &[Figure::Cost],
+    &[],
+];
+
+/// What a list says of a call besides its time, id, model, status and prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Figure {
+    /// Why it failed, beside its status.
+    Reason,
+    Tries,
+    Total,
+    FirstToken,
+    Tokens,
+    Cost,
+}
 
 /// The columns of CSV. New columns are added at the end only, since scripts may read them by position.
 const HEADINGS: [&str; 25] = [
@@ -50,43 +74,91 @@ const HEADINGS: [&str; 25] = [
     "cost_partial",
 ];
 
-/// A line for each call. Only the end of an id is shown, because the ids of calls that began together differ there.
-fn list(rows: &[Row], out: &Output) -> Text {
-    let bare = table(rows, out.columns >= WIDE, None);
-    let left = out.columns.saturating_sub(bare.width() + 2).min(*PROMPT.end());
-    let prompts = PROMPT.contains(&left).then_some(left);
-    prompts.map_or(bare, |cells| table(rows, out.columns >= WIDE, Some(cells))).render(out)
+/// A line for each call. Only the end of an id is shown, because the ids of calls that began together differ there. Where
+/// `searched` holds the words that were searched for, the prompt or answer is shown from the first of them on.
+fn list(rows: &[Row], searched: &[String], out: &Output) -> Text {
+    let room = |grid: &Grid| out.columns.saturating_sub(grid.width() + 2).min(LONGEST_PROMPT);
+    let bare = DETAIL.map(|figures| table(rows, figures, searched, None));
+    let widest_text = rows.iter().map(|row| wrap::width(&shown_text(row, searched, LONGEST_PROMPT))).max().unwrap_or(0);
+    let has_room = |grid: &Grid| room(grid) >= PROMPT.min(widest_text);
+    match bare.iter().position(has_room) {
+        Some(place) => table(rows, DETAIL[place], searched, Some(room(&bare[place]))).render(out),
+        // Names that are wrapped leave room for the prompt beside them.
+        None => table(rows, &[], searched, Some(PROMPT)).render(out),
+    }
 }
 
 /// The list, with this many cells of each prompt.
-fn table(rows: &[Row], wide: bool, prompts: Option<usize>) -> Grid {
+fn table(rows: &[Row], figures: &[Figure], searched: &[String], prompts: Option<usize>) -> Grid {
+    let zone = rows.first().map_or_else(|| "UTC".to_owned(), |row| format::local(row.at_ms, "%Z"));
     let mut columns = vec![
-        Column::left("when (UTC)"),
+        Column::left(&format!("when ({zone})")),
         Column::left("id"),
         Column::left("model").wraps(12),
         Column::left("status"),
-        Column::right("tries"),
-        Column::right("total"),
     ];
-    if wide {
-        columns.extend([Column::right("first token"), Column::right("in"), Column::right("out")]);
-    }
-    columns.extend([Column::right("cost"), Column::left("prompt")]);
-    let mut grid = Grid::new(columns);
-    for row in rows {
-        let mut cells = vec![when(row.at_ms, "%m-%d %H:%M:%S"), end(&row.id).to_owned(), model(row)];
-        cells.push(if wide { status(row) } else { row.status.as_str().to_owned() });
-        cells.push(if row.attempts.len() > 1 { row.attempts.len().to_string() } else { String::new() });
-        cells.push(duration(row.times.total));
-        if wide {
-            cells.push(duration(row.times.first_token));
-            cells.extend([row.tokens.input, row.tokens.output].map(count));
+    for figure in figures {
+        match figure {
+            Figure::Reason => {}
+            Figure::Tries => columns.push(Column::right("tries")),
+            Figure::Total => columns.push(Column::right("total")),
+            Figure::FirstToken => columns.push(Column::right("first token")),
+            Figure::Tokens => columns.extend([Column::right("in"), Column::right("out")]),
+            Figure::Cost => columns.push(Column::right("cost")),
         }
-        cells.push(or_unknown(cost(row), format::cost));
-        cells.extend(prompts.map(|cells| wrap::beginning(&escape::line(&prompt(row).unwrap_or_default()), cells)));
+    }
+    columns.push(Column::left(if searched.is_empty() { "prompt" } else { "found" }));
+    let mut grid = Grid::new(columns);
+    let with_reason = figures.contains(&Figure::Reason);
+    for row in rows {
+        let mut cells = vec![format::local(row.at_ms, "%m-%d %H:%M:%S"), end(&row.id).to_owned(), model(row)];
+        cells.push(if with_reason { status(row) } else { row.status.as_str().to_owned() });
+        for figure in figures {
+            match figure {
+                Figure::Reason => {}
+                Figure::Tries if row.attempts.len() > 1 => cells.push(row.attempts.len().to_string()),
+                Figure::Tries => cells.push(String::new()),
+                Figure::Total => cells.push(duration(row.times.total)),
+                Figure::FirstToken => cells.push(duration(row.times.first_token)),
+                Figure::Tokens => cells.extend([row.tokens.input, row.tokens.output].map(count)),
+                Figure::Cost => cells.push(or_unknown(cost(row), format::cost)),
+            }
+        }
+        cells.extend(prompts.map(|cells| shown_text(row, searched, cells)));
         grid.row(cells);
     }
     grid
+}
+
+/// The beginning of the prompt, or the first place where a word that was searched for stands.
+fn shown_text(row: &Row, searched: &[String], cells: usize) -> String {
+    let prompt = prompt(row).unwrap_or_default();
+    let answer = || row.answer.as_ref().map(|answer| one_line(&answer.text)).unwrap_or_default();
+    let found = (!searched.is_empty())
+        .then(|| found(&prompt, searched, cells / 4).or_else(|| found(&answer(), searched, cells / 4)))
+        .flatten();
+    wrap::beginning(&escape::line(&found.unwrap_or(prompt)), cells)
+}
+
+/// The text from at most `before` characters before the first of these words on, which are in lower case; `None` where
+/// none is in it.
+fn found(text: &str, words: &[String], before: usize) -> Option<String> {
+    let lower = text.to_lowercase();
+    // Lower case may be of another length, so places are counted in characters.
+    let place = words.iter().filter_map(|word| lower.find(word)).min()?;
+    let place = lower[..place].chars().count();
+    if place <= before {
+        return Some(text.to_owned());
+    }
+    let from: String = text.chars().skip(place - before).collect();
+    Some(format!(
+        "…{}",
+        from.split_once(' ').filter(|(cut, _)| cut.len() < before).map_or(from.as_str(), |(_, rest)| rest)
+    ))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The end of an id, which tells the call from others that began at the same time.
@@ -94,12 +166,14 @@ pub fn end(id: &str) -> &str {
     id.get(id.len().saturating_sub(8)..).unwrap_or(id)
 }
 
-/// The name that was asked for, and the model that answered where that is another one.
+/// The name that was asked for, without the gateway's, and the model that answered where that is another one.
 fn model(row: &Row) -> String {
-    if super::notes::is_same_model(&row.asked, &row.model) || !row.answered {
-        row.asked.clone()
+    let gateway = format!("{}::", row.gateway);
+    let asked = row.asked.strip_prefix(&gateway).unwrap_or(&row.asked);
+    if super::notes::is_same_model(asked, &row.model) || !row.answered {
+        asked.to_owned()
     } else {
-        format!("{} → {}", row.asked, row.model)
+        format!("{asked} → {}", row.model)
     }
 }
 
@@ -111,17 +185,17 @@ fn status(row: &Row) -> String {
 }
 
 /// The last text of the user, on one line.
-fn prompt(row: &Row) -> Option<String> {
+pub(super) fn prompt(row: &Row) -> Option<String> {
     let request = row.request.request()?;
     let said = request.messages.iter().rev().find(|message| message.role == Role::User)?;
     let text = said.parts.iter().find_map(|part| match part {
         Part::Text(text) => Some(text.clone()),
         _ => None,
     });
-    Some(text?.split_whitespace().collect::<Vec<_>>().join(" "))
+    Some(one_line(&text?))
 }
 
-fn when(at_ms: i64, form: &str) -> String {
+pub(super) fn when(at_ms: i64, form: &str) -> String {
     Timestamp::from_millisecond(at_ms).map_or_else(|_| UNKNOWN.to_owned(), |at| at.strftime(form).to_string())
 }
 
@@ -138,7 +212,7 @@ fn cost(row: &Row) -> Option<Cost> {
 }
 
 /// All about one call: what was asked for, who answered, each attempt, the figures, the prompt and the answer.
-pub fn one(row: &Row, out: &Output) -> Text {
+pub fn one(row: &Row, scores: &[Score], out: &Output) -> Text {
     let style = out.style;
     let mut page = style.bold(format!("{}  {}", row.id, status(row))) + "\n";
     let shown = facts(row).into_iter().map(|(name, value)| (name, out.show(&value).into_owned()));
@@ -146,7 +220,9 @@ pub fn one(row: &Row, out: &Output) -> Text {
     page += Text::from("\n") + attempts(row).render(out);
     let mut section = |name: &str, text: &str| {
         if !text.is_empty() {
-            page += Text::from("\n") + style.bold(name) + "\n" + text.trim_end() + "\n";
+            page += Text::from("\n") + style.bold(name) + "\n";
+            page +=
+                if name == ANSWER { answer::whole(text.trim_end(), out) } else { Text::from(text.trim_end()) + "\n" };
         }
     };
     match (row.request.request(), &row.answer) {
@@ -156,7 +232,7 @@ pub fn one(row: &Row, out: &Output) -> Text {
             }
             if let Some(answer) = answer {
                 section("reasoning", &answer.reasoning);
-                section("answer", &answer.text);
+                section(ANSWER, &answer.text);
                 for call in &answer.tool_calls {
                     section("tool call", &format!("{} {}", call.name, call.arguments));
                 }
@@ -175,11 +251,19 @@ pub fn one(row: &Row, out: &Output) -> Text {
     if let Some(message) = row.error.as_ref().and_then(|error| error.message.as_deref()) {
         section("error", message);
     }
+    section("scores", &scores.iter().map(score).collect::<Vec<_>>().join("\n"));
     page
 }
 
+/// `exact:Oslo*2 1.00`, `judge:demo/judge 0.80: the reason`.
+fn score(part: &Score) -> String {
+    let weight = if matches!(part.weight, 0.0 | 1.0) { String::new() } else { format!("*{}", part.weight) };
+    let reason = part.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{}{weight} {}{reason}", part.scorer, or_unknown(part.score, format::score))
+}
+
 fn facts(row: &Row) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("when", format!("{} UTC", when(row.at_ms, "%Y-%m-%d %H:%M:%S%.3f")))];
+    let mut facts = vec![("when", format::local(row.at_ms, "%Y-%m-%d %H:%M:%S%.3f %Z"))];
     facts.push(("run", format!("{} ({})", row.run, row.command)));
     let task = row.task.as_ref().map(|task| format!(", task {task}")).unwrap_or_default();
     facts.push(("asked", format!("{}{task}", row.asked)));
@@ -274,18 +358,18 @@ fn attempts(row: &Row) -> Grid {
 /// The messages of a conversation in their order, each with who said it.
 pub fn conversation(rows: &[Row], out: &Output) -> Text {
     let mut page = Text::new();
-    let mut say = |who: &str, text: &str| {
-        page += out.style.bold(who) + "\n" + text.trim_end() + "\n\n";
-    };
+    let mut say = |who: &str, text: Text| page += out.style.bold(who) + "\n" + text + "\n";
+    let plain = |text: &str| Text::from(text.trim_end()) + "\n";
     for row in rows {
         let Some(request) = row.request.request() else {
-            say(end(&row.id), "(not kept)");
+            say(end(&row.id), plain("(not kept)"));
             continue;
         };
         for message in &request.messages {
-            say(role(message.role), &parts(message));
+            say(role(message.role), plain(&parts(message)));
         }
-        say(&format!("{} ({})", row.model, end(&row.id)), &columns::body(&row.clone().into_record()));
+        let answer = columns::body(&row.clone().into_record());
+        say(&format!("{} ({})", row.model, end(&row.id)), answer::whole(answer.trim_end(), out));
     }
     page
 }
@@ -294,7 +378,7 @@ fn role(role: Role) -> &'static str {
     match role {
         Role::System => "system",
         Role::User => "prompt",
-        Role::Assistant => "answer",
+        Role::Assistant => ANSWER,
         Role::Tool => "tool",
     }
 }
@@ -330,6 +414,9 @@ struct Entry {
     price: Option<BTreeMap<&'static str, Usd>>,
     #[serde(flatten)]
     record: Record,
+    /// Lists leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scores: Option<Vec<Score>>,
 }
 
 impl Entry {
@@ -358,18 +445,23 @@ impl Entry {
             answer_chars: row.answer_chars,
             price,
             record: row.clone().into_record(),
+            scores: None,
         }
+    }
+
+    fn with_scores((row, scores): (&Row, &Vec<Score>)) -> Self {
+        Self { scores: Some(scores.clone()), ..Self::new(row) }
     }
 }
 
-/// A JSON array.
-pub fn json(rows: &[Row], out: &Output) -> Text {
-    json_format::document(&rows.iter().map(Entry::new).collect::<Vec<_>>(), out)
+/// A JSON array of calls, each with its scores.
+pub fn json(rows: &[Row], scores: &[Vec<Score>], out: &Output) -> Text {
+    json_format::document(&rows.iter().zip(scores).map(Entry::with_scores).collect::<Vec<_>>(), out)
 }
 
 /// A JSON object.
-pub fn one_json(row: &Row, out: &Output) -> Text {
-    json_format::document(&Entry::new(row), out)
+pub fn one_json(row: &Row, scores: &Vec<Score>, out: &Output) -> Text {
+    json_format::document(&Entry::with_scores((row, scores)), out)
 }
 
 /// The form of a list of calls.
@@ -392,13 +484,17 @@ pub struct Calls {
     array: json_format::Array,
     /// The widths of the columns for people are those of all rows, so they are kept until the end.
     rows: Vec<Row>,
+    /// The words that were searched for, in lower case.
+    searched: Vec<String>,
     /// How many there were so far.
     pub count: usize,
 }
 
 impl Calls {
-    pub fn new(form: Form, out: &Output) -> Self {
-        Self { form, out: *out, array: json_format::Array::new(out), rows: Vec::new(), count: 0 }
+    pub fn new(form: Form, searched: Option<&str>, out: &Output) -> Self {
+        let words = searched.unwrap_or_default().split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        let searched = words.map(str::to_lowercase).collect();
+        Self { form, out: *out, array: json_format::Array::new(out), rows: Vec::new(), searched, count: 0 }
     }
 
     /// What is written of the next call.
@@ -406,7 +502,8 @@ impl Calls {
         self.count += 1;
         match self.form {
             Form::Text => {
-                self.rows.push(row.brief());
+                let keeps_answer = !self.searched.is_empty();
+                self.rows.push(if keeps_answer { row } else { row.brief() });
                 Text::new()
             }
             Form::Json => self.array.element(&Entry::new(&row)),
@@ -419,7 +516,7 @@ impl Calls {
     /// What is written when there are no more.
     pub fn end(self) -> Text {
         match self.form {
-            Form::Text => list(&self.rows, &self.out),
+            Form::Text => list(&self.rows, &self.searched, &self.out),
             Form::Json => self.array.end(),
             Form::Csv if self.count == 0 => csv_format::table(&HEADINGS, [[]; 0]),
             Form::Jsonl | Form::Csv => Text::new(),

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use super::repeats::{METRICS, Repeats};
 use super::table;
 use super::term::Text;
-use super::{Comparison, answer, columns, escape, grid};
+use super::{Comparison, answer, columns, diff, escape, grid};
 use crate::record::Record;
 
 /// A document with the prompt, the figures and every answer.
@@ -13,12 +14,31 @@ pub fn comparison(comparison: &Comparison<'_>) -> Text {
     fenced(&mut page, comparison.prompt);
     page.push_str("\n## Figures\n\n");
     table(&mut page, &table::COLUMNS, &table::rows(comparison));
+    if comparison.is_repeated {
+        let repeats = Repeats::new(comparison);
+        page.push_str("\n## Figures of each model\n\n");
+        table(&mut page, &Repeats::columns(&METRICS), &repeats.rows(&METRICS));
+        list(&mut page, &repeats.findings());
+    }
+    list(&mut page, &comparison.findings());
     page.push_str("\n## Answers\n");
-    for (label, record) in comparison.labels().iter().zip(comparison.records) {
+    for (place, (label, record)) in comparison.labels().iter().zip(comparison.records).enumerate() {
         _ = writeln!(page, "\n### {}", escape::markdown_line(label));
         body(&mut page, record);
+        list(&mut page, &comparison.reasons(place));
+    }
+    if let Some(base) = comparison.diff_against {
+        diff::markdown(&mut page, comparison, base);
     }
     page.into()
+}
+
+/// Appends sentences as a list after an empty line; nothing where there are none.
+pub(super) fn list(page: &mut String, sentences: &[String]) {
+    for (n, sentence) in sentences.iter().enumerate() {
+        let before = if n == 0 { "\n" } else { "" };
+        _ = writeln!(page, "{before}- {}", escape::markdown_line(sentence));
+    }
 }
 
 /// Appends an answer, which stands below its heading.

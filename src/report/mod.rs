@@ -3,16 +3,24 @@
 //! There is a file for each kind of report. It returns a [`term::Text`], which [`term::print`], [`term::say`] and
 //! [`destination::Destination`] alone can write: they escape it if they write to a terminal.
 
+pub mod aliases;
 pub mod answer;
 mod background;
+pub mod batch;
+pub mod bench;
+mod bench_html;
 pub mod budgets;
 pub mod cache;
+pub mod chat;
 pub mod checks;
+pub mod choosing;
+pub mod clipboard;
 pub mod columns;
 pub mod config;
 mod control_echo;
 pub mod csv;
 pub mod destination;
+pub mod diff;
 mod drawing;
 pub mod dry_run;
 pub mod error;
@@ -21,6 +29,7 @@ pub mod format;
 pub mod grid;
 pub mod html;
 pub mod json;
+pub mod keyboard;
 pub mod keys;
 mod leaks;
 mod live_lines;
@@ -33,20 +42,28 @@ pub mod otel;
 pub mod page;
 pub mod pipeline;
 pub mod pipelines;
+pub mod probe;
 pub mod progress;
 pub mod rates;
 pub mod reconciliation;
+mod render;
+pub mod repeats;
 pub mod route;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
+pub mod scoped_keys;
 pub mod table;
+mod tally;
+pub mod templates;
 pub mod term;
 mod text;
 pub mod trace;
 pub mod usage;
 pub mod usage_html;
+pub mod wins;
 mod wrap;
 
+use self::choosing::Choosing;
 use crate::record::Record;
 
 /// The answers of one run, as the reports of `compare` show them.
@@ -58,12 +75,18 @@ pub struct Comparison<'a> {
     pub records: &'a [Record],
     /// How many of the first records come from an earlier run. Totals do not count them.
     pub recorded: usize,
+    /// Whether each model was asked several times.
+    pub is_repeated: bool,
+    /// What was found of the answers, where they are scored.
+    pub choosing: Option<&'a Choosing>,
+    /// The place of the answer with which all others are compared word by word, if they are.
+    pub diff_against: Option<usize>,
 }
 
 impl<'a> Comparison<'a> {
     /// A comparison of the answers of one run.
     pub fn new(run: &'a str, prompt: &'a str, records: &'a [Record]) -> Self {
-        Self { run, prompt, records, recorded: 0 }
+        Self { run, prompt, records, recorded: 0, is_repeated: false, choosing: None, diff_against: None }
     }
 
     /// The records of this run.

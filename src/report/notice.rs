@@ -69,7 +69,8 @@ impl Notices {
                 let pieces = format::count(more, "more piece", "more pieces");
                 Some(format!("{}: skipped {pieces} that could not be read", self.asked(event.call, None)))
             }
-            Event::Cached { .. }
+            Event::Bytes { .. }
+            | Event::Cached { .. }
             | Event::Connected { .. }
             | Event::Headers { .. }
             | Event::AttemptFailed { .. }

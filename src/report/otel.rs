@@ -49,6 +49,20 @@ impl Traces {
     }
 }
 
+/// A document of these calls, each with the id of the span that called it, if another program has told it.
+pub(crate) fn document<'a>(calls: impl IntoIterator<Item = (&'a Row, Option<&'a str>)>) -> String {
+    let Traces { before, after } = Traces::new();
+    let spans = calls.into_iter().flat_map(|(row, parent)| {
+        let mut spans = spans(row);
+        if let (Some(first), Some(parent)) = (spans.first_mut(), parent) {
+            first["parentSpanId"] = parent.into();
+        }
+        spans
+    });
+    let spans: Vec<String> = spans.map(|span| span.to_string()).collect();
+    format!("{before}{}{after}", spans.join(","))
+}
+
 impl Default for Traces {
     fn default() -> Self {
         Self::new()

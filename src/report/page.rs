@@ -19,6 +19,14 @@ macro_rules! source {
     ($rest:literal) => {
         concat!(include_str!("html/head.html"), include_str!("html/page.css"), include_str!($rest))
     };
+    // For a file in a folder of this one.
+    (up $rest:literal) => {
+        concat!(
+            include_str!("../html/head.html"),
+            include_str!("../html/page.css"),
+            include_str!(concat!("../", $rest))
+        )
+    };
 }
 pub(super) use source;
 

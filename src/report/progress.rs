@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::drawing::Drawing;
+use super::live_lines::LiveLines;
 use super::notice::{self, Notices};
+use super::tally::Tally;
 use super::term::{self, Output, Terminal, Text};
 use super::{error, escape};
 use crate::call::{Event, RunEvent};
@@ -24,8 +26,18 @@ impl Progress {
         if quiet {
             return Self(Mode::Silent);
         }
-        let live = if terminal.live { Drawing::start(labels.clone(), terminal.stderr).ok() } else { None };
+        let lines = || Box::new(LiveLines::new(labels.clone()));
+        let live = if terminal.live { Drawing::start(lines(), terminal.stderr).ok() } else { None };
         Self(live.map_or_else(|| Mode::Lines(Lines::new(labels, terminal.stderr)), Mode::Live))
+    }
+
+    /// Counts the calls of each of these models, of which each gets `of`, if that is known. A log gets nothing, since the
+    /// command itself says at its end what failed.
+    pub fn tally(labels: Vec<String>, of: Option<u64>, terminal: &Terminal, quiet: bool) -> Self {
+        if quiet || !terminal.live {
+            return Self(Mode::Silent);
+        }
+        Self(Drawing::start(Box::new(Tally::new(labels, of)), terminal.stderr).map_or(Mode::Silent, Mode::Live))
     }
 
     /// For a command that names the calls that failed at its end, so that a log does not name them twice.
@@ -61,6 +73,21 @@ impl Progress {
     /// Removes the live lines for good. Dropping does the same, so the terminal is left clean however a run ends.
     pub fn clear(&mut self) {
         self.0 = Mode::Silent;
+    }
+}
+
+/// A live line on stderr that says what is waited for and how long already. It is drawn from the first tick on, until this
+/// is dropped, and leaves nothing behind.
+#[derive(Debug)]
+pub struct Waiting {
+    _drawing: Drawing,
+}
+
+impl Waiting {
+    /// Begins; `None` where the terminal cannot draw lines.
+    pub fn start(text: &str, terminal: &Terminal) -> Option<Self> {
+        let drawing = terminal.live.then(|| Drawing::of_wait(text.to_owned(), terminal.stderr).ok()).flatten()?;
+        Some(Self { _drawing: drawing })
     }
 }
 

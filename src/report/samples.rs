@@ -7,12 +7,12 @@ use crate::chat::{FinishReason, Usage};
 use crate::error::{Failure, FailureKind};
 use crate::record::{Attempt, Cost, CostOrigin, Record, Status, Timing};
 
-pub(super) fn ms(n: u64) -> Duration {
+pub(crate) fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
 /// A complete answer with all figures known.
-pub(super) fn record(model: &str, text: &str) -> Record {
+pub(crate) fn record(model: &str, text: &str) -> Record {
     Record {
         id: format!("id-{model}"),
         run: "run-1".into(),
@@ -45,7 +45,7 @@ pub(super) fn record(model: &str, text: &str) -> Record {
     }
 }
 
-pub(super) fn attempt(model: &str, status: Option<u16>, error: Option<Failure>) -> Attempt {
+pub(crate) fn attempt(model: &str, status: Option<u16>, error: Option<Failure>) -> Attempt {
     Attempt {
         gateway: "openrouter".into(),
         model: model.into(),
@@ -59,7 +59,7 @@ pub(super) fn attempt(model: &str, status: Option<u16>, error: Option<Failure>) 
 }
 
 /// The three answers of the sketch in the manual.
-pub(super) fn three() -> Vec<Record> {
+pub(crate) fn three() -> Vec<Record> {
     let claude = record("claude-sonnet-4-6", "A cat was sitting on a mat.");
     let mut gpt = record("gpt-5.4-mini", "The cat sat on the mat.");
     gpt.timing =
@@ -75,12 +75,12 @@ pub(super) fn three() -> Vec<Record> {
     vec![claude, gpt, deepseek]
 }
 
-pub(super) fn rate_limited() -> Failure {
+pub(crate) fn rate_limited() -> Failure {
     Failure::new(FailureKind::RateLimited, "Rate limit exceeded").with_status(429)
 }
 
 /// A call that nothing answered.
-pub(super) fn failed(model: &str) -> Record {
+pub(crate) fn failed(model: &str) -> Record {
     let failure = Failure::new(FailureKind::Unavailable, "no provider is available for this model").with_status(503);
     Record {
         answered_by: None,
@@ -97,7 +97,7 @@ pub(super) fn failed(model: &str) -> Record {
 }
 
 /// An answer that ended before its end.
-pub(super) fn truncated(model: &str) -> Record {
+pub(crate) fn truncated(model: &str) -> Record {
     Record { status: Status::Truncated, finish_reason: Some(FinishReason::Length), ..record(model, "Once upon a") }
 }
 

@@ -13,7 +13,7 @@ const MIN_MODEL: usize = 16;
 const MIN_NOTE: usize = 20;
 
 /// The columns of a comparison by name, each with whether it is of numbers.
-pub(super) const COLUMNS: [(&str, bool); 9] = [
+pub(super) const COLUMNS: [(&str, bool); 10] = [
     ("model", false),
     ("status", false),
     ("first token", true),
@@ -22,6 +22,7 @@ pub(super) const COLUMNS: [(&str, bool); 9] = [
     ("in", true),
     ("out", true),
     ("cost", true),
+    ("score", true),
     ("note", false),
 ];
 
@@ -66,8 +67,8 @@ pub(super) fn rows(comparison: &Comparison<'_>) -> Vec<Vec<String>> {
 pub(super) struct Cells {
     /// The status of each record. All are empty where every answer is complete.
     pub(super) status: Vec<String>,
-    /// The columns from `first token` to `cost`.
-    pub(super) columns: [Values; 6],
+    /// The columns from `first token` to `score`.
+    pub(super) columns: [Values; 7],
 }
 
 /// One column of figures.
@@ -105,6 +106,7 @@ impl Cells {
                 by(&|r| count(r.usage.output), &unranked),
                 // The float is used to find the least cost only. Costs are shown and summed as integers.
                 by(&|r| format::or_unknown(r.cost, format::cost), &|r| r.cost.map(|cost| cost.usd.picos() as f64)),
+                scores(comparison),
             ],
         }
     }
@@ -115,6 +117,19 @@ impl Cells {
             if values.best[row] { format!("{BEST} {text}") } else { text.clone() }
         })
     }
+}
+
+/// The column of scores, which is empty where nothing is scored.
+fn scores(comparison: &Comparison<'_>) -> Values {
+    let count = comparison.records.len();
+    let Some(choosing) = comparison.choosing else {
+        return Values { texts: vec![String::new(); count], best: vec![false; count] };
+    };
+    let scores = || choosing.scored.iter().map(|scored| scored.score);
+    Values::ranked(
+        scores().map(|score| format::or_unknown(score, format::score)).collect(),
+        scores().map(|score| score.map(|score| -score)).collect(),
+    )
 }
 
 impl Values {
@@ -130,7 +145,7 @@ impl Values {
 }
 
 /// The cells of the row `total` from the column `total` on: the longest time, and the sums.
-pub(super) fn totals(records: &[Record]) -> [String; 5] {
+pub(super) fn totals(records: &[Record]) -> [String; 6] {
     let longest = records.iter().filter_map(|record| record.timing.total).max();
     [
         format::or_unknown(longest, format::duration),
@@ -138,6 +153,7 @@ pub(super) fn totals(records: &[Record]) -> [String; 5] {
         sum(records, |record| record.usage.input),
         sum(records, |record| record.usage.output),
         format::total_cost(records.iter().collect::<TotalCost>()),
+        String::new(),
     ]
 }
 
@@ -153,78 +169,6 @@ fn sum(records: &[Record], count: impl Fn(&Record) -> Option<u64>) -> String {
     let partial = records.iter().any(|record| count(record).is_none() && !used_nothing(record));
     let sum = known.into_iter().fold(0u64, u64::saturating_add);
     format!("{}{sum}", if partial { "≥" } else { "" })
-}
-
-/// The figures of models that were each asked several times: the medians of complete answers, below them the least and the
-/// greatest values, and the sum of all costs. Each group holds the records of one model.
-pub fn repeated(groups: &[(String, Vec<&Record>)], out: &Output) -> Text {
-    let mut grid = Grid::new(vec![
-        Column::left("model").wraps(MIN_MODEL),
-        Column::right("ok"),
-        Column::right("first token"),
-        Column::right("total"),
-        Column::right("tok/s"),
-        Column::right("total cost"),
-    ]);
-    for (label, records) in groups {
-        let ok: Vec<&Record> = records.iter().copied().filter(|r| r.status == Status::Ok && !r.cached).collect();
-        let time = |time: Duration| format::duration(time);
-        let first_token = Spread::of(ok.iter().filter_map(|r| r.timing.first_token), |a, b| (a + b) / 2);
-        let total = Spread::of(ok.iter().filter_map(|r| r.timing.total), |a, b| (a + b) / 2);
-        let rate = Spread::of(ok.iter().filter_map(|r| r.timing.tokens_per_second), |a, b| (a + b) / 2.0);
-        grid.row(vec![
-            label.clone(),
-            format!("{}/{}", ok.len(), records.len()),
-            format::or_unknown(first_token, |spread| time(spread.median)),
-            format::or_unknown(total, |spread| time(spread.median)),
-            format::or_unknown(rate, |spread| format::rate(spread.median)),
-            format::total_cost(records.iter().copied().collect()),
-        ]);
-        if ok.len() > 1 {
-            let range = |spread: Option<Spread<Duration>>| spread.map_or_else(String::new, |s| s.range(time));
-            let rates = rate.map_or_else(String::new, |spread| spread.range(format::rate));
-            grid.row(vec!["└ min–max".to_owned(), String::new(), range(first_token), range(total), rates]);
-        }
-    }
-    if groups.len() > 1 {
-        let all = groups.iter().flat_map(|(_, records)| records.iter().copied());
-        let mut row = vec!["total".to_owned()];
-        row.resize(5, String::new());
-        row.push(format::total_cost(all.collect()));
-        grid.row(row);
-    }
-    grid.render(out)
-}
-
-/// Several measurements of the same thing.
-#[derive(Debug, Clone, Copy)]
-struct Spread<T> {
-    least: T,
-    median: T,
-    most: T,
-}
-
-impl<T: Copy + PartialOrd> Spread<T> {
-    /// Returns `None` where there are no values. The median of an even count is the `mean` of the two in the middle.
-    fn of(values: impl Iterator<Item = T>, mean: impl Fn(T, T) -> T) -> Option<Self> {
-        let mut values: Vec<T> = values.collect();
-        values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
-        let middle = values.len() / 2;
-        let (least, most) = (*values.first()?, *values.last()?);
-        let median = if values.len() % 2 == 1 { values[middle] } else { mean(values[middle - 1], values[middle]) };
-        Some(Self { least, median, most })
-    }
-
-    /// `198–640 ms`, `600 ms–2.2 s`.
-    fn range(&self, format: impl Fn(T) -> String) -> String {
-        let (least, most) = (format(self.least), format(self.most));
-        match (least.rsplit_once(' '), most.rsplit_once(' ')) {
-            (Some((number, unit)), Some((_, same))) if unit == same && !number.contains(' ') => {
-                format!("{number}–{most}")
-            }
-            _ => format!("{least}–{most}"),
-        }
-    }
 }
 
 #[cfg(test)]

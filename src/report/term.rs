@@ -12,6 +12,7 @@ use console::Term;
 use super::background::{BackgroundWriter, WRITE_LIMIT};
 pub use super::text::{Style, Text};
 use super::{escape, wrap};
+use crate::config::Render;
 use crate::error::{Error, SIGPIPE, STDOUT};
 
 /// The width of a page where neither a terminal nor the environment says how wide it is.
@@ -52,10 +53,27 @@ impl Terminal {
                 term_dumb: env.term_dumb || (cfg!(windows) && !term.features().colors_supported()),
                 ..*env
             };
-            (Output::new(term.is_term(), size(term), color, &env), env)
+            Output::new(term.is_term(), size(term), color, &env)
         };
-        let ((stdout, _), (stderr, env)) = (output(&stdout), output(&stderr));
-        Self { stdout, stderr, live: stderr.tty && !env.term_dumb && !env.ci }
+        let (stdout, stderr) = (output(&stdout), output(&stderr));
+        Self { stdout, stderr, live: stderr.redraws }
+    }
+}
+
+impl Terminal {
+    /// The same with answers in Markdown shown in this way.
+    #[must_use]
+    pub fn rendering(mut self, render: Render) -> Self {
+        if render != Render::Auto {
+            self.stdout.render = render;
+        }
+        self
+    }
+
+    /// The same with the widths of this moment: a terminal may have been resized since.
+    #[must_use]
+    pub fn now(self) -> Self {
+        Self { stdout: self.stdout.of_size(size_of_stdout()), stderr: self.stderr.of_size(size_of_stderr()), ..self }
     }
 }
 
@@ -69,24 +87,53 @@ pub struct Output {
     /// The height in lines, which is never 0.
     pub rows: usize,
     pub style: Style,
+    /// How answers in Markdown are shown.
+    pub render: Render,
+    /// Whether it is a terminal on which a row can be drawn again.
+    pub redraws: bool,
 }
 
 impl Output {
     /// A file or a pipe of this width, which gets no colours.
     pub fn plain(columns: usize) -> Self {
-        Self { tty: false, columns: columns.max(1), rows: DEFAULT_ROWS, style: Style { on: false } }
+        let style = Style { on: false };
+        let render = Render::Auto;
+        Self { tty: false, columns: columns.max(1), rows: DEFAULT_ROWS, style, render, redraws: false }
     }
 
-    /// A terminal of this width without colours.
+    /// A terminal of this width without colours, on which answers are shown as they are.
     #[cfg(test)]
     pub fn terminal(columns: usize) -> Self {
-        Self { tty: true, ..Self::plain(columns) }
+        Self { tty: true, render: Render::Plain, ..Self::plain(columns) }
+    }
+
+    /// Whether answers in Markdown are rendered.
+    pub(super) fn renders(&self) -> bool {
+        match self.render {
+            Render::Auto => self.tty,
+            Render::Markdown => true,
+            Render::Plain => false,
+        }
     }
 
     fn new(tty: bool, size: Option<(usize, usize)>, color: ColorChoice, env: &TerminalEnv) -> Self {
         let default = (env.columns.filter(|columns| *columns > 0).map_or(DEFAULT_COLUMNS, usize::from), DEFAULT_ROWS);
         let (columns, rows) = size.filter(|_| tty).unwrap_or(default);
-        Self { tty, columns, rows, style: Style { on: wants_color(tty, color, env) } }
+        // A terminal without escape sequences shows text as it comes.
+        let render = if env.term_dumb { Render::Plain } else { Render::Auto };
+        let redraws = tty && !env.term_dumb && !env.ci;
+        Self { tty, columns, rows, style: Style { on: wants_color(tty, color, env) }, render, redraws }
+    }
+
+    /// The same with this size, where it is a terminal that has one.
+    fn of_size(self, size: Option<(usize, usize)>) -> Self {
+        let (columns, rows) = size.filter(|_| self.tty).unwrap_or((self.columns, self.rows));
+        Self { columns, rows, ..self }
+    }
+
+    /// What standard output is, with its width of this moment.
+    pub(super) fn stdout_now(self) -> Self {
+        self.of_size(size_of_stdout())
     }
 
     /// The text as it will be written to this output, for reports that have to measure it.

@@ -16,8 +16,9 @@ pub struct Text {
     pieces: Vec<Piece>,
 }
 
+/// Text in one look.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Piece {
+pub(super) struct Piece {
     kind: Kind,
     text: String,
 }
@@ -94,9 +95,49 @@ impl Text {
         self.pieces.iter().map(|piece| piece.text.len()).sum()
     }
 
+    /// What follows `before` in this text, where it begins with that, in the same looks.
+    pub(super) fn after(&self, before: &Self) -> Option<Self> {
+        let mut rest = Self::new();
+        let mut earlier = before.pieces.iter();
+        for piece in &self.pieces {
+            match earlier.next() {
+                None => rest.pieces.push(piece.clone()),
+                Some(known) if known == piece => {}
+                // Only the last piece may have grown.
+                Some(known) if known.kind == piece.kind && earlier.as_slice().is_empty() => {
+                    let text = piece.text.strip_prefix(known.text.as_str())?;
+                    rest.pieces.push(Piece { kind: piece.kind, text: text.to_owned() });
+                }
+                Some(_) => return None,
+            }
+        }
+        earlier.as_slice().is_empty().then_some(rest)
+    }
+
+    /// Its pieces, each in one look.
+    pub(super) fn into_pieces(self) -> impl Iterator<Item = Piece> {
+        self.pieces.into_iter()
+    }
+
+    /// Without spaces at its end.
+    pub(super) fn trim_end(&mut self) {
+        while let Some(last) = self.pieces.last_mut() {
+            last.text.truncate(last.text.trim_end_matches(' ').len());
+            if !last.text.is_empty() {
+                return;
+            }
+            self.pieces.pop();
+        }
+    }
+
     /// How many cells it takes without line breaks.
     pub(super) fn width(&self) -> usize {
         self.pieces.iter().map(|piece| super::wrap::width(&piece.text)).sum()
+    }
+
+    /// The most cells that a terminal takes for it.
+    pub(super) fn most_cells(&self) -> usize {
+        self.pieces.iter().map(|piece| super::wrap::most_cells(&piece.text)).sum()
     }
 
     /// Makes it empty and keeps its memory.
@@ -121,6 +162,15 @@ impl Text {
 }
 
 impl Piece {
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Other text in the same look.
+    pub(super) fn with(&self, text: &str) -> Text {
+        Text::of(self.kind, text.to_owned())
+    }
+
     fn shown(&self, for_terminal: bool) -> Cow<'_, str> {
         let text = match self.kind {
             _ if !for_terminal => Cow::Borrowed(self.text.as_str()),
@@ -166,7 +216,7 @@ impl AddAssign for Text {
         for piece in text.pieces {
             match self.pieces.last_mut() {
                 // Line breaks may stand in two pieces: `\r\n` is one wherever it is cut.
-                Some(last) if last.kind == piece.kind && !matches!(piece.kind, Kind::Painted(_)) => {
+                Some(last) if last.kind == piece.kind => {
                     last.text.push_str(&piece.text);
                 }
                 _ => self.pieces.push(piece),
@@ -231,6 +281,65 @@ impl fmt::Write for Text {
     }
 }
 
+/// How a piece of an answer looks: any of these together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Look(u8);
+
+impl Look {
+    pub(super) const PLAIN: Self = Self(0);
+    pub(super) const BOLD: Self = Self(1);
+    pub(super) const ITALIC: Self = Self(2);
+    pub(super) const UNDERLINE: Self = Self(4);
+    pub(super) const STRIKE: Self = Self(8);
+    /// The colour of code within a line.
+    pub(super) const CODE: Self = Self(16);
+    /// Alone, whatever else there is.
+    pub(super) const DIM: Self = Self(32);
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Its parameters of Select Graphic Rendition.
+    fn sgr(self) -> &'static str {
+        const ALL: [&str; 32] = [
+            "",
+            "1",
+            "3",
+            "1;3",
+            "4",
+            "1;4",
+            "3;4",
+            "1;3;4",
+            "9",
+            "1;9",
+            "3;9",
+            "1;3;9",
+            "4;9",
+            "1;4;9",
+            "3;4;9",
+            "1;3;4;9",
+            "36",
+            "1;36",
+            "3;36",
+            "1;3;36",
+            "4;36",
+            "1;4;36",
+            "3;4;36",
+            "1;3;4;36",
+            "9;36",
+            "1;9;36",
+            "3;9;36",
+            "1;3;9;36",
+            "4;9;36",
+            "1;4;9;36",
+            "3;4;9;36",
+            "1;3;4;9;36",
+        ];
+        ALL.get(usize::from(self.0)).copied().unwrap_or("2")
+    }
+}
+
 /// Colour and weight, where they are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
@@ -238,6 +347,11 @@ pub struct Style {
 }
 
 impl Style {
+    /// Whether there are colours.
+    pub fn is_on(self) -> bool {
+        self.on
+    }
+
     pub fn bold(self, text: impl Into<String>) -> Text {
         self.with("1", text)
     }
@@ -250,6 +364,11 @@ impl Style {
         self.with("1;31", text)
     }
 
+    /// A line that a change removes.
+    pub(super) fn removed(self, text: impl Into<String>) -> Text {
+        self.with("31", text)
+    }
+
     pub fn green(self, text: impl Into<String>) -> Text {
         self.with("32", text)
     }
@@ -260,6 +379,15 @@ impl Style {
 
     pub fn cyan(self, text: impl Into<String>) -> Text {
         self.with("36", text)
+    }
+
+    pub fn magenta(self, text: impl Into<String>) -> Text {
+        self.with("35", text)
+    }
+
+    /// Text of an answer with this look.
+    pub(super) fn look(self, look: Look, text: impl Into<String>) -> Text {
+        if look == Look::PLAIN { text.into().into() } else { self.with(look.sgr(), text) }
     }
 
     fn with(self, sgr: &'static str, text: impl Into<String>) -> Text {
@@ -313,5 +441,19 @@ mod tests {
             "\x1b[1;31merror:\x1b[0m no \x1b[33m--x\x1b[0m␛[\x1b[33m2J\x1b[0mblinks ␛]0;t␇"
         );
         assert_eq!(Text::of_ansi("\x1b[1mUsage:\x1b[0m llm", OFF).shown(false), "Usage: llm");
+        assert_eq!(Text::of_ansi("7m of wood \x1b[?25hm", ON).shown(true), "7m of wood ␛[?25hm");
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_what_is_read_of_it() {
+        assert_eq!(
+            Text::join([Text::from("a"), ON.red("bc"), Text::from("d")], ", ").shown(true),
+            "a, \x1b[1;31mbc\x1b[0m, d"
+        );
+        assert_eq!(Text::join([], ", "), "");
+        let text = Text::from("ab") + ON.red("日");
+        assert_eq!((text.len(), text.width(), text.is_empty()), (5, 4, false));
+        let empty = Text::from("") + ON.red("");
+        assert_eq!((empty.len(), empty.width(), empty.is_empty()), (0, 0, true));
     }
 }

@@ -4,7 +4,7 @@
 //! marks are several characters in one grapheme, so that columns beside them would not be aligned.
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A tab reaches to the next multiple of so many cells.
 const TAB: usize = 4;
@@ -12,6 +12,18 @@ const TAB: usize = 4;
 /// How many cells of a terminal the text takes.
 pub(super) fn width(text: &str) -> usize {
     text.width()
+}
+
+/// The most cells that a terminal takes for the text. Some draw an emoji that is joined of several (👩‍👩‍👧) as one, others
+/// draw its parts; a variation selector makes a character wider on some terminals only.
+pub(super) fn most_cells(text: &str) -> usize {
+    text.graphemes(true).map(most_cells_of).sum()
+}
+
+/// [`most_cells`] of one grapheme.
+pub(super) fn most_cells_of(grapheme: &str) -> usize {
+    let parts = grapheme.chars().filter_map(UnicodeWidthChar::width).sum();
+    grapheme.width().max(parts)
 }
 
 /// The text, padded with spaces to `columns` cells.
@@ -119,7 +131,8 @@ impl Fence {
     }
 }
 
-fn expand_tabs(line: &str) -> String {
+/// The line with spaces in place of its tabs.
+pub(super) fn expand_tabs(line: &str) -> String {
     if !line.contains('\t') {
         return line.to_owned();
     }

@@ -26,6 +26,11 @@ impl<'a> LookedUp<'a> {
         Self { settings, expected: estimate::expected(request), pricing: OnceCell::new(), ledger: OnceCell::new() }
     }
 
+    /// The figures are for this request from now on. What was looked up is kept.
+    pub(crate) fn expect(&mut self, request: &Request) {
+        self.expected = estimate::expected(request);
+    }
+
     /// The tokens that costs are computed for.
     pub(crate) fn expected(&self) -> &Usage {
         &self.expected

@@ -1,8 +1,10 @@
 //! Makes calls from names: finds the models that a name stands for, their gateways, and the order in which they are asked.
 
 mod data;
+mod template;
 
 pub(crate) use data::LookedUp;
+pub(crate) use template::{Filled, PromptTemplate, check_templates};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +95,13 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// The gateways for which a key is saved, or is in the environment.
+    pub(crate) fn gateways_with_keys(&self) -> Vec<String> {
+        let mut names = gateways_with_saved_keys(self.settings);
+        names.extend(self.settings.gateways_with_key_in_env().map(str::to_owned));
+        names
+    }
+
     /// The gateway for model names without one.
     ///
     /// # Errors
@@ -146,7 +155,17 @@ impl CallTemplate {
         names.into_iter().enumerate().map(|(index, asked)| self.call(settings, &data, index, asked)).collect()
     }
 
-    fn call(&self, settings: &Settings, data: &LookedUp<'_>, index: usize, asked: &NamedRoute) -> Result<Call, Error> {
+    /// One call. `data` has the figures for its request.
+    ///
+    /// # Errors
+    /// The gateway of the name is not configured.
+    pub(crate) fn call(
+        &self,
+        settings: &Settings,
+        data: &LookedUp<'_>,
+        index: usize,
+        asked: &NamedRoute,
+    ) -> Result<Call, Error> {
         let routes = std::iter::once(asked).chain(&self.fallback);
         let choices: Vec<Choice> = routes.flat_map(|asked| asked.route.choices(data)).collect();
         let timeout = match self.timeout {

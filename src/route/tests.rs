@@ -58,6 +58,7 @@ fn the_models_of_an_alias_have_its_limits() {
         retries: Some(1),
         timeout: Some(Duration::from_secs(30)),
         hedge: Some(Duration::from_millis(800)),
+        passes: false,
     };
     let choices = names.model("a").expect("known").route.choices(&Known::default());
     assert_eq!(choices, [choice("default", "x"), choice("corp", "y")]);

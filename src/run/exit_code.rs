@@ -4,7 +4,8 @@ use crate::call::Role;
 use crate::record::{Record, Status};
 
 /// Computes one exit code from the ends of calls: the code of all calls if they have the same one, else 8 if any call gave an
-/// answer or a part of one, else 1. Calls of judges do not count.
+/// answer or a part of one, else 1. Calls of judges and
+/// measurements do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ExitCode {
     first: Option<u8>,
@@ -14,9 +15,9 @@ pub struct ExitCode {
 }
 
 impl ExitCode {
-    /// Adds the end of one call. Calls of judges and skipped calls are not counted.
+    /// Adds the end of one call. Calls of judges, measurements and skipped calls are not counted.
     pub fn add(&mut self, role: Role, record: &Record) {
-        if role == Role::Judge || record.status == Status::Skipped {
+        if matches!(role, Role::Judge | Role::Measurement) || record.status == Status::Skipped {
             return;
         }
         let code = exit_code(record);

@@ -3,13 +3,20 @@
 
 mod exit_code;
 mod prepare;
+mod probed;
 mod schedule;
+mod single;
 #[cfg(test)]
 mod tests;
 
 pub use exit_code::{ExitCode, exit_code};
-pub(crate) use prepare::{Notices, Preparation, PrepareOptions, PreparedGateways, answer_store, key_name, pricing};
+pub(crate) use prepare::{
+    Notices, Preparation, PrepareOptions, PreparedGateways, ShownWait, answer_store, halves_batch_prices, key_name,
+    pricing,
+};
+pub(crate) use probed::findings;
 pub use schedule::{Calls, Schedule, Step};
+pub(crate) use single::Single;
 
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
@@ -22,7 +29,7 @@ use jiff::Timestamp;
 use crate::call::{Call, Event, RunEvent, Service, Target};
 use crate::engine::Engine;
 use crate::error::{Error, Failure, SIGPIPE};
-use crate::ledger::{Circumstances, LedgerWriter, Row, Turn};
+use crate::ledger::{Circumstances, Records, Row, Turn};
 use crate::record::{Record, Recorder, Status};
 
 /// Shows a run while it goes on.
@@ -43,8 +50,8 @@ pub trait Reporter {
 /// How the records of a run are kept in the ledger.
 #[derive(Debug)]
 pub struct Recording {
-    /// The writer of the ledger that keeps them.
-    pub ledger: LedgerWriter,
+    /// What keeps them.
+    pub ledger: Arc<dyn Records>,
     /// The command that makes the calls: `ask`, `compare`.
     pub command: &'static str,
     /// Whether prompts and answers are kept, or only their lengths and hashes.
@@ -53,6 +60,41 @@ pub struct Recording {
     pub keys: std::collections::BTreeMap<String, String>,
     /// The conversation that the run continues.
     pub turn: Option<Turn>,
+}
+
+impl Recording {
+    /// Gives the record of a call that was over at this moment to the ledger. A call that was skipped is not recorded.
+    async fn keep(&self, call: &Call, record: &Record, over: Timestamp) {
+        if record.status != Status::Skipped {
+            self.ledger.record(self.row(call, record, over)).await;
+        }
+    }
+
+    /// What the ledger keeps of a call.
+    fn row(&self, call: &Call, record: &Record, over: Timestamp) -> Row {
+        let of_gateway = || self.keys.get(&record.gateway).map(String::as_str);
+        let about = Circumstances {
+            command: self.command,
+            place: call.index,
+            at: over - record.timing.total.unwrap_or_default(),
+            key: call.caller.key.as_deref().or_else(of_gateway),
+            task: call.task.as_deref(),
+            request: &call.request,
+            turn: self.turn.as_ref(),
+            texts: self.texts,
+        };
+        Row::new(record.clone(), &about)
+    }
+}
+
+/// The record of a call that was over at the time `at`: its schema checked, its cost found.
+fn completed(call: &Call, recorder: Recorder, at: Duration, prices: Option<&PreparedGateways>) -> Record {
+    let mut record = recorder.finish(at);
+    check_schema(call, &mut record);
+    if let Some(prices) = prices {
+        prices.price(&mut record);
+    }
+    record
 }
 
 /// What to run.
@@ -101,6 +143,10 @@ pub async fn execute<'a, S: Service + 'static>(
     let mut batch = Vec::new();
     let mut stopped = run.start_calls().await.err();
     while stopped.is_none() {
+        let due = run.due_in();
+        let is_waiting = run.spec.schedule.is_waiting();
+        // Further calls will come although none may run now.
+        let more_to_come = due.is_some() || is_waiting;
         tokio::select! {
             biased;
             error = &mut stop => {
@@ -108,7 +154,13 @@ pub async fn execute<'a, S: Service + 'static>(
                 // Events that arrived before the stop are still shown.
                 run.engine.take_ready(&mut batch);
             }
-            more = run.engine.next(&mut batch) => if !more { break },
+            more = run.engine.next(&mut batch), if !more_to_come || !run.open.is_empty() => {
+                if !more && !more_to_come {
+                    break;
+                }
+            }
+            () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {}
+            () = run.spec.schedule.changed(), if is_waiting => {}
         }
         let taken = run.take(&mut batch).await;
         // If the output fails as well, the signal stays the reason for the end.
@@ -159,6 +211,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
     /// Starts calls until as many run as may run at once, or no further call can be made now.
     async fn start_calls(&mut self) -> Result<(), Error> {
         let mut new_models = Vec::new();
+        self.due_in();
         while self.open.len() < self.spec.concurrency.max(1) {
             let Some(step) = self.spec.schedule.next() else { break };
             match step {
@@ -181,6 +234,13 @@ impl<'a, S: Service + 'static> Run<'a, S> {
             prices.prepare_prices(&new_models);
         }
         Ok(())
+    }
+
+    /// How long it takes until a call is to be made, if one waits for a time and may then run.
+    fn due_in(&mut self) -> Option<Duration> {
+        let has_room = self.open.len() < self.spec.concurrency.max(1);
+        let elapsed = self.engine.elapsed();
+        self.spec.schedule.due_in(elapsed).filter(|_| has_room)
     }
 
     fn recorder(&self, call: &Call) -> Recorder {
@@ -225,35 +285,14 @@ impl<'a, S: Service + 'static> Run<'a, S> {
 
     /// Finishes the record of a call: checks the schema, adds the cost, and gives it to the schedule and the ledger.
     async fn finish(&mut self, call: &Call, recorder: Recorder, at: Duration) -> Record {
-        let mut record = recorder.finish(at);
-        check_schema(call, &mut record);
-        if let Some(prices) = self.spec.prices {
-            prices.price(&mut record);
-        }
+        let record = completed(call, recorder, at, self.spec.prices);
         self.elapsed = self.elapsed.max(at);
         self.exit_code.add(call.role, &record);
         self.spec.schedule.ended(call, &record);
-        self.keep(call, &record, at).await;
-        record
-    }
-
-    /// Gives the record to the ledger. A call that was skipped is not recorded.
-    async fn keep(&self, call: &Call, record: &Record, at: Duration) {
-        let Some(recording) = self.spec.recording else { return };
-        if record.status == Status::Skipped {
-            return;
+        if let Some(recording) = self.spec.recording {
+            recording.keep(call, &record, self.began + at).await;
         }
-        let about = Circumstances {
-            command: recording.command,
-            place: call.index,
-            at: self.began + at.saturating_sub(record.timing.total.unwrap_or_default()),
-            key: recording.keys.get(&record.gateway).map(String::as_str),
-            task: call.task.as_deref(),
-            request: &call.request,
-            turn: recording.turn.as_ref(),
-            texts: recording.texts,
-        };
-        recording.ledger.record(Row::new(record.clone(), &about)).await;
+        record
     }
 
     /// Stops every running call. The reporter gets their records only if a signal stopped the run: if the output failed,

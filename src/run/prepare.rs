@@ -8,19 +8,21 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
+use super::probed;
 use crate::call::{Call, Target};
 use crate::catalog;
 use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY, Settings};
+use crate::demo::{self, Demo};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
 use crate::ledger::LedgerWriter;
+use crate::money::Usd;
 use crate::policy::budget::{BudgetStore, SqliteBudgets};
 use crate::policy::cache::{Answers, Store};
-use crate::policy::{self, Policies, SpendingLimits, Stack, Windows};
+use crate::policy::{self, Limiters, Policies, SpendingLimits, Stack, Windows};
 use crate::pricing::Pricing;
-use crate::record::Record;
+use crate::record::{Record, Timing};
 use crate::secret::{self, AtHand, Found, Lookup, Pending, Stores};
-use crate::serve::demo::{self, Demo};
 
 /// Shows messages to the user while gateways are prepared.
 pub(crate) trait Notices {
@@ -30,7 +32,13 @@ pub(crate) trait Notices {
     fn urgent(&self, text: &str);
     /// A message that is shown with `--verbose` only.
     fn detail(&self, text: &str);
+    /// Says what is waited for until the value that is returned is dropped. Where that cannot be shown, this is a message as
+    /// by [`Notices::urgent`].
+    fn waiting(&self, text: &str) -> ShownWait;
 }
+
+/// Shows what is waited for, as long as it lives.
+pub(crate) type ShownWait = Option<Box<dyn std::any::Any>>;
 
 /// The settings and key stores from which gateways are prepared.
 pub(crate) struct Preparation<'a> {
@@ -49,7 +57,20 @@ pub(crate) struct PrepareOptions {
     pub(crate) cached: Option<bool>,
 }
 
-/// Gateways to which calls can be sent, wrapped in all policies.
+/// What gateways are made of.
+struct Parts {
+    gateways: BTreeMap<String, Gateway>,
+    demo: Option<Demo>,
+    clients: (Gateways, BTreeMap<String, String>),
+    answers: Option<Arc<Answers>>,
+    /// Where the sums of budgets are kept.
+    store: Option<Arc<dyn BudgetStore>>,
+    /// Whether anything limits what calls may cost or which models they may use.
+    is_limited: bool,
+}
+
+/// Gateways to which calls can be sent, wrapped in all policies. A command makes one for its calls; a server holds one for
+/// all of its clients, until its settings change.
 pub(crate) struct PreparedGateways {
     pub(crate) service: Arc<Stack<Gateways>>,
     /// The settings of each gateway, by name.
@@ -57,6 +78,10 @@ pub(crate) struct PreparedGateways {
     pricing: Arc<Pricing>,
     /// By gateway, the name of the key that is used there, or of the variable that holds it.
     pub(crate) keys: BTreeMap<String, String>,
+    /// What runs at the gateways.
+    limiters: Limiters,
+    /// Whether the calls are results of a Batch API, which has prices of its own and no latency of single calls.
+    pub(crate) are_batches: bool,
     /// The demo gateway runs as long as this value lives.
     _demo: Option<Demo>,
 }
@@ -64,9 +89,27 @@ pub(crate) struct PreparedGateways {
 impl PreparedGateways {
     /// Adds the cost of a call to its record, as far as it is known.
     pub(crate) fn price(&self, record: &mut Record) {
-        if let Some(gateway) = self.gateways.get(&record.gateway) {
-            self.pricing.price(record, gateway);
+        let Some(gateway) = self.gateways.get(&record.gateway) else { return };
+        self.pricing.price(record, gateway);
+        if self.are_batches {
+            record.timing = Timing::default();
+            if halves_batch_prices(gateway)
+                && let Some(cost) = record.cost.as_mut().filter(|cost| cost.origin.is_computed())
+            {
+                cost.usd = Usd::from_picos(cost.usd.picos() / 2);
+                record.rates = None;
+            }
         }
+    }
+
+    /// The settings of each gateway, by name.
+    pub(crate) fn gateways(&self) -> &BTreeMap<String, Gateway> {
+        &self.gateways
+    }
+
+    /// The prices of models.
+    pub(crate) fn pricing(&self) -> &Pricing {
+        &self.pricing
     }
 
     /// Starts to look up the prices of these models, on a thread of its own.
@@ -74,6 +117,16 @@ impl PreparedGateways {
         self.pricing
             .prepare(targets.iter().filter_map(|target| Some((self.gateways.get(&target.gateway)?, &*target.model))));
     }
+}
+
+/// Whether this gateway is known to take half of its prices for batches: OpenAI, Anthropic and Google themselves say so.
+pub(crate) fn halves_batch_prices(gateway: &Gateway) -> bool {
+    const ORIGINS: [&str; 3] = [
+        "https://api.openai.com:443",
+        "https://api.anthropic.com:443",
+        "https://generativelanguage.googleapis.com:443",
+    ];
+    gateway.name == "demo" || ORIGINS.contains(&gateway.base_url.origin().as_str())
 }
 
 impl Preparation<'_> {
@@ -149,16 +202,60 @@ impl Preparation<'_> {
         let answers = self.answers(options, &gateways);
         let uncached = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
         let needed: BTreeSet<&str> = uncached.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
-        let (clients, keys) = self.clients(needed.into_iter().map(|name| &gateways[name]), chosen_key);
+        let clients = self.clients(needed.into_iter().map(|name| &gateways[name]), chosen_key);
+        let store = ledger.map(|ledger| Arc::new(SqliteBudgets::new(ledger.clone())) as Arc<dyn BudgetStore>);
+        let has_limit = calls.iter().any(|call| call.caller.max_cost.is_some());
+        let is_limited = has_limit || !self.settings.budgets.is_empty() || !self.settings.allow.is_empty();
+        Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited }, None))
+    }
+
+    /// Prepares gateways by name for calls that are not known yet, as a server needs them: every call may have limits of its
+    /// own. Sums of budgets are kept in `store`; `before` is what was prepared by earlier settings.
+    ///
+    /// # Errors
+    /// As for [`Preparation::gateways`].
+    pub(crate) fn prepare_all(
+        &self,
+        names: &BTreeSet<String>,
+        store: Option<Arc<dyn BudgetStore>>,
+        before: Option<&PreparedGateways>,
+    ) -> Result<PreparedGateways, Error> {
+        let targets: Vec<Target> =
+            names.iter().map(|name| Target { gateway: name.clone(), model: String::new() }).collect();
+        let (gateways, demo) = self.gateways(&targets)?;
+        let answers = self.answers(&PrepareOptions::default(), &gateways);
+        let clients = self.clients(gateways.values(), None);
+        Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited: true }, before))
+    }
+
+    /// Puts the policies around the clients. What the policies know of gateways is taken over from `before`.
+    fn assemble(&self, parts: Parts, before: Option<&PreparedGateways>) -> PreparedGateways {
+        let Parts { gateways, demo, clients: (clients, keys), answers, store, is_limited } = parts;
         let pricing = Arc::new(pricing(self.settings, demo.is_some()));
+        let spending = is_limited.then(|| {
+            Arc::new(SpendingLimits {
+                budgets: self.settings.budgets.clone(),
+                allow: self.settings.allow.clone(),
+                gateways: gateways.clone(),
+                keys: keys.clone(),
+                pricing: Arc::clone(&pricing),
+                store,
+            })
+        });
+        let rates: BTreeMap<_, _> = gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect();
+        let limiters = match before {
+            Some(before) => Limiters::from(rates).after(&before.limiters),
+            None => rates.into(),
+        };
         let policies = Policies {
             windows: context_windows(&gateways, self.settings.dirs.cache.as_deref()),
+            lacks: probed::lacks(self.settings, &gateways),
             answers,
-            spending: self.spending_limits(calls, &gateways, &keys, &pricing, ledger),
-            rates: gateways.iter().map(|(name, gateway)| (name.clone(), gateway.rate)).collect(),
+            spending,
+            limiters: limiters.clone(),
         };
         let service = Arc::new(policy::stack(clients, policies));
-        Ok(PreparedGateways { service, gateways, pricing, keys, _demo: demo })
+        PreparedGateways { service, gateways, pricing, keys, limiters, are_batches: false, _demo: demo }
     }
 
     /// The clients of these gateways, and the names of their keys, by gateway. Keys are read while clients are built.
@@ -173,7 +270,7 @@ impl Preparation<'_> {
         let mut keys = BTreeMap::new();
         for (gateway, pending) in pending {
             let client = Client::new(gateway.clone(), &self.settings.env);
-            let key = pending.wait(&mut |text| self.notices.urgent(text));
+            let key = self.wait_for(pending);
             if let Ok(Some(found)) = &key {
                 keys.insert(gateway.name.clone(), key_name(gateway, chosen_key, &found.source));
             }
@@ -187,7 +284,15 @@ impl Preparation<'_> {
     /// # Errors
     /// The gateway needs a key and none can be read.
     pub(crate) fn key(&self, gateway: &Gateway, chosen: Option<&str>) -> Result<Option<Found>, Error> {
-        self.lookup(|lookup| lookup.start(gateway, chosen)).wait(&mut |text| self.notices.urgent(text))
+        self.wait_for(self.lookup(|lookup| lookup.start(gateway, chosen)))
+    }
+
+    fn wait_for(&self, pending: Pending) -> Result<Option<Found>, Error> {
+        if pending.may_use_terminal() {
+            return pending.wait(&mut |text| self.notices.urgent(text));
+        }
+        let mut shown = None;
+        pending.wait(&mut |text| shown = self.notices.waiting(text))
     }
 
     /// What is known about a gateway's key without asking the keyring or running a command.
@@ -222,30 +327,6 @@ impl Preparation<'_> {
                 Err(failure)
             }
         }
-    }
-
-    /// The budgets, allow-lists and cost limits of these calls; `None` where there are none.
-    fn spending_limits(
-        &self,
-        calls: &[Call],
-        gateways: &BTreeMap<String, Gateway>,
-        keys: &BTreeMap<String, String>,
-        pricing: &Arc<Pricing>,
-        ledger: Option<&LedgerWriter>,
-    ) -> Option<Arc<SpendingLimits>> {
-        let settings = self.settings;
-        let has_limit = calls.iter().any(|call| call.caller.max_cost.is_some());
-        if !has_limit && settings.budgets.is_empty() && settings.allow.is_empty() {
-            return None;
-        }
-        Some(Arc::new(SpendingLimits {
-            budgets: settings.budgets.clone(),
-            allow: settings.allow.clone(),
-            gateways: gateways.clone(),
-            keys: keys.clone(),
-            pricing: Arc::clone(pricing),
-            store: ledger.map(|ledger| Arc::new(SqliteBudgets::new(ledger.clone())) as Arc<dyn BudgetStore>),
-        }))
     }
 
     /// The cached answers for calls to these gateways, if the cache is to be used.

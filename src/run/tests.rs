@@ -126,3 +126,37 @@ async fn a_schedule_sees_each_end_before_it_gives_the_next_call() {
     assert_eq!(statuses, [Status::Ok, Status::Failed, Status::Skipped, Status::Skipped]);
     assert_eq!(outcome.exit_code.code(), 8, "one is complete, one failed; what was never made does not count");
 }
+
+/// Three calls that are due 5 ms apart.
+#[derive(Default)]
+struct Timed {
+    made: usize,
+    now: Duration,
+}
+
+impl Schedule for Timed {
+    fn due_in(&mut self, elapsed: Duration) -> Option<Duration> {
+        self.now = elapsed;
+        let due = Duration::from_millis(5 * self.made as u64);
+        (self.made < 3).then(|| due.saturating_sub(elapsed))
+    }
+
+    fn next(&mut self) -> Option<Step> {
+        let due = Duration::from_millis(5 * self.made as u64);
+        (self.made < 3 && due <= self.now).then(|| {
+            self.made += 1;
+            Step::Call(Call { due: Some(due), ..call(0, "now") })
+        })
+    }
+}
+
+#[tokio::test]
+async fn calls_that_are_due_at_times_are_made_then_and_never_before() {
+    let mut seen = Seen::default();
+    let service = Arc::new(Slow::default());
+    let mut schedule = Timed::default();
+    let spec = RunSpec { schedule: &mut schedule, concurrency: 1, prices: None, recording: None };
+    let outcome = execute(&service, spec, &mut seen, std::future::pending()).await;
+    assert_eq!(seen.records.len(), 3);
+    assert!(outcome.elapsed >= Duration::from_millis(10), "{:?}", outcome.elapsed);
+}

@@ -1,12 +1,9 @@
 //! `key_command`: a program of the user's that prints the key.
 
-use std::io::{self, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::key::{Cleaned, Key};
+use crate::child::{Program, Stop, Unfinished};
 use crate::error::Error;
 
 /// How long a `key_command` may take; password managers ask for fingerprints.
@@ -15,106 +12,25 @@ pub const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// The most that is read of the output, in bytes: more than the longest key and all that is removed around it.
 const MAX_OUTPUT_BYTES: u64 = 64 * 1024;
 
-/// The most that is read of the error messages, in bytes.
-const MAX_MESSAGE_BYTES: u64 = 4 * 1024;
-
 /// Runs the program without a shell and takes the one line that it prints as the key.
 ///
 /// It gets no input, and none of the variables in `scrub` (those that hold keys). It runs in a process group of its own,
 /// which is killed as a whole at the limit. What it writes to stderr is shown only if it fails, and then without the
 /// words that might be keys.
 pub(super) fn run(argv: &[String], scrub: &[String], limit: Duration) -> Result<(Key, Cleaned), Error> {
-    let (program, arguments) = argv.split_first().ok_or_else(|| failed("", "names no program", None))?;
+    let program = argv.first().ok_or_else(|| failed("", "names no program", None))?;
     let fail = |what: &str, cause: Option<String>| failed(program, what, cause);
-    let cannot = |error: io::Error| fail("cannot be run", Some(error.to_string()));
-    let late = || fail(&format!("gave no key within {} s", limit.as_secs_f64()), None);
-    let deadline = Instant::now() + limit;
-
-    let mut command = without_keys(program, scrub);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut group = Group { leader: command.spawn().map_err(cannot)?, ended: false };
-
-    let output = read(group.leader.stdout.take(), MAX_OUTPUT_BYTES).map_err(cannot)?;
-    let messages = read(group.leader.stderr.take(), MAX_MESSAGE_BYTES).map_err(cannot)?;
-    let time_left = deadline.saturating_duration_since(Instant::now());
-    let output = output.recv_timeout(time_left).map_err(|_| late())?.map_err(cannot)?;
-    if output.len() as u64 > MAX_OUTPUT_BYTES {
-        return Err(fail("printed far more than a key", None));
-    }
-    let status = group.wait_until(deadline).map_err(cannot)?.ok_or_else(late)?;
-    if !status.success() {
-        // A process that the program started may keep the pipe open, but what the program wrote is in it already.
-        let said = messages.recv_timeout(Duration::from_millis(200)).ok().and_then(Result::ok).unwrap_or_default();
-        return Err(fail(&format!("failed ({status})"), last_words(&said, &output)));
-    }
-    Key::from_bytes(output).map_err(|why| fail("printed no key", Some(why.to_string())))
-}
-
-/// A program to run that sees none of the variables in `scrub`, which hold keys
-/// ([`crate::config::Settings::key_variables`]).
-pub fn without_keys(program: &str, scrub: &[String]) -> Command {
-    let mut command = Command::new(program);
-    for name in scrub {
-        command.env_remove(name);
-    }
-    command
-}
-
-type Output = io::Result<Vec<u8>>;
-
-/// Reads up to one byte more than `limit`, on a thread because a pipe has no time limit. Beyond it the pipe is closed.
-fn read(end: Option<impl Read + Send + 'static>, limit: u64) -> io::Result<Receiver<Output>> {
-    let end = end.ok_or_else(|| io::Error::other("it has no output"))?;
-    let (sender, receiver) = sync_channel(1);
-    thread::Builder::new().name("key_command".into()).spawn(move || {
-        let mut bytes = Vec::new();
-        let result = end.take(limit + 1).read_to_end(&mut bytes).map(|_| bytes);
-        // There is no receiver where the program succeeded, and then its error messages are not needed.
-        sender.send(result).ok();
+    let (variables, input, max_output, stop) = (&[][..], &[][..], MAX_OUTPUT_BYTES, &Stop::default());
+    let ended = Program { argv, scrub, variables, input, limit, max_output, stop }.run();
+    let output = ended.map_err(|why| match why {
+        Unfinished::CannotRun(error) => fail("cannot be run", Some(error.to_string())),
+        Unfinished::TooMuch => fail("printed far more than a key", None),
+        Unfinished::Late | Unfinished::Stopped => fail(&format!("gave no key within {} s", limit.as_secs_f64()), None),
     })?;
-    Ok(receiver)
-}
-
-/// The program and all processes in its group. They are killed when this is dropped, unless the program has ended by
-/// itself.
-struct Group {
-    leader: Child,
-    ended: bool,
-}
-
-impl Group {
-    /// Waits for the end of the program; `None` if it still runs at the deadline. It has closed its output and is about
-    /// to end, so it is polled often.
-    fn wait_until(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
-        loop {
-            if let Some(status) = self.leader.try_wait()? {
-                self.ended = true;
-                return Ok(Some(status));
-            }
-            if Instant::now() >= deadline {
-                return Ok(None);
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
+    if !output.status.success() {
+        return Err(fail(&format!("failed ({})", output.status), last_words(&output.stderr, &output.stdout)));
     }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // Once it has been waited for, another process may have its id.
-        if self.ended {
-            return;
-        }
-        #[cfg(unix)]
-        if let Some(group) = i32::try_from(self.leader.id()).ok().and_then(rustix::process::Pid::from_raw) {
-            // An error means that no process is left.
-            rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
-        }
-        self.leader.kill().ok();
-        self.leader.wait().ok();
-    }
+    Key::from_bytes(output.stdout).map_err(|why| fail("printed no key", Some(why.to_string())))
 }
 
 /// The last lines of its error messages, with every word masked that may be a key or that it printed as one.
@@ -147,6 +63,10 @@ fn failed(program: &str, what: &str, cause: Option<String>) -> Error {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::io::Read;
+    use std::process::Command;
+    use std::time::Instant;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);

@@ -226,6 +226,27 @@ mod tests {
         assert_eq!(keyring.get(&slot()).expect("works"), None);
     }
 
+    /// Windows takes 2,560 bytes. As a password, which it keeps in UTF-16, a key could have only half as many letters.
+    #[test]
+    fn a_long_key_takes_a_byte_for_each_letter() {
+        let mock = MockKeyring::new();
+        let long = "k".repeat(2560);
+        mock.keyring().set(&slot(), &key(&long)).expect("works");
+        assert_eq!(mock.entry(&slot()).get_secret().expect("there"), long.as_bytes());
+        assert_eq!(mock.keyring().get(&slot()).expect("works"), Some(key(&long)));
+    }
+
+    #[test]
+    fn a_key_that_is_too_long_is_not_saved_and_not_repeated() {
+        let mock = MockKeyring::new();
+        mock.fail(&slot(), KeyringError::TooLong("password".into(), 2560));
+        let error = mock.keyring().set(&slot(), &key("sk-CANARY-too-long")).expect_err("too long");
+        assert_eq!(error.to_string(), "the key is too long for this system's keyring");
+        assert_eq!(error.cause().as_deref(), Some("it takes up to 2560"));
+        assert!(!format!("{error:?}{:?}", error.hint()).contains("CANARY"));
+        assert_eq!(mock.keyring().get(&slot()).expect("works"), None);
+    }
+
     #[test]
     fn keys_are_filed_under_the_origin_and_their_name() {
         let mock = MockKeyring::new();

@@ -225,6 +225,11 @@ impl Pending {
         Self { slot, required: gateway.auth == Auth::Required, state }
     }
 
+    /// Whether the program that is asked for the key may use the terminal, so that nothing must be drawn there meanwhile.
+    pub fn may_use_terminal(&self) -> bool {
+        matches!(self.state, State::Running { asked: Asked::Command { .. }, .. })
+    }
+
     /// Waits for the key, until the timeout at most; `notice` gets a line for the user if it takes long.
     ///
     /// Returns `None` only for a gateway that does not need a key. It blocks the thread, so it must not be called from

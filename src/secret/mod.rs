@@ -15,7 +15,7 @@ mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use command::{COMMAND_LIMIT, without_keys};
+pub use command::COMMAND_LIMIT;
 pub use file::{KeyFile, Saved};
 pub use job::Timeout;
 pub use key::{BadKey, Cleaned, Key, MAX_KEY_BYTES, looks_like_key};

@@ -1,235 +1,239 @@
-//! A server for programs: HTTP in over every wire format, calls to one [`Backend`], HTTP out.
+//! `llm serve`: the engine of all commands as a gateway for programs. A request becomes a [call](crate::call::Call), and the
+//! policies, prices and records are those of every command.
 
-#![warn(missing_docs)]
-
-pub mod demo;
-mod embeddings;
+mod answer;
+mod auth;
+mod connections;
+mod front;
+mod hosts;
+mod house;
+mod keys;
+mod limits;
+mod line;
+mod metrics;
 mod models;
-mod tokens;
+mod refusal;
+mod request;
+mod traces;
+mod translation;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use futures_util::stream;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
 
-use self::embeddings::{Embeddings, Input};
-use crate::adapter::{Api, Encoder, NamedRequest};
-use crate::call::{Call, Event, RunEvent, Service, Target};
-use crate::chat;
-use crate::engine::Engine;
-use crate::error::{Failure, FailureKind};
+pub(crate) use self::hosts::Hosts;
+pub(crate) use self::house::House;
+use self::keys::Keys;
+use self::line::Line;
+use self::metrics::Metrics;
+use self::traces::Traces;
+use crate::config::Otel;
+use crate::engine::Tasks;
+use crate::error::Failure;
+use crate::ledger::StoreError;
+use crate::run::Recording;
+use crate::store::{KeyStore, MemoryRates, RateStore};
 
-/// What the server answers from.
-trait Backend: Service + 'static {
-    /// The number of input tokens that an answer of this model to this request reports as its usage.
+/// How long a change of a key may take to count.
+const KEYS_READ: Duration = Duration::from_millis(250);
+
+/// How often a server says in the store that it lives.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// The bounds of a server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// The requests that run at once; others wait in a line.
+    pub(crate) max_in_flight: usize,
+    /// The requests that wait at most.
+    pub(crate) max_waiting: usize,
+    /// How long a request waits at most.
+    pub(crate) max_wait: Duration,
+    /// The largest body of a request, in bytes.
+    pub(crate) max_body: usize,
+    /// The connections at once.
+    pub(crate) max_connections: usize,
+    /// How long a client may send nothing, or take nothing of what it is sent, while that is awaited.
+    pub(crate) idle: Duration,
+}
+
+/// What a server keeps outside of itself.
+pub(crate) struct ServerStores {
+    pub(crate) keys: Arc<dyn KeyStore>,
+    pub(crate) rates: Arc<dyn RateStore>,
+    /// How calls are recorded; `None` where they are not.
+    pub(crate) recording: Option<Recording>,
+}
+
+/// Where a server is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serving,
+    /// Requests that run go on, and no new ones are taken.
+    Draining,
+    /// Requests that run are stopped.
+    Stopping,
+}
+
+/// How long requests that are stopped may take to be recorded.
+const LAST: Duration = Duration::from_secs(2);
+
+/// A server, shared by all of its connections.
+pub(crate) struct Server {
+    /// What is replaced when the config changes. A call keeps what it began with.
+    house: RwLock<Arc<House>>,
+    keys: Keys,
+    stores: ServerStores,
+    /// Used while the store cannot be.
+    own_rates: MemoryRates,
+    line: Arc<Line>,
+    bounds: Bounds,
+    hosts: Hosts,
+    connections: Arc<Semaphore>,
+    /// Connections and calls.
+    tasks: Tasks,
+    /// What sends spans.
+    senders: Tasks,
+    phase: watch::Sender<Phase>,
+    metrics: Metrics,
+    /// Where spans go; `None` where the config names no collector.
+    traces: RwLock<Option<(Otel, Arc<Traces>)>>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("bounds", &self.bounds).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    pub(crate) fn new(house: House, stores: ServerStores, bounds: Bounds, hosts: Hosts) -> Arc<Self> {
+        Arc::new(Self {
+            house: RwLock::new(Arc::new(house)),
+            keys: Keys::default(),
+            stores,
+            own_rates: MemoryRates::default(),
+            line: Line::new(bounds.max_in_flight, bounds.max_waiting, bounds.max_wait),
+            bounds,
+            hosts,
+            connections: Arc::new(Semaphore::new(bounds.max_connections.min(Semaphore::MAX_PERMITS))),
+            tasks: Tasks::default(),
+            senders: Tasks::default(),
+            phase: watch::Sender::new(Phase::Serving),
+            metrics: Metrics::new(),
+            traces: RwLock::default(),
+        })
+    }
+
+    /// Reads the keys for the first time.
     ///
     /// # Errors
-    /// There is no such model.
-    fn count_tokens(&self, model: &str, request: &chat::Request) -> Result<u64, Failure>;
+    /// The store cannot be read.
+    pub(crate) async fn read_keys(&self) -> Result<usize, StoreError> {
+        self.keys.read(&*self.stores.keys, &self.house().settings.key_classes).await
+    }
 
-    /// One vector for each input, of so many dimensions, or of as many as the model has by itself. `key` is the
-    /// idempotency key of the request.
+    /// Answers requests until the server [drains](Self::drain).
+    pub(crate) async fn serve(self: &Arc<Self>, listener: TcpListener) {
+        let upkeep = Arc::clone(self);
+        self.tasks.spawn_aside(async move { upkeep.keep_up().await });
+        connections::accept(self, listener).await;
+    }
+
+    /// Replaces what the config says.
+    pub(crate) async fn renew(&self, house: House) {
+        *self.house.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(house);
+        // Classes of keys may have changed. Where the store cannot be read, the keys stay as they are until it can.
+        self.keys.forget();
+        let _ = self.read_keys().await;
+    }
+
+    /// Sends traces where the config now says.
     ///
     /// # Errors
-    /// There is no such model, it does not answer, or it has no vectors of so many dimensions.
-    fn embed(
-        &self,
-        model: &str,
-        key: &str,
-        inputs: &[Input],
-        dimensions: Option<usize>,
-    ) -> impl Future<Output = Result<Embeddings, Failure>> + Send;
-}
-
-/// A request's body, or why it could not be read.
-type Received = Result<Bytes, BytesRejection>;
-
-/// The routes of all wire formats. `models` is the list of models in OpenAI's form.
-fn router<B: Backend>(backend: B, models: Vec<u8>) -> Router {
-    let generate = post(generate::<B>);
-    let answers = Router::new()
-        .route("/v1/chat/completions", post(chat_completions::<B>))
-        .route("/v1/responses", post(responses::<B>))
-        .route("/v1/messages", post(messages::<B>))
-        .route("/v1/messages/count_tokens", post(tokens::of_messages::<B>))
-        .route("/v1/embeddings", post(embeddings::embeddings::<B>))
-        // Google's library uses the first path since version 3, and the second before.
-        .route("/v1/models/{*id}", generate.clone())
-        .route("/v1beta/models/{*id}", generate)
-        .with_state(Arc::new(backend));
-    answers.merge(models::router(models)).fallback(unknown_path)
-}
-
-async fn chat_completions<B: Backend>(backend: State<Arc<B>>, headers: HeaderMap, body: Received) -> Response {
-    answer(&backend, Api::OpenaiChat, "chat/completions", &headers, body).await
-}
-
-async fn responses<B: Backend>(backend: State<Arc<B>>, headers: HeaderMap, body: Received) -> Response {
-    answer(&backend, Api::OpenaiResponses, "responses", &headers, body).await
-}
-
-async fn messages<B: Backend>(backend: State<Arc<B>>, headers: HeaderMap, body: Received) -> Response {
-    answer(&backend, Api::Anthropic, "messages", &headers, body).await
-}
-
-/// Every method of a model in Gemini's format.
-async fn generate<B: Backend>(backend: State<Arc<B>>, uri: Uri, headers: HeaderMap, body: Received) -> Response {
-    if let Some(model) = uri.path().strip_suffix(":countTokens") {
-        return tokens::of_contents(&**backend, model, body);
-    }
-    let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
-    answer(&backend, Api::Gemini, path, &headers, body).await
-}
-
-async fn unknown_path(uri: Uri, headers: HeaderMap) -> Response {
-    refusal(format_of(&uri, &headers), &invalid(format!("there is nothing at {}", uri.path())).with_status(404))
-}
-
-/// The wire format of a request to a path that several formats share. Google's clients are known by the path or by
-/// their key, Anthropic's by the header that their format demands; all others speak OpenAI's.
-fn format_of(uri: &Uri, headers: &HeaderMap) -> Api {
-    let has_key = |query: &str| query.split('&').any(|parameter| parameter.starts_with("key="));
-    if uri.path().starts_with("/v1beta/") {
-        Api::Gemini
-    } else if headers.contains_key("anthropic-version") {
-        Api::Anthropic
-    } else if headers.contains_key("x-goog-api-key") || uri.query().is_some_and(has_key) {
-        Api::Gemini
-    } else {
-        Api::default()
-    }
-}
-
-/// The answer to one request, streamed if the client asks for that.
-async fn answer<B: Backend>(backend: &Arc<B>, api: Api, path: &str, headers: &HeaderMap, body: Received) -> Response {
-    let NamedRequest { model, request } = match read_body(body).and_then(|body| decode(api, path, &body)) {
-        Ok(named) => named,
-        Err(failure) => return refusal(api, &failure),
-    };
-    let stream = request.stream;
-    let encoder = api.adapter().encoder(path, &model, &request);
-    let mut run = Engine::new();
-    run.start(backend, Arc::new(call(model, request, headers)));
-    if stream { streamed(api, run, encoder).await } else { whole(api, &mut run).await }
-}
-
-/// The body of a request.
-fn read_body(body: Received) -> Result<Bytes, Failure> {
-    body.map_err(|rejection| invalid(rejection.body_text()).with_status(rejection.status().as_u16()))
-}
-
-/// The request that a body in this wire format holds.
-fn decode(api: Api, path: &str, body: &[u8]) -> Result<NamedRequest, Failure> {
-    api.adapter().decode_request(path, body).map_err(|error| invalid(error.to_string()))
-}
-
-/// A failure that is the client's fault, with status 400.
-fn invalid(message: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::InvalidRequest, message).with_status(400)
-}
-
-/// The failure of a request for a model that is not there, with status 404.
-fn not_found(message: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::NotFound, message).with_status(404)
-}
-
-/// A call with a new id. Its idempotency key is the client's, where the client sends one.
-fn call(model: String, request: chat::Request, headers: &HeaderMap) -> Call {
-    let target = Target { gateway: String::new(), model: model.clone() };
-    let mut call = Call::new(0, model, vec![target.into()], Arc::new(request));
-    if let Some(key) = idempotency_key(headers) {
-        key.clone_into(&mut call.idempotency_key);
-    }
-    call
-}
-
-/// The key by which a client marks all tries of one request.
-fn idempotency_key(headers: &HeaderMap) -> Option<&str> {
-    headers.get("idempotency-key").and_then(|value| value.to_str().ok())
-}
-
-/// The answer in one piece.
-async fn whole(api: Api, run: &mut Engine) -> Response {
-    let mut response = chat::Response::default();
-    let mut batch = Vec::new();
-    while run.next(&mut batch).await {
-        for event in batch.drain(..) {
-            match event.event {
-                Event::Stream(event) => response.apply(&event),
-                Event::Done(Err(failure)) => return refusal(api, &failure),
-                _ => {}
-            }
+    /// The collector's headers cannot be sent, or TLS cannot be set up.
+    pub(crate) fn trace(self: &Arc<Self>) -> Result<(), Failure> {
+        let house = self.house();
+        let wanted = house.settings.otel.as_ref();
+        let mut traces = self.traces.write().unwrap_or_else(PoisonError::into_inner);
+        if traces.as_ref().map(|(otel, _)| otel) == wanted {
+            return Ok(());
         }
-    }
-    json_body(api.adapter().encode_response(&response))
-}
-
-/// The answer as a stream. The status line is sent after the first event, so that a call that fails before it is an
-/// ordinary HTTP error.
-async fn streamed(api: Api, mut run: Engine, encoder: Box<dyn Encoder + Send>) -> Response {
-    let mut batch = Vec::new();
-    while run.next(&mut batch).await {
-        if let Some(RunEvent { event: Event::Done(Err(failure)), .. }) = batch.first() {
-            return refusal(api, failure);
+        // What waits for the collector that was named before is still sent to it.
+        *traces = None;
+        if let Some(otel) = wanted {
+            let (queue, sender) = Traces::new(otel)?;
+            *traces = Some((otel.clone(), Arc::new(queue)));
+            let server = Arc::clone(self);
+            self.senders.spawn(async move { sender.run(server).await });
         }
-        if batch.iter().any(|event| matches!(event.event, Event::Stream(_) | Event::Done(_))) {
-            break;
-        }
+        Ok(())
     }
-    let content_type = encoder.content_type();
-    let body = stream::unfold(Some((run, encoder, batch)), |state| async move {
-        let (mut run, mut encoder, mut batch) = state?;
-        let mut bytes = Vec::new();
-        let is_over = encode(&mut *encoder, &mut batch, &mut bytes);
-        let more = !is_over && run.next(&mut batch).await;
-        let next = more.then_some((run, encoder, batch));
-        Some((Ok::<_, std::convert::Infallible>(Bytes::from(bytes)), next))
-    });
-    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")];
-    (headers, Body::from_stream(body)).into_response()
-}
 
-/// Appends the bytes of these events, and returns whether the call is over.
-fn encode(encoder: &mut (dyn Encoder + Send), batch: &mut Vec<RunEvent>, bytes: &mut Vec<u8>) -> bool {
-    let mut is_over = false;
-    for event in batch.drain(..) {
-        match event.event {
-            Event::Stream(event) => encoder.encode(&event, bytes),
-            Event::Done(result) => {
-                match result {
-                    Ok(()) => encoder.finish(bytes),
-                    Err(failure) => encoder.fail(&failure, bytes),
+    fn traces(&self) -> Option<Arc<Traces>> {
+        let traces = self.traces.read().unwrap_or_else(PoisonError::into_inner);
+        traces.as_ref().map(|(_, traces)| Arc::clone(traces))
+    }
+
+    /// Takes no more requests, waits until those that run have ended, and stops them after so long. Returns how many were
+    /// stopped.
+    pub(crate) async fn drain(&self, limit: Duration) -> usize {
+        self.phase.send_replace(Phase::Draining);
+        let mut stopped = 0;
+        if tokio::time::timeout(limit, self.tasks.idle()).await.is_err() {
+            stopped = self.line.counts().0;
+            self.phase.send_replace(Phase::Stopping);
+            // Whatever takes longer is left to the end of the process.
+            let _ = tokio::time::timeout(LAST, self.tasks.idle()).await;
+        }
+        // Without this end of the queue, its other end sends what waits, and ends.
+        *self.traces.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let _ = tokio::time::timeout(LAST, self.senders.idle()).await;
+        stopped
+    }
+
+    /// What the server holds now.
+    pub(crate) fn house(&self) -> Arc<House> {
+        Arc::clone(&self.house.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn is_draining(&self) -> bool {
+        *self.phase.borrow() >= Phase::Draining
+    }
+
+    /// Ready when the server drains.
+    async fn drained(&self) {
+        self.reached(Phase::Draining).await;
+    }
+
+    /// Ready when requests are stopped.
+    async fn stopped(&self) {
+        self.reached(Phase::Stopping).await;
+    }
+
+    async fn reached(&self, phase: Phase) {
+        // The sender lives as long as this value.
+        let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
+    }
+
+    /// Reads changed keys and says in the store that this server lives, until the server drains.
+    async fn keep_up(&self) {
+        let mut reads = tokio::time::interval(KEYS_READ);
+        let mut beats = tokio::time::interval(BEAT);
+        loop {
+            tokio::select! {
+                () = self.drained() => return,
+                _ = reads.tick() => {
+                    let house = self.house();
+                    self.keys.refresh(&*self.stores.keys, &house.settings.key_classes).await;
                 }
-                is_over = true;
+                _ = beats.tick() => {
+                    // Where the store is lost, requests tell.
+                    let _ = self.stores.rates.beat().await;
+                }
             }
-            _ => {}
         }
     }
-    is_over
-}
-
-/// A failure in the form of this wire format.
-fn refusal(api: Api, failure: &Failure) -> Response {
-    let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
-    let mut response = (status, json_body(api.adapter().encode_error(failure))).into_response();
-    if let Some(wait) = failure.retry_after {
-        let headers = response.headers_mut();
-        if let Ok(value) = wait.as_millis().to_string().parse() {
-            headers.insert("retry-after-ms", value);
-        }
-        if let Ok(value) = wait.as_secs().max(1).to_string().parse() {
-            headers.insert(header::RETRY_AFTER, value);
-        }
-    }
-    response
-}
-
-fn json_body(body: impl Into<Bytes>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }

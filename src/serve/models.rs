@@ -1,87 +1,110 @@
-//! The list of models, in the form of the wire format that asks.
+//! What a client may ask for: aliases and tasks first, then the models of each gateway.
 
-use std::sync::Arc;
+use std::time::SystemTime;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use axum::routing::get;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{format_of, json_body, not_found, refusal};
+use super::front::refused;
+use super::house::House;
+use super::keys::Client;
 use crate::adapter::Api;
+use crate::catalog;
+use crate::config::{Gateway, model_fits};
+use crate::http::{self, json_body, not_found};
+use crate::{demo, pricing};
 
-/// The list in OpenAI's form, and its rows, from which the other forms are made.
-struct Models {
-    body: Bytes,
-    rows: Vec<Value>,
+/// One name that clients can use.
+pub(super) struct Listed {
+    /// In OpenAI's form.
+    row: Value,
+    /// The models that it stands for, without their gateways.
+    models: Vec<String>,
 }
 
-/// The routes. `list` is a list in OpenAI's form.
-pub(super) fn router(list: Vec<u8>) -> Router {
-    let rows = match serde_json::from_slice::<Value>(&list) {
-        Ok(Value::Object(mut list)) => list.remove("data"),
-        _ => None,
-    };
-    let rows = if let Some(Value::Array(rows)) = rows { rows } else { Vec::new() };
-    Router::new()
-        .route("/v1/models", get(all))
-        .route("/v1/models/{*id}", get(one))
-        .route("/v1beta/models", get(all))
-        .route("/v1beta/models/{*id}", get(one))
-        .with_state(Arc::new(Models { body: list.into(), rows }))
-}
-
-/// All models on one page, whatever number of them the client asks for.
-async fn all(State(models): State<Arc<Models>>, uri: Uri, headers: HeaderMap) -> Response {
-    let rows = &models.rows;
-    match format_of(&uri, &headers) {
-        Api::OpenaiChat | Api::OpenaiResponses => json_body(models.body.clone()),
-        Api::Anthropic => {
-            let id = |row: Option<&Value>| row.map(|row| row["id"].clone());
-            let data: Vec<Value> = rows.iter().map(anthropic).collect();
-            let (first, last) = (id(rows.first()), id(rows.last()));
-            json_body(json!({"data": data, "has_more": false, "first_id": first, "last_id": last}).to_string())
-        }
-        Api::Gemini => json_body(json!({"models": rows.iter().map(gemini).collect::<Vec<_>>()}).to_string()),
+/// The list, or one model of it, in the wire format of the client.
+pub(super) fn respond(house: &House, client: &Client, api: Api, id: Option<&str>) -> Response {
+    let listed = house.models.get_or_init(|| listed(house));
+    let permitted = listed.iter().filter(|listed| may_use(client, listed)).map(|listed| &listed.row);
+    match id {
+        None => json_body(http::models::list(api, &permitted.cloned().collect::<Vec<_>>()).to_string()),
+        Some(id) => match permitted.into_iter().find(|row| row["id"] == id) {
+            Some(row) => json_body(http::models::model(api, row).to_string()),
+            None => refused(api, &not_found(format!("there is no model `{id}`"))),
+        },
     }
 }
 
-async fn one(State(models): State<Arc<Models>>, Path(id): Path<String>, uri: Uri, headers: HeaderMap) -> Response {
-    let api = format_of(&uri, &headers);
-    let Some(row) = models.rows.iter().find(|row| row["id"] == id) else {
-        return refusal(api, &not_found(format!("there is no model `{id}`")));
+fn may_use(client: &Client, listed: &Listed) -> bool {
+    let name = listed.row["id"].as_str().unwrap_or_default();
+    let fits = |patterns: &[String], name: &str| patterns.iter().any(|pattern| model_fits(pattern, name));
+    let allow = client.caller.allow.as_deref();
+    let may_use = |model: &String| {
+        allow.is_none_or(|allow| fits(allow, name) || fits(allow, model)) && !fits(&client.caller.refuse, model)
     };
-    let model = match api {
-        Api::OpenaiChat | Api::OpenaiResponses => row.clone(),
-        Api::Anthropic => anthropic(row),
-        Api::Gemini => gemini(row),
-    };
-    json_body(model.to_string())
+    !fits(&client.caller.refuse, name) && listed.models.iter().any(may_use)
 }
 
-/// A model in Anthropic's form. A time of creation that is not known is the start of 1970 there.
-fn anthropic(row: &Value) -> Value {
-    let created = row["created"].as_i64().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    json!({
-        "type": "model",
-        "id": row["id"],
-        "display_name": row["id"],
-        "created_at": created.unwrap_or(Timestamp::UNIX_EPOCH).to_string(),
-        "max_input_tokens": row["context_length"],
-    })
+fn listed(house: &House) -> Vec<Listed> {
+    let settings = &house.settings;
+    let mut all = Vec::new();
+    let tasks = settings.tasks.keys().filter(|task| !settings.aliases.contains_key(*task));
+    for (name, kind) in settings.aliases.keys().map(|name| (name, "alias")).chain(tasks.map(|name| (name, "task"))) {
+        let Ok(named) = house.route(name) else { continue };
+        let targets = named.route.targets();
+        let models: Vec<String> = targets.iter().map(|target| target.model.clone()).collect();
+        let row =
+            json!({"id": name, "object": "model", "created": 0, "owned_by": kind, "description": models.join(", ")});
+        all.push(Listed { row, models });
+    }
+    let default = house.default_gateway();
+    let is_default = |gateway: &&Gateway| Some(&*gateway.name) == default;
+    let gateways = house.prepared.gateways().values();
+    for gateway in gateways.clone().filter(is_default).chain(gateways.filter(|gateway| !is_default(gateway))) {
+        let prefix = if is_default(&gateway) { String::new() } else { format!("{}::", gateway.name) };
+        for mut row in rows(house, gateway) {
+            let model = row["id"].as_str().unwrap_or_default().to_owned();
+            row["id"] = format!("{prefix}{model}").into();
+            all.push(Listed { row, models: vec![model] });
+        }
+    }
+    all
 }
 
-/// A model in Gemini's form.
-fn gemini(row: &Value) -> Value {
-    json!({
-        "name": format!("models/{}", row["id"].as_str().unwrap_or_default()),
-        "displayName": row["id"],
-        "description": row["description"],
-        "inputTokenLimit": row["context_length"],
-        "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens"],
-    })
+/// The models of a gateway, as far as its list was fetched or the config names them.
+fn rows(house: &House, gateway: &Gateway) -> Vec<Value> {
+    if gateway.name == "demo" {
+        let list = serde_json::from_slice(&demo::model_list()).unwrap_or_default();
+        return match list {
+            Value::Object(mut list) => match list.remove("data") {
+                Some(Value::Array(rows)) => rows,
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+    }
+    let dir = house.settings.dirs.cache.as_deref();
+    let catalogue = dir.and_then(|dir| catalog::cached(gateway, dir, SystemTime::now()));
+    let fetched = catalogue.map(|catalogue| catalogue.models).unwrap_or_default();
+    let mut rows: Vec<Value> = Vec::new();
+    for model in &gateway.models {
+        if !fetched.iter().any(|fetched| fetched.id == *model) {
+            rows.push(row(house, gateway, model, None));
+        }
+    }
+    rows.extend(fetched.iter().map(|model| row(house, gateway, &model.id, model.context)));
+    rows
+}
+
+fn row(house: &House, gateway: &Gateway, model: &str, context: Option<u64>) -> Value {
+    let mut row = json!({"id": model, "object": "model", "created": 0, "owned_by": gateway.name});
+    if let Some(context) = context {
+        row["context_length"] = context.into();
+    }
+    let rates = house.prepared.pricing().quote(gateway, model).map(|quote: pricing::Quote| quote.tariff.base);
+    if let Some((input, output)) = rates.and_then(|rates| rates.input.zip(rates.output)) {
+        // As OpenRouter writes prices: US dollars per token, as texts.
+        row["pricing"] = json!({"prompt": input.to_decimal(), "completion": output.to_decimal()});
+    }
+    row
 }

@@ -71,6 +71,7 @@ impl Home {
         // No session bus, so no keyring: neither the user's nor one that starts by itself.
         let no_bus = format!("unix:path={}", root.join("run/no-bus").display());
         home = home.env("DBUS_SESSION_BUS_ADDRESS", no_bus);
+        home = home.env("TZ", "UTC");
         // Where programs are; on Windows also what sockets need to start.
         for inherited in ["PATH", "SystemRoot", "LLVM_PROFILE_FILE"] {
             if let Some(value) = std::env::var_os(inherited) {

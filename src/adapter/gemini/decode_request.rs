@@ -138,16 +138,21 @@ pub(super) fn decode(path: &str, body: &[u8]) -> Result<NamedRequest, DecodeErro
 
 /// Reads `…/models/MODEL:METHOD`. Returns the model, and whether a stream is wanted.
 fn read_path(path: &str) -> Result<(String, bool), DecodeError> {
+    let (model, method) = model_and_method(path)?;
+    match method {
+        "generateContent" => Ok((model, false)),
+        "streamGenerateContent" => Ok((model, true)),
+        other => Err(malformed(format!("there is no method `{other}`"))),
+    }
+}
+
+/// The model and the method of a path `…/models/MODEL:METHOD`, whatever its query.
+pub(in crate::adapter) fn model_and_method(path: &str) -> Result<(String, &str), DecodeError> {
     let path = path.split_once('?').map_or(path, |(path, _)| path);
     let named = path.split_once("models/").and_then(|(_, rest)| rest.rsplit_once(':'));
     let (model, method) = named.ok_or_else(|| malformed("the path names no model and method"))?;
-    let stream = match method {
-        "generateContent" => false,
-        "streamGenerateContent" => true,
-        other => return Err(malformed(format!("there is no method `{other}`"))),
-    };
     let model = percent_decode_str(model).decode_utf8().map_err(|_| malformed("the model's name is not UTF-8"))?;
-    Ok((model.into_owned(), stream))
+    Ok((model.into_owned(), method))
 }
 
 /// The tool calls of a conversation. A result without an id belongs to the first open call of its name.

@@ -44,10 +44,15 @@ pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
         "generationConfig": filled(generation_config),
     });
     let method = if request.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+    WireRequest { path: path(model, method), body: body::encode(body, &request.extra, &JOINING) }
+}
+
+/// The path of a method of this model; the method may have a query.
+pub(in crate::adapter) fn path(model: &str, method: &str) -> String {
     let model = model.strip_prefix("models/").unwrap_or(model);
     let leads_away = model.split('/').any(|part| matches!(part, "." | ".."));
     let model = utf8_percent_encode(model, if leads_away { NOT_IN_SEGMENT } else { NOT_IN_PATH });
-    WireRequest { path: format!("models/{model}:{method}"), body: body::encode(body, &request.extra, &JOINING) }
+    format!("models/{model}:{method}")
 }
 
 /// The configuration of reasoning, which is shown only where a request asks for it.

@@ -5,6 +5,9 @@ mod decode_response;
 mod encode_request;
 mod encode_response;
 
+pub(super) use decode_request::model_and_method;
+pub(super) use encode_request::path;
+
 use super::{
     Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, output_bound, whole,
 };

@@ -34,6 +34,21 @@ fn lines_end_in_lf_crlf_or_cr() {
 }
 
 #[test]
+fn an_event_of_several_lines_is_whole_whatever_ends_them() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = "event: e|data: a|data: b||data: c||".replace('|', end);
+        let expected = [("e", "a\nb"), ("", "c")].map(|(event, data)| Ok((event.into(), data.into())));
+        assert_eq!(parse([text.as_bytes()]), expected, "{end:?}");
+    }
+}
+
+#[test]
+fn large_events_that_come_at_once_are_measured_each_by_itself() {
+    let long = "x".repeat(MAX_EVENT - 10);
+    assert!(data(&format!("data: {long}\n\ndata: {long}")) == [&*long, &*long]);
+}
+
+#[test]
 fn nothing_else_ends_a_line() {
     assert_eq!(data("data: a\u{85}b\u{2028}c\u{b}d\u{c}e\n\n"), ["a\u{85}b\u{2028}c\u{b}d\u{c}e"]);
 }

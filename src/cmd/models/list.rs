@@ -1,21 +1,21 @@
 //! `llm models`: lists the gateway's models, with prices, filtered by flags.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 
 use super::Lists;
-use crate::catalog::{Catalogue, Feature};
+use crate::catalog::{Catalogue, Feature as Listed, ModelInfo};
 use crate::cli::{ListFormat, ModelSort, ModelsListArgs};
 use crate::cmd::Context;
 use crate::config::{Gateway, nearest};
 use crate::error::Error;
 use crate::money::Usd;
 use crate::pricing::Pricing;
+use crate::probe::Feature;
 use crate::report::format;
 use crate::report::models::{self, Offer};
 use crate::report::rates::per_million;
 use crate::report::term;
-use crate::run::Notices;
+use crate::run::{Notices, findings};
 
 pub(super) fn run(context: &Context, args: &ModelsListArgs) -> Result<u8, Error> {
     let query = Query::new(args)?;
@@ -26,6 +26,7 @@ pub(super) fn run(context: &Context, args: &ModelsListArgs) -> Result<u8, Error>
     for note in &catalogue.notes {
         context.notice(note);
     }
+    let ids: Vec<String> = catalogue.models.iter().map(|model| model.id.clone()).collect();
     let (total, age) = (catalogue.models.len(), lists.age(&catalogue));
     let fetched_at = catalogue.fetched_at;
     let (offers, notes) = query.select(priced(context, &gateway, catalogue));
@@ -44,7 +45,23 @@ pub(super) fn run(context: &Context, args: &ModelsListArgs) -> Result<u8, Error>
         ListFormat::Json => models::list_json(&gateway.name, fetched_at, &offers, out),
         ListFormat::Csv => models::csv(&offers),
     })?;
+    if offers.is_empty() && total > 0 {
+        context.notice(&none_fits(&args.text, &ids));
+        return Ok(1);
+    }
     Ok(0)
+}
+
+/// What a user can do where no model fits.
+fn none_fits(text: &[String], ids: &[String]) -> String {
+    let near = match text {
+        [word] => nearest(word, ids.iter().flat_map(|id| [id.as_str(), id.rsplit('/').next().unwrap_or(id)])),
+        _ => None,
+    };
+    match near {
+        Some(near) => format!("no model fits; did you mean `{near}`?"),
+        None => "no model fits; `llm models` without flags lists all, --refresh asks the gateway again".to_owned(),
+    }
 }
 
 /// Every model with its price, from the source that comes first (see [`Pricing`]).
@@ -56,8 +73,13 @@ fn priced(context: &Context, gateway: &Gateway, catalogue: Catalogue) -> Vec<Off
         // The result does not matter: a price that the thread did not find is looked up when it is needed.
         let _ = thread.join();
     }
-    let models = catalogue.models.into_iter();
-    models.map(|model| Offer { quote: pricing.quote(gateway, &model.id), model }).collect()
+    let probed = findings(settings, &gateway.name);
+    let offer = |model: ModelInfo| Offer {
+        quote: pricing.quote(gateway, &model.id),
+        probed: probed.as_ref().and_then(|found| found.of(&model.id)),
+        model,
+    };
+    catalogue.models.into_iter().map(offer).collect()
 }
 
 /// The filters and the order that the flags set.
@@ -65,7 +87,7 @@ fn priced(context: &Context, gateway: &Gateway, catalogue: Catalogue) -> Vec<Off
 struct Query {
     /// Texts that must all be in the id or the name; in lower case.
     words: Vec<String>,
-    supports: BTreeSet<Feature>,
+    supports: Vec<Wanted>,
     /// The highest price of input and of output, per million tokens.
     max_price: Option<Usd>,
     /// The smallest context, in tokens.
@@ -99,8 +121,8 @@ impl Query {
             }
         };
         if !self.supports.is_empty() {
-            keep("the gateway does not say what they support", &|offer| {
-                let can: Vec<Option<bool>> = self.supports.iter().map(|feature| offer.model.can(*feature)).collect();
+            keep("the gateway does not say what they support; `llm probe` finds it out", &|offer| {
+                let can: Vec<Option<bool>> = self.supports.iter().map(|wanted| wanted.is_in(offer)).collect();
                 // A model without one of the features is left out, even if others are unknown.
                 if can.contains(&Some(false)) {
                     Some(false)
@@ -138,16 +160,50 @@ impl Query {
     }
 }
 
-fn feature(word: &str) -> Result<Feature, Error> {
-    let word = word.trim().to_lowercase();
-    Feature::named(&word).ok_or_else(|| {
-        let known = Feature::ALL.map(Feature::as_str);
-        let hint = match nearest(&word, known) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("known are {}", known.join(", ")),
+/// A feature that models have to have: as the gateway lists it, as a probe finds it, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wanted {
+    listed: Option<Listed>,
+    probed: Option<Feature>,
+}
+
+impl Wanted {
+    /// Whether the model has it; `None` where neither a probe nor the gateway's list says. What a probe found counts more.
+    fn is_in(self, offer: &Offer) -> Option<bool> {
+        let found = offer.probed.as_ref().zip(self.probed).and_then(|(kept, feature)| kept.has(feature));
+        found.or_else(|| offer.model.can(self.listed?))
+    }
+}
+
+impl From<Listed> for Wanted {
+    fn from(listed: Listed) -> Self {
+        let probed = match listed {
+            Listed::Tools => Some(Feature::Tools),
+            Listed::Vision => Some(Feature::Image),
+            Listed::Json => Some(Feature::JsonSchema),
+            Listed::Reasoning => Some(Feature::Reasoning),
+            Listed::Audio => None,
         };
-        Error::usage_hint(format!("--supports: no feature is called {word}"), hint)
-    })
+        Self { listed: Some(listed), probed }
+    }
+}
+
+fn feature(word: &str) -> Result<Wanted, Error> {
+    let word = word.trim().to_lowercase();
+    if let Some(listed) = Listed::named(&word) {
+        return Ok(listed.into());
+    }
+    if let Some(probed) = Feature::named(&word) {
+        let listed = Listed::ALL.into_iter().find(|listed| Wanted::from(*listed).probed == Some(probed));
+        return Ok(Wanted { listed, probed: Some(probed) });
+    }
+    let known: Vec<&str> =
+        Listed::ALL.into_iter().map(Listed::as_str).chain(Feature::ALL.into_iter().map(Feature::as_str)).collect();
+    let hint = match nearest(&word, known.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("known are {}", known.join(", ")),
+    };
+    Err(Error::usage_hint(format!("--supports: no feature is called {word}"), hint))
 }
 
 fn price(text: &str) -> Result<Usd, Error> {
@@ -177,12 +233,12 @@ fn tokens(text: &str) -> Result<u64, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::ModelInfo;
     use crate::pricing::Quote;
+    use crate::probe::kept::Kept;
     use crate::rates::Rates;
     use crate::record::CostOrigin;
 
-    fn offer(id: &str, context: Option<u64>, price: Option<(&str, &str)>, supports: Option<&[Feature]>) -> Offer {
+    fn offer(id: &str, context: Option<u64>, price: Option<(&str, &str)>, supports: Option<&[Listed]>) -> Offer {
         let rate = |text: &str| text.parse::<Usd>().ok().map(Usd::per_million);
         let rates = price.map(|(input, output)| Rates { input: rate(input), output: rate(output), ..Rates::default() });
         Offer {
@@ -194,13 +250,14 @@ mod tests {
                 ..ModelInfo::default()
             },
             quote: rates.map(|rates| Quote { tariff: rates.into(), origin: CostOrigin::Gateway }),
+            probed: None,
         }
     }
 
     fn offers() -> Vec<Offer> {
         vec![
-            offer("b/large", Some(1_000_000), Some(("3", "15")), Some(&[Feature::Tools, Feature::Vision])),
-            offer("a/Small", Some(128_000), Some(("0.15", "0.6")), Some(&[Feature::Tools])),
+            offer("b/large", Some(1_000_000), Some(("3", "15")), Some(&[Listed::Tools, Listed::Vision])),
+            offer("a/Small", Some(128_000), Some(("0.15", "0.6")), Some(&[Listed::Tools])),
             offer("c/silent", None, None, None),
             offer("d/free", Some(8_000), Some(("0", "0")), Some(&[])),
         ]
@@ -226,15 +283,15 @@ mod tests {
 
     #[test]
     fn models_with_unknown_figures_are_left_out_with_a_notice() {
-        let tools = Query { supports: BTreeSet::from([Feature::Tools]), ..Query::default() };
+        let tools = Query { supports: vec![Listed::Tools.into()], ..Query::default() };
         assert_eq!(
             selected(&tools),
             (
                 vec!["a/Small".into(), "b/large".into()],
-                vec!["1 left out: the gateway does not say what they support".into()],
+                vec!["1 left out: the gateway does not say what they support; `llm probe` finds it out".into()],
             )
         );
-        let both = Query { supports: BTreeSet::from([Feature::Tools, Feature::Vision]), ..Query::default() };
+        let both = Query { supports: vec![Listed::Tools.into(), Listed::Vision.into()], ..Query::default() };
         assert_eq!(ids(&both), ["b/large"]);
         let large = Query { min_context: Some(128_000), ..Query::default() };
         assert_eq!(ids(&large), ["a/Small", "b/large"]);
@@ -245,6 +302,27 @@ mod tests {
         );
         let cheaper = Query { max_price: "0.5".parse().ok(), ..Query::default() };
         assert_eq!(ids(&cheaper), ["d/free"], "output counts, too");
+    }
+
+    #[test]
+    fn what_a_probe_found_counts_more_than_the_list() {
+        let probed = |features: &str| -> Option<Kept> {
+            let kept = format!(r#"{{"layout":1,"base_url":"u","model":"m","context":null,"findings":{{{features}}}}}"#);
+            serde_json::from_str(&kept).ok()
+        };
+        let found =
+            |value: &str| format!(r#"{{"value":"{value}","sent":"","received":"","at":"2026-11-20T00:00:00Z"}}"#);
+        let mut offers = offers();
+        offers[0].probed = probed(&format!(r#""tools":{},"stop":{}"#, found("no"), found("yes")));
+        offers[1].probed = probed(&format!(r#""tools":{},"stop":{}"#, found("unknown"), found("no")));
+        assert!(offers[1].probed.is_some());
+        let names = |word: &str| {
+            let query = Query { supports: vec![feature(word).expect(word)], ..Query::default() };
+            query.select(offers.clone()).0.into_iter().map(|offer| offer.model.id).collect::<Vec<_>>()
+        };
+        assert_eq!(names("tools"), ["a/Small"]);
+        assert_eq!(names("stop"), ["b/large"]);
+        assert_eq!(names("image"), ["b/large"], "by the list, where no probe asked");
     }
 
     #[test]
@@ -265,7 +343,9 @@ mod tests {
         }
         assert_eq!(price("$2.50").ok().map(Usd::to_decimal).as_deref(), Some("2.5"));
         assert!(price("-1").is_err() && price("cheap").is_err());
-        assert_eq!(feature(" Tools").ok(), Some(Feature::Tools));
+        assert_eq!(feature(" Tools").ok(), Some(Listed::Tools.into()));
+        let stop = Wanted { listed: None, probed: Some(Feature::Stop) };
+        assert_eq!(feature("stop").ok(), Some(stop));
         assert_eq!(feature("tool").expect_err("unknown").hint().as_deref(), Some("did you mean tools?"));
     }
 }

@@ -1,12 +1,14 @@
 //! `llm models`: shows the models of gateways, with prices.
 
+mod default;
 mod list;
 mod show;
+mod suggest;
 
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::{Context, process};
+use super::{Context, process, waiting_for_list};
 use crate::catalog::{self, Catalogue, Source};
 use crate::cli::{ModelsArgs, ModelsCommand};
 use crate::config::Gateway;
@@ -14,16 +16,19 @@ use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::Client;
 use crate::report::format;
 
+pub(super) use suggest::with_models;
+
 pub(super) fn run(context: &Context, args: &ModelsArgs) -> Result<u8, Error> {
     match &args.command {
         Some(ModelsCommand::Show(args)) => show::run(context, args),
+        Some(ModelsCommand::Default { name }) => default::run(context, name.as_deref()),
         Some(ModelsCommand::List(list)) => list::run(context, list),
         None => list::run(context, &args.list),
     }
 }
 
 /// Reads the lists of gateways from the cache, or fetches them.
-struct Lists<'a> {
+pub(super) struct Lists<'a> {
     context: &'a Context,
     refresh: bool,
     /// The directory of cached lists; `None` for the demo gateway, whose list is not cached because its address changes.
@@ -32,7 +37,7 @@ struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
-    fn new(context: &'a Context, refresh: bool, demo: bool) -> Self {
+    pub(super) fn new(context: &'a Context, refresh: bool, demo: bool) -> Self {
         let cache_dir = context.settings.dirs.cache.as_deref().filter(|_| !demo);
         Self { context, refresh, cache_dir, now: SystemTime::now() }
     }
@@ -52,7 +57,7 @@ impl<'a> Lists<'a> {
     ///
     /// # Errors
     /// The key that a flag names cannot be read, or the list cannot be fetched.
-    fn of(&self, gateway: &Gateway, key: Option<&str>) -> Result<Catalogue, Error> {
+    pub(super) fn of(&self, gateway: &Gateway, key: Option<&str>) -> Result<Catalogue, Error> {
         if let Some(kept) = self.kept(gateway).filter(|kept| self.suffices(kept)) {
             return Ok(kept);
         }
@@ -63,7 +68,10 @@ impl<'a> Lists<'a> {
         };
         let client = Client::new(gateway.clone(), &self.context.settings.env)?;
         let client = self.context.preparation().with_key(client, Ok(found))?;
-        match (process::runtime()?.block_on(self.fetch(&client)), without_key) {
+        let runtime = process::runtime()?;
+        let waiting = waiting_for_list(&gateway.name);
+        let list = self.context.while_waiting(&waiting, || runtime.block_on(self.fetch(&client)));
+        match (list, without_key) {
             // The request was refused because it had no key, so the error of the key's lookup is reported.
             (Err(Failure { kind: FailureKind::Auth, .. }), Some(error)) => Err(error),
             (list, _) => Ok(list?),

@@ -15,7 +15,7 @@ use crate::pricing::{Identity, Pricing};
 use crate::record::CostOrigin;
 use crate::report::models::{self, Listing, Offer, Shown};
 use crate::report::term;
-use crate::run::Notices;
+use crate::run::{Notices, findings};
 use crate::secret::{AtHand, Found};
 
 pub(super) fn run(context: &Context, args: &ModelsShowArgs) -> Result<u8, Error> {
@@ -183,6 +183,7 @@ fn shown(context: &Context, id: &str, offered: &Offered) -> Shown {
     }
     let mut listings = Vec::new();
     for (gateway, catalogue) in offered {
+        let probed = findings(settings, &gateway.name);
         let same = |model: &str| model == id || identity.is_called(model);
         for model in catalogue.models.iter().filter(|model| same(&model.id)) {
             let quote = pricing.quote(gateway, &model.id);
@@ -190,7 +191,11 @@ fn shown(context: &Context, id: &str, offered: &Offered) -> Shown {
             let is_list = quote.as_ref().is_some_and(|quote| quote.origin != CostOrigin::Config);
             listings.push(Listing {
                 gateway: gateway.name.clone(),
-                offer: Offer { model: model.clone(), quote },
+                offer: Offer {
+                    model: model.clone(),
+                    quote,
+                    probed: probed.as_ref().and_then(|found| found.of(&model.id)),
+                },
                 markup: gateway.markup.filter(|_| is_list),
                 fetched_at: catalogue.fetched_at,
             });

@@ -7,12 +7,13 @@ use crate::call::{Call, Caller, Role, RunEvent, STEP_TAG};
 use crate::cli::{AskFormat, PipelineRunArgs};
 use crate::cmd::live::{Live, progress};
 use crate::cmd::request::{self, Prepared};
-use crate::cmd::run::{RunOptions, View, run_schedule};
+use crate::cmd::run::{Ending, RunOptions, View, run_schedule};
 use crate::cmd::{Context, dry_run};
 use crate::config::{LogLevel, nearest};
 use crate::error::{Error, Failure, FailureKind};
 use crate::pipeline::{self, BadStep, PipelineSchedule, ResolvedStep};
 use crate::record::{Record, Status};
+use crate::report::answer;
 use crate::report::destination::Destination;
 use crate::report::error::call_failed;
 use crate::report::pipeline::{PipelineRun, StepName, json, line, markdown, planned, table};
@@ -159,7 +160,7 @@ impl Reporter for PipelineView<'_> {
 }
 
 impl View for PipelineView<'_> {
-    fn finish(&mut self, outcome: &Outcome) -> Result<u8, Error> {
+    fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
         let records = self.live.finish();
         let run = PipelineRun {
             run: &outcome.run,
@@ -187,7 +188,7 @@ impl PipelineView<'_> {
         let out = destination.output();
         match self.args.output.format {
             AskFormat::Text if wanted.text.is_empty() => Text::new(),
-            AskFormat::Text => Text::from(wanted.text.strip_suffix('\n').unwrap_or(&wanted.text)) + "\n",
+            AskFormat::Text => answer::whole(&wanted.text, &out),
             AskFormat::Json => json(run, &out),
             // Each line was written when its call ended.
             AskFormat::Jsonl if !destination.is_file() => Text::new(),
@@ -200,7 +201,7 @@ impl PipelineView<'_> {
     /// are reported as well.
     fn report_failures_and_figures(&self, run: &PipelineRun<'_>) {
         let context = self.context;
-        let stderr = &context.terminal.stderr;
+        let stderr = &context.terminal.now().stderr;
         let shows_figures = !context.quiet && (self.args.stats || stderr.tty);
         for (step, record) in run.steps.iter().zip(run.records) {
             match (&record.error, record.status) {

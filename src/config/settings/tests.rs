@@ -4,7 +4,7 @@ use super::*;
 use crate::adapter::Api;
 
 fn settings(env: &[(&str, &str)], config: &str) -> Result<Settings, Error> {
-    Settings::from_source(Env::from_pairs(env.iter().copied()), &Source::new(Path::new("config.toml"), config))
+    Settings::from_text(Env::from_pairs(env.iter().copied()), Path::new("config.toml"), config)
 }
 
 #[test]

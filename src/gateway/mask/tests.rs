@@ -34,6 +34,29 @@ fn forms() -> Vec<String> {
         each(&|byte| format!("&#x{byte:x};")),
         each(&|byte| format!("{byte:02x}")),
         each(&|byte| format!("{byte:02X}")),
+        each(&|byte| format!("%25{byte:02X}")),
+        each(&|byte| format!("%2525{byte:02x}")),
+        each(&|byte| format!("&amp;#{byte};")),
+        each(&|byte| format!("&amp;amp;#x{byte:x};")),
+        each(&|byte| format!("&#{byte:04}")),
+        each(&|byte| format!("\\u{{{byte:x}}}")),
+        each(&|byte| format!("\\{byte:03o}")),
+        each(&|byte| format!("={byte:02X}")),
+        each(&|byte| format!("00{byte:02x}")).split_off(2),
+        each(&|byte| format!(":{byte:02x}")).split_off(1),
+        each(&|byte| format!(" {byte:02X}")).split_off(1),
+        each(&|byte| format!(", 0x{byte:02x}")).split_off(4),
+        each(&|byte| format!(" {byte}")).split_off(1),
+        each(&|byte| format!(",0,{byte}")).split_off(3),
+        each(&|byte| format!("\0{}", char::from(byte))).split_off(1),
+        each(&|byte| format!("\\u0000\\u{byte:04x}")).split_off(6),
+        each(&|byte| format!("\u{200b}{}", char::from(byte))).split_off(3),
+        each(&|byte| format!("\\u200b{}", char::from(byte))).split_off(6),
+        each(&|byte| format!(" {}", char::from(byte))).split_off(1),
+        format!("{}\" + \"{}", &KEY[..9], &KEY[9..]),
+        format!("{}\\\n  {}", &KEY[..9], &KEY[9..]),
+        format!("{}\r\n\t{}", &KEY[..9], &KEY[9..]),
+        format!("{}=\n{}", &KEY[..9], &KEY[9..]),
         KEY.replace('/', "\\/"),
         KEY.replace('-', "\\u002d"),
     ];
@@ -43,6 +66,16 @@ fn forms() -> Vec<String> {
             forms.push(engine.encode(format!("{around}{KEY}{around}!")));
         }
     }
+    for once in [STANDARD_NO_PAD.encode(KEY), STANDARD_NO_PAD.encode(format!("Bearer {KEY}"))] {
+        forms.push(STANDARD_NO_PAD.encode(&once));
+        forms.push(STANDARD_NO_PAD.encode(format!(" {once}")));
+        let lines: Vec<String> = once.as_bytes().chunks(20).map(|line| String::from_utf8_lossy(line).into()).collect();
+        forms.push(lines.join("\r\n "));
+        forms.push(lines.join("\\n"));
+    }
+    let utf16 = |bytes: fn(u16) -> [u8; 2]| KEY.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    forms.push(STANDARD_NO_PAD.encode(utf16(u16::to_le_bytes)));
+    forms.push(STANDARD_NO_PAD.encode(utf16(u16::to_be_bytes)));
     forms
 }
 
@@ -65,6 +98,30 @@ fn a_key_that_is_cut_by_the_end_of_a_text_is_masked() {
         }
     }
     assert_eq!(name(&mask, "got sk-CANARY and more"), "got sk-CANARY and more");
+}
+
+#[test]
+fn half_of_a_key_is_masked_wherever_it_stands() {
+    let mask = mask(KEY);
+    let half = 12;
+    for length in 1..KEY.len() {
+        let (first, last) = KEY.split_at(length);
+        let shown = name(&mask, &format!("key {first}, too long"));
+        assert_eq!(shown.contains(first), length < half, "{shown}");
+        let shown = name(&mask, &format!("key ends with {last}, too long"));
+        assert_eq!(shown.contains(last), last.len() < half, "{shown}");
+    }
+}
+
+#[test]
+fn what_stands_between_the_strings_of_json_is_not_masked() {
+    let mask = mask(KEY);
+    let (first, last) = KEY.split_at(9);
+    let numbers = KEY.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(",");
+    for body in [format!("[\"{first}\",\"{last}\"]"), format!("[{numbers}]"), format!("{{\"{first}\":\"{last}\"}}")] {
+        let masked = mask.body(body.clone().into_bytes());
+        serde_json::from_slice::<serde_json::Value>(&masked).unwrap_or_else(|_| panic!("{body}"));
+    }
 }
 
 #[test]
@@ -101,25 +158,40 @@ fn other_texts_stay_to_the_letter() {
 fn all_that_a_gateway_says_is_masked_but_the_answer() {
     let mask = mask(KEY);
     let text = || KEY.to_owned();
-    for mut event in [
+    for event in [
         StreamEvent::Start { id: Some(text()), model: Some(text()) },
         StreamEvent::ToolCallStart { index: 0, id: text(), name: text() },
         StreamEvent::Finish(FinishReason::Other(text())),
     ] {
-        mask.event(&mut event);
-        assert!(!format!("{event:?}").contains("CANARY"));
+        assert!(!format!("{:?}", mask.event(event)).contains("CANARY"));
     }
     for event in [
         StreamEvent::TextDelta(text()),
         StreamEvent::ReasoningDelta(text()),
         StreamEvent::ToolCallDelta { index: 0, arguments: text() },
     ] {
-        let mut same = event.clone();
-        mask.event(&mut same);
-        assert_eq!(same, event);
+        assert_eq!(mask.event(event.clone()), event);
     }
     let failure = Failure { param: Some(text()), ..Failure::new(FailureKind::Auth, text()).with_cause(text()) };
     assert!(!format!("{:?}", mask.failure(failure)).contains("CANARY"));
     let meta = mask.meta(Meta { request_id: Some(text()), ..Meta::default() });
     assert_eq!(meta.request_id.as_deref(), Some("***"));
+}
+
+#[test]
+fn names_and_reasons_have_a_length() {
+    let mask = mask(KEY);
+    let long = || "é".repeat(3000);
+    let StreamEvent::Start { id: Some(id), model: Some(model) } =
+        mask.event(StreamEvent::Start { id: Some(long()), model: Some(format!("m{}", long())) })
+    else {
+        panic!("another event");
+    };
+    assert_eq!((id, model), ("é".repeat(2048) + "…", format!("m{}…", "é".repeat(2047))));
+    let reason = mask.event(StreamEvent::Finish(FinishReason::Other(long())));
+    assert_eq!(reason, StreamEvent::Finish(FinishReason::Other("é".repeat(128) + "…")));
+    let call = StreamEvent::ToolCallStart { index: 0, id: long(), name: "f".into() };
+    assert_eq!(mask.event(call.clone()), call);
+    let exact = StreamEvent::Finish(FinishReason::Other("r".repeat(256)));
+    assert_eq!(mask.event(exact.clone()), exact);
 }

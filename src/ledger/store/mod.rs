@@ -241,7 +241,7 @@ impl Store {
     }
 
     /// Returns whether the file at its path is still the one that is open.
-    pub(in crate::ledger) fn is_in_place(&self) -> bool {
+    pub(crate) fn is_in_place(&self) -> bool {
         identity(&self.path) == self.file
     }
 

@@ -42,6 +42,39 @@ pub(in crate::ledger) const MIGRATIONS: &[Migration] = &[
                  FROM budget_leases JOIN budget_names USING (budget) WHERE expires >= unixepoch();"
         ),
     },
+    Migration {
+        sql: include_str!("../schema-6.sql"),
+        stand_in: "CREATE TEMP VIEW scores AS SELECT NULL AS call, NULL AS place, NULL AS scorer, NULL AS weight,
+                 NULL AS score, NULL AS reason WHERE false;
+             CREATE TEMP VIEW votes AS SELECT NULL AS id, NULL AS run, NULL AS at_ms, NULL AS task WHERE false;
+             CREATE TEMP VIEW ballots AS SELECT NULL AS vote, NULL AS place, NULL AS call, NULL AS chosen WHERE false;",
+    },
+    Migration {
+        sql: include_str!("../schema-9.sql"),
+        stand_in: "CREATE TEMP VIEW scoped_keys AS
+                 SELECT NULL AS name, NULL AS hash, NULL AS last_four, NULL AS previous, NULL AS previous_until,
+                     NULL AS created, NULL AS expires, NULL AS revoked, NULL AS rules WHERE false;
+             CREATE TEMP VIEW audit AS
+                 SELECT NULL AS id, NULL AS at_ms, NULL AS actor, NULL AS action, NULL AS key, NULL AS detail WHERE false;",
+    },
+    Migration {
+        sql: include_str!("../schema-7.sql"),
+        stand_in: "CREATE TEMP VIEW jobs AS
+                 SELECT NULL AS id, NULL AS uuid, NULL AS began_ms, NULL AS seen_ms, NULL AS state, NULL AS via, NULL AS input,
+                     NULL AS output, NULL AS directory, NULL AS command, NULL AS plan, NULL AS models, NULL AS total,
+                     NULL AS ok, NULL AS failed, NULL AS truncated, NULL AS picos, NULL AS concurrency, NULL AS is_cancelled
+                 WHERE false;
+             CREATE TEMP VIEW job_runs AS SELECT NULL AS job, NULL AS run, NULL AS models WHERE false;
+             CREATE TEMP VIEW job_parts AS
+                 SELECT NULL AS job, NULL AS part, NULL AS gateway, NULL AS model, NULL AS first, NULL AS last, NULL AS rows,
+                     NULL AS remote, NULL AS state, NULL AS detail
+                 WHERE false;",
+    },
+    Migration {
+        sql: include_str!("../schema-8.sql"),
+        stand_in: "CREATE TEMP VIEW demo_calls AS
+             SELECT id AS call FROM main.calls WHERE gateway = (SELECT id FROM names WHERE name = 'demo');",
+    },
 ];
 
 /// The version of the schema that this program knows: `PRAGMA user_version`.

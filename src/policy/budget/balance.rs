@@ -75,3 +75,30 @@ pub fn balances(data: Option<&Path>, budgets: &[Budget], now: Timestamp) -> Resu
     }
     Ok(balances)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::Spent;
+    use super::super::store::sqlite::Row;
+    use super::*;
+    use crate::config::{Env, Settings};
+
+    #[test]
+    fn what_is_reserved_counts_as_spent_once_its_time_or_its_process_is_over() {
+        let config = "[[budget]]\nlimit = 10\nper = \"total\"\n";
+        let settings = Settings::from_text(Env::default(), Path::new("config.toml"), config).expect("a config");
+        let budget = settings.budgets[0].clone();
+        let window = budget.per.window(Timestamp::UNIX_EPOCH).expect("a window");
+        let usd = |amount: i64| Usd::from_picos(amount * 1_000_000_000_000);
+        let [spent, estimated, reserved, stale] = [Usd::ZERO; 4];
+        let mut balance = Balance { budget, window, spent, estimated, reserved, stale };
+        let ours = Process::this().to_string();
+        let row = |amount, expires, process: &str| Row { amount: usd(amount), expires, process: process.into() };
+        let reservations = vec![row(1, 100, &ours), row(2, 99, &ours), row(4, 101, "not known")];
+        balance.add(&Sums { spent: Spent { cost: usd(2), estimated: usd(1) }, reservations }, 100);
+        let sums = [balance.spent, balance.estimated, balance.reserved, balance.stale, balance.left()];
+        assert_eq!(sums, [4, 3, 5, 2, 1].map(usd));
+        balance.reserved += usd(2);
+        assert_eq!(balance.left(), Usd::ZERO, "there is never less than nothing");
+    }
+}

@@ -18,12 +18,12 @@ use jiff::Timestamp;
 pub use self::balance::{Balance, balances};
 use self::reservation::Reservation;
 pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets};
-use crate::adapter::OutputBound;
+use crate::adapter::{Operation, OutputBound};
 use crate::call::{Call, Event, Events, Observer, Service};
 use crate::chat::Usage;
 use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits};
 use crate::error::{Failure, FailureKind};
-use crate::ledger::StoreError;
+use crate::ledger::{self, StoreError};
 use crate::money::Usd;
 use crate::pricing::{Pricing, estimate};
 
@@ -120,6 +120,12 @@ fn refused(message: String, hint: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Refused, message).with_advice(hint)
 }
 
+/// The failure of a call to a model that the key may not be used for.
+fn no_model(key: &str, model: &str, hint: String) -> Failure {
+    let failure = refused(format!("the key {key} may not be used for {model}"), hint);
+    Failure { param: Some("model".to_owned()), ..failure }
+}
+
 /// The failure of a call whose budgets cannot be asked.
 fn unknown_balance(error: &StoreError) -> Failure {
     let failure = Failure::new(FailureKind::Refused, format!("a budget applies, and {error}"));
@@ -144,15 +150,18 @@ impl SpendingLimits {
                 && !patterns.iter().any(|pattern| model_fits(pattern, model))
             {
                 let allowed = if patterns.is_empty() { "no model".into() } else { patterns.join(", ") };
-                return Err(refused(format!("the key {key} may not be used for {model}"), format!("{hint} {allowed}")));
+                return Err(no_model(key, model, format!("{hint} {allowed}")));
             }
+        }
+        if let Some(pattern) = call.caller.refuse.iter().find(|pattern| model_fits(pattern, model)) {
+            return Err(no_model(key, model, format!("it may not be used for {pattern}")));
         }
         Ok(())
     }
 
     /// The budgets that the call falls under.
-    fn budgets_of(&self, call: &Call, now: Timestamp) -> Vec<Current<'_>> {
-        if self.budgets.is_empty() {
+    fn budgets_of<'a>(&'a self, call: &'a Call, now: Timestamp) -> Vec<Current<'a>> {
+        if self.budgets.is_empty() && call.caller.budgets.is_empty() {
             return Vec::new();
         }
         let (target, tags) = (call.target(), call.tags());
@@ -163,7 +172,11 @@ impl SpendingLimits {
             task: call.task.as_deref(),
             tags: &tags,
         };
-        let fitting = self.budgets.iter().filter(|budget| budget.matches.fits(&subject));
+        let all = self.budgets.iter().chain(&call.caller.budgets);
+        // Nothing is paid at the demo gateway, so it counts only for a budget that names it.
+        let is_paid =
+            |budget: &Budget| target.gateway != ledger::DEMO || budget.matches.gateway.as_deref() == Some(ledger::DEMO);
+        let fitting = all.filter(|budget| is_paid(budget) && budget.matches.fits(&subject));
         fitting.filter_map(|budget| Some((budget, budget.per.window(now)?))).collect()
     }
 
@@ -182,10 +195,16 @@ impl SpendingLimits {
     /// The most that the request may cost with the body that will be sent.
     fn highest_cost(&self, call: &Call, is_strict: bool) -> Result<Usd, Failure> {
         let target = call.target();
+        if call.operation() == Operation::CountTokens {
+            return Ok(Usd::ZERO);
+        }
         let highest = self.gateways.get(&target.gateway).map(|gateway| {
-            let adapter = gateway.api_of(&target.model).adapter();
-            let wire = adapter.encode_request(&target.model, &call.request);
-            let OutputBound { max_tokens, answers } = adapter.output_bound(&wire);
+            let api = call.api(gateway.api_of(&target.model));
+            let wire = call.wire(api);
+            let OutputBound { max_tokens, answers } = match call.operation() {
+                Operation::Embed => OutputBound { max_tokens: Some(0), answers: 1 },
+                _ => api.adapter().output_bound(&wire),
+            };
             if call.caller.max_cost.is_some() && max_tokens.is_none() {
                 let message = "--max-cost cannot be kept: the answer may be of any length".to_owned();
                 return Err(refused(message, "--max-tokens sets a limit"));

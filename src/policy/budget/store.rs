@@ -10,7 +10,7 @@
 
 #[cfg(test)]
 pub(super) mod memory;
-mod sqlite;
+pub(super) mod sqlite;
 #[cfg(test)]
 mod tests;
 

@@ -281,4 +281,9 @@ async fn without_an_account_nothing_is_sent() {
         assert_eq!(kind(&service, &short_call("m", 1)).await, Some(FailureKind::Refused));
     }
     assert!(gateway.asked().is_empty());
+    let unusable = LedgerWriter::new(std::path::Path::new("/dev/null/nowhere"));
+    let error = unusable.transact(|_| Ok(())).await.expect_err("no ledger");
+    let failure = super::unknown_balance(&error);
+    assert!(failure.message.starts_with("a budget applies, and "), "{failure}");
+    assert_eq!((failure.cause, failure.advice), (error.cause(), error.hint()), "the user learns why, and what helps");
 }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 pub use store::{Stats, Store};
 
+use crate::adapter::Operation;
 use crate::call::{Call, Event, Events, Service};
 use crate::chat::{FinishReason, Request, Response};
 use crate::config::Gateway;
@@ -79,14 +80,18 @@ impl Answers {
         }
     }
 
-    /// The key of a call; `None` where its gateway is not one of the run. It is a hash of everything that is sent to the
+    /// The key of a call; `None` where its gateway is not one of the run, or the call is not
+    /// to be cached. It is a hash of everything that is sent to the
     /// gateway, so that no parameter can be left out, and of the caller, so that no caller gets the answer of another.
     fn key(&self, call: &Call) -> Option<Key> {
+        if call.uncached || call.operation() != Operation::Generate {
+            return None;
+        }
         let target = call.target();
         let (gateway, scope) = self.gateways.get(&target.gateway)?;
         let api = gateway.api_of(&target.model);
         let adapter = api.adapter();
-        let wire = adapter.encode_request(&target.model, &call.request);
+        let wire = call.wire(api);
         // The demo gateway's URL has another port at each start, so its name is used instead.
         let base = if gateway.name == "demo" { "demo" } else { gateway.base_url.as_str() };
         let mut hash = Sha256::new();

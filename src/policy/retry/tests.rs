@@ -40,6 +40,20 @@ async fn a_wait_that_is_too_long_is_not_begun_and_its_end_is_in_the_hint() {
     assert_eq!(advice, "the gateway asks to come back in 24 h, at 2026-11-21T10:00:00Z");
 }
 
+// H29
+#[test]
+fn nobody_waits_longer_than_a_minute_however_long_the_call_may_take() {
+    let asks = |ms| {
+        let failure = Failure::new(FailureKind::from_status(429), "later").with_status(429);
+        Failure { retry_after: Some(Duration::from_millis(ms)), ..failure }
+    };
+    assert_eq!(wait(&asks(60_000), 1, None, 0.0), Some(Duration::from_secs(60)));
+    assert_eq!(wait(&asks(60_001), 1, None, 0.0), None);
+    let advice = |ms| with_retry_time(asks(ms), "2026-11-20T10:00:00Z".parse().expect("a time")).advice;
+    assert_eq!(advice(500), None, "a wait that is as short as our own needs no words");
+    assert_eq!(advice(501).as_deref(), Some("the gateway asks to come back in 1 s, at 2026-11-20T10:00:01Z"));
+}
+
 // H30
 #[tokio::test(start_paused = true)]
 async fn the_wait_of_the_last_response_counts() {

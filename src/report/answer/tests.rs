@@ -183,12 +183,32 @@ fn the_figures_are_one_line() {
 }
 
 #[test]
+fn a_call_that_failed_at_once_has_no_figures_and_one_that_was_paid_for_has() {
+    let tty = Output::terminal(80);
+    let mut answer = failed("m");
+    let (_, err) = print(&[], &answer, tty, tty, NOTHING);
+    assert!(err.starts_with("error: m: ") && !err.contains('–'), "{err}");
+    answer.usage.input = Some(3);
+    let (_, err) = print(&[], &answer, tty, tty, NOTHING);
+    assert!(err.contains("3 in, – out"), "{err}");
+}
+
+#[test]
 fn tool_calls_are_not_silent() {
     let pipe = Output::plain(80);
     let mut answer = record("m", "");
     answer.tool_calls = vec![ToolCall { id: "1".into(), name: "weather".into(), arguments: "{}".into() }];
     let (out, err) = print(&[], &answer, pipe, pipe, NOTHING);
     assert_eq!((out.as_str(), err.as_str()), ("", "the model calls weather; -o json shows the arguments\n"));
+    let long = ToolCall { name: "é".repeat(65), ..answer.tool_calls[0].clone() };
+    answer.tool_calls = [vec![long], vec![answer.tool_calls[0].clone(); 9]].concat();
+    let (_, err) = print(&[], &answer, pipe, pipe, NOTHING);
+    let expected = format!(
+        "the model calls {}…{} and 2 more; -o json shows the arguments\n",
+        "é".repeat(64),
+        ", weather".repeat(7)
+    );
+    assert_eq!(err, expected, "a gateway that names calls without end fills no terminal");
 }
 
 struct Closed;

@@ -95,8 +95,13 @@ proptest! {
     #[test]
     fn a_fence_is_longer_than_any_run_inside(text in "[`a\n ]{0,40}") {
         let fence = markdown_fence(&text);
-        prop_assert!(fence.len() >= 3 && !text.contains(&fence));
+        prop_assert!(fence.len() >= 3 && fence.bytes().all(|byte| byte == b'`') && !text.contains(&fence));
     }
+}
+
+#[test]
+fn a_fence_is_no_longer_than_it_must_be() {
+    assert_eq!(["", "a ` b", "a `` b", "``` b", "a\n````"].map(markdown_fence), ["```", "```", "```", "````", "`````"]);
 }
 
 #[test]
@@ -108,6 +113,7 @@ fn json_layout_keeps_its_line_breaks() {
 fn html_text_holds_no_markup() {
     assert_eq!(html("<a href=\"x\" b='y'>&amp;</a>"), "&lt;a href=&quot;x&quot; b=&#39;y&#39;&gt;&amp;amp;&lt;/a&gt;");
     assert_eq!(html("a\r\nb\x1b\u{202e}"), "a\nb␛\\u{202e}");
+    assert_eq!(html("a\rb\r"), "a␍b␍", "a return alone could hide what stands before it");
     assert!(!html(HOSTILE).contains(is_unsafe));
 }
 

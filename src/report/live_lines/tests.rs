@@ -1,3 +1,5 @@
+use unicode_width::UnicodeWidthChar;
+
 use super::*;
 use crate::call::Target;
 use crate::chat::Usage;
@@ -116,6 +118,57 @@ fn long_names_that_must_be_cut_stay_apart() {
     let live = LiveLines::new(vec![format!("{}-a", "m".repeat(90)), format!("{}-b", "m".repeat(90))]);
     let lines = drawn(&live, 0, 60, 10);
     assert_ne!(lines[0], lines[1]);
+}
+
+#[test]
+fn names_lose_their_middle_first_and_what_went_wrong_is_shown() {
+    let labels = ["vendor/a-model-of-a-very-long-name-2026-01-01", "vendor/a-model-of-a-very-long-name-2026-02-01"];
+    let mut live = LiveLines::new(labels.map(str::to_owned).to_vec());
+    for call in 0..2 {
+        tell(&mut live, call, 0, attempt());
+    }
+    tell(&mut live, 0, 1, text("The sky is blue because of the scattering of light"));
+    tell(&mut live, 1, 200, Event::Done(Err(rate_limited())));
+    let lines = drawn(&live, 800, 80, 10);
+    assert_eq!(
+        lines,
+        [
+            "⠼ vendor/a-m…-2026-01-01 writing           0.8 s     50 chars  …tering of light",
+            "✗ vendor/a-m…-2026-02-01 failed            0.2 s               429 rate limited",
+        ]
+        .map(|line| line.replace('⠼', SPINNER[8]))
+    );
+    let lines = drawn(&live, 800, 50, 10);
+    assert!(lines[0].contains("vend…01-01 writing") && lines[0].ends_with("light"), "{lines:?}");
+    assert!(lines[1].contains("vend…02-01 failed") && lines[1].contains("0.2 s  429"), "{lines:?}");
+}
+
+#[test]
+fn no_two_names_look_alike_wherever_they_differ() {
+    let base = "m".repeat(60);
+    for differs in [0, 3, 15, 30, 45, 59] {
+        let named = |c: char| {
+            let mut name = base.clone();
+            name.replace_range(differs..differs + 1, &c.to_string());
+            name
+        };
+        let names = [named('a'), named('b'), named('c')];
+        for columns in 10..60 {
+            let short = short_names(&names, columns);
+            assert!(short.iter().all(|name| cells(name) <= columns), "{columns}: {short:?}");
+            assert_eq!(short.iter().collect::<HashSet<_>>().len(), 3, "{differs} {columns}: {short:?}");
+        }
+    }
+}
+
+#[test]
+fn one_token_is_not_several() {
+    let mut live = live(1);
+    tell(&mut live, 0, 0, attempt());
+    tell(&mut live, 0, 0, text("x"));
+    assert!(drawn(&live, 0, 80, 1)[0].contains(" 1 char "));
+    tell(&mut live, 0, 0, Event::Stream(StreamEvent::Usage(Usage { output: Some(1), ..Usage::default() })));
+    assert!(drawn(&live, 0, 80, 1)[0].contains(" 1 token "));
 }
 
 #[test]

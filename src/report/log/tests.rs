@@ -100,25 +100,21 @@ fn several() -> Vec<Row> {
 
 #[test]
 fn a_list_at_80_columns() {
-    insta::assert_snapshot!(list(&several(), &Output::terminal(80)), @r"
-    when (UTC)      id        model             status     tries   total       cost
-    11-20 12:00:05  00000005  gpt-5.4-mini      ok                 1.9 s  $0.000177
-    11-20 12:00:04  00000004  模型/通义千问-    truncated          1.9 s  $0.000177
-                              plus
-    11-20 12:00:03  00000003  careful →         ok             4   1.9 s  $0.000177
-                              qwen3-coder-480b
-    11-20 12:00:02  00000002  vendor/a-model-   failed            312 ms          –
-                              with-a-rather-
-                              long-name-
-                              preview
-    11-20 12:00:01  00000001  gpt-5.4-mini      ok                 1.9 s  $0.000177
-    11-20 12:00:00  00000000  gpt-5.4           ok                 1.9 s  $0.000177
+    insta::assert_snapshot!(list(&several(), &[], &Output::terminal(80)), @r"
+    when (UTC)      id        model                       status     prompt
+    11-20 12:00:05  00000005  gpt-5.4-mini                ok         Say hello. An…
+    11-20 12:00:04  00000004  模型/通义千问-plus          truncated  讲一个故事，…
+    11-20 12:00:03  00000003  careful → qwen3-coder-480b  ok         Write a parse…
+    11-20 12:00:02  00000002  vendor/a-model-with-a-      failed
+                              rather-long-name-preview
+    11-20 12:00:01  00000001  gpt-5.4-mini                ok         Say hello.
+    11-20 12:00:00  00000000  gpt-5.4                     ok         Who?
     ");
 }
 
 #[test]
 fn a_list_at_160_columns() {
-    insta::assert_snapshot!(list(&several(), &Output::terminal(160)), @r"
+    insta::assert_snapshot!(list(&several(), &[], &Output::terminal(160)), @r"
     when (UTC)      id        model                                           status                tries   total  first token  in  out       cost  prompt
     11-20 12:00:05  00000005  gpt-5.4-mini                                    ok                            1.9 s       412 ms  14    9  $0.000177  Say hello. And…
     11-20 12:00:04  00000004  模型/通义千问-plus                              truncated                     1.9 s       412 ms  14    9  $0.000177  讲一个故事，越…
@@ -131,7 +127,7 @@ fn a_list_at_160_columns() {
 
 #[test]
 fn the_life_of_an_eventful_call_at_80_columns() {
-    insta::assert_snapshot!(one(&eventful(), &Output::terminal(80)), @r#"
+    insta::assert_snapshot!(one(&eventful(), &[], &Output::terminal(80)), @r#"
     019a9f10-0000-7000-8000-000000000003  ok
       when        2026-11-20 12:00:03.000 UTC
       run         019a9f10-0000-7000-9000-0000000000ff (ask)
@@ -178,7 +174,7 @@ fn the_life_of_an_eventful_call_at_80_columns() {
 
 #[test]
 fn the_life_of_an_eventful_call_at_160_columns() {
-    insta::assert_snapshot!(one(&eventful(), &Output::terminal(160)), @r#"
+    insta::assert_snapshot!(one(&eventful(), &[], &Output::terminal(160)), @r#"
     019a9f10-0000-7000-8000-000000000003  ok
       when        2026-11-20 12:00:03.000 UTC
       run         019a9f10-0000-7000-9000-0000000000ff (ask)
@@ -221,7 +217,7 @@ fn the_life_of_a_call_of_which_nothing_is_known_but_that_it_failed() {
     failed.request.body = None;
     failed.error.as_mut().expect("failed").message = None;
     failed.attempts[0].error.as_mut().expect("failed").message = None;
-    insta::assert_snapshot!(one(&failed, &Output::terminal(80)), @r"
+    insta::assert_snapshot!(one(&failed, &[], &Output::terminal(80)), @r"
     019a9f10-0000-7000-8000-000000000002  failed (unavailable)
       when        2026-11-20 12:00:02.000 UTC
       run         019a9f10-0000-7000-9000-0000000000ff (ask)
@@ -289,7 +285,7 @@ fn no_name_is_cut_so_that_two_become_one() {
         .map(|(end, n)| row(samples::record(&format!("{long}{end}"), "x"), n, "x"))
         .collect();
     for columns in [20, 40, 80, 160] {
-        let page = list(&rows, &Output::terminal(columns)).shown(false).into_owned();
+        let page = list(&rows, &[], &Output::terminal(columns)).shown(false).into_owned();
         for end in ["-a", "-b"] {
             assert!(page.contains(end), "at {columns}:\n{page}");
         }
@@ -305,11 +301,13 @@ fn what_a_call_holds_commands_no_terminal() {
     let rows = [row(hostile, 1, samples::HOSTILE)];
     let out = Output::terminal(80);
     let whole = |form| {
-        let mut calls = Calls::new(form, &out);
+        let mut calls = Calls::new(form, None, &out);
         calls.call(rows[0].clone()) + calls.end()
     };
     let lists = [Form::Text, Form::Json, Form::Jsonl, Form::Csv].map(whole);
-    for page in [one(&rows[0], &out), conversation(&rows, &out), json(&rows, &out)].iter().chain(&lists) {
+    for page in
+        [one(&rows[0], &[], &out), conversation(&rows, &out), json(&rows, &[Vec::new()], &out)].iter().chain(&lists)
+    {
         assert!(!page.to_string().contains(|c: char| c.is_control() && c != '\n'), "{page:?}");
     }
 }

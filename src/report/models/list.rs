@@ -147,9 +147,13 @@ mod tests {
         let silent =
             ModelInfo { id: "own\u{1b}[31m".into(), price_varies: true, deployments: Some(2), ..ModelInfo::default() };
         vec![
-            Offer { model: known, quote: Some(Quote { tariff, origin: CostOrigin::Gateway }) },
-            Offer { model: paints, quote: Some(Quote { tariff: rates("0.05", "").into(), origin: CostOrigin::Table }) },
-            Offer { model: silent, quote: None },
+            Offer { model: known, quote: Some(Quote { tariff, origin: CostOrigin::Gateway }), probed: None },
+            Offer {
+                model: paints,
+                quote: Some(Quote { tariff: rates("0.05", "").into(), origin: CostOrigin::Table }),
+                probed: None,
+            },
+            Offer { model: silent, quote: None, probed: None },
         ]
     }
 
@@ -178,7 +182,7 @@ mod tests {
     #[test]
     fn json_has_exact_prices_per_million() {
         let at = UNIX_EPOCH + std::time::Duration::from_secs(1_795_176_000);
-        insta::assert_snapshot!(list_json("corp", at, &offers()[..2], &Output::plain(80)), @r#"{"gateway":"corp","fetched_at":"2026-11-20T12:00:00Z","models":[{"id":"acme/large-and-long-of-name","name":"Acme: Large","context":1048576,"max_output":65536,"input_modalities":["file","image","text"],"output_modalities":["text"],"supports":["tools","json"],"price":{"origin":"gateway","input":3,"output":15,"cache_read":0.3,"cache_write":null,"request":null,"reasoning":null,"steps":[{"above_input_tokens":200000,"input":6,"output":22.5,"cache_read":null,"cache_write":null,"request":null,"reasoning":null}]},"price_varies":false,"deployments":null,"created":"2023-11-14T22:13:20Z","expires":"2027-01-31","parameters":null},{"id":"acme/paints","name":null,"context":32768,"max_output":null,"input_modalities":["text"],"output_modalities":["image"],"supports":null,"price":{"origin":"table","input":0.05,"output":null,"cache_read":null,"cache_write":null,"request":null,"reasoning":null,"steps":[]},"price_varies":false,"deployments":null,"created":null,"expires":null,"parameters":null}]}"#);
+        insta::assert_snapshot!(list_json("corp", at, &offers()[..2], &Output::plain(80)), @r#"{"gateway":"corp","fetched_at":"2026-11-20T12:00:00Z","models":[{"id":"acme/large-and-long-of-name","name":"Acme: Large","context":1048576,"max_output":65536,"input_modalities":["file","image","text"],"output_modalities":["text"],"supports":["tools","json"],"price":{"origin":"gateway","input":3,"output":15,"cache_read":0.3,"cache_write":null,"request":null,"reasoning":null,"steps":[{"above_input_tokens":200000,"input":6,"output":22.5,"cache_read":null,"cache_write":null,"request":null,"reasoning":null}]},"price_varies":false,"deployments":null,"created":"2023-11-14T22:13:20Z","expires":"2027-01-31","parameters":null,"probed":null},{"id":"acme/paints","name":null,"context":32768,"max_output":null,"input_modalities":["text"],"output_modalities":["image"],"supports":null,"price":{"origin":"table","input":0.05,"output":null,"cache_read":null,"cache_write":null,"request":null,"reasoning":null,"steps":[]},"price_varies":false,"deployments":null,"created":null,"expires":null,"parameters":null,"probed":null}]}"#);
     }
 
     #[test]

@@ -4,15 +4,17 @@ mod export;
 mod list;
 mod show;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
 use super::format::UNKNOWN;
 use super::rates::TariffJson;
-use crate::catalog::{Feature, ModelInfo};
+use crate::catalog::{Feature as ListedFeature, ModelInfo};
 use crate::pricing::Quote;
+use crate::probe::kept::Kept;
+use crate::probe::{self, Feature};
 use crate::rates::Rates;
 use crate::record::CostOrigin;
 
@@ -25,6 +27,8 @@ pub use show::{Listing, Shown, one};
 pub struct Offer {
     pub model: ModelInfo,
     pub quote: Option<Quote>,
+    /// What `llm probe` found out about it here.
+    pub probed: Option<Kept>,
 }
 
 impl Offer {
@@ -74,13 +78,6 @@ fn features(model: &ModelInfo) -> Option<String> {
     Some(model.supports.as_ref()?.iter().map(|feature| feature.as_str()).collect::<Vec<_>>().join(" "))
 }
 
-fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
-    groups.join(",")
-}
-
 /// The moment in the form of RFC 3339, in UTC.
 fn date(seconds: u64) -> Option<String> {
     Some(jiff::Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?.to_string())
@@ -99,13 +96,37 @@ struct OfferJson<'a> {
     max_output: Option<u64>,
     input_modalities: &'a BTreeSet<String>,
     output_modalities: &'a BTreeSet<String>,
-    supports: Option<&'a BTreeSet<Feature>>,
+    supports: Option<&'a BTreeSet<ListedFeature>>,
     price: Option<PriceJson>,
     price_varies: bool,
     deployments: Option<u32>,
     created: Option<String>,
     expires: Option<&'a str>,
     parameters: Option<&'a BTreeSet<String>>,
+    probed: Option<ProbedJson<'a>>,
+}
+
+/// What a probe found out about a model.
+#[derive(Serialize)]
+struct ProbedJson<'a> {
+    features: BTreeMap<Feature, FoundJson<'a>>,
+    context_accepted: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct FoundJson<'a> {
+    value: probe::Value,
+    at: &'a str,
+}
+
+impl<'a> From<&'a Kept> for ProbedJson<'a> {
+    fn from(kept: &'a Kept) -> Self {
+        let found = kept
+            .findings
+            .iter()
+            .map(|(feature, found)| (*feature, FoundJson { value: found.finding.value, at: &found.at }));
+        Self { features: found.collect(), context_accepted: kept.context }
+    }
 }
 
 #[derive(Serialize)]
@@ -116,7 +137,7 @@ struct PriceJson {
 }
 
 impl<'a> From<&'a Offer> for OfferJson<'a> {
-    fn from(Offer { model, quote }: &'a Offer) -> Self {
+    fn from(Offer { model, quote, probed }: &'a Offer) -> Self {
         let price = quote.as_ref().map(|quote| PriceJson { origin: quote.origin, tariff: (&quote.tariff).into() });
         Self {
             id: &model.id,
@@ -132,6 +153,7 @@ impl<'a> From<&'a Offer> for OfferJson<'a> {
             created: model.created.and_then(date),
             expires: model.expires.as_deref(),
             parameters: model.parameters.as_ref(),
+            probed: probed.as_ref().map(Into::into),
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::SystemTime;
 
-use super::{Offer, both_modalities, date, features, thousands, tokens};
+use super::{Offer, both_modalities, date, features, tokens};
 use crate::money::Usd;
+use crate::probe::{Feature, Value};
 use crate::rates::{Rates, Tariff};
 use crate::record::CostOrigin;
 use crate::report::escape;
-use crate::report::format::{UNKNOWN, or_unknown};
+use crate::report::format::{UNKNOWN, or_unknown, thousands};
 use crate::report::grid::{self, Column, Grid};
 use crate::report::rates::per_million;
 use crate::report::term::{Output, Text};
@@ -121,12 +122,26 @@ fn facts(shown: &Shown) -> Vec<(&'static str, Option<String>)> {
     } else {
         facts.push(("made by", Some(or_unknown(shown.maker.clone(), |maker| maker))));
     }
+    facts.extend(shown.listings.iter().flat_map(probed));
     for listing in shown.listings.iter().filter(|listing| listing.offer.model.price_varies) {
         let servers = listing.offer.model.deployments.unwrap_or_default();
         let gateway = &listing.gateway;
         facts.push(("", Some(format!("{gateway}: the price differs between the {servers} deployments of this name"))));
     }
     facts
+}
+
+/// What `llm probe` found out about the model at one gateway, and when.
+fn probed(listing: &Listing) -> Vec<(&'static str, Option<String>)> {
+    let Some(kept) = &listing.offer.probed else { return Vec::new() };
+    let parts = [(Value::Yes, "has"), (Value::No, "lacks"), (Value::Unknown, "not known")].map(|(value, word)| {
+        let features: Vec<&str> = kept.with(value).map(Feature::as_str).collect();
+        (!features.is_empty()).then(|| format!("{word} {}", features.join(" ")))
+    });
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let context = kept.context.map_or_else(String::new, |tokens| format!("; accepts {} tokens", thousands(tokens)));
+    let text = format!("{} on {}: {}{context}", listing.gateway, kept.date(), parts.join("; "));
+    vec![("probed", Some(text))]
 }
 
 /// A line for each gateway and each step of its price, and one for the maker's own price.

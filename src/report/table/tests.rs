@@ -100,27 +100,6 @@ fn what_reads_the_same_is_marked_alike() {
 }
 
 #[test]
-fn repeats_show_median_and_spread() {
-    let records = three();
-    let slow = [record("slow", "x"), failed("slow")];
-    let groups = [("gpt".to_owned(), records.iter().collect()), ("slow".to_owned(), slow.iter().collect())];
-    insta::assert_snapshot!(repeated(&groups, &Output::terminal(80)), @r"
-     model       ok  first token         total  tok/s  total cost
-     gpt        3/3       412 ms         1.9 s     61  ~$0.000205
-     └ min–max        198–640 ms  600 ms–2.2 s  31–88
-     slow       1/2       412 ms         1.9 s     61   $0.000177
-     total                                             ~$0.000382
-    ");
-}
-
-#[test]
-fn the_median_of_an_even_count_lies_between() {
-    let spread = Spread::of([ms(100), ms(400), ms(200), ms(300)].into_iter(), |a, b| (a + b) / 2).expect("values");
-    assert_eq!((spread.least, spread.median, spread.most), (ms(100), ms(250), ms(400)));
-    assert!(Spread::of(std::iter::empty::<f64>(), |a, b| (a + b) / 2.0).is_none());
-}
-
-#[test]
 fn all_that_can_become_of_a_call_at_80_and_160_columns() {
     let mut elsewhere = record("fast", "A cat.");
     elsewhere.answered_by = Some("qwen3-coder-480b-a35b-instruct".into());

@@ -240,6 +240,79 @@ class Compare(Case):
         self.assert_exit(llm("compare", "-m", "limited,limited", "--retries", "0", PROMPT), 6)
 
 
+class Measure(Case):
+    """What the mocks can do is known: a mock says its text, whatever it is asked."""
+
+    ANSWERS = ["priced", "cheap", "unpriced", "slow", "flaky", "up-plain", "up-tool", "up-thinks", "up-cut-short"]
+    FAILS = ["limited", "broken", "overflow", "late", "slow-limited", "up-breaks-off", "up-fails-late", "up-refuses-key"]
+    DEMO = ["demo-openai", "demo-anthropic"]
+
+    def probed(self, models):
+        outcome = llm("probe", "-m", ",".join(models), "--retries", "0", "-o", "json")
+        self.assertIn(outcome.code, (0, 8), str(outcome))
+        return {
+            model["model"]: {name: found["value"] for name, found in model["features"].items()}
+            for model in outcome.json()["models"]
+        }
+
+    def assert_has(self, found, value, *features):
+        self.assertEqual({feature: found[feature] for feature in features}, dict.fromkeys(features, value))
+
+    def test_a_probe_tells_the_truth_about_every_mock(self):
+        found = self.probed(self.ANSWERS)
+        for model in self.ANSWERS:
+            with self.subTest(model):
+                self.assert_has(found[model], "yes", "usage")
+                self.assert_has(found[model], "unknown", "stop", "seed", "max_tokens")
+                self.assert_has(found[model], "yes" if model == "up-thinks" else "no", "reasoning")
+                self.assert_has(found[model], "yes" if model == "up-tool" else "no", "tools")
+                self.assert_has(found[model], "no", "parallel_tools")
+                priced = model in ("priced", "cheap", "slow", "flaky")
+                self.assert_has(found[model], "yes" if priced else "no", "cost")
+                # What calls a function says nothing, so nothing shows of what it sees.
+                said = "unknown" if model == "up-tool" else "no"
+                self.assert_has(found[model], said, "system", "image", "pdf", "logprobs")
+        for model in ("priced", "cheap", "slow", "up-plain"):
+            self.assert_has(found[model], "yes", "stream")
+
+    def test_a_failure_is_unknown_and_not_no(self):
+        outcome = llm("probe", "-m", ",".join(self.FAILS), "--retries", "0", "-o", "csv")
+        self.assertNotEqual(outcome.code, 0)
+        rows = outcome.stdout.splitlines()[1:]
+        self.assertEqual(len(rows), 14 * len(self.FAILS))
+        for row in rows:
+            self.assertEqual(row.split(",")[3], "unknown", row)
+
+    def test_what_litellm_translates_is_found_behind_it(self):
+        found = self.probed(self.DEMO)
+        for model in self.DEMO:
+            with self.subTest(model):
+                has = ("stream", "system", "stop", "max_tokens", "tools", "parallel_tools", "json_schema", "reasoning", "usage")
+                self.assert_has(found[model], "yes", *has)
+                self.assert_has(found[model], "no", "image", "pdf")
+        # Anthropic's format has neither, and LiteLLM refuses what it cannot translate.
+        self.assert_has(found["demo-openai"], "yes", "logprobs")
+        self.assert_has(found["demo-anthropic"], "no", "seed", "logprobs")
+
+    def test_a_benchmark_counts_answers_and_failures_and_sums_the_costs(self):
+        outcome = llm("bench", "-m", "priced,limited", "--requests", "12", "--concurrency", "3", "-o", "json")
+        self.assert_exit(outcome, 8)
+        priced, limited = outcome.json()["models"]
+        self.assertEqual((priced["answered"], priced["failed"]), (12, {}))
+        self.assertEqual((limited["answered"], limited["failed"]), (0, {"rate_limited": 12}))
+        self.assertGreater(priced["total_ms"]["p99"], priced["first_token_ms"]["min"])
+        self.assertEqual((priced["cost"]["unknown"], priced["cost"]["computed"]), (0, False))
+        self.assertGreater(priced["cost"]["usd"], 0)
+
+    def test_an_open_loop_counts_what_a_slow_model_takes(self):
+        outcome = llm("bench", "-m", "slow", "--requests", "10", "--rate", "5", "--warmup", "0", "-o", "json")
+        self.assert_exit(outcome, 0)
+        (slow,) = outcome.json()["models"]
+        self.assertGreaterEqual(slow["first_token_ms"]["min"], 1400)
+        # Ten requests of 1.5 s, one after the other, would take 15 s.
+        self.assertLess(slow["seconds"], 10)
+
+
 class Wires(Case):
     """LiteLLM's other routes: what it cannot mock there (streams of messages and responses) comes from the demo gateway,
     through all of its translation, and so both sides of ours are tested."""

@@ -1,4 +1,5 @@
-"""The vendors' own libraries as clients of the demo gateway: what they read must be what its models say.
+"""The vendors' own libraries as clients of the demo gateway, and of `llm serve` before it over each wire format: what they
+read must be what its models say.
 
 Run by `tests/real/run` with the libraries' Python as: tests.py LLM_BINARY
 """
@@ -30,6 +31,8 @@ SCHEMA = {
 LIMIT = 30  # seconds for one request
 
 ROOT = None
+KEY = "none"
+API = None  # the wire format between `llm serve` and the demo gateway, if there is one
 
 
 class Forecast(pydantic.BaseModel):
@@ -58,9 +61,37 @@ class Demo:
         assert code == 0, f"the demo gateway ended with {code}"
 
 
+class Serve:
+    """`llm serve` before the demo gateway, which it asks over this wire format."""
+
+    def __init__(self, llm, demo, api):
+        self.llm, self.demo, self.api = llm, demo, api
+
+    def __enter__(self):
+        self.home = tempfile.TemporaryDirectory()
+        config = os.path.join(self.home.name, "llm.toml")
+        with open(config, "w") as file:
+            file.write(f'default_gateway = "up"\n[gateway.up]\nbase_url = "{self.demo}/v1"\nauth = "none"\napi = "{self.api}"\n')
+            names = "quick", "steady", "thinker", "flaky", "down"
+            file.write("models = [" + ", ".join(f'"demo/{name}"' for name in names) + "]\n")
+        environment = {"PATH": os.environ["PATH"], "HOME": self.home.name, "LLM_CONFIG": config,
+                       "LLM_DATA_DIR": os.path.join(self.home.name, "data")}
+        self.process = subprocess.Popen([self.llm, "serve", "--listen", "127.0.0.1:0", "--drain", "5s"], env=environment,
+                                        text=True, stdout=subprocess.PIPE)
+        root = self.process.stdout.readline().strip()
+        return root, self.process.stdout.readline().split()[1]
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        code = self.process.wait(LIMIT)
+        self.process.stdout.close()
+        self.home.cleanup()
+        assert code == 0, f"the server ended with {code}"
+
+
 class OpenAIChat(unittest.TestCase):
     def setUp(self):
-        self.client = openai.OpenAI(base_url=f"{ROOT}/v1", api_key="none", max_retries=0, timeout=LIMIT)
+        self.client = openai.OpenAI(base_url=f"{ROOT}/v1", api_key=KEY, max_retries=0, timeout=LIMIT)
         self.addCleanup(self.client.close)
         self.tools = [{"type": "function", "function": {"name": "get_weather", "parameters": SCHEMA}}]
 
@@ -132,6 +163,10 @@ class OpenAIChat(unittest.TestCase):
         self.assertEqual(self.client.models.retrieve("demo/quick").id, "demo/quick")
 
     def test_embeddings(self):
+        if API in ("anthropic", "gemini"):
+            with self.assertRaises(openai.BadRequestError):
+                self.client.embeddings.create(model="demo/quick", input=PROMPT)
+            return
         # The library asks for base64 unless told otherwise.
         coded, numbers = [self.client.embeddings.create(model="demo/quick", input=[PROMPT, "It rains."], **more)
                           for more in [{}, {"encoding_format": "float"}]]
@@ -149,7 +184,7 @@ class OpenAIChat(unittest.TestCase):
 
 class OpenAIResponses(unittest.TestCase):
     def setUp(self):
-        self.client = openai.OpenAI(base_url=f"{ROOT}/v1", api_key="none", max_retries=0, timeout=LIMIT)
+        self.client = openai.OpenAI(base_url=f"{ROOT}/v1", api_key=KEY, max_retries=0, timeout=LIMIT)
         self.addCleanup(self.client.close)
         self.tools = [{"type": "function", "name": "get_weather", "parameters": SCHEMA, "strict": True}]
 
@@ -202,7 +237,7 @@ class OpenAIResponses(unittest.TestCase):
 
 class Anthropic(unittest.TestCase):
     def setUp(self):
-        self.client = anthropic.Anthropic(base_url=ROOT, api_key="none", max_retries=0, timeout=LIMIT)
+        self.client = anthropic.Anthropic(base_url=ROOT, api_key=KEY, max_retries=0, timeout=LIMIT)
         self.addCleanup(self.client.close)
         self.tools = [{"name": "get_weather", "input_schema": SCHEMA}]
 
@@ -266,6 +301,11 @@ class Anthropic(unittest.TestCase):
         self.assertEqual(self.client.models.retrieve("demo/quick"), models["demo/quick"])
 
     def test_a_count_of_tokens(self):
+        if API not in (None, "anthropic"):
+            turns = [{"role": "user", "content": PROMPT}]
+            count = self.client.messages.with_raw_response.count_tokens(model="demo/quick", messages=turns)
+            self.assertEqual(count.headers["x-llm-estimated"], "true")
+            return self.assertGreater(count.parse().input_tokens, 5)
         message = self.client.messages.create(**self.request(system="Be brief."))
         turns = [{"role": "user", "content": PROMPT}]
         count = self.client.messages.count_tokens(model="demo/quick", system="Be brief.", messages=turns)
@@ -277,7 +317,7 @@ class Gemini(unittest.TestCase):
 
     def setUp(self):
         options = types.HttpOptions(base_url=ROOT, timeout=LIMIT * 1000, api_version=self.VERSION)
-        self.client = genai.Client(api_key="none", http_options=options)
+        self.client = genai.Client(api_key=KEY, http_options=options)
         self.addCleanup(self.client.close)
         function = types.FunctionDeclaration(name="get_weather", parameters_json_schema=SCHEMA)
         manual = types.AutomaticFunctionCallingConfig(disable=True)
@@ -335,6 +375,9 @@ class Gemini(unittest.TestCase):
         self.assertEqual(self.client.models.get(model="models/demo/quick").name, "models/demo/quick")
 
     def test_a_count_of_tokens(self):
+        if API not in (None, "gemini"):
+            count = self.client.models.count_tokens(model="demo/quick", contents=PROMPT)
+            return self.assertGreater(count.total_tokens, 5)
         answer = self.client.models.generate_content(model="demo/quick", contents=PROMPT)
         count = self.client.models.count_tokens(model="demo/quick", contents=PROMPT)
         self.assertEqual(count.total_tokens, answer.usage_metadata.prompt_token_count)
@@ -344,10 +387,22 @@ class GeminiBeta(Gemini):
     VERSION = "v1beta"
 
 
+def passed(name):
+    """Whether all tests of this module succeed with the server as it is set now."""
+    print(f"-- {name}", flush=True)
+    tests = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
+    return unittest.TextTestRunner(verbosity=1).run(tests).wasSuccessful()
+
+
 def main():
-    global ROOT
-    with Demo(os.path.abspath(sys.argv.pop(1))) as ROOT:
-        good = unittest.main(exit=False, verbosity=2).result.wasSuccessful()
+    global ROOT, KEY, API
+    llm = os.path.abspath(sys.argv[1])
+    with Demo(llm) as demo:
+        ROOT = demo
+        good = passed("the demo gateway")
+        for API in ["openai-chat", "openai-responses", "anthropic", "gemini"]:
+            with Serve(llm, demo, API) as (ROOT, KEY):
+                good &= passed(f"llm serve, over {API}")
     sys.exit(0 if good else 1)
 
 

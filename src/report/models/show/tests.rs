@@ -17,7 +17,7 @@ fn rates(input: &str, output: &str) -> Rates {
 fn listing(gateway: &str, model: ModelInfo, price: Option<(Tariff, CostOrigin)>, markup: Option<u32>) -> Listing {
     let quote = price.map(|(tariff, origin)| Quote { tariff, origin });
     let fetched_at = UNIX_EPOCH + Duration::from_secs(1_795_176_000);
-    Listing { gateway: gateway.into(), offer: Offer { model, quote }, markup, fetched_at }
+    Listing { gateway: gateway.into(), offer: Offer { model, quote, probed: None }, markup, fetched_at }
 }
 
 pub(in crate::report::models) fn shown() -> Shown {

@@ -1,0 +1,5 @@
+//! Config files, from arbitrary bytes.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| onekey_fuzz::config(input));

@@ -1,0 +1,5 @@
+//! Requests of all wire formats, from arbitrary bytes.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| onekey_fuzz::any_request(input));

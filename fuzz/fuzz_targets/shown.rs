@@ -1,0 +1,5 @@
+//! Texts of models, as they are shown, from arbitrary bytes.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| onekey_fuzz::shown(input));

@@ -1,0 +1,64 @@
+//! The names of fields in request bodies, as gateways may read them.
+
+/// Fields with which some gateway asks another model than `model` says, or sends the request elsewhere. Budgets, allow-lists and
+/// prices go by the one model that is known, so nobody may set them: OpenRouter has the first, LiteLLM the others.
+const OTHER_MODELS: [&str; 10] = [
+    "models",
+    "fallbacks",
+    "context_window_fallbacks",
+    "content_policy_fallbacks",
+    "context_window_fallback_dict",
+    "model_list",
+    "user_config",
+    "api_base",
+    "base_url",
+    "extra_body",
+];
+
+/// Whether some gateway takes these two names for the same field. Those that are written in Go do not tell capitals from small
+/// letters, not even those outside of ASCII that have a common form with one of it; Google's also take both `maxTokens` and
+/// `max_tokens`.
+pub fn is_same_field(name: &str, other: &str) -> bool {
+    let folded = |name: &str| name.trim().replace(['_', '-'], "").to_uppercase().to_lowercase();
+    folded(name) == folded(other)
+}
+
+/// Whether a gateway may ask a model that `model` does not name because of this field. One that is `model` but for its spelling
+/// is among them: where a gateway takes both for the same, the last one counts.
+pub fn names_other_model(field: &str) -> bool {
+    let is_other_spelling = field != "model" && is_same_field(field, "model");
+    is_other_spelling || OTHER_MODELS.iter().any(|name| is_same_field(name, field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_same_however_a_gateway_reads_them() {
+        for (name, other) in [
+            ("model", "Model"),
+            ("model", "MODEL "),
+            ("messages", "me\u{17f}\u{17f}ages"),
+            ("max_tokens", "max_to\u{212a}ens"),
+            ("max_output_tokens", "maxOutputTokens"),
+        ] {
+            assert!(is_same_field(name, other), "{name}, {other}");
+        }
+        for (name, other) in [("model", "models"), ("n", "m"), ("max_tokens", "max_token"), ("", "n")] {
+            assert!(!is_same_field(name, other), "{name}, {other}");
+        }
+    }
+
+    #[test]
+    fn what_may_ask_another_model_is_known() {
+        for name in
+            ["models", "Models", "fallbacks", "contextWindowFallbacks", "Model", "model ", "user_config", "apiBase"]
+        {
+            assert!(names_other_model(name), "{name}");
+        }
+        for name in ["model", "modalities", "messages", "metadata", "provider"] {
+            assert!(!names_other_model(name), "{name}");
+        }
+    }
+}

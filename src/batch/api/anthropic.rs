@@ -1,0 +1,95 @@
+//! Anthropic's form: the requests are in the submission itself, and the results are lines of one document.
+
+use serde_json::json;
+
+use super::{BatchApi, Fate, Part, PartLimits, Post, Results, Standing, failure, malformed, parse, plain};
+use crate::adapter::{Api, WireRequest};
+use crate::error::Failure;
+
+#[derive(Debug)]
+pub(super) struct Anthropic;
+
+impl BatchApi for Anthropic {
+    fn limits(&self) -> PartLimits {
+        // Anthropic's own are 100,000 requests and 256 MB.
+        PartLimits { requests: 50_000, bytes: 199_000_000 }
+    }
+
+    fn entry(&self, id: &str, wire: &WireRequest) -> Vec<u8> {
+        let body = std::str::from_utf8(&wire.body).unwrap_or("null");
+        format!("{{\"custom_id\":{},\"params\":{body}}}", json!(id)).into_bytes()
+    }
+
+    fn upload(&self, _: &Part<'_>) -> Option<Post> {
+        None
+    }
+
+    fn submit(&self, part: &Part<'_>, _: Option<&str>) -> Post {
+        let mut body = b"{\"requests\":[".to_vec();
+        body.extend(part.entries.join(&b','));
+        body.extend_from_slice(b"]}");
+        Post { path: "messages/batches".into(), content_type: "application/json".into(), body }
+    }
+
+    fn status_path(&self, id: &str) -> String {
+        format!("messages/batches/{id}")
+    }
+
+    fn standing(&self, id: &str, body: &[u8]) -> Result<Standing, Failure> {
+        let batch = parse(body)?;
+        let word = batch["processing_status"].as_str();
+        let word = word.ok_or_else(|| malformed("the gateway did not say how the batch stands"))?.to_owned();
+        let counts = batch["request_counts"].as_object();
+        let sum = |all: bool| {
+            let counted = counts?.iter().filter(|(name, _)| all || *name != "processing");
+            Some(counted.filter_map(|(_, count)| count.as_u64()).sum::<u64>())
+        };
+        let is_over = word == "ended";
+        // The address of the results is not followed: the key belongs to the gateway.
+        let results = if is_over { vec![Results::At(format!("messages/batches/{id}/results"))] } else { Vec::new() };
+        Ok(Standing { word, is_over, done: sum(false).zip(sum(true)), results, failure: None })
+    }
+
+    fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure> {
+        let line = parse(line)?;
+        let id = line["custom_id"].as_str().ok_or_else(|| malformed("a result does not say whose it is"))?.to_owned();
+        let result = &line["result"];
+        let fate = match result["type"].as_str() {
+            Some("succeeded") => Fate::Answer(result["message"].to_string().into_bytes()),
+            Some("expired") => Fate::NotAsked("the batch expired"),
+            Some("canceled") => Fate::NotAsked("the batch was cancelled"),
+            _ => {
+                // The error is in an object of type `error`, as in the answer to a single request.
+                let error =
+                    if result["error"]["error"].is_null() { &result["error"] } else { &result["error"]["error"] };
+                let status = match error["type"].as_str() {
+                    Some("overloaded_error") => 529,
+                    Some("rate_limit_error") => 429,
+                    Some("api_error") => 500,
+                    _ => 400,
+                };
+                Fate::Failed(failure(Api::Anthropic, status, error))
+            }
+        };
+        Ok((id, fate))
+    }
+
+    fn cancel(&self, id: &str) -> Post {
+        Post::json(format!("messages/batches/{id}/cancel"), &json!({}))
+    }
+
+    fn list_path(&self) -> String {
+        "messages/batches?limit=100".to_owned()
+    }
+
+    /// This form keeps no tag. The number of requests has to do: of the last batches, the newest one with that number.
+    fn find(&self, list: &[u8], _: &str, requests: usize) -> Option<String> {
+        let list = parse(list).ok()?;
+        let has_as_many = |batch: &&serde_json::Value| {
+            let counts = batch["request_counts"].as_object();
+            let sum: u64 = counts.into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();
+            sum == requests as u64
+        };
+        plain(&list["data"].as_array()?.iter().find(has_as_many)?["id"]).map(str::to_owned)
+    }
+}

@@ -1,0 +1,99 @@
+//! Google's form: the requests are in the submission itself, and the results in the batch that has ended.
+
+use serde_json::{Value, json};
+
+use super::{BatchApi, Fate, Part, PartLimits, Post, Results, Standing, failure, malformed, parse, plain};
+use crate::adapter::{Api, WireRequest};
+use crate::error::{Failure, FailureKind};
+
+#[derive(Debug)]
+pub(super) struct Gemini;
+
+impl BatchApi for Gemini {
+    fn limits(&self) -> PartLimits {
+        // Google takes 20 MB in a request.
+        PartLimits { requests: 50_000, bytes: 19_000_000 }
+    }
+
+    fn entry(&self, id: &str, wire: &WireRequest) -> Vec<u8> {
+        let body = std::str::from_utf8(&wire.body).unwrap_or("null");
+        format!("{{\"request\":{body},\"metadata\":{{\"key\":{}}}}}", json!(id)).into_bytes()
+    }
+
+    fn upload(&self, _: &Part<'_>) -> Option<Post> {
+        None
+    }
+
+    fn submit(&self, part: &Part<'_>, _: Option<&str>) -> Post {
+        let mut body = format!("{{\"batch\":{{\"display_name\":{},", json!(part.tag)).into_bytes();
+        body.extend_from_slice(b"\"input_config\":{\"requests\":{\"requests\":[");
+        body.extend(part.entries.join(&b','));
+        body.extend_from_slice(b"]}}}}");
+        let model = part.model.strip_prefix("models/").unwrap_or(part.model);
+        let path = format!("models/{model}:batchGenerateContent");
+        Post { path, content_type: "application/json".into(), body }
+    }
+
+    fn status_path(&self, id: &str) -> String {
+        id.to_owned()
+    }
+
+    fn standing(&self, _: &str, body: &[u8]) -> Result<Standing, Failure> {
+        let batch = parse(body)?;
+        let metadata = &batch["metadata"];
+        let word =
+            metadata["state"].as_str().ok_or_else(|| malformed("the gateway did not say how the batch stands"))?;
+        let end = ["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"].iter().any(|end| word.ends_with(end));
+        // Numbers of 64 bits are texts in Google's JSON.
+        let count = |name: &str| {
+            let value = &metadata["batchStats"][name];
+            value.as_u64().or_else(|| value.as_str()?.parse().ok())
+        };
+        let done = count("requestCount").map(|total| {
+            let done = count("successfulRequestCount").unwrap_or(0) + count("failedRequestCount").unwrap_or(0);
+            (done, total)
+        });
+        let responses = [&batch["response"], &metadata["output"]];
+        let inline = responses.iter().find_map(|response| response["inlinedResponses"]["inlinedResponses"].as_array());
+        let lines = inline.map(|all| {
+            let lines: Vec<String> = all.iter().map(|response| format!("{response}\n")).collect();
+            Results::Inline(lines.concat().into_bytes())
+        });
+        let failure = batch["error"]["message"].as_str();
+        let failure = failure.filter(|_| lines.is_none()).map(|why| Failure::new(FailureKind::InvalidRequest, why));
+        Ok(Standing { word: word.to_owned(), is_over: end, done, results: lines.into_iter().collect(), failure })
+    }
+
+    fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure> {
+        let line = parse(line)?;
+        let id = line["metadata"]["key"].as_str().ok_or_else(|| malformed("a result does not say whose it is"))?;
+        let fate = match &line["error"] {
+            Value::Null => Fate::Answer(line["response"].to_string().into_bytes()),
+            error => {
+                let status = match error["code"].as_u64() {
+                    Some(8) => 429,
+                    Some(14) => 503,
+                    Some(3 | 9 | 11) => 400,
+                    _ => 500,
+                };
+                Fate::Failed(failure(Api::Gemini, status, error))
+            }
+        };
+        Ok((id.to_owned(), fate))
+    }
+
+    fn cancel(&self, id: &str) -> Post {
+        Post::json(format!("{id}:cancel"), &json!({}))
+    }
+
+    fn list_path(&self) -> String {
+        "batches?pageSize=100".to_owned()
+    }
+
+    fn find(&self, list: &[u8], tag: &str, _: usize) -> Option<String> {
+        let list = parse(list).ok()?;
+        let batches = list["operations"].as_array().or_else(|| list["batches"].as_array())?;
+        let found = batches.iter().find(|batch| batch["metadata"]["displayName"] == tag)?;
+        plain(&found["name"]).map(str::to_owned)
+    }
+}

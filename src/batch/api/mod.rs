@@ -1,0 +1,168 @@
+//! The Batch APIs of gateways: many requests handed over at once, answered within a day, often at half the price.
+//!
+//! A form is a file beside this one that implements [`BatchApi`]. It makes and reads bodies and does no IO; requests and
+//! answers inside of it are those of the wire format's adapter.
+
+mod anthropic;
+mod gemini;
+mod openai;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use crate::adapter::{Api, WireRequest};
+use crate::error::{Failure, FailureKind};
+
+/// How much one batch may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartLimits {
+    pub requests: usize,
+    pub bytes: usize,
+}
+
+/// A request to the gateway, below its base URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    pub path: String,
+    pub content_type: String,
+    pub body: Vec<u8>,
+}
+
+impl Post {
+    fn json(path: impl Into<String>, body: &Value) -> Self {
+        Self { path: path.into(), content_type: "application/json".into(), body: body.to_string().into_bytes() }
+    }
+}
+
+/// What is handed over as one batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// The model as the gateway calls it.
+    pub model: &'a str,
+    /// The path of the endpoint for single requests.
+    pub endpoint: &'a str,
+    /// By which a batch is found again whose id was not received.
+    pub tag: &'a str,
+    /// The entries that [`BatchApi::entry`] made.
+    pub entries: &'a [Vec<u8>],
+}
+
+/// How a batch stands at the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The gateway's own word.
+    pub word: String,
+    /// Whether it changes no more.
+    pub is_over: bool,
+    /// How many requests have been answered or have failed, and of how many, as far as it says.
+    pub done: Option<(u64, u64)>,
+    /// Where the results are.
+    pub results: Vec<Results>,
+    /// Why the gateway refused the batch as a whole.
+    pub failure: Option<Failure>,
+}
+
+/// Results of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Results {
+    /// At this path below the base URL, a line for each.
+    At(String),
+    /// A line for each, in the standing itself.
+    Inline(Vec<u8>),
+}
+
+/// What became of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// The body of a complete answer, in the wire format of the gateway.
+    Answer(Vec<u8>),
+    /// It failed.
+    Failed(Failure),
+    /// The gateway did not come to it: it can be asked again.
+    NotAsked(&'static str),
+}
+
+/// One form of Batch API.
+pub trait BatchApi: Sync {
+    /// How much one batch may hold.
+    fn limits(&self) -> PartLimits;
+
+    /// A request in the form in which it is part of a batch.
+    fn entry(&self, id: &str, wire: &WireRequest) -> Vec<u8>;
+
+    /// The upload of a file with the entries, where this form has one.
+    fn upload(&self, part: &Part<'_>) -> Option<Post>;
+
+    /// The submission of a batch; `file` is the id of the file that was uploaded.
+    fn submit(&self, part: &Part<'_>, file: Option<&str>) -> Post;
+
+    /// The id in the answer to an upload or a submission.
+    ///
+    /// # Errors
+    /// The answer has none.
+    fn id(&self, body: &[u8]) -> Result<String, Failure> {
+        let value = parse(body)?;
+        let id = value["id"].as_str().or_else(|| value["name"].as_str()).filter(|id| is_plain(id));
+        id.map(str::to_owned).ok_or_else(|| malformed("the gateway did not say the id of the batch"))
+    }
+
+    /// The path at which a batch stands.
+    fn status_path(&self, id: &str) -> String;
+
+    /// How a batch stands.
+    ///
+    /// # Errors
+    /// The body says nothing of it.
+    fn standing(&self, id: &str, body: &[u8]) -> Result<Standing, Failure>;
+
+    /// The id of the custom request and what became of it, from a line of results.
+    ///
+    /// # Errors
+    /// The line is not one of results.
+    fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure>;
+
+    /// The cancellation of a batch.
+    fn cancel(&self, id: &str) -> Post;
+
+    /// The path of the list of the last batches.
+    fn list_path(&self) -> String;
+
+    /// The id of the batch in a list that was submitted with this tag, or that has so many requests where the form keeps no
+    /// tag; `None` where it is not there.
+    fn find(&self, list: &[u8], tag: &str, requests: usize) -> Option<String>;
+}
+
+/// The Batch API of gateways that speak this wire format.
+pub fn of(api: Api) -> &'static dyn BatchApi {
+    match api {
+        Api::OpenaiChat | Api::OpenaiResponses => &openai::OpenAi,
+        Api::Anthropic => &anthropic::Anthropic,
+        Api::Gemini => &gemini::Gemini,
+    }
+}
+
+fn parse(body: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(body)
+        .map_err(|error| malformed("the gateway's answer is not JSON").with_cause(error.to_string()))
+}
+
+fn malformed(message: &str) -> Failure {
+    Failure::new(FailureKind::Protocol, message)
+}
+
+/// Whether an id can stand in a path without changing it.
+fn is_plain(id: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && part != "." && part != "..";
+    id.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:".contains(c)) && id.split('/').all(is_part)
+}
+
+/// An id from a body as part of a path.
+fn plain(value: &Value) -> Option<&str> {
+    value.as_str().filter(|id| is_plain(id))
+}
+
+/// The failure in an error of one request, as the adapter of the wire format reads it.
+fn failure(api: Api, status: u16, error: &Value) -> Failure {
+    api.adapter().decode_error(status, serde_json::json!({ "error": error }).to_string().as_bytes())
+}

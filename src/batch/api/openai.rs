@@ -1,0 +1,114 @@
+//! OpenAI's form: a file of lines is uploaded to `/files`, and `/batches` says what becomes of it. Groq, Mistral, Together and
+//! LiteLLM have it too.
+
+use serde_json::{Value, json, value::RawValue};
+
+use super::{BatchApi, Fate, Part, PartLimits, Post, Results, Standing, failure, malformed, parse, plain};
+use crate::adapter::{Api, WireRequest};
+use crate::error::{Failure, FailureKind};
+
+#[derive(Debug)]
+pub(super) struct OpenAi;
+
+/// Parts the fields of an upload. It is so long that no prompt has it by chance.
+const BOUNDARY: &str = "llm-batch-7f9c2ba4e88f827d616045507605853e";
+
+/// The key of our tag in the metadata of a batch.
+const TAG: &str = "llm_part";
+
+/// A batch that is not answered after this time expires. It is the only window that the gateways have.
+const WINDOW: &str = "24h";
+
+impl BatchApi for OpenAi {
+    fn limits(&self) -> PartLimits {
+        // OpenAI's own: 50,000 requests and 200 MB. The rest is for what stands around the lines.
+        PartLimits { requests: 50_000, bytes: 199_000_000 }
+    }
+
+    fn entry(&self, id: &str, wire: &WireRequest) -> Vec<u8> {
+        // The body is put in as it is, so that it is the one that single requests have.
+        let body = std::str::from_utf8(&wire.body).unwrap_or("null");
+        let body: Box<RawValue> = RawValue::from_string(body.to_owned()).unwrap_or_default();
+        let url = format!("/v1/{}", wire.path);
+        let entry = json!({"custom_id": id, "method": "POST", "url": url});
+        let mut line = entry.to_string();
+        line.pop();
+        format!("{line},\"body\":{}}}\n", body.get()).into_bytes()
+    }
+
+    fn upload(&self, part: &Part<'_>) -> Option<Post> {
+        let mut body = format!(
+            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--{BOUNDARY}\r\n\
+             content-disposition: form-data; name=\"file\"; filename=\"batch.jsonl\"\r\n\
+             content-type: application/jsonl\r\n\r\n"
+        )
+        .into_bytes();
+        part.entries.iter().for_each(|entry| body.extend_from_slice(entry));
+        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+        Some(Post { path: "files".into(), content_type, body })
+    }
+
+    fn submit(&self, part: &Part<'_>, file: Option<&str>) -> Post {
+        Post::json(
+            "batches",
+            &json!({
+                "input_file_id": file, "endpoint": format!("/v1/{}", part.endpoint), "completion_window": WINDOW,
+                "metadata": {TAG: part.tag},
+            }),
+        )
+    }
+
+    fn status_path(&self, id: &str) -> String {
+        format!("batches/{id}")
+    }
+
+    fn standing(&self, _: &str, body: &[u8]) -> Result<Standing, Failure> {
+        let batch = parse(body)?;
+        let word = batch["status"].as_str().ok_or_else(|| malformed("the gateway did not say how the batch stands"))?;
+        let is_over = matches!(word, "completed" | "failed" | "expired" | "cancelled");
+        let counts = &batch["request_counts"];
+        let count = |name: &str| counts[name].as_u64();
+        let done = count("total").map(|total| (count("completed").unwrap_or(0) + count("failed").unwrap_or(0), total));
+        let files = ["output_file_id", "error_file_id"].iter().filter_map(|name| plain(&batch[*name]));
+        let results = files.map(|file| Results::At(format!("files/{file}/content"))).collect();
+        let failure = (word == "failed").then(|| {
+            let message = batch["errors"]["data"][0]["message"].as_str().unwrap_or("the gateway refused the batch");
+            Failure::new(FailureKind::InvalidRequest, message)
+        });
+        Ok(Standing { word: word.to_owned(), is_over, done, results, failure })
+    }
+
+    fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure> {
+        let line = parse(line)?;
+        let id = line["custom_id"].as_str().ok_or_else(|| malformed("a result does not say whose it is"))?.to_owned();
+        let response = &line["response"];
+        let status = response["status_code"].as_u64().and_then(|status| u16::try_from(status).ok());
+        let fate = match (status, &line["error"]) {
+            (Some(200..=299), _) => Fate::Answer(response["body"].to_string().into_bytes()),
+            (_, error) if error["code"] == "batch_expired" => Fate::NotAsked("the batch expired"),
+            (_, error) if error["code"] == "batch_cancelled" => Fate::NotAsked("the batch was cancelled"),
+            (Some(status), _) => {
+                let body = &response["body"];
+                let error = if body["error"].is_null() { body } else { &body["error"] };
+                Fate::Failed(failure(Api::OpenaiChat, status, error))
+            }
+            (None, error) => Fate::Failed(failure(Api::OpenaiChat, 500, error)),
+        };
+        Ok((id, fate))
+    }
+
+    fn cancel(&self, id: &str) -> Post {
+        Post::json(format!("batches/{id}/cancel"), &Value::Object(serde_json::Map::new()))
+    }
+
+    fn list_path(&self) -> String {
+        "batches?limit=100".to_owned()
+    }
+
+    fn find(&self, list: &[u8], tag: &str, _: usize) -> Option<String> {
+        let list = parse(list).ok()?;
+        let found = list["data"].as_array()?.iter().find(|batch| batch["metadata"][TAG] == tag)?;
+        plain(&found["id"]).map(str::to_owned)
+    }
+}

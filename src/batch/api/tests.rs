@@ -1,0 +1,125 @@
+use serde_json::json;
+
+use super::*;
+
+const WIRE: &str = r#"{"model":"m","messages":[]}"#;
+
+fn entry(api: Api, path: &str) -> String {
+    let wire = WireRequest { path: path.into(), body: WIRE.into() };
+    String::from_utf8(of(api).entry("r1-0", &wire)).expect("text")
+}
+
+fn part(entries: &[Vec<u8>]) -> Part<'_> {
+    Part { model: "m", endpoint: "chat/completions", tag: "job-1", entries }
+}
+
+fn text(post: &Post) -> String {
+    String::from_utf8(post.body.clone()).expect("text")
+}
+
+#[test]
+fn a_request_stands_in_a_batch_as_it_would_be_sent() {
+    let line: Value = serde_json::from_str(&entry(Api::OpenaiChat, "chat/completions")).expect("json");
+    assert_eq!(
+        line,
+        json!({"custom_id": "r1-0", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m", "messages": []}})
+    );
+    let line: Value = serde_json::from_str(&entry(Api::Anthropic, "messages")).expect("json");
+    assert_eq!(line["params"]["model"], "m");
+    let line: Value = serde_json::from_str(&entry(Api::Gemini, "models/m:generateContent")).expect("json");
+    assert_eq!((&line["metadata"]["key"], &line["request"]["model"]), (&json!("r1-0"), &json!("m")));
+}
+
+#[test]
+fn a_batch_is_submitted_in_the_form_of_its_gateway() {
+    let entries = [b"{\"a\":1}\n".to_vec(), b"{\"a\":2}\n".to_vec()];
+    let upload = of(Api::OpenaiChat).upload(&part(&entries)).expect("a file");
+    assert!(text(&upload).contains("\r\n\r\n{\"a\":1}\n{\"a\":2}\n\r\n--"), "{}", text(&upload));
+    let submit = of(Api::OpenaiChat).submit(&part(&entries), Some("file-1"));
+    let body: Value = serde_json::from_slice(&submit.body).expect("json");
+    assert_eq!((&body["input_file_id"], &body["endpoint"]), (&json!("file-1"), &json!("/v1/chat/completions")));
+    let submit = of(Api::Anthropic).submit(&part(&entries), None);
+    assert_eq!(serde_json::from_slice::<Value>(&submit.body).expect("json")["requests"], json!([{"a": 1}, {"a": 2}]));
+    let submit = of(Api::Gemini).submit(&part(&entries), None);
+    let body: Value = serde_json::from_slice(&submit.body).expect("json");
+    assert_eq!(submit.path, "models/m:batchGenerateContent");
+    assert_eq!(body["batch"]["input_config"]["requests"]["requests"], json!([{"a": 1}, {"a": 2}]));
+    assert_eq!(body["batch"]["display_name"], "job-1");
+}
+
+#[test]
+fn every_state_of_openai_is_known() {
+    let standing = |status: &str, further: Value| {
+        let mut body =
+            json!({"id": "b", "status": status, "request_counts": {"total": 3, "completed": 1, "failed": 1}});
+        body.as_object_mut().expect("an object").extend(further.as_object().expect("an object").clone());
+        of(Api::OpenaiChat).standing("b", body.to_string().as_bytes()).expect("a standing")
+    };
+    for status in ["validating", "in_progress", "finalizing", "cancelling"] {
+        let found = standing(status, json!({}));
+        assert!(!found.is_over && found.results.is_empty() && found.done == Some((2, 3)), "{status}");
+    }
+    let files = json!({"output_file_id": "f1", "error_file_id": "f2"});
+    for status in ["completed", "expired", "cancelled"] {
+        let found = standing(status, files.clone());
+        let paths = [Results::At("files/f1/content".into()), Results::At("files/f2/content".into())];
+        assert!(found.is_over && found.results == paths, "{status}");
+    }
+    let failed = standing("failed", json!({"errors": {"data": [{"message": "line 3 is bad"}]}}));
+    assert_eq!(failed.failure.expect("a failure").message, "line 3 is bad");
+    // An id that would lead elsewhere is not followed.
+    assert_eq!(standing("completed", json!({"output_file_id": "../../secret"})).results, []);
+}
+
+#[test]
+fn results_are_told_apart_whatever_became_of_them() {
+    let openai = |line: Value| of(Api::OpenaiChat).result(line.to_string().as_bytes()).expect("a result").1;
+    let answer = json!({"choices": []});
+    let ok = openai(json!({"custom_id": "a", "response": {"status_code": 200, "body": answer}, "error": null}));
+    assert_eq!(ok, Fate::Answer(answer.to_string().into_bytes()));
+    let error = json!({"error": {"message": "too long", "type": "invalid_request_error"}});
+    match openai(json!({"custom_id": "a", "response": {"status_code": 400, "body": error}, "error": null})) {
+        Fate::Failed(failure) => assert_eq!((failure.message.as_str(), failure.status), ("too long", Some(400))),
+        other => panic!("{other:?}"),
+    }
+    let expired =
+        openai(json!({"custom_id": "a", "response": null, "error": {"code": "batch_expired", "message": "x"}}));
+    assert_eq!(expired, Fate::NotAsked("the batch expired"));
+    let anthropic = |result: Value| {
+        let line = json!({"custom_id": "a", "result": result}).to_string();
+        of(Api::Anthropic).result(line.as_bytes()).expect("a result").1
+    };
+    assert_eq!(anthropic(json!({"type": "succeeded", "message": {"x": 1}})), Fate::Answer(b"{\"x\":1}".to_vec()));
+    assert_eq!(anthropic(json!({"type": "expired"})), Fate::NotAsked("the batch expired"));
+    assert_eq!(anthropic(json!({"type": "canceled"})), Fate::NotAsked("the batch was cancelled"));
+    match anthropic(
+        json!({"type": "errored", "error": {"type": "error", "error": {"type": "rate_limit_error", "message": "slow"}}}),
+    ) {
+        Fate::Failed(failure) => {
+            assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::RateLimited, "slow"))
+        }
+        other => panic!("{other:?}"),
+    }
+    let gemini = |line: Value| of(Api::Gemini).result(line.to_string().as_bytes()).expect("a result").1;
+    let ok = gemini(json!({"metadata": {"key": "a"}, "response": {"candidates": []}}));
+    assert_eq!(ok, Fate::Answer(b"{\"candidates\":[]}".to_vec()));
+    assert!(matches!(gemini(json!({"metadata": {"key": "a"}, "error": {"code": 8, "message": "q"}})), Fate::Failed(_)));
+    for api in [Api::OpenaiChat, Api::Anthropic, Api::Gemini] {
+        of(api).result(b"{}").expect_err("whose?");
+        of(api).result(b"<html>").expect_err("not JSON");
+    }
+}
+
+#[test]
+fn a_batch_whose_id_was_not_received_is_found_again() {
+    let list =
+        json!({"data": [{"id": "b0", "metadata": null}, {"id": "b1", "metadata": {"llm_part": "job-1"}}]}).to_string();
+    assert_eq!(of(Api::OpenaiChat).find(list.as_bytes(), "job-1", 2).as_deref(), Some("b1"));
+    assert_eq!(of(Api::OpenaiChat).find(list.as_bytes(), "job-2", 2), None);
+    let list = json!({"data": [{"id": "m0", "request_counts": {"processing": 5, "succeeded": 0}},
+                               {"id": "m1", "request_counts": {"processing": 1, "succeeded": 1}}]})
+    .to_string();
+    assert_eq!(of(Api::Anthropic).find(list.as_bytes(), "job-1", 2).as_deref(), Some("m1"));
+    let list = json!({"operations": [{"name": "batches/7", "metadata": {"displayName": "job-1"}}]}).to_string();
+    assert_eq!(of(Api::Gemini).find(list.as_bytes(), "job-1", 2).as_deref(), Some("batches/7"));
+}

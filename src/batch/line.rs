@@ -1,0 +1,263 @@
+//! The lines of a batch's output: one JSON object for each row and model, written when its call has ended and read again when
+//! the batch goes on.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::rows::RowHash;
+use crate::error::FailureKind;
+use crate::money::Usd;
+use crate::record::{Cost, CostOrigin, Record, Status};
+
+/// What a line says of its row, before the fields of the record.
+#[derive(Debug, Clone, Serialize)]
+pub struct RowPart<'a> {
+    /// The number of the row in the data set, from 1.
+    pub row: u64,
+    /// The line of the file on which the row begins, from 1.
+    pub line: u64,
+    /// The value of the id field, where one was named.
+    pub row_id: Option<&'a str>,
+    /// The hash of the row, by which a changed data set is noticed.
+    pub row_hash: RowHash,
+    /// The id of the job.
+    pub job: &'a str,
+    /// The hash of everything else that shapes the request: template, system prompt, parameters.
+    pub plan: RowHash,
+}
+
+/// What a line says of the answer's worth, after the fields of the record.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct WorthPart<'a> {
+    /// The reference answer of the row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<&'a str>,
+    /// Whether the answer is the expected one; `None` where there is no complete answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correct: Option<bool>,
+    /// The scores of the answer, by the name of the scorer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<Scored>,
+    /// The cost of judging the answer, which is not part of its own cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge_cost: Option<Cost>,
+}
+
+/// One score of an answer.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+pub struct Scored {
+    /// The specification of the scorer.
+    pub by: String,
+    /// From 0 to 1; `None` where the scorer could not tell.
+    pub score: Option<f64>,
+}
+
+/// The line, with its line end.
+///
+/// # Errors
+/// A part cannot be written as JSON, which no record causes.
+pub fn write(row: &RowPart<'_>, record: &Record, worth: &WorthPart<'_>) -> serde_json::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(row)?;
+    for part in [serde_json::to_vec(record)?, serde_json::to_vec(worth)?] {
+        // `{"a":1}` and `{"b":2}` become `{"a":1,"b":2}`.
+        if part.len() > 2 {
+            line.pop();
+            line.push(b',');
+            line.extend_from_slice(&part[1..]);
+        }
+    }
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// What is read again of a line.
+#[derive(Debug, Deserialize)]
+pub struct Line<'a> {
+    pub row: u64,
+    pub row_hash: RowHash,
+    #[serde(borrow)]
+    pub job: Cow<'a, str>,
+    pub plan: RowHash,
+    #[serde(borrow)]
+    pub model: Cow<'a, str>,
+    pub status: Status,
+    #[serde(borrow)]
+    text: &'a RawValue,
+    #[serde(default)]
+    cached: bool,
+    usage: Tokens,
+    cost: Option<LineCost>,
+    timing: Times,
+    attempts: Vec<LineAttempt>,
+    error: Option<LineError>,
+    #[serde(borrow, default)]
+    expected: Option<Cow<'a, str>>,
+    #[serde(default)]
+    correct: Option<bool>,
+    #[serde(default)]
+    scores: Vec<Scored>,
+    #[serde(default)]
+    judge_cost: Option<Cost>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tokens {
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LineCost {
+    usd: Option<Usd>,
+    origin: Option<LineOrigin>,
+    #[serde(default)]
+    partial: bool,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum LineOrigin {
+    Reported,
+    Config,
+    Gateway,
+    Table,
+    Unknown,
+}
+
+#[derive(Debug, Deserialize)]
+struct Times {
+    first_token_ms: Option<f64>,
+    total_ms: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LineAttempt {
+    maybe_billed: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct LineError {
+    kind: FailureKind,
+}
+
+/// The figures of one row and model, from a record or from a line that was read again.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    pub status: Status,
+    /// The kind of failure, where there is no complete answer.
+    pub failure: Option<FailureKind>,
+    pub cached: bool,
+    pub first_token: Option<Duration>,
+    pub total: Option<Duration>,
+    pub input: Option<u64>,
+    pub output: Option<u64>,
+    pub cost: Option<Cost>,
+    /// Whether no model has worked for it, so that an unknown cost is zero.
+    pub cost_nothing: bool,
+    pub expected: Option<String>,
+    pub correct: Option<bool>,
+    /// The text of the answer as a label, where there is an expected one.
+    pub label: Option<String>,
+    pub scores: Vec<Scored>,
+    pub judge_cost: Option<Cost>,
+}
+
+impl<'a> Line<'a> {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// It is not a whole line of a batch.
+    pub fn parse(line: &'a [u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(line)
+    }
+
+    /// Whether there is an answer that was paid for.
+    pub fn has_answer(&self) -> bool {
+        has_answer(self.status)
+    }
+
+    /// The figures of the line.
+    pub fn ended(&self) -> Ended {
+        let time = |ms: Option<f64>| ms.map(|ms| Duration::from_secs_f64(ms.max(0.0) / 1000.0));
+        let cost = self.cost.as_ref().and_then(|cost| {
+            let origin = match cost.origin? {
+                LineOrigin::Reported => CostOrigin::Reported,
+                LineOrigin::Config => CostOrigin::Config,
+                LineOrigin::Gateway => CostOrigin::Gateway,
+                LineOrigin::Table => CostOrigin::Table,
+                LineOrigin::Unknown => return None,
+            };
+            Some(Cost { usd: cost.usd?, origin, partial: cost.partial })
+        });
+        let used_nothing = self.usage.input_tokens.is_none() && self.usage.output_tokens.is_none();
+        let is_billed = self.attempts.iter().any(|attempt| attempt.maybe_billed);
+        let expected = self.expected.clone().map(Cow::into_owned);
+        let text = || serde_json::from_str::<String>(self.text.get()).unwrap_or_default();
+        Ended {
+            status: self.status,
+            failure: self.error.as_ref().map(|error| error.kind),
+            cached: self.cached,
+            first_token: time(self.timing.first_token_ms),
+            total: time(self.timing.total_ms),
+            input: self.usage.input_tokens,
+            output: self.usage.output_tokens,
+            cost,
+            cost_nothing: self.status.is_without_answer() && used_nothing && !is_billed,
+            label: expected.as_ref().filter(|_| self.correct.is_some()).map(|_| label(&text())),
+            expected,
+            correct: self.correct,
+            scores: self.scores.clone(),
+            judge_cost: self.judge_cost,
+        }
+    }
+}
+
+impl Ended {
+    /// The figures of a record and of what it is worth.
+    pub fn new(record: &Record, worth: &WorthPart<'_>) -> Self {
+        Self {
+            status: record.status,
+            failure: record.error.as_ref().map(|error| error.kind),
+            cached: record.cached,
+            first_token: record.timing.first_token,
+            total: record.timing.total,
+            input: record.usage.input,
+            output: record.usage.output,
+            cost: record.cost,
+            cost_nothing: record.cost_nothing(),
+            expected: worth.expected.map(str::to_owned),
+            correct: worth.correct,
+            label: worth.correct.map(|_| label(&record.text)),
+            scores: worth.scores.clone(),
+            judge_cost: worth.judge_cost,
+        }
+    }
+}
+
+/// Whether an answer, whole or in part, has this status.
+pub fn has_answer(status: Status) -> bool {
+    matches!(status, Status::Ok | Status::Truncated)
+}
+
+/// The most characters of a label in tables.
+const LONGEST_LABEL: usize = 40;
+
+/// An answer as a label: without white space around it and a full stop at its end, in lower case. Whatever is longer than a
+/// label is cut.
+pub fn label(text: &str) -> String {
+    let trimmed = text.trim().trim_end_matches('.').trim_end();
+    let label = trimmed.to_lowercase();
+    match label.char_indices().nth(LONGEST_LABEL) {
+        Some((end, _)) => format!("{}…", &label[..end]),
+        None => label,
+    }
+}
+
+/// Whether an answer is the expected one: the same text apart from case, white space around it, and a full stop at its end.
+pub fn is_correct(answer: &str, expected: &str) -> bool {
+    let plain = |text: &str| text.trim().trim_end_matches('.').trim_end().to_lowercase();
+    plain(answer) == plain(expected)
+}

@@ -1,0 +1,91 @@
+use std::io::{Cursor, Write};
+
+use super::*;
+
+fn rows(bytes: &[u8], format: Option<RowFormat>) -> Vec<RawRow> {
+    let mut rows = Rows::new(Box::new(Cursor::new(bytes.to_vec())), None, format).expect("readable");
+    std::iter::from_fn(|| rows.next().expect("readable")).collect()
+}
+
+fn field(row: &RawRow, name: &str) -> Value {
+    row.fields().expect("a good row")[name].clone()
+}
+
+fn why(row: &RawRow) -> String {
+    row.fields().expect_err("a bad row")
+}
+
+#[test]
+fn blank_lines_are_no_rows_and_lines_keep_their_numbers() {
+    let found = rows(b"\xef\xbb\xbf{\"a\": 1}\r\n\n  \n{\"a\": 2}", None);
+    assert_eq!(found.iter().map(|row| (row.number, row.line)).collect::<Vec<_>>(), [(1, 1), (2, 4)]);
+    assert_eq!(found.iter().map(|row| field(row, "a")).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn text_is_lines_and_a_named_format_wins() {
+    let found = rows(b"one\ntwo words\n", None);
+    assert_eq!(found.iter().map(|row| field(row, LINE_FIELD)).collect::<Vec<_>>(), ["one", "two words"]);
+    assert_eq!(why(&rows(b"one\n", Some(RowFormat::Jsonl))[0]), "it is not valid JSON: expected value at column 1");
+}
+
+#[test]
+fn csv_has_names_quotes_and_line_numbers() {
+    let found = rows(b"id,text\n1,\"a, \"\"b\"\"\nsecond line\"\n2,plain\n", Some(RowFormat::Csv));
+    assert_eq!(field(&found[0], "text"), "a, \"b\"\nsecond line");
+    assert_eq!((found[1].number, found[1].line, field(&found[1], "id")), (2, 4, "2".into()));
+    assert_eq!(field(&rows(b"a\tb\n1\t2\n", Some(RowFormat::Tsv))[0], "b"), "2");
+    let twice = Rows::new(Box::new(&b"a,a\n1,2\n"[..]), None, Some(RowFormat::Csv)).expect_err("refused");
+    assert_eq!(twice.to_string(), "two columns are called `a`");
+}
+
+// L31
+#[test]
+fn a_bad_row_is_told_and_the_next_one_is_read() {
+    let mut bytes = b"{\"a\": 1}\nnot json\n[1]\n{\"a\": \"\xff\"}\n{\"a\": \"".to_vec();
+    bytes.extend(vec![b'x'; 10 << 20]);
+    bytes.extend(b"\"}\n{\"a\": 2}\n");
+    let found = rows(&bytes, Some(RowFormat::Jsonl));
+    assert_eq!(found.len(), 6);
+    assert_eq!(why(&found[1]), "it is not valid JSON: expected ident at column 2");
+    assert_eq!(why(&found[2]), "it is not a JSON object");
+    assert_eq!(why(&found[3]), "it is not UTF-8: there is a bad byte at offset 7 in it");
+    assert_eq!(why(&found[4]), "it is 10 MiB long, and a row may have 8 MiB");
+    assert_eq!((found[5].line, field(&found[5], "a")), (6, 2.into()));
+    let found = rows(b"a,b\n1\n1,2\n1,\xff\n", Some(RowFormat::Csv));
+    assert_eq!(why(&found[0]), "it has 1 fields, but the header has 2");
+    assert_eq!(field(&found[1], "b"), "2");
+    assert_eq!(why(&found[2]), "it is not UTF-8: there is a bad byte at offset 0 in it");
+}
+
+// L31
+#[test]
+fn a_quote_that_is_never_closed_does_not_take_all_memory() {
+    let endless = Box::new(Cursor::new(b"a\n\"".to_vec()).chain(io::repeat(b'x')));
+    let mut rows = Rows::new(endless, None, Some(RowFormat::Csv)).expect("a header");
+    assert!(rows.next().expect_err("too large").to_string().contains("is a quote never closed?"));
+}
+
+#[test]
+fn gzip_is_recognised_by_its_bytes() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(b"{\"a\": 1}\n").expect("written");
+    let mut bytes = encoder.finish().expect("written");
+    // Several members in one file are one stream.
+    bytes.extend(bytes.clone());
+    assert_eq!(rows(&bytes, None).iter().map(|row| field(row, "a")).collect::<Vec<_>>(), [1, 1]);
+    let mut cut =
+        Rows::new(Box::new(Cursor::new(bytes[..20].to_vec())), None, Some(RowFormat::Jsonl)).expect("a beginning");
+    let end = std::iter::repeat_with(|| cut.next()).find(|next| !matches!(next, Ok(Some(_))));
+    assert!(matches!(end, Some(Err(_))), "a damaged file is an error, not its end");
+}
+
+#[test]
+fn a_hash_tells_rows_apart_and_their_numbers_do_not_matter() {
+    let [a, b, c] =
+        [&b"x,y\nab,c\n"[..], b"x,y\na,bc\n", b"x,z\nab,c\n"].map(|csv| rows(csv, Some(RowFormat::Csv))[0].hash);
+    assert!(a != b && a != c);
+    assert_eq!(rows(b"1\n2\n1\n", None)[0].hash, rows(b"1\n2\n1\n", None)[2].hash);
+    let text = serde_json::to_string(&a).expect("json");
+    assert_eq!(serde_json::from_str::<RowHash>(&text).expect("a hash"), a);
+}

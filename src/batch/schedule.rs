@@ -1,0 +1,326 @@
+//! The schedule of a batch: rows become calls within a window, and no further row is taken once the batch is to stop.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, io};
+
+use super::feed::{Asked, Fed, Feed, Next, RowInfo};
+use super::limit::Limit;
+use tokio::sync::Notify;
+
+use crate::call::Call;
+use crate::error::{Error, Failure, FailureKind};
+use crate::record::Record;
+use crate::run::{Schedule, Step};
+
+/// Why a batch takes no further rows.
+#[derive(Debug)]
+pub enum StopReason {
+    /// A signal of this number.
+    Signal(i32),
+    /// Another process has cancelled the job.
+    Cancelled,
+    /// The output cannot be written.
+    Output(io::Error),
+    /// The data set cannot be read any further.
+    Input(io::Error),
+    /// Every further call would fail like this one.
+    Call(Failure),
+    /// A row cannot be used or has failed, and the user wants to stop then.
+    Row(String),
+}
+
+/// What the parts of a running batch tell each other.
+#[derive(Debug, Default)]
+pub struct Control {
+    is_stopping: AtomicBool,
+    reason: Mutex<Option<StopReason>>,
+    running: AtomicUsize,
+    limit: AtomicUsize,
+    stopped: Notify,
+}
+
+impl Control {
+    /// No further row is taken from now on. The first reason is kept.
+    pub fn stop(&self, reason: StopReason) {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
+        self.is_stopping.store(true, Ordering::SeqCst);
+        self.stopped.notify_one();
+    }
+
+    /// Whether no further row is taken.
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::SeqCst)
+    }
+
+    /// Takes the reason why the batch has stopped, if it has.
+    pub fn take_reason(&self) -> Option<StopReason> {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether another process has cancelled the batch.
+    pub fn is_cancelled(&self) -> bool {
+        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(*reason, Some(StopReason::Cancelled))
+    }
+
+    /// How many calls run now, and how many may run.
+    pub fn calls(&self) -> (usize, usize) {
+        (self.running.load(Ordering::Relaxed), self.limit.load(Ordering::Relaxed))
+    }
+}
+
+/// What a row and a model take: one call, or the calls of a pipeline.
+#[expect(missing_debug_implementations, reason = "a schedule has no form in which it could be shown")]
+pub enum Work {
+    Call(Box<Call>),
+    Steps(Box<dyn Schedule>),
+}
+
+/// Makes the calls of a row.
+pub trait Maker {
+    /// What there is to do for this row and the model of this place.
+    ///
+    /// # Errors
+    /// No call can be made, whatever the row.
+    fn make(&mut self, info: &RowInfo, asked: Asked, place: usize) -> Result<Work, Error>;
+    /// A call that stands for a row that cannot be used.
+    fn unusable(&mut self, place: usize) -> Call;
+}
+
+/// One row with one model, from its first call to its line.
+#[derive(Debug)]
+pub struct Open {
+    pub info: Arc<RowInfo>,
+    /// The place of the model.
+    pub place: usize,
+    /// The records of its calls, by step.
+    pub records: BTreeMap<usize, Record>,
+    /// How many records it gets.
+    pub calls: usize,
+}
+
+/// The rows that are being asked, by slot.
+pub type OpenRows = Rc<RefCell<HashMap<usize, Open>>>;
+
+/// A row and model that waits for its turn.
+struct Planned {
+    info: Arc<RowInfo>,
+    place: usize,
+    asked: Result<Asked, String>,
+}
+
+/// See the module.
+pub struct BatchSchedule<'a> {
+    feed: Feed,
+    maker: Box<dyn Maker + 'a>,
+    control: Arc<Control>,
+    limit: Limit,
+    models: usize,
+    /// How many calls a row and model take.
+    width: usize,
+    planned: VecDeque<Planned>,
+    /// By slot, the pipelines that are under way.
+    pipelines: BTreeMap<usize, Box<dyn Schedule>>,
+    open: OpenRows,
+    /// By index, which call it was by order of beginning.
+    running: HashMap<usize, u64>,
+    begun: u64,
+    /// The most rows that may be open; more than the calls that run where lines are held back for their order.
+    window: usize,
+    is_over: bool,
+}
+
+impl fmt::Debug for BatchSchedule<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchSchedule").field("begun", &self.begun).finish_non_exhaustive()
+    }
+}
+
+impl<'a> BatchSchedule<'a> {
+    /// A schedule of these rows for `models` models, each of which takes `width` calls. So many rows are open at most as
+    /// `window` says.
+    pub fn new(
+        feed: Feed,
+        maker: Box<dyn Maker + 'a>,
+        control: Arc<Control>,
+        limit: Limit,
+        (models, width): (usize, usize),
+        window: usize,
+    ) -> Self {
+        control.limit.store(limit.now(), Ordering::Relaxed);
+        Self {
+            feed,
+            maker,
+            control,
+            limit,
+            models,
+            width,
+            planned: VecDeque::new(),
+            pipelines: BTreeMap::new(),
+            open: OpenRows::default(),
+            running: HashMap::new(),
+            begun: 0,
+            window,
+            is_over: false,
+        }
+    }
+
+    /// The rows that are being asked. Whoever writes their lines removes them.
+    pub fn open_rows(&self) -> OpenRows {
+        Rc::clone(&self.open)
+    }
+
+    fn slot(&self, row: u64, place: usize) -> usize {
+        usize::try_from(row - 1).unwrap_or(usize::MAX / self.models / self.width) * self.models + place
+    }
+
+    /// The next step of a pipeline that is under way.
+    fn next_step(&mut self) -> Option<Step> {
+        let width = self.width;
+        let mut over = Vec::new();
+        let mut found = None;
+        for (slot, pipeline) in &mut self.pipelines {
+            match pipeline.next() {
+                Some(step) => {
+                    found = Some(moved(step, slot * width));
+                    break;
+                }
+                None if !self.open.borrow().contains_key(slot) => over.push(*slot),
+                None => {}
+            }
+        }
+        over.iter().for_each(|slot| drop(self.pipelines.remove(slot)));
+        found
+    }
+
+    /// The first step of the next row, or why there is none.
+    fn next_row(&mut self) -> Option<Step> {
+        loop {
+            if let Some(planned) = self.planned.pop_front() {
+                if let Some(step) = self.begin(planned) {
+                    return Some(step);
+                }
+                continue;
+            }
+            if self.open.borrow().len() >= self.window {
+                return None;
+            }
+            match self.feed.next() {
+                Next::Row(fed) => {
+                    let Fed { info, asked, models } = *fed;
+                    let info = Arc::new(info);
+                    let plan = |place| Planned { info: Arc::clone(&info), place, asked: asked.clone() };
+                    self.planned.extend(models.into_iter().map(plan));
+                }
+                Next::Later => return None,
+                Next::Over => {
+                    self.is_over = true;
+                    return None;
+                }
+                Next::Broken(error) => {
+                    self.is_over = true;
+                    self.control.stop(StopReason::Input(error));
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, planned: Planned) -> Option<Step> {
+        let Planned { info, place, asked } = planned;
+        let slot = self.slot(info.number, place);
+        let calls = if asked.is_ok() { self.width } else { 1 };
+        let open = Open { info: Arc::clone(&info), place, records: BTreeMap::new(), calls };
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(why) => {
+                let failure = Failure::new(FailureKind::InvalidRequest, format!("line {}: {why}", info.line));
+                // It has one record, which is that of the last step.
+                let mut call = self.maker.unusable(place);
+                call.index = slot * self.width + self.width - 1;
+                self.open.borrow_mut().insert(slot, open);
+                return Some(Step::Skip(call, failure.with_advice("--on-error stop ends a batch at a bad row")));
+            }
+        };
+        match self.maker.make(&info, asked, place) {
+            Ok(Work::Call(mut call)) => {
+                call.index = slot * self.width;
+                self.open.borrow_mut().insert(slot, open);
+                Some(Step::Call(*call))
+            }
+            Ok(Work::Steps(mut steps)) => {
+                let first = steps.next();
+                self.open.borrow_mut().insert(slot, open);
+                self.pipelines.insert(slot, steps);
+                first.map(|step| moved(step, slot * self.width))
+            }
+            Err(error) => {
+                self.control.stop(StopReason::Row(error.to_string()));
+                None
+            }
+        }
+    }
+}
+
+/// A step with its index in the run.
+fn moved(step: Step, by: usize) -> Step {
+    let at = |mut call: Call| {
+        call.index += by;
+        call
+    };
+    match step {
+        Step::Call(call) => Step::Call(at(call)),
+        Step::Skip(call, failure) => Step::Skip(at(call), failure),
+    }
+}
+
+impl Schedule for BatchSchedule<'_> {
+    fn next(&mut self) -> Option<Step> {
+        if self.running.len() >= self.limit.now() {
+            return None;
+        }
+        let step = match self.next_step() {
+            Some(step) => Some(step),
+            None if self.control.is_stopping() => None,
+            None => self.next_row(),
+        };
+        if let Some(Step::Call(call)) = &step {
+            self.running.insert(call.index, self.begun);
+            self.begun += 1;
+        }
+        self.control.running.store(self.running.len(), Ordering::Relaxed);
+        step
+    }
+
+    fn ended(&mut self, call: &Call, record: &Record) {
+        if let Some(nth) = self.running.remove(&call.index) {
+            self.limit.ended(record, nth, self.begun);
+            self.control.limit.store(self.limit.now(), Ordering::Relaxed);
+            self.control.running.store(self.running.len(), Ordering::Relaxed);
+        }
+        if let Some(pipeline) = self.pipelines.get_mut(&(call.index / self.width)) {
+            let call = Call { index: call.index % self.width, ..call.clone() };
+            pipeline.ended(&call, record);
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        let has_room = self.running.len() < self.limit.now() && self.open.borrow().len() < self.window;
+        has_room && !self.is_over && !self.control.is_stopping()
+    }
+
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(async {
+            tokio::select! {
+                () = self.feed.changed() => {}
+                () = self.control.stopped.notified() => {}
+            }
+        })
+    }
+}

@@ -1,0 +1,259 @@
+//! The sums of a batch by model, which the summary and the progress show.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::line::Ended;
+use crate::error::FailureKind;
+use crate::money::Usd;
+use crate::record::{Cost, Status, TotalCost};
+
+#[cfg(test)]
+mod tests;
+
+/// The most labels of which a confusion table is made. With more, the expected texts are no labels.
+const MOST_LABELS: usize = 24;
+
+/// The figures of one model.
+#[derive(Debug, Clone, Default)]
+pub struct ModelTally {
+    /// Rows with a complete answer.
+    pub ok: u64,
+    /// Rows without an answer.
+    pub failed: u64,
+    /// Rows with a part of an answer.
+    pub truncated: u64,
+    /// Answers from the cache.
+    pub cached: u64,
+    /// How often each kind of failure came.
+    pub failures: Vec<(FailureKind, u64)>,
+    /// Of complete answers that were not cached, in microseconds.
+    first_token: Vec<u32>,
+    total: Vec<u32>,
+    /// Sums of the counts that are known.
+    pub input: u64,
+    pub output: u64,
+    /// How many answers did not say their tokens.
+    pub unknown_tokens: u64,
+    pub cost: TotalCost,
+    /// What judging the answers cost.
+    pub judge_cost: TotalCost,
+    /// Answers that have an expected one, and how many of them are right.
+    pub expected: u64,
+    pub correct: u64,
+    /// How often an answer was given where another one, or the same, was expected: `(expected, answered)`.
+    confusion: BTreeMap<(String, String), u64>,
+    has_too_many_labels: bool,
+    /// By scorer, the sum of the scores and their number.
+    pub scores: BTreeMap<String, (f64, u64)>,
+}
+
+impl ModelTally {
+    /// Adds the figures of one row.
+    pub fn add(&mut self, ended: &Ended) {
+        match ended.status {
+            Status::Ok => self.ok += 1,
+            Status::Truncated => self.truncated += 1,
+            Status::Failed | Status::Interrupted | Status::Refused | Status::Skipped => self.failed += 1,
+        }
+        if let Some(kind) = ended.failure {
+            add_kind(&mut self.failures, kind, 1);
+        }
+        self.cached += u64::from(ended.cached);
+        if ended.status == Status::Ok && !ended.cached {
+            let micros = |time: Duration| u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+            self.first_token.extend(ended.first_token.map(micros));
+            self.total.extend(ended.total.map(micros));
+        }
+        self.input += ended.input.unwrap_or(0);
+        self.output += ended.output.unwrap_or(0);
+        self.unknown_tokens += u64::from((ended.input.is_none() || ended.output.is_none()) && !ended.cost_nothing);
+        add_cost(&mut self.cost, ended.cost, ended.cost_nothing);
+        if let Some(cost) = ended.judge_cost {
+            add_cost(&mut self.judge_cost, Some(cost), false);
+        }
+        if let Some(correct) = ended.correct {
+            self.expected += 1;
+            self.correct += u64::from(correct);
+        }
+        if let (Some(expected), Some(label)) = (&ended.expected, &ended.label) {
+            self.confuse(super::line::label(expected), label.clone());
+        }
+        for scored in ended.scores.iter() {
+            if let Some(score) = scored.score {
+                let (sum, count) = self.scores.entry(scored.by.clone()).or_default();
+                *sum += score;
+                *count += 1;
+            }
+        }
+    }
+
+    fn confuse(&mut self, expected: String, answered: String) {
+        if self.has_too_many_labels {
+            return;
+        }
+        *self.confusion.entry((expected, answered)).or_default() += 1;
+        let mut labels: Vec<&str> = self.confusion.keys().map(|(expected, _)| expected.as_str()).collect();
+        labels.dedup();
+        if labels.len() > MOST_LABELS {
+            self.has_too_many_labels = true;
+            self.confusion.clear();
+        }
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> u64 {
+        self.ok + self.failed + self.truncated
+    }
+
+    /// The time below which this share of the complete answers had come whole; `None` where there is none.
+    pub fn total_at(&self, share: f64) -> Option<Duration> {
+        quantile(&self.total, share)
+    }
+
+    /// The time below which this share of the complete answers had begun.
+    pub fn first_token_at(&self, share: f64) -> Option<Duration> {
+        quantile(&self.first_token, share)
+    }
+
+    /// The times of all complete answers, in ascending order, for a plot.
+    pub fn times(&self) -> Vec<Duration> {
+        let mut times = self.total.clone();
+        times.sort_unstable();
+        times.into_iter().map(|micros| Duration::from_micros(micros.into())).collect()
+    }
+
+    /// The share of right answers; `None` where none is expected.
+    pub fn accuracy(&self) -> Option<f64> {
+        (self.expected > 0).then(|| self.correct as f64 / self.expected as f64)
+    }
+
+    /// The table of expected labels and answers; `None` where nothing is expected or the expected texts are no labels.
+    pub fn confusion(&self) -> Option<Confusion> {
+        if self.confusion.is_empty() {
+            return None;
+        }
+        let mut labels: Vec<String> = self.confusion.keys().map(|(expected, _)| expected.clone()).collect();
+        labels.dedup();
+        let mut counts = vec![vec![0; labels.len() + 1]; labels.len()];
+        for ((expected, answered), count) in &self.confusion {
+            if let Ok(row) = labels.binary_search(expected) {
+                let column = labels.binary_search(answered).unwrap_or(labels.len());
+                counts[row][column] += count;
+            }
+        }
+        Some(Confusion { labels, counts })
+    }
+}
+
+/// How often each label was answered where another one, or itself, was expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confusion {
+    /// The expected labels, in order.
+    pub labels: Vec<String>,
+    /// A row for each expected label; a column for each label that was answered, and a last one for everything else.
+    pub counts: Vec<Vec<u64>>,
+}
+
+fn add_cost(total: &mut TotalCost, cost: Option<Cost>, is_nothing: bool) {
+    match cost {
+        Some(cost) => {
+            *total.usd.get_or_insert(Usd::ZERO) += cost.usd;
+            total.computed |= cost.origin.is_computed();
+            total.unknown += usize::from(cost.partial);
+        }
+        None if is_nothing => {}
+        None => total.unknown += 1,
+    }
+}
+
+/// The value at this share of the values in ascending order (nearest rank).
+fn quantile(micros: &[u32], share: f64) -> Option<Duration> {
+    let mut sorted = micros.to_vec();
+    let rank = ((sorted.len() as f64 * share).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
+    let (_, value, _) = (rank < sorted.len()).then(|| sorted.select_nth_unstable(rank))?;
+    Some(Duration::from_micros(u64::from(*value)))
+}
+
+/// The figures of all models of a batch.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// In the order in which they were named.
+    pub models: Vec<(String, ModelTally)>,
+}
+
+impl Tally {
+    /// Nothing yet for these models.
+    pub fn new(models: &[String]) -> Self {
+        Self { models: models.iter().map(|model| (model.clone(), ModelTally::default())).collect() }
+    }
+
+    /// Adds the figures of one row.
+    pub fn add(&mut self, model: &str, ended: &Ended) {
+        let place = self.models.iter().position(|(known, _)| known == model).unwrap_or_else(|| {
+            self.models.push((model.to_owned(), ModelTally::default()));
+            self.models.len() - 1
+        });
+        self.models[place].1.add(ended);
+    }
+
+    fn sum(&self, of: impl Fn(&ModelTally) -> u64) -> u64 {
+        self.models.iter().map(|(_, tally)| of(tally)).sum()
+    }
+
+    /// Complete answers, failures and truncated answers.
+    pub fn counts(&self) -> (u64, u64, u64) {
+        (self.sum(|tally| tally.ok), self.sum(|tally| tally.failed), self.sum(|tally| tally.truncated))
+    }
+
+    /// The cost of all answers, without that of judging them.
+    pub fn cost(&self) -> TotalCost {
+        sum_of_costs(self.models.iter().map(|(_, tally)| tally.cost))
+    }
+
+    /// How often each kind of failure came, the most frequent first.
+    pub fn failures(&self) -> Vec<(FailureKind, u64)> {
+        let mut kinds = Vec::new();
+        for (kind, count) in self.models.iter().flat_map(|(_, tally)| &tally.failures) {
+            add_kind(&mut kinds, *kind, *count);
+        }
+        kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), kind.as_str()));
+        kinds
+    }
+
+    /// The exit code: 0 where all answers are complete, 8 where some are, else that of the failures if they are of one kind,
+    /// and 1 otherwise.
+    pub fn exit_code(&self) -> u8 {
+        let (ok, failed, truncated) = self.counts();
+        match (ok, failed, truncated) {
+            (_, 0, 0) => 0,
+            (0, _, 0) => {
+                let codes: Vec<u8> = self.failures().iter().map(|(kind, _)| kind.exit_code()).collect();
+                match codes.split_first() {
+                    Some((first, others)) if others.iter().all(|code| code == first) => *first,
+                    _ => 1,
+                }
+            }
+            _ => 8,
+        }
+    }
+}
+
+fn add_kind(kinds: &mut Vec<(FailureKind, u64)>, kind: FailureKind, by: u64) {
+    match kinds.iter_mut().find(|(known, _)| *known == kind) {
+        Some((_, count)) => *count += by,
+        None => kinds.push((kind, by)),
+    }
+}
+
+/// The sum of sums.
+pub fn sum_of_costs(costs: impl Iterator<Item = TotalCost>) -> TotalCost {
+    costs.fold(TotalCost::default(), |sum, cost| TotalCost {
+        usd: match (sum.usd, cost.usd) {
+            (Some(a), Some(b)) => Some(Usd::from_picos(a.picos().saturating_add(b.picos()))),
+            (a, b) => a.or(b),
+        },
+        unknown: sum.unknown + cost.unknown,
+        computed: sum.computed || cost.computed,
+    })
+}

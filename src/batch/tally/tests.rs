@@ -1,0 +1,91 @@
+use super::*;
+use crate::batch::line::is_correct;
+use crate::record::CostOrigin;
+
+fn ended(status: Status) -> Ended {
+    Ended {
+        status,
+        failure: None,
+        cached: false,
+        first_token: None,
+        total: None,
+        input: Some(10),
+        output: Some(2),
+        cost: None,
+        cost_nothing: false,
+        expected: None,
+        correct: None,
+        label: None,
+        scores: Vec::new(),
+        judge_cost: None,
+    }
+}
+
+#[test]
+fn times_are_of_complete_answers_that_were_not_cached() {
+    let mut model = ModelTally::default();
+    for ms in 1..=100 {
+        model.add(&Ended { total: Some(Duration::from_millis(ms)), ..ended(Status::Ok) });
+    }
+    model.add(&Ended { total: Some(Duration::from_secs(9)), cached: true, ..ended(Status::Ok) });
+    model.add(&Ended { total: Some(Duration::from_secs(9)), ..ended(Status::Failed) });
+    let at = |share| model.total_at(share).map(|time| time.as_millis());
+    assert_eq!((at(0.5), at(0.95), at(0.99), at(1.0)), (Some(50), Some(95), Some(99), Some(100)));
+    assert_eq!((model.ok, model.failed, model.cached, model.first_token_at(0.5)), (101, 1, 1, None));
+}
+
+#[test]
+fn an_unknown_cost_is_counted_and_none_is_no_zero() {
+    let mut model = ModelTally::default();
+    model.add(&ended(Status::Ok));
+    assert_eq!((model.cost.usd, model.cost.unknown), (None, 1));
+    let cost = Cost { partial: true, ..Cost::new(Usd::from_picos(5), CostOrigin::Table) };
+    model.add(&Ended { cost: Some(cost), ..ended(Status::Ok) });
+    model.add(&Ended { cost_nothing: true, ..ended(Status::Failed) });
+    assert_eq!((model.cost.usd, model.cost.unknown, model.cost.computed), (Some(Usd::from_picos(5)), 2, true));
+}
+
+#[test]
+fn labels_are_compared_without_case_space_and_full_stop() {
+    for (answer, expected, same) in
+        [(" Spam.\n", "spam", true), ("ham", "spam", false), ("not spam", "spam", false), ("4.5", "4.5", true)]
+    {
+        assert_eq!(is_correct(answer, expected), same, "{answer}");
+    }
+    let mut model = ModelTally::default();
+    for (expected, label) in [("spam", "spam"), ("spam", "ham"), ("ham", "ham"), ("ham", "something else")] {
+        let correct = Some(expected == label);
+        let (expected, label) = (Some(expected.to_owned()), Some(label.to_owned()));
+        model.add(&Ended { expected, label, correct, ..ended(Status::Ok) });
+    }
+    let confusion = model.confusion().expect("labels");
+    assert_eq!(confusion.labels, ["ham", "spam"]);
+    assert_eq!(confusion.counts, [[1, 0, 1], [1, 1, 0]]);
+    assert_eq!((model.correct, model.expected, model.accuracy()), (2, 4, Some(0.5)));
+}
+
+#[test]
+fn texts_that_are_no_labels_make_no_table() {
+    let mut model = ModelTally::default();
+    for n in 0..40 {
+        let text = Some(format!("text {n}"));
+        model.add(&Ended { expected: text.clone(), label: text, correct: Some(true), ..ended(Status::Ok) });
+    }
+    assert_eq!((model.confusion(), model.correct), (None, 40));
+}
+
+#[test]
+fn the_exit_code_is_that_of_all_or_8() {
+    let failed = |kind| Ended { failure: Some(kind), ..ended(Status::Failed) };
+    let code = |all: &[Ended]| {
+        let mut tally = Tally::default();
+        all.iter().for_each(|ended| tally.add("m", ended));
+        tally.exit_code()
+    };
+    assert_eq!(code(&[]), 0);
+    assert_eq!(code(&[ended(Status::Ok)]), 0);
+    assert_eq!(code(&[ended(Status::Ok), failed(FailureKind::RateLimited)]), 8);
+    assert_eq!(code(&[failed(FailureKind::RateLimited), failed(FailureKind::Unavailable)]), 6);
+    assert_eq!(code(&[failed(FailureKind::RateLimited), failed(FailureKind::InvalidRequest)]), 1);
+    assert_eq!(code(&[ended(Status::Truncated)]), 8);
+}

@@ -1,0 +1,85 @@
+//! `-f`: files, directories, stdin and URLs that go with a prompt.
+
+use std::path::Path;
+
+use super::{Context, process};
+use crate::attachment::{self, Directory};
+use crate::chat::Part;
+use crate::cli::PromptArgs;
+use crate::error::Error;
+use crate::gateway::web::{self, Page};
+use crate::prompt;
+use crate::report::format::{count, size};
+use crate::run::Notices;
+
+/// Bytes of text that are about one token.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// Reads everything that `-f` names.
+///
+/// # Errors
+/// Something cannot be read, or is of no kind that can be attached.
+pub(super) fn read(context: &Context, args: &PromptArgs) -> Result<Vec<Part>, Error> {
+    if args.file.iter().filter(|path| *path == "-").count() > 1 {
+        return Err(Error::usage("-f - names stdin, which can be read only once"));
+    }
+    let mut parts = Vec::new();
+    for name in &args.file {
+        match name.as_str() {
+            "-" => parts.push(attachment::part("stdin", prompt::stdin_bytes(|text| context.urgent(text))?)?),
+            name => parts.extend(named(context, name, args.dry_run)?),
+        }
+    }
+    Ok(parts)
+}
+
+/// Reads a file, the texts of a directory, or what a URL leads to.
+///
+/// # Errors
+/// It cannot be read, or is of no kind that can be attached.
+pub(super) fn named(context: &Context, name: &str, dry_run: bool) -> Result<Vec<Part>, Error> {
+    if attachment::is_url(name) {
+        Ok(vec![url(context, name, dry_run)?])
+    } else if Path::new(name).is_dir() {
+        directory(context, name)
+    } else {
+        Ok(vec![attachment::read(Path::new(name))?])
+    }
+}
+
+/// The texts of a directory, after a notice of what they are: nobody should send a whole disk by mistake.
+fn directory(context: &Context, name: &str) -> Result<Vec<Part>, Error> {
+    let Directory { texts, size: bytes, left_out } = attachment::directory(Path::new(name))?;
+    if texts.is_empty() {
+        return Err(Error::usage(format!("{name} holds no text file that can be attached")));
+    }
+    let files = count(texts.len() as u64, "file", "files");
+    let tokens = count(bytes / BYTES_PER_TOKEN, "token", "tokens");
+    let others = match left_out {
+        0 => String::new(),
+        others => {
+            format!("; {} left out", count(others as u64, "file that is no text is", "files that are no text are"))
+        }
+    };
+    context.urgent(&format!("{name}: {files}, {}, about {tokens}{others}", size(bytes)));
+    Ok(texts)
+}
+
+/// What the URL leads to. Images are fetched by the model's provider, everything else here.
+fn url(context: &Context, url: &str, dry_run: bool) -> Result<Part, Error> {
+    let path = url.split(['?', '#']).next().unwrap_or(url).to_lowercase();
+    if [".png", ".jpg", ".jpeg", ".gif", ".webp"].iter().any(|ending| path.ends_with(ending)) {
+        return Ok(attachment::image_at(url));
+    }
+    if dry_run {
+        context.notice(&format!("--dry-run fetches nothing: the text of {url} is not in the request below"));
+        return attachment::part(url, b"(not fetched)".to_vec());
+    }
+    match process::runtime()?.block_on(web::page(url))? {
+        Page::Image => Ok(attachment::image_at(url)),
+        Page::Text(text) => {
+            context.notice(&format!("{url}: {}", size(text.len() as u64)));
+            attachment::part(url, text.into_bytes())
+        }
+    }
+}

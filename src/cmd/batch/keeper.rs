@@ -1,0 +1,111 @@
+//! What a running batch does now and then, on a thread of its own: makes the output durable, and tells the ledger how far the
+//! batch is.
+
+use std::fs::File;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::batch::{Control, StopReason};
+use crate::ledger::LedgerWriter;
+use crate::ledger::jobs::{self, JobProgress, JobState};
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// A job that does not tell how far it is for this long, in milliseconds, has no process any more.
+pub(super) const SILENT_MS: i64 = 10_000;
+
+/// The thread, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    over: Condvar,
+    output: Option<File>,
+    /// The ledger, and the id of the job in it.
+    job: Option<(LedgerWriter, String)>,
+    control: Arc<Control>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    progress: JobProgress,
+    is_over: bool,
+}
+
+impl Keeper {
+    /// Begins to keep this output, and this job of the ledger.
+    pub(super) fn start(output: Option<File>, job: Option<(LedgerWriter, String)>, control: Arc<Control>) -> Self {
+        let shared = Arc::new(Shared { state: Mutex::default(), over: Condvar::new(), output, job, control });
+        let kept = Arc::clone(&shared);
+        // Without a thread, the output is made durable at the end alone.
+        let thread = thread::Builder::new().name("batch".into()).stack_size(256 << 10).spawn(move || kept.work()).ok();
+        Self { shared, thread }
+    }
+
+    /// Tells how far the batch is.
+    pub(super) fn note(&self, progress: JobProgress) {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).progress = progress;
+    }
+
+    /// Ends the thread, and notes how the job stands now.
+    pub(super) fn finish(&mut self, state: JobState) {
+        self.end();
+        self.shared.tell(state);
+    }
+
+    fn end(&mut self) {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;
+        self.shared.over.notify_all();
+        // A panic of the thread has been reported when it happened.
+        _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Shared {
+    fn work(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let waited = self.over.wait_timeout_while(state, EVERY, |state| !state.is_over);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if state.is_over {
+                return;
+            }
+            drop(state);
+            if let Some(output) = &self.output
+                && let Err(error) = output.sync_data()
+            {
+                self.control.stop(StopReason::Output(error));
+            }
+            self.tell(JobState::Running);
+            state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn tell(&self, state: JobState) {
+        let Some((ledger, id)) = &self.job else { return };
+        let progress = self.state.lock().unwrap_or_else(PoisonError::into_inner).progress;
+        let (id, control) = (id.clone(), Arc::clone(&self.control));
+        ledger.submit(move |transaction| {
+            let now = Timestamp::now().as_millisecond();
+            if jobs::note_progress(transaction, &id, now, state, &progress)? {
+                control.stop(StopReason::Cancelled);
+            }
+            Ok(())
+        });
+    }
+}

@@ -1,0 +1,298 @@
+//! The beginning of a batch: its output is opened, what is done in it is found, and a changed data set, template or list of
+//! models is noticed before anything is sent.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use super::lines::LineMaker;
+use super::plan::BatchPlan;
+use crate::batch::output::State;
+use crate::batch::{Cook, Done, OutputError, OutputFile, Repaired, Tally};
+use crate::cli::BatchRunArgs;
+use crate::cmd::Context;
+use crate::error::Error;
+use crate::ledger::{Store, jobs};
+use crate::report::format::count;
+use crate::run::Notices;
+
+/// What a batch begins with.
+pub(super) struct Session {
+    /// `None` is standard output.
+    pub(super) output: Option<OutputFile>,
+    pub(super) done: Done,
+    pub(super) tally: Tally,
+    /// The id of the job.
+    pub(super) job: String,
+    /// Whether an earlier run has begun the job.
+    pub(super) is_resumed: bool,
+}
+
+impl Session {
+    /// Opens the output and finds out what is done.
+    ///
+    /// # Errors
+    /// The output cannot be used, or what is asked differs from what was asked in it.
+    pub(super) fn open(context: &Context, args: &BatchRunArgs, plan: &mut BatchPlan) -> Result<Self, Error> {
+        let mut session = Self {
+            output: None,
+            done: Done::new(&plan.names),
+            tally: Tally::new(&plan.names),
+            job: uuid::Uuid::now_v7().to_string(),
+            is_resumed: false,
+        };
+        let Some(path) = &args.prompt.out.path else { return Ok(session) };
+        let resume = args.resume || args.retry_failed;
+        let mut output = OutputFile::open(path, resume).map_err(output_error)?;
+        if resume {
+            session.repair(context, &mut output)?;
+            session.resume(context, args, plan, &mut output)?;
+        }
+        session.output = Some(output);
+        Ok(session)
+    }
+
+    fn repair(&self, context: &Context, output: &mut OutputFile) -> Result<(), Error> {
+        let path = output.path().display().to_string();
+        match output.repair().map_err(output_error)? {
+            Repaired::Nothing => {}
+            Repaired::LineEnd => {
+                context.notice(&format!("the end of the last line of {path} was missing and is added"))
+            }
+            Repaired::Removed(bytes) => {
+                let bytes = count(bytes, "byte", "bytes");
+                context.notice(&format!("{path} ended in a part of a line, of {bytes}, which is removed"));
+            }
+        }
+        Ok(())
+    }
+
+    fn resume(
+        &mut self,
+        context: &Context,
+        args: &BatchRunArgs,
+        plan: &mut BatchPlan,
+        output: &mut OutputFile,
+    ) -> Result<(), Error> {
+        let dir = context.settings.dirs.data.as_deref();
+        let store = dir.and_then(|dir| Store::open_to_read(dir).ok().flatten());
+        let earlier_plan = self.scan(plan, output)?;
+        let known = |store: &Store| match self.is_resumed {
+            true => jobs::find(store, &self.job).ok().and_then(|jobs| jobs.into_iter().next()),
+            false => jobs::of_output(store, &absolute(output.path())).ok().flatten(),
+        };
+        let earlier = store.as_ref().and_then(known);
+        if earlier_plan.is_some_and(|hash| hash != plan.hash()) {
+            return Err(changed_plan(plan, earlier.as_ref(), output.path()));
+        }
+        if let Some(job) = &earlier {
+            self.job.clone_from(&job.id);
+            self.is_resumed = true;
+            if job.state == jobs::JobState::Running {
+                let most = count(job.progress.concurrency, "call", "calls");
+                context.notice(&format!("the last run was killed; at most {most} in flight then may be paid twice"));
+            }
+        }
+        if !self.is_resumed {
+            return Ok(());
+        }
+        self.tell_models(context, plan);
+        plan.source.keep()?;
+        let changed = self.check_rows(plan)?;
+        if args.retry_failed || !changed.is_empty() {
+            self.forget(plan, output, |row, state| {
+                state == State::Failed && (args.retry_failed || changed.contains(&row))
+            })?;
+        }
+        if let Some(store) = &store {
+            self.recover(context, plan, output, store)?;
+        }
+        Ok(())
+    }
+
+    /// Finds what is done. Returns the hash of the plan by which it was asked; `None` where there is no line.
+    fn scan(&mut self, plan: &BatchPlan, output: &mut OutputFile) -> Result<Option<crate::batch::RowHash>, Error> {
+        let (mut done, mut tally) = (Done::new(&plan.names), Tally::new(&plan.names));
+        let (mut earlier, mut job) = (None, None);
+        let mut places = Vec::new();
+        let mut is_in_order = true;
+        output
+            .scan(|line| {
+                if done.add(line) {
+                    tally.add(&line.model, &line.ended());
+                }
+                if earlier.is_none() {
+                    (earlier, job) = (Some(line.plan), Some(line.job.clone().into_owned()));
+                }
+                let place = (line.row, done.place(&line.model));
+                is_in_order &= places.last().is_none_or(|last| place > *last);
+                places.clear();
+                places.push(place);
+            })
+            .map_err(output_error)?;
+        if !is_in_order {
+            output.note_place((0, 0));
+        }
+        places.into_iter().for_each(|place| output.note_place(place));
+        self.is_resumed = job.is_some();
+        if let Some(job) = job {
+            self.job = job;
+        }
+        (self.done, self.tally) = (done, tally);
+        Ok(earlier)
+    }
+
+    /// Says what differs in the list of models.
+    fn tell_models(&self, context: &Context, plan: &BatchPlan) {
+        let lines = |place: usize| self.done.lines(place);
+        let has_lines = (0..self.done.models().len()).any(|place| lines(place) > 0);
+        for (place, model) in self.done.models().iter().enumerate() {
+            if place >= plan.names.len() {
+                let answers = count(lines(place), "line", "lines");
+                context.notice(&format!("{model} is not asked any more; its {answers} in the output are kept"));
+            } else if has_lines && lines(place) == 0 {
+                context.notice(&format!("{model} is new in this batch: it is asked every row"));
+            }
+        }
+        if self.done.repeated > 0 {
+            let lines = count(self.done.repeated, "line", "lines");
+            context
+                .notice(&format!("{lines} of the output come a second time for their row and model, and do not count"));
+        }
+    }
+
+    /// Compares the rows with those that were asked. Returns the numbers of those that differ and have no answer.
+    ///
+    /// # Errors
+    /// A row differs that has an answer.
+    fn check_rows(&self, plan: &BatchPlan) -> Result<Vec<u64>, Error> {
+        let last = self.done.last_row();
+        let mut changed = Vec::new();
+        let mut rows = plan.source.rows()?;
+        let mut number = 0;
+        while number < last
+            && let Some(row) = rows.next().map_err(|source| plan.source.unreadable(source))?
+        {
+            number = row.number;
+            if self.done.hash(row.number).is_none_or(|hash| hash == row.hash) {
+                continue;
+            }
+            if self.done.is_answered(row.number) {
+                let message = format!("row {} (line {}) is not the row that was asked", row.number, row.line);
+                return Err(changed_rows(plan, message));
+            }
+            changed.push(row.number);
+        }
+        if number < last {
+            return Err(changed_rows(plan, format!("it has {number} rows, and the output has row {last}")));
+        }
+        Ok(changed)
+    }
+
+    /// Removes lines from the output, so that their rows are asked again.
+    fn forget(
+        &mut self,
+        plan: &BatchPlan,
+        output: &mut OutputFile,
+        is_forgotten: impl Fn(u64, State) -> bool,
+    ) -> Result<(), Error> {
+        let known = self.done.models().to_vec();
+        let place_of = |model: &str| known.iter().position(|known| known == model).unwrap_or(usize::MAX);
+        let keep = |line: &crate::batch::line::Line<'_>| {
+            let state = if line.has_answer() { State::Answered } else { State::Failed };
+            !is_forgotten(line.row, state)
+        };
+        output.rewrite(false, keep, place_of).map_err(output_error)?;
+        let (job, is_resumed) = (self.job.clone(), self.is_resumed);
+        self.scan(plan, output)?;
+        (self.job, self.is_resumed) = (job, is_resumed);
+        Ok(())
+    }
+
+    /// Writes the answers that the ledger has and the output lacks: those that were paid for and could not be written.
+    fn recover(
+        &mut self,
+        context: &Context,
+        plan: &BatchPlan,
+        output: &mut OutputFile,
+        store: &Store,
+    ) -> Result<(), Error> {
+        if plan.work.width() > 1 {
+            return Ok(());
+        }
+        let mut missing: HashMap<u64, BTreeMap<usize, i64>> = HashMap::new();
+        for (row, model, call) in jobs::answers(store, &self.job).unwrap_or_default() {
+            if let Some(place) = plan.names.iter().position(|name| *name == model)
+                && self.done.state(row, place) == State::Open
+            {
+                missing.entry(row).or_default().insert(place, call);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut recovered = 0;
+        let mut cook = Cook::new(&plan.recipe)?;
+        let lines = LineMaker::new(plan, &self.job);
+        let mut rows = plan.source.rows()?;
+        while let Some(row) = rows.next().map_err(|source| plan.source.unreadable(source))? {
+            let Some(calls) = missing.remove(&row.number) else { continue };
+            let (info, _) = cook.cook(&row);
+            for (place, call) in calls {
+                let Ok(kept) = jobs::answer(store, call) else { continue };
+                let (line, ended) = lines.line(&info, &kept.into_record())?;
+                let target = output.path().display().to_string();
+                let written = output.append(&line, (info.number, place));
+                written.map_err(|source| Error::Output { target, source })?;
+                self.tally.add(&plan.names[place], &ended);
+                self.done.set(info.number, place, info.hash, State::Answered);
+                recovered += 1;
+            }
+            if missing.is_empty() {
+                break;
+            }
+        }
+        let answers = count(recovered, "answer", "answers");
+        context.notice(&format!("{answers} that the ledger has and the output lacked: not asked again"));
+        Ok(())
+    }
+}
+
+/// The path as it is from everywhere.
+pub(super) fn absolute(path: &Path) -> String {
+    let there = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+    there.unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
+}
+
+pub(super) fn output_error(error: OutputError) -> Error {
+    let message = error.to_string();
+    match error {
+        OutputError::Io { path, source } => Error::Output { target: path.display().to_string(), source },
+        OutputError::Locked(_) => Error::usage_hint(message, "`llm batch list` shows which one"),
+        OutputError::NotEmpty(_) => {
+            Error::usage_hint(message, "--resume goes on with it; another --out begins a new batch")
+        }
+        OutputError::Foreign { .. } => Error::usage_hint(message, "is it the output of another program?"),
+    }
+}
+
+fn changed_rows(plan: &BatchPlan, message: String) -> Error {
+    let name = plan.source.path.display();
+    Error::usage_hint(
+        format!("{name} was changed since the earlier run: {message}"),
+        "another --out begins a new batch; rows may only be added at the end",
+    )
+}
+
+fn changed_plan(plan: &BatchPlan, earlier: Option<&jobs::Job>, output: &Path) -> Error {
+    let differs = |job: &jobs::Job| {
+        let names: std::collections::BTreeSet<&String> = job.plan.keys().chain(plan.parts.keys()).collect();
+        let changed = names.into_iter().filter(|name| job.plan.get(*name) != plan.parts.get(*name));
+        changed.cloned().collect::<Vec<_>>().join(" and ")
+    };
+    let what = earlier.map(differs).filter(|what| !what.is_empty());
+    let what = what.unwrap_or_else(|| "template or parameters".to_owned());
+    Error::usage_hint(
+        format!("{what} differ from those by which {} was made", output.display()),
+        "another --out begins a new batch",
+    )
+}

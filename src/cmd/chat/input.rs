@@ -1,0 +1,199 @@
+//! Where the lines of a chat come from: a terminal, on which they can be edited, or a pipe.
+
+use std::io::{self, BufRead, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use rustyline::completion::{Completer, FilenameCompleter, Pair};
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::FileHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{Cmd, CompletionType, Config, Editor, Helper, KeyCode, KeyEvent, Modifiers};
+
+use super::command::{self, QUOTES};
+use crate::cmd::Context;
+use crate::error::Error;
+use crate::private;
+use crate::report::chat::Prompt;
+use crate::run::Notices;
+
+/// The longest line of a pipe, in bytes.
+const LONGEST_LINE: u64 = 16 << 20;
+/// How many prompts the history keeps.
+const LONGEST_HISTORY: usize = 1000;
+
+pub(super) enum Input {
+    Terminal { editor: Box<Editor<Words, FileHistory>>, history: Option<PathBuf> },
+    Pipe,
+}
+
+/// What came.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    Text(String),
+    /// Ctrl-C.
+    Interrupted,
+    /// Ctrl-D, or the end of the pipe.
+    End,
+}
+
+impl Input {
+    /// The input of this process. `history` names the file that keeps prompts for the next chat.
+    ///
+    /// # Errors
+    /// Lines come from a terminal, and answers do not go to one.
+    pub(super) fn open(context: &Context, history: Option<PathBuf>) -> Result<Self, Error> {
+        if !io::stdin().is_terminal() {
+            return Ok(Self::Pipe);
+        }
+        if !context.terminal.stdout.tty {
+            let hint = "`llm ask` writes an answer to a pipe or file; a chat takes its prompts from a pipe as well";
+            return Err(Error::usage_hint("a chat needs a terminal for its answers", hint));
+        }
+        let fails = |error: ReadlineError| Error::system("the terminal cannot be read", &io::Error::other(error));
+        let config = Config::builder().max_history_size(LONGEST_HISTORY).map_err(fails)?;
+        let config = config.completion_type(CompletionType::List).auto_add_history(false).build();
+        let mut editor = Editor::with_config(config).map_err(fails)?;
+        editor.set_helper(Some(Words::default()));
+        // Not Ctrl-J as well: an Enter that is typed during an answer arrives as that.
+        editor.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), Cmd::Newline);
+        if let Some(path) = &history {
+            // A history that is not there yet is empty.
+            _ = editor.load_history(path);
+        }
+        Ok(Self::Terminal { editor: Box::new(editor), history: history.filter(|path| can_keep(context, path)) })
+    }
+
+    pub(super) fn is_terminal(&self) -> bool {
+        matches!(self, Self::Terminal { .. })
+    }
+
+    /// From now on, these words are completed.
+    pub(super) fn offer(&mut self, words: Words) {
+        if let Self::Terminal { editor, .. } = self {
+            editor.set_helper(Some(words));
+        }
+    }
+
+    /// Puts a prompt into the history.
+    pub(super) fn remember(&mut self, text: &str) {
+        let Self::Terminal { editor, history } = self else { return };
+        // A chat goes on without a history.
+        if editor.add_history_entry(text).unwrap_or(false)
+            && let Some(path) = history
+        {
+            _ = editor.append_history(path);
+        }
+    }
+
+    /// Waits for the next line.
+    ///
+    /// # Errors
+    /// The terminal or the pipe cannot be read.
+    pub(super) fn next(&mut self, prompt: &Prompt) -> Result<Line, Error> {
+        let line = match self {
+            Self::Pipe => return next_of_pipe(),
+            Self::Terminal { editor, .. } => {
+                if let Some(words) = editor.helper_mut() {
+                    words.prompt.clone_from(&prompt.coloured);
+                }
+                editor.readline(prompt.plain.as_str())
+            }
+        };
+        match line {
+            Ok(line) => {
+                let line = line.replace("\\\n", "\n");
+                if !line.trim().is_empty() && prompt.is_kept {
+                    self.remember(&line);
+                }
+                Ok(Line::Text(line))
+            }
+            Err(ReadlineError::Interrupted) => Ok(Line::Interrupted),
+            Err(ReadlineError::Eof) => Ok(Line::End),
+            Err(error) => Err(Error::system("the terminal cannot be read", &io::Error::other(error))),
+        }
+    }
+}
+
+fn next_of_pipe() -> Result<Line, Error> {
+    let fails = |source| Error::Input { path: "standard input".into(), source };
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().take(LONGEST_LINE + 1).read_until(b'\n', &mut bytes).map_err(fails)?;
+    if read as u64 > LONGEST_LINE {
+        return Err(Error::usage(format!("a line of stdin is longer than {} MiB", LONGEST_LINE >> 20)));
+    }
+    if read == 0 {
+        return Ok(Line::End);
+    }
+    let text = String::from_utf8(bytes).map_err(|error| fails(io::Error::other(error)))?;
+    Ok(Line::Text(text.trim_end_matches(['\n', '\r']).to_owned()))
+}
+
+/// Whether the history can be kept in this file: it is made for this user alone.
+fn can_keep(context: &Context, path: &Path) -> bool {
+    let make = || -> io::Result<()> {
+        if let Some(dir) = path.parent() {
+            private::create_dir(dir)?;
+        }
+        let mut options = std::fs::OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(path).map(drop)
+    };
+    make().inspect_err(|error| context.notice(&format!("prompts are not kept for the next chat: {error}"))).is_ok()
+}
+
+/// What the line editor knows: the words to complete, and how the prompt looks.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    pub(super) models: Vec<String>,
+    pub(super) prompt: String,
+}
+
+impl Completer for Words {
+    type Candidate = Pair;
+
+    fn complete(&self, line: &str, at: usize, _: &rustyline::Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let Some((name, argument)) = line[..at].split_once(' ') else {
+            return Ok((0, beginning_with(&line[..at], command::names())));
+        };
+        let start = at - argument.rsplit([',', ' ']).next().unwrap_or_default().len();
+        match name {
+            "/file" | "/save" => FilenameCompleter::new().complete_path(line, at),
+            "/model" | "/retry" | "/compare" => {
+                Ok((start, beginning_with(&line[start..at], self.models.iter().cloned())))
+            }
+            _ => Ok((at, Vec::new())),
+        }
+    }
+}
+
+fn beginning_with(start: &str, words: impl Iterator<Item = String>) -> Vec<Pair> {
+    let fitting = words.filter(|word| word.starts_with(start));
+    // A list of the gateway may hold any characters.
+    let safe = fitting.filter(|word| !word.contains(char::is_control));
+    safe.map(|word| Pair { display: word.trim_end().to_owned(), replacement: word }).collect()
+}
+
+impl Validator for Words {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        let text = context.input();
+        let quotes = text.matches(QUOTES).count();
+        let is_open = text.trim_start().starts_with(QUOTES) && quotes % 2 == 1;
+        Ok(if is_open || text.ends_with('\\') { ValidationResult::Incomplete } else { ValidationResult::Valid(None) })
+    }
+}
+
+impl Highlighter for Words {
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, default: bool) -> std::borrow::Cow<'b, str> {
+        if default && !self.prompt.is_empty() { self.prompt.as_str().into() } else { prompt.into() }
+    }
+}
+
+impl Hinter for Words {
+    type Hint = String;
+}
+
+impl Helper for Words {}

@@ -1,0 +1,88 @@
+//! The user's clipboard.
+
+use std::io::Write;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Context;
+use crate::child::without_keys;
+use crate::error::Error;
+use crate::report::clipboard;
+use crate::report::format::count;
+use crate::run::Notices;
+
+/// How long a program may take to receive a text.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Copies a text: by a program of this system where the user sits at it, since programs say whether they succeeded, else
+/// through the terminal, which also works over SSH.
+///
+/// # Errors
+/// There is neither a program for it nor a terminal.
+pub(super) fn copy(context: &Context, text: &str) -> Result<(), Error> {
+    let size = count(text.lines().count() as u64, "line", "lines");
+    let is_remote = ["SSH_TTY", "SSH_CONNECTION"].iter().any(|name| context.settings.env.get(name).is_some());
+    let by_program = || programs(context).into_iter().find(|argv| run(context, argv, text));
+    if let Some(argv) = (!is_remote).then(by_program).flatten() {
+        context.notice(&format!("copied {size} ({})", argv[0]));
+        return Ok(());
+    }
+    match clipboard::to_terminal(text, &context.terminal.stderr) {
+        Ok(()) => {
+            context.notice(&format!("handed {size} to the terminal's clipboard (OSC 52)"));
+            Ok(())
+        }
+        Err(error) => match is_remote.then(by_program).flatten() {
+            Some(argv) => {
+                context.notice(&format!("copied {size} ({})", argv[0]));
+                Ok(())
+            }
+            None => Err(Error::Output { target: "the clipboard".to_owned(), source: error }),
+        },
+    }
+}
+
+/// The programs that may be there, the most likely first.
+fn programs(context: &Context) -> Vec<&'static [&'static str]> {
+    let is_set = |name: &str| context.settings.env.get(name).is_some();
+    let mut programs: Vec<&'static [&'static str]> = Vec::new();
+    if cfg!(target_os = "macos") {
+        programs.push(&["pbcopy"]);
+    }
+    if is_set("WAYLAND_DISPLAY") {
+        programs.push(&["wl-copy"]);
+    }
+    if is_set("DISPLAY") {
+        programs.extend([&["xclip", "-selection", "clipboard"][..], &["xsel", "--clipboard", "--input"]]);
+    }
+    if cfg!(windows) || is_set("WSL_DISTRO_NAME") {
+        programs.push(&["clip.exe"]);
+    }
+    programs
+}
+
+/// Gives the program the text, and returns whether it succeeded. Programs that stay to hold the clipboard have other
+/// processes for it.
+fn run(context: &Context, argv: &[&str], text: &str) -> bool {
+    let Some((program, arguments)) = argv.split_first() else { return false };
+    let mut process = without_keys(program, &context.settings.key_variables());
+    process.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let Ok(mut child) = process.spawn() else { return false };
+    let Some(mut input) = child.stdin.take() else { return false };
+    let bytes = text.as_bytes().to_vec();
+    // A program that does not read would otherwise be waited for without an end.
+    thread::spawn(move || input.write_all(&bytes));
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) if Instant::now() < end => thread::sleep(Duration::from_millis(5)),
+            _ => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return false;
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The user's editor, in which files and texts are changed.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use crate::child::without_keys;
+use crate::config::{Env, Settings};
+use crate::error::Error;
+use crate::input::{self, Accept};
+
+/// The most that an edited text may be, in bytes.
+const LARGEST_TEXT: u64 = 16 << 20;
+
+/// Opens the file in the user's editor, and waits until that has ended. Keys are removed from the editor's environment.
+///
+/// # Errors
+/// The editor cannot be run, or says that it failed.
+pub(super) fn open(env: &Env, path: &Path) -> Result<(), Error> {
+    let editor = env.get("VISUAL").or_else(|| env.get("EDITOR")).unwrap_or("vi");
+    // The variable may contain arguments, as in `code --wait`.
+    let mut words = editor.split_whitespace();
+    let program = words.next().unwrap_or("vi");
+    let mut process = without_keys(program, &Settings::key_variables_of(env));
+    process.args(words).arg(path);
+    let fails = |cause: String| Error::Config {
+        message: format!("the editor `{program}` failed"),
+        cause: Some(cause),
+        hint: Some(format!("VISUAL or EDITOR names another; the file is {}", path.display())),
+    };
+    // Where stdin is a pipe with a part of the prompt, the editor reads from the terminal.
+    #[cfg(unix)]
+    if !std::io::stdin().is_terminal()
+        && let Ok(terminal) = std::fs::File::open("/dev/tty")
+    {
+        process.stdin(terminal);
+    }
+    let status = process.status().map_err(|error| fails(error.to_string()))?;
+    if status.success() { Ok(()) } else { Err(fails(status.to_string())) }
+}
+
+/// The text as the user leaves it in the editor. It is in a file that only this user can read, and that is removed
+/// afterwards. `suffix` is the end of the file's name, such as `.md`, by which editors know the language.
+///
+/// # Errors
+/// The file cannot be written or read, or the editor failed.
+pub(super) fn edited(env: &Env, text: &str, suffix: &str) -> Result<String, Error> {
+    let fails = |source| Error::Output { target: "a file for the editor".to_owned(), source };
+    let mut file = tempfile::Builder::new().prefix("llm-").suffix(suffix).tempfile().map_err(fails)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(fails)?;
+    // An editor may put a new file in its place, so the path is kept and not the open file.
+    let path = file.into_temp_path();
+    open(env, &path)?;
+    input::read_text(&path, LARGEST_TEXT, Accept::Files)
+        .map_err(|source| Error::Input { path: path.to_path_buf(), source })
+}

@@ -1,0 +1,270 @@
+//! `llm serve key`: the keys of the server's clients. A running server need not be asked: it reads what has changed.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::super::{Context, calls, process};
+use super::data_dir;
+use crate::cli::{KeyRulesArgs, ServeKeyCommand, TextOrJson};
+use crate::config::{KeyRules, parse_duration};
+use crate::error::Error;
+use crate::ledger::{LedgerWriter, StoreError};
+use crate::report::json;
+use crate::report::scoped_keys::{self, Made};
+use crate::report::term::print;
+use crate::store::{Entry, KeyStore, ScopedKey, Secret, SqliteStore};
+
+/// The word that removes a limit.
+const NONE: &str = "none";
+
+pub(super) fn run(context: &Context, command: &ServeKeyCommand) -> Result<u8, Error> {
+    let dir = data_dir(&context.settings)?;
+    let writer = LedgerWriter::new(dir);
+    let store = SqliteStore::new(dir, writer.clone());
+    let done = process::runtime()?.block_on(act(context, &store, command));
+    drop(store);
+    for text in writer.close() {
+        crate::run::Notices::notice(context, &text);
+    }
+    done.map(|()| 0)
+}
+
+async fn act(context: &Context, store: &dyn KeyStore, command: &ServeKeyCommand) -> Result<(), Error> {
+    let actor = context.settings.env.get("USER").unwrap_or("unknown").to_owned();
+    let entry = |action, key: &str, detail: String| Entry { actor: actor.clone(), action, key: key.to_owned(), detail };
+    let now = Timestamp::now().as_second();
+    let out = &context.terminal.stdout;
+    match command {
+        ServeKeyCommand::New { name, rules } => {
+            check_name(name)?;
+            let changes = Changes::read(context, rules)?;
+            let mut given = KeyRules::default();
+            changes.apply(&mut given);
+            let secret = random()?;
+            let key = ScopedKey::new(name, &secret, changes.expires.flatten(), given);
+            let detail = detail(&key);
+            if !store.add(key, entry("new", name, detail)).await.map_err(|error| failed(&error))? {
+                let message = format!("there is a key `{name}` already");
+                return Err(Error::usage_hint(message, "`llm serve key list` shows all; names are not used again"));
+            }
+            print(scoped_keys::made(&Made { name: name.clone(), secret }))
+        }
+        ServeKeyCommand::List { output } => {
+            let keys = store.keys().await.map_err(|error| failed(&error))?;
+            let shown: Vec<_> = keys.iter().map(|key| scoped_keys::Shown::new(key, now)).collect();
+            print(match output.format {
+                TextOrJson::Text => scoped_keys::list(&shown, out),
+                TextOrJson::Json => json::document(&shown, out),
+            })
+        }
+        ServeKeyCommand::Show { name, output } => {
+            let keys = store.keys().await.map_err(|error| failed(&error))?;
+            let key = keys.iter().find(|key| key.name == *name).ok_or_else(|| unknown(name))?;
+            let shown = scoped_keys::Shown::new(key, now);
+            print(match output.format {
+                TextOrJson::Text => scoped_keys::one(&shown),
+                TextOrJson::Json => json::document(&shown, out),
+            })
+        }
+        ServeKeyCommand::Edit { name, rules } => {
+            let changes = Changes::read(context, rules)?;
+            let keys = store.keys().await.map_err(|error| failed(&error))?;
+            let mut after = keys.into_iter().find(|key| key.name == *name).ok_or_else(|| unknown(name))?;
+            changes.change(&mut after);
+            let detail = detail(&after);
+            let change = Box::new(move |key: &mut ScopedKey| changes.change(key));
+            changed(store.change(change, entry("edit", name, detail)).await, name)?;
+            print(scoped_keys::done("changed", name))
+        }
+        ServeKeyCommand::Rotate { name, grace } => {
+            let grace = parse_duration(grace).map_err(|error| Error::usage(format!("--grace: {error}")))?;
+            let until = now.saturating_add(i64::try_from(grace.as_secs()).unwrap_or(i64::MAX));
+            let secret = random()?;
+            let (hash, last_four) = (secret.hash(), secret.last_four());
+            let detail = serde_json::json!({"last_four": last_four, "old_until": until}).to_string();
+            let change = Box::new(move |key: &mut ScopedKey| {
+                key.previous = Some((key.hash, until));
+                (key.hash, key.last_four) = (hash, last_four);
+            });
+            changed(store.change(change, entry("rotate", name, detail)).await, name)?;
+            print(scoped_keys::made(&Made { name: name.clone(), secret }))
+        }
+        ServeKeyCommand::Revoke { name } => {
+            let change = Box::new(move |key: &mut ScopedKey| key.revoked = key.revoked.or(Some(now)));
+            changed(store.change(change, entry("revoke", name, "{}".to_owned())).await, name)?;
+            print(scoped_keys::done("revoked", name))
+        }
+    }
+}
+
+/// Makes the first key, with which the server can be administered.
+pub(super) async fn first(store: &dyn KeyStore) -> Result<Made, Error> {
+    let secret = random()?;
+    let rules = KeyRules { admin: true, ..KeyRules::default() };
+    let key = ScopedKey::new("admin", &secret, None, rules);
+    let entry = Entry { actor: "llm serve".to_owned(), action: "new", key: "admin".to_owned(), detail: detail(&key) };
+    store.add(key, entry).await.map_err(|error| failed(&error))?;
+    Ok(Made { name: "admin".to_owned(), secret })
+}
+
+pub(super) fn failed(error: &StoreError) -> Error {
+    Error::Config { message: error.to_string(), cause: error.cause(), hint: error.hint() }
+}
+
+fn unknown(name: &str) -> Error {
+    Error::usage_hint(format!("there is no key `{name}`"), "`llm serve key list` shows all")
+}
+
+fn changed(result: Result<Option<ScopedKey>, StoreError>, name: &str) -> Result<(), Error> {
+    result.map_err(|error| failed(&error))?.map(drop).ok_or_else(|| unknown(name))
+}
+
+fn random() -> Result<Secret, Error> {
+    Secret::random().map_err(|error| Error::system("the system gives no random numbers for a key", &error))
+}
+
+/// What the audit log says of a key.
+fn detail(key: &ScopedKey) -> String {
+    serde_json::json!({"last_four": key.last_four, "expires": key.expires, "rules": key.rules}).to_string()
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+    if name.is_empty() || name.len() > 100 || !name.chars().all(is_good) {
+        return Err(Error::usage("the name of a key has letters, digits and `-_.@`, and at most 100 of them"));
+    }
+    Ok(())
+}
+
+/// The rules that a command line gives; `Some(None)` removes one.
+struct Changes {
+    models: Option<Option<Vec<String>>>,
+    refuse: Option<Vec<String>>,
+    budgets: Option<Vec<crate::config::KeyBudget>>,
+    requests_per_minute: Option<Option<u64>>,
+    tokens_per_minute: Option<Option<u64>>,
+    in_flight: Option<Option<u64>>,
+    expires: Option<Option<i64>>,
+    tags: Option<BTreeMap<String, String>>,
+    class: Option<Option<String>>,
+    admin: Option<bool>,
+    note: Option<Option<String>>,
+}
+
+impl Changes {
+    fn read(context: &Context, args: &KeyRulesArgs) -> Result<Self, Error> {
+        let list = |given: &Option<Vec<String>>| given.as_ref().map(|list| (*list != [NONE]).then(|| list.clone()));
+        let wrong = |flag: &str, error: String| Error::usage(format!("{flag}: {error}"));
+        let count =
+            |flag: &str, given: &Option<String>| {
+                given
+                    .as_deref()
+                    .map(|text| {
+                        if text == NONE { Ok(None) } else { number(text).map(Some).map_err(|error| wrong(flag, error)) }
+                    })
+                    .transpose()
+            };
+        let budgets = list(&args.budget).map(|list| {
+            list.unwrap_or_default()
+                .iter()
+                .map(|text| text.parse())
+                .collect::<Result<Vec<crate::config::KeyBudget>, _>>()
+        });
+        let budgets = budgets.transpose().map_err(|error| wrong("--budget", error))?;
+        if let Some(budgets) = &budgets
+            && let Some((_, budget)) = budgets
+                .iter()
+                .enumerate()
+                .find(|(at, budget)| budgets[..*at].iter().any(|other| other.per == budget.per))
+        {
+            return Err(Error::usage(format!("--budget: there are two for each {}", budget.per.as_str())));
+        }
+        let tags = list(&args.tags).map(|list| {
+            let pair = |text: &String| {
+                let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
+                Some((name.to_owned(), value.to_owned()))
+            };
+            list.unwrap_or_default()
+                .iter()
+                .map(|text| pair(text).ok_or_else(|| Error::usage(format!("--tag: `{text}` is not NAME=VALUE"))))
+                .collect::<Result<BTreeMap<_, _>, _>>()
+        });
+        let class = args.class.as_ref().map(|name| (name != NONE).then(|| name.clone()));
+        if let Some(Some(name)) = &class
+            && !context.settings.key_classes.contains_key(name)
+        {
+            return Err(Error::usage_hint(
+                format!("--class: the config has no [key_class.{name}]"),
+                format!("`[key_class.{name}]` with lines such as `requests_per_minute = 60` makes one"),
+            ));
+        }
+        Ok(Self {
+            models: list(&args.models),
+            refuse: list(&args.refuse).map(Option::unwrap_or_default),
+            budgets,
+            requests_per_minute: count("--rpm", &args.rpm)?,
+            tokens_per_minute: count("--tpm", &args.tpm)?,
+            in_flight: count("--in-flight", &args.in_flight)?,
+            expires: args.expires.as_deref().map(expiry).transpose()?,
+            tags: tags.transpose()?,
+            class,
+            admin: args.admin,
+            note: args.note.as_ref().map(|note| (note != NONE).then(|| note.clone())),
+        })
+    }
+
+    fn apply(&self, rules: &mut KeyRules) {
+        fn set<T: Clone>(place: &mut T, given: &Option<T>) {
+            if let Some(given) = given {
+                place.clone_from(given);
+            }
+        }
+        set(&mut rules.models, &self.models);
+        set(&mut rules.refuse, &self.refuse);
+        set(&mut rules.budgets, &self.budgets);
+        set(&mut rules.requests_per_minute, &self.requests_per_minute);
+        set(&mut rules.tokens_per_minute, &self.tokens_per_minute);
+        set(&mut rules.in_flight, &self.in_flight);
+        set(&mut rules.tags, &self.tags);
+        set(&mut rules.class, &self.class);
+        set(&mut rules.admin, &self.admin);
+        set(&mut rules.note, &self.note);
+    }
+
+    fn change(&self, key: &mut ScopedKey) {
+        self.apply(&mut key.rules);
+        if let Some(expires) = self.expires {
+            key.expires = expires;
+        }
+    }
+}
+
+/// A whole number; `200k` and `2M` are thousands and millions.
+fn number(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1_000),
+        None => text.strip_suffix(['m', 'M']).map_or((text, 1), |digits| (digits, 1_000_000)),
+    };
+    let number: Option<u64> = digits.parse().ok().and_then(|number: u64| number.checked_mul(unit));
+    number
+        .filter(|number| *number > 0)
+        .ok_or_else(|| format!("`{text}` is not a number such as 60 or 200k, nor `none`"))
+}
+
+/// The end of a key: a span from now, or a moment.
+fn expiry(text: &str) -> Result<Option<i64>, Error> {
+    if text == NONE {
+        return Ok(None);
+    }
+    let now = Timestamp::now();
+    if let Ok(span) = parse_duration(text) {
+        let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        return Ok(Some(now.as_second().saturating_add(seconds)));
+    }
+    let at = calls::moment(text, "--expires", now)?;
+    if at <= now {
+        return Err(Error::usage("--expires: that is over already"));
+    }
+    Ok(Some(at.as_second()))
+}

@@ -1,0 +1,244 @@
+//! `llm serve`: runs the server, and keeps the keys of its clients.
+
+mod keys;
+mod signals;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Handle;
+
+use self::signals::{Wish, Wishes};
+use super::{Context, process};
+use crate::cli::{ServeArgs, ServeCommand, ServeRunArgs};
+use crate::config::{Env, LogLevel, Settings, parse_duration};
+use crate::error::Error;
+use crate::ledger::LedgerWriter;
+use crate::policy::budget::{BudgetStore, SqliteBudgets};
+use crate::report;
+use crate::report::term::{Terminal, print, say};
+use crate::run::{Notices, Recording, ShownWait};
+use crate::secret::{Stores, Timeout};
+use crate::serve::{Bounds, Hosts, House, Server, ServerStores};
+use crate::store::SqliteStore;
+
+/// How often is looked whether the config file has changed.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The queue of connections that have not been accepted.
+const BACKLOG: u32 = 1024;
+
+pub(super) fn run(context: Context, args: &ServeArgs) -> Result<u8, Error> {
+    match &args.command {
+        Some(ServeCommand::Key { command }) => keys::run(&context, command),
+        None => serve(context, &args.run),
+    }
+}
+
+fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
+    let dir = data_dir(&context.settings)?.to_owned();
+    let bounds = bounds(args)?;
+    let drain = span("--drain", &args.drain)?;
+    let ledger = LedgerWriter::new(&dir);
+    let store = Arc::new(SqliteStore::new(&dir, ledger.clone()));
+    let level = super::run::log_level(&context, args.log.level);
+    let maker = Maker {
+        gateway: args.gateway.clone(),
+        budgets: Arc::new(SqliteBudgets::new(ledger.clone())),
+        terminal: context.terminal,
+        quiet: context.quiet,
+        verbose: context.verbose,
+    };
+    let recording = (level != LogLevel::Off).then(|| Recording {
+        ledger: Arc::new(ledger.clone()),
+        command: "serve",
+        texts: level == LogLevel::Full,
+        keys: std::collections::BTreeMap::new(),
+        turn: None,
+    });
+    let watched = Watched::new(&context.settings);
+    let house = maker.house(context.settings, None)?;
+    let runtime = process::server_runtime()?;
+    let ended = runtime.block_on(async {
+        let listener = listen(args.listen)?;
+        let address = listener.local_addr().map_err(|error| Error::system("the address is not known", &error))?;
+        let stores = ServerStores { keys: store.clone(), rates: store.clone(), recording };
+        let server = Server::new(house, stores, bounds, Hosts::new(address, args.hosts.clone()));
+        let known = server.read_keys().await.map_err(|error| keys::failed(&error))?;
+        let first = if known == 0 { Some(keys::first(&*store).await?) } else { None };
+        server.read_keys().await.map_err(|error| keys::failed(&error))?;
+        server.trace()?;
+        print(report::scoped_keys::started(address, first.as_ref()))?;
+        run_until_ended(&server, listener, &maker, watched, drain).await
+    });
+    // Names that do not resolve, and the like, must not hold up the end.
+    runtime.shutdown_background();
+    for text in ledger.close() {
+        maker.notice(&text);
+    }
+    ended.map(|()| 0)
+}
+
+/// Serves until a signal ends it, with the config that the file has meanwhile.
+async fn run_until_ended(
+    server: &Arc<Server>,
+    listener: TcpListener,
+    maker: &Maker,
+    mut watched: Watched,
+    drain: Duration,
+) -> Result<(), Error> {
+    let mut wishes = Wishes::new()?;
+    let mut looks = tokio::time::interval(LOOK);
+    let mut serving = std::pin::pin!(server.serve(listener));
+    loop {
+        let wish = tokio::select! {
+            () = &mut serving => return Ok(()),
+            wish = wishes.next() => wish,
+            _ = looks.tick() => if watched.has_changed() { Wish::Reload } else { continue },
+        };
+        match wish {
+            Wish::Reload => reload(server, maker, &watched.env).await,
+            Wish::End => break,
+        }
+    }
+    maker.notice("no new connections are taken; a second signal ends the server at once");
+    let mut drained = std::pin::pin!(async { tokio::join!(&mut serving, server.drain(drain)).1 });
+    loop {
+        tokio::select! {
+            stopped = &mut drained => {
+                if stopped > 0 {
+                    maker.urgent(&format!("{stopped} requests were stopped, because they took longer than --drain allows"));
+                }
+                return Ok(());
+            }
+            wish = wishes.next() => if wish == Wish::End { return Ok(()) },
+        }
+    }
+}
+
+/// Takes over the config as it is now. A bad one changes nothing.
+async fn reload(server: &Arc<Server>, maker: &Maker, env: &Env) {
+    let (for_thread, env, before) = (maker.clone(), env.clone(), server.house());
+    // Keys are read, which may block.
+    let made = Handle::current()
+        .spawn_blocking(move || Settings::load(env).and_then(|settings| for_thread.house(settings, Some(&before))));
+    match made.await {
+        Ok(Ok(house)) => {
+            server.renew(house).await;
+            if let Err(failure) = server.trace() {
+                say(report::error::error(&failure.into(), &maker.terminal.stderr));
+            }
+            maker.notice("the config was read again");
+        }
+        Ok(Err(error)) => {
+            say(report::error::error(&error, &maker.terminal.stderr));
+            maker.urgent("the server goes on with the config that it had");
+        }
+        Err(_) => maker.urgent("the config could not be read again; the server goes on with the one that it had"),
+    }
+}
+
+/// Makes what a server holds, from settings.
+#[derive(Clone)]
+struct Maker {
+    gateway: Option<String>,
+    budgets: Arc<dyn BudgetStore>,
+    terminal: Terminal,
+    quiet: bool,
+    verbose: bool,
+}
+
+impl Maker {
+    fn house(&self, settings: Settings, before: Option<&House>) -> Result<House, Error> {
+        let timeout = Timeout::new(self.terminal.stderr.tty, settings.keyring_timeout);
+        let stores = Stores::system(&settings.dirs, timeout);
+        let house =
+            House::new(settings, self.gateway.as_deref(), stores, self, Some(Arc::clone(&self.budgets)), before)?;
+        self.detail(&format!("gateways: {}", house.gateways().collect::<Vec<_>>().join(", ")));
+        Ok(house)
+    }
+}
+
+impl Notices for Maker {
+    fn notice(&self, text: &str) {
+        if !self.quiet {
+            self.urgent(text);
+        }
+    }
+
+    fn urgent(&self, text: &str) {
+        say(report::error::notice(text, &self.terminal.stderr));
+    }
+
+    fn detail(&self, text: &str) {
+        if self.verbose {
+            self.notice(text);
+        }
+    }
+
+    /// A server has no line that could be drawn again, so this is a message.
+    fn waiting(&self, text: &str) -> ShownWait {
+        self.urgent(text);
+        None
+    }
+}
+
+/// The config file, by what tells that it was written.
+struct Watched {
+    env: Env,
+    seen: Option<(SystemTime, u64)>,
+}
+
+impl Watched {
+    fn new(settings: &Settings) -> Self {
+        let mut watched = Self { env: settings.env.clone(), seen: None };
+        watched.has_changed();
+        watched
+    }
+
+    fn has_changed(&mut self) -> bool {
+        let path = Settings::config_path(&self.env);
+        let metadata = path.and_then(|path| std::fs::metadata(path).ok());
+        let now = metadata.and_then(|metadata| Some((metadata.modified().ok()?, metadata.len())));
+        std::mem::replace(&mut self.seen, now) != now
+    }
+}
+
+/// Listens on this address, beside other servers that do: a new server takes over before the old one ends.
+fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        #[cfg(unix)]
+        if address.port() != 0 {
+            socket.set_reuseport(true)?;
+        }
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error| Error::system(format!("cannot listen on {address}"), &error))
+}
+
+fn data_dir(settings: &Settings) -> Result<&Path, Error> {
+    let missing = || Error::config_hint("there is no home directory to keep keys in", "LLM_DATA_DIR names one");
+    settings.dirs.data.as_deref().ok_or_else(missing)
+}
+
+fn span(flag: &str, text: &str) -> Result<Duration, Error> {
+    parse_duration(text).map_err(|error| Error::usage(format!("{flag}: {error}")))
+}
+
+fn bounds(args: &ServeRunArgs) -> Result<Bounds, Error> {
+    let idle = span("--idle", &args.idle)?;
+    Ok(Bounds {
+        max_in_flight: args.max_in_flight,
+        max_waiting: args.max_waiting,
+        max_wait: idle,
+        max_body: args.max_body.saturating_mul(1 << 20),
+        max_connections: args.max_connections.min(process::connections()),
+        idle,
+    })
+}

@@ -1,0 +1,327 @@
+//! Changes to the config file by commands. Comments and the order of everything else stay as they are, and what would make
+//! the file invalid is never written.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use toml_edit::{DocumentMut, Item, Key, Table, TableLike, Value};
+
+use super::Env;
+use super::settings::Settings;
+use super::source::Source;
+use crate::error::Error;
+use crate::private;
+
+/// A config file that is being changed. It may hold secret headers, so its text is not in `Debug`.
+pub struct ConfigEdit {
+    /// Where the file is, or will be.
+    path: PathBuf,
+    /// The text in the file; empty where there is none.
+    before: String,
+    document: DocumentMut,
+}
+
+impl std::fmt::Debug for ConfigEdit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConfigEdit").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// The parts of a key such as `gateway.corp.base_url` or `price."my-model".input`.
+///
+/// # Errors
+/// It is no TOML key.
+pub fn parse_key(key: &str) -> Result<Vec<String>, Error> {
+    let parts = Key::parse(key).map_err(|_| {
+        let hint = "parts are separated by dots; a part with other signs than letters, digits, - and _ is quoted: \
+                    'price.\"a/b\".input'";
+        Error::usage_hint(format!("`{key}` is no key of a config file"), hint)
+    })?;
+    // At the top of a file, `gateway = "x"` means the default gateway.
+    let mut parts: Vec<String> = parts.iter().map(|part| part.get().to_owned()).collect();
+    if parts == ["gateway"] {
+        parts = vec!["default_gateway".to_owned()];
+    }
+    Ok(parts)
+}
+
+impl ConfigEdit {
+    /// Reads the config file that the environment points to. One that is not there is empty.
+    ///
+    /// # Errors
+    /// There is no place for a config file, or it cannot be read, or it is not TOML.
+    pub fn open(env: &Env) -> Result<Self, Error> {
+        let path = Settings::config_path(env).ok_or_else(no_place)?;
+        let source = Source::read(&path, false)?.unwrap_or_else(|| Source::new(&path, ""));
+        let before = source.text().to_owned();
+        let document = before.parse().map_err(|_| match Settings::from_text(env.clone(), &path, &before) {
+            Err(error) => error,
+            Ok(_) => Error::config(format!("{} cannot be changed by this command", path.display())),
+        })?;
+        Ok(Self { path, before, document })
+    }
+
+    /// Where the file is, or will be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The settings that the changed file gives.
+    ///
+    /// # Errors
+    /// They make no sense. The message names the line of the changed file.
+    pub fn settings(&self, env: &Env) -> Result<Settings, Error> {
+        Settings::from_text(env.clone(), &self.path, &self.text())
+    }
+
+    /// The settings that the file gave before.
+    ///
+    /// # Errors
+    /// They make no sense.
+    pub fn settings_before(&self, env: &Env) -> Result<Settings, Error> {
+        Settings::from_text(env.clone(), &self.path, &self.before)
+    }
+
+    /// Sets a value. A comment behind the old value stays.
+    ///
+    /// # Errors
+    /// A part of the key before its last one is no table.
+    pub fn set(&mut self, key: &[String], value: Value) -> Result<(), Error> {
+        match key {
+            [name] if !self.document.contains_key(name) && self.insert_at_top(name, &value) => Ok(()),
+            [first, _, ..] if !self.document.contains_key(first) => self.append(key, Item::Value(value)),
+            _ => {
+                let (last, table) = parent(self.document.as_table_mut(), key)?;
+                match table.get_mut(last).and_then(Item::as_value_mut) {
+                    Some(old) => {
+                        let decor = old.decor().clone();
+                        *old = value;
+                        *old.decor_mut() = decor;
+                    }
+                    None => _ = table.insert(last, Item::Value(value)),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts a table in the place of another, or behind the others.
+    ///
+    /// # Errors
+    /// A part of the key before its last one is no table.
+    pub fn set_table(&mut self, key: &[String], mut table: Table) -> Result<(), Error> {
+        if key.first().is_some_and(|first| !self.document.contains_key(first)) {
+            place(&mut table, None);
+            return self.append(key, Item::Table(table));
+        }
+        let (last, parent) = parent(self.document.as_table_mut(), key)?;
+        let old = parent.get(last).and_then(Item::as_table);
+        place(&mut table, old.and_then(Table::position));
+        parent.insert(last, Item::Table(table));
+        Ok(())
+    }
+
+    /// The table of this key, with its comments, as a file of its own; `None` where there is none.
+    pub fn table(&self, key: &[String]) -> Option<String> {
+        let mut item = self.document.as_item();
+        for part in key {
+            item = item.get(part)?;
+        }
+        let mut table = item.clone().into_table().ok()?;
+        place(&mut table, None);
+        let text = alone(key, Item::Table(table)).ok()?;
+        Some(text.trim_start().to_owned())
+    }
+
+    /// Removes a value or a table, and tables around it that have nothing else. A comment directly above it goes too; those
+    /// further up stay. Returns whether it was there.
+    pub fn remove(&mut self, key: &[String]) -> bool {
+        let Some(removed) = remove(self.document.as_table_mut(), key) else { return false };
+        let kept = removed.comments.rsplit_once("\n\n").map_or("", |(kept, _)| kept).trim_start_matches('\n');
+        if !kept.is_empty() {
+            self.keep_comments(&format!("{kept}\n"), removed.position);
+        }
+        true
+    }
+
+    /// Puts comments in front of the first table that is behind this place, or at the end of the file.
+    fn keep_comments(&mut self, comments: &str, behind: Option<isize>) {
+        let next = next_table(self.document.as_table(), behind);
+        match next.and_then(|position| table_at(self.document.as_table_mut(), position)) {
+            Some(table) => {
+                let prefix = table.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or("\n").to_owned();
+                table.decor_mut().set_prefix(format!("{comments}{prefix}"));
+            }
+            None => {
+                let trailing = self.document.trailing().as_str().unwrap_or_default().to_owned();
+                let gap = if self.document.is_empty() { "" } else { "\n" };
+                self.document.set_trailing(format!("{gap}{comments}{trailing}"));
+            }
+        }
+    }
+
+    /// Writes the file whole, with the mode that it had; a new one is for this user alone. A link stays a link.
+    ///
+    /// # Errors
+    /// It cannot be written, or another program has changed it since it was read.
+    pub fn save(&self) -> Result<(), Error> {
+        let fails = |source| Error::Output { target: self.path.display().to_string(), source };
+        let now = Source::read(&self.path, false)?;
+        if now.as_ref().map_or("", Source::text) != self.before {
+            let message = format!("{} was changed by another program meanwhile", self.path.display());
+            return Err(Error::config_hint(message, "nothing was written; run the command again"));
+        }
+        let target = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let directory = target.parent().ok_or_else(|| fails(io::ErrorKind::InvalidInput.into()))?;
+        private::create_dir(directory).map_err(fails)?;
+        let mut file = tempfile::Builder::new().prefix(".config-").tempfile_in(directory).map_err(fails)?;
+        file.write_all(self.text().as_bytes()).map_err(fails)?;
+        if let Ok(metadata) = fs::metadata(&target) {
+            file.as_file().set_permissions(metadata.permissions()).map_err(fails)?;
+        }
+        file.as_file().sync_all().map_err(fails)?;
+        file.persist(&target).map_err(|error| fails(error.error))?;
+        Ok(())
+    }
+
+    /// The file as it will be, with the line ends that it had.
+    fn text(&self) -> String {
+        let text = self.document.to_string();
+        if self.before.contains("\r\n") { text.replace("\r\n", "\n").replace('\n', "\r\n") } else { text }
+    }
+
+    /// Puts a key that is not there below the comment that shows it, such as `# model = "…"`, or at the end of a file that has
+    /// nothing but comments. Returns whether there was such a place.
+    fn insert_at_top(&mut self, name: &str, value: &Value) -> bool {
+        let text = self.document.to_string();
+        let is_header = |line: &str| line.trim_start_matches(['#', ' ', '\t']).starts_with('[');
+        let mut end = 0;
+        let mut place = None;
+        for line in text.split_inclusive('\n').take_while(|line| !is_header(line)) {
+            end += line.len();
+            let shown = line.trim_start().strip_prefix('#').and_then(|rest| rest.trim_start().strip_prefix(name));
+            if shown.is_some_and(|rest| rest.trim_start().starts_with('=')) {
+                place = Some(end);
+            }
+        }
+        let only_comments = || self.document.is_empty().then_some(text.len());
+        let Some(at) = place.or_else(only_comments) else { return false };
+        let (before, after) = text.split_at(at);
+        let newline = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+        let line = Key::new(name).display_repr().into_owned() + " = " + value.to_string().trim();
+        match format!("{before}{newline}{line}\n{after}").parse() {
+            Ok(document) => {
+                self.document = document;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Puts a table that is not there at the end of the file, behind its last comment.
+    fn append(&mut self, key: &[String], item: Item) -> Result<(), Error> {
+        let before = self.document.to_string();
+        let blank = if before.trim().is_empty() { "" } else { "\n\n" };
+        let text = format!("{}{blank}{}", before.trim_end(), alone(key, item)?.trim_start());
+        self.document =
+            text.parse().map_err(|error: toml_edit::TomlError| Error::config(error.message().to_owned()))?;
+        Ok(())
+    }
+}
+
+/// The text of a file that has nothing but this.
+fn alone(key: &[String], item: Item) -> Result<String, Error> {
+    let mut document = DocumentMut::new();
+    let (last, table) = parent(document.as_table_mut(), key)?;
+    table.insert(last, item);
+    Ok(document.to_string())
+}
+
+/// The last part of the key, and the table for it, which is made where it is not there.
+fn parent<'k, 't>(root: &'t mut Table, key: &'k [String]) -> Result<(&'k str, &'t mut dyn TableLike), Error> {
+    let (last, parents) = key.split_last().ok_or_else(|| Error::usage("the key is empty"))?;
+    let mut table: &mut dyn TableLike = root;
+    for part in parents {
+        let item = table.entry(part).or_insert_with(|| {
+            let mut new = Table::new();
+            new.set_implicit(true);
+            Item::Table(new)
+        });
+        table = item.as_table_like_mut().ok_or_else(|| {
+            let message = format!("`{part}` is no table, so it has no `{last}`");
+            Error::config_hint(message, "`llm config edit` opens the file")
+        })?;
+    }
+    Ok((last, table))
+}
+
+/// Gives the table and those in it this place in the file; without one they stand behind what is before them.
+fn place(table: &mut Table, position: Option<isize>) {
+    table.set_position(position);
+    for (_, item) in table.iter_mut() {
+        if let Some(inner) = item.as_table_mut() {
+            place(inner, position);
+        }
+    }
+}
+
+/// What was removed from a file.
+struct Removed {
+    /// The comments above it.
+    comments: String,
+    /// The place of the table that it was, or that it was in; `None` above all tables.
+    position: Option<isize>,
+}
+
+fn remove(table: &mut Table, key: &[String]) -> Option<Removed> {
+    let (first, rest) = key.split_first()?;
+    if rest.is_empty() {
+        let position = table.position();
+        let (name, item) = table.remove_entry(first)?;
+        let (decor, position) = match &item {
+            Item::Table(inner) => (inner.decor(), inner.position()),
+            _ => (name.leaf_decor(), position),
+        };
+        let comments = decor.prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned();
+        return Some(Removed { comments, position });
+    }
+    let (removed, is_empty) = match table.get_mut(first)? {
+        Item::Table(inner) => (remove(inner, rest)?, inner.is_empty()),
+        Item::Value(Value::InlineTable(inner)) => {
+            let [last] = rest else { return None };
+            inner.remove(last)?;
+            (Removed { comments: String::new(), position: None }, inner.is_empty())
+        }
+        _ => return None,
+    };
+    if !is_empty {
+        return Some(removed);
+    }
+    // The comments of the table that is removed with its last value are the ones that may speak of others.
+    let outer = remove(table, &key[..1])?;
+    Some(if outer.comments.is_empty() { removed } else { outer })
+}
+
+/// The smallest place of a table behind this one.
+fn next_table(table: &Table, behind: Option<isize>) -> Option<isize> {
+    let inner = table.iter().filter_map(|(_, item)| item.as_table());
+    let places = inner.flat_map(|inner| {
+        let own = inner.position().filter(|place| !inner.is_implicit() && behind.is_none_or(|behind| *place > behind));
+        own.into_iter().chain(next_table(inner, behind))
+    });
+    places.min()
+}
+
+fn table_at(table: &mut Table, position: isize) -> Option<&mut Table> {
+    table.iter_mut().filter_map(|(_, item)| item.as_table_mut()).find_map(|inner| {
+        if inner.position() == Some(position) && !inner.is_implicit() { Some(inner) } else { table_at(inner, position) }
+    })
+}
+
+fn no_place() -> Error {
+    Error::config_hint("there is no home directory to keep a config file in", "LLM_CONFIG names a file anywhere")
+}
+
+#[cfg(test)]
+mod tests;

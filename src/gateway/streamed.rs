@@ -1,0 +1,237 @@
+//! Reads a streamed answer.
+
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::Response;
+use tokio::task::yield_now;
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+
+use super::answer::{Reading, content_type};
+use super::deadlines::Deadlines;
+use super::relay::Relay;
+use super::transport;
+use crate::adapter::Flow;
+use crate::adapter::stream::{Decoded, Stream};
+use crate::call::{Event, Events, RunEvent, Stopped};
+use crate::chat::StreamEvent;
+use crate::error::Failure;
+
+/// How long the bytes of a stream are held back that has not begun its answer, so that another model can still be asked.
+const HELD_BACK: Duration = Duration::from_secs(1);
+/// How long a stream may go on after the finish reason: to report usage, and after that to end.
+const GRACE: Duration = Duration::from_secs(2);
+const SHORT_GRACE: Duration = Duration::from_millis(250);
+/// Events are sent at the latest when this many bytes of the body have been read, so that they do not fill the memory.
+const MESSAGE: usize = 64 * 1024;
+
+impl Reading<'_> {
+    pub(super) async fn streamed_answer(
+        &self,
+        head: Vec<u8>,
+        response: Response,
+        events: &Events,
+    ) -> Result<(), Failure> {
+        let mut unsent = Unsent::new(events);
+        let result = self.read_stream(head, response, &mut unsent).await;
+        unsent.send().await?;
+        result
+    }
+
+    /// Reads a stream to its end. Leaves the events that are not sent yet in `unsent`.
+    async fn read_stream(&self, head: Vec<u8>, mut response: Response, unsent: &mut Unsent<'_>) -> Result<(), Failure> {
+        let mut relay = self.passed.map(|body| Relay::new(&self.client.mask, body, content_type(&response)));
+        let mut stream = Stream::new(self.adapter);
+        let mut decoded = Vec::new();
+        let mut limit = StreamLimit::new(self.deadlines);
+        let release = Instant::now() + HELD_BACK;
+        let mut timer = pin!(sleep_until(limit.deadline));
+        let mut flow = stream.push(&head, &mut decoded);
+        relay.iter_mut().for_each(|relay| relay.add(Bytes::copy_from_slice(&head)));
+        loop {
+            let arrived = Instant::now();
+            for piece in decoded.drain(..) {
+                limit.put_off(&piece, arrived);
+                unsent.push(arrived, self.event(piece));
+            }
+            if let Some(relay) = &mut relay {
+                if limit.spoke || stream.finished() || !self.is_generated() || (flow.is_ok() && arrived >= release) {
+                    relay.open();
+                }
+                relay.take(flow.is_err()).for_each(|event| unsent.push(arrived, event));
+            }
+            match flow? {
+                Flow::Done => break,
+                Flow::Continue => {}
+            }
+            if stream.finished() && stream.has_usage() {
+                limit.deadline = limit.deadline.min(arrived + SHORT_GRACE);
+            }
+            if unsent.read >= MESSAGE {
+                unsent.send().await?;
+            }
+            let is_held = relay.as_ref().is_some_and(|relay| !relay.is_open());
+            let wake = if is_held { limit.deadline.min(release) } else { limit.deadline };
+            match next_chunk(&mut response, unsent, timer.as_mut(), wake).await? {
+                Some(Ok(Some(chunk))) => {
+                    unsent.read += chunk.len();
+                    flow = stream.push(&chunk, &mut decoded);
+                    relay.iter_mut().for_each(|relay| relay.add(chunk.clone()));
+                }
+                Some(Ok(None)) => break,
+                None if wake < limit.deadline => flow = Ok(Flow::Continue),
+                // Whatever follows the finish reason is not part of the answer.
+                Some(Err(_)) | None if stream.finished() => break,
+                Some(Err(error)) => return Err(stream.broken_by(transport::failure(error, self.client))),
+                None => return Err(stream.broken_by(self.deadlines.exceeded(limit.spoke))),
+            }
+        }
+        let outcome = stream.end(&mut decoded);
+        let ended = Instant::now();
+        decoded.drain(..).for_each(|piece| unsent.push(ended, self.event(piece)));
+        if let Some(relay) = relay {
+            unsent.send().await?;
+            relay_rest(relay, response, unsent).await;
+        }
+        outcome
+    }
+}
+
+/// Hands the bytes on to their end, those behind the last event among them.
+async fn relay_rest(mut relay: Relay<'_>, mut response: Response, unsent: &mut Unsent<'_>) {
+    let limit = Instant::now() + SHORT_GRACE;
+    while let Ok(Ok(Some(chunk))) = timeout_at(limit, response.chunk()).await {
+        relay.add(chunk);
+    }
+    relay.end();
+    relay.take(false).for_each(|event| unsent.push(Instant::now(), event));
+}
+
+/// How long a stream may go on without another piece of the answer.
+struct StreamLimit {
+    deadlines: Deadlines,
+    deadline: Instant,
+    /// Whether the answer has begun.
+    spoke: bool,
+}
+
+impl StreamLimit {
+    fn new(deadlines: Deadlines) -> Self {
+        Self { deadlines, deadline: deadlines.first, spoke: false }
+    }
+
+    fn put_off(&mut self, piece: &Decoded, arrived: Instant) {
+        match piece {
+            Decoded::Event(StreamEvent::Finish(_)) => self.deadline = arrived + GRACE,
+            Decoded::Event(StreamEvent::Usage(_) | StreamEvent::Start { .. }) | Decoded::Malformed(_) => {}
+            Decoded::Event(_) => (self.spoke, self.deadline) = (true, self.deadlines.next_piece(arrived)),
+        }
+    }
+}
+
+/// Events of a stream that have arrived and are not sent yet. If the call is dropped before, the engine sends them.
+struct Unsent<'a> {
+    events: &'a Events,
+    list: Vec<RunEvent>,
+    /// How many bytes of the body have been read since the last message.
+    read: usize,
+}
+
+impl<'a> Unsent<'a> {
+    fn new(events: &'a Events) -> Self {
+        Self { events, list: Vec::new(), read: 0 }
+    }
+
+    fn push(&mut self, arrived: Instant, event: Event) {
+        self.list.push(self.events.event(arrived.into_std(), event));
+    }
+
+    /// Sends all of them in one message. Dropping this future loses none.
+    async fn send(&mut self) -> Result<(), Stopped> {
+        self.events.forward(&mut self.list).await?;
+        self.read = 0;
+        Ok(())
+    }
+
+    /// Sends them as soon as no task can go on.
+    async fn send_when_idle(&mut self) -> Result<(), Stopped> {
+        yield_now().await;
+        self.send().await
+    }
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        self.events.keep_undelivered(self.list.drain(..));
+    }
+}
+
+/// The next chunk of the body; `None` if it has not come by the deadline. Events are sent while nothing arrives, so that those
+/// that arrive together go in one message.
+///
+/// # Errors
+/// The run was stopped.
+async fn next_chunk(
+    response: &mut Response,
+    unsent: &mut Unsent<'_>,
+    mut timer: Pin<&mut Sleep>,
+    deadline: Instant,
+) -> Result<Option<reqwest::Result<Option<Bytes>>>, Stopped> {
+    // Most deadlines are put off long before they pass, so the timer is set only if it is too late, or has fired too early.
+    if timer.deadline() > deadline {
+        timer.as_mut().reset(deadline);
+    }
+    loop {
+        let is_sent = unsent.list.is_empty();
+        tokio::select! {
+            biased;
+            chunk = response.chunk() => return Ok(Some(chunk)),
+            sent = unsent.send_when_idle(), if !is_sent => sent?,
+            () = &mut timer, if is_sent => {
+                if timer.deadline() >= deadline {
+                    return Ok(None);
+                }
+                timer.as_mut().reset(deadline);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::mpsc;
+
+    fn notice(message: &str) -> Event {
+        Event::Notice { message: message.into() }
+    }
+
+    #[tokio::test]
+    async fn events_that_arrive_together_go_in_one_message() {
+        let (sender, mut messages) = mpsc::channel(1);
+        let events = Events::new(0, Instant::now().into_std(), sender);
+        let mut unsent = Unsent::new(&events);
+        for message in ["a", "b", "c"] {
+            unsent.push(Instant::now(), notice(message));
+        }
+        unsent.send_when_idle().await.expect("the run goes on");
+        assert_eq!(messages.try_recv().expect("a message").len(), 3);
+        unsent.send().await.expect("nothing to send");
+        assert!(messages.try_recv().is_err(), "no message is empty");
+    }
+
+    #[tokio::test]
+    async fn events_that_could_not_be_sent_are_kept_for_the_engine() {
+        let (sender, mut messages) = mpsc::channel(1);
+        let events = Events::new(0, Instant::now().into_std(), sender);
+        events.emit(notice("fills the channel")).await.expect("the run goes on");
+        let mut unsent = Unsent::new(&events);
+        unsent.push(Instant::now(), notice("a"));
+        assert!(timeout_at(Instant::now(), unsent.send()).await.is_err(), "the channel is full");
+        unsent.push(Instant::now(), notice("b"));
+        drop(unsent);
+        assert_eq!(events.undelivered().take().len(), 2);
+        assert_eq!(messages.try_recv().expect("a message").len(), 1);
+    }
+}

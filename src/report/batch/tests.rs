@@ -1,0 +1,90 @@
+use super::*;
+use crate::batch::line::Ended;
+use crate::error::FailureKind;
+use crate::money::Usd;
+use crate::record::{Cost, CostOrigin, Status};
+use crate::report::samples::HOSTILE;
+
+fn tally(model: &str) -> Tally {
+    let mut tally = Tally::new(&[model.to_owned(), "other".to_owned()]);
+    for n in 0..40u64 {
+        let is_right = n % 4 != 0;
+        let ended = Ended {
+            status: Status::Ok,
+            failure: None,
+            cached: false,
+            first_token: Some(Duration::from_millis(100 + n)),
+            total: Some(Duration::from_millis(200 + n)),
+            input: Some(1_000),
+            output: Some(5),
+            cost: Some(Cost::new(Usd::from_picos(1_000_000_000), CostOrigin::Table)),
+            cost_nothing: false,
+            expected: Some(if n % 2 == 0 { "ham" } else { "spam" }.to_owned()),
+            correct: Some(is_right),
+            label: Some(if is_right == (n % 2 == 0) { "ham" } else { "spam" }.to_owned()),
+            scores: Vec::new(),
+            judge_cost: None,
+        };
+        tally.add(model, &ended);
+        let failed = Ended {
+            status: Status::Failed,
+            failure: Some(FailureKind::RateLimited),
+            cost: None,
+            cost_nothing: true,
+            correct: None,
+            label: None,
+            ..ended
+        };
+        tally.add("other", &failed);
+    }
+    tally
+}
+
+fn summary(tally: &Tally) -> Summary<'_> {
+    Summary {
+        job: "j",
+        input: "rows.csv",
+        output: Some("out.jsonl"),
+        expected: Some(100),
+        tally,
+        elapsed: Some(Duration::from_secs(90)),
+    }
+}
+
+#[test]
+fn the_summary_has_a_row_for_each_model_and_a_table_of_labels() {
+    let tally = tally("gpt");
+    insta::assert_snapshot!(text(&summary(&tally), &Output::terminal(120)), @r"
+     model  ok  failed     p50     p95      in  out    cost               right
+     gpt    40       0  219 ms  237 ms  40,000  200  ~$0.04  75.0 % (59.8–85.8)
+     other   0      40       –       –  40,000  200       –
+     total  40      40                               ~$0.04
+
+    gpt: expected below, answered across
+     expected  ham  spam
+     ham        10    10
+     spam        ·    20
+
+     not complete: 40 rate_limited · not asked: 20 · took 1 m 30 s
+    ");
+}
+
+#[test]
+fn every_format_has_every_model_and_none_obeys_its_name() {
+    let name = format!("=m|{}<script>", HOSTILE.replace('\n', " "));
+    let tally = tally(&name);
+    let summary = summary(&tally);
+    let json: serde_json::Value =
+        serde_json::from_str(&document(&summary, &Output::plain(80)).shown(false)).expect("json");
+    assert_eq!(json["models"][0]["accuracy"]["correct"], 30);
+    assert_eq!(
+        (json["missing"].as_u64(), json["models"][1]["failures"]["rate_limited"].as_u64()),
+        (Some(20), Some(40))
+    );
+    let html = page(&summary).expect("a page");
+    assert!(!html.shown(false).contains("<script>") && html.shown(false).contains("<polyline"));
+    let csv = table(&summary).shown(false).into_owned();
+    assert!(csv.lines().skip(1).all(|line| line.starts_with("j,")), "{csv}");
+    let markdown = markdown(&summary).shown(false).into_owned();
+    assert!(markdown.contains("### ") && !markdown.contains("<script>"), "{markdown}");
+}

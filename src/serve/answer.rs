@@ -1,0 +1,364 @@
+//! From the events of a call to the answer that its client gets.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::sync::{mpsc, oneshot};
+
+use super::house::House;
+use super::limits::Taken;
+use super::line::Place;
+use super::request::Asked;
+use super::{Server, refusal};
+use crate::adapter::Encoder;
+use crate::call::{Call, Event, RunEvent, Target};
+use crate::chat::{self, StreamEvent};
+use crate::error::{Failure, FailureKind};
+use crate::http::json_body;
+use crate::record::Record;
+use crate::run::Single;
+
+/// How many pieces of an answer may wait for a client that reads slowly. When there are more, the gateway has to wait.
+const WAITING: usize = 16;
+
+/// A request that may run.
+pub(super) struct Asking {
+    pub(super) house: Arc<House>,
+    pub(super) asked: Asked,
+    pub(super) call: Call,
+    /// What it took from the rates of its client.
+    pub(super) taken: Taken,
+    /// Its place among those that run.
+    pub(super) place: Place,
+}
+
+/// The beginning of an answer, or all of it.
+struct Head {
+    response: Response,
+}
+
+/// Runs a call and returns its answer. The call goes on by itself: if the client leaves, it is stopped and recorded.
+pub(super) async fn respond(server: &Arc<Server>, mut asking: Asking, headers: &HeaderMap) -> Response {
+    let trace = Trace::of(headers);
+    asking.call.trace = Some(trace.onward(&asking.call.id).into());
+    let (id, api) = (asking.call.id.clone(), asking.asked.api);
+    let (sender, head) = oneshot::channel();
+    let single = Single::start(Arc::clone(&asking.house.prepared), trace.run.clone(), asking.call);
+    let answer = Answer::new(asking.asked, single.call());
+    let running = Running {
+        server: Arc::clone(server),
+        answer,
+        head: Some(sender),
+        body: None,
+        taken: asking.taken,
+        parent: trace.parent,
+    };
+    let place = asking.place;
+    server.tasks.spawn(async move {
+        running.run(single).await;
+        drop(place);
+    });
+    match head.await {
+        Ok(Head { response }) => response,
+        Err(_) => {
+            let failure = Failure::new(FailureKind::ServerError, "the call broke off").with_status(500);
+            refusal::respond(api, &failure, &id)
+        }
+    }
+}
+
+/// The trace that a call belongs to.
+struct Trace {
+    /// The id of the run: the id of the client's trace, if it has one.
+    run: String,
+    /// The id of the client's span.
+    parent: Option<String>,
+}
+
+impl Trace {
+    fn of(headers: &HeaderMap) -> Self {
+        let given = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(|value| {
+            let mut parts = value.trim().split('-');
+            let (_version, trace, span) = (parts.next()?, parts.next()?, parts.next()?);
+            let is_span = span.len() == 16 && span.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let trace = (trace.len() == 32).then(|| uuid::Uuid::try_parse(trace).ok()).flatten()?;
+            (is_span && !trace.is_nil()).then(|| (trace, span.to_ascii_lowercase()))
+        });
+        let (run, parent) = given.unzip();
+        Self { run: run.unwrap_or_else(uuid::Uuid::now_v7).to_string(), parent }
+    }
+
+    /// What the gateway gets as `traceparent`: the span of this call, which is the end of its id.
+    fn onward(&self, call: &str) -> String {
+        let digits = |id: &str| -> String { id.chars().filter(char::is_ascii_hexdigit).collect() };
+        let (trace, span) = (digits(&self.run), digits(call));
+        format!("00-{trace}-{}-01", span.get(span.len().saturating_sub(16)..).unwrap_or_default())
+    }
+}
+
+/// A call that runs for a client.
+struct Running {
+    server: Arc<Server>,
+    answer: Answer,
+    /// Where the beginning of the answer goes; `None` once it has gone.
+    head: Option<oneshot::Sender<Head>>,
+    /// Where the rest of a stream goes.
+    body: Option<mpsc::Sender<Bytes>>,
+    taken: Taken,
+    /// The span of the client, if it has told one.
+    parent: Option<String>,
+}
+
+impl Running {
+    async fn run(mut self, mut single: Single) {
+        let mut batch = Vec::new();
+        let server = Arc::clone(&self.server);
+        loop {
+            let more = tokio::select! {
+                biased;
+                more = single.next(&mut batch) => more,
+                // A client that has left stops the call at once.
+                () = self.left() => break,
+                () = server.stopped() => break,
+            };
+            batch.drain(..).for_each(|event| self.answer.take(event));
+            if !self.send().await || !more {
+                break;
+            }
+        }
+        let ended = single.end().await;
+        self.finish(&ended.record);
+        self.taken.settle(&self.server, Some(&ended.record));
+        self.server.metrics.ended(ended.call.caller.key.as_deref().unwrap_or_default(), &ended.record);
+        let Some(recording) = &self.server.stores.recording else { return };
+        let row = ended.row(recording);
+        if let Some(traces) = self.server.traces()
+            && !traces.add((row.clone(), self.parent))
+        {
+            self.server.metrics.unsent(1);
+        }
+        recording.ledger.record(row).await;
+    }
+
+    /// Ready when the client has left.
+    async fn left(&mut self) {
+        match (&mut self.head, &self.body) {
+            (Some(head), _) => head.closed().await,
+            (None, Some(body)) => body.closed().await,
+            (None, None) => std::future::pending().await,
+        }
+    }
+
+    /// Sends what is ready of a stream. Returns `false` where the client has left.
+    async fn send(&mut self) -> bool {
+        if !self.answer.streams() || !self.answer.has_begun || self.answer.ready.is_empty() {
+            return true;
+        }
+        let bytes = Bytes::from(std::mem::take(&mut self.answer.ready));
+        let Some(head) = self.head.take() else {
+            let Some(body) = &self.body else { return false };
+            return body.send(bytes).await.is_ok();
+        };
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let rest = stream::unfold((Some(bytes), receiver), |(first, mut receiver)| async move {
+            let bytes = match first {
+                Some(bytes) => bytes,
+                None => receiver.recv().await?,
+            };
+            Some((Ok::<_, std::convert::Infallible>(bytes), (None, receiver)))
+        });
+        let mut response = Response::new(Body::from_stream(rest));
+        let headers = response.headers_mut();
+        name(headers, CONTENT_TYPE.as_str(), self.answer.content_type());
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        self.answer.tell(headers, &self.taken);
+        self.body = Some(sender);
+        head.send(Head { response }).is_ok()
+    }
+
+    /// Sends the whole of an answer that is no stream, or the reason why there is none.
+    fn finish(&mut self, record: &Record) {
+        let Some(head) = self.head.take() else { return };
+        let mut response = match self.answer.whole() {
+            Ok((content_type, body)) => {
+                let mut response = json_body(body);
+                name(response.headers_mut(), CONTENT_TYPE.as_str(), &content_type);
+                response
+            }
+            Err(failure) => refusal::respond(self.answer.asked.api, &failure, &self.answer.call),
+        };
+        let headers = response.headers_mut();
+        self.answer.tell(headers, &self.taken);
+        if let Some(cost) = record.cost {
+            name(headers, "x-llm-cost-usd", &cost.usd.to_decimal());
+        }
+        // A client that has left gets nothing.
+        let _ = head.send(Head { response });
+    }
+}
+
+/// Sets a header whose value can be sent.
+pub(super) fn name(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// What has come of an answer, on its way into the wire format of its client.
+struct Answer {
+    asked: Asked,
+    /// The id of the call.
+    call: String,
+    /// The models that get the body of the client as it is, and whose answer the client gets as it is.
+    passing: Vec<Target>,
+    encoder: Box<dyn Encoder + Send>,
+    /// Who was asked last.
+    target: Target,
+    attempts: usize,
+    cache: &'static str,
+    /// Whether the answer is handed on byte by byte.
+    passes: bool,
+    content_type: Option<Arc<str>>,
+    /// The bytes of a stream, or of an answer that is handed on, that have not been sent.
+    ready: Vec<u8>,
+    /// The answer of a gateway that speaks another wire format.
+    response: chat::Response,
+    has_finished: bool,
+    /// Whether something has come that another try or another model does not replace any more.
+    has_begun: bool,
+    /// Whether the client has been told that the answer has failed.
+    has_told_failure: bool,
+    failed: Option<Failure>,
+}
+
+impl Answer {
+    fn new(asked: Asked, call: &Call) -> Self {
+        let encoder = encoder(&asked);
+        let passing = call.choices.iter().filter(|choice| choice.passes).map(|choice| choice.target.clone());
+        Self {
+            call: call.id.clone(),
+            passing: passing.collect(),
+            encoder,
+            target: call.target().clone(),
+            attempts: 0,
+            cache: if call.uncached { "off" } else { "miss" },
+            passes: false,
+            content_type: None,
+            ready: Vec::new(),
+            response: chat::Response::default(),
+            has_finished: false,
+            has_begun: false,
+            has_told_failure: false,
+            failed: None,
+            asked,
+        }
+    }
+
+    /// Whether the client wants a stream.
+    fn streams(&self) -> bool {
+        self.asked.body.stream()
+    }
+
+    fn content_type(&self) -> &str {
+        let passed = self.content_type.as_deref().filter(|_| self.passes);
+        passed.unwrap_or_else(|| self.encoder.content_type())
+    }
+
+    fn take(&mut self, event: RunEvent) {
+        match event.event {
+            Event::Attempt { target } => {
+                self.passes = self.passing.contains(&target);
+                self.target = target;
+                self.attempts += 1;
+                self.has_finished = false;
+                if !self.has_begun {
+                    // What an attempt before said of an answer that it did not begin is not part of this one.
+                    self.encoder = encoder(&self.asked);
+                    self.ready.clear();
+                    self.response = chat::Response::default();
+                }
+            }
+            Event::Cached { target } => (self.passes, self.target, self.cache) = (false, target, "hit"),
+            Event::Bytes { bytes, content_type, is_failure } => {
+                (self.passes, self.has_begun) = (true, true);
+                self.content_type = content_type.or(self.content_type.take());
+                self.has_told_failure |= is_failure;
+                self.ready.extend_from_slice(&bytes);
+            }
+            Event::Stream(piece) => {
+                let is_end = matches!(piece, StreamEvent::Finish(_));
+                self.has_finished |= is_end;
+                self.has_begun |= is_end || piece.is_output();
+                self.piece(&piece);
+            }
+            Event::Done(result) => self.end(result),
+            _ => {}
+        }
+    }
+
+    fn piece(&mut self, event: &StreamEvent) {
+        match (self.passes, self.streams()) {
+            (true, _) => {}
+            (false, true) => self.encoder.encode(event, &mut self.ready),
+            (false, false) => self.response.apply(event),
+        }
+    }
+
+    /// An answer that has told its end is an answer, also where it was cut at the token limit.
+    fn end(&mut self, result: Result<(), Failure>) {
+        let Some(failure) = result.err().filter(|_| !self.has_finished) else {
+            if self.streams() && !self.passes {
+                self.encoder.finish(&mut self.ready);
+                self.has_begun = true;
+            }
+            return;
+        };
+        if !self.has_begun {
+            self.ready.clear();
+        } else if self.streams() && !self.has_told_failure {
+            self.encoder.fail(&refusal::told(self.asked.api, &failure), &mut self.ready);
+        }
+        self.failed = Some(failure);
+    }
+
+    /// The media type and the body of an answer in one piece.
+    ///
+    /// # Errors
+    /// There is no answer.
+    fn whole(&mut self) -> Result<(String, Vec<u8>), Failure> {
+        let content_type = match (self.passes, &self.content_type) {
+            (true, Some(content_type)) => content_type.to_string(),
+            _ => "application/json".to_owned(),
+        };
+        if !self.ready.is_empty() {
+            return Ok((content_type, std::mem::take(&mut self.ready)));
+        }
+        if let Some(failure) = self.failed.take() {
+            return Err(failure);
+        }
+        if !self.has_finished {
+            return Err(Failure::new(FailureKind::Interrupted, "the call was stopped"));
+        }
+        Ok((content_type, self.asked.api.adapter().encode_response(&self.response)))
+    }
+
+    /// Tells the client how its call went.
+    fn tell(&self, headers: &mut HeaderMap, taken: &Taken) {
+        name(headers, "x-request-id", &self.call);
+        name(headers, "x-llm-call-id", &self.call);
+        name(headers, "x-llm-model", &self.target.model);
+        name(headers, "x-llm-gateway", &self.target.gateway);
+        name(headers, "x-llm-cache", self.cache);
+        name(headers, "x-llm-attempts", &self.attempts.to_string());
+        taken.tell(headers);
+    }
+}
+
+fn encoder(asked: &Asked) -> Box<dyn Encoder + Send> {
+    asked.api.adapter().encoder(&asked.path, asked.body.model(), &asked.request())
+}

@@ -1,0 +1,262 @@
+//! What is at which path, and how a request gets there.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use percent_encoding::percent_decode_str;
+use tokio::time::timeout;
+
+use super::answer::{self, Asking};
+use super::keys::Client;
+use super::refusal::{self, plain};
+use super::request::Asked;
+use super::{Server, auth, limits, models};
+use crate::adapter::{Api, Operation};
+use crate::error::{Failure, FailureKind};
+use crate::http::{format_of, invalid, json_body, not_found};
+use crate::pricing::estimate;
+
+/// What is at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Live,
+    Ready,
+    Metrics,
+    Models(Option<String>),
+    /// A request in this wire format, at this path below the base URL.
+    Ask(Api, Operation, String),
+    Nothing,
+}
+
+fn place(method: &Method, uri: &Uri) -> Place {
+    let path = uri.path();
+    let versioned = path.strip_prefix("/v1/").map(|path| (path, false));
+    let versioned = versioned.or_else(|| path.strip_prefix("/v1beta/").map(|path| (path, true)));
+    if *method == Method::GET {
+        return match (path, versioned) {
+            ("/health/live", _) => Place::Live,
+            ("/health/ready", _) => Place::Ready,
+            ("/metrics", _) => Place::Metrics,
+            (_, Some(("models", _))) => Place::Models(None),
+            (_, Some((path, _))) => match path.strip_prefix("models/") {
+                Some(id) => Place::Models(Some(percent_decode_str(id).decode_utf8_lossy().into_owned())),
+                None => Place::Nothing,
+            },
+            _ => Place::Nothing,
+        };
+    }
+    let ask = |api, operation, path: &str| Place::Ask(api, operation, path.to_owned());
+    match versioned {
+        _ if *method != Method::POST => Place::Nothing,
+        Some(("chat/completions", false)) => ask(Api::OpenaiChat, Operation::Generate, "chat/completions"),
+        Some(("responses", false)) => ask(Api::OpenaiResponses, Operation::Generate, "responses"),
+        Some(("messages", false)) => ask(Api::Anthropic, Operation::Generate, "messages"),
+        Some(("messages/count_tokens", false)) => ask(Api::Anthropic, Operation::CountTokens, "messages/count_tokens"),
+        Some(("embeddings", false)) => ask(Api::OpenaiChat, Operation::Embed, "embeddings"),
+        Some(("completions", false)) => ask(Api::OpenaiChat, Operation::Complete, "completions"),
+        Some((path, _)) if path.starts_with("models/") => {
+            let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
+            match path.rsplit_once(':').map(|(_, method)| method) {
+                Some("generateContent" | "streamGenerateContent") => {
+                    ask(Api::Gemini, Operation::Generate, &format!("{path}{query}"))
+                }
+                Some("countTokens") => ask(Api::Gemini, Operation::CountTokens, path),
+                _ => Place::Nothing,
+            }
+        }
+        _ => Place::Nothing,
+    }
+}
+
+/// Answers one request.
+pub(super) async fn handle(server: Arc<Server>, request: Request<Incoming>) -> Result<Response, Infallible> {
+    let (head, body) = request.into_parts();
+    if !server.hosts.permit(&head.headers) {
+        return Ok(plain(StatusCode::FORBIDDEN, "this server does not answer to this name, nor to pages\n"));
+    }
+    let mut response = match place(&head.method, &head.uri) {
+        Place::Metrics => metrics(&server, &head.headers, &head.uri),
+        Place::Live => plain(StatusCode::OK, "live\n"),
+        Place::Ready => ready(&server).await,
+        Place::Models(id) => {
+            let api = format_of(&head.uri, &head.headers);
+            match known(&server, api, &head.headers, &head.uri) {
+                Ok(client) => models::respond(&server.house(), &client, api, id.as_deref()),
+                Err(refused) => *refused,
+            }
+        }
+        Place::Ask(api, operation, path) => match known(&server, api, &head.headers, &head.uri) {
+            Ok(client) => {
+                let answered = ask(&server, &client, (api, operation, &path), &head.headers, body).await;
+                answered.unwrap_or_else(|failure| {
+                    server.metrics.refused(&failure);
+                    refused(api, &failure)
+                })
+            }
+            Err(refused) => *refused,
+        },
+        Place::Nothing => {
+            let failure = not_found(format!("there is nothing at {} {}", head.method, head.uri.path()));
+            refused(format_of(&head.uri, &head.headers), &failure)
+        }
+    };
+    if server.is_draining() {
+        // The client makes its next connection, and finds the server that has taken over.
+        answer::name(response.headers_mut(), "connection", "close");
+    }
+    Ok(response)
+}
+
+/// The refusal of a request that has not become a call.
+pub(super) fn refused(api: Api, failure: &Failure) -> Response {
+    let id = uuid::Uuid::now_v7().to_string();
+    let mut response = refusal::respond(api, failure, &id);
+    answer::name(response.headers_mut(), "x-request-id", &id);
+    response
+}
+
+/// The client of a request, or the refusal of its key.
+fn known(server: &Server, api: Api, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Client>, Box<Response>> {
+    auth::client(server, headers, uri.query()).map_err(|failure| {
+        server.metrics.refused(&failure);
+        Box::new(own(api, &failure))
+    })
+}
+
+/// A refusal that is between the client and this server alone.
+fn own(api: Api, failure: &Failure) -> Response {
+    let id = uuid::Uuid::now_v7().to_string();
+    let mut response = refusal::as_it_is(api, failure, &id);
+    answer::name(response.headers_mut(), "x-request-id", &id);
+    response
+}
+
+/// The figures, for whoever may administer the server.
+fn metrics(server: &Server, headers: &HeaderMap, uri: &Uri) -> Response {
+    let api = Api::OpenaiChat;
+    match known(server, api, headers, uri) {
+        Ok(client) if client.rules.admin => server.metrics.respond(server),
+        Ok(_) => {
+            let message = "this takes a key that may administer the server";
+            own(api, &Failure::new(FailureKind::Auth, message).with_status(403))
+        }
+        Err(refused) => *refused,
+    }
+}
+
+async fn ready(server: &Server) -> Response {
+    if server.is_draining() {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+    }
+    match server.stores.keys.version().await {
+        Ok(_) => plain(StatusCode::OK, "ready\n"),
+        Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the store cannot be read\n"),
+    }
+}
+
+/// Makes a call of a request and answers with what comes of it.
+async fn ask(
+    server: &Arc<Server>,
+    client: &Client,
+    (api, operation, path): (Api, Operation, &str),
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Result<Response, Failure> {
+    let bytes = read(server, headers, body).await?;
+    let asked = Asked::read(api, operation, path, headers, bytes)?;
+    let house = server.house();
+    let counted = asked.request();
+    let (call, asked) = match asked.call(&house, client, headers) {
+        Ok(call) => call,
+        // Where the gateway cannot count, an estimate is better than none, and says that it is one.
+        Err(failure) if operation == Operation::CountTokens && failure.kind == FailureKind::InvalidRequest => {
+            return estimated(api, estimate::input_tokens(&counted));
+        }
+        Err(failure) => return Err(failure),
+    };
+    let taken = limits::take(server, client, &call).await?;
+    let place = match server.line.enter(&client.name).await {
+        Ok(place) => place,
+        Err(_) => {
+            taken.settle(server, None);
+            let failure = Failure::new(FailureKind::Unavailable, "this server has too much to do").with_status(503);
+            return Err(Failure { retry_after: Some(std::time::Duration::from_secs(1)), ..failure });
+        }
+    };
+    Ok(answer::respond(server, Asking { house, asked, call, taken, place }, headers).await)
+}
+
+fn estimated(api: Api, tokens: u64) -> Result<Response, Failure> {
+    let mut response = json_body(match api {
+        Api::Gemini => format!("{{\"totalTokens\":{tokens}}}"),
+        _ => format!("{{\"input_tokens\":{tokens}}}"),
+    });
+    answer::name(response.headers_mut(), "x-llm-estimated", "true");
+    Ok(response)
+}
+
+/// The body of a request, within the bounds of the server.
+async fn read(server: &Server, headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, Failure> {
+    let bounds = &server.bounds;
+    let too_large = || {
+        let message = format!("the body of the request is larger than {} bytes", bounds.max_body);
+        invalid(message).with_status(413)
+    };
+    if headers.contains_key("content-encoding") {
+        return Err(invalid("the body of the request is compressed, which is not supported").with_status(415));
+    }
+    if body.size_hint().lower() > bounds.max_body as u64 {
+        return Err(too_large());
+    }
+    let mut whole = BytesMut::new();
+    loop {
+        let frame = timeout(bounds.idle, body.frame()).await;
+        let frame = frame.map_err(|_| invalid("the body of the request came too slowly").with_status(408))?;
+        let Some(frame) = frame else { return Ok(whole.freeze()) };
+        let frame = frame.map_err(|_| invalid("the body of the request broke off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if whole.len() + data.len() > bounds.max_body {
+            return Err(too_large());
+        }
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(data);
+        }
+        whole.extend_from_slice(&data);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_of_the_vendors_is_known() {
+        let at = |method: Method, uri: &str| place(&method, &uri.parse().expect("a path"));
+        let ask = |api, operation, path: &str| Place::Ask(api, operation, path.to_owned());
+        for (uri, expected) in [
+            ("/v1/chat/completions", ask(Api::OpenaiChat, Operation::Generate, "chat/completions")),
+            ("/v1/messages?beta=true", ask(Api::Anthropic, Operation::Generate, "messages")),
+            ("/v1/messages/count_tokens", ask(Api::Anthropic, Operation::CountTokens, "messages/count_tokens")),
+            (
+                "/v1beta/models/g::m:streamGenerateContent?alt=sse",
+                ask(Api::Gemini, Operation::Generate, "models/g::m:streamGenerateContent?alt=sse"),
+            ),
+            ("/v1/models/a/b:generateContent", ask(Api::Gemini, Operation::Generate, "models/a/b:generateContent")),
+            ("/v1/models/m:deleteEverything", Place::Nothing),
+            ("/v1beta/messages", Place::Nothing),
+            ("/admin", Place::Nothing),
+        ] {
+            assert_eq!(at(Method::POST, uri), expected, "{uri}");
+        }
+        assert_eq!(at(Method::GET, "/v1/models"), Place::Models(None));
+        assert_eq!(at(Method::GET, "/v1beta/models/a/b"), Place::Models(Some("a/b".into())));
+        assert_eq!(at(Method::GET, "/v1/models/a%2Fb"), Place::Models(Some("a/b".into())));
+        assert_eq!(at(Method::DELETE, "/v1/messages"), Place::Nothing);
+        assert_eq!(at(Method::GET, "/v1/messages"), Place::Nothing);
+    }
+}

@@ -1,0 +1,92 @@
+//! Failures as clients see them: in the shape of their wire format, with a status that is true for them.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::adapter::Api;
+use crate::error::{Failure, FailureKind};
+use crate::http;
+
+/// The answer to a request that failed. Whatever is wrong between this server and its gateway is not the client's mistake.
+pub(super) fn respond(api: Api, failure: &Failure, id: &str) -> Response {
+    as_it_is(api, &told(api, failure), id)
+}
+
+/// A failure that is between the client and this server alone, with its own status.
+pub(super) fn as_it_is(api: Api, failure: &Failure, id: &str) -> Response {
+    let mut response = http::refusal(api, failure);
+    let body: Value = serde_json::from_slice(&api.adapter().encode_error(failure)).unwrap_or_default();
+    let status = response.status();
+    *response.body_mut() = with_id(api, body, id, status).to_string().into();
+    response
+}
+
+/// The failure in words for the client, with the status that it gets.
+pub(super) fn told(api: Api, failure: &Failure) -> Failure {
+    let mut told = failure.clone();
+    let status = match failure.kind {
+        FailureKind::Refused if failure.param.as_deref() == Some("model") => {
+            told.kind = FailureKind::Auth;
+            403
+        }
+        // OpenAI's clients know an account without credit by this status and its code.
+        FailureKind::Refused => {
+            told.kind = FailureKind::Credits;
+            if matches!(api, Api::OpenaiChat | Api::OpenaiResponses) { 429 } else { 402 }
+        }
+        FailureKind::Auth | FailureKind::NoKey | FailureKind::Credits => {
+            told.kind = FailureKind::Unavailable;
+            told.message = match failure.kind {
+                FailureKind::Credits => "the account of this server at the gateway cannot pay".to_owned(),
+                FailureKind::NoKey => "this server has no key for the gateway".to_owned(),
+                _ => "the gateway refused the key of this server".to_owned(),
+            };
+            502
+        }
+        FailureKind::NotFound => 404,
+        FailureKind::InvalidRequest | FailureKind::ContextLength | FailureKind::ContentFilter => {
+            failure.status.filter(|status| (400..500).contains(status)).unwrap_or(400)
+        }
+        FailureKind::RateLimited => 429,
+        FailureKind::Timeout => 504,
+        FailureKind::Unavailable | FailureKind::ServerError => {
+            failure.status.filter(|status| *status >= 500).unwrap_or(502)
+        }
+        FailureKind::Interrupted | FailureKind::Skipped => 503,
+        FailureKind::Network | FailureKind::Protocol | FailureKind::Truncated | FailureKind::Schema => 502,
+    };
+    if failure.kind == FailureKind::Refused
+        && let Some(advice) = &failure.advice
+    {
+        // What follows is for people at a terminal.
+        let what = advice.split_once(';').map_or(&**advice, |(what, _)| what);
+        told.message = format!("{}: {what}", failure.message);
+    }
+    told.with_status(status)
+}
+
+/// The body of an error with the id of the request, where the wire format has it.
+fn with_id(api: Api, mut body: Value, id: &str, status: StatusCode) -> Value {
+    match api {
+        Api::Anthropic => body["request_id"] = id.into(),
+        Api::OpenaiChat | Api::OpenaiResponses => body["error"]["request_id"] = id.into(),
+        Api::Gemini => {
+            // Google's clients read the status here.
+            body["error"]["code"] = status.as_u16().into();
+            let info = json!({"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": id});
+            match &mut body["error"]["details"] {
+                Value::Array(details) => details.push(info),
+                details => *details = json!([info]),
+            }
+        }
+    }
+    body
+}
+
+/// A status without a body of its own.
+pub(super) fn plain(status: StatusCode, text: &'static str) -> Response {
+    let mut response = Response::new(text.into());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,187 @@
+//! From the request of a client to a call.
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::house::House;
+use super::keys::Client;
+use super::translation::translated;
+use crate::adapter::{Api, ClientBody, NamedRequest, Operation};
+use crate::call::{Call, Caller, Choice, Limits};
+use crate::chat::Request;
+use crate::config::model_fits;
+use crate::error::{Failure, FailureKind};
+use crate::http::{generate_request, idempotency_key, invalid};
+
+/// The headers of clients that belong to their wire format and are sent on to a gateway that speaks it.
+const OF_FORMAT: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
+
+/// What begins the name of a header whose value is a tag of the call.
+const TAG: &str = "x-llm-tag-";
+
+/// What a client asks for, before it is known who answers.
+pub(super) struct Asked {
+    pub(super) api: Api,
+    /// Below the base URL, with the query.
+    pub(super) path: String,
+    pub(super) body: ClientBody,
+    /// The request in our terms; or why it has none, so that only a gateway of its own wire format can answer it.
+    decoded: Result<Arc<Request>, Failure>,
+}
+
+impl Asked {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// It is no request of this format.
+    pub(super) fn read(
+        api: Api,
+        operation: Operation,
+        path: &str,
+        headers: &HeaderMap,
+        bytes: Bytes,
+    ) -> Result<Self, Failure> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let of_format = OF_FORMAT.into_iter().filter_map(|name| Some((name.to_owned(), text(name)?))).collect();
+        let body = ClientBody::read(api, operation, path, bytes.clone()).map_err(|error| invalid(error.to_string()))?;
+        let decoded = match operation {
+            Operation::Generate | Operation::CountTokens => {
+                let decoded = if (api, operation) == (Api::Gemini, Operation::CountTokens) {
+                    let path = path.replace(":countTokens", ":generateContent");
+                    api.adapter().decode_request(&path, &generate_request(&bytes))
+                } else {
+                    api.adapter().decode_request(path, &bytes)
+                };
+                decoded
+                    .map(|NamedRequest { request, .. }| Arc::new(request))
+                    .map_err(|error| invalid(error.to_string()))
+            }
+            Operation::Embed => Err(invalid("the gateway of this model has no embeddings in the format of OpenAI")),
+            Operation::Complete => Err(invalid("the gateway of this model completes no texts in the format of OpenAI")),
+        };
+        Ok(Self { api, path: path.to_owned(), body: body.with_headers(of_format), decoded })
+    }
+
+    /// The request in our terms. Where it has none, the fields of the body stand for it, so that the ledger knows what was
+    /// asked.
+    pub(super) fn request(&self) -> Arc<Request> {
+        self.decoded.clone().unwrap_or_else(|_| {
+            let extra = match serde_json::from_slice(self.body.bytes()) {
+                Ok(Value::Object(fields)) => fields,
+                _ => serde_json::Map::new(),
+            };
+            Arc::new(Request { stream: self.body.stream(), extra, ..Request::default() })
+        })
+    }
+
+    /// The call of this client.
+    ///
+    /// # Errors
+    /// There is no such model, the client may not use it, or the request cannot be put into the format of its gateway.
+    pub(super) fn call(self, house: &House, client: &Client, headers: &HeaderMap) -> Result<(Call, Self), Failure> {
+        let named = house.route(self.body.model())?;
+        let request = self.request();
+        let (choices, caller) = permitted(client, self.body.model(), house.choices(&named, &request))?;
+        let (choices, request) = self.fitting(house, choices, request)?;
+        let timeout = house.timeout(&choices[0].target.gateway);
+        let mut call = Call::new(0, self.body.model(), choices, request);
+        call.task = named.task;
+        call.caller = with_tags(caller, headers);
+        call.limits = Limits { timeout, ..Limits::default() };
+        call.uncached = headers.get("x-llm-cache").is_some_and(|value| value == "off");
+        if let Some(key) = idempotency_key(headers) {
+            call.idempotency_key = of_client(&client.name, key);
+        }
+        call.body = Some(Arc::new(self.body.with_usage()));
+        Ok((call, self))
+    }
+
+    /// The choices that can answer, each marked whether it gets the body as it is, and the request for the others.
+    fn fitting(
+        &self,
+        house: &House,
+        choices: Vec<Choice>,
+        request: Arc<Request>,
+    ) -> Result<(Vec<Choice>, Arc<Request>), Failure> {
+        let mut why_not = None;
+        let translation = match &self.decoded {
+            Ok(request) if self.body.operation() == Operation::Generate => translated(self.api, request),
+            Ok(_) => Err(invalid("the gateway of this model has nothing of this kind")),
+            Err(failure) => Err(failure.clone()),
+        };
+        let passes = |choice: &Choice| {
+            let gateway = house.prepared.gateways().get(&choice.target.gateway);
+            let api = gateway.map(|gateway| gateway.api_of(&choice.target.model));
+            match self.body.operation() {
+                Operation::Generate | Operation::CountTokens => api == Some(self.api),
+                Operation::Embed | Operation::Complete => {
+                    matches!(api, Some(Api::OpenaiChat | Api::OpenaiResponses))
+                }
+            }
+        };
+        let fitting = choices.into_iter().filter_map(|choice| {
+            let passes = passes(&choice);
+            match &translation {
+                Err(failure) if !passes => {
+                    why_not.get_or_insert_with(|| failure.clone());
+                    None
+                }
+                _ => Some(Choice { passes, ..choice }),
+            }
+        });
+        let fitting: Vec<Choice> = fitting.collect();
+        match why_not {
+            Some(failure) if fitting.is_empty() => Err(failure),
+            // Where all get the body as it is, the request serves the records alone, and stays whole.
+            _ if fitting.iter().all(|choice| choice.passes) => Ok((fitting, request)),
+            _ => Ok((fitting, translation.map(Arc::new).unwrap_or(request))),
+        }
+    }
+}
+
+/// The choices that a client may use. Whoever may use an alias may use its models.
+fn permitted(client: &Client, asked: &str, choices: Vec<Choice>) -> Result<(Vec<Choice>, Arc<Caller>), Failure> {
+    let Caller { allow, refuse, .. } = &*client.caller;
+    let fits = |patterns: &[String], name: &str| patterns.iter().any(|pattern| model_fits(pattern, name));
+    let named = allow.as_ref().is_none_or(|allow| fits(allow, asked));
+    let may_use = |choice: &Choice| {
+        let model = &choice.target.model;
+        (named || allow.as_ref().is_none_or(|allow| fits(allow, model))) && !fits(refuse, model)
+    };
+    let permitted: Vec<Choice> = choices.into_iter().filter(may_use).collect();
+    if permitted.is_empty() || fits(refuse, asked) {
+        let message = format!("the key {} may not be used for {asked}", client.name);
+        return Err(Failure { param: Some("model".into()), ..Failure::new(FailureKind::Refused, message) });
+    }
+    let caller = match named && allow.is_some() {
+        true => Arc::new(Caller { allow: None, ..(*client.caller).clone() }),
+        false => Arc::clone(&client.caller),
+    };
+    Ok((permitted, caller))
+}
+
+/// The caller with the tags of this request. Those of the key come first: a client cannot change to whom its costs belong.
+fn with_tags(caller: Arc<Caller>, headers: &HeaderMap) -> Arc<Caller> {
+    let tag = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
+        Some((name.as_str().strip_prefix(TAG)?.to_owned(), value.to_str().ok()?.to_owned()))
+    };
+    let mut tags: std::collections::BTreeMap<String, String> = headers.iter().filter_map(tag).collect();
+    if tags.is_empty() {
+        return caller;
+    }
+    tags.extend(caller.tags.clone());
+    Arc::new(Caller { tags, ..(*caller).clone() })
+}
+
+/// The idempotency key of a client's request at the gateway, where all clients have the same account: a client never gets
+/// the answer to the request of another one that has chosen the same key.
+fn of_client(client: &str, key: &str) -> String {
+    let hash = Sha256::new().chain_update(client).chain_update("\n").chain_update(key).finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+}

@@ -1,0 +1,584 @@
+//! `llm batch`: a data set through models, and never an answer paid twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::{Gateway, Home, Outcome, Reply, process::Run};
+
+/// JSONL of so many rows: `{"n": 1, "text": "row 1", "label": "odd"}`.
+fn rows(count: usize) -> String {
+    let label = |n: usize| if n % 2 == 1 { "odd" } else { "even" };
+    (1..=count).map(|n| json!({"n": n, "text": format!("row {n}"), "label": label(n)}).to_string() + "\n").collect()
+}
+
+fn lines(path: impl AsRef<Path>) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).expect("an output");
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+fn numbers(lines: &[Value]) -> Vec<u64> {
+    lines.iter().map(|line| line["row"].as_u64().expect("a number")).collect()
+}
+
+/// Answers every prompt with the prompt.
+fn echo() -> Gateway {
+    Gateway::by(|request| Reply::stream(&[&request.prompt()]))
+}
+
+/// `llm batch rows.jsonl '{{ text }}' --out out.jsonl` with further arguments.
+fn batch(home: &Home, further: &[&str]) -> Run {
+    home.llm(["batch", "rows.jsonl", "{{ text }}", "--out", "out.jsonl"]).args(further)
+}
+
+#[test]
+fn every_row_is_asked_of_every_model_and_the_summary_says_who_is_right() {
+    let gateway = Gateway::by(|request| {
+        let n: u64 = request.prompt().trim_start_matches("row ").parse().expect("a number");
+        let right = if n % 2 == 1 { "Odd." } else { "even" };
+        Reply::stream(&[if request.model() == "good" { right } else { "odd" }])
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.csv", "text,label\nrow 1,odd\nrow 2,even\nrow 3,odd\nrow 4,even\n");
+    let outcome = home
+        .llm([
+            "batch",
+            "rows.csv",
+            "{{ text }}",
+            "-m",
+            "good,bad",
+            "--out",
+            "out.jsonl",
+            "--expect",
+            "label",
+            "-o",
+            "json",
+        ])
+        .output();
+    outcome.exits(0);
+    let found = lines(home.path().join("out.jsonl"));
+    let order: Vec<(u64, &str)> =
+        found.iter().map(|line| (line["row"].as_u64().unwrap_or(0), line["model"].as_str().unwrap_or(""))).collect();
+    let expected: Vec<_> = (1..=4).flat_map(|row| [(row, "good"), (row, "bad")]).collect();
+    assert_eq!(order, expected, "in the order of rows and models");
+    assert_eq!((&found[0]["expected"], &found[0]["correct"]), (&json!("odd"), &json!(true)));
+    let summary = outcome.json();
+    let accuracy = |model: usize| summary["models"][model]["accuracy"]["share"].as_f64();
+    assert_eq!((accuracy(0), accuracy(1)), (Some(1.0), Some(0.5)));
+    assert_eq!(summary["models"][1]["confusion"], json!({"labels": ["even", "odd"], "counts": [[0, 2, 0], [0, 2, 0]]}));
+    assert_eq!(summary["models"][0]["ok"], 4);
+    assert_eq!(home.log().len(), 8, "the ledger has every call");
+    let tags = &home.log()[0]["tags"];
+    assert!(tags["batch"].is_string(), "{tags}");
+}
+
+#[test]
+fn without_an_output_file_lines_go_to_stdout_and_the_summary_to_stderr() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    let outcome = home.llm(["batch", "-", "--order", "input"]).stdin("one\ntwo\n\nthree\n").output();
+    outcome.exits(0).says("took");
+    let found: Vec<Value> = outcome.stdout().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(numbers(&found), [1, 2, 3]);
+    assert_eq!(found[2]["text"], "three");
+    assert_eq!(found[2]["line"], 4);
+}
+
+#[test]
+fn rows_of_a_pipe_are_asked_as_they_come() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    let mut running = home.llm(["batch", "-", "--input-format", "jsonl"]).stdin_open().start();
+    let mut pipe = running.stdin.take().expect("a pipe");
+    for n in 1..=3 {
+        writeln!(pipe, "{}", json!({"prompt": format!("p{n}")})).expect("written");
+        gateway.await_requests(n);
+        running.await_stdout(&format!("\"text\":\"p{n}\""));
+    }
+    drop(pipe);
+    running.finish().exits(0);
+}
+
+#[test]
+fn gzip_files_attachments_ids_and_samples() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("data/note.txt", "attached text");
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let text: String =
+        (0..20).map(|n| json!({"id": format!("r{n}"), "prompt": "p", "doc": "note.txt"}).to_string() + "\n").collect();
+    encoder.write_all(text.as_bytes()).expect("written");
+    home.file("data/rows.jsonl.gz", encoder.finish().expect("compressed"));
+    let run = |out: &str, further: &[&str]| {
+        let all = ["batch", "data/rows.jsonl.gz", "--out", out, "--id-field", "id", "--file-field", "doc"];
+        home.llm(all).args(further).output().exits(0);
+        lines(home.path().join(out))
+            .iter()
+            .map(|line| line["row_id"].as_str().unwrap_or("").to_owned())
+            .collect::<Vec<_>>()
+    };
+    let sample = run("a.jsonl", &["--sample", "5"]);
+    assert_eq!((sample.len(), &sample), (5, &run("b.jsonl", &["--sample", "5"])));
+    assert_ne!(sample, run("c.jsonl", &["--sample", "5", "--sample-seed", "1"]));
+    assert_eq!(run("d.jsonl", &["--limit", "2"]), ["r0", "r1"]);
+    assert!(gateway.requests()[0].prompt().contains("attached text"));
+}
+
+// L31
+#[test]
+fn a_bad_row_is_an_error_of_its_line_and_the_others_are_asked() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    let mut bytes = b"{\"id\":1,\"text\":\"a\"}\nnot json\n{\"id\":3}\n{\"id\":1,\"text\":\"again\"}\n{\"id\":5,\"text\":\"\xff\"}\n".to_vec();
+    bytes.extend(format!("{{\"id\":6,\"text\":\"{}\"}}\n", "x".repeat(10 << 20)).bytes());
+    bytes.extend(b"{\"id\":7,\"text\":\"g\"}\n");
+    home.file("rows.jsonl", bytes);
+    let outcome = batch(&home, &["--id-field", "id"]).output();
+    outcome.exits(8).says("line 2: it is not valid JSON");
+    let found = lines(home.path().join("out.jsonl"));
+    assert_eq!(numbers(&found), [1, 2, 3, 4, 5, 6, 7], "nothing is lost");
+    let error = |row: usize| found[row - 1]["error"]["message"].as_str().unwrap_or("ok").to_owned();
+    assert_eq!((error(1), error(7)), ("ok".into(), "ok".into()));
+    assert!(error(3).starts_with("line 3: its prompt cannot be made: undefined value"), "{}", error(3));
+    assert_eq!(error(4), "line 4: its id `1` is that of an earlier row");
+    assert_eq!(error(5), "line 5: it is not UTF-8: there is a bad byte at offset 16 in it");
+    assert_eq!(error(6), "line 6: it is 10 MiB long, and a row may have 8 MiB");
+    assert_eq!(gateway.requests().len(), 2);
+    // The user mends a row, and only that one is asked.
+    let text = "{\"id\":1,\"text\":\"a\"}\n{\"id\":2,\"text\":\"mended\"}\n{\"id\":3}\n";
+    home.file("rows.jsonl", text);
+    home.file("out.jsonl", found[..3].iter().map(|line| format!("{line}\n")).collect::<String>());
+    batch(&home, &["--id-field", "id", "--resume"]).output().exits(8);
+    assert_eq!(gateway.requests().last().expect("one more").prompt(), "mended");
+    assert_eq!(gateway.requests().len(), 3);
+}
+
+#[test]
+fn a_field_that_no_row_has_is_found_before_anything_is_sent() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.csv", "id,text\n1,a\n");
+    for (arguments, message, hint) in [
+        (&["{{ txt }}"][..], "the template uses `txt`, which the rows do not have", "did you mean `text`?"),
+        (&[], "there is no template, and no field `prompt`", "--template \"… {{ id }}\""),
+        (
+            &["{{ text }}", "--expect", "label"],
+            "--expect names `label`, which the rows do not have",
+            "their fields: id, text",
+        ),
+        (&["{{ text"], "the template: syntax error", ""),
+    ] {
+        let outcome = home.llm(["batch", "rows.csv", "--out", "out.jsonl"]).args(arguments).output();
+        outcome.exits(2).says(message).says(hint);
+    }
+    assert_eq!(gateway.requests().len(), 0);
+}
+
+/// The ids of the records of all lines.
+fn ids(home: &Home) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(home.path().join("out.jsonl")).unwrap_or_default();
+    let whole = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    whole.map(|line| line["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+// L27
+#[cfg(unix)]
+#[test]
+fn a_batch_that_is_killed_fifty_times_loses_no_paid_row_and_repeats_none_but_those_in_flight() {
+    const ROWS: usize = 600;
+    const KILLS: usize = 50;
+    const CONCURRENCY: usize = 4;
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(ROWS));
+    let concurrency = CONCURRENCY.to_string();
+    let run = |resume: bool| {
+        let further = ["--concurrency", &concurrency, "--resume"];
+        batch(&home, if resume { &further } else { &further[..2] })
+    };
+    let mut random = fastrand::Rng::with_seed(27);
+    let mut written = BTreeSet::new();
+    for kill in 0..KILLS {
+        let running = run(kill > 0).start();
+        gateway.await_requests(gateway.requests().len() + random.usize(1..12));
+        running.signal(rustix::process::Signal::KILL);
+        running.finish().dies_by(9);
+        let now = ids(&home);
+        assert!(written.is_subset(&now), "kill {kill}: a line was lost");
+        written = now;
+    }
+    assert!(written.len() < ROWS, "the last kill came before the end");
+    run(true).output().exits(0);
+    let found = lines(home.path().join("out.jsonl"));
+    assert_eq!(numbers(&found), (1..=ROWS as u64).collect::<Vec<_>>(), "each row once, in order");
+    assert!(found.iter().all(|line| line["text"] == format!("row {}", line["row"])));
+    assert!(written.is_subset(&ids(&home)));
+    let mut asked: BTreeMap<String, usize> = BTreeMap::new();
+    gateway.requests().iter().for_each(|request| *asked.entry(request.prompt()).or_default() += 1);
+    let again: usize = asked.values().map(|times| times - 1).sum();
+    assert!(again <= KILLS * CONCURRENCY, "{again} requests were repeated");
+    // A request that is repeated has the key of the first one, by which a gateway can know it.
+    let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for request in gateway.requests() {
+        let key = request.header("idempotency-key").expect("a key").to_owned();
+        keys.entry(request.prompt()).or_default().insert(key);
+    }
+    assert!(keys.values().all(|keys| keys.len() == 1));
+}
+
+// L28
+#[test]
+fn a_whole_last_line_without_its_end_is_kept_and_a_part_of_a_line_is_asked_again() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(3));
+    batch(&home, &[]).output().exits(0);
+    let whole = std::fs::read_to_string(home.path().join("out.jsonl")).expect("an output");
+    home.file("out.jsonl", whole.trim_end());
+    batch(&home, &["--resume"]).output().exits(0).says("the end of the last line of out.jsonl was missing");
+    assert_eq!(gateway.requests().len(), 3);
+    home.file("out.jsonl", &whole[..whole.len() - 40]);
+    batch(&home, &["--resume", "--log", "off"]).output().exits(0).says("ended in a part of a line");
+    assert_eq!(numbers(&lines(home.path().join("out.jsonl"))), [1, 2, 3]);
+}
+
+// L29
+#[test]
+fn a_data_set_template_or_model_that_changed_is_noticed() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(5));
+    batch(&home, &["-m", "a", "--limit", "4"]).output().exits(0);
+    let sent = gateway.requests().len();
+    let changed = rows(5).replace("row 3", "row three");
+    home.file("rows.jsonl", &changed);
+    let outcome = batch(&home, &["-m", "a", "--resume"]).output();
+    outcome.exits(2).says("rows.jsonl was changed since the earlier run: row 3 (line 3) is not the row that was asked");
+    home.file("rows.jsonl", rows(2));
+    batch(&home, &["-m", "a", "--resume"]).output().exits(2).says("it has 2 rows, and the output has row 4");
+    home.file("rows.jsonl", rows(6));
+    let other =
+        home.llm(["batch", "rows.jsonl", "Say {{ text }}", "-m", "a", "--out", "out.jsonl", "--resume"]).output();
+    other.exits(2).says("template differ from those by which out.jsonl was made");
+    batch(&home, &["-m", "a", "--resume", "--temperature", "1"]).output().exits(2).says("parameters differ");
+    assert_eq!(gateway.requests().len(), sent, "nothing was sent");
+    // Rows at the end and further models are asked; what is there is kept.
+    let outcome = batch(&home, &["-m", "b", "--resume"]).output();
+    outcome.exits(0).says("b is new in this batch").says("a is not asked any more; its 4 lines in the output are kept");
+    assert_eq!(gateway.requests().len(), sent + 6);
+    batch(&home, &["-m", "a,b", "--resume"]).output().exits(0);
+    assert_eq!(gateway.requests().len(), sent + 8);
+}
+
+// L30
+#[cfg(unix)]
+#[test]
+fn two_batches_do_not_write_to_one_output() {
+    let gateway = Gateway::always(Reply::sse().role().gate().text("x").finish("stop").usage(9, 4).done());
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(3));
+    let first = batch(&home, &[]).start();
+    gateway.await_gated(3);
+    batch(&home, &["--resume"]).output().exits(2).says("another batch is writing to out.jsonl");
+    assert!(home.llm(["batch", "list"]).output().exits(0).stdout().contains("running"));
+    first.signal(rustix::process::Signal::KILL);
+    first.finish().dies_by(9);
+    assert!(home.llm(["batch", "list"]).output().exits(0).stdout().contains("killed"));
+    gateway.release();
+    let outcome = batch(&home, &["--resume"]).output();
+    outcome.exits(0).says("the last run was killed; at most 8 calls in flight then may be paid twice");
+    assert_eq!(lines(home.path().join("out.jsonl")).len(), 3);
+}
+
+/// A config in which a call costs $0.0001 and 10 output tokens may cost $0.1 at most.
+const PRICED: &str = "[price.test-model]\ninput = 0\noutput = 10000\n";
+
+// L32
+#[test]
+fn a_batch_that_reaches_its_limit_of_cost_stops_and_can_go_on() {
+    let gateway = Gateway::by(|request| Reply::sse().role().text(&request.prompt()).finish("stop").usage(9, 5).done());
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(10));
+    let run = |further: &[&str]| batch(&home, &["--max-tokens", "10", "--concurrency", "1"]).args(further).output();
+    // Each answer costs $0.05, and $0.10 are reserved for it.
+    let outcome = run(&["--max-cost", "0.21"]);
+    outcome.exits(5).says("to go on: llm batch rows.jsonl '{{ text }}'").says("--resume");
+    assert_eq!((numbers(&lines(home.path().join("out.jsonl"))), gateway.requests().len()), (vec![1, 2, 3], 3));
+    // What was spent before counts.
+    run(&["--max-cost", "0.21", "--resume"]).exits(5);
+    assert_eq!(gateway.requests().len(), 3);
+    run(&["--max-cost", "9", "--resume"]).exits(0);
+    assert_eq!((lines(home.path().join("out.jsonl")).len(), gateway.requests().len()), (10, 10));
+}
+
+// L33
+#[cfg(unix)]
+#[test]
+fn an_output_that_is_deleted_stops_the_batch_and_no_paid_answer_is_lost() {
+    let gateway = Gateway::by(|request| {
+        let reply = Reply::sse().role();
+        let reply = if request.index < 2 { reply } else { reply.gate() };
+        reply.text(&request.prompt()).finish("stop").usage(9, 4).done()
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(20));
+    let running = batch(&home, &["--concurrency", "4"]).start();
+    gateway.await_gated(4);
+    let out = home.path().join("out.jsonl");
+    std::fs::rename(&out, home.path().join("moved.jsonl")).expect("renamed");
+    gateway.release();
+    let outcome = running.finish();
+    outcome
+        .exits(74)
+        .says("4 answers could not be written: the ledger has them")
+        .says("was deleted, renamed or replaced");
+    assert_eq!(gateway.requests().len(), 6, "what was in flight is finished, and no further row is taken");
+    std::fs::rename(home.path().join("moved.jsonl"), &out).expect("back");
+    batch(&home, &["--resume"])
+        .output()
+        .exits(0)
+        .says("4 answers that the ledger has and the output lacked: not asked again");
+    assert_eq!(gateway.requests().len(), 20, "no row was asked twice");
+    assert_eq!(numbers(&lines(out)), (1..=20).collect::<Vec<_>>());
+}
+
+// L33
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_in_the_middle_leaves_whole_lines_and_the_batch_can_go_on() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(60));
+    let limited =
+        r#"ulimit -f 16; exec "$llm" batch rows.jsonl "{{ text }}" --out out.jsonl --log off --concurrency 2"#;
+    home.shell(limited).output().exits(74).says("cannot write out.jsonl");
+    let kept = lines(home.path().join("out.jsonl"));
+    assert!((1..60).contains(&kept.len()), "{}", kept.len());
+    let sent = gateway.requests().len();
+    assert!(sent <= kept.len() + 2, "{sent} requests for {} lines", kept.len());
+    batch(&home, &["--resume", "--log", "off"]).output().exits(0);
+    assert_eq!(numbers(&lines(home.path().join("out.jsonl"))), (1..=60).collect::<Vec<_>>());
+    assert_eq!(gateway.requests().len(), sent + 60 - kept.len());
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_finishes_what_is_in_flight_and_a_second_one_drops_it() {
+    for drops in [false, true] {
+        let gateway = Gateway::by(|request| {
+            let reply = Reply::sse().role();
+            let reply = if request.index < 2 { reply } else { reply.gate() };
+            reply.text(&request.prompt()).finish("stop").usage(9, 4).done()
+        });
+        let home = Home::with(&gateway);
+        home.file("rows.jsonl", rows(20));
+        let running = batch(&home, &["--concurrency", "3"]).start();
+        gateway.await_gated(3);
+        running.signal(rustix::process::Signal::INT);
+        running.await_stderr("no further rows are taken; 3 calls in flight will be finished");
+        if drops {
+            running.signal(rustix::process::Signal::INT);
+        } else {
+            gateway.release();
+        }
+        let outcome = running.finish();
+        outcome.dies_by(2).says("to go on: llm batch rows.jsonl '{{ text }}' --out out.jsonl --concurrency 3 --resume");
+        assert_eq!(gateway.requests().len(), 5);
+        assert_eq!(lines(home.path().join("out.jsonl")).len(), if drops { 2 } else { 5 });
+        gateway.release();
+        batch(&home, &["--resume"]).output().exits(0);
+        assert_eq!(numbers(&lines(home.path().join("out.jsonl"))), (1..=20).collect::<Vec<_>>());
+        assert_eq!(gateway.requests().len(), if drops { 23 } else { 20 });
+    }
+}
+
+#[test]
+fn failed_rows_are_asked_again_by_the_job() {
+    let gateway = Gateway::by(|request| {
+        let fails = request.prompt() == "row 2" && request.index < 4;
+        if fails { Reply::error(400, "not now") } else { Reply::stream(&["fine"]) }
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(4));
+    batch(&home, &[]).output().exits(8).says("row 2 (line 2): not now");
+    batch(&home, &["--resume"]).output().exits(8);
+    assert_eq!(gateway.requests().len(), 4, "a failed row counts as done");
+    let status = home.llm(["batch", "status"]).output();
+    assert!(status.exits(0).stdout().contains("1 invalid_request"), "{status}");
+    home.llm(["batch", "retry-failed"]).output().exits(0);
+    assert_eq!(gateway.requests().len(), 5);
+    let found = lines(home.path().join("out.jsonl"));
+    assert_eq!((numbers(&found), &found[1]["text"]), (vec![1, 2, 3, 4], &json!("fine")));
+    let jobs = home.llm(["batch", "list", "-o", "json"]).output().json();
+    assert_eq!(
+        (jobs[0]["state"].as_str(), jobs[0]["ok"].as_u64(), jobs.as_array().map(Vec::len)),
+        (Some("finished"), Some(4), Some(1))
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn another_process_can_cancel_a_batch() {
+    let gateway = Gateway::always(Reply::sse().role().gate().text("x").finish("stop").usage(9, 4).done());
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(20));
+    let running = batch(&home, &["--concurrency", "2"]).start();
+    gateway.await_gated(2);
+    home.llm(["batch", "cancel"]).output().exits(0).says("takes no further rows");
+    // The running process asks the ledger once a second.
+    let cancelled = || {
+        let jobs = home.llm(["batch", "list", "-o", "json"]).output().json();
+        jobs[0]["seen_ms"].as_i64().unwrap_or(0)
+    };
+    let (first, began) = (cancelled(), std::time::Instant::now());
+    while cancelled() == first && began.elapsed().as_secs() < 20 {}
+    gateway.release();
+    running.finish().exits(8);
+    assert_eq!(gateway.requests().len(), 2);
+    let jobs = home.llm(["batch", "list", "-o", "json"]).output().json();
+    assert_eq!(jobs[0]["state"], "cancelled");
+}
+
+#[test]
+fn the_ledger_keeps_no_template_where_it_keeps_no_prompt_and_none_after_a_purge() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(1));
+    let run = |log: &str, out: &str| {
+        let template = "A secret recipe: {{ text }}";
+        home.llm(["batch", "rows.jsonl", template, "--out", out, "--log", log]).output().exits(0);
+    };
+    let ledger_has_it = || {
+        let files = home.files().into_iter().filter(|path| path.starts_with(home.path().join("data")));
+        let text = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+        files.map(text).any(|text| text.contains("secret recipe"))
+    };
+    run("metadata", "a.jsonl");
+    assert!(!ledger_has_it());
+    home.llm(["batch", "retry-failed"]).output().exits(2).says("give the command of the batch again, with --resume");
+    run("full", "b.jsonl");
+    assert!(ledger_has_it());
+    home.llm(["log", "purge", "--all"]).output().exits(0);
+    assert!(!ledger_has_it());
+}
+
+#[test]
+fn on_error_stop_takes_no_further_rows() {
+    let gateway = Gateway::by(|request| match request.prompt().as_str() {
+        "row 3" => Reply::error(400, "no"),
+        prompt => Reply::stream(&[prompt]),
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(50));
+    let outcome = batch(&home, &["--on-error", "stop", "--concurrency", "1"]).output();
+    outcome.exits(8).says("stopped, as --on-error stop says: row 3 (line 3): no");
+    assert_eq!(gateway.requests().len(), 3);
+}
+
+#[test]
+fn a_refused_key_stops_the_batch_at_once() {
+    let gateway = Gateway::always(Reply::error(401, "bad key"));
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(500));
+    batch(&home, &["--concurrency", "2"]).output().exits(4);
+    assert!(gateway.requests().len() <= 3, "{}", gateway.requests().len());
+    assert_eq!(lines(home.path().join("out.jsonl")).len(), 0, "the rows are asked when the batch goes on");
+}
+
+#[test]
+fn a_gateway_that_is_down_is_not_asked_every_row() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    drop(gateway);
+    home.file("rows.jsonl", rows(500));
+    let outcome = batch(&home, &["--retries", "0", "--concurrency", "4"]).output();
+    outcome.exits(7).says("cannot connect").says("to go on: llm batch");
+    assert!(lines(home.path().join("out.jsonl")).len() < 50);
+}
+
+#[test]
+fn shards_have_each_row_once_and_are_merged_in_order() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(10));
+    for shard in 1..=3 {
+        let (part, out) = (format!("{shard}/3"), format!("{shard}.jsonl"));
+        home.llm(["batch", "rows.jsonl", "{{ text }}", "--shard", &part, "--out", &out]).output().exits(0);
+    }
+    assert_eq!(gateway.requests().len(), 10);
+    let merge = |first: &str| {
+        home.llm(["batch", "merge", first, "2.jsonl", "1.jsonl", "--out", "all.jsonl", "-o", "json"]).output()
+    };
+    let outcome = merge("3.jsonl");
+    assert_eq!(outcome.exits(0).json()["models"][0]["ok"], 10);
+    assert_eq!(numbers(&lines(home.path().join("all.jsonl"))), (1..=10).collect::<Vec<_>>());
+    home.llm(["batch", "rows.jsonl", "Say {{ text }}", "--out", "other.jsonl"]).output().exits(0);
+    std::fs::remove_file(home.path().join("all.jsonl")).expect("ours");
+    merge("other.jsonl").exits(2).says("was made with another template or other parameters");
+}
+
+#[test]
+fn a_pipeline_runs_on_each_row() {
+    let gateway = echo();
+    let config = "[pipeline.two]\nsteps = [\n  { name = \"draft\", model = \"a\", prompt = \"d {{ input }}\" },\n  \
+                  { name = \"final\", model = \"b\", prompt = \"f {{ draft }}\" },\n]\n";
+    let home = Home::with(&gateway).config(config);
+    home.file("rows.jsonl", rows(5));
+    batch(&home, &["--pipeline", "two"]).output().exits(0);
+    let found = lines(home.path().join("out.jsonl"));
+    assert_eq!(numbers(&found), [1, 2, 3, 4, 5]);
+    assert_eq!((&found[2]["text"], &found[2]["model"]), (&json!("f d row 3"), &json!("two")));
+    assert_eq!(
+        (found[2]["usage"]["input_tokens"].as_u64(), found[2]["attempts"].as_array().map(Vec::len)),
+        (Some(18), Some(2))
+    );
+    assert_eq!(gateway.requests().len(), 10);
+}
+
+#[test]
+fn a_template_of_the_config_is_filled_in_from_each_row() {
+    let gateway = echo();
+    let config = "[template.classify]\nprompt = \"{{ tone }}: {{ text }}\"\nsystem = \"You like {{ label }}.\"\nmodel = \"small\"\n\
+                  max_tokens = 7\nvars = { tone = \"dry\" }\n";
+    let home = Home::with(&gateway).config(config);
+    home.file("rows.jsonl", rows(1));
+    let outcome = home.llm(["batch", "rows.jsonl", "-T", "classify", "--out", "out.jsonl"]).output();
+    outcome.exits(0);
+    let sent = gateway.request();
+    let body = sent.json();
+    assert_eq!((sent.prompt(), sent.model(), &body["max_tokens"]), ("dry: row 1".into(), "small".into(), &json!(7)));
+    assert_eq!(body["messages"][0]["content"], "You like odd.");
+}
+
+#[test]
+fn a_dry_run_sends_nothing_and_estimates_cost() {
+    let gateway = echo();
+    let home = Home::with(&gateway).config("[price.test-model]\ninput = 1\noutput = 10\n");
+    home.file("rows.jsonl", rows(100) + "broken\n");
+    let outcome = batch(&home, &["--dry-run", "--max-tokens", "20", "-o", "json"]).output();
+    outcome.exits(0);
+    let estimate = outcome.json();
+    assert_eq!((estimate["rows"].as_u64(), estimate["bad_rows"].as_array().map(Vec::len)), (Some(101), Some(1)));
+    assert_eq!(estimate["models"][0]["calls"], 100);
+    // 100 answers of 20 tokens cost $0.02, and two tokens of each prompt $0.0002.
+    assert_eq!(estimate["models"][0]["usual_usd"], json!(0.0202));
+    assert_eq!(gateway.requests().len(), 0);
+    assert!(!home.path().join("out.jsonl").exists());
+}
+
+#[test]
+fn scores_are_in_the_lines_and_in_the_summary() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(4));
+    let outcome =
+        batch(&home, &["--score", "contains:row 3", "--score", "exact", "--expect", "text", "-o", "json"]).output();
+    outcome.exits(0);
+    assert_eq!(outcome.json()["models"][0]["scores"], json!({"contains:row 3": 0.25, "exact": 1.0}));
+    let found = lines(home.path().join("out.jsonl"));
+    assert_eq!(found[2]["scores"], json!([{"by": "contains:row 3", "score": 1.0}, {"by": "exact", "score": 1.0}]));
+    let refused: Outcome = batch(&home, &["--score", "fastest", "--resume"]).output();
+    refused.exits(2).says("compares answers with each other");
+}

@@ -1,0 +1,219 @@
+//! `llm batch --via api`: the same job through the gateway's own Batch API.
+
+use serde_json::{Value, json};
+
+use crate::support::{Gateway, Home, Reply};
+
+fn rows(count: usize) -> String {
+    (1..=count).map(|n| json!({"text": format!("row {n}")}).to_string() + "\n").collect()
+}
+
+fn lines(home: &Home) -> Vec<Value> {
+    let text = std::fs::read_to_string(home.path().join("out.jsonl")).expect("an output");
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+fn numbers(lines: &[Value]) -> Vec<u64> {
+    lines.iter().map(|line| line["row"].as_u64().expect("a number")).collect()
+}
+
+const SUBMIT: [&str; 7] = ["batch", "rows.jsonl", "{{ text }}", "--out", "out.jsonl", "--via", "api"];
+
+#[test]
+fn a_job_goes_through_the_batches_of_the_demo_gateway() {
+    let server = Home::new();
+    let running = server.llm(["demo-gateway"]).stdin_open().start();
+    running.await_stdout("/v1\n");
+    let address = running.stdout().trim().to_owned();
+    let home = Home::new().env("LLM_BASE_URL", address).env("LLM_API_KEY", crate::support::KEY);
+    home.file("rows.jsonl", rows(12) + "not json\n");
+    let models = ["-m", "demo/quick,demo/steady"];
+    let outcome = home.llm(SUBMIT).args(models).output();
+    outcome.exits(0).says("24 requests handed over in 2 batches; `llm batch collect");
+    assert_eq!(numbers(&lines(&home)), [13, 13], "a row that cannot be used is told at once");
+    home.llm(SUBMIT).args(models).args(["--resume"]).output().exits(0).says("every row is done or handed over already");
+    let listed = home.llm(["batch", "list", "-o", "json"]).output().json();
+    assert_eq!((listed[0]["state"].as_str(), listed[0]["via"].as_str()), (Some("submitted"), Some("api")));
+    home.llm(["batch", "status"]).output().exits(0).says("demo/quick, rows 1 to 12: in_progress, 0 of 12");
+    let outcome = home.llm(["batch", "collect", "--wait", "-o", "json"]).output();
+    outcome.exits(8).says("rows 1 to 12: completed, 12 of 12");
+    let found = lines(&home);
+    let expected: Vec<u64> = (1..=13).flat_map(|row| [row, row]).collect();
+    assert_eq!(numbers(&found), expected, "each row and model once, in order");
+    assert_eq!((&found[0]["text"], &found[0]["status"]), (&json!("Row 1"), &json!("ok")));
+    assert_eq!(found[0]["timing"]["first_token_ms"], Value::Null, "a batch has no latency of single calls");
+    let summary = outcome.json();
+    assert_eq!((summary["models"][0]["ok"].as_u64(), summary["models"][0]["failed"].as_u64()), (Some(12), Some(1)));
+    assert_eq!(home.log().len(), 24, "the ledger has every answer");
+    let again = home.llm(["batch", "collect"]).output();
+    again.exits(8);
+    assert_eq!(lines(&home).len(), 26, "a second time adds nothing");
+    drop(running);
+}
+
+/// A gateway with OpenAI's batches. `standing` is the body of the batch's status at the n-th question.
+fn openai(
+    standing: impl Fn(usize) -> Value + Send + Sync + 'static,
+    files: &'static [(&'static str, &'static str)],
+) -> Gateway {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    Gateway::by(move |request| {
+        let path = request.path.trim_start_matches("/v1/");
+        match (request.method.as_str(), path) {
+            ("POST", "files") => Reply::json(200, &json!({"id": "file-in"})),
+            ("POST", "batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+            ("POST", "batches/batch-1/cancel") => Reply::json(200, &json!({"id": "batch-1", "status": "cancelling"})),
+            ("GET", "batches/batch-1") => {
+                let nth = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                Reply::json(200, &standing(nth))
+            }
+            ("GET", path) => match files.iter().find(|(name, _)| path == format!("files/{name}/content")) {
+                Some((_, content)) => Reply::with_body(200, "application/jsonl", content),
+                None => Reply::error(404, "nothing here"),
+            },
+            _ => Reply::error(404, "nothing here"),
+        }
+    })
+}
+
+fn posts<'a>(gateway: &Gateway, path: &'a str) -> usize {
+    gateway.requests().iter().filter(|request| request.method == "POST" && request.path == path).count()
+}
+
+const PARTIAL: &str = concat!(
+    r#"{"custom_id":"row-3","error":null,"response":{"status_code":200,"body":{"model":"test-model","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"three"}}],"usage":{"prompt_tokens":9,"completion_tokens":4}}}}"#,
+    "\n",
+    r#"{"custom_id":"row-1","error":null,"response":{"status_code":200,"body":{"model":"test-model","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"one"}}],"usage":{"prompt_tokens":9,"completion_tokens":4}}}}"#,
+    "\n"
+);
+
+const ERRORS: &str = concat!(
+    r#"{"custom_id":"row-2","error":null,"response":{"status_code":400,"body":{"error":{"message":"too long","type":"invalid_request_error"}}}}"#,
+    "\n",
+    r#"{"custom_id":"row-4","response":null,"error":{"code":"batch_expired","message":"expired"}}"#,
+    "\n"
+);
+
+#[test]
+fn a_batch_that_expires_gives_what_it_has_and_the_rest_is_handed_over_again() {
+    let gateway = openai(
+        |nth| match nth {
+            0 => {
+                json!({"id": "batch-1", "status": "in_progress", "request_counts": {"total": 4, "completed": 1, "failed": 0}})
+            }
+            _ => json!({"id": "batch-1", "status": "expired", "output_file_id": "out", "error_file_id": "err",
+                        "request_counts": {"total": 4, "completed": 2, "failed": 2}}),
+        },
+        &[("out", PARTIAL), ("err", ERRORS)],
+    );
+    let home = Home::with(&gateway).config("[price.test-model]\ninput = 1\noutput = 1\n");
+    home.file("rows.jsonl", rows(4));
+    home.llm(SUBMIT).output().exits(0).says("4 requests handed over in 1 batch");
+    let upload = gateway.requests().into_iter().find(|request| request.path == "/v1/files").expect("an upload");
+    let body = String::from_utf8(upload.body.clone()).expect("text");
+    assert!(body.contains(r#"{"custom_id":"row-2","method":"POST","url":"/v1/chat/completions","body":{"#), "{body}");
+    assert!(body.contains("\"content\":\"row 2\"") && body.contains("\r\n\r\nbatch\r\n"), "{body}");
+    home.llm(["batch", "collect"]).output().exits(8).says("in_progress, 1 of 4").says("1 batch is not ready");
+    let outcome = home.llm(["batch", "collect"]).output();
+    outcome.exits(8).says("expired, 4 of 4").says("the price of batches at env is not known");
+    let found = lines(&home);
+    assert_eq!(numbers(&found), [1, 2, 3], "in order, however they came; what expired is not done");
+    assert_eq!((&found[0]["text"], &found[1]["error"]["message"]), (&json!("one"), &json!("too long")));
+    assert_eq!(found[0]["cost"]["usd"], json!(0.000013));
+    home.llm(SUBMIT).args(["--resume"]).output().exits(0).says("1 request handed over in 1 batch");
+    let uploads: Vec<String> = gateway
+        .requests()
+        .iter()
+        .filter(|request| request.path == "/v1/files")
+        .map(|request| String::from_utf8_lossy(&request.body).into_owned())
+        .collect();
+    assert!(uploads[1].contains("row-4") && !uploads[1].contains("row-1"), "{}", uploads[1]);
+    home.llm(["batch", "cancel"]).output().exits(0).says("the gateway was asked to cancel 1 batch");
+    assert_eq!(posts(&gateway, "/v1/batches/batch-1/cancel"), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_batch_whose_handover_was_killed_is_found_and_not_paid_twice() {
+    let tag = std::sync::Arc::new(std::sync::Mutex::new(Value::Null));
+    let received = std::sync::Arc::clone(&tag);
+    let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+        ("POST", "/v1/batches") => {
+            *received.lock().expect("no panic") = request.json()["metadata"].clone();
+            // The gateway has the batch, and the client never hears of it.
+            Reply::silence().hold()
+        }
+        ("GET", "/v1/batches?limit=100") => {
+            let metadata = received.lock().expect("no panic").clone();
+            Reply::json(
+                200,
+                &json!({"data": [{"id": "other", "metadata": null}, {"id": "batch-9", "metadata": metadata}]}),
+            )
+        }
+        ("GET", "/v1/batches/batch-9") => {
+            Reply::json(200, &json!({"id": "batch-9", "status": "completed", "output_file_id": "out"}))
+        }
+        ("GET", "/v1/files/out/content") => Reply::with_body(200, "application/jsonl", PARTIAL),
+        _ => Reply::error(404, "nothing here"),
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(3));
+    let running = home.llm(SUBMIT).start();
+    gateway.await_held(1);
+    running.signal(rustix::process::Signal::KILL);
+    running.finish().dies_by(9);
+    let outcome = home.llm(SUBMIT).args(["--resume"]).output();
+    outcome.exits(0).says("batch batch-9 was handed over before the process ended; it is not sent again");
+    assert_eq!(posts(&gateway, "/v1/batches"), 1);
+    home.llm(["batch", "collect"]).output().exits(0);
+    assert_eq!(numbers(&lines(&home)), [1, 3]);
+}
+
+#[test]
+fn anthropics_message_batches_are_read_as_single_answers_are() {
+    let gateway = Gateway::by(|request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/messages/batches") => {
+            Reply::json(200, &json!({"id": "msgbatch_1", "processing_status": "in_progress"}))
+        }
+        ("GET", "/v1/messages/batches/msgbatch_1") => Reply::json(
+            200,
+            &json!({"id": "msgbatch_1", "processing_status": "ended", "results_url": "https://elsewhere.test/steal",
+                    "request_counts": {"processing": 0, "succeeded": 1, "errored": 0, "canceled": 0, "expired": 1}}),
+        ),
+        ("GET", "/v1/messages/batches/msgbatch_1/results") => Reply::with_body(
+            200,
+            "application/x-jsonl",
+            concat!(
+                r#"{"custom_id":"row-2","result":{"type":"succeeded","message":{"id":"m","type":"message","role":"assistant","model":"claude","content":[{"type":"text","text":"two"}],"stop_reason":"end_turn","usage":{"input_tokens":9,"output_tokens":4}}}}"#,
+                "\n",
+                r#"{"custom_id":"row-1","result":{"type":"expired"}}"#
+            ),
+        ),
+        _ => Reply::error(404, "nothing here"),
+    });
+    let config = format!("[gateway.a]\nbase_url = \"{}\"\napi = \"anthropic\"\nauth = \"none\"\n", gateway.base_url());
+    let home = Home::new().config(&config);
+    home.file("rows.jsonl", rows(2));
+    home.llm(SUBMIT).args(["-m", "a::claude", "--max-tokens", "9"]).output().exits(0).says("2 requests handed over");
+    let sent = gateway.requests()[0].json();
+    assert_eq!(
+        (&sent["requests"][1]["custom_id"], &sent["requests"][1]["params"]["max_tokens"]),
+        (&json!("row-2"), &json!(9))
+    );
+    home.llm(["batch", "collect"]).output().exits(8).says("ended, 2 of 2");
+    let found = lines(&home);
+    assert_eq!((numbers(&found), &found[0]["text"]), (vec![2], &json!("two")));
+}
+
+#[test]
+fn a_limit_of_cost_that_could_not_be_kept_is_refused() {
+    let gateway = Gateway::always(Reply::error(404, "nothing here"));
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(2));
+    let outcome = home.llm(SUBMIT).args(["--max-cost", "1", "--max-tokens", "5"]).output();
+    outcome.exits(5).says("--max-cost cannot be kept by a batch that is handed over");
+    let budget = home.config("[[budget]]\nlimit = 5\nper = \"day\"\n");
+    budget.llm(SUBMIT).args(["--resume"]).output().exits(5).says("a budget of the config cannot be kept");
+    assert_eq!(gateway.requests().len(), 0);
+}

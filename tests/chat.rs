@@ -1,0 +1,241 @@
+//! `llm chat`: turns, commands, and what is recorded; by a pipe, and on a pseudo-terminal.
+
+use serde_json::Value;
+
+use crate::support::gateway::Request;
+use crate::support::process::Running;
+use crate::support::terminal::Wiring;
+use crate::support::{Gateway, Home, Reply};
+
+/// A gateway that answers with the model, how many messages it got, and the last prompt.
+fn echo() -> Gateway {
+    Gateway::by(|request| match request.model().as_str() {
+        "down" => Reply::error(400, "no"),
+        model => Reply::stream(&[&format!("{model} got {}: {}", messages(request).len(), prompt(request))]),
+    })
+}
+
+fn messages(request: &Request) -> Vec<Value> {
+    request.json()["messages"].as_array().expect("messages").clone()
+}
+
+fn prompt(request: &Request) -> String {
+    messages(request).last().and_then(|message| message["content"].as_str()).unwrap_or_default().to_owned()
+}
+
+fn roles(request: &Request) -> Vec<String> {
+    messages(request).iter().map(|message| message["role"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn each_line_of_a_pipe_is_a_turn_of_one_conversation() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    let outcome = home.llm(["chat", "-s", "Be brief."]).stdin("one\n\ntwo\r\nthree").output();
+    outcome.exits(0).prints("test-model got 2: one\ntest-model got 4: two\ntest-model got 6: three\n");
+    let requests = gateway.requests();
+    assert_eq!(roles(&requests[2]), ["system", "user", "assistant", "user", "assistant", "user"]);
+    assert_eq!(messages(&requests[2])[4]["content"], "test-model got 4: two");
+    assert_eq!(gateway.connections(), 1, "the connection is kept");
+    let calls = home.log();
+    assert_eq!(calls.len(), 3);
+    assert!(calls.iter().all(|call| call["command"] == "chat"), "{calls:?}");
+    assert_eq!(calls[0]["conversation"], calls[2]["id"]);
+    assert_eq!(calls[0]["parent"], calls[1]["id"]);
+    let page = home.llm(["log", "show", "--conversation", calls[0]["id"].as_str().expect("an id")]).output();
+    let page = page.exits(0).stdout();
+    assert!(page.contains("one") && page.contains("got 6: three"), "{page}");
+}
+
+#[test]
+fn a_recorded_conversation_goes_on_whoever_began_it() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.llm(["ask", "-m", "first-model", "zero"]).output().exits(0);
+    home.llm(["chat", "-c"]).stdin("one\n").output().exits(0).prints("first-model got 3: one\n");
+    home.llm(["chat", "-c", "-m", "other"]).stdin("two\n").output().exits(0).prints("other got 5: two\n");
+    home.llm(["chat", "--log", "off", "new"]).stdin("").output().exits(0).prints("test-model got 1: new\n");
+    let list = home.llm(["chat", "--list"]).output().exits(0).stdout();
+    assert!(list.contains("3") && list.contains("other") && list.contains("zero"), "{list}");
+    assert_eq!(list.lines().count(), 2, "one conversation: {list}");
+    let id =
+        list.lines().last().expect("a line").split_whitespace().find(|word| word.len() == 8 && !word.contains('-'));
+    home.llm(["chat", "-c", id.expect("an id")]).stdin("three\n").output().exits(0).prints("other got 7: three\n");
+    home.llm(["chat", "--list", "zero"]).output().exits(0);
+    home.llm(["chat", "--list", "nowhere"]).output().exits(0).prints("").says("no conversation fits");
+}
+
+#[test]
+fn commands_change_what_the_next_turn_is() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("note.txt", "a note");
+    let script =
+        "one\n/model other\n/file note.txt\n/system Be kind.\ntwo\n/undo\nthree\n/retry again\n//four\n/cost\n";
+    let outcome = home.llm(["chat"]).stdin(script).output();
+    let stdout = outcome.exits(0).stdout();
+    let answers: Vec<&str> = stdout.lines().filter(|line| line.contains(" got ")).collect();
+    assert_eq!(
+        answers,
+        [
+            "test-model got 1: one",
+            "other got 4: <file name=\"note.txt\">",
+            "other got 3: three",
+            "again got 3: three",
+            "again got 5: /four",
+        ],
+        "{stdout}"
+    );
+    assert_eq!(roles(&gateway.requests()[1]), ["user", "assistant", "system", "user"]);
+    assert!(prompt(&gateway.requests()[1]).ends_with("\n\ntwo"));
+    assert!(stdout.contains("total"), "{stdout}");
+}
+
+#[test]
+fn a_turn_may_go_to_several_models_and_one_answer_goes_on() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    let outcome = home.llm(["chat"]).stdin("/compare down,a,b\none\ntwo\n").output();
+    let stdout = outcome.stdout();
+    assert!(stdout.contains("a got 1: one") && stdout.contains("b got 1: one"), "{stdout}");
+    assert!(stdout.ends_with("a got 3: two\n"), "the first complete answer goes on: {stdout}");
+    outcome.says("a goes on");
+}
+
+#[test]
+fn what_goes_wrong_is_said_and_the_chat_goes_on() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    let outcome = home
+        .llm(["chat"])
+        .stdin("/modle x\n/file none.txt\n/save\n/model down\none\n/model up\n/retry\ntwo\n")
+        .output();
+    outcome.prints("up got 1: one\nup got 3: two\n").says("did you mean /model?").says("cannot read none.txt");
+    outcome.says("no part of the conversation").exits(1);
+    for flags in [&["--out", "x"][..], &["--dry-run"], &["-n"]] {
+        home.llm(["chat"]).args(flags).stdin("").output().exits(2).says("has no meaning in a chat");
+    }
+}
+
+#[test]
+fn a_conversation_is_saved_as_text() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.llm(["chat"]).stdin("one\n/save talk.md\n").output().exits(0);
+    let saved = std::fs::read_to_string(home.path().join("talk.md")).expect("saved");
+    assert!(saved.starts_with("prompt\none\n\ntest-model (") && saved.contains("test-model got 1: one"), "{saved}");
+}
+
+/// A chat on a terminal, with its first prompt shown.
+fn typed(home: &Home, arguments: &[&str]) -> Running {
+    let running = home.llm(["chat"]).args(arguments).env("NO_COLOR", "1").terminal(Wiring::ALL).start();
+    screen(&running, "test-model> ");
+    running
+}
+
+fn screen(running: &Running, text: &str) {
+    running.terminal.as_ref().expect("a terminal").await_screen(text);
+}
+
+fn keys(running: &Running, keys: &str) {
+    running.terminal.as_ref().expect("a terminal").type_keys(keys);
+}
+
+#[test]
+fn a_person_types_pastes_and_completes() {
+    let gateway = echo();
+    let home = Home::with(&gateway).config("[alias.fast-alias]\nmodels = [\"quick\"]");
+    let running = typed(&home, &[]);
+    keys(&running, "one\r");
+    screen(&running, "test-model got 1: one");
+    screen(&running, "13 tokens> ");
+    // A further line by Alt-Enter, and one by a backslash.
+    keys(&running, "two\u{1b}\rlines\\\rand more\r");
+    screen(&running, "test-model got 3: two");
+    // Pasted lines are one prompt, and what is typed before a prompt is there counts.
+    keys(&running, "\u{1b}[200~pasted\nlines\u{1b}[201~\r");
+    screen(&running, "test-model got 5: pasted");
+    keys(&running, "/mod\tfast\t\r");
+    screen(&running, "fast-alias answers from now on");
+    keys(&running, "/cost\r");
+    screen(&running, "total");
+    keys(&running, "\u{4}");
+    let outcome = running.finish();
+    outcome.exits(0);
+    let prompts: Vec<String> = gateway.requests().iter().map(prompt).collect();
+    assert_eq!(prompts, ["one", "two\nlines\nand more", "pasted\nlines"]);
+    let history = home.path().join("data/chat_history");
+    let kept = std::fs::read_to_string(&history).expect("a history");
+    assert!(kept.contains("pasted"), "{kept}");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&history).expect("a file").permissions());
+    assert_eq!(mode & 0o777, 0o600, "only the user reads it");
+}
+
+#[test]
+fn ctrl_c_stops_an_answer_and_keeps_what_came() {
+    let gateway = Gateway::by(|request| match &*prompt(request) {
+        "one" | "three" => Reply::sse().role().text("Half an answer").gate().text(" and more").finish("stop").done(),
+        _ => Reply::stream(&[&format!("after {}", messages(request)[1]["content"])]),
+    });
+    let home = Home::with(&gateway);
+    let running = typed(&home, &[]);
+    keys(&running, "\u{3}");
+    screen(&running, "Ctrl-D or /exit ends the chat");
+    keys(&running, "one\r");
+    screen(&running, "Half an answer");
+    running.signal(rustix::process::Signal::INT);
+    screen(&running, "[interrupted]");
+    keys(&running, "two\r");
+    screen(&running, "after \"Half an answer\"");
+    // A second answer can be stopped as well.
+    keys(&running, "three\r");
+    gateway.await_gated(2);
+    running.signal(rustix::process::Signal::INT);
+    keys(&running, "/exit\r");
+    let outcome = running.finish();
+    outcome.exits(0);
+    let stopped = home.log().iter().filter(|call| call["status"] == "interrupted").count();
+    assert_eq!(stopped, 2);
+}
+
+#[test]
+fn a_person_chooses_whose_answer_goes_on() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    let running = typed(&home, &[]);
+    keys(&running, "/compare a,b\r");
+    screen(&running, "the next turn goes to a, b");
+    keys(&running, "one\r");
+    screen(&running, "whose answer goes on? 1 a · 2 b");
+    keys(&running, "7\r");
+    screen(&running, "a number from 1 to 2, or a name");
+    keys(&running, "2\r");
+    screen(&running, "b · ");
+    keys(&running, "two\r");
+    screen(&running, "b got 3: two");
+    keys(&running, "\u{4}");
+    running.finish().exits(0);
+}
+
+#[test]
+fn a_chat_does_not_write_to_a_pipe() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    let outcome = home.llm(["chat"]).terminal(Wiring::STDIN).output();
+    outcome.exits(2).says("a chat needs a terminal for its answers");
+}
+
+#[test]
+fn nothing_of_a_chat_is_kept_where_nothing_is_recorded() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    let running = typed(&home, &["--log", "off"]);
+    keys(&running, "one\r");
+    screen(&running, "got 1: one");
+    keys(&running, "two\r");
+    screen(&running, "got 3: two");
+    keys(&running, "\u{4}");
+    running.finish().exits(0);
+    assert!(!home.path().join("data/chat_history").exists());
+    assert!(!home.path().join("data/ledger.db").exists());
+}

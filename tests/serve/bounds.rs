@@ -1,0 +1,176 @@
+//! Slow, large, odd and many requests: each has its bound, and other clients are unharmed.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::{Server, home};
+use crate::support::{Gateway, Home, Reply};
+
+#[test]
+fn what_is_too_large_too_odd_or_too_slow_has_a_status_of_its_own() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &["--max-body", "1", "--idle", "500ms"]);
+    let bearer = format!("Bearer {}", server.key);
+    let large = format!(r#"{{"model":"m","messages":[],"x":"{}"}}"#, "a".repeat(1 << 20));
+    assert_eq!(server.send(&server.key, "/v1/chat/completions", &[], large).status, 413);
+    for (body, status) in [(&b"{"[..], 400), (b"[]", 400), (b"", 400), (b"{\"model\":1}", 400), (b"\xff{}", 400)] {
+        assert_eq!(server.send(&server.key, "/v1/chat/completions", &[], body).status, status);
+    }
+    let packed = server.send(&server.key, "/v1/chat/completions", &[("content-encoding", "gzip")], b"\x1f\x8b");
+    assert_eq!(packed.status, 415);
+    for (method, path) in [
+        ("GET", "/"),
+        ("GET", "/v1/../etc/passwd"),
+        ("DELETE", "/v1/models/m"),
+        ("PUT", "/v1/messages"),
+        ("GET", "/v1/messages"),
+    ] {
+        assert_eq!(
+            server.open(method, path, &[("authorization", &bearer)], b"").answer().status,
+            404,
+            "{method} {path}"
+        );
+    }
+    // A flood of headers, and a head without an end.
+    let mut flood = TcpStream::connect(&server.address).expect("the server listens");
+    flood.write_all(b"GET /v1/models HTTP/1.1\r\n").expect("sent");
+    for n in 0..3_000 {
+        if flood.write_all(format!("x-{n}: {}\r\n", "v".repeat(50)).as_bytes()).is_err() {
+            break;
+        }
+    }
+    let mut answer = String::new();
+    let _ = flood.read_to_string(&mut answer);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
+    let mut slow = TcpStream::connect(&server.address).expect("the server listens");
+    slow.write_all(b"POST /v1/messages HTTP/1.1\r\nhost: x\r\n").expect("sent");
+    let mut rest = Vec::new();
+    slow.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
+    let _ = slow.read_to_end(&mut rest);
+    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&rest));
+    // A body that does not come.
+    let mut slow = TcpStream::connect(&server.address).expect("the server listens");
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: {}\r\nauthorization: {bearer}\r\ncontent-length: 100\r\n\r\n{{",
+        server.address
+    );
+    slow.write_all(head.as_bytes()).expect("sent");
+    let mut line = [0; 12];
+    slow.read_exact(&mut line).expect("an answer");
+    assert_eq!(&line, b"HTTP/1.1 408");
+    assert_eq!(server.ask(&server.key, "m").status, 200, "others are unharmed");
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+#[test]
+fn two_lengths_of_one_body_are_refused() {
+    let home = Home::new();
+    let server = Server::start(&home, &["-g", "demo"]);
+    for ambiguous in [
+        "content-length: 3\r\ncontent-length: 4\r\n",
+        "content-length: 3\r\ntransfer-encoding: chunked\r\n",
+        "transfer-encoding: chunked, identity\r\n",
+    ] {
+        let mut stream = TcpStream::connect(&server.address).expect("the server listens");
+        let head = format!("POST /v1/messages HTTP/1.1\r\nhost: {}\r\n{ambiguous}\r\n", server.address);
+        stream.write_all(head.as_bytes()).expect("sent");
+        stream.write_all(b"0\r\n\r\n").expect("sent");
+        let mut line = [0; 12];
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
+        stream.read_exact(&mut line).expect("an answer");
+        // hyper reads the second form as RFC 9112 allows it: chunked, and the connection is closed afterwards.
+        assert!(matches!(&line[9..], b"400" | b"401"), "{ambiguous}: {}", String::from_utf8_lossy(&line));
+    }
+}
+
+#[test]
+fn a_page_or_a_foreign_host_cannot_reach_a_server_of_this_machine() {
+    let home = Home::new();
+    let server = Server::start(&home, &["-g", "demo"]);
+    let port = server.address.rsplit_once(':').expect("a port").1.to_owned();
+    let status = |headers: &str| {
+        let mut stream = TcpStream::connect(&server.address).expect("the server listens");
+        let head = format!("GET /health/live HTTP/1.1\r\n{headers}connection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok()).expect("a status")
+    };
+    assert_eq!(status(&format!("host: localhost:{port}\r\n")), 200);
+    assert_eq!(status(&format!("host: 127.0.0.1:{port}\r\n")), 200);
+    assert_eq!(status("host: evil.example\r\n"), 403);
+    assert_eq!(status(&format!("host: localhost:{port}\r\norigin: https://evil.example\r\n")), 403);
+    assert_eq!(status(&format!("host: localhost:{port}\r\norigin: http://localhost:{port}\r\n")), 200);
+    let other = Server::start(&home, &["-g", "demo", "--host", "llm.corp.example"]);
+    let mut stream = TcpStream::connect(&other.address).expect("the server listens");
+    stream
+        .write_all(b"GET /health/live HTTP/1.1\r\nhost: llm.corp.example\r\nconnection: close\r\n\r\n")
+        .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn requests_beyond_the_limit_wait_in_a_bounded_line() {
+    let gateway = Gateway::by(|request| {
+        if request.index == 0 { Reply::sse().role().text("a").gate().finish("stop").done() } else { Reply::unary("b") }
+    });
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &["--max-in-flight", "1", "--max-waiting", "1"]);
+    let bearer = format!("Bearer {}", server.key);
+    let headers = [("authorization", &*bearer)];
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+    let first = server.open("POST", "/v1/chat/completions", &headers, body);
+    gateway.await_requests(1);
+    let other = [
+        server.open("POST", "/v1/chat/completions", &headers, br#"{"model":"m","messages":[]}"#),
+        server.open("POST", "/v1/chat/completions", &headers, br#"{"model":"m","messages":[]}"#),
+    ];
+    let statuses = std::thread::scope(|scope| {
+        let waiting = other.map(|connection| {
+            scope.spawn(|| {
+                let answer = connection.answer();
+                (answer.status, answer.header("retry-after").is_some())
+            })
+        });
+        // One of them waits, and the other one is refused at once.
+        while !waiting.iter().any(std::thread::ScopedJoinHandle::is_finished) {
+            std::thread::yield_now();
+        }
+        gateway.release();
+        waiting.map(|thread| thread.join().expect("an answer"))
+    });
+    assert_eq!(first.answer().status, 200);
+    let mut statuses = statuses;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [(200, false), (503, true)]);
+}
+
+#[test]
+fn a_client_that_reads_nothing_is_left_and_does_not_fill_the_memory() {
+    let gateway =
+        Gateway::always(Reply::sse().role().then(crate::support::reply::Step::Flood(crate::support::reply::chunk(
+            format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n", "x".repeat(4_000)).as_bytes(),
+        ))));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &["--idle", "700ms"]);
+    let bearer = format!("Bearer {}", server.key);
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+    let connection = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    gateway.await_left(1);
+    drop(connection);
+    server.wait_until("the record", |_| home.log().len() == 1);
+}
+
+#[test]
+fn thousands_of_idle_connections_keep_nobody_from_an_answer() {
+    let home = Home::new();
+    let server = Server::start(&home, &["-g", "demo", "--max-connections", "300", "--idle", "2s"]);
+    // More than the server accepts: those beyond wait in the system's queue until idle ones are closed.
+    let idle: Vec<_> = (0..400).map(|_| TcpStream::connect(&server.address).expect("a connection")).collect();
+    assert_eq!(server.ask(&server.key, "demo/quick").status, 200);
+    drop(idle);
+}

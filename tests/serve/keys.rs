@@ -1,0 +1,262 @@
+//! The keys of clients and what limits them.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{Server, home};
+use crate::support::{Gateway, Reply};
+
+#[test]
+fn a_missing_or_wrong_key_is_401_on_every_path() {
+    let gateway = Gateway::always(Reply::unary("no"));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    for path in [
+        "/v1/chat/completions",
+        "/v1/responses",
+        "/v1/messages",
+        "/v1/messages/count_tokens",
+        "/v1/embeddings",
+        "/v1/completions",
+        "/v1beta/models/m:generateContent",
+        "/v1/models/m:streamGenerateContent",
+    ] {
+        for headers in [
+            &[][..],
+            &[("authorization", "Bearer lk-wrong")],
+            &[("x-api-key", "lk-wrong")],
+            &[("authorization", "Bearer ")],
+        ] {
+            let answer = server.open("POST", path, headers, br#"{"model":"m"}"#).answer();
+            assert_eq!(answer.status, 401, "{path} {headers:?}");
+            assert!(answer.json()["error"].is_object());
+        }
+    }
+    for path in ["/v1/models", "/v1beta/models", "/v1/models/m", "/metrics"] {
+        assert_eq!(server.open("GET", path, &[], b"").answer().status, 401, "{path}");
+    }
+    for path in ["/health/live", "/health/ready"] {
+        assert_eq!(server.open("GET", path, &[], b"").answer().status, 200, "{path}");
+    }
+    assert!(gateway.requests().is_empty());
+}
+
+#[test]
+fn models_outside_of_a_key_are_refused_without_a_request() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config + "[alias.fast]\nmodels = [\"big-1\", \"small-2\"]\n");
+    let key = Server::new_key(&home, "bot", &["--models", "small-*,fast", "--refuse", "small-secret"]);
+    let server = Server::start(&home, &[]);
+    assert!(server.key.is_empty(), "there is a key already");
+    assert_eq!(server.ask(&key, "small-1").status, 200);
+    let through_alias = server.ask(&key, "fast");
+    assert_eq!(
+        (through_alias.status, through_alias.header("x-llm-model")),
+        (200, Some("big-1")),
+        "whoever may use an alias"
+    );
+    for model in ["big-1", "small-secret", "up::big-1"] {
+        let answer = server.ask(&key, model);
+        assert_eq!(answer.status, 403, "{model}: {}", answer.text());
+        assert!(answer.text().contains("the key bot may not be used for"), "{}", answer.text());
+    }
+    assert_eq!(gateway.requests().len(), 2);
+}
+
+#[test]
+fn a_spent_budget_refuses_in_the_words_of_each_format() {
+    // Nine tokens in and four out, at 1 and 2 USD a million.
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let key = Server::new_key(&home, "bot", &["--budget", "0.00025/day,1/total"]);
+    let server = Server::start(&home, &[]);
+    let body = |n: u8| format!(r#"{{"model":"m","max_tokens":50,"messages":[{{"role":"user","content":"{n}"}}]}}"#);
+    let first = server.send(&key, "/v1/chat/completions", &[], body(1));
+    assert_eq!((first.status, first.header("x-llm-cost-usd")), (200, Some("0.000017")), "{}", first.text());
+    let mut refused = None;
+    for n in 2..40 {
+        let answer = server.send(&key, "/v1/chat/completions", &[], body(n));
+        if answer.status != 200 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("the budget is spent");
+    let error = &refused.json()["error"];
+    assert_eq!((refused.status, &error["code"]), (429, &json!("insufficient_quota")), "{error}");
+    let message = error["message"].as_str().expect("a message");
+    assert!(message.contains("a day for key bot") && message.contains("it begins anew at"), "{message}");
+    let sent = gateway.requests().len();
+    let anthropic = server.send(&key, "/v1/messages", &[], body(1));
+    assert_eq!(
+        (anthropic.status, &anthropic.json()["error"]["type"]),
+        (402, &json!("billing_error")),
+        "{}",
+        anthropic.text()
+    );
+    assert_eq!(gateway.requests().len(), sent, "a refusal costs no request");
+}
+
+#[test]
+fn rates_are_told_and_kept_by_all_servers_of_a_store() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let key = Server::new_key(&home, "bot", &["--rpm", "4", "--tpm", "100k"]);
+    let servers = [Server::start(&home, &[]), Server::start(&home, &[])];
+    let statuses: Vec<u16> = (0..6).map(|n| servers[n % 2].ask(&key, "m").status).collect();
+    assert_eq!(statuses, [200, 200, 200, 200, 429, 429]);
+    let refused = servers[0].ask(&key, "m");
+    assert_eq!(refused.json()["error"]["type"], "rate_limit_error");
+    let wait: u64 = refused.header("retry-after").expect("a time").parse().expect("seconds");
+    assert!((1..=15).contains(&wait), "{wait}");
+    let other = Server::new_key(&home, "other", &["--rpm", "9"]);
+    servers[0].wait_until("the key", |server| server.get(&other, "/v1/models").status == 200);
+    let answer = servers[0].ask(&other, "m");
+    assert_eq!(
+        (answer.header("x-ratelimit-limit-requests"), answer.header("x-ratelimit-remaining-requests")),
+        (Some("9"), Some("8"))
+    );
+    assert_eq!(gateway.requests().len(), 5);
+}
+
+#[test]
+fn tokens_are_reserved_by_estimate_and_settled_by_usage() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let key = Server::new_key(&home, "bot", &["--tpm", "1000"]);
+    let server = Server::start(&home, &[]);
+    let body =
+        |limit: u64| format!(r#"{{"model":"m","max_tokens":{limit},"messages":[{{"role":"user","content":"hi"}}]}}"#);
+    let remaining = |answer: &super::Answer| -> u64 {
+        answer.header("x-ratelimit-remaining-tokens").expect("a header").parse().expect("a number")
+    };
+    let first = server.send(&key, "/v1/chat/completions", &[], body(400));
+    let reserved = 1000 - remaining(&first);
+    assert!((400..420).contains(&reserved), "{reserved}");
+    // Thirteen tokens were used, and the others come back with the record.
+    server.wait_until("what was not used", |server| {
+        let level = remaining(&server.send(&key, "/v1/chat/completions", &[], body(1)));
+        level > 900
+    });
+}
+
+#[test]
+fn requests_at_once_are_limited_and_a_place_comes_back() {
+    let gateway = Gateway::by(|request| {
+        if request.index == 0 { Reply::sse().role().text("a").gate().finish("stop").done() } else { Reply::unary("b") }
+    });
+    let home = home(&gateway, "openai-chat");
+    let key = Server::new_key(&home, "bot", &["--in-flight", "1"]);
+    let server = Server::start(&home, &[]);
+    let bearer = format!("Bearer {key}");
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+    let first = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    gateway.await_requests(1);
+    let second = server.ask(&key, "m");
+    assert_eq!(second.status, 429);
+    assert!(second.text().contains("1 requests at once"), "{}", second.text());
+    gateway.release();
+    assert_eq!(first.answer().status, 200);
+    server.wait_until("a place", |server| server.ask(&key, "m").status == 200);
+}
+
+#[test]
+fn a_revoked_rotated_or_edited_key_counts_within_a_second() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let within_a_second = |what: &str, mut holds: Box<dyn FnMut() -> bool + '_>| {
+        let began = Instant::now();
+        while !holds() {
+            assert!(began.elapsed() < Duration::from_millis(1500), "{what}");
+        }
+    };
+    let key = Server::new_key(&home, "bot", &["--expires", "30d"]);
+    within_a_second("made", Box::new(|| server.ask(&key, "m").status == 200));
+    home.llm(["serve", "key", "edit", "bot", "--models", "other"]).output().exits(0);
+    within_a_second("edited", Box::new(|| server.ask(&key, "m").status == 403));
+    home.llm(["serve", "key", "edit", "bot", "--models", "none"]).output().exits(0);
+    let rotated = home.llm(["serve", "key", "rotate", "bot", "--grace", "1h"]).output();
+    rotated.exits(0);
+    let new = rotated.stdout().trim().to_owned();
+    assert_ne!(new, key);
+    within_a_second("rotated", Box::new(|| server.ask(&new, "m").status == 200));
+    assert_eq!(server.ask(&key, "m").status, 200, "the old one is good for an hour");
+    home.llm(["serve", "key", "revoke", "bot"]).output().exits(0);
+    within_a_second("revoked", Box::new(|| server.ask(&new, "m").status == 401));
+    assert_eq!(server.ask(&key, "m").status, 401);
+
+    let log = home.llm(["log", "--audit", "-o", "json"]).output();
+    log.exits(0);
+    let entries = log.json();
+    let actions: Vec<_> = entries
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|entry| (entry["action"].clone(), entry["key"].clone()))
+        .collect();
+    let expected =
+        [("revoke", "bot"), ("rotate", "bot"), ("edit", "bot"), ("edit", "bot"), ("new", "bot"), ("new", "admin")];
+    assert_eq!(actions, expected.map(|(action, key)| (json!(action), json!(key))));
+    // Keys are kept as hashes, and shown nowhere.
+    for secret in [&key, &new, &server.key] {
+        assert!(!home.holds(secret), "a file holds a secret");
+        for args in [&["serve", "key", "list"][..], &["serve", "key", "show", "bot", "-o", "json"], &["log", "--audit"]]
+        {
+            let shown = home.llm(args).output();
+            shown.exits(0);
+            assert!(!shown.stdout().contains(&**secret));
+        }
+    }
+    let shown = home.llm(["serve", "key", "show", "bot", "-o", "json"]).output().json();
+    assert_eq!((&shown["state"], &shown["last_four"]), (&json!("revoked"), &json!(&new[new.len() - 4..])));
+}
+
+#[test]
+fn a_class_gives_its_rules_to_the_keys_that_have_none_of_their_own() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file(
+        "llm.toml",
+        config + "[key_class.free]\nmodels = [\"small\"]\nrequests_per_minute = 2\ntags = { plan = \"free\" }\n",
+    );
+    let key = Server::new_key(&home, "user", &["--class", "free"]);
+    let paid = Server::new_key(&home, "payer", &["--class", "free", "--models", "*", "--rpm", "60"]);
+    let server = Server::start(&home, &[]);
+    assert_eq!((server.ask(&key, "big").status, server.ask(&paid, "big").status), (403, 200));
+    let statuses: Vec<_> = (0..3).map(|_| server.ask(&key, "small").status).collect();
+    assert_eq!(statuses, [200, 200, 429]);
+    assert!(home.log().iter().all(|call| call["tags"] == json!({"plan": "free"})));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_when_a_key_is_made() {
+    let gateway = Gateway::always(Reply::unary("no"));
+    let home = home(&gateway, "openai-chat");
+    for args in [
+        &["new", ""][..],
+        &["new", "a b"],
+        &["new", "bot", "--budget", "five"],
+        &["new", "bot", "--budget", "1/day,2/day"],
+        &["new", "bot", "--rpm", "0"],
+        &["new", "bot", "--tpm", "many"],
+        &["new", "bot", "--expires", "2001-01-01"],
+        &["new", "bot", "--tag", "x"],
+        &["new", "bot", "--class", "unknown"],
+        &["edit", "nobody", "--rpm", "1"],
+        &["revoke", "nobody"],
+        &["show", "nobody"],
+    ] {
+        let outcome = home.llm([&["serve", "key"], args].concat()).output();
+        outcome.exits(2);
+        assert!(outcome.stderr().starts_with("error: "), "{outcome}");
+    }
+    Server::new_key(&home, "bot", &[]);
+    let again = home.llm(["serve", "key", "new", "bot"]).output();
+    again.exits(2);
+    assert!(again.stderr().contains("there is a key `bot` already"), "{again}");
+}

@@ -1,0 +1,149 @@
+//! How a server starts, takes over a changed config, and ends.
+
+use super::{Server, home};
+use crate::support::{Gateway, Home, Reply};
+
+#[test]
+fn a_client_that_leaves_ends_its_upstream_request_and_is_billed_for_what_came() {
+    let gateway = Gateway::always(Reply::sse().role().text("some").hold());
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let bearer = format!("Bearer {}", server.key);
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+    let mut connection = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    assert_eq!(connection.head().0, 200);
+    connection.chunk().expect("the beginning");
+    gateway.await_held(1);
+    drop(connection);
+    gateway.await_left(1);
+    server.wait_until("the record", |_| home.log().len() == 1);
+    let call = &home.log()[0];
+    assert_eq!((&call["status"], &call["text"]), (&"interrupted".into(), &"some".into()), "{call}");
+    assert_eq!(call["attempts"][0]["maybe_billed"], true);
+
+    // One that leaves before the answer has begun.
+    let gateway = Gateway::always(Reply::silence().hold());
+    let home = super::home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let bearer = format!("Bearer {}", server.key);
+    let connection = server.open(
+        "POST",
+        "/v1/messages",
+        &[("authorization", &bearer)],
+        br#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}"#,
+    );
+    gateway.await_held(1);
+    drop(connection);
+    gateway.await_left(1);
+}
+
+#[test]
+fn the_first_key_is_made_once() {
+    let home = Home::new();
+    let server = Server::start(&home, &["-g", "demo"]);
+    assert!(server.key.starts_with("lk-"));
+    let second = Server::start(&home, &["-g", "demo"]);
+    assert_eq!(second.key, "");
+    assert_eq!(second.ask(&server.key, "demo/quick").status, 200);
+}
+
+#[test]
+fn a_server_needs_a_gateway() {
+    let outcome = Home::new().llm(["serve", "--listen", "127.0.0.1:0"]).output();
+    outcome.exits(3);
+    assert!(outcome.stderr().contains("no gateway is set up yet"), "{outcome}");
+}
+
+#[test]
+fn a_changed_config_is_taken_over_and_a_bad_one_changes_nothing() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let before = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    let server = Server::start(&home, &[]);
+    // The file is looked at every second.
+    home.file("llm.toml", format!("{before}[alias.new]\nmodels = [\"n\"]\n"));
+    server.wait_until("the alias", |server| server.ask(&server.key, "new").header("x-llm-model") == Some("n"));
+    home.file("llm.toml", format!("{before}[alias.new]\nmodels = [\"other\"]\nnonsense = 1\n"));
+    server.running.await_stderr("goes on with the config that it had");
+    assert_eq!(server.ask(&server.key, "new").header("x-llm-model"), Some("n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn sighup_reads_the_config_again_and_calls_keep_what_they_began_with() {
+    use rustix::process::Signal;
+    let gateway = Gateway::always(Reply::sse().role().text("a").gate().text("b").finish("stop").done());
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let bearer = format!("Bearer {}", server.key);
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+    let connection = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    gateway.await_requests(1);
+    server.running.signal(Signal::HUP);
+    server.running.await_stderr("the config was read again");
+    gateway.release();
+    let answer = connection.answer();
+    assert!(answer.text().contains("\"b\""), "{}", answer.text());
+}
+
+#[cfg(unix)]
+#[test]
+fn sigterm_lets_streams_end_and_the_record_is_kept() {
+    use rustix::process::Signal;
+    let gateway = Gateway::always(Reply::sse().role().text("a").gate().text("b").finish("stop").usage(1, 2).done());
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let bearer = format!("Bearer {}", server.key);
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+    let connection = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    gateway.await_requests(1);
+    server.running.signal(Signal::TERM);
+    server.running.await_stderr("no new connections are taken");
+    gateway.release();
+    assert!(connection.answer().text().contains("\"b\""));
+    let outcome = server.running.finish();
+    outcome.exits(0);
+    assert_eq!(home.log()[0]["status"], "ok");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_takes_longer_than_the_drain_is_stopped_and_recorded() {
+    use rustix::process::Signal;
+    let gateway = Gateway::always(Reply::sse().role().text("a").hold());
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &["--drain", "200ms"]);
+    let bearer = format!("Bearer {}", server.key);
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+    let mut connection = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    assert_eq!(connection.head().0, 200);
+    server.running.signal(Signal::TERM);
+    let outcome = server.running.finish();
+    outcome.exits(0);
+    assert!(outcome.stderr().contains("1 requests were stopped"), "{outcome}");
+    assert_eq!(home.log()[0]["status"], "interrupted");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_server_takes_the_port_before_the_first_ends() {
+    use rustix::process::Signal;
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let first = Server::start_at(&home, &port.to_string(), &[]);
+    let key = first.key.clone();
+    assert_eq!(first.ask(&key, "m").status, 200);
+    let second = Server::start_at(&home, &port.to_string(), &[]);
+    first.running.signal(Signal::TERM);
+    first.running.finish().exits(0);
+    for _ in 0..5 {
+        assert_eq!(second.ask(&key, "m").status, 200);
+    }
+    // Another program's port is an error.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let outcome = home.llm(["serve", "--listen", &address]).output();
+    outcome.exits(71);
+    assert!(outcome.stderr().contains(&format!("cannot listen on {address}")), "{outcome}");
+}

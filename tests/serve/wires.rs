@@ -1,0 +1,446 @@
+//! What goes through a server and what is translated.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Server, home};
+use crate::support::{Gateway, Home, KEY, Reply};
+
+/// Every wire format: its name, the path of a client, a body full of fields that nobody knows with `MODEL` in the place of
+/// the model, and the folder of its fixtures.
+const WIRES: [(&str, &str, &str); 4] = [
+    (
+        "openai-chat",
+        "/v1/chat/completions",
+        "{ \"future\" : {\"b\":1.50,\"a\":[ ]},\"model\":\"MODEL\",\n \"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\
+         \"text\":\"caf\\u00e9\",\"cache_control\":{\"type\":\"ephemeral\"}},{\"type\":\"hologram\",\"x\":1e2}]}],\"stream\":STREAM,\
+         \"stream_options\":{\"include_usage\":true} }",
+    ),
+    (
+        "openai-responses",
+        "/v1/responses",
+        "{\"model\":\"MODEL\",\"input\":[{\"type\":\"hologram\"}],\"previous_response_id\":\"r\",\"stream\":STREAM , \"z\":[1,  2]}",
+    ),
+    (
+        "anthropic",
+        "/v1/messages",
+        "{\"max_tokens\":9,\"model\":\"MODEL\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"hologram\",\"cache_control\":{}}]}],\
+         \"context_management\":{\"edits\":[]},\"stream\":STREAM}",
+    ),
+    (
+        "gemini",
+        "/v1beta/models/MODEL:METHOD",
+        "{\"contents\":[{\"parts\":[{\"hologram\":1}]}],  \"safetySettings\":[{\"category\":\"X\"}]}",
+    ),
+];
+
+fn path_of(path: &str, model: &str, stream: bool) -> String {
+    let method = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+    path.replace("MODEL", model).replace("METHOD", method)
+}
+
+fn body_of(body: &str, model: &str, stream: bool) -> String {
+    body.replace("MODEL", model).replace("STREAM", if stream { "true" } else { "false" })
+}
+
+fn fixtures(api: &str) -> Vec<(String, Vec<u8>)> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(api);
+    let mut all = Vec::new();
+    for case in std::fs::read_dir(dir).expect("fixtures").flatten() {
+        for file in ["answer.sse", "answer.json"] {
+            if let Ok(bytes) = std::fs::read(case.path().join(file)) {
+                all.push((format!("{}/{file}", case.file_name().to_string_lossy()), bytes));
+            }
+        }
+    }
+    all.sort();
+    assert!(!all.is_empty());
+    all
+}
+
+/// Sends answers through a server, one after the other, and compares what comes out.
+fn passes_through(api: &str, path: &str, body: &str, answers: Vec<(String, Vec<u8>)>) {
+    let replies: Vec<Reply> = answers
+        .iter()
+        .map(|(name, bytes)| {
+            let media =
+                if name.ends_with(".sse") { "text/event-stream; charset=utf-8" } else { "application/json; x=y" };
+            // In three pieces, which need not end where events do.
+            let cut = bytes.len() / 3;
+            let head =
+                Reply::with_headers(200, &[("content-type", media), ("content-length", &bytes.len().to_string())], "");
+            let head = String::from_utf8(head.as_bytes()).expect("a head").replace("content-length: 0\r\n", "");
+            let reply = Reply::raw(head).bytes(&bytes[..cut]).bytes(&bytes[cut..2 * cut]);
+            reply.bytes(&bytes[2 * cut..])
+        })
+        .collect();
+    let gateway = Gateway::in_turn(replies);
+    let home = home(&gateway, api);
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config + "[alias.once]\nmodels = [\"up::m/1\"]\nretries = 0\n");
+    let server = Server::start(&home, &["--log", "metadata"]);
+    for (index, (name, bytes)) in answers.iter().enumerate() {
+        let stream = name.ends_with(".sse");
+        let answer = server.send(
+            &server.key,
+            &path_of(path, "once", stream),
+            &[("x-api-key", "")],
+            body_of(body, "once", stream),
+        );
+        let request = gateway.requests().pop().expect("it was sent");
+        assert_eq!(gateway.requests().len(), index + 1, "{api} {name}: nothing is tried again");
+        let sent = String::from_utf8_lossy(&request.body).into_owned();
+        assert_eq!(sent, body_of(body, "m/1", stream), "{api} {name}");
+        assert!(request.path.ends_with(&path_of(path, "m/1", stream).replace("/v1beta", "")), "{}", request.path);
+        if answer.status == 200 {
+            assert!(
+                answer.body.starts_with(bytes),
+                "{api} {name}:\n{}\nand not\n{}",
+                answer.text(),
+                String::from_utf8_lossy(bytes)
+            );
+            let media = answer.header("content-type").expect("a media type");
+            assert_eq!(media.starts_with("text/event-stream"), stream, "{api} {name}");
+        } else {
+            let text = String::from_utf8_lossy(bytes);
+            let is_failure =
+                ["rror", "ends-early", "only-comments", "done-", "blocked", "fail", "incomplete", "malformed"];
+            let is_failure = is_failure.iter().any(|word| name.contains(word)) || text.contains("error");
+            assert!(is_failure, "{api} {name}: {}", answer.text());
+            assert!(answer.json()["error"].is_object(), "{api} {name}: {}", answer.text());
+        }
+        assert_eq!(answer.header("x-llm-gateway"), Some("up"), "{api} {name}");
+    }
+}
+
+#[test]
+fn what_a_client_and_its_gateway_say_in_one_format_passes_unchanged() {
+    for (api, path, body) in WIRES {
+        passes_through(api, path, body, fixtures(api));
+    }
+}
+
+/// Where `LLM_RECORDED_WIRE` names a directory of recorded answers, sorted by host, all of them are sent through a server.
+#[test]
+fn recorded_traffic_passes_unchanged() {
+    let Some(dir) = std::env::var_os("LLM_RECORDED_WIRE") else { return };
+    let index = std::fs::read_to_string(Path::new(&dir).join("index.tsv")).expect("an index");
+    let mut count = 0;
+    for (api, path, body) in WIRES {
+        let is_of = |url: &str| match api {
+            "openai-chat" => url.ends_with("/chat/completions"),
+            "openai-responses" => url.ends_with("/responses"),
+            "anthropic" => url.ends_with("/v1/messages"),
+            _ => url.ends_with(":generateContent") || url.ends_with(":streamGenerateContent"),
+        };
+        let answers: Vec<_> = index
+            .lines()
+            .filter_map(|line| {
+                let mut cells = line.split('\t');
+                let (file, url, status) = (cells.next()?, cells.next()?, cells.next()?);
+                let bytes =
+                    (status == "200" && is_of(url)).then(|| std::fs::read(Path::new(&dir).join(file)).ok())??;
+                Some((file.to_owned(), bytes))
+            })
+            .collect();
+        count += answers.len();
+        passes_through(api, path, body, answers);
+    }
+    assert!(count > 20, "{count} answers");
+}
+
+#[test]
+fn a_client_gets_an_answer_over_its_own_format_from_any_gateway() {
+    let client_bodies = [
+        (
+            "/v1/chat/completions",
+            json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 50}),
+        ),
+        ("/v1/responses", json!({"model": "m", "input": "hi", "max_output_tokens": 50})),
+        ("/v1/messages", json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 50})),
+        (
+            "/v1beta/models/m:METHOD",
+            json!({"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"maxOutputTokens": 50}}),
+        ),
+    ];
+    for (api, ..) in WIRES {
+        let of = |file: &str| {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(api).join(file);
+            std::fs::read(path).expect("a fixture")
+        };
+        let text = if api == "openai-responses" { "text-with-summary/answer.sse" } else { "text/answer.sse" };
+        let stream =
+            fixtures(api).into_iter().find(|(name, _)| name == text || name.starts_with("text")).expect("a text").1;
+        let whole = of("whole-answer/answer.json");
+        let gateway = Gateway::by(move |request| {
+            let streams = request.json()["stream"] == true || request.path.contains("stream");
+            let (media, body) = if streams { ("text/event-stream", &stream) } else { ("application/json", &whole) };
+            Reply::with_body(200, media, body)
+        });
+        let home = home(&gateway, api);
+        let server = Server::start(&home, &[]);
+        for (path, body) in &client_bodies {
+            for streamed in [false, true] {
+                let mut body = body.clone();
+                if !path.contains("METHOD") {
+                    body["stream"] = streamed.into();
+                }
+                let answer = server.send(&server.key, &path_of(path, "m", streamed), &[], body.to_string());
+                assert_eq!(answer.status, 200, "{path} over {api}: {}", answer.text());
+                let text = answer.text();
+                assert_eq!(text.starts_with('{'), !streamed, "{path} over {api}: {text}");
+                let sent = gateway.requests().pop().expect("it was sent").json();
+                let limit =
+                    [&sent["max_tokens"], &sent["max_output_tokens"], &sent["generationConfig"]["maxOutputTokens"]];
+                let limit = limit.into_iter().chain([&sent["max_completion_tokens"]]).find(|limit| !limit.is_null());
+                assert_eq!(limit, Some(&json!(50)), "{path} over {api}: {sent}");
+            }
+        }
+        let calls = home.log();
+        assert_eq!(calls.len(), 8);
+        for call in calls {
+            assert_eq!(
+                (&call["command"], &call["key"], &call["status"]),
+                (&json!("serve"), &json!("admin"), &json!("ok")),
+                "{call}"
+            );
+            assert!(call["cost"]["usd"].is_number(), "{call}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_translated_is_refused_by_name_and_never_sent() {
+    let gateway = Gateway::always(Reply::unary("no"));
+    let home = home(&gateway, "anthropic");
+    let server = Server::start(&home, &[]);
+    for (path, body, param) in [
+        ("/v1/chat/completions", json!({"messages": [], "logit_bias": {"5": 1}}), Some("logit_bias")),
+        ("/v1/responses", json!({"input": "hi", "previous_response_id": "r"}), Some("previous_response_id")),
+        ("/v1/chat/completions", json!({"messages": [{"role": "user", "content": [{"type": "hologram"}]}]}), None),
+        ("/v1/embeddings", json!({"input": "hi"}), None),
+    ] {
+        let mut body = body;
+        body["model"] = "m".into();
+        let answer = server.send(&server.key, path, &[], body.to_string());
+        assert_eq!(answer.status, 400, "{path}: {}", answer.text());
+        let error = &answer.json()["error"];
+        assert_eq!(error["type"], "invalid_request_error", "{error}");
+        assert_eq!(error["param"].as_str(), param, "{error}");
+        assert!(error["request_id"].is_string(), "{error}");
+    }
+    assert!(gateway.requests().is_empty());
+}
+
+#[test]
+fn usage_that_the_client_did_not_ask_for_is_counted_and_not_shown() {
+    let gateway = Gateway::always(Reply::stream(&["one", " two"]));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+    let answer = server.send(&server.key, "/v1/chat/completions", &[], body);
+    assert_eq!(gateway.request().json()["stream_options"], json!({"include_usage": true}));
+    let text = answer.text();
+    assert!(text.contains(" two") && text.ends_with("data: [DONE]\n\n") && !text.contains("usage"), "{text}");
+    let call = &home.log()[0];
+    assert_eq!((&call["usage"]["input_tokens"], &call["usage"]["output_tokens"]), (&json!(9), &json!(4)));
+}
+
+#[test]
+fn embeddings_completions_and_counts_go_to_the_gateway_that_has_them() {
+    let answer = "{\"data\":[{\"embedding\":[1.0,2e-3]}] , \"usage\":{\"prompt_tokens\":7,\"total_tokens\":7}}";
+    let gateway = Gateway::always(Reply::with_body(200, "application/json", answer));
+    let first = home(&gateway, "openai-chat");
+    let server = Server::start(&first, &[]);
+    for (path, body) in [
+        ("/v1/embeddings", r#"{"input":["a"],"model":"e","future":1}"#),
+        ("/v1/completions", r#"{"prompt":"a","model":"e","future":1}"#),
+    ] {
+        let passed = server.send(&server.key, path, &[], body);
+        assert_eq!((passed.status, passed.text().as_str()), (200, answer));
+        let request = gateway.requests().pop().expect("sent");
+        assert_eq!((request.path.as_str(), &*request.body), (path, body.as_bytes()));
+        assert_eq!(passed.header("x-llm-cost-usd"), Some("0.000007"));
+    }
+    assert_eq!(first.log()[0]["usage"]["input_tokens"], 7);
+    let counted = server.send(
+        &server.key,
+        "/v1/messages/count_tokens",
+        &[],
+        r#"{"model":"e","messages":[{"role":"user","content":"abcdefgh"}]}"#,
+    );
+    assert_eq!((counted.status, counted.header("x-llm-estimated")), (200, Some("true")));
+    assert!(counted.json()["input_tokens"].as_u64().expect("a count") >= 2);
+
+    let gateway = Gateway::always(Reply::with_body(200, "application/json", r#"{"input_tokens": 31}"#));
+    let second = home(&gateway, "anthropic");
+    let server = Server::start(&second, &[]);
+    let body = r#"{"model":"e","messages":[{"role":"user","content":[{"type":"hologram"}]}]}"#;
+    let counted = server.send(&server.key, "/v1/messages/count_tokens", &[("anthropic-beta", "new-1")], body);
+    assert_eq!((counted.status, counted.text().as_str()), (200, r#"{"input_tokens": 31}"#));
+    let request = gateway.request();
+    assert_eq!((request.path.as_str(), request.header("anthropic-beta")), ("/v1/messages/count_tokens", Some("new-1")));
+    assert_eq!(second.log()[0]["cost"]["usd"], Value::Null, "a count costs nothing that is known");
+}
+
+#[test]
+fn the_list_of_models_has_the_form_of_whoever_asks() {
+    let server_home = Home::new().config("[alias.fast]\nmodels = [\"demo::demo/quick\"]\n");
+    let server = Server::start(&server_home, &["-g", "demo"]);
+    let list = server.get(&server.key, "/v1/models").json();
+    assert_eq!((&list["object"], &list["data"][0]["id"]), (&json!("list"), &json!("fast")));
+    assert!(
+        list["data"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .any(|model| model["id"] == "demo/quick" && model["pricing"].is_object())
+    );
+    let google = server.get(&server.key, "/v1beta/models").json();
+    assert_eq!(google["models"][0]["name"], "models/fast");
+    let headers = [("x-api-key", &*server.key), ("anthropic-version", "2023-06-01")];
+    let anthropic = server.open("GET", "/v1/models", &headers, b"").answer().json();
+    assert_eq!((&anthropic["data"][0]["type"], &anthropic["first_id"]), (&json!("model"), &json!("fast")));
+    assert_eq!(server.get(&server.key, "/v1/models/demo/quick").json()["id"], "demo/quick");
+    assert_eq!(server.get(&server.key, "/v1/models/none").status, 404);
+    let limited = Server::new_key(&server_home, "limited", &["--models", "fast"]);
+    server.wait_until("the key", |server| server.get(&limited, "/v1/models").status == 200);
+    let ids: Vec<_> = server.get(&limited, "/v1/models").json()["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|model| model["id"].clone())
+        .collect();
+    assert_eq!(ids, ["fast"]);
+}
+
+#[test]
+fn a_failure_has_the_shape_of_the_clients_format_and_a_status_that_is_true_for_it() {
+    for (upstream, shown) in
+        [(401, 502), (403, 502), (402, 502), (404, 404), (400, 400), (413, 413), (500, 500), (529, 529)]
+    {
+        let gateway = Gateway::always(Reply::error(upstream, &format!("no, {KEY}")));
+        let home = home(&gateway, "openai-chat");
+        std::fs::write(
+            home.path().join("llm.toml"),
+            std::fs::read_to_string(home.path().join("llm.toml")).expect("a config")
+                + "[alias.once]\nmodels = [\"m\"]\nretries = 0\n",
+        )
+        .expect("a config");
+        let server = Server::start(&home, &[]);
+        let answer = server.ask(&server.key, "once");
+        assert_eq!(answer.status, shown, "{upstream}: {}", answer.text());
+        let id = answer.header("x-request-id").expect("an id").to_owned();
+        assert_eq!(answer.json()["error"]["request_id"], *id);
+        let body = r#"{"model":"once","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}"#;
+        let anthropic = server.send(&server.key, "/v1/messages", &[], body);
+        let error = anthropic.json();
+        assert_eq!((anthropic.status, &error["type"]), (shown, &json!("error")));
+        assert_eq!(error["request_id"], *anthropic.header("x-request-id").expect("an id"));
+        let body = r#"{"contents":[{"parts":[{"text":"hi"}]}]}"#;
+        let google = server.send(&server.key, "/v1beta/models/once:generateContent", &[], body).json();
+        assert_eq!(google["error"]["code"], shown, "{google}");
+        assert!(google["error"]["details"].to_string().contains("RequestInfo"), "{google}");
+        for text in [answer.text(), error.to_string(), google.to_string()] {
+            assert!(!text.contains(KEY), "{text}");
+        }
+    }
+}
+
+#[test]
+fn another_model_answers_where_the_first_fails_before_its_answer() {
+    let error = Reply::sse().role().error_event(503, "overloaded");
+    let gateway = Gateway::by(move |request| match request.model().as_str() {
+        "a" => error.clone().end(),
+        _ => Reply::stream(&["from b"]),
+    });
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config + "[alias.both]\nmodels = [\"a\", \"b\"]\nretries = 0\n");
+    let server = Server::start(&home, &[]);
+    let body = r#"{"model":"both","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+    let answer = server.send(&server.key, "/v1/chat/completions", &[], body);
+    assert_eq!(answer.status, 200);
+    assert!(answer.text().contains("from b") && !answer.text().contains("overloaded"), "{}", answer.text());
+    assert_eq!((answer.header("x-llm-model"), answer.header("x-llm-attempts")), (Some("b"), Some("2")));
+}
+
+#[test]
+fn an_answer_that_breaks_off_tells_its_client_so() {
+    let gateway = Gateway::always(Reply::sse().role().text("half").close());
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+    let text = server.send(&server.key, "/v1/chat/completions", &[], body).text();
+    assert!(text.contains("half") && text.contains("\"error\""), "{text}");
+    let body = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+    let text = server.send(&server.key, "/v1/messages", &[], body).text();
+    assert!(text.contains("half") && text.contains("event: error"), "{text}");
+    assert_eq!(home.log()[0]["status"], "truncated");
+}
+
+#[test]
+fn an_answer_that_is_cut_at_its_limit_is_an_answer() {
+    let gateway = Gateway::always(Reply::with_body(
+        200,
+        "application/json",
+        r#"{"choices":[{"message":{"content":"cut"},"finish_reason":"length"}]}"#,
+    ));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let body = r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"hi"}]}"#;
+    let translated = server.send(&server.key, "/v1/messages", &[], body);
+    assert_eq!((translated.status, &translated.json()["stop_reason"]), (200, &json!("max_tokens")));
+    let passed = server.send(&server.key, "/v1/chat/completions", &[], body);
+    assert_eq!((passed.status, &passed.json()["choices"][0]["finish_reason"]), (200, &json!("length")));
+}
+
+#[test]
+fn a_trace_goes_on_and_the_key_of_a_clients_request_is_its_own() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let other = Server::new_key(&home, "other", &["--tag", "team=a"]);
+    server.wait_until("the key", |server| server.get(&other, "/v1/models").status == 200);
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let headers =
+        [("traceparent", trace), ("idempotency-key", "mine"), ("x-llm-tag-team", "b"), ("x-llm-tag-app", "bot")];
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+    let first = server.send(&server.key, "/v1/chat/completions", &headers, body);
+    server.send(&server.key, "/v1/chat/completions", &headers, body);
+    server.send(&other, "/v1/chat/completions", &headers, body);
+    let requests = gateway.requests();
+    let onward = requests[0].header("traceparent").expect("a trace");
+    let span: String = first.header("x-llm-call-id").expect("an id").chars().filter(char::is_ascii_hexdigit).collect();
+    assert_eq!(onward, format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", &span[16..]));
+    let keys: Vec<_> = requests.iter().map(|request| request.header("idempotency-key").expect("a key")).collect();
+    assert_eq!(keys[0], keys[1], "the same request of the same client");
+    assert_ne!(keys[0], keys[2], "another client never gets this one's answer");
+    assert_eq!(home.log()[0]["tags"], json!({"team": "a", "app": "bot"}), "the tags of the key come first");
+    assert_eq!(requests[0].header("authorization"), Some(&*format!("Bearer {KEY}")));
+}
+
+#[test]
+fn a_cached_answer_is_its_clients_own() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config + "[cache]\nenabled = true\n");
+    let server = Server::start(&home, &[]);
+    let other = Server::new_key(&home, "other", &[]);
+    server.wait_until("the key", |server| server.get(&other, "/v1/models").status == 200);
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+    let ask = |key: &str, headers: &[(&str, &str)]| {
+        let answer = server.send(key, "/v1/chat/completions", headers, body);
+        (
+            answer.header("x-llm-cache").expect("a header").to_owned(),
+            answer.json()["choices"][0]["message"]["content"].clone(),
+        )
+    };
+    assert_eq!(ask(&server.key, &[]), ("miss".into(), json!("yes")));
+    assert_eq!(ask(&server.key, &[]), ("hit".into(), json!("yes")));
+    assert_eq!(ask(&server.key, &[("x-llm-cache", "off")]), ("off".into(), json!("yes")));
+    assert_eq!(ask(&other, &[]), ("miss".into(), json!("yes")));
+    assert_eq!(gateway.requests().len(), 3);
+}
