@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_llm_global_optspecs
-    string join \n q/quiet v/verbose color= h/help V/version
+    string join \n q/quiet v/verbose color= render= h/help V/version
 end
 
 function __fish_llm_needs_command
@@ -27,11 +27,15 @@ end
 complete -c llm -n "__fish_llm_needs_command" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_needs_command" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_needs_command" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_needs_command" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_needs_command" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_needs_command" -s V -l version -d 'Print version'
 complete -c llm -n "__fish_llm_needs_command" -f -a "ask" -d 'Ask one model and stream its answer'
+complete -c llm -n "__fish_llm_needs_command" -f -a "chat" -d 'Talk with a model, turn by turn'
 complete -c llm -n "__fish_llm_needs_command" -f -a "compare" -d 'Ask several models at once and show their answers side by side'
 complete -c llm -n "__fish_llm_needs_command" -f -a "pipeline" -d 'Run prompts that build on each other\'s answers, as the config describes them'
 complete -c llm -n "__fish_llm_needs_command" -f -a "rerun" -d 'Send a recorded prompt again, elsewhere, and show the answers beside the recorded one'
@@ -86,6 +90,9 @@ markdown\t''"
 complete -c llm -n "__fish_llm_using_subcommand ask" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand ask" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand ask" -s n -l no-stdin -d 'Do not read stdin'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
 complete -c llm -n "__fish_llm_using_subcommand ask" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
@@ -97,6 +104,49 @@ complete -c llm -n "__fish_llm_using_subcommand ask" -l show-reasoning -d 'Print
 complete -c llm -n "__fish_llm_using_subcommand ask" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llm -n "__fish_llm_using_subcommand chat" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l key -d 'Use the gateway\'s saved key of this name' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l timeout -d 'Time limit of a call with all its retries (`30s`, `2m`)' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l retries -d 'Retries after a failure that may pass' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l max-cost -d 'Send nothing that could cost the whole command more than this, in US dollars; needs --max-tokens, which bounds the answer' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -s s -l system -d 'System prompt; `@FILE` reads a file' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -s f -l file -d 'Attach a text file, image, PDF or audio file, recognised by its content, or the URL of an image; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l temperature -d 'Sampling temperature, from 0 to 2' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l top-p -d 'Nucleus sampling: the share of probability to choose from, from 0 to 1' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l max-tokens -d 'Most output tokens' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l stop -d 'Stop at this text; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l seed -d 'Seed, for models that can repeat an answer' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l logprobs -d 'Add the log probability of each token to -o json, with N alternatives to each' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l effort -d 'Reasoning effort: none, minimal, low, medium, high or another level that the model has' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -s p -l param -d 'Any further field of the request body (`-p top_k=40`); a value that is not JSON is a string; repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l schema -d 'JSON Schema that the answer must follow; exit 9 if it does not' -r -F
+complete -c llm -n "__fish_llm_using_subcommand chat" -l tools -d 'JSON array of functions that the model may call; -o json has its calls' -r -F
+complete -c llm -n "__fish_llm_using_subcommand chat" -l tag -d 'Tag of the record, by which costs can be grouped (`app=bot`); repeatable' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l log -d 'What the ledger keeps of this run; everything by default' -r -f -a "full\t'Everything, prompt and answer included'
+metadata\t'Hashes, lengths and figures, but no text'
+off\t'Nothing'"
+complete -c llm -n "__fish_llm_using_subcommand chat" -l out -d 'Write there instead of stdout, atomically' -r -F
+complete -c llm -n "__fish_llm_using_subcommand chat" -s m -l model -d 'Model, alias or `GATEWAY::MODEL`' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -s t -l task -d 'Task of the config, which leads to a model or alias' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -s c -l continue -d 'Continue the last conversation, or the one of the call with this id, with its model unless -m names another' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l list -d 'List the conversations whose calls have this text, or the latest ones; -c ID continues one' -r
+complete -c llm -n "__fish_llm_using_subcommand chat" -l color -d 'When to use colors' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c llm -n "__fish_llm_using_subcommand chat" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
+complete -c llm -n "__fish_llm_using_subcommand chat" -s n -l no-stdin -d 'Do not read stdin'
+complete -c llm -n "__fish_llm_using_subcommand chat" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
+complete -c llm -n "__fish_llm_using_subcommand chat" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
+complete -c llm -n "__fish_llm_using_subcommand chat" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
+complete -c llm -n "__fish_llm_using_subcommand chat" -l no-stream -d 'Ask for the answer in one piece instead of a stream; the same as `-p stream=false`'
+complete -c llm -n "__fish_llm_using_subcommand chat" -l dry-run -d 'Print the HTTP request that would be sent, with its estimated cost; send nothing'
+complete -c llm -n "__fish_llm_using_subcommand chat" -l show-reasoning -d 'Print the model\'s reasoning on stderr'
+complete -c llm -n "__fish_llm_using_subcommand chat" -s q -l quiet -d 'Print only errors on stderr'
+complete -c llm -n "__fish_llm_using_subcommand chat" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
+complete -c llm -n "__fish_llm_using_subcommand chat" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand compare" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand compare" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
@@ -147,6 +197,9 @@ html\t''"
 complete -c llm -n "__fish_llm_using_subcommand compare" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand compare" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand compare" -s n -l no-stdin -d 'Do not read stdin'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
 complete -c llm -n "__fish_llm_using_subcommand compare" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
@@ -164,9 +217,12 @@ complete -c llm -n "__fish_llm_using_subcommand compare" -s h -l help -d 'Print 
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "run" -d 'Run the steps and print the answer of the last one; steps that do not use one another run at once'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "list" -d 'List the pipelines of the config'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and not __fish_seen_subcommand_from run list show" -f -a "show" -d 'Show the steps of a pipeline, their models, and which steps each of them uses'
@@ -201,6 +257,9 @@ markdown\t''"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -s n -l no-stdin -d 'Do not read stdin'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from run" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
@@ -216,17 +275,23 @@ json\t''"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand pipeline; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s m -l model -d 'Models, comma-separated or repeated; the same as then if none is named' -r
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand rerun" -l key -d 'Use the gateway\'s saved key of this name' -r
@@ -243,6 +308,9 @@ html\t''"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand rerun" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand rerun" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -260,6 +328,9 @@ off\t'Nothing'"
 complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subcommand_from key" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -267,9 +338,12 @@ complete -c llm -n "__fish_llm_using_subcommand serve; and not __fish_seen_subco
 complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "new" -d 'Make a key; it is shown once'
 complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "list" -d 'List the keys'
 complete -c llm -n "__fish_llm_using_subcommand serve; and __fish_seen_subcommand_from key" -f -a "show" -d 'Show what a key may do'
@@ -290,10 +364,13 @@ csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -l refresh -d 'Ask the gateway even if a recent list is cached'
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -a "list" -d 'List models, as without a subcommand'
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -a "show" -d 'Show all about one model, and what it costs at every gateway that has it'
 complete -c llm -n "__fish_llm_using_subcommand models; and not __fish_seen_subcommand_from list show default" -a "default" -d 'Print the model that is asked where none is named, or set it in the config file'
@@ -311,10 +388,13 @@ csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -l refresh -d 'Ask the gateway even if a recent list is cached'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
@@ -323,16 +403,22 @@ csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -l refresh -d 'Ask the gateways even if recent lists are cached'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand models; and __fish_seen_subcommand_from default" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s m -l model -d 'Only models whose name holds this text' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -s g -l gateway -d 'Only calls to this gateway' -r
 complete -c llm -n "__fish_llm_using_subcommand usage" -l key -d 'Only calls paid with this key' -r
@@ -355,11 +441,14 @@ complete -c llm -n "__fish_llm_using_subcommand usage" -l out -d 'Write there in
 complete -c llm -n "__fish_llm_using_subcommand usage" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand usage" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand usage" -l budgets -d 'Show instead what is left of each budget of the config'
 complete -c llm -n "__fish_llm_using_subcommand usage" -l check -d 'Compare the ledger with what gateways say was spent; -g and --key choose'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand usage" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand usage" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand usage" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s m -l model -d 'Only models whose name holds this text' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s g -l gateway -d 'Only calls to this gateway' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l key -d 'Only calls paid with this key' -r
@@ -381,10 +470,13 @@ csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -l audit -d 'Show who changed which key of `llm serve`, instead of calls'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "list" -d 'List calls, newest first'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "show" -d 'Show one call with all of its attempts'
 complete -c llm -n "__fish_llm_using_subcommand log; and not __fish_seen_subcommand_from list show export purge" -f -a "export" -d 'Write calls in the format of another program'
@@ -410,19 +502,25 @@ csv\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -l audit -d 'Show who changed which key of `llm serve`, instead of calls'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -l conversation -d 'Show the whole conversation that it belongs to'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s m -l model -d 'Only models whose name holds this text' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s g -l gateway -d 'Only calls to this gateway' -r
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l key -d 'Only calls paid with this key' -r
@@ -440,6 +538,9 @@ complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -447,10 +548,13 @@ complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -l all -d 'All of them'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand log; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand probe" -s m -l model -d 'Models, comma-separated or repeated; each is a model, an alias or `GATEWAY::MODEL`; by default those that the gateway\'s settings name' -r
 complete -c llm -n "__fish_llm_using_subcommand probe" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand probe" -l key -d 'Use the gateway\'s saved key of this name' -r
@@ -471,6 +575,9 @@ markdown\t''"
 complete -c llm -n "__fish_llm_using_subcommand probe" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand probe" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand probe" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
 complete -c llm -n "__fish_llm_using_subcommand probe" -l evidence -d 'Show for each finding what was sent and what came back'
 complete -c llm -n "__fish_llm_using_subcommand probe" -l dry-run -d 'Print the HTTP requests that would be sent, with their estimated costs; send nothing'
@@ -514,6 +621,9 @@ html\t''"
 complete -c llm -n "__fish_llm_using_subcommand bench" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand bench" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand bench" -s n -l no-stdin -d 'Do not read stdin'
 complete -c llm -n "__fish_llm_using_subcommand bench" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
 complete -c llm -n "__fish_llm_using_subcommand bench" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
@@ -530,15 +640,21 @@ json\t''"
 complete -c llm -n "__fish_llm_using_subcommand doctor" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand doctor" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand doctor" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "set" -d 'Save a gateway\'s key: asked for without echo, or read from stdin'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "list" -d 'List saved keys and those in the environment'
 complete -c llm -n "__fish_llm_using_subcommand key; and not __fish_seen_subcommand_from set list show test rm" -f -a "show" -d 'Show where a gateway\'s key comes from, and its last four characters'
@@ -550,6 +666,9 @@ file\t'A file that only you can read, in plain text'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -558,38 +677,53 @@ json\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -l name -d 'The key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -l name -d 'The key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -l name -d 'The key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand key; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "path" -d 'Print where the config file is'
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "show" -d 'Print the settings in force and where each comes from'
 complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subcommand_from path show get set unset edit check init" -f -a "get" -d 'Print one setting in force'
@@ -601,60 +735,87 @@ complete -c llm -n "__fish_llm_using_subcommand config; and not __fish_seen_subc
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l route -d 'Explain where this task, alias or model leads, and why in that order' -r
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s g -l gateway -d 'Gateway for names without `GATEWAY::`, with --route' -r
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -l force -d 'Replace one that exists'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "list" -d 'List the aliases of the config'
 complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "show" -d 'Show an alias as the config has it'
 complete -c llm -n "__fish_llm_using_subcommand alias; and not __fish_seen_subcommand_from list show set rm" -f -a "set" -d 'Make an alias in the config file, or change one'
@@ -664,17 +825,23 @@ json\t''"
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -l strategy -d 'In which order they are tried; as written by default' -r -f -a "ordered\t'As written'
 cheapest\t'The cheapest first'
 fastest\t'The one whose answers begin soonest first'
@@ -682,21 +849,30 @@ balanced\t'At random'"
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand alias; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "list" -d 'List the templates of the config, with their variables'
 complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "show" -d 'Show a template, its variables and where it leads'
 complete -c llm -n "__fish_llm_using_subcommand template; and not __fish_seen_subcommand_from list show new edit rm" -f -a "new" -d 'Make a template in the config file: with these texts, or in $VISUAL or $EDITOR'
@@ -707,17 +883,23 @@ json\t''"
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''"
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -l prompt -d 'The prompt; `{{ input }}` stands for the input' -r
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s s -l system -d 'The system prompt' -r
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s m -l model -d 'Model, alias or `GATEWAY::MODEL`' -r
@@ -725,27 +907,39 @@ complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcom
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand template; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -f -a "stats" -d 'Show how many answers are stored, and their size'
 complete -c llm -n "__fish_llm_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -f -a "clear" -d 'Delete all stored answers'
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s o -l output -d 'Format of the output' -r -f -a "text\t''
@@ -753,33 +947,48 @@ json\t''"
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand cache; and __fish_seen_subcommand_from clear" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand completions" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand completions" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand completions" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand completions" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand man" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand man" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand man" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand man" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand man" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand demo-gateway" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -s g -l gateway -d 'Gateway to ask where no name says another (`GATEWAY::MODEL`)' -r
 complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l key -d 'Use the gateway\'s saved key of this name' -r
 complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l fallback -d 'Next model or alias when the one before fails; repeatable, in order' -r
@@ -836,6 +1045,9 @@ complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subco
 complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l cache -d 'Use the answer cache: print the stored answer to the same request, or store the new one'
 complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l no-cache -d 'Do not use the answer cache, even if the config enables it'
 complete -c llm -n "__fish_llm_using_subcommand batch; and not __fish_seen_subcommand_from list status retry-failed cancel collect merge" -l allow-unpriced -d 'Send requests of unknown price even where a budget or --max-cost applies'
@@ -858,9 +1070,12 @@ json\t''"
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from list" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from status" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 markdown\t''
@@ -869,9 +1084,12 @@ html\t''"
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from status" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from status" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from retry-failed" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 markdown\t''
@@ -880,15 +1098,21 @@ html\t''"
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from retry-failed" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from retry-failed" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from retry-failed" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from retry-failed" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from retry-failed" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from retry-failed" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from cancel" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from cancel" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
 markdown\t''
@@ -897,10 +1121,13 @@ html\t''"
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -l wait -d 'Wait until the gateway has ended it'
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from collect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -l out -d 'Write the joined lines there' -r -F
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -s o -l output -d 'Format of the output' -r -f -a "text\t''
 json\t''
@@ -910,6 +1137,9 @@ html\t''"
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -l color -d 'When to use colors' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -l render -d 'How answers in Markdown are shown; rendered on a terminal by default' -r -f -a "auto\t'Rendered on a terminal, and as they are elsewhere'
+markdown\t'Rendered everywhere'
+plain\t'As they are'"
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -s q -l quiet -d 'Print only errors on stderr'
 complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -s v -l verbose -d 'Print on stderr where keys come from, and each request and response'
-complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -s h -l help -d 'Print help'
+complete -c llm -n "__fish_llm_using_subcommand batch; and __fish_seen_subcommand_from merge" -s h -l help -d 'Print help (see more with \'--help\')'
