@@ -76,7 +76,7 @@ fn openai(
     })
 }
 
-fn posts<'a>(gateway: &Gateway, path: &'a str) -> usize {
+fn posts(gateway: &Gateway, path: &str) -> usize {
     gateway.requests().iter().filter(|request| request.method == "POST" && request.path == path).count()
 }
 

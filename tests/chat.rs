@@ -155,13 +155,11 @@ fn a_person_types_pastes_and_completes() {
     // Pasted lines are one prompt, and what is typed before a prompt is there counts.
     keys(&running, "\u{1b}[200~pasted\nlines\u{1b}[201~\r");
     screen(&running, "test-model got 5: pasted");
-    keys(&running, "/mod\tfast\t\r");
-    screen(&running, "fast-alias answers from now on");
-    keys(&running, "/cost\r");
-    screen(&running, "total");
-    keys(&running, "\u{4}");
+    // Of lines that come at once, none is lost.
+    keys(&running, "/mod\tfast\t\r/cost\r/exit\r");
     let outcome = running.finish();
-    outcome.exits(0);
+    let screen = outcome.exits(0).terminal();
+    assert!(screen.contains("fast-alias answers from now on") && screen.contains("turns"), "{screen}");
     let prompts: Vec<String> = gateway.requests().iter().map(prompt).collect();
     assert_eq!(prompts, ["one", "two\nlines\nand more", "pasted\nlines"]);
     let history = home.path().join("data/chat_history");
@@ -213,6 +211,15 @@ fn a_person_chooses_whose_answer_goes_on() {
     screen(&running, "b · ");
     keys(&running, "two\r");
     screen(&running, "b got 3: two");
+    keys(&running, "/exit\r");
+    running.finish().exits(0);
+}
+
+#[test]
+fn ctrl_d_ends_the_chat() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    let running = typed(&home, &[]);
     keys(&running, "\u{4}");
     running.finish().exits(0);
 }
@@ -234,7 +241,7 @@ fn nothing_of_a_chat_is_kept_where_nothing_is_recorded() {
     screen(&running, "got 1: one");
     keys(&running, "two\r");
     screen(&running, "got 3: two");
-    keys(&running, "\u{4}");
+    keys(&running, "/exit\r");
     running.finish().exits(0);
     assert!(!home.path().join("data/chat_history").exists());
     assert!(!home.path().join("data/ledger.db").exists());

@@ -122,7 +122,9 @@ fn sweep(command: &Command, limits: impl IntoIterator<Item = String>, config: &s
 // P18, L12
 #[test]
 fn files_that_cannot_grow_at_any_point_cost_no_answer() {
-    let limits = |step| (0..12).chain((12..300).step_by(16)).step_by(step).map(|blocks| format!("ulimit -f {blocks}"));
+    let limits = |step| {
+        (0..12).chain((12..300).step_by(16)).step_by(step).chain([4096]).map(|blocks| format!("ulimit -f {blocks}"))
+    };
     for (command, step) in COMMANDS.iter().zip([1].into_iter().chain(std::iter::repeat(3))) {
         assert!(sweep(command, limits(step), "", "Hello.").iter().all(|code| *code == Some(0)));
         let codes = sweep(command, limits(step), BUDGET, "Hello.");

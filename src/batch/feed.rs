@@ -72,7 +72,7 @@ impl Selection {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut drawn: Vec<u64> = Vec::new();
         let mut seen = 0u64;
-        while let Some(row) = rows.next()? {
+        while let Some(row) = rows.read()? {
             if !self.has(row.number) {
                 continue;
             }
@@ -323,7 +323,7 @@ impl Feed {
             let Ok(mut cook) = Cook::new(&recipe) else { return };
             let mut left = selection.limit.unwrap_or(u64::MAX);
             while left > 0 {
-                let row = match rows.next() {
+                let row = match rows.read() {
                     Ok(Some(row)) => row,
                     Ok(None) => return,
                     Err(error) => {
@@ -363,7 +363,7 @@ impl Feed {
     }
 
     /// The next row, without waiting for it.
-    pub fn next(&mut self) -> Next {
+    pub fn take(&mut self) -> Next {
         let received = match self.waited.take() {
             Some(row) => Ok(row),
             None => self.rows.try_recv(),
@@ -382,7 +382,7 @@ impl Feed {
         }
     }
 
-    /// Waits until [`Feed::next`] has something to say. Never ready once it is over.
+    /// Waits until [`Feed::take`] has something to say. Never ready once it is over.
     pub async fn changed(&mut self) {
         if self.is_over {
             return std::future::pending().await;

@@ -284,7 +284,7 @@ impl Rows {
     ///
     /// # Errors
     /// The file cannot be read any further. A row that cannot be used is no error: its [fields](RawRow::fields) are.
-    pub fn next(&mut self) -> io::Result<Option<RawRow>> {
+    pub fn read(&mut self) -> io::Result<Option<RawRow>> {
         match &mut self.reader {
             Reader::Lines { input, is_json } => loop {
                 let Some(read) = read_line(input)? else { return Ok(None) };

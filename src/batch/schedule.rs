@@ -211,7 +211,7 @@ impl<'a> BatchSchedule<'a> {
             if self.open.borrow().len() >= self.window {
                 return None;
             }
-            match self.feed.next() {
+            match self.feed.take() {
                 Next::Row(fed) => {
                     let Fed { info, asked, models } = *fed;
                     let info = Arc::new(info);

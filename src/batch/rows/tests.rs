@@ -4,7 +4,7 @@ use super::*;
 
 fn rows(bytes: &[u8], format: Option<RowFormat>) -> Vec<RawRow> {
     let mut rows = Rows::new(Box::new(Cursor::new(bytes.to_vec())), None, format).expect("readable");
-    std::iter::from_fn(|| rows.next().expect("readable")).collect()
+    std::iter::from_fn(|| rows.read().expect("readable")).collect()
 }
 
 fn field(row: &RawRow, name: &str) -> Value {
@@ -63,7 +63,7 @@ fn a_bad_row_is_told_and_the_next_one_is_read() {
 fn a_quote_that_is_never_closed_does_not_take_all_memory() {
     let endless = Box::new(Cursor::new(b"a\n\"".to_vec()).chain(io::repeat(b'x')));
     let mut rows = Rows::new(endless, None, Some(RowFormat::Csv)).expect("a header");
-    assert!(rows.next().expect_err("too large").to_string().contains("is a quote never closed?"));
+    assert!(rows.read().expect_err("too large").to_string().contains("is a quote never closed?"));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn gzip_is_recognised_by_its_bytes() {
     assert_eq!(rows(&bytes, None).iter().map(|row| field(row, "a")).collect::<Vec<_>>(), [1, 1]);
     let mut cut =
         Rows::new(Box::new(Cursor::new(bytes[..20].to_vec())), None, Some(RowFormat::Jsonl)).expect("a beginning");
-    let end = std::iter::repeat_with(|| cut.next()).find(|next| !matches!(next, Ok(Some(_))));
+    let end = std::iter::repeat_with(|| cut.read()).find(|next| !matches!(next, Ok(Some(_))));
     assert!(matches!(end, Some(Err(_))), "a damaged file is an error, not its end");
 }
 

@@ -138,7 +138,7 @@ pub(super) fn submit(batch: &Batch<'_>, session: Session) -> Result<u8, Error> {
     let mut rows = plan.source.rows()?;
     let mut left = plan.selection.limit.unwrap_or(u64::MAX);
     while left > 0
-        && let Some(row) = rows.next().map_err(|source| plan.source.unreadable(source))?
+        && let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))?
     {
         if !plan.selection.has(row.number) {
             continue;

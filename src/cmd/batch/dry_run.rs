@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, args: &BatchRunArgs, plan: &BatchPlan) -> R
     let mut first: Vec<Call> = Vec::new();
     let mut rows = plan.source.rows()?;
     let (mut count, mut bad) = (0, Vec::new());
-    while let Some(row) = rows.next().map_err(|source| plan.source.unreadable(source))? {
+    while let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))? {
         if !plan.selection.has(row.number) {
             continue;
         }
@@ -118,7 +118,7 @@ impl<'a> Models<'a> {
         let quote = quote.and_then(|gateway| self.pricing.quote(&gateway, &target.model));
         let usual = quote.as_ref().and_then(|quote| quote.cost(&usage)).map(|cost| cost.usd);
         let most = call.request.max_tokens.and_then(|most| {
-            let usage = crate::chat::Usage { output: Some(most), ..usage.clone() };
+            let usage = crate::chat::Usage { output: Some(most), ..usage };
             quote.as_ref()?.most(&usage).map(|cost| cost.usd)
         });
         let is_first = !self.sums.contains_key(&place);

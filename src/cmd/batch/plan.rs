@@ -128,7 +128,7 @@ impl Source {
         if self.is_stream() || !is_table {
             return Ok(None);
         }
-        self.rows()?.next().map_err(|source| self.unreadable(source))
+        self.rows()?.read().map_err(|source| self.unreadable(source))
     }
 }
 
@@ -172,7 +172,7 @@ impl BatchPlan {
         let mut count = 0;
         // What cannot be read is told when it is read again.
         while count < limit
-            && let Some(row) = rows.next().ok()?
+            && let Some(row) = rows.read().ok()?
         {
             count += u64::from(self.selection.has(row.number));
         }

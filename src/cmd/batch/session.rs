@@ -170,7 +170,7 @@ impl Session {
         let mut rows = plan.source.rows()?;
         let mut number = 0;
         while number < last
-            && let Some(row) = rows.next().map_err(|source| plan.source.unreadable(source))?
+            && let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))?
         {
             number = row.number;
             if self.done.hash(row.number).is_none_or(|hash| hash == row.hash) {
@@ -234,7 +234,7 @@ impl Session {
         let mut cook = Cook::new(&plan.recipe)?;
         let lines = LineMaker::new(plan, &self.job);
         let mut rows = plan.source.rows()?;
-        while let Some(row) = rows.next().map_err(|source| plan.source.unreadable(source))? {
+        while let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))? {
             let Some(calls) = missing.remove(&row.number) else { continue };
             let (info, _) = cook.cook(&row);
             for (place, call) in calls {

@@ -105,6 +105,14 @@ mod tests {
     }
 
     #[test]
+    fn processes_that_begin_at_different_times_are_told_apart() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("a process");
+        let [ours, theirs] = ["self", &child.id().to_string()].map(started);
+        child.kill().and_then(|()| child.wait()).expect("it ends");
+        assert!(ours.is_some() && theirs.is_some() && ours != theirs, "{ours:?} {theirs:?}");
+    }
+
+    #[test]
     fn a_process_has_ended_only_if_this_system_can_say_so() {
         let gone = Process { id: ended(), ..Process::this() };
         assert!(gone.has_ended());

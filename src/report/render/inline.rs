@@ -348,8 +348,8 @@ impl Scan {
         let mut left = length;
         while closes && left > 0 {
             let fits = |run: &Run| {
-                let thirds = (run.both || opens) && (run.length + length) % 3 == 0;
-                run.mark == mark && !(thirds && (run.length % 3 != 0 || length % 3 != 0))
+                let thirds = (run.both || opens) && (run.length + length).is_multiple_of(3);
+                run.mark == mark && !(thirds && !(run.length.is_multiple_of(3) && length.is_multiple_of(3)))
             };
             let Some(place) = self.open.iter().rposition(fits) else { break };
             // What was opened in between can no longer be closed.

@@ -59,6 +59,7 @@ pub(super) struct Markdown {
 
 /// The innermost open block.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "an answer has one, which most of the time is the largest variant")]
 enum Leaf {
     None,
     /// A heading is one that ends with its line.
