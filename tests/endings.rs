@@ -58,7 +58,7 @@ fn an_answer_cut_by_the_token_limit_is_8() {
 #[test]
 fn a_word_that_makes_no_sense_is_2() {
     let home = Home::new();
-    for arguments in [&["ask", "--no-such-flag"][..], &["no-such-command"], &["ask", "--retries", "many", "hi"]] {
+    for arguments in [&["ask", "--no-such-flag"][..], &["comparee"], &["ask", "--retries", "many", "hi"]] {
         let outcome = home.llm(arguments).output();
         outcome.exits(2).prints("").says("error: ");
     }
