@@ -124,7 +124,7 @@ fn an_answer_in_one_piece_may_take_longer_than_the_idle_limit() {
 /// `ask` in a process that may hold no more than 64 MiB of data: one that wants more is killed.
 #[cfg(target_os = "linux")]
 fn ask_in_little_memory(gateway: &Gateway) -> Outcome {
-    Home::with(gateway).shell("ulimit -d 98304; exec \"$llm\" ask --retries 0 hi").output()
+    Home::with(gateway).shell("ulimit -d 65536; exec \"$llm\" ask --retries 0 hi").output()
 }
 
 #[cfg(target_os = "linux")]

@@ -201,8 +201,10 @@ impl Recorder {
         for attempt in &mut self.attempts {
             attempt.start = attempt.start.saturating_sub(ready);
         }
-        let Response { model, text, logprobs, reasoning, reasoning_signature, tool_calls, usage, finish, .. } =
+        let Response { model, mut text, logprobs, reasoning, reasoning_signature, tool_calls, usage, finish, .. } =
             self.response;
+        // It has grown by doubling, and does not grow any more.
+        text.shrink_to_fit();
         let has_output = !text.is_empty() || !tool_calls.is_empty();
         let status = status(&result, has_output);
         let has_answer = has_output || !reasoning.is_empty() || finish.is_some();
