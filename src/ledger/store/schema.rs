@@ -96,7 +96,7 @@ impl Store {
     /// Applies the migrations that are missing, unless another process has done so meanwhile.
     pub(super) fn migrate(&mut self) -> Result<(), StoreError> {
         // Many first runs at once wait for each other here, so the short timeout of recording would be too short.
-        let deadline = Instant::now() + Mode::ACCOUNT.timeout;
+        let deadline = Instant::now() + self.mode.timeout.max(Mode::ACCOUNT.timeout);
         self.created = self.write_until(
             || deadline,
             true,
