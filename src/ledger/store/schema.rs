@@ -50,7 +50,7 @@ pub(in crate::ledger) const MIGRATIONS: &[Migration] = &[
              CREATE TEMP VIEW ballots AS SELECT NULL AS vote, NULL AS place, NULL AS call, NULL AS chosen WHERE false;",
     },
     Migration {
-        sql: include_str!("../schema-9.sql"),
+        sql: include_str!("../schema-7.sql"),
         stand_in: "CREATE TEMP VIEW scoped_keys AS
                  SELECT NULL AS name, NULL AS hash, NULL AS last_four, NULL AS previous, NULL AS previous_until,
                      NULL AS created, NULL AS expires, NULL AS revoked, NULL AS rules WHERE false;
@@ -58,7 +58,7 @@ pub(in crate::ledger) const MIGRATIONS: &[Migration] = &[
                  SELECT NULL AS id, NULL AS at_ms, NULL AS actor, NULL AS action, NULL AS key, NULL AS detail WHERE false;",
     },
     Migration {
-        sql: include_str!("../schema-7.sql"),
+        sql: include_str!("../schema-8.sql"),
         stand_in: "CREATE TEMP VIEW jobs AS
                  SELECT NULL AS id, NULL AS uuid, NULL AS began_ms, NULL AS seen_ms, NULL AS state, NULL AS via, NULL AS input,
                      NULL AS output, NULL AS directory, NULL AS command, NULL AS plan, NULL AS models, NULL AS total,
@@ -71,7 +71,7 @@ pub(in crate::ledger) const MIGRATIONS: &[Migration] = &[
                  WHERE false;",
     },
     Migration {
-        sql: include_str!("../schema-8.sql"),
+        sql: include_str!("../schema-9.sql"),
         stand_in: "CREATE TEMP VIEW demo_calls AS
              SELECT id AS call FROM main.calls WHERE gateway = (SELECT id FROM names WHERE name = 'demo');",
     },
