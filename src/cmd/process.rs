@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use crate::adapter::mask_keys;
 use crate::error::Error;
 use crate::report;
+use crate::report::progress::stop_live_lines;
 use crate::report::term::say;
 
 /// Keeps the key out of core dumps and other processes' reach, and turns the signal for a full quota into an error that
@@ -37,6 +38,7 @@ fn say_bug(panic: &PanicHookInfo<'_>) {
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
     // The message may quote what a gateway sent, and so a key.
     let message = mask_keys(message.unwrap_or("unknown reason"));
+    stop_live_lines();
     say(report::error::bug(&message, &place, backtrace.as_deref()));
 }
 
