@@ -91,9 +91,13 @@ fn whole(outcome: &Outcome) -> Vec<String> {
 fn lines(outcome: &Outcome) -> Vec<String> {
     let stdout = outcome.stdout();
     // Only a batch that failed may have been stopped in a line.
-    let whole = stdout.lines().map(serde_json::from_str::<Value>).filter(|line| outcome.code() == Some(0) || line.is_ok());
+    let whole =
+        stdout.lines().map(serde_json::from_str::<Value>).filter(|line| outcome.code() == Some(0) || line.is_ok());
     let lines = whole.map(|line| line.expect("a line of JSON"));
-    lines.filter(|line| line["status"] == "ok").map(|line| line["text"].as_str().unwrap_or_default().to_owned()).collect()
+    lines
+        .filter(|line| line["status"] == "ok")
+        .map(|line| line["text"].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 /// Every answer of a chat that says that all went well is a line.
@@ -151,7 +155,8 @@ fn sweep(command: &Command, limits: impl IntoIterator<Item = String>, config: &s
     for limit in limits {
         let gateway = Gateway::always(answer(text));
         let home = Home::with(&gateway).config(&format!("{config}{CONFIG}"));
-        let outcome = home.shell(&format!("{limit} && exec \"$llm\" {}", command.arguments)).stdin(command.input).output();
+        let outcome =
+            home.shell(&format!("{limit} && exec \"$llm\" {}", command.arguments)).stdin(command.input).output();
         holds(&home, command, &gateway, &outcome, text, &limit);
         // With enough of everything the next one finds all in order. What ended like the one before has left the same behind.
         let end = Some((outcome.code(), outcome.stderr()));
