@@ -239,8 +239,11 @@ fn priced(cost: Option<Usd>, target: &Target, must_be_known: bool) -> Result<Usd
 fn check_prices(call: &Call, api: Api, wire: &WireRequest) -> Result<(), Failure> {
     if let Some(field) = api.adapter().unpriced_field(wire) {
         let message = format!("nobody knows what a request with `{field}` costs, and its cost is limited");
-        let failure = refused(message, format!("leave `{field}` out, or say --allow-unpriced"));
-        return Err(Failure { param: Some(field), ..failure });
+        let hint = match &call.caller.key {
+            Some(key) => format!("leave `{field}` out, or give the key {key} the rule `allow_unpriced`"),
+            None => format!("leave `{field}` out, or say --allow-unpriced"),
+        };
+        return Err(Failure { param: Some(field), ..refused(message, hint) });
     }
     if call.passed().is_some_and(|body| !body.is_understood()) {
         let message = "nobody knows what this request costs, and its cost is limited: it has a part of unknown size";
