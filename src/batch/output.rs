@@ -83,6 +83,13 @@ impl OutputFile {
         match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(OutputError::Io { path: path.to_owned(), source }),
+            Ok(file) if file.metadata().is_ok_and(|metadata| metadata.is_dir()) => {
+                Err(OutputError::Io { path: path.to_owned(), source: io::ErrorKind::IsADirectory.into() })
+            }
+            // A device may never end.
+            Ok(file) if !file.metadata().is_ok_and(|metadata| metadata.is_file()) => {
+                Err(OutputError::Io { path: path.to_owned(), source: io::Error::other("it is not a file") })
+            }
             Ok(file) => Ok(Some(Self { path: path.to_owned(), file, length: 0, is_in_order: true, last: (0, 0) })),
         }
     }
@@ -143,6 +150,10 @@ impl OutputFile {
     /// As for [`OutputFile::scan`].
     pub fn scan_lines(&mut self, mut each: impl FnMut(&Line<'_>, &[u8])) -> Result<(), OutputError> {
         let io = |source| OutputError::Io { path: self.path.clone(), source };
+        if !self.file.metadata().map_err(io)?.is_file() {
+            // A device keeps nothing, and may never end.
+            return Ok(());
+        }
         self.file.seek(SeekFrom::Start(0)).map_err(io)?;
         let mut reader = BufReader::with_capacity(BUFFER, &self.file);
         let mut buffer = Vec::new();
