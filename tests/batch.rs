@@ -598,6 +598,24 @@ fn what_never_ends_is_no_data_set_and_no_output() {
     assert_eq!(gateway.requests().len(), 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_without_line_ends_is_no_output_and_is_not_read_as_a_whole() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(1));
+    // A file with a hole takes no room on the disk.
+    let hole = std::fs::File::create(home.path().join("hole.jsonl")).expect("a file");
+    hole.set_len(300 << 20).expect("a file system with holes");
+    let said = "a line is longer than 256 MiB";
+    home.llm(["batch", "merge", "hole.jsonl", "--out", "all.jsonl"]).output().exits(2).says(said);
+    home.llm(["batch", "rows.jsonl", "{{ text }}", "--out", "hole.jsonl", "--resume"]).output().exits(74).says(said);
+    assert_eq!((hole.metadata().expect("a file").len(), gateway.requests().len()), (300 << 20, 0));
+    drop(hole);
+    // Searching the home would read it.
+    std::fs::remove_file(home.path().join("hole.jsonl")).expect("there");
+}
+
 /// The line with another value in the place of one of its figures.
 fn damaged(line: &str, path: &[&str], value: &str) -> String {
     let mut line: Value = serde_json::from_str(line).expect("JSON");

@@ -16,6 +16,20 @@ mod tests;
 
 const BUFFER: usize = 256 << 10;
 
+/// The most bytes of a line. No answer is that long; a file without line ends is no output, and is not read as a whole.
+const LONGEST_LINE: u64 = 256 << 20;
+
+/// Reads the next line with its end into the buffer, which is empty at the end of the file.
+fn next_line(reader: &mut impl BufRead, buffer: &mut Vec<u8>) -> io::Result<u64> {
+    buffer.clear();
+    let length = reader.take(LONGEST_LINE + 1).read_until(b'\n', buffer)? as u64;
+    if length > LONGEST_LINE { Err(too_long()) } else { Ok(length) }
+}
+
+fn too_long() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("a line is longer than {} MiB", LONGEST_LINE >> 20))
+}
+
 /// The file, locked and open for appending.
 #[derive(Debug)]
 pub struct OutputFile {
@@ -159,8 +173,7 @@ impl OutputFile {
         let mut buffer = Vec::new();
         let mut number = 0;
         loop {
-            buffer.clear();
-            if reader.read_until(b'\n', &mut buffer).map_err(io)? == 0 {
+            if next_line(&mut reader, &mut buffer).map_err(io)? == 0 {
                 return Ok(());
             }
             // A part of a line is being written, or its writer was killed; the next run mends it.
@@ -275,12 +288,11 @@ impl OutputFile {
         let mut reader = BufReader::with_capacity(BUFFER, &self.file);
         let mut buffer = Vec::new();
         loop {
-            buffer.clear();
-            let length = reader.read_until(b'\n', &mut buffer).map_err(io)?;
+            let length = next_line(&mut reader, &mut buffer).map_err(io)?;
             if length == 0 {
                 return Ok(());
             }
-            each(&buffer, length as u64).map_err(io)?;
+            each(&buffer, length).map_err(io)?;
         }
     }
 
@@ -297,8 +309,7 @@ impl OutputFile {
         for (_, _, offset) in index {
             let by = i64::try_from(*offset).unwrap_or(0) - i64::try_from(at).unwrap_or(0);
             reader.seek_relative(by)?;
-            buffer.clear();
-            at = offset + reader.read_until(b'\n', &mut buffer)? as u64;
+            at = offset + next_line(&mut reader, &mut buffer)?;
             writer.write_all(&buffer)?;
         }
         writer.flush()?;
@@ -342,6 +353,9 @@ fn last_line_start(file: &mut File, length: u64) -> io::Result<u64> {
     let mut end = length;
     let mut buffer = Vec::new();
     while end > 0 {
+        if length - end > LONGEST_LINE {
+            return Err(too_long());
+        }
         let start = end.saturating_sub(STEP);
         file.seek(SeekFrom::Start(start))?;
         buffer.clear();
