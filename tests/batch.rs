@@ -583,6 +583,7 @@ fn scores_are_in_the_lines_and_in_the_summary() {
     refused.exits(2).says("compares answers with each other");
 }
 
+// L34
 #[cfg(unix)]
 #[test]
 fn what_never_ends_is_no_data_set_and_no_output() {
@@ -598,6 +599,7 @@ fn what_never_ends_is_no_data_set_and_no_output() {
     assert_eq!(gateway.requests().len(), 1);
 }
 
+// L34
 #[cfg(unix)]
 #[test]
 fn a_file_without_line_ends_is_no_output_and_is_not_read_as_a_whole() {
@@ -624,6 +626,7 @@ fn damaged(line: &str, path: &[&str], value: &str) -> String {
     line.to_string()
 }
 
+// L34
 #[test]
 fn a_damaged_output_is_refused_or_summed_and_never_a_crash() {
     let gateway = echo();
