@@ -266,6 +266,7 @@ fn help_or_usage(mut error: clap::Error, env: &Env) -> Result<ExitCode, Error> {
 }
 
 fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
+    process::check_clock(SystemTime::now())?;
     let cli::Common { quiet, verbose, render, .. } = cli.common;
     let context = |env| {
         let settings = Settings::load(env)?;
