@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
             if job.is_empty() {
                 job = line.job.clone().into_owned();
             }
-            if done.add(line) {
+            if done.add(line.row, line.row_hash, &line.model, line.status) {
                 tally.add(&line.model, &line.ended());
                 let place = (line.row, done.place(&line.model));
                 let target = out.display().to_string();
