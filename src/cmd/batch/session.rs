@@ -238,7 +238,7 @@ impl Session {
             let (info, _) = cook.cook(&row);
             for (place, call) in calls {
                 let Ok(kept) = jobs::answer(store, call) else { continue };
-                let (line, ended) = lines.line(&info, &kept.into_record())?;
+                let (line, ended) = lines.line(&info, &kept.into_record(), None)?;
                 let target = output.path().display().to_string();
                 let written = output.append(&line, (info.number, place));
                 written.map_err(|source| Error::Output { target, source })?;

@@ -34,6 +34,10 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
         let hint = "its command is kept in the ledger until the answers are collected";
         return Err(Error::usage_hint("--via api needs --log full", hint));
     }
+    if !args.judge.is_empty() {
+        let hint = "without --via api, judges score each answer when it has come";
+        return Err(Error::usage_hint("--judge needs the answers, which a batch that is handed over has later", hint));
+    }
     check_limits(context, args)?;
     let mut store = ledger(context)?;
     let mut row = batch.job(&job, 0, &tally);
@@ -67,7 +71,7 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
                 },
                 Err(why) => {
                     let record = unusable(&info, why, maker.unusable(place));
-                    let (line, _) = lines.line(&info, &record)?;
+                    let (line, _) = lines.line(&info, &record, None)?;
                     let target = output.path().display().to_string();
                     let written = output.append(&line, (info.number, place));
                     written.map_err(|source| Error::Output { target, source })?;
