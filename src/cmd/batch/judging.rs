@@ -26,8 +26,17 @@ pub(super) struct Judgement {
     pub(super) score: Scored,
     /// What their calls cost; `None` where none of it is known.
     pub(super) cost: Option<Cost>,
-    /// Why a judge has said nothing, with its name.
-    pub(super) failure: Option<(String, Failure)>,
+    /// The first judge that gave no verdict.
+    pub(super) silent: Option<Silent>,
+}
+
+/// A judge that gave no verdict.
+pub(super) struct Silent {
+    pub(super) judge: String,
+    /// Why, in words.
+    pub(super) why: String,
+    /// The failure of its call; `None` where it said something else than a verdict.
+    pub(super) failure: Option<Failure>,
 }
 
 impl Judging {
@@ -113,12 +122,16 @@ impl Judging {
     /// What the judges say of an answer. `records` are those of their calls, by step.
     pub(super) fn judged(&self, place: usize, answer: &Record, records: BTreeMap<usize, Record>) -> Judgement {
         let judged: Vec<(usize, Record)> = records.into_iter().map(|(step, record)| (step - 1, record)).collect();
-        let failure = judged.iter().find_map(|(_, record)| Some((record.model.clone(), record.error.clone()?)));
         let cost = judged.iter().map(|(_, record)| record).fold(None, added);
         let answers = std::slice::from_ref(answer);
         let panel = self.plans[place].panel(answers, &judged, &self.criteria);
         let score = panel.parts(answers).first().and_then(|part| part.score);
-        Judgement { score: Scored { by: SCORER.to_owned(), score }, cost, failure }
+        let silent = panel.judges.iter().find_map(|judged| Some((judged.model.clone(), judged.failed.clone()?)));
+        let silent = silent.map(|(judge, why)| {
+            let failure = panel.calls.iter().filter(|call| call.model == judge).find_map(|call| call.error.clone());
+            Silent { judge, why, failure }
+        });
+        Judgement { score: Scored { by: SCORER.to_owned(), score }, cost, silent }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::judging::Judging;
+use super::judging::{Judging, Silent};
 use super::keeper::Keeper;
 use super::lines::LineMaker;
 use crate::batch::feed::RowInfo;
@@ -14,7 +14,7 @@ use crate::call::{Call, RunEvent};
 use crate::cli::{OnError, Order, SummaryFormat};
 use crate::cmd::Context;
 use crate::cmd::run::{Ending, View};
-use crate::error::{Error, Failure, FailureKind};
+use crate::error::{Error, FailureKind};
 use crate::ledger::LedgerWriter;
 use crate::ledger::jobs::{self, JobProgress, JobState};
 use crate::record::{Record, Status};
@@ -133,8 +133,8 @@ impl BatchView<'_> {
         }
         let judging = self.judging.filter(|_| record.status == Status::Ok);
         let judgement = judging.map(|judging| judging.judged(place, &record, records));
-        if let Some((judge, failure)) = judgement.as_ref().and_then(|judgement| judgement.failure.as_ref()) {
-            self.tell_judge(judge, failure);
+        if let Some(silent) = judgement.as_ref().and_then(|judgement| judgement.silent.as_ref()) {
+            self.tell_judge(silent);
         }
         let (line, ended) = self.lines.line(&info, &record, judgement.as_ref())?;
         if self.write(&line, &info, place)? {
@@ -231,16 +231,19 @@ impl BatchView<'_> {
     }
 
     /// Tells the first failure of a judge of each kind, and stops where every further one would fail alike. The answer is kept.
-    fn tell_judge(&mut self, judge: &str, failure: &Failure) {
-        if failure.kind == FailureKind::Interrupted {
+    fn tell_judge(&mut self, silent: &Silent) {
+        use FailureKind::{Auth, Credits, Interrupted, NoKey, NotFound, Refused};
+        let kind = silent.failure.as_ref().map(|failure| failure.kind);
+        if kind == Some(Interrupted) {
             return;
         }
-        if self.state.told_of_judges.insert(failure.kind.as_str()) {
+        if self.state.told_of_judges.insert(kind.map_or("verdict", FailureKind::as_str)) {
             self.progress.clear();
-            self.context.notice(&format!("judge {judge}: {}", failure.message));
+            self.context.notice(&format!("judge {}: {}", silent.judge, silent.why));
         }
-        use FailureKind::{Auth, Credits, NoKey, NotFound, Refused};
-        if matches!(failure.kind, Refused | NoKey | Auth | Credits | NotFound) {
+        if let Some(failure) = &silent.failure
+            && matches!(failure.kind, Refused | NoKey | Auth | Credits | NotFound)
+        {
             self.control.stop(StopReason::Call(failure.clone()));
         }
     }
