@@ -91,10 +91,10 @@ fn score_interval(tally: &ModelTally, scorer: &str) -> Option<Interval> {
     wilson(scores.sum.clamp(0.0, scores.count as f64), scores.count as f64)
 }
 
-/// `0.924 (0.905–0.939)`: the mean score with its interval.
+/// `0.92 (0.90–0.94)`: the mean score with its interval.
 fn score(tally: &ModelTally, scorer: &str) -> String {
     match (mean_score(tally, scorer), score_interval(tally, scorer)) {
-        (Some(mean), Some(interval)) => format!("{mean:.3} ({:.3}–{:.3})", interval.low, interval.high),
+        (Some(mean), Some(interval)) => format!("{mean:.2} ({:.2}–{:.2})", interval.low, interval.high),
         (Some(mean), None) => format!("{mean:.3}"),
         (None, _) => String::new(),
     }
