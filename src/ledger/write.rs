@@ -12,13 +12,21 @@ use super::row::{Row, texts_of};
 /// as it is. Returns how many were added.
 pub(super) fn insert_all<'r>(transaction: &Transaction<'_>, rows: impl IntoIterator<Item = &'r Row>) -> Result<usize> {
     let names = Names { transaction, known: RefCell::default() };
-    rows.into_iter().map(|row| insert(transaction, &names, row).map(usize::from)).sum()
+    let mut added = Vec::new();
+    for row in rows {
+        added.extend(insert(transaction, &names, row)?.map(|call| (call, row)));
+    }
+    // After everything else: a statement that SQLite may have to undo makes FTS5 write out its index, which would happen
+    // with each call.
+    added.iter().try_for_each(|(call, row)| words(transaction, *call, row))?;
+    Ok(added.len())
 }
 
-fn insert(transaction: &Transaction<'_>, names: &Names<'_>, row: &Row) -> Result<bool> {
+/// Adds a call, without the index of its words. Returns its id; `None` where it is there already.
+fn insert(transaction: &Transaction<'_>, names: &Names<'_>, row: &Row) -> Result<Option<i64>> {
     let known = transaction.prepare_cached("SELECT 1 FROM calls WHERE uuid = ?1")?.exists([&row.id])?;
     if known {
-        return Ok(false);
+        return Ok(None);
     }
     let run = run(transaction, row)?;
     let request = request(transaction, row)?;
@@ -75,8 +83,7 @@ fn insert(transaction: &Transaction<'_>, names: &Names<'_>, row: &Row) -> Result
     }
     details(transaction, call, row)?;
     attempts(transaction, names, call, row)?;
-    words(transaction, call, row)?;
-    Ok(true)
+    Ok(Some(call))
 }
 
 fn run(transaction: &Transaction<'_>, row: &Row) -> Result<i64> {

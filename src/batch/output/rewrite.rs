@@ -1,64 +1,96 @@
 //! Writes an output file anew: in the order of rows, or without some lines.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use serde::Deserialize;
+
 use super::{BUFFER, OutputError, OutputFile};
 use crate::batch::line::Line;
 
+/// The row of a line, the place of its model, and where it begins.
+type Entry = (u64, u32, u64);
+
+fn number(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
 impl OutputFile {
-    /// Writes the file anew with the lines that `keep` wants, in the order of rows and models if `sort`. The new file takes the
-    /// place of the old one as a whole. `place_of` is the place of a model.
+    /// Brings the lines into the order of rows and models. Lines of one place keep their order. `place_of` is the place of a model.
     ///
     /// # Errors
     /// The new file cannot be written; the old one is as it was.
-    pub fn rewrite(
+    pub fn sort(&mut self, place_of: impl Fn(&str) -> usize) -> Result<(), OutputError> {
+        /// All that the order needs of a line.
+        #[derive(Deserialize)]
+        struct Key<'a> {
+            row: u64,
+            #[serde(borrow)]
+            model: Cow<'a, str>,
+        }
+        let mut index: Vec<Entry> = Vec::new();
+        self.offsets(|line, offset| {
+            let key: Key<'_> = serde_json::from_slice(line)?;
+            index.push((key.row, number(place_of(&key.model)), offset));
+            Ok(())
+        })?;
+        index.sort_unstable();
+        self.replace(&index, true)
+    }
+
+    /// Removes the lines that `keep` does not want. `place_of` is the place of a model.
+    ///
+    /// # Errors
+    /// As for [`OutputFile::sort`].
+    pub fn retain(
         &mut self,
-        sort: bool,
         mut keep: impl FnMut(&Line<'_>) -> bool,
         place_of: impl Fn(&str) -> usize,
     ) -> Result<(), OutputError> {
-        let mut index: Vec<(u64, u32, u64)> = Vec::new();
-        let mut offset = 0;
-        self.offsets(|line, length| {
-            let parsed = Line::parse(line).map_err(io::Error::other)?;
-            if keep(&parsed) {
-                index.push((parsed.row, u32::try_from(place_of(&parsed.model)).unwrap_or(u32::MAX), offset));
+        let mut index: Vec<Entry> = Vec::new();
+        self.offsets(|line, offset| {
+            let line = Line::parse(line)?;
+            if keep(&line) {
+                index.push((line.row, number(place_of(&line.model)), offset));
             }
-            offset += length;
             Ok(())
         })?;
-        if sort {
-            // Lines of one place keep their order.
-            index.sort_unstable();
-        }
+        self.replace(&index, false)
+    }
+
+    /// Puts a file with the lines of the index into the place of this one, as a whole.
+    fn replace(&mut self, index: &[Entry], is_in_order: bool) -> Result<(), OutputError> {
         let path = self.path.clone();
-        let file = self.copy(&index).map_err(|source| OutputError::Io { path, source })?;
-        self.is_in_order = sort;
+        let file = self.copy(index).map_err(|source| OutputError::Io { path, source })?;
+        self.is_in_order = is_in_order;
         self.length = file.metadata().map_or(self.length, |metadata| metadata.len());
         self.last = index.last().map_or((0, 0), |(row, place, _)| (*row, *place as usize));
         self.file = file;
         Ok(())
     }
 
+    /// Calls `each` with every line and where it begins.
     fn offsets(&mut self, mut each: impl FnMut(&[u8], u64) -> io::Result<()>) -> Result<(), OutputError> {
         let io = |source| OutputError::Io { path: self.path.clone(), source };
         self.file.seek(SeekFrom::Start(0)).map_err(io)?;
         let mut reader = BufReader::with_capacity(BUFFER, &self.file);
         let mut buffer = Vec::new();
+        let mut offset = 0;
         loop {
             buffer.clear();
             let length = reader.read_until(b'\n', &mut buffer).map_err(io)?;
             if length == 0 {
                 return Ok(());
             }
-            each(&buffer, length as u64).map_err(io)?;
+            each(&buffer, offset).map_err(io)?;
+            offset += length as u64;
         }
     }
 
     /// Copies the lines at these offsets to a new file, which takes the place of this one.
-    fn copy(&self, index: &[(u64, u32, u64)]) -> io::Result<File> {
+    fn copy(&self, index: &[Entry]) -> io::Result<File> {
         let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
         let permissions = self.file.metadata()?.permissions();

@@ -126,10 +126,10 @@ fn lines_are_sorted_by_row_and_model_and_the_lock_is_kept() {
         output.append(line, (row, place)).expect("written");
     }
     assert!(!output.is_in_order());
-    output.rewrite(true, |_| true, |model| usize::from(model == "b")).expect("sorted");
+    output.sort(|model| usize::from(model == "b")).expect("sorted");
     assert!(output.is_in_order() && is_locked(&fixture.path()));
     assert_eq!(fixture.content(), [&lines[3][..], &lines[1], &lines[2], &lines[0]].concat());
-    output.rewrite(false, |line| line.has_answer(), |_| 0).expect("rewritten");
+    output.retain(|line| line.has_answer(), |_| 0).expect("rewritten");
     assert_eq!(rows(&mut output).len(), 3, "the failed one is asked again");
     output.append(&lines[2], (2, 0)).expect("the new file is open for appending");
     assert_eq!(rows(&mut output).len(), 4);

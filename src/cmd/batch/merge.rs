@@ -51,7 +51,7 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
     let models = done.models().to_vec();
     if !merged.is_in_order() {
         let place_of = |model: &str| models.iter().position(|name| name == model).unwrap_or(usize::MAX);
-        merged.rewrite(true, |_| true, place_of).map_err(output_error)?;
+        merged.sort(place_of).map_err(output_error)?;
     }
     merged.sync().map_err(|source| Error::Output { target: out.display().to_string(), source })?;
     if done.repeated > 0 {

@@ -200,7 +200,7 @@ impl Session {
             let state = if line.has_answer() { State::Answered } else { State::Failed };
             !is_forgotten(line.row, state)
         };
-        output.rewrite(false, keep, place_of).map_err(output_error)?;
+        output.retain(keep, place_of).map_err(output_error)?;
         let (job, is_resumed) = (self.job.clone(), self.is_resumed);
         self.scan(plan, output)?;
         (self.job, self.is_resumed) = (job, is_resumed);

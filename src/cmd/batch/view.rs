@@ -282,7 +282,7 @@ impl BatchView<'_> {
         }
         let names = self.names;
         let place_of = |model: &str| names.iter().position(|name| name == model).unwrap_or(usize::MAX);
-        if let Err(error) = output.rewrite(true, |_| true, place_of) {
+        if let Err(error) = output.sort(place_of) {
             self.context.notice(&format!("the lines are in the order in which calls ended: {error}"));
         }
     }
