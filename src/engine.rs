@@ -48,7 +48,9 @@ impl Engine {
         let events = Events::new(call.index, self.began, self.sender.clone());
         self.undelivered.insert(call.index, events.undelivered());
         self.calls.spawn(async move {
-            let result = within(call.limits.timeout, service.call(&call, &events)).await;
+            // The state of a call is tens of kilobytes. In a box of its own it is not moved into the task and out of it.
+            let answered = Box::pin(service.call(&call, &events));
+            let result = within(call.limits.timeout, answered).await;
             let _ = events.forward(&mut events.undelivered().take()).await;
             // Sending fails only after the run was stopped, when nobody receives events any more.
             let _ = events.emit(Event::Done(result)).await;

@@ -660,3 +660,86 @@ fn a_damaged_output_is_refused_or_summed_and_never_a_crash() {
     }
     assert_eq!(gateway.requests().len(), 2, "nothing is asked again");
 }
+
+/// Answers rows with themselves. As a judge, gives 8 of 10 to what says `row 1`, nonsense to what says `row 3`, and 4 of 10 to
+/// everything else.
+fn judged_gateway() -> Gateway {
+    Gateway::by(|request| {
+        let prompt = request.prompt();
+        if request.model() != "judge" && !prompt.contains(" begins]") {
+            return Reply::stream(&[&prompt]);
+        }
+        if prompt.contains("row 3") {
+            return Reply::stream(&["I like it."]);
+        }
+        let score = if prompt.contains("row 1") { 8 } else { 4 };
+        let verdict = json!({"A": {"reason": "It is so.", "score": score}}).to_string();
+        Reply::stream(&[&verdict])
+    })
+}
+
+const PRICES: &str = "[price.\"*\"]\ninput = 1\noutput = 1\n";
+
+#[test]
+fn judges_score_each_answer_of_a_batch_and_their_cost_stands_apart() {
+    let gateway = judged_gateway();
+    let home = Home::with(&gateway).config(PRICES);
+    home.file("rows.jsonl", rows(3));
+    let judged = ["-m", "a,b", "--judge", "judge", "--criteria", "brevity", "--expect", "label", "-o", "json"];
+    let outcome = batch(&home, &judged).output();
+    outcome.exits(0).says("judge judge: ");
+    let found = lines(home.path().join("out.jsonl"));
+    assert_eq!(numbers(&found), [1, 1, 2, 2, 3, 3]);
+    let scores: Vec<&Value> = found.iter().map(|line| &line["scores"][0]["score"]).collect();
+    assert_eq!(scores, [&json!(0.8), &json!(0.8), &json!(0.4), &json!(0.4), &Value::Null, &Value::Null]);
+    assert_eq!((&found[0]["scores"][0]["by"], &found[0]["text"]), (&json!("judge"), &json!("row 1")));
+    assert!(found.iter().all(|line| line["judge_cost"]["usd"].as_f64() > Some(0.0)), "{}", found[0]);
+    let seen: Vec<String> = gateway
+        .requests()
+        .iter()
+        .filter(|request| request.model() == "judge")
+        .map(|request| request.prompt())
+        .collect();
+    assert_eq!(seen.len(), 6, "each answer by itself, once");
+    assert!(seen.iter().all(|prompt| prompt.starts_with("Criteria: brevity") && prompt.contains("[right answer ")));
+    let model = &outcome.json()["models"][0];
+    assert!((model["scores"]["judge"].as_f64().expect("a mean") - 0.6).abs() < 1e-9, "{model}");
+    let interval = &model["score_intervals"]["judge"];
+    assert_eq!(interval["count"], 2);
+    assert!(interval["low"].as_f64() < Some(0.6) && interval["high"].as_f64() > Some(0.6), "{interval}");
+    assert!(model["judge_cost"]["usd"].as_f64() > Some(0.0), "{model}");
+    assert_eq!(home.log().iter().filter(|call| call["tags"]["role"] == "judge").count(), 6);
+    batch(&home, &judged).args(["--resume"]).output().exits(0);
+    assert_eq!(gateway.requests().len(), 12, "nothing is asked or judged twice");
+    let status = home.llm(["batch", "status"]).output();
+    assert!(status.exits(0).stdout().contains("0.60 ("), "{status}");
+}
+
+#[test]
+fn an_answer_that_is_not_judged_yet_is_kept_and_a_verdict_is_not_taken_for_an_answer() {
+    let gateway = judged_gateway();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(2));
+    let judged = ["-m", "judge", "--judge", "judge", "--judge-own"];
+    batch(&home, &["-m", "judge", "--judge", "judge"]).output().exits(2).says("--judge-own");
+    std::fs::remove_file(home.path().join("out.jsonl")).ok();
+    let refused = batch(&home, &judged).args(["--via", "api"]).output();
+    refused.exits(2).says("--judge needs the answers");
+    std::fs::remove_file(home.path().join("out.jsonl")).ok();
+    let home_gateway = Gateway::by(|request| match request.prompt().contains(" begins]") {
+        true => Reply::stream(&[r#"{"A": {"reason": "x", "score": 5}}"#]),
+        false => Reply::stream(&[&request.prompt()]),
+    });
+    let home = Home::with(&home_gateway);
+    home.file("rows.jsonl", rows(2));
+    batch(&home, &judged).output().exits(0);
+    let path = home.path().join("out.jsonl");
+    let text = std::fs::read_to_string(&path).expect("an output");
+    let (first, _) = text.split_once('\n').expect("lines");
+    std::fs::write(&path, format!("{first}\n")).expect("written");
+    let outcome = batch(&home, &judged).args(["--resume"]).output();
+    outcome.exits(0).says("1 answer that the ledger has and the output lacked");
+    let found = lines(&path);
+    assert_eq!((numbers(&found), &found[1]["text"]), (vec![1, 2], &json!("row 2")), "not what a judge said");
+    assert_eq!(home_gateway.requests().len(), 4);
+}

@@ -19,36 +19,70 @@ fn numbers(lines: &[Value]) -> Vec<u64> {
 
 const SUBMIT: [&str; 7] = ["batch", "rows.jsonl", "{{ text }}", "--out", "out.jsonl", "--via", "api"];
 
+/// A home whose gateway is a demo gateway of another process, in this wire format.
+fn home_of_demo(demo: &crate::support::process::Running, api: &str) -> Home {
+    demo.await_stdout("/v1\n");
+    let address = demo.stdout().trim().to_owned();
+    let base = if api == "gemini" { address.trim_end_matches("/v1").to_owned() } else { address };
+    let gateway = format!("[gateway.far]\nbase_url = \"{base}\"\napi = \"{api}\"\nauth = \"none\"\n");
+    Home::new().config(&format!("default_gateway = \"far\"\n{gateway}"))
+}
+
 #[test]
-fn a_job_goes_through_the_batches_of_the_demo_gateway() {
+fn a_job_goes_through_the_batches_of_the_demo_gateway_in_every_form() {
     let server = Home::new();
     let running = server.llm(["demo-gateway"]).stdin_open().start();
-    running.await_stdout("/v1\n");
-    let address = running.stdout().trim().to_owned();
-    let home = Home::new().env("LLM_BASE_URL", address).env("LLM_API_KEY", crate::support::KEY);
-    home.file("rows.jsonl", rows(12) + "not json\n");
-    let models = ["-m", "demo/quick,demo/steady"];
-    let outcome = home.llm(SUBMIT).args(models).output();
-    outcome.exits(0).says("24 requests handed over in 2 batches; `llm batch collect");
-    assert_eq!(numbers(&lines(&home)), [13, 13], "a row that cannot be used is told at once");
-    home.llm(SUBMIT).args(models).args(["--resume"]).output().exits(0).says("every row is done or handed over already");
-    let listed = home.llm(["batch", "list", "-o", "json"]).output().json();
-    assert_eq!((listed[0]["state"].as_str(), listed[0]["via"].as_str()), (Some("submitted"), Some("api")));
-    home.llm(["batch", "status"]).output().exits(0).says("demo/quick, rows 1 to 12: in_progress, 0 of 12");
-    let outcome = home.llm(["batch", "collect", "--wait", "-o", "json"]).output();
-    outcome.exits(8).says("rows 1 to 12: completed, 12 of 12");
-    let found = lines(&home);
-    let expected: Vec<u64> = (1..=13).flat_map(|row| [row, row]).collect();
-    assert_eq!(numbers(&found), expected, "each row and model once, in order");
-    assert_eq!((&found[0]["text"], &found[0]["status"]), (&json!("Row 1"), &json!("ok")));
-    assert_eq!(found[0]["timing"]["first_token_ms"], Value::Null, "a batch has no latency of single calls");
-    let summary = outcome.json();
-    assert_eq!((summary["models"][0]["ok"].as_u64(), summary["models"][0]["failed"].as_u64()), (Some(12), Some(1)));
-    assert_eq!(home.log().len(), 24, "the ledger has every answer");
-    let again = home.llm(["batch", "collect"]).output();
-    again.exits(8);
-    assert_eq!(lines(&home).len(), 26, "a second time adds nothing");
-    drop(running);
+    let forms = [
+        ("openai-chat", "in_progress", "completed"),
+        ("openai-responses", "in_progress", "completed"),
+        ("anthropic", "in_progress", "ended"),
+        ("gemini", "BATCH_STATE_RUNNING", "BATCH_STATE_SUCCEEDED"),
+    ];
+    for (api, first, last) in forms {
+        let home = home_of_demo(&running, api);
+        home.file("rows.jsonl", rows(12) + "not json\n");
+        let models = ["-m", "demo/quick,demo/steady", "--max-tokens", "50"];
+        let outcome = home.llm(SUBMIT).args(models).output();
+        outcome.exits(0).says("24 requests handed over in 2 batches; `llm batch collect");
+        assert_eq!(numbers(&lines(&home)), [13, 13], "{api}: a row that cannot be used is told at once");
+        let again = home.llm(SUBMIT).args(models).args(["--resume"]).output();
+        again.exits(0).says("every row is done or handed over already");
+        let listed = home.llm(["batch", "list", "-o", "json"]).output().json();
+        assert_eq!((listed[0]["state"].as_str(), listed[0]["via"].as_str()), (Some("submitted"), Some("api")));
+        home.llm(["batch", "status"]).output().exits(0).says(&format!("demo/quick, rows 1 to 12: {first}, 0 of 12"));
+        let outcome = home.llm(["batch", "collect", "--wait", "-o", "json"]).output();
+        outcome.exits(8).says(&format!("rows 1 to 12: {last}, 12 of 12"));
+        let found = lines(&home);
+        let expected: Vec<u64> = (1..=13).flat_map(|row| [row, row]).collect();
+        assert_eq!(numbers(&found), expected, "{api}: each row and model once, in order");
+        assert_eq!((&found[0]["text"], &found[0]["status"]), (&json!("Row 1"), &json!("ok")), "{api}");
+        assert_eq!(found[0]["timing"]["first_token_ms"], Value::Null, "a batch has no latency of single calls");
+        let summary = outcome.json();
+        let counts = (summary["models"][0]["ok"].as_u64(), summary["models"][0]["failed"].as_u64());
+        assert_eq!(counts, (Some(12), Some(1)), "{api}");
+        assert!(found[0]["usage"]["output_tokens"].as_u64() > Some(0), "{api}: {}", found[0]);
+        assert_eq!(home.log().len(), 24, "{api}: the ledger has every answer");
+        home.llm(["batch", "collect"]).output().exits(8);
+        assert_eq!(lines(&home).len(), 26, "{api}: a second time adds nothing");
+    }
+}
+
+#[test]
+fn a_batch_of_any_form_that_is_cancelled_can_be_handed_over_again() {
+    let server = Home::new();
+    let running = server.llm(["demo-gateway"]).stdin_open().start();
+    for api in ["openai-chat", "anthropic", "gemini"] {
+        let home = home_of_demo(&running, api);
+        home.file("rows.jsonl", rows(3));
+        let models = ["-m", "demo/quick", "--max-tokens", "50"];
+        home.llm(SUBMIT).args(models).output().exits(0).says("3 requests handed over");
+        home.llm(["batch", "cancel"]).output().exits(0).says("the gateway was asked to cancel 1 batch");
+        home.llm(["batch", "collect", "--wait"]).output();
+        assert_eq!(lines(&home).len(), 0, "{api}: nothing was answered");
+        home.llm(SUBMIT).args(models).arg("--resume").output().exits(0).says("3 requests handed over");
+        home.llm(["batch", "collect", "--wait"]).output().exits(0);
+        assert_eq!(numbers(&lines(&home)), [1, 2, 3], "{api}");
+    }
 }
 
 /// A gateway with OpenAI's batches. `standing` is the body of the batch's status at the n-th question.

@@ -193,7 +193,7 @@ impl<'r> Cook<'r> {
 
     /// What a row asks. An error of it is a text without the number of its line.
     pub fn cook(&mut self, row: &RawRow) -> (RowInfo, Result<Asked, String>) {
-        let mut info = RowInfo { number: row.number, line: row.line, hash: row.hash, id: None, expected: None };
+        let mut info = RowInfo { number: row.number, line: row.line, hash: row.hash(), id: None, expected: None };
         let asked = row.fields().and_then(|fields| {
             let recipe = self.recipe;
             let of = |name: &Option<String>| name.as_deref().map(|name| text_field(&fields, name)).transpose();

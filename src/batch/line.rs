@@ -2,14 +2,15 @@
 //! the batch goes on.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::rows::RowHash;
 use crate::error::FailureKind;
-use crate::money::Usd;
 use crate::record::{Cost, CostOrigin, Record, Status};
 
 /// What a line says of its row, before the fields of the record.
@@ -92,9 +93,10 @@ pub struct Line<'a> {
     #[serde(default)]
     cached: bool,
     usage: Tokens,
-    cost: Option<LineCost>,
+    #[serde(borrow)]
+    cost: Option<LineCost<'a>>,
     timing: Times,
-    attempts: Vec<LineAttempt>,
+    attempts: LineAttempts,
     error: Option<LineError>,
     #[serde(borrow, default)]
     expected: Option<Cow<'a, str>>,
@@ -113,8 +115,9 @@ struct Tokens {
 }
 
 #[derive(Debug, Deserialize)]
-struct LineCost {
-    usd: Option<Usd>,
+struct LineCost<'a> {
+    #[serde(borrow)]
+    usd: Option<&'a RawValue>,
     origin: Option<LineOrigin>,
     #[serde(default)]
     partial: bool,
@@ -136,9 +139,34 @@ struct Times {
     total_ms: Option<f64>,
 }
 
-#[derive(Debug, Deserialize)]
-struct LineAttempt {
+/// Whether any of the attempts may have been billed.
+#[derive(Debug)]
+struct LineAttempts {
     maybe_billed: bool,
+}
+
+impl<'de> Deserialize<'de> for LineAttempts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Attempt {
+            maybe_billed: bool,
+        }
+        struct Attempts;
+        impl<'de> Visitor<'de> for Attempts {
+            type Value = LineAttempts;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of attempts")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut attempts: A) -> Result<LineAttempts, A::Error> {
+                let mut maybe_billed = false;
+                while let Some(attempt) = attempts.next_element::<Attempt>()? {
+                    maybe_billed |= attempt.maybe_billed;
+                }
+                Ok(LineAttempts { maybe_billed })
+            }
+        }
+        deserializer.deserialize_seq(Attempts)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -198,10 +226,10 @@ impl<'a> Line<'a> {
                 LineOrigin::Table => CostOrigin::Table,
                 LineOrigin::Unknown => return None,
             };
-            Some(Cost { usd: cost.usd?, origin, partial: cost.partial })
+            Some(Cost { usd: cost.usd?.get().trim_matches('"').parse().ok()?, origin, partial: cost.partial })
         });
         let used_nothing = self.usage.input_tokens.is_none() && self.usage.output_tokens.is_none();
-        let is_billed = self.attempts.iter().any(|attempt| attempt.maybe_billed);
+        let is_billed = self.attempts.maybe_billed;
         let expected = self.expected.clone().map(Cow::into_owned);
         let text = || serde_json::from_str::<String>(self.text.get()).unwrap_or_default();
         Ended {

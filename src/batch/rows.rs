@@ -109,8 +109,6 @@ pub struct RawRow {
     pub number: u64,
     /// The line of the file on which it begins, counted from 1.
     pub line: u64,
-    /// The hash of its content.
-    pub hash: RowHash,
     content: Content,
 }
 
@@ -118,12 +116,36 @@ pub struct RawRow {
 enum Content {
     Json(Vec<u8>),
     Line(Vec<u8>),
-    Record(Arc<[String]>, csv::ByteRecord),
-    /// It cannot be used, for this reason.
-    Bad(String),
+    Record(Arc<Header>, csv::ByteRecord),
+    /// It cannot be used, for this reason. Its hash is that of its content, as far as that is known.
+    Bad(RowHash, String),
+}
+
+/// The columns of a data set.
+#[derive(Debug)]
+struct Header {
+    names: Vec<String>,
+    /// The hash of the names, which is part of the hash of each row.
+    hash: RowHash,
+}
+
+impl Header {
+    fn hash(&self, record: &csv::ByteRecord) -> RowHash {
+        let names = self.hash.0.to_be_bytes();
+        RowHash::of(std::iter::once(&names[..]).chain(record.iter()))
+    }
 }
 
 impl RawRow {
+    /// The hash of its content.
+    pub fn hash(&self) -> RowHash {
+        match &self.content {
+            Content::Json(line) | Content::Line(line) => RowHash::of([line.as_slice()]),
+            Content::Record(header, record) => header.hash(record),
+            Content::Bad(hash, _) => *hash,
+        }
+    }
+
     /// The fields by name.
     ///
     /// # Errors
@@ -134,7 +156,7 @@ impl RawRow {
             Err(error) => Err(format!("it is not UTF-8: there is a bad byte at offset {} in it", error.valid_up_to())),
         };
         match &self.content {
-            Content::Bad(why) => Err(why.clone()),
+            Content::Bad(_, why) => Err(why.clone()),
             Content::Line(bytes) => Ok(Map::from_iter([(LINE_FIELD.to_owned(), Value::String(utf8(bytes)?))])),
             Content::Json(bytes) => {
                 std::str::from_utf8(bytes).or_else(|_| utf8(bytes).map(|_| ""))?;
@@ -144,12 +166,15 @@ impl RawRow {
                     Err(error) => Err(format!("it is not valid JSON: {}", without_line(&error))),
                 }
             }
-            Content::Record(names, record) if names.len() != record.len() => {
-                Err(format!("it has {} fields, but the header has {}", record.len(), names.len()))
+            Content::Record(header, record) if header.names.len() != record.len() => {
+                Err(format!("it has {} fields, but the header has {}", record.len(), header.names.len()))
             }
-            Content::Record(names, record) => {
-                names.iter().zip(record).map(|(name, value)| Ok((name.clone(), Value::String(utf8(value)?)))).collect()
-            }
+            Content::Record(header, record) => header
+                .names
+                .iter()
+                .zip(record)
+                .map(|(name, value)| Ok((name.clone(), Value::String(utf8(value)?))))
+                .collect(),
         }
     }
 }
@@ -227,7 +252,7 @@ impl fmt::Debug for Rows {
 
 enum Reader {
     Lines { input: Input, is_json: bool },
-    Csv { reader: Box<csv::Reader<Capped<Input>>>, names: Arc<[String]>, header: RowHash, left: Arc<AtomicU64> },
+    Csv { reader: Box<csv::Reader<Capped<Input>>>, header: Arc<Header>, left: Arc<AtomicU64> },
 }
 
 impl Rows {
@@ -296,16 +321,12 @@ impl Rows {
                     Ok(line) if line.trim_ascii().is_empty() => continue,
                     Ok(line) if *is_json => Content::Json(line),
                     Ok(line) => Content::Line(line),
-                    Err(length) => too_large(length),
-                };
-                let hash = match &content {
-                    Content::Json(line) | Content::Line(line) => RowHash::of([line.as_slice()]),
-                    Content::Bad(_) | Content::Record(..) => RowHash(0),
+                    Err(length) => too_large(RowHash(0), length),
                 };
                 self.number += 1;
-                return Ok(Some(RawRow { number: self.number, line: self.line, hash, content }));
+                return Ok(Some(RawRow { number: self.number, line: self.line, content }));
             },
-            Reader::Csv { reader, names, header, left } => {
+            Reader::Csv { reader, header, left } => {
                 left.store(LARGEST_RECORD, Ordering::Relaxed);
                 let mut record = csv::ByteRecord::new();
                 if !reader.read_byte_record(&mut record).map_err(io_error)? {
@@ -313,14 +334,12 @@ impl Rows {
                 }
                 self.number += 1;
                 let line = record.position().map_or(0, csv::Position::line);
-                let seed = header.0.to_be_bytes();
-                let hash = RowHash::of(std::iter::once(&seed[..]).chain(record.iter()));
                 let length = record.as_slice().len();
                 let content = match length > LARGEST_ROW {
-                    true => too_large(length as u64),
-                    false => Content::Record(Arc::clone(names), record),
+                    true => too_large(header.hash(&record), length as u64),
+                    false => Content::Record(Arc::clone(header), record),
                 };
-                Ok(Some(RawRow { number: self.number, line, hash, content }))
+                Ok(Some(RawRow { number: self.number, line, content }))
             }
         }
     }
@@ -340,8 +359,8 @@ fn is_device(_: &File, _: &std::fs::Metadata) -> io::Result<bool> {
     Ok(false)
 }
 
-fn too_large(length: u64) -> Content {
-    Content::Bad(format!("it is {} MiB long, and a row may have {} MiB", length >> 20, LARGEST_ROW >> 20))
+fn too_large(hash: RowHash, length: u64) -> Content {
+    Content::Bad(hash, format!("it is {} MiB long, and a row may have {} MiB", length >> 20, LARGEST_ROW >> 20))
 }
 
 /// The next line without its end; its length alone where it is too long. `None` at the end of the input.
@@ -392,8 +411,8 @@ fn csv_reader(input: Input, delimiter: u8) -> io::Result<Reader> {
     if let Some(twice) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
         return Err(invalid(format!("two columns are called `{}`", twice.1)));
     }
-    let header = RowHash::of(names.iter().map(String::as_bytes));
-    Ok(Reader::Csv { reader: Box::new(reader), names: names.into(), header, left })
+    let hash = RowHash::of(names.iter().map(String::as_bytes));
+    Ok(Reader::Csv { reader: Box::new(reader), header: Arc::new(Header { names, hash }), left })
 }
 
 fn io_error(error: csv::Error) -> io::Error {

@@ -44,8 +44,35 @@ pub struct ModelTally {
     /// How often an answer was given where another one, or the same, was expected: `(expected, answered)`.
     confusion: BTreeMap<(String, String), u64>,
     has_too_many_labels: bool,
-    /// By scorer, the sum of the scores and their number.
-    pub scores: BTreeMap<String, (f64, u64)>,
+    /// By scorer, the scores that are known.
+    pub scores: BTreeMap<String, Scores>,
+}
+
+/// The scores of one scorer.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Scores {
+    pub sum: f64,
+    pub count: u64,
+    /// Whether one of them is not a share from 0 to 1.
+    has_others: bool,
+}
+
+impl Scores {
+    fn add(&mut self, score: f64) {
+        self.sum += score;
+        self.count += 1;
+        self.has_others |= !(0.0..=1.0).contains(&score);
+    }
+
+    /// The mean; `None` where there is no score.
+    pub fn mean(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+
+    /// Whether all are shares from 0 to 1.
+    pub fn are_shares(&self) -> bool {
+        self.count > 0 && !self.has_others
+    }
 }
 
 impl ModelTally {
@@ -81,9 +108,7 @@ impl ModelTally {
         }
         for scored in ended.scores.iter() {
             if let Some(score) = scored.score {
-                let (sum, count) = self.scores.entry(scored.by.clone()).or_default();
-                *sum += score;
-                *count += 1;
+                self.scores.entry(scored.by.clone()).or_default().add(score);
             }
         }
     }

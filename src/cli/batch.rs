@@ -145,6 +145,21 @@ pub struct BatchRunArgs {
     /// exact and contains compare with the field of --expect
     #[arg(long, value_name = "SPEC", help_heading = "What to print")]
     pub score: Vec<String>,
+    /// Let this model score each answer; several make a panel; repeatable. Judges see the field of --expect
+    #[arg(
+        long,
+        value_name = "MODEL",
+        value_delimiter = ',',
+        conflicts_with = "pipeline",
+        help_heading = "What to print"
+    )]
+    pub judge: Vec<String>,
+    /// What judges score by; `@FILE` reads a file
+    #[arg(long, value_name = "TEXT", requires = "judge", help_heading = "What to print")]
+    pub criteria: Option<String>,
+    /// Let judges score answers of their own model as well
+    #[arg(long, requires = "judge", help_heading = "What to print")]
+    pub judge_own: bool,
     /// The field that names the row; two rows with the same name are an error of the second
     #[arg(long, value_name = "FIELD", help_heading = "What to print")]
     pub id_field: Option<String>,

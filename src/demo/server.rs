@@ -11,8 +11,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::stream;
 
+use super::batches::{self, Batches};
 use super::embeddings::{self, Embeddings, Input};
-use super::{batches, tokens};
+use super::tokens;
 use crate::adapter::{Api, Encoder, NamedRequest};
 use crate::call::{Call, Event, RunEvent, Service, Target};
 use crate::chat;
@@ -49,17 +50,20 @@ pub(super) type Received = Result<Bytes, BytesRejection>;
 pub(super) fn router<B: Backend>(backend: B, models: Vec<u8>) -> Router {
     let generate = post(generate::<B>);
     let backend = Arc::new(backend);
+    let batches = Batches::new(Arc::clone(&backend));
+    let of_models = Router::new()
+        // Google's library uses the first path since version 3, and the second before.
+        .route("/v1/models/{*id}", generate.clone())
+        .route("/v1beta/models/{*id}", generate)
+        .with_state((Arc::clone(&backend), batches.clone()));
     let answers = Router::new()
         .route("/v1/chat/completions", post(chat_completions::<B>))
         .route("/v1/responses", post(responses::<B>))
         .route("/v1/messages", post(messages::<B>))
         .route("/v1/messages/count_tokens", post(tokens::of_messages::<B>))
         .route("/v1/embeddings", post(embeddings::embeddings::<B>))
-        // Google's library uses the first path since version 3, and the second before.
-        .route("/v1/models/{*id}", generate.clone())
-        .route("/v1beta/models/{*id}", generate)
-        .with_state(Arc::clone(&backend));
-    answers.merge(batches::router(backend)).merge(models::router(models)).fallback(unknown_path)
+        .with_state(backend);
+    answers.merge(of_models).merge(batches::router(batches)).merge(models::router(models)).fallback(unknown_path)
 }
 
 async fn chat_completions<B: Backend>(backend: State<Arc<B>>, headers: HeaderMap, body: Received) -> Response {
@@ -75,9 +79,17 @@ async fn messages<B: Backend>(backend: State<Arc<B>>, headers: HeaderMap, body: 
 }
 
 /// Every method of a model in Gemini's format.
-async fn generate<B: Backend>(backend: State<Arc<B>>, uri: Uri, headers: HeaderMap, body: Received) -> Response {
+async fn generate<B: Backend>(
+    State((backend, batches)): State<(Arc<B>, Batches<B>)>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Received,
+) -> Response {
     if let Some(model) = uri.path().strip_suffix(":countTokens") {
-        return tokens::of_contents(&**backend, model, body);
+        return tokens::of_contents(&*backend, model, body);
+    }
+    if let Some((_, model)) = uri.path().strip_suffix(batches::VERB).and_then(|path| path.split_once("/models/")) {
+        return batches::create(&batches, model, body);
     }
     let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
     answer(&backend, Api::Gemini, path, &headers, body).await

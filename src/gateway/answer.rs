@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use reqwest::Response;
@@ -77,9 +78,9 @@ impl Reading<'_> {
             }
         };
         let outcome = stream::complete(answer.finish.as_ref());
-        for event in answer.into_events() {
-            events.emit(self.event(Decoded::Event(event))).await?;
-        }
+        let now = Instant::now();
+        let pieces = answer.into_events().into_iter().map(|piece| self.event(Decoded::Event(piece)));
+        events.forward(&mut pieces.map(|event| events.event(now, event)).collect()).await?;
         self.pass(body, &response, events).await?;
         outcome
     }

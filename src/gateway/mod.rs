@@ -20,6 +20,7 @@ use bytes::Bytes;
 use reqwest::header::{HeaderValue, IF_NONE_MATCH};
 use secrecy::SecretString;
 use tokio::time::timeout_at;
+use url::Url;
 
 use crate::adapter::Api;
 use crate::call::Service;
@@ -280,7 +281,7 @@ impl Client {
         failure
     }
 
-    async fn attempt(&self, call: &Call, api: Api, url: &str, body: Bytes, events: &Events) -> Result<(), Failure> {
+    async fn attempt(&self, call: &Call, api: Api, url: Url, body: Bytes, events: &Events) -> Result<(), Failure> {
         let adapter = api.adapter();
         let headers = request_headers::of_call(&self.gateway, api, call, self.key.as_ref())?;
         let request = self.http.post(url).headers(headers).body(body);
@@ -326,11 +327,12 @@ impl Service for Client {
         let api = call.api(self.gateway.api_of(&target.model));
         let wire = call.wire(api);
         let body = Bytes::from(wire.body);
-        let urls: Vec<String> = self.gateway.base_url.endpoints(api, &wire.path).collect();
+        let urls = self.endpoints.urls(&self.gateway.base_url, api, &wire.path)?;
         let mut result = Ok(());
         for index in self.endpoints.order(urls.len()) {
             events.emit(Event::Attempt { target: target.clone() }).await?;
-            result = self.attempt(call, api, &urls[index], body.clone(), events).await;
+            // The state of an attempt is large, and every policy around it would move it.
+            result = Box::pin(self.attempt(call, api, urls[index].clone(), body.clone(), events)).await;
             result = result.map_err(|failure| self.reported(failure));
             if let Err(failure) = &result {
                 events.emit(Event::AttemptFailed { failure: failure.clone() }).await?;

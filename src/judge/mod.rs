@@ -4,6 +4,8 @@
 //! matter: a judge who decides alone is asked once for each rotation of the answers, so that each answer stands once in each
 //! place; of several judges, each is asked once, with the answers in another order. No judge sees an answer of its own model,
 //! unless the user allows it.
+//!
+//! An answer may be judged alone, too: `batch` does that row by row.
 #![warn(missing_docs)]
 
 mod panel;

@@ -96,6 +96,11 @@ impl Plan {
         self.judges.iter().map(|judge| &judge.call)
     }
 
+    /// How many calls judges take where every answer is complete.
+    pub(crate) fn asked(&self) -> usize {
+        self.sittings.iter().filter(|sitting| !self.order(sitting, |_| true).is_empty()).count()
+    }
+
     /// The judge of each sitting as the user named it, in order.
     pub(crate) fn labels(&self) -> impl Iterator<Item = &str> {
         self.sittings.iter().map(|sitting| self.judges[sitting.judge].call.asked.as_str())

@@ -26,6 +26,8 @@ pub(crate) struct Task {
     pub(crate) criteria: String,
     /// The request to which the answers were given.
     pub(crate) prompt: std::sync::Arc<Request>,
+    /// The answer that is known to be right, where there is one.
+    pub(crate) reference: Option<String>,
     /// In the marks around the material, so that no answer can contain the mark that ends it.
     pub(crate) nonce: u64,
 }
@@ -39,6 +41,9 @@ impl Task {
         for message in &self.prompt.messages {
             let name = if message.role == Role::System { "instructions" } else { "prompt" };
             self.frame(&mut text, name, &texts(message));
+        }
+        if let Some(reference) = &self.reference {
+            self.frame(&mut text, "right answer", reference);
         }
         for (index, answer) in answers.iter().enumerate() {
             self.frame(&mut text, &format!("answer {}", letter(index)), answer);

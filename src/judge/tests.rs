@@ -20,7 +20,7 @@ fn calls(models: &[&str]) -> Vec<Call> {
 }
 
 fn task(answers: &[Call]) -> Task {
-    Task { criteria: "brevity".into(), prompt: Arc::clone(&answers[0].request), nonce: 7 }
+    Task { criteria: "brevity".into(), prompt: Arc::clone(&answers[0].request), reference: None, nonce: 7 }
 }
 
 fn plan(answers: &[Call], judges: &[&str], rounds: usize, own: bool) -> Result<Plan, Unjudgeable> {

@@ -253,7 +253,8 @@ pub fn answers(store: &Store, id: &str) -> Result<Vec<(u64, String, i64)>, Store
             "SELECT c.place / r.models + 1, (SELECT name FROM names WHERE id = c.asked), c.id
              FROM jobs AS j JOIN job_runs AS r ON r.job = j.id JOIN runs ON runs.uuid = r.run
                  JOIN calls AS c ON c.run = runs.id JOIN details AS d ON d.call = c.id
-             WHERE j.uuid = ?1 AND d.answer IS NOT NULL AND (SELECT name FROM names WHERE id = c.status) IN ('ok', 'truncated')",
+             WHERE j.uuid = ?1 AND d.answer IS NOT NULL AND (SELECT name FROM names WHERE id = c.status) IN ('ok', 'truncated')
+                 AND coalesce((SELECT name FROM names WHERE id = c.tags), '') NOT LIKE '%\"role\":\"judge\"%'",
         )?;
         let found = |row: &SqlRow<'_>| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?, row.get(2)?));
         statement.query_map([id], found)?.collect()

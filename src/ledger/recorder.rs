@@ -102,9 +102,7 @@ impl Recorder {
             let result = if wanted { apart(&transaction, |transaction| change.run(transaction)) } else { Ok(Ok(())) };
             done.push(result.map_err(failed)?.map_err(failed));
         }
-        let inserted = apart(&transaction, |transaction| {
-            rows.iter().try_for_each(|row| write::insert(transaction, row).map(drop))
-        });
+        let inserted = apart(&transaction, |transaction| write::insert_all(transaction, rows).map(drop));
         let inserted = inserted.map_err(failed)?.map_err(failed);
         transaction.commit().map_err(failed)?;
         *results = done;
@@ -155,7 +153,7 @@ impl Recorder {
         let Some(store) = &mut self.store else { return Ok(false) };
         let Some(spilled) = spill::take(&self.dir).map_err(|error| error.to_string())? else { return Ok(false) };
         store
-            .write(|transaction| spilled.rows.iter().try_for_each(|row| write::insert(transaction, row).map(drop)))
+            .write(|transaction| write::insert_all(transaction, &spilled.rows).map(drop))
             .map_err(|error| error.cause().unwrap_or_else(|| error.to_string()))?;
         match spilled.done() {
             Ok(None) => Ok(true),

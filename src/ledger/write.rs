@@ -1,16 +1,32 @@
 //! Rows into the database.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use rusqlite::{OptionalExtension, Result, Transaction, params};
 use serde::Serialize;
 
 use super::row::{Row, texts_of};
 
-/// Adds a call, and returns whether it was added: one that is there already stays as it is.
-pub(super) fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<bool> {
-    let names = Names { transaction };
+/// Adds calls, as one part of the transaction: if one of them fails, none of them may stay. One that is there already stays
+/// as it is. Returns how many were added.
+pub(super) fn insert_all<'r>(transaction: &Transaction<'_>, rows: impl IntoIterator<Item = &'r Row>) -> Result<usize> {
+    let names = Names { transaction, known: RefCell::default() };
+    let mut added = Vec::new();
+    for row in rows {
+        added.extend(insert(transaction, &names, row)?.map(|call| (call, row)));
+    }
+    // After everything else: a statement that SQLite may have to undo makes FTS5 write out its index, which would happen
+    // with each call.
+    added.iter().try_for_each(|(call, row)| words(transaction, *call, row))?;
+    Ok(added.len())
+}
+
+/// Adds a call, without the index of its words. Returns its id; `None` where it is there already.
+fn insert(transaction: &Transaction<'_>, names: &Names<'_>, row: &Row) -> Result<Option<i64>> {
     let known = transaction.prepare_cached("SELECT 1 FROM calls WHERE uuid = ?1")?.exists([&row.id])?;
     if known {
-        return Ok(false);
+        return Ok(None);
     }
     let run = run(transaction, row)?;
     let request = request(transaction, row)?;
@@ -66,9 +82,8 @@ pub(super) fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<bool> {
         transaction.prepare_cached("INSERT INTO demo_calls (call) VALUES (?1)")?.execute([call])?;
     }
     details(transaction, call, row)?;
-    attempts(transaction, &names, call, row)?;
-    words(transaction, call, row)?;
-    Ok(true)
+    attempts(transaction, names, call, row)?;
+    Ok(Some(call))
 }
 
 fn run(transaction: &Transaction<'_>, row: &Row) -> Result<i64> {
@@ -168,10 +183,28 @@ fn beginning(text: &str) -> &str {
 /// The ids of names, which are made as they are needed.
 struct Names<'t> {
     transaction: &'t Transaction<'t>,
+    /// Those that were looked up for earlier calls of the same part of the transaction: calls that are written together have
+    /// most names in common.
+    known: RefCell<HashMap<String, i64>>,
 }
+
+/// So many names are remembered. A name may be as long as a set of tags.
+const REMEMBERED: usize = 256;
 
 impl Names<'_> {
     fn id(&self, name: &str) -> Result<i64> {
+        if let Some(id) = self.known.borrow().get(name) {
+            return Ok(*id);
+        }
+        let id = self.found_or_made(name)?;
+        let mut known = self.known.borrow_mut();
+        if known.len() < REMEMBERED {
+            known.insert(name.to_owned(), id);
+        }
+        Ok(id)
+    }
+
+    fn found_or_made(&self, name: &str) -> Result<i64> {
         let mut find = self.transaction.prepare_cached("SELECT id FROM names WHERE name = ?1")?;
         if let Some(id) = find.query_row([name], |found| found.get(0)).optional()? {
             return Ok(id);

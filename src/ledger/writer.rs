@@ -26,6 +26,13 @@ const ROOM: u32 = 16 << 10;
 /// So many jobs at most are committed together, so that other processes get their turn.
 const GROUP: usize = 512;
 
+/// Where so many rows wait already, more are coming, as from a batch or a server: the thread then gathers them for
+/// [`GATHERING`]. The index of words is written once a group, which takes as long as several rows.
+const MANY: usize = 8;
+
+/// So long rows are gathered at most for one group. Nobody waits for rows, and a change that somebody waits for ends it.
+const GATHERING: Duration = Duration::from_millis(25);
+
 /// [`LedgerWriter::close`] waits no longer than this for a disk that does not answer. It is more than a first run may wait
 /// for others that make the ledger.
 const CLOSE_LIMIT: Duration = Duration::from_secs(15);
@@ -201,12 +208,15 @@ impl Records for LedgerWriter {
 /// What the thread does: takes what waits, and commits it.
 fn write(jobs: &Receiver<Job>, mut recorder: Recorder, closing: &Mutex<Option<Instant>>) {
     while let Ok(first) = jobs.recv() {
+        let began = Instant::now();
         let mut group = Group::default();
         let mut next = Some(first);
         while let Some(job) = next {
             group.add(job);
-            let full = group.close.is_some() || group.rows.len() + group.changes.len() >= GROUP;
-            next = if full { None } else { jobs.try_recv().ok() };
+            next = if group.is_full() { None } else { jobs.try_recv().ok() };
+            if next.is_none() && group.may_wait() {
+                next = jobs.recv_timeout(GATHERING.saturating_sub(began.elapsed())).ok();
+            }
         }
         let close = group.close.take();
         group.commit(&mut recorder, closing);
@@ -229,6 +239,16 @@ struct Group {
 }
 
 impl Group {
+    /// Whether it takes no more.
+    fn is_full(&self) -> bool {
+        self.close.is_some() || self.rows.len() + self.changes.len() >= GROUP
+    }
+
+    /// Whether it is of rows alone, of which more are coming.
+    fn may_wait(&self) -> bool {
+        self.changes.is_empty() && self.rows.len() >= MANY && !self.is_full()
+    }
+
     fn add(&mut self, job: Job) {
         match job {
             Job::Row(row, room) => {

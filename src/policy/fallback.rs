@@ -141,7 +141,8 @@ impl<S: Service> Service for Fallback<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let call = &*self.suited(call, events).await?;
         if call.choices.len() > 1 && call.choices.iter().any(|choice| choice.hedge.is_some()) {
-            return hedge::race(self, call, events).await;
+            // In a box, so that calls that do not race have no room for it.
+            return Box::pin(hedge::race(self, call, events)).await;
         }
         let deadline = deadline::after(call.limits.timeout);
         let mut left = &call.choices[1..];

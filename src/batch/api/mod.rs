@@ -6,11 +6,13 @@
 mod anthropic;
 mod gemini;
 mod openai;
+mod split;
 #[cfg(test)]
 mod tests;
 
 use serde_json::Value;
 
+pub use self::split::{Gathered, Gathering};
 use crate::adapter::{Api, WireRequest};
 use crate::error::{Failure, FailureKind};
 

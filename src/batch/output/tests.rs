@@ -1,5 +1,5 @@
 use super::*;
-use crate::batch::line::{RowPart, WorthPart, write};
+use crate::batch::line::{Line, RowPart, WorthPart, write};
 use crate::batch::rows::RowHash;
 use crate::record::{Record, Status};
 
@@ -43,7 +43,7 @@ impl Fixture {
 
 fn rows(output: &mut OutputFile) -> Vec<(u64, String)> {
     let mut rows = Vec::new();
-    output.scan(|line| rows.push((line.row, line.model.clone().into_owned()))).expect("lines");
+    output.scan(|line| rows.push((line.row, line.model.to_string()))).expect("lines");
     rows
 }
 
@@ -126,10 +126,10 @@ fn lines_are_sorted_by_row_and_model_and_the_lock_is_kept() {
         output.append(line, (row, place)).expect("written");
     }
     assert!(!output.is_in_order());
-    output.rewrite(true, |_| true, |model| usize::from(model == "b")).expect("sorted");
+    output.sort(|model| usize::from(model == "b")).expect("sorted");
     assert!(output.is_in_order() && is_locked(&fixture.path()));
     assert_eq!(fixture.content(), [&lines[3][..], &lines[1], &lines[2], &lines[0]].concat());
-    output.rewrite(false, |line| line.has_answer(), |_| 0).expect("rewritten");
+    output.retain(|line| line.has_answer(), |_| 0).expect("rewritten");
     assert_eq!(rows(&mut output).len(), 3, "the failed one is asked again");
     output.append(&lines[2], (2, 0)).expect("the new file is open for appending");
     assert_eq!(rows(&mut output).len(), 4);
@@ -140,7 +140,8 @@ fn what_is_done_is_known_by_row_and_model() {
     let mut done = Done::new(&["a".into(), "b".into()]);
     let add = |done: &mut Done, row, model: &str, status| {
         let bytes = line(row, model, status);
-        done.add(&Line::parse(&bytes).expect("a line"))
+        let line = Line::parse(&bytes).expect("a line");
+        done.add(line.row, line.row_hash, &line.model, line.status)
     };
     assert!(add(&mut done, 3, "a", Status::Ok));
     assert!(add(&mut done, 3, "b", Status::Failed));
@@ -149,4 +150,36 @@ fn what_is_done_is_known_by_row_and_model() {
     assert_eq!((done.state(3, 0), done.state(3, 1), done.state(1, 0)), (State::Answered, State::Failed, State::Open));
     assert_eq!((done.hash(3), done.hash(4), done.last_row()), (Some(RowHash(3)), None, 5));
     assert_eq!((done.lines(0), done.lines(2), done.repeated), (1, 1, 1));
+}
+
+#[test]
+fn a_file_is_read_alike_on_one_thread_and_on_several() {
+    const LINES: u64 = 6_000;
+    let mut content: Vec<u8> = (1..=LINES).flat_map(|row| line(row, "m", Status::Ok)).collect();
+    assert!(content.len() > 3 << 20, "there are several blocks");
+    // A line of several blocks, and a part of one that is being written.
+    let mut long = record("m");
+    long.text = "x".repeat(5 << 19);
+    let part = RowPart { row: LINES + 1, line: 1, row_id: None, row_hash: RowHash(1), job: "j", plan: RowHash(7) };
+    content.extend(write(&part, &long, &WorthPart::default()).expect("json"));
+    let end = content.len();
+    content.extend(b"{\"row\":");
+    let fixture = Fixture::new(&content);
+    for threads in [0, 1, 3] {
+        let mut rows = Vec::new();
+        fixture.open().scan_on(threads, |line| rows.push(line.row)).expect("lines");
+        assert_eq!(rows, (1..=LINES + 1).collect::<Vec<_>>(), "{threads} threads");
+    }
+    content.truncate(end);
+    let middle = content.len() / 3;
+    let at = middle + content[middle..].iter().position(|byte| *byte == b'\n').expect("a line end") + 1;
+    let before = content[..at].iter().filter(|byte| **byte == b'\n').count();
+    content.splice(at..at, *b"foreign\n");
+    let fixture = Fixture::new(&content);
+    for threads in [0, 1, 3] {
+        let mut rows = Vec::new();
+        let error = fixture.open().scan_on(threads, |line| rows.push(line.row)).expect_err("not ours").to_string();
+        assert!(error.starts_with(&format!("line {} of", before + 1)), "{threads} threads: {error}");
+        assert_eq!(rows.len(), before, "{threads} threads");
+    }
 }

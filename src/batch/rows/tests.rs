@@ -83,9 +83,9 @@ fn gzip_is_recognised_by_its_bytes() {
 #[test]
 fn a_hash_tells_rows_apart_and_their_numbers_do_not_matter() {
     let [a, b, c] =
-        [&b"x,y\nab,c\n"[..], b"x,y\na,bc\n", b"x,z\nab,c\n"].map(|csv| rows(csv, Some(RowFormat::Csv))[0].hash);
+        [&b"x,y\nab,c\n"[..], b"x,y\na,bc\n", b"x,z\nab,c\n"].map(|csv| rows(csv, Some(RowFormat::Csv))[0].hash());
     assert!(a != b && a != c);
-    assert_eq!(rows(b"1\n2\n1\n", None)[0].hash, rows(b"1\n2\n1\n", None)[2].hash);
+    assert_eq!(rows(b"1\n2\n1\n", None)[0].hash(), rows(b"1\n2\n1\n", None)[2].hash());
     let text = serde_json::to_string(&a).expect("json");
     assert_eq!(serde_json::from_str::<RowHash>(&text).expect("a hash"), a);
 }

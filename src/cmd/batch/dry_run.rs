@@ -15,7 +15,7 @@ use crate::money::Usd;
 use crate::pricing::estimate;
 use crate::report::batch::{Estimate, ModelEstimate, estimate_json, estimate_text};
 use crate::report::term::print;
-use crate::run::{Schedule, Step, pricing};
+use crate::run::{Notices, Schedule, Step, pricing};
 
 /// So many calls run at once in the estimate of the time, where the user does not say a number.
 const USUAL_CONCURRENCY: usize = 8;
@@ -25,6 +25,9 @@ const USUAL_CONCURRENCY: usize = 8;
 /// # Errors
 /// The data set cannot be read, or a gateway is not configured.
 pub(super) fn run(context: &Context, args: &BatchRunArgs, plan: &BatchPlan) -> Result<u8, Error> {
+    if !args.judge.is_empty() {
+        context.notice("judges are asked about the answers, so their requests and costs are not shown");
+    }
     let mut maker = CallMaker::new(&context.settings, &plan.base, &plan.work, &plan.names, String::new());
     let mut cook = Cook::new(&plan.recipe)?;
     let mut models = Models::new(context, plan);

@@ -105,8 +105,8 @@ pub(super) fn tally_of(path: &Path, models: &[String]) -> Result<Option<Tally>, 
     };
     let (mut done, mut tally) = (Done::new(models), Tally::new(models));
     file.scan(|line| {
-        if done.add(line) {
-            tally.add(&line.model, &line.ended());
+        if done.add(line.row, line.hash, &line.model, line.ended.status) {
+            tally.add(&line.model, &line.ended);
         }
     })
     .map_err(session::output_error)?;

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::judging::Judgement;
 use super::plan::BatchPlan;
 use crate::batch::line::{self, Ended, RowPart, Scored, WorthPart};
 use crate::batch::{RowHash, RowInfo};
@@ -26,14 +27,21 @@ impl<'a> LineMaker<'a> {
     ///
     /// # Errors
     /// The line cannot be written as JSON.
-    pub(super) fn line(&self, info: &RowInfo, record: &Record) -> Result<(Vec<u8>, Ended), Error> {
+    pub(super) fn line(
+        &self,
+        info: &RowInfo,
+        record: &Record,
+        judgement: Option<&Judgement>,
+    ) -> Result<(Vec<u8>, Ended), Error> {
         let expected = info.expected.as_deref();
         let is_whole = record.status == Status::Ok;
+        let mut scores = self.scores(record, expected);
+        scores.extend(judgement.map(|judgement| judgement.score.clone()));
         let worth = WorthPart {
             expected,
             correct: expected.filter(|_| is_whole).map(|expected| line::is_correct(&record.text, expected)),
-            scores: self.scores(record, expected),
-            judge_cost: None,
+            scores,
+            judge_cost: judgement.and_then(|judgement| judgement.cost),
         };
         let row = RowPart {
             row: info.number,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::judging::Judging;
 use super::plan::PlannedWork;
 use crate::batch::feed::Asked;
 use crate::batch::{Maker, RowHash, RowInfo, Work};
@@ -22,6 +23,7 @@ pub(super) struct CallMaker<'a> {
     base: &'a CallTemplate,
     work: &'a PlannedWork,
     names: &'a [String],
+    judging: Option<&'a Judging>,
     data: LookedUp<'a>,
     /// By gateway, how long a call may take, where the user did not set it.
     timeouts: HashMap<String, Duration>,
@@ -40,7 +42,12 @@ impl<'a> CallMaker<'a> {
         salt: String,
     ) -> Self {
         let data = LookedUp::new(settings, &base.request);
-        Self { settings, base, work, names, data, timeouts: HashMap::new(), salt }
+        Self { settings, base, work, names, judging: None, data, timeouts: HashMap::new(), salt }
+    }
+
+    /// The same with judges, which are asked when an answer has come.
+    pub(super) fn judged(self, judging: Option<&'a Judging>) -> Self {
+        Self { judging, ..self }
     }
 
     /// One call for each name, without a prompt: gateways are prepared for calls like these.
@@ -121,7 +128,13 @@ impl Maker for CallMaker<'_> {
         let request = self.request(asked);
         match self.work {
             PlannedWork::Models(routes) => {
-                self.call(info, request, place, &routes[place]).map(|call| Work::Call(Box::new(call)))
+                let call = self.call(info, request, place, &routes[place])?;
+                Ok(match self.judging {
+                    None => Work::Call(Box::new(call)),
+                    Some(judging) => Work::Steps(
+                        Box::new(judging.schedule(place, call, info.expected.as_deref())) as Box<dyn Schedule>
+                    ),
+                })
             }
             PlannedWork::Pipeline(steps, routes) => {
                 let calls = routes.iter().enumerate().map(|(at, route)| {

@@ -46,7 +46,7 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
             if job.is_empty() {
                 job = line.job.clone().into_owned();
             }
-            if done.add(line) {
+            if done.add(line.row, line.row_hash, &line.model, line.status) {
                 tally.add(&line.model, &line.ended());
                 let place = (line.row, done.place(&line.model));
                 let target = out.display().to_string();
@@ -59,7 +59,7 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
     let models = done.models().to_vec();
     if !merged.is_in_order() {
         let place_of = |model: &str| models.iter().position(|name| name == model).unwrap_or(usize::MAX);
-        merged.rewrite(true, |_| true, place_of).map_err(output_error)?;
+        merged.sort(place_of).map_err(output_error)?;
     }
     merged.sync().map_err(|source| Error::Output { target: out.display().to_string(), source })?;
     if done.repeated > 0 {

@@ -3,6 +3,7 @@
 mod api;
 mod dry_run;
 mod jobs;
+mod judging;
 mod keeper;
 mod lines;
 mod make;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub(super) use self::api::ApiResults;
+use self::judging::Judging;
 use self::keeper::Keeper;
 use self::lines::LineMaker;
 use self::make::CallMaker;
@@ -117,7 +119,13 @@ impl<'a> Batch<'a> {
         let base = self.base(&job, tally.cost().usd);
         let salt = if args.retry_failed { uuid::Uuid::now_v7().to_string() } else { job.clone() };
         let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, salt);
-        let samples = maker.samples()?;
+        let mut samples = maker.samples()?;
+        let judging = match results {
+            None => Judging::new(context, args, &base, &samples)?,
+            Some(_) => None,
+        };
+        samples.extend(judging.iter().flat_map(Judging::calls).cloned());
+        let maker = maker.judged(judging.as_ref());
         let control = Arc::new(Control::default());
         let concurrency = args.concurrency.map(|calls| calls as usize);
         let fixed = if results.is_some() { Some(RESULTS_AT_ONCE) } else { concurrency };
@@ -141,7 +149,7 @@ impl<'a> Batch<'a> {
         let to_file = output.is_some();
         let order = args.order.unwrap_or(if to_file { Order::Input } else { Order::Finished });
         let window = if !to_file && order == Order::Input { AHEAD_OF_FIRST } else { usize::MAX };
-        let width = plan.work.width();
+        let width = judging.as_ref().map_or(plan.work.width(), Judging::width);
         let handle = output.as_ref().and_then(|output| output.handle().ok());
         let kept = self.ledger.clone().map(|ledger| (ledger, job.clone()));
         let mut schedule =
@@ -154,6 +162,7 @@ impl<'a> Batch<'a> {
             input: &input,
             names: &plan.names,
             width,
+            judging: judging.as_ref(),
             output,
             order,
             on_error: args.on_error.unwrap_or(OnError::Skip),

@@ -112,31 +112,30 @@ impl Session {
     /// Finds what is done. Returns the hash of the plan by which it was asked; `None` where there is no line.
     fn scan(&mut self, plan: &BatchPlan, output: &mut OutputFile) -> Result<Option<crate::batch::RowHash>, Error> {
         let (mut done, mut tally) = (Done::new(&plan.names), Tally::new(&plan.names));
-        let (mut earlier, mut job) = (None, None);
-        let mut places = Vec::new();
+        let first = output.first(|line| (line.plan, line.job.clone().into_owned())).map_err(output_error)?;
+        let mut last = (0, 0);
         let mut is_in_order = true;
         output
             .scan(|line| {
-                if done.add(line) {
-                    tally.add(&line.model, &line.ended());
-                }
-                if earlier.is_none() {
-                    (earlier, job) = (Some(line.plan), Some(line.job.clone().into_owned()));
+                if done.add(line.row, line.hash, &line.model, line.ended.status) {
+                    tally.add(&line.model, &line.ended);
                 }
                 let place = (line.row, done.place(&line.model));
-                is_in_order &= places.last().is_none_or(|last| place > *last);
-                places.clear();
-                places.push(place);
+                is_in_order &= place > last;
+                last = place;
             })
             .map_err(output_error)?;
         if !is_in_order {
             output.note_place((0, 0));
         }
-        places.into_iter().for_each(|place| output.note_place(place));
-        self.is_resumed = job.is_some();
-        if let Some(job) = job {
-            self.job = job;
+        if last > (0, 0) {
+            output.note_place(last);
         }
+        self.is_resumed = first.is_some();
+        let earlier = first.map(|(plan, job)| {
+            self.job = job;
+            plan
+        });
         (self.done, self.tally) = (done, tally);
         Ok(earlier)
     }
@@ -173,7 +172,7 @@ impl Session {
             && let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))?
         {
             number = row.number;
-            if self.done.hash(row.number).is_none_or(|hash| hash == row.hash) {
+            if self.done.hash(row.number).is_none_or(|hash| hash == row.hash()) {
                 continue;
             }
             if self.done.is_answered(row.number) {
@@ -201,7 +200,7 @@ impl Session {
             let state = if line.has_answer() { State::Answered } else { State::Failed };
             !is_forgotten(line.row, state)
         };
-        output.rewrite(false, keep, place_of).map_err(output_error)?;
+        output.retain(keep, place_of).map_err(output_error)?;
         let (job, is_resumed) = (self.job.clone(), self.is_resumed);
         self.scan(plan, output)?;
         (self.job, self.is_resumed) = (job, is_resumed);
@@ -239,7 +238,7 @@ impl Session {
             let (info, _) = cook.cook(&row);
             for (place, call) in calls {
                 let Ok(kept) = jobs::answer(store, call) else { continue };
-                let (line, ended) = lines.line(&info, &kept.into_record())?;
+                let (line, ended) = lines.line(&info, &kept.into_record(), None)?;
                 let target = output.path().display().to_string();
                 let written = output.append(&line, (info.number, place));
                 written.map_err(|source| Error::Output { target, source })?;

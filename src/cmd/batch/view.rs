@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::judging::{Judging, Silent};
 use super::keeper::Keeper;
 use super::lines::LineMaker;
 use crate::batch::feed::RowInfo;
@@ -32,6 +33,8 @@ pub(super) struct BatchView<'a> {
     pub(super) names: &'a [String],
     /// How many calls a row and model take.
     pub(super) width: usize,
+    /// Who judges the answers, if anyone does.
+    pub(super) judging: Option<&'a Judging>,
     pub(super) output: Option<OutputFile>,
     pub(super) order: Order,
     pub(super) on_error: OnError,
@@ -63,6 +66,7 @@ pub(super) struct ViewState {
     held: BTreeMap<(u64, usize), Vec<u8>>,
     /// The kinds of failure of which the user has been told.
     told: BTreeSet<&'static str>,
+    told_of_judges: BTreeSet<&'static str>,
     has_run: bool,
     /// How many calls in a row found no gateway.
     unreachable: u32,
@@ -87,7 +91,11 @@ impl Reporter for BatchView<'_> {
             let mut open = self.open.borrow_mut();
             let Some(row) = open.get_mut(&slot) else { return Ok(()) };
             row.records.insert(call.index % self.width, record);
-            if row.records.len() < row.calls { None } else { open.remove(&slot) }
+            let wanted = match self.judging {
+                Some(judging) if row.calls > 1 => judging.wanted(row.place, row.records.get(&0)),
+                _ => row.calls,
+            };
+            if row.records.len() < wanted { None } else { open.remove(&slot) }
         };
         match whole {
             None => Ok(()),
@@ -104,19 +112,31 @@ impl BatchView<'_> {
         }
         if let Some(ledger) = &self.ledger {
             let (job, run) = (self.job.to_owned(), record.run.clone());
-            let models = self.names.len() as u64;
+            // So many places a row has in the run.
+            let width = if self.judging.is_some() { self.width } else { 1 };
+            let models = (self.names.len() * width) as u64;
             ledger.submit(move |transaction| jobs::note_run(transaction, &job, &run, models));
         }
     }
 
     fn row_ended(&mut self, row: Open) -> Result<(), Error> {
-        let Open { info, place, records, .. } = row;
-        let Some(record) = of_steps(records, &self.names[place], self.width) else { return Ok(()) };
+        let Open { info, place, mut records, .. } = row;
+        let answer = match self.judging {
+            // A row that cannot be used has its record in another place.
+            Some(_) => records.remove(&0).or_else(|| Some(records.pop_last()?.1)),
+            None => of_steps(std::mem::take(&mut records), &self.names[place], self.width),
+        };
+        let Some(record) = answer else { return Ok(()) };
         if self.is_for_later(&record, place) {
             self.state.dropped += 1;
             return self.release_held();
         }
-        let (line, ended) = self.lines.line(&info, &record)?;
+        let judging = self.judging.filter(|_| record.status == Status::Ok);
+        let judgement = judging.map(|judging| judging.judged(place, &record, records));
+        if let Some(silent) = judgement.as_ref().and_then(|judgement| judgement.silent.as_ref()) {
+            self.tell_judge(silent);
+        }
+        let (line, ended) = self.lines.line(&info, &record, judgement.as_ref())?;
         if self.write(&line, &info, place)? {
             self.tally.add(&self.names[place], &ended);
             self.state.own += 1;
@@ -210,6 +230,24 @@ impl BatchView<'_> {
         }
     }
 
+    /// Tells the first failure of a judge of each kind, and stops where every further one would fail alike. The answer is kept.
+    fn tell_judge(&mut self, silent: &Silent) {
+        use FailureKind::{Auth, Credits, Interrupted, NoKey, NotFound, Refused};
+        let kind = silent.failure.as_ref().map(|failure| failure.kind);
+        if kind == Some(Interrupted) {
+            return;
+        }
+        if self.state.told_of_judges.insert(kind.map_or("verdict", FailureKind::as_str)) {
+            self.progress.clear();
+            self.context.notice(&format!("judge {}: {}", silent.judge, silent.why));
+        }
+        if let Some(failure) = &silent.failure
+            && matches!(failure.kind, Refused | NoKey | Auth | Credits | NotFound)
+        {
+            self.control.stop(StopReason::Call(failure.clone()));
+        }
+    }
+
     fn standing(&self) -> Standing {
         let (ok, failed, truncated) = self.tally.counts();
         Standing {
@@ -244,7 +282,7 @@ impl BatchView<'_> {
         }
         let names = self.names;
         let place_of = |model: &str| names.iter().position(|name| name == model).unwrap_or(usize::MAX);
-        if let Err(error) = output.rewrite(true, |_| true, place_of) {
+        if let Err(error) = output.sort(place_of) {
             self.context.notice(&format!("the lines are in the order in which calls ended: {error}"));
         }
     }

@@ -94,8 +94,12 @@ impl Choice {
     /// The schedule that asks the judges when these calls have ended, and calls like all of its own; `None` without judges.
     pub(super) fn schedule(&self, answers: &[Call]) -> Option<(JudgeSchedule, Vec<Call>)> {
         let (plan, first) = (self.plan.as_ref()?, answers.first()?);
-        let task =
-            Task { criteria: self.criteria.clone(), prompt: Arc::clone(&first.request), nonce: fastrand::u64(..) };
+        let task = Task {
+            criteria: self.criteria.clone(),
+            prompt: Arc::clone(&first.request),
+            reference: None,
+            nonce: fastrand::u64(..),
+        };
         let like = answers.iter().chain(plan.calls()).cloned().collect();
         Some((JudgeSchedule::new(answers.to_vec(), plan.clone(), task), like))
     }

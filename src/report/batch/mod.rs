@@ -81,7 +81,23 @@ fn scorers(tally: &Tally) -> Vec<String> {
 }
 
 fn mean_score(tally: &ModelTally, scorer: &str) -> Option<f64> {
-    tally.scores.get(scorer).filter(|(_, count)| *count > 0).map(|(sum, count)| sum / *count as f64)
+    tally.scores.get(scorer)?.mean()
+}
+
+/// The interval of a mean score, where all scores are shares from 0 to 1. It is that of a share, which is rather too wide than
+/// too narrow for scores between.
+fn score_interval(tally: &ModelTally, scorer: &str) -> Option<Interval> {
+    let scores = tally.scores.get(scorer).filter(|scores| scores.are_shares())?;
+    wilson(scores.sum.clamp(0.0, scores.count as f64), scores.count as f64)
+}
+
+/// `0.92 (0.90–0.94)`: the mean score with its interval.
+fn score(tally: &ModelTally, scorer: &str) -> String {
+    match (mean_score(tally, scorer), score_interval(tally, scorer)) {
+        (Some(mean), Some(interval)) => format!("{mean:.2} ({:.2}–{:.2})", interval.low, interval.high),
+        (Some(mean), None) => format!("{mean:.3}"),
+        (None, _) => String::new(),
+    }
 }
 
 /// The columns of the table, each with whether it is of numbers.
@@ -115,11 +131,7 @@ fn row(tally: &Tally, name: &str, model: &ModelTally) -> Vec<String> {
         format::total_cost(model.cost),
         accuracy(model),
     ];
-    cells.extend(
-        scorers(tally)
-            .iter()
-            .map(|scorer| mean_score(model, scorer).map_or_else(String::new, |mean| format!("{mean:.3}"))),
-    );
+    cells.extend(scorers(tally).iter().map(|scorer| score(model, scorer)));
     cells
 }
 
@@ -303,6 +315,13 @@ pub(super) fn value(summary: &Summary<'_>) -> impl Serialize + use<> {
             model.failures.iter().map(|(kind, count)| (kind.as_str().to_owned(), json!(count))).collect();
         let scores: serde_json::Map<String, serde_json::Value> =
             model.scores.keys().map(|scorer| (scorer.clone(), json!(mean_score(model, scorer)))).collect();
+        let interval_of = |scorer: &String| {
+            let interval = score_interval(model, scorer)?;
+            let count = model.scores.get(scorer)?.count;
+            Some((scorer.clone(), json!({"low": interval.low, "high": interval.high, "count": count})))
+        };
+        let score_intervals: serde_json::Map<String, serde_json::Value> =
+            model.scores.keys().filter_map(interval_of).collect();
         let confusion =
             model.confusion().map(|confusion| json!({"labels": confusion.labels, "counts": confusion.counts}));
         let accuracy = model.accuracy().map(|share| {
@@ -316,7 +335,7 @@ pub(super) fn value(summary: &Summary<'_>) -> impl Serialize + use<> {
             "total": at(&|share| model.total_at(share)),
             "usage": {"input_tokens": model.input, "output_tokens": model.output, "unknown": model.unknown_tokens},
             "cost": model.cost, "judge_cost": model.judge_cost, "accuracy": accuracy, "confusion": confusion,
-            "scores": scores,
+            "scores": scores, "score_intervals": score_intervals,
         })
     };
     let tally = summary.tally;

@@ -1,0 +1,82 @@
+//! Single requests to the gateways of a batch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::sync::Arc;
+
+use crate::batch::api::Post;
+use crate::call::Target;
+use crate::cmd::{Context, process};
+use crate::config::Gateway;
+use crate::demo::Demo;
+use crate::error::{Error, Failure};
+use crate::gateway::Client;
+
+/// The largest answer to an upload or a submission, and the largest standing, in bytes. A standing may have the results in it.
+const LARGEST_STANDING: usize = 512 << 20;
+
+/// The gateways of a batch, by name.
+pub(super) struct Clients {
+    by_name: BTreeMap<String, Arc<Client>>,
+    _demo: Option<Demo>,
+}
+
+impl Clients {
+    pub(super) fn new(context: &Context, names: &BTreeSet<String>, key: Option<&str>) -> Result<Self, Error> {
+        let preparation = context.preparation();
+        let targets: Vec<Target> =
+            names.iter().map(|name| Target { gateway: name.clone(), model: String::new() }).collect();
+        let (gateways, demo) = preparation.gateways(&targets)?;
+        let mut by_name = BTreeMap::new();
+        for (name, gateway) in gateways {
+            let found = preparation.key(&gateway, key)?;
+            let client = Client::new(gateway, &context.settings.env)?;
+            by_name.insert(name, Arc::new(preparation.with_key(client, Ok(found))?));
+        }
+        Ok(Self { by_name, _demo: demo })
+    }
+
+    pub(super) fn of(&self, gateway: &str) -> Result<&Arc<Client>, Error> {
+        self.by_name.get(gateway).ok_or_else(|| Error::config(format!("no gateway is called {gateway}")))
+    }
+}
+
+/// The URL of a path at a gateway.
+fn url(gateway: &Gateway, path: &str) -> String {
+    gateway.base_url.endpoints(gateway.api, path).next().unwrap_or_default()
+}
+
+/// A runtime for single requests to gateways.
+pub(super) struct Requests {
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Requests {
+    pub(super) fn new() -> Result<Self, Error> {
+        Ok(Self { runtime: process::runtime()? })
+    }
+
+    pub(super) fn post(&self, client: &Client, post: Post, key: &str) -> Result<Vec<u8>, Failure> {
+        let url = url(client.config(), &post.path);
+        let sent = client.post(&url, &post.content_type, post.body, key, LARGEST_STANDING);
+        self.runtime.block_on(sent).map(|fetched| fetched.body)
+    }
+
+    /// A whole document.
+    pub(super) fn get(&self, client: &Client, path: &str) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        self.download(client, path, LARGEST_STANDING as u64, &mut body)?;
+        Ok(body)
+    }
+
+    /// Writes a document of at most `most` bytes to `to`.
+    pub(super) fn download(
+        &self,
+        client: &Client,
+        path: &str,
+        most: u64,
+        to: &mut (dyn Write + Send),
+    ) -> Result<(), Failure> {
+        self.runtime.block_on(client.download(&url(client.config(), path), most, to))
+    }
+}

@@ -1,0 +1,95 @@
+//! Gets the answers of a batch that was handed over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::results::ApiResults;
+use super::standing::{Open, described, standing};
+use super::{ledger, model_routes};
+use crate::cli::SummaryFormat;
+use crate::cmd::Context;
+use crate::cmd::batch::jobs::{arguments, find, unreadable};
+use crate::cmd::batch::plan::BatchPlan;
+use crate::cmd::batch::session::Session;
+use crate::cmd::batch::{Batch, short_id};
+use crate::error::Error;
+use crate::ledger::Store;
+use crate::ledger::jobs::{self, Job, JobState, Part, PartState};
+use crate::report::format::count;
+use crate::run::Notices;
+
+/// How long `--wait` waits between two questions, at first and at most.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Gets the answers that are ready, and writes them to the output.
+pub(in crate::cmd::batch) fn collect(
+    context: &Context,
+    id: Option<&str>,
+    wait: bool,
+    format: SummaryFormat,
+) -> Result<u8, Error> {
+    let job = find(context, id)?;
+    if !job.via_api {
+        let hint = "its answers come as calls end; `llm batch status` shows them";
+        return Err(Error::usage_hint("this batch was not handed over with --via api", hint));
+    }
+    let mut args = arguments(&job)?;
+    args.resume = true;
+    args.output.format = format;
+    let mut plan = BatchPlan::new(context, &args)?;
+    let routes = model_routes(&plan)?.len();
+    let session = Session::open(context, &args, &mut plan)?;
+    let mut open = Open::of(context, &job, &args)?;
+    let mut results = ApiResults::new(routes)?;
+    let mut over = Vec::new();
+    let mut pause = FIRST_WAIT;
+    loop {
+        let mut still = Vec::new();
+        for part in std::mem::take(&mut open.parts) {
+            let client = open.clients.of(&part.gateway)?;
+            let standing = standing(&open.requests, client, &part)?;
+            context.notice(&described(&part, &standing));
+            if !standing.is_over {
+                still.push(part);
+                continue;
+            }
+            if let Some(failure) = &standing.failure {
+                context.urgent(&format!("the gateway refused the batch: {failure}"));
+            }
+            results.add(&plan, client, &part, &standing, &open.requests)?;
+            over.push(part);
+        }
+        open.parts = still;
+        if !wait || open.parts.is_empty() {
+            break;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_WAIT);
+    }
+    plan.selection.sample = Some(results.rows().into());
+    plan.selection.limit = None;
+    results.tell_price(context);
+    let is_last = open.parts.is_empty();
+    let batch = Batch::new(context, &args, &plan, job.command.clone());
+    let ledger_of = ledger(context)?;
+    let code = batch.collect(session, Arc::new(results))?;
+    finish(ledger_of, &job, over, is_last)?;
+    if !is_last {
+        let batches = count(open.parts.len() as u64, "batch is", "batches are");
+        context.notice(&format!("{batches} not ready; `llm batch collect {}` asks again", short_id(&job.id)));
+        return Ok(code.max(8));
+    }
+    Ok(code)
+}
+
+/// Notes that the results of these parts are in the output, which was synced before.
+fn finish(mut store: Store, job: &Job, over: Vec<Part>, is_last: bool) -> Result<(), Error> {
+    let written = store.write(|transaction| {
+        for part in over {
+            jobs::save_part(transaction, &job.id, &Part { state: PartState::Collected, ..part })?;
+        }
+        if is_last { Ok(()) } else { jobs::set_state(transaction, &job.id, JobState::Submitted) }
+    });
+    written.map_err(|error| unreadable(&error))
+}

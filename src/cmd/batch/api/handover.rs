@@ -1,0 +1,184 @@
+//! Gives parts of a batch to gateways, and settles what became of a handover that broke off.
+
+use std::sync::Arc;
+
+use super::clients::{Clients, Requests};
+use super::{custom_id, tag};
+use crate::batch::RowInfo;
+use crate::batch::api::{self, Gathered, Gathering, Part as Handover};
+use crate::call::{Call, Target};
+use crate::chat::Request;
+use crate::cmd::Context;
+use crate::cmd::batch::jobs::unreadable;
+use crate::cmd::batch::plan::BatchPlan;
+use crate::error::Error;
+use crate::ledger::Store;
+use crate::ledger::jobs::{self, Part, PartState};
+use crate::run::Notices;
+
+/// The requests to one model that wait to be a part.
+struct Opened {
+    /// The place of the name by which the model was asked for. An alias may lead rows to several models.
+    place: usize,
+    target: Target,
+    /// The path of the endpoint for single requests.
+    endpoint: String,
+    gathering: Gathering,
+}
+
+/// Hands over parts.
+pub(super) struct Handovers<'a> {
+    context: &'a Context,
+    clients: &'a Clients,
+    requests: Requests,
+    store: Store,
+    job: &'a str,
+    names: &'a [String],
+    /// The parts that the gateway has, as far as they are not collected.
+    existing: Vec<Part>,
+    next: u64,
+    open: Vec<Opened>,
+    handed: (u64, u64),
+}
+
+impl<'a> Handovers<'a> {
+    pub(super) fn new(
+        context: &'a Context,
+        clients: &'a Clients,
+        store: Store,
+        job: &'a str,
+        plan: &'a BatchPlan,
+    ) -> Result<Self, Error> {
+        let known = jobs::parts(&store, job).map_err(|error| unreadable(&error))?;
+        let next = known.iter().map(|part| part.part + 1).max().unwrap_or(0);
+        let requests = Requests::new()?;
+        let mut handovers = Self {
+            context,
+            clients,
+            requests,
+            store,
+            job,
+            names: &plan.names,
+            existing: Vec::new(),
+            next,
+            open: Vec::new(),
+            handed: (0, 0),
+        };
+        for part in known {
+            match part.state {
+                PartState::Collected => {}
+                PartState::Submitted => handovers.existing.push(part),
+                PartState::Submitting => handovers.settle(part)?,
+            }
+        }
+        Ok(handovers)
+    }
+
+    /// Finds out whether the gateway has a part during whose handover the process ended.
+    fn settle(&mut self, mut part: Part) -> Result<(), Error> {
+        let client = self.clients.of(&part.gateway)?;
+        let form = api::of(client.config().api_of(&part.model));
+        let list = self.requests.get(client, &form.list_path())?;
+        let tag = tag(self.job, part.part);
+        let found = form.find(&list, &tag, usize::try_from(part.count).unwrap_or(usize::MAX));
+        let job = self.job;
+        match found {
+            Some(remote) => {
+                self.context
+                    .notice(&format!("batch {remote} was handed over before the process ended; it is not sent again"));
+                (part.remote, part.state) = (Some(remote), PartState::Submitted);
+                self.save(&part)?;
+                self.existing.push(part);
+            }
+            None => {
+                let removed = self.store.write(|transaction| jobs::remove_part(transaction, job, part.part));
+                removed.map_err(|error| unreadable(&error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn save(&mut self, part: &Part) -> Result<(), Error> {
+        let job = self.job;
+        self.store.write(|transaction| jobs::save_part(transaction, job, part)).map_err(|error| unreadable(&error))
+    }
+
+    /// Whether the gateway has this row already.
+    pub(super) fn has(&self, row: u64, place: usize) -> bool {
+        let name = &self.names[place];
+        self.existing.iter().any(|part| part.model == *name && (part.rows.0..=part.rows.1).contains(&row))
+    }
+
+    pub(super) fn add(&mut self, info: &RowInfo, place: usize, call: &Call) -> Result<(), Error> {
+        let target = call.target().clone();
+        let client = self.clients.of(&target.gateway)?;
+        let wire_format = client.config().api_of(&target.model);
+        let form = api::of(wire_format);
+        // Whole answers, because nobody watches them come.
+        let request = Request { stream: false, ..Request::clone(&call.request) };
+        let wire = wire_format.adapter().encode_request(&target.model, &request);
+        let entry = form.entry(&custom_id(info.number), &wire);
+        let is_same = |open: &Opened| open.place == place && open.target == target && open.endpoint == wire.path;
+        let at = match self.open.iter().position(is_same) {
+            Some(at) => at,
+            None => {
+                let gathering = Gathering::new(form.limits());
+                self.open.push(Opened { place, target, endpoint: wire.path, gathering });
+                self.open.len() - 1
+            }
+        };
+        match self.open[at].gathering.add(info.number, entry) {
+            Some(whole) => self.hand_over(at, whole),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands over a part as one batch of the gateway. `at` says whose requests these are.
+    fn hand_over(&mut self, at: usize, gathered: Gathered) -> Result<(), Error> {
+        let Opened { place, target, endpoint, .. } = &self.open[at];
+        let (place, target, endpoint) = (*place, target.clone(), endpoint.clone());
+        let client = Arc::clone(self.clients.of(&target.gateway)?);
+        let form = api::of(client.config().api_of(&target.model));
+        let number = self.next;
+        self.next += 1;
+        let tag = tag(self.job, number);
+        let part = Handover { model: &target.model, endpoint: &endpoint, tag: &tag, entries: &gathered.entries };
+        let file = form.upload(&part).map(|post| self.requests.post(&client, post, &format!("{tag}-file")));
+        let file = file.transpose()?.map(|body| form.id(&body)).transpose()?;
+        let mut kept = Part {
+            part: number,
+            gateway: target.gateway.clone(),
+            model: self.names[place].clone(),
+            rows: gathered.rows,
+            count: gathered.entries.len() as u64,
+            remote: None,
+            state: PartState::Submitting,
+            detail: None,
+        };
+        // Known before it is handed over: if the process ends now, the gateway is asked whether it has it.
+        self.save(&kept)?;
+        let submitted = self.requests.post(&client, form.submit(&part, file.as_deref()), &tag);
+        let remote = submitted.and_then(|body| form.id(&body)).inspect_err(|failure| {
+            // What was refused is not there; of what broke off, that is not known.
+            if failure.status.is_some() {
+                let job = self.job;
+                let _ = self.store.write(|transaction| jobs::remove_part(transaction, job, number));
+            }
+        })?;
+        (kept.remote, kept.state) = (Some(remote), PartState::Submitted);
+        self.save(&kept)?;
+        self.handed.0 += kept.count;
+        self.handed.1 += 1;
+        Ok(())
+    }
+
+    /// Hands over the rest. Returns how many requests and batches were handed over.
+    pub(super) fn finish(mut self) -> Result<(u64, u64), Error> {
+        for at in 0..self.open.len() {
+            if let Some(rest) = self.open[at].gathering.take() {
+                self.hand_over(at, rest)?;
+            }
+        }
+        Ok(self.handed)
+    }
+}

@@ -1,0 +1,114 @@
+//! Hands a batch over.
+
+use std::time::Duration;
+
+use super::clients::Clients;
+use super::handover::Handovers;
+use super::{ledger, model_routes};
+use crate::batch::output::State;
+use crate::batch::{Cook, Maker, RowInfo, Work};
+use crate::call::{Call, Event, RunEvent};
+use crate::cli::BatchRunArgs;
+use crate::cmd::Context;
+use crate::cmd::batch::jobs::unreadable;
+use crate::cmd::batch::lines::LineMaker;
+use crate::cmd::batch::make::CallMaker;
+use crate::cmd::batch::session::Session;
+use crate::cmd::batch::{Batch, short_id};
+use crate::config::{Action, Budget};
+use crate::error::{Error, Failure, FailureKind};
+use crate::ledger::jobs::JobState;
+use crate::record::{Record, Recorder};
+use crate::report::format::count;
+use crate::report::term::print;
+use crate::run::Notices;
+
+/// Hands over the rows that are not done, in parts that the gateway takes.
+pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Result<u8, Error> {
+    let (context, args, plan) = (batch.context, batch.args, batch.plan);
+    let Session { output: Some(mut output), done, tally, job, .. } = session else {
+        return Err(Error::usage_hint("--via api needs --out", "the answers come later, and are written there"));
+    };
+    model_routes(plan)?;
+    if !batch.keeps_texts {
+        let hint = "its command is kept in the ledger until the answers are collected";
+        return Err(Error::usage_hint("--via api needs --log full", hint));
+    }
+    if !args.judge.is_empty() {
+        let hint = "without --via api, judges score each answer when it has come";
+        return Err(Error::usage_hint("--judge needs the answers, which a batch that is handed over has later", hint));
+    }
+    check_limits(context, args)?;
+    let mut store = ledger(context)?;
+    let mut row = batch.job(&job, 0, &tally);
+    (row.via_api, row.state) = (true, JobState::Submitted);
+    store.write(|transaction| row.save(transaction)).map_err(|error| unreadable(&error))?;
+    let base = batch.base(&job, None);
+    let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, job.clone());
+    let gateways = maker.samples()?.iter().map(|call| call.target().gateway.clone()).collect();
+    let clients = Clients::new(context, &gateways, args.prompt.to.key.as_deref())?;
+    let mut handover = Handovers::new(context, &clients, store, &job, plan)?;
+    let lines = LineMaker::new(plan, &job);
+    let mut cook = Cook::new(&plan.recipe)?;
+    let mut rows = plan.source.rows()?;
+    let mut left = plan.selection.limit.unwrap_or(u64::MAX);
+    while left > 0
+        && let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))?
+    {
+        if !plan.selection.has(row.number) {
+            continue;
+        }
+        left -= 1;
+        let (info, asked) = cook.cook(&row);
+        for place in 0..plan.names.len() {
+            if done.state(row.number, place) != State::Open || handover.has(row.number, place) {
+                continue;
+            }
+            match &asked {
+                Ok(asked) => match maker.make(&info, asked.clone(), place)? {
+                    Work::Call(call) => handover.add(&info, place, &call)?,
+                    Work::Steps(_) => {}
+                },
+                Err(why) => {
+                    let record = unusable(&info, why, maker.unusable(place));
+                    let (line, _) = lines.line(&info, &record, None)?;
+                    let target = output.path().display().to_string();
+                    let written = output.append(&line, (info.number, place));
+                    written.map_err(|source| Error::Output { target, source })?;
+                }
+            }
+        }
+    }
+    let (requests, parts) = handover.finish()?;
+    let id = short_id(&job);
+    if parts == 0 {
+        context.notice("every row is done or handed over already");
+        return Ok(0);
+    }
+    let (requests, parts) = (count(requests, "request", "requests"), count(parts, "batch", "batches"));
+    context.notice(&format!("{requests} handed over in {parts}; `llm batch collect {id}` gets the answers"));
+    print(format!("{job}\n").into())?;
+    Ok(0)
+}
+
+/// Refuses what could not be kept: the requests are paid when the gateway comes to them, which nothing here can stop.
+fn check_limits(context: &Context, args: &BatchRunArgs) -> Result<(), Error> {
+    let refused = |what: &str| {
+        let failure =
+            Failure::new(FailureKind::Refused, format!("{what} cannot be kept by a batch that is handed over"));
+        Err(Error::Call(failure.with_advice("`--dry-run` estimates the cost; without --via api, limits of cost hold")))
+    };
+    if args.prompt.max_cost.is_some() {
+        return refused("--max-cost");
+    }
+    let is_strict = |budget: &Budget| budget.action == Action::Refuse;
+    if context.settings.budgets.iter().any(is_strict) { refused("a budget of the config") } else { Ok(()) }
+}
+
+/// The record of a row that cannot be used.
+fn unusable(info: &RowInfo, why: &str, call: Call) -> Record {
+    let mut recorder = Recorder::new("", &call, Duration::ZERO);
+    let failure = Failure::new(FailureKind::InvalidRequest, format!("line {}: {why}", info.line));
+    recorder.event(&RunEvent { call: 0, at: Duration::ZERO, event: Event::Done(Err(failure)) });
+    recorder.finish(Duration::ZERO)
+}
