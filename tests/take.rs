@@ -1,17 +1,9 @@
 //! What is taken of an answer, and what is sent with a prompt: code blocks, the clipboard, directories, URLs, the editor.
 
-use std::os::unix::fs::PermissionsExt;
-
 use crate::support::terminal::Wiring;
 use crate::support::{Gateway, Home, KEY, Reply};
 
 const ANSWER: &str = "First:\n```sh\nls\n```\nThen:\n```python\nprint(1)\n```\nDone.\n";
-
-fn script(home: &Home, name: &str, text: &str) -> std::path::PathBuf {
-    let path = home.file(name, format!("#!/bin/sh\n{text}\n"));
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("ours");
-    path
-}
 
 #[test]
 fn a_code_block_is_taken_from_an_answer() {
@@ -53,7 +45,7 @@ fn what_is_printed_can_be_copied() {
     let gateway = Gateway::always(Reply::stream(&[ANSWER]));
     let home = Home::with(&gateway);
     let bin = home.path().join("bin");
-    script(&home, "bin/xclip", "env | grep -c LLM_API_KEY > \"$HOME/keys\"; cat > \"$HOME/copied\"");
+    home.script("bin/xclip", "env | grep -c LLM_API_KEY > \"$HOME/keys\"; cat > \"$HOME/copied\"");
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("a path"));
     let home = home.env("PATH", path).env("DISPLAY", ":9");
     let copied = || std::fs::read_to_string(home.path().join("copied")).expect("copied");
@@ -137,7 +129,7 @@ fn texts_of_the_web_are_attached_without_any_key() {
 fn a_prompt_is_written_in_the_editor() {
     let gateway = Gateway::always(Reply::stream(&["ok"]));
     let home = Home::with(&gateway);
-    let editor = script(&home, "editor", "case \"$1\" in *.md) ;; *) exit 3 ;; esac; printf '%s' \"$TEXT\" >> \"$1\"");
+    let editor = home.script("editor", "case \"$1\" in *.md) ;; *) exit 3 ;; esac; printf '%s' \"$TEXT\" >> \"$1\"");
     let home = home.env("VISUAL", editor);
     home.llm(["ask", "--edit", "Dear"]).env("TEXT", " model,\nhello\n\n").output().exits(0).prints("ok\n");
     assert_eq!(gateway.requests()[0].prompt(), "Dear model,\nhello");

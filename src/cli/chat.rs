@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::prompt::PromptArgs;
+use super::prompt::{ChosenTemplate, PromptArgs};
 
 #[derive(Debug, Args)]
 #[command(
@@ -18,6 +18,8 @@ pub struct ChatArgs {
     /// Task of the config, which leads to a model or alias
     #[arg(short, long, value_name = "NAME", conflicts_with = "model", help_heading = "Where to")]
     pub task: Option<String>,
+    #[command(flatten)]
+    pub template: ChosenTemplate,
     /// Continue the last conversation, or the one of the call with this id, with its model unless -m names another
     #[arg(short, long = "continue", value_name = "ID", num_args = 0..=1, default_missing_value = "", help_heading = "What to send")]
     pub continue_: Option<String>,

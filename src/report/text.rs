@@ -476,11 +476,6 @@ impl Style {
         self.with("35", text)
     }
 
-    /// Text of an answer with this look.
-    pub(super) fn look(self, look: Look, text: impl Into<String>) -> Text {
-        if look == Look::PLAIN { text.into().into() } else { self.with(look.sgr(), text) }
-    }
-
     fn with(self, sgr: &'static str, text: impl Into<String>) -> Text {
         Text::of(if self.on { Kind::Painted(sgr) } else { Kind::Plain }, text.into())
     }
