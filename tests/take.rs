@@ -140,3 +140,33 @@ fn a_prompt_is_written_in_the_editor() {
     assert_eq!(gateway.requests().len(), 3);
     assert_eq!(std::fs::read_dir(home.path().join("tmp")).expect("listed").count(), 0);
 }
+
+#[test]
+fn a_person_chooses_a_model_from_a_list() {
+    let gateway = Gateway::by(|request| Reply::stream(&["by ", &request.model()]));
+    let home =
+        Home::with(&gateway).config("[alias.cheap]\nmodels = [\"small\"]\n[alias.strong]\nmodels = [\"large\"]\n");
+    let running = home.llm(["ask", "hi", "-m"]).env("NO_COLOR", "1").terminal(Wiring::ALL).start();
+    let terminal = running.terminal.as_ref().expect("a terminal");
+    terminal.await_screen("model: ");
+    terminal.type_keys("trong");
+    terminal.await_screen("1 model");
+    terminal.type_keys("\r");
+    terminal.await_screen("by large");
+    running.finish().exits(0);
+    let running = home.llm(["ask", "hi", "-m"]).env("NO_COLOR", "1").terminal(Wiring::ALL).start();
+    running.terminal.as_ref().expect("a terminal").await_screen("model: ");
+    running.terminal.as_ref().expect("a terminal").type_keys("\u{3}");
+    assert_eq!(running.finish().signal(), Some(2));
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+#[test]
+fn without_a_terminal_a_model_is_named() {
+    let gateway = Gateway::always(Reply::stream(&["ok"]));
+    let home = Home::with(&gateway);
+    home.llm(["ask", "hi", "-m"]).output().exits(2).says("-m needs the name of a model").says("llm models");
+    home.llm(["chat", "-m"]).output().exits(2).says("-m needs the name of a model");
+    home.llm(["ask", "hi", "-m", ""]).output().never_says("lets you choose").exits(2);
+    assert_eq!(gateway.requests().len(), 0);
+}

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::prompt::{ChosenTemplate, PromptArgs};
+use super::prompt::{ChosenTemplate, PICK, PromptArgs};
 
 #[derive(Debug, Args)]
 #[command(
@@ -12,8 +12,8 @@ use super::prompt::{ChosenTemplate, PromptArgs};
 pub struct ChatArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
-    /// Model, alias or `GATEWAY::MODEL`
-    #[arg(short, long, value_name = "NAME", help_heading = "Where to", display_order = 0)]
+    /// Model, alias or `GATEWAY::MODEL`; on a terminal, -m alone lets you choose one
+    #[arg(short, long, value_name = "NAME", num_args = 0..=1, default_missing_value = PICK, help_heading = "Where to", display_order = 0)]
     pub model: Option<String>,
     /// Task of the config, which leads to a model or alias
     #[arg(short, long, value_name = "NAME", conflicts_with = "model", help_heading = "Where to")]

@@ -35,9 +35,12 @@ pub(super) fn most_cells(text: &str) -> usize {
         }
         let begins = at + simple.saturating_sub(1);
         cells += begins - at;
-        // What is not simple may join the bytes beside it.
-        let odd = bytes[at + simple..].iter().take_while(|byte| !is_simple(byte)).count();
-        at = (at + simple + odd + 1).min(bytes.len());
+        // What is not simple may join the bytes beside it, until two simple ones follow each other.
+        let mut end = at + simple;
+        while end < bytes.len() && !(is_simple(&bytes[end]) && bytes.get(end + 1).is_none_or(is_simple)) {
+            end += 1;
+        }
+        at = (end + 1).min(bytes.len());
         cells += text[begins..at].graphemes(true).map(most_cells_of).sum::<usize>();
     }
     cells

@@ -13,7 +13,7 @@ use self::input::{Input, Line, Words};
 use super::conversation::{self, Conversation};
 use super::request::Chosen;
 use super::run::Session;
-use super::{Context, attach, editor, request};
+use super::{Context, attach, editor, models, request};
 use crate::catalog;
 use crate::chat::{Message, Part, Role};
 use crate::cli::ChatArgs;
@@ -32,10 +32,12 @@ use crate::run::Notices;
 /// The name of the file with the history of prompts, in the data directory.
 const HISTORY: &str = "chat_history";
 
-pub(super) fn run_chat(context: &Context, args: &ChatArgs) -> Result<u8, Error> {
+pub(super) fn run_chat(context: &Context, mut args: ChatArgs) -> Result<u8, Error> {
     if let Some(text) = &args.list {
         return list::run(context, text);
     }
+    args.model = models::chosen(context, &args.prompt.to, args.model.take())?;
+    let args = &args;
     refuse_senseless(args)?;
     let conversation = past(context, args)?;
     let resolver = context.resolver(args.prompt.to.gateway.as_deref());
