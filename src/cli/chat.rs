@@ -5,10 +5,6 @@ use clap::Args;
 use super::prompt::{ChosenTemplate, PICK, PromptArgs};
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "In a chat, /help lists the commands, such as /model, /file and /retry. Ctrl-C stops an answer, Ctrl-D ends \
-                  the chat. Without a terminal, each line of stdin is a turn."
-)]
 pub struct ChatArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
