@@ -582,3 +582,81 @@ fn scores_are_in_the_lines_and_in_the_summary() {
     let refused: Outcome = batch(&home, &["--score", "fastest", "--resume"]).output();
     refused.exits(2).says("compares answers with each other");
 }
+
+// L34
+#[cfg(unix)]
+#[test]
+fn what_never_ends_is_no_data_set_and_no_output() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.llm(["batch", "/dev/zero"]).output().exits(2).says("it is a device, not a file");
+    home.llm(["batch", "merge", "/dev/zero", "--out", "all.jsonl"]).output().exits(2).says("it is not a file");
+    let directory = home.path().to_owned();
+    home.llm(["batch", "merge"]).arg(directory).args(["--out", "more.jsonl"]).output().exits(2).says("cannot read");
+    home.llm(["batch", "/dev/null"]).output().exits(0);
+    home.file("rows.jsonl", rows(1));
+    home.llm(["batch", "rows.jsonl", "{{ text }}", "--out", "/dev/zero", "--resume"]).output();
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+// L34
+#[cfg(unix)]
+#[test]
+fn a_file_without_line_ends_is_no_output_and_is_not_read_as_a_whole() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(1));
+    // A file with a hole takes no room on the disk.
+    let hole = std::fs::File::create(home.path().join("hole.jsonl")).expect("a file");
+    hole.set_len(300 << 20).expect("a file system with holes");
+    let said = "a line is longer than 256 MiB";
+    home.llm(["batch", "merge", "hole.jsonl", "--out", "all.jsonl"]).output().exits(2).says(said);
+    home.llm(["batch", "rows.jsonl", "{{ text }}", "--out", "hole.jsonl", "--resume"]).output().exits(74).says(said);
+    assert_eq!((hole.metadata().expect("a file").len(), gateway.requests().len()), (300 << 20, 0));
+    drop(hole);
+    // Searching the home would read it.
+    std::fs::remove_file(home.path().join("hole.jsonl")).expect("there");
+}
+
+/// The line with another value in the place of one of its figures.
+fn damaged(line: &str, path: &[&str], value: &str) -> String {
+    let mut line: Value = serde_json::from_str(line).expect("JSON");
+    let place = path.iter().fold(&mut line, |value, name| &mut value[*name]);
+    *place = serde_json::from_str(value).expect("JSON");
+    line.to_string()
+}
+
+// L34
+#[test]
+fn a_damaged_output_is_refused_or_summed_and_never_a_crash() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(2));
+    batch(&home, &[]).output().exits(0);
+    let whole = std::fs::read_to_string(home.path().join("out.jsonl")).expect("an output");
+    let (first, rest) = whole.split_once('\n').expect("two lines");
+    for (path, value, is_refused) in [
+        (&["row"][..], "0", true),
+        (&["row"], "9223372036854775807", true),
+        (&["row"], "18446744073709551615", true),
+        (&["row"], "1000000000000000", true),
+        (&["row"], "-1", true),
+        (&["usage", "input_tokens"], "18446744073709551615", false),
+        (&["usage", "output_tokens"], "18446744073709551615", false),
+        (&["timing", "first_token_ms"], "1e300", false),
+        (&["timing", "total_ms"], "1e300", false),
+        (&["timing", "total_ms"], "-1e300", false),
+    ] {
+        home.file("bad.jsonl", damaged(first, path, value) + "\n" + rest);
+        let merged = format!("{}-{value}.jsonl", path.join("-"));
+        let outcome = home.llm(["batch", "merge", "bad.jsonl", "--out", &merged, "-o", "json"]).output();
+        if is_refused {
+            outcome.exits(2).says("line 1 of bad.jsonl is not a line of a batch");
+        } else {
+            outcome.exits(0);
+        }
+        std::fs::copy(home.path().join("bad.jsonl"), home.path().join("out.jsonl")).expect("copied");
+        batch(&home, &["--resume"]).output().exits(if is_refused { 2 } else { 0 });
+    }
+    assert_eq!(gateway.requests().len(), 2, "nothing is asked again");
+}

@@ -192,3 +192,19 @@ fn every_format_has_the_figures() {
     let dry = bench(&home, &["-g", "demo", "-m", "demo/quick", "--dry-run"]);
     assert!(dry.exits(0).stdout().contains("about the sea"), "{dry}");
 }
+
+#[test]
+fn measurements_count_neither_as_times_of_use_nor_for_the_strategy_fastest() {
+    let gateway = quick();
+    let home = Home::with(&gateway).config("[alias.any]\nmodels = [\"a\", \"b\"]\nstrategy = \"fastest\"\n");
+    let usage = || home.llm(["usage", "-o", "json"]).output().exits(0).json()["total"].clone();
+    let route = || home.llm(["config", "show", "--route", "any"]).output().exits(0).stdout();
+    bench(&home, &["-m", "a", "--requests", "3"]).exits(0);
+    home.llm(["probe", "-m", "a"]).output();
+    let measured = usage();
+    assert!(measured["calls"].as_u64() >= Some(3) && measured["first_token_ms"].is_null(), "{measured}");
+    assert!(!route().contains("first token usually after"), "{}", route());
+    home.llm(["ask", "-m", "a", "hi"]).output().exits(0);
+    assert!(usage()["first_token_ms"]["median"].as_f64() > Some(0.0), "{}", usage());
+    assert!(route().contains("first token usually after"), "{}", route());
+}

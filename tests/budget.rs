@@ -259,6 +259,63 @@ fn no_parameter_walks_around_a_limit() {
     free.llm(ASK).args(["--max-cost", "2"]).output().exits(0);
 }
 
+// L08
+#[test]
+fn a_field_that_may_cost_more_is_5_where_a_limit_applies_however_it_is_said() {
+    let gateway = Gateway::by(|_| dollar());
+    let field = "plugins = [{ id = \"web\" }]";
+    let said = format!(
+        "[template.t]\nprompt = \"{{{{ input }}}}\"\nmax_tokens = 10\nparams = {{ {field} }}\n\
+         [pipeline.p]\nsteps = [{{ name = \"s\", prompt = \"{{{{ input }}}}\" }}]\n"
+    );
+    let budget = "[[budget]]\nlimit = 20\nper = \"total\"\n";
+    let limited = home(&gateway, &format!("{budget}{said}"));
+    let watched = home(&gateway, &format!("{budget}action = \"warn\"\n{said}"));
+    let free = home(&gateway, &said);
+    let parameter = &["-p", "plugins=[{\"id\":\"web\"}]", "--max-tokens", "10"][..];
+    for (way, parameters) in [
+        (&["ask", "hi"][..], parameter),
+        (&["ask", "hi", "-T", "t"], &[]),
+        (&["compare", "-m", "a,b", "hi"], parameter),
+        (&["compare", "-m", "a", "hi", "-T", "t"], &[]),
+        (&["pipeline", "run", "p", "hi"], parameter),
+        (&["batch", "-"], parameter),
+        (&["batch", "-", "-T", "t"], &[]),
+        (&["chat"], parameter),
+    ] {
+        let run = |home: &Home, more: &[&str]| {
+            home.llm(way).args(parameters.iter().chain(more).copied()).stdin("hi\n").output()
+        };
+        let before = gateway.requests().len();
+        for refused in [run(&limited, &[]), run(&free, &["--max-cost", "9"])] {
+            let told = refused.exits(5).stderr() + &refused.stdout();
+            assert!(told.contains("nobody knows what a request with `plugins` costs"), "{way:?}: {told}");
+        }
+        assert_eq!(gateway.requests().len(), before, "{way:?}");
+        for sent in [
+            run(&limited, &["--allow-unpriced"]),
+            run(&free, &["--max-cost", "9", "--allow-unpriced"]),
+            run(&watched, &[]),
+            run(&free, &[]),
+        ] {
+            sent.exits(0);
+        }
+        let requests = gateway.requests();
+        assert!(requests.len() >= before + 4, "{way:?}");
+        assert!(requests[before..].iter().all(|request| request.json()["plugins"][0]["id"] == "web"), "{way:?}");
+    }
+    // What was sent all the same is counted by its tokens.
+    let balance = &limited.llm(["usage", "--budgets", "-o", "json"]).output().exits(0).json()[0];
+    assert_eq!(balance["spent_usd"], 9);
+    for harmless in ["service_tier=flex", "top_k=4", "user=me", "logit_bias={}", "plugins=null"] {
+        limited.llm(ASK).args(["-p", harmless]).output().exits(0);
+    }
+    for costly in ["service_tier=priority", "web_search_options={}", "provider={\"sort\":\"latency\"}", "of_tomorrow=1"]
+    {
+        limited.llm(ASK).args(["-p", costly]).output().exits(5).says("or say --allow-unpriced");
+    }
+}
+
 #[test]
 fn a_named_budget_keeps_what_it_has_spent_when_its_match_changes() {
     let gateway = Gateway::by(|_| dollar());

@@ -36,15 +36,25 @@ fn a_bug_is_101_shows_no_key_and_leaves_the_budget_right() {
 // T20
 #[test]
 fn a_bug_leaves_the_terminal_as_it_was() {
-    let gateway = Gateway::always(Reply::stream(&["Hello."]));
-    let home = Home::with(&gateway);
     for point in ["response", "ended"] {
+        // One that answers when live lines are on the terminal, and one that would answer later.
+        let gateway = Gateway::by(|request| match request.model().as_str() {
+            "a" => Reply::silence().gate().and(Reply::stream(&["Hello."])),
+            _ => Reply::silence().hold(),
+        });
+        let home = Home::with(&gateway);
         let run = home.llm(["compare", "-m", "a,b", "hi"]).env("LLM_FAILPOINT", failpoint(point));
-        let outcome = run.terminal(Wiring::ALL).output();
+        let running = run.terminal(Wiring::ALL).start();
+        gateway.await_gated(1);
+        running.terminal.as_ref().expect("a terminal").await_screen("\r\u{1b}[1A");
+        gateway.release();
+        let outcome = running.finish();
         outcome.exits(101);
         let screen = outcome.terminal();
         let (hidden, shown) = (screen.rfind("\x1b[?25l"), screen.rfind("\x1b[?25h"));
         assert!(hidden <= shown, "{point}: the cursor is visible: {screen:?}");
         assert!(screen.trim_end().ends_with("with the lines above"), "{point}: nothing is drawn after it: {screen:?}");
+        let (erased, said) = (screen.rfind("\r\u{1b}[1A\u{1b}[J"), screen.rfind("llm has a bug"));
+        assert!(erased.is_some() && erased < said, "{point}: the lines are removed before it: {screen:?}");
     }
 }

@@ -318,7 +318,7 @@ mod votes {
         assert!(after.contains("▸ A") && after.contains("demo/quick") && after.contains("first token"), "{after}");
         vote(&home, &[], "=").exits(0);
         vote(&home, &[], "-").exits(0);
-        let wins = home.llm(["usage", "--by", "wins", "-o", "json"]).output().exits(0).json();
+        let wins = home.llm(["usage", "-g", "demo", "--by", "wins", "-o", "json"]).output().exits(0).json();
         let group = &wins["groups"][0];
         assert_eq!((&group["votes"], &group["agreement"]["votes"]), (&json!(2), &json!(1)));
         let count = |what: &str| -> Vec<i64> {
@@ -327,12 +327,15 @@ mod votes {
         };
         assert_eq!((count("votes"), count("won"), count("equal")), (vec![2, 2], vec![1, 0], vec![1, 1]));
         for format in ["text", "csv", "markdown"] {
-            let page = home.llm(["usage", "--by", "wins,task", "-o", format]).output().exits(0).stdout();
+            let arguments = ["usage", "-g", "demo", "--by", "wins,task", "-o", format];
+            let page = home.llm(arguments).output().exits(0).stdout();
             assert!(page.contains("demo/steady"), "{format}: {page}");
         }
         home.llm(["usage", "--by", "wins,day"]).output().exits(2).says("--by wins,task");
         home.llm(["usage", "--by", "wins", "-o", "html"]).output().exits(2);
         home.llm(["usage", "--by", "wins", "--since", "2030-01-01"]).output().exits(0).says("there are no votes yet");
+        // What the demo gateway answers is left out, as in all of `usage`.
+        home.llm(["usage", "--by", "wins"]).output().exits(0).prints("").says("-g demo shows them");
     }
 
     #[test]
@@ -349,5 +352,104 @@ mod votes {
         let home = Home::new();
         let screen = vote(&home, &["--log", "off"], "b").exits(0).terminal();
         assert!(screen.contains("the vote is not counted"), "{screen}");
+    }
+}
+
+/// A whole answer of ten tokens by the model of this name.
+fn said(model: &str, text: &str) -> Reply {
+    let chunk = |delta: Value, finish: Value| json!({"id": "1", "model": model, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]});
+    let text = chunk(json!({"role": "assistant", "content": text}), Value::Null);
+    let usage = json!({"id": "1", "model": model, "choices": [],
+                       "usage": {"prompt_tokens": 1, "completion_tokens": 10, "total_tokens": 11}});
+    Reply::sse().event(&text).event(&chunk(json!({}), json!("stop"))).event(&usage).done()
+}
+
+/// Gives nine points to each answer that says it is right, and four to each other one.
+fn verdict(prompt: &str) -> Reply {
+    let score = |letter: &str| {
+        let (_, rest) = prompt.split_once(&format!("[answer {letter} "))?;
+        let (answer, _) = rest.split_once(&format!("[answer {letter} "))?;
+        Some(if answer.contains("right") { 9 } else { 4 })
+    };
+    let verdict = ["A", "B", "C"]
+        .iter()
+        .filter_map(|letter| Some(((*letter).to_owned(), json!({"reason": "It says so.", "score": score(letter)?}))));
+    let verdict = Value::Object(verdict.collect());
+    said("judge", &verdict.to_string())
+}
+
+/// Three models that answer only when all three have been asked, and a judge.
+fn three_and_a_judge() -> Gateway {
+    Gateway::by(|request| match request.model().as_str() {
+        "judge" => verdict(&request.prompt()),
+        model => {
+            let text = if model == "good" { "I am right." } else { "I am quick." };
+            Reply::silence().gate().and(said(model, text))
+        }
+    })
+}
+
+#[cfg(unix)]
+#[test]
+fn a_script_asks_three_models_at_once_and_gets_the_best_answer_and_the_bill() {
+    let gateway = three_and_a_judge();
+    // A call of ten tokens costs a dollar.
+    let home = Home::with(&gateway).config("[price.\"*\"]\ninput = 0\noutput = 100000\n");
+    let script = r#"
+        set -e
+        best=$("$llm" compare -m one,good,three --judge judge --criteria 'who is right' --best 'Who is right?' 2>why)
+        echo "best: $best"
+        grep '^best:' why
+        "$llm" usage --by model -o csv | cut -d, -f1,2
+        "$llm" usage -o json > bill
+    "#;
+    let running = home.shell(script).start();
+    // All are asked before one of them has answered.
+    gateway.await_gated(3);
+    gateway.release();
+    let outcome = running.finish();
+    let stdout = outcome.exits(0).stdout();
+    assert!(stdout.starts_with("best: I am right.\nbest: good (0.90)\n"), "{outcome}");
+    for line in ["good,1\n", "one,1\n", "three,1\n", "judge,3\n"] {
+        assert!(stdout.contains(line), "{line}: {stdout}");
+    }
+    let bill = std::fs::read_to_string(home.path().join("bill")).expect("a bill");
+    let bill: Value = serde_json::from_str(&bill).expect("JSON");
+    assert_eq!((&bill["total"]["calls"], &bill["total"]["cost"]["usd"]), (&json!(6), &json!(6)), "{bill}");
+    // The same in one document.
+    let run = home.llm(["compare", "-m", "one,good,three", "--judge", "judge", "-o", "json", "again"]).output();
+    let run = run.exits(0).json();
+    assert_eq!((&run["winner"]["model"], &run["judge"]["total_cost"]["usd"]), (&json!("good"), &json!(3)), "{run}");
+}
+
+#[cfg(unix)]
+#[test]
+fn twenty_votes_say_which_model_is_preferred_and_whether_that_is_luck() {
+    use crate::support::terminal::Wiring;
+    let gateway = Gateway::by(|request| {
+        said(&request.model(), if request.model() == "liked" { "I am kind." } else { "I am curt." })
+    });
+    for (liked, luck) in [(18, false), (11, true)] {
+        let home = Home::with(&gateway);
+        for vote in 0..20 {
+            let run = home.llm(["compare", "-m", "liked,other", "--vote", "hi"]).terminal(Wiring::ALL).start();
+            let terminal = run.terminal.as_ref().expect("a terminal");
+            terminal.await_screen("Which is best?");
+            let screen = terminal.shown();
+            let (kind, curt) = (screen.find("I am kind."), screen.find("I am curt."));
+            // The answer that is shown first is A.
+            let is_first_kind = kind.expect("an answer") < curt.expect("another answer");
+            terminal.type_keys(if is_first_kind == (vote < liked) { "A" } else { "B" });
+            run.finish().exits(0);
+        }
+        let wins = home.llm(["usage", "--by", "wins", "-o", "json"]).output().exits(0).json();
+        let group = &wins["groups"][0];
+        let model = group["models"].as_array().expect("models").iter().find(|model| model["model"] == "liked");
+        let model = model.expect("its votes");
+        assert_eq!((&group["votes"], &model["won"], &model["votes"]), (&json!(20), &json!(liked), &json!(20)));
+        let low = model["estimate"]["low"].as_f64().expect("an interval");
+        assert_eq!(low < 0.5, luck, "{wins}");
+        let text = home.llm(["usage", "--by", "wins"]).output().exits(0).stdout();
+        assert_eq!(text.contains("overlap"), luck, "{text}");
     }
 }

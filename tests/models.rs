@@ -119,3 +119,29 @@ fn a_text_that_no_model_has_is_exit_1_with_a_hint() {
     home.llm(["models", "-g", "demo", "zzzzzz"]).output().exits(1).says("lists all");
     home.llm(["models", "-g", "demo", "steady"]).output().exits(0);
 }
+
+#[test]
+fn no_figure_of_a_list_is_too_large_to_be_shown() {
+    let models: Vec<_> = ["18446744073709551615", "9223372036854775807", "1e300", "-1", "1e25", "\"9\"", "0.5"]
+        .iter()
+        .enumerate()
+        .map(|(n, figure)| {
+            format!(
+                r#"{{"id":"m{n}","created":{figure},"context_length":{figure},"max_output_tokens":{figure},
+                    "pricing":{{"prompt":{figure},"completion":"{}","request":{figure}}}}}"#,
+                figure.trim_matches('"')
+            )
+        })
+        .collect();
+    let list = format!(r#"{{"object":"list","data":[{}]}}"#, models.join(","));
+    let gateway = Gateway::always(Reply::with_body(200, "application/json", list));
+    let home = Home::with(&gateway);
+    for format in ["text", "json", "csv"] {
+        home.llm(["models", "-o", format]).output().exits(0);
+        for n in 0..models.len() {
+            home.llm(["models", "show", &format!("m{n}"), "-o", if format == "csv" { "text" } else { format }])
+                .output()
+                .exits(0);
+        }
+    }
+}

@@ -7,27 +7,59 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use serde_json::Value;
 
 use crate::support::{Gateway, Home, Outcome, Reply};
 
 /// A command that sends prompts.
 struct Command {
     arguments: &'static str,
+    /// What it reads from stdin.
+    input: &'static str,
     /// How many requests it sends if all goes well.
     requests: usize,
+    /// How many of them it sends before the first is answered.
+    at_once: usize,
     /// The answers that it has shown as whole.
     answers: fn(&Outcome) -> Vec<String>,
 }
 
-const COMMANDS: [Command; 3] = [ASK, COMPARE, PIPELINE];
+const COMMANDS: [Command; 5] = [ASK, COMPARE, PIPELINE, BATCH, CHAT];
 
-const ASK: Command = Command { arguments: "ask --retries 0 --max-tokens 10 hi", requests: 1, answers: printed };
+const ASK: Command =
+    Command { arguments: "ask --retries 0 --max-tokens 10 hi", input: "", requests: 1, at_once: 1, answers: printed };
 
-const COMPARE: Command =
-    Command { arguments: "compare -m a,b,c --retries 0 --max-tokens 10 -o json hi", requests: 3, answers: whole };
+const COMPARE: Command = Command {
+    arguments: "compare -m a,b,c --retries 0 --max-tokens 10 -o json hi",
+    input: "",
+    requests: 3,
+    at_once: 3,
+    answers: whole,
+};
 
-const PIPELINE: Command =
-    Command { arguments: "pipeline run p --retries 0 --max-tokens 10 -o json hi", requests: 2, answers: whole };
+const PIPELINE: Command = Command {
+    arguments: "pipeline run p --retries 0 --max-tokens 10 -o json hi",
+    input: "",
+    requests: 2,
+    at_once: 1,
+    answers: whole,
+};
+
+const BATCH: Command = Command {
+    arguments: "batch - --retries 0 --max-tokens 10",
+    input: "one\ntwo\nthree\n",
+    requests: 3,
+    at_once: 3,
+    answers: lines,
+};
+
+const CHAT: Command = Command {
+    arguments: "chat --retries 0 --max-tokens 10",
+    input: "one\ntwo\n",
+    requests: 2,
+    at_once: 1,
+    answers: turns,
+};
 
 const CONFIG: &str = r#"
 [pipeline.p]
@@ -53,6 +85,24 @@ fn whole(outcome: &Outcome) -> Vec<String> {
     let records = document["answers"].as_array().or_else(|| document["steps"].as_array()).expect("a list of records");
     let ok = records.iter().filter(|record| record["status"] == "ok");
     ok.map(|record| record["text"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// The text of every line of a batch that is called `ok`.
+fn lines(outcome: &Outcome) -> Vec<String> {
+    let stdout = outcome.stdout();
+    // Only a batch that failed may have been stopped in a line.
+    let whole =
+        stdout.lines().map(serde_json::from_str::<Value>).filter(|line| outcome.code() == Some(0) || line.is_ok());
+    let lines = whole.map(|line| line.expect("a line of JSON"));
+    lines
+        .filter(|line| line["status"] == "ok")
+        .map(|line| line["text"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+/// Every answer of a chat that says that all went well is a line.
+fn turns(outcome: &Outcome) -> Vec<String> {
+    if outcome.code() == Some(0) { outcome.stdout().lines().map(str::to_owned).collect() } else { Vec::new() }
 }
 
 fn answer(text: &str) -> Reply {
@@ -105,7 +155,8 @@ fn sweep(command: &Command, limits: impl IntoIterator<Item = String>, config: &s
     for limit in limits {
         let gateway = Gateway::always(answer(text));
         let home = Home::with(&gateway).config(&format!("{config}{CONFIG}"));
-        let outcome = home.shell(&format!("{limit} && exec \"$llm\" {}", command.arguments)).output();
+        let outcome =
+            home.shell(&format!("{limit} && exec \"$llm\" {}", command.arguments)).stdin(command.input).output();
         holds(&home, command, &gateway, &outcome, text, &limit);
         // With enough of everything the next one finds all in order. What ended like the one before has left the same behind.
         let end = Some((outcome.code(), outcome.stderr()));
@@ -199,10 +250,10 @@ fn a_kill_at_any_point_spends_no_more_than_the_budget_and_loses_nothing_that_was
             fresh = home(name, fresh);
             let reached = if name.is_empty() { command.requests } else { command.requests.min(2) };
             for sent in (1..=reached).flat_map(|sent| std::iter::repeat_n(sent, rounds)) {
-                // A step that waits for one that hangs is never sent.
-                let sent = if name.is_empty() || command.arguments.starts_with("compare") { sent } else { 1 };
+                // What waits for one that hangs is never sent.
+                let sent = if name.is_empty() { sent } else { sent.min(command.at_once) };
                 let before = gateway.requests().len();
-                let running = fresh.llm(arguments()).start();
+                let running = fresh.llm(arguments()).stdin(command.input).start();
                 gateway.await_requests(before + sent);
                 let end = Instant::now() + Duration::from_micros(random.u64(0..15_000));
                 while Instant::now() < end {
@@ -219,7 +270,7 @@ fn a_kill_at_any_point_spends_no_more_than_the_budget_and_loses_nothing_that_was
         let (sum, reserved) = spent(&fresh);
         assert!(reserved == 0.0 && sum >= requests as f64, "{}: {requests} sent, ${sum} spent", command.arguments);
         // Whoever goes on spends what is left and no more.
-        while fresh.llm(arguments()).output().code() == Some(0) {}
+        while fresh.llm(arguments()).stdin(command.input).output().code() == Some(0) {}
         let requests = gateway.requests().len();
         let (sum, reserved) = spent(&fresh);
         assert!(requests <= limit && sum <= limit as f64 && reserved == 0.0, "{}: {requests} sent", command.arguments);

@@ -6,12 +6,12 @@ use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::body::malformed;
 use super::field_names::names_other_model;
+use super::object::Object;
 use super::{Api, DecodeError, WireRequest, gemini};
 
 /// What a client asks for.
@@ -40,6 +40,8 @@ pub struct ClientBody {
     model: String,
     stream: bool,
     hides_usage: bool,
+    /// Whether all of the prompt can be said in our terms.
+    is_understood: bool,
     headers: Vec<(String, String)>,
 }
 
@@ -85,7 +87,29 @@ impl ClientBody {
             (model, value("stream") == Some(Value::Bool(true)), path.to_owned())
         };
         let headers = Vec::new();
-        Ok(Self { api, operation, path, bytes, fields, model, stream, hides_usage: false, headers })
+        Ok(Self {
+            api,
+            operation,
+            path,
+            bytes,
+            fields,
+            model,
+            stream,
+            hides_usage: false,
+            is_understood: true,
+            headers,
+        })
+    }
+
+    /// The same body, which holds something that cannot be said in our terms.
+    #[must_use]
+    pub fn not_understood(self) -> Self {
+        Self { is_understood: false, ..self }
+    }
+
+    /// Whether all of the prompt can be said in our terms, so that nothing in it can be larger than it looks.
+    pub fn is_understood(&self) -> bool {
+        self.is_understood
     }
 
     /// The same with headers of the client that belong to its wire format and are sent on.
@@ -252,9 +276,8 @@ fn form(path: &str) -> String {
 /// The fields of the body's object. Their values stay unread, since some of them hold whole files.
 fn fields_of(body: &[u8]) -> Result<Vec<Field>, DecodeError> {
     let text = str::from_utf8(body).map_err(|_| malformed("the request body is not UTF-8"))?;
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let found = deserializer.deserialize_map(Fields).and_then(|found| deserializer.end().map(|()| found));
-    let found = found.map_err(|error| match error.classify() {
+    let found = serde_json::from_str(text);
+    let Object(found) = found.map_err(|error| match error.classify() {
         serde_json::error::Category::Data => malformed("the request body is not a JSON object"),
         _ => malformed(format!("the request body is not JSON: {error}")),
     })?;
@@ -265,28 +288,6 @@ fn fields_of(body: &[u8]) -> Result<Vec<Field>, DecodeError> {
     };
     Ok(found.into_iter().map(place).collect())
 }
-
-struct Fields;
-
-impl<'de> Visitor<'de> for Fields {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(name) = map.next_key::<Name<'de>>()? {
-            fields.push((name.0, map.next_value()?));
-        }
-        Ok(fields)
-    }
-}
-
-/// A name that is borrowed where it holds no escapes.
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@ mod list;
 mod logprobs;
 mod mask;
 mod media;
+mod object;
 mod openai;
 mod openai_chat;
 mod openai_responses;
@@ -27,6 +28,7 @@ pub mod sse;
 mod start;
 pub mod stream;
 mod tool_calls;
+mod unpriced;
 mod usage;
 mod whole;
 
@@ -113,6 +115,9 @@ pub trait Adapter: Sync {
     fn encode_request(&self, model: &str, request: &Request) -> WireRequest;
     /// The most that the body of a wire request of this format, as it is sent, lets the model write.
     fn output_bound(&self, wire: &WireRequest) -> OutputBound;
+    /// The name of a field in the body of a wire request of this format for which a gateway may bill more than the price of the
+    /// model says. `None` where there is no such field.
+    fn unpriced_field(&self, wire: &WireRequest) -> Option<String>;
     /// Wire stream → unified events.
     fn decoder(&self) -> Box<dyn Decoder + Send>;
     /// A whole answer that did not come as a stream → unified response.

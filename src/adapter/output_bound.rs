@@ -1,12 +1,9 @@
 //! The most that the body of a request lets a model write.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::field_names::is_same_field;
+use super::object::Object;
 
 /// The most that one request can make a model write, as far as its body says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +25,7 @@ impl OutputBound {
     /// obey. One that cannot be read could be larger than any, so nothing is known then. The same holds for a number of answers
     /// that cannot be read.
     pub(super) fn read(body: &[u8], names: &Names) -> Self {
-        let fields: Fields<'_> = serde_json::from_slice(body).unwrap_or_default();
+        let fields: Object<'_> = serde_json::from_slice(body).unwrap_or_default();
         let limits = names.max_tokens.iter().flat_map(|path| values(&fields, path));
         let limits: Option<Vec<u64>> = limits.map(|limit| count(limit).filter(|limit| *limit > 0)).collect();
         let answers = names.answers.iter().flat_map(|path| values(&fields, path));
@@ -42,18 +39,15 @@ impl OutputBound {
     }
 }
 
-/// The fields of an object; their values stay unread, since some of them hold whole files.
-type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
-
 /// The values at the end of the path, however a gateway may spell the names on it, without those that are `null`.
-fn values(fields: &Fields<'_>, path: &[&str]) -> Vec<Value> {
+fn values(fields: &Object<'_>, path: &[&str]) -> Vec<Value> {
     let Some((name, rest)) = path.split_first() else { return Vec::new() };
-    let named = fields.iter().filter(|(other, _)| is_same_field(other, name));
+    let named = fields.0.iter().filter(|(other, _)| is_same_field(other, name));
     let values = named.flat_map(|(_, value)| {
         if rest.is_empty() {
             return serde_json::from_str(value.get()).into_iter().filter(|value: &Value| !value.is_null()).collect();
         }
-        serde_json::from_str(value.get()).map(|inner| values(&inner, rest)).unwrap_or_default()
+        serde_json::from_str::<Object<'_>>(value.get()).map(|inner| values(&inner, rest)).unwrap_or_default()
     });
     values.collect()
 }
@@ -178,6 +172,19 @@ mod tests {
                 assert_eq!(bound(api, None, &count), (None, answers), "{api:?} {count}");
             }
             assert_eq!(bound(Api::Anthropic, None, &json!({"max_tokens": value})), (max_tokens, 1), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_counts_twice() {
+        for (api, body) in [
+            (Api::OpenaiChat, r#"{"max_tokens":500,"n":3,"max_tokens":10,"n":1}"#),
+            (Api::OpenaiResponses, r#"{"max_output_tokens":500,"n":3,"max_output_tokens":10,"n":1}"#),
+            (Api::Gemini, r#"{"generationConfig":{"maxOutputTokens":500,"candidateCount":3,"maxOutputTokens":10}}"#),
+            (Api::Gemini, r#"{"generationConfig":{"maxOutputTokens":500,"candidateCount":3},"generationConfig":{}}"#),
+        ] {
+            let wire = crate::adapter::WireRequest { path: String::new(), body: body.into() };
+            assert_eq!(api.adapter().output_bound(&wire), OutputBound { max_tokens: Some(500), answers: 3 }, "{body}");
         }
     }
 

@@ -73,6 +73,9 @@ pub fn write(row: &RowPart<'_>, record: &Record, worth: &WorthPart<'_>) -> serde
     Ok(line)
 }
 
+/// The most rows that a data set can have; a few bytes of memory are needed for each.
+const MOST_ROWS: u64 = 1_000_000_000;
+
 /// What is read again of a line.
 #[derive(Debug, Deserialize)]
 pub struct Line<'a> {
@@ -171,7 +174,12 @@ impl<'a> Line<'a> {
     /// # Errors
     /// It is not a whole line of a batch.
     pub fn parse(line: &'a [u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(line)
+        let line: Self = serde_json::from_slice(line)?;
+        // What is done is kept by the number of the row.
+        if line.row == 0 || line.row > MOST_ROWS {
+            return Err(serde::de::Error::custom(format!("no data set has a row {}", line.row)));
+        }
+        Ok(line)
     }
 
     /// Whether there is an answer that was paid for.
@@ -181,7 +189,7 @@ impl<'a> Line<'a> {
 
     /// The figures of the line.
     pub fn ended(&self) -> Ended {
-        let time = |ms: Option<f64>| ms.map(|ms| Duration::from_secs_f64(ms.max(0.0) / 1000.0));
+        let time = |ms: Option<f64>| Duration::try_from_secs_f64(ms?.max(0.0) / 1000.0).ok();
         let cost = self.cost.as_ref().and_then(|cost| {
             let origin = match cost.origin? {
                 LineOrigin::Reported => CostOrigin::Reported,

@@ -16,6 +16,20 @@ mod tests;
 
 const BUFFER: usize = 256 << 10;
 
+/// The most bytes of a line. No answer is that long; a file without line ends is no output, and is not read as a whole.
+const LONGEST_LINE: u64 = 256 << 20;
+
+/// Reads the next line with its end into the buffer, which is empty at the end of the file.
+fn next_line(reader: &mut impl BufRead, buffer: &mut Vec<u8>) -> io::Result<u64> {
+    buffer.clear();
+    let length = reader.take(LONGEST_LINE + 1).read_until(b'\n', buffer)? as u64;
+    if length > LONGEST_LINE { Err(too_long()) } else { Ok(length) }
+}
+
+fn too_long() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("a line is longer than {} MiB", LONGEST_LINE >> 20))
+}
+
 /// The file, locked and open for appending.
 #[derive(Debug)]
 pub struct OutputFile {
@@ -83,6 +97,13 @@ impl OutputFile {
         match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(OutputError::Io { path: path.to_owned(), source }),
+            Ok(file) if file.metadata().is_ok_and(|metadata| metadata.is_dir()) => {
+                Err(OutputError::Io { path: path.to_owned(), source: io::ErrorKind::IsADirectory.into() })
+            }
+            // A device may never end.
+            Ok(file) if !file.metadata().is_ok_and(|metadata| metadata.is_file()) => {
+                Err(OutputError::Io { path: path.to_owned(), source: io::Error::other("it is not a file") })
+            }
             Ok(file) => Ok(Some(Self { path: path.to_owned(), file, length: 0, is_in_order: true, last: (0, 0) })),
         }
     }
@@ -143,13 +164,16 @@ impl OutputFile {
     /// As for [`OutputFile::scan`].
     pub fn scan_lines(&mut self, mut each: impl FnMut(&Line<'_>, &[u8])) -> Result<(), OutputError> {
         let io = |source| OutputError::Io { path: self.path.clone(), source };
+        if !self.file.metadata().map_err(io)?.is_file() {
+            // A device keeps nothing, and may never end.
+            return Ok(());
+        }
         self.file.seek(SeekFrom::Start(0)).map_err(io)?;
         let mut reader = BufReader::with_capacity(BUFFER, &self.file);
         let mut buffer = Vec::new();
         let mut number = 0;
         loop {
-            buffer.clear();
-            if reader.read_until(b'\n', &mut buffer).map_err(io)? == 0 {
+            if next_line(&mut reader, &mut buffer).map_err(io)? == 0 {
                 return Ok(());
             }
             // A part of a line is being written, or its writer was killed; the next run mends it.
@@ -264,12 +288,11 @@ impl OutputFile {
         let mut reader = BufReader::with_capacity(BUFFER, &self.file);
         let mut buffer = Vec::new();
         loop {
-            buffer.clear();
-            let length = reader.read_until(b'\n', &mut buffer).map_err(io)?;
+            let length = next_line(&mut reader, &mut buffer).map_err(io)?;
             if length == 0 {
                 return Ok(());
             }
-            each(&buffer, length as u64).map_err(io)?;
+            each(&buffer, length).map_err(io)?;
         }
     }
 
@@ -286,8 +309,7 @@ impl OutputFile {
         for (_, _, offset) in index {
             let by = i64::try_from(*offset).unwrap_or(0) - i64::try_from(at).unwrap_or(0);
             reader.seek_relative(by)?;
-            buffer.clear();
-            at = offset + reader.read_until(b'\n', &mut buffer)? as u64;
+            at = offset + next_line(&mut reader, &mut buffer)?;
             writer.write_all(&buffer)?;
         }
         writer.flush()?;
@@ -331,6 +353,9 @@ fn last_line_start(file: &mut File, length: u64) -> io::Result<u64> {
     let mut end = length;
     let mut buffer = Vec::new();
     while end > 0 {
+        if length - end > LONGEST_LINE {
+            return Err(too_long());
+        }
         let start = end.saturating_sub(STEP);
         file.seek(SeekFrom::Start(start))?;
         buffer.clear();

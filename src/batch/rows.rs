@@ -245,6 +245,9 @@ impl Rows {
             if metadata.is_dir() {
                 return Err(io::ErrorKind::IsADirectory.into());
             }
+            if is_device(&file, &metadata)? {
+                return Err(io::Error::other("it is a device, not a file"));
+            }
             (Box::new(file), metadata.is_file().then_some(metadata.len()))
         };
         Self::new(raw, size, format.or_else(|| RowFormat::of_name(path)))
@@ -321,6 +324,20 @@ impl Rows {
             }
         }
     }
+}
+
+/// Whether the file is a device that has something to read and is no terminal. One such as `/dev/zero` never ends.
+#[cfg(unix)]
+fn is_device(mut file: &File, metadata: &std::fs::Metadata) -> io::Result<bool> {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    let is_device = (kind.is_char_device() || kind.is_block_device()) && !io::IsTerminal::is_terminal(file);
+    Ok(is_device && file.read(&mut [0])? > 0)
+}
+
+#[cfg(not(unix))]
+fn is_device(_: &File, _: &std::fs::Metadata) -> io::Result<bool> {
+    Ok(false)
 }
 
 fn too_large(length: u64) -> Content {

@@ -65,8 +65,8 @@ impl ModelTally {
             self.first_token.extend(ended.first_token.map(micros));
             self.total.extend(ended.total.map(micros));
         }
-        self.input += ended.input.unwrap_or(0);
-        self.output += ended.output.unwrap_or(0);
+        self.input = self.input.saturating_add(ended.input.unwrap_or(0));
+        self.output = self.output.saturating_add(ended.output.unwrap_or(0));
         self.unknown_tokens += u64::from((ended.input.is_none() || ended.output.is_none()) && !ended.cost_nothing);
         add_cost(&mut self.cost, ended.cost, ended.cost_nothing);
         if let Some(cost) = ended.judge_cost {

@@ -302,6 +302,11 @@ fn shortened(command: clap::Command) -> clap::Command {
     command.after_help("--help shows all flags, with examples.")
 }
 
+/// The command line as far as arguments are parsed by it, without what only its help says.
+pub fn parser() -> clap::Command {
+    Cli::command()
+}
+
 /// The whole command line, its commands grouped for `--help`. What is said of each begins behind [`MARGIN`] cells, and
 /// `fit` breaks it into lines.
 pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {

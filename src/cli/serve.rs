@@ -113,6 +113,9 @@ pub struct KeyRulesArgs {
     /// Most that it may spend: `5/day`; hour, day, week, month, total
     #[arg(long, value_name = "USD/SPAN", value_delimiter = ',')]
     pub budget: Option<Vec<String>>,
+    /// Send requests of unknown price although a budget applies
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub allow_unpriced: Option<bool>,
     /// Requests a minute
     #[arg(long, value_name = "N")]
     pub rpm: Option<String>,

@@ -19,7 +19,7 @@ pub(super) struct Estimate {
     requests: u64,
     unpriced: u64,
     expected: Usd,
-    /// `None` where the length of an answer is not limited.
+    /// `None` where the length of an answer is not limited, or a field may cost more than its tokens.
     most: Option<Usd>,
 }
 
@@ -50,7 +50,8 @@ impl Estimate {
             let expected = usage(input_tokens(&call.request), max_tokens.unwrap_or(SHORT_ANSWER).min(SHORT_ANSWER));
             let cost = quote.cost(&Usage { reasoning: Some(0), ..expected }).map(|cost| cost.usd);
             sum.expected += cost.and_then(|cost| cost.times(times)).unwrap_or_default();
-            let most = max_tokens.and_then(|tokens| {
+            let is_bounded = adapter.unpriced_field(&wire).is_none();
+            let most = max_tokens.filter(|_| is_bounded).and_then(|tokens| {
                 let input = most_input_tokens(&call.request, &wire.body);
                 quote.most(&usage(input, tokens.saturating_mul(u64::from(answers))))?.usd.times(times)
             });

@@ -39,6 +39,7 @@ mod signals;
 mod template;
 mod usage;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -142,19 +143,19 @@ impl Notices for Context {
 pub fn main() -> ExitCode {
     process::protect();
     let env = Env::of_process();
-    let command = cli::command(|about| term::fit(about, cli::MARGIN, cli::WIDEST));
+    let with_help = || cli::command(|about| term::fit(about, cli::MARGIN, cli::WIDEST));
     if let Some(shell) = env.get(complete::VARIABLE) {
-        return match complete::run(shell, &env, command) {
+        return match complete::run(shell, &env, with_help()) {
             Ok(code) => ExitCode::from(code),
             Err(error) => fail(&error, &Output::plain(80)),
         };
     }
-    let arguments = arguments::completed(std::env::args_os().collect(), &command);
-    let parsed = command.clone().try_get_matches_from(arguments);
-    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let parser = cli::parser();
+    let arguments = arguments::completed(std::env::args_os().collect(), &parser);
+    let cli = match parse(parser, &arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            let end = help_or_usage(hinted(error, &command), &env);
+            let end = help_or_usage(in_full(error, &arguments, with_help), &env);
             return end.unwrap_or_else(|error| fail(&error, &Output::plain(80)));
         }
     };
@@ -162,6 +163,23 @@ pub fn main() -> ExitCode {
     match run(cli, env, terminal) {
         Ok(code) => ExitCode::from(code),
         Err(error) => fail(&error, &terminal.stderr),
+    }
+}
+
+fn parse(command: clap::Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
+/// The error of the parser with all that it says to people: the arguments are parsed once more by the command line with its
+/// help, which is not made for the runs that need none.
+fn in_full(error: clap::Error, arguments: &[OsString], with_help: impl Fn() -> clap::Command) -> clap::Error {
+    if error.kind() == ErrorKind::DisplayVersion {
+        return error;
+    }
+    let command = with_help();
+    match parse(command.clone(), arguments) {
+        Ok(_) => error,
+        Err(error) => hinted(error, &command),
     }
 }
 
@@ -248,6 +266,7 @@ fn help_or_usage(mut error: clap::Error, env: &Env) -> Result<ExitCode, Error> {
 }
 
 fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
+    process::check_clock(SystemTime::now())?;
     let cli::Common { quiet, verbose, render, .. } = cli.common;
     let context = |env| {
         let settings = Settings::load(env)?;

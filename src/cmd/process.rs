@@ -4,10 +4,12 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
 
 use crate::adapter::mask_keys;
 use crate::error::Error;
 use crate::report;
+use crate::report::progress::stop_live_lines;
 use crate::report::term::say;
 
 /// Keeps the key out of core dumps and other processes' reach, and turns the signal for a full quota into an error that
@@ -37,6 +39,7 @@ fn say_bug(panic: &PanicHookInfo<'_>) {
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
     // The message may quote what a gateway sent, and so a key.
     let message = mask_keys(message.unwrap_or("unknown reason"));
+    stop_live_lines();
     say(report::error::bug(&message, &place, backtrace.as_deref()));
 }
 
@@ -85,6 +88,20 @@ fn room_for_the_event_loop() -> io::Result<()> {
     Ok(())
 }
 
+/// Fails where the clock says a time that no calendar of the programs in use has, so that nothing could be dated.
+pub(super) fn check_clock(now: SystemTime) -> Result<(), Error> {
+    /// The first second of the year 9999, in seconds since 1970.
+    const END: Duration = Duration::from_secs(253_370_764_800);
+    if now.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|since| since < END) {
+        return Ok(());
+    }
+    Err(Error::System {
+        message: "the clock of this machine is wrong".to_owned(),
+        cause: "it says a time before 1970 or after 9998".to_owned(),
+        hint: Some("`date` shows it".to_owned()),
+    })
+}
+
 /// One thread does it all: what takes time is waiting.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     let build = |()| tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -105,6 +122,23 @@ pub(super) fn server_runtime() -> Result<tokio::runtime::Runtime, Error> {
 mod tests {
     use super::*;
     use rustix::io::Errno;
+
+    #[test]
+    fn a_clock_that_no_calendar_has_is_an_error_and_no_crash() {
+        let seconds = Duration::from_secs;
+        for good in [0, 1, 1_800_000_000, 253_370_764_799] {
+            check_clock(SystemTime::UNIX_EPOCH + seconds(good)).expect("a time");
+        }
+        for bad in [
+            SystemTime::UNIX_EPOCH - seconds(1),
+            SystemTime::UNIX_EPOCH - seconds(9_000_000_000),
+            SystemTime::UNIX_EPOCH + seconds(253_370_764_800),
+            SystemTime::UNIX_EPOCH + seconds(900_000_000_000_000),
+        ] {
+            let error = check_clock(bad).expect_err("no time");
+            assert_eq!((error.exit_code(), error.to_string().as_str()), (71, "the clock of this machine is wrong"));
+        }
+    }
 
     #[test]
     fn only_a_full_table_of_files_keeps_the_event_loop_from_starting() {

@@ -70,15 +70,21 @@ fn wins(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         ["task"] => true,
         _ => return Err(Error::usage_hint("wins are counted in all or by task", "--by wins or --by wins,task")),
     };
-    let filter = calls::filter(&args.filter)?;
+    let mut filter = calls::filter(&args.filter)?;
+    filter.without_demo = filter.gateway.as_deref() != Some(ledger::DEMO);
     let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
-    let found = match calls::store(context)? {
-        Some(store) => ledger::preferences(&store, &filter)?,
-        None => Preferences::default(),
+    let store = calls::store(context)?;
+    let preferences = |filter: &Filter| match &store {
+        Some(store) => ledger::preferences(store, filter),
+        None => Ok(Preferences::default()),
     };
-    let found = Wins::new(&found, by_task);
+    let found = Wins::new(&preferences(&filter)?, by_task);
     if found.is_empty() {
-        context.notice("there are no votes yet: `llm compare --vote` takes one, and --judge asks a model");
+        let demo = preferences(&Filter { without_demo: false, ..filter })?;
+        context.notice(match Wins::new(&demo, by_task).is_empty() {
+            true => "there are no votes yet: `llm compare --vote` takes one, and --judge asks a model",
+            false => "there are no votes but those on answers of the demo gateway; -g demo shows them",
+        });
     }
     let out = destination.output();
     let text = match args.output.format {

@@ -25,6 +25,9 @@ pub struct KeyRules {
     /// The most that it may spend, in one or several spans of time.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub budgets: Vec<KeyBudget>,
+    /// Whether it may send requests of unknown price although a budget applies.
+    #[serde(skip_serializing_if = "is_false")]
+    pub allow_unpriced: bool,
     /// Requests a minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests_per_minute: Option<u64>,
@@ -63,6 +66,7 @@ impl KeyRules {
             models: self.models.clone().or_else(|| class.models.clone()),
             refuse: list(&self.refuse, &class.refuse),
             budgets: if self.budgets.is_empty() { &class.budgets } else { &self.budgets }.clone(),
+            allow_unpriced: self.allow_unpriced || class.allow_unpriced,
             requests_per_minute: self.requests_per_minute.or(class.requests_per_minute),
             tokens_per_minute: self.tokens_per_minute.or(class.tokens_per_minute),
             in_flight: self.in_flight.or(class.in_flight),

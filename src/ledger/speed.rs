@@ -12,8 +12,13 @@ const RECENT: i64 = 5_000;
 /// The median is of so many answers at most.
 const ANSWERS: i64 = 51;
 
+/// The commands that measure models, as a list of SQL. The times of their calls say nothing of how fast answers are in use: many
+/// run at once, and count from when they were due; or a request asks for one token alone.
+pub(super) const MEASURING: &str = "('bench', 'probe')";
+
 /// Returns the median time to the first token of a model's last answers; `None` where there is none. Only answers to the first
-/// request of a call count: the times of others include the requests before them.
+/// request of a call count: the times of others include the requests before them. Calls of `llm bench` and `llm probe` do not
+/// count.
 ///
 /// # Errors
 ///
@@ -34,8 +39,8 @@ pub fn median_total(store: &Store, gateway: &str, model: &str) -> Result<Option<
 fn median(store: &Store, column: &str, gateway: &str, model: &str) -> Result<Option<Duration>, StoreError> {
     let mut times = store.read(|connection| {
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT c.{column} FROM calls c JOIN attempts a ON a.call = c.id
-             WHERE c.id > (SELECT coalesce(max(id), 0) FROM calls) - ?1
+            "SELECT c.{column} FROM calls c JOIN attempts a ON a.call = c.id JOIN runs r ON r.id = c.run
+             WHERE r.command NOT IN {MEASURING} AND c.id > (SELECT coalesce(max(id), 0) FROM calls) - ?1
                AND c.attempts = 1 AND c.cached = 0 AND c.{column} IS NOT NULL AND a.error IS NULL
                AND a.gateway = (SELECT id FROM names WHERE name = ?2) AND a.model = (SELECT id FROM names WHERE name = ?3)
              ORDER BY c.id DESC LIMIT ?4"

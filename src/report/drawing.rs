@@ -9,7 +9,8 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -42,9 +43,25 @@ pub(super) struct Drawing {
 struct Shared {
     run: Mutex<Run>,
     /// Held while anything is written to the terminal, so that nothing else is written meanwhile.
-    screen: Mutex<Screen>,
-    over: Condvar,
+    screen: Mutex<Drawn>,
+    /// Nothing is drawn or erased any more.
+    over: AtomicBool,
+    ended: Condvar,
     stderr: Output,
+}
+
+/// The lines that are being drawn.
+static CURRENT: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
+
+/// Removes the lines that are being drawn, for good: what is printed next stays on the terminal as it is. For the report of a
+/// bug, which may happen in any thread: it does not wait for one that is drawing, because that may be this one.
+pub(super) fn stop() {
+    let Some(shared) = CURRENT.try_lock().ok().and_then(|current| current.upgrade()) else { return };
+    if !shared.over.swap(true, Ordering::SeqCst)
+        && let Ok(mut screen) = shared.screen.try_lock()
+    {
+        shared.erase(&mut screen);
+    }
 }
 
 #[derive(Debug)]
@@ -52,12 +69,6 @@ struct Run {
     lines: Box<dyn Rows>,
     /// The instant from which the run's events count.
     began: Option<Instant>,
-}
-
-#[derive(Debug, Default)]
-struct Screen {
-    drawn: Drawn,
-    over: bool,
 }
 
 /// A panic elsewhere leaves a state that can still be shown and removed.
@@ -96,7 +107,10 @@ impl Drawing {
     }
 
     fn of(run: Run, stderr: Output, echo: Option<ControlEchoOff>) -> io::Result<Self> {
-        let shared = Arc::new(Shared { run: Mutex::new(run), screen: Mutex::default(), over: Condvar::new(), stderr });
+        let over = AtomicBool::new(false);
+        let shared =
+            Arc::new(Shared { run: Mutex::new(run), screen: Mutex::default(), over, ended: Condvar::new(), stderr });
+        *lock(&CURRENT) = Arc::downgrade(&shared);
         let drawn = Arc::clone(&shared);
         let thread = Builder::new().name("live lines".into()).spawn(move || drawn.draw_until_over())?;
         Ok(Self { shared, thread: Some(thread), _echo: echo })
@@ -117,9 +131,9 @@ impl Drawing {
     /// Does something that prints while the lines are removed.
     pub(super) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         let mut screen = lock(&self.shared.screen);
-        let was_drawn = self.shared.erase(&mut screen);
+        let was_drawn = !self.shared.is_over() && self.shared.erase(&mut screen);
         let printed = print();
-        if was_drawn {
+        if was_drawn && !self.shared.is_over() {
             self.shared.draw(&mut screen);
         }
         printed
@@ -129,10 +143,11 @@ impl Drawing {
 impl Drop for Drawing {
     fn drop(&mut self) {
         let mut screen = lock(&self.shared.screen);
-        screen.over = true;
-        self.shared.erase(&mut screen);
+        if !self.shared.over.swap(true, Ordering::SeqCst) {
+            self.shared.erase(&mut screen);
+        }
         drop(screen);
-        self.shared.over.notify_all();
+        self.shared.ended.notify_all();
         // A panic of the thread has been reported when it happened.
         _ = self.thread.take().map(JoinHandle::join);
     }
@@ -142,16 +157,20 @@ impl Shared {
     fn draw_until_over(&self) {
         let mut screen = lock(&self.screen);
         loop {
-            let waited = self.over.wait_timeout_while(screen, TICK, |screen| !screen.over);
+            let waited = self.ended.wait_timeout_while(screen, TICK, |_| !self.is_over());
             screen = waited.unwrap_or_else(PoisonError::into_inner).0;
-            if screen.over {
+            if self.is_over() {
                 return;
             }
             self.draw(&mut screen);
         }
     }
 
-    fn draw(&self, screen: &mut Screen) {
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
+    fn draw(&self, screen: &mut Drawn) {
         let (columns, height) = self.size();
         // One row is left for what stands above, and one for a line that wraps against expectation.
         let height = height.saturating_sub(2).max(1);
@@ -160,12 +179,12 @@ impl Shared {
         let rows = run.lines.rows(now, columns, height, self.stderr.style);
         // The terminal may be slow. Events are taken in meanwhile.
         drop(run);
-        write(&screen.drawn.replace(&rows, columns));
+        write(&screen.replace(&rows, columns));
     }
 
     /// Returns whether any lines were there.
-    fn erase(&self, screen: &mut Screen) -> bool {
-        let erasing = screen.drawn.erase(self.size().0);
+    fn erase(&self, screen: &mut Drawn) -> bool {
+        let erasing = screen.erase(self.size().0);
         write(&erasing);
         !erasing.is_empty()
     }

@@ -2,13 +2,18 @@
 
 use std::fmt;
 
-use super::drawing::Drawing;
+use super::drawing::{self, Drawing};
 use super::live_lines::LiveLines;
 use super::notice::{self, Notices};
 use super::tally::Tally;
 use super::term::{self, Output, Terminal, Text};
 use super::{error, escape};
 use crate::call::{Event, RunEvent};
+
+/// Removes live lines for good, whoever draws them: what is printed next is the last of this process.
+pub fn stop_live_lines() {
+    drawing::stop();
+}
 
 /// Follows a run on stderr. It takes every batch of events.
 pub struct Progress(Mode);

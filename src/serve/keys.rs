@@ -37,6 +37,7 @@ impl Client {
             allow: rules.models.clone(),
             refuse: rules.refuse.clone(),
             budgets: rules.budgets.iter().map(budget).collect(),
+            allow_unpriced: rules.allow_unpriced,
             ..Caller::default()
         };
         Self { name: key.name.clone(), caller: Arc::new(caller), rules }

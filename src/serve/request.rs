@@ -63,7 +63,11 @@ impl Asked {
             Operation::Embed => Err(invalid("the gateway of this model has no embeddings in the format of OpenAI")),
             Operation::Complete => Err(invalid("the gateway of this model completes no texts in the format of OpenAI")),
         };
-        Ok(Self { api, path: path.to_owned(), body: body.with_headers(of_format), decoded })
+        let body = body.with_headers(of_format);
+        // Of embeddings and completions, the body holds all that is paid for.
+        let is_foreign = operation == Operation::Generate && decoded.is_err();
+        let body = if is_foreign { body.not_understood() } else { body };
+        Ok(Self { api, path: path.to_owned(), body, decoded })
     }
 
     /// The request in our terms. Where it has none, the fields of the body stand for it, so that the ledger knows what was

@@ -100,6 +100,46 @@ fn a_spent_budget_refuses_in_the_words_of_each_format() {
     assert_eq!(gateway.requests().len(), sent, "a refusal costs no request");
 }
 
+// L08, V07
+#[test]
+fn a_request_that_may_cost_more_than_its_tokens_is_refused_under_a_budget() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let limited = Server::new_key(&home, "bot", &["--budget", "1/day"]);
+    let trusted = Server::new_key(&home, "chief", &["--budget", "1/day", "--allow-unpriced"]);
+    let free = Server::new_key(&home, "free", &[]);
+    let server = Server::start(&home, &[]);
+    let body = |field: &str| {
+        format!(r#"{{"model":"m","max_tokens":5,{field},"messages":[{{"role":"user","content":"hi"}}]}}"#)
+    };
+    // One that a client brings with a file which the vendor keeps is larger than it looks.
+    let kept = r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}]}"#;
+    let fields = [
+        r#""service_tier":"priority""#,
+        r#""plugins":[{"id":"web"}]"#,
+        r#""service_tier":"priority","service_tier":"default""#,
+        r#""\u0070lugins":[]"#,
+        r#""tools":[{"type":"web_search"}]"#,
+        r#""of_tomorrow":1"#,
+    ];
+    for body in fields.into_iter().map(body).chain([kept.to_owned()]) {
+        let sent = gateway.requests().len();
+        let refused = server.send(&limited, "/v1/chat/completions", &[], &body);
+        assert_eq!(refused.status, 429, "{body}: {}", refused.text());
+        assert!(refused.text().contains("nobody knows what "), "{}", refused.text());
+        assert_eq!(gateway.requests().len(), sent, "{body}");
+        for key in [&trusted, &free] {
+            assert_eq!(server.send(key, "/v1/chat/completions", &[], &body).status, 200, "{body}");
+        }
+    }
+    for field in
+        [r#""top_k":5"#, r#""service_tier":"auto""#, r#""tools":[{"type":"function","function":{"name":"f"}}]"#]
+    {
+        let answer = server.send(&limited, "/v1/chat/completions", &[], body(field));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+}
+
 #[test]
 fn rates_are_told_and_kept_by_all_servers_of_a_store() {
     let gateway = Gateway::always(Reply::unary("yes"));

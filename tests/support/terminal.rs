@@ -92,6 +92,11 @@ impl Terminal {
         self.screen.wait_for(text);
     }
 
+    /// What the screen has shown so far.
+    pub fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.screen.bytes()).into_owned()
+    }
+
     /// Everything that was shown, once the process is gone.
     pub(super) fn finish(self) -> Vec<u8> {
         self.screen.wait_for_end(Duration::from_secs(5));

@@ -7,7 +7,8 @@ mod encode_response;
 mod usage;
 
 use super::{
-    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound, whole,
+    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound,
+    unpriced, whole,
 };
 use crate::chat::{Request, Response};
 use crate::error::Failure;
@@ -21,6 +22,10 @@ pub(super) struct Anthropic;
 
 /// The field that bounds an answer.
 const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_tokens"]], answers: &[] };
+
+/// The fields that change no price, besides those of most formats.
+const KNOWN: unpriced::Known =
+    unpriced::Known { fields: &["output_config", "stop_sequences", "system"], settings: None };
 
 impl Adapter for Anthropic {
     /// Anthropic takes its key in either header, and its own libraries have changed from the first to the second. Many
@@ -39,6 +44,10 @@ impl Adapter for Anthropic {
 
     fn output_bound(&self, wire: &WireRequest) -> OutputBound {
         OutputBound::read(&wire.body, &BOUNDS)
+    }
+
+    fn unpriced_field(&self, wire: &WireRequest) -> Option<String> {
+        KNOWN.unpriced_field(&wire.body)
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {

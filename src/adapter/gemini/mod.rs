@@ -9,7 +9,7 @@ pub(super) use decode_request::model_and_method;
 pub(super) use encode_request::path;
 
 use super::{
-    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, output_bound, whole,
+    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, output_bound, unpriced, whole,
 };
 use crate::chat::{Request, Response};
 use crate::error::Failure;
@@ -34,6 +34,32 @@ const BOUNDS: output_bound::Names = output_bound::Names {
     ],
 };
 
+/// The fields that change no price, besides those of most formats.
+const KNOWN: unpriced::Known = unpriced::Known {
+    fields: &["labels", "safetySettings", "systemInstruction", "toolConfig"],
+    settings: Some((
+        "generationConfig",
+        &[
+            "candidateCount",
+            "enableEnhancedCivicAnswers",
+            "frequencyPenalty",
+            "logprobs",
+            "maxOutputTokens",
+            "presencePenalty",
+            "responseJsonSchema",
+            "responseLogprobs",
+            "responseMimeType",
+            "responseSchema",
+            "seed",
+            "stopSequences",
+            "temperature",
+            "thinkingConfig",
+            "topK",
+            "topP",
+        ],
+    )),
+};
+
 impl Adapter for Gemini {
     fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
         vec![("x-goog-api-key", key.to_owned())]
@@ -45,6 +71,10 @@ impl Adapter for Gemini {
 
     fn output_bound(&self, wire: &WireRequest) -> OutputBound {
         OutputBound::read(&wire.body, &BOUNDS)
+    }
+
+    fn unpriced_field(&self, wire: &WireRequest) -> Option<String> {
+        KNOWN.unpriced_field(&wire.body)
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {

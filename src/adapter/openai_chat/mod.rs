@@ -8,7 +8,8 @@ mod reasoning;
 mod usage;
 
 use super::{
-    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound, whole,
+    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound,
+    unpriced, whole,
 };
 use crate::chat::{Request, Response};
 use crate::error::Failure;
@@ -24,6 +25,12 @@ const BOUNDS: output_bound::Names = output_bound::Names {
     answers: &[&["n"], &["best_of"]],
 };
 
+/// The fields that change no price, besides those of most formats.
+const KNOWN: unpriced::Known = unpriced::Known {
+    fields: &["function_call", "max_completion_tokens", "prompt", "prompt_cache_retention", "suffix"],
+    settings: None,
+};
+
 impl Adapter for OpenaiChat {
     fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
         vec![openai::bearer(key)]
@@ -35,6 +42,10 @@ impl Adapter for OpenaiChat {
 
     fn output_bound(&self, wire: &WireRequest) -> OutputBound {
         OutputBound::read(&wire.body, &BOUNDS)
+    }
+
+    fn unpriced_field(&self, wire: &WireRequest) -> Option<String> {
+        KNOWN.unpriced_field(&wire.body)
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {

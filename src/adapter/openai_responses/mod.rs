@@ -7,7 +7,8 @@ mod encode_response;
 mod wire;
 
 use super::{
-    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound, whole,
+    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound,
+    unpriced, whole,
 };
 use crate::chat::{Request, Response};
 use crate::error::Failure;
@@ -18,6 +19,22 @@ pub(super) struct OpenaiResponses;
 
 /// The fields that bound an answer. `n` is not in the format, but some gateways pass it on to a format that has it.
 const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_output_tokens"]], answers: &[&["n"]] };
+
+/// The fields that change no price, besides those of most formats. The others bring in what the vendor keeps: a conversation, a
+/// prompt.
+const KNOWN: unpriced::Known = unpriced::Known {
+    fields: &[
+        "background",
+        "include",
+        "instructions",
+        "max_output_tokens",
+        "max_tool_calls",
+        "prompt_cache_retention",
+        "text",
+        "truncation",
+    ],
+    settings: None,
+};
 
 impl Adapter for OpenaiResponses {
     fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
@@ -30,6 +47,10 @@ impl Adapter for OpenaiResponses {
 
     fn output_bound(&self, wire: &WireRequest) -> OutputBound {
         OutputBound::read(&wire.body, &BOUNDS)
+    }
+
+    fn unpriced_field(&self, wire: &WireRequest) -> Option<String> {
+        KNOWN.unpriced_field(&wire.body)
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::session::output_error;
 use super::view::render;
-use crate::batch::{Done, OutputFile, Tally};
+use crate::batch::{Done, OutputError, OutputFile, Tally};
 use crate::cli::SummaryFormat;
 use crate::cmd::Context;
 use crate::error::Error;
@@ -12,6 +12,14 @@ use crate::report::batch::Summary;
 use crate::report::format::count;
 use crate::report::term::print;
 use crate::run::Notices;
+
+/// The error of a file that is only read.
+fn input_error(error: OutputError) -> Error {
+    match error {
+        OutputError::Io { path, source } => Error::Input { path, source },
+        error => output_error(error),
+    }
+}
 
 /// Joins the outputs, in the order of rows and models. Where two of them have the same row and model, the first counts.
 pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: SummaryFormat) -> Result<u8, Error> {
@@ -21,7 +29,7 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
     let mut plan = None;
     let mut job = String::new();
     for path in outputs {
-        let Some(mut file) = OutputFile::open_to_read(path).map_err(output_error)? else {
+        let Some(mut file) = OutputFile::open_to_read(path).map_err(input_error)? else {
             return Err(Error::Input { path: path.clone(), source: std::io::ErrorKind::NotFound.into() });
         };
         let mut result = Ok(());
@@ -45,7 +53,7 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
                 result = merged.append(bytes, place).map_err(|source| Error::Output { target, source });
             }
         })
-        .map_err(output_error)?;
+        .map_err(input_error)?;
         result?;
     }
     let models = done.models().to_vec();

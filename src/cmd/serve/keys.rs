@@ -142,6 +142,7 @@ struct Changes {
     models: Option<Option<Vec<String>>>,
     refuse: Option<Vec<String>>,
     budgets: Option<Vec<crate::config::KeyBudget>>,
+    allow_unpriced: Option<bool>,
     requests_per_minute: Option<Option<u64>>,
     tokens_per_minute: Option<Option<u64>>,
     in_flight: Option<Option<u64>>,
@@ -203,6 +204,7 @@ impl Changes {
             models: list(&args.models),
             refuse: list(&args.refuse).map(Option::unwrap_or_default),
             budgets,
+            allow_unpriced: args.allow_unpriced,
             requests_per_minute: count("--rpm", &args.rpm)?,
             tokens_per_minute: count("--tpm", &args.tpm)?,
             in_flight: count("--in-flight", &args.in_flight)?,
@@ -223,6 +225,7 @@ impl Changes {
         set(&mut rules.models, &self.models);
         set(&mut rules.refuse, &self.refuse);
         set(&mut rules.budgets, &self.budgets);
+        set(&mut rules.allow_unpriced, &self.allow_unpriced);
         set(&mut rules.requests_per_minute, &self.requests_per_minute);
         set(&mut rules.tokens_per_minute, &self.tokens_per_minute);
         set(&mut rules.in_flight, &self.in_flight);

@@ -130,6 +130,8 @@ pub(super) struct Figures {
     /// Whether something may have been billed that nobody told.
     pub(super) maybe_billed: bool,
     pub(super) cached: bool,
+    /// Whether it was made to measure the model.
+    pub(super) measuring: bool,
     pub(super) attempts: u64,
     pub(super) fallbacks: u64,
     pub(super) input: Option<u64>,
@@ -179,8 +181,8 @@ impl Growing {
             group.short.output += output;
             group.short.cost += Usd::from_picos(picos - call.retry_cost);
         }
-        // The cache says nothing about a model, and what has no end has no length.
-        if call.ok && !call.cached {
+        // The cache says nothing about a model, nor does a measurement about its use, and what has no end has no length.
+        if call.ok && !call.cached && !call.measuring {
             self.first_token.extend(call.first_token);
             self.total.extend(call.total);
         }

@@ -3,12 +3,13 @@
 mod dimension;
 mod group;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{Connection, Result, params_from_iter};
 
 use super::failed_attempts::{FailedAttempts, failed_attempts};
 use super::read::{Condition, Filter};
+use super::speed::MEASURING;
 use dimension::{Derived, NONE};
 use group::{Figures, Growing};
 
@@ -33,12 +34,12 @@ pub struct Usage {
 /// What is read of each call; [`Reader`] knows the places.
 const COLUMNS: &str = "c.at_ms, c.gateway, c.model, c.key, c.task, c.tags, c.status, c.cached, c.attempts, c.fallbacks,
     c.input, c.cache_read, c.output, c.cost, c.origin, c.retry_cost, c.saved, c.first_token_us, c.total_us, c.maybe_billed,
-    c.id";
+    c.id, c.run";
 
 pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension], maker: Maker) -> Result<Usage> {
     let names = names(connection)?;
     let Condition { sql, values } = filter.condition(connection)?;
-    let reader = Reader::new(&names);
+    let reader = Reader::new(connection, &names)?;
     let mut derived = Derived::new(&names, by, maker);
     let (mut total, mut groups, mut models) =
         (Growing::default(), HashMap::<Vec<i64>, Growing>::new(), HashMap::<i64, Growing>::new());
@@ -69,6 +70,8 @@ pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension], 
 
 /// The ids of the words by which calls are told apart.
 struct Reader {
+    /// The runs of commands that measure models.
+    measuring: HashSet<i64>,
     ok: i64,
     failed: i64,
     refused: i64,
@@ -77,15 +80,18 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(names: &HashMap<i64, String>) -> Self {
+    fn new(connection: &Connection, names: &HashMap<i64, String>) -> Result<Self> {
+        let mut select = connection.prepare(&format!("SELECT id FROM runs WHERE command IN {MEASURING}"))?;
+        let measuring = select.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
         let id_of = |word: &str| names.iter().find(|(_, name)| *name == word).map_or(NONE, |(id, _)| *id);
-        Self {
+        Ok(Self {
+            measuring,
             ok: id_of("ok"),
             failed: id_of("failed"),
             refused: id_of("refused"),
             interrupted: id_of("interrupted"),
             reported: id_of("reported"),
-        }
+        })
     }
 
     /// The numbers of a call, of a row with [`COLUMNS`].
@@ -106,6 +112,7 @@ impl Reader {
             cost_nothing: is_idle && !maybe_billed && input.is_none() && output.is_none(),
             maybe_billed,
             cached: row.get(7)?,
+            measuring: self.measuring.contains(&row.get(21)?),
             attempts: count(8)?.unwrap_or(0),
             fallbacks: count(9)?.unwrap_or(0),
             input,

@@ -18,8 +18,8 @@ use jiff::Timestamp;
 pub use self::balance::{Balance, balances};
 use self::reservation::Reservation;
 pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets};
-use crate::adapter::{Operation, OutputBound};
-use crate::call::{Call, Event, Events, Observer, Service};
+use crate::adapter::{Api, Operation, OutputBound, WireRequest};
+use crate::call::{Call, Event, Events, Observer, Service, Target};
 use crate::chat::Usage;
 use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits};
 use crate::error::{Failure, FailureKind};
@@ -198,33 +198,58 @@ impl SpendingLimits {
         if call.operation() == Operation::CountTokens {
             return Ok(Usd::ZERO);
         }
-        let highest = self.gateways.get(&target.gateway).map(|gateway| {
-            let api = call.api(gateway.api_of(&target.model));
-            let wire = call.wire(api);
-            let OutputBound { max_tokens, answers } = match call.operation() {
-                Operation::Embed => OutputBound { max_tokens: Some(0), answers: 1 },
-                _ => api.adapter().output_bound(&wire),
-            };
-            if call.caller.max_cost.is_some() && max_tokens.is_none() {
-                let message = "--max-cost cannot be kept: the answer may be of any length".to_owned();
-                return Err(refused(message, "--max-tokens sets a limit"));
-            }
-            let usage = Usage {
-                input: Some(estimate::most_input_tokens(&call.request, &wire.body)),
-                output: Some(max_tokens.unwrap_or(UNLIMITED_ANSWER).saturating_mul(u64::from(answers))),
-                ..Usage::default()
-            };
-            Ok(self.pricing.quote(gateway, &target.model).and_then(|quote| quote.most(&usage)))
-        });
-        match highest.transpose()?.flatten() {
-            Some(cost) => Ok(cost.usd),
-            None if is_strict && !call.caller.allow_unpriced => Err(refused(
-                format!("nobody knows what {} costs, and its cost is limited", target.model),
-                format!("give it a price under [price.\"{}\"] in the config, or say --allow-unpriced", target.model),
-            )),
-            None => Ok(Usd::ZERO),
+        let must_be_known = is_strict && !call.caller.allow_unpriced;
+        let Some(gateway) = self.gateways.get(&target.gateway) else { return priced(None, target, must_be_known) };
+        let api = call.api(gateway.api_of(&target.model));
+        let wire = call.wire(api);
+        if must_be_known {
+            check_prices(call, api, &wire)?;
         }
+        let OutputBound { max_tokens, answers } = match call.operation() {
+            Operation::Embed => OutputBound { max_tokens: Some(0), answers: 1 },
+            _ => api.adapter().output_bound(&wire),
+        };
+        if call.caller.max_cost.is_some() && max_tokens.is_none() {
+            let message = "--max-cost cannot be kept: the answer may be of any length".to_owned();
+            return Err(refused(message, "--max-tokens sets a limit"));
+        }
+        let usage = Usage {
+            input: Some(estimate::most_input_tokens(&call.request, &wire.body)),
+            output: Some(max_tokens.unwrap_or(UNLIMITED_ANSWER).saturating_mul(u64::from(answers))),
+            ..Usage::default()
+        };
+        let most = self.pricing.quote(gateway, &target.model).and_then(|quote| quote.most(&usage));
+        priced(most.map(|cost| cost.usd), target, must_be_known)
     }
+}
+
+/// The cost, or nothing where it need not be known.
+fn priced(cost: Option<Usd>, target: &Target, must_be_known: bool) -> Result<Usd, Failure> {
+    match cost {
+        Some(cost) => Ok(cost),
+        None if must_be_known => Err(refused(
+            format!("nobody knows what {} costs, and its cost is limited", target.model),
+            format!("give it a price under [price.\"{}\"] in the config, or say --allow-unpriced", target.model),
+        )),
+        None => Ok(Usd::ZERO),
+    }
+}
+
+/// Fails where the request holds something for which a gateway may bill more than the price of the model says.
+fn check_prices(call: &Call, api: Api, wire: &WireRequest) -> Result<(), Failure> {
+    if let Some(field) = api.adapter().unpriced_field(wire) {
+        let message = format!("nobody knows what a request with `{field}` costs, and its cost is limited");
+        let hint = match &call.caller.key {
+            Some(key) => format!("leave `{field}` out, or give the key {key} the rule `allow_unpriced`"),
+            None => format!("leave `{field}` out, or say --allow-unpriced"),
+        };
+        return Err(Failure { param: Some(field), ..refused(message, hint) });
+    }
+    if call.passed().is_some_and(|body| !body.is_understood()) {
+        let message = "nobody knows what this request costs, and its cost is limited: it has a part of unknown size";
+        return Err(refused(message.to_owned(), "send text, pictures and files in the request itself"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ impl Offer {
 /// The count in a short form: `200k`, `1.05M`. JSON and CSV have the exact number.
 fn tokens(count: u64) -> String {
     let scaled = |unit: u64, letter: char| {
-        let hundredths = (count + unit / 200) / (unit / 100);
+        let hundredths = count.saturating_add(unit / 200) / (unit / 100);
         let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
         format!("{}{letter}", text.trim_end_matches('0').trim_end_matches('.'))
     };

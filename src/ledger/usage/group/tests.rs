@@ -20,6 +20,7 @@ fn costing(cost: Option<i64>) -> Figures {
         cost_nothing: false,
         maybe_billed: false,
         cached: false,
+        measuring: false,
         attempts: 1,
         fallbacks: 0,
         input: Some(1),
