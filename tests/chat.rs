@@ -66,6 +66,42 @@ fn a_recorded_conversation_goes_on_whoever_began_it() {
 }
 
 #[test]
+fn a_template_makes_the_first_prompt_and_its_settings_hold_for_all() {
+    let gateway = echo();
+    let config = "[template.t]\nmodel = \"large\"\nsystem = \"Speak {{ lang }}.\"\n\
+                  prompt = \"Translate: {{ input }}!\"\ntemperature = 0.25\n";
+    let home = Home::with(&gateway).config(config);
+    let outcome = home.llm(["chat", "-T", "t", "--var", "lang=Thai"]).stdin("one\ntwo\n").output();
+    outcome.exits(0).prints("large got 2: Translate: one!\nlarge got 4: two\n");
+    let second = &gateway.requests()[1];
+    assert_eq!(messages(second)[0]["content"], "Speak Thai.");
+    assert_eq!(second.json()["temperature"], 0.25);
+    assert_eq!(home.log()[0]["tags"]["template"], "t");
+    let outcome = home.llm(["chat", "-T", "t", "-m", "other", "-s", "Be brief."]).stdin("one\n").output();
+    outcome.exits(2).says("needs a value for `lang`");
+    let arguments = ["chat", "-T", "t", "-m", "other", "-s", "Be brief.", "--var", "lang=Thai"];
+    home.llm(arguments).stdin("one\n").output().exits(0).prints("other got 2: Translate: one!\n");
+    assert_eq!(messages(&gateway.requests()[2])[0]["content"], "Be brief.");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_prompt_is_written_in_the_editor() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    let editor = home.script("editor", "printf ' and more\\n' >> \"$1\"");
+    let llm = || home.llm(["chat"]).env("VISUAL", &editor);
+    llm().stdin("/edit one\n").output().exits(0).prints("test-model got 1: one and more\n");
+    let emptied = home.script("emptied", ": > \"$1\"");
+    let outcome = home.llm(["chat"]).env("VISUAL", &emptied).stdin("/edit one\n").output();
+    outcome.exits(0).prints("").says("nothing was written, so nothing is sent");
+    let failing = home.script("failing", "exit 3");
+    let outcome = home.llm(["chat"]).env("VISUAL", &failing).stdin("/edit one\ntwo\n").output();
+    outcome.says("error").prints("test-model got 1: two\n");
+    assert_eq!(gateway.requests().len(), 2);
+}
+
+#[test]
 fn commands_change_what_the_next_turn_is() {
     let gateway = echo();
     let home = Home::with(&gateway);

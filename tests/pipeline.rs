@@ -135,6 +135,78 @@ max_size = "256MiB"
     assert_eq!(models, ["small", "large", "other", "deepseek-v4"]);
 }
 
+const TEMPLATES: &str = r#"
+[template.summary]
+model = "large"
+system = "Write in {{ lang }}."
+prompt = "Summarise in {{ words }} words:\n{{ input }}"
+vars = { words = "20" }
+temperature = 0.5
+max_tokens = 70
+schema = { type = "object" }
+
+[template.check]
+prompt = "Is it true?"
+
+[pipeline.p]
+steps = [
+  { name = "lang", model = "small", prompt = "Which language is this?\n{{ input }}" },
+  { name = "short", template = "summary", vars = { lang = "{{ lang }}" }, max_tokens = 30 },
+  { name = "checked", template = "check", model = "other", prompt = "{{ short }}" },
+]
+"#;
+
+#[test]
+fn a_step_fills_in_a_template_with_its_prompt_as_input_and_answers_as_values() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "small" => Reply::stream(&["Thai {{ input }}"]),
+        "large" => Reply::stream(&["{}"]),
+        _ => Reply::stream(&["yes"]),
+    });
+    let home = home(&gateway, TEMPLATES);
+    home.llm(["pipeline", "run", "p", "A text."]).output().exits(0).prints("yes\n");
+    assert_eq!(
+        prompts(&gateway),
+        expected(&[
+            ("small", "Which language is this?\nA text."),
+            ("large", "Summarise in 20 words:\nA text."),
+            ("other", "Is it true?\n\n{}"),
+        ])
+    );
+    let body = gateway.requests()[1].json();
+    assert_eq!(body["messages"][0]["content"], "Write in Thai {{ input }}.", "an answer is data");
+    assert_eq!((&body["temperature"], &body["max_tokens"]), (&json!(0.5), &json!(30)));
+    assert!(body["response_format"].is_object() && gateway.requests()[2].json()["response_format"].is_null());
+    let tags: Vec<Value> = home.log().iter().map(|call| call["tags"]["template"].clone()).collect();
+    assert_eq!(tags, [json!("check"), json!("summary"), Value::Null]);
+    let shown = home.llm(["pipeline", "show", "p", "-o", "json"]).output().exits(0).json();
+    assert_eq!(
+        steps(&shown, &["model", "needs", "input", "template"])[1],
+        [json!("large"), json!(["lang"]), json!(true), json!("summary")]
+    );
+    home.llm(["config", "show"]).output().exits(0);
+    home.llm(["pipeline", "run", "p", "x", "--tag", "template=y"]).output().exits(2).says("is reserved");
+}
+
+#[test]
+fn a_step_whose_template_cannot_be_filled_in_is_refused_with_its_line() {
+    let gateway = named();
+    for (steps, message) in [
+        ("{ name = \"a\", template = \"t\" }", "step `a` of pipeline `p`: template `t` needs a value for `x`"),
+        ("{ name = \"a\", template = \"t\", vars = { x = \"1\", y = \"2\" } }", "template `t` has no variable `y`"),
+        (
+            "{ name = \"a\", template = \"t\", vars = { x = \"{{ b }}\" } }",
+            "its variable `x` uses `b`, which is no step",
+        ),
+        ("{ name = \"a\", template = \"u\" }", "no template is called `u`"),
+    ] {
+        let config = format!("[template.t]\nprompt = \"{{{{ x }}}}\"\n[pipeline.p]\nsteps = [\n{steps},\n]\n");
+        let outcome = home(&gateway, &config).llm(["pipeline", "run", "p"]).output();
+        outcome.exits(3).says(message).says(":5: ");
+    }
+    assert_eq!(gateway.requests().len(), 0);
+}
+
 #[test]
 fn another_step_may_be_the_one_that_answers() {
     let gateway = named();

@@ -1,17 +1,9 @@
 //! What is taken of an answer, and what is sent with a prompt: code blocks, the clipboard, directories, URLs, the editor.
 
-use std::os::unix::fs::PermissionsExt;
-
 use crate::support::terminal::Wiring;
 use crate::support::{Gateway, Home, KEY, Reply};
 
 const ANSWER: &str = "First:\n```sh\nls\n```\nThen:\n```python\nprint(1)\n```\nDone.\n";
-
-fn script(home: &Home, name: &str, text: &str) -> std::path::PathBuf {
-    let path = home.file(name, format!("#!/bin/sh\n{text}\n"));
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("ours");
-    path
-}
 
 #[test]
 fn a_code_block_is_taken_from_an_answer() {
@@ -53,7 +45,7 @@ fn what_is_printed_can_be_copied() {
     let gateway = Gateway::always(Reply::stream(&[ANSWER]));
     let home = Home::with(&gateway);
     let bin = home.path().join("bin");
-    script(&home, "bin/xclip", "env | grep -c LLM_API_KEY > \"$HOME/keys\"; cat > \"$HOME/copied\"");
+    home.script("bin/xclip", "env | grep -c LLM_API_KEY > \"$HOME/keys\"; cat > \"$HOME/copied\"");
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("a path"));
     let home = home.env("PATH", path).env("DISPLAY", ":9");
     let copied = || std::fs::read_to_string(home.path().join("copied")).expect("copied");
@@ -137,7 +129,7 @@ fn texts_of_the_web_are_attached_without_any_key() {
 fn a_prompt_is_written_in_the_editor() {
     let gateway = Gateway::always(Reply::stream(&["ok"]));
     let home = Home::with(&gateway);
-    let editor = script(&home, "editor", "case \"$1\" in *.md) ;; *) exit 3 ;; esac; printf '%s' \"$TEXT\" >> \"$1\"");
+    let editor = home.script("editor", "case \"$1\" in *.md) ;; *) exit 3 ;; esac; printf '%s' \"$TEXT\" >> \"$1\"");
     let home = home.env("VISUAL", editor);
     home.llm(["ask", "--edit", "Dear"]).env("TEXT", " model,\nhello\n\n").output().exits(0).prints("ok\n");
     assert_eq!(gateway.requests()[0].prompt(), "Dear model,\nhello");
@@ -147,4 +139,34 @@ fn a_prompt_is_written_in_the_editor() {
     home.llm(["ask", "-e"]).env("TEXT", " \n").output().exits(2).says("nothing was written");
     assert_eq!(gateway.requests().len(), 3);
     assert_eq!(std::fs::read_dir(home.path().join("tmp")).expect("listed").count(), 0);
+}
+
+#[test]
+fn a_person_chooses_a_model_from_a_list() {
+    let gateway = Gateway::by(|request| Reply::stream(&["by ", &request.model()]));
+    let home =
+        Home::with(&gateway).config("[alias.cheap]\nmodels = [\"small\"]\n[alias.strong]\nmodels = [\"large\"]\n");
+    let running = home.llm(["ask", "hi", "-m"]).env("NO_COLOR", "1").terminal(Wiring::ALL).start();
+    let terminal = running.terminal.as_ref().expect("a terminal");
+    terminal.await_screen("model: ");
+    terminal.type_keys("trong");
+    terminal.await_screen("1 model");
+    terminal.type_keys("\r");
+    terminal.await_screen("by large");
+    running.finish().exits(0);
+    let running = home.llm(["ask", "hi", "-m"]).env("NO_COLOR", "1").terminal(Wiring::ALL).start();
+    running.terminal.as_ref().expect("a terminal").await_screen("model: ");
+    running.terminal.as_ref().expect("a terminal").type_keys("\u{3}");
+    assert_eq!(running.finish().signal(), Some(2));
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+#[test]
+fn without_a_terminal_a_model_is_named() {
+    let gateway = Gateway::always(Reply::stream(&["ok"]));
+    let home = Home::with(&gateway);
+    home.llm(["ask", "hi", "-m"]).output().exits(2).says("-m needs the name of a model").says("llm models");
+    home.llm(["chat", "-m"]).output().exits(2).says("-m needs the name of a model");
+    home.llm(["ask", "hi", "-m", ""]).output().never_says("lets you choose").exits(2);
+    assert_eq!(gateway.requests().len(), 0);
 }

@@ -494,7 +494,7 @@ fn three_days_are_explained_by_usage_and_log() {
     };
     let page = home.llm(["usage", "--by", "tag:user"]).env("COLUMNS", "200").output();
     // Those of bob and cy are lower bounds, and all but the answers of two models are computed.
-    shows(&page, &[&format!(" ~{}", cost("ada")), &format!("≥~{}", cost("bob")), &format!("≥~{}", cost("cy"))]);
+    shows(&page, &[&format!(" ~{}", cost("ada")), &format!("≥{}", cost("bob")), &format!("≥{}", cost("cy"))]);
     shows(page.exits(0), &["15 at east::demo/down, 6 at east::demo/flaky"]);
     shows(&page, &["demo/thinker took", "caches saved", "llm's own answered 5 calls"]);
 }

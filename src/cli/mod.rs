@@ -23,7 +23,7 @@ pub use inspect::{
 pub use measure::{BenchArgs, BenchFormat, MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{
-    AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PromptArgs, RerunArgs, SortBy,
+    AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PICK, PromptArgs, RerunArgs, SortBy,
 };
 pub use serve::{KeyRulesArgs, ServeArgs, ServeCommand, ServeKeyCommand, ServeRunArgs};
 pub use setup::{
@@ -125,8 +125,11 @@ pub const WIDEST: usize = 100;
 /// How far in the list of commands says what each does.
 pub const MARGIN: usize = 15;
 
-/// The commands with more flags than a short help shows, and the examples of their long help.
-const PROMPTING: [(&str, &str); 2] = [
+/// The commands with more flags than a short help shows.
+const PROMPTING: [&str; 3] = ["ask", "chat", "compare"];
+
+/// What the long help of commands ends with. `probe` and `bench` have their examples beside their flags.
+const EXAMPLES: [(&str, &str); 18] = [
     (
         "ask",
         "Examples:
@@ -137,46 +140,164 @@ const PROMPTING: [(&str, &str); 2] = [
   llm ask -c \"And at night?\"",
     ),
     (
+        "chat",
+        "In a chat, /help lists the commands, such as /model, /file and /retry. Ctrl-C stops an answer, Ctrl-D ends the chat.
+Without a terminal, each line of stdin is a turn.
+
+Examples:
+  llm chat -m sonnet -s @role.txt
+  llm chat -c                      goes on with the last conversation
+  llm chat --list tokio            finds conversations by their text",
+    ),
+    (
         "compare",
         "Examples:
   llm compare -m openai/gpt-5.4-mini,deepseek/deepseek-chat \"Why is the sky blue?\"
   llm compare --set frontier --repeat 10 -o csv --out figures.csv \"Why?\"
   llm compare -m a,b --sort cost -f notes.txt \"Sum up.\"",
     ),
+    (
+        "batch",
+        "Examples:
+  llm batch rows.jsonl 'Classify: {{ text }}' -m openai/gpt-5.4-mini --out out.jsonl
+  llm batch rows.csv -T classify -m a,b --expect label --out out.jsonl
+  llm batch rows.jsonl -m a --out out.jsonl --resume",
+    ),
+    (
+        "pipeline",
+        "Examples:
+  llm pipeline run summary < text.txt
+  llm pipeline show summary",
+    ),
+    (
+        "rerun",
+        "Examples:
+  llm rerun                        the last call again
+  llm rerun 950d6b35 -m a,b        this call with other models, beside its old answer",
+    ),
+    (
+        "serve",
+        "Examples:
+  llm serve key new app --models 'openai/*'
+  llm serve",
+    ),
+    (
+        "models",
+        "Examples:
+  llm models gpt --sort price
+  llm models show openai/gpt-5.4-mini
+  llm models default openai/gpt-5.4-mini",
+    ),
+    (
+        "usage",
+        "Examples:
+  llm usage --since 7d
+  llm usage --by day,model -o html --out usage.html
+  llm usage --budgets",
+    ),
+    (
+        "last",
+        "Examples:
+  llm last
+  llm last -x rust --copy",
+    ),
+    (
+        "log",
+        "Examples:
+  llm log --since 1d --status failed
+  llm log --search \"borrow checker\"
+  llm log show 950d6b35",
+    ),
+    (
+        "doctor",
+        "Examples:
+  llm doctor
+  llm doctor -g openrouter",
+    ),
+    (
+        "key",
+        "Examples:
+  llm key set openrouter
+  llm key set openrouter --store file < key.txt
+  llm key test openrouter",
+    ),
+    (
+        "config",
+        "Examples:
+  llm config set model openai/gpt-5.4-mini
+  llm config show
+  llm config edit",
+    ),
+    (
+        "alias",
+        "Examples:
+  llm alias set fast openai/gpt-5.4-mini,deepseek/deepseek-chat
+  llm alias list",
+    ),
+    (
+        "template",
+        "Examples:
+  llm template new commit --prompt \"Write a commit message for: {{ input }}\"
+  llm template show commit",
+    ),
+    (
+        "cache",
+        "Examples:
+  llm cache stats
+  llm cache clear",
+    ),
+    (
+        "completions",
+        "Examples:
+  source <(llm completions bash)
+  llm completions fish > ~/.config/fish/completions/llm.fish",
+    ),
 ];
 
-/// The flags that a short help of these commands shows; `--help` shows all.
-const USUAL: [&str; 24] = [
+/// The flags that a short help of these commands shows, in their order in each group of flags; `--help` shows all.
+const USUAL: [&str; 30] = [
     "model",
+    "gateway",
     "task",
     "set",
-    "gateway",
-    "template",
-    "var",
+    "repeat",
+    "fallback",
+    "timeout",
     "system",
     "file",
-    "edit",
     "continue",
+    "template",
+    "var",
+    "edit",
     "temperature",
     "max-tokens",
     "schema",
-    "extract",
-    "copy",
+    "score",
+    "judge",
+    "best",
+    "vote",
     "output",
     "out",
+    "extract",
+    "copy",
+    "sort",
+    "diff",
+    "list",
     "stats",
     "dry-run",
-    "repeat",
-    "sort",
-    "timeout",
     "no-stdin",
-    "fallback",
 ];
 
 fn shortened(command: clap::Command) -> clap::Command {
+    let mut later = USUAL.len();
     let command = command.mut_args(|arg| {
-        let is_usual = arg.is_positional() || arg.get_long().is_some_and(|long| USUAL.contains(&long));
-        arg.hide_short_help(!is_usual)
+        let place = arg.get_long().and_then(|long| USUAL.iter().position(|usual| *usual == long));
+        let is_usual = arg.is_positional() || place.is_some();
+        let order = place.unwrap_or_else(|| {
+            later += 1;
+            later
+        });
+        if arg.is_positional() { arg } else { arg.display_order(order).hide_short_help(!is_usual) }
     });
     command.after_help("--help shows all flags, with examples.")
 }
@@ -189,8 +310,9 @@ pub fn parser() -> clap::Command {
 /// The whole command line, its commands grouped for `--help`. What is said of each begins behind [`MARGIN`] cells, and
 /// `fit` breaks it into lines.
 pub fn command(fit: impl Fn(&str) -> String) -> clap::Command {
-    let command = PROMPTING.into_iter().fold(Cli::command(), |command, (name, examples)| {
-        command.mut_subcommand(name, |prompting| shortened(prompting).after_long_help(examples))
+    let command = PROMPTING.into_iter().fold(Cli::command(), |command, name| command.mut_subcommand(name, shortened));
+    let command = EXAMPLES.into_iter().fold(command, |command, (name, examples)| {
+        command.mut_subcommand(name, |shown| shown.after_long_help(examples))
     });
     let command = command.mut_subcommand("batch", for_batch);
     let mut help =
@@ -243,6 +365,28 @@ mod tests {
         assert!(short.contains("--model") && short.contains("--help shows all flags") && !short.contains("--top-p"));
         assert!(long.contains("--top-p") && long.contains("Examples:") && !long.contains("--help shows all"));
         assert!(short.lines().count() < 60, "{short}");
+    }
+
+    #[test]
+    fn every_command_has_examples_that_can_be_parsed() {
+        let mut shown = command(str::to_owned);
+        for (_, names) in GROUPS {
+            for name in names.iter().filter(|name| **name != "man") {
+                let help = shown.find_subcommand_mut(name).expect("a command").render_long_help().to_string();
+                assert!(help.contains("Examples:"), "{name}");
+                let lines = help.lines().skip_while(|line| !line.contains("Examples:"));
+                for line in lines.filter_map(|line| line.strip_prefix("  llm ")) {
+                    // What stands behind a wide gap explains the example.
+                    let example = line.split("   ").next().unwrap_or_default();
+                    let words = shlex::split(example.split(['<', '>']).next().unwrap_or_default()).expect("words");
+                    if words.first().is_some_and(|word| word == name) {
+                        let parsed =
+                            command(str::to_owned).try_get_matches_from(std::iter::once("llm".to_owned()).chain(words));
+                        assert!(parsed.is_ok(), "{line}: {}", parsed.expect_err("refused"));
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -7,6 +7,9 @@ use clap::{Args, ValueEnum};
 use super::shared::{GatewayArgs, OutArgs, OutputArgs, RecordArgs, TakeArgs};
 use super::values::{at_least, decimal, finite, not_empty, signed, whole};
 
+/// The value of `-m` where none is given. No argument of a process can be this.
+pub const PICK: &str = "\0";
+
 /// What to send, and where: shared by everything that sends a prompt.
 #[derive(Debug, Args)]
 pub struct PromptArgs {
@@ -119,8 +122,8 @@ pub struct AskArgs {
     pub prompt: PromptArgs,
     #[command(flatten)]
     pub template: ChosenTemplate,
-    /// Model, alias or `GATEWAY::MODEL`
-    #[arg(short, long, value_name = "NAME", help_heading = "Where to", display_order = 0)]
+    /// Model, alias or `GATEWAY::MODEL`; on a terminal, -m alone lets you choose one
+    #[arg(short, long, value_name = "NAME", num_args = 0..=1, default_missing_value = PICK, help_heading = "Where to", display_order = 0)]
     pub model: Option<String>,
     /// Task of the config, which leads to a model or alias
     #[arg(short, long, value_name = "NAME", conflicts_with = "model", help_heading = "Where to")]

@@ -20,6 +20,7 @@ use crate::run::{Notices, Outcome, Reporter};
 
 pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
     prompt_behind_extract(&mut args);
+    args.model = models::chosen(context, &args.prompt.to, args.model.take())?;
     let past = past(context, &mut args)?;
     let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
     let chosen = Chosen::of(context, &args.template)?;

@@ -4,15 +4,13 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
 
 use clap::{Arg, Command, ValueHint};
 use clap_complete::Shell;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate, complete};
 use clap_complete::env::{EnvCompleter, Shells};
 
-use super::arguments;
-use crate::catalog;
+use super::{arguments, models};
 use crate::config::{Env, Settings};
 use crate::error::Error;
 use crate::ledger::{self, Filter, Store};
@@ -139,21 +137,8 @@ impl Known {
     /// Aliases, and the models of the config and of all lists that are cached.
     fn models(&self) -> Vec<CompletionCandidate> {
         let Some(settings) = self.settings() else { return Vec::new() };
-        let default = self.gateway();
-        let mut found: Vec<CompletionCandidate> =
-            settings.aliases.iter().map(|(name, alias)| candidate(name, &alias.models.join(", "))).collect();
-        for name in settings.gateway_names() {
-            let Ok(gateway) = settings.gateway(name) else { continue };
-            let kept = settings.dirs.cache.as_deref().and_then(|dir| catalog::cached(&gateway, dir, SystemTime::now()));
-            let listed = kept.into_iter().flat_map(|kept| kept.models.into_iter().map(|model| model.id));
-            for model in gateway.models.iter().cloned().chain(listed) {
-                match &default {
-                    Some(default) if default == name => found.push(candidate(&model, name)),
-                    _ => found.push(candidate(&format!("{name}::{model}"), "")),
-                }
-            }
-        }
-        found
+        let known = models::known(settings, self.gateway().as_deref());
+        known.iter().map(|choice| candidate(&choice.name, &choice.about)).collect()
     }
 
     fn names<'a, T>(&'a self, of: impl Fn(&'a Settings) -> T) -> Vec<CompletionCandidate>

@@ -275,7 +275,7 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
     };
     match cli.command {
         Command::Ask(args) => ask::run_ask(&context(env)?, *args),
-        Command::Chat(args) => chat::run_chat(&context(env)?, &args),
+        Command::Chat(args) => chat::run_chat(&context(env)?, *args),
         Command::Compare(args) => compare::run_compare(&context(env)?, &args),
         Command::Batch(args) => batch::run(&context(env)?, *args),
         Command::Pipeline(args) => pipeline::run(&context(env)?, &args.command),

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::input::{self, Accept};
 use crate::money::Usd;
 use crate::prompt;
-use crate::resolve::{CallTemplate, Filled, PromptTemplate, Resolver};
+use crate::resolve::{CallTemplate, Filled, PromptTemplate, Resolver, TEMPLATE_TAG};
 use crate::route::NamedRoute;
 use crate::run::Notices;
 use crate::schema::Schema;
@@ -32,9 +32,6 @@ pub(super) struct Prepared {
     pub(super) prompt: String,
     pub(super) calls: CallTemplate,
 }
-
-/// The name of the tag that holds the template's name.
-const TEMPLATE_TAG: &str = "template";
 
 /// The template that the flags name, with the values that they give.
 #[derive(Debug)]
@@ -67,6 +64,19 @@ impl Chosen {
             });
         }
         Ok(Some(Self { template, vars }))
+    }
+
+    /// The template.
+    pub(super) fn template(&self) -> &PromptTemplate {
+        &self.template
+    }
+
+    /// Its texts with this input.
+    ///
+    /// # Errors
+    /// A value is missing, or the text cannot be made of these values.
+    pub(super) fn fill(&self, input: &str) -> Result<Filled, Error> {
+        self.template.fill(&self.vars, Some(input))
     }
 
     /// The model that the template names, by itself or by a task.

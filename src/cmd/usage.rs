@@ -10,6 +10,7 @@ use crate::ledger::{self, Dimension, Filter, Preferences, Usage};
 use crate::policy::budget;
 use crate::pricing;
 use crate::report::destination::Destination;
+use crate::report::usage_html::Period;
 use crate::report::wins::{self, Wins};
 use crate::report::{budgets, usage, usage_html};
 use crate::run::Notices;
@@ -27,6 +28,11 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     let by = args.by.iter().map(|word| dimension(word.trim())).collect::<Result<Vec<_>, _>>()?;
     let mut filter = calls::filter(&args.filter)?;
     filter.without_demo = filter.gateway.as_deref() != Some(ledger::DEMO);
+    let period = Period {
+        since_ms: filter.since_ms,
+        before_ms: filter.before_ms,
+        now_ms: jiff::Timestamp::now().as_millisecond(),
+    };
     let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
     let found = match calls::store(context)? {
         Some(store) => {
@@ -48,7 +54,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         UsageFormat::Json => usage::json(&found, &by, &out),
         UsageFormat::Csv => usage::csv(&found, &by),
         UsageFormat::Markdown => usage::markdown(&found, &by),
-        UsageFormat::Html => usage_html::page(&found, &by)?,
+        UsageFormat::Html => usage_html::page(&found, &by, period)?,
     };
     destination.write(text)?;
     Ok(0)

@@ -8,8 +8,9 @@ use toml::Spanned;
 use super::names::suggestion;
 use super::routing::check_name;
 use super::source::Problem;
+use super::template::{self, Template};
 use crate::error::Error;
-use crate::template;
+use crate::template::{is_name, is_variable};
 
 /// The variable of a prompt that holds what the user gave.
 pub const INPUT: &str = "input";
@@ -22,7 +23,7 @@ pub struct Pipeline {
 }
 
 /// One call of a pipeline.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Step {
     /// The variable that holds its answer in later prompts has this name too.
     pub name: String,
@@ -30,13 +31,17 @@ pub struct Step {
     pub model: Option<String>,
     /// Kind of work, which `[task]` routes to a model or alias.
     pub task: Option<String>,
-    /// A template over [`INPUT`] and the names of earlier steps.
-    pub prompt: String,
+    /// A name of `[template]`, which is filled in with `prompt` as its input and with `vars`.
+    pub template: Option<String>,
+    /// The values of its variables, each a template over the same names as `prompt`.
+    pub vars: BTreeMap<String, String>,
+    /// A template over [`INPUT`] and the names of earlier steps; only a step with a template of the config may have none.
+    pub prompt: Option<String>,
     /// The system prompt, as it stands.
     pub system: Option<String>,
     pub max_tokens: Option<u64>,
     pub temperature: Option<f64>,
-    /// The line of the config file in which its prompt begins, from 1.
+    /// The line of the config file in which its prompt begins, or its name where it has none, from 1.
     pub prompt_line: usize,
 }
 
@@ -50,10 +55,13 @@ pub(super) struct PipelineTable {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StepTable {
-    name: String,
+    name: Spanned<String>,
     model: Option<String>,
     task: Option<String>,
-    prompt: Spanned<String>,
+    template: Option<String>,
+    #[serde(default)]
+    vars: BTreeMap<String, String>,
+    prompt: Option<Spanned<String>>,
     system: Option<String>,
     max_tokens: Option<u64>,
     temperature: Option<f64>,
@@ -63,11 +71,13 @@ impl PipelineTable {
     /// `line` says in which line a byte of the config file is.
     pub(super) fn placed(self, line: impl Fn(usize) -> usize) -> Pipeline {
         let step = |table: StepTable| Step {
-            prompt_line: line(table.prompt.span().start),
-            name: table.name,
+            prompt_line: line(table.prompt.as_ref().unwrap_or(&table.name).span().start),
+            name: table.name.into_inner(),
             model: table.model,
             task: table.task,
-            prompt: table.prompt.into_inner(),
+            template: table.template,
+            vars: table.vars,
+            prompt: table.prompt.map(Spanned::into_inner),
             system: table.system,
             max_tokens: table.max_tokens,
             temperature: table.temperature,
@@ -91,6 +101,7 @@ pub fn find<'a>(name: &str, pipelines: &'a BTreeMap<String, Pipeline>) -> Result
 /// Finds pipelines that cannot be run whatever their prompts say.
 pub(super) fn check<'a>(
     pipelines: &BTreeMap<String, Pipeline>,
+    templates: &BTreeMap<String, Template>,
     tasks: &BTreeMap<String, String>,
     gateways: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<(), Problem> {
@@ -99,7 +110,8 @@ pub(super) fn check<'a>(
             return Err(Problem::at(["pipeline", name, "steps"], format!("pipeline `{name}` has no steps")));
         }
         for (index, step) in pipeline.steps.iter().enumerate() {
-            check_step(step, &pipeline.steps[..index], tasks, gateways.clone()).map_err(|problem| {
+            let checked = check_step(step, &pipeline.steps[..index], tasks, gateways.clone());
+            checked.and_then(|()| check_texts(step, templates)).map_err(|problem| {
                 let problem = problem.below(["pipeline", name, "steps", &index.to_string()]);
                 problem.about(&format!("step `{}` of pipeline `{name}`", step.name))
             })?;
@@ -115,11 +127,11 @@ fn check_step<'a>(
     gateways: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<(), Problem> {
     let wrong = |name: &str, what: &str| Problem::at([name], what);
-    if !template::is_name(&step.name) {
+    if !is_name(&step.name) {
         let hint = "later steps mean its answer by its name: letters, digits and `_`, no digit first";
         return Err(wrong("name", "that cannot name a step").hint(hint));
     }
-    if step.name == INPUT || !template::is_variable(&step.name) {
+    if step.name == INPUT || !is_variable(&step.name) {
         return Err(wrong("name", "that name means something else in a prompt"));
     }
     if earlier.iter().any(|earlier| earlier.name == step.name) {
@@ -144,8 +156,27 @@ fn check_step<'a>(
     if step.temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
         return Err(wrong("temperature", "temperature takes a number from 0 to 2"));
     }
-    if step.prompt.trim().is_empty() {
-        return Err(wrong("prompt", "its prompt is empty"));
+    Ok(())
+}
+
+fn check_texts(step: &Step, templates: &BTreeMap<String, Template>) -> Result<(), Problem> {
+    let wrong = |name: &str, what: &str| Err(Problem::at([name], what));
+    match (&step.template, &step.prompt) {
+        (_, Some(prompt)) if prompt.trim().is_empty() => return wrong("prompt", "its prompt is empty"),
+        (None, None) => return wrong("name", "it has neither a prompt nor a template"),
+        (Some(name), _) => {
+            if let Err(error) = template::find(name, templates) {
+                let problem = Problem::at(["template"], error.to_string());
+                return Err(match error.hint() {
+                    Some(hint) => problem.hint(hint),
+                    None => problem,
+                });
+            }
+        }
+        (None, Some(_)) if !step.vars.is_empty() => {
+            return wrong("vars", "vars are values for a template, and the step has none");
+        }
+        (None, Some(_)) => {}
     }
     Ok(())
 }
@@ -158,12 +189,16 @@ mod tests {
     use super::super::source::Source;
     use super::*;
 
+    fn templates() -> BTreeMap<String, Template> {
+        BTreeMap::from([("short".to_owned(), Template::default())])
+    }
+
     fn checked(steps: &str) -> Result<BTreeMap<String, Pipeline>, Error> {
         let text = format!("[pipeline.p]\nsteps = [\n{steps}]\n");
         let source = Source::new(Path::new("c.toml"), &text);
         let file = file::parse(&source)?;
         let tasks = BTreeMap::from([("coding".to_owned(), "m".to_owned())]);
-        check(&file.pipelines, &tasks, ["corp"].into_iter()).map_err(|problem| source.error(problem))?;
+        check(&file.pipelines, &templates(), &tasks, ["corp"].into_iter()).map_err(|problem| source.error(problem))?;
         Ok(file.pipelines)
     }
 
@@ -174,7 +209,9 @@ mod tests {
         let pipelines = checked(text).expect("good");
         let lines: Vec<_> = pipelines["p"].steps.iter().map(|step| step.prompt_line).collect();
         assert_eq!(lines, [3, 4]);
-        assert_eq!(pipelines["p"].steps[1].prompt, "y");
+        assert_eq!(pipelines["p"].steps[1].prompt.as_deref(), Some("y"));
+        let text = "{ name = \"a\", template = \"short\",\nvars = { x = \"1\" } },\n";
+        assert_eq!(checked(text).expect("good")["p"].steps[0].prompt_line, 3);
     }
 
     #[test]
@@ -191,6 +228,10 @@ mod tests {
             ("{ name = \"namespace\", prompt = \"x\" }", "that name means something else in a prompt"),
             ("{ name = \"first\", prompt = \"x\" }", "another step has this name"),
             ("{ name = \"a\", prompt = \" \" }", "its prompt is empty"),
+            ("{ name = \"a\", template = \"short\", prompt = \"\" }", "its prompt is empty"),
+            ("{ name = \"a\" }", "it has neither a prompt nor a template"),
+            ("{ name = \"a\", template = \"shrot\" }", "no template is called `shrot`"),
+            ("{ name = \"a\", prompt = \"x\", vars = { y = \"z\" } }", "vars are values for a template"),
             ("{ name = \"a\", prompt = \"x\", temperature = 2.5 }", "temperature takes a number from 0 to 2"),
             ("{ name = \"a\", prompt = \"x\", temperature = nan }", "temperature takes a number from 0 to 2"),
             ("{ name = \"a\", prompt = \"x\", max_tokens = 0 }", "max_tokens takes a whole number, 1 or more"),

@@ -179,7 +179,7 @@ impl Settings {
         let gateways = gateways.iter().copied();
         budget::check(&self.budgets, gateways.clone(), &source.name())?;
         routing::check(&self.aliases, &self.tasks, gateways.clone()).map_err(in_source)?;
-        pipeline::check(&self.pipelines, &self.tasks, gateways.clone()).map_err(in_source)?;
+        pipeline::check(&self.pipelines, &self.templates, &self.tasks, gateways.clone()).map_err(in_source)?;
         template::check(&self.templates, &self.tasks, gateways).map_err(in_source)
     }
 

@@ -266,8 +266,19 @@ impl Client {
     /// The failure as other modules see it: without secrets, and with advice that fits the key that was sent, if any.
     pub(crate) fn reported(&self, failure: Failure) -> Failure {
         let mut failure = self.mask.failure(failure);
+        let name = &self.gateway.name;
+        if failure.advice.is_none() {
+            failure.advice = match failure.kind {
+                FailureKind::Auth => Some(format!(
+                    "the gateway refused the key: `llm key test {name}` checks it, `llm key set {name}` replaces it"
+                )),
+                FailureKind::NotFound => {
+                    Some(format!("`llm models -g {name}` lists what {name} offers; `llm doctor` checks its base URL"))
+                }
+                _ => None,
+            };
+        }
         if failure.kind == FailureKind::Auth && self.key.is_none() {
-            let name = &self.gateway.name;
             failure.advice = Some(match self.gateway.auth {
                 _ if !self.mask.is_empty() => {
                     format!("the gateway refused what the headers of {name} in the config hold; no other key was sent")

@@ -6,26 +6,58 @@ pub use schedule::{BadStep, PipelineSchedule};
 
 use std::collections::BTreeMap;
 
-use crate::config::{INPUT, Pipeline, Settings, Step, find_pipeline, nearest};
+use crate::config::{INPUT, Pipeline, Settings, Step, Template, find_pipeline, nearest};
 use crate::error::Error;
+use crate::resolve::PromptTemplate;
 use crate::template;
 
 /// A step, with the values that its prompt uses.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ResolvedStep {
     pub step: Step,
+    /// The template of the config that it fills in.
+    pub(crate) template: Option<PromptTemplate>,
     /// Whether its prompt uses the input that the user gave.
     pub uses_input: bool,
     /// The indexes of the steps whose answers its prompt uses, in ascending order. All of them are lower than its own.
     pub needs: Vec<usize>,
 }
 
+impl ResolvedStep {
+    /// The model that it names, by itself or by its template.
+    pub fn model(&self) -> Option<&str> {
+        let own = self.step.model.as_deref();
+        own.or_else(|| self.settings().filter(|_| self.step.task.is_none())?.model.as_deref())
+    }
+
+    /// The task that it names instead of a model.
+    pub fn task(&self) -> Option<&str> {
+        let own = self.step.task.as_deref();
+        own.or_else(|| self.settings().filter(|_| self.step.model.is_none())?.task.as_deref())
+    }
+
+    /// The settings of its template.
+    pub(crate) fn settings(&self) -> Option<&Template> {
+        self.template.as_ref().map(|template| &template.settings)
+    }
+
+    /// The text that is its prompt, or the input of its template; `None` where the template uses no input.
+    fn prompt(&self) -> Option<&str> {
+        let needs_input = self.template.as_ref().is_some_and(PromptTemplate::needs_input);
+        self.step.prompt.as_deref().or(needs_input.then_some(THE_INPUT))
+    }
+}
+
+/// The input of a template for which a step has no prompt.
+const THE_INPUT: &str = "{{ input }}";
+
 /// The steps of a pipeline of the config.
 ///
 /// # Errors
 /// There is no such pipeline, or a prompt of it cannot be made.
 pub fn load(settings: &Settings, name: &str) -> Result<Vec<ResolvedStep>, Error> {
-    resolve(name, find_pipeline(name, &settings.pipelines)?, &settings.config_name())
+    let pipeline = find_pipeline(name, &settings.pipelines)?;
+    resolve(name, pipeline, &settings.config_name(), |name| PromptTemplate::load(settings, name))
 }
 
 /// Checks the prompts of all pipelines. Only some commands do it, because every template has to be compiled.
@@ -36,52 +68,89 @@ pub fn check(settings: &Settings) -> Result<(), Error> {
     settings.pipelines.keys().try_for_each(|name| load(settings, name).map(drop))
 }
 
-/// Finds what the prompt of each step uses. `path` is the path of the config file, for messages.
-fn resolve(name: &str, pipeline: &Pipeline, path: &str) -> Result<Vec<ResolvedStep>, Error> {
+/// Finds what the texts of each step use. `path` is the path of the config file, for messages.
+fn resolve(
+    name: &str,
+    pipeline: &Pipeline,
+    path: &str,
+    template: impl Fn(&str) -> Result<PromptTemplate, Error>,
+) -> Result<Vec<ResolvedStep>, Error> {
     let places: BTreeMap<&str, usize> =
         pipeline.steps.iter().enumerate().map(|(place, step)| (step.name.as_str(), place)).collect();
     let mut resolved = Vec::with_capacity(pipeline.steps.len());
     for (place, step) in pipeline.steps.iter().enumerate() {
         let of = format!("{path}:{}: step `{}` of pipeline `{name}`", step.prompt_line, step.name);
-        let needed =
-            template::needs(&step.prompt).map_err(|error| Error::config(format!("{of}: its prompt: {error}")))?;
-        let mut needs = Vec::new();
-        for variable in needed.iter().filter(|variable| *variable != INPUT) {
-            match places.get(variable.as_str()) {
-                Some(earlier) if *earlier < place => needs.push(*earlier),
-                Some(same) if *same == place => {
-                    return Err(Error::config(format!("{of}: its prompt uses its own answer")));
-                }
-                Some(_) => {
-                    let message = format!("{of}: its prompt uses `{variable}`, which comes after it");
-                    return Err(Error::config_hint(message, "a step can use the answers of those before it"));
-                }
-                None => {
-                    let message = format!("{of}: its prompt uses `{variable}`, which is no step");
-                    let known: Vec<&str> = pipeline.steps[..place].iter().map(|step| step.name.as_str()).collect();
-                    let known = std::iter::once(INPUT).chain(known);
-                    return Err(match nearest(variable, known.clone()) {
-                        Some(near) => Error::config_hint(message, format!("did you mean `{near}`?")),
-                        None => {
-                            Error::config_hint(message, format!("known here: {}", known.collect::<Vec<_>>().join(", ")))
-                        }
-                    });
-                }
-            }
+        let template = step.template.as_deref().map(&template).transpose()?;
+        if let Some(template) = &template {
+            check_vars(&of, step, template)?;
         }
-        // `{% set draft = draft | trim %}` needs the answer of `draft`, although a template that sets a variable does not
-        // report it as needed. A step that is only mentioned is waited for as well, which does no harm.
-        let mentioned = template::mentions(&step.prompt);
-        needs.extend(places.iter().filter(|(name, at)| **at < place && mentioned.contains(**name)).map(|(_, at)| *at));
-        needs.sort_unstable();
-        needs.dedup();
-        resolved.push(ResolvedStep {
-            step: step.clone(),
-            uses_input: needed.contains(INPUT) || mentioned.contains(INPUT),
-            needs,
-        });
+        let mut found = ResolvedStep { step: step.clone(), template, uses_input: false, needs: Vec::new() };
+        let prompt = found.prompt().map(|text| ("its prompt".to_owned(), text.to_owned()));
+        let vars = step.vars.iter().map(|(name, text)| (format!("its variable `{name}`"), text.clone()));
+        for (what, text) in prompt.into_iter().chain(vars) {
+            let about = format!("{of}: {what}");
+            let needed = template::needs(&text).map_err(|error| Error::config(format!("{about}: {error}")))?;
+            for variable in needed.iter().filter(|variable| *variable != INPUT) {
+                found.needs.push(earlier(&about, variable, place, pipeline, &places)?);
+            }
+            // `{% set draft = draft | trim %}` needs the answer of `draft`, although a template that sets a variable does
+            // not report it as needed. A step that is only mentioned is waited for as well, which does no harm.
+            let mentioned = template::mentions(&text);
+            let is_mentioned = |(name, at): &(&&str, &usize)| **at < place && mentioned.contains(**name);
+            found.needs.extend(places.iter().filter(is_mentioned).map(|(_, at)| *at));
+            found.uses_input |= needed.contains(INPUT) || mentioned.contains(INPUT);
+        }
+        found.needs.sort_unstable();
+        found.needs.dedup();
+        resolved.push(found);
     }
     Ok(resolved)
+}
+
+/// Refuses values that the template does not use, and a template that lacks one.
+fn check_vars(of: &str, step: &Step, template: &PromptTemplate) -> Result<(), Error> {
+    let known = template.variables();
+    if let Some(unknown) = step.vars.keys().find(|name| !known.contains(name.as_str())) {
+        let message = format!("{of}: template `{}` has no variable `{unknown}`", template.name);
+        return Err(match nearest(unknown, known.iter().copied()) {
+            Some(near) => Error::config_hint(message, format!("did you mean `{near}`?")),
+            None => Error::config(message),
+        });
+    }
+    let is_missing = |name: &&&str| !step.vars.contains_key(**name) && !template.settings.vars.contains_key(**name);
+    match known.iter().find(is_missing) {
+        Some(missing) => Err(Error::config_hint(
+            format!("{of}: template `{}` needs a value for `{missing}`", template.name),
+            format!("vars = {{ {missing} = \"…\" }} in the step gives it"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The index of the earlier step that is called like this variable.
+fn earlier(
+    about: &str,
+    variable: &str,
+    place: usize,
+    pipeline: &Pipeline,
+    places: &BTreeMap<&str, usize>,
+) -> Result<usize, Error> {
+    match places.get(variable) {
+        Some(earlier) if *earlier < place => Ok(*earlier),
+        Some(same) if *same == place => Err(Error::config(format!("{about} uses its own answer"))),
+        Some(_) => Err(Error::config_hint(
+            format!("{about} uses `{variable}`, which comes after it"),
+            "a step can use the answers of those before it",
+        )),
+        None => {
+            let message = format!("{about} uses `{variable}`, which is no step");
+            let known = std::iter::once(INPUT).chain(pipeline.steps[..place].iter().map(|step| step.name.as_str()));
+            Err(match nearest(variable, known.clone()) {
+                Some(near) => Error::config_hint(message, format!("did you mean `{near}`?")),
+                None => Error::config_hint(message, format!("known here: {}", known.collect::<Vec<_>>().join(", "))),
+            })
+        }
+    }
 }
 
 #[cfg(test)]
@@ -92,15 +161,12 @@ mod tests {
     fn pipeline(steps: &[(&str, &str)]) -> Result<Vec<ResolvedStep>, Error> {
         let step = |(place, (name, prompt)): (usize, &(&str, &str))| Step {
             name: (*name).into(),
-            model: None,
-            task: None,
-            prompt: (*prompt).into(),
-            system: None,
-            max_tokens: None,
-            temperature: None,
+            prompt: Some((*prompt).into()),
             prompt_line: 3 + place,
+            ..Step::default()
         };
-        resolve("p", &Pipeline { steps: steps.iter().enumerate().map(step).collect() }, "c.toml")
+        let pipeline = Pipeline { steps: steps.iter().enumerate().map(step).collect() };
+        resolve("p", &pipeline, "c.toml", |name| panic!("no step has the template {name}"))
     }
 
     #[test]

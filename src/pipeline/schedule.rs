@@ -10,8 +10,9 @@ use crate::chat::{Message, Part, Request, Role};
 use crate::config::INPUT;
 use crate::error::{Failure, FailureKind};
 use crate::record::{Record, Status};
+use crate::resolve::{Filled, TEMPLATE_TAG};
 use crate::run::{Schedule, Step};
-use crate::template::{self, BadTemplate};
+use crate::template;
 
 /// The steps of one run of a pipeline.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ struct Prompts {
 }
 
 /// The index of a step, and the error of its prompt.
-pub type BadStep = (usize, BadTemplate);
+pub type BadStep = (usize, String);
 
 impl PipelineSchedule {
     /// The schedule of these steps, one call for each. `base` is the request as `llm ask` would send it.
@@ -48,12 +49,16 @@ impl PipelineSchedule {
         for (place, call) in calls.iter_mut().enumerate() {
             call.role = CallRole::Step;
             call.label = Some(prompts.steps[place].step.name.clone());
-            // The schema, and the response format that asks for it, apply to the last step only.
+            // The schema of the flags, and the response format that asks for it, apply to the last step only.
             if place + 1 < prompts.steps.len() {
                 call.schema = None;
             }
+            if let Some(template) = &prompts.steps[place].template {
+                call.schema = call.schema.take().or_else(|| template.schema.clone());
+                Arc::make_mut(&mut call.caller).tags.insert(TEMPLATE_TAG.to_owned(), template.name.clone());
+            }
             let is_first = prompts.steps[place].needs.is_empty();
-            let prompt = is_first.then(|| prompts.prompt(place)).transpose().map_err(|error| (place, error))?;
+            let prompt = is_first.then(|| prompts.texts(place)).transpose().map_err(|error| (place, error))?;
             call.request = Arc::new(prompts.request(place, prompt));
         }
         Ok(Self { prompts, waiting: calls.into_iter().map(Some).collect(), failed: BTreeMap::new() })
@@ -80,7 +85,7 @@ impl PipelineSchedule {
         }
         let mut calls = self.calls();
         for (place, call) in calls.iter_mut().enumerate() {
-            let prompt = self.prompts.prompt(place).map_err(|error| (place, error))?;
+            let prompt = self.prompts.texts(place).map_err(|error| (place, error))?;
             call.request = Arc::new(self.prompts.request(place, Some(prompt)));
         }
         Ok(calls)
@@ -98,9 +103,11 @@ impl PipelineSchedule {
             return None;
         }
         let invalid = |message: String| Failure::new(FailureKind::InvalidRequest, message);
-        Some(match self.prompts.prompt(place) {
-            Ok(prompt) if !needs.is_empty() && prompt.trim().is_empty() => Err(invalid("its prompt is empty".into())),
-            Ok(prompt) => Ok(self.prompts.request(place, Some(prompt))),
+        Some(match self.prompts.texts(place) {
+            Ok(texts) if !needs.is_empty() && texts.prompt.trim().is_empty() => {
+                Err(invalid("its prompt is empty".into()))
+            }
+            Ok(texts) => Ok(self.prompts.request(place, Some(texts))),
             Err(error) => Err(invalid(format!("its prompt cannot be made: {error}"))),
         })
     }
@@ -162,23 +169,35 @@ impl Prompts {
         Self { steps, base: Arc::clone(base), attachments, values }
     }
 
-    fn prompt(&self, place: usize) -> Result<String, BadTemplate> {
-        template::render(&self.steps[place].step.prompt, &self.values)
+    /// The texts of a step with the values that are known.
+    fn texts(&self, place: usize) -> Result<Filled, String> {
+        let resolved = &self.steps[place];
+        let step = &resolved.step;
+        let made = |text: &str| template::render(text, &self.values).map_err(|error| error.to_string());
+        let prompt = resolved.prompt().map(made).transpose()?;
+        let Some(template) = &resolved.template else {
+            return Ok(Filled { system: step.system.clone(), prompt: prompt.unwrap_or_default() });
+        };
+        let vars = step.vars.iter().map(|(name, text)| Ok((name.clone(), made(text)?)));
+        let vars = vars.collect::<Result<BTreeMap<_, _>, String>>()?;
+        let filled = template.fill(&vars, prompt.as_deref()).map_err(|error| error.to_string())?;
+        Ok(Filled { system: step.system.clone().or(filled.system), ..filled })
     }
 
-    /// The request of a step. Flags win over the config.
-    fn request(&self, place: usize, prompt: Option<String>) -> Request {
-        let ResolvedStep { step, uses_input, .. } = &self.steps[place];
+    /// The request of a step. Flags win over the step, and the step over its template.
+    fn request(&self, place: usize, texts: Option<Filled>) -> Request {
+        let ResolvedStep { step, uses_input, template, .. } = &self.steps[place];
         let is_last = place + 1 == self.steps.len();
         let of_flag = self.base.messages.iter().find(|message| message.role == Role::System).cloned();
-        let system = of_flag.or_else(|| step.system.clone().map(|text| Message::text(Role::System, text)));
+        let (of_step, prompt) = texts.map_or((step.system.clone(), None), |texts| (texts.system, Some(texts.prompt)));
+        let system = of_flag.or_else(|| of_step.map(|text| Message::text(Role::System, text)));
         let mut messages: Vec<Message> = system.into_iter().collect();
         if let Some(prompt) = prompt {
             let mut parts = if *uses_input { self.attachments.clone() } else { Vec::new() };
             parts.push(Part::Text(prompt));
             messages.push(Message { role: Role::User, parts });
         }
-        Request {
+        let mut request = Request {
             messages,
             max_tokens: self.base.max_tokens.or(step.max_tokens),
             temperature: self.base.temperature.or(step.temperature),
@@ -186,7 +205,13 @@ impl Prompts {
             response_format: self.base.response_format.clone().filter(|_| is_last),
             tools: if is_last { self.base.tools.clone() } else { Vec::new() },
             ..(*self.base).clone()
+        };
+        if let Some(template) = template {
+            template.complete(&mut request);
+            // The flags may say that there is no stream.
+            request.stream &= self.base.stream;
         }
+        request
     }
 }
 

@@ -270,7 +270,7 @@ impl<W: Write> Stream<W> {
         if !LastRow::fits(&row, columns) {
             row = Text::new();
         }
-        let frame = rendering.row.update(done, row, columns);
+        let frame = rendering.row.update(&done, row, columns);
         rendering.markdown.resize(columns);
         self.write(&frame)
     }

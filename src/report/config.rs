@@ -1,5 +1,6 @@
 //! The settings that are in force, in the form of a config file.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -180,10 +181,19 @@ fn step(file: &mut File, pipeline: &str, step: &Step) {
     file.text("name", &step.name);
     file.text_if("model", step.model.as_ref());
     file.text_if("task", step.task.as_ref());
-    file.text("prompt", &step.prompt);
+    file.text_if("template", step.template.as_ref());
+    vars(file, &step.vars);
+    file.text_if("prompt", step.prompt.as_ref());
     file.text_if("system", step.system.as_ref());
     file.value_if("max_tokens", step.max_tokens);
     file.value_if("temperature", step.temperature.map(|temperature| format!("{temperature:?}")));
+}
+
+fn vars(file: &mut File, vars: &BTreeMap<String, String>) {
+    if !vars.is_empty() {
+        let vars = vars.iter().map(|(name, value)| format!("{name} = {}", quoted(value)));
+        file.value("vars", format!("{{ {} }}", vars.collect::<Vec<_>>().join(", ")));
+    }
 }
 
 /// One template as a config file has it.
@@ -200,10 +210,7 @@ fn template_table(file: &mut File, name: &str, template: &Template) {
     file.text_if("task", template.task.as_ref());
     file.text_if("system", template.system.as_ref());
     file.text_if("prompt", template.prompt.as_ref());
-    if !template.vars.is_empty() {
-        let vars = template.vars.iter().map(|(name, value)| format!("{name} = {}", quoted(value)));
-        file.value("vars", format!("{{ {} }}", vars.collect::<Vec<_>>().join(", ")));
-    }
+    vars(file, &template.vars);
     file.value_if("max_tokens", template.max_tokens);
     file.value_if("temperature", template.temperature.map(|temperature| format!("{temperature:?}")));
     file.value_if("top_p", template.top_p.map(|top_p| format!("{top_p:?}")));

@@ -202,11 +202,11 @@ fn write(frame: &str) {
 
 /// What stands on the terminal: the width of each line in cells. The cursor stands at the start of the last line.
 #[derive(Debug, Default)]
-struct Drawn(Vec<usize>);
+pub(super) struct Drawn(Vec<usize>);
 
 impl Drawn {
     /// What draws these lines over those that stand on a terminal of `columns` now.
-    fn replace(&mut self, rows: &[Row], columns: usize) -> String {
+    pub(super) fn replace(&mut self, rows: &[Row], columns: usize) -> String {
         let mut frame = self.to_start(columns);
         for (n, row) in rows.iter().enumerate() {
             frame.push_str(if n == 0 { "" } else { "\r\n" });
@@ -220,7 +220,7 @@ impl Drawn {
     }
 
     /// What removes all lines; empty where there are none. The cursor is left where the first line began.
-    fn erase(&mut self, columns: usize) -> String {
+    pub(super) fn erase(&mut self, columns: usize) -> String {
         if self.0.is_empty() {
             return String::new();
         }

@@ -20,6 +20,13 @@ pub fn is_unsafe(c: char) -> bool {
         | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Whether any character of the text is unsafe.
+pub(super) fn has_unsafe(text: &str) -> bool {
+    // Most text has printable ASCII alone, of which this looks at many bytes at once.
+    let is_plain = text.bytes().fold(true, |all, byte| all & matches!(byte, b' '..=b'~' | b'\n' | b'\t'));
+    !is_plain && text.contains(is_unsafe)
+}
+
 /// Appends the replacement of an unsafe character: its picture (`␛`) where there is one, else its number (`\u{9b}`).
 fn push_visible(c: char, out: &mut String) {
     match c {
@@ -32,7 +39,7 @@ fn push_visible(c: char, out: &mut String) {
 
 /// The text for a terminal. Line breaks and tabs stay, `\r\n` becomes `\n`, and unsafe characters become visible.
 pub fn terminal(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe) {
+    if !has_unsafe(text) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -59,6 +66,16 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// The safe form of the next piece.
+    pub(super) fn safe<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
+        if !self.held_return && !has_unsafe(text) {
+            return Cow::Borrowed(text);
+        }
+        let mut out = String::with_capacity(text.len());
+        self.push(text, &mut out);
+        Cow::Owned(out)
+    }
+
     /// Appends the safe form of the next piece.
     pub fn push(&mut self, text: &str, out: &mut String) {
         for (safe, c) in pieces(text) {

@@ -50,18 +50,24 @@ pub fn list<S: AsRef<str>>(names: &[S]) -> String {
     }
 }
 
-/// A cost with `~` where it is computed rather than reported, and `≥` where it may be more.
+/// A cost with `~` where it is computed rather than reported, or with `≥` where it may be more.
 pub fn cost(cost: Cost) -> String {
     money(cost.usd, cost.origin.is_computed(), cost.partial)
 }
 
-/// A sum, with `≥` where a part of it is unknown, and `~` where a part of it is computed.
+/// A sum, with `≥` where a part of it is unknown, else with `~` where a part of it is computed.
 pub fn total_cost(total: TotalCost) -> String {
     total.usd.map_or_else(|| UNKNOWN.to_owned(), |usd| money(usd, total.computed, total.unknown > 0))
 }
 
 fn money(usd: Usd, computed: bool, partial: bool) -> String {
-    format!("{}{}{usd}", if partial { "≥" } else { "" }, if computed { "~" } else { "" })
+    // A lower bound is inexact in any case. JSON tells both.
+    let mark = match (partial, computed) {
+        (true, _) => "≥",
+        (false, true) => "~",
+        (false, false) => "",
+    };
+    format!("{mark}{usd}")
 }
 
 pub fn thousands(count: u64) -> String {
@@ -88,11 +94,11 @@ mod tests {
         assert_eq!(shown(0, false), "$0.0021");
         assert_eq!(shown(0, true), "~$0.0021");
         assert_eq!(shown(1, false), "≥$0.0021");
-        assert_eq!(shown(2, true), "≥~$0.0021");
+        assert_eq!(shown(2, true), "≥$0.0021");
         assert_eq!(total_cost(TotalCost::default()), "–");
         assert_eq!(cost(Cost::new(Usd::ZERO, CostOrigin::Reported)), "$0.00");
         let partial = Cost { partial: true, ..Cost::new(Usd::ZERO, CostOrigin::Table) };
-        assert_eq!(cost(partial), "≥~$0.00");
+        assert_eq!(cost(partial), "≥$0.00");
     }
 
     #[test]

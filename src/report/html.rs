@@ -6,8 +6,7 @@ use super::diff::{self, Diff};
 use super::repeats::{METRICS, Repeats};
 use super::table::{self, Cells};
 use super::term::Text;
-use super::wrap::{Fence, Place};
-use super::{Comparison, columns, format, notes, page};
+use super::{Comparison, columns, format, html_prose, notes, page};
 use crate::chat::ToolCall;
 use crate::error::Error;
 use crate::record::{Record, Status};
@@ -20,6 +19,8 @@ const LONG_PROMPT: usize = 600;
 struct Page<'a> {
     title: String,
     run: &'a str,
+    /// When it was made; `None` where the run has no id.
+    date: Option<String>,
     prompt: Prompt<'a>,
     headings: Vec<&'static str>,
     has_status: bool,
@@ -33,6 +34,8 @@ struct Page<'a> {
     repeats: Option<RepeatsTable>,
     diffs: Vec<Diff>,
     answers: Vec<Answer<'a>>,
+    /// Whether two cards stand beside each other at most, so that none stands alone.
+    in_pairs: bool,
 }
 
 #[derive(Serialize)]
@@ -78,20 +81,13 @@ struct Answer<'a> {
     /// `None` for a complete answer.
     status: Option<Badge>,
     reasoning: &'a str,
-    blocks: Vec<Block>,
+    prose: Vec<html_prose::Step>,
+    /// The text as it was written, to be copied.
+    text: &'a str,
     tool_calls: &'a [ToolCall],
     mark: Option<String>,
     /// For its score.
     reasons: Vec<String>,
-}
-
-/// Prose as it was written, or a block of code.
-#[derive(Serialize)]
-struct Block {
-    code: bool,
-    /// Empty where it is not named.
-    language: String,
-    text: String,
 }
 
 /// The page.
@@ -109,6 +105,8 @@ pub fn comparison(comparison: &Comparison<'_>) -> Result<Text, Error> {
     let values = Page {
         title: title(comparison),
         run: comparison.run,
+        date: date(comparison.run),
+        in_pairs: matches!(comparison.records.len(), 2 | 4),
         prompt: prompt(comparison.prompt),
         headings: used.iter().map(|i| table::COLUMNS[i + 2].0).collect(),
         has_status: cells.status.iter().any(|status| !status.is_empty()),
@@ -174,37 +172,18 @@ fn answer<'a>(label: &'a str, record: &'a Record, reasons: Vec<String>) -> Answe
         label,
         status: (record.status != Status::Ok).then(|| badge(record)),
         reasoning: &record.reasoning,
-        blocks: blocks(&record.text),
+        prose: html_prose::steps(&record.text),
+        text: &record.text,
         tool_calls: &record.tool_calls,
         mark: columns::mark(record),
         reasons,
     }
 }
 
-/// The text as it was written, cut where blocks of code begin and end.
-fn blocks(text: &str) -> Vec<Block> {
-    let mut blocks = vec![Block { code: false, language: String::new(), text: String::new() }];
-    let mut fence = Fence::default();
-    for line in text.lines() {
-        match fence.place(line) {
-            Place::Opens => {
-                let language = line.trim().trim_start_matches(['`', '~']).trim().to_owned();
-                blocks.push(Block { code: true, language, text: String::new() });
-            }
-            Place::Closes => blocks.push(Block { code: false, language: String::new(), text: String::new() }),
-            Place::Outside | Place::Inside => {
-                if let Some(block) = blocks.last_mut() {
-                    block.text.push_str(line);
-                    block.text.push('\n');
-                }
-            }
-        }
-    }
-    blocks.retain(|block| block.code || !block.text.trim().is_empty());
-    for block in blocks.iter_mut().filter(|block| !block.code) {
-        block.text = block.text.trim_matches('\n').to_owned();
-    }
-    blocks
+/// When the run of this id began, by the clock of the user.
+fn date(run: &str) -> Option<String> {
+    let (seconds, _) = uuid::Uuid::try_parse(run).ok()?.get_timestamp()?.to_unix();
+    Some(format::local(i64::try_from(seconds).ok()?.checked_mul(1000)?, "%Y-%m-%d %H:%M %Z"))
 }
 
 #[cfg(test)]

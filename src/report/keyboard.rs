@@ -15,6 +15,35 @@ pub enum Typed {
     Other,
 }
 
+/// A key that edits a line or moves in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pressed {
+    Char(char),
+    Backspace,
+    Enter,
+    Up,
+    Down,
+    /// Escape, Ctrl-C or Ctrl-D.
+    Leave,
+    Other,
+}
+
+/// Waits for a key as [`key`] does.
+///
+/// # Errors
+/// There is no terminal to read from.
+pub(super) fn press() -> io::Result<Pressed> {
+    Ok(match Term::stderr().read_key_raw()? {
+        Key::CtrlC | Key::Escape | Key::Char('\u{4}') => Pressed::Leave,
+        Key::Enter => Pressed::Enter,
+        Key::Backspace => Pressed::Backspace,
+        Key::ArrowUp | Key::Char('\u{10}') => Pressed::Up,
+        Key::ArrowDown | Key::Char('\u{e}') => Pressed::Down,
+        Key::Char(c) if !c.is_control() => Pressed::Char(c),
+        _ => Pressed::Other,
+    })
+}
+
 /// Waits for a key without showing it. It is read from the terminal also where stdin is a pipe. Blocks the thread.
 /// While a [`Mode`] lives, no key is lost between two calls.
 ///

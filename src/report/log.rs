@@ -221,8 +221,7 @@ pub fn one(row: &Row, scores: &[Score], out: &Output) -> Text {
     let mut section = |name: &str, text: &str| {
         if !text.is_empty() {
             page += Text::from("\n") + style.bold(name) + "\n";
-            page +=
-                if name == ANSWER { answer::whole(text.trim_end(), out) } else { Text::from(text.trim_end()) + "\n" };
+            page += if name == ANSWER { answer::whole(text.trim_end(), out) } else { plain(text, out) };
         }
     };
     match (row.request.request(), &row.answer) {
@@ -355,18 +354,26 @@ fn attempts(row: &Row) -> Grid {
     grid
 }
 
+/// A text that is not rendered. On a terminal, its lines are broken between words.
+fn plain(text: &str, out: &Output) -> Text {
+    let text = text.trim_end();
+    if !out.tty {
+        return Text::from(text) + "\n";
+    }
+    wrap::wrap(&out.show(text), out.columns).into_iter().map(|line| Text::from(line) + "\n").collect()
+}
+
 /// The messages of a conversation in their order, each with who said it.
 pub fn conversation(rows: &[Row], out: &Output) -> Text {
     let mut page = Text::new();
     let mut say = |who: &str, text: Text| page += out.style.bold(who) + "\n" + text + "\n";
-    let plain = |text: &str| Text::from(text.trim_end()) + "\n";
     for row in rows {
         let Some(request) = row.request.request() else {
-            say(end(&row.id), plain("(not kept)"));
+            say(end(&row.id), plain("(not kept)", out));
             continue;
         };
         for message in &request.messages {
-            say(role(message.role), plain(&parts(message)));
+            say(role(message.role), plain(&parts(message), out));
         }
         let answer = columns::body(&row.clone().into_record());
         say(&format!("{} ({})", row.model, end(&row.id)), answer::whole(answer.trim_end(), out));

@@ -35,8 +35,8 @@ pub fn steps(steps: &[(&ResolvedStep, Vec<String>)], out: &Output) -> Text {
     let mut grid = Grid::new(columns.to_vec());
     for (resolved, needs) in steps {
         let step = &resolved.step;
-        let model = match (&step.model, &step.task) {
-            (Some(model), _) => model.clone(),
+        let model = match (resolved.model(), resolved.task()) {
+            (Some(model), _) => model.to_owned(),
             (None, Some(task)) => format!("task {task}"),
             (None, None) => "the default".to_owned(),
         };
@@ -50,10 +50,11 @@ pub fn steps(steps: &[(&ResolvedStep, Vec<String>)], out: &Output) -> Text {
 /// The steps of this pipeline as JSON.
 pub fn steps_json(pipeline: &str, steps: &[(&ResolvedStep, Vec<String>)], out: &Output) -> Text {
     let step = |(resolved, needs): &(&ResolvedStep, Vec<String>)| {
-        let Step { name, model, task, prompt, system, max_tokens, temperature, .. } = &resolved.step;
+        let Step { name, prompt, system, max_tokens, temperature, template, vars, .. } = &resolved.step;
         json!({
-            "step": name, "model": model, "task": task, "needs": needs, "input": resolved.uses_input,
+            "step": name, "model": resolved.model(), "task": resolved.task(), "needs": needs, "input": resolved.uses_input,
             "prompt": prompt, "system": system, "max_tokens": max_tokens, "temperature": temperature,
+            "template": template, "vars": vars,
         })
     };
     document(&json!({ "pipeline": pipeline, "steps": steps.iter().map(step).collect::<Vec<Value>>() }), out)

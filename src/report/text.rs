@@ -13,14 +13,24 @@ use super::escape;
 /// Text for one of the outputs of [`super::term`] or for a file; nothing else can be printed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text {
-    pieces: Vec<Piece>,
+    text: String,
+    /// The parts of the text, one after the other. What follows the last of them is plain; two neighbours are never of the
+    /// same kind.
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    /// Where it ends, in bytes.
+    end: usize,
+    kind: Kind,
 }
 
 /// Text in one look.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Piece {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'t> {
     kind: Kind,
-    text: String,
+    pub(super) text: &'t str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,103 +93,176 @@ impl Text {
     }
 
     fn of(kind: Kind, text: String) -> Self {
-        Self { pieces: if text.is_empty() { Vec::new() } else { vec![Piece { kind, text }] } }
+        let parts =
+            if kind == Kind::Plain || text.is_empty() { Vec::new() } else { vec![Part { end: text.len(), kind }] };
+        Self { text, parts }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.pieces.iter().all(|piece| piece.text.is_empty())
+        self.text.is_empty()
     }
 
     /// How many bytes it has without its colours.
     pub(super) fn len(&self) -> usize {
-        self.pieces.iter().map(|piece| piece.text.len()).sum()
+        self.text.len()
     }
 
-    /// What follows `before` in this text, where it begins with that, in the same looks.
-    pub(super) fn after(&self, before: &Self) -> Option<Self> {
-        let mut rest = Self::new();
-        let mut earlier = before.pieces.iter();
-        for piece in &self.pieces {
-            match earlier.next() {
-                None => rest.pieces.push(piece.clone()),
-                Some(known) if known == piece => {}
-                // Only the last piece may have grown.
-                Some(known) if known.kind == piece.kind && earlier.as_slice().is_empty() => {
-                    let text = piece.text.strip_prefix(known.text.as_str())?;
-                    rest.pieces.push(Piece { kind: piece.kind, text: text.to_owned() });
-                }
-                Some(_) => return None,
-            }
-        }
-        earlier.as_slice().is_empty().then_some(rest)
+    /// Whether it begins with this text in the same looks.
+    pub(super) fn starts_with(&self, beginning: &Self) -> bool {
+        let mut pieces = self.pieces();
+        let (mut ours, mut theirs) = (0, 0);
+        let mut begins_with = |known: Piece<'_>| {
+            let Some(piece) = pieces.next() else { return false };
+            let is_same = ours == theirs && piece.kind == known.kind && piece.text.starts_with(known.text);
+            ours += piece.text.len();
+            theirs += known.text.len();
+            is_same
+        };
+        beginning.pieces().all(&mut begins_with)
     }
 
     /// Its pieces, each in one look.
-    pub(super) fn into_pieces(self) -> impl Iterator<Item = Piece> {
-        self.pieces.into_iter()
+    pub(super) fn pieces(&self) -> Pieces<'_> {
+        self.pieces_from(0)
+    }
+
+    /// The pieces from this byte on.
+    fn pieces_from(&self, start: usize) -> Pieces<'_> {
+        Pieces { text: &self.text, at: start, parts: self.parts.iter() }
+    }
+
+    /// The text of its last piece.
+    pub(super) fn last_piece(&self) -> Option<&str> {
+        let ends = |part: &&Part| part.end < self.text.len();
+        let begins = self.parts.iter().rfind(ends).map_or(0, |part| part.end);
+        Some(&self.text[begins..]).filter(|text| !text.is_empty())
+    }
+
+    /// The same, with memory for so many bytes more.
+    pub(super) fn clone_with_room(&self, bytes: usize) -> Self {
+        let mut text = String::with_capacity(self.text.len() + bytes);
+        text.push_str(&self.text);
+        Self { text, parts: self.parts.clone() }
+    }
+
+    /// Adds text in the look of this piece.
+    pub(super) fn push_like(&mut self, piece: Piece<'_>, text: &str) {
+        self.push(piece.kind, text);
+    }
+
+    /// Adds text of an answer with this look.
+    pub(super) fn push_look(&mut self, style: Style, look: Look, text: &str) {
+        let is_plain = look == Look::PLAIN || !style.on;
+        self.push(if is_plain { Kind::Plain } else { Kind::Painted(look.sgr()) }, text);
+    }
+
+    fn push(&mut self, kind: Kind, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let begins = self.text.len();
+        self.text.push_str(text);
+        let end = self.text.len();
+        let covered = self.parts.last().map_or(0, |part| part.end);
+        match self.parts.last_mut() {
+            Some(last) if last.kind == kind && covered == begins => last.end = end,
+            _ if kind == Kind::Plain => {}
+            _ => {
+                if covered < begins {
+                    self.parts.push(Part { end: begins, kind: Kind::Plain });
+                }
+                self.parts.push(Part { end, kind });
+            }
+        }
     }
 
     /// Without spaces at its end.
     pub(super) fn trim_end(&mut self) {
-        while let Some(last) = self.pieces.last_mut() {
-            last.text.truncate(last.text.trim_end_matches(' ').len());
-            if !last.text.is_empty() {
-                return;
+        self.text.truncate(self.text.trim_end_matches(' ').len());
+        let end = self.text.len();
+        while let Some(last) = self.parts.pop() {
+            let begins = self.parts.last().map_or(0, |part| part.end);
+            if begins < end && last.kind != Kind::Plain {
+                return self.parts.push(Part { end: last.end.min(end), kind: last.kind });
             }
-            self.pieces.pop();
         }
     }
 
     /// How many cells it takes without line breaks.
     pub(super) fn width(&self) -> usize {
-        self.pieces.iter().map(|piece| super::wrap::width(&piece.text)).sum()
+        self.pieces().map(|piece| super::wrap::width(piece.text)).sum()
     }
 
     /// The most cells that a terminal takes for it.
     pub(super) fn most_cells(&self) -> usize {
-        self.pieces.iter().map(|piece| super::wrap::most_cells(&piece.text)).sum()
+        self.pieces().map(|piece| super::wrap::most_cells(piece.text)).sum()
     }
 
     /// Makes it empty and keeps its memory.
     pub(super) fn clear(&mut self) {
-        match self.pieces.first_mut() {
-            Some(first) if first.kind == Kind::Plain => {
-                first.text.clear();
-                self.pieces.truncate(1);
-            }
-            _ => self.pieces.clear(),
-        }
+        self.text.clear();
+        self.parts.clear();
     }
 
     /// What is written: everything as it is, or, for a terminal, without any character that it would obey.
     pub(super) fn shown(&self, for_terminal: bool) -> Cow<'_, str> {
-        match self.pieces.as_slice() {
-            [] => Cow::Borrowed(""),
-            [piece] => piece.shown(for_terminal),
-            pieces => Cow::Owned(pieces.iter().map(|piece| piece.shown(for_terminal)).collect()),
+        let is_painted = |part: &Part| matches!(part.kind, Kind::Painted(_));
+        match self.parts.as_slice() {
+            [] => Piece { kind: Kind::Plain, text: &self.text }.shown(for_terminal),
+            [Part { end, kind: Kind::Json }] if *end == self.text.len() => {
+                Piece { kind: Kind::Json, text: &self.text }.shown(for_terminal)
+            }
+            parts if !for_terminal && !parts.iter().any(is_painted) => Cow::Borrowed(&self.text),
+            _ => {
+                let mut shown = String::with_capacity(self.text.len() + 16 * self.parts.len());
+                self.show(0, for_terminal, &mut shown);
+                Cow::Owned(shown)
+            }
+        }
+    }
+
+    /// Appends what a terminal gets of it, from this byte on.
+    pub(super) fn show_from(&self, start: usize, shown: &mut String) {
+        self.show(start, true, shown);
+    }
+
+    fn show(&self, start: usize, for_terminal: bool, shown: &mut String) {
+        for piece in self.pieces_from(start) {
+            let text = piece.shown(for_terminal);
+            match piece.kind {
+                Kind::Painted(sgr) => shown.extend(["\x1b[", sgr, "m", &text, "\x1b[0m"]),
+                Kind::Plain | Kind::Json => shown.push_str(&text),
+            }
         }
     }
 }
 
-impl Piece {
-    pub(super) fn text(&self) -> &str {
-        &self.text
-    }
+/// The pieces of a text.
+pub(super) struct Pieces<'t> {
+    text: &'t str,
+    at: usize,
+    parts: std::slice::Iter<'t, Part>,
+}
 
-    /// Other text in the same look.
-    pub(super) fn with(&self, text: &str) -> Text {
-        Text::of(self.kind, text.to_owned())
-    }
+impl<'t> Iterator for Pieces<'t> {
+    type Item = Piece<'t>;
 
-    fn shown(&self, for_terminal: bool) -> Cow<'_, str> {
-        let text = match self.kind {
-            _ if !for_terminal => Cow::Borrowed(self.text.as_str()),
-            Kind::Json => escape::json(&self.text),
-            Kind::Plain | Kind::Painted(_) => escape::terminal(&self.text),
-        };
+    fn next(&mut self) -> Option<Piece<'t>> {
+        let at = self.at;
+        let rest = || (at < self.text.len()).then_some(Part { end: self.text.len(), kind: Kind::Plain });
+        let Part { end, kind } = self.parts.find(|part| part.end > at).copied().or_else(rest)?;
+        self.at = end;
+        Some(Piece { kind, text: &self.text[at..end] })
+    }
+}
+
+impl<'t> Piece<'t> {
+    /// Without its colours.
+    fn shown(self, for_terminal: bool) -> Cow<'t, str> {
         match self.kind {
-            Kind::Painted(sgr) => Cow::Owned(format!("\x1b[{sgr}m{text}\x1b[0m")),
-            Kind::Plain | Kind::Json => text,
+            _ if !for_terminal => Cow::Borrowed(self.text),
+            Kind::Json => escape::json(self.text),
+            Kind::Plain | Kind::Painted(_) => escape::terminal(self.text),
         }
     }
 }
@@ -198,10 +281,7 @@ impl From<&str> for Text {
 
 impl AddAssign<&str> for Text {
     fn add_assign(&mut self, text: &str) {
-        match self.pieces.last_mut() {
-            Some(last) if last.kind == Kind::Plain => last.text.push_str(text),
-            _ => self.extend([Self::from(text)]),
-        }
+        self.push(Kind::Plain, text);
     }
 }
 
@@ -211,16 +291,19 @@ impl AddAssign<&String> for Text {
     }
 }
 
+impl AddAssign<&Self> for Text {
+    fn add_assign(&mut self, text: &Self) {
+        // Line breaks may stand in two texts: `\r\n` is one wherever it is cut.
+        text.pieces().for_each(|piece| self.push(piece.kind, piece.text));
+    }
+}
+
 impl AddAssign for Text {
     fn add_assign(&mut self, text: Self) {
-        for piece in text.pieces {
-            match self.pieces.last_mut() {
-                // Line breaks may stand in two pieces: `\r\n` is one wherever it is cut.
-                Some(last) if last.kind == piece.kind => {
-                    last.text.push_str(&piece.text);
-                }
-                _ => self.pieces.push(piece),
-            }
+        if self.text.capacity() == 0 {
+            *self = text;
+        } else {
+            *self += &text;
         }
     }
 }
@@ -295,6 +378,10 @@ impl Look {
     pub(super) const CODE: Self = Self(16);
     /// Alone, whatever else there is.
     pub(super) const DIM: Self = Self(32);
+    /// In a block of code, as the next two.
+    pub(super) const STRING: Self = Self(64);
+    pub(super) const KEYWORD: Self = Self(128);
+    pub(super) const NUMBER: Self = Self::CODE;
 
     pub(super) fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -336,7 +423,11 @@ impl Look {
             "3;4;9;36",
             "1;3;4;9;36",
         ];
-        ALL.get(usize::from(self.0)).copied().unwrap_or("2")
+        match self {
+            Self::STRING => "32",
+            Self::KEYWORD => "35",
+            _ => ALL.get(usize::from(self.0)).copied().unwrap_or("2"),
+        }
     }
 }
 
@@ -383,11 +474,6 @@ impl Style {
 
     pub fn magenta(self, text: impl Into<String>) -> Text {
         self.with("35", text)
-    }
-
-    /// Text of an answer with this look.
-    pub(super) fn look(self, look: Look, text: impl Into<String>) -> Text {
-        if look == Look::PLAIN { text.into().into() } else { self.with(look.sgr(), text) }
     }
 
     fn with(self, sgr: &'static str, text: impl Into<String>) -> Text {
@@ -455,5 +541,35 @@ mod tests {
         assert_eq!((text.len(), text.width(), text.is_empty()), (5, 4, false));
         let empty = Text::from("") + ON.red("");
         assert_eq!((empty.len(), empty.width(), empty.is_empty()), (0, 0, true));
+    }
+
+    #[test]
+    fn a_text_begins_with_another_where_letters_and_looks_are_the_same() {
+        let text = || Text::from("ab") + ON.red("cd") + "ef";
+        let begins = [Text::new(), "a".into(), "ab".into(), Text::from("ab") + ON.red("c"), text()];
+        for beginning in &begins {
+            assert!(text().starts_with(beginning), "{beginning:?}");
+            let mut shown = beginning.shown(true).into_owned();
+            text().show_from(beginning.len(), &mut shown);
+            assert_eq!(shown.replace("\x1b[0m\x1b[1;31m", ""), text().shown(true));
+        }
+        let others = ["abc".into(), ON.red("a"), Text::from("ab") + ON.green("c"), Text::from("ab") + ON.red("cde")];
+        let longer = [text() + "g", text() + ON.red("g")];
+        for other in others.iter().chain(&longer) {
+            assert!(!text().starts_with(other), "{other:?}");
+        }
+        assert!(longer[0].starts_with(&text()) && longer[1].starts_with(&text()));
+    }
+
+    #[test]
+    fn texts_that_look_the_same_are_the_same() {
+        let mut trimmed = Text::from("a ") + ON.red("  ") + " ";
+        trimmed.trim_end();
+        assert_eq!(trimmed, Text::from("a"));
+        assert_eq!(trimmed + ON.red("b") + ON.red("c") + "d", Text::from("a") + ON.red("bc") + "d");
+        let mut red = Text::from("a") + ON.red("b ") + " ";
+        red.trim_end();
+        assert_eq!(red, Text::from("a") + ON.red("b"));
+        assert_eq!(red.last_piece(), Some("b"));
     }
 }

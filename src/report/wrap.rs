@@ -3,6 +3,8 @@
 //! The crate textwrap does not do this job: it measures and breaks text character by character, while emoji and letters with
 //! marks are several characters in one grapheme, so that columns beside them would not be aligned.
 
+use std::borrow::Cow;
+
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -11,13 +13,37 @@ const TAB: usize = 4;
 
 /// How many cells of a terminal the text takes.
 pub(super) fn width(text: &str) -> usize {
-    text.width()
+    if is_printable_ascii(text) { text.len() } else { text.width() }
+}
+
+/// Most text is, and of it each byte takes one cell. Without an early return, this looks at many bytes at once.
+fn is_printable_ascii(text: &str) -> bool {
+    text.bytes().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'))
 }
 
 /// The most cells that a terminal takes for the text. Some draw an emoji that is joined of several (👩‍👩‍👧) as one, others
 /// draw its parts; a variation selector makes a character wider on some terminals only.
 pub(super) fn most_cells(text: &str) -> usize {
-    text.graphemes(true).map(most_cells_of).sum()
+    // Between two of these bytes, a grapheme always ends.
+    let is_simple = |byte: &u8| matches!(byte, b' '..=b'~');
+    let bytes = text.as_bytes();
+    let (mut cells, mut at) = (0, 0);
+    while at < bytes.len() {
+        let simple = bytes[at..].iter().take_while(|byte| is_simple(byte)).count();
+        if at + simple == bytes.len() {
+            return cells + simple;
+        }
+        let begins = at + simple.saturating_sub(1);
+        cells += begins - at;
+        // What is not simple may join the bytes beside it, until two simple ones follow each other.
+        let mut end = at + simple;
+        while end < bytes.len() && !(is_simple(&bytes[end]) && bytes.get(end + 1).is_none_or(is_simple)) {
+            end += 1;
+        }
+        at = (end + 1).min(bytes.len());
+        cells += text[begins..at].graphemes(true).map(most_cells_of).sum::<usize>();
+    }
+    cells
 }
 
 /// [`most_cells`] of one grapheme.
@@ -132,9 +158,9 @@ impl Fence {
 }
 
 /// The line with spaces in place of its tabs.
-pub(super) fn expand_tabs(line: &str) -> String {
+pub(super) fn expand_tabs(line: &str) -> Cow<'_, str> {
     if !line.contains('\t') {
-        return line.to_owned();
+        return Cow::Borrowed(line);
     }
     let mut out = String::with_capacity(line.len() + 8);
     let mut column = 0;
@@ -147,7 +173,7 @@ pub(super) fn expand_tabs(line: &str) -> String {
         out.push_str(piece);
         column += width(piece);
     }
-    out
+    Cow::Owned(out)
 }
 
 /// Breaks wherever the width ends, never inside of a grapheme.
@@ -341,6 +367,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn text_takes_the_cells_of_its_graphemes(text in "([a-z ]{0,4}|\\PC|\u{600}|\u{301}|\u{fe0f}|👩‍👩‍👧|❤|\r\n|\t){0,20}") {
+            prop_assert_eq!(most_cells(&text), text.graphemes(true).map(most_cells_of).sum::<usize>());
+            prop_assert_eq!(width(&text), text.width());
+            prop_assert!(most_cells(&text) <= text.len());
+        }
+
         #[test]
         fn nothing_is_lost_and_no_line_is_too_wide(
             text in "([a-z]{1,12}|日本語|👩‍👩‍👧|e\u{301}|```| {1,5}|\n|\t|- ){0,30}",

@@ -4,7 +4,7 @@ mod data;
 mod template;
 
 pub(crate) use data::LookedUp;
-pub(crate) use template::{Filled, PromptTemplate, check_templates};
+pub(crate) use template::{Filled, PromptTemplate, TEMPLATE_TAG, check_templates};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -15,6 +15,9 @@ use crate::template::{self, BadTemplate};
 /// The size limit of a file with a schema, in bytes.
 const LARGEST_SCHEMA: u64 = 16 << 20;
 
+/// The name of the tag that holds the template's name.
+pub(crate) const TEMPLATE_TAG: &str = "template";
+
 /// A template of the config that was compiled and whose schema was read. It can be filled in any number of times.
 #[derive(Debug, Clone)]
 pub(crate) struct PromptTemplate {

@@ -155,8 +155,10 @@ impl Fault {
 
     fn explain(self, slot: &Slot) -> Error {
         match self {
-            Self::NoBus(cause) => slot.error("there is no keyring here: no D-Bus session can be reached", Some(cause)),
-            Self::NoService(cause) => slot.error(
+            Self::NoBus(cause) => {
+                slot.no_keyring("there is no keyring here: no D-Bus session can be reached", Some(cause))
+            }
+            Self::NoService(cause) => slot.no_keyring(
                 "there is no keyring here: nothing on D-Bus provides org.freedesktop.secrets \
                  (gnome-keyring, KWallet and KeePassXC do)",
                 Some(cause),
@@ -291,7 +293,7 @@ mod tests {
             assert!(error.to_string().contains(message), "{text}: {error}");
             assert_eq!(error.exit_code(), 4);
             let hint = error.hint().expect("advice");
-            assert!(message.contains("more than") || hint.contains("`llm key set corp`"), "{hint}");
+            assert!(message.contains("more than") || hint.contains("`llm key set corp"), "{hint}");
         }
     }
 

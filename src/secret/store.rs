@@ -48,13 +48,25 @@ impl Slot {
 
     /// Every way to have a key for this gateway.
     pub(super) fn advice(&self) -> String {
-        let others = if self.variables.is_empty() { String::new() } else { self.variables.join(", ") + " or " };
-        format!(
-            "`llm key set {}{}` saves a key, with `--store file` in a file instead of the keyring; or use \
-             {others}key_command in the config",
-            self.gateway,
-            self.name_flag(),
-        )
+        let (command, others) = (self.command(), self.others());
+        format!("`{command}` saves a key, `{command} --store file` in a file instead of the keyring; or use {others}")
+    }
+
+    /// An error about a keyring that is not there, with every way to have this key without one as the hint.
+    pub(super) fn no_keyring(&self, message: impl Into<String>, cause: Option<String>) -> Error {
+        let hint = format!("`{} --store file` keeps a key in a file instead; or use {}", self.command(), self.others());
+        Error::Key { message: message.into(), cause, hint: Some(hint) }
+    }
+
+    /// What saves this key.
+    fn command(&self) -> String {
+        format!("llm key set {}{}", self.gateway, self.name_flag())
+    }
+
+    /// The other ways to have it.
+    fn others(&self) -> String {
+        let variables = if self.variables.is_empty() { String::new() } else { self.variables.join(", ") + " or " };
+        format!("{variables}key_command in the config")
     }
 
     /// ` --name NAME`, where the name is not the usual one.

@@ -116,6 +116,15 @@ impl Home {
         path
     }
 
+    /// Writes a program of the shell and gives its path.
+    #[cfg(unix)]
+    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.file(name, format!("#!/bin/sh\n{text}\n"));
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&path, executable).expect("ours");
+        path
+    }
+
     /// Writes the config file and points `LLM_CONFIG` to it.
     pub fn config(self, toml: &str) -> Self {
         let path = self.file("llm.toml", toml);

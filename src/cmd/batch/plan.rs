@@ -150,7 +150,7 @@ impl BatchPlan {
         }
         let mut parts = hashes(&recipe, &base)?;
         if let PlannedWork::Pipeline(steps, _) = &work {
-            parts.insert("pipeline".into(), hash(&format!("{steps:?}")));
+            parts.insert("pipeline".into(), hash(&steps_text(steps)));
         }
         let selection = Selection { shard: args.shard, sample: None, limit: args.limit };
         let environment = Environment { key_variables: context.settings.key_variables(), ..Environment::default() };
@@ -261,7 +261,7 @@ fn work(
     let resolver = context.resolver(args.prompt.to.gateway.as_deref());
     if let Some(name) = &args.pipeline {
         let steps = pipeline::load(&context.settings, name)?;
-        let model = |resolved: &ResolvedStep| match (&resolved.step.model, &resolved.step.task) {
+        let model = |resolved: &ResolvedStep| match (resolved.model(), resolved.task()) {
             (Some(model), _) => resolver.model(model),
             (None, Some(task)) => resolver.task(task),
             (None, None) => resolver.default_model(),
@@ -292,6 +292,11 @@ fn work(
 }
 
 /// The first 16 digits of a hash.
+/// All that shapes the requests of these steps.
+fn steps_text(steps: &[ResolvedStep]) -> String {
+    steps.iter().map(|resolved| format!("{:?} {:?}\n", resolved.step, resolved.settings())).collect()
+}
+
 fn hash(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()

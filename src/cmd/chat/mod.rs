@@ -11,8 +11,9 @@ use std::time::SystemTime;
 use self::command::Command;
 use self::input::{Input, Line, Words};
 use super::conversation::{self, Conversation};
+use super::request::Chosen;
 use super::run::Session;
-use super::{Context, attach, editor, request};
+use super::{Context, attach, editor, models, request};
 use crate::catalog;
 use crate::chat::{Message, Part, Role};
 use crate::cli::ChatArgs;
@@ -31,17 +32,21 @@ use crate::run::Notices;
 /// The name of the file with the history of prompts, in the data directory.
 const HISTORY: &str = "chat_history";
 
-pub(super) fn run_chat(context: &Context, args: &ChatArgs) -> Result<u8, Error> {
+pub(super) fn run_chat(context: &Context, mut args: ChatArgs) -> Result<u8, Error> {
     if let Some(text) = &args.list {
         return list::run(context, text);
     }
+    args.model = models::chosen(context, &args.prompt.to, args.model.take())?;
+    let args = &args;
     refuse_senseless(args)?;
     let conversation = past(context, args)?;
     let resolver = context.resolver(args.prompt.to.gateway.as_deref());
-    let asked = model(&resolver, args, &conversation)?;
-    let prepared = request::prepare_with(context, &args.prompt, || Ok(String::new()))?;
+    let chosen = Chosen::of(context, &args.template)?;
+    let asked = model(&resolver, args, chosen.as_ref(), &conversation)?;
+    let calls = request::prepare_base(context, &args.prompt, chosen.as_ref().map(Chosen::template))?;
     let mut input = Input::open(context, history(context, args))?;
-    let mut chat = Chat::new(context, args, conversation, asked, prepared.calls);
+    let mut chat = Chat::new(context, args, conversation, asked, calls);
+    chat.chosen = chosen;
     chat.is_typed = input.is_terminal();
     chat.greet();
     let ended = chat.talk(&mut input);
@@ -74,13 +79,22 @@ fn past(context: &Context, args: &ChatArgs) -> Result<Conversation, Error> {
     Conversation::up_to(&store, row)
 }
 
-fn model(resolver: &Resolver<'_>, args: &ChatArgs, past: &Conversation) -> Result<NamedRoute, Error> {
-    match (&args.model, &args.task, past.model()) {
-        (Some(model), _, _) => resolver.model(model),
-        (None, Some(task), _) => resolver.task(task),
-        (None, None, Some(model)) => resolver.model(&model),
-        (None, None, None) => resolver.default_model(),
+fn model(
+    resolver: &Resolver<'_>,
+    args: &ChatArgs,
+    chosen: Option<&Chosen>,
+    past: &Conversation,
+) -> Result<NamedRoute, Error> {
+    if let Some(model) = &args.model {
+        return resolver.model(model);
     }
+    if let Some(task) = &args.task {
+        return resolver.task(task);
+    }
+    if let Some(model) = chosen.map(|chosen| chosen.model(resolver)).transpose()?.flatten() {
+        return Ok(model);
+    }
+    past.model().map_or_else(|| resolver.default_model(), |model| resolver.model(&model))
 }
 
 /// Where prompts are kept for the next chat; nowhere if texts are not recorded.
@@ -99,6 +113,8 @@ struct Chat<'a> {
     asked: NamedRoute,
     /// Everything of a request besides its messages.
     template: CallTemplate,
+    /// The template that the first prompt is put into, until it has been sent.
+    chosen: Option<Chosen>,
     /// The system prompt, until it has been sent.
     system: Option<String>,
     /// What goes with the next prompt.
@@ -132,6 +148,7 @@ impl<'a> Chat<'a> {
             conversation,
             asked,
             template,
+            chosen: None,
             system: None,
             attached: Vec::new(),
             several: Vec::new(),
@@ -288,6 +305,10 @@ impl<'a> Chat<'a> {
     }
 
     fn turn(&mut self, prompt: &str, input: &mut Input) -> Result<(), Error> {
+        let filled = self.chosen.as_ref().map(|chosen| chosen.fill(prompt)).transpose()?;
+        let prompt = filled.as_ref().map_or(prompt, |filled| &filled.prompt);
+        self.chosen = None;
+        self.system = self.system.take().or_else(|| filled.as_ref().and_then(|filled| filled.system.clone()));
         let parts = request::parts(std::mem::take(&mut self.attached), prompt);
         self.send(Message { role: Role::User, parts }, input)
     }

@@ -1,6 +1,7 @@
 //! `llm models`: shows the models of gateways, with prices.
 
 mod default;
+mod known;
 mod list;
 mod show;
 mod suggest;
@@ -16,6 +17,7 @@ use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::Client;
 use crate::report::format;
 
+pub(super) use known::{chosen, known};
 pub(super) use suggest::with_models;
 
 pub(super) fn run(context: &Context, args: &ModelsArgs) -> Result<u8, Error> {

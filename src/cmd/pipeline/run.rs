@@ -18,7 +18,7 @@ use crate::report::destination::Destination;
 use crate::report::error::call_failed;
 use crate::report::pipeline::{PipelineRun, StepName, json, line, markdown, planned, table};
 use crate::report::term::{Text, say};
-use crate::resolve::Resolver;
+use crate::resolve::{Resolver, TEMPLATE_TAG};
 use crate::route::NamedRoute;
 use crate::run::{ExitCode, Notices, Outcome, Reporter};
 
@@ -94,7 +94,7 @@ fn check_bounds(calls: &[Call], names: &[StepName]) -> Result<(), Error> {
 /// The model of each step.
 fn models(context: &Context, args: &PipelineRunArgs, steps: &[ResolvedStep]) -> Result<Vec<NamedRoute>, Error> {
     let resolver = Resolver::new(&context.settings, args.prompt.to.gateway.as_deref());
-    let model = |resolved: &ResolvedStep| match (&resolved.step.model, &resolved.step.task) {
+    let model = |resolved: &ResolvedStep| match (resolved.model(), resolved.task()) {
         (Some(model), _) => resolver.model(model),
         (None, Some(task)) => resolver.task(task),
         (None, None) => resolver.default_model(),
@@ -105,7 +105,9 @@ fn models(context: &Context, args: &PipelineRunArgs, steps: &[ResolvedStep]) -> 
 /// Reads the arguments, and the input if any step uses it.
 fn prepare(context: &Context, args: &PipelineRunArgs, steps: &[ResolvedStep]) -> Result<Prepared, Error> {
     let prompt = &args.prompt;
-    let is_reserved = |tag: &&String| [PIPELINE_TAG, STEP_TAG].iter().any(|name| tag.split('=').next() == Some(name));
+    let mut reserved = vec![PIPELINE_TAG, STEP_TAG];
+    reserved.extend(steps.iter().any(|step| step.template.is_some()).then_some(TEMPLATE_TAG));
+    let is_reserved = |tag: &&String| reserved.iter().any(|name| tag.split('=').next() == Some(name));
     if let Some(tag) = prompt.tag.iter().find(is_reserved) {
         let name = tag.split('=').next().unwrap_or(tag);
         return Err(Error::usage(format!("--tag {name} is reserved: the pipeline sets it")));

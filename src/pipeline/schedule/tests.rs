@@ -7,17 +7,8 @@ use crate::config::Step as ConfigStep;
 use crate::record::Recorder;
 
 fn step(name: &str, prompt: &str, input: bool, needs: &[usize]) -> ResolvedStep {
-    let step = ConfigStep {
-        name: name.into(),
-        model: None,
-        task: None,
-        prompt: prompt.into(),
-        system: None,
-        max_tokens: None,
-        temperature: None,
-        prompt_line: 1,
-    };
-    ResolvedStep { step, uses_input: input, needs: needs.to_vec() }
+    let step = ConfigStep { name: name.into(), prompt: Some(prompt.into()), prompt_line: 1, ..ConfigStep::default() };
+    ResolvedStep { step, template: None, uses_input: input, needs: needs.to_vec() }
 }
 
 /// The calls `a` and `b` need no other, `c` needs both, `d` needs `c`.

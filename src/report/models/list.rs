@@ -28,23 +28,25 @@ pub(super) const HEADINGS: [&str; 12] = [
     "expires",
 ];
 
-/// A line for each model, which is never broken. The modalities are left out where the page is too narrow for them; nothing
-/// else is left out.
+/// A line for each model, which is never broken. Where the page is too narrow, the modalities are left out, then where the
+/// prices are from; nothing else is left out.
 pub fn text(offers: &[Offer], out: &Output) -> Text {
-    let whole = list(offers, out, true);
+    let details = [(true, true), (false, true), (false, false)];
+    let plain = Output { style: Output::plain(1).style, ..*out };
     let fits = |page: &Text| page.shown(false).lines().next().is_none_or(|line| wrap::width(line) <= out.columns);
-    if !out.tty || fits(&list(offers, &Output { style: Output::plain(1).style, ..*out }, true)) {
-        return whole;
-    }
-    list(offers, out, false)
+    let fitting = details.into_iter().find(|details| !out.tty || fits(&list(offers, &plain, *details)));
+    list(offers, out, fitting.unwrap_or((false, false)))
 }
 
-fn list(offers: &[Offer], out: &Output, modalities: bool) -> Text {
+fn list(offers: &[Offer], out: &Output, (modalities, origins): (bool, bool)) -> Text {
     let mut columns = vec![Column::left("model"), Column::right("context")];
     if modalities {
         columns.push(Column::left("modalities"));
     }
-    columns.extend([Column::right("$/M in"), Column::right("$/M out"), Column::left("price from")]);
+    columns.extend([Column::right("$/M in"), Column::right("$/M out")]);
+    if origins {
+        columns.push(Column::left("price from"));
+    }
     let mut grid = Grid::new(columns);
     for offer in offers {
         let rates = offer.rates();
@@ -54,7 +56,10 @@ fn list(offers: &[Offer], out: &Output, modalities: bool) -> Text {
         }
         let price = |rate| or_unknown(per_million(rate), |usd| usd.to_string());
         let origin = or_unknown(offer.origin(), |origin| origin.as_str().to_owned());
-        cells.extend([price(rates.input), price(rates.output), origin]);
+        cells.extend([price(rates.input), price(rates.output)]);
+        if origins {
+            cells.push(origin);
+        }
         grid.row(cells);
     }
     grid.render(&Output { columns: usize::from(u16::MAX), ..*out })
@@ -176,6 +181,8 @@ mod tests {
          own␛[31m                           –       –        –  –
         ");
         assert!(text(&offers(), &Output::terminal(90)).to_string().contains("modalities"));
+        let narrow = text(&offers(), &Output::terminal(60)).to_string();
+        assert!(narrow.contains("$/M out") && !narrow.contains("price from"), "{narrow}");
         assert!(text(&offers(), &Output::terminal(20)).to_string().contains("acme/large-and-long-of-name "));
     }
 

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::text::{Style, Text};
+use super::super::text::{Look, Style, Text};
 
 /// What is known of a language, or of several that are alike.
 struct Language {
@@ -246,38 +246,51 @@ impl Highlighter {
                 _ => line.into(),
             },
             Some(Colours::Words { language, keywords, inside }) => {
-                Lexer { style, language, keywords, inside }.line(line)
+                Lexer { language, keywords, inside }.line(line, style)
             }
         }
     }
 }
 
 struct Lexer<'a> {
-    style: Style,
     language: &'static Language,
     keywords: &'a HashSet<&'static str>,
     inside: &'a mut Option<Inside>,
 }
 
+/// Part of a line.
+struct Token {
+    /// How many bytes it has.
+    length: usize,
+    look: Look,
+    /// Whether it is a word, or like the end of one.
+    is_word: bool,
+}
+
 impl Lexer<'_> {
-    fn line(&mut self, line: &str) -> Text {
-        let mut text = Text::new();
+    fn line(&mut self, line: &str, style: Style) -> Text {
+        let mut text = Text::new().clone_with_room(line.len());
         let mut rest = line;
         let mut follows_word = false;
         while !rest.is_empty() {
-            let (length, painted, is_word) = self.token(rest, follows_word);
-            text += painted;
-            follows_word = is_word;
-            rest = &rest[length..];
+            let token = self.token(rest, follows_word);
+            text.push_look(style, token.look, &rest[..token.length]);
+            follows_word = token.is_word;
+            rest = &rest[token.length..];
         }
         text
     }
 
-    /// The token at the beginning of the text: its length in bytes, what is shown of it, and whether it is a word.
-    fn token(&mut self, rest: &str, follows_word: bool) -> (usize, Text, bool) {
-        let (style, language) = (self.style, self.language);
+    /// The token at the beginning of the text.
+    fn token(&mut self, rest: &str, follows_word: bool) -> Token {
+        let language = self.language;
         if let Some(inside) = *self.inside {
             return self.until(rest, 0, inside);
+        }
+        let first = rest.chars().next().unwrap_or(' ');
+        if first == ' ' {
+            let length = rest.bytes().take_while(|byte| *byte == b' ').count();
+            return Token { length, look: Look::PLAIN, is_word: false };
         }
         if let Some((_, close)) = language.block.filter(|block| rest.starts_with(block.0)) {
             return self.until(rest, language.block.map_or(0, |block| block.0.len()), Inside::Comment(close));
@@ -285,7 +298,7 @@ impl Lexer<'_> {
         if let Some(mark) = language.comments.iter().find(|mark| rest.starts_with(**mark)) {
             // `#` within a word (`$#`, `a#b`) and `--` of a flag begin no comment.
             if !(follows_word && *mark != "//") {
-                return (rest.len(), style.dim(rest), false);
+                return Token { length: rest.len(), look: Look::DIM, is_word: false };
             }
         }
         if let Some((open, close, long)) = language.strings.iter().find(|string| rest.starts_with(string.0)) {
@@ -294,25 +307,26 @@ impl Lexer<'_> {
                 return self.until(rest, open.len(), Inside::String(close));
             }
         }
-        let first = rest.chars().next().unwrap_or(' ');
         if first.is_ascii_digit() {
             let is_part = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '_';
             let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
-            return (length, style.cyan(&rest[..length]), true);
+            return Token { length, look: Look::NUMBER, is_word: true };
         }
         if first.is_alphabetic() || first == '_' {
             let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
-            let word = &rest[..length];
-            let is_keyword = if language.any_case {
-                self.keywords.contains(word.to_ascii_lowercase().as_str())
-            } else {
-                self.keywords.contains(word)
-            };
-            return (length, if is_keyword { style.magenta(word) } else { word.into() }, true);
+            let look = if self.is_keyword(&rest[..length]) { Look::KEYWORD } else { Look::PLAIN };
+            return Token { length, look, is_word: true };
         }
-        let length = rest.find(|c: char| c != first).unwrap_or(rest.len()).min(first.len_utf8());
-        let length = length.max(first.len_utf8());
-        (length, rest[..length].into(), matches!(first, '$' | '-' | '.') || !first.is_ascii())
+        let is_word = matches!(first, '$' | '-' | '.') || !first.is_ascii();
+        Token { length: first.len_utf8(), look: Look::PLAIN, is_word }
+    }
+
+    fn is_keyword(&self, word: &str) -> bool {
+        if self.language.any_case {
+            self.keywords.contains(word.to_ascii_lowercase().as_str())
+        } else {
+            self.keywords.contains(word)
+        }
     }
 
     /// Whether a string that began so many bytes ago ends in this line. Else it is no string: an apostrophe, a lifetime.
@@ -333,18 +347,12 @@ impl Lexer<'_> {
     }
 
     /// The rest of a comment or a string, of which so many bytes are known.
-    fn until(&mut self, rest: &str, begun: usize, inside: Inside) -> (usize, Text, bool) {
-        let end = match inside {
-            Inside::Comment(close) => rest[begun..].find(close).map(|at| at + close.len()),
-            Inside::String(close) => self.end(&rest[begun..], close),
+    fn until(&mut self, rest: &str, begun: usize, inside: Inside) -> Token {
+        let (look, end) = match inside {
+            Inside::Comment(close) => (Look::DIM, rest[begun..].find(close).map(|at| at + close.len())),
+            Inside::String(close) => (Look::STRING, self.end(&rest[begun..], close)),
         };
         *self.inside = if end.is_none() { Some(inside) } else { None };
-        let length = end.map_or(rest.len(), |end| begun + end);
-        let text = &rest[..length];
-        let painted = match inside {
-            Inside::Comment(_) => self.style.dim(text),
-            Inside::String(_) => self.style.green(text),
-        };
-        (length, painted, false)
+        Token { length: end.map_or(rest.len(), |end| begun + end), look, is_word: false }
     }
 }

@@ -2,7 +2,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::super::text::{Look, Style, Text};
+use super::super::text::{Look, Piece, Style, Text};
 use super::super::wrap::width;
 
 /// A piece of text in one look.
@@ -38,7 +38,7 @@ pub(super) struct Flow {
     gap: usize,
     gap_look: Look,
     /// A word that may go on.
-    word: Vec<Span>,
+    word: Text,
     word_width: usize,
     done: Vec<Text>,
 }
@@ -56,10 +56,15 @@ impl Flow {
             indent,
             gap: 0,
             gap_look: Look::PLAIN,
-            word: Vec::new(),
+            word: Text::new(),
             word_width: 0,
             done: Vec::new(),
         }
+    }
+
+    /// How wide the page is.
+    pub(super) fn columns(&self) -> usize {
+        self.columns
     }
 
     /// Adds text. Its last word may go on with the next text.
@@ -90,7 +95,7 @@ impl Flow {
         }
         for grapheme in letters.graphemes(true) {
             let cells = width(grapheme);
-            let last = self.word.last().and_then(|span| span.text.graphemes(true).next_back());
+            let last = self.word.last_piece().and_then(|text| text.graphemes(true).next_back());
             let breaks = last.is_some_and(|last| {
                 (cells > 1 || width(last) > 1) && !NOT_FIRST.contains(grapheme) && !NOT_LAST.contains(last)
             });
@@ -102,14 +107,8 @@ impl Flow {
     }
 
     fn push_fragment(&mut self, text: &str, cells: usize, look: Look) {
-        if text.is_empty() {
-            return;
-        }
         self.word_width += cells;
-        match self.word.last_mut() {
-            Some(last) if last.look == look => last.text.push_str(text),
-            _ => self.word.push(Span { text: text.to_owned(), look }),
-        }
+        self.word.push_look(self.style, look, text);
     }
 
     /// Puts the word on this line or the next.
@@ -117,33 +116,32 @@ impl Flow {
         if self.word.is_empty() {
             return;
         }
-        let word = std::mem::take(&mut self.word);
         let needed = std::mem::take(&mut self.word_width);
         if self.taken + self.gap + needed > self.columns && self.taken > self.indent {
             self.end_line();
         }
         self.put_gap();
         if self.taken + needed <= self.columns {
-            for Span { text, look } in word {
-                self.line += self.style.look(look, text);
-            }
+            self.line += &self.word;
             self.taken += needed;
         } else {
-            word.iter().for_each(|span| self.put_parts(span));
+            let word = std::mem::take(&mut self.word);
+            word.pieces().for_each(|piece| self.put_parts(piece));
         }
+        self.word.clear();
     }
 
     fn put_gap(&mut self) {
         let gap = std::mem::take(&mut self.gap);
         if gap > 0 {
-            self.line += self.style.look(self.gap_look, " ".repeat(gap));
+            (0..gap).for_each(|_| self.line.push_look(self.style, self.gap_look, " "));
             self.taken += gap;
         }
     }
 
     /// Breaks a long word after its separators, such as the `/` in a URL, where the line is at least half full.
-    fn put_parts(&mut self, span: &Span) {
-        for part in span.text.split_inclusive(['/', '-', '_', '.', '?', '&', '=']) {
+    fn put_parts(&mut self, piece: Piece<'_>) {
+        for part in piece.text.split_inclusive(['/', '-', '_', '.', '?', '&', '=']) {
             let needed = width(part);
             let begins_line = self.taken * 2 >= self.columns && self.indent + needed <= self.columns;
             if self.taken + needed > self.columns && begins_line {
@@ -154,7 +152,7 @@ impl Flow {
                 if self.taken + cells > self.columns && self.taken > self.indent {
                     self.end_line();
                 }
-                self.line += self.style.look(span.look, grapheme);
+                self.line.push_like(piece, grapheme);
                 self.taken += cells;
             }
         }
@@ -182,15 +180,20 @@ impl Flow {
         self.done.drain(..)
     }
 
-    /// The first line that is not final, as it would be if no more text came.
-    pub(super) fn preview(mut self) -> Text {
-        self.end_word();
-        match self.done.into_iter().next() {
-            Some(line) => line,
-            None => self.line,
-        }
+    /// The first line that is not final, as it would be if only this text came.
+    pub(super) fn preview(&self, text: impl FnOnce(&mut Self)) -> Text {
+        // What follows the first line does not matter.
+        let margin = Margin::default();
+        let line = self.line.clone_with_room(PREVIEWED);
+        let mut rest = Self { margin, line, word: self.word.clone(), done: Vec::new(), ..*self };
+        text(&mut rest);
+        rest.end_word();
+        rest.done.into_iter().next().unwrap_or(rest.line)
     }
 }
+
+/// Most of what a preview adds to a line has no more bytes.
+const PREVIEWED: usize = 64;
 
 /// No line begins with these.
 const NOT_FIRST: &str = "、。，．！？；：」』）】》〉〕］｝”’…・ー々〜%)]},.!?;:";

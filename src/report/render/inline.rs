@@ -1,11 +1,13 @@
 //! Inline Markdown: cuts a line into units that no later text can change, and lets pulldown-cmark read each.
 //!
-//! A unit ends at a space outside of everything that could still be closed: emphasis, code, a link, a formula. Which
-//! spaces these are depends on the text alone and not on the pieces in which it comes, so any pieces give the same result.
+//! A unit ends at a space outside of everything that could still be closed: emphasis, code, a link, a formula; in scripts
+//! that have no spaces, also between two letters. Which places these are depends on the text alone and not on the pieces in
+//! which it comes, so any pieces give the same result.
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::super::text::{Look, Style};
+use super::first_chars;
 use super::flow::{BREAK, Flow, Span};
 
 /// A mark that is not closed within so many bytes is taken for an ordinary character, so that text does not wait for ever.
@@ -55,13 +57,18 @@ impl Inline {
         self.scan.at -= taken;
     }
 
-    /// Adds what has come of the next unit, as it may turn out to be.
+    /// Adds what has come of the next unit, as it may turn out to be: as much of it as the first line may show.
     pub(super) fn preview(&self, flow: &mut Flow) {
-        let unit = self.unit.trim_end_matches(['*', '_', '`', '~', '[', '!', '\\']);
-        let mut closed = unit.trim_end_matches([' ', BREAK]).to_owned();
-        if closed.trim_end_matches(['*', '_', '`', '~']).is_empty() {
+        let unit = first_chars(&self.unit, flow.columns().saturating_mul(4));
+        let unit = unit.trim_end_matches(['*', '_', '`', '~', '[', '!', '\\']);
+        let unit = unit.trim_end_matches([' ', BREAK]);
+        if unit.trim_end_matches(['*', '_', '`', '~']).is_empty() {
             return;
         }
+        if self.scan.is_closed() {
+            return put(unit, self.style, flow);
+        }
+        let mut closed = unit.to_owned();
         self.scan.close(&mut closed);
         put(&closed, self.style, flow);
     }
@@ -223,6 +230,8 @@ struct Scan {
     brackets: usize,
     /// Whether a link's text has ended just before.
     after_text: bool,
+    /// Whether a `<` may have begun a link.
+    angle: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -320,6 +329,20 @@ impl Scan {
                     self.mode = if depth == 0 { Mode::Text } else { Mode::Destination(depth) };
                     self.at += 1;
                 }
+                (Mode::Text, b'<') => {
+                    self.angle = true;
+                    self.at += 1;
+                }
+                // The first bytes of letters in scripts without spaces.
+                (Mode::Text, 0xE3..=0xED) if self.at > start && self.is_closed() && !self.angle => {
+                    let mut before = text[start..self.at].chars();
+                    let ends = before.next_back().is_some_and(has_no_spaces);
+                    if ends && text[self.at..].chars().next().is_some_and(has_no_spaces) {
+                        *self = Self { at: self.at, ..Self::default() };
+                        return Some(self.at);
+                    }
+                    self.at += 1;
+                }
                 _ => self.at += 1,
             }
         }
@@ -388,6 +411,12 @@ impl Scan {
 /// Punctuation as CommonMark means it, or nearly so: in doubt, a unit only ends later.
 fn is_punctuation(c: char) -> bool {
     c.is_ascii_punctuation() || (!c.is_ascii() && !c.is_alphanumeric() && !c.is_whitespace())
+}
+
+/// Whether the letter belongs to a script that is written without spaces. A grapheme ends before each of these: kana,
+/// ideographs, syllables of Hangul.
+fn has_no_spaces(c: char) -> bool {
+    matches!(c, '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
 fn formula_opened_by(open: &[u8]) -> Option<(&'static str, &'static str)> {

@@ -108,8 +108,7 @@ impl Markdown {
 
     /// Takes in the next piece, which may be cut anywhere.
     pub(super) fn push(&mut self, piece: &str) {
-        let mut safe = String::with_capacity(piece.len());
-        self.escape.push(piece, &mut safe);
+        let safe = self.escape.safe(piece);
         self.push_safe(&safe);
     }
 
@@ -216,7 +215,7 @@ impl Markdown {
             }
             Leaf::Formula(close) => {
                 let is_over = inner.contains(*close);
-                let text = Text::from(wrap::expand_tabs(inner.trim_end()));
+                let text = Text::from(&*wrap::expand_tabs(inner.trim_end()));
                 if is_over {
                     self.leaf = Leaf::None;
                 }
@@ -319,12 +318,12 @@ impl Markdown {
             }
             Kind::Indented => {
                 self.leaf = Leaf::Indented;
-                self.print_code(wrap::expand_tabs(&text).into());
+                self.print_code(Text::from(&*wrap::expand_tabs(&text)));
             }
             Kind::Row => self.leaf = Leaf::Table { lines: vec![text], sides: Vec::new() },
             Kind::Formula(close) => {
                 self.leaf = Leaf::Formula(close);
-                self.print_code(wrap::expand_tabs(text.trim_end()).into());
+                self.print_code(Text::from(&*wrap::expand_tabs(text.trim_end())));
             }
         }
     }
@@ -461,22 +460,28 @@ impl Markdown {
         let fresh = self.fresh;
         let text = match &self.leaf {
             Leaf::Paragraph { flow, inline, .. } => {
-                let mut flow = flow.clone();
-                inline.preview(&mut flow);
-                return flow.preview();
+                return flow.preview(|flow| inline.preview(flow));
             }
             Leaf::Code { indent, colours, .. } if !self.line.is_empty() => {
                 let inner = self.inside(&self.line).unwrap_or(&self.line);
-                let begin: String = inner[line::strip(inner, *indent)..].chars().take(self.columns * 2).collect();
-                colours.clone().line(&wrap::expand_tabs(&begin))
+                let begin = first_chars(&inner[line::strip(inner, *indent)..], self.columns * 2);
+                colours.clone().line(&wrap::expand_tabs(begin))
             }
-            Leaf::Table { .. } => self.style.dim(self.line.chars().take(self.columns).collect::<String>()),
+            Leaf::Table { .. } => self.style.dim(first_chars(&self.line, self.columns)),
             _ => return Text::new(),
         };
         let margin = self.margin();
         self.fresh = fresh;
         rows_of_code(text, margin, self.columns, self.style).into_iter().next().unwrap_or_default()
     }
+}
+
+/// The beginning of the text.
+fn first_chars(text: &str, count: usize) -> &str {
+    if text.len() <= count {
+        return text;
+    }
+    text.char_indices().nth(count).map_or(text, |(end, _)| &text[..end])
 }
 
 fn heading(level: usize) -> Look {
@@ -499,8 +504,8 @@ fn rows_of_code(text: Text, margin: Margin, columns: usize, style: Style) -> Vec
     let mut row = margin.first;
     let mut taken = row.width();
     let mut indent = taken;
-    for piece in text.into_pieces() {
-        for grapheme in piece.text().graphemes(true) {
+    for piece in text.pieces() {
+        for grapheme in piece.text.graphemes(true) {
             let cells = wrap::width(grapheme);
             if taken + cells > columns && taken > indent {
                 rows.push(std::mem::replace(&mut row, margin.rest.clone()));
@@ -508,7 +513,7 @@ fn rows_of_code(text: Text, margin: Margin, columns: usize, style: Style) -> Vec
                 taken = row.width();
                 indent = taken;
             }
-            row += piece.with(grapheme);
+            row.push_like(piece, grapheme);
             taken += cells;
         }
     }

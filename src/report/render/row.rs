@@ -5,31 +5,40 @@ use super::super::text::Text;
 /// From the first row of what was drawn to the end of the screen.
 const ERASE: &str = "\x1b[J";
 
+/// Most frames have no more bytes.
+const ROOM: usize = 64;
+
 /// What stands on the screen behind the last line break.
 #[derive(Debug, Default)]
 pub(in super::super) struct LastRow {
     shown: Text,
-    cells: usize,
 }
 
 impl LastRow {
     /// What a terminal of `columns` gets so that it shows these final lines, each with its line break, and below them a row
     /// that may still change. What stands there already is not written again.
-    pub(in super::super) fn update(&mut self, done: Text, row: Text, columns: usize) -> String {
-        let bytes = match (done.is_empty(), done.after(&self.shown), row.after(&self.shown)) {
-            (true, _, Some(more)) => more.shown(true).into_owned(),
-            (false, Some(more), _) => (more + row.clone()).shown(true).into_owned(),
-            _ => self.erase(columns) + &(done + row.clone()).shown(true),
-        };
-        self.cells = row.width();
+    pub(in super::super) fn update(&mut self, done: &Text, row: Text, columns: usize) -> String {
+        let known = self.shown.len();
+        let mut bytes = String::with_capacity(ROOM);
+        match done.is_empty() {
+            true if row.starts_with(&self.shown) => row.show_from(known, &mut bytes),
+            false if done.starts_with(&self.shown) => {
+                done.show_from(known, &mut bytes);
+                row.show_from(0, &mut bytes);
+            }
+            _ => {
+                bytes = self.erase(columns);
+                done.show_from(0, &mut bytes);
+                row.show_from(0, &mut bytes);
+            }
+        }
         self.shown = row;
         bytes
     }
 
     /// What removes the row, so that something else can be written.
     pub(in super::super) fn erase(&mut self, columns: usize) -> String {
-        let cells = std::mem::take(&mut self.cells);
-        self.shown = Text::new();
+        let cells = std::mem::take(&mut self.shown).width();
         if cells == 0 {
             return String::new();
         }
@@ -42,6 +51,7 @@ impl LastRow {
 
     /// As much of a row as a terminal of so many columns shows in one row, whatever it makes of joined emoji.
     pub(in super::super) fn fits(row: &Text, columns: usize) -> bool {
-        row.most_cells() <= columns
+        // No character takes more cells than bytes.
+        row.len() <= columns || row.most_cells() <= columns
     }
 }

@@ -80,6 +80,17 @@ fn code_is_final_line_by_line_and_a_table_when_it_is_over() {
 }
 
 #[test]
+fn a_line_without_spaces_is_final_when_it_is_full() {
+    let text = "日本語のテキストは空白なしで続くので、どこでも改行できる";
+    let each: Vec<String> = text.chars().map(String::from).collect();
+    let each: Vec<&str> = each.iter().map(String::as_str).collect();
+    let steps = steps(&each);
+    let first = steps.iter().position(|(done, _)| !done.is_empty()).expect("a line is full");
+    assert_eq!(steps[first].0, "日本語のテキストは空白なしで続\n", "it is 30 cells wide");
+    assert_eq!(steps[first].1, "くので");
+}
+
+#[test]
 fn a_mark_that_nothing_closes_does_not_hold_text_back_for_ever() {
     let mut markdown = Markdown::new(40, OFF);
     markdown.push("a [stray `mark and then ");
@@ -115,10 +126,10 @@ fn drawn(pieces: &[&str], columns: usize, style: Style) -> String {
         markdown.push(piece);
         let (done, preview) = (markdown.take_done(), markdown.preview());
         assert!(preview.width() <= columns, "{preview:?}");
-        screen.write(&row.update(done, preview, columns));
+        screen.write(&row.update(&done, preview, columns));
     }
     markdown.finish();
-    screen.write(&row.update(markdown.take_done(), Text::new(), columns));
+    screen.write(&row.update(&markdown.take_done(), Text::new(), columns));
     // The same looks may be written in one sequence or in several.
     screen.0.join("\n").replace("\u{1b}[0m\u{1b}[", "\u{1b}[").replace("\u{1b}", "^")
 }
@@ -135,7 +146,7 @@ fn what_stands_on_the_screen_is_not_written_again() {
     let mut writes = |piece: &str| {
         markdown.push(piece);
         let (done, preview) = (markdown.take_done(), markdown.preview());
-        row.update(done, preview, 40)
+        row.update(&done, preview, 40)
     };
     assert_eq!(writes("Some "), "Some");
     assert_eq!(writes("words **bold"), " words \u{1b}[1mbold\u{1b}[0m");
@@ -146,7 +157,7 @@ fn what_stands_on_the_screen_is_not_written_again() {
 #[test]
 fn a_terminal_that_became_narrower_loses_all_of_the_last_row() {
     let mut row = LastRow::default();
-    assert_eq!(row.update(Text::new(), "x".repeat(70).as_str().into(), 80), "x".repeat(70));
+    assert_eq!(row.update(&Text::new(), "x".repeat(70).as_str().into(), 80), "x".repeat(70));
     assert_eq!(row.erase(30), "\r\u{1b}[2A\u{1b}[J");
     assert_eq!(row.erase(30), "");
 }
@@ -177,7 +188,7 @@ fn markdown() -> impl Strategy<Value = String> {
         1 => prop::sample::select(vec![
             "**", "*", "_", "`", "``", "~~", "[", "](", ") ", "] ", "\\", "\n", "\n\n", "\n# ", "\n- ", "\n  - ", "\n1. ",
             "\n   ", "\n> ", "\n```rs\n", "\n```\n", "\n| a | b |\n|---|:-:|\n| c | d e |\n", "\n---\n", "| ", "\t",
-            "https://example.org/a-long-path/that_has/no-spaces?at=all&b=c ", "日本語、テキスト。", "👩‍👩‍👧", "e\u{301}", "می‌خواهم ",
+            "https://example.org/a-long-path/that_has/no-spaces?at=all&b=c ", "日本語、テキスト。", "日本", "語", "<https://日本語.example/日本>", "한국어", "か\u{3099}", "👩‍👩‍👧", "e\u{301}", "می‌خواهم ",
             "\\( a_1 \\) ", "$$ x * y $$ ", "\n\\[\n", "\n\\]\n", "$5 ", "\n    ", "!", "<b>", "\r\n", "**bold** ", "`code x` ",
             "\u{1b}[2J", "1.", "-", "=", "\n===\n", "***",
         ]).prop_map(str::to_owned),

@@ -124,7 +124,7 @@ fn all_that_can_become_of_a_call_at_80_and_160_columns() {
     with-a-rather-
     long-name-
     preview
-    total                                        2.2 s         70   43  ≥~$0.000382
+    total                                        2.2 s         70   43   ≥$0.000382
     deepseek-v4: retried once (429)
     fast: fell back to qwen3-coder-480b-a35b-instruct
     模型/通义千问-plus: 503 no provider is available for this model
@@ -137,6 +137,6 @@ fn all_that_can_become_of_a_call_at_80_and_160_columns() {
     fast                                            ok              412 ms     1.9 s     61  14    9            –  fell back to qwen3-coder-480b-a35b-instruct
     模型/通义千问-plus                              failed               –    310 ms      –   –    –            –  503 no provider is available for this model
     vendor/a-model-with-a-rather-long-name-preview  truncated       412 ms     1.9 s     61  14    9    $0.000177  truncated: length
-    total                                                                      2.2 s         70   43  ≥~$0.000382
+    total                                                                      2.2 s         70   43   ≥$0.000382
     ");
 }

@@ -90,11 +90,11 @@ fn at(columns: usize, usage: &Usage, by: &[&str]) -> String {
 #[test]
 fn by_model_at_160_columns() {
     insta::assert_snapshot!(at(160, &by_model(), &["model"]), @r"
-     model                      calls  failed  partial  retries  fallbacks      in  cached    out      cost  share            first token    p95  total       p95
-     anthropic/claude-opus-4.8     40       0        2        0          0   48000    33 %   6000    $12.35   93 %  ███████▌       412 ms  1.9 s  2.3 s  1 m 04 s
-     openai/gpt-5.4-mini          460       4        0       31          9  552000    33 %  69000  ≥~$0.875  6.6 %  ▌              412 ms  1.9 s  2.3 s  1 m 04 s
-     模型/通义千问-plus             7       0        0        0          0    8400    33 %   1050         –      –                 412 ms  1.9 s  2.3 s  1 m 04 s
-     total                        507       4        2       31          9  608400    33 %  76050   ≥$13.22  100 %                 412 ms  1.9 s  2.3 s  1 m 04 s
+     model                      calls  failed  partial  retries  fallbacks      in  cached    out     cost  share            first token    p95  total       p95
+     anthropic/claude-opus-4.8     40       0        2        0          0   48000    33 %   6000   $12.35   93 %  ███████▌       412 ms  1.9 s  2.3 s  1 m 04 s
+     openai/gpt-5.4-mini          460       4        0       31          9  552000    33 %  69000  ≥$0.875  6.6 %  ▌              412 ms  1.9 s  2.3 s  1 m 04 s
+     模型/通义千问-plus             7       0        0        0          0    8400    33 %   1050        –      –                 412 ms  1.9 s  2.3 s  1 m 04 s
+     total                        507       4        2       31          9  608400    33 %  76050  ≥$13.22  100 %                 412 ms  1.9 s  2.3 s  1 m 04 s
 
     ▸ $0.0042 went into attempts that gave no answer, most of it at corp::qwen3-coder ($0.0042)
     ▸ anthropic/claude-opus-4.8 took 93 % of the cost for 7.9 % of the calls (three times its share or more)
@@ -108,11 +108,11 @@ fn by_model_at_160_columns() {
 #[test]
 fn by_model_at_80_columns() {
     insta::assert_snapshot!(at(80, &by_model(), &["model"]), @r"
-     model                      calls  failed      cost  share            total
-     anthropic/claude-opus-4.8     40       0    $12.35   93 %  ███████▌  2.3 s
-     openai/gpt-5.4-mini          460       4  ≥~$0.875  6.6 %  ▌         2.3 s
-     模型/通义千问-plus             7       0         –      –            2.3 s
-     total                        507       4   ≥$13.22  100 %            2.3 s
+     model                      calls  failed     cost  share            total
+     anthropic/claude-opus-4.8     40       0   $12.35   93 %  ███████▌  2.3 s
+     openai/gpt-5.4-mini          460       4  ≥$0.875  6.6 %  ▌         2.3 s
+     模型/通义千问-plus             7       0        –      –            2.3 s
+     total                        507       4  ≥$13.22  100 %            2.3 s
 
     ▸ $0.0042 went into attempts that gave no answer, most of it at
       corp::qwen3-coder ($0.0042)
@@ -267,7 +267,7 @@ fn documents_hold_the_same_figures() {
     | model | calls | failed | partial | retries | fallbacks | in | cached | out | cost | share | first token | first token p95 | total | total p95 |
     |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
     | anthropic/claude-opus-4.8 | 40 | 0 | 2 | 0 | 0 | 48000 | 33 % | 6000 | $12.35 | 93 % | 412 ms | 1.9 s | 2.3 s | 1 m 04 s |
-    | openai/gpt-5.4-mini | 460 | 4 | 0 | 31 | 9 | 552000 | 33 % | 69000 | ≥~$0.875 | 6.6 % | 412 ms | 1.9 s | 2.3 s | 1 m 04 s |
+    | openai/gpt-5.4-mini | 460 | 4 | 0 | 31 | 9 | 552000 | 33 % | 69000 | ≥$0.875 | 6.6 % | 412 ms | 1.9 s | 2.3 s | 1 m 04 s |
     | 模型/通义千问-plus | 7 | 0 | 0 | 0 | 0 | 8400 | 33 % | 1050 | – | – | 412 ms | 1.9 s | 2.3 s | 1 m 04 s |
     | **total** | 507 | 4 | 2 | 31 | 9 | 608400 | 33 % | 76050 | ≥$13.22 | 100 % | 412 ms | 1.9 s | 2.3 s | 1 m 04 s |
 
@@ -288,10 +288,20 @@ fn documents_hold_the_same_figures() {
     assert_eq!(document["groups"][0]["cost"]["usd"], serde_json::json!(12.3456789));
     assert_eq!(document["failed_attempts"][1]["model"], "qwen3-coder");
     assert_eq!(document["leaks"].as_array().map(Vec::len), Some(leaks(&usage).len()));
-    let page = usage_html::page(&usage, &by).expect("a page").to_string();
-    for text in ["anthropic/claude-opus-4.8", "≥~$0.875", "width: 93.4%", "9 at corp::qwen3-coder"] {
+    let period = usage_html::Period { since_ms: Some(0), before_ms: None, now_ms: 86_400_000 };
+    let page = usage_html::page(&usage, &by, period).expect("a page").to_string();
+    for text in [
+        "anthropic/claude-opus-4.8",
+        "≥$0.875",
+        "width: 93.4%",
+        "9 at corp::qwen3-coder",
+        "<div class=\"headline\">≥$13.22</div>",
+        "507 calls · since 1970-01-01 00:00 UTC",
+        "made 1970-01-02 00:00 UTC",
+    ] {
         assert!(page.contains(text), "{text}:\n{page}");
     }
+    assert_eq!(page.matches("class=\"bar\"").count(), 2, "a group without cost has no bar");
 }
 
 #[test]
