@@ -29,6 +29,8 @@ pub mod money;
 pub mod pattern;
 pub mod pipeline;
 pub mod policy;
+#[cfg(feature = "postgres")]
+mod postgres;
 pub mod pricing;
 mod private;
 pub mod probe;

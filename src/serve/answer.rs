@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::{mpsc, oneshot};
 
-use super::house::House;
+use super::loaded_config::LoadedConfig;
 use super::limits::Taken;
 use super::line::Place;
 use super::request::Asked;
@@ -28,7 +28,7 @@ const WAITING: usize = 16;
 
 /// A request that may run.
 pub(super) struct Asking {
-    pub(super) house: Arc<House>,
+    pub(super) loaded: Arc<LoadedConfig>,
     pub(super) asked: Asked,
     pub(super) call: Call,
     /// What it took from the rates of its client.
@@ -48,7 +48,7 @@ pub(super) async fn respond(server: &Arc<Server>, mut asking: Asking, headers: &
     asking.call.trace = Some(trace.onward(&asking.call.id).into());
     let (id, api) = (asking.call.id.clone(), asking.asked.api);
     let (sender, head) = oneshot::channel();
-    let single = Single::start(Arc::clone(&asking.house.prepared), trace.run.clone(), asking.call);
+    let single = Single::start(Arc::clone(&asking.loaded.prepared), trace.run.clone(), asking.call);
     let answer = Answer::new(asking.asked, single.call());
     let running = Running {
         server: Arc::clone(server),
@@ -132,17 +132,19 @@ impl Running {
             }
         }
         let ended = single.end().await;
-        self.finish(&ended.record);
         self.taken.settle(&self.server, Some(&ended.record));
         self.server.metrics.ended(ended.call.caller.key.as_deref().unwrap_or_default(), &ended.record);
-        let Some(recording) = &self.server.stores.recording else { return };
-        let row = ended.row(recording);
-        if let Some(traces) = self.server.traces()
-            && !traces.add((row.clone(), self.parent))
-        {
-            self.server.metrics.unsent(1);
+        if let Some(recording) = &self.server.stores.recording {
+            let row = ended.row(recording);
+            if let Some(traces) = self.server.traces()
+                && !traces.add((row.clone(), self.parent.clone()))
+            {
+                self.server.metrics.unsent(1);
+            }
+            // A client that has its whole answer finds it in the ledger, whatever becomes of this server.
+            recording.ledger.record(row).await;
         }
-        recording.ledger.record(row).await;
+        self.finish(&ended.record);
     }
 
     /// Ready when the client has left.

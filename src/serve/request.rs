@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::house::House;
+use super::loaded_config::LoadedConfig;
 use super::keys::Client;
 use super::translation::translated;
 use crate::adapter::{Api, ClientBody, NamedRequest, Operation};
@@ -82,12 +82,12 @@ impl Asked {
     ///
     /// # Errors
     /// There is no such model, the client may not use it, or the request cannot be put into the format of its gateway.
-    pub(super) fn call(self, house: &House, client: &Client, headers: &HeaderMap) -> Result<(Call, Self), Failure> {
-        let named = house.route(self.body.model())?;
+    pub(super) fn call(self, loaded: &LoadedConfig, client: &Client, headers: &HeaderMap) -> Result<(Call, Self), Failure> {
+        let named = loaded.route(self.body.model())?;
         let request = self.request();
-        let (choices, caller) = permitted(client, self.body.model(), house.choices(&named, &request))?;
-        let (choices, request) = self.fitting(house, choices, request)?;
-        let timeout = house.timeout(&choices[0].target.gateway);
+        let (choices, caller) = permitted(client, self.body.model(), loaded.choices(&named, &request))?;
+        let (choices, request) = self.fitting(loaded, choices, request)?;
+        let timeout = loaded.timeout(&choices[0].target.gateway);
         let mut call = Call::new(0, self.body.model(), choices, request);
         call.task = named.task;
         call.caller = with_tags(caller, headers);
@@ -103,7 +103,7 @@ impl Asked {
     /// The choices that can answer, each marked whether it gets the body as it is, and the request for the others.
     fn fitting(
         &self,
-        house: &House,
+        loaded: &LoadedConfig,
         choices: Vec<Choice>,
         request: Arc<Request>,
     ) -> Result<(Vec<Choice>, Arc<Request>), Failure> {
@@ -114,7 +114,7 @@ impl Asked {
             Err(failure) => Err(failure.clone()),
         };
         let passes = |choice: &Choice| {
-            let gateway = house.prepared.gateways().get(&choice.target.gateway);
+            let gateway = loaded.prepared.gateways().get(&choice.target.gateway);
             let api = gateway.map(|gateway| gateway.api_of(&choice.target.model));
             match self.body.operation() {
                 Operation::Generate | Operation::CountTokens => api == Some(self.api),

@@ -15,8 +15,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub(crate) use self::balance::balances_of;
 pub use self::balance::{Balance, balances};
 use self::reservation::Reservation;
+#[cfg(test)]
+pub(crate) use self::store::tests as store_tests;
+pub(crate) use self::process::owner;
+pub(crate) use self::store::{Reserved, Sums};
 pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets};
 use crate::adapter::{Operation, OutputBound};
 use crate::call::{Call, Event, Events, Observer, Service};
