@@ -201,8 +201,9 @@ impl Session {
     }
 
     fn migrate(&mut self) -> Result<usize, Error> {
+        // A transaction that began before the lock was taken would not see what others have made meanwhile.
+        self.client.query("SELECT pg_advisory_lock($1)", &[&LOCK])?;
         self.begin()?;
-        self.client.query("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
         let found = self.version()?;
         if found == 0 {
             let begin = "CREATE SCHEMA IF NOT EXISTS llm; CREATE TABLE llm.schema_version (version int4 PRIMARY KEY)";
@@ -214,6 +215,7 @@ impl Session {
             self.client.execute("INSERT INTO llm.schema_version VALUES ($1)", &[&version])?;
         }
         self.commit()?;
+        self.client.query("SELECT pg_advisory_unlock($1)", &[&LOCK])?;
         Ok(found.max(MIGRATIONS.len()))
     }
 

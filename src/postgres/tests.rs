@@ -108,6 +108,10 @@ fn calls_come_back_as_they_were_and_never_twice() {
     let tell: crate::ledger::Tell = Arc::new(|text: &str| panic!("{text}"));
     let journal = Journal::start(dir.path(), JOURNAL, store.sink(), tell).expect("a thread");
     let mut rows: Vec<_> = (0..700).map(|id| row(&format!("{id:08}"), id % 2 == 0)).collect();
+    for row in rows.iter_mut().filter(|row| row.answer.is_none()) {
+        // A ledger in SQLite keeps each request once.
+        row.request.hash = format!("hash of {}", row.id);
+    }
     // No text of PostgreSQL holds this character.
     rows[0].asked = "a\0b".to_owned();
     rows[0].answer.as_mut().expect("an answer").text = "zero \0 zero".to_owned();

@@ -357,6 +357,9 @@ impl Answer {
         name(headers, "x-llm-gateway", &self.target.gateway);
         name(headers, "x-llm-cache", self.cache);
         name(headers, "x-llm-attempts", &self.attempts.to_string());
+        if !self.passes && !self.asked.ignored.is_empty() {
+            name(headers, "x-llm-ignored", &self.asked.ignored.join(", "));
+        }
         taken.tell(headers);
     }
 }

@@ -6,6 +6,7 @@ mod auth;
 mod connections;
 mod front;
 mod hosts;
+mod ignored;
 mod loaded_config;
 mod keys;
 mod limits;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::loaded_config::LoadedConfig;
+use super::ignored::ignored;
 use super::keys::Client;
 use super::translation::translated;
 use crate::adapter::{Api, ClientBody, NamedRequest, Operation};
@@ -29,6 +30,8 @@ pub(super) struct Asked {
     /// Below the base URL, with the query.
     pub(super) path: String,
     pub(super) body: ClientBody,
+    /// The fields inside of the body that a gateway of another wire format does not get.
+    pub(super) ignored: Vec<String>,
     /// The request in our terms; or why it has none, so that only a gateway of its own wire format can answer it.
     decoded: Result<Arc<Request>, Failure>,
 }
@@ -63,7 +66,7 @@ impl Asked {
             Operation::Embed => Err(invalid("the gateway of this model has no embeddings in the format of OpenAI")),
             Operation::Complete => Err(invalid("the gateway of this model completes no texts in the format of OpenAI")),
         };
-        Ok(Self { api, path: path.to_owned(), body: body.with_headers(of_format), decoded })
+        Ok(Self { api, path: path.to_owned(), body: body.with_headers(of_format), ignored: Vec::new(), decoded })
     }
 
     /// The request in our terms. Where it has none, the fields of the body stand for it, so that the ledger knows what was
@@ -82,11 +85,14 @@ impl Asked {
     ///
     /// # Errors
     /// There is no such model, the client may not use it, or the request cannot be put into the format of its gateway.
-    pub(super) fn call(self, loaded: &LoadedConfig, client: &Client, headers: &HeaderMap) -> Result<(Call, Self), Failure> {
+    pub(super) fn call(mut self, loaded: &LoadedConfig, client: &Client, headers: &HeaderMap) -> Result<(Call, Self), Failure> {
         let named = loaded.route(self.body.model())?;
         let request = self.request();
         let (choices, caller) = permitted(client, self.body.model(), loaded.choices(&named, &request))?;
         let (choices, request) = self.fitting(loaded, choices, request)?;
+        if choices.iter().any(|choice| !choice.passes) {
+            self.ignored = ignored(self.api, self.body.bytes());
+        }
         let timeout = loaded.timeout(&choices[0].target.gateway);
         let mut call = Call::new(0, self.body.model(), choices, request);
         call.task = named.task;
