@@ -13,7 +13,8 @@ use super::routing::{self, Alias};
 use super::source::{Problem, Source};
 use super::template::{self, Template};
 use super::{
-    Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Otel, SharedStore, Rate, Render,
+    Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Otel, Rate, Render,
+    SharedStore,
 };
 use crate::error::Error;
 
@@ -133,9 +134,7 @@ impl Settings {
             None => file.model.map(|model| (model, Said::File)),
         };
         let store = match env.get("LLM_STORE_URL") {
-            Some(url) => {
-                Some(SharedStore { url: url.into(), ca_file: file.store.and_then(|store| store.ca_file) })
-            }
+            Some(url) => Some(SharedStore { url: url.into(), ca_file: file.store.and_then(|store| store.ca_file) }),
             None => file.store,
         };
         let settings = Self {

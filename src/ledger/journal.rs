@@ -220,7 +220,11 @@ impl Drain {
                 && self.drain(&mut segment)
                 && segment.empty().is_ok()
             {
-                self.shared.state().spare = Some(segment);
+                let mut state = self.shared.state();
+                match state.spare {
+                    None => state.spare = Some(segment),
+                    Some(_) => drop(fs::remove_file(&segment.path)),
+                }
             }
             if !unwritten.is_empty() && !self.insert(&unwritten) {
                 self.shared.state().unwritten = unwritten;
@@ -277,7 +281,9 @@ impl Drain {
                     self.waiting += if self.is_failing { count } else { 0 };
                     if std::mem::take(&mut self.is_failing) {
                         let waiting = std::mem::take(&mut self.waiting);
-                        (self.shared.tell)(&format!("calls are recorded again; {waiting} and those after them had waited"));
+                        (self.shared.tell)(&format!(
+                            "calls are recorded again; {waiting} and those after them had waited"
+                        ));
                     }
                     return true;
                 }

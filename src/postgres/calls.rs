@@ -37,8 +37,7 @@ fn first_token(row: &Row) -> Option<i64> {
 
 fn insert(session: &mut Session, rows: &[Row]) -> Result<(), Error> {
     let column = |value: &dyn Fn(&Row) -> String| -> Vec<String> { rows.iter().map(value).collect() };
-    let option =
-        |value: &dyn Fn(&Row) -> Option<String>| -> Vec<Option<String>> { rows.iter().map(value).collect() };
+    let option = |value: &dyn Fn(&Row) -> Option<String>| -> Vec<Option<String>> { rows.iter().map(value).collect() };
     let number = |value: &dyn Fn(&Row) -> Option<i64>| -> Vec<Option<i64>> { rows.iter().map(value).collect() };
     let record = |row: &Row| {
         let mut bare = Row { answer: None, ..row.clone() };

@@ -259,7 +259,11 @@ impl Group {
 fn transaction(session: &mut Session, group: &Group, server: &str, process: &str) -> Result<Decided, Failed> {
     let mut number = None;
     let mut work = || {
-        if group.is_durable() { session.begin()? } else { session.begin_soon()? }
+        if group.is_durable() {
+            session.begin()?
+        } else {
+            session.begin_soon()?
+        }
         let lock = "SELECT pg_advisory_xact_lock(name), pg_current_xact_id()::text FROM unnest($1::int8[]) AS name";
         let locked = session.query(lock, &[&group.locks()])?;
         // What is reserved in this group and taken back in it is written in this order; all else is settled first.

@@ -191,8 +191,7 @@ impl Session {
 
     /// The version of the schema; 0 is none yet.
     fn version(&mut self) -> Result<usize, Error> {
-        let exists: bool =
-            self.client.query_one("SELECT to_regclass('llm.schema_version') IS NOT NULL", &[])?.get(0);
+        let exists: bool = self.client.query_one("SELECT to_regclass('llm.schema_version') IS NOT NULL", &[])?.get(0);
         if !exists {
             return Ok(0);
         }

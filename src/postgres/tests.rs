@@ -136,7 +136,9 @@ fn calls_come_back_as_they_were_and_never_twice() {
 
 #[test]
 fn no_error_and_no_debug_output_holds_the_password() {
-    for url in ["postgres://me:s3cret@localhost:1/db", "postgres://me:s3cret@[::/db", "postgres://me:s3cret@/db?x=s3cret"] {
+    for url in
+        ["postgres://me:s3cret@localhost:1/db", "postgres://me:s3cret@[::/db", "postgres://me:s3cret@/db?x=s3cret"]
+    {
         let settings = SharedStore { url: url.into(), ca_file: None };
         let shown = match PostgresStore::new(&settings) {
             Ok(store) => {

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::{mpsc, oneshot};
 
-use super::loaded_config::LoadedConfig;
 use super::limits::Taken;
 use super::line::Place;
+use super::loaded_config::LoadedConfig;
 use super::request::Asked;
 use super::{Server, refusal};
 use crate::adapter::Encoder;
@@ -24,7 +24,7 @@ use crate::record::Record;
 use crate::run::Single;
 
 /// How many pieces of an answer may wait for a client that reads slowly. When there are more, the gateway has to wait.
-const WAITING: usize = 16;
+const WAITING: usize = 4;
 
 /// A request that may run.
 pub(super) struct Asking {

@@ -15,7 +15,16 @@ type Place = (&'static str, &'static [&'static str]);
 const OPENAI_CHAT: &[Place] = &[
     (
         "messages.*",
-        &["role", "content", "reasoning_content", "reasoning", "reasoning_details", "refusal", "tool_calls", "tool_call_id"],
+        &[
+            "role",
+            "content",
+            "reasoning_content",
+            "reasoning",
+            "reasoning_details",
+            "refusal",
+            "tool_calls",
+            "tool_call_id",
+        ],
     ),
     ("messages.*.content.*", &["type", "text", "refusal", "image_url", "file", "input_audio"]),
     ("messages.*.content.*.image_url", &["url", "detail"]),
@@ -30,11 +39,34 @@ const OPENAI_CHAT: &[Place] = &[
 const OPENAI_RESPONSES: &[Place] = &[
     (
         "input.*",
-        &["type", "id", "status", "role", "content", "call_id", "name", "arguments", "output", "summary", "encrypted_content"],
+        &[
+            "type",
+            "id",
+            "status",
+            "role",
+            "content",
+            "call_id",
+            "name",
+            "arguments",
+            "output",
+            "summary",
+            "encrypted_content",
+        ],
     ),
     (
         "input.*.content.*",
-        &["type", "text", "refusal", "image_url", "detail", "filename", "file_data", "input_audio", "annotations", "logprobs"],
+        &[
+            "type",
+            "text",
+            "refusal",
+            "image_url",
+            "detail",
+            "filename",
+            "file_data",
+            "input_audio",
+            "annotations",
+            "logprobs",
+        ],
     ),
     ("tools.*", &["type", "name", "description", "parameters", "strict"]),
 ];
@@ -44,7 +76,20 @@ const ANTHROPIC: &[Place] = &[
     ("messages.*", &["role", "content"]),
     (
         "messages.*.content.*",
-        &["type", "text", "source", "title", "thinking", "signature", "data", "id", "name", "input", "tool_use_id", "content"],
+        &[
+            "type",
+            "text",
+            "source",
+            "title",
+            "thinking",
+            "signature",
+            "data",
+            "id",
+            "name",
+            "input",
+            "tool_use_id",
+            "content",
+        ],
     ),
     ("messages.*.content.*.source", &["type", "media_type", "data", "url"]),
     ("messages.*.content.*.content.*", &["type", "text", "source", "title"]),
@@ -56,8 +101,18 @@ const GEMINI: &[Place] = &[
     (
         "contents.*.parts.*",
         &[
-            "text", "thought", "thoughtSignature", "thought_signature", "inlineData", "inline_data", "fileData", "file_data",
-            "functionCall", "function_call", "functionResponse", "function_response",
+            "text",
+            "thought",
+            "thoughtSignature",
+            "thought_signature",
+            "inlineData",
+            "inline_data",
+            "fileData",
+            "file_data",
+            "functionCall",
+            "function_call",
+            "functionResponse",
+            "function_response",
         ],
     ),
     ("contents.*.parts.*.inlineData", &["mimeType", "mime_type", "data"]),
@@ -135,7 +190,8 @@ mod tests {
             "messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "is_error": true,
                 "content": [{"type": "text", "text": "t"}]}]}]});
         assert_eq!(found(Api::Anthropic, messages), "system.0.cache_control, messages.0.content.0.is_error");
-        let input = json!({"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "t"}]}]});
+        let input =
+            json!({"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "t"}]}]});
         assert_eq!(found(Api::OpenaiResponses, input), "");
         let contents = json!({"contents": [{"parts": [{"text": "t", "videoMetadata": {"fps": 1}}]}]});
         assert_eq!(found(Api::Gemini, contents), "contents.0.parts.0.videoMetadata");

@@ -6,8 +6,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::front::refused;
-use super::loaded_config::LoadedConfig;
 use super::keys::Client;
+use super::loaded_config::LoadedConfig;
 use crate::adapter::Api;
 use crate::catalog;
 use crate::config::{Gateway, model_fits};

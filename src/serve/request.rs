@@ -7,9 +7,9 @@ use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::loaded_config::LoadedConfig;
 use super::ignored::ignored;
 use super::keys::Client;
+use super::loaded_config::LoadedConfig;
 use super::translation::translated;
 use crate::adapter::{Api, ClientBody, NamedRequest, Operation};
 use crate::call::{Call, Caller, Choice, Limits};
@@ -85,7 +85,12 @@ impl Asked {
     ///
     /// # Errors
     /// There is no such model, the client may not use it, or the request cannot be put into the format of its gateway.
-    pub(super) fn call(mut self, loaded: &LoadedConfig, client: &Client, headers: &HeaderMap) -> Result<(Call, Self), Failure> {
+    pub(super) fn call(
+        mut self,
+        loaded: &LoadedConfig,
+        client: &Client,
+        headers: &HeaderMap,
+    ) -> Result<(Call, Self), Failure> {
         let named = loaded.route(self.body.model())?;
         let request = self.request();
         let (choices, caller) = permitted(client, self.body.model(), loaded.choices(&named, &request))?;

@@ -183,8 +183,7 @@ impl Maker {
         let timeout = Timeout::new(self.terminal.stderr.tty, settings.keyring_timeout);
         let stores = Stores::system(&settings.dirs, timeout);
         let shared = (Arc::clone(&self.budgets), Arc::clone(&self.first_token));
-        let loaded =
-            LoadedConfig::new(settings, self.gateway.as_deref(), stores, self, shared, before)?;
+        let loaded = LoadedConfig::new(settings, self.gateway.as_deref(), stores, self, shared, before)?;
         self.detail(&format!("gateways: {}", loaded.gateways().collect::<Vec<_>>().join(", ")));
         Ok(loaded)
     }

@@ -68,7 +68,10 @@ fn what_cannot_be_kept_waits_and_is_told_once() {
     journal.close();
     assert_eq!(memory.0.lock().expect("no panic").0.len(), 11);
     let told = told.lock().expect("no panic");
-    assert!(told[0].contains("it is broken; calls wait in") && told[1].starts_with("calls are recorded again"), "{told:?}");
+    assert!(
+        told[0].contains("it is broken; calls wait in") && told[1].starts_with("calls are recorded again"),
+        "{told:?}"
+    );
     assert_eq!(told.len(), 2);
 }
 

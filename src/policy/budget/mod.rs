@@ -17,12 +17,12 @@ use jiff::Timestamp;
 
 pub(crate) use self::balance::balances_of;
 pub use self::balance::{Balance, balances};
+pub(crate) use self::process::owner;
 use self::reservation::Reservation;
 #[cfg(test)]
 pub(crate) use self::store::tests as store_tests;
-pub(crate) use self::process::owner;
-pub(crate) use self::store::{Reserved, Sums};
 pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets};
+pub(crate) use self::store::{Reserved, Sums};
 use crate::adapter::{Operation, OutputBound};
 use crate::call::{Call, Event, Events, Observer, Service};
 use crate::chat::Usage;
