@@ -78,7 +78,10 @@ fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
         server.read_keys().await.map_err(|error| keys::failed(&error))?;
         server.trace()?;
         print(report::scoped_keys::started(address, first.as_ref()))?;
-        run_until_ended(&server, listener, &maker, watched, drain).await
+        let ended = run_until_ended(&server, listener, &maker, watched, drain).await;
+        // What was handed to the store before this is written when it replies. Where it is lost, reservations go on to count.
+        let _ = shared.rates.beat().await;
+        ended
     });
     // Names that do not resolve, and the like, must not hold up the end.
     runtime.shutdown_background();
