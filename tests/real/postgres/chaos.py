@@ -254,7 +254,7 @@ class Chaos(unittest.TestCase):
         self.assertEqual(load.odd, [])
         self.assertGreater(load.refused, 0, "the budget was never spent")
         # Reports work on the store.
-        by_key = {group["by"]["key"]: group for group in json.loads(servers[0].llm("usage", "--by", "key", "-o", "json"))["groups"]}
+        by_key = {group["key"]["key"]: group for group in json.loads(servers[0].llm("usage", "--by", "key", "-o", "json"))["groups"]}
         self.assertGreater(by_key["capped"]["calls"], 0)
         call = random.choice(list(load.answered))
         self.assertIn(load.answered[call], servers[1].llm("log", "show", call))
