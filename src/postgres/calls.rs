@@ -147,15 +147,14 @@ pub(super) fn read(link: &mut Link, wanted: Wanted<'_>) -> Result<Store, StoreEr
         session.client.query_raw(&sql, condition.values.iter().map(|value| &**value as &(dyn ToSql + Sync)))
     });
     let mut found = found.map_err(|error| address.error(&error))?;
-    let mut rows = std::iter::from_fn(|| match found.next() {
+    let rows = std::iter::from_fn(|| match found.next() {
         Ok(found) => found.as_ref().map(decode),
         Err(error) => {
             failed = Some(address.error(&error));
             None
         }
     });
-    ledger::insert(&mut store, &mut rows.by_ref().flatten())?;
-    drop(rows);
+    ledger::insert(&mut store, &mut rows.flatten())?;
     failed.map_or(Ok(store), Err)
 }
 
