@@ -2,6 +2,8 @@
 //!
 //! The modules in the order data flows: see `docs/architecture.md`.
 
+#![cfg_attr(not(feature = "postgres"), allow(dead_code, unused_imports, reason = "some of it is for PostgreSQL alone"))]
+
 pub mod adapter;
 pub mod attachment;
 pub mod batch;
