@@ -2,6 +2,8 @@
 //!
 //! The modules in the order data flows: see `docs/architecture.md`.
 
+#![cfg_attr(not(feature = "postgres"), allow(dead_code, unused_imports, reason = "some of it is for PostgreSQL alone"))]
+
 pub mod adapter;
 pub mod attachment;
 pub mod batch;
@@ -29,6 +31,8 @@ pub mod money;
 pub mod pattern;
 pub mod pipeline;
 pub mod policy;
+#[cfg(feature = "postgres")]
+mod postgres;
 pub mod pricing;
 mod private;
 pub mod probe;

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The most crates that may be in the program, on the system that runs the tests.
-const MOST_CRATES: usize = 320;
+/// The most crates that may be in the program, on the system that runs the tests. About twenty of them are of PostgreSQL.
+const MOST_CRATES: usize = 335;
 
 /// The packages by id, and the ids on which each depends when the program runs or is built.
 fn metadata() -> (BTreeMap<String, Value>, BTreeMap<String, BTreeSet<String>>, String) {

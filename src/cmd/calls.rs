@@ -2,11 +2,11 @@
 
 use jiff::{Timestamp, civil};
 
-use super::Context;
+use super::{Context, shared};
 use crate::cli::{CallFilter, CallStatus};
 use crate::config::parse_duration;
 use crate::error::Error;
-use crate::ledger::{self, Filter, Store};
+use crate::ledger::{self, Filter, Store, Wanted};
 use crate::run::Notices;
 
 /// Opens the ledger to read it. Returns `None`, with a notice to the user, where nothing has been recorded yet.
@@ -27,6 +27,17 @@ pub(super) fn store(context: &Context) -> Result<Option<Store>, Error> {
         none();
     }
     Ok(store)
+}
+
+/// As [`store`], but of the ledger that servers share, where there is one; only what is wanted is read of it.
+///
+/// # Errors
+/// As for [`store`].
+pub(super) fn shared(context: &Context, wanted: Wanted<'_>) -> Result<Option<Store>, Error> {
+    match shared::remote_ledger(&context.settings)? {
+        Some(remote) => Ok(Some(remote.read(wanted)?)),
+        None => store(context),
+    }
 }
 
 /// The filter that these flags describe.

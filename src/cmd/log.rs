@@ -1,17 +1,17 @@
 //! `llm log`: lists, shows, exports and deletes recorded calls.
 
+use super::shared::{self, Shared};
 use super::{Context, calls, process};
 use crate::call::{JUDGE, ROLE_TAG};
 use crate::cli::{LastArgs, LogArgs, LogCommand, LogFormat, LogListArgs, OutArgs, TakeArgs, TextOrJson};
 use crate::error::Error;
-use crate::ledger::{self, Alike, Filter, LedgerWriter, Mode, Row, Store};
+use crate::ledger::{self, Alike, Filter, LedgerWriter, Mode, Row, Store, Wanted};
 use crate::report::destination::Destination;
 use crate::report::format;
 use crate::report::log::{self, Form};
 use crate::report::term::{Text, print};
 use crate::report::{otel, scoped_keys};
 use crate::run::Notices;
-use crate::store::{AuditLog as _, SqliteStore};
 
 pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
     match &args.command {
@@ -34,10 +34,9 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
 
 /// Shows who changed which key of the server.
 fn audit(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
-    let Some(dir) = &context.settings.dirs.data else { return Ok(0) };
-    let store = SqliteStore::new(dir, LedgerWriter::new(dir));
+    let shared = Shared::new(&context.settings, LedgerWriter::new)?;
     let limit = if args.limit > 0 { args.limit } else { usize::MAX };
-    let entries = process::runtime()?.block_on(store.entries(limit))?;
+    let entries = process::runtime()?.block_on(shared.audit.entries(limit))?;
     let out = &context.terminal.stdout;
     print(match args.output.format {
         LogFormat::Text => scoped_keys::audit(&entries, out),
@@ -62,7 +61,7 @@ fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
     let (mut found, mut all) = (0, 0);
     let mut destination = Destination::new(None, context.terminal.stdout)?;
     let mut calls = log::Calls::new(form, filter.search.as_deref(), &destination.output());
-    if let Some(store) = calls::store(context)? {
+    if let Some(store) = calls::shared(context, Wanted::Fitting(&filter, limit))? {
         ledger::for_each(&store, &filter, limit, |row| destination.append(calls.call(row)))?;
         found = calls.count as u64;
         all = if limit == Some(calls.count) { ledger::count(&store, &filter)? } else { found };
@@ -81,7 +80,7 @@ fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
 
 fn export(context: &Context, filter: &Filter, mut destination: Destination) -> Result<u8, Error> {
     let mut traces = otel::Traces::new();
-    if let Some(store) = calls::store(context)? {
+    if let Some(store) = calls::shared(context, Wanted::Fitting(filter, None))? {
         ledger::for_each(&store, filter, None, |row| destination.append(traces.call(&row)))?;
     }
     destination.append(traces.end())?;
@@ -90,7 +89,7 @@ fn export(context: &Context, filter: &Filter, mut destination: Destination) -> R
 }
 
 fn show(context: &Context, id: Option<&str>, conversation: bool, output: TextOrJson) -> Result<u8, Error> {
-    let Some(store) = calls::store(context)? else {
+    let Some(store) = calls::shared(context, Wanted::Named(id))? else {
         return Err(Error::usage("there is no call to show"));
     };
     let mut rows = named(&store, id)?;
@@ -142,6 +141,11 @@ pub(super) fn several(id: &str, rows: &[Row]) -> Error {
 
 fn purge(context: &Context, before: Option<&str>) -> Result<u8, Error> {
     let before = before.map(|text| calls::moment(text, "--before", jiff::Timestamp::now())).transpose()?;
+    if let Some(remote) = shared::remote_ledger(&context.settings)? {
+        let count = remote.purge(before.map(jiff::Timestamp::as_millisecond))?;
+        context.notice(&format!("{} deleted", format::count(count, "call", "calls")));
+        return Ok(0);
+    }
     let count = match (calls::store(context)?, &context.settings.dirs.data) {
         (Some(_), Some(dir)) => {
             let mut store = Store::open(dir, Mode::ACCOUNT)?;

@@ -35,6 +35,7 @@ mod request;
 mod rerun;
 mod run;
 mod serve;
+mod shared;
 mod signals;
 mod template;
 mod usage;

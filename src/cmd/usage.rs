@@ -2,12 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{Context, calls, check};
+use super::{Context, calls, check, shared};
 use crate::cli::{UsageArgs, UsageFormat};
-use crate::config::{Settings, nearest};
+use crate::config::nearest;
 use crate::error::Error;
-use crate::ledger::{self, Dimension, Filter, Preferences, Usage};
-use crate::policy::budget;
+use crate::ledger::{self, Dimension, Filter, Preferences, Usage, Wanted};
 use crate::pricing;
 use crate::report::destination::Destination;
 use crate::report::usage_html::Period;
@@ -34,7 +33,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         now_ms: jiff::Timestamp::now().as_millisecond(),
     };
     let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
-    let found = match calls::store(context)? {
+    let found = match calls::shared(context, Wanted::Figures(&filter))? {
         Some(store) => {
             let found = ledger::usage(&store, &filter, &by, pricing::maker)?;
             if found.total.calls == 0 {
@@ -102,11 +101,10 @@ fn wins(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
 
 fn balances(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
-    let Settings { budgets: set, dirs, .. } = &context.settings;
-    if set.is_empty() {
+    if context.settings.budgets.is_empty() {
         context.notice("no budget is set; [[budget]] in the config sets one");
     }
-    let found = budget::balances(dirs.data.as_deref(), set, Timestamp::now())?;
+    let found = shared::balances(&context.settings, Timestamp::now())?;
     let out = destination.output();
     let text = match args.output.format {
         UsageFormat::Text => budgets::text(&found, &out),

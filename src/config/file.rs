@@ -14,7 +14,7 @@ use super::pipeline::{Pipeline, PipelineTable};
 use super::routing::Alias;
 use super::source::Source;
 use super::template::{Template, TemplateTable};
-use super::{Auth, BaseUrl, KeyRules, LogLevel, ModelPrice, Otel, PriceList, Render, Timeouts, base_url};
+use super::{Auth, BaseUrl, KeyRules, LogLevel, ModelPrice, Otel, PriceList, Render, SharedStore, Timeouts, base_url};
 use crate::adapter::Api;
 use crate::error::Error;
 use crate::money::Usd;
@@ -48,6 +48,8 @@ pub(super) struct ConfigFile {
     pub(super) key_class: BTreeMap<String, KeyRules>,
     #[serde(default)]
     pub(super) otel: Option<Otel>,
+    #[serde(default)]
+    pub(super) store: Option<SharedStore>,
     #[serde(default)]
     pub(super) alias: BTreeMap<String, Alias>,
     #[serde(default)]

@@ -231,6 +231,22 @@ impl LogLevel {
     }
 }
 
+/// `[store]`: the database that servers on several machines share.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedStore {
+    /// Its address, `postgres://USER@HOST/DATABASE`. It may hold a password, so it is never shown.
+    #[serde(deserialize_with = "secret")]
+    pub url: secrecy::SecretString,
+    /// A file with the certificates of those who may have signed the server's, in place of the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<secrecy::SecretString, D::Error> {
+    String::deserialize(deserializer).map(Into::into)
+}
+
 /// `[otel]`: the collector that gets the traces of `llm serve`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

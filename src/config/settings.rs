@@ -14,6 +14,7 @@ use super::source::{Problem, Source};
 use super::template::{self, Template};
 use super::{
     Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Otel, Rate, Render,
+    SharedStore,
 };
 use crate::error::Error;
 
@@ -63,6 +64,8 @@ pub struct Settings {
     pub key_classes: BTreeMap<String, KeyRules>,
     /// Where `llm serve` sends traces, if anywhere.
     pub otel: Option<Otel>,
+    /// The database that servers share; `None` where they use the data directory.
+    pub store: Option<SharedStore>,
     /// Prices by model name, USD per million tokens.
     pub prices: BTreeMap<String, ModelPrice>,
     /// How long to wait for the keyring; `None` is the built-in limit.
@@ -130,6 +133,10 @@ impl Settings {
             Some(model) => Some((model.to_owned(), Said::Environment("LLM_MODEL"))),
             None => file.model.map(|model| (model, Said::File)),
         };
+        let store = match env.get("LLM_STORE_URL") {
+            Some(url) => Some(SharedStore { url: url.into(), ca_file: file.store.and_then(|store| store.ca_file) }),
+            None => file.store,
+        };
         let settings = Self {
             dirs: dirs_of(&env)?,
             env,
@@ -143,6 +150,7 @@ impl Settings {
             allow: file.allow,
             key_classes: file.key_class,
             otel: file.otel,
+            store,
             cache: CacheSettings {
                 enabled: file.cache.enabled.unwrap_or(false),
                 ttl: file.cache.ttl.unwrap_or(DAY * 7),

@@ -7,11 +7,13 @@
 mod failed_attempts;
 mod files;
 pub mod jobs;
+mod journal;
 #[cfg(test)]
 mod kill_tests;
 mod purge;
 mod read;
 mod recorder;
+mod remote;
 mod row;
 mod scores;
 mod search;
@@ -19,14 +21,16 @@ mod speed;
 mod spill;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod usage;
 mod votes;
 mod write;
 mod writer;
 
 pub use failed_attempts::FailedAttempts;
+pub use journal::{Journal, LOCAL, Sink, Tell};
 pub use read::{Alike, Filter};
+pub use remote::{RemoteLedger, Wanted};
 pub use row::{Answer, AttemptRow, Circumstances, DEMO, Fault, Row, Sent, Times, Tokens, Turn};
 pub use scores::scores;
 pub use speed::{median_first_token, median_total};
@@ -68,7 +72,22 @@ fn record(dir: &Path, rows: &[Row]) -> Vec<String> {
 
 /// Takes the calls of the spill file into the ledger, so that a reader finds all. Returns what there is to tell the user.
 pub fn settle(dir: &Path) -> Vec<String> {
-    if files::has_content(&dir.join(SPILL_NAME)) { record(dir, &[]) } else { Vec::new() }
+    let mut notices = if files::has_content(&dir.join(SPILL_NAME)) { record(dir, &[]) } else { Vec::new() };
+    notices.extend(journal::take_over(dir));
+    notices
+}
+
+/// Adds calls to a ledger that is open for writing. One that is there already stays as it is.
+///
+/// # Errors
+/// The ledger cannot be written.
+pub(crate) fn insert(store: &mut Store, rows: &mut dyn Iterator<Item = Row>) -> Result<(), StoreError> {
+    store.write(|transaction| {
+        for row in rows {
+            write::insert_all(transaction, [&row])?;
+        }
+        Ok(())
+    })
 }
 
 /// Deletes the calls before this moment, in milliseconds since 1970, or all, and overwrites what they left in the file.

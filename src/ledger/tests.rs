@@ -68,7 +68,7 @@ fn record(id: &str) -> Record {
     }
 }
 
-pub(super) fn row(id: &str, texts: bool) -> Row {
+pub(crate) fn row(id: &str, texts: bool) -> Row {
     let request = Request {
         messages: vec![Message::text(Role::System, "be brief"), Message::text(Role::User, format!("why? {CANARY}"))],
         temperature: Some(0.5),

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::recorder::{Change, Changes, Recorder};
 use super::row::Row;
 use super::store::{FILE_NAME, Mode, StoreError};
-use super::{Records, Vote};
+use super::{Records, Sink, Tell, Vote, write};
 use crate::score::Part;
 
 #[cfg(test)]
@@ -46,7 +46,6 @@ pub struct LedgerWriter {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     dir: PathBuf,
     /// `None` inside where the system has no thread to give.
@@ -57,6 +56,14 @@ struct Shared {
     closing: Arc<Mutex<Option<Instant>>>,
     /// What jobs had to say that were done without the thread.
     notices: Mutex<Vec<String>>,
+    /// Told of notices when they happen, where somebody wants to know them then.
+    tell: Option<Tell>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("dir", &self.dir).finish_non_exhaustive()
+    }
 }
 
 enum Job {
@@ -75,6 +82,22 @@ impl LedgerWriter {
             room: Arc::new(Semaphore::new(ROOM as usize)),
             closing: Arc::default(),
             notices: Mutex::default(),
+            tell: None,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Has what there is to tell the user said when it happens, and not by [`LedgerWriter::close`]. For a writer that nothing was
+    /// handed to yet.
+    #[must_use]
+    pub fn telling(self, tell: Tell) -> Self {
+        let shared = Shared {
+            dir: self.shared.dir.clone(),
+            jobs: OnceLock::new(),
+            room: Arc::clone(&self.shared.room),
+            closing: Arc::default(),
+            notices: Mutex::default(),
+            tell: Some(tell),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -128,10 +151,12 @@ impl LedgerWriter {
     ) -> Result<T, StoreError> {
         let (reply, result) = oneshot::channel();
         self.send(Job::Change(Box::new(Task { work: Some(work), value: None, reply: Some(reply), durable })));
-        result.await.unwrap_or_else(|_| {
-            let broken = std::io::Error::other("the work on it broke off");
-            Err(StoreError::io(&self.shared.dir.join(FILE_NAME), broken))
-        })
+        result.await.unwrap_or_else(|_| Err(self.broken()))
+    }
+
+    fn broken(&self) -> StoreError {
+        let broken = std::io::Error::other("the work on it broke off");
+        StoreError::io(&self.shared.dir.join(FILE_NAME), broken)
     }
 
     /// As [`LedgerWriter::transact`], but does not wait; an error is told by [`LedgerWriter::close`]. For `Drop`
@@ -174,7 +199,8 @@ impl LedgerWriter {
             let recorder = Recorder::new(&shared.dir);
             let closing = shared.closing.clone();
             let thread = thread::Builder::new().name("ledger".into());
-            thread.spawn(move || write(&jobs, recorder, &closing)).ok().map(|_| sender)
+            let mut told = Told::new(shared.tell.clone());
+            thread.spawn(move || run(&jobs, recorder, &closing, &mut told)).ok().map(|_| sender)
         };
         let unsent = match shared.jobs.get_or_init(start) {
             Some(jobs) => jobs.send(job).err().map(|unsent| unsent.0),
@@ -188,6 +214,16 @@ impl LedgerWriter {
             group.commit(&mut recorder, &shared.closing);
             lock(&shared.notices).append(&mut recorder.take_notices());
         }
+    }
+}
+
+impl Sink for LedgerWriter {
+    fn insert(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        let rows = rows.to_vec();
+        let (reply, result) = oneshot::channel();
+        let work = move |transaction: &Transaction<'_>| write::insert_all(transaction, &rows).map(drop);
+        self.send(Job::Change(Box::new(Task { work: Some(work), value: None, reply: Some(reply), durable: false })));
+        result.blocking_recv().unwrap_or_else(|_| Err(self.broken()))
     }
 }
 
@@ -206,7 +242,7 @@ impl Records for LedgerWriter {
 }
 
 /// What the thread does: takes what waits, and commits it.
-fn write(jobs: &Receiver<Job>, mut recorder: Recorder, closing: &Mutex<Option<Instant>>) {
+fn run(jobs: &Receiver<Job>, mut recorder: Recorder, closing: &Mutex<Option<Instant>>, told: &mut Told) {
     while let Ok(first) = jobs.recv() {
         let began = Instant::now();
         let mut group = Group::default();
@@ -220,11 +256,37 @@ fn write(jobs: &Receiver<Job>, mut recorder: Recorder, closing: &Mutex<Option<In
         }
         let close = group.close.take();
         group.commit(&mut recorder, closing);
+        told.tell(&mut recorder);
         if let Some(close) = close {
             recorder.close();
             *lock(closing) = None;
             // Whoever gave up waiting hears nothing more.
             close.send(recorder.take_notices()).ok();
+        }
+    }
+}
+
+/// Says what there is to tell when it happens; the same thing not again within a minute.
+struct Told {
+    tell: Option<Tell>,
+    last: Option<(String, Instant)>,
+}
+
+impl Told {
+    const SILENCE: Duration = Duration::from_secs(60);
+
+    fn new(tell: Option<Tell>) -> Self {
+        Self { tell, last: None }
+    }
+
+    fn tell(&mut self, recorder: &mut Recorder) {
+        let Some(tell) = &self.tell else { return };
+        for notice in recorder.take_notices() {
+            let is_known = |(last, at): &(String, Instant)| *last == notice && at.elapsed() < Self::SILENCE;
+            if !self.last.as_ref().is_some_and(is_known) {
+                tell(&notice);
+                self.last = Some((notice, Instant::now()));
+            }
         }
     }
 }

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::{mpsc, oneshot};
 
-use super::house::House;
 use super::limits::Taken;
 use super::line::Place;
+use super::loaded_config::LoadedConfig;
 use super::request::Asked;
 use super::{Server, refusal};
 use crate::adapter::Encoder;
@@ -24,11 +24,11 @@ use crate::record::Record;
 use crate::run::Single;
 
 /// How many pieces of an answer may wait for a client that reads slowly. When there are more, the gateway has to wait.
-const WAITING: usize = 16;
+const WAITING: usize = 4;
 
 /// A request that may run.
 pub(super) struct Asking {
-    pub(super) house: Arc<House>,
+    pub(super) loaded: Arc<LoadedConfig>,
     pub(super) asked: Asked,
     pub(super) call: Call,
     /// What it took from the rates of its client.
@@ -48,7 +48,7 @@ pub(super) async fn respond(server: &Arc<Server>, mut asking: Asking, headers: &
     asking.call.trace = Some(trace.onward(&asking.call.id).into());
     let (id, api) = (asking.call.id.clone(), asking.asked.api);
     let (sender, head) = oneshot::channel();
-    let single = Single::start(Arc::clone(&asking.house.prepared), trace.run.clone(), asking.call);
+    let single = Single::start(Arc::clone(&asking.loaded.prepared), trace.run.clone(), asking.call);
     let answer = Answer::new(asking.asked, single.call());
     let running = Running {
         server: Arc::clone(server),
@@ -132,17 +132,19 @@ impl Running {
             }
         }
         let ended = single.end().await;
-        self.finish(&ended.record);
         self.taken.settle(&self.server, Some(&ended.record));
         self.server.metrics.ended(ended.call.caller.key.as_deref().unwrap_or_default(), &ended.record);
-        let Some(recording) = &self.server.stores.recording else { return };
-        let row = ended.row(recording);
-        if let Some(traces) = self.server.traces()
-            && !traces.add((row.clone(), self.parent))
-        {
-            self.server.metrics.unsent(1);
+        if let Some(recording) = &self.server.stores.recording {
+            let row = ended.row(recording);
+            if let Some(traces) = self.server.traces()
+                && !traces.add((row.clone(), self.parent.clone()))
+            {
+                self.server.metrics.unsent(1);
+            }
+            // A client that has its whole answer finds it in the ledger, whatever becomes of this server.
+            recording.ledger.record(row).await;
         }
-        recording.ledger.record(row).await;
+        self.finish(&ended.record);
     }
 
     /// Ready when the client has left.
@@ -355,6 +357,9 @@ impl Answer {
         name(headers, "x-llm-gateway", &self.target.gateway);
         name(headers, "x-llm-cache", self.cache);
         name(headers, "x-llm-attempts", &self.attempts.to_string());
+        if !self.passes && !self.asked.ignored.is_empty() {
+            name(headers, "x-llm-ignored", &self.asked.ignored.join(", "));
+        }
         taken.tell(headers);
     }
 }

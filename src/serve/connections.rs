@@ -11,6 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
 use super::{Server, front};
@@ -34,22 +35,32 @@ pub(super) async fn accept(server: &Arc<Server>, listener: TcpListener) {
         };
         let (permit, accepted) = tokio::select! {
             biased;
-            () = server.drained() => return,
+            () = server.drained() => break,
             accepted = accepted => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                // Each token is sent as soon as it comes. Only a connection that is closed already refuses the option.
-                let _ = stream.set_nodelay(true);
-                let served = Arc::clone(server);
-                server.tasks.spawn(async move {
-                    serve(&served, stream).await;
-                    drop(permit);
-                });
-            }
+            Ok((stream, _)) => begin(server, stream, permit),
             Err(_) => sleep(SHORTAGE).await,
         }
     }
+    // Connections that the system has taken are served as well: they would be reset with the socket.
+    let Ok(listener) = listener.into_std() else { return };
+    while let Ok(stream) = listener.accept().and_then(|(stream, _)| {
+        stream.set_nonblocking(true)?;
+        TcpStream::from_std(stream)
+    }) {
+        begin(server, stream, Arc::clone(&server.connections).try_acquire_owned().ok());
+    }
+}
+
+fn begin(server: &Arc<Server>, stream: TcpStream, permit: Option<OwnedSemaphorePermit>) {
+    // Each token is sent as soon as it comes. Only a connection that is closed already refuses the option.
+    let _ = stream.set_nodelay(true);
+    let served = Arc::clone(server);
+    server.tasks.spawn(async move {
+        serve(&served, stream).await;
+        drop(permit);
+    });
 }
 
 async fn serve(server: &Arc<Server>, stream: TcpStream) {

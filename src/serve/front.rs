@@ -86,7 +86,7 @@ pub(super) async fn handle(server: Arc<Server>, request: Request<Incoming>) -> R
         Place::Models(id) => {
             let api = format_of(&head.uri, &head.headers);
             match known(&server, api, &head.headers, &head.uri) {
-                Ok(client) => models::respond(&server.house(), &client, api, id.as_deref()),
+                Ok(client) => models::respond(&server.loaded(), &client, api, id.as_deref()),
                 Err(refused) => *refused,
             }
         }
@@ -169,9 +169,9 @@ async fn ask(
 ) -> Result<Response, Failure> {
     let bytes = read(server, headers, body).await?;
     let asked = Asked::read(api, operation, path, headers, bytes)?;
-    let house = server.house();
+    let loaded = server.loaded();
     let counted = asked.request();
-    let (call, asked) = match asked.call(&house, client, headers) {
+    let (call, asked) = match asked.call(&loaded, client, headers) {
         Ok(call) => call,
         // Where the gateway cannot count, an estimate is better than none, and says that it is one.
         Err(failure) if operation == Operation::CountTokens && failure.kind == FailureKind::InvalidRequest => {
@@ -188,7 +188,7 @@ async fn ask(
             return Err(Failure { retry_after: Some(std::time::Duration::from_secs(1)), ..failure });
         }
     };
-    Ok(answer::respond(server, Asking { house, asked, call, taken, place }, headers).await)
+    Ok(answer::respond(server, Asking { loaded, asked, call, taken, place }, headers).await)
 }
 
 fn estimated(api: Api, tokens: u64) -> Result<Response, Failure> {

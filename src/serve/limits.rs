@@ -62,12 +62,12 @@ fn too_many(client: &Client, limit: Limit, wait: Duration) -> Failure {
 
 impl Taken {
     /// Puts the tokens that were used in the place of those that were expected.
-    pub(super) fn settle(self, server: &Server, record: Option<&Record>) {
-        let Some(demand) = self.demand else { return };
+    pub(super) fn settle(&self, server: &Server, record: Option<&Record>) {
+        let Some(demand) = &self.demand else { return };
         let used = record.and_then(|record| Some(record.usage.input? + record.usage.output?));
         match self.is_own {
-            true => server.own_rates.settle(&demand, used),
-            false => server.stores.rates.settle(&demand, used),
+            true => server.own_rates.settle(demand, used),
+            false => server.stores.rates.settle(demand, used),
         }
     }
 

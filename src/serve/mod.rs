@@ -6,10 +6,11 @@ mod auth;
 mod connections;
 mod front;
 mod hosts;
-mod house;
+mod ignored;
 mod keys;
 mod limits;
 mod line;
+mod loaded_config;
 mod metrics;
 mod models;
 mod refusal;
@@ -24,9 +25,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 pub(crate) use self::hosts::Hosts;
-pub(crate) use self::house::House;
 use self::keys::Keys;
 use self::line::Line;
+pub(crate) use self::loaded_config::{FirstToken, LoadedConfig, Speeds};
 use self::metrics::Metrics;
 use self::traces::Traces;
 use crate::config::Otel;
@@ -83,7 +84,7 @@ const LAST: Duration = Duration::from_secs(2);
 /// A server, shared by all of its connections.
 pub(crate) struct Server {
     /// What is replaced when the config changes. A call keeps what it began with.
-    house: RwLock<Arc<House>>,
+    loaded: RwLock<Arc<LoadedConfig>>,
     keys: Keys,
     stores: ServerStores,
     /// Used while the store cannot be.
@@ -109,9 +110,9 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    pub(crate) fn new(house: House, stores: ServerStores, bounds: Bounds, hosts: Hosts) -> Arc<Self> {
+    pub(crate) fn new(loaded: LoadedConfig, stores: ServerStores, bounds: Bounds, hosts: Hosts) -> Arc<Self> {
         Arc::new(Self {
-            house: RwLock::new(Arc::new(house)),
+            loaded: RwLock::new(Arc::new(loaded)),
             keys: Keys::default(),
             stores,
             own_rates: MemoryRates::default(),
@@ -132,7 +133,7 @@ impl Server {
     /// # Errors
     /// The store cannot be read.
     pub(crate) async fn read_keys(&self) -> Result<usize, StoreError> {
-        self.keys.read(&*self.stores.keys, &self.house().settings.key_classes).await
+        self.keys.read(&*self.stores.keys, &self.loaded().settings.key_classes).await
     }
 
     /// Answers requests until the server [drains](Self::drain).
@@ -143,8 +144,8 @@ impl Server {
     }
 
     /// Replaces what the config says.
-    pub(crate) async fn renew(&self, house: House) {
-        *self.house.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(house);
+    pub(crate) async fn renew(&self, loaded: LoadedConfig) {
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
         // Classes of keys may have changed. Where the store cannot be read, the keys stay as they are until it can.
         self.keys.forget();
         let _ = self.read_keys().await;
@@ -155,8 +156,8 @@ impl Server {
     /// # Errors
     /// The collector's headers cannot be sent, or TLS cannot be set up.
     pub(crate) fn trace(self: &Arc<Self>) -> Result<(), Failure> {
-        let house = self.house();
-        let wanted = house.settings.otel.as_ref();
+        let loaded = self.loaded();
+        let wanted = loaded.settings.otel.as_ref();
         let mut traces = self.traces.write().unwrap_or_else(PoisonError::into_inner);
         if traces.as_ref().map(|(otel, _)| otel) == wanted {
             return Ok(());
@@ -195,8 +196,8 @@ impl Server {
     }
 
     /// What the server holds now.
-    pub(crate) fn house(&self) -> Arc<House> {
-        Arc::clone(&self.house.read().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn loaded(&self) -> Arc<LoadedConfig> {
+        Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn is_draining(&self) -> bool {
@@ -226,8 +227,8 @@ impl Server {
             tokio::select! {
                 () = self.drained() => return,
                 _ = reads.tick() => {
-                    let house = self.house();
-                    self.keys.refresh(&*self.stores.keys, &house.settings.key_classes).await;
+                    let loaded = self.loaded();
+                    self.keys.refresh(&*self.stores.keys, &loaded.settings.key_classes).await;
                 }
                 _ = beats.tick() => {
                     // Where the store is lost, requests tell.

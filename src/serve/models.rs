@@ -6,8 +6,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::front::refused;
-use super::house::House;
 use super::keys::Client;
+use super::loaded_config::LoadedConfig;
 use crate::adapter::Api;
 use crate::catalog;
 use crate::config::{Gateway, model_fits};
@@ -23,8 +23,8 @@ pub(super) struct Listed {
 }
 
 /// The list, or one model of it, in the wire format of the client.
-pub(super) fn respond(house: &House, client: &Client, api: Api, id: Option<&str>) -> Response {
-    let listed = house.models.get_or_init(|| listed(house));
+pub(super) fn respond(loaded: &LoadedConfig, client: &Client, api: Api, id: Option<&str>) -> Response {
+    let listed = loaded.models.get_or_init(|| listed(loaded));
     let permitted = listed.iter().filter(|listed| may_use(client, listed)).map(|listed| &listed.row);
     match id {
         None => json_body(http::models::list(api, &permitted.cloned().collect::<Vec<_>>()).to_string()),
@@ -45,24 +45,24 @@ fn may_use(client: &Client, listed: &Listed) -> bool {
     !fits(&client.caller.refuse, name) && listed.models.iter().any(may_use)
 }
 
-fn listed(house: &House) -> Vec<Listed> {
-    let settings = &house.settings;
+fn listed(loaded: &LoadedConfig) -> Vec<Listed> {
+    let settings = &loaded.settings;
     let mut all = Vec::new();
     let tasks = settings.tasks.keys().filter(|task| !settings.aliases.contains_key(*task));
     for (name, kind) in settings.aliases.keys().map(|name| (name, "alias")).chain(tasks.map(|name| (name, "task"))) {
-        let Ok(named) = house.route(name) else { continue };
+        let Ok(named) = loaded.route(name) else { continue };
         let targets = named.route.targets();
         let models: Vec<String> = targets.iter().map(|target| target.model.clone()).collect();
         let row =
             json!({"id": name, "object": "model", "created": 0, "owned_by": kind, "description": models.join(", ")});
         all.push(Listed { row, models });
     }
-    let default = house.default_gateway();
+    let default = loaded.default_gateway();
     let is_default = |gateway: &&Gateway| Some(&*gateway.name) == default;
-    let gateways = house.prepared.gateways().values();
+    let gateways = loaded.prepared.gateways().values();
     for gateway in gateways.clone().filter(is_default).chain(gateways.filter(|gateway| !is_default(gateway))) {
         let prefix = if is_default(&gateway) { String::new() } else { format!("{}::", gateway.name) };
-        for mut row in rows(house, gateway) {
+        for mut row in rows(loaded, gateway) {
             let model = row["id"].as_str().unwrap_or_default().to_owned();
             row["id"] = format!("{prefix}{model}").into();
             all.push(Listed { row, models: vec![model] });
@@ -72,7 +72,7 @@ fn listed(house: &House) -> Vec<Listed> {
 }
 
 /// The models of a gateway, as far as its list was fetched or the config names them.
-fn rows(house: &House, gateway: &Gateway) -> Vec<Value> {
+fn rows(loaded: &LoadedConfig, gateway: &Gateway) -> Vec<Value> {
     if gateway.name == "demo" {
         let list = serde_json::from_slice(&demo::model_list()).unwrap_or_default();
         return match list {
@@ -83,25 +83,25 @@ fn rows(house: &House, gateway: &Gateway) -> Vec<Value> {
             _ => Vec::new(),
         };
     }
-    let dir = house.settings.dirs.cache.as_deref();
+    let dir = loaded.settings.dirs.cache.as_deref();
     let catalogue = dir.and_then(|dir| catalog::cached(gateway, dir, SystemTime::now()));
     let fetched = catalogue.map(|catalogue| catalogue.models).unwrap_or_default();
     let mut rows: Vec<Value> = Vec::new();
     for model in &gateway.models {
         if !fetched.iter().any(|fetched| fetched.id == *model) {
-            rows.push(row(house, gateway, model, None));
+            rows.push(row(loaded, gateway, model, None));
         }
     }
-    rows.extend(fetched.iter().map(|model| row(house, gateway, &model.id, model.context)));
+    rows.extend(fetched.iter().map(|model| row(loaded, gateway, &model.id, model.context)));
     rows
 }
 
-fn row(house: &House, gateway: &Gateway, model: &str, context: Option<u64>) -> Value {
+fn row(loaded: &LoadedConfig, gateway: &Gateway, model: &str, context: Option<u64>) -> Value {
     let mut row = json!({"id": model, "object": "model", "created": 0, "owned_by": gateway.name});
     if let Some(context) = context {
         row["context_length"] = context.into();
     }
-    let rates = house.prepared.pricing().quote(gateway, model).map(|quote: pricing::Quote| quote.tariff.base);
+    let rates = loaded.prepared.pricing().quote(gateway, model).map(|quote: pricing::Quote| quote.tariff.base);
     if let Some((input, output)) = rates.and_then(|rates| rates.input.zip(rates.output)) {
         // As OpenRouter writes prices: US dollars per token, as texts.
         row["pricing"] = json!({"prompt": input.to_decimal(), "completion": output.to_decimal()});

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::house::House;
+use super::ignored::ignored;
 use super::keys::Client;
+use super::loaded_config::LoadedConfig;
 use super::translation::translated;
 use crate::adapter::{Api, ClientBody, NamedRequest, Operation};
 use crate::call::{Call, Caller, Choice, Limits};
@@ -29,6 +30,8 @@ pub(super) struct Asked {
     /// Below the base URL, with the query.
     pub(super) path: String,
     pub(super) body: ClientBody,
+    /// The fields inside of the body that a gateway of another wire format does not get.
+    pub(super) ignored: Vec<String>,
     /// The request in our terms; or why it has none, so that only a gateway of its own wire format can answer it.
     decoded: Result<Arc<Request>, Failure>,
 }
@@ -67,7 +70,7 @@ impl Asked {
         // Of embeddings and completions, the body holds all that is paid for.
         let is_foreign = operation == Operation::Generate && decoded.is_err();
         let body = if is_foreign { body.not_understood() } else { body };
-        Ok(Self { api, path: path.to_owned(), body, decoded })
+        Ok(Self { api, path: path.to_owned(), body, ignored: Vec::new(), decoded })
     }
 
     /// The request in our terms. Where it has none, the fields of the body stand for it, so that the ledger knows what was
@@ -86,12 +89,20 @@ impl Asked {
     ///
     /// # Errors
     /// There is no such model, the client may not use it, or the request cannot be put into the format of its gateway.
-    pub(super) fn call(self, house: &House, client: &Client, headers: &HeaderMap) -> Result<(Call, Self), Failure> {
-        let named = house.route(self.body.model())?;
+    pub(super) fn call(
+        mut self,
+        loaded: &LoadedConfig,
+        client: &Client,
+        headers: &HeaderMap,
+    ) -> Result<(Call, Self), Failure> {
+        let named = loaded.route(self.body.model())?;
         let request = self.request();
-        let (choices, caller) = permitted(client, self.body.model(), house.choices(&named, &request))?;
-        let (choices, request) = self.fitting(house, choices, request)?;
-        let timeout = house.timeout(&choices[0].target.gateway);
+        let (choices, caller) = permitted(client, self.body.model(), loaded.choices(&named, &request))?;
+        let (choices, request) = self.fitting(loaded, choices, request)?;
+        if choices.iter().any(|choice| !choice.passes) {
+            self.ignored = ignored(self.api, self.body.bytes());
+        }
+        let timeout = loaded.timeout(&choices[0].target.gateway);
         let mut call = Call::new(0, self.body.model(), choices, request);
         call.task = named.task;
         call.caller = with_tags(caller, headers);
@@ -107,7 +118,7 @@ impl Asked {
     /// The choices that can answer, each marked whether it gets the body as it is, and the request for the others.
     fn fitting(
         &self,
-        house: &House,
+        loaded: &LoadedConfig,
         choices: Vec<Choice>,
         request: Arc<Request>,
     ) -> Result<(Vec<Choice>, Arc<Request>), Failure> {
@@ -118,7 +129,7 @@ impl Asked {
             Err(failure) => Err(failure.clone()),
         };
         let passes = |choice: &Choice| {
-            let gateway = house.prepared.gateways().get(&choice.target.gateway);
+            let gateway = loaded.prepared.gateways().get(&choice.target.gateway);
             let api = gateway.map(|gateway| gateway.api_of(&choice.target.model));
             match self.body.operation() {
                 Operation::Generate | Operation::CountTokens => api == Some(self.api),

@@ -6,9 +6,9 @@ use super::{Admission, Demand, Level, Limit};
 
 /// What is in a bucket, and when that was so, in seconds by the store's clock.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Bucket {
-    pub(super) level: f64,
-    pub(super) at: f64,
+pub(crate) struct Bucket {
+    pub(crate) level: f64,
+    pub(crate) at: f64,
 }
 
 /// How long a request waits at most for a place among those that run.
@@ -33,14 +33,14 @@ impl Bucket {
 
 /// The buckets of a key, for a decision at one moment.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Buckets {
-    pub(super) requests: Option<Bucket>,
-    pub(super) tokens: Option<Bucket>,
+pub(crate) struct Buckets {
+    pub(crate) requests: Option<Bucket>,
+    pub(crate) tokens: Option<Bucket>,
 }
 
 impl Buckets {
     /// Decides about a request where `running` others of its key run. Where it is admitted, what it needs is taken.
-    pub(super) fn admit(&mut self, demand: &Demand, running: u64, now: f64) -> Admission {
+    pub(crate) fn admit(&mut self, demand: &Demand, running: u64, now: f64) -> Admission {
         let mut refused = None;
         if demand.in_flight.is_some_and(|most| running >= most) {
             refused = Some((Limit::InFlight, SOON));
@@ -76,7 +76,7 @@ impl Buckets {
 }
 
 /// What is to be added to the bucket of tokens when a request is over that has used so many.
-pub(super) fn correction(demand: &Demand, used: Option<u64>) -> Option<f64> {
+pub(crate) fn correction(demand: &Demand, used: Option<u64>) -> Option<f64> {
     let (limit, estimate) = demand.tokens?;
     Some(estimate.min(limit) as f64 - used? as f64)
 }

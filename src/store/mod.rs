@@ -8,13 +8,14 @@ mod key;
 mod memory;
 mod sqlite;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+pub(crate) use bucket::{Bucket, Buckets, correction};
 pub use key::{ScopedKey, Secret, SecretHash};
 pub use memory::MemoryRates;
 pub use sqlite::SqliteStore;

@@ -6,17 +6,17 @@ use super::*;
 use crate::config::KeyRules;
 use crate::ledger::LedgerWriter;
 
-fn entry(action: &'static str, key: &str) -> Entry {
+pub(crate) fn entry(action: &'static str, key: &str) -> Entry {
     Entry { actor: "tester".into(), action, key: key.into(), detail: "{}".into() }
 }
 
-fn key(name: &str) -> ScopedKey {
+pub(crate) fn key(name: &str) -> ScopedKey {
     let rules = KeyRules { tags: BTreeMap::from([("team".into(), "search".into())]), ..KeyRules::default() };
     ScopedKey::new(name, &Secret::random().expect("random numbers"), Some(i64::MAX), rules)
 }
 
 /// What every store of keys must do.
-async fn keys(store: &(impl KeyStore + AuditLog)) {
+pub(crate) async fn keys(store: &(impl KeyStore + AuditLog)) {
     assert_eq!(store.version().await.expect("it works"), 0);
     assert_eq!(store.keys().await.expect("it works"), []);
     let (bot, app) = (key("bot"), key("app"));
@@ -45,16 +45,16 @@ async fn keys(store: &(impl KeyStore + AuditLog)) {
     assert_eq!(store.entries(1).await.expect("it works").len(), 1);
 }
 
-fn demand(id: &str, key: &str) -> Demand {
+pub(crate) fn demand(id: &str, key: &str) -> Demand {
     Demand { id: id.into(), key: key.into(), requests: None, tokens: None, in_flight: None }
 }
 
-async fn refusal(store: &impl RateStore, demand: Demand) -> Option<Limit> {
+pub(crate) async fn refusal(store: &impl RateStore, demand: Demand) -> Option<Limit> {
     store.admit(demand).await.expect("it works").refused.map(|(limit, _)| limit)
 }
 
 /// What every store of rates must do.
-async fn rates(store: &impl RateStore) {
+pub(crate) async fn rates(store: &impl RateStore) {
     let of_requests = |id| Demand { requests: Some(2), ..demand(id, "requests") };
     let first = store.admit(of_requests("r1")).await.expect("it works");
     let level = first.requests.expect("a limit");
@@ -103,24 +103,30 @@ async fn the_rates_in_memory_keep_their_promises() {
     rates(&MemoryRates::default()).await;
 }
 
-#[tokio::test]
-async fn servers_that_share_a_file_share_its_limits() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let store = || SqliteStore::new(dir.path(), LedgerWriter::new(dir.path()));
-    let servers = [store(), store(), store()];
+/// What every store must do that servers share; each of these is a server, and `later` one that is started afterwards.
+pub(crate) async fn shared<S: KeyStore + RateStore>(servers: [S; 3], later: impl FnOnce() -> S) {
     let mut admitted = 0;
     for id in 0..12 {
-        let demand = Demand { requests: Some(5), in_flight: Some(4), ..demand(&id.to_string(), "bot") };
+        let demand = Demand { requests: Some(5), in_flight: Some(4), ..demand(&id.to_string(), "shared") };
         admitted += usize::from(refusal(&servers[id % 3], demand).await.is_none());
     }
     assert_eq!(admitted, 4);
     // They survive a restart.
-    let later = Demand { requests: Some(5), ..demand("later", "bot") };
-    assert_eq!(refusal(&store(), later.clone()).await, None);
-    assert_eq!(refusal(&store(), Demand { id: "last".into(), ..later }).await, Some(Limit::Requests));
+    let restarted = later();
+    let after = Demand { requests: Some(5), ..demand("later", "shared") };
+    assert_eq!(refusal(&restarted, after.clone()).await, None);
+    assert_eq!(refusal(&restarted, Demand { id: "last".into(), ..after }).await, Some(Limit::Requests));
     // A change by one of them is seen by all.
-    servers[0].add(key("bot"), entry("new", "bot")).await.expect("it works");
-    assert_eq!(servers[1].keys().await.expect("it works").len(), 1);
+    let before = servers[1].keys().await.expect("it works").len();
+    servers[0].add(key("shared"), entry("new", "shared")).await.expect("it works");
+    assert_eq!(servers[1].keys().await.expect("it works").len(), before + 1);
+}
+
+#[tokio::test]
+async fn servers_that_share_a_file_share_its_limits() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = || SqliteStore::new(dir.path(), LedgerWriter::new(dir.path()));
+    shared([store(), store(), store()], store).await;
 }
 
 #[tokio::test]

@@ -120,6 +120,17 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Waits until the ledger holds so many calls, and returns them.
+    #[track_caller]
+    pub fn recorded(&self, home: &Home, count: usize) -> Vec<Value> {
+        self.wait_until("a record of every call", |_| home.log().len() >= count);
+        let calls = home.log();
+        assert_eq!(calls.len(), count);
+        calls
+    }
+}
+
 /// A connection whose answer is read as it comes.
 pub struct Connection {
     reader: BufReader<TcpStream>,

@@ -197,9 +197,7 @@ fn a_client_gets_an_answer_over_its_own_format_from_any_gateway() {
                 assert_eq!(limit, Some(&json!(50)), "{path} over {api}: {sent}");
             }
         }
-        let calls = home.log();
-        assert_eq!(calls.len(), 8);
-        for call in calls {
+        for call in server.recorded(&home, 8) {
             assert_eq!(
                 (&call["command"], &call["key"], &call["status"]),
                 (&json!("serve"), &json!("admin"), &json!("ok")),
@@ -208,6 +206,21 @@ fn a_client_gets_an_answer_over_its_own_format_from_any_gateway() {
             assert!(call["cost"]["usd"].is_number(), "{call}");
         }
     }
+}
+
+#[test]
+fn what_a_translation_leaves_out_is_named() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let body = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[
+        {"type":"text","text":"hi","cache_control":{"type":"ephemeral"}}]}]}"#;
+    let answer = server.send(&server.key, "/v1/messages", &[], body);
+    assert_eq!(answer.header("x-llm-ignored"), Some("messages.0.content.0.cache_control"));
+    // What goes through as it is loses nothing.
+    let body = r#"{"model":"m","messages":[{"role":"user","name":"ada","content":"hi"}]}"#;
+    let answer = server.send(&server.key, "/v1/chat/completions", &[], body);
+    assert_eq!((answer.status, answer.header("x-llm-ignored")), (200, None));
 }
 
 #[test]
@@ -243,7 +256,7 @@ fn usage_that_the_client_did_not_ask_for_is_counted_and_not_shown() {
     assert_eq!(gateway.request().json()["stream_options"], json!({"include_usage": true}));
     let text = answer.text();
     assert!(text.contains(" two") && text.ends_with("data: [DONE]\n\n") && !text.contains("usage"), "{text}");
-    let call = &home.log()[0];
+    let call = &server.recorded(&home, 1)[0];
     assert_eq!((&call["usage"]["input_tokens"], &call["usage"]["output_tokens"]), (&json!(9), &json!(4)));
 }
 
@@ -377,7 +390,7 @@ fn an_answer_that_breaks_off_tells_its_client_so() {
     let body = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}],"stream":true}"#;
     let text = server.send(&server.key, "/v1/messages", &[], body).text();
     assert!(text.contains("half") && text.contains("event: error"), "{text}");
-    assert_eq!(home.log()[0]["status"], "truncated");
+    assert_eq!(server.recorded(&home, 2)[0]["status"], "truncated");
 }
 
 #[test]
@@ -417,7 +430,11 @@ fn a_trace_goes_on_and_the_key_of_a_clients_request_is_its_own() {
     let keys: Vec<_> = requests.iter().map(|request| request.header("idempotency-key").expect("a key")).collect();
     assert_eq!(keys[0], keys[1], "the same request of the same client");
     assert_ne!(keys[0], keys[2], "another client never gets this one's answer");
-    assert_eq!(home.log()[0]["tags"], json!({"team": "a", "app": "bot"}), "the tags of the key come first");
+    assert_eq!(
+        server.recorded(&home, 3)[0]["tags"],
+        json!({"team": "a", "app": "bot"}),
+        "the tags of the key come first"
+    );
     assert_eq!(requests[0].header("authorization"), Some(&*format!("Bearer {KEY}")));
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::super::shared::Shared;
 use super::super::{Context, calls, process};
-use super::data_dir;
 use crate::cli::{KeyRulesArgs, ServeKeyCommand, TextOrJson};
 use crate::config::{KeyRules, parse_duration};
 use crate::error::Error;
@@ -13,18 +13,16 @@ use crate::ledger::{LedgerWriter, StoreError};
 use crate::report::json;
 use crate::report::scoped_keys::{self, Made};
 use crate::report::term::print;
-use crate::store::{Entry, KeyStore, ScopedKey, Secret, SqliteStore};
+use crate::store::{Entry, KeyStore, ScopedKey, Secret};
 
 /// The word that removes a limit.
 const NONE: &str = "none";
 
 pub(super) fn run(context: &Context, command: &ServeKeyCommand) -> Result<u8, Error> {
-    let dir = data_dir(&context.settings)?;
-    let writer = LedgerWriter::new(dir);
-    let store = SqliteStore::new(dir, writer.clone());
-    let done = process::runtime()?.block_on(act(context, &store, command));
-    drop(store);
-    for text in writer.close() {
+    let Shared { keys, writer, .. } = Shared::new(&context.settings, LedgerWriter::new)?;
+    let done = process::runtime()?.block_on(act(context, &*keys, command));
+    drop(keys);
+    for text in writer.map(LedgerWriter::close).unwrap_or_default() {
         crate::run::Notices::notice(context, &text);
     }
     done.map(|()| 0)

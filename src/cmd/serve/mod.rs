@@ -4,7 +4,6 @@ mod keys;
 mod signals;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,18 +11,18 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 
 use self::signals::{Wish, Wishes};
+use super::shared::Shared;
 use super::{Context, process};
 use crate::cli::{ServeArgs, ServeCommand, ServeRunArgs};
 use crate::config::{Env, LogLevel, Settings, parse_duration};
 use crate::error::Error;
-use crate::ledger::LedgerWriter;
-use crate::policy::budget::{BudgetStore, SqliteBudgets};
+use crate::ledger::{Journal, LedgerWriter, Sink, Tell};
+use crate::policy::budget::BudgetStore;
 use crate::report;
 use crate::report::term::{Terminal, print, say};
 use crate::run::{Notices, Recording, ShownWait};
 use crate::secret::{Stores, Timeout};
-use crate::serve::{Bounds, Hosts, House, Server, ServerStores};
-use crate::store::SqliteStore;
+use crate::serve::{Bounds, FirstToken, Hosts, LoadedConfig, Server, ServerStores};
 
 /// How often is looked whether the config file has changed.
 const LOOK: Duration = Duration::from_secs(1);
@@ -39,47 +38,77 @@ pub(super) fn run(context: Context, args: &ServeArgs) -> Result<u8, Error> {
 }
 
 fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
-    let dir = data_dir(&context.settings)?.to_owned();
     let bounds = bounds(args)?;
     let drain = span("--drain", &args.drain)?;
-    let ledger = LedgerWriter::new(&dir);
-    let store = Arc::new(SqliteStore::new(&dir, ledger.clone()));
+    let (terminal, quiet) = (context.terminal, context.quiet);
+    let tell: Tell = Arc::new(move |text: &str| {
+        if !quiet {
+            say(report::error::notice(text, &terminal.stderr));
+        }
+    });
+    let shared = Shared::new(&context.settings, |dir| LedgerWriter::new(dir).telling(Arc::clone(&tell)))?;
     let level = super::run::log_level(&context, args.log.level);
+    let journal = journal(&context.settings, level, shared.journal, shared.sink, tell)?;
     let maker = Maker {
         gateway: args.gateway.clone(),
-        budgets: Arc::new(SqliteBudgets::new(ledger.clone())),
-        terminal: context.terminal,
-        quiet: context.quiet,
+        budgets: Arc::clone(&shared.budgets),
+        first_token: Arc::clone(&shared.first_token),
+        terminal,
+        quiet,
         verbose: context.verbose,
     };
-    let recording = (level != LogLevel::Off).then(|| Recording {
-        ledger: Arc::new(ledger.clone()),
+    let recording = journal.clone().map(|journal| Recording {
+        ledger: Arc::new(journal),
         command: "serve",
         texts: level == LogLevel::Full,
         keys: std::collections::BTreeMap::new(),
         turn: None,
     });
     let watched = Watched::new(&context.settings);
-    let house = maker.house(context.settings, None)?;
+    let loaded = maker.load(context.settings, None)?;
     let runtime = process::server_runtime()?;
     let ended = runtime.block_on(async {
         let listener = listen(args.listen)?;
         let address = listener.local_addr().map_err(|error| Error::system("the address is not known", &error))?;
-        let stores = ServerStores { keys: store.clone(), rates: store.clone(), recording };
-        let server = Server::new(house, stores, bounds, Hosts::new(address, args.hosts.clone()));
+        let (keys, rates) = (Arc::clone(&shared.keys), Arc::clone(&shared.rates));
+        let stores = ServerStores { keys, rates, recording };
+        let server = Server::new(loaded, stores, bounds, Hosts::new(address, args.hosts.clone()));
         let known = server.read_keys().await.map_err(|error| keys::failed(&error))?;
-        let first = if known == 0 { Some(keys::first(&*store).await?) } else { None };
+        let first = if known == 0 { Some(keys::first(&*shared.keys).await?) } else { None };
         server.read_keys().await.map_err(|error| keys::failed(&error))?;
         server.trace()?;
         print(report::scoped_keys::started(address, first.as_ref()))?;
-        run_until_ended(&server, listener, &maker, watched, drain).await
+        let ended = run_until_ended(&server, listener, &maker, watched, drain).await;
+        // What was handed to the store before this is written when it replies. Where it is lost, reservations go on to count.
+        let _ = shared.rates.beat().await;
+        ended
     });
     // Names that do not resolve, and the like, must not hold up the end.
     runtime.shutdown_background();
-    for text in ledger.close() {
+    if let Some(journal) = journal {
+        journal.close();
+    }
+    for text in shared.writer.map(LedgerWriter::close).unwrap_or_default() {
         maker.notice(&text);
     }
     ended.map(|()| 0)
+}
+
+/// What keeps the calls until they are recorded; `None` where they are not to be recorded.
+fn journal(
+    settings: &Settings,
+    level: LogLevel,
+    prefix: &'static str,
+    sink: Box<dyn Sink>,
+    tell: Tell,
+) -> Result<Option<Journal>, Error> {
+    if level == LogLevel::Off {
+        return Ok(None);
+    }
+    let missing = || Error::config_hint("there is no home directory to keep calls in", "LLM_DATA_DIR names one");
+    let dir = settings.dirs.data.as_deref().ok_or_else(missing)?;
+    let started = Journal::start(dir, prefix, sink, tell);
+    started.map(Some).map_err(|error| Error::system("the system has no thread for the ledger", &error))
 }
 
 /// Serves until a signal ends it, with the config that the file has meanwhile.
@@ -121,13 +150,13 @@ async fn run_until_ended(
 
 /// Takes over the config as it is now. A bad one changes nothing.
 async fn reload(server: &Arc<Server>, maker: &Maker, env: &Env) {
-    let (for_thread, env, before) = (maker.clone(), env.clone(), server.house());
+    let (for_thread, env, before) = (maker.clone(), env.clone(), server.loaded());
     // Keys are read, which may block.
     let made = Handle::current()
-        .spawn_blocking(move || Settings::load(env).and_then(|settings| for_thread.house(settings, Some(&before))));
+        .spawn_blocking(move || Settings::load(env).and_then(|settings| for_thread.load(settings, Some(&before))));
     match made.await {
-        Ok(Ok(house)) => {
-            server.renew(house).await;
+        Ok(Ok(loaded)) => {
+            server.renew(loaded).await;
             if let Err(failure) = server.trace() {
                 say(report::error::error(&failure.into(), &maker.terminal.stderr));
             }
@@ -146,19 +175,20 @@ async fn reload(server: &Arc<Server>, maker: &Maker, env: &Env) {
 struct Maker {
     gateway: Option<String>,
     budgets: Arc<dyn BudgetStore>,
+    first_token: FirstToken,
     terminal: Terminal,
     quiet: bool,
     verbose: bool,
 }
 
 impl Maker {
-    fn house(&self, settings: Settings, before: Option<&House>) -> Result<House, Error> {
+    fn load(&self, settings: Settings, before: Option<&LoadedConfig>) -> Result<LoadedConfig, Error> {
         let timeout = Timeout::new(self.terminal.stderr.tty, settings.keyring_timeout);
         let stores = Stores::system(&settings.dirs, timeout);
-        let house =
-            House::new(settings, self.gateway.as_deref(), stores, self, Some(Arc::clone(&self.budgets)), before)?;
-        self.detail(&format!("gateways: {}", house.gateways().collect::<Vec<_>>().join(", ")));
-        Ok(house)
+        let shared = (Arc::clone(&self.budgets), Arc::clone(&self.first_token));
+        let loaded = LoadedConfig::new(settings, self.gateway.as_deref(), stores, self, shared, before)?;
+        self.detail(&format!("gateways: {}", loaded.gateways().collect::<Vec<_>>().join(", ")));
+        Ok(loaded)
     }
 }
 
@@ -220,11 +250,6 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
         socket.listen(BACKLOG)
     };
     listen().map_err(|error| Error::system(format!("cannot listen on {address}"), &error))
-}
-
-fn data_dir(settings: &Settings) -> Result<&Path, Error> {
-    let missing = || Error::config_hint("there is no home directory to keep keys in", "LLM_DATA_DIR names one");
-    settings.dirs.data.as_deref().ok_or_else(missing)
 }
 
 fn span(flag: &str, text: &str) -> Result<Duration, Error> {

@@ -30,6 +30,8 @@ pub enum StoreError {
     Io { path: PathBuf, source: Arc<io::Error> },
     #[error("the ledger {} cannot be used", path.display())]
     Sqlite { path: PathBuf, source: Arc<rusqlite::Error> },
+    #[error("the store at {server} cannot be used")]
+    Shared { server: Arc<str>, cause: String },
 }
 
 impl StoreError {
@@ -63,14 +65,16 @@ impl StoreError {
     pub fn cause(&self) -> Option<String> {
         match self {
             Self::Newer { .. } | Self::Foreign { .. } | Self::Unsafe { .. } | Self::UnreadableLog { .. } => None,
-            Self::Damaged { cause, .. } | Self::Undeleted { cause, .. } => Some(cause.clone()),
+            Self::Damaged { cause, .. } | Self::Undeleted { cause, .. } | Self::Shared { cause, .. } => {
+                Some(cause.clone())
+            }
             Self::Io { source, .. } => Some(source.to_string()),
             Self::Sqlite { source, .. } => Some(source.to_string()),
         }
     }
 
     /// Returns message and cause as one sentence.
-    pub(in crate::ledger) fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         self.cause().map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
     }
 
@@ -87,7 +91,7 @@ impl StoreError {
                 "copy ledger.db and ledger.db-wal to a directory of your own, and set LLM_DATA_DIR to it".into()
             }
             Self::Undeleted { .. } => "run the command again when no other program reads the ledger".into(),
-            Self::Io { .. } | Self::Sqlite { .. } => return None,
+            Self::Io { .. } | Self::Sqlite { .. } | Self::Shared { .. } => return None,
         })
     }
 }

@@ -131,6 +131,16 @@ impl Store {
         }
     }
 
+    /// An empty ledger in memory, to read what another store holds in the ways of this one.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub(crate) fn in_memory() -> Result<Self, StoreError> {
+        let path = Path::new(":memory:");
+        let connection = Connection::open_in_memory().map_err(|error| StoreError::sqlite(path, error))?;
+        Self::with(connection, path, Mode::RECORD)
+    }
+
     fn open_at(path: &Path, mode: Mode) -> Result<Self, StoreError> {
         let sqlite = |error| StoreError::sqlite(path, error);
         if path.is_dir() {

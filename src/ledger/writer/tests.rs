@@ -20,6 +20,18 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime")
 }
 
+#[test]
+fn what_there_is_to_tell_is_told_when_it_happens_if_somebody_wants_that() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (heard, hear) = mpsc::channel();
+    let tell: Tell = Arc::new(move |text: &str| drop(heard.send(text.to_owned())));
+    let writer = LedgerWriter::new(dir.path()).telling(tell);
+    record(&writer, row(&id(1), true));
+    let told = hear.recv_timeout(Duration::from_secs(60)).expect("it is told while the writer goes on");
+    assert!(told.starts_with("calls are recorded from now on"), "{told}");
+    assert_eq!(writer.close(), [""; 0]);
+}
+
 fn add(name: &str) -> impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static {
     let name = name.to_owned();
     move |transaction| transaction.execute("INSERT INTO names (name) VALUES (?1)", [name]).map(drop)

@@ -58,28 +58,37 @@ impl Balance {
 /// The ledger cannot be read.
 pub fn balances(data: Option<&Path>, budgets: &[Budget], now: Timestamp) -> Result<Vec<Balance>, StoreError> {
     let store = data.map(Store::open_to_read).transpose()?.flatten();
-    let empty = |budget: &Budget| {
+    balances_of(budgets, now, |budget, began| match &store {
+        Some(store) => store.read(|connection| sums(connection, budget, began)),
+        None => Ok(Sums::default()),
+    })
+}
+
+/// The same by the sums that `read` returns for the id of a budget and the beginning of its window.
+///
+/// # Errors
+/// The first of `read`.
+pub(crate) fn balances_of(
+    budgets: &[Budget],
+    now: Timestamp,
+    mut read: impl FnMut(&str, i64) -> Result<Sums, StoreError>,
+) -> Result<Vec<Balance>, StoreError> {
+    let balance = |budget: &Budget| {
         let window = budget.per.window(now)?;
         let [spent, estimated, reserved, stale] = [Usd::ZERO; 4];
-        Some(Balance { budget: budget.clone(), window, spent, estimated, reserved, stale })
+        let mut balance = Balance { budget: budget.clone(), window, spent, estimated, reserved, stale };
+        let sums = read(&budget.id(), balance.window.began.as_second());
+        Some(sums.map(|sums| {
+            balance.add(&sums, now.as_second());
+            balance
+        }))
     };
-    let mut balances: Vec<Balance> = budgets.iter().filter_map(empty).collect();
-    if let Some(store) = store {
-        store.read(|connection| {
-            for balance in &mut balances {
-                let sums = sums(connection, &balance.budget.id(), balance.window.began.as_second())?;
-                balance.add(&sums, now.as_second());
-            }
-            Ok(())
-        })?;
-    }
-    Ok(balances)
+    budgets.iter().filter_map(balance).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::store::Spent;
-    use super::super::store::sqlite::Row;
+    use super::super::store::{Reserved, Spent};
     use super::*;
     use crate::config::{Env, Settings};
 
@@ -93,7 +102,7 @@ mod tests {
         let [spent, estimated, reserved, stale] = [Usd::ZERO; 4];
         let mut balance = Balance { budget, window, spent, estimated, reserved, stale };
         let ours = Process::this().to_string();
-        let row = |amount, expires, process: &str| Row { amount: usd(amount), expires, process: process.into() };
+        let row = |amount, expires, process: &str| Reserved { amount: usd(amount), expires, process: process.into() };
         let reservations = vec![row(1, 100, &ours), row(2, 99, &ours), row(4, 101, "not known")];
         balance.add(&Sums { spent: Spent { cost: usd(2), estimated: usd(1) }, reservations }, 100);
         let sums = [balance.spent, balance.estimated, balance.reserved, balance.stale, balance.left()];

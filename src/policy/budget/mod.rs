@@ -15,9 +15,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub(crate) use self::balance::balances_of;
 pub use self::balance::{Balance, balances};
+pub(crate) use self::process::owner;
 use self::reservation::Reservation;
+#[cfg(test)]
+pub(crate) use self::store::tests as store_tests;
 pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets};
+pub(crate) use self::store::{Reserved, Sums};
 use crate::adapter::{Api, Operation, OutputBound, WireRequest};
 use crate::call::{Call, Event, Events, Observer, Service, Target};
 use crate::chat::Usage;

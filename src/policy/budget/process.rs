@@ -16,6 +16,11 @@ pub(super) struct Process {
     started: String,
 }
 
+/// How this process is named where it owns a reservation.
+pub(crate) fn owner() -> String {
+    Process::this().to_string()
+}
+
 impl Process {
     /// The process that runs this code.
     pub(super) fn this() -> Self {

@@ -12,14 +12,14 @@
 pub(super) mod memory;
 pub(super) mod sqlite;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 
 use futures_util::future::BoxFuture;
 
 pub use sqlite::SqliteBudgets;
-pub(super) use sqlite::{Sums, sums};
+pub(super) use sqlite::sums;
 
 use crate::ledger::StoreError;
 use crate::money::Usd;
@@ -48,6 +48,47 @@ pub struct Entry {
     pub amount: Usd,
     /// The moment by which the request is over, in seconds since 1970.
     pub expires: i64,
+}
+
+impl Entry {
+    /// Decides by what each account has used: spent and reserved, in picodollars.
+    ///
+    /// # Errors
+    /// That of `used`.
+    pub(crate) fn decide<E>(&self, mut used: impl FnMut(&Account) -> Result<i64, E>) -> Result<Decision, E> {
+        let mut decision = Decision::default();
+        for (index, account) in self.accounts.iter().enumerate() {
+            let left = account.limit.picos().saturating_sub(used(account)?).max(0);
+            if self.amount.picos() <= left {
+                continue;
+            }
+            let shortfall = Shortfall { account: index, left: Usd::from_picos(left) };
+            if account.strict {
+                return Ok(Decision { refused: Some(shortfall), ..decision });
+            }
+            decision.warned.push(shortfall);
+        }
+        Ok(decision)
+    }
+}
+
+/// What one window of a budget holds.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    /// What is settled.
+    pub(crate) spent: Spent,
+    /// What is not.
+    pub(crate) reservations: Vec<Reserved>,
+}
+
+/// A reservation as it is kept.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    pub(crate) amount: Usd,
+    /// In seconds since 1970.
+    pub(crate) expires: i64,
+    /// The owner, as [`super::owner`] names it.
+    pub(crate) process: String,
 }
 
 /// What one request cost.

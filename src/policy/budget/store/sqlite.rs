@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::super::process::Process;
-use super::{Account, BudgetStore, Decision, Entry, Shortfall, Spent};
+use super::super::owner;
+use super::{Account, BudgetStore, Decision, Entry, Reserved, Spent, Sums};
 use crate::ledger::{LedgerWriter, StoreError};
 use crate::money::Usd;
 
@@ -22,7 +22,7 @@ pub struct SqliteBudgets {
 impl SqliteBudgets {
     /// Budgets in this ledger. Nothing is opened yet.
     pub fn new(ledger: LedgerWriter) -> Self {
-        Self { ledger, process: Process::this().to_string().into() }
+        Self { ledger, process: owner().into() }
     }
 }
 
@@ -72,22 +72,13 @@ impl Drop for Undo<'_> {
 }
 
 fn reserve(transaction: &Transaction<'_>, entry: &Entry, process: &str) -> rusqlite::Result<Decision> {
-    let mut decision = Decision::default();
-    for (index, account) in entry.accounts.iter().enumerate() {
+    let decision = entry.decide(|account| {
         let sums = sums(transaction, &account.budget, account.began)?;
-        let used = sums
-            .reservations
-            .iter()
-            .fold(sums.spent.cost.picos(), |sum, reservation| sum.saturating_add(reservation.amount.picos()));
-        let left = account.limit.picos().saturating_sub(used).max(0);
-        if entry.amount.picos() <= left {
-            continue;
-        }
-        let shortfall = Shortfall { account: index, left: Usd::from_picos(left) };
-        if account.strict {
-            return Ok(Decision { refused: Some(shortfall), ..decision });
-        }
-        decision.warned.push(shortfall);
+        let reserved = sums.reservations.iter().map(|reservation| reservation.amount.picos());
+        Ok::<_, rusqlite::Error>(reserved.fold(sums.spent.cost.picos(), i64::saturating_add))
+    })?;
+    if decision.refused.is_some() {
+        return Ok(decision);
     }
     let mut insert = transaction.prepare_cached(
         "INSERT INTO budget_reservations (budget, began, reservation, picos, expires, process)
@@ -116,25 +107,6 @@ fn settle(transaction: &Transaction<'_>, entry: &Entry, spent: Spent) -> rusqlit
     Ok(())
 }
 
-/// What one window of a budget holds.
-#[derive(Debug, Default)]
-pub(in super::super) struct Sums {
-    /// What is settled.
-    pub(in super::super) spent: Spent,
-    /// What is not.
-    pub(in super::super) reservations: Vec<Row>,
-}
-
-/// A reservation as it is kept.
-#[derive(Debug)]
-pub(in super::super) struct Row {
-    pub(in super::super) amount: Usd,
-    /// In seconds since 1970.
-    pub(in super::super) expires: i64,
-    /// The owner, as a [`Process`] writes it.
-    pub(in super::super) process: String,
-}
-
 /// Reads the window of a budget that began then, in seconds since 1970.
 pub(in super::super) fn sums(connection: &Connection, budget: &str, began: i64) -> rusqlite::Result<Sums> {
     let spent = connection
@@ -146,7 +118,7 @@ pub(in super::super) fn sums(connection: &Connection, budget: &str, began: i64) 
     let reservations = connection
         .prepare_cached("SELECT picos, expires, process FROM budget_reservations WHERE budget = ? AND began = ?")?
         .query_map(params![budget, began], |row| {
-            Ok(Row { amount: Usd::from_picos(row.get(0)?), expires: row.get(1)?, process: row.get(2)? })
+            Ok(Reserved { amount: Usd::from_picos(row.get(0)?), expires: row.get(1)?, process: row.get(2)? })
         })?
         .collect::<rusqlite::Result<_>>()?;
     Ok(Sums { spent: spent.unwrap_or_default(), reservations })

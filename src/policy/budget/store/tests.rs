@@ -8,11 +8,11 @@ use crate::config::Budget;
 use crate::ledger::{LedgerWriter, Mode, Store};
 use crate::policy::budget::balances;
 
-fn account(budget: &str, limit: i64) -> Account {
+pub(crate) fn account(budget: &str, limit: i64) -> Account {
     Account { budget: budget.into(), began: 0, limit: Usd::from_picos(limit), strict: true }
 }
 
-fn entry(id: &str, amount: i64, accounts: &[Account]) -> Entry {
+pub(crate) fn entry(id: &str, amount: i64, accounts: &[Account]) -> Entry {
     Entry { id: id.into(), accounts: accounts.to_vec(), amount: picos(amount), expires: i64::MAX }
 }
 
@@ -20,11 +20,11 @@ fn picos(picos: i64) -> Usd {
     Usd::from_picos(picos)
 }
 
-fn cost(cost: i64) -> Spent {
+pub(crate) fn cost(cost: i64) -> Spent {
     Spent { cost: picos(cost), estimated: Usd::ZERO }
 }
 
-async fn reserve(store: &impl BudgetStore, entry: &Entry) -> Decision {
+pub(crate) async fn reserve(store: &impl BudgetStore, entry: &Entry) -> Decision {
     store.reserve(entry).await.expect("it works")
 }
 
@@ -84,7 +84,7 @@ async fn each_window_has_its_own_sum_which_no_clock_takes_back(store: &impl Budg
 }
 
 /// What holds for every store; `store` is empty.
-async fn keeps_its_promises(store: &impl BudgetStore) {
+pub(crate) async fn keeps_its_promises(store: &impl BudgetStore) {
     what_is_reserved_is_not_there_for_others_until_it_is_settled(store).await;
     what_cost_more_than_was_reserved_counts_in_full(store).await;
     what_nobody_settles_counts_for_ever(store).await;

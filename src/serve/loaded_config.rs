@@ -20,25 +20,25 @@ use crate::run::{Notices, Preparation, PreparedGateways};
 use crate::secret::Stores;
 
 /// The settings, and what was prepared by them.
-pub(crate) struct House {
+pub(crate) struct LoadedConfig {
     pub(super) settings: Settings,
     pub(super) prepared: Arc<PreparedGateways>,
     /// The gateway of models that are named without one.
     default_gateway: Option<String>,
-    speeds: Speeds,
+    first_token: FirstToken,
     /// The list of models, once it was asked for.
     pub(super) models: OnceLock<Vec<Listed>>,
 }
 
-impl std::fmt::Debug for House {
+impl std::fmt::Debug for LoadedConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("House").field("default_gateway", &self.default_gateway).finish_non_exhaustive()
+        f.debug_struct("LoadedConfig").field("default_gateway", &self.default_gateway).finish_non_exhaustive()
     }
 }
 
-impl House {
+impl LoadedConfig {
     /// Prepares every gateway that the config or its aliases name, the default one, and those that a key is saved for.
-    /// `gateway` is the value of a flag, for models that are named without one; `before` is the house that this one replaces.
+    /// `gateway` is the value of a flag, for models that are named without one; `before` is what this one replaces.
     ///
     /// # Errors
     /// A gateway is not configured, or the demo gateway cannot be started.
@@ -47,7 +47,7 @@ impl House {
         gateway: Option<&str>,
         stores: Stores,
         notices: &dyn Notices,
-        budgets: Option<Arc<dyn BudgetStore>>,
+        (budgets, first_token): (Arc<dyn BudgetStore>, FirstToken),
         before: Option<&Self>,
     ) -> Result<Self, Error> {
         let resolver = Resolver::new(&settings, gateway);
@@ -65,12 +65,11 @@ impl House {
         }
         let prepared = Preparation { settings: &settings, stores, notices }.prepare_all(
             &names,
-            budgets,
+            Some(budgets),
             before.map(|before| &*before.prepared),
         )?;
         let default_gateway = default_gateway.ok();
-        let speeds = Speeds::new(settings.dirs.data.clone());
-        Ok(Self { prepared: Arc::new(prepared), default_gateway, settings, speeds, models: OnceLock::new() })
+        Ok(Self { prepared: Arc::new(prepared), default_gateway, settings, first_token, models: OnceLock::new() })
     }
 
     /// The gateway of models that are named without one.
@@ -105,7 +104,7 @@ impl House {
 
     /// The models of a route in the order in which they are asked for this request.
     pub(super) fn choices(&self, named: &NamedRoute, request: &Request) -> Vec<Choice> {
-        named.route.choices(&Figures { house: self, expected: estimate::expected(request) })
+        named.route.choices(&Figures { loaded: self, expected: estimate::expected(request) })
     }
 
     /// How long a call to this gateway may take.
@@ -116,19 +115,19 @@ impl House {
 
 /// The figures by which aliases decide, for one request.
 struct Figures<'a> {
-    house: &'a House,
+    loaded: &'a LoadedConfig,
     expected: Usage,
 }
 
 impl RouteData for Figures<'_> {
     fn cost(&self, target: &Target) -> Option<Usd> {
-        let gateway = self.house.prepared.gateways().get(&target.gateway)?;
-        let quote = self.house.prepared.pricing().quote(gateway, &target.model)?;
+        let gateway = self.loaded.prepared.gateways().get(&target.gateway)?;
+        let quote = self.loaded.prepared.pricing().quote(gateway, &target.model)?;
         quote.cost(&self.expected).map(|cost| cost.usd)
     }
 
     fn first_token(&self, target: &Target) -> Option<Duration> {
-        self.house.speeds.of(target)
+        (self.loaded.first_token)(target)
     }
 
     fn random(&self) -> f64 {
@@ -136,8 +135,11 @@ impl RouteData for Figures<'_> {
     }
 }
 
-/// How fast models were, by the ledger. Each is looked up once in a while.
-struct Speeds {
+/// How fast a model has begun to answer lately, as far as that is known.
+pub(crate) type FirstToken = Arc<dyn Fn(&Target) -> Option<Duration> + Send + Sync>;
+
+/// How fast models were, by the ledger of a directory. Each is looked up once in a while.
+pub(crate) struct Speeds {
     dir: Option<std::path::PathBuf>,
     known: Mutex<HashMap<Target, (Instant, Option<Duration>)>>,
 }
@@ -148,11 +150,11 @@ impl Speeds {
     /// When there are more, all are looked up again.
     const MOST: usize = 1_000;
 
-    fn new(dir: Option<std::path::PathBuf>) -> Self {
+    pub(crate) fn new(dir: Option<std::path::PathBuf>) -> Self {
         Self { dir, known: Mutex::default() }
     }
 
-    fn of(&self, target: &Target) -> Option<Duration> {
+    pub(crate) fn of(&self, target: &Target) -> Option<Duration> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, speed)) = known.get(target).filter(|(at, _)| at.elapsed() < Self::FRESH) {
             return *speed;

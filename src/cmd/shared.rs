@@ -1,0 +1,114 @@
+//! Where a command keeps what servers share: in the data directory, or in the database of `[store]`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::call::Target;
+use crate::config::{Budget, Settings, SharedStore};
+use crate::error::Error;
+use crate::ledger::{self, LedgerWriter, RemoteLedger, Sink, StoreError};
+use crate::policy::budget::{self, Balance, BudgetStore, SqliteBudgets};
+use crate::serve::{FirstToken, Speeds};
+use crate::store::{AuditLog, KeyStore, RateStore, SqliteStore};
+
+type Balances = Box<dyn Fn(&[Budget], Timestamp) -> Result<Vec<Balance>, StoreError>>;
+
+/// What servers share.
+pub(super) struct Shared {
+    pub(super) keys: Arc<dyn KeyStore>,
+    pub(super) rates: Arc<dyn RateStore>,
+    pub(super) audit: Arc<dyn AuditLog>,
+    pub(super) budgets: Arc<dyn BudgetStore>,
+    pub(super) balances: Balances,
+    pub(super) first_token: FirstToken,
+    /// What takes the calls of a journal, and what the names of the journal's files begin with.
+    pub(super) sink: Box<dyn Sink>,
+    pub(super) journal: &'static str,
+    /// The ledger, if it is not in the data directory.
+    pub(super) remote: Option<Arc<dyn RemoteLedger>>,
+    /// To be closed at the end, if it is.
+    pub(super) writer: Option<LedgerWriter>,
+}
+
+impl Shared {
+    /// What the settings say. Nothing is opened yet.
+    ///
+    /// # Errors
+    /// There is no data directory, or the address of the database cannot be read.
+    pub(super) fn new(settings: &Settings, writer: impl FnOnce(&Path) -> LedgerWriter) -> Result<Self, Error> {
+        if let Some(shared) = &settings.store {
+            return remote(shared);
+        }
+        let missing = || Error::config_hint("there is no home directory to keep keys in", "LLM_DATA_DIR names one");
+        let dir = settings.dirs.data.clone().ok_or_else(missing)?;
+        let writer = writer(&dir);
+        let store = Arc::new(SqliteStore::new(&dir, writer.clone()));
+        let speeds = Speeds::new(Some(dir.clone()));
+        Ok(Self {
+            keys: store.clone(),
+            rates: store.clone(),
+            audit: store,
+            budgets: Arc::new(SqliteBudgets::new(writer.clone())),
+            balances: Box::new(move |budgets, now| budget::balances(Some(&dir), budgets, now)),
+            first_token: Arc::new(move |target: &Target| speeds.of(target)),
+            sink: Box::new(writer.clone()),
+            journal: ledger::LOCAL,
+            remote: None,
+            writer: Some(writer),
+        })
+    }
+}
+
+/// The ledger that several machines share; `None` where it is in the data directory.
+///
+/// # Errors
+/// The address of the database cannot be read.
+pub(super) fn remote_ledger(settings: &Settings) -> Result<Option<Arc<dyn RemoteLedger>>, Error> {
+    Ok(settings.store.as_ref().map(remote).transpose()?.and_then(|shared| shared.remote))
+}
+
+/// What is left of each budget.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) fn balances(settings: &Settings, now: Timestamp) -> Result<Vec<Balance>, Error> {
+    let budgets = &settings.budgets;
+    Ok(match &settings.store {
+        Some(shared) => (remote(shared)?.balances)(budgets, now)?,
+        None => budget::balances(settings.dirs.data.as_deref(), budgets, now)?,
+    })
+}
+
+#[cfg(feature = "postgres")]
+fn remote(settings: &SharedStore) -> Result<Shared, Error> {
+    use crate::postgres::{JOURNAL, PostgresStore};
+    let store = PostgresStore::new(settings)?;
+    let (of_balances, of_speeds) = (store.clone(), store.clone());
+    let sink = store.sink();
+    let store = Arc::new(store);
+    Ok(Shared {
+        keys: store.clone(),
+        rates: store.clone(),
+        audit: store.clone(),
+        budgets: store.clone(),
+        balances: Box::new(move |budgets, now| of_balances.balances(budgets, now)),
+        first_token: Arc::new(move |target: &Target| -> Option<Duration> {
+            of_speeds.first_token(&target.gateway, &target.model)
+        }),
+        sink,
+        journal: JOURNAL,
+        remote: Some(store),
+        writer: None,
+    })
+}
+
+#[cfg(not(feature = "postgres"))]
+fn remote(_: &SharedStore) -> Result<Shared, Error> {
+    Err(Error::config_hint(
+        "[store] needs PostgreSQL, which this llm was built without",
+        "`cargo install onekey` builds one with it; without [store], servers share the data directory",
+    ))
+}

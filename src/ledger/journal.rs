@@ -1,0 +1,373 @@
+//! Calls on their way into the ledger of a server, kept in a file until they are there. What was handed over survives the end of
+//! the process, however it ends; a call whose record is in the file can be answered.
+//!
+//! There are two files: calls are added to one of them while the other is taken into the ledger and emptied. Both are locked as
+//! long as their process lives. Those of a process that was killed are taken in by another one.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+
+use super::files::{check_dir, private_file};
+use super::row::Row;
+use super::store::{Mode, Store, StoreError};
+use super::{Records, Vote};
+use crate::private;
+use crate::score::Part;
+
+#[cfg(test)]
+mod tests;
+
+/// What keeps calls for good.
+pub trait Sink: Send {
+    /// Keeps these calls, all or none. A call that is kept already stays as it is. Blocks the thread.
+    ///
+    /// # Errors
+    /// They cannot be kept now.
+    fn insert(&mut self, rows: &[Row]) -> Result<(), StoreError>;
+}
+
+/// Told to whoever runs the server, when it happens.
+pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What the names of the files begin with whose calls belong into the ledger of their directory.
+pub const LOCAL: &str = "calls-";
+const SUFFIX: &str = ".jsonl";
+
+/// So many calls, or so many bytes of them, are taken in together.
+const GROUP: usize = 512;
+const GROUP_BYTES: usize = 4 << 20;
+
+/// How long is waited after a failure, and how often the files of others are looked for.
+const RETRY: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_secs(5);
+
+/// [`Journal::close`] waits no longer than this for a store that does not answer.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Hands calls to a [`Sink`] by a thread of its own. All clones use the same files.
+#[derive(Clone)]
+pub struct Journal {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    dir: PathBuf,
+    /// What the names of the files begin with: it tells into which store they belong.
+    prefix: &'static str,
+    state: Mutex<State>,
+    /// Something has changed in `state`.
+    changed: Condvar,
+    tell: Tell,
+}
+
+#[derive(Default)]
+struct State {
+    /// The file that calls are added to.
+    current: Option<Segment>,
+    /// A file that holds nothing.
+    spare: Option<Segment>,
+    /// Calls that could not be written to a file.
+    unwritten: Vec<Row>,
+    is_closing: bool,
+    is_closed: bool,
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("dir", &self.shared.dir).finish_non_exhaustive()
+    }
+}
+
+/// One file, locked while it is open.
+#[derive(Debug)]
+struct Segment {
+    file: File,
+    path: PathBuf,
+    /// What is in it, in bytes.
+    length: u64,
+}
+
+impl Segment {
+    fn create(dir: &Path, prefix: &str) -> io::Result<Self> {
+        private::create_dir(dir)?;
+        check_dir(dir).map_err(io::Error::other)?;
+        let path = dir.join(format!("{prefix}{}{SUFFIX}", uuid::Uuid::now_v7()));
+        let file = private_file(&path)?;
+        file.try_lock().map_err(io::Error::other)?;
+        Ok(Self { file, path, length: 0 })
+    }
+
+    fn add(&mut self, line: &[u8]) -> io::Result<()> {
+        let written = self.file.write_all(line);
+        match written {
+            Ok(()) => self.length += line.len() as u64,
+            // On a full disk at least what was there before stays whole.
+            Err(_) => {
+                self.file.set_len(self.length)?;
+                self.file.seek(SeekFrom::End(0))?;
+            }
+        }
+        written
+    }
+
+    fn empty(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.length = 0;
+        Ok(())
+    }
+}
+
+impl Journal {
+    /// A journal in this directory, whose thread gives calls to this sink. The names of its files begin with `prefix`; those of
+    /// other processes that begin so belong to the same sink. `tell` is called where there is something that whoever
+    /// runs the server should know.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub fn start(dir: &Path, prefix: &'static str, sink: Box<dyn Sink>, tell: Tell) -> io::Result<Self> {
+        let dir = dir.to_owned();
+        let shared = Arc::new(Shared { dir, prefix, state: Mutex::default(), changed: Condvar::new(), tell });
+        let of_thread = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("journal".into());
+        thread.spawn(move || Drain { shared: of_thread, sink, waiting: 0, is_failing: false }.run())?;
+        Ok(Self { shared })
+    }
+
+    /// Keeps a call. When this returns, the end of the process does not lose it any more.
+    pub fn add(&self, row: Row) {
+        let mut line = serde_json::to_vec(&row).unwrap_or_default();
+        line.push(b'\n');
+        let mut state = self.shared.state();
+        let written = state.add(&self.shared, &line);
+        if let Err(error) = written {
+            (self.shared.tell)(&format!("a call waits in memory, because its file cannot be written: {error}"));
+            state.unwritten.push(row);
+        }
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    /// Waits until every call has reached the sink, but not for long: what has not is in a file, and another process takes it in.
+    /// Blocks the thread.
+    pub fn close(&self) {
+        let end = Instant::now() + CLOSE_LIMIT;
+        let mut state = self.shared.state();
+        state.is_closing = true;
+        self.shared.changed.notify_all();
+        while !state.is_closed {
+            let Some(left) = end.checked_duration_since(Instant::now()) else { return };
+            let waited = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+        }
+    }
+}
+
+impl Records for Journal {
+    fn record(&self, row: Row) -> BoxFuture<'_, ()> {
+        self.add(row);
+        std::future::ready(()).boxed()
+    }
+
+    /// A server has no scores.
+    fn record_scores(&self, _: Vec<(String, Vec<Part>)>) {}
+
+    /// A server takes no votes.
+    fn record_vote(&self, _: Vote) {}
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn add(&mut self, shared: &Shared, line: &[u8]) -> io::Result<()> {
+        let segment = match &mut self.current {
+            Some(segment) => segment,
+            place => place.insert(match self.spare.take() {
+                Some(spare) => spare,
+                None => Segment::create(&shared.dir, shared.prefix)?,
+            }),
+        };
+        segment.add(line)
+    }
+}
+
+/// What the thread does.
+struct Drain {
+    shared: Arc<Shared>,
+    sink: Box<dyn Sink>,
+    /// How many calls waited for the sink since it failed.
+    waiting: usize,
+    is_failing: bool,
+}
+
+impl Drain {
+    fn run(mut self) {
+        let mut looked = None::<Instant>;
+        loop {
+            let (segment, unwritten) = self.next();
+            if let Some(mut segment) = segment
+                && self.drain(&mut segment)
+                && segment.empty().is_ok()
+            {
+                let mut state = self.shared.state();
+                match state.spare {
+                    None => state.spare = Some(segment),
+                    Some(_) => drop(fs::remove_file(&segment.path)),
+                }
+            }
+            if !unwritten.is_empty() && !self.insert(&unwritten) {
+                self.shared.state().unwritten = unwritten;
+            }
+            let mut state = self.shared.state();
+            if state.is_closing {
+                if state.current.is_some() {
+                    continue;
+                }
+                if let Some(spare) = state.spare.take() {
+                    // An empty file that stays is deleted by whoever finds it.
+                    let _ = fs::remove_file(&spare.path);
+                }
+                state.is_closed = true;
+                self.shared.changed.notify_all();
+                return;
+            }
+            drop(state);
+            if looked.is_none_or(|at| at.elapsed() >= LOOK) {
+                looked = Some(Instant::now());
+                self.take_over();
+            }
+        }
+    }
+
+    /// Waits for the next file to be taken in.
+    fn next(&self) -> (Option<Segment>, Vec<Row>) {
+        let mut state = self.shared.state();
+        if state.current.is_none() && state.unwritten.is_empty() && !state.is_closing {
+            let waited = self.shared.changed.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+        }
+        (state.current.take(), std::mem::take(&mut state.unwritten))
+    }
+
+    /// Takes a file in. Returns `false` where that was given up.
+    fn drain(&mut self, segment: &mut Segment) -> bool {
+        let path = segment.path.clone();
+        let shared = Arc::clone(&self.shared);
+        let taken = each_group(&mut segment.file, &mut |rows| self.insert(rows));
+        taken.unwrap_or_else(|error| {
+            (shared.tell)(&format!("the calls in {} cannot be read: {error}", path.display()));
+            false
+        })
+    }
+
+    /// Gives calls to the sink until it has them. Returns `false` where the journal is closed first.
+    fn insert(&mut self, rows: &[Row]) -> bool {
+        let count = rows.len();
+        let end = Instant::now() + CLOSE_LIMIT / 2;
+        loop {
+            let failed = match self.sink.insert(rows) {
+                Ok(()) => {
+                    self.waiting += if self.is_failing { count } else { 0 };
+                    if std::mem::take(&mut self.is_failing) {
+                        let waiting = std::mem::take(&mut self.waiting);
+                        (self.shared.tell)(&format!(
+                            "calls are recorded again; {waiting} and those after them had waited"
+                        ));
+                    }
+                    return true;
+                }
+                Err(error) => error,
+            };
+            if !std::mem::replace(&mut self.is_failing, true) {
+                let dir = self.shared.dir.display();
+                (self.shared.tell)(&format!("{}; calls wait in {dir} until they can be recorded", failed.sentence()));
+            }
+            if self.shared.state().is_closing && Instant::now() >= end {
+                return false;
+            }
+            thread::sleep(RETRY);
+        }
+    }
+
+    /// Takes in the files of processes that were killed.
+    fn take_over(&mut self) {
+        for mut segment in abandoned(&self.shared.dir, self.shared.prefix) {
+            if self.drain(&mut segment) {
+                let _ = fs::remove_file(&segment.path);
+            }
+        }
+    }
+}
+
+/// Calls `take` with the calls of a file, group by group, until it returns `false`. Lines that are no calls are left out: the last
+/// one may have been cut when its process was killed, before its answer ended.
+fn each_group(file: &mut File, take: &mut dyn FnMut(&[Row]) -> bool) -> io::Result<bool> {
+    file.rewind()?;
+    let mut reader = BufReader::new(file);
+    let (mut line, mut rows, mut bytes) = (Vec::new(), Vec::new(), 0);
+    loop {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line)?;
+        rows.extend(serde_json::from_slice::<Row>(&line).ok());
+        bytes += read;
+        if rows.len() >= GROUP || bytes >= GROUP_BYTES || read == 0 {
+            if !rows.is_empty() && !take(&rows) {
+                return Ok(false);
+            }
+            rows.clear();
+            bytes = 0;
+        }
+        if read == 0 {
+            return Ok(true);
+        }
+    }
+}
+
+/// The files of processes that have ended, each locked by this one now.
+fn abandoned(dir: &Path, prefix: &str) -> Vec<Segment> {
+    let is_journal = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.starts_with(prefix) && name.ends_with(SUFFIX)
+    };
+    let paths = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).filter(is_journal);
+    let locked = |path: PathBuf| {
+        let file = private_file(&path).ok()?;
+        file.try_lock().ok()?;
+        // Another process may have taken it in, and deleted it, before it could be locked here.
+        let length = fs::metadata(&path).ok()?.len();
+        Some(Segment { file, path, length })
+    };
+    paths.filter_map(locked).collect()
+}
+
+/// Takes the calls of servers that were killed into the ledger of this directory. Returns what there is to tell the user.
+pub(super) fn take_over(dir: &Path) -> Vec<String> {
+    let mut notices = Vec::new();
+    for mut segment in abandoned(dir, LOCAL) {
+        let path = segment.path.display();
+        let mut failed = None;
+        let taken = each_group(&mut segment.file, &mut |rows| {
+            let store = Store::open(dir, Mode::RECORD);
+            failed = store.and_then(|mut store| super::insert(&mut store, &mut rows.iter().cloned())).err();
+            failed.is_none()
+        });
+        match (taken, failed) {
+            (Ok(true), _) => drop(fs::remove_file(&segment.path)),
+            (Ok(false), Some(error)) => notices.push(format!("{}; the calls in {path} wait", error.sentence())),
+            (Ok(false), None) => {}
+            (Err(error), _) => notices.push(format!("the calls in {path} cannot be read: {error}")),
+        }
+    }
+    notices
+}

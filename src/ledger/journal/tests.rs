@@ -1,0 +1,123 @@
+//! What a journal promises.
+
+use std::collections::BTreeMap;
+
+use super::super::tests::row;
+use super::super::{Filter, LedgerWriter, find};
+use super::*;
+
+/// Keeps calls in memory, once it is not broken any more.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<(BTreeMap<String, Row>, bool)>>);
+
+impl Sink for Memory {
+    fn insert(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        let mut state = self.0.lock().expect("no test panics here");
+        if state.1 {
+            return Err(StoreError::Shared { server: "memory".into(), cause: "it is broken".into() });
+        }
+        state.0.extend(rows.iter().map(|row| (row.id.clone(), row.clone())));
+        Ok(())
+    }
+}
+
+fn start(dir: &Path, sink: impl Sink + 'static) -> (Journal, Arc<Mutex<Vec<String>>>) {
+    let told = Arc::<Mutex<Vec<String>>>::default();
+    let hear = Arc::clone(&told);
+    let tell: Tell = Arc::new(move |text| hear.lock().expect("no test panics here").push(text.to_owned()));
+    (Journal::start(dir, LOCAL, Box::new(sink), tell).expect("a thread"), told)
+}
+
+fn files(dir: &Path) -> usize {
+    fs::read_dir(dir).expect("a directory").count()
+}
+
+#[test]
+fn calls_reach_the_sink_and_no_file_stays() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let memory = Memory::default();
+    let (journal, told) = start(dir.path(), memory.clone());
+    let rows: Vec<Row> = (0..1_000).map(|id| row(&id.to_string(), true)).collect();
+    thread::scope(|scope| {
+        for rows in rows.chunks(250) {
+            let journal = journal.clone();
+            scope.spawn(move || rows.iter().for_each(|row| journal.add(row.clone())));
+        }
+    });
+    journal.close();
+    let kept = memory.0.lock().expect("no test panics here");
+    assert_eq!(kept.0.len(), 1_000);
+    assert!(rows.iter().all(|row| kept.0[&row.id] == *row));
+    assert_eq!((files(dir.path()), told.lock().expect("no panic").len()), (0, 0));
+}
+
+#[test]
+fn what_cannot_be_kept_waits_and_is_told_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let memory = Memory::default();
+    memory.0.lock().expect("no panic").1 = true;
+    let (journal, told) = start(dir.path(), memory.clone());
+    for id in 0..10 {
+        journal.add(row(&id.to_string(), true));
+    }
+    while told.lock().expect("no panic").is_empty() {
+        thread::yield_now();
+    }
+    memory.0.lock().expect("no panic").1 = false;
+    journal.add(row("last", true));
+    journal.close();
+    assert_eq!(memory.0.lock().expect("no panic").0.len(), 11);
+    let told = told.lock().expect("no panic");
+    assert!(
+        told[0].contains("it is broken; calls wait in") && told[1].starts_with("calls are recorded again"),
+        "{told:?}"
+    );
+    assert_eq!(told.len(), 2);
+}
+
+#[test]
+fn calls_of_a_process_that_was_killed_are_taken_in_by_whoever_comes_next() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // As a process leaves it that was killed in the middle of a line.
+    let killed = |name: &str, ids: &[&str]| {
+        let mut text: Vec<u8> = Vec::new();
+        for id in ids {
+            text.extend(serde_json::to_vec(&row(id, true)).expect("JSON"));
+            text.push(b'\n');
+        }
+        text.extend_from_slice(b"{\"id\":\"cut");
+        fs::write(dir.path().join(format!("{LOCAL}{name}.jsonl")), text).expect("a file");
+    };
+    killed("a", &["1", "2"]);
+    let (journal, _) = start(dir.path(), LedgerWriter::new(dir.path()));
+    journal.add(row("3", true));
+    let ids = || -> Vec<String> {
+        let store = Store::open_to_read(dir.path()).expect("readable");
+        let found = store.map(|store| find(&store, &Filter::default(), None).expect("readable")).unwrap_or_default();
+        let mut ids: Vec<String> = found.into_iter().map(|row| row.id).collect();
+        ids.sort();
+        ids
+    };
+    while ids() != ["1", "2", "3"] {
+        thread::yield_now();
+    }
+    journal.close();
+    // Or by a command that reads the ledger; what is there already is not there twice.
+    killed("b", &["3", "4"]);
+    assert_eq!(crate::ledger::settle(dir.path()), [""; 0]);
+    assert_eq!(ids(), ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn a_file_of_a_process_that_lives_is_left_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let memory = Memory::default();
+    memory.0.lock().expect("no panic").1 = true;
+    let (journal, _) = start(dir.path(), memory.clone());
+    journal.add(row("1", true));
+    assert_eq!(crate::ledger::settle(dir.path()), [""; 0]);
+    assert!(Store::open_to_read(dir.path()).expect("readable").is_none());
+    memory.0.lock().expect("no panic").1 = false;
+    journal.close();
+    assert_eq!(memory.0.lock().expect("no panic").0.len(), 1);
+}

@@ -1,0 +1,252 @@
+//! A connection to the store, and the schema there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use postgres::config::SslMode;
+use postgres::types::ToSql;
+use postgres::{Client, Config, Error, Row, Statement};
+use secrecy::ExposeSecret as _;
+
+use super::tls::Tls;
+use crate::config::SharedStore;
+use crate::ledger::StoreError;
+
+/// The changes that lead from an empty database to the current schema, in order. Those that were released never change.
+const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql")];
+
+/// The one number by which servers that start at the same time take turns with migrations.
+const LOCK: i64 = 0x6c6c_6d00;
+
+/// How long a connection may take, and how long the server of the database may say nothing, where the address does not say it.
+const CONNECT: Duration = Duration::from_secs(3);
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// After a connection has failed, others fail at once for this long.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Where the database is.
+#[derive(Clone)]
+pub(super) struct Address {
+    config: Config,
+    tls: Tls,
+    /// What is shown of it: neither user nor password.
+    pub(super) shown: Arc<str>,
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Address").field("shown", &self.shown).finish_non_exhaustive()
+    }
+}
+
+impl Address {
+    /// Reads the address. What is wrong with it is not said in the words of the address, which may hold a password.
+    ///
+    /// # Errors
+    /// It is none, or its certificates cannot be read.
+    pub(super) fn read(settings: &SharedStore) -> Result<Self, crate::error::Error> {
+        let unread = || {
+            crate::error::Error::config_hint(
+                "the url of [store] cannot be read",
+                "as in postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=require; characters such as @ and / in the \
+                 password are written as %40 and %2F",
+            )
+        };
+        let mut config: Config = settings.url.expose_secret().parse().map_err(|_| unread())?;
+        let hosts: Vec<String> = config
+            .get_hosts()
+            .iter()
+            .map(|host| match host {
+                postgres::config::Host::Tcp(name) => name.clone(),
+                #[cfg(unix)]
+                postgres::config::Host::Unix(path) => path.display().to_string(),
+            })
+            .collect();
+        if hosts.is_empty() {
+            return Err(unread());
+        }
+        let shown = match config.get_dbname() {
+            Some(name) => format!("postgres://{}/{name}", hosts.join(",")),
+            None => format!("postgres://{}", hosts.join(",")),
+        };
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(SILENCE);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("llm");
+        }
+        let tls = if config.get_ssl_mode() == SslMode::Disable {
+            Tls::none()
+        } else {
+            Tls::new(settings.ca_file.as_deref())?
+        };
+        Ok(Self { config, tls, shown: shown.into() })
+    }
+
+    pub(super) fn error(&self, cause: &Error) -> StoreError {
+        let mut words = cause.as_db_error().map_or_else(|| cause.to_string(), |error| error.message().to_owned());
+        let mut source = if cause.as_db_error().is_some() { None } else { std::error::Error::source(cause) };
+        while let Some(deeper) = source {
+            words.push_str(&format!(": {deeper}"));
+            source = deeper.source();
+        }
+        self.failed(words)
+    }
+
+    pub(super) fn failed(&self, cause: String) -> StoreError {
+        StoreError::Shared { server: Arc::clone(&self.shown), cause }
+    }
+}
+
+/// A connection that is made when it is needed, and made again after a failure.
+pub(super) struct Link {
+    pub(super) address: Address,
+    session: Option<Session>,
+    failed: Option<(Instant, StoreError)>,
+}
+
+impl Link {
+    pub(super) fn new(address: Address) -> Self {
+        Self { address, session: None, failed: None }
+    }
+
+    /// The connection.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or its schema is not ours.
+    pub(super) fn session(&mut self) -> Result<&mut Session, StoreError> {
+        if self.session.as_ref().is_some_and(|session| session.client.is_closed()) {
+            self.session = None;
+        }
+        if self.session.is_none() {
+            if let Some((at, error)) = &self.failed
+                && at.elapsed() < PAUSE
+            {
+                return Err(error.clone());
+            }
+            match Session::open(&self.address) {
+                Ok(session) => (self.session, self.failed) = (Some(session), None),
+                Err(error) => {
+                    self.failed = Some((Instant::now(), error.clone()));
+                    return Err(error);
+                }
+            }
+        }
+        self.session.as_mut().ok_or_else(|| self.address.failed("there is no connection".to_owned()))
+    }
+
+    /// Does all of the work or, where it fails, none. The connection is given up after a failure.
+    ///
+    /// # Errors
+    /// The work fails, or the database cannot be reached.
+    pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, StoreError> {
+        let session = self.session()?;
+        let done = session.begin().and_then(|()| work(session)).and_then(|done| session.commit().map(|()| done));
+        done.map_err(|error| {
+            self.session = None;
+            self.address.error(&error)
+        })
+    }
+
+    /// Gives the connection up.
+    pub(super) fn close(&mut self) {
+        self.session = None;
+    }
+}
+
+type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// An open connection to a database of our schema.
+pub(super) struct Session {
+    pub(super) client: Client,
+    statements: HashMap<&'static str, Statement>,
+}
+
+impl Session {
+    fn open(address: &Address) -> Result<Self, StoreError> {
+        let failed = |error| address.error(&error);
+        let client = address.config.connect(address.tls.clone()).map_err(failed)?;
+        let mut session = Self { client, statements: HashMap::new() };
+        let limit = SILENCE.as_millis();
+        session
+            .client
+            .batch_execute(&format!("SET statement_timeout = {limit}; SET search_path = llm"))
+            .map_err(failed)?;
+        let known = MIGRATIONS.len();
+        let mut found = session.version().map_err(failed)?;
+        if found < known {
+            found = session.migrate().map_err(failed)?;
+        }
+        if found > known {
+            let cause = format!("its schema is of version {found}, and this llm knows none above {known}");
+            return Err(address.failed(cause));
+        }
+        Ok(session)
+    }
+
+    /// The version of the schema; 0 is none yet.
+    fn version(&mut self) -> Result<usize, Error> {
+        let exists: bool = self.client.query_one("SELECT to_regclass('llm.schema_version') IS NOT NULL", &[])?.get(0);
+        if !exists {
+            return Ok(0);
+        }
+        let version: i32 = self.client.query_one("SELECT max(version) FROM llm.schema_version", &[])?.get(0);
+        Ok(usize::try_from(version).unwrap_or(0))
+    }
+
+    fn migrate(&mut self) -> Result<usize, Error> {
+        // A transaction that began before the lock was taken would not see what others have made meanwhile.
+        self.client.query("SELECT pg_advisory_lock($1)", &[&LOCK])?;
+        self.begin()?;
+        let found = self.version()?;
+        if found == 0 {
+            let begin = "CREATE SCHEMA IF NOT EXISTS llm; CREATE TABLE llm.schema_version (version int4 PRIMARY KEY)";
+            self.client.batch_execute(begin)?;
+        }
+        for (place, sql) in MIGRATIONS.iter().enumerate().skip(found) {
+            self.client.batch_execute(sql)?;
+            let version = i32::try_from(place + 1).unwrap_or(i32::MAX);
+            self.client.execute("INSERT INTO llm.schema_version VALUES ($1)", &[&version])?;
+        }
+        self.commit()?;
+        self.client.query("SELECT pg_advisory_unlock($1)", &[&LOCK])?;
+        Ok(found.max(MIGRATIONS.len()))
+    }
+
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        self.client.batch_execute("BEGIN")
+    }
+
+    /// As [`Session::begin`], but what is changed may be lost with the power of the machine.
+    pub(super) fn begin_soon(&mut self) -> Result<(), Error> {
+        self.client.batch_execute("BEGIN; SET LOCAL synchronous_commit = off")
+    }
+
+    pub(super) fn commit(&mut self) -> Result<(), Error> {
+        self.client.batch_execute("COMMIT")
+    }
+
+    fn statement(&mut self, sql: &'static str) -> Result<Statement, Error> {
+        if let Some(known) = self.statements.get(sql) {
+            return Ok(known.clone());
+        }
+        let statement = self.client.prepare(sql)?;
+        self.statements.insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    pub(super) fn query(&mut self, sql: &'static str, values: Values<'_>) -> Result<Vec<Row>, Error> {
+        let statement = self.statement(sql)?;
+        self.client.query(&statement, values)
+    }
+
+    pub(super) fn execute(&mut self, sql: &'static str, values: Values<'_>) -> Result<u64, Error> {
+        let statement = self.statement(sql)?;
+        self.client.execute(&statement, values)
+    }
+}

@@ -1,0 +1,152 @@
+//! The promises of every store, kept by a PostgreSQL. `tests/real/postgres/run` starts one.
+
+use super::*;
+use crate::ledger::tests::row;
+use crate::ledger::{Filter, Journal, Wanted, find};
+use crate::policy::budget::store_tests;
+use crate::store::tests as keys_and_rates;
+
+/// A database of its own, in the server at `LLM_TEST_POSTGRES`.
+fn database(name: &str) -> SharedStore {
+    let env = crate::config::Env::of_process();
+    let server = env.get("LLM_TEST_POSTGRES").expect("the address of a server, without a database");
+    let admin = format!("{server}/postgres");
+    let mut client = postgres::Client::connect(&admin, postgres::NoTls).expect("a server");
+    client.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).expect("dropped");
+    client.batch_execute(&format!("CREATE DATABASE {name}")).expect("created");
+    SharedStore { url: format!("{server}/{name}").into(), ca_file: None }
+}
+
+fn store(settings: &SharedStore) -> PostgresStore {
+    PostgresStore::new(settings).expect("an address")
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL"]
+fn keys_rates_and_the_audit_log_keep_their_promises() {
+    let settings = database("llm_keys");
+    runtime().block_on(async {
+        let first = store(&settings);
+        keys_and_rates::keys(&first).await;
+        keys_and_rates::rates(&first).await;
+        keys_and_rates::shared([store(&settings), store(&settings), store(&settings)], || store(&settings)).await;
+    });
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL"]
+fn budgets_keep_their_promises() {
+    let settings = database("llm_budgets");
+    runtime().block_on(store_tests::keeps_its_promises(&store(&settings)));
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL"]
+fn stores_that_decide_at_once_never_spend_the_same_money() {
+    let settings = database("llm_contended");
+    let (a, b) = (store_tests::account("a", 1_000), store_tests::account("b", 600));
+    let made: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|server| {
+                // The accounts in another order in every other server.
+                let accounts = if server % 2 == 0 { [a.clone(), b.clone()] } else { [b.clone(), a.clone()] };
+                let store = store(&settings);
+                scope.spawn(move || {
+                    runtime().block_on(async {
+                        let entry = |nth| store_tests::entry(&format!("{server}-{nth}"), 10, &accounts);
+                        let entries: Vec<_> = (0..50).map(entry).collect();
+                        let decided = entries.iter().map(|entry| store_tests::reserve(&store, entry));
+                        let decided = futures_util::future::join_all(decided).await;
+                        let made = entries.iter().zip(&decided).filter(|(_, decision)| decision.refused.is_none());
+                        made.map(|(entry, _)| BudgetStore::settle(&store, entry, store_tests::cost(10))).count()
+                    })
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+    });
+    assert_eq!(made, 60);
+    let late = runtime().block_on(store_tests::reserve(&store(&settings), &store_tests::entry("late", 1, &[b])));
+    assert_eq!(late.refused.expect("all is spent").left.picos(), 0);
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL"]
+fn nothing_stays_reserved_for_whoever_stops_waiting() {
+    let settings = database("llm_dropped");
+    let accounts = [store_tests::account("a", 100)];
+    runtime().block_on(async {
+        let store = store(&settings);
+        for id in 0..20 {
+            let entry = store_tests::entry(&id.to_string(), 10, &accounts);
+            let waiting = store.reserve(&entry);
+            // Dropped before anything is done, and after the thread may have begun.
+            if id % 2 == 0 {
+                drop(waiting);
+            } else {
+                let _ = timeout(Duration::from_micros(200 * id), waiting).await.map(|made| {
+                    BudgetStore::settle(&store, &entry, Spent::default());
+                    made.expect("it works")
+                });
+            }
+        }
+        let whole = store_tests::reserve(&store, &store_tests::entry("whole", 100, &accounts)).await;
+        assert_eq!(whole.refused, None);
+    });
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL"]
+fn calls_come_back_as_they_were_and_never_twice() {
+    let settings = database("llm_calls");
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = store(&settings);
+    let tell: crate::ledger::Tell = Arc::new(|text: &str| panic!("{text}"));
+    let journal = Journal::start(dir.path(), JOURNAL, store.sink(), tell).expect("a thread");
+    let mut rows: Vec<_> = (0..700).map(|id| row(&format!("{id:08}"), id % 2 == 0)).collect();
+    for row in rows.iter_mut().filter(|row| row.answer.is_none()) {
+        // A ledger in SQLite keeps each request once.
+        row.request.hash = format!("hash of {}", row.id);
+    }
+    // No text of PostgreSQL holds this character.
+    rows[0].asked = "a\0b".to_owned();
+    rows[0].answer.as_mut().expect("an answer").text = "zero \0 zero".to_owned();
+    for row in rows.iter().chain(&rows[..10]) {
+        journal.add(row.clone());
+    }
+    journal.close();
+    let all = Filter::default();
+    let read = |wanted| find(&store.read(wanted).expect("readable"), &all, None).expect("readable");
+    let mut found = read(Wanted::Fitting(&all, None));
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(found.len(), 700);
+    for (found, row) in found.iter().zip(&rows) {
+        assert_eq!(found, row);
+    }
+    assert_eq!(read(Wanted::Fitting(&all, Some(5))).len(), 6);
+    let other = Filter { model: Some("no such".into()), ..Filter::default() };
+    assert_eq!(read(Wanted::Figures(&other)).len(), 0);
+    assert_eq!(read(Wanted::Named(Some("00000007")))[0].id, "00000007");
+    assert_eq!(store.purge(None).expect("deleted"), 700);
+}
+
+#[test]
+fn no_error_and_no_debug_output_holds_the_password() {
+    for url in
+        ["postgres://me:s3cret@localhost:1/db", "postgres://me:s3cret@[::/db", "postgres://me:s3cret@/db?x=s3cret"]
+    {
+        let settings = SharedStore { url: url.into(), ca_file: None };
+        let shown = match PostgresStore::new(&settings) {
+            Ok(store) => {
+                let error = store.purge(None).expect_err("nobody listens");
+                format!("{store:?} {error:?} {}", error.sentence())
+            }
+            Err(error) => format!("{error:?} {error}"),
+        };
+        assert!(!shown.contains("s3cret") && !format!("{settings:?}").contains("s3cret"), "{shown}");
+    }
+}
