@@ -41,12 +41,15 @@ struct Block {
 }
 
 impl OutputFile {
-    /// The first line; `None` where there is no whole one.
+    /// The first line; `None` where there is no whole one, as in a device.
     ///
     /// # Errors
     /// As for [`OutputFile::scan`].
     pub fn first<T>(&mut self, of: impl FnOnce(&Line<'_>) -> T) -> Result<Option<T>, OutputError> {
         let io = |source| OutputError::Io { path: self.path.clone(), source };
+        if !self.file.metadata().map_err(io)?.is_file() {
+            return Ok(None);
+        }
         self.file.seek(SeekFrom::Start(0)).map_err(io)?;
         let mut line = Vec::new();
         next_line(&mut BufReader::with_capacity(BUFFER, &self.file), &mut line).map_err(io)?;
