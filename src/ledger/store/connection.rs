@@ -1,6 +1,8 @@
 //! Connections to the database file, and what they can do where it lies.
 
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -33,13 +35,30 @@ pub(super) fn is_unwritable(error: &rusqlite::Error) -> bool {
 
 /// Asks SQLite for a write-ahead log, and returns whether it has one. A network drive has none: SQLite then names the journal
 /// that it uses instead, or fails because processes cannot share the memory of the log's index. Neither is an error here.
-pub(super) fn use_log(connection: &Connection) -> rusqlite::Result<bool> {
-    let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0));
-    match mode {
-        Ok(mode) => Ok(mode.eq_ignore_ascii_case("wal")),
-        Err(error) if matches!(error.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)) => {
-            Ok(false)
-        }
-        Err(error) => Err(error),
+///
+/// Where several processes begin the same log, each may hold what another waits for. SQLite then fails at once, whatever its
+/// timeout, so this tries again until the deadline.
+pub(super) fn use_log(connection: &Connection, deadline: Instant) -> rusqlite::Result<bool> {
+    /// The longest wait before the next try. It is random, so that two processes do not meet each time.
+    const LONGEST_WAIT: Duration = Duration::from_millis(20);
+    loop {
+        let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0));
+        return match mode {
+            Ok(mode) => Ok(mode.eq_ignore_ascii_case("wal")),
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                thread::sleep(LONGEST_WAIT.mul_f64(fastrand::f64()));
+                continue;
+            }
+            Err(error)
+                if matches!(error.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        };
     }
+}
+
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }

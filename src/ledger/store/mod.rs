@@ -16,9 +16,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use self::connection::{is_unwritable, open_for_reading, use_log};
+use self::connection::{is_busy, is_unwritable, open_for_reading, use_log};
 use super::files::{check_dir, has_content, identity, own, private_file, set_aside, with_suffix};
 use crate::private;
 
@@ -156,7 +156,7 @@ impl Store {
         let sqlite = |error| StoreError::sqlite(path, error);
         // This comes first, because everything after it may have to wait for other processes.
         connection.busy_timeout(mode.timeout).map_err(sqlite)?;
-        let has_log = use_log(&connection).map_err(sqlite)?;
+        let has_log = use_log(&connection, Instant::now() + mode.timeout).map_err(sqlite)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(sqlite)?;
         let mut store = Self::of(connection, path.to_owned(), mode, has_log);
         match store.version()? {
@@ -264,8 +264,4 @@ impl Store {
     pub(in crate::ledger) fn set_aside(&self) -> Option<&Path> {
         self.set_aside.as_deref()
     }
-}
-
-fn is_busy(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
