@@ -13,6 +13,10 @@ use crate::error::{Failure, FailureKind};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// After the gateway refused so many requests at once, as many are sent to it again only after this time. Without it, every
+/// raise of the limit would fail a request, and one call could use up its tries.
+const REFUSAL_HOLDS: Duration = MINUTE;
+
 /// Sends requests to their gateways no faster than the rates of the config allow.
 #[derive(Debug)]
 pub struct Throttle<S> {
@@ -59,7 +63,7 @@ impl<S: Service> Service for Throttle<S> {
         };
         let permit = limiter.acquire().await;
         let result = self.inner.call(call, events).await;
-        limiter.adapt(permit.began, &result);
+        limiter.adapt(&permit, &result);
         result
     }
 }
@@ -80,18 +84,28 @@ struct State {
     /// The number of requests that may run at once: the limit of the config, or a lower one after the gateway reported that
     /// too many run.
     limit: usize,
-    /// When the limit was last lowered.
-    lowered: Option<Instant>,
+    /// The last refusal for which the limit was lowered.
+    refused: Option<Refusal>,
     /// The number of answers since the limit was last changed.
     answers: usize,
     /// When the requests of the last minute began. It is empty if the config does not limit them.
     recent: VecDeque<Instant>,
 }
 
+/// The gateway said that too many requests run.
+#[derive(Debug, Clone, Copy)]
+struct Refusal {
+    at: Instant,
+    /// How many ran.
+    running: usize,
+}
+
 /// The permission to run one request. It ends when it is dropped.
 struct Permit<'a> {
     limiter: &'a Limiter,
     began: Instant,
+    /// The number of running requests when it began, this one included.
+    running: usize,
 }
 
 impl Drop for Permit<'_> {
@@ -104,7 +118,7 @@ impl Drop for Permit<'_> {
 impl Limiter {
     fn new(rate: Rate) -> Self {
         let limit = rate.max_concurrency.map_or(usize::MAX, |most| most.get() as usize);
-        let state = State { running: 0, limit, lowered: None, answers: 0, recent: VecDeque::new() };
+        let state = State { running: 0, limit, refused: None, answers: 0, recent: VecDeque::new() };
         Self { rate, state: Mutex::new(state), freed: Notify::new() }
     }
 
@@ -118,10 +132,10 @@ impl Limiter {
         loop {
             let freed = self.freed.notified();
             match self.try_acquire(Instant::now()) {
-                Ok(began) => {
+                Ok(permit) => {
                     // A notification wakes one waiter only, and another one may be able to run as well.
                     self.freed.notify_one();
-                    return Permit { limiter: self, began };
+                    return permit;
                 }
                 Err(Some(later)) => time::sleep_until(later).await,
                 Err(None) => freed.await,
@@ -129,11 +143,11 @@ impl Limiter {
         }
     }
 
-    /// Counts the request as running and returns its start.
+    /// Counts the request as running.
     ///
     /// # Errors
     /// The request may not run yet. The value is the time to try again; `None` means when another request has ended.
-    fn try_acquire(&self, now: Instant) -> Result<Instant, Option<Instant>> {
+    fn try_acquire(&self, now: Instant) -> Result<Permit<'_>, Option<Instant>> {
         let mut state = self.state();
         if state.running >= state.limit {
             return Err(None);
@@ -148,28 +162,32 @@ impl Limiter {
             state.recent.push_back(now);
         }
         state.running += 1;
-        Ok(now)
+        Ok(Permit { limiter: self, began: now, running: state.running })
     }
 
     /// Lowers the limit to half of the running requests if the gateway reports that too many run. After that, raises it by
-    /// one whenever as many answers have come as requests may run at once.
-    fn adapt(&self, began: Instant, result: &Result<(), Failure>) {
+    /// one whenever as many answers have come as requests may run at once, up to what the gateway refused.
+    fn adapt(&self, permit: &Permit<'_>, result: &Result<(), Failure>) {
+        let now = Instant::now();
         let mut state = self.state();
-        match result {
+        match (result, state.refused) {
             // A request that began before the limit was lowered does not show whether the new limit is low enough.
-            Err(failure)
+            (Err(failure), before)
                 if failure.kind == FailureKind::Credits
                     && failure.is_transient()
-                    && state.lowered.is_none_or(|lowered| began >= lowered) =>
+                    && before.is_none_or(|before| permit.began >= before.at) =>
             {
-                state.limit = (state.running / 2).max(1);
-                state.lowered = Some(Instant::now());
+                // Others may have begun or ended since, and the gateway may have counted either.
+                let running = state.running.max(permit.running);
+                state.limit = (running / 2).max(1);
+                state.refused = Some(Refusal { at: now, running });
                 state.answers = 0;
             }
-            Ok(()) if state.lowered.is_some() => {
+            (Ok(()), Some(refused)) => {
                 state.answers += 1;
                 let most = self.rate.max_concurrency.map_or(usize::MAX, |most| most.get() as usize);
-                if state.answers >= state.limit && state.limit < most {
+                let is_refused = state.limit + 1 >= refused.running && now.duration_since(refused.at) < REFUSAL_HOLDS;
+                if state.answers >= state.limit && state.limit < most && !is_refused {
                     state.limit += 1;
                     state.answers = 0;
                     self.freed.notify_one();
@@ -265,7 +283,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_gateway_that_takes_few_requests_at_once_answers_all_of_a_large_run() {
-        for width in [1, 2, 5] {
+        // Waits are random, so one run would prove little.
+        for width in [1, 2, 5].repeat(30) {
             let gateway = Narrow { width, running: AtomicUsize::new(0) };
             let throttle = Throttle::new(gateway, BTreeMap::from([("g".to_owned(), Rate::default())]));
             let service = Retry::new(throttle);
@@ -278,7 +297,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_limit_is_lowered_when_too_many_run_and_raised_after_answers() {
-        let too_much = || Reply::failure(too_much());
+        let too_much = || Reply::failure(too_much()).after(20);
         let answer = Reply::answer().after(1_000);
         let script = [vec![too_much(); 4], vec![answer]].concat();
         let gateway = Canned::new([("m", script)]);
@@ -289,11 +308,15 @@ mod tests {
         let results = all((0..8).map(|_| run(&service, &call))).await;
         assert!(results.iter().all(|(result, _)| result.is_ok()));
         let limiter = &throttle.limiters.by_name["g"];
-        let limit = limiter.state().limit;
-        assert!(limit < 8, "{limit}");
-        for _ in 0..4 * limit {
+        let refused = limiter.state().refused.expect("four were refused").running;
+        assert_eq!((limiter.state().limit, refused), (5, 8), "four at once, and one more after four answers");
+        for _ in 0..20 {
             run(&service, &call).await.0.expect("an answer");
         }
-        assert!(limiter.state().limit > limit);
+        assert_eq!(limiter.state().limit, refused - 1, "what was refused is not tried so soon");
+        for _ in 0..80 {
+            run(&service, &call).await.0.expect("an answer");
+        }
+        assert!(limiter.state().limit >= refused);
     }
 }
