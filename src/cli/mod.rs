@@ -23,7 +23,8 @@ pub use inspect::{
 pub use measure::{BenchArgs, BenchFormat, MeasureLimits, ProbeArgs, ProbeFormat};
 pub use pipeline::{PipelineArgs, PipelineCommand, PipelineRunArgs};
 pub use prompt::{
-    AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, PICK, PromptArgs, RerunArgs, SortBy,
+    AskArgs, AskFormat, ChosenTemplate, CompareArgs, CompareFormat, Layout, OneModelArgs, PICK, PromptArgs, RerunArgs,
+    SortBy,
 };
 pub use serve::{KeyRulesArgs, ServeArgs, ServeCommand, ServeKeyCommand, ServeRunArgs};
 pub use setup::{

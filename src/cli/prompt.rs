@@ -116,10 +116,9 @@ pub struct ChosenTemplate {
     pub var: Vec<String>,
 }
 
+/// The model of a prompt or of a conversation, and what is continued.
 #[derive(Debug, Args)]
-pub struct AskArgs {
-    #[command(flatten)]
-    pub prompt: PromptArgs,
+pub struct OneModelArgs {
     #[command(flatten)]
     pub template: ChosenTemplate,
     /// Model, alias or `GATEWAY::MODEL`; on a terminal, -m alone lets you choose one
@@ -131,6 +130,14 @@ pub struct AskArgs {
     /// Continue the last conversation, or the one of the call with this id, with its model unless -m names another
     #[arg(short, long = "continue", value_name = "ID", num_args = 0..=1, default_missing_value = "", help_heading = "What to send")]
     pub continue_: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct AskArgs {
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub one: OneModelArgs,
     /// Print a line of time, tokens and cost on stderr (the default on a terminal)
     #[arg(long, help_heading = "What to print")]
     pub stats: bool,

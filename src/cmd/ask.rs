@@ -20,10 +20,10 @@ use crate::run::{Notices, Outcome, Reporter};
 
 pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
     prompt_behind_extract(&mut args);
-    args.model = models::chosen(context, &args.prompt.to, args.model.take())?;
+    args.one.model = models::chosen(context, &args.prompt.to, args.one.model.take())?;
     let past = past(context, &mut args)?;
     let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
-    let chosen = Chosen::of(context, &args.template)?;
+    let chosen = Chosen::of(context, &args.one.template)?;
     let asked = model(context, &args, chosen.as_ref(), past.as_ref())?;
     let prepared = request::prepare_chosen(context, &args.prompt, chosen.as_ref())?;
     let mut calls = prepared.calls.calls(&context.settings, [&asked])?;
@@ -132,7 +132,7 @@ fn prompt_behind_extract(args: &mut AskArgs) {
 
 /// The conversation to continue, if the flags ask for one. What follows `-c` may turn out to be the prompt.
 fn past(context: &Context, args: &mut AskArgs) -> Result<Option<Conversation>, Error> {
-    let Some(value) = args.continue_.take() else { return Ok(None) };
+    let Some(value) = args.one.continue_.take() else { return Ok(None) };
     let store = conversation::store(context)?;
     let named = match value.as_str() {
         "" => None,
@@ -158,16 +158,10 @@ fn model(
     past: Option<&Conversation>,
 ) -> Result<NamedRoute, Error> {
     let resolver = Resolver::new(&context.settings, args.prompt.to.gateway.as_deref());
-    if let Some(model) = &args.model {
-        if model.contains(',') {
-            context.notice(&format!("-m takes one model here; `llm compare -m {model}` asks several"));
-        }
-        return resolver.model(model);
+    if let Some(model) = args.one.model.as_ref().filter(|model| model.contains(',')) {
+        context.notice(&format!("-m takes one model here; `llm compare -m {model}` asks several"));
     }
-    if let Some(task) = &args.task {
-        return resolver.task(task);
-    }
-    if let Some(model) = chosen.map(|chosen| chosen.model(&resolver)).transpose()?.flatten() {
+    if let Some(model) = request::named_model(&resolver, &args.one, chosen)? {
         return Ok(model);
     }
     match past {

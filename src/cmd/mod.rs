@@ -23,6 +23,7 @@ mod editor;
 mod estimate;
 mod explain;
 mod generated;
+mod judges;
 mod key;
 mod last;
 mod live;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{Context, attach, editor};
 use crate::call::{Caller, CostLimit, Role as CallRole};
 use crate::chat::{Message, Part, Request, ResponseFormat, Role};
-use crate::cli::{ChosenTemplate, PromptArgs};
+use crate::cli::{ChosenTemplate, OneModelArgs, PromptArgs};
 use crate::config::{INPUT, is_reserved, nearest, parse_duration};
 use crate::error::Error;
 use crate::input::{self, Accept};
@@ -90,6 +90,22 @@ impl Chosen {
             (None, Some(task)) => resolver.task(task).map(Some),
             (None, None) => Ok(None),
         }
+    }
+}
+
+/// The model that the flags name, or the template; `None` where neither does.
+///
+/// # Errors
+/// There is no such model or task.
+pub(super) fn named_model(
+    resolver: &Resolver<'_>,
+    args: &OneModelArgs,
+    chosen: Option<&Chosen>,
+) -> Result<Option<NamedRoute>, Error> {
+    match (&args.model, &args.task) {
+        (Some(model), _) => resolver.model(model).map(Some),
+        (None, Some(task)) => resolver.task(task).map(Some),
+        (None, None) => Ok(chosen.map(|chosen| chosen.model(resolver)).transpose()?.flatten()),
     }
 }
 

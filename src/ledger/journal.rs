@@ -17,7 +17,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use super::files::{check_dir, private_file};
 use super::row::Row;
 use super::store::{Mode, Store, StoreError};
-use super::{Records, Vote};
+use super::{Records, Vote, write};
 use crate::private;
 use crate::score::Part;
 
@@ -359,7 +359,7 @@ pub(super) fn take_over(dir: &Path) -> Vec<String> {
         let mut failed = None;
         let taken = each_group(&mut segment.file, &mut |rows| {
             let store = Store::open(dir, Mode::RECORD);
-            failed = store.and_then(|mut store| super::insert(&mut store, &mut rows.iter().cloned())).err();
+            failed = store.and_then(|mut store| store.write(|t| write::insert_all(t, rows))).err();
             failed.is_none()
         });
         match (taken, failed) {

@@ -82,11 +82,16 @@ pub fn settle(dir: &Path) -> Vec<String> {
 /// # Errors
 /// The ledger cannot be written.
 pub(crate) fn insert(store: &mut Store, rows: &mut dyn Iterator<Item = Row>) -> Result<(), StoreError> {
+    /// So many calls are in memory at a time.
+    const GROUP: usize = 64;
     store.write(|transaction| {
-        for row in rows {
-            write::insert_all(transaction, [&row])?;
+        loop {
+            let group: Vec<Row> = rows.take(GROUP).collect();
+            if group.is_empty() {
+                return Ok(());
+            }
+            write::insert_all(transaction, &group)?;
         }
-        Ok(())
     })
 }
 

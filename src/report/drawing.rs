@@ -196,7 +196,7 @@ impl Shared {
 }
 
 /// Writes text that is escaped, and the sequences of this file. What the terminal does not take is not drawn.
-fn write(frame: &str) {
+pub(super) fn write(frame: &str) {
     _ = Stderr::new().write_all(frame.as_bytes());
 }
 

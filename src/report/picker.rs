@@ -1,11 +1,11 @@
 //! A list to choose from by typing a part of a name. It is drawn on stderr, and leaves nothing behind.
 
-use std::io::{self, Write};
+use std::io;
 
-use super::drawing::Drawn;
+use super::drawing::{Drawn, write};
 use super::keyboard::{self, Mode, Pressed};
 use super::live_lines::Row;
-use super::term::{self, Output, Stderr, Style, Text};
+use super::term::{self, Output, Style, Text};
 use super::{escape, format, wrap};
 
 /// How many names are shown at once.
@@ -39,11 +39,6 @@ pub fn pick(choices: &[Choice], what: &str, stderr: &Output) -> io::Result<Optio
     };
     write(&drawn.erase(term::size_of_stderr().map_or(stderr.columns, |(columns, _)| columns)));
     chosen
-}
-
-/// What the terminal does not take is not drawn.
-fn write(frame: &str) {
-    _ = Stderr::new().write_all(frame.as_bytes());
 }
 
 /// What a key leads to.

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, Scope};
 
-use super::{BUFFER, LONGEST_LINE, OutputError, OutputFile, next_line, too_long};
+use super::{LONGEST_LINE, OutputError, OutputFile, too_long};
 use crate::batch::line::{Ended, Line};
 use crate::batch::rows::RowHash;
 
@@ -47,13 +47,9 @@ impl OutputFile {
     /// As for [`OutputFile::scan`].
     pub fn first<T>(&mut self, of: impl FnOnce(&Line<'_>) -> T) -> Result<Option<T>, OutputError> {
         let io = |source| OutputError::Io { path: self.path.clone(), source };
-        if !self.file.metadata().map_err(io)?.is_file() {
-            return Ok(None);
-        }
-        self.file.seek(SeekFrom::Start(0)).map_err(io)?;
-        let mut line = Vec::new();
-        next_line(&mut BufReader::with_capacity(BUFFER, &self.file), &mut line).map_err(io)?;
-        match Line::parse(&line) {
+        let block = self.blocks().and_then(|mut blocks| blocks.next()).map_err(io)?.unwrap_or_default();
+        let line = lines(&block).next().unwrap_or_default();
+        match Line::parse(line) {
             Ok(line) => Ok(Some(of(&line))),
             Err(_) if line.last() != Some(&b'\n') => Ok(None),
             Err(error) => Err(self.foreign(1, error.to_string())),
@@ -74,7 +70,6 @@ impl OutputFile {
     /// The same on so many threads besides this one.
     pub(super) fn scan_on(&mut self, threads: usize, mut each: impl FnMut(Noted)) -> Result<(), OutputError> {
         let io = |source| OutputError::Io { path: self.path.clone(), source };
-        self.file.seek(SeekFrom::Start(0)).map_err(io)?;
         let mut blocks = self.blocks().map_err(io)?;
         let mut number = 0;
         let mut note = |block: Block| {
@@ -119,7 +114,6 @@ impl OutputFile {
     /// As for [`OutputFile::scan`].
     pub fn scan_lines(&mut self, mut each: impl FnMut(&Line<'_>, &[u8])) -> Result<(), OutputError> {
         let io = |source| OutputError::Io { path: self.path.clone(), source };
-        self.file.seek(SeekFrom::Start(0)).map_err(io)?;
         let mut blocks = self.blocks().map_err(io)?;
         let mut number = 0;
         while let Some(block) = blocks.next().map_err(io)? {
@@ -136,8 +130,9 @@ impl OutputFile {
         Ok(())
     }
 
-    /// The content from here on. A device keeps nothing, and may never end.
+    /// The whole content. A device keeps nothing, and may never end.
     fn blocks(&self) -> io::Result<Blocks<'_>> {
+        (&self.file).seek(SeekFrom::Start(0))?;
         let is_file = self.file.metadata()?.is_file();
         Ok(Blocks { file: &self.file, rest: Vec::new(), is_over: !is_file })
     }

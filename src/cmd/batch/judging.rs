@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::batch::line::Scored;
-use crate::call::{Call, Role};
+use crate::call::Call;
 use crate::cli::BatchRunArgs;
-use crate::cmd::Context;
-use crate::cmd::request::text_or_file;
+use crate::cmd::{Context, judges};
 use crate::error::{Error, Failure};
-use crate::judge::{DEFAULT_CRITERIA, JudgeSchedule, Plan, SCORER, Task, Unjudgeable};
+use crate::judge::{JudgeSchedule, Plan, SCORER, Task, Unjudgeable};
 use crate::money::Usd;
 use crate::record::{Cost, Record, Status};
 use crate::resolve::CallTemplate;
@@ -54,17 +53,14 @@ impl Judging {
         if args.judge.is_empty() {
             return Ok(None);
         }
-        let criteria = args.criteria.as_deref().map(|text| text_or_file("--criteria", text)).transpose()?;
-        let resolver = context.resolver(args.prompt.to.gateway.as_deref());
-        let judges = args.judge.iter().map(|name| resolver.model(name)).collect::<Result<Vec<_>, _>>()?;
+        let criteria = judges::criteria(args.criteria.as_deref())?;
         let template = CallTemplate {
             caller: Arc::clone(&base.caller),
-            role: Role::Judge,
             retries: base.retries,
             timeout: base.timeout,
             ..CallTemplate::default()
         };
-        let calls = template.calls(&context.settings, &judges)?;
+        let calls = judges::calls(context, &args.prompt.to, &args.judge, template)?;
         let plan = |answer: &Call| {
             let plan = Plan::new(
                 std::slice::from_ref(answer),
@@ -79,14 +75,11 @@ impl Judging {
                     // One answer is always comparable with itself.
                     Unjudgeable::Apart => answer.asked.clone(),
                 };
-                Error::usage_hint(
-                    format!("no judge may judge {model}, because it is its own model"),
-                    "name another judge, or let judges score their own model with --judge-own",
-                )
+                judges::none_for(&model, "name another judge, or let judges score their own model with --judge-own")
             })
         };
         let plans = answers.iter().map(plan).collect::<Result<_, _>>()?;
-        Ok(Some(Self { plans, criteria: criteria.unwrap_or_else(|| DEFAULT_CRITERIA.to_owned()) }))
+        Ok(Some(Self { plans, criteria }))
     }
 
     /// A call like those of each judge.

@@ -36,12 +36,12 @@ pub(super) fn run_chat(context: &Context, mut args: ChatArgs) -> Result<u8, Erro
     if let Some(text) = &args.list {
         return list::run(context, text);
     }
-    args.model = models::chosen(context, &args.prompt.to, args.model.take())?;
+    args.one.model = models::chosen(context, &args.prompt.to, args.one.model.take())?;
     let args = &args;
     refuse_senseless(args)?;
     let conversation = past(context, args)?;
     let resolver = context.resolver(args.prompt.to.gateway.as_deref());
-    let chosen = Chosen::of(context, &args.template)?;
+    let chosen = Chosen::of(context, &args.one.template)?;
     let asked = model(&resolver, args, chosen.as_ref(), &conversation)?;
     let calls = request::prepare_base(context, &args.prompt, chosen.as_ref().map(Chosen::template))?;
     let mut input = Input::open(context, history(context, args))?;
@@ -70,7 +70,7 @@ fn refuse_senseless(args: &ChatArgs) -> Result<(), Error> {
 
 /// The conversation to continue; an empty one where the flags ask for none.
 fn past(context: &Context, args: &ChatArgs) -> Result<Conversation, Error> {
-    let Some(id) = &args.continue_ else { return Ok(Conversation::default()) };
+    let Some(id) = &args.one.continue_ else { return Ok(Conversation::default()) };
     let store = conversation::store(context)?;
     let row = match id.as_str() {
         "" => conversation::last(&store, &["chat", "ask"])?,
@@ -85,13 +85,7 @@ fn model(
     chosen: Option<&Chosen>,
     past: &Conversation,
 ) -> Result<NamedRoute, Error> {
-    if let Some(model) = &args.model {
-        return resolver.model(model);
-    }
-    if let Some(task) = &args.task {
-        return resolver.task(task);
-    }
-    if let Some(model) = chosen.map(|chosen| chosen.model(resolver)).transpose()?.flatten() {
+    if let Some(model) = request::named_model(resolver, &args.one, chosen)? {
         return Ok(model);
     }
     past.model().map_or_else(|| resolver.default_model(), |model| resolver.model(&model))

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::call::{Call, Role};
+use crate::call::Call;
 use crate::child::Stop;
 use crate::cli::{CompareArgs, CompareFormat, SortBy};
 use crate::cmd::Context;
-use crate::cmd::request;
+use crate::cmd::judges;
 use crate::cmd::run::Ending;
 use crate::error::Error;
-use crate::judge::{DEFAULT_CRITERIA, JudgeSchedule, Plan, Task, Unjudgeable};
+use crate::judge::{JudgeSchedule, Plan, Task, Unjudgeable};
 use crate::record::Record;
 use crate::report::choosing::Choosing;
-use crate::resolve::{CallTemplate, Resolver};
+use crate::resolve::CallTemplate;
 use crate::run::Outcome;
 use crate::score::{self, Answers, Environment, HELP, Part, Scored, Weighted};
 
@@ -75,15 +75,9 @@ impl Choice {
         if scorers.is_empty() && args.judge.is_empty() {
             return Ok(None);
         }
-        let criteria = args.criteria.as_deref().map(|text| request::text_or_file("--criteria", text)).transpose()?;
+        let criteria = judges::criteria(args.criteria.as_deref())?;
         let plan = if args.judge.is_empty() { None } else { Some(plan(context, args, answers)?) };
-        Ok(Some(Self {
-            scorers: Arc::new(scorers),
-            stop,
-            plan,
-            criteria: criteria.unwrap_or_else(|| DEFAULT_CRITERIA.to_owned()),
-            shows_reasons: args.reasons,
-        }))
+        Ok(Some(Self { scorers: Arc::new(scorers), stop, plan, criteria, shows_reasons: args.reasons }))
     }
 
     /// The judges' names, one for each time that one may be asked.
@@ -167,24 +161,19 @@ fn score_rounds(scorers: &[Weighted], records: &[Record], rounds: usize) -> Vec<
 
 /// Who judges the answers to these calls.
 fn plan(context: &Context, args: &CompareArgs, answers: &[Call]) -> Result<Plan, Error> {
-    let resolver = Resolver::new(&context.settings, args.prompt.to.gateway.as_deref());
-    let judges = args.judge.iter().map(|name| resolver.model(name)).collect::<Result<Vec<_>, _>>()?;
     let first = answers.first();
     let template = CallTemplate {
         caller: first.map(|call| Arc::clone(&call.caller)).unwrap_or_default(),
-        role: Role::Judge,
         retries: args.prompt.retries,
         timeout: first.map(|call| call.limits.timeout).filter(|_| args.prompt.timeout.is_some()),
         ..CallTemplate::default()
     };
-    let calls = template.calls(&context.settings, &judges)?;
+    let calls = judges::calls(context, &args.prompt.to, &args.judge, template)?;
     let rounds = args.repeat as usize;
     Plan::new(answers, calls, rounds, args.judge_own, &mut fastrand::Rng::new()).map_err(|why| {
         let hint = "name a judge that is not compared, or let judges score their own model with --judge-own";
         match why {
-            Unjudgeable::Nobody(model) => {
-                Error::usage_hint(format!("no judge may judge {model}, because it is its own model"), hint)
-            }
+            Unjudgeable::Nobody(model) => judges::none_for(&model, hint),
             Unjudgeable::Apart => {
                 Error::usage_hint("without their own models, the judges have no answers in common to compare", hint)
             }
