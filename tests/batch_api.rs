@@ -77,11 +77,27 @@ fn a_batch_of_any_form_that_is_cancelled_can_be_handed_over_again() {
         let models = ["-m", "demo/quick", "--max-tokens", "50"];
         home.llm(SUBMIT).args(models).output().exits(0).says("3 requests handed over");
         home.llm(["batch", "cancel"]).output().exits(0).says("the gateway was asked to cancel 1 batch");
-        home.llm(["batch", "collect", "--wait"]).output();
+        home.llm(["batch", "collect", "--wait"]).output().exits(8).says("to go on: llm batch rows.jsonl");
         assert_eq!(lines(&home).len(), 0, "{api}: nothing was answered");
         home.llm(SUBMIT).args(models).arg("--resume").output().exits(0).says("3 requests handed over");
         home.llm(["batch", "collect", "--wait"]).output().exits(0);
         assert_eq!(numbers(&lines(&home)), [1, 2, 3], "{api}");
+    }
+}
+
+#[test]
+fn a_batch_that_is_over_without_results_is_not_taken_for_a_whole_one() {
+    for word in ["expired", "cancelled"] {
+        let gateway = openai(move |_| json!({"id": "batch-1", "status": word}), &[]);
+        let home = Home::with(&gateway);
+        home.file("rows.jsonl", rows(3));
+        home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+        let outcome = home.llm(["batch", "collect"]).output();
+        outcome.exits(8).says("3 requests have neither an answer nor a failure").says("to go on: llm batch");
+        let listed = home.llm(["batch", "list", "-o", "json"]).output().json();
+        assert_eq!(listed[0]["state"], "stopped", "{word}");
+        let again = home.llm(SUBMIT).args(["--max-tokens", "5", "--resume"]).output();
+        again.exits(0).says("3 requests handed over in 1 batch");
     }
 }
 
@@ -200,7 +216,7 @@ fn a_batch_whose_handover_was_killed_is_found_and_not_paid_twice() {
     let outcome = home.llm(SUBMIT).args(["--resume"]).output();
     outcome.exits(0).says("batch batch-9 was handed over before the process ended; it is not sent again");
     assert_eq!(posts(&gateway, "/v1/batches"), 1);
-    home.llm(["batch", "collect"]).output().exits(0);
+    home.llm(["batch", "collect"]).output().exits(8).says("1 request has neither an answer nor a failure");
     assert_eq!(numbers(&lines(&home)), [1, 3]);
 }
 

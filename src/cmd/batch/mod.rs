@@ -132,6 +132,7 @@ impl<'a> Batch<'a> {
         let limit = Limit::new(fixed, process::connections());
         let mut options = self.options(limit.most(), &control);
         let is_collected = results.is_some();
+        let missing = results.as_ref().map_or(0, |results| results.missing());
         options.results = results;
         if !is_collected {
             self.note_job(&job, &limit, &tally);
@@ -176,7 +177,7 @@ impl<'a> Batch<'a> {
             keeper: Keeper::start(handle, kept, Arc::clone(&control)),
             ledger: self.ledger.clone(),
             resume_command: resume_command(&self.command),
-            state: ViewState::default(),
+            state: ViewState::new(missing),
         };
         let ended = run_schedule(context, &samples, &mut schedule, &options, &mut view);
         if ended.is_err() {

@@ -72,6 +72,13 @@ pub(super) struct ViewState {
     unreachable: u32,
 }
 
+impl ViewState {
+    /// At the beginning; so many requests are known to need another run.
+    pub(super) fn new(dropped: u64) -> Self {
+        Self { dropped, ..Self::default() }
+    }
+}
+
 /// After so many calls in a row that found no gateway, the batch stops.
 const MOST_UNREACHABLE: u32 = 20;
 

@@ -70,6 +70,10 @@ pub(in crate::cmd::batch) fn collect(
     plan.selection.sample = Some(results.rows().into());
     plan.selection.limit = None;
     results.tell_price(context);
+    if results.missing() > 0 {
+        let requests = count(results.missing(), "request has", "requests have");
+        context.urgent(&format!("{requests} neither an answer nor a failure: the gateway did not come to them"));
+    }
     let is_last = open.parts.is_empty();
     let batch = Batch::new(context, &args, &plan, job.command.clone());
     let ledger_of = ledger(context)?;

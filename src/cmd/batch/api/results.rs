@@ -30,13 +30,16 @@ pub(in crate::cmd) struct ApiResults {
     /// By row and place of the model, where the result is, and from which gateway.
     index: HashMap<(u64, usize), (u64, u64, String)>,
     clients: BTreeMap<String, Arc<Client>>,
+    /// How many requests of batches that are over have no result.
+    missing: u64,
 }
 
 impl ApiResults {
     pub(super) fn new(models: usize) -> Result<Self, Error> {
         let file =
             tempfile::tempfile().map_err(|source| Error::Output { target: "a temporary file".into(), source })?;
-        Ok(Self { file: Mutex::new(file), length: 0, models, index: HashMap::new(), clients: BTreeMap::new() })
+        let (index, clients) = Default::default();
+        Ok(Self { file: Mutex::new(file), length: 0, models, index, clients, missing: 0 })
     }
 
     /// The numbers of the rows that have a result, in order.
@@ -45,7 +48,12 @@ impl ApiResults {
         rows.into_iter().collect()
     }
 
-    /// Fetches the results of a part.
+    /// How many requests of batches that are over have no result: neither an answer nor a failure.
+    pub(in crate::cmd::batch) fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    /// Fetches the results of a part that is over.
     pub(super) fn add(
         &mut self,
         plan: &BatchPlan,
@@ -56,6 +64,7 @@ impl ApiResults {
     ) -> Result<(), Error> {
         let Some(place) = plan.names.iter().position(|name| *name == part.model) else { return Ok(()) };
         let form = api::of(client.config().api_of(&part.model));
+        let before = self.index.len();
         for results in &standing.results {
             let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
             let cannot = |source| Error::Output { target: "a temporary file".into(), source };
@@ -69,6 +78,7 @@ impl ApiResults {
             self.index_from(form, place, &part.gateway).map_err(cannot)?;
         }
         self.clients.insert(part.gateway.clone(), Arc::clone(client));
+        self.missing += part.count.saturating_sub((self.index.len() - before) as u64);
         Ok(())
     }
 
