@@ -188,7 +188,7 @@ fn damaged_requests_of_every_format_have_a_status_and_harm_nobody() {
             let other = &seeds[random.usize(..seeds.len())];
             let body = damage(&mut random, seed, other);
             // Answers of the demo gateway take a while, and what is refused is what this is about.
-            let model = random.bool().then(|| "nowhere::m").unwrap_or("demo/quick");
+            let model = if random.bool() { "nowhere::m" } else { "demo/quick" };
             let body = String::from_utf8_lossy(&body).replace("\"m\"", &format!("\"{model}\"")).into_bytes();
             let path = path.replace("models/m", &format!("models/{model}"));
             let answer = server.send(&server.key, &format!("/v1/{path}"), &[], &body);
