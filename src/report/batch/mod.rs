@@ -277,8 +277,10 @@ const HEADINGS: [&str; 22] = [
 /// A row for each model.
 pub fn table(summary: &Summary<'_>) -> Text {
     let scorers = scorers(summary.tally);
+    let intervals: Vec<String> =
+        scorers.iter().flat_map(|scorer| [format!("{scorer}_low"), format!("{scorer}_high")]).collect();
     let mut headings: Vec<&str> = HEADINGS.to_vec();
-    headings.extend(scorers.iter().map(String::as_str));
+    headings.extend(scorers.iter().chain(&intervals).map(String::as_str));
     let ms =
         |time: Option<Duration>| time.map_or_else(String::new, |time| format!("{:.1}", time.as_secs_f64() * 1000.0));
     let share = |share: Option<f64>| share.map_or_else(String::new, |share| format!("{share:.4}"));
@@ -294,6 +296,9 @@ pub fn table(summary: &Summary<'_>) -> Text {
         let interval = interval(model);
         cells.extend([share(interval.map(|interval| interval.low)), share(interval.map(|interval| interval.high))]);
         cells.extend(scorers.iter().map(|scorer| share(mean_score(model, scorer))));
+        for interval in scorers.iter().map(|scorer| score_interval(model, scorer)) {
+            cells.extend([share(interval.map(|interval| interval.low)), share(interval.map(|interval| interval.high))]);
+        }
         cells
     };
     csv::table(&headings, summary.tally.models.iter().map(row))

@@ -88,3 +88,36 @@ fn every_format_has_every_model_and_none_obeys_its_name() {
     let markdown = markdown(&summary).shown(false).into_owned();
     assert!(markdown.contains("### ") && !markdown.contains("<script>"), "{markdown}");
 }
+
+#[test]
+fn csv_has_the_bounds_of_mean_scores_behind_all_else() {
+    let mut tally = tally("gpt");
+    let mut scored = |by: &str, score: f64| {
+        let ended = Ended {
+            status: Status::Ok,
+            failure: None,
+            cached: false,
+            first_token: None,
+            total: None,
+            input: None,
+            output: None,
+            cost: None,
+            cost_nothing: true,
+            expected: None,
+            correct: None,
+            label: None,
+            scores: vec![crate::batch::line::Scored { by: by.to_owned(), score: Some(score) }],
+            judge_cost: None,
+        };
+        tally.add("gpt", &ended);
+    };
+    (0..4).for_each(|n| scored("contains:x", f64::from(n % 2)));
+    scored("regex:y", 7.0);
+    let csv = table(&summary(&tally)).shown(false).into_owned();
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    let scores: Vec<&str> = rows[0][HEADINGS.len()..].to_vec();
+    assert_eq!(scores, ["contains:x", "regex:y", "contains:x_low", "contains:x_high", "regex:y_low", "regex:y_high"]);
+    // Wilson's interval of two of four; a score above 1 is no share.
+    assert_eq!(rows[1][HEADINGS.len()..], ["0.5000", "7.0000", "0.1500", "0.8500", "", ""]);
+    assert!(rows.iter().all(|row| row.len() == rows[0].len()), "{csv}");
+}
