@@ -1,5 +1,6 @@
 """What the clients of these tests talk to: the demo gateway, a recorder before it, and `llm serve` before that."""
 
+import asyncio
 import base64
 import concurrent.futures
 import contextlib
@@ -214,16 +215,18 @@ class World:
     key: str
     serve: Serve | None
     recorder: Recorder
+    # One for all tests: LangChain keeps connections for the next request to the same address, and they belong to their loop.
+    loop: asyncio.Runner
 
 
 @contextlib.contextmanager
 def world(llm, api):
-    with Demo(llm) as demo, Recorder(demo) as recorder:
+    with Demo(llm) as demo, Recorder(demo) as recorder, asyncio.Runner() as loop:
         if api is None:
-            yield World(None, recorder.root, "none", None, recorder)
+            yield World(None, recorder.root, "none", None, recorder, loop)
         else:
             with Serve.before_demo(llm, recorder.root, api) as serve:
-                yield World(api, serve.root, serve.key, serve, recorder)
+                yield World(api, serve.root, serve.key, serve, recorder, loop)
 
 
 class Client(unittest.TestCase):
@@ -234,6 +237,16 @@ class Client(unittest.TestCase):
 
     def assert_image_arrived(self):
         self.assertEqual(images(self.at.api or self.FORMAT, self.at.recorder.last), [IMAGE_URL])
+
+    def assert_cancelled(self, pieces):
+        """A task that reads this stream is cancelled at its first piece, and at the next one if a library loses that."""
+        async def read():
+            async for piece in pieces:
+                asyncio.current_task().cancel()
+
+        with self.assertRaises(asyncio.CancelledError):
+            self.at.loop.run(read())
+        self.assert_stopped()
 
     def assert_stopped(self):
         """The request that was left in the middle of its answer is stopped at the gateway, and recorded with what came."""

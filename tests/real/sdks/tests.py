@@ -4,7 +4,6 @@ read must be what its models say.
 Run by `tests/real/run` with the libraries' Python as: tests.py LLM_BINARY
 """
 
-import asyncio
 import json
 import os
 import sys
@@ -101,24 +100,14 @@ class OpenAIChat(Client):
         self.assert_stopped()
 
     def test_a_task_that_is_cancelled(self):
-        async def leave():
-            begun = asyncio.Event()
+        async def pieces():
+            async with openai.AsyncOpenAI(base_url=f"{self.at.root}/v1", api_key=self.at.key, max_retries=0, timeout=LIMIT) as client:
+                messages = [{"role": "user", "content": LONG}]
+                async for chunk in await client.chat.completions.create(model="demo/quick", messages=messages, stream=True):
+                    if chunk.choices[0].delta.content:
+                        yield chunk
 
-            async def read():
-                async with openai.AsyncOpenAI(base_url=f"{self.at.root}/v1", api_key=self.at.key, max_retries=0, timeout=LIMIT) as client:
-                    messages = [{"role": "user", "content": LONG}]
-                    async for chunk in await client.chat.completions.create(model="demo/quick", messages=messages, stream=True):
-                        if chunk.choices[0].delta.content:
-                            begun.set()
-
-            task = asyncio.create_task(read())
-            await asyncio.wait_for(begun.wait(), PATIENCE)
-            task.cancel()
-            with self.assertRaises(asyncio.CancelledError):
-                await task
-
-        asyncio.run(leave())
-        self.assert_stopped()
+        self.assert_cancelled(pieces())
 
     def test_a_retry_of_the_librarys_own(self):
         client = self.client.with_options(max_retries=2)
