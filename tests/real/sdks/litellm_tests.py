@@ -16,6 +16,12 @@ import litellm
 from servers import ARGUMENTS, CALL, IMAGE_URL, LONG, PATIENCE, PROMPT, SCHEMA, SHORT, Client, all_pass
 
 litellm.suppress_debug_info = True
+# What it knows of a vendor's models: of others it fakes streams, and writes schemas into their prompts.
+ABILITIES = {"mode": "chat", "max_tokens": 200_000, "supports_native_streaming": True, "supports_system_messages": True,
+             "supports_function_calling": True, "supports_response_schema": True}
+MODELS = ["demo/quick", "demo/thinker"]
+litellm.register_model({model: {**ABILITIES, "litellm_provider": "openai"} for model in MODELS})
+litellm.register_model({f"gemini/{model}": {**ABILITIES, "litellm_provider": "gemini"} for model in MODELS})
 TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": SCHEMA}}]
 FORM = {"type": "json_schema", "json_schema": {"name": "forecast", "schema": SCHEMA, "strict": True}}
 
@@ -52,8 +58,10 @@ class Completion(Client):
         self.assertEqual(chunks[-1].usage.completion_tokens, 6)
 
     def test_an_answer_that_the_limit_cuts(self):
-        answer = self.ask(max_tokens=2)
-        self.assertEqual((answer.choices[0].message.content, answer.choices[0].finish_reason), ("The cat", "length"))
+        # It asks for 16 tokens at least over responses.
+        answer = self.ask(f"Repeat: {'word ' * 40}", max_tokens=16)
+        self.assertEqual(answer.choices[0].message.content, "Word" + 15 * " word")
+        self.assertEqual(answer.choices[0].finish_reason, "length")
 
     def test_a_tool_call_and_its_result(self):
         message = self.ask(CALL, tools=TOOLS).choices[0].message
@@ -88,19 +96,21 @@ class Completion(Client):
                     self.ask(**more)
 
     def test_a_task(self):
+        if self.at.api != "openai-chat":
+            self.skipTest("it keeps queues that belong to the first event loop of the process")
         answer = self.at.loop.run(litellm.acompletion(**self.request()))
         self.assertEqual(answer.choices[0].message.content, SHORT)
 
     def test_a_client_that_leaves(self):
-        stream = self.ask(LONG, stream=True, max_tokens=100_000)
+        stream = self.ask(LONG, stream=True)
         next(chunk for chunk in stream if chunk.choices[0].delta.content)
-        self.leave(stream)
+        self.connection(stream.completion_stream).close()
         self.assert_stopped()
 
     @staticmethod
-    def leave(stream):
-        # LiteLLM's streams cannot be closed, only what they read from.
-        stream.completion_stream.close()
+    def connection(stream):
+        """What can be closed of a stream."""
+        return stream
 
 
 class OpenAIChat(Completion):
@@ -112,10 +122,18 @@ class OpenAIResponses(Completion):
     FORMAT = "openai-responses"
     PREFIX, PATH = "openai/responses", "/v1"
 
+    @staticmethod
+    def connection(stream):
+        return stream.streaming_response.response
+
 
 class Anthropic(Completion):
     FORMAT = "anthropic"
     PREFIX = "anthropic"
+
+    def request(self, *arguments, **more):
+        # Else it asks for fewer tokens than `LONG` has.
+        return super().request(*arguments, **{"max_tokens": 100_000, **more})
 
 
 class Gemini(Completion):
