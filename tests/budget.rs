@@ -428,3 +428,21 @@ fn what_was_told_before_an_answer_was_stopped_is_a_lower_bound_and_the_budget_co
     assert_eq!(summed["total"]["cost"]["unknown"], 1, "{summed}");
     home.llm(ASK).output().exits(5).says("$0.50 left");
 }
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_command_answers_without_the_store_that_servers_share_but_not_under_a_budget() {
+    let gateway = Gateway::by(|_| dollar());
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = free.local_addr().expect("an address");
+    drop(free);
+    let store = format!("postgres://llm:a-word-of-the-store@{address}/llm");
+    let home = home(&gateway, "");
+    let outcome = home.llm(ASK).env("LLM_STORE_URL", &store).output();
+    outcome.exits(0).prints("Hello.\n").says("calls wait in").never_says("a-word-of-the-store");
+    assert_eq!(home.log().len(), 1, "the ledger of the user has the call as well");
+    let budget = home.config(&format!("[[budget]]\nlimit = 9\nper = \"day\"\n{PRICE}"));
+    let outcome = budget.llm(ASK).env("LLM_STORE_URL", &store).output();
+    outcome.exits(5).prints("").says("cannot be used").never_says("a-word-of-the-store");
+    assert_eq!(gateway.requests().len(), 1);
+}

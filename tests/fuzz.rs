@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use onekey::adapter::Api;
 
 #[path = "../fuzz/src/lib.rs"]
-mod laws;
+pub mod laws;
 
 /// What damaged JSON and damaged frames are made of.
 const PIECES: [&[u8]; 38] = [
@@ -56,6 +56,12 @@ const PIECES: [&[u8]; 38] = [
 /// A law, and what is damaged to hold it against.
 type Law = (fn(&[u8]), Vec<Vec<u8>>);
 
+/// A good request of each of [`laws::REQUESTS`].
+pub fn requests() -> Vec<Vec<u8>> {
+    let (_, seeds) = other_laws().swap_remove(0);
+    seeds.into_iter().map(|seed| seed[1..].to_vec()).collect()
+}
+
 /// The laws of all but the wire formats of answers.
 fn other_laws() -> Vec<Law> {
     let file = |name: &str| {
@@ -83,10 +89,8 @@ fn what_is_not_damaged_is_read() {
     let env = onekey::config::Env::from_pairs([("LLM_DATA_DIR", "/nowhere")]);
     let settings = onekey::config::Settings::from_text(env, Path::new("config.toml"), &config).expect("a good config");
     assert!(!settings.pipelines.is_empty() && !settings.budgets.is_empty(), "a good seed has some of everything");
-    for (index, (api, path)) in laws::REQUESTS.into_iter().enumerate() {
-        let (_, seeds) = &other_laws()[0];
-        let body = &seeds[index][1..];
-        assert!(api.adapter().decode_request(path, body).is_ok(), "{api:?}");
+    for ((api, path), body) in laws::REQUESTS.into_iter().zip(requests()) {
+        assert!(api.adapter().decode_request(path, &body).is_ok(), "{api:?}");
     }
 }
 
@@ -136,7 +140,7 @@ fn seeds() -> Vec<(Api, Vec<u8>)> {
 }
 
 /// Some of it is missing, doubled, replaced, or somebody else's.
-fn damage(random: &mut fastrand::Rng, seed: &[u8], other: &[u8]) -> Vec<u8> {
+pub fn damage(random: &mut fastrand::Rng, seed: &[u8], other: &[u8]) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     for _ in 0..random.usize(1..6) {
         let at = random.usize(bytes.len().min(1)..=bytes.len());

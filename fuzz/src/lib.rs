@@ -41,6 +41,13 @@ pub fn request(api: Api, path: &str, body: &[u8]) {
     // What we would send can be read as well, and is then sent alike: nothing is lost on the way through.
     let read = api.adapter().decode_request(&wire.path, &wire.body).expect("our own request can be read");
     assert_eq!(again(api, &read).body, wire.body);
+    // A gateway of another format gets what all formats have in common.
+    let NamedRequest { model, request } = named;
+    let common = NamedRequest { model, request: Request { extra: serde_json::Map::new(), ..request } };
+    for (other, _) in REQUESTS {
+        let wire = again(other, &common);
+        other.adapter().decode_request(&wire.path, &wire.body).expect("a translated request can be read");
+    }
 }
 
 /// Reads the input as a request: its first byte says in which format.

@@ -258,6 +258,7 @@ mod tests {
             ("tools", json!([{"functionDeclarations": []}, {"googleSearch": {}}])),
             ("tools", json!([{"functionDeclarations": [], "google_search": {}}])),
             ("tools", json!("web")),
+            ("tools", json!([{"type": 5, "name": "f", "input_schema": {}}])),
             ("of_tomorrow", json!(1)),
             ("", json!(1)),
         ] {

@@ -7,8 +7,10 @@ use std::{io, thread};
 
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::batch::ApiResults;
+use super::shared::{SharedCalls, SharedRecords};
 use super::signals::Signals;
 use super::{Context, process};
 use crate::batch::{Control, StopReason};
@@ -17,7 +19,8 @@ use crate::cli::{self, PromptArgs};
 use crate::config::LogLevel;
 use crate::error::{Error, FailureKind};
 use crate::failpoint;
-use crate::ledger::{LedgerWriter, Turn};
+use crate::ledger::{LedgerWriter, Records, Turn};
+use crate::policy::budget::{BudgetStore, SqliteBudgets};
 use crate::record::Record;
 use crate::report::error::notice;
 use crate::report::format::count;
@@ -69,7 +72,7 @@ impl RunOptions {
         &self,
         context: &Context,
         prepared: &PreparedGateways,
-        ledger: Option<LedgerWriter>,
+        ledger: Option<Arc<dyn Records>>,
     ) -> Option<Recording> {
         if self.log == LogLevel::Off {
             return None;
@@ -79,7 +82,7 @@ impl RunOptions {
             return None;
         };
         Some(Recording {
-            ledger: Arc::new(ledger),
+            ledger,
             command: self.command,
             texts: self.log == LogLevel::Full,
             keys: prepared.keys.clone(),
@@ -143,7 +146,7 @@ pub(super) fn run_schedule(
     view: &mut dyn View,
 ) -> Result<u8, Error> {
     let ledger = options.ledger.clone().or_else(|| ledger_of(context));
-    let mut session = Session { context, ledger, is_last: true, prepared: None, runtime: None };
+    let mut session = Session { ledger, is_last: true, ..Session::new(context) };
     session.run(like, schedule, options, view)
 }
 
@@ -151,6 +154,8 @@ pub(super) fn run_schedule(
 pub(super) struct Session<'a> {
     context: &'a Context,
     ledger: Option<LedgerWriter>,
+    /// What the calls have of the database that servers share, if the config names one.
+    shared: Option<SharedCalls>,
     /// Whether no run follows, so that nothing is kept for it.
     is_last: bool,
     /// What was prepared, with the models for which it was.
@@ -160,7 +165,26 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) fn new(context: &'a Context) -> Self {
-        Self { context, ledger: ledger_of(context), is_last: false, prepared: None, runtime: None }
+        let ledger = ledger_of(context);
+        Self { context, ledger, shared: None, is_last: false, prepared: None, runtime: None }
+    }
+
+    /// Where the sums of budgets are kept: in the database that servers share, else in the ledger of this user.
+    fn budgets(&self) -> Option<Arc<dyn BudgetStore>> {
+        match (&self.shared, &self.ledger) {
+            (Some(shared), _) => Some(Arc::clone(&shared.budgets)),
+            (None, Some(ledger)) => Some(Arc::new(SqliteBudgets::new(ledger.clone()))),
+            (None, None) => None,
+        }
+    }
+
+    /// What keeps the calls of a run in the database that servers share, and in the ledger of this user.
+    fn shared_records(&self, options: &RunOptions) -> Option<SharedRecords> {
+        let (shared, own) = (self.shared.as_ref()?, self.ledger.as_ref()?);
+        let dir = self.context.settings.dirs.data.as_deref().filter(|_| options.log != LogLevel::Off)?;
+        let records = shared.records(dir, own.clone());
+        let told = |error| self.context.notice(&format!("calls are not recorded in [store]: {error}"));
+        records.map_err(told).ok()
     }
 
     /// Prepares the gateways of these calls, unless those of earlier calls are theirs.
@@ -169,7 +193,7 @@ impl<'a> Session<'a> {
             Some((targets, prepared)) if like.iter().flat_map(Call::targets).all(|target| targets.contains(target)) => {
                 Ok(prepared)
             }
-            _ => self.context.preparation().prepare(like, options, self.ledger.as_ref()),
+            _ => self.context.preparation().prepare(like, options, self.budgets()),
         }
     }
 
@@ -183,10 +207,18 @@ impl<'a> Session<'a> {
     ) -> Result<u8, Error> {
         let context = self.context;
         let _kept = KeptInPanic(self.ledger.clone());
+        if self.shared.is_none() {
+            self.shared = SharedCalls::new(&context.settings)?;
+        }
         let mut prepared = self.prepare(like, &options.gateways)?;
         prepared.are_batches = options.results.is_some();
         failpoint::reach("prepared");
-        let recording = options.recording(context, &prepared, self.ledger.clone());
+        let shared_records = self.shared_records(options);
+        let records = match &shared_records {
+            Some(shared) => Some(Arc::new(shared.clone()) as Arc<dyn Records>),
+            None => self.ledger.clone().map(|ledger| Arc::new(ledger) as Arc<dyn Records>),
+        };
+        let recording = options.recording(context, &prepared, records);
         let spec = RunSpec {
             schedule,
             concurrency: options.concurrency.min(process::connections()),
@@ -223,6 +255,10 @@ impl<'a> Session<'a> {
             self.prepared = Some((like.iter().flat_map(Call::targets).cloned().collect(), prepared));
         }
         let closed = waits.close(context, self.ledger.clone());
+        let share_limit = if outcome.stopped.is_some() { LIMIT_AFTER_SIGNAL } else { SHARE_LIMIT };
+        if let Some(shared) = &self.shared {
+            waits.share(context, &*shared.budgets, shared_records, share_limit);
+        }
         let written = closed.and_then(|()| waits.finish_writing(context, write_limit));
         let runtime = waits.end();
         if self.is_last {
@@ -240,6 +276,10 @@ impl<'a> Session<'a> {
     pub(super) fn end(self) {
         drop(self.prepared);
         if let Some(runtime) = self.runtime {
+            if let Some(shared) = &self.shared {
+                // Reservations whose end is not written go on to count.
+                let _ = runtime.block_on(async { timeout(SHARE_LIMIT, shared.budgets.flush()).await });
+            }
             runtime.shutdown_background();
         }
         // What policies hand over when they are dropped.
@@ -279,6 +319,9 @@ const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(50);
 
 /// The same after a call has run into its time limit. A reader that is only slow may get all in this time.
 const LIMIT_AFTER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The database that servers share is waited for so long when the run is over. Its calls are in a file by then.
+const SHARE_LIMIT: Duration = Duration::from_secs(2);
 
 /// The size in bytes of the stack of a thread that only waits.
 const STACK: usize = 128 << 10;
@@ -328,6 +371,17 @@ impl Waits {
         }
         closed?.iter().for_each(|text| context.notice(text));
         Ok(())
+    }
+
+    /// Waits until the database that servers share has what belongs there, but no longer than this. What is missing then is
+    /// not lost: calls are in a file, and reservations go on to count.
+    fn share(&mut self, context: &Context, budgets: &dyn BudgetStore, records: Option<SharedRecords>, limit: Duration) {
+        if let Some(records) = records
+            && let Ok(told) = self.unless_signalled(move || records.close(limit))
+        {
+            told.iter().for_each(|text| context.notice(text));
+        }
+        let _ = self.runtime.block_on(async { timeout(limit, budgets.flush()).await });
     }
 
     /// Waits until the standard streams are written.

@@ -1,18 +1,23 @@
 //! Where a command keeps what servers share: in the data directory, or in the database of `[store]`.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::call::Target;
 use crate::config::{Budget, Settings, SharedStore};
 use crate::error::Error;
-use crate::ledger::{self, LedgerWriter, RemoteLedger, Sink, StoreError};
+use crate::ledger::{self, Journal, LedgerWriter, Records, RemoteLedger, Row, Sink, StoreError, Vote};
 use crate::policy::budget::{self, Balance, BudgetStore, SqliteBudgets};
+use crate::score::Part;
 use crate::serve::{FirstToken, Speeds};
 use crate::store::{AuditLog, KeyStore, RateStore, SqliteStore};
+
+/// Makes what takes the calls of a journal.
+type Sinks = Box<dyn Fn() -> Box<dyn Sink>>;
 
 type Balances = Box<dyn Fn(&[Budget], Timestamp) -> Result<Vec<Balance>, StoreError>>;
 
@@ -25,7 +30,7 @@ pub(super) struct Shared {
     pub(super) balances: Balances,
     pub(super) first_token: FirstToken,
     /// What takes the calls of a journal, and what the names of the journal's files begin with.
-    pub(super) sink: Box<dyn Sink>,
+    pub(super) sinks: Sinks,
     pub(super) journal: &'static str,
     /// The ledger, if it is not in the data directory.
     pub(super) remote: Option<Arc<dyn RemoteLedger>>,
@@ -54,7 +59,10 @@ impl Shared {
             budgets: Arc::new(SqliteBudgets::new(writer.clone())),
             balances: Box::new(move |budgets, now| budget::balances(Some(&dir), budgets, now)),
             first_token: Arc::new(move |target: &Target| speeds.of(target)),
-            sink: Box::new(writer.clone()),
+            sinks: Box::new({
+                let writer = writer.clone();
+                move || Box::new(writer.clone())
+            }),
             journal: ledger::LOCAL,
             remote: None,
             writer: Some(writer),
@@ -82,12 +90,74 @@ pub(super) fn balances(settings: &Settings, now: Timestamp) -> Result<Vec<Balanc
     })
 }
 
+/// The part of the database of `[store]` that the calls of a command have.
+pub(super) struct SharedCalls {
+    pub(super) budgets: Arc<dyn BudgetStore>,
+    sinks: Sinks,
+    prefix: &'static str,
+}
+
+impl SharedCalls {
+    /// `None` where the config names no database. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// The address of the database cannot be read.
+    pub(super) fn new(settings: &Settings) -> Result<Option<Self>, Error> {
+        let shared = settings.store.as_ref().map(remote).transpose()?;
+        Ok(shared.map(|Shared { budgets, sinks, journal, .. }| Self { budgets, sinks, prefix: journal }))
+    }
+
+    /// A ledger that keeps calls in `own`, and in the database too. What cannot be written there waits in a file of that
+    /// data directory.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(super) fn records(&self, dir: &Path, own: LedgerWriter) -> std::io::Result<SharedRecords> {
+        let notices = Arc::<Mutex<Vec<String>>>::default();
+        let told = Arc::clone(&notices);
+        let tell = move |text: &str| told.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+        let journal = Journal::start(dir, self.prefix, (self.sinks)(), Arc::new(tell))?;
+        Ok(SharedRecords { own, journal, notices })
+    }
+}
+
+/// Keeps the calls of a command in the ledger of its user, where it finds conversations, and in the one that servers share.
+#[derive(Debug, Clone)]
+pub(super) struct SharedRecords {
+    own: LedgerWriter,
+    journal: Journal,
+    notices: Arc<Mutex<Vec<String>>>,
+}
+
+impl SharedRecords {
+    /// Waits until the database has every call, but no longer than this. Returns what there is to tell the user. Blocks the
+    /// thread.
+    pub(super) fn close(&self, limit: Duration) -> Vec<String> {
+        self.journal.close(limit);
+        std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Records for SharedRecords {
+    fn record(&self, row: Row) -> BoxFuture<'_, ()> {
+        self.journal.add(row.clone());
+        Records::record(&self.own, row)
+    }
+
+    fn record_scores(&self, scores: Vec<(String, Vec<Part>)>) {
+        self.own.record_scores(scores);
+    }
+
+    fn record_vote(&self, vote: Vote) {
+        self.own.record_vote(vote);
+    }
+}
+
 #[cfg(feature = "postgres")]
 fn remote(settings: &SharedStore) -> Result<Shared, Error> {
     use crate::postgres::{JOURNAL, PostgresStore};
     let store = PostgresStore::new(settings)?;
-    let (of_balances, of_speeds) = (store.clone(), store.clone());
-    let sink = store.sink();
+    let (of_balances, of_speeds, of_sinks) = (store.clone(), store.clone(), store.clone());
     let store = Arc::new(store);
     Ok(Shared {
         keys: store.clone(),
@@ -98,7 +168,7 @@ fn remote(settings: &SharedStore) -> Result<Shared, Error> {
         first_token: Arc::new(move |target: &Target| -> Option<Duration> {
             of_speeds.first_token(&target.gateway, &target.model)
         }),
-        sink,
+        sinks: Box::new(move || of_sinks.sink()),
         journal: JOURNAL,
         remote: Some(store),
         writer: None,

@@ -48,9 +48,6 @@ const GROUP_BYTES: usize = 4 << 20;
 const RETRY: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_secs(5);
 
-/// [`Journal::close`] waits no longer than this for a store that does not answer.
-const CLOSE_LIMIT: Duration = Duration::from_secs(10);
-
 /// Hands calls to a [`Sink`] by a thread of its own. All clones use the same files.
 #[derive(Clone)]
 pub struct Journal {
@@ -75,7 +72,8 @@ struct State {
     spare: Option<Segment>,
     /// Calls that could not be written to a file.
     unwritten: Vec<Row>,
-    is_closing: bool,
+    /// Since it is to be closed: until when calls that cannot be kept are tried again.
+    closing: Option<Instant>,
     is_closed: bool,
 }
 
@@ -155,12 +153,13 @@ impl Journal {
         self.shared.changed.notify_all();
     }
 
-    /// Waits until every call has reached the sink, but not for long: what has not is in a file, and another process takes it in.
-    /// Blocks the thread.
-    pub fn close(&self) {
-        let end = Instant::now() + CLOSE_LIMIT;
+    /// Waits until every call has reached the sink, but no longer than this: what has not is in a file, and another process
+    /// takes it in. Where the sink fails, half of the time is for trying again. Blocks the thread.
+    pub fn close(&self, limit: Duration) {
+        let now = Instant::now();
+        let end = now + limit;
         let mut state = self.shared.state();
-        state.is_closing = true;
+        state.closing = Some(now + limit / 2);
         self.shared.changed.notify_all();
         while !state.is_closed {
             let Some(left) = end.checked_duration_since(Instant::now()) else { return };
@@ -230,8 +229,14 @@ impl Drain {
                 self.shared.state().unwritten = unwritten;
             }
             let mut state = self.shared.state();
-            if state.is_closing {
+            if state.closing.is_some() {
                 if state.current.is_some() {
+                    continue;
+                }
+                if looked.is_none() && !self.is_failing {
+                    looked = Some(Instant::now());
+                    drop(state);
+                    self.take_over();
                     continue;
                 }
                 if let Some(spare) = state.spare.take() {
@@ -253,7 +258,7 @@ impl Drain {
     /// Waits for the next file to be taken in.
     fn next(&self) -> (Option<Segment>, Vec<Row>) {
         let mut state = self.shared.state();
-        if state.current.is_none() && state.unwritten.is_empty() && !state.is_closing {
+        if state.current.is_none() && state.unwritten.is_empty() && state.closing.is_none() {
             let waited = self.shared.changed.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
         }
@@ -274,7 +279,6 @@ impl Drain {
     /// Gives calls to the sink until it has them. Returns `false` where the journal is closed first.
     fn insert(&mut self, rows: &[Row]) -> bool {
         let count = rows.len();
-        let end = Instant::now() + CLOSE_LIMIT / 2;
         loop {
             let failed = match self.sink.insert(rows) {
                 Ok(()) => {
@@ -293,7 +297,7 @@ impl Drain {
                 let dir = self.shared.dir.display();
                 (self.shared.tell)(&format!("{}; calls wait in {dir} until they can be recorded", failed.sentence()));
             }
-            if self.shared.state().is_closing && Instant::now() >= end {
+            if self.shared.state().closing.is_some_and(|end| Instant::now() >= end) {
                 return false;
             }
             thread::sleep(RETRY);

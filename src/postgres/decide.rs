@@ -38,6 +38,8 @@ pub(super) enum Job {
     Admit(Demand, Reply<Admission>),
     Write(Write),
     Beat(Reply<()>),
+    /// Replies when all writes before it are done.
+    Flush(Reply<()>),
     Alone(Work),
 }
 
@@ -81,6 +83,7 @@ struct Group {
     admits: Vec<(Demand, Reply<Admission>)>,
     writes: Vec<Write>,
     beats: Vec<Reply<()>>,
+    flushes: Vec<Reply<()>>,
     alone: Vec<Work>,
 }
 
@@ -126,13 +129,13 @@ impl Decider {
         group.reserves.retain(|(_, reply)| !reply.is_closed());
         group.admits.retain(|(_, reply)| !reply.is_closed());
         if group.is_empty() && self.doubt.is_none() {
-            return;
+            return group.flushed(&Ok(()));
         }
         if let Err(error) = self.resolve(&mut group) {
             return self.fail(group, &error);
         }
         if group.is_empty() {
-            return;
+            return group.flushed(&Ok(()));
         }
         let decided = match self.link.session() {
             Ok(session) => transaction(session, &group, &self.server, &self.process),
@@ -140,13 +143,13 @@ impl Decider {
         };
         match decided {
             Ok(Decided { reserves, admits }) => {
-                for ((_, reply), decision) in group.reserves.into_iter().zip(reserves) {
+                for ((_, reply), decision) in std::mem::take(&mut group.reserves).into_iter().zip(reserves) {
                     reply.send(Ok(decision)).ok();
                 }
-                for ((_, reply), admission) in group.admits.into_iter().zip(admits) {
+                for ((_, reply), admission) in std::mem::take(&mut group.admits).into_iter().zip(admits) {
                     reply.send(Ok(admission)).ok();
                 }
-                group.beats.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
+                group.flushed(&Ok(()));
             }
             Err(Failed(error, number)) => {
                 let error = self.link.address.error(&error);
@@ -190,20 +193,20 @@ impl Decider {
     }
 
     /// Tells everybody, and keeps what nobody waits for.
-    fn fail(&mut self, group: Group, error: &StoreError) {
-        self.waiting.extend(group.writes);
-        for (entry, reply) in group.reserves {
+    fn fail(&mut self, mut group: Group, error: &StoreError) {
+        self.waiting.append(&mut group.writes);
+        for (entry, reply) in std::mem::take(&mut group.reserves) {
             // Should it have been made all the same, it is taken back.
             self.waiting.push(Write::Settle(entry, Spent::default()));
             reply.send(Err(error.clone())).ok();
         }
-        for (demand, reply) in group.admits {
+        for (demand, reply) in std::mem::take(&mut group.admits) {
             if demand.in_flight.is_some() {
                 self.waiting.push(Write::Release { key: demand.key, id: demand.id, ran: true, tokens: None });
             }
             reply.send(Err(error.clone())).ok();
         }
-        group.beats.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
+        group.flushed(&Err(error.clone()));
         self.waiting.truncate(MOST_WAITING);
     }
 }
@@ -215,10 +218,17 @@ impl Group {
             Job::Admit(demand, reply) => self.admits.push((demand, reply)),
             Job::Write(write) => self.writes.push(write),
             Job::Beat(reply) => self.beats.push(reply),
+            Job::Flush(reply) => self.flushes.push(reply),
             Job::Alone(work) => self.alone.push(work),
         }
     }
 
+    /// Replies to those who wait for the group as a whole.
+    fn flushed(self, result: &Result<(), StoreError>) {
+        self.beats.into_iter().chain(self.flushes).for_each(|reply| drop(reply.send(result.clone())));
+    }
+
+    /// Whether there is nothing to write.
     fn is_empty(&self) -> bool {
         self.reserves.is_empty() && self.admits.is_empty() && self.writes.is_empty() && self.beats.is_empty()
     }

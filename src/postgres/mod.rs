@@ -204,6 +204,10 @@ impl BudgetStore for PostgresStore {
     fn settle(&self, entry: &Reserved, spent: Spent) {
         self.send(Job::Write(Write::Settle(entry.clone(), spent)));
     }
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.ask(Job::Flush).boxed()
+    }
 }
 
 /// Takes a reservation back of which nobody knows whether it was made.

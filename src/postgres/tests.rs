@@ -118,7 +118,7 @@ fn calls_come_back_as_they_were_and_never_twice() {
     for row in rows.iter().chain(&rows[..10]) {
         journal.add(row.clone());
     }
-    journal.close();
+    journal.close(std::time::Duration::from_secs(120));
     let all = Filter::default();
     let read = |wanted| find(&store.read(wanted).expect("readable"), &all, None).expect("readable");
     let mut found = read(Wanted::Fitting(&all, None));

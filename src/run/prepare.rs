@@ -15,9 +15,8 @@ use crate::config::{Auth, BaseUrl, Gateway, LLM_API_KEY, Settings};
 use crate::demo::{self, Demo};
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Gateways};
-use crate::ledger::LedgerWriter;
 use crate::money::Usd;
-use crate::policy::budget::{BudgetStore, SqliteBudgets};
+use crate::policy::budget::BudgetStore;
 use crate::policy::cache::{Answers, Store};
 use crate::policy::{self, Limiters, Policies, SpendingLimits, Stack, Windows};
 use crate::pricing::Pricing;
@@ -186,8 +185,8 @@ impl Preparation<'_> {
     }
 
     /// Prepares every gateway that these calls need. Calls that the cache answers need no key and no network. If the key of a
-    /// gateway cannot be found, its calls fail with the reason, and the other gateways are prepared all the same. Budgets are
-    /// kept in `ledger`.
+    /// gateway cannot be found, its calls fail with the reason, and the other gateways are prepared all the same. Sums of
+    /// budgets are kept in `store`.
     ///
     /// # Errors
     /// As for [`Preparation::gateways`].
@@ -195,7 +194,7 @@ impl Preparation<'_> {
         &self,
         calls: &[Call],
         options: &PrepareOptions,
-        ledger: Option<&LedgerWriter>,
+        store: Option<Arc<dyn BudgetStore>>,
     ) -> Result<PreparedGateways, Error> {
         let chosen_key = options.key.as_deref();
         let (gateways, demo) = self.gateways(calls.iter().flat_map(Call::targets))?;
@@ -203,7 +202,6 @@ impl Preparation<'_> {
         let uncached = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
         let needed: BTreeSet<&str> = uncached.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
         let clients = self.clients(needed.into_iter().map(|name| &gateways[name]), chosen_key);
-        let store = ledger.map(|ledger| Arc::new(SqliteBudgets::new(ledger.clone())) as Arc<dyn BudgetStore>);
         let has_limit = calls.iter().any(|call| call.caller.max_cost.is_some());
         let is_limited = has_limit || !self.settings.budgets.is_empty() || !self.settings.allow.is_empty();
         Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited }, None))

@@ -118,7 +118,7 @@ impl Scored {
     pub fn new(parts: Vec<Part>) -> Self {
         let weights: f64 = parts.iter().map(|part| part.weight).sum();
         let sum: Option<f64> = parts.iter().map(|part| part.score.map(|score| score * part.weight)).sum();
-        let score = sum.map(|sum| sum / weights).filter(|score| score.is_finite());
+        let score = sum.map(|sum| scores::without_noise(sum / weights)).filter(|score| score.is_finite());
         Self { score, parts }
     }
 

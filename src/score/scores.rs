@@ -28,5 +28,10 @@ pub fn best(scores: &[Option<f64>]) -> Option<Best> {
 /// The mean of the scores that are known. A model's answers to several rounds have it as their score together.
 pub fn mean_score<'a>(scored: impl IntoIterator<Item = &'a Scored>) -> Option<f64> {
     let known: Vec<f64> = scored.into_iter().filter_map(|scored| scored.score).collect();
-    crate::stats::mean(&known)
+    crate::stats::mean(&known).map(without_noise)
+}
+
+/// The number with twelve significant digits: 0.4, where a sum of fractions has 0.4000000000000001.
+pub(super) fn without_noise(score: f64) -> f64 {
+    format!("{score:.11e}").parse().unwrap_or(score)
 }

@@ -217,3 +217,14 @@ fn the_best_score_may_be_shared_or_unknown() {
     assert_eq!(best(&[None, None]), None);
     assert_eq!(best(&[Some(-2.0), Some(-1.0)]).expect("one").index, 1);
 }
+
+#[test]
+fn a_score_that_is_a_sum_of_fractions_is_printed_as_people_write_it() {
+    let part = |score, weight| Part { scorer: "s".into(), weight, score: Some(score), reason: None };
+    let scored = Scored::new(vec![part(0.1, 1.0), part(0.7, 1.0)]);
+    assert_eq!(serde_json::to_string(&scored.score).expect("JSON"), "0.4");
+    let large = Scored::new(vec![part(12_345_678_901.5, 1.0)]);
+    assert_eq!(large.score, Some(12_345_678_901.5));
+    let mean = mean_score(&[Scored::new(vec![part(0.1, 1.0)]), Scored::new(vec![part(0.2, 1.0)]), scored]);
+    assert_eq!(mean, Some(0.233_333_333_333));
+}

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::{Server, home};
+use crate::fuzz::{damage, laws, requests};
 use crate::support::{Gateway, Home, Reply};
 
 #[test]
@@ -173,4 +174,56 @@ fn thousands_of_idle_connections_keep_nobody_from_an_answer() {
     let idle: Vec<_> = (0..400).map(|_| TcpStream::connect(&server.address).expect("a connection")).collect();
     assert_eq!(server.ask(&server.key, "demo/quick").status, 200);
     drop(idle);
+}
+
+#[test]
+fn damaged_requests_of_every_format_have_a_status_and_harm_nobody() {
+    let home = Home::new();
+    let server = Server::start(&home, &["-g", "demo", "--idle", "60s"]);
+    let mut random = fastrand::Rng::with_seed(7);
+    let seeds = requests();
+    let mut statuses = std::collections::BTreeMap::new();
+    for _ in 0..60 {
+        for ((_, path), seed) in laws::REQUESTS.iter().zip(&seeds) {
+            let other = &seeds[random.usize(..seeds.len())];
+            let body = damage(&mut random, seed, other);
+            // Answers of the demo gateway take a while, and what is refused is what this is about.
+            let model = if random.bool() { "nowhere::m" } else { "demo/quick" };
+            let body = String::from_utf8_lossy(&body).replace("\"m\"", &format!("\"{model}\"")).into_bytes();
+            let path = path.replace("models/m", &format!("models/{model}"));
+            let answer = server.send(&server.key, &format!("/v1/{path}"), &[], &body);
+            *statuses.entry(answer.status).or_insert(0) += 1;
+            assert!(matches!(answer.status, 200 | 400 | 404), "{path}: {}: {}", answer.status, answer.text());
+            if answer.status != 200 {
+                assert!(answer.json()["error"].is_object(), "{path}: {}", answer.text());
+            }
+        }
+    }
+    assert!(statuses.keys().eq(&[200, 400, 404]), "each of them is met: {statuses:?}");
+    assert_eq!(server.ask(&server.key, "demo/quick").status, 200);
+}
+
+#[test]
+fn a_client_that_sends_slowly_is_waited_for_as_long_as_it_sends() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &["--idle", "60s"]);
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+    let mut stream = TcpStream::connect(&server.address).expect("the server listens");
+    stream.set_nodelay(true).expect("a socket");
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\nconnection: close\r\n",
+        server.address, server.key
+    );
+    let sent = [head.as_bytes(), format!("content-length: {}\r\n\r\n", body.len()).as_bytes(), body].concat();
+    // Another client between any two bytes: the server does nothing but wait for the first one.
+    for (at, byte) in sent.iter().enumerate() {
+        stream.write_all(std::slice::from_ref(byte)).expect("sent");
+        if at % 64 == 0 {
+            assert_eq!(server.get(&server.key, "/health/live").status, 200);
+        }
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("yes"), "{answer}");
 }

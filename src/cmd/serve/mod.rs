@@ -30,6 +30,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The queue of connections that have not been accepted.
 const BACKLOG: u32 = 1024;
 
+/// The end of the server waits no longer than this for a ledger that does not answer.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+
 pub(super) fn run(context: Context, args: &ServeArgs) -> Result<u8, Error> {
     match &args.command {
         Some(ServeCommand::Key { command }) => keys::run(&context, command),
@@ -48,7 +51,7 @@ fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
     });
     let shared = Shared::new(&context.settings, |dir| LedgerWriter::new(dir).telling(Arc::clone(&tell)))?;
     let level = super::run::log_level(&context, args.log.level);
-    let journal = journal(&context.settings, level, shared.journal, shared.sink, tell)?;
+    let journal = journal(&context.settings, level, shared.journal, (shared.sinks)(), tell)?;
     let maker = Maker {
         gateway: args.gateway.clone(),
         budgets: Arc::clone(&shared.budgets),
@@ -86,7 +89,7 @@ fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
     // Names that do not resolve, and the like, must not hold up the end.
     runtime.shutdown_background();
     if let Some(journal) = journal {
-        journal.close();
+        journal.close(CLOSE_LIMIT);
     }
     for text in shared.writer.map(LedgerWriter::close).unwrap_or_default() {
         maker.notice(&text);

@@ -195,3 +195,60 @@ fn names_and_reasons_have_a_length() {
     let exact = StreamEvent::Finish(FinishReason::Other("r".repeat(256)));
     assert_eq!(mask.event(exact.clone()), exact);
 }
+
+#[test]
+fn what_is_held_back_of_bytes_that_pass_is_the_beginning_of_a_secret_and_no_more() {
+    let mask = mask(KEY);
+    for length in 1..KEY.len() {
+        assert_eq!(mask.open_at_end(format!("data: {}", &KEY[..length]).as_bytes()), length);
+    }
+    assert_eq!(mask.open_at_end(KEY.as_bytes()), 0, "a whole one has been masked before");
+    assert_eq!(mask.open_at_end(b"data"), 0);
+    assert!(!mask.is_empty());
+    assert!(Mask::new(&crate::secret::testing::gateway("g"), None).is_empty());
+}
+
+#[test]
+fn the_breaks_of_lines_in_an_encoded_secret_are_passed_over() {
+    for (text, length) in [(&b"x"[..], 0), (b"\r\n x", 3), (b"\\r\\n\\tx", 6), (b" \\nx", 3), (b"\\x", 0)] {
+        assert_eq!(line_break(text), length, "{text:?}");
+    }
+    let encoded = STANDARD_NO_PAD.encode(KEY);
+    for length in SHORTEST_PART..encoded.len() {
+        for end in ["", "...", "…"] {
+            let text = format!("got {}{end}", &encoded[..length]);
+            assert_eq!(cut_at_end(&text, encoded.as_bytes()), Some(4..4 + length), "{text}");
+        }
+    }
+    assert_eq!(cut_at_end(&encoded[..SHORTEST_PART - 1], encoded.as_bytes()), None);
+}
+
+#[test]
+fn the_last_half_of_a_long_secret_is_masked_with_what_stands_before_it() {
+    assert_eq!((large_part(&[0; 40]), large_part(&[0; LONG])), (20, LONG));
+    let secret = KEY.as_bytes();
+    let half = large_part(secret);
+    for length in half..=secret.len() {
+        let text = [b"a ", &secret[secret.len() - length..], b" b"].concat();
+        assert_eq!(ends(&text, secret), [2..2 + length], "{length}");
+    }
+    assert!(ends(&secret[secret.len() - half + 1..], secret).is_empty());
+    assert!(ends(b"short", b"short").is_empty(), "a short secret has no large part");
+}
+
+#[test]
+fn only_long_secrets_are_searched_for_in_other_styles() {
+    assert_eq!(styles(&[b'a'; LONG - 1], Place::Text), [Style::Escaped]);
+    assert_eq!(styles(&[b'a'; LONG], Place::Text), [Style::Escaped, Style::Hex, Style::Decimal]);
+    assert_eq!(styles(&[b'a'; LONG], Place::Json), [Style::Escaped, Style::Hex]);
+}
+
+#[test]
+fn escapes_of_an_escape_are_masked_with_it_and_others_stay() {
+    let mask = mask(KEY);
+    for escapes in 1..5 {
+        let text = format!("a {}u0073{} b", "\\".repeat(escapes), &KEY[1..]);
+        assert_eq!(name(&mask, &text), "a *** b", "{text}");
+    }
+    assert_eq!(name(&mask, &format!("a \\ {KEY} b")), "a \\ *** b");
+}

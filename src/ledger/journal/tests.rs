@@ -28,6 +28,9 @@ fn start(dir: &Path, sink: impl Sink + 'static) -> (Journal, Arc<Mutex<Vec<Strin
     (Journal::start(dir, LOCAL, Box::new(sink), tell).expect("a thread"), told)
 }
 
+/// More than a slow machine needs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 fn files(dir: &Path) -> usize {
     fs::read_dir(dir).expect("a directory").count()
 }
@@ -44,7 +47,7 @@ fn calls_reach_the_sink_and_no_file_stays() {
             scope.spawn(move || rows.iter().for_each(|row| journal.add(row.clone())));
         }
     });
-    journal.close();
+    journal.close(PATIENCE);
     let kept = memory.0.lock().expect("no test panics here");
     assert_eq!(kept.0.len(), 1_000);
     assert!(rows.iter().all(|row| kept.0[&row.id] == *row));
@@ -65,7 +68,7 @@ fn what_cannot_be_kept_waits_and_is_told_once() {
     }
     memory.0.lock().expect("no panic").1 = false;
     journal.add(row("last", true));
-    journal.close();
+    journal.close(PATIENCE);
     assert_eq!(memory.0.lock().expect("no panic").0.len(), 11);
     let told = told.lock().expect("no panic");
     assert!(
@@ -101,7 +104,7 @@ fn calls_of_a_process_that_was_killed_are_taken_in_by_whoever_comes_next() {
     while ids() != ["1", "2", "3"] {
         thread::yield_now();
     }
-    journal.close();
+    journal.close(PATIENCE);
     // Or by a command that reads the ledger; what is there already is not there twice.
     killed("b", &["3", "4"]);
     assert_eq!(crate::ledger::settle(dir.path()), [""; 0]);
@@ -118,6 +121,6 @@ fn a_file_of_a_process_that_lives_is_left_alone() {
     assert_eq!(crate::ledger::settle(dir.path()), [""; 0]);
     assert!(Store::open_to_read(dir.path()).expect("readable").is_none());
     memory.0.lock().expect("no panic").1 = false;
-    journal.close();
+    journal.close(PATIENCE);
     assert_eq!(memory.0.lock().expect("no panic").0.len(), 1);
 }

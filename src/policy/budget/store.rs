@@ -130,4 +130,10 @@ pub trait BudgetStore: fmt::Debug + Send + Sync {
     /// Replaces a reservation by what its request cost, once; one that was not made is replaced as well. Does not wait for
     /// it: what is asked of this store later sees it done. Where it cannot be done, the reservation goes on to count.
     fn settle(&self, entry: &Entry, spent: Spent);
+
+    /// Waits until all that was settled before is done.
+    ///
+    /// # Errors
+    /// The store cannot be used. What was reserved goes on to count.
+    fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }

@@ -134,7 +134,8 @@ fn leaf(rest: &str, first: char, indent: usize, whole: bool) -> Option<Option<Ki
     let run = rest.bytes().take_while(|byte| char::from(*byte) == first).count();
     let is_open = run == rest.len() && !whole;
     let kind = match first {
-        '#' if is_open => return None,
+        // The space behind the mark is left out, however much comes.
+        '#' if !whole && rest[run..].trim_start_matches([' ', '\t']).is_empty() => return None,
         '#' if run <= 6 && (rest[run..].starts_with([' ', '\t']) || run == rest.len()) => Kind::Heading(run),
         '`' | '~' if is_open => return None,
         '`' if run >= 3 && rest[run..].contains('`') => return Some(None),

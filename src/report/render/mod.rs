@@ -300,7 +300,7 @@ impl Markdown {
             }
             Kind::Heading(level) => {
                 let (mark, title) = text.split_at(level);
-                let title = title.trim_start();
+                let title = title.trim_start_matches([' ', '\t']);
                 let shown = if self.style.on { title.to_owned() } else { format!("{mark} {title}") };
                 self.begin_paragraph(heading(level), true);
                 self.push_text(&shown);

@@ -203,6 +203,13 @@ fn letters(text: &str) -> Vec<char> {
     letters
 }
 
+#[test]
+fn a_heading_that_comes_in_pieces_has_one_space_behind_its_mark() {
+    let pieces = ["#", " ", "\t", "a", " "];
+    assert_eq!(drawn(&pieces, 20, OFF), drawn(&[&pieces.concat()], 20, OFF));
+    assert_eq!(drawn(&pieces, 20, OFF), "# a\n");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -297,6 +297,47 @@ class Chaos(unittest.TestCase):
         connection.close()
         return status
 
+    def command(self, name, *arguments, limit=None):
+        """Runs a command as on a machine of its own, which shares the store."""
+        home = Path(self.home, name)
+        home.mkdir(exist_ok=True)
+        budget = f"[[budget]]\nlimit = {limit}\nper = \"month\"\n" if limit else ""
+        (home / "llm.toml").write_text(CONFIG.format(url=self.upstream.url) + budget)
+        environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LLM_CONFIG": str(home / "llm.toml"), "LLM_API_KEY": KEY,
+                       "LLM_DATA_DIR": str(home / "data"), "LLM_STORE_URL": f"{self.postgres.url}/llm"}
+        done = subprocess.run([LLM, *arguments], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=PATIENCE)
+        self.assertNotIn(PASSWORD, done.stdout + done.stderr)
+        return done
+
+    def test_commands_on_several_machines_share_a_budget_and_the_ledger(self):
+        # Three answers fit; what they cost is known before the next machine asks.
+        limit = 3 * COST / 10**12
+        codes = [self.command(f"m{n % 2}", "ask", "-m", "m", "--max-tokens", "10", f"question {n}", limit=f"{limit:.7f}")
+                 for n in range(5)]
+        self.assertEqual([done.returncode for done in codes], [0, 0, 0, 5, 5], codes[-1].stderr)
+        self.assertIn("budget", codes[-1].stderr)
+        self.assertEqual(self.rows("SELECT count(*) FROM llm.calls WHERE status = 'ok'"), ["3"])
+        self.assertEqual(self.rows("SELECT sum(picos) FROM llm.budget_windows"), [str(3 * COST)])
+        self.assertEqual(self.rows("SELECT count(*) FROM llm.budget_reservations"), ["0"])
+        listed = json.loads(self.command("m1", "log", "-o", "json").stdout)
+        self.assertEqual(len([call for call in listed if call["status"] == "ok"]), 3, "each machine sees the calls of all")
+        for arguments in (["compare", "-m", "m,m", "together"], ["ask", "-m", "m", "first"], ["ask", "-c", "and then?"]):
+            done = self.command("m2", *arguments)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.rows("SELECT count(*) FROM llm.calls WHERE status = 'ok'"), ["7"])
+        # Without the store, what is under no budget is answered, and recorded as soon as the store is there again.
+        self.postgres.stop("immediate")
+        refused = self.command("m0", "ask", "-m", "m", "--max-tokens", "10", "refused", limit=1)
+        self.assertNotEqual(refused.returncode, 0, "a budget that cannot be known is not spent")
+        alone = self.command("m2", "ask", "-m", "m", "alone")
+        self.assertEqual((alone.returncode, alone.stdout), (0, "yes\n"), alone.stderr)
+        self.assertIn("calls wait in", alone.stderr)
+        self.postgres.start()
+        self.assertEqual(self.command("m2", "ask", "-m", "m", "again").returncode, 0)
+        asked = self.rows("SELECT request FROM llm.calls WHERE request LIKE '%alone%' OR request LIKE '%again%'")
+        self.assertEqual(len(asked), 2, asked)
+
     def test_an_update_drops_no_request(self):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))

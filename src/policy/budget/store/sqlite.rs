@@ -49,6 +49,11 @@ impl BudgetStore for SqliteBudgets {
         let entry = entry.clone();
         self.ledger.submit(move |transaction| settle(transaction, &entry, spent));
     }
+
+    /// Jobs are done in order.
+    fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.ledger.transact(|_| Ok(())).boxed()
+    }
 }
 
 /// Takes a reservation back when nobody waits for it any more.
