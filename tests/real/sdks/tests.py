@@ -6,9 +6,7 @@ Run by `tests/real/run` with the libraries' Python as: tests.py LLM_BINARY
 
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import unittest
 
 import anthropic
@@ -17,22 +15,10 @@ import pydantic
 from google import genai
 from google.genai import errors, types
 
-PROMPT = "Summarize: the cat sat on the mat. It purred."
-SHORT = "The cat sat on the mat."
-THOUGHT = "What comes first usually matters most."
-CALL = "Ask get_weather, please."
-ARGUMENTS = {"city": "city", "days": 1}
-SCHEMA = {
-    "type": "object",
-    "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
-    "required": ["city", "days"],
-    "additionalProperties": False,
-}
-LIMIT = 30  # seconds for one request
+from servers import (ARGUMENTS, CALL, IMAGE, IMAGE_URL, LONG, PATIENCE, PROMPT, SCHEMA, SHORT, THOUGHT, Client, all_pass,
+                     png)
 
-ROOT = None
-KEY = "none"
-API = None  # the wire format between `llm serve` and the demo gateway, if there is one
+LIMIT = PATIENCE  # seconds for one request
 
 
 class Forecast(pydantic.BaseModel):
@@ -40,58 +26,11 @@ class Forecast(pydantic.BaseModel):
     days: int
 
 
-class Demo:
-    """`llm demo-gateway`, for as long as the context lasts."""
+class OpenAIChat(Client):
+    FORMAT = "openai-chat"
 
-    def __init__(self, llm):
-        self.llm = llm
-
-    def __enter__(self):
-        self.home = tempfile.TemporaryDirectory()
-        environment = {"PATH": os.environ["PATH"], "HOME": self.home.name}
-        self.process = subprocess.Popen([self.llm, "demo-gateway"], env=environment, text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        return self.process.stdout.readline().strip().removesuffix("/v1")
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        code = self.process.wait(LIMIT)
-        self.process.stdout.close()
-        self.home.cleanup()
-        assert code == 0, f"the demo gateway ended with {code}"
-
-
-class Serve:
-    """`llm serve` before the demo gateway, which it asks over this wire format."""
-
-    def __init__(self, llm, demo, api):
-        self.llm, self.demo, self.api = llm, demo, api
-
-    def __enter__(self):
-        self.home = tempfile.TemporaryDirectory()
-        config = os.path.join(self.home.name, "llm.toml")
-        with open(config, "w") as file:
-            file.write(f'default_gateway = "up"\n[gateway.up]\nbase_url = "{self.demo}/v1"\nauth = "none"\napi = "{self.api}"\n')
-            names = "quick", "steady", "thinker", "flaky", "down"
-            file.write("models = [" + ", ".join(f'"demo/{name}"' for name in names) + "]\n")
-        environment = {"PATH": os.environ["PATH"], "HOME": self.home.name, "LLM_CONFIG": config,
-                       "LLM_DATA_DIR": os.path.join(self.home.name, "data")}
-        self.process = subprocess.Popen([self.llm, "serve", "--listen", "127.0.0.1:0", "--drain", "5s"], env=environment,
-                                        text=True, stdout=subprocess.PIPE)
-        root = self.process.stdout.readline().strip()
-        return root, self.process.stdout.readline().split()[1]
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        code = self.process.wait(LIMIT)
-        self.process.stdout.close()
-        self.home.cleanup()
-        assert code == 0, f"the server ended with {code}"
-
-
-class OpenAIChat(unittest.TestCase):
     def setUp(self):
-        self.client = openai.OpenAI(base_url=f"{ROOT}/v1", api_key=KEY, max_retries=0, timeout=LIMIT)
+        self.client = openai.OpenAI(base_url=f"{self.at.root}/v1", api_key=self.at.key, max_retries=0, timeout=LIMIT)
         self.addCleanup(self.client.close)
         self.tools = [{"type": "function", "function": {"name": "get_weather", "parameters": SCHEMA}}]
 
@@ -150,6 +89,26 @@ class OpenAIChat(unittest.TestCase):
         with self.assertRaises(openai.NotFoundError):
             self.client.post("/nowhere", body={}, cast_to=object)
 
+    def test_an_image(self):
+        parts = [{"type": "text", "text": PROMPT}, {"type": "image_url", "image_url": {"url": IMAGE_URL}}]
+        self.assertEqual(self.ask(prompt=parts).choices[0].message.content, SHORT)
+        self.assert_image_arrived()
+
+    def test_a_client_that_leaves(self):
+        with self.ask(prompt=LONG, stream=True) as stream:
+            next(chunk for chunk in stream if chunk.choices[0].delta.content)
+        self.assert_stopped()
+
+    def test_a_task_that_is_cancelled(self):
+        async def pieces():
+            async with openai.AsyncOpenAI(base_url=f"{self.at.root}/v1", api_key=self.at.key, max_retries=0, timeout=LIMIT) as client:
+                messages = [{"role": "user", "content": LONG}]
+                async for chunk in await client.chat.completions.create(model="demo/quick", messages=messages, stream=True):
+                    if chunk.choices[0].delta.content:
+                        yield chunk
+
+        self.assert_cancelled(pieces())
+
     def test_a_retry_of_the_librarys_own(self):
         client = self.client.with_options(max_retries=2)
         messages = [{"role": "user", "content": PROMPT}]
@@ -163,7 +122,7 @@ class OpenAIChat(unittest.TestCase):
         self.assertEqual(self.client.models.retrieve("demo/quick").id, "demo/quick")
 
     def test_embeddings(self):
-        if API in ("anthropic", "gemini"):
+        if self.at.api in ("anthropic", "gemini"):
             with self.assertRaises(openai.BadRequestError):
                 self.client.embeddings.create(model="demo/quick", input=PROMPT)
             return
@@ -182,9 +141,11 @@ class OpenAIChat(unittest.TestCase):
         self.assertEqual(caught.exception.param, "dimensions")
 
 
-class OpenAIResponses(unittest.TestCase):
+class OpenAIResponses(Client):
+    FORMAT = "openai-responses"
+
     def setUp(self):
-        self.client = openai.OpenAI(base_url=f"{ROOT}/v1", api_key=KEY, max_retries=0, timeout=LIMIT)
+        self.client = openai.OpenAI(base_url=f"{self.at.root}/v1", api_key=self.at.key, max_retries=0, timeout=LIMIT)
         self.addCleanup(self.client.close)
         self.tools = [{"type": "function", "name": "get_weather", "parameters": SCHEMA, "strict": True}]
 
@@ -228,6 +189,17 @@ class OpenAIResponses(unittest.TestCase):
         answer = self.client.responses.create(model="demo/quick", input=PROMPT, max_output_tokens=2)
         self.assertEqual((answer.status, answer.incomplete_details.reason), ("incomplete", "max_output_tokens"))
 
+    def test_an_image(self):
+        parts = [{"type": "input_text", "text": PROMPT}, {"type": "input_image", "image_url": IMAGE_URL, "detail": "auto"}]
+        answer = self.client.responses.create(model="demo/quick", input=[{"role": "user", "content": parts}])
+        self.assertEqual(answer.output_text, SHORT)
+        self.assert_image_arrived()
+
+    def test_a_client_that_leaves(self):
+        with self.client.responses.create(model="demo/quick", input=LONG, stream=True) as stream:
+            next(event for event in stream if event.type == "response.output_text.delta")
+        self.assert_stopped()
+
     def test_failures(self):
         with self.assertRaises(openai.NotFoundError):
             self.client.responses.create(model="demo/nobody", input=PROMPT)
@@ -235,9 +207,11 @@ class OpenAIResponses(unittest.TestCase):
             self.client.responses.create(model="demo/down", input=PROMPT, stream=True)
 
 
-class Anthropic(unittest.TestCase):
+class Anthropic(Client):
+    FORMAT = "anthropic"
+
     def setUp(self):
-        self.client = anthropic.Anthropic(base_url=ROOT, api_key=KEY, max_retries=0, timeout=LIMIT)
+        self.client = anthropic.Anthropic(base_url=self.at.root, api_key=self.at.key, max_retries=0, timeout=LIMIT)
         self.addCleanup(self.client.close)
         self.tools = [{"name": "get_weather", "input_schema": SCHEMA}]
 
@@ -284,6 +258,17 @@ class Anthropic(unittest.TestCase):
         message = self.client.messages.create(**{**self.request(), "max_tokens": 2})
         self.assertEqual((message.stop_reason, message.content[0].text), ("max_tokens", "The cat"))
 
+    def test_an_image(self):
+        image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": IMAGE}}
+        message = self.client.messages.create(**self.request(prompt=[image, {"type": "text", "text": PROMPT}]))
+        self.assertEqual(message.content[0].text, SHORT)
+        self.assert_image_arrived()
+
+    def test_a_client_that_leaves(self):
+        with self.client.messages.stream(**{**self.request(prompt=LONG), "max_tokens": 100_000}) as stream:
+            next(stream.text_stream)
+        self.assert_stopped()
+
     def test_failures(self):
         with self.assertRaises(anthropic.NotFoundError) as caught:
             self.client.messages.create(**self.request(model="demo/nobody"))
@@ -301,7 +286,7 @@ class Anthropic(unittest.TestCase):
         self.assertEqual(self.client.models.retrieve("demo/quick"), models["demo/quick"])
 
     def test_a_count_of_tokens(self):
-        if API not in (None, "anthropic"):
+        if self.at.api not in (None, "anthropic"):
             turns = [{"role": "user", "content": PROMPT}]
             count = self.client.messages.with_raw_response.count_tokens(model="demo/quick", messages=turns)
             self.assertEqual(count.headers["x-llm-estimated"], "true")
@@ -312,12 +297,13 @@ class Anthropic(unittest.TestCase):
         self.assertEqual(count.input_tokens, message.usage.input_tokens)
 
 
-class Gemini(unittest.TestCase):
+class Gemini(Client):
+    FORMAT = "gemini"
     VERSION = None
 
     def setUp(self):
-        options = types.HttpOptions(base_url=ROOT, timeout=LIMIT * 1000, api_version=self.VERSION)
-        self.client = genai.Client(api_key=KEY, http_options=options)
+        options = types.HttpOptions(base_url=self.at.root, timeout=LIMIT * 1000, api_version=self.VERSION)
+        self.client = genai.Client(api_key=self.at.key, http_options=options)
         self.addCleanup(self.client.close)
         function = types.FunctionDeclaration(name="get_weather", parameters_json_schema=SCHEMA)
         manual = types.AutomaticFunctionCallingConfig(disable=True)
@@ -362,6 +348,17 @@ class Gemini(unittest.TestCase):
         answer = self.client.models.generate_content(model="demo/quick", contents=PROMPT, config=config)
         self.assertEqual(answer.parsed, Forecast(**ARGUMENTS))
 
+    def test_an_image(self):
+        parts = [types.Part.from_bytes(data=png(), mime_type="image/png"), PROMPT]
+        self.assertEqual(self.client.models.generate_content(model="demo/quick", contents=parts).text, SHORT)
+        self.assert_image_arrived()
+
+    def test_a_client_that_leaves(self):
+        stream = self.client.models.generate_content_stream(model="demo/quick", contents=LONG)
+        next(piece for piece in stream if piece.text)
+        stream.close()
+        self.assert_stopped()
+
     def test_failures(self):
         with self.assertRaises(errors.ClientError) as caught:
             self.client.models.generate_content(model="demo/nobody", contents=PROMPT)
@@ -375,7 +372,7 @@ class Gemini(unittest.TestCase):
         self.assertEqual(self.client.models.get(model="models/demo/quick").name, "models/demo/quick")
 
     def test_a_count_of_tokens(self):
-        if API not in (None, "gemini"):
+        if self.at.api not in (None, "gemini"):
             count = self.client.models.count_tokens(model="demo/quick", contents=PROMPT)
             return self.assertGreater(count.total_tokens, 5)
         answer = self.client.models.generate_content(model="demo/quick", contents=PROMPT)
@@ -387,24 +384,6 @@ class GeminiBeta(Gemini):
     VERSION = "v1beta"
 
 
-def passed(name):
-    """Whether all tests of this module succeed with the server as it is set now."""
-    print(f"-- {name}", flush=True)
-    tests = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
-    return unittest.TextTestRunner(verbosity=1).run(tests).wasSuccessful()
-
-
-def main():
-    global ROOT, KEY, API
-    llm = os.path.abspath(sys.argv[1])
-    with Demo(llm) as demo:
-        ROOT = demo
-        good = passed("the demo gateway")
-        for API in ["openai-chat", "openai-responses", "anthropic", "gemini"]:
-            with Serve(llm, demo, API) as (ROOT, KEY):
-                good &= passed(f"llm serve, over {API}")
-    sys.exit(0 if good else 1)
-
-
 if __name__ == "__main__":
-    main()
+    apis = [None, "openai-chat", "openai-responses", "anthropic", "gemini"]
+    sys.exit(not all_pass(os.path.abspath(sys.argv[1]), sys.modules[__name__], apis))
