@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::adapter::body::{Fields, arguments_text, malformed};
 use crate::adapter::{DecodeError, NamedRequest, SCHEMA_NAME, logprobs};
@@ -90,16 +90,7 @@ struct Function {
 pub(super) fn decode(path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {
     let (model, stream) = read_path(path)?;
     let mut fields = Fields::parse(body)?;
-    // Clients use both spellings, which mean the same.
-    for (snake, camel) in [
-        ("system_instruction", "systemInstruction"),
-        ("generation_config", "generationConfig"),
-        ("tool_config", "toolConfig"),
-    ] {
-        if let Some(value) = fields.0.remove(snake) {
-            fields.0.insert(camel.into(), value);
-        }
-    }
+    fields.0 = camel_case(fields.0);
     let mut calls = Calls::default();
     let mut messages = Vec::new();
     if let Some(system) = fields.take::<Content>("systemInstruction")? {
@@ -109,6 +100,7 @@ pub(super) fn decode(path: &str, body: &[u8]) -> Result<NamedRequest, DecodeErro
         messages.push(calls.message(content)?);
     }
     let mut config = fields.open("generationConfig");
+    config.0 = camel_case(config.0);
     let max_tokens = config.take("maxOutputTokens")?;
     let temperature = config.take("temperature")?;
     let top_p = config.take("topP")?;
@@ -134,6 +126,37 @@ pub(super) fn decode(path: &str, body: &[u8]) -> Result<NamedRequest, DecodeErro
         extra: fields.0,
     };
     Ok(NamedRequest { model, request })
+}
+
+/// Names in snake case that mean the same as those in camel case: clients use both.
+const SPELLINGS: [(&str, &str); 17] = [
+    ("allowed_function_names", "allowedFunctionNames"),
+    ("candidate_count", "candidateCount"),
+    ("function_calling_config", "functionCallingConfig"),
+    ("generation_config", "generationConfig"),
+    ("include_thoughts", "includeThoughts"),
+    ("max_output_tokens", "maxOutputTokens"),
+    ("response_json_schema", "responseJsonSchema"),
+    ("response_logprobs", "responseLogprobs"),
+    ("response_mime_type", "responseMimeType"),
+    ("response_schema", "responseSchema"),
+    ("stop_sequences", "stopSequences"),
+    ("system_instruction", "systemInstruction"),
+    ("thinking_budget", "thinkingBudget"),
+    ("thinking_config", "thinkingConfig"),
+    ("thinking_level", "thinkingLevel"),
+    ("tool_config", "toolConfig"),
+    ("top_p", "topP"),
+];
+
+/// The fields, those that are known here with their names in camel case.
+fn camel_case(mut fields: Map<String, Value>) -> Map<String, Value> {
+    for (snake, camel) in SPELLINGS {
+        if let Some(value) = fields.remove(snake) {
+            fields.insert(camel.to_owned(), value);
+        }
+    }
+    fields
 }
 
 /// Reads `…/models/MODEL:METHOD`. Returns the model, and whether a stream is wanted.
@@ -213,10 +236,11 @@ impl Calls {
         };
         let call = self.open.iter().position(is_its_call).map(|at| self.open.remove(at).1);
         let content = match &result.response {
-            Value::Object(fields) if fields.len() == 1 && fields.contains_key("result") => match &fields["result"] {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            },
+            Value::Object(fields) if fields.len() == 1 => fields.get("result").or_else(|| fields.get("output")),
+            _ => None,
+        };
+        let content = match content.unwrap_or(&result.response) {
+            Value::String(text) => text.clone(),
             other => other.to_string(),
         };
         Part::ToolResult { id: result.id.or(call).unwrap_or(result.name), content }
@@ -224,6 +248,7 @@ impl Calls {
 }
 
 fn media(Blob { mime_type, data }: Blob) -> Part {
+    let data = standard_base64(data);
     if mime_type.starts_with("image/") {
         Part::Image(Image { source: ImageSource::Data { media_type: mime_type, base64: data }, detail: None })
     } else if mime_type.starts_with("audio/") {
@@ -233,7 +258,18 @@ fn media(Blob { mime_type, data }: Blob) -> Part {
     }
 }
 
+/// Base64 in the alphabet that the other formats know, and filled up. Google's clients send the one of URLs.
+fn standard_base64(mut data: String) -> String {
+    if data.contains(['-', '_']) {
+        data = data.replace('-', "+").replace('_', "/");
+    }
+    data.truncate(data.trim_end_matches('=').len());
+    data.extend(std::iter::repeat_n('=', data.len().wrapping_neg() % 4));
+    data
+}
+
 fn effort(config: &Value) -> Option<String> {
+    let config = &Value::Object(camel_case(config.as_object()?.clone()));
     if *config == json!({"thinkingBudget": 0}) {
         return Some("none".into());
     }
@@ -282,10 +318,12 @@ fn json_schema(mut schema: Value) -> Value {
 }
 
 fn tool_choice(config: &Value) -> Option<ToolChoice> {
-    if config.as_object()?.len() != 1 {
+    let mut config = camel_case(config.as_object()?.clone());
+    if config.len() != 1 {
         return None;
     }
-    let config = config["functionCallingConfig"].as_object()?;
+    let Value::Object(config) = config.remove("functionCallingConfig")? else { return None };
+    let config = camel_case(config);
     match (config.get("mode")?.as_str()?, config.get("allowedFunctionNames").and_then(Value::as_array)) {
         ("AUTO", None) => Some(ToolChoice::Auto),
         ("NONE", None) => Some(ToolChoice::None),
@@ -319,13 +357,14 @@ mod tests {
             {"role": "user", "parts": [
                 {"functionResponse": {"name": "f", "response": {"result": "one"}}},
                 {"functionResponse": {"name": "f", "response": {"x": 2}}},
+                {"functionResponse": {"name": "g", "response": {"output": "three"}}},
             ]},
         ]});
         let request = decode("models/m:generateContent", body.to_string().as_bytes()).expect("a request").request;
         assert_eq!(request.messages[1].role, Role::Tool);
         assert_eq!(
             request.messages[1].parts,
-            [("call_0", "one"), ("call_2", r#"{"x":2}"#)]
+            [("call_0", "one"), ("call_2", r#"{"x":2}"#), ("call_1", "three")]
                 .map(|(id, content)| Part::ToolResult { id: id.into(), content: content.into() })
         );
     }
@@ -336,12 +375,31 @@ mod tests {
             "system_instruction": {"parts": [{"text": "s"}]},
             "contents": [{"parts": [{"text": "u"}, {"inline_data": {"mime_type": "image/png", "data": "QUJD"}}]}],
             "tools": [{"function_declarations": [{"name": "f", "parameters": {"type": "OBJECT", "properties": {"type": {"type": "STRING"}}}}]}],
+            "tool_config": {"function_calling_config": {"mode": "ANY", "allowed_function_names": ["f"]}},
+            "generation_config": {"max_output_tokens": 9, "top_p": 0.5, "stop_sequences": ["x"], "response_mime_type": "application/json",
+                "response_schema": {"type": "OBJECT", "properties": {"some_name": {"type": "STRING"}}},
+                "thinking_config": {"thinking_level": "LOW", "include_thoughts": true}},
         });
         let request = decode("models/m:generateContent", body.to_string().as_bytes()).expect("a request").request;
         assert_eq!(request.messages[0], Message::text(Role::System, "s"));
         assert_eq!(request.messages[1].parts.len(), 2);
         let schema = json!({"type": "object", "properties": {"type": {"type": "string"}}});
         assert_eq!(request.tools[0].parameters, Some(schema));
-        assert!(request.extra.is_empty());
+        assert_eq!(request.tool_choice, Some(ToolChoice::Tool("f".into())));
+        assert_eq!((request.max_tokens, request.top_p, &*request.stop), (Some(9), Some(0.5), &["x".to_owned()][..]));
+        assert_eq!(request.reasoning_effort.as_deref(), Some("low"));
+        let schema = json!({"type": "object", "properties": {"some_name": {"type": "string"}}});
+        let expected = ResponseFormat::JsonSchema { name: SCHEMA_NAME.into(), schema, strict: None };
+        assert_eq!(request.response_format, Some(expected), "the names in a schema are the client's own");
+        assert!(request.extra.is_empty(), "{:?}", request.extra);
+    }
+
+    #[test]
+    fn base64_of_urls_becomes_that_of_the_other_formats() {
+        for (sent, read) in
+            [("-_-_", "+/+/"), ("QQ", "QQ=="), ("QUI", "QUI="), ("QUI=", "QUI="), ("QUJD", "QUJD"), ("", "")]
+        {
+            assert_eq!(standard_base64(sent.into()), read);
+        }
     }
 }
