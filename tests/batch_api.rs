@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Gateway, Home, Reply};
+use crate::support::{Gateway, Home, KEY, Reply};
 
 fn rows(count: usize) -> String {
     (1..=count).map(|n| json!({"text": format!("row {n}")}).to_string() + "\n").collect()
@@ -266,4 +266,119 @@ fn a_limit_of_cost_that_could_not_be_kept_is_refused() {
     let budget = home.config("[[budget]]\nlimit = 5\nper = \"day\"\n");
     budget.llm(SUBMIT).args(["--resume"]).output().exits(5).says("a budget of the config cannot be kept");
     assert_eq!(gateway.requests().len(), 0);
+}
+
+#[test]
+fn what_a_gateway_says_of_a_batch_is_masked_and_short() {
+    let gateway = openai(
+        |nth| match nth {
+            0 => json!({"id": "batch-1", "status": format!("{KEY} {}", "x".repeat(5_000))}),
+            _ => json!({"id": "batch-1", "status": "failed", "errors": {"data": [
+                {"message": format!("Incorrect API key provided: {KEY} {}", "y".repeat(5_000))}]}}),
+        },
+        &[],
+    );
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(3));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    let long = "x".repeat(100);
+    home.llm(["batch", "status"]).output().exits(0).says("rows 1 to 3: *** xxx").never_says(KEY).never_says(&long);
+    let outcome = home.llm(["batch", "collect"]).output();
+    outcome.exits(8).says("the batch has failed: Incorrect API key provided: ***");
+    outcome.never_says(KEY).never_says(&"y".repeat(2_500)).says("3 requests have neither an answer nor a failure");
+    home.holds_no_key();
+}
+
+#[test]
+fn results_that_belong_to_no_request_are_told_and_not_taken_for_answers() {
+    const FOREIGN: &str = concat!(
+        r#"{"custom_id":"row-9","error":null,"response":{"status_code":200,"body":{}}}"#,
+        "\n",
+        r#"{"custom_id":"other","error":null,"response":{"status_code":200,"body":{}}}"#,
+        "\nnot a result\n\n"
+    );
+    let over = |output: &str| json!({"id": "batch-1", "status": "completed", "output_file_id": output});
+    for (output, said, count) in [
+        ("foreign", "3 lines of the results: no result of a request of this batch", 3),
+        ("part", "1 request has neither an answer nor a failure", 1),
+        ("../../admin/keys", "the gateway named a file of results that cannot stand in a path", 3),
+        ("", "3 requests have neither an answer nor a failure", 3),
+    ] {
+        let gateway = openai(move |_| over(output), &[("foreign", FOREIGN), ("part", PARTIAL)]);
+        let home = Home::with(&gateway);
+        home.file("rows.jsonl", rows(3));
+        home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+        let outcome = home.llm(["batch", "collect"]).output();
+        outcome.exits(8).says(said).says("neither an answer nor a failure");
+        assert_eq!(lines(&home).len(), 3 - count, "{output}");
+        assert!(gateway.requests().iter().all(|request| !request.path.contains("admin")));
+    }
+}
+
+#[test]
+fn an_id_of_a_batch_that_is_too_long_is_refused() {
+    let gateway = Gateway::by(|request| match request.path.as_str() {
+        "/v1/files" => Reply::json(200, &json!({"id": "file-in"})),
+        _ => Reply::json(200, &json!({"id": "b".repeat(600), "status": "validating"})),
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(1));
+    let outcome = home.llm(SUBMIT).args(["--max-tokens", "5"]).output();
+    outcome.exits(1).says("the id that the gateway gave is longer than 512 bytes").never_says("bbbb");
+}
+
+#[test]
+fn a_document_of_results_that_stops_keeps_what_has_come_and_the_rest_is_collected_later() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+        ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+        ("GET", "/v1/batches/batch-1") => Reply::json(
+            200,
+            &json!({"id": "batch-1", "status": "completed", "output_file_id": "out", "error_file_id": "err"}),
+        ),
+        ("GET", "/v1/files/out/content") => match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            0 => {
+                let head = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
+                Reply::raw([head, PARTIAL, "{\"custom_id\":"].concat()).hold()
+            }
+            _ => Reply::with_body(200, "application/jsonl", PARTIAL),
+        },
+        ("GET", "/v1/files/err/content") => Reply::with_body(200, "application/jsonl", ERRORS),
+        _ => Reply::error(404, "nothing here"),
+    });
+    let config = format!(
+        "[gateway.a]\nbase_url = \"{}\"\nauth = \"none\"\ntimeouts = {{ idle = \"300ms\" }}\n",
+        gateway.base_url()
+    );
+    let home = Home::new().config(&config);
+    home.file("rows.jsonl", rows(3));
+    home.llm(SUBMIT).args(["-m", "a::m"]).output().exits(0).says("3 requests handed over");
+    let outcome = home.llm(["batch", "collect", "--wait"]).output();
+    outcome.exits(7).says("the document did not go on for 0.3 s").says("timeouts.idle of the gateway");
+    outcome.says("1 batch is not ready; `llm batch collect");
+    assert_eq!(numbers(&lines(&home)), [1, 3], "what has come is kept");
+    home.llm(["batch", "collect"]).output().exits(8).never_says("neither an answer");
+    assert_eq!(numbers(&lines(&home)), [1, 2, 3]);
+}
+
+#[test]
+fn a_result_without_end_is_left_out_and_told() {
+    let gateway = Gateway::by(|request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+        ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+        ("GET", "/v1/batches/batch-1") => {
+            Reply::json(200, &json!({"id": "batch-1", "status": "completed", "output_file_id": "out"}))
+        }
+        _ => {
+            let long = format!("{{\"custom_id\":\"row-2\",\"response\":{{\"x\":\"{}\"}}}}\n", "x".repeat(65 << 20));
+            Reply::with_body(200, "application/jsonl", long + PARTIAL)
+        }
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(3));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    let outcome = home.llm(["batch", "collect"]).output();
+    outcome.exits(8).says("1 result is longer than 64 MiB and left out").says("1 request has neither");
+    assert_eq!(numbers(&lines(&home)), [1, 3]);
 }

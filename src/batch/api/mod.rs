@@ -61,7 +61,7 @@ pub struct Standing {
     pub done: Option<(u64, u64)>,
     /// Where the results are.
     pub results: Vec<Results>,
-    /// Why the gateway refused the batch as a whole.
+    /// Why the batch as a whole has failed, or has no results.
     pub failure: Option<Failure>,
 }
 
@@ -105,8 +105,12 @@ pub trait BatchApi: Sync {
     /// The answer has none.
     fn id(&self, body: &[u8]) -> Result<String, Failure> {
         let value = parse(body)?;
-        let id = value["id"].as_str().or_else(|| value["name"].as_str()).filter(|id| is_plain(id));
-        id.map(str::to_owned).ok_or_else(|| malformed("the gateway did not say the id of the batch"))
+        let id = value["id"].as_str().or_else(|| value["name"].as_str());
+        match id.ok_or_else(|| malformed("the gateway did not say the id of the batch"))? {
+            id if id.len() > LONGEST_ID => Err(malformed("the id that the gateway gave is longer than 512 bytes")),
+            id if !is_plain(id) => Err(malformed("the id that the gateway gave cannot stand in a path")),
+            id => Ok(id.to_owned()),
+        }
     }
 
     /// The path at which a batch stands.
@@ -153,10 +157,15 @@ fn malformed(message: &str) -> Failure {
     Failure::new(FailureKind::Protocol, message)
 }
 
+/// The longest id of a batch or a file, in bytes. Those of the vendors have less than 100.
+const LONGEST_ID: usize = 512;
+
 /// Whether an id can stand in a path without changing it.
 fn is_plain(id: &str) -> bool {
     let is_part = |part: &str| !part.is_empty() && part != "." && part != "..";
-    id.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:".contains(c)) && id.split('/').all(is_part)
+    id.len() <= LONGEST_ID
+        && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:".contains(c))
+        && id.split('/').all(is_part)
 }
 
 /// An id from a body as part of a path.

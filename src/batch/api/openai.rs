@@ -10,6 +10,11 @@ use crate::error::{Failure, FailureKind};
 #[derive(Debug)]
 pub(super) struct OpenAi;
 
+/// Whether there is an id. Some gateways write an empty one for none.
+fn is_named(id: &Value) -> bool {
+    !id.is_null() && id != ""
+}
+
 /// Parts the fields of an upload. It is so long that no prompt has it by chance.
 const BOUNDARY: &str = "llm-batch-7f9c2ba4e88f827d616045507605853e";
 
@@ -70,11 +75,15 @@ impl BatchApi for OpenAi {
         let counts = &batch["request_counts"];
         let count = |name: &str| counts[name].as_u64();
         let done = count("total").map(|total| (count("completed").unwrap_or(0) + count("failed").unwrap_or(0), total));
-        let files = ["output_file_id", "error_file_id"].iter().filter_map(|name| plain(&batch[*name]));
-        let results = files.map(|file| Results::At(format!("files/{file}/content"))).collect();
+        let named = || ["output_file_id", "error_file_id"].iter().map(|name| &batch[*name]).filter(|id| is_named(id));
+        let results = named().filter_map(plain).map(|file| Results::At(format!("files/{file}/content"))).collect();
         let failure = (word == "failed").then(|| {
             let message = batch["errors"]["data"][0]["message"].as_str().unwrap_or("the gateway refused the batch");
             Failure::new(FailureKind::InvalidRequest, message)
+        });
+        let failure = failure.or_else(|| {
+            let is_strange = named().any(|id| plain(id).is_none());
+            is_strange.then(|| malformed("the gateway named a file of results that cannot stand in a path"))
         });
         Ok(Standing { word: word.to_owned(), is_over, done, results, failure })
     }

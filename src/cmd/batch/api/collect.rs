@@ -42,23 +42,24 @@ pub(in crate::cmd::batch) fn collect(
     let session = Session::open(context, &args, &mut plan)?;
     let mut open = Open::of(context, &job, &args)?;
     let mut results = ApiResults::new(routes)?;
-    let mut over = Vec::new();
+    let (mut over, mut failed) = (Vec::new(), Vec::new());
+    let mut failure: Option<Error> = None;
     let mut pause = FIRST_WAIT;
     loop {
         let mut still = Vec::new();
         for part in std::mem::take(&mut open.parts) {
-            let client = open.clients.of(&part.gateway)?;
-            let standing = standing(&open.requests, client, &part)?;
-            context.notice(&described(&part, &standing));
-            if !standing.is_over {
-                still.push(part);
-                continue;
+            match fetch(context, &plan, &open, &mut results, &part) {
+                Ok(true) => over.push(part),
+                Ok(false) => still.push(part),
+                Err(error) => {
+                    // The first is the error of the command.
+                    match &failure {
+                        Some(_) => context.urgent(&format!("{}: {error}", part.model)),
+                        None => failure = Some(error),
+                    }
+                    failed.push(part);
+                }
             }
-            if let Some(failure) = &standing.failure {
-                context.urgent(&format!("the gateway refused the batch: {failure}"));
-            }
-            results.add(&plan, client, &part, &standing, &open.requests)?;
-            over.push(part);
         }
         open.parts = still;
         if !wait || open.parts.is_empty() {
@@ -67,13 +68,14 @@ pub(in crate::cmd::batch) fn collect(
         std::thread::sleep(pause);
         pause = (pause * 2).min(LONGEST_WAIT);
     }
+    open.parts.extend(failed);
+    if let Some(error) = failure.take_if(|_| over.is_empty() && results.rows().is_empty()) {
+        return Err(error);
+    }
     plan.selection.sample = Some(results.rows().into());
     plan.selection.limit = None;
     results.tell_price(context);
-    if results.missing() > 0 {
-        let requests = count(results.missing(), "request has", "requests have");
-        context.urgent(&format!("{requests} neither an answer nor a failure: the gateway did not come to them"));
-    }
+    results.tell_faults(context);
     let is_last = open.parts.is_empty();
     let batch = Batch::new(context, &args, &plan, job.command.clone());
     let ledger_of = ledger(context)?;
@@ -82,9 +84,32 @@ pub(in crate::cmd::batch) fn collect(
     if !is_last {
         let batches = count(open.parts.len() as u64, "batch is", "batches are");
         context.notice(&format!("{batches} not ready; `llm batch collect {}` asks again", short_id(&job.id)));
-        return Ok(code.max(8));
     }
-    Ok(code)
+    match failure {
+        Some(error) => Err(error),
+        None if is_last => Ok(code),
+        None => Ok(code.max(8)),
+    }
+}
+
+/// Asks how a part stands, and fetches its results if it is over. Whether it is over.
+fn fetch(
+    context: &Context,
+    plan: &BatchPlan,
+    open: &Open,
+    results: &mut ApiResults,
+    part: &Part,
+) -> Result<bool, Error> {
+    let client = open.clients.of(&part.gateway)?;
+    let standing = standing(&open.requests, client, part)?;
+    context.notice(&described(part, &standing));
+    if let Some(failure) = standing.failure.as_ref().filter(|_| standing.is_over) {
+        context.urgent(&format!("the batch has failed: {failure}"));
+    }
+    if standing.is_over {
+        results.add(plan, client, part, &standing, &open.requests)?;
+    }
+    Ok(standing.is_over)
 }
 
 /// Notes that the results of these parts are in the output, which was synced before.

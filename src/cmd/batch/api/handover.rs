@@ -78,7 +78,8 @@ impl<'a> Handovers<'a> {
     fn settle(&mut self, mut part: Part) -> Result<(), Error> {
         let client = self.clients.of(&part.gateway)?;
         let form = api::of(client.config().api_of(&part.model));
-        let list = self.requests.get(client, &form.list_path())?;
+        // The id that is found in it is shown and kept.
+        let list = client.masked(self.requests.get(client, &form.list_path())?);
         let tag = tag(self.job, part.part);
         let found = form.find(&list, &tag, usize::try_from(part.count).unwrap_or(usize::MAX));
         let job = self.job;

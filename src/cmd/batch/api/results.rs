@@ -15,10 +15,14 @@ use crate::cmd::batch::plan::BatchPlan;
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::Client;
 use crate::ledger::jobs::Part;
+use crate::report::format::count;
 use crate::run::Notices;
 
 /// The largest document of results, in bytes.
 const LARGEST_RESULTS: u64 = 8 << 30;
+
+/// The longest result, in bytes. No answer is that long; a document without line ends is not read as a whole.
+const LONGEST_RESULT: u64 = 64 << 20;
 
 /// The results of a batch, as a service that answers its calls from them.
 #[derive(Debug)]
@@ -32,14 +36,24 @@ pub(in crate::cmd) struct ApiResults {
     clients: BTreeMap<String, Arc<Client>>,
     /// How many requests of batches that are over have no result.
     missing: u64,
+    left_out: LeftOut,
+}
+
+/// How many lines of the results were left out.
+#[derive(Debug, Default)]
+struct LeftOut {
+    /// They are no results, or belong to no request of their batch.
+    foreign: u64,
+    /// They are longer than [`LONGEST_RESULT`].
+    long: u64,
 }
 
 impl ApiResults {
     pub(super) fn new(models: usize) -> Result<Self, Error> {
         let file =
             tempfile::tempfile().map_err(|source| Error::Output { target: "a temporary file".into(), source })?;
-        let (index, clients) = Default::default();
-        Ok(Self { file: Mutex::new(file), length: 0, models, index, clients, missing: 0 })
+        let (index, clients, left_out) = Default::default();
+        Ok(Self { file: Mutex::new(file), length: 0, models, index, clients, missing: 0, left_out })
     }
 
     /// The numbers of the rows that have a result, in order.
@@ -53,7 +67,24 @@ impl ApiResults {
         self.missing
     }
 
-    /// Fetches the results of a part that is over.
+    /// Says which requests have no result, and which lines were left out.
+    pub(super) fn tell_faults(&self, context: &Context) {
+        let LeftOut { foreign, long } = self.left_out;
+        if long > 0 {
+            let results = count(long, "result is", "results are");
+            context.urgent(&format!("{results} longer than {} MiB and left out", LONGEST_RESULT >> 20));
+        }
+        if foreign > 0 {
+            let lines = count(foreign, "line", "lines");
+            context.urgent(&format!("{lines} of the results: no result of a request of this batch, and left out"));
+        }
+        if self.missing > 0 {
+            let requests = count(self.missing, "request has", "requests have");
+            context.urgent(&format!("{requests} neither an answer nor a failure: the gateway did not come to them"));
+        }
+    }
+
+    /// Fetches the results of a part that is over. Where that fails, what has come until then counts.
     pub(super) fn add(
         &mut self,
         plan: &BatchPlan,
@@ -62,43 +93,53 @@ impl ApiResults {
         standing: &Standing,
         requests: &Requests,
     ) -> Result<(), Error> {
-        let Some(place) = plan.names.iter().position(|name| *name == part.model) else { return Ok(()) };
+        let Some(place) = plan.names.iter().position(|name| *name == part.model) else {
+            self.missing += part.count;
+            return Ok(());
+        };
         let form = api::of(client.config().api_of(&part.model));
         let before = self.index.len();
+        self.clients.insert(part.gateway.clone(), Arc::clone(client));
         for results in &standing.results {
             let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
             let cannot = |source| Error::Output { target: "a temporary file".into(), source };
             file.seek(SeekFrom::Start(self.length)).map_err(cannot)?;
-            match results {
-                Results::At(path) => {
-                    requests.download(client, path, LARGEST_RESULTS, file)?;
+            let fetched = match results {
+                Results::At(path) => requests.download(client, path, LARGEST_RESULTS, file),
+                Results::Inline(lines) => {
+                    std::io::Write::write_all(file, lines).map_err(cannot)?;
+                    Ok(())
                 }
-                Results::Inline(lines) => std::io::Write::write_all(file, lines).map_err(cannot)?,
-            }
-            self.index_from(form, place, &part.gateway).map_err(cannot)?;
+            };
+            let left_out = self.index_from(form, place, part).map_err(cannot)?;
+            fetched?;
+            self.left_out.foreign += left_out.foreign;
+            self.left_out.long += left_out.long;
         }
-        self.clients.insert(part.gateway.clone(), Arc::clone(client));
         self.missing += part.count.saturating_sub((self.index.len() - before) as u64);
         Ok(())
     }
 
-    /// Notes where each result is from the end of those that are known. A line that is no result is left out: its row has
-    /// no answer then, and is asked again.
-    fn index_from(&mut self, form: &dyn BatchApi, place: usize, gateway: &str) -> std::io::Result<()> {
+    /// Notes where each result is from the end of those that are known. A line that is no result of this part is left out: its
+    /// row has no answer then, and is asked again.
+    fn index_from(&mut self, form: &dyn BatchApi, place: usize, part: &Part) -> std::io::Result<LeftOut> {
         let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(self.length))?;
         let mut reader = BufReader::new(file);
         let mut line = Vec::new();
+        let mut left_out = LeftOut::default();
         loop {
-            line.clear();
-            let length = reader.read_until(b'\n', &mut line)? as u64;
+            let length = next_line(&mut reader, &mut line)?;
             if length == 0 {
-                return Ok(());
+                return Ok(left_out);
             }
-            if let Ok((id, _)) = form.result(&line)
-                && let Some(row) = row_of(&id)
-            {
-                self.index.insert((row, place), (self.length, length, gateway.to_owned()));
+            let row = form.result(&line).ok().and_then(|(id, _)| row_of(&id));
+            match row.filter(|row| (part.rows.0..=part.rows.1).contains(row)) {
+                Some(row) => {
+                    self.index.insert((row, place), (self.length, length, part.gateway.clone()));
+                }
+                None if length > LONGEST_RESULT => left_out.long += 1,
+                None => left_out.foreign += u64::from(!line.trim_ascii().is_empty()),
             }
             self.length += length;
         }
@@ -119,6 +160,19 @@ impl ApiResults {
         file.seek(SeekFrom::Start(*offset)).and_then(|_| file.read_exact(&mut line)).ok()?;
         Some((line, gateway))
     }
+}
+
+/// Reads the next line with its end into `line`, which stays empty where the line is too long. Returns the length of the line,
+/// which is 0 at the end.
+fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<u64> {
+    line.clear();
+    let length = reader.take(LONGEST_RESULT + 1).read_until(b'\n', line)? as u64;
+    if length <= LONGEST_RESULT {
+        return Ok(length);
+    }
+    let rest = if line.ends_with(b"\n") { 0 } else { reader.skip_until(b'\n')? as u64 };
+    *line = Vec::new();
+    Ok(length + rest)
 }
 
 impl Service for ApiResults {

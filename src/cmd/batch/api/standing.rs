@@ -1,5 +1,7 @@
 //! How the parts of a batch stand at the gateway, and their cancellation.
 
+use std::borrow::Cow;
+
 use super::clients::{Clients, Requests};
 use super::{ledger, tag};
 use crate::batch::api::{self, Standing};
@@ -7,13 +9,13 @@ use crate::cli::BatchRunArgs;
 use crate::cmd::Context;
 use crate::cmd::batch::jobs::{arguments, unreadable};
 use crate::cmd::batch::short_id;
-use crate::error::Error;
+use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::Client;
 use crate::ledger::jobs::{self, Job, Part, PartState};
 use crate::report::format::count;
 use crate::run::Notices;
 
-/// Asks the gateway how a part stands.
+/// Asks the gateway how a part stands. What is shown of it has no secrets of the gateway in it, and is not long.
 pub(super) fn standing(requests: &Requests, client: &Client, part: &Part) -> Result<Standing, Error> {
     let form = api::of(client.config().api_of(&part.model));
     let Some(remote) = &part.remote else {
@@ -25,7 +27,27 @@ pub(super) fn standing(requests: &Requests, client: &Client, part: &Part) -> Res
             failure: None,
         });
     };
-    Ok(form.standing(remote, &requests.get(client, &form.status_path(remote))?)?)
+    let standing = form.standing(remote, &requests.get(client, &form.status_path(remote))?);
+    let standing = standing.map_err(|failure| client.reported(failure))?;
+    let shown = |kind, text: &str| client.reported(Failure::new(kind, shortened(text, LONGEST_TEXT)));
+    Ok(Standing {
+        word: shortened(&shown(FailureKind::Protocol, &standing.word).message, LONGEST_WORD).into_owned(),
+        failure: standing.failure.map(|failure| shown(failure.kind, &failure.message)),
+        ..standing
+    })
+}
+
+/// So much of what the gateway says of a batch is shown, in characters.
+const LONGEST_TEXT: usize = 2_000;
+
+/// So much of the gateway's word for how a batch stands is shown, in characters.
+const LONGEST_WORD: usize = 64;
+
+fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
 }
 
 pub(super) fn described(part: &Part, standing: &Standing) -> String {
