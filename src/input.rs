@@ -12,17 +12,24 @@ pub(crate) enum Accept {
     FilesAndPipes,
 }
 
+/// Opens the file at `path` for reading, and does not wait for the writer of a named pipe.
+///
+/// # Errors
+/// The system refuses.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    options.open(path)
+}
+
 /// The content of the file at `path`, of at most `limit` bytes.
 ///
 /// # Errors
 /// Fails where the file cannot be opened, is larger than `limit`, or is something else than `accept` says.
 pub(crate) fn read(path: &Path, limit: u64, accept: Accept) -> io::Result<Vec<u8>> {
-    let mut options = fs::OpenOptions::new();
-    options.read(true);
-    // Opening a named pipe would otherwise wait until another process writes to it.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    content(&options.open(path)?, limit, accept)
+    content(&open(path)?, limit, accept)
 }
 
 /// As [`read`], as text without a byte order mark.
@@ -72,14 +79,15 @@ pub(crate) fn content(file: &File, limit: u64, accept: Accept) -> io::Result<Vec
     Ok(bytes)
 }
 
+/// Whether this is a named pipe or another one.
 #[cfg(unix)]
-fn is_pipe(kind: Option<fs::FileType>) -> bool {
+pub(crate) fn is_pipe(kind: Option<fs::FileType>) -> bool {
     use std::os::unix::fs::FileTypeExt;
     kind.is_some_and(|kind| kind.is_fifo())
 }
 
 #[cfg(not(unix))]
-fn is_pipe(_: Option<fs::FileType>) -> bool {
+pub(crate) fn is_pipe(_: Option<fs::FileType>) -> bool {
     false
 }
 

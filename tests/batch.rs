@@ -743,3 +743,20 @@ fn an_answer_that_is_not_judged_yet_is_kept_and_a_verdict_is_not_taken_for_an_an
     assert_eq!((numbers(&found), &found[1]["text"]), (vec![1, 2], &json!("row 2")), "not what a judge said");
     assert_eq!(home_gateway.requests().len(), 4);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_an_output_stops_no_command() {
+    let home = Home::new();
+    home.file("rows.jsonl", "{\"text\":\"one\"}\n");
+    home.llm(["batch", "rows.jsonl", "{{ text }}", "-g", "demo", "-m", "demo/quick", "--out", "out.jsonl"]).output().exits(0);
+    let out = home.path().join("out.jsonl");
+    std::fs::remove_file(&out).expect("an output");
+    assert!(std::process::Command::new("mkfifo").arg(&out).status().expect("mkfifo runs").success());
+    let listed = home.llm(["batch", "list", "-o", "json"]).output().exits(0).json();
+    assert_eq!(listed[0]["state"], "finished");
+    home.llm(["batch", "status"]).output().exits(0).says("the output is not there any more");
+    home.llm(["batch", "status", "-o", "json"]).output().exits(2).says("the output of this batch is not there");
+    home.llm(["batch", "merge", "out.jsonl", "--out", "all.jsonl"]).output().exits(2).says("it is not a file");
+    home.llm(["batch", "retry-failed"]).output().exits(74).says("it is a pipe, not a file");
+}

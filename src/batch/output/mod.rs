@@ -19,6 +19,8 @@ pub use done::{Done, State};
 pub use lines::Noted;
 pub use repair::Repaired;
 
+use crate::input;
+
 /// The size of the buffers through which files are read and copied, in bytes.
 const BUFFER: usize = 256 << 10;
 
@@ -77,6 +79,10 @@ impl OutputFile {
         if metadata.is_dir() {
             return Err(io(io::ErrorKind::IsADirectory.into()));
         }
+        // Its lines would be read for good.
+        if resume && input::is_pipe(Some(metadata.file_type())) {
+            return Err(io(io::Error::other("it is a pipe, not a file")));
+        }
         lock(&file, path)?;
         if metadata.is_file() && metadata.len() > 0 && !resume {
             return Err(OutputError::NotEmpty(path.to_owned()));
@@ -89,13 +95,13 @@ impl OutputFile {
     /// # Errors
     /// The system refuses.
     pub fn open_to_read(path: &Path) -> Result<Option<Self>, OutputError> {
-        match File::open(path) {
+        match input::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(OutputError::Io { path: path.to_owned(), source }),
             Ok(file) if file.metadata().is_ok_and(|metadata| metadata.is_dir()) => {
                 Err(OutputError::Io { path: path.to_owned(), source: io::ErrorKind::IsADirectory.into() })
             }
-            // A device may never end.
+            // A device may never end, and a pipe may have no writer.
             Ok(file) if !file.metadata().is_ok_and(|metadata| metadata.is_file()) => {
                 Err(OutputError::Io { path: path.to_owned(), source: io::Error::other("it is not a file") })
             }
@@ -192,5 +198,6 @@ fn lock(file: &File, path: &Path) -> Result<(), OutputError> {
 
 /// Whether a batch is writing to the file at this path.
 pub fn is_locked(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    let is_file = |file: &File| file.metadata().is_ok_and(|metadata| metadata.is_file());
+    input::open(path).is_ok_and(|file| is_file(&file) && matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }

@@ -87,6 +87,9 @@ pub(super) fn status(context: &Context, id: Option<&str>, format: SummaryFormat)
     if job.via_api {
         api::tell_standing(context, job)?;
     }
+    if let (None, Some(output)) = (&summary, &job.output) {
+        context.notice(&format!("the output is not there any more: {output}"));
+    }
     let out = &context.terminal.stdout;
     match (format, &summary) {
         (SummaryFormat::Text, summary) => print(report::status(&shown, summary.as_ref(), out))?,
@@ -96,8 +99,11 @@ pub(super) fn status(context: &Context, id: Option<&str>, format: SummaryFormat)
     Ok(0)
 }
 
-/// The figures of an output; `None` where there is no such file.
+/// The figures of an output; `None` where there is no such file, or something else in its place.
 pub(super) fn tally_of(path: &Path, models: &[String]) -> Result<Option<Tally>, Error> {
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Ok(None);
+    }
     let mut file = match OutputFile::open_to_read(path) {
         Ok(Some(file)) => file,
         Ok(None) => return Ok(None),
