@@ -15,7 +15,7 @@ use super::answer::{self, Asking};
 use super::keys::Client;
 use super::refusal::{self, plain};
 use super::request::Asked;
-use super::{Server, auth, limits, models};
+use super::{Server, auth, hosts, limits, models};
 use crate::adapter::{Api, Operation};
 use crate::error::{Failure, FailureKind};
 use crate::http::{format_of, invalid, json_body, not_found};
@@ -76,7 +76,10 @@ fn place(method: &Method, uri: &Uri) -> Place {
 /// Answers one request.
 pub(super) async fn handle(server: Arc<Server>, request: Request<Incoming>) -> Result<Response, Infallible> {
     let (head, body) = request.into_parts();
-    if !server.hosts.permit(&head.headers) {
+    if !hosts::is_clear(&head.headers) {
+        return Ok(plain(StatusCode::BAD_REQUEST, "a request names one host\n"));
+    }
+    if !server.hosts.permit(&head.uri, &head.headers) {
         return Ok(plain(StatusCode::FORBIDDEN, "this server does not answer to this name, nor to pages\n"));
     }
     let mut response = match place(&head.method, &head.uri) {

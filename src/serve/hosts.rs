@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::HeaderMap;
 use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, Uri};
 
 /// The names by which clients may call a server.
 #[derive(Debug)]
@@ -19,15 +19,17 @@ impl Hosts {
         Self { is_local: address.ip().is_loopback(), names }
     }
 
-    /// Whether a request with these headers may be answered. A server that other machines can reach has names that nobody here
-    /// knows, so that only requests of foreign pages are refused there.
-    pub(super) fn permit(&self, headers: &HeaderMap) -> bool {
+    /// Whether a request with this target and these headers may be answered. A server that other machines can reach has names
+    /// that nobody here knows, so that only requests of foreign pages are refused there.
+    pub(super) fn permit(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let host = text(HOST);
         let is_named = !self.is_local || host.is_none_or(|host| self.is_own(name_of(host)));
+        // A proxy goes by the host of the target, if there is one, and not by the header.
+        let is_target = !self.is_local || uri.host().is_none_or(|host| self.is_own(host));
         let of_page = headers.get(ORIGIN).is_some();
         let same = text(ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, origin)| origin) == host;
-        is_named && (!of_page || (same && host.is_some()))
+        is_named && is_target && (!of_page || (same && host.is_some()))
     }
 
     fn is_own(&self, name: &str) -> bool {
@@ -36,6 +38,13 @@ impl Hosts {
             || is_address()
             || self.names.iter().any(|own| own.eq_ignore_ascii_case(name))
     }
+}
+
+/// Whether the headers name one host at most, and can be read. What stands between a client and this server could go by
+/// another host than this server does.
+pub(super) fn is_clear(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    hosts.next().is_none_or(|host| host.to_str().is_ok()) && hosts.next().is_none()
 }
 
 /// A host without its port.

@@ -91,14 +91,26 @@ fn a_page_or_a_foreign_host_cannot_reach_a_server_of_this_machine() {
     let home = Home::new();
     let server = Server::start(&home, &["-g", "demo"]);
     let port = server.address.rsplit_once(':').expect("a port").1.to_owned();
-    let status = |headers: &str| {
+    let status_at = |target: &str, headers: &str| {
         let mut stream = TcpStream::connect(&server.address).expect("the server listens");
-        let head = format!("GET /health/live HTTP/1.1\r\n{headers}connection: close\r\n\r\n");
+        let head = format!("GET {target} HTTP/1.1\r\n{headers}connection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         answer.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok()).expect("a status")
     };
+    let status = |headers: &str| status_at("/health/live", headers);
+    assert_eq!(status("host: localhost\r\nhost: localhost\r\n"), 400);
+    assert_eq!(status("host: localhost\r\nhost: evil.example\r\n"), 400);
+    assert_eq!(status("host: \u{e4}\r\n"), 400);
+    for (target, expected) in [
+        ("http://evil.example/health/live".to_owned(), 403),
+        ("http://localhost@evil.example/health/live".to_owned(), 403),
+        (format!("http://localhost:{port}/health/live"), 200),
+        (format!("http://[::1]:{port}/health/live"), 200),
+    ] {
+        assert_eq!(status_at(&target, "host: localhost\r\n"), expected, "{target}");
+    }
     assert_eq!(status(&format!("host: localhost:{port}\r\n")), 200);
     assert_eq!(status(&format!("host: 127.0.0.1:{port}\r\n")), 200);
     assert_eq!(status("host: evil.example\r\n"), 403);
