@@ -20,7 +20,12 @@ impl BaseUrl {
     /// `allow_http`.
     pub fn parse(text: &str, allow_http: bool) -> Result<Self, BadBaseUrl> {
         let bad = |why: &str| BadBaseUrl(format!("base_url {why}"));
-        let mut url = Url::parse(text.trim()).map_err(|error| bad(&format!("is not a URL: {error}")))?;
+        let text = text.trim();
+        // A URL parser drops some of them without a word.
+        if text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '`')) {
+            return Err(bad("must not hold white space, quotes or control characters"));
+        }
+        let mut url = Url::parse(text).map_err(|error| bad(&format!("is not a URL: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(bad("must begin with http:// or https://"));
         }
@@ -138,6 +143,12 @@ mod tests {
             ("ftp://host", false, false),
             ("openrouter.ai/api/v1", false, false),
             ("", false, false),
+            (" https://host/v1\n", false, true),
+            ("http://127.0.0.1:1/v1\"\nallow_http = true", false, false),
+            ("http://127.0.0.1:1/v1\nx", false, false),
+            ("https://host/v1'", false, false),
+            ("https://host/\u{9b}v1", false, false),
+            ("https://ho\tst/v1", false, false),
         ] {
             assert_eq!(BaseUrl::parse(text, allow_http).is_ok(), good, "{text}");
         }
