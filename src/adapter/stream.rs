@@ -10,6 +10,9 @@ use crate::error::{Failure, FailureKind};
 /// The largest answer that is read, in bytes: text, log-probabilities, reasoning and tool arguments together.
 pub const MAX_ANSWER: usize = 16 << 20;
 
+/// The most tool calls of an answer. A model asks for a few at once.
+const MOST_TOOL_CALLS: usize = 1024;
+
 /// The number of unreadable frames that are reported one by one; further ones are only counted.
 const TOLD: usize = 3;
 
@@ -93,6 +96,7 @@ struct Progress {
     malformed: usize,
     /// Bytes of the answer so far.
     size: usize,
+    tool_calls: usize,
     finish: Option<FinishReason>,
     final_usage: bool,
     done: bool,
@@ -192,6 +196,7 @@ impl Progress {
             }
         };
         events.retain(|event| self.note(event));
+        self.count_tool_calls(events)?;
         for mut event in events.drain(..) {
             if let StreamEvent::Usage(usage) = &mut event {
                 self.final_usage |= self.finish.is_some();
@@ -223,6 +228,15 @@ impl Progress {
             }
             Err(DecodeError::Failed(failure)) => Err(self.broken_by(failure)),
         }
+    }
+
+    /// Counts the tool calls that begin, which may be many although they are small.
+    fn count_tool_calls(&mut self, events: &[StreamEvent]) -> Result<(), Failure> {
+        self.tool_calls += events.iter().filter(|event| matches!(event, StreamEvent::ToolCallStart { .. })).count();
+        if self.tool_calls <= MOST_TOOL_CALLS {
+            return Ok(());
+        }
+        Err(Failure::new(FailureKind::Truncated, format!("the answer has more than {MOST_TOOL_CALLS} tool calls")))
     }
 
     /// Returns whether the event says anything new.
@@ -349,6 +363,28 @@ mod tests {
             assert!(results[..16].iter().all(Result::is_ok));
             assert_eq!(results[16].as_ref().map_err(|failure| failure.kind), Err(FailureKind::Truncated));
         }
+    }
+
+    #[test]
+    fn an_answer_with_tool_calls_without_end_is_stopped() {
+        let call = |n: usize| format!(r#"{{"index":{n},"id":"c{n}","function":{{"name":"f","arguments":"{{}}"}}}}"#);
+        let frame = |calls: &[String]| {
+            format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{}]}}}}]}}\n\n", calls.join(","))
+        };
+        let calls: Vec<String> = (0..=MOST_TOOL_CALLS).map(call).collect();
+        let one_by_one: String = calls.iter().map(|call| frame(std::slice::from_ref(call))).collect();
+        for (text, most) in [(one_by_one, MOST_TOOL_CALLS), (frame(&calls), 0)] {
+            let (_, flow, out) = stream(&text);
+            let failure = flow.expect_err("too many");
+            assert_eq!(
+                (failure.kind, &*failure.message),
+                (FailureKind::Truncated, "the answer has more than 1024 tool calls")
+            );
+            let is_start = |decoded: &&Decoded| matches!(decoded, Decoded::Event(StreamEvent::ToolCallStart { .. }));
+            assert_eq!(out.iter().filter(is_start).count(), most);
+        }
+        let (_, flow, _) = stream(&frame(&calls[..MOST_TOOL_CALLS]));
+        assert_eq!(flow, Ok(Flow::Continue));
     }
 
     #[test]
