@@ -749,7 +749,9 @@ fn an_answer_that_is_not_judged_yet_is_kept_and_a_verdict_is_not_taken_for_an_an
 fn a_pipe_in_the_place_of_an_output_stops_no_command() {
     let home = Home::new();
     home.file("rows.jsonl", "{\"text\":\"one\"}\n");
-    home.llm(["batch", "rows.jsonl", "{{ text }}", "-g", "demo", "-m", "demo/quick", "--out", "out.jsonl"]).output().exits(0);
+    home.llm(["batch", "rows.jsonl", "{{ text }}", "-g", "demo", "-m", "demo/quick", "--out", "out.jsonl"])
+        .output()
+        .exits(0);
     let out = home.path().join("out.jsonl");
     std::fs::remove_file(&out).expect("an output");
     assert!(std::process::Command::new("mkfifo").arg(&out).status().expect("mkfifo runs").success());

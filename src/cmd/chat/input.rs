@@ -1,21 +1,25 @@
 //! Where the lines of a chat come from: a terminal, on which they can be edited, or a pipe.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
+use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Cmd, CompletionType, Config, Editor, Helper, KeyCode, KeyEvent, Modifiers};
+
+use unicode_width::UnicodeWidthStr;
 
 use super::command::{self, QUOTES};
 use crate::cmd::Context;
 use crate::error::Error;
 use crate::private;
 use crate::report::chat::Prompt;
+use crate::report::escape;
 use crate::run::Notices;
 
 /// The longest line of a pipe, in bytes.
@@ -186,8 +190,32 @@ impl Validator for Words {
     }
 }
 
+/// The line without what would act on the terminal, as wide as the editor takes it for: what has no width is left out. The
+/// prompt that is sent has it all.
+fn harmless(line: &str) -> Cow<'_, str> {
+    let is_unsafe = |c: char| escape::is_unsafe(c) && c != '\n';
+    if !line.contains(is_unsafe) {
+        return line.into();
+    }
+    let shown = line.chars().filter_map(|c| match c {
+        _ if !is_unsafe(c) => Some(c),
+        _ if c.to_string().width() == 0 => None,
+        _ => Some('\u{fffd}'),
+    });
+    shown.collect::<String>().into()
+}
+
 impl Highlighter for Words {
-    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, default: bool) -> std::borrow::Cow<'b, str> {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        harmless(line)
+    }
+
+    /// Whether the line is shown anew after a key. Otherwise the editor writes a character as it is.
+    fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
+        matches!(harmless(line), Cow::Owned(_))
+    }
+
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, default: bool) -> Cow<'b, str> {
         if default && !self.prompt.is_empty() { self.prompt.as_str().into() } else { prompt.into() }
     }
 }
@@ -197,3 +225,21 @@ impl Hinter for Words {
 }
 
 impl Helper for Words {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pasted_cannot_command_the_terminal_and_keeps_its_width() {
+        for (line, shown) in
+            [("plain ü 漢\nnext", "plain ü 漢\nnext"), ("a\u{202e}b\u{2066}c", "abc"), ("a\u{9b}31mb", "a\u{fffd}31mb")]
+        {
+            assert_eq!(harmless(line), shown);
+            assert_eq!(harmless(line).width(), line.width());
+            let words = Words::default();
+            assert_eq!(words.highlight(line, 0), shown);
+            assert_eq!(words.highlight_char(line, 0, CmdKind::Other), line != shown);
+        }
+    }
+}
