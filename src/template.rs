@@ -19,6 +19,35 @@ const FUEL: u64 = 5_000_000;
 /// block, and what one call of a filter makes.
 const LARGEST: usize = 16 << 20;
 
+/// The most that the filters of one text may take and make together, in bytes. An instruction with a filter can take as long as
+/// its values are large, so that instructions alone are no bound of time.
+const MOST_WORK: usize = 1 << 30;
+
+/// What a text may still take.
+#[derive(Debug)]
+struct Left {
+    /// The bytes of its values.
+    bytes: AtomicUsize,
+    /// The bytes that its filters take and make.
+    work: AtomicUsize,
+}
+
+impl Left {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { bytes: AtomicUsize::new(LARGEST), work: AtomicUsize::new(MOST_WORK) })
+    }
+
+    fn renew(&self) {
+        self.bytes.store(LARGEST, Ordering::Relaxed);
+        self.work.store(MOST_WORK, Ordering::Relaxed);
+    }
+
+    /// Takes so much. Returns whether there was as much.
+    fn take(left: &AtomicUsize, size: usize) -> bool {
+        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size)).is_ok()
+    }
+}
+
 /// Why a template cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -26,11 +55,11 @@ pub struct BadTemplate(String);
 
 /// Prompts are no markup, so nothing is escaped, and a missing variable is an error rather than an empty text.
 fn environment(template: &str) -> Environment<'_> {
-    limited(template, &Arc::new(AtomicUsize::new(LARGEST)))
+    limited(template, &Left::new())
 }
 
-/// The environment of a template whose values may take as many bytes as `left` says.
-fn limited<'t>(template: &'t str, left: &Arc<AtomicUsize>) -> Environment<'t> {
+/// The environment of a template that may take as much as `left` says.
+fn limited<'t>(template: &'t str, left: &Arc<Left>) -> Environment<'t> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -43,8 +72,8 @@ fn limited<'t>(template: &'t str, left: &Arc<AtomicUsize>) -> Environment<'t> {
 pub struct Template<'t> {
     source: &'t str,
     environment: Environment<'t>,
-    /// How many bytes the values of the present row may still take.
-    left: Arc<AtomicUsize>,
+    /// What the text of the present row may still take.
+    left: Arc<Left>,
 }
 
 impl<'t> Template<'t> {
@@ -55,7 +84,7 @@ impl<'t> Template<'t> {
     /// # Errors
     /// It has a mistake that does not depend on the data: of syntax, or the name of a filter that does not exist.
     pub fn new(source: &'t str) -> Result<Self, BadTemplate> {
-        let left = Arc::new(AtomicUsize::new(LARGEST));
+        let left = Left::new();
         let mut environment = limited(source, &left);
         environment.add_template(Self::NAME, source).map_err(|error| explain(&error, source))?;
         let template = Self { source, environment, left };
@@ -78,7 +107,7 @@ impl<'t> Template<'t> {
     /// # Errors
     /// A field that the template uses is missing, or a filter does not fit its value.
     pub fn render(&self, fields: &serde_json::Map<String, serde_json::Value>) -> Result<String, BadTemplate> {
-        self.left.store(LARGEST, Ordering::Relaxed);
+        self.left.renew();
         self.try_render(Value::from(Serde(fields)))
             .map_err(|error| explain(&error, self.source))
             .and_then(|bytes| String::from_utf8(bytes).map_err(|error| BadTemplate(error.to_string())))
@@ -97,36 +126,83 @@ fn is_unknown_name(error: &minijinja::Error) -> bool {
 }
 
 /// Keeps a template from taking all memory, by mistakes such as `{{ draft | indent(2000000000) }}`.
-fn limit(environment: &mut Environment<'_>, template: &str, left: Arc<AtomicUsize>) {
+fn limit(environment: &mut Environment<'_>, template: &str, left: Arc<Left>) {
     // A block that is captured is not counted by `Bounded`. Each instruction adds one piece of the template to it at most.
     let captures = ["endset", "endfilter"].iter().any(|end| template.contains(end));
     let fuel = if captures { FUEL.min((4 * LARGEST / template.len().max(1)) as u64) } else { FUEL };
     environment.set_fuel(Some(fuel));
     // Without it, no variable outlives one turn of a loop, so no loop can double a text in each turn.
     environment.remove_global("namespace");
+    let printing = Arc::clone(&left);
     environment.set_formatter(move |out: &mut Output, state: &mut State, value: &Value| {
-        let size = printed(value);
-        let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size));
-        taken.map_err(|_| too_large("the text"))?;
+        if !Left::take(&printing.bytes, printed(value)) {
+            return Err(too_large("the text"));
+        }
         escape_formatter(out, state, value)
     });
-    for (name, filter) in [
-        ("batch", Value::from_function(filters::batch)),
-        ("format", Value::from_function(filters::format)),
-        ("indent", Value::from_function(filters::indent)),
-        ("join", Value::from_function(filters::join)),
-        ("list", Value::from_function(filters::list)),
-        ("replace", Value::from_function(filters::replace)),
-        ("slice", Value::from_function(filters::slice)),
-        ("string", Value::from_function(filters::string)),
-    ] {
+    for (name, filter) in costly_filters() {
+        let left = Arc::clone(&left);
         environment.add_filter(name, move |state: &mut State, arguments: Rest<ValueOrKwargs>| {
             let arguments = arguments.into_values();
-            if size_of_result(name, &arguments) > LARGEST {
+            let made = size_of_result(name, &arguments);
+            if made > LARGEST {
                 return Err(too_large(&format!("what `{name}` makes")));
+            }
+            let taken: usize = arguments.iter().map(weight).sum();
+            if !Left::take(&left.work, made.saturating_add(taken)) {
+                let message = "its filters take too long: their values are too large or too many";
+                return Err(minijinja::Error::new(ErrorKind::InvalidOperation, message));
             }
             filter.call(state, &arguments)
         });
+    }
+}
+
+/// The filters that take longer for a larger value.
+fn costly_filters() -> impl Iterator<Item = (&'static str, Value)> {
+    [
+        ("batch", Value::from_function(filters::batch)),
+        ("capitalize", Value::from_function(filters::capitalize)),
+        ("dictsort", Value::from_function(filters::dictsort)),
+        ("format", Value::from_function(filters::format)),
+        ("groupby", Value::from_function(filters::groupby)),
+        ("indent", Value::from_function(filters::indent)),
+        ("items", Value::from_function(filters::items)),
+        ("join", Value::from_function(filters::join)),
+        ("last", Value::from_function(filters::last)),
+        ("length", Value::from_function(filters::length)),
+        ("count", Value::from_function(filters::length)),
+        ("lines", Value::from_function(filters::lines)),
+        ("list", Value::from_function(filters::list)),
+        ("lower", Value::from_function(filters::lower)),
+        ("map", Value::from_function(filters::map)),
+        ("max", Value::from_function(filters::max)),
+        ("min", Value::from_function(filters::min)),
+        ("pprint", Value::from_function(filters::pprint)),
+        ("reject", Value::from_function(filters::reject)),
+        ("rejectattr", Value::from_function(filters::rejectattr)),
+        ("replace", Value::from_function(filters::replace)),
+        ("reverse", Value::from_function(filters::reverse)),
+        ("select", Value::from_function(filters::select)),
+        ("selectattr", Value::from_function(filters::selectattr)),
+        ("slice", Value::from_function(filters::slice)),
+        ("sort", Value::from_function(filters::sort)),
+        ("split", Value::from_function(filters::split)),
+        ("string", Value::from_function(filters::string)),
+        ("sum", Value::from_function(filters::sum)),
+        ("title", Value::from_function(filters::title)),
+        ("trim", Value::from_function(filters::trim)),
+        ("unique", Value::from_function(filters::unique)),
+        ("upper", Value::from_function(filters::upper)),
+    ]
+    .into_iter()
+}
+
+/// The bytes of a text, or of the items of a list without what is in them.
+fn weight(value: &Value) -> usize {
+    match value.as_str() {
+        Some(text) => text.len(),
+        None => value.len().unwrap_or(0).saturating_mul(size_of::<Value>()),
     }
 }
 
@@ -165,7 +241,9 @@ fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
             let separator = others.first().map_or(0, printed);
             printed(value).saturating_add(value.len().unwrap_or(0).saturating_mul(separator))
         }
-        _ => printed(value),
+        "string" | "pprint" => printed(value),
+        // They make no more than they take.
+        _ => 0,
     }
 }
 
@@ -417,6 +495,22 @@ mod tests {
             ("{% set all %}<{{ input }}>{% endset %}{{ all | string }}", "<a\nb>"),
         ] {
             assert_eq!(render(template, &given).expect(template), text);
+        }
+    }
+
+    #[test]
+    fn filters_of_large_values_come_to_an_end() {
+        let long = "word\n".repeat(1 << 16);
+        for filters in ["(range(100000) | list) | length", "range(100000) | sort | first", "input | upper | length"] {
+            let template = format!("{{% for i in range(100000) %}}{{{{ {filters} }}}}{{% endfor %}}");
+            let error = render(&template, &values(&[("input", &long)])).expect_err(&template).to_string();
+            assert!(error.contains("its filters take too long"), "{template}: {error}");
+        }
+        let often = "{% for line in input | lines %}{{ line | trim | upper }}{% endfor %}{{ input | lines | length }}";
+        let template = Template::new(often).expect("good");
+        let row = serde_json::json!({"input": long}).as_object().cloned().expect("an object");
+        for _ in 0..3 {
+            assert!(template.render(&row).expect("within the bounds").ends_with("WORD65536"));
         }
     }
 
