@@ -10,7 +10,7 @@ use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Cmd, CompletionType, Config, Editor, Helper, KeyCode, KeyEvent, Modifiers};
+use rustyline::{Cmd, ColorMode, CompletionType, Config, Editor, Helper, KeyCode, KeyEvent, Modifiers};
 
 use unicode_width::UnicodeWidthStr;
 
@@ -57,6 +57,8 @@ impl Input {
         }
         let fails = |error: ReadlineError| Error::system("the terminal cannot be read", &io::Error::other(error));
         let config = Config::builder().max_history_size(LONGEST_HISTORY).map_err(fails)?;
+        // The editor shows lines through `harmless` in this mode alone. The prompt has its colours from the style of the output.
+        let config = config.color_mode(ColorMode::Forced);
         let config = config.completion_type(CompletionType::List).auto_add_history(false).build();
         let mut editor = Editor::with_config(config).map_err(fails)?;
         editor.set_helper(Some(Words::default()));
