@@ -80,6 +80,12 @@ impl Mask {
         bytes
     }
 
+    /// Masks the long secrets in a line of a stream, in every form. `None` where it has none, or is not UTF-8.
+    pub(super) fn line(&self, line: &[u8]) -> Option<Vec<u8>> {
+        let text = str::from_utf8(line).ok()?;
+        self.masked_in(text, LONG, Place::Json).map(String::into_bytes)
+    }
+
     /// How many bytes at the end may be the beginning of a long secret.
     pub(super) fn open_at_end(&self, bytes: &[u8]) -> usize {
         let open = |secret: &memmem::Finder<'_>| {
@@ -143,8 +149,7 @@ impl Mask {
 
     /// Masks the long secrets in a body. JSON stays JSON.
     pub(super) fn body(&self, body: Vec<u8>) -> Vec<u8> {
-        let masked = str::from_utf8(&body).ok().and_then(|text| self.masked_in(text, LONG, Place::Json));
-        masked.map_or(body, String::into_bytes)
+        self.line(&body).unwrap_or(body)
     }
 
     /// The text without the secrets of at least this length; `None` where it holds none.
