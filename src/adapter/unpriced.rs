@@ -215,6 +215,7 @@ mod tests {
             messages: vec![Message::text(Role::System, "s"), Message::text(Role::User, "u")],
             tools: vec![Tool { name: "f".into(), description: None, parameters: None, strict: Some(true) }],
             tool_choice: Some(ToolChoice::Auto),
+            parallel_tool_calls: Some(false),
             max_tokens: Some(1),
             temperature: Some(0.5),
             top_p: Some(0.5),
