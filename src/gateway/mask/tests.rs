@@ -243,7 +243,8 @@ fn a_large_part_of_a_long_secret_is_masked_with_what_stands_around_it() {
         assert!(parts(&text, secret).iter().all(|part| *part == (2..2 + length)), "{length}");
         assert!(!parts(&text, secret).is_empty(), "{length}");
     }
-    assert_eq!(parts(&[b"a ", &secret[3..3 + half], b" b"].concat(), secret), [2..2 + half], "in the middle");
+    let middle = parts(&[b"a ", &secret[3..3 + half], b" b"].concat(), secret);
+    assert!(middle.len() == 1 && middle[0] == (2..2 + half), "{middle:?}");
     assert!(parts(&secret[secret.len() - half + 1..], secret).is_empty());
     assert!(parts(b"short", b"short").is_empty(), "a short secret has no large part");
 }
