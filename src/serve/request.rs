@@ -101,7 +101,7 @@ impl Asked {
         let (choices, caller) = permitted(client, self.body.model(), loaded.choices(&named, &request))?;
         // Who may use an alias has no list any more when its models are checked.
         if let Some(field) = is_limited(client).then(|| naming_model(self.body.bytes())).flatten() {
-            return Err(other_model(&client.name, field));
+            return Err(other_model(&client.name, &field));
         }
         let (choices, request) = self.fitting(loaded, choices, request)?;
         if choices.iter().any(|choice| !choice.passes) {

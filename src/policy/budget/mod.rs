@@ -137,13 +137,13 @@ fn check_named_models(key: &str, call: &Call) -> Result<(), Failure> {
         Some(body) => naming_model(body.bytes()),
         None => naming_model(&serde_json::to_vec(&call.request.extra).unwrap_or_default()),
     };
-    field.map_or(Ok(()), |field| Err(other_model(key, field)))
+    field.map_or(Ok(()), |field| Err(other_model(key, &field)))
 }
 
 /// The failure of a call with a field that may ask a model for which the key may not be used.
-pub(crate) fn other_model(key: &str, field: String) -> Failure {
+pub(crate) fn other_model(key: &str, field: &str) -> Failure {
     let message = format!("`{field}` names a model of its own, and the key {key} may be used for some models only");
-    Failure { param: Some(field), ..refused(message, "leave the name of the model out") }
+    Failure { param: Some("model".to_owned()), ..refused(message, "leave the name of the model out") }
 }
 
 /// The failure of a call whose budgets cannot be asked.
