@@ -37,10 +37,10 @@ pub(super) fn folded(name: &str) -> String {
     name.trim().replace(['_', '-'], "").to_uppercase().to_lowercase()
 }
 
-/// Whether two of these names are the same for some gateway: gateways differ in which of them they take.
-pub(super) fn has_same_twice<'a>(names: impl IntoIterator<Item = &'a str>) -> bool {
+/// The first of these names that some gateway takes for the same as one before it. Gateways differ in which of them counts.
+pub(super) fn repeated<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut seen = HashSet::new();
-    !names.into_iter().all(|name| seen.insert(folded(name)))
+    names.into_iter().find(|name| !seen.insert(folded(name)))
 }
 
 /// Whether a gateway may ask a model that `model` does not name because of this field. One that is `model` but for its spelling

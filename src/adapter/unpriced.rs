@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::field_names::{has_same_twice, is_same_field};
+use super::field_names::{is_same_field, repeated};
 use super::object::Object;
 use super::tree::Tree;
 
@@ -101,9 +101,9 @@ impl Known {
     /// where the price of the model says what the request can cost.
     pub(super) fn unpriced_field(&self, body: &[u8]) -> Option<String> {
         let fields: Object<'_> = serde_json::from_slice(body).unwrap_or_default();
-        let prompts = fields.0.iter().filter(|(name, _)| prompt::is_prompt(name));
-        if has_same_twice(prompts.clone().map(|(name, _)| &**name)) {
-            return prompts.last().map(|(name, _)| (**name).to_owned());
+        let prompts = fields.0.iter().map(|(name, _)| &**name).filter(|name| prompt::is_prompt(name));
+        if let Some(name) = repeated(prompts) {
+            return Some(name.to_owned());
         }
         fields.0.iter().find_map(|(name, value)| match self.settings {
             Some((settings, known)) if is_same_field(name, settings) => {

@@ -76,6 +76,9 @@ fn part(part: &Part, bytes_per_token: u64) -> u64 {
             ImageSource::Data { media_type, .. } if is(media_type, "image/") => IMAGE,
             ImageSource::Data { media_type, base64 } => file(media_type, base64, bytes_per_token),
         },
+        Part::File(it) if it.name.as_deref().is_some_and(|name| is_named_otherwise(name, &it.media_type)) => {
+            file("", &it.base64, bytes_per_token)
+        }
         Part::File(it) => file(&it.media_type, &it.base64, bytes_per_token),
         Part::Audio(audio) => (audio.base64.len() as u64).div_ceil(BASE64_PER_TOKEN),
     }
@@ -90,6 +93,22 @@ fn file(media_type: &str, base64: &str, bytes_per_token: u64) -> u64 {
         other if ["application/pdf", "audio/", "video/"].iter().any(|kind| is(other, kind)) => by_length,
         _ => length.saturating_mul(3).div_ceil(4 * bytes_per_token),
     }
+}
+
+/// Whether the ending of its name says that a document or a recording is something else: some gateways go by it.
+fn is_named_otherwise(name: &str, media_type: &str) -> bool {
+    const RECORDINGS: [&str; 9] = ["aac", "aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav", "webm"];
+    const PICTURES: [&str; 11] = ["avif", "bmp", "gif", "heic", "heif", "jpeg", "jpg", "png", "svg", "tiff", "webp"];
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
+    let is_ending = ending.len() <= 5
+        && ending.starts_with(|first: char| first.is_ascii_alphabetic())
+        && ending.chars().all(|letter| letter.is_ascii_alphanumeric());
+    let fits = match media_type {
+        recording if is(recording, "audio/") => RECORDINGS.contains(&&*ending),
+        picture if is(picture, "image/") => PICTURES.contains(&&*ending),
+        document => !is(document, "application/pdf") || ending == "pdf",
+    };
+    is_ending && !fits
 }
 
 fn is(media_type: &str, kind: &str) -> bool {
@@ -166,6 +185,18 @@ mod tests {
             assert_eq!(tokens(document), (100, 100), "{document}");
         }
         assert_eq!(tokens("image/png"), (IMAGE, IMAGE));
+        let named = |name: &str, media_type: &str| is_named_otherwise(name, media_type);
+        assert!(named("a.txt", "application/pdf") && named("a.PY", "audio/wav"));
+        assert!(named("a.txt", "image/png") && !named("a.JPG", "image/jpeg"));
+        for (name, media_type) in [
+            ("a.PDF", "application/pdf"),
+            ("report", "application/pdf"),
+            ("The U.S. economy", "application/pdf"),
+            ("Report 1.2", "application/pdf"),
+            ("a.mp3", "audio/mpeg"),
+        ] {
+            assert!(!named(name, media_type), "{name}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::adapter::field_names::{folded, has_same_twice, is_same_field};
+use crate::adapter::field_names::{folded, is_same_field, repeated};
 use crate::adapter::media::{data_type, is_film_type, is_picture_type, picture_by_url};
 use crate::adapter::tree::Tree;
 
@@ -96,7 +96,7 @@ impl Prompt {
             return Some(path);
         }
         let fields = tree.fields();
-        if has_same_twice(fields.iter().map(|(name, _)| &**name)) {
+        if repeated(fields.iter().map(|(name, _)| &**name)).is_some() {
             return Some(String::new());
         }
         fields.iter().filter(|(_, value)| !value.is_null()).find_map(|(name, value)| {

@@ -233,7 +233,7 @@ fn a_reference_has_no_price_whatever_is_beside_it() {
 fn other_spellings_of_a_prompt_may_be_another_prompt() {
     for (api, body, path) in [
         (Api::OpenaiChat, r#"{"messages":[],"Messages":[]}"#, "Messages"),
-        (Api::OpenaiChat, r#"{"messages":[],"messages":[]}"#, "messages"),
+        (Api::OpenaiChat, r#"{"messages":[],"messages":[],"prompt":"a"}"#, "messages"),
         (Api::OpenaiChat, r#"{"me\u017f\u017fages":[]}"#, "me\u{17f}\u{17f}ages"),
         (Api::OpenaiChat, r#"{"messages":[{"role":"user","content":"a","Content":[]}]}"#, "messages.0"),
         (Api::OpenaiChat, r#"{"messages":[{"role":"user","Content":[]}]}"#, "messages.0.Content"),

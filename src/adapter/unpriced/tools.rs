@@ -1,6 +1,6 @@
 //! Which tools cost no more than the tokens of their description and their calls, and which may ask a model.
 
-use crate::adapter::field_names::{folded, has_same_twice, is_same_field};
+use crate::adapter::field_names::{folded, is_same_field, repeated};
 use crate::adapter::object::Object;
 use crate::adapter::tree::Tree;
 
@@ -35,7 +35,7 @@ pub(super) fn runs_at_the_client(tool: &Tree<'_>) -> bool {
         let is_other_kind = matches!(value, Tree::List(_) | Tree::Object(_)) && !NESTED.contains(&name);
         value.is_null() || !(is_other_spelling(name) || is_other_kind || is_model(name))
     };
-    if has_same_twice(fields.iter().map(|(name, _)| &**name))
+    if repeated(fields.iter().map(|(name, _)| &**name)).is_some()
         || !fields.iter().all(|(name, value)| is_plain(name, value))
     {
         return false;
@@ -66,7 +66,7 @@ pub fn naming_model(body: &[u8]) -> Option<String> {
 fn names_model(tool: &Tree<'_>) -> bool {
     let fields = tool.fields();
     // The schema of a function may have any names.
-    let is_clear = !has_same_twice(fields.iter().map(|(name, _)| &**name))
+    let is_clear = repeated(fields.iter().map(|(name, _)| &**name)).is_none()
         && !fields.iter().any(|(name, _)| is_other_spelling(name));
     let is_function = tool.get(&["type"]).and_then(Tree::text) == Some("function");
     let is_schema = |name: &str| match name {
