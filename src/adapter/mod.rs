@@ -154,6 +154,11 @@ pub trait Decoder {
     fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError>;
     /// Appends the events that `[DONE]` implies. It ends a stream in every format.
     fn done(&mut self, _events: &mut Vec<StreamEvent>) {}
+
+    /// About how many bytes of the answer are kept here, for events that are told later.
+    fn held(&self) -> usize {
+        0
+    }
 }
 
 /// Whether a stream goes on.

@@ -6,6 +6,9 @@
 
 use serde_json::Value;
 
+/// About how many bytes a small block takes in memory besides its text.
+pub(super) const OF_A_BLOCK: usize = 256;
+
 /// The bare signature and the JSON after it. Signatures are base64, so that a bracket begins the JSON.
 pub(super) fn split(signature: &str) -> (&str, Option<Value>) {
     let Some(at) = signature.find(['[', '{']) else { return (signature, None) };

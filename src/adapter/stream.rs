@@ -201,7 +201,8 @@ impl Progress {
             }
             out.push(Decoded::Event(event));
         }
-        if self.size > MAX_ANSWER {
+        // What a decoder keeps for the end takes memory, too.
+        if self.size + decoder.held() > MAX_ANSWER {
             let message = format!("the answer is longer than {} MiB", MAX_ANSWER >> 20);
             return Err(Failure::new(FailureKind::Truncated, message));
         }

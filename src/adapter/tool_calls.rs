@@ -36,6 +36,7 @@ struct Function<'a> {
 #[derive(Debug, Default)]
 pub(super) struct ToolCalls {
     calls: Vec<Call>,
+    held: usize,
 }
 
 #[derive(Debug)]
@@ -53,11 +54,17 @@ impl ToolCalls {
         self.calls.is_empty()
     }
 
+    /// About how many bytes have been kept of calls: their ids, and what came before their names.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
     /// Adds a piece of a call.
     pub(super) fn take(&mut self, piece: Piece<'_>, events: &mut Vec<StreamEvent>) {
         let function = piece.function.unwrap_or_default();
         let at = self.find(piece.index, &piece.id, &function.name).unwrap_or_else(|| {
             let id = piece.id.some().unwrap_or_else(|| format!("call_{}", self.calls.len()));
+            self.held += size_of::<Call>() + id.len();
             self.calls.push(Call { index: piece.index, id, told: None, waiting: String::new() });
             self.calls.len() - 1
         });
@@ -70,7 +77,10 @@ impl ToolCalls {
         let call = &mut self.calls[at];
         match call.told {
             Some(index) => events.push(StreamEvent::ToolCallDelta { index, arguments: arguments.into_owned() }),
-            None => call.waiting.push_str(&arguments),
+            None => {
+                self.held += arguments.len();
+                call.waiting.push_str(&arguments);
+            }
         }
     }
 

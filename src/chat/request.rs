@@ -20,6 +20,9 @@ pub struct Request {
     /// Which tools the model may or must call; `None` leaves it to the model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_choice: Option<ToolChoice>,
+    /// Whether the model may call several tools at once; `None` leaves it to the model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parallel_tool_calls: Option<bool>,
     /// The upper bound of output tokens, reasoning included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u64>,

@@ -80,6 +80,12 @@ impl Mask {
         bytes
     }
 
+    /// Masks the long secrets in a line of a stream, in every form. `None` where it has none, or is not UTF-8.
+    pub(super) fn line(&self, line: &[u8]) -> Option<Vec<u8>> {
+        let text = str::from_utf8(line).ok()?;
+        self.masked_in(text, LONG, Place::Json).map(String::into_bytes)
+    }
+
     /// How many bytes at the end may be the beginning of a long secret.
     pub(super) fn open_at_end(&self, bytes: &[u8]) -> usize {
         let open = |secret: &memmem::Finder<'_>| {
@@ -143,8 +149,7 @@ impl Mask {
 
     /// Masks the long secrets in a body. JSON stays JSON.
     pub(super) fn body(&self, body: Vec<u8>) -> Vec<u8> {
-        let masked = str::from_utf8(&body).ok().and_then(|text| self.masked_in(text, LONG, Place::Json));
-        masked.map_or(body, String::into_bytes)
+        self.line(&body).unwrap_or(body)
     }
 
     /// The text without the secrets of at least this length; `None` where it holds none.
@@ -208,7 +213,7 @@ impl Secret {
                 found.extend(spellings(bytes, secret, *style, place));
             }
         }
-        found.extend(ends(bytes, self.spelled[0].expose_secret().as_bytes()));
+        found.extend(parts(bytes, self.spelled[0].expose_secret().as_bytes()));
         for encoded in &self.encoded {
             let encoded = encoded.expose_secret().as_bytes();
             for at in memmem::find_iter(bytes, &encoded[..SHORTEST_PART]) {
@@ -290,15 +295,20 @@ fn large_part(secret: &[u8]) -> usize {
     LONG.max(secret.len() / 2)
 }
 
-/// Where the last half of a long secret stands, and what of the first half stands before it.
-fn ends(text: &[u8], secret: &[u8]) -> Vec<Range<usize>> {
-    let Some(rest) = secret.len().checked_sub(large_part(secret)) else { return Vec::new() };
-    let (first, last) = secret.split_at(rest);
-    let range = |at: usize| {
-        let before = text[..at].iter().rev().zip(first.iter().rev()).take_while(|(found, byte)| found == byte);
-        at - before.count()..at + last.len()
-    };
-    memmem::find_iter(text, last).map(range).collect()
+/// Where a large part of a long secret stands, with what of the secret stands around it.
+fn parts(text: &[u8], secret: &[u8]) -> Vec<Range<usize>> {
+    let length = large_part(secret);
+    let mut found = Vec::new();
+    for (start, part) in secret.windows(length).enumerate() {
+        let (before, after) = (&secret[..start], &secret[start + length..]);
+        found.extend(memmem::find_iter(text, part).map(|at| {
+            let same = |(found, byte): &(&u8, &u8)| found == byte;
+            let more = text[..at].iter().rev().zip(before.iter().rev()).take_while(same).count();
+            let end = at + length;
+            at - more..end + text[end..].iter().zip(after).take_while(same).count()
+        }));
+    }
+    found
 }
 
 /// How each character of a secret is written.
@@ -325,7 +335,10 @@ fn styles(secret: &[u8], place: Place) -> &'static [Style] {
 fn spellings(text: &[u8], secret: &[u8], style: Style, place: Place) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
-    while at < text.len() {
+    let Some(first) = secret.first() else { return found };
+    let begins = begins(*first, style);
+    while let Some(skipped) = text[at..].iter().position(|byte| begins[usize::from(*byte)]) {
+        at += skipped;
         let end = spelled_at(text, at, secret, style, place);
         if let Some(end) = end {
             // The escape of an escape is masked as a whole, so that none is left half.
@@ -336,6 +349,26 @@ fn spellings(text: &[u8], secret: &[u8], style: Style, place: Place) -> Vec<Rang
         at = end.unwrap_or(at + 1);
     }
     found
+}
+
+/// With which bytes a text can begin that spells this byte. All others are passed over at once.
+fn begins(byte: u8, style: Style) -> [bool; 256] {
+    let first = match style {
+        Style::Escaped => [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()],
+        // Of both cases, the high digit is one less in capitals.
+        Style::Hex => [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()]
+            .map(|byte| b"0123456789abcdef"[usize::from(byte >> 4)]),
+        Style::Decimal => {
+            [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()].map(|byte| byte.to_string().as_bytes()[0])
+        }
+    };
+    let mut begins = [false; 256];
+    let escapes: &[u8] = if style == Style::Escaped { br"\%=&" } else { b"0" };
+    for byte in first.iter().chain(escapes) {
+        begins[usize::from(byte.to_ascii_lowercase())] = true;
+        begins[usize::from(byte.to_ascii_uppercase())] = true;
+    }
+    begins
 }
 
 /// Where the secret ends that begins at this place, whatever its case and however its characters are written. Of a long one,
@@ -398,10 +431,12 @@ fn gap(text: &[u8], style: Style, place: Place) -> Option<usize> {
         [b'0', b'x' | b'0', ..] if style == Style::Hex => 2,
         [b'0', b',' | b' ', ..] if style == Style::Decimal => 2,
         [b'\0' | b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'\'' | b'+' | b':' | b',', ..] => 1,
+        [b'.' | b'-' | b'_' | b'|' | b';' | b'/', ..] => 1,
         [b'=' | b'\\', b'\n', ..] | [b'\\', b'n' | b'r' | b't', ..] => 2,
-        // Soft hyphens, characters without width, byte order marks.
-        [0xC2, 0xAD, ..] => 2,
-        [0xE2, 0x80, 0x8B..=0x8F, ..] | [0xE2, 0x81, 0xA0, ..] | [0xEF, 0xBB, 0xBF, ..] => 3,
+        // Soft hyphens, spaces without a break, characters without width, byte order marks.
+        [0xC2, 0xA0 | 0xAD, ..] => 2,
+        [0xE1, 0xA0, 0x8E, ..] | [0xE2, 0x80, 0x80..=0x8F | 0xAF, ..] | [0xE2, 0x81, 0xA0, ..] => 3,
+        [0xEF, 0xB8, 0x80..=0x8F, ..] | [0xEF, 0xBB, 0xBF, ..] => 3,
         // The same as JSON writes them.
         [b'\\', b'u', b'2', b'0', b'0', b'b'..=b'f' | b'B'..=b'F', ..] => 6,
         _ => escaped(text).filter(|(byte, _)| matches!(byte, 0 | b'"' | b'\n' | b'\r'))?.1,
@@ -428,6 +463,8 @@ fn escaped(text: &[u8]) -> Option<(u8, usize)> {
             // URLs within URLs escape the per cent signs of their escapes.
             let again = rest.chunks(2).take_while(|digits| digits == b"25").count() * 2;
             let whole = number(rest, again..again + 2, 16).map(|byte| (byte, again + 3));
+            let utf16 = || number(rest.strip_prefix(b"u")?, 0..4, 16).map(|byte| (byte, 6));
+            let whole = whole.or_else(utf16);
             whole.or_else(|| number(rest, 0..2, 16).map(|byte| (byte, 3)))
         }
         b'=' => number(rest, 0..2, 16).map(|byte| (byte, 3)),
@@ -449,6 +486,7 @@ fn after_slashes(text: &[u8]) -> Option<(u8, usize)> {
             Some((number(rest, 0..end, 16)?, end + 3))
         }
         [b'u', ..] => number(text, 1..5, 16).map(|byte| (byte, 5)),
+        [b'U', ..] => number(text, 1..9, 16).map(|byte| (byte, 9)),
         [b'x', ..] => number(text, 1..3, 16).map(|byte| (byte, 3)),
         [b'0'..=b'3', b'0'..=b'7', b'0'..=b'7', ..] => number(text, 0..3, 8).map(|byte| (byte, 3)),
         [byte @ (b'/' | b'"'), ..] => Some((*byte, 1)),

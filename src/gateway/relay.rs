@@ -1,8 +1,10 @@
 //! Hands the bytes of an answer on to a client that speaks the gateway's wire format.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use memchr::{memchr, memchr2, memrchr};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -17,8 +19,12 @@ pub(super) struct Relay<'a> {
     content_type: Option<Arc<str>>,
     /// Leaves out the usage that the client did not ask for.
     usage: Option<UsageFilter>,
-    /// The end of what has come, which may be the beginning of a secret.
-    undecided: Vec<u8>,
+    /// The end of what has come, which may be a part of a secret.
+    undecided: BytesMut,
+    /// What ends a part of the body in which no secret goes on: lines of server-sent events, items of a JSON list. Unknown
+    /// before the first byte.
+    boundary: Option<u8>,
+    masked: MaskedLines,
     held: Vec<Bytes>,
     is_open: bool,
 }
@@ -29,7 +35,9 @@ impl<'a> Relay<'a> {
             mask,
             content_type: content_type.map(Arc::from),
             usage: body.hides_usage().then(UsageFilter::default),
-            undecided: Vec::new(),
+            undecided: BytesMut::new(),
+            boundary: None,
+            masked: MaskedLines::default(),
             held: Vec::new(),
             is_open: false,
         }
@@ -69,25 +77,142 @@ impl<'a> Relay<'a> {
         let rest = self.usage.as_mut().map(UsageFilter::finish).unwrap_or_default();
         let rest = self.masked(rest.into());
         self.held.push(rest);
-        // What was undecided is the whole of what there is, so it is no secret.
-        self.held.push(std::mem::take(&mut self.undecided).into());
+        let undecided = self.undecided.split().freeze();
+        self.held.push(self.masked.mask(self.mask, undecided));
         self.held.retain(|bytes| !bytes.is_empty());
     }
 
-    /// The bytes without the gateway's secrets. An end that may be the beginning of one is kept for the next time.
+    /// The bytes without the gateway's secrets, up to the last boundary. What follows is kept for the next time.
     fn masked(&mut self, bytes: Bytes) -> Bytes {
         if self.mask.is_empty() {
             return bytes;
         }
-        let joined = match self.undecided.is_empty() {
-            true => bytes,
-            false => [std::mem::take(&mut self.undecided), bytes.to_vec()].concat().into(),
+        if self.boundary.is_none() {
+            let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+            self.boundary = first.map(|first| if *first == b'[' { b'}' } else { b'\n' });
+        }
+        let last = self.boundary.and_then(|boundary| memrchr(boundary, &bytes));
+        let whole = match last {
+            Some(last) if self.undecided.is_empty() => {
+                self.undecided.extend_from_slice(&bytes[last + 1..]);
+                bytes.slice(..=last)
+            }
+            Some(last) => {
+                let until = self.undecided.len() + last + 1;
+                self.undecided.extend_from_slice(&bytes);
+                self.undecided.split_to(until).freeze()
+            }
+            None => {
+                self.undecided.extend_from_slice(&bytes);
+                if self.undecided.len() <= LONGEST_PART {
+                    return Bytes::new();
+                }
+                self.undecided.split_to(self.undecided.len() - self.mask.open_at_end(&self.undecided)).freeze()
+            }
         };
-        let joined = self.mask.exactly(joined);
-        let open = self.mask.open_at_end(&joined);
-        self.undecided.extend_from_slice(&joined[joined.len() - open..]);
-        joined.slice(..joined.len() - open)
+        self.masked.mask(self.mask, whole)
     }
+}
+
+/// A part of a body is not kept longer than this for its end. A piece of an answer takes a few hundred bytes.
+const LONGEST_PART: usize = 1 << 20;
+
+/// Masks secrets in the lines of a stream, in every form in which they could come back, but not in the text of the answer.
+///
+/// Searching for all forms takes far longer than handing a line on. Most lines of a stream differ in the text of the answer
+/// alone, so the others are recognized by the rest, which is searched once.
+#[derive(Default)]
+struct MaskedLines {
+    /// The rests of the last lines in which no secret was found, oldest first. Some formats have lines of two kinds by turns.
+    known: VecDeque<Vec<u8>>,
+    /// Kept for its memory.
+    envelope: Vec<u8>,
+}
+
+impl MaskedLines {
+    fn mask(&mut self, mask: &Mask, lines: Bytes) -> Bytes {
+        let lines = mask.exactly(lines);
+        let mut out: Option<Vec<u8>> = None;
+        let mut at = 0;
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            match self.masked(mask, line) {
+                Some(masked) => out.get_or_insert_with(|| lines[..at].to_vec()).extend(masked),
+                None => out.iter_mut().for_each(|out| out.extend_from_slice(line)),
+            }
+            at += line.len();
+        }
+        out.map_or(lines, Bytes::from)
+    }
+
+    /// The line without the secrets in it; `None` where it has none.
+    fn masked(&mut self, mask: &Mask, line: &[u8]) -> Option<Vec<u8>> {
+        if line.trim_ascii().is_empty() {
+            return None;
+        }
+        self.envelope.clear();
+        envelope(line, &mut self.envelope);
+        if self.known.contains(&self.envelope) {
+            return None;
+        }
+        let masked = mask.line(line);
+        if masked.is_none() {
+            let memory = if self.known.len() < KINDS { None } else { self.known.pop_front() };
+            self.known.push_back(std::mem::replace(&mut self.envelope, memory.unwrap_or_default()));
+        }
+        masked
+    }
+}
+
+/// So many kinds of lines are recognized.
+const KINDS: usize = 4;
+
+/// The fields that hold pieces of an answer, or nothing but padding. Their text is the user's own and stays as it is.
+const TEXTS: [&[u8]; 10] = [
+    b"content",
+    b"text",
+    b"delta",
+    b"arguments",
+    b"partial_json",
+    b"thinking",
+    b"reasoning",
+    b"reasoning_content",
+    b"refusal",
+    b"obfuscation",
+];
+
+/// Adds what of a line is neither the text of an answer nor a number.
+fn envelope(line: &[u8], out: &mut Vec<u8>) {
+    let mut field: &[u8] = b"";
+    let mut at = 0;
+    while let Some(quote) = memchr(b'"', &line[at..]) {
+        out.extend(line[at..at + quote].iter().filter(|byte| !byte.is_ascii_digit()));
+        let start = at + quote + 1;
+        let end = end_of_string(line, start);
+        let string = &line[start..end];
+        at = (end + 1).min(line.len());
+        let is_name = line.get(at) == Some(&b':');
+        if is_name {
+            field = string;
+        }
+        if is_name || !TEXTS.contains(&field) {
+            out.push(b'"');
+            out.extend_from_slice(string);
+        }
+    }
+    out.extend(line[at..].iter().filter(|byte| !byte.is_ascii_digit()));
+}
+
+/// Where the string of JSON ends that begins there: its quote, or the end of the line.
+fn end_of_string(line: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while let Some(found) = memchr2(b'"', b'\\', &line[at..]) {
+        at += found;
+        if line[at] == b'"' {
+            return at;
+        }
+        at = (at + 2).min(line.len());
+    }
+    line.len()
 }
 
 /// Leaves out the event of a stream of chat completions that holds nothing but usage.
@@ -105,12 +230,19 @@ struct Chunk {
     usage: Option<IgnoredAny>,
 }
 
+/// The longest event of usage alone, in bytes.
+const LONGEST_USAGE: usize = 64 << 10;
+
 impl UsageFilter {
     fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut passed = Vec::with_capacity(bytes.len() + self.event.len());
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             let is_new_line = self.event.is_empty() || self.event.ends_with(b"\n");
             self.event.extend_from_slice(line);
+            // An event that holds nothing but usage is small. What is not is passed on as it comes.
+            if self.event.len() > LONGEST_USAGE {
+                passed.append(&mut self.event);
+            }
             if is_new_line && matches!(line, b"\n" | b"\r\n") {
                 passed.append(&mut self.finish());
             }
@@ -152,26 +284,109 @@ mod tests {
         }
     }
 
+    const KEY: &str = "sk-0123456789abcdef";
+
+    fn mask() -> Mask {
+        Mask::new(&crate::secret::testing::gateway("g"), Some(&KEY.into()))
+    }
+
+    /// The request of a client that does not hide usage.
+    fn request() -> ClientBody {
+        let (api, operation) = (crate::adapter::Api::Anthropic, crate::adapter::Operation::Generate);
+        let body = ClientBody::read(api, operation, "messages", Bytes::from_static(b"{\"model\":\"m\"}"));
+        body.expect("a request")
+    }
+
+    /// What is passed on of a body that comes in these pieces.
+    fn passed<'p>(mask: &Mask, pieces: impl IntoIterator<Item = &'p [u8]>) -> String {
+        let body = request();
+        let mut relay = Relay::new(mask, &body, None);
+        pieces.into_iter().for_each(|piece| relay.add(Bytes::copy_from_slice(piece)));
+        relay.end();
+        String::from_utf8(relay.held.concat()).expect("UTF-8")
+    }
+
     #[test]
     fn a_secret_is_masked_however_the_bytes_are_cut() {
-        let gateway = crate::secret::testing::gateway("g");
-        let mask = Mask::new(&gateway, Some(&"sk-0123456789abcdef".into()));
+        let mask = mask();
         let text = "data: sk-0123456789abcdef and sk-01234567 and sk-0123456789abcdefsk-0";
-        let shown = text.replace("sk-0123456789abcdef", "***");
-        let body = ClientBody::read(
-            crate::adapter::Api::Anthropic,
-            crate::adapter::Operation::Generate,
-            "messages",
-            Bytes::from_static(b"{\"model\":\"m\"}"),
-        );
-        let body = body.expect("a request");
+        let shown = text.replace(KEY, "***");
         for cut in 0..=text.len() {
-            let mut relay = Relay::new(&mask, &body, None);
-            relay.add(Bytes::copy_from_slice(&text.as_bytes()[..cut]));
-            relay.add(Bytes::copy_from_slice(&text.as_bytes()[cut..]));
-            let mut passed = relay.held.concat();
-            passed.extend_from_slice(&relay.undecided);
-            assert_eq!(String::from_utf8(passed).expect("UTF-8"), shown, "cut at {cut}");
+            let (first, last) = text.as_bytes().split_at(cut);
+            assert_eq!(passed(&mask, [first, last]), shown, "cut at {cut}");
         }
+    }
+
+    /// The key as gateways could repeat it in JSON.
+    fn forms() -> Vec<String> {
+        let each = |escape: &dyn Fn(char) -> String| KEY.chars().map(escape).collect::<String>();
+        vec![
+            KEY.to_owned(),
+            KEY.replace('-', "\\u002d"),
+            each(&|c| format!("\\u{:04x}", c as u32)),
+            each(&|c| format!("%{:02X}", c as u32)),
+            each(&|c| format!("{:02x}", c as u32)),
+            KEY.to_uppercase(),
+            KEY.chars().rev().collect(),
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("Bearer {KEY}")),
+        ]
+    }
+
+    #[test]
+    fn a_stream_has_the_key_in_no_form_and_the_text_of_the_answer_as_it_is() {
+        let mask = mask();
+        for form in forms() {
+            let piece = |id: &str, text: &str| {
+                format!(
+                    "event: chunk\ndata: {{\"id\":\"{id}\",\"n\":1,\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"
+                )
+            };
+            let error = |message: &str| format!("data: {{\"error\":{{\"message\":\"{message}\"}}}}\n\n");
+            let told = |secret: &str| {
+                let pieces =
+                    [piece("a", "one"), piece("a", "two \\\" three"), piece(secret, "four"), piece("a", "five")];
+                pieces.concat() + &error(&format!("wrong key {secret} !")) + &piece("b", "six")
+            };
+            let (sent, shown) = (told(&form), told("***"));
+            for size in [1, 7, 100, sent.len()] {
+                assert_eq!(passed(&mask, sent.as_bytes().chunks(size)), shown, "{form} in pieces of {size}");
+            }
+            let list = |secret: &str| format!("[{{\"responseId\":\"{secret}\"}}\n,{{\"text\":\"x\"}}]");
+            for size in [1, 9, 1_000] {
+                assert_eq!(passed(&mask, list(&form).as_bytes().chunks(size)), list("***"), "{form}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_passed_on_in_bounded_memory() {
+        let mask = mask();
+        let body = request();
+        let mut relay = Relay::new(&mask, &body, None);
+        for _ in 0..40 {
+            relay.add(Bytes::from(vec![b'x'; 100_000]));
+            assert!(relay.undecided.len() <= LONGEST_PART + 100_000);
+        }
+        relay.end();
+        assert_eq!(relay.held.iter().map(Bytes::len).sum::<usize>(), 4_000_000);
+        let mut filter = UsageFilter::default();
+        let passed: usize = (0..40).map(|_| filter.push(&[b'x'; 100_000]).len()).sum();
+        assert_eq!(passed + filter.finish().len(), 4_000_000);
+        assert!(filter.event.capacity() < 1_000_000);
+    }
+
+    #[test]
+    fn what_differs_in_the_text_of_an_answer_has_one_envelope() {
+        let of = |line: &str| {
+            let mut out = Vec::new();
+            envelope(line.as_bytes(), &mut out);
+            String::from_utf8(out).expect("UTF-8")
+        };
+        let line = |id: &str, text: &str, n: u32| {
+            format!("data: {{\"id\":\"{id}\",\"delta\":{{\"content\":\"{text}\"}},\"n\":{n}}}")
+        };
+        assert_eq!(of(&line("a", "one", 1)), of(&line("a", "a \\\" quote", 23)));
+        assert_ne!(of(&line("a", "one", 1)), of(&line("b", "one", 1)));
+        assert_eq!(of("data: {\"content\":\"cut"), of("data: {\"content\":\"more"));
     }
 }

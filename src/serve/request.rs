@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::ignored::ignored;
 use super::keys::Client;
 use super::loaded_config::LoadedConfig;
-use super::translation::translated;
+use super::translation::{translated, unable};
 use crate::adapter::{Api, ClientBody, NamedRequest, Operation, naming_model};
 use crate::call::{Call, Caller, Choice, Limits};
 use crate::chat::Request;
@@ -133,9 +133,12 @@ impl Asked {
             Ok(_) => Err(invalid("the gateway of this model has nothing of this kind")),
             Err(failure) => Err(failure.clone()),
         };
-        let passes = |choice: &Choice| {
+        let api_of = |choice: &Choice| {
             let gateway = loaded.prepared.gateways().get(&choice.target.gateway);
-            let api = gateway.map(|gateway| gateway.api_of(&choice.target.model));
+            gateway.map(|gateway| gateway.api_of(&choice.target.model))
+        };
+        let passes = |choice: &Choice| {
+            let api = api_of(choice);
             match self.body.operation() {
                 Operation::Generate | Operation::CountTokens => api == Some(self.api),
                 Operation::Embed | Operation::Complete => {
@@ -145,13 +148,14 @@ impl Asked {
         };
         let fitting = choices.into_iter().filter_map(|choice| {
             let passes = passes(&choice);
-            match &translation {
-                Err(failure) if !passes => {
-                    why_not.get_or_insert_with(|| failure.clone());
-                    None
-                }
-                _ => Some(Choice { passes, ..choice }),
-            }
+            let failure = match &translation {
+                _ if passes => None,
+                Err(failure) => Some(failure.clone()),
+                Ok(request) => api_of(&choice).and_then(|api| unable(api, request)),
+            };
+            let fits = failure.is_none();
+            why_not = why_not.take().or(failure);
+            fits.then_some(Choice { passes, ..choice })
         });
         let fitting: Vec<Choice> = fitting.collect();
         match why_not {

@@ -28,7 +28,6 @@ const WITHOUT_EFFECT: [&str; 13] = [
 fn is_usual(name: &str, value: &Value) -> bool {
     match name {
         "n" | "candidateCount" => *value == 1,
-        "parallel_tool_calls" => *value == true,
         "truncation" => *value == "disabled",
         "frequency_penalty" | "presence_penalty" => value.as_f64() == Some(0.0),
         "text" | "reasoning" | "thinking" | "generationConfig" => {
@@ -62,6 +61,16 @@ fn inner(name: &str, value: &Value) -> String {
     lost.map_or_else(|| name.to_owned(), |(setting, _)| format!("{name}.{setting}"))
 }
 
+/// Why a gateway of this wire format cannot be sent the request, although what all formats have in common is known of it.
+pub(super) fn unable(api: Api, request: &Request) -> Option<Failure> {
+    let needs_one = request.parallel_tool_calls == Some(false) && !request.tools.is_empty();
+    (needs_one && api == Api::Gemini).then(|| {
+        let field = "parallel_tool_calls";
+        let failure = invalid(format!("`{field}` cannot be translated for the gateway of this model"));
+        Failure { param: Some(field.into()), ..failure }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -88,5 +97,15 @@ mod tests {
             assert_eq!((failure.param.as_deref(), failure.status), (Some(param), Some(400)));
             assert!(failure.message.contains(&format!("`{param}`")), "{}", failure.message);
         }
+    }
+
+    #[test]
+    fn at_most_one_call_at_once_is_refused_where_the_format_has_no_word_for_it() {
+        let tool = crate::chat::Tool { name: "f".into(), description: None, parameters: None, strict: None };
+        let one = Request { tools: vec![tool], parallel_tool_calls: Some(false), ..Request::default() };
+        let failure = unable(Api::Gemini, &one).expect("a refusal");
+        assert_eq!((failure.param.as_deref(), failure.status), (Some("parallel_tool_calls"), Some(400)));
+        assert!([Api::OpenaiChat, Api::OpenaiResponses, Api::Anthropic].iter().all(|api| unable(*api, &one).is_none()));
+        assert!(unable(Api::Gemini, &Request { tools: Vec::new(), ..one }).is_none(), "without tools it says nothing");
     }
 }

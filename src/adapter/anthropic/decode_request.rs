@@ -98,11 +98,13 @@ pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
         effort = fields.take_if("thinking", disabled);
     }
     let logprobs = logprobs::asked(&mut fields, "logprobs", "top_logprobs")?;
+    let (tool_choice, parallel_tool_calls) = fields.take_if("tool_choice", tool_choice).unzip();
     let model = fields.require("model")?;
     let request = Request {
         messages,
         tools: fields.take_if("tools", tools).unwrap_or_default(),
-        tool_choice: fields.take_if("tool_choice", tool_choice),
+        tool_choice,
+        parallel_tool_calls: parallel_tool_calls.flatten(),
         max_tokens: fields.take("max_tokens")?,
         temperature: fields.take("temperature")?,
         top_p: fields.take("top_p")?,
@@ -216,17 +218,25 @@ fn tools(value: &Value) -> Option<Vec<Tool>> {
     tools.iter().all(is_ours).then(|| tools.into_iter().map(tool).collect())
 }
 
-fn tool_choice(value: &Value) -> Option<ToolChoice> {
-    if value.as_object()?.keys().any(|key| key != "type" && key != "name") {
+/// The choice of a tool, and whether several may be called at once.
+fn tool_choice(value: &Value) -> Option<(ToolChoice, Option<bool>)> {
+    const KNOWN: [&str; 3] = ["type", "name", "disable_parallel_tool_use"];
+    if value.as_object()?.keys().any(|key| !KNOWN.contains(&&**key)) {
         return None;
     }
-    match value["type"].as_str()? {
-        "auto" => Some(ToolChoice::Auto),
-        "none" => Some(ToolChoice::None),
-        "any" => Some(ToolChoice::Required),
-        "tool" => value["name"].as_str().map(|name| ToolChoice::Tool(name.to_owned())),
-        _ => None,
-    }
+    let are_parallel = match &value["disable_parallel_tool_use"] {
+        Value::Null => None,
+        Value::Bool(disabled) => Some(!disabled),
+        _ => return None,
+    };
+    let choice = match value["type"].as_str()? {
+        "auto" => ToolChoice::Auto,
+        "none" => ToolChoice::None,
+        "any" => ToolChoice::Required,
+        "tool" => ToolChoice::Tool(value["name"].as_str()?.to_owned()),
+        _ => return None,
+    };
+    Some((choice, are_parallel))
 }
 
 fn response_format(value: &Value) -> Option<ResponseFormat> {

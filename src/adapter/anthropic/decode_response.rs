@@ -90,6 +90,8 @@ pub(super) struct MessageDecoder {
     tool_blocks: Vec<Option<u64>>,
     /// Blocks of reasoning that must be sent back unchanged.
     redacted: Vec<Value>,
+    /// About how much memory the redacted blocks have taken, in bytes.
+    held: usize,
     usage: WireUsage,
     finished: bool,
 }
@@ -121,6 +123,10 @@ impl Decoder for MessageDecoder {
         }
         Ok(Flow::Continue)
     }
+
+    fn held(&self) -> usize {
+        self.held
+    }
 }
 
 impl MessageDecoder {
@@ -144,7 +150,10 @@ impl MessageDecoder {
                 block.thinking.tell(StreamEvent::ReasoningDelta, events);
                 block.signature.tell(StreamEvent::ReasoningSignature, events);
             }
-            "redacted_thinking" => self.redacted.push(json!({"type": "redacted_thinking", "data": block.data.0})),
+            "redacted_thinking" => {
+                self.held += block.data.0.len() + signature::OF_A_BLOCK;
+                self.redacted.push(json!({"type": "redacted_thinking", "data": block.data.0}));
+            }
             "tool_use" => {
                 self.say_redacted(events);
                 let call = self.tool_blocks.len();

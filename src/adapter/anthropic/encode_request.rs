@@ -27,7 +27,7 @@ pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
         "system": system(request),
         "messages": request.messages.iter().filter(|message| message.role != Role::System).map(message).collect::<Vec<_>>(),
         "tools": filled(request.tools.iter().map(tool).collect()),
-        "tool_choice": request.tool_choice.as_ref().map(tool_choice),
+        "tool_choice": tool_choice(request),
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop_sequences": filled(json!(request.stop)),
@@ -122,13 +122,21 @@ fn tool(tool: &Tool) -> Value {
     }))
 }
 
-fn tool_choice(choice: &ToolChoice) -> Value {
-    match choice {
+/// The choice of a tool, which also says whether several may be called at once.
+fn tool_choice(request: &Request) -> Option<Value> {
+    // Without a choice, only what differs from the usual needs one; without tools, none is allowed.
+    let differs = request.parallel_tool_calls == Some(false) && !request.tools.is_empty();
+    let usual = differs.then_some(ToolChoice::Auto);
+    let mut choice = match request.tool_choice.as_ref().or(usual.as_ref())? {
         ToolChoice::Auto => json!({"type": "auto"}),
-        ToolChoice::None => json!({"type": "none"}),
+        ToolChoice::None => return Some(json!({"type": "none"})),
         ToolChoice::Required => json!({"type": "any"}),
         ToolChoice::Tool(name) => json!({"type": "tool", "name": name}),
+    };
+    if let Some(are_parallel) = request.parallel_tool_calls {
+        choice["disable_parallel_tool_use"] = json!(!are_parallel);
     }
+    Some(choice)
 }
 
 fn response_format(format: &ResponseFormat) -> Value {

@@ -114,6 +114,7 @@ pub(super) fn decode(path: &str, body: &[u8]) -> Result<NamedRequest, DecodeErro
         messages,
         tools: fields.take_if("tools", tools).unwrap_or_default(),
         tool_choice: fields.take_if("toolConfig", tool_choice),
+        parallel_tool_calls: None,
         max_tokens,
         temperature,
         top_p,

@@ -101,6 +101,7 @@ pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
         messages: read_messages(messages)?,
         tools: fields.take_if("tools", |tools| openai::tools(tools, FUNCTION)).unwrap_or_default(),
         tool_choice: fields.take_if("tool_choice", |choice| openai::tool_choice(choice, FUNCTION)),
+        parallel_tool_calls: fields.take("parallel_tool_calls")?,
         max_tokens,
         temperature: fields.take("temperature")?,
         top_p: fields.take("top_p")?,

@@ -141,6 +141,10 @@ impl Decoder for ChatDecoder {
             self.finish(if calls_tools { FinishReason::ToolCalls } else { FinishReason::Stop }, events);
         }
     }
+
+    fn held(&self) -> usize {
+        self.signatures.size() + self.tool_calls.held()
+    }
 }
 
 impl ChatDecoder {

@@ -14,6 +14,7 @@ pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
         "messages": request.messages.iter().flat_map(messages).collect::<Vec<_>>(),
         "tools": filled(request.tools.iter().map(tool).collect()),
         "tool_choice": request.tool_choice.as_ref().map(tool_choice),
+        "parallel_tool_calls": request.parallel_tool_calls,
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,

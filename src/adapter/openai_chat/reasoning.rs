@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::adapter::lenient::Text;
-use crate::adapter::signature::{join, split};
+use crate::adapter::signature::{self, join, split};
 
 /// One entry of `reasoning_details`.
 #[derive(Debug, Default, Deserialize)]
@@ -26,6 +26,8 @@ pub(super) struct Detail<'a> {
 pub(super) struct Signatures {
     /// Entries that must be sent back unchanged.
     opaque: Vec<Value>,
+    /// About how much memory they take, in bytes.
+    size: usize,
 }
 
 impl Signatures {
@@ -33,8 +35,13 @@ impl Signatures {
     pub(super) fn take(&mut self, raw: &RawValue, detail: &Detail<'_>) -> Option<String> {
         if !detail.data.is_empty() {
             self.opaque.extend(serde_json::from_str::<Value>(raw.get()).ok());
+            self.size += raw.get().len() + signature::OF_A_BLOCK;
         }
         detail.signature.some()
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.size
     }
 
     /// The signature that remains to be reported at the end of the answer.

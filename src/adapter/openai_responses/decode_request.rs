@@ -112,6 +112,7 @@ pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
         messages,
         tools: fields.take_if("tools", |tools| openai::tools(tools, FUNCTION)).unwrap_or_default(),
         tool_choice: fields.take_if("tool_choice", |choice| openai::tool_choice(choice, FUNCTION)),
+        parallel_tool_calls: fields.take("parallel_tool_calls")?,
         max_tokens: fields.take("max_output_tokens")?,
         temperature: fields.take("temperature")?,
         top_p: fields.take("top_p")?,

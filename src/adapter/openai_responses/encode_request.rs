@@ -21,6 +21,7 @@ pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
         "input": messages.iter().flat_map(items).collect::<Vec<_>>(),
         "tools": filled(request.tools.iter().map(tool).collect()),
         "tool_choice": request.tool_choice.as_ref().map(tool_choice),
+        "parallel_tool_calls": request.parallel_tool_calls,
         "max_output_tokens": request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,

@@ -42,6 +42,7 @@ fn full_request() -> Request {
             strict: None,
         }],
         tool_choice: Some(ToolChoice::Tool("look".into())),
+        parallel_tool_calls: None,
         max_tokens: Some(100),
         temperature: Some(0.5),
         top_p: Some(0.9),

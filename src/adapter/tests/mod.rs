@@ -119,3 +119,35 @@ fn names_in_configs_read_back() {
         assert_eq!(serde_json::from_value::<Api>(api.as_str().into()).expect("a name"), api);
     }
 }
+
+#[test]
+fn what_a_decoder_keeps_for_the_end_counts_as_part_of_the_answer() {
+    let data = "x".repeat(1 << 20);
+    let held = [
+        (
+            Api::OpenaiChat,
+            format!(
+                r#"{{"choices":[{{"delta":{{"reasoning_details":[{{"type":"reasoning.encrypted","data":"{data}"}}]}}}}]}}"#
+            ),
+        ),
+        (
+            Api::OpenaiChat,
+            format!(
+                r#"{{"choices":[{{"delta":{{"tool_calls":[{{"index":0,"function":{{"arguments":"{data}"}}}}]}}}}]}}"#
+            ),
+        ),
+        (
+            Api::Anthropic,
+            format!(
+                r#"{{"type":"content_block_start","index":0,"content_block":{{"type":"redacted_thinking","data":"{data}"}}}}"#
+            ),
+        ),
+    ];
+    for (api, frame) in held {
+        let mut stream = Stream::new(api.adapter());
+        let mut out = Vec::new();
+        let frame = format!("data: {frame}\n\n");
+        let ended = (0..20).position(|_| stream.push(frame.as_bytes(), &mut out).is_err());
+        assert_eq!(ended, Some(15), "{api:?}: after 16 MiB");
+    }
+}

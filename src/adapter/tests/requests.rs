@@ -135,6 +135,7 @@ fn request() -> impl Strategy<Value = Request> {
                     messages,
                     tool_choice: if tools.is_empty() { None } else { choice },
                     tools,
+                    parallel_tool_calls: None,
                     max_tokens: Some(max_tokens),
                     temperature,
                     top_p,
@@ -326,4 +327,39 @@ fn usage_is_streamed_to_clients_that_ask_for_it() {
         encoder.finish(&mut out);
         assert_eq!(String::from_utf8_lossy(&out).contains("\"usage\""), wanted, "{options}");
     }
+}
+
+#[test]
+fn at_most_one_call_at_once_is_asked_for_in_each_format_that_can() {
+    let tool = Tool { name: "f".into(), description: None, parameters: Some(json!({"type": "object"})), strict: None };
+    let messages = vec![Message::text(Role::User, "u")];
+    for api in [Api::OpenaiChat, Api::OpenaiResponses, Api::Anthropic] {
+        for choice in [ToolChoice::Auto, ToolChoice::Required, ToolChoice::Tool("f".into())] {
+            for are_parallel in [None, Some(true), Some(false)] {
+                let request = Request {
+                    messages: messages.clone(),
+                    tools: vec![tool.clone()],
+                    tool_choice: Some(choice.clone()),
+                    parallel_tool_calls: are_parallel,
+                    max_tokens: Some(1),
+                    ..Request::default()
+                };
+                let wire = api.adapter().encode_request("m", &request);
+                let read = api.adapter().decode_request(&wire.path, &wire.body).expect("our own").request;
+                assert_eq!(
+                    (read.tool_choice, read.parallel_tool_calls),
+                    (Some(choice.clone()), are_parallel),
+                    "{api:?}"
+                );
+            }
+        }
+    }
+    let body = |request: &Request| {
+        let wire = Api::Anthropic.adapter().encode_request("m", request);
+        serde_json::from_slice::<serde_json::Value>(&wire.body).expect("JSON")["tool_choice"].clone()
+    };
+    let one = Request { parallel_tool_calls: Some(false), messages, ..Request::default() };
+    assert_eq!(body(&one), serde_json::Value::Null, "without tools, no choice is allowed");
+    let with_tool = Request { tools: vec![tool], ..one };
+    assert_eq!(body(&with_tool), json!({"type": "auto", "disable_parallel_tool_use": true}));
 }

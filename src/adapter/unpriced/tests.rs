@@ -21,6 +21,7 @@ fn whatever_llm_itself_sends_changes_no_price() {
         messages: vec![Message::text(Role::System, "s"), Message::text(Role::User, "u")],
         tools: vec![Tool { name: "f".into(), description: None, parameters: None, strict: Some(true) }],
         tool_choice: Some(ToolChoice::Auto),
+        parallel_tool_calls: Some(false),
         max_tokens: Some(1),
         temperature: Some(0.5),
         top_p: Some(0.5),

@@ -53,6 +53,16 @@ fn forms() -> Vec<String> {
         each(&|byte| format!("\u{200b}{}", char::from(byte))).split_off(3),
         each(&|byte| format!("\\u200b{}", char::from(byte))).split_off(6),
         each(&|byte| format!(" {}", char::from(byte))).split_off(1),
+        each(&|byte| format!("-{byte:02X}")).split_off(1),
+        each(&|byte| format!("%u{byte:04X}")),
+        each(&|byte| format!("\\U{byte:08x}")),
+        each(&|byte| format!("\" . \"{}", char::from(byte))).split_off(5),
+        each(&|byte| format!("\u{a0}{}", char::from(byte))).split_off(2),
+        each(&|byte| format!("\u{180e}{}", char::from(byte))).split_off(3),
+        each(&|byte| format!("\u{fe0f}{}", char::from(byte))).split_off(3),
+        each(&|byte| format!(".{}", char::from(byte))).split_off(1),
+        each(&|byte| format!("|{}", char::from(byte))).split_off(1),
+        each(&|byte| format!("_;{}", char::from(byte))).split_off(2),
         format!("{}\" + \"{}", &KEY[..9], &KEY[9..]),
         format!("{}\\\n  {}", &KEY[..9], &KEY[9..]),
         format!("{}\r\n\t{}", &KEY[..9], &KEY[9..]),
@@ -224,16 +234,18 @@ fn the_breaks_of_lines_in_an_encoded_secret_are_passed_over() {
 }
 
 #[test]
-fn the_last_half_of_a_long_secret_is_masked_with_what_stands_before_it() {
+fn a_large_part_of_a_long_secret_is_masked_with_what_stands_around_it() {
     assert_eq!((large_part(&[0; 40]), large_part(&[0; LONG])), (20, LONG));
     let secret = KEY.as_bytes();
     let half = large_part(secret);
     for length in half..=secret.len() {
         let text = [b"a ", &secret[secret.len() - length..], b" b"].concat();
-        assert_eq!(ends(&text, secret), [2..2 + length], "{length}");
+        assert!(parts(&text, secret).iter().all(|part| *part == (2..2 + length)), "{length}");
+        assert!(!parts(&text, secret).is_empty(), "{length}");
     }
-    assert!(ends(&secret[secret.len() - half + 1..], secret).is_empty());
-    assert!(ends(b"short", b"short").is_empty(), "a short secret has no large part");
+    assert_eq!(parts(&[b"a ", &secret[3..3 + half], b" b"].concat(), secret), [2..2 + half], "in the middle");
+    assert!(parts(&secret[secret.len() - half + 1..], secret).is_empty());
+    assert!(parts(b"short", b"short").is_empty(), "a short secret has no large part");
 }
 
 #[test]
