@@ -55,6 +55,25 @@ fn a_refusal_is_the_users_to_mend_and_no_reason_to_try_another_model() {
 }
 
 #[test]
+fn a_tool_with_a_model_of_its_own_is_refused_where_a_key_may_use_some_models_only() {
+    let gateway = Gateway::by(|_| dollar());
+    let free = home(&gateway, "");
+    let limited = home(&gateway, "[allow]\nLLM_API_KEY = [\"test-*\"]\n");
+    for parameter in [
+        r#"tools=[{"type":"image_generation","model":"dear"}]"#,
+        r#"plugins=[{"id":"auto-router","allowed_models":["dear"]}]"#,
+    ] {
+        limited.llm(ASK).args(["-p", parameter]).output().exits(5).says("names a model of its own");
+        free.llm(ASK).args(["-p", parameter]).output().exits(0);
+    }
+    assert_eq!(gateway.requests().len(), 2);
+    limited.llm(ASK).args(["-p", r#"tools=[{"type":"web_search"}]"#]).output().exits(0);
+    for name in ["preset", "engine", "deployment_id", "fallback_models"] {
+        limited.llm(ASK).args(["-p", &format!("{name}=dear")]).output().exits(2).says("-p cannot set");
+    }
+}
+
+#[test]
 fn a_command_costs_no_more_than_it_may() {
     let gateway = Gateway::by(|_| dollar());
     let home = home(&gateway, "");

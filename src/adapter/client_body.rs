@@ -79,6 +79,14 @@ impl ClientBody {
         };
         let (model, stream, path) = if api == Api::Gemini {
             let (model, method) = gemini::model_and_method(path)?;
+            let is_its_name = |name: &str| name.strip_prefix("models/").unwrap_or(name) == model;
+            let is_other = |field: &Field| {
+                let name = serde_json::from_slice::<Value>(&bytes[field.value.clone()]).unwrap_or_default();
+                field.name == "model" && !name.is_null() && !name.as_str().is_some_and(is_its_name)
+            };
+            if fields.iter().any(is_other) {
+                return Err(malformed("`model` is not the model that the path names"));
+            }
             (model, method == "streamGenerateContent", format!("{method}{}", form(path)))
         } else {
             let Some(Value::String(model)) = value("model") else {
@@ -155,11 +163,12 @@ impl ClientBody {
 
     /// The request as it is sent, for this model.
     pub fn wire(&self, model: &str) -> WireRequest {
-        if self.api == Api::Gemini {
-            return WireRequest { path: gemini::path(model, &self.path), body: self.bytes.to_vec() };
-        }
+        let (path, name) = match self.api {
+            Api::Gemini => (gemini::path(model, &self.path), format!("models/{}", model.trim_start_matches("models/"))),
+            _ => (self.path.clone(), model.to_owned()),
+        };
+        let name = Value::from(name).to_string();
         let named = self.fields.iter().filter(|field| field.name == "model").map(|field| field.value.clone());
-        let name = Value::from(model).to_string();
         let mut body = Vec::with_capacity(self.bytes.len() + name.len());
         let mut done = 0;
         for place in named {
@@ -168,7 +177,7 @@ impl ClientBody {
             done = place.end;
         }
         body.extend_from_slice(&self.bytes[done..]);
-        WireRequest { path: self.path.clone(), body }
+        WireRequest { path, body }
     }
 
     /// Whether the body has a field of this name, at the top or among the settings of Gemini's format.
@@ -370,6 +379,22 @@ mod tests {
         let wire = body.without(&["topP"]).wire("gemini-3");
         assert_eq!(wire.path, "models/gemini-3:streamGenerateContent?alt=sse");
         assert_eq!(text(wire), r#"{"generationConfig":{"new":1},"contents":[]}"#);
+    }
+
+    #[test]
+    fn a_body_of_gemini_names_no_other_model_than_its_path() {
+        let read = |body: &'static str| {
+            let path = "models/fast:generateContent";
+            ClientBody::read(Api::Gemini, Operation::Generate, path, Bytes::from_static(body.as_bytes()))
+        };
+        for body in [r#"{"model":"fast","contents":[]}"#, r#"{"model":"models/fast","contents":[]}"#] {
+            let body = read(body).expect("its own name");
+            assert_eq!(text(body.wire("gemini-3")), r#"{"model":"models/gemini-3","contents":[]}"#);
+        }
+        for body in [r#"{"model":"dear"}"#, r#"{"model":"dear","model":"fast"}"#, r#"{"model":["dear"]}"#] {
+            let refused = read(body).expect_err(body).to_string();
+            assert_eq!(refused, "`model` is not the model that the path names");
+        }
     }
 
     #[test]

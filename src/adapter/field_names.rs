@@ -1,9 +1,19 @@
 //! The names of fields in request bodies, as gateways may read them.
 
+use std::collections::HashSet;
+
 /// Fields with which some gateway asks another model than `model` says, or sends the request elsewhere. Budgets, allow-lists and
-/// prices go by the one model that is known, so nobody may set them: OpenRouter has the first, LiteLLM the others.
-const OTHER_MODELS: [&str; 10] = [
+/// prices go by the one model that is known, so nobody may set them: OpenRouter has the first two, Azure and old clients of OpenAI
+/// the next two, LiteLLM and its like the others.
+const OTHER_MODELS: [&str; 17] = [
     "models",
+    "preset",
+    "deployment_id",
+    "engine",
+    "fallback",
+    "fallback_models",
+    "default_fallbacks",
+    "litellm_params",
     "fallbacks",
     "context_window_fallbacks",
     "content_policy_fallbacks",
@@ -19,8 +29,18 @@ const OTHER_MODELS: [&str; 10] = [
 /// letters, not even those outside of ASCII that have a common form with one of it; Google's also take both `maxTokens` and
 /// `max_tokens`.
 pub fn is_same_field(name: &str, other: &str) -> bool {
-    let folded = |name: &str| name.trim().replace(['_', '-'], "").to_uppercase().to_lowercase();
     folded(name) == folded(other)
+}
+
+/// What all names have in common that some gateway takes for the same field.
+pub(super) fn folded(name: &str) -> String {
+    name.trim().replace(['_', '-'], "").to_uppercase().to_lowercase()
+}
+
+/// The first of these names that some gateway takes for the same as one before it. Gateways differ in which of them counts.
+pub(super) fn repeated<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = HashSet::new();
+    names.into_iter().find(|name| !seen.insert(folded(name)))
 }
 
 /// Whether a gateway may ask a model that `model` does not name because of this field. One that is `model` but for its spelling
@@ -52,9 +72,23 @@ mod tests {
 
     #[test]
     fn what_may_ask_another_model_is_known() {
-        for name in
-            ["models", "Models", "fallbacks", "contextWindowFallbacks", "Model", "model ", "user_config", "apiBase"]
-        {
+        for name in [
+            "models",
+            "Models",
+            "fallbacks",
+            "contextWindowFallbacks",
+            "Model",
+            "model ",
+            "user_config",
+            "apiBase",
+            "preset",
+            "deploymentId",
+            "Engine",
+            "fallback",
+            "fallback_models",
+            "default_fallbacks",
+            "litellm_params",
+        ] {
             assert!(names_other_model(name), "{name}");
         }
         for name in ["model", "modalities", "messages", "metadata", "provider"] {

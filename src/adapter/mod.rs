@@ -28,6 +28,7 @@ pub mod sse;
 mod start;
 pub mod stream;
 mod tool_calls;
+mod tree;
 mod unpriced;
 mod usage;
 mod whole;
@@ -39,6 +40,7 @@ pub use client_body::{ClientBody, Operation};
 pub use field_names::{is_same_field, names_other_model};
 pub use mask::mask_keys;
 pub use output_bound::OutputBound;
+pub use unpriced::naming_model;
 
 use serde::{Deserialize, Serialize};
 

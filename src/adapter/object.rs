@@ -36,4 +36,4 @@ impl<'de> Visitor<'de> for Fields {
 
 /// A name that is borrowed where it holds no escapes.
 #[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Name<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);

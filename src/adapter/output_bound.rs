@@ -1,6 +1,7 @@
 //! The most that the body of a request lets a model write.
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::field_names::is_same_field;
 use super::object::Object;
@@ -18,6 +19,8 @@ pub struct OutputBound {
 pub(super) struct Names {
     pub(super) max_tokens: &'static [&'static [&'static str]],
     pub(super) answers: &'static [&'static [&'static str]],
+    /// The field that may hold several prompts, each of which gets as many answers.
+    pub(super) prompts: Option<&'static str>,
 }
 
 impl OutputBound {
@@ -32,11 +35,24 @@ impl OutputBound {
         let answers: Vec<Option<u64>> = answers.map(count).collect();
         let most = answers.iter().flatten().copied().max();
         let is_known = answers.iter().all(Option::is_some);
+        let prompts =
+            fields.0.iter().filter(|(name, _)| names.prompts.is_some_and(|prompts| is_same_field(name, prompts)));
+        let prompts = prompts.map(|(_, prompts)| count_prompts(prompts)).max().unwrap_or(1);
+        let answers = most.unwrap_or(1).max(1).saturating_mul(prompts);
         Self {
             max_tokens: limits.filter(|_| is_known).and_then(|limits| limits.into_iter().max()),
-            answers: most.map_or(1, |most| u32::try_from(most.max(1)).unwrap_or(u32::MAX)),
+            answers: u32::try_from(answers).unwrap_or(u32::MAX),
         }
     }
+}
+
+/// How many prompts a field holds: a list has one in each text and each list of tokens. Its numbers are the tokens of one.
+fn count_prompts(prompts: &RawValue) -> u64 {
+    let items: Vec<&RawValue> = serde_json::from_str(prompts.get()).unwrap_or_default();
+    let is_number = |item: &&&RawValue| item.get().starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    let numbers = items.iter().filter(is_number).count();
+    let prompts = items.len() - numbers + usize::from(numbers > 0);
+    prompts.max(1) as u64
 }
 
 /// The values at the end of the path, however a gateway may spell the names on it, without those that are `null`.
@@ -172,6 +188,25 @@ mod tests {
                 assert_eq!(bound(api, None, &count), (None, answers), "{api:?} {count}");
             }
             assert_eq!(bound(Api::Anthropic, None, &json!({"max_tokens": value})), (max_tokens, 1), "{value}");
+        }
+    }
+
+    #[test]
+    fn each_prompt_of_a_list_is_answered() {
+        for (body, answers) in [
+            (r#"{"prompt":"a"}"#, 1),
+            (r#"{"prompt":[]}"#, 1),
+            (r#"{"prompt":["a"]}"#, 1),
+            (r#"{"prompt":["a","b","c"]}"#, 3),
+            (r#"{"prompt":["a","b"],"n":2,"best_of":4}"#, 8),
+            (r#"{"prompt":[1,2,3],"n":2}"#, 2),
+            (r#"{"prompt":[[1,2],[3]],"n":2}"#, 4),
+            (r#"{"prompt":[[1],"a",2,3]}"#, 3),
+            (r#"{"Prompt":["a","b"],"prompt":"a"}"#, 2),
+            (r#"{"prompt":["a","b"],"n":4000000000}"#, u32::MAX),
+        ] {
+            let wire = crate::adapter::WireRequest { path: String::new(), body: body.into() };
+            assert_eq!(Api::OpenaiChat.adapter().output_bound(&wire).answers, answers, "{body}");
         }
     }
 

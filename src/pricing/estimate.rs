@@ -27,7 +27,7 @@ pub fn input_tokens(request: &Request) -> u64 {
         Some(ResponseFormat::JsonSchema { schema, .. }) => json(schema),
         Some(ResponseFormat::JsonObject) | None => 0,
     };
-    parts.map(part).chain(tools).sum::<u64>() + form
+    parts.map(|it| part(it, BYTES_PER_TOKEN)).chain(tools).sum::<u64>() + form
 }
 
 fn text(text: &str) -> u64 {
@@ -40,17 +40,17 @@ fn json(value: &Value) -> u64 {
 
 /// The most tokens that a request with this body may have. No tokenizer makes more tokens of a text than the text has bytes,
 /// and the JSON around a message has more bytes than a model's own marks around it have tokens. Only what is no text is
-/// estimated: an image by its usual price, a file or recording by its length. What a request marks for a cache counts twice, since
+/// estimated: an image by its usual price, a document or recording by its length. A file of text in Base64 counts by its bytes. What a request marks for a cache counts twice, since
 /// no vendor asks for more than the double price where it is kept for an hour.
 pub fn most_input_tokens(request: &Request, body: &[u8]) -> u64 {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     let (base64, tokens) = parts.fold((0, 0), |(base64, tokens), media| match media {
         Part::Image(image) => match &image.source {
-            ImageSource::Url(_) => (base64, tokens + part(media)),
-            ImageSource::Data { base64: data, .. } => (base64 + data.len(), tokens + part(media)),
+            ImageSource::Url(_) => (base64, tokens + part(media, 1)),
+            ImageSource::Data { base64: data, .. } => (base64 + data.len(), tokens + part(media, 1)),
         },
-        Part::File(file) => (base64 + file.base64.len(), tokens + part(media)),
-        Part::Audio(audio) => (base64 + audio.base64.len(), tokens + part(media)),
+        Part::File(file) => (base64 + file.base64.len(), tokens + part(media, 1)),
+        Part::Audio(audio) => (base64 + audio.base64.len(), tokens + part(media, 1)),
         Part::Text(_) | Part::Reasoning { .. } | Part::ToolCall(_) | Part::ToolResult { .. } => (base64, tokens),
     });
     let tokens = (body.len().saturating_sub(base64) as u64).saturating_add(tokens);
@@ -65,18 +65,54 @@ fn is_marked(body: &[u8]) -> bool {
         || memchr::memmem::find_iter(body, br"\u00").any(|at| matches!(body.get(at + 4), Some(b'4'..=b'7')))
 }
 
-fn part(part: &Part) -> u64 {
+fn part(part: &Part, bytes_per_token: u64) -> u64 {
     match part {
         Part::Text(content) => text(content),
         Part::Reasoning { text: content, .. } => text(content),
         Part::ToolCall(call) => text(&call.name) + text(&call.arguments),
         Part::ToolResult { content, .. } => text(content),
         Part::Image(image) => match &image.source {
-            ImageSource::Url(_) | ImageSource::Data { .. } => IMAGE,
+            ImageSource::Url(_) => IMAGE,
+            ImageSource::Data { media_type, .. } if is(media_type, "image/") => IMAGE,
+            ImageSource::Data { media_type, base64 } => file(media_type, base64, bytes_per_token),
         },
-        Part::File(file) => (file.base64.len() as u64).div_ceil(BASE64_PER_TOKEN),
+        Part::File(it) if it.name.as_deref().is_some_and(|name| is_named_otherwise(name, &it.media_type)) => {
+            file("", &it.base64, bytes_per_token)
+        }
+        Part::File(it) => file(&it.media_type, &it.base64, bytes_per_token),
         Part::Audio(audio) => (audio.base64.len() as u64).div_ceil(BASE64_PER_TOKEN),
     }
+}
+
+/// The tokens of a file. Whatever is not known to be something else may be a text.
+fn file(media_type: &str, base64: &str, bytes_per_token: u64) -> u64 {
+    let length = base64.len() as u64;
+    let by_length = length.div_ceil(BASE64_PER_TOKEN);
+    match media_type {
+        picture if is(picture, "image/") => by_length.max(IMAGE),
+        other if ["application/pdf", "audio/", "video/"].iter().any(|kind| is(other, kind)) => by_length,
+        _ => length.saturating_mul(3).div_ceil(4 * bytes_per_token),
+    }
+}
+
+/// Whether the ending of its name says that a document or a recording is something else: some gateways go by it.
+fn is_named_otherwise(name: &str, media_type: &str) -> bool {
+    const RECORDINGS: [&str; 9] = ["aac", "aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav", "webm"];
+    const PICTURES: [&str; 11] = ["avif", "bmp", "gif", "heic", "heif", "jpeg", "jpg", "png", "svg", "tiff", "webp"];
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
+    let is_ending = ending.len() <= 5
+        && ending.starts_with(|first: char| first.is_ascii_alphabetic())
+        && ending.chars().all(|letter| letter.is_ascii_alphanumeric());
+    let fits = match media_type {
+        recording if is(recording, "audio/") => RECORDINGS.contains(&&*ending),
+        picture if is(picture, "image/") => PICTURES.contains(&&*ending),
+        document => !is(document, "application/pdf") || ending == "pdf",
+    };
+    is_ending && !fits
+}
+
+fn is(media_type: &str, kind: &str) -> bool {
+    media_type.get(..kind.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(kind))
 }
 
 /// What a call is expected to use, to compare the prices of models. Reasoning is taken as none, since it cannot be known.
@@ -132,6 +168,35 @@ mod tests {
         assert!((300..500).contains(&with_text), "{with_text}");
         let with_all = most(vec![text, file, Part::Image(image)]);
         assert!((with_text + 1_000 + IMAGE..with_text + 1_500 + IMAGE).contains(&with_all), "{with_all}");
+    }
+
+    #[test]
+    fn a_file_of_text_counts_as_text_and_a_picture_as_a_picture() {
+        let tokens = |media_type: &str| {
+            let file = crate::chat::File { name: None, media_type: media_type.into(), base64: "A".repeat(6_000) };
+            let parts = vec![Part::File(file)];
+            let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
+            (input_tokens(&request), most_input_tokens(&request, &[b'x'; 6_000]))
+        };
+        for text in ["text/plain", "TEXT/csv", "application/json", "application/xml", "application/octet-stream", ""] {
+            assert_eq!(tokens(text), (1_125, 4_500), "{text}");
+        }
+        for document in ["application/pdf", "Application/PDF", "audio/mpeg"] {
+            assert_eq!(tokens(document), (100, 100), "{document}");
+        }
+        assert_eq!(tokens("image/png"), (IMAGE, IMAGE));
+        let named = |name: &str, media_type: &str| is_named_otherwise(name, media_type);
+        assert!(named("a.txt", "application/pdf") && named("a.PY", "audio/wav"));
+        assert!(named("a.txt", "image/png") && !named("a.JPG", "image/jpeg"));
+        for (name, media_type) in [
+            ("a.PDF", "application/pdf"),
+            ("report", "application/pdf"),
+            ("The U.S. economy", "application/pdf"),
+            ("Report 1.2", "application/pdf"),
+            ("a.mp3", "audio/mpeg"),
+        ] {
+            assert!(!named(name, media_type), "{name}");
+        }
     }
 
     #[test]

@@ -11,12 +11,13 @@ use super::ignored::ignored;
 use super::keys::Client;
 use super::loaded_config::LoadedConfig;
 use super::translation::{translated, unable};
-use crate::adapter::{Api, ClientBody, NamedRequest, Operation};
+use crate::adapter::{Api, ClientBody, NamedRequest, Operation, naming_model};
 use crate::call::{Call, Caller, Choice, Limits};
 use crate::chat::Request;
 use crate::config::model_fits;
 use crate::error::{Failure, FailureKind};
 use crate::http::{generate_request, idempotency_key, invalid};
+use crate::policy::budget::other_model;
 
 /// The headers of clients that belong to their wire format and are sent on to a gateway that speaks it.
 const OF_FORMAT: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
@@ -98,6 +99,10 @@ impl Asked {
         let named = loaded.route(self.body.model())?;
         let request = self.request();
         let (choices, caller) = permitted(client, self.body.model(), loaded.choices(&named, &request))?;
+        // Who may use an alias has no list any more when its models are checked.
+        if let Some(field) = is_limited(client).then(|| naming_model(self.body.bytes())).flatten() {
+            return Err(other_model(&client.name, &field));
+        }
         let (choices, request) = self.fitting(loaded, choices, request)?;
         if choices.iter().any(|choice| !choice.passes) {
             self.ignored = ignored(self.api, self.body.bytes());
@@ -160,6 +165,11 @@ impl Asked {
             _ => Ok((fitting, translation.map(Arc::new).unwrap_or(request))),
         }
     }
+}
+
+/// Whether a client may use some models only.
+fn is_limited(client: &Client) -> bool {
+    client.caller.allow.is_some() || !client.caller.refuse.is_empty()
 }
 
 /// The choices that a client may use. Whoever may use an alias may use its models.

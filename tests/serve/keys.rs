@@ -67,6 +67,65 @@ fn models_outside_of_a_key_are_refused_without_a_request() {
 }
 
 #[test]
+fn no_field_leads_a_key_to_another_model_than_it_may_use() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config + "[alias.fast]\nmodels = [\"small-2\"]\n");
+    let keys = [
+        Server::new_key(&home, "listed", &["--models", "small-*,fast"]),
+        Server::new_key(&home, "barred", &["--refuse", "dear"]),
+    ];
+    let free = Server::new_key(&home, "free", &[]);
+    let server = Server::start(&home, &[]);
+    let ask = |key: &str, model: &str, field: &str| {
+        let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}],{field}}}"#);
+        server.send(key, "/v1/chat/completions", &[], body)
+    };
+    for field in [
+        r#""tools":[{"type":"image_generation","model":"dear"}]"#,
+        r#""tools":[{"type":"function","Type":"fusion","parameters":{"models":["dear"]}}]"#,
+        r#""plugins":[{"id":"auto-router","allowed_models":["dear"]}]"#,
+    ] {
+        for (key, model) in [(&keys[0], "small-1"), (&keys[0], "fast"), (&keys[1], "small-1")] {
+            let answer = ask(key, model, field);
+            assert_eq!(answer.status, 403, "{field}: {}", answer.text());
+            assert!(answer.text().contains("names a model of its own"), "{}", answer.text());
+        }
+        assert_eq!(ask(&free, "small-1", field).status, 200, "{field}");
+    }
+    assert_eq!(gateway.requests().len(), 3);
+    for name in ["deployment_id", "engine", "preset", "fallback", "fallback_models", "litellm_params"] {
+        let answer = ask(&free, "small-1", &format!(r#""{name}":"dear""#));
+        assert_eq!(answer.status, 400, "{name}: {}", answer.text());
+    }
+    let function = r#""tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"model":{}}}}}]"#;
+    assert_eq!(ask(&keys[0], "small-1", function).status, 200);
+    let gemini = |model: &str| {
+        let body = format!(r#"{{"model":"{model}","contents":[{{"parts":[{{"text":"hi"}}]}}]}}"#);
+        server.send(&keys[0], "/v1beta/models/small-1:generateContent", &[], body).status
+    };
+    assert_eq!((gemini("models/dear"), gemini("models/small-1")), (400, 400), "the second cannot be translated");
+}
+
+#[test]
+fn each_prompt_of_a_list_is_reserved() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    // Two USD a million: a hundred tokens of a thousand answers are 0.2 USD.
+    let key = Server::new_key(&home, "bot", &["--budget", "0.15/day"]);
+    let server = Server::start(&home, &[]);
+    let complete = |prompts: usize| {
+        let body = json!({"model": "m", "max_tokens": 100, "prompt": vec!["a"; prompts]});
+        server.send(&key, "/v1/completions", &[], body.to_string())
+    };
+    let refused = complete(1_000);
+    assert_eq!(refused.status, 429, "{}", refused.text());
+    assert!(gateway.requests().is_empty());
+    assert_eq!(complete(100).status, 200);
+}
+
+#[test]
 fn a_spent_budget_refuses_in_the_words_of_each_format() {
     // Nine tokens in and four out, at 1 and 2 USD a million.
     let gateway = Gateway::always(Reply::unary("yes"));
@@ -122,7 +181,10 @@ fn a_request_that_may_cost_more_than_its_tokens_is_refused_under_a_budget() {
         r#""tools":[{"type":"web_search"}]"#,
         r#""of_tomorrow":1"#,
     ];
-    for body in fields.into_iter().map(body).chain([kept.to_owned()]) {
+    let film = r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/film.mp4"}}]}]}"#;
+    let twice = r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"hi"}],"Messages":[]}"#;
+    let more = [kept, film, twice].map(str::to_owned);
+    for body in fields.into_iter().map(body).chain(more) {
         let sent = gateway.requests().len();
         let refused = server.send(&limited, "/v1/chat/completions", &[], &body);
         assert_eq!(refused.status, 429, "{body}: {}", refused.text());

@@ -21,11 +21,14 @@ const VERSION: &str = "2023-06-01";
 pub(super) struct Anthropic;
 
 /// The field that bounds an answer.
-const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_tokens"]], answers: &[] };
+const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_tokens"]], answers: &[], prompts: None };
 
 /// The fields that change no price, besides those of most formats.
-const KNOWN: unpriced::Known =
-    unpriced::Known { fields: &["output_config", "stop_sequences", "system"], settings: None };
+const KNOWN: unpriced::Known = unpriced::Known {
+    fields: &["output_config", "stop_sequences", "system"],
+    settings: None,
+    prompt: unpriced::Prompt { fields: &["messages", "system"], parts: "content" },
+};
 
 impl Adapter for Anthropic {
     /// Anthropic takes its key in either header, and its own libraries have changed from the first to the second. Many

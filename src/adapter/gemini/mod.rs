@@ -32,6 +32,7 @@ const BOUNDS: output_bound::Names = output_bound::Names {
         &["generation_config", "candidateCount"],
         &["generation_config", "candidate_count"],
     ],
+    prompts: None,
 };
 
 /// The fields that change no price, besides those of most formats.
@@ -58,6 +59,7 @@ const KNOWN: unpriced::Known = unpriced::Known {
             "topP",
         ],
     )),
+    prompt: unpriced::Prompt { fields: &["contents", "systemInstruction", "system_instruction"], parts: "parts" },
 };
 
 impl Adapter for Gemini {

@@ -23,12 +23,14 @@ pub(super) struct OpenaiChat;
 const BOUNDS: output_bound::Names = output_bound::Names {
     max_tokens: &[&["max_tokens"], &["max_completion_tokens"]],
     answers: &[&["n"], &["best_of"]],
+    prompts: Some("prompt"),
 };
 
 /// The fields that change no price, besides those of most formats.
 const KNOWN: unpriced::Known = unpriced::Known {
     fields: &["function_call", "max_completion_tokens", "prompt", "prompt_cache_retention", "suffix"],
     settings: None,
+    prompt: unpriced::Prompt { fields: &["messages"], parts: "content" },
 };
 
 impl Adapter for OpenaiChat {

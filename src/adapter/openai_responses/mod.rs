@@ -18,7 +18,8 @@ use crate::error::Failure;
 pub(super) struct OpenaiResponses;
 
 /// The fields that bound an answer. `n` is not in the format, but some gateways pass it on to a format that has it.
-const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_output_tokens"]], answers: &[&["n"]] };
+const BOUNDS: output_bound::Names =
+    output_bound::Names { max_tokens: &[&["max_output_tokens"]], answers: &[&["n"]], prompts: None };
 
 /// The fields that change no price, besides those of most formats. The others bring in what the vendor keeps: a conversation, a
 /// prompt.
@@ -34,6 +35,7 @@ const KNOWN: unpriced::Known = unpriced::Known {
         "truncation",
     ],
     settings: None,
+    prompt: unpriced::Prompt { fields: &["input"], parts: "content" },
 };
 
 impl Adapter for OpenaiResponses {

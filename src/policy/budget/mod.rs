@@ -23,7 +23,7 @@ use self::reservation::Reservation;
 pub(crate) use self::store::tests as store_tests;
 pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets};
 pub(crate) use self::store::{Reserved, Sums};
-use crate::adapter::{Api, Operation, OutputBound, WireRequest};
+use crate::adapter::{Api, Operation, OutputBound, WireRequest, naming_model};
 use crate::call::{Call, Event, Events, Observer, Service, Target};
 use crate::chat::Usage;
 use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits};
@@ -131,6 +131,21 @@ fn no_model(key: &str, model: &str, hint: String) -> Failure {
     Failure { param: Some("model".to_owned()), ..failure }
 }
 
+/// Fails where a tool or a plugin of the request names a model of its own, which no list of models knows of.
+fn check_named_models(key: &str, call: &Call) -> Result<(), Failure> {
+    let field = match call.passed() {
+        Some(body) => naming_model(body.bytes()),
+        None => naming_model(&serde_json::to_vec(&call.request.extra).unwrap_or_default()),
+    };
+    field.map_or(Ok(()), |field| Err(other_model(key, &field)))
+}
+
+/// The failure of a call with a field that may ask a model for which the key may not be used.
+pub(crate) fn other_model(key: &str, field: &str) -> Failure {
+    let message = format!("`{field}` names a model of its own, and the key {key} may be used for some models only");
+    Failure { param: Some("model".to_owned()), ..refused(message, "leave the name of the model out") }
+}
+
 /// The failure of a call whose budgets cannot be asked.
 fn unknown_balance(error: &StoreError) -> Failure {
     let failure = Failure::new(FailureKind::Refused, format!("a budget applies, and {error}"));
@@ -161,7 +176,8 @@ impl SpendingLimits {
         if let Some(pattern) = call.caller.refuse.iter().find(|pattern| model_fits(pattern, model)) {
             return Err(no_model(key, model, format!("it may not be used for {pattern}")));
         }
-        Ok(())
+        let is_limited = self.allow.contains_key(key) || call.caller.allow.is_some() || !call.caller.refuse.is_empty();
+        if is_limited { check_named_models(key, call) } else { Ok(()) }
     }
 
     /// The budgets that the call falls under.
@@ -205,7 +221,11 @@ impl SpendingLimits {
         }
         let must_be_known = is_strict && !call.caller.allow_unpriced;
         let Some(gateway) = self.gateways.get(&target.gateway) else { return priced(None, target, must_be_known) };
-        let api = call.api(gateway.api_of(&target.model));
+        let api = match call.operation() {
+            // Both are OpenAI's, whatever else the gateway speaks.
+            Operation::Embed | Operation::Complete => Api::OpenaiChat,
+            _ => call.api(gateway.api_of(&target.model)),
+        };
         let wire = call.wire(api);
         if must_be_known {
             check_prices(call, api, &wire)?;

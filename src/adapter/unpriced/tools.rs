@@ -1,0 +1,97 @@
+//! Which tools cost no more than the tokens of their description and their calls, and which may ask a model.
+
+use crate::adapter::field_names::{folded, is_same_field, repeated};
+use crate::adapter::object::Object;
+use crate::adapter::tree::Tree;
+
+/// Tools that a vendor describes and a client runs.
+const DESCRIBED: [&str; 4] = ["bash_", "computer_", "memory_", "text_editor_"];
+
+/// The fields of such tools that hold lists or objects. Gemini's tools are objects with a field for each kind, so that any other
+/// object may be one of these.
+const NESTED: [&str; 13] = [
+    "allowed_callers",
+    "annotations",
+    "cache_control",
+    "custom",
+    "format",
+    "function",
+    "functionDeclarations",
+    "function_declarations",
+    "input_examples",
+    "input_schema",
+    "metadata",
+    "output_schema",
+    "parameters",
+];
+
+/// Fields that decide what a tool is and costs. Gateways that take another spelling for the same would read another tool.
+const DECISIVE: [&str; 3] = ["cache_control", "input_schema", "type"];
+
+/// Whether the client runs the tool, so that nothing but the tokens of its description and its calls is paid for.
+pub(super) fn runs_at_the_client(tool: &Tree<'_>) -> bool {
+    let Tree::Object(fields) = tool else { return false };
+    let is_plain = |name: &str, value: &Tree<'_>| {
+        let is_other_kind = matches!(value, Tree::List(_) | Tree::Object(_)) && !NESTED.contains(&name);
+        value.is_null() || !(is_other_spelling(name) || is_other_kind || is_model(name))
+    };
+    if repeated(fields.iter().map(|(name, _)| &**name)).is_some()
+        || !fields.iter().all(|(name, value)| is_plain(name, value))
+    {
+        return false;
+    }
+    match tool.get(&["type"]) {
+        Some(Tree::Text(kind)) => {
+            matches!(&**kind, "function" | "custom") || DESCRIBED.iter().any(|described| kind.starts_with(described))
+        }
+        Some(_) => false,
+        // Anthropic's functions have a schema.
+        None if tool.get(&["input_schema"]).is_some() => true,
+        None => fields.iter().all(|(kind, value)| value.is_null() || is_same_field(kind, "functionDeclarations")),
+    }
+}
+
+/// The path of a tool or a plugin in this body that names a model, which a gateway may ask besides the one of the request.
+pub fn naming_model(body: &[u8]) -> Option<String> {
+    let fields: Object<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let mut holders =
+        fields.0.iter().filter(|(name, _)| is_same_field(name, "tools") || is_same_field(name, "plugins"));
+    holders.find_map(|(name, value)| {
+        let Ok(tree) = serde_json::from_str::<Tree<'_>>(value.get()) else { return Some((**name).to_owned()) };
+        let found = tree.items().iter().position(names_model).map(|place| format!("{name}.{place}"));
+        found.or_else(|| names_model(&tree).then(|| (**name).to_owned()))
+    })
+}
+
+fn names_model(tool: &Tree<'_>) -> bool {
+    let fields = tool.fields();
+    // The schema of a function may have any names.
+    let is_clear = repeated(fields.iter().map(|(name, _)| &**name)).is_none()
+        && !fields.iter().any(|(name, _)| is_other_spelling(name));
+    let is_function = tool.get(&["type"]).and_then(Tree::text) == Some("function");
+    let is_schema = |name: &str| match name {
+        "functionDeclarations" | "function_declarations" | "input_schema" => is_clear,
+        "function" | "parameters" => is_clear && is_function,
+        _ => false,
+    };
+    fields.iter().any(|(name, value)| names_one(name, value) || !is_schema(name) && is_anywhere_in(value))
+}
+
+fn is_anywhere_in(tree: &Tree<'_>) -> bool {
+    tree.items().iter().any(is_anywhere_in)
+        || tree.fields().iter().any(|(name, value)| names_one(name, value) || is_anywhere_in(value))
+}
+
+fn names_one(name: &str, value: &Tree<'_>) -> bool {
+    !value.is_null() && is_model(name)
+}
+
+fn is_other_spelling(name: &str) -> bool {
+    !DECISIVE.contains(&name) && DECISIVE.iter().any(|known| is_same_field(known, name))
+}
+
+/// `model`, `models`, `allowed_models`, `fallbackModel` …
+fn is_model(name: &str) -> bool {
+    let name = folded(name);
+    name.ends_with("model") || name.ends_with("models")
+}
