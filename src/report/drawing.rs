@@ -10,8 +10,8 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::{Builder, JoinHandle};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::thread::{self, Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::control_echo::ControlEchoOff;
@@ -21,6 +21,9 @@ use crate::call::RunEvent;
 
 /// How often lines are drawn. Events do not draw, so a token costs next to nothing.
 const TICK: Duration = Duration::from_millis(100);
+
+/// The name of the thread that draws.
+const THREAD: &str = "live lines";
 
 /// Lines that follow a run.
 pub(super) trait Rows: fmt::Debug + Send {
@@ -54,13 +57,25 @@ struct Shared {
 static CURRENT: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
 
 /// Removes the lines that are being drawn, for good: what is printed next stays on the terminal as it is. For the report of a
-/// bug, which may happen in any thread: it does not wait for one that is drawing, because that may be this one.
+/// bug, which may happen in any thread: it does not wait for ever for one that is drawing, because that may be this one.
 pub(super) fn stop() {
+    /// A thread that draws is done far sooner, unless the terminal takes nothing.
+    const PATIENCE: Duration = Duration::from_secs(2);
     let Some(shared) = CURRENT.try_lock().ok().and_then(|current| current.upgrade()) else { return };
-    if !shared.over.swap(true, Ordering::SeqCst)
-        && let Ok(mut screen) = shared.screen.try_lock()
-    {
-        shared.erase(&mut screen);
+    if shared.over.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let is_drawing = thread::current().name() == Some(THREAD);
+    let end = Instant::now() + if is_drawing { Duration::ZERO } else { PATIENCE };
+    loop {
+        match shared.screen.try_lock() {
+            Ok(mut screen) => {
+                shared.erase(&mut screen);
+                return;
+            }
+            Err(TryLockError::WouldBlock) if Instant::now() < end => thread::sleep(Duration::from_millis(1)),
+            Err(_) => return,
+        }
     }
 }
 
@@ -112,7 +127,7 @@ impl Drawing {
             Arc::new(Shared { run: Mutex::new(run), screen: Mutex::default(), over, ended: Condvar::new(), stderr });
         *lock(&CURRENT) = Arc::downgrade(&shared);
         let drawn = Arc::clone(&shared);
-        let thread = Builder::new().name("live lines".into()).spawn(move || drawn.draw_until_over())?;
+        let thread = Builder::new().name(THREAD.into()).spawn(move || drawn.draw_until_over())?;
         Ok(Self { shared, thread: Some(thread), _echo: echo })
     }
 
