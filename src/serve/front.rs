@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
 use axum::response::Response;
@@ -101,9 +102,13 @@ pub(super) async fn handle(server: Arc<Server>, request: Request<Incoming>) -> R
                     refused(api, &failure)
                 })
             }
-            Err(refused) => *refused,
+            Err(refused) => {
+                discard(&head.headers, body).await;
+                *refused
+            }
         },
         Place::Nothing => {
+            discard(&head.headers, body).await;
             let failure = not_found(format!("there is nothing at {} {}", head.method, head.uri.path()));
             refused(format_of(&head.uri, &head.headers), &failure)
         }
@@ -188,7 +193,7 @@ async fn ask(
         Err(_) => {
             taken.settle(server, None);
             let failure = Failure::new(FailureKind::Unavailable, "this server has too much to do").with_status(503);
-            return Err(Failure { retry_after: Some(std::time::Duration::from_secs(1)), ..failure });
+            return Err(Failure { retry_after: Some(Duration::from_secs(1)), ..failure });
         }
     };
     Ok(answer::respond(server, Asking { loaded, asked, call, taken, place }, headers).await)
@@ -211,9 +216,11 @@ async fn read(server: &Server, headers: &HeaderMap, mut body: Incoming) -> Resul
         invalid(message).with_status(413)
     };
     if headers.contains_key("content-encoding") {
+        discard(headers, body).await;
         return Err(invalid("the body of the request is compressed, which is not supported").with_status(415));
     }
     if body.size_hint().lower() > bounds.max_body as u64 {
+        discard(headers, body).await;
         return Err(too_large());
     }
     let mut whole = BytesMut::new();
@@ -224,6 +231,7 @@ async fn read(server: &Server, headers: &HeaderMap, mut body: Incoming) -> Resul
         let frame = frame.map_err(|_| invalid("the body of the request broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
         if whole.len() + data.len() > bounds.max_body {
+            discard(headers, body).await;
             return Err(too_large());
         }
         if whole.is_empty() && body.is_end_stream() {
@@ -231,6 +239,30 @@ async fn read(server: &Server, headers: &HeaderMap, mut body: Incoming) -> Resul
         }
         whole.extend_from_slice(&data);
     }
+}
+
+/// Reads what is left of a request that is refused, within bounds. The connection is closed if anything stays unread, and the
+/// system may then drop the answer before the client has read it.
+async fn discard(headers: &HeaderMap, mut body: Incoming) {
+    /// In bytes.
+    const MOST: usize = 1 << 20;
+    const LIMIT: Duration = Duration::from_secs(2);
+    if headers.contains_key("expect") {
+        // The client waits for the answer before it sends the body.
+        return;
+    }
+    let reading = async {
+        let mut left = MOST;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            if length >= left {
+                return;
+            }
+            left -= length;
+        }
+    };
+    // Whoever sends too slowly is answered all the same.
+    let _ = timeout(LIMIT, reading).await;
 }
 
 #[cfg(test)]

@@ -239,3 +239,29 @@ fn a_client_that_sends_slowly_is_waited_for_as_long_as_it_sends() {
     stream.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("yes"), "{answer}");
 }
+
+#[test]
+fn a_refusal_reaches_a_client_whose_body_comes_after_its_head() {
+    let home = Home::new();
+    let server = Server::start(&home, &["-g", "demo"]);
+    let body = vec![b' '; 300_000];
+    for (path, key, status) in [
+        ("/v1/messages", "lk-of-nobody", "401"),
+        ("/v1/nothing", &*server.key, "404"),
+        ("/v1/messages", &*server.key, "400"),
+    ] {
+        let mut stream = TcpStream::connect(&server.address).expect("the server listens");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {key}\r\ncontent-length: {}\r\n\r\n",
+            server.address,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        // Another request is answered meanwhile, so that the server has read this head.
+        assert_eq!(server.get(&server.key, "/health/live").status, 200);
+        stream.write_all(&body).expect("the server reads the body, or a reset would end this");
+        let mut line = [0; 12];
+        stream.read_exact(&mut line).expect("an answer");
+        assert_eq!(&line[9..], status.as_bytes(), "{path}");
+    }
+}
