@@ -122,12 +122,14 @@ impl Running {
             let more = tokio::select! {
                 biased;
                 more = single.next(&mut batch) => more,
-                // A client that has left stops the call at once.
-                () = self.left() => break,
+                // A client that leaves stops the call at once. From an answer that has told its end, only its usage and its
+                // cost are still to come: they are read for the record, also where a client leaves as soon as it has the end.
+                () = self.left(), if !self.answer.has_finished => break,
                 () = server.stopped() => break,
             };
             batch.drain(..).for_each(|event| self.answer.take(event));
-            if !self.send().await || !more {
+            let is_taken = self.send().await || self.answer.has_finished;
+            if !is_taken || !more {
                 break;
             }
         }

@@ -38,6 +38,26 @@ fn a_client_that_leaves_ends_its_upstream_request_and_is_billed_for_what_came() 
 }
 
 #[test]
+fn a_client_that_leaves_when_it_has_the_end_of_its_answer_has_not_stopped_it() {
+    // The usage comes after the end, and the client does not wait for it.
+    let gateway = Gateway::always(Reply::sse().role().text("some").finish("stop").gate().usage(7, 3).done());
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let bearer = format!("Bearer {}", server.key);
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+    let mut connection = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    assert_eq!(connection.head().0, 200);
+    while !String::from_utf8_lossy(&connection.chunk().expect("the end of the answer")).contains(r#""stop""#) {}
+    drop(connection);
+    // Meanwhile the server has seen that it left.
+    (0..3).for_each(|_| assert_eq!(server.get(&server.key, "/v1/models").status, 200));
+    gateway.release();
+    server.wait_until("the record", |_| home.log().len() == 1);
+    let call = &home.log()[0];
+    assert_eq!((&call["status"], &call["usage"]["output_tokens"]), (&"ok".into(), &3.into()), "{call}");
+}
+
+#[test]
 fn the_first_key_is_made_once() {
     let home = Home::new();
     let server = Server::start(&home, &["-g", "demo"]);

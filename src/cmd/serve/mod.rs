@@ -83,7 +83,7 @@ fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
         print(report::scoped_keys::started(address, first.as_ref()))?;
         let ended = run_until_ended(&server, listener, &maker, watched, drain).await;
         // What was handed to the store before this is written when it replies. Where it is lost, reservations go on to count.
-        let _ = shared.rates.beat().await;
+        let _ = shared.budgets.flush().await;
         ended
     });
     // Names that do not resolve, and the like, must not hold up the end.

@@ -204,8 +204,8 @@ class Serve:
             new = [call for call in self.calls("--status", "interrupted") if call["id"] not in self.seen]
             if new:
                 self.seen.update(call["id"] for call in new)
-                (call,) = new
-                return call
+                assert len(new) == 1, f"more than one call was left: {new}"
+                return new[0]
         raise AssertionError("the call that its client has left is not in the ledger")
 
 
