@@ -355,7 +355,7 @@ fn a_document_of_results_that_stops_keeps_what_has_come_and_the_rest_is_collecte
     home.file("rows.jsonl", rows(3));
     home.llm(SUBMIT).args(["-m", "a::m"]).output().exits(0).says("3 requests handed over");
     let outcome = home.llm(["batch", "collect", "--wait"]).output();
-    outcome.exits(7).says("the document did not go on for 0.3 s").says("timeouts.idle of the gateway");
+    outcome.exits(7).says("nothing more came for 0.3 s").says("timeouts.idle of the gateway");
     outcome.says("1 batch is not ready; `llm batch collect");
     assert_eq!(numbers(&lines(&home)), [1, 3], "what has come is kept");
     home.llm(["batch", "collect"]).output().exits(8).never_says("neither an answer");

@@ -4,6 +4,7 @@ mod answer;
 mod collector;
 mod connect;
 mod deadlines;
+mod documents;
 mod endpoints;
 mod mask;
 mod relay;
@@ -14,10 +15,8 @@ mod transport;
 pub mod web;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{HeaderValue, IF_NONE_MATCH};
 use secrecy::SecretString;
 use tokio::time::timeout_at;
 use url::Url;
@@ -26,7 +25,6 @@ use crate::adapter::Api;
 use crate::call::Service;
 use crate::call::{Call, Event, Events};
 use crate::config::{self, Auth};
-use crate::deadline;
 use crate::error::{Failure, FailureKind};
 use crate::failpoint;
 use answer::Reading;
@@ -36,6 +34,7 @@ use endpoints::Endpoints;
 use mask::Mask;
 
 pub use collector::Collector;
+pub use documents::Fetched;
 pub use request_headers::redacted as redacted_headers;
 
 /// Whether the config of this gateway has headers that look as if they held a secret.
@@ -86,14 +85,6 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// A body that was fetched, for lists and checks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetched {
-    pub status: u16,
-    pub body: Vec<u8>,
-    pub etag: Option<String>,
-}
-
 impl Client {
     /// Prepares a gateway without its key. The connection is made when it is first needed.
     ///
@@ -126,141 +117,9 @@ impl Client {
         &self.gateway
     }
 
-    /// Fetches a JSON document of at most `max` bytes. With an `etag`, the gateway sends it only if it has changed, and
-    /// answers 304 otherwise.
-    ///
-    /// # Errors
-    /// The gateway cannot be reached, refuses, redirects, sends more, or takes longer than 30 s after the connection.
-    pub async fn get(&self, url: &str, etag: Option<&str>, max: usize) -> Result<Fetched, Failure> {
-        let adapter = self.gateway.api.adapter();
-        let mut request =
-            self.http.get(url).headers(request_headers::common(&self.gateway, self.gateway.api, self.key.as_ref())?);
-        if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
-            request = request.header(IF_NONE_MATCH, etag);
-        }
-        let deadline = deadline::after(self.gateway.timeouts.connect.saturating_add(Duration::from_secs(30)));
-        let fetch = async {
-            let mut response = request.send().await.map_err(|error| transport::failure(error, self))?;
-            let status = response.status().as_u16();
-            if (300..400).contains(&status) && status != 304 {
-                return Err(response_headers::redirect(&response, &self.gateway, &self.mask));
-            }
-            let etag = response.headers().get("etag").and_then(|value| value.to_str().ok()).map(str::to_owned);
-            let mut body = Vec::new();
-            while let Some(chunk) = response.chunk().await.map_err(|error| transport::failure(error, self))? {
-                body.extend_from_slice(&chunk);
-                if body.len() > max {
-                    return Err(Failure::new(
-                        FailureKind::Protocol,
-                        format!("{url} holds more than {} MiB", max >> 20),
-                    ));
-                }
-            }
-            if status >= 400 {
-                return Err(adapter.decode_error(status, &body));
-            }
-            // An etag that holds a secret is dropped, because it would be kept with the body.
-            let etag = etag.filter(|etag| self.mask.message(etag) == *etag);
-            Ok(Fetched { status, body: self.mask.body(body), etag })
-        };
-        let late = || format!("{} did not answer in time", self.gateway.base_url.origin());
-        let fetched = timeout_at(deadline, fetch).await;
-        let fetched = fetched.unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout, late())));
-        fetched.map_err(|failure| self.reported(failure))
-    }
-
-    /// Sends a body and returns the answer, of at most `max` bytes. `key` is sent as `Idempotency-Key`. The limit of time is
-    /// that of a whole call, since a large body takes as long as the connection does.
-    ///
-    /// # Errors
-    /// The gateway cannot be reached, refuses, redirects, or answers more.
-    pub async fn post(
-        &self,
-        url: &str,
-        content_type: &str,
-        body: Vec<u8>,
-        key: &str,
-        max: usize,
-    ) -> Result<Fetched, Failure> {
-        let headers = request_headers::common(&self.gateway, self.gateway.api, self.key.as_ref())?;
-        let request = self.http.post(url).headers(headers).header("content-type", content_type);
-        let request = request.header("idempotency-key", key).body(body);
-        let fetch = async {
-            let response = self.accepted(request).await?;
-            let status = response.status().as_u16();
-            let mut body = Vec::new();
-            self.copy(response, max as u64, &mut body).await?;
-            Ok(Fetched { status, body: self.mask.body(body), etag: None })
-        };
-        self.in_time(fetch).await
-    }
-
-    /// Writes a document of at most `max` bytes to `file`, as it comes.
-    ///
-    /// # Errors
-    /// As for [`Client::post`], and where the file cannot be written.
-    pub async fn download(&self, url: &str, max: u64, file: &mut (dyn std::io::Write + Send)) -> Result<(), Failure> {
-        let headers = request_headers::common(&self.gateway, self.gateway.api, self.key.as_ref())?;
-        let request = self.http.get(url).headers(headers);
-        self.in_time(async {
-            let response = self.accepted(request).await?;
-            self.copy(response, max, file).await
-        })
-        .await
-    }
-
     /// A body that came from the gateway, without secrets.
     pub(crate) fn masked(&self, body: Vec<u8>) -> Vec<u8> {
         self.mask.body(body)
-    }
-
-    /// Sends a request, and returns the response if its status is one of success.
-    async fn accepted(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failure> {
-        /// So much of a refusal is read, in bytes.
-        const LARGEST_REFUSAL: u64 = 64 << 10;
-        let response = request.send().await.map_err(|error| transport::failure(error, self))?;
-        let status = response.status().as_u16();
-        match status {
-            300..=399 => Err(response_headers::redirect(&response, &self.gateway, &self.mask)),
-            400.. => {
-                let mut body = Vec::new();
-                // Of a longer refusal, the beginning says enough.
-                let _ = self.copy(response, LARGEST_REFUSAL, &mut body).await;
-                Err(self.gateway.api.adapter().decode_error(status, &body))
-            }
-            _ => Ok(response),
-        }
-    }
-
-    /// Writes the body of a response to `to`.
-    async fn copy(
-        &self,
-        mut response: reqwest::Response,
-        max: u64,
-        to: &mut (dyn std::io::Write + Send),
-    ) -> Result<(), Failure> {
-        let mut length = 0;
-        while let Some(chunk) = response.chunk().await.map_err(|error| transport::failure(error, self))? {
-            length += chunk.len() as u64;
-            if length > max {
-                return Err(Failure::new(
-                    FailureKind::Protocol,
-                    format!("the answer is larger than {} MiB", max >> 20),
-                ));
-            }
-            to.write_all(&chunk).map_err(|error| {
-                Failure::new(FailureKind::Protocol, "the answer cannot be kept").with_cause(error.to_string())
-            })?;
-        }
-        Ok(())
-    }
-
-    /// The result of a request that may take as long as a whole call.
-    async fn in_time<T>(&self, request: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let late = || format!("{} did not answer in time", self.gateway.base_url.origin());
-        let done = timeout_at(deadline::after(self.gateway.timeouts.total), request).await;
-        let done = done.unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout, late())));
-        done.map_err(|failure| self.reported(failure))
     }
 
     /// The failure as other modules see it: without secrets, and with advice that fits the key that was sent, if any.

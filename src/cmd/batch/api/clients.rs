@@ -1,20 +1,15 @@
 //! Single requests to the gateways of a batch.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use crate::batch::api::Post;
 use crate::call::Target;
 use crate::cmd::{Context, process};
-use crate::config::{Gateway, Timeouts};
-use crate::deadline;
+use crate::config::Gateway;
 use crate::demo::Demo;
-use crate::error::{Error, Failure, FailureKind};
+use crate::error::{Error, Failure};
 use crate::gateway::Client;
 
 /// The largest answer to an upload or a submission, and the largest standing, in bytes. A standing may have the results in it.
@@ -83,57 +78,6 @@ impl Requests {
         to: &mut (dyn Write + Send),
     ) -> Result<(), Failure> {
         let url = url(client.config(), path);
-        let (began, last) = (Instant::now(), AtomicU64::new(0));
-        let mut watched = Watched { to, began, last: &last };
-        let downloaded = self.runtime.block_on(async {
-            tokio::select! {
-                downloaded = client.download(&url, most, &mut watched) => downloaded,
-                failure = silence(&client.config().timeouts, began, &last) => Err(failure),
-            }
-        });
-        downloaded.map_err(|failure| {
-            let is_ours = failure.kind == FailureKind::Timeout && failure.status.is_none();
-            let advice = failure.advice.clone().or_else(|| is_ours.then(|| advice("total")));
-            Failure { advice, ..failure }
-        })
+        self.runtime.block_on(client.download(&url, most, to))
     }
-}
-
-/// A writer that notes when something was written last.
-struct Watched<'a> {
-    to: &'a mut (dyn Write + Send),
-    began: Instant,
-    /// In milliseconds since the beginning; 0 before anything was written.
-    last: &'a AtomicU64,
-}
-
-impl Write for Watched<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.store(since.max(1), Ordering::Relaxed);
-        self.to.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
-}
-
-/// Ends when nothing has come for too long.
-async fn silence(timeouts: &Timeouts, began: Instant, last: &AtomicU64) -> Failure {
-    loop {
-        let last = last.load(Ordering::Relaxed);
-        let (limit, setting) = if last == 0 { (timeouts.first_token, "first_token") } else { (timeouts.idle, "idle") };
-        let end = deadline::since(began + Duration::from_millis(last), limit);
-        if Instant::now() >= end {
-            let message = format!("the document did not go on for {} s", limit.as_secs_f64());
-            return Failure::new(FailureKind::Timeout, message).with_advice(advice(setting));
-        }
-        // What comes meanwhile moves the end.
-        tokio::time::sleep_until(end.min(deadline::after(timeouts.idle))).await;
-    }
-}
-
-fn advice(setting: &str) -> String {
-    format!("timeouts.{setting} of the gateway in the config sets this limit")
 }

@@ -1,0 +1,143 @@
+//! Requests that ask no model: lists, checks, files and batches.
+
+use std::io::Write;
+use std::time::Duration;
+
+use reqwest::header::{HeaderValue, IF_NONE_MATCH};
+use reqwest::{RequestBuilder, Response};
+use tokio::time::{Instant, timeout_at};
+
+use super::deadlines::Deadlines;
+use super::{Client, request_headers, response_headers, transport};
+use crate::deadline;
+use crate::error::{Failure, FailureKind};
+
+/// How long a document may take after the connection.
+const DOCUMENT: Duration = Duration::from_secs(30);
+
+/// A body that was fetched, for lists and checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    pub status: u16,
+    pub body: Vec<u8>,
+    pub etag: Option<String>,
+}
+
+impl Client {
+    /// Fetches a JSON document of at most `max` bytes. With an `etag`, the gateway sends it only if it has changed, and
+    /// answers 304 otherwise.
+    ///
+    /// # Errors
+    /// The gateway cannot be reached, refuses, redirects, sends more, or takes longer than 30 s after the connection.
+    pub async fn get(&self, url: &str, etag: Option<&str>, max: usize) -> Result<Fetched, Failure> {
+        let mut request = self.asking(self.http.get(url))?;
+        if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let limit = self.gateway.timeouts.connect.saturating_add(DOCUMENT);
+        self.fetched(request, max, limit).await
+    }
+
+    /// Sends a body and returns the answer, of at most `max` bytes. `key` is sent as `Idempotency-Key`. The limit of time is
+    /// that of a whole call, since a large body takes as long as the connection does.
+    ///
+    /// # Errors
+    /// The gateway cannot be reached, refuses, redirects, or answers more.
+    pub async fn post(
+        &self,
+        url: &str,
+        content_type: &str,
+        body: Vec<u8>,
+        key: &str,
+        max: usize,
+    ) -> Result<Fetched, Failure> {
+        let request = self.asking(self.http.post(url))?;
+        let request = request.header("content-type", content_type).header("idempotency-key", key).body(body);
+        self.fetched(request, max, self.gateway.timeouts.total).await
+    }
+
+    /// Writes a document of at most `max` bytes to `file`, as it comes. It may take any time, as long as it goes on.
+    ///
+    /// # Errors
+    /// As for [`Client::post`], and where the document does not begin or go on in the time that an answer has for it, or the
+    /// file cannot be written.
+    pub async fn download(&self, url: &str, max: u64, file: &mut (dyn Write + Send)) -> Result<(), Failure> {
+        let limits = Deadlines::new(&self.gateway.timeouts, None);
+        let copied = async {
+            let response = timeout_at(limits.first, self.accepted(self.asking(self.http.get(url))?)).await;
+            let response = response.unwrap_or_else(|_| Err(limits.exceeded(false)))?;
+            self.copy(response, max, file, Some(&limits)).await
+        };
+        copied.await.map_err(|failure| self.reported(failure))
+    }
+
+    /// The request with the headers that every request has.
+    fn asking(&self, request: RequestBuilder) -> Result<RequestBuilder, Failure> {
+        Ok(request.headers(request_headers::common(&self.gateway, self.gateway.api, self.key.as_ref())?))
+    }
+
+    async fn fetched(&self, request: RequestBuilder, max: usize, limit: Duration) -> Result<Fetched, Failure> {
+        let fetch = async {
+            let response = self.accepted(request).await?;
+            let status = response.status().as_u16();
+            let etag = response.headers().get("etag").and_then(|value| value.to_str().ok()).map(str::to_owned);
+            // An etag that holds a secret is dropped, because it would be kept with the body.
+            let etag = etag.filter(|etag| self.mask.message(etag) == *etag);
+            let mut body = Vec::new();
+            self.copy(response, max as u64, &mut body, None).await?;
+            Ok(Fetched { status, body: self.mask.body(body), etag })
+        };
+        let late = || format!("{} did not answer in time", self.gateway.base_url.origin());
+        let fetched = timeout_at(deadline::after(limit), fetch).await;
+        let fetched = fetched.unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout, late())));
+        fetched.map_err(|failure| self.reported(failure))
+    }
+
+    /// Sends a request, and returns the response if its status is one of success, or says that nothing has changed.
+    async fn accepted(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        /// So much of a refusal is read, in bytes.
+        const LARGEST_REFUSAL: u64 = 64 << 10;
+        let response = request.send().await.map_err(|error| transport::failure(error, self))?;
+        let status = response.status().as_u16();
+        match status {
+            300..=303 | 305..=399 => Err(response_headers::redirect(&response, &self.gateway, &self.mask)),
+            400.. => {
+                let mut body = Vec::new();
+                // Of a longer refusal, the beginning says enough.
+                let _ = self.copy(response, LARGEST_REFUSAL, &mut body, None).await;
+                Err(self.gateway.api.adapter().decode_error(status, &body))
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// Writes the body of a response to `to`. With limits, it must go on in their time.
+    async fn copy(
+        &self,
+        mut response: Response,
+        max: u64,
+        to: &mut (dyn Write + Send),
+        limits: Option<&Deadlines>,
+    ) -> Result<(), Failure> {
+        let mut length = 0;
+        loop {
+            let chunk = match limits {
+                Some(limits) => {
+                    let until = if length == 0 { limits.first } else { limits.next_piece(Instant::now()) };
+                    timeout_at(until, response.chunk()).await.map_err(|_| limits.exceeded(length > 0))?
+                }
+                None => response.chunk().await,
+            };
+            let Some(chunk) = chunk.map_err(|error| transport::failure(error, self))? else { return Ok(()) };
+            length += chunk.len() as u64;
+            if length > max {
+                let url = response.url();
+                let message = format!("{url} holds more than {} MiB", max >> 20);
+                return Err(Failure::new(FailureKind::Protocol, message));
+            }
+            to.write_all(&chunk).map_err(|error| {
+                Failure::new(FailureKind::Protocol, "the answer cannot be kept").with_cause(error.to_string())
+            })?;
+        }
+    }
+}
