@@ -2,6 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 
+use crate::chat::MediaKind;
+
 /// A `data:` URL of base64 content.
 pub(super) fn data_url(media_type: &str, base64: &str) -> String {
     format!("data:{media_type};base64,{base64}")
@@ -12,16 +14,6 @@ pub(super) fn parse_data_url(url: &str) -> Option<(&str, &str)> {
     url.strip_prefix("data:")?.split_once(";base64,")
 }
 
-/// Whether something of this media type is a picture. It is decisive for prices: pictures have a usual size.
-pub(super) fn is_picture_type(media_type: &str) -> bool {
-    starts_with(media_type, "image/")
-}
-
-/// Whether it is a film. Neither its length nor its price follows from its bytes.
-pub(super) fn is_film_type(media_type: &str) -> bool {
-    starts_with(media_type, "video/")
-}
-
 /// The media type that a `data:` URL says; `None` for any other URL.
 pub(super) fn data_type(url: &str) -> Option<&str> {
     let (scheme, rest) = url.trim_start().split_once(':')?;
@@ -30,26 +22,13 @@ pub(super) fn data_type(url: &str) -> Option<&str> {
 
 /// Whether there is a picture behind the URL, as far as its scheme and its ending say so.
 pub(super) fn picture_by_url(url: &str) -> Option<bool> {
-    const PICTURES: [&str; 14] =
-        ["apng", "avif", "bmp", "gif", "heic", "heif", "ico", "jfif", "jpeg", "jpg", "png", "svg", "tiff", "webp"];
-    const OTHERS: [&str; 49] = [
-        "3gp", "7z", "aac", "aif", "aiff", "amr", "avi", "csv", "doc", "docx", "epub", "flac", "flv", "gz", "json",
-        "m2ts", "m3u8", "m4a", "m4v", "md", "mid", "mkv", "mov", "mp3", "mp4", "mpeg", "mpg", "mts", "odp", "ods",
-        "odt", "oga", "ogg", "ogv", "opus", "pdf", "ppt", "pptx", "rtf", "tar", "txt", "wav", "webm", "wma", "wmv",
-        "xls", "xlsx", "xml", "zip",
-    ];
     if let Some(media_type) = data_type(url) {
-        return Some(is_picture_type(media_type));
+        return Some(MediaKind::of(media_type) == MediaKind::Picture);
     }
     let path = url.split_once("://").map_or(url, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
     let path = percent_decode_str(path.split(['?', '#']).next().unwrap_or_default()).decode_utf8_lossy();
-    let name = path.trim().trim_end_matches('/').to_ascii_lowercase();
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    if PICTURES.contains(&ending) { Some(true) } else { OTHERS.contains(&ending).then_some(false) }
-}
-
-fn starts_with(text: &str, start: &str) -> bool {
-    text.trim_start().get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+    let (_, ending) = path.trim().trim_end_matches('/').rsplit_once('.')?;
+    MediaKind::by_ending(ending).map(|kind| kind == MediaKind::Picture)
 }
 
 /// OpenAI's name for an audio format: `audio/mpeg` → `mp3`.

@@ -4,12 +4,14 @@
 
 mod event;
 mod logprob;
+mod media;
 mod request;
 mod response;
 mod usage;
 
 pub use event::{FinishReason, StreamEvent};
 pub use logprob::{Alternative, TokenLogprob};
+pub use media::MediaKind;
 pub use request::{Audio, File, Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolChoice};
 pub use response::{Response, ToolCall};
 pub use usage::Usage;

@@ -1,20 +1,19 @@
 //! Runs the calls of a command: prepares gateways, listens for signals, shows, records, and says how it ended.
 
+mod waits;
+
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
-use std::{io, thread};
 
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::batch::ApiResults;
 use super::shared::{SharedCalls, SharedRecords};
-use super::signals::Signals;
 use super::{Context, process};
 use crate::batch::{Control, StopReason};
-use crate::call::{Call, RunEvent, Service, Target};
+use crate::call::{Call, RunEvent, Target};
 use crate::cli::{self, PromptArgs};
 use crate::config::LogLevel;
 use crate::error::{Error, FailureKind};
@@ -26,9 +25,17 @@ use crate::report::error::notice;
 use crate::report::format::count;
 use crate::report::term::{self, Output, say};
 use crate::report::trace;
-use crate::run::{
-    Calls, Notices, Outcome, PrepareOptions, PreparedGateways, Recording, Reporter, RunSpec, Schedule, execute,
-};
+use crate::run::{Calls, Notices, Outcome, PrepareOptions, PreparedGateways, Recording, Reporter, RunSpec, Schedule};
+use waits::Waits;
+
+/// After a signal, what is not written yet is given this long to be written. With it a run ends within 300 ms.
+const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(50);
+
+/// The same after a call has run into its time limit. A reader that is only slow may get all in this time.
+const LIMIT_AFTER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The database that servers share is waited for so long when the run is over. Its calls are in a file by then.
+const SHARE_LIMIT: Duration = Duration::from_secs(2);
 
 /// How the calls of a command are run and recorded.
 #[derive(Debug, Clone)]
@@ -276,11 +283,11 @@ impl<'a> Session<'a> {
     pub(super) fn end(self) {
         drop(self.prepared);
         if let Some(runtime) = self.runtime {
+            let mut waits = Waits::new(runtime);
             if let Some(shared) = &self.shared {
-                // Reservations whose end is not written go on to count.
-                let _ = runtime.block_on(async { timeout(SHARE_LIMIT, shared.budgets.flush()).await });
+                waits.share(self.context, &*shared.budgets, None, SHARE_LIMIT);
             }
-            runtime.shutdown_background();
+            waits.end().shutdown_background();
         }
         // What policies hand over when they are dropped.
         if let Some(ledger) = self.ledger {
@@ -311,113 +318,6 @@ impl Drop for KeptInPanic {
             // What there would be to tell is less than what the bug has told.
             drop(ledger.close());
         }
-    }
-}
-
-/// After a signal, what is not written yet is given this long to be written. With it a run ends within 300 ms.
-const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(50);
-
-/// The same after a call has run into its time limit. A reader that is only slow may get all in this time.
-const LIMIT_AFTER_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The database that servers share is waited for so long when the run is over. Its calls are in a file by then.
-const SHARE_LIMIT: Duration = Duration::from_secs(2);
-
-/// The size in bytes of the stack of a thread that only waits.
-const STACK: usize = 128 << 10;
-
-/// What a run waits for, until a signal comes.
-struct Waits {
-    runtime: Runtime,
-    signals: Signals,
-}
-
-impl Waits {
-    /// Listens for signals from now on.
-    fn new(runtime: Runtime) -> Self {
-        let inside = runtime.enter();
-        let signals = Signals::new();
-        drop(inside);
-        Self { runtime, signals }
-    }
-
-    /// Runs the calls until they are over or a signal comes. With `drain`, which is told of the first signal, the run goes on
-    /// until the second one.
-    fn execute<'a, S: Service + 'static>(
-        &'a mut self,
-        service: &'a Arc<S>,
-        spec: RunSpec<'a>,
-        reporter: &'a mut dyn Reporter,
-        drain: Option<&dyn Fn(i32)>,
-    ) -> Outcome {
-        let signals = &mut self.signals;
-        let stop = async {
-            let first = signals.next().await;
-            let Some(drain) = drain else { return Error::Signalled(first) };
-            // This comes first: whoever reads what `drain` says may send the second signal at once.
-            signals.hear_another();
-            drain(first);
-            Error::Signalled(signals.next().await)
-        };
-        self.runtime.block_on(execute(service, spec, reporter, stop))
-    }
-
-    /// Waits until the ledger is written.
-    fn close(&mut self, context: &Context, ledger: Option<LedgerWriter>) -> Result<(), Error> {
-        let Some(ledger) = ledger else { return Ok(()) };
-        let closed = self.unless_signalled(move || ledger.close());
-        if matches!(closed, Err(Error::Signalled(_))) {
-            context.urgent("the ledger is not written to its end: calls of this run may be missing in it");
-        }
-        closed?.iter().for_each(|text| context.notice(text));
-        Ok(())
-    }
-
-    /// Waits until the database that servers share has what belongs there, but no longer than this. What is missing then is
-    /// not lost: calls are in a file, and reservations go on to count.
-    fn share(&mut self, context: &Context, budgets: &dyn BudgetStore, records: Option<SharedRecords>, limit: Duration) {
-        if let Some(records) = records
-            && let Ok(told) = self.unless_signalled(move || records.close(limit))
-        {
-            told.iter().for_each(|text| context.notice(text));
-        }
-        let _ = self.runtime.block_on(async { timeout(limit, budgets.flush()).await });
-    }
-
-    /// Waits until the standard streams are written.
-    fn finish_writing(&mut self, context: &Context, limit: Option<Duration>) -> Result<(), Error> {
-        if !self.unless_signalled(move || term::finish_writing(limit))?? {
-            context.urgent("the end of the output is lost, because it is not read");
-        }
-        Ok(())
-    }
-
-    /// Does work that may block, by a thread that is left alone when a signal comes first.
-    fn unless_signalled<T: Send + 'static>(
-        &mut self,
-        work: impl FnOnce() -> T + Clone + Send + 'static,
-    ) -> Result<T, Error> {
-        let (sender, done) = oneshot::channel();
-        let on_thread = work.clone();
-        let thread = thread::Builder::new().name("end".into()).stack_size(STACK);
-        let thread = thread.spawn(move || sender.send(on_thread()).ok());
-        if thread.is_err() {
-            return Ok(work());
-        }
-        let signals = &mut self.signals;
-        self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                done = done => done.map_err(|error| Error::system("the end of the run broke off", &io::Error::other(error))),
-                signal = signals.next() => Err(Error::Signalled(signal)),
-            }
-        })
-    }
-
-    /// Nothing is left to wait for, so a signal ends the process at once.
-    fn end(self) -> Runtime {
-        self.signals.end_at_once();
-        self.runtime
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::chat::{ImageSource, Part, Request, ResponseFormat, Usage};
+use crate::chat::{ImageSource, MediaKind, Part, Request, ResponseFormat, Usage};
 
 /// Bytes of text in about one token. English has four or more, code and other scripts fewer.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -73,7 +73,7 @@ fn part(part: &Part, bytes_per_token: u64) -> u64 {
         Part::ToolResult { content, .. } => text(content),
         Part::Image(image) => match &image.source {
             ImageSource::Url(_) => IMAGE,
-            ImageSource::Data { media_type, .. } if is(media_type, "image/") => IMAGE,
+            ImageSource::Data { media_type, .. } if MediaKind::of(media_type) == MediaKind::Picture => IMAGE,
             ImageSource::Data { media_type, base64 } => file(media_type, base64, bytes_per_token),
         },
         Part::File(it) if it.name.as_deref().is_some_and(|name| is_named_otherwise(name, &it.media_type)) => {
@@ -88,31 +88,27 @@ fn part(part: &Part, bytes_per_token: u64) -> u64 {
 fn file(media_type: &str, base64: &str, bytes_per_token: u64) -> u64 {
     let length = base64.len() as u64;
     let by_length = length.div_ceil(BASE64_PER_TOKEN);
-    match media_type {
-        picture if is(picture, "image/") => by_length.max(IMAGE),
-        other if ["application/pdf", "audio/", "video/"].iter().any(|kind| is(other, kind)) => by_length,
-        _ => length.saturating_mul(3).div_ceil(4 * bytes_per_token),
+    match MediaKind::of(media_type) {
+        MediaKind::Picture => by_length.max(IMAGE),
+        MediaKind::Pdf | MediaKind::Recording | MediaKind::Film => by_length,
+        MediaKind::Other => length.saturating_mul(3).div_ceil(4 * bytes_per_token),
     }
 }
 
 /// Whether the ending of its name says that a document or a recording is something else: some gateways go by it.
 fn is_named_otherwise(name: &str, media_type: &str) -> bool {
-    const RECORDINGS: [&str; 9] = ["aac", "aiff", "flac", "m4a", "mp3", "ogg", "opus", "wav", "webm"];
-    const PICTURES: [&str; 11] = ["avif", "bmp", "gif", "heic", "heif", "jpeg", "jpg", "png", "svg", "tiff", "webp"];
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     let is_ending = ending.len() <= 5
         && ending.starts_with(|first: char| first.is_ascii_alphabetic())
         && ending.chars().all(|letter| letter.is_ascii_alphanumeric());
-    let fits = match media_type {
-        recording if is(recording, "audio/") => RECORDINGS.contains(&&*ending),
-        picture if is(picture, "image/") => PICTURES.contains(&&*ending),
-        document => !is(document, "application/pdf") || ending == "pdf",
+    let named = MediaKind::by_ending(ending);
+    let fits = match MediaKind::of(media_type) {
+        // The same endings are those of sound alone and of sound with pictures.
+        MediaKind::Recording => matches!(named, Some(MediaKind::Recording | MediaKind::Film)),
+        kind @ (MediaKind::Picture | MediaKind::Pdf) => named == Some(kind),
+        MediaKind::Film | MediaKind::Other => true,
     };
     is_ending && !fits
-}
-
-fn is(media_type: &str, kind: &str) -> bool {
-    media_type.get(..kind.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(kind))
 }
 
 /// What a call is expected to use, to compare the prices of models. Reasoning is taken as none, since it cannot be known.

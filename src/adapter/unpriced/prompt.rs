@@ -3,8 +3,9 @@
 use serde_json::value::RawValue;
 
 use crate::adapter::field_names::{folded, is_same_field, repeated};
-use crate::adapter::media::{data_type, is_film_type, is_picture_type, picture_by_url};
+use crate::adapter::media::{data_type, picture_by_url};
 use crate::adapter::tree::Tree;
+use crate::chat::MediaKind;
 
 /// Where a wire format has its prompt.
 pub(in crate::adapter) struct Prompt {
@@ -136,28 +137,35 @@ fn is_unpriced(name: &str, value: &Tree<'_>, part: &Tree<'_>, is_counted: bool) 
         }
         "source" if !value.fields().is_empty() => {
             let media_type = text(value, &["media_type"]);
-            let is_film = media_type.as_deref().is_some_and(is_film_type);
+            let is_film_type = media_type.as_deref().is_some_and(is_film);
             let is_picture = match (&media_type, text(value, &["url"])) {
-                (Some(media_type), None) => is_picture_type(media_type),
+                (Some(media_type), None) => is_picture(media_type),
                 (None, Some(url)) => picture_by_url(&url) != Some(false),
                 _ => false,
             };
             match kind {
                 Some("image") => !(is_counted && is_picture),
-                Some("document") => is_film || value.get(&["url"]).is_some(),
+                Some("document") => is_film_type || value.get(&["url"]).is_some(),
                 _ => true,
             }
         }
         "filedata" => match value {
-            Tree::Text(url) => data_type(url).is_some_and(is_film_type),
+            Tree::Text(url) => data_type(url).is_some_and(is_film),
             file => !(is_counted && is_alone(part) && is_picture_elsewhere(file)),
         },
         "inlinedata" => {
-            !(is_counted && is_alone(part))
-                || text(value, &["mimeType", "mime_type"]).is_some_and(|it| is_film_type(&it))
+            !(is_counted && is_alone(part)) || text(value, &["mimeType", "mime_type"]).is_some_and(|it| is_film(&it))
         }
         _ => false,
     }
+}
+
+fn is_picture(media_type: &str) -> bool {
+    MediaKind::of(media_type) == MediaKind::Picture
+}
+
+fn is_film(media_type: &str) -> bool {
+    MediaKind::of(media_type) == MediaKind::Film
 }
 
 /// Whether one of Gemini's parts is nothing else as well. Of several, only one is counted.
@@ -178,6 +186,6 @@ fn is_picture_elsewhere(file: &Tree<'_>) -> bool {
     let by_url = picture_by_url(text(&["fileUri", "file_uri"]));
     match text(&["mimeType", "mime_type"]) {
         "" => by_url == Some(true),
-        media_type => is_picture_type(media_type) && by_url != Some(false),
+        media_type => is_picture(media_type) && by_url != Some(false),
     }
 }

@@ -1,0 +1,47 @@
+/// What a file is, by its media type or the ending of its name. Its price depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaKind {
+    /// Pictures have a usual size.
+    Picture,
+    /// Neither the length of a film nor its price follows from its bytes.
+    Film,
+    /// A recording of sound.
+    Recording,
+    /// A PDF.
+    Pdf,
+    /// Anything else, which may be a text.
+    Other,
+}
+
+impl MediaKind {
+    /// What a media type says.
+    pub fn of(media_type: &str) -> Self {
+        let starts_with = |start: &str| {
+            let begin = media_type.trim_start().get(..start.len());
+            begin.is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+        };
+        match () {
+            () if starts_with("image/") => Self::Picture,
+            () if starts_with("video/") => Self::Film,
+            () if starts_with("audio/") => Self::Recording,
+            () if starts_with("application/pdf") => Self::Pdf,
+            () => Self::Other,
+        }
+    }
+
+    /// What the ending of a name says, without its dot and in any case; `None` if it says nothing.
+    pub fn by_ending(ending: &str) -> Option<Self> {
+        Some(match &*ending.to_ascii_lowercase() {
+            "apng" | "avif" | "bmp" | "gif" | "heic" | "heif" | "ico" | "jfif" | "jpeg" | "jpg" | "png" | "svg"
+            | "tiff" | "webp" => Self::Picture,
+            "3gp" | "avi" | "flv" | "m2ts" | "m3u8" | "m4v" | "mkv" | "mov" | "mp4" | "mpeg" | "mpg" | "mts"
+            | "ogv" | "webm" | "wmv" => Self::Film,
+            "aac" | "aif" | "aiff" | "amr" | "flac" | "m4a" | "mid" | "mp3" | "oga" | "ogg" | "opus" | "wav"
+            | "wma" => Self::Recording,
+            "pdf" => Self::Pdf,
+            "7z" | "csv" | "doc" | "docx" | "epub" | "gz" | "json" | "md" | "odp" | "ods" | "odt" | "ppt" | "pptx"
+            | "rtf" | "tar" | "txt" | "xls" | "xlsx" | "xml" | "zip" => Self::Other,
+            _ => return None,
+        })
+    }
+}
