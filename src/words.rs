@@ -1,5 +1,6 @@
-//! Durations and counts in words that people use. It uses nothing else of this package.
+//! Durations and counts in words that people use, and texts cut to a length. It uses nothing else of this package.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 const DAYS_OF_A_YEAR: f64 = 365.25;
@@ -39,6 +40,19 @@ pub(crate) fn limit(time: Duration) -> String {
 /// A number with its noun: `1 token`, `2 tokens`.
 pub(crate) fn count(n: u64, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// The beginning of a text, of at most so many characters, with `…` where something is left out.
+pub(crate) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+/// A text on one line, with one space for each run of white space.
+pub(crate) fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::chat::{
     Alternative, FinishReason, Message, Part, Request, ResponseFormat, Role, StreamEvent, TokenLogprob, Tool,
     ToolChoice,
 };
+use crate::words::on_one_line;
 
 /// An answer, token by token.
 #[derive(Debug)]
@@ -169,7 +170,7 @@ fn material(prompt: &str) -> &str {
 fn sentences(text: &str) -> Vec<String> {
     let mut sentences = Vec::new();
     for piece in text.split_inclusive(['.', '!', '?', '\n']) {
-        let piece = piece.split_whitespace().collect::<Vec<_>>().join(" ");
+        let piece = on_one_line(piece);
         let mut letters = piece.chars();
         if let Some(first) = letters.next().filter(|_| piece.chars().any(char::is_alphanumeric)) {
             sentences.push(first.to_uppercase().chain(letters).collect());

@@ -19,6 +19,7 @@ use crate::adapter::{Adapter, ClientBody, DecodeError, Operation};
 use crate::call::{Event, Events};
 use crate::chat::{FinishReason, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
+use crate::words::{on_one_line, shortened};
 
 /// The largest answer in one piece, in bytes.
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
@@ -142,13 +143,7 @@ impl Reading<'_> {
     /// The beginning of a text from the gateway, on one line. Keys are masked before the text is cut, since a part of a key
     /// cannot be told from other words.
     fn excerpt(&self, text: &str) -> String {
-        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let mut excerpt = self.client.mask.message(&line);
-        if let Some((at, _)) = excerpt.char_indices().nth(EXCERPT) {
-            excerpt.truncate(at);
-            excerpt.push('…');
-        }
-        excerpt
+        shortened(&self.client.mask.message(&on_one_line(text)), EXCERPT).into_owned()
     }
 
     pub(super) async fn refusal(&self, response: Response, status: u16) -> Failure {

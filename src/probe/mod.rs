@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::chat::{FinishReason, Message, Request, Role, ToolCall, Usage};
 use crate::error::{Failure, FailureKind};
 use crate::record::{CostOrigin, Record};
+use crate::words::{on_one_line, shortened};
 
 /// The limit of most answers, in output tokens. It leaves room for models that reason first.
 const ANSWER_TOKENS: u64 = 1_024;
@@ -313,12 +314,7 @@ impl Answer {
 
 /// The beginning of a text, on one line.
 fn excerpt(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut start: String = line.chars().take(EXCERPT).collect();
-    if start.len() < line.len() {
-        start.push('…');
-    }
-    start
+    shortened(&on_one_line(text), EXCERPT).into_owned()
 }
 
 /// The answers of one model.

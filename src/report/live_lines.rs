@@ -12,6 +12,7 @@ use super::wrap::{most_cells as cells, most_cells_of as cells_of};
 use super::{escape, format, notice};
 use crate::call::{Event, RunEvent};
 use crate::chat::StreamEvent;
+use crate::words::on_one_line;
 
 /// At least this many bytes are kept of the end of each text. No line shows more.
 const TAIL: usize = 1024;
@@ -337,7 +338,7 @@ pub(super) fn clock(time: Duration) -> String {
 
 /// The text on one line, escaped, with single spaces for all white space.
 fn one_line(text: &str) -> String {
-    escape::terminal(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
+    escape::terminal(&on_one_line(text)).into_owned()
 }
 
 /// As much of the start as fits, with `…` where something is missing. Only live lines are cut, never results.

@@ -16,6 +16,7 @@ use crate::ledger::{Row, Tokens};
 use crate::money::Usd;
 use crate::record::{Cost, Record, Status};
 use crate::score::Part as Score;
+use crate::words::on_one_line;
 
 /// The name of an answer, which is rendered.
 const ANSWER: &str = "answer";
@@ -133,7 +134,7 @@ fn table(rows: &[Row], figures: &[Figure], searched: &[String], prompts: Option<
 /// The beginning of the prompt, or the first place where a word that was searched for stands.
 fn shown_text(row: &Row, searched: &[String], cells: usize) -> String {
     let prompt = prompt(row).unwrap_or_default();
-    let answer = || row.answer.as_ref().map(|answer| one_line(&answer.text)).unwrap_or_default();
+    let answer = || row.answer.as_ref().map(|answer| on_one_line(&answer.text)).unwrap_or_default();
     let found = (!searched.is_empty())
         .then(|| found(&prompt, searched, cells / 4).or_else(|| found(&answer(), searched, cells / 4)))
         .flatten();
@@ -155,10 +156,6 @@ fn found(text: &str, words: &[String], before: usize) -> Option<String> {
         "…{}",
         from.split_once(' ').filter(|(cut, _)| cut.len() < before).map_or(from.as_str(), |(_, rest)| rest)
     ))
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The end of an id, which tells the call from others that began at the same time.
@@ -192,7 +189,7 @@ pub(super) fn prompt(row: &Row) -> Option<String> {
         Part::Text(text) => Some(text.clone()),
         _ => None,
     });
-    Some(one_line(&text?))
+    Some(on_one_line(&text?))
 }
 
 pub(super) fn when(at_ms: i64, form: &str) -> String {

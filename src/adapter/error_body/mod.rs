@@ -12,6 +12,7 @@ use self::shape::Said;
 use super::mask::mask_keys;
 use super::sse;
 use crate::error::Failure;
+use crate::words::shortened;
 
 /// The longest message, in characters.
 const MAX_MESSAGE: usize = 500;
@@ -74,9 +75,5 @@ fn status_line(status: Option<u16>, word: Option<&str>) -> String {
 
 /// Masks what looks like a key, and cuts a text that is too long for a message.
 fn shorten(text: &str) -> String {
-    let text = mask_keys(text);
-    match text.char_indices().nth(MAX_MESSAGE) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.into_owned(),
-    }
+    shortened(&mask_keys(text), MAX_MESSAGE).into_owned()
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::words::on_one_line;
+
 /// The content of an error body, whatever its shape.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Said {
@@ -205,13 +207,13 @@ pub(super) fn plain_text(text: &str) -> String {
             _ => {}
         }
     }
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
+    on_one_line(&words)
 }
 
 fn between(text: &str, lower: &str, open: &str, close: &str) -> Option<String> {
     let tag = lower.find(open)?;
     let start = tag + lower[tag..].find('>')? + 1;
     let end = start + lower[start..].find(close)?;
-    let inner = text[start..end].split_whitespace().collect::<Vec<_>>().join(" ");
+    let inner = on_one_line(&text[start..end]);
     (!inner.is_empty()).then_some(inner)
 }

@@ -42,32 +42,7 @@ pub(in crate::cmd::batch) fn collect(
     let session = Session::open(context, &args, &mut plan)?;
     let mut open = Open::of(context, &job, &args)?;
     let mut results = ApiResults::new(routes)?;
-    let (mut over, mut failed) = (Vec::new(), Vec::new());
-    let mut failure: Option<Error> = None;
-    let mut pause = FIRST_WAIT;
-    loop {
-        let mut still = Vec::new();
-        for part in std::mem::take(&mut open.parts) {
-            match fetch(context, &plan, &open, &mut results, &part) {
-                Ok(true) => over.push(part),
-                Ok(false) => still.push(part),
-                Err(error) => {
-                    // The first is the error of the command.
-                    match &failure {
-                        Some(_) => context.urgent(&format!("{}: {error}", part.model)),
-                        None => failure = Some(error),
-                    }
-                    failed.push(part);
-                }
-            }
-        }
-        open.parts = still;
-        if !wait || open.parts.is_empty() {
-            break;
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(LONGEST_WAIT);
-    }
+    let Asked { over, failed, mut failure } = fetch_all(context, &plan, &mut open, &mut results, wait);
     open.parts.extend(failed);
     if let Some(error) = failure.take_if(|_| over.is_empty() && results.rows().is_empty()) {
         return Err(error);
@@ -89,6 +64,44 @@ pub(in crate::cmd::batch) fn collect(
         Some(error) => Err(error),
         None if is_last => Ok(code),
         None => Ok(code.max(8)),
+    }
+}
+
+/// What has become of the parts that were asked for.
+#[derive(Default)]
+struct Asked {
+    /// Those whose results have been fetched.
+    over: Vec<Part>,
+    failed: Vec<Part>,
+    /// Why the first one failed.
+    failure: Option<Error>,
+}
+
+/// Fetches the results of all parts that are over, or waits until all are. Those that are not over are left in `open`.
+fn fetch_all(context: &Context, plan: &BatchPlan, open: &mut Open, results: &mut ApiResults, wait: bool) -> Asked {
+    let mut asked = Asked::default();
+    let mut pause = FIRST_WAIT;
+    loop {
+        let mut still = Vec::new();
+        for part in std::mem::take(&mut open.parts) {
+            match fetch(context, plan, open, results, &part) {
+                Ok(true) => asked.over.push(part),
+                Ok(false) => still.push(part),
+                Err(error) => {
+                    match &asked.failure {
+                        Some(_) => context.urgent(&format!("{}: {error}", part.model)),
+                        None => asked.failure = Some(error),
+                    }
+                    asked.failed.push(part);
+                }
+            }
+        }
+        open.parts = still;
+        if !wait || open.parts.is_empty() {
+            return asked;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_WAIT);
     }
 }
 

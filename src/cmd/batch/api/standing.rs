@@ -1,7 +1,5 @@
 //! How the parts of a batch stand at the gateway, and their cancellation.
 
-use std::borrow::Cow;
-
 use super::clients::{Clients, Requests};
 use super::{ledger, tag};
 use crate::batch::api::{self, Standing};
@@ -14,6 +12,7 @@ use crate::gateway::Client;
 use crate::ledger::jobs::{self, Job, Part, PartState};
 use crate::report::format::count;
 use crate::run::Notices;
+use crate::words::shortened;
 
 /// Asks the gateway how a part stands. What is shown of it has no secrets of the gateway in it, and is not long.
 pub(super) fn standing(requests: &Requests, client: &Client, part: &Part) -> Result<Standing, Error> {
@@ -42,13 +41,6 @@ const LONGEST_TEXT: usize = 2_000;
 
 /// So much of the gateway's word for how a batch stands is shown, in characters.
 const LONGEST_WORD: usize = 64;
-
-fn shortened(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-        None => text.into(),
-    }
-}
 
 pub(super) fn described(part: &Part, standing: &Standing) -> String {
     let done = standing.done.map_or_else(String::new, |(done, of)| format!(", {done} of {of}"));
