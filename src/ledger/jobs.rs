@@ -37,6 +37,9 @@ pub struct Job {
     pub progress: JobProgress,
 }
 
+/// A job that does not tell how far it is for this long, in milliseconds, has no process any more, as far as anybody can tell.
+pub const SILENT_MS: i64 = 10_000;
+
 /// How far a batch is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JobProgress {
@@ -81,7 +84,8 @@ impl JobState {
         }
     }
 
-    fn parse(text: &str) -> Self {
+    /// The state of a word.
+    pub fn parse(text: &str) -> Self {
         let all = [Self::Running, Self::Stopped, Self::Finished, Self::Cancelled, Self::Submitted];
         all.into_iter().find(|state| state.as_str() == text).unwrap_or(Self::Stopped)
     }

@@ -17,6 +17,7 @@ mod remote;
 mod row;
 mod scores;
 mod search;
+pub mod shards;
 mod speed;
 mod spill;
 mod store;

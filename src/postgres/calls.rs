@@ -19,11 +19,11 @@ impl Sink for Calls {
 }
 
 /// A text that PostgreSQL can hold: it has no character 0. What is written as JSON has it escaped.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-fn json<T: serde::Serialize>(value: &T) -> String {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> String {
     // What is kept as JSON can always be written as JSON.
     serde_json::to_string(value).unwrap_or_default()
 }

@@ -7,6 +7,7 @@ mod calls;
 mod decide;
 mod keys;
 mod session;
+mod shards;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -25,6 +26,7 @@ use self::decide::{Job, Write};
 use self::session::{Address, Link, Session};
 use crate::config::{Budget, SharedStore};
 use crate::error::Error;
+use crate::ledger::shards::ShardStore;
 use crate::ledger::{RemoteLedger, Sink, Store, StoreError, Wanted};
 use crate::policy::budget::{Balance, BudgetStore, Decision, Entry as Reserved, Spent, balances_of};
 use crate::store::{
@@ -141,7 +143,14 @@ impl RemoteLedger for PostgresStore {
     }
 
     fn purge(&self, before_ms: Option<i64>) -> Result<u64, StoreError> {
-        Link::new(self.address.clone()).transact(|session| calls::purge(session, before_ms))
+        Link::new(self.address.clone()).transact(|session| {
+            shards::purge(session, before_ms)?;
+            calls::purge(session, before_ms)
+        })
+    }
+
+    fn shards(&self) -> Box<dyn ShardStore> {
+        Box::new(shards::Shards(Link::new(self.address.clone())))
     }
 }
 

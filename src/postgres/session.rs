@@ -14,7 +14,16 @@ use crate::config::SharedStore;
 use crate::ledger::StoreError;
 
 /// The changes that lead from an empty database to the current schema, in order. Those that were released never change.
-const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql")];
+const MIGRATIONS: &[Migration] = &[
+    Migration { sql: include_str!("schema-1.sql"), is_addition: false },
+    Migration { sql: include_str!("schema-2.sql"), is_addition: true },
+];
+
+struct Migration {
+    sql: &'static str,
+    /// Whether an llm that does not know it can work with the database all the same.
+    is_addition: bool,
+}
 
 /// The one number by which servers that start at the same time take turns with migrations.
 const LOCK: i64 = 0x6c6c_6d00;
@@ -159,6 +168,14 @@ impl Link {
     }
 }
 
+/// Of a schema.
+struct Version {
+    /// The last change that everybody must know who uses it; 0 is none yet.
+    needed: usize,
+    /// The last change that was made.
+    applied: usize,
+}
+
 type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// An open connection to a database of our schema.
@@ -179,43 +196,53 @@ impl Session {
             .map_err(failed)?;
         let known = MIGRATIONS.len();
         let mut found = session.version().map_err(failed)?;
-        if found < known {
+        if found.applied < known && found.needed <= known {
             found = session.migrate().map_err(failed)?;
         }
-        if found > known {
-            let cause = format!("its schema is of version {found}, and this llm knows none above {known}");
+        if found.needed > known {
+            let needed = found.needed;
+            let cause = format!("its schema is of version {needed}, and this llm knows none above {known}");
             return Err(address.failed(cause));
         }
         Ok(session)
     }
 
-    /// The version of the schema; 0 is none yet.
-    fn version(&mut self) -> Result<usize, Error> {
-        let exists: bool = self.client.query_one("SELECT to_regclass('llm.schema_version') IS NOT NULL", &[])?.get(0);
-        if !exists {
-            return Ok(0);
-        }
-        let version: i32 = self.client.query_one("SELECT max(version) FROM llm.schema_version", &[])?.get(0);
-        Ok(usize::try_from(version).unwrap_or(0))
+    /// The version of the schema.
+    fn version(&mut self) -> Result<Version, Error> {
+        let sql = "SELECT to_regclass('llm.schema_version') IS NOT NULL, to_regclass('llm.schema_additions') IS NOT NULL";
+        let exists = self.client.query_one(sql, &[])?;
+        let sql = match (exists.get(0), exists.get(1)) {
+            (false, _) => return Ok(Version { needed: 0, applied: 0 }),
+            (true, false) => "SELECT max(version), 0 FROM llm.schema_version",
+            (true, true) => {
+                "SELECT (SELECT max(version) FROM llm.schema_version), (SELECT max(version) FROM llm.schema_additions)"
+            }
+        };
+        let found = self.client.query_one(sql, &[])?;
+        let number = |at: usize| found.get::<_, Option<i32>>(at).and_then(|number| usize::try_from(number).ok());
+        let needed = number(0).unwrap_or(0);
+        Ok(Version { needed, applied: number(1).unwrap_or(0).max(needed) })
     }
 
-    fn migrate(&mut self) -> Result<usize, Error> {
+    fn migrate(&mut self) -> Result<Version, Error> {
         // A transaction that began before the lock was taken would not see what others have made meanwhile.
         self.client.query("SELECT pg_advisory_lock($1)", &[&LOCK])?;
         self.begin()?;
         let found = self.version()?;
-        if found == 0 {
+        if found.applied == 0 {
             let begin = "CREATE SCHEMA IF NOT EXISTS llm; CREATE TABLE llm.schema_version (version int4 PRIMARY KEY)";
             self.client.batch_execute(begin)?;
         }
-        for (place, sql) in MIGRATIONS.iter().enumerate().skip(found) {
-            self.client.batch_execute(sql)?;
+        for (place, migration) in MIGRATIONS.iter().enumerate().skip(found.applied) {
+            self.client.batch_execute(migration.sql)?;
             let version = i32::try_from(place + 1).unwrap_or(i32::MAX);
-            self.client.execute("INSERT INTO llm.schema_version VALUES ($1)", &[&version])?;
+            let table = if migration.is_addition { "schema_additions" } else { "schema_version" };
+            self.client.execute(&format!("INSERT INTO llm.{table} VALUES ($1)"), &[&version])?;
         }
+        let found = self.version()?;
         self.commit()?;
         self.client.query("SELECT pg_advisory_unlock($1)", &[&LOCK])?;
-        Ok(found.max(MIGRATIONS.len()))
+        Ok(found)
     }
 
     pub(super) fn begin(&mut self) -> Result<(), Error> {

@@ -5,7 +5,6 @@ use std::path::Path;
 use clap::FromArgMatches;
 use jiff::Timestamp;
 
-use super::keeper::SILENT_MS;
 use super::view::render;
 use super::{api, run_batch, session};
 use crate::batch::output::is_locked;
@@ -13,7 +12,7 @@ use crate::batch::{Done, OutputFile, Tally};
 use crate::cli::{BatchRunArgs, Cli, Command, SummaryFormat, TextOrJson};
 use crate::cmd::Context;
 use crate::error::Error;
-use crate::ledger::jobs::{self, Job, JobState};
+use crate::ledger::jobs::{self, Job, JobState, SILENT_MS};
 use crate::ledger::{Mode, Store, StoreError};
 use crate::report::batch::{self as report, Shown, Summary};
 use crate::report::term::print;

@@ -15,9 +15,6 @@ use crate::ledger::jobs::{self, JobProgress, JobState};
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A job that does not tell how far it is for this long, in milliseconds, has no process any more.
-pub(super) const SILENT_MS: i64 = 10_000;
-
 /// The thread, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Keeper {
