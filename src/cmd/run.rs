@@ -29,13 +29,13 @@ use crate::run::{Calls, Notices, Outcome, PrepareOptions, PreparedGateways, Reco
 use waits::Waits;
 
 /// After a signal, what is not written yet is given this long to be written. With it a run ends within 300 ms.
-const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(50);
+pub(super) const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(50);
 
 /// The same after a call has run into its time limit. A reader that is only slow may get all in this time.
 const LIMIT_AFTER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The database that servers share is waited for so long when the run is over. Its calls are in a file by then.
-const SHARE_LIMIT: Duration = Duration::from_secs(2);
+pub(super) const SHARE_LIMIT: Duration = Duration::from_secs(2);
 
 /// How the calls of a command are run and recorded.
 #[derive(Debug, Clone)]

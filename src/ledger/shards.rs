@@ -91,12 +91,7 @@ pub trait ShardStore: Send {
     ///
     /// # Errors
     /// The store cannot be written.
-    fn join(
-        &mut self,
-        start: &ShardStart,
-        state: JobState,
-        progress: &JobProgress,
-    ) -> Result<Joined, StoreError>;
+    fn join(&mut self, start: &ShardStart, state: JobState, progress: &JobProgress) -> Result<Joined, StoreError>;
 
     /// Notes how far the shard with this id is. Returns `false` where the store does not have it. Blocks the thread.
     ///

@@ -209,7 +209,8 @@ impl Session {
 
     /// The version of the schema.
     fn version(&mut self) -> Result<Version, Error> {
-        let sql = "SELECT to_regclass('llm.schema_version') IS NOT NULL, to_regclass('llm.schema_additions') IS NOT NULL";
+        let sql =
+            "SELECT to_regclass('llm.schema_version') IS NOT NULL, to_regclass('llm.schema_additions') IS NOT NULL";
         let exists = self.client.query_one(sql, &[])?;
         let sql = match (exists.get(0), exists.get(1)) {
             (false, _) => return Ok(Version { needed: 0, applied: 0 }),

@@ -14,12 +14,7 @@ const LOCK: &str = "LOCK TABLE batch_jobs IN SHARE ROW EXCLUSIVE MODE";
 pub(super) struct Shards(pub(super) Link);
 
 impl ShardStore for Shards {
-    fn join(
-        &mut self,
-        start: &ShardStart,
-        state: JobState,
-        progress: &JobProgress,
-    ) -> Result<Joined, StoreError> {
+    fn join(&mut self, start: &ShardStart, state: JobState, progress: &JobProgress) -> Result<Joined, StoreError> {
         self.0.transact(|session| join(session, start, state, progress))
     }
 
@@ -35,13 +30,15 @@ impl ShardStore for Shards {
     }
 }
 
-const ALL: &str = "SELECT j.id, j.began_ms, j.of, j.input, s.id, s.shard, s.began_ms, s.seen_ms, s.state, s.is_replaced, s.via,
+const ALL: &str =
+    "SELECT j.id, j.began_ms, j.of, j.input, s.id, s.shard, s.began_ms, s.seen_ms, s.state, s.is_replaced, s.via,
          s.models, s.total, s.ok, s.failed, s.truncated, s.picos,
          (extract(epoch FROM clock_timestamp()) * 1000)::int8 - s.seen_ms
      FROM batch_jobs AS j JOIN batch_shards AS s ON s.job = j.id
      ORDER BY j.began_ms DESC, j.id DESC, s.shard, NOT s.is_replaced, s.began_ms";
 
-const FITTING: &str = "SELECT j.id, j.began_ms, j.of, j.input, s.id, s.shard, s.began_ms, s.seen_ms, s.state, s.is_replaced, s.via,
+const FITTING: &str =
+    "SELECT j.id, j.began_ms, j.of, j.input, s.id, s.shard, s.began_ms, s.seen_ms, s.state, s.is_replaced, s.via,
          s.models, s.total, s.ok, s.failed, s.truncated, s.picos,
          (extract(epoch FROM clock_timestamp()) * 1000)::int8 - s.seen_ms
      FROM batch_jobs AS j JOIN batch_shards AS s ON s.job = j.id
@@ -88,12 +85,7 @@ fn shard_of(row: &Row) -> Shard {
     }
 }
 
-fn join(
-    session: &mut Session,
-    start: &ShardStart,
-    state: JobState,
-    progress: &JobProgress,
-) -> Result<Joined, Error> {
+fn join(session: &mut Session, start: &ShardStart, state: JobState, progress: &JobProgress) -> Result<Joined, Error> {
     session.client.batch_execute(LOCK)?;
     if note(session, &start.id, state, progress)? {
         let found = session.query("SELECT job FROM batch_shards WHERE id = $1", &[&start.id])?;

@@ -1,5 +1,7 @@
 //! The promises of every store, kept by a PostgreSQL. `tests/real/postgres/run` starts one.
 
+use secrecy::ExposeSecret as _;
+
 use super::*;
 use crate::ledger::tests::row;
 use crate::ledger::{Filter, Journal, Wanted, find};
@@ -132,6 +134,100 @@ fn calls_come_back_as_they_were_and_never_twice() {
     assert_eq!(read(Wanted::Figures(&other)).len(), 0);
     assert_eq!(read(Wanted::Named(Some("00000007")))[0].id, "00000007");
     assert_eq!(store.purge(None).expect("deleted"), 700);
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL"]
+fn shards_of_one_batch_are_one_job() {
+    use crate::ledger::jobs::JobState::{Finished, Running, Stopped};
+    use crate::ledger::jobs::{JobProgress, SILENT_MS};
+    use crate::ledger::shards::ShardStart;
+    let settings = database("llm_shards");
+    let store = store(&settings);
+    let start = |id: &str, shard: u64| ShardStart {
+        id: id.to_owned(),
+        fingerprint: "one".to_owned(),
+        shard,
+        of: 3,
+        input: "rows\0.jsonl".to_owned(),
+        models: vec!["m".to_owned()],
+        via_api: false,
+    };
+    let done = |ok| JobProgress { total: Some(10), ok, failed: 1, truncated: 2, picos: Some(5), concurrency: 0 };
+    let mut shards = store.shards();
+    // Three machines begin at once.
+    let jobs: Vec<String> = std::thread::scope(|scope| {
+        let begin = |shard: u64| {
+            let (mut shards, start) = (store.shards(), start(&format!("a{shard}"), shard));
+            scope.spawn(move || shards.join(&start, Running, &done(0)).expect("joined").job)
+        };
+        let threads: Vec<_> = (1..=3).map(begin).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert!(jobs.iter().all(|job| *job == jobs[0]), "{jobs:?}");
+    assert!(shards.note("a1", Finished, &done(7)).expect("noted"));
+    assert!(!shards.note("unknown", Finished, &done(7)).expect("noted"));
+    let listed = shards.jobs().expect("readable");
+    assert_eq!(
+        (listed.len(), listed[0].of, listed[0].begun(), listed[0].input.as_str()),
+        (1, 3, 3, "rows\u{fffd}.jsonl")
+    );
+    assert_eq!(
+        listed[0].progress(),
+        JobProgress { total: Some(30), ok: 7, failed: 3, truncated: 6, picos: Some(15), concurrency: 0 }
+    );
+    assert_eq!(listed[0].state(), (Running, false));
+    // The shard goes on: it is the same one, whatever has changed since.
+    let on = shards.join(&ShardStart { fingerprint: "two".to_owned(), ..start("a1", 1) }, Running, &done(8));
+    assert_eq!(on.expect("joined").job, jobs[0]);
+    // One that stopped is begun anew by another machine, and one that runs is another batch.
+    shards.note("a2", Stopped, &done(1)).expect("noted");
+    assert_eq!(shards.join(&start("b2", 2), Running, &done(0)).expect("joined").job, jobs[0]);
+    let another = shards.join(&start("b3", 3), Running, &done(0)).expect("joined").job;
+    assert_ne!(another, jobs[0]);
+    // From now on, shards belong to the later job.
+    assert_eq!(shards.join(&start("c1", 1), Running, &done(0)).expect("joined").job, another);
+    let listed = shards.jobs().expect("readable");
+    assert_eq!(listed.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), [another.as_str(), jobs[0].as_str()]);
+    let seen = |shard: &crate::ledger::shards::Shard| (shard.id.clone(), shard.is_replaced, shard.state);
+    assert_eq!(
+        listed[1].shards.iter().map(seen).collect::<Vec<_>>(),
+        [
+            ("a1".to_owned(), false, Running),
+            ("a2".to_owned(), true, Stopped),
+            ("b2".to_owned(), false, Running),
+            ("a3".to_owned(), false, Running),
+        ]
+    );
+    // One that says nothing any more.
+    let mut client = postgres::Client::connect(settings.url.expose_secret(), postgres::NoTls).expect("a server");
+    client.execute("UPDATE llm.batch_shards SET seen_ms = seen_ms - $1", &[&SILENT_MS]).expect("changed");
+    assert!(shards.jobs().expect("readable").iter().all(|job| job.state() == (Running, true)));
+    store.purge(Some(1)).expect("deleted");
+    assert_eq!(shards.jobs().expect("readable").len(), 2);
+    store.purge(None).expect("deleted");
+    assert_eq!(shards.jobs().expect("readable").len(), 0);
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL"]
+fn a_database_of_the_version_before_is_changed_so_that_it_can_still_use_it() {
+    let settings = database("llm_versions");
+    let mut client = postgres::Client::connect(settings.url.expose_secret(), postgres::NoTls).expect("a server");
+    let begin = "CREATE SCHEMA llm; SET search_path = llm; CREATE TABLE schema_version (version int4 PRIMARY KEY)";
+    client.batch_execute(begin).expect("made");
+    client.batch_execute(include_str!("schema-1.sql")).expect("made");
+    client.batch_execute("INSERT INTO schema_version VALUES (1)").expect("made");
+    assert_eq!(store(&settings).shards().jobs().expect("readable").len(), 0);
+    // Version 1 refuses what is above this.
+    let version: i32 = client.query_one("SELECT max(version) FROM schema_version", &[]).expect("one").get(0);
+    assert_eq!(version, 1);
+    // What a later version only adds is no obstacle, and anything else is.
+    client.batch_execute("INSERT INTO schema_additions VALUES (1000)").expect("changed");
+    store(&settings).shards().jobs().expect("readable");
+    client.batch_execute("INSERT INTO schema_version VALUES (1001)").expect("changed");
+    let error = store(&settings).shards().jobs().expect_err("unknown");
+    assert!(error.sentence().contains("version 1001"), "{}", error.sentence());
 }
 
 #[test]

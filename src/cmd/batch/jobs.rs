@@ -10,11 +10,11 @@ use super::{api, run_batch, session};
 use crate::batch::output::is_locked;
 use crate::batch::{Done, OutputFile, Tally};
 use crate::cli::{BatchRunArgs, Cli, Command, SummaryFormat, TextOrJson};
-use crate::cmd::Context;
+use crate::cmd::{Context, shared};
 use crate::error::Error;
 use crate::ledger::jobs::{self, Job, JobState, SILENT_MS};
 use crate::ledger::{Mode, Store, StoreError};
-use crate::report::batch::{self as report, Shown, Summary};
+use crate::report::batch::{self as report, Entry, SharedShown, Shown, Summary};
 use crate::report::term::print;
 use crate::run::Notices;
 
@@ -38,9 +38,26 @@ fn shown(job: Job) -> Shown {
     Shown { job, is_alive }
 }
 
-pub(super) fn list(context: &Context, format: TextOrJson) -> Result<u8, Error> {
+/// The jobs of this machine, the newest first.
+fn own(context: &Context) -> Result<Vec<Job>, Error> {
     let jobs = store(context)?.map(|store| jobs::list(&store)).transpose().map_err(|error| unreadable(&error))?;
-    let jobs: Vec<Shown> = jobs.unwrap_or_default().into_iter().map(shown).collect();
+    Ok(jobs.unwrap_or_default())
+}
+
+/// All jobs, the newest first, with those that several machines do. Where the store of these cannot be read, a notice says so.
+fn all(context: &Context) -> Result<Vec<Entry>, Error> {
+    let own = own(context)?.into_iter().map(shown).collect();
+    let remote = shared::remote_ledger(&context.settings)?;
+    let found = remote.map_or(Ok(Vec::new()), |remote| remote.shards().jobs());
+    let shared = found.unwrap_or_else(|error| {
+        context.notice(&format!("only batches of this machine are shown: {}", error.sentence()));
+        Vec::new()
+    });
+    Ok(report::entries(own, shared))
+}
+
+pub(super) fn list(context: &Context, format: TextOrJson) -> Result<u8, Error> {
+    let jobs = all(context)?;
     if jobs.is_empty() {
         context.notice("the ledger has no batches yet");
     }
@@ -64,14 +81,65 @@ pub(super) fn find(context: &Context, id: Option<&str>) -> Result<Job, Error> {
     match (found.len(), id) {
         (0, None) => Err(Error::usage("the ledger has no batches yet")),
         (0, Some(id)) => {
-            Err(Error::usage_hint(format!("no batch has the id `{id}`"), "`llm batch list` shows their ids"))
+            let hint = match context.settings.store {
+                None => "`llm batch list` shows their ids",
+                Some(_) => "`llm batch list` shows their ids; a shard is handled on the machine that began it",
+            };
+            Err(Error::usage_hint(format!("no batch has the id `{id}`"), hint))
         }
         (1, _) => Ok(found.remove(0)),
-        (_, id) => Err(Error::usage(format!("several batches have an id like `{}`", id.unwrap_or_default()))),
+        (_, id) => Err(several(id.unwrap_or_default())),
     }
 }
 
+fn several(id: &str) -> Error {
+    Error::usage(format!("several batches have an id like `{id}`"))
+}
+
+/// The job of several machines that is meant; `None` where one of this machine is.
+fn find_shared(context: &Context, id: Option<&str>) -> Result<Option<SharedShown>, Error> {
+    if context.settings.store.is_none() {
+        return Ok(None);
+    }
+    let Some(id) = id else {
+        return Ok(match all(context)?.into_iter().max_by_key(Entry::last_began_ms) {
+            Some(Entry::Shared(shared)) => Some(shared),
+            Some(Entry::Own(_)) | None => None,
+        });
+    };
+    if own(context)?.iter().any(|job| job.id.starts_with(id) || job.id.ends_with(id)) {
+        return Ok(None);
+    }
+    let mut found = all(context)?.into_iter().filter_map(|entry| match entry {
+        Entry::Shared(shared) if shared.is_named(id) => Some(shared),
+        _ => None,
+    });
+    match (found.next(), found.next()) {
+        (_, Some(_)) => Err(several(id)),
+        (found, None) => Ok(found),
+    }
+}
+
+fn shared_status(context: &Context, shared: &SharedShown, format: SummaryFormat) -> Result<u8, Error> {
+    let out = &context.terminal.stdout;
+    match format {
+        SummaryFormat::Text => print(report::shared_status(shared, out))?,
+        SummaryFormat::Json => print(report::shared_status_json(shared, out))?,
+        SummaryFormat::Markdown | SummaryFormat::Csv | SummaryFormat::Html => {
+            let hint = "`llm batch merge` makes it from the outputs; text and json show how the shards stand";
+            return Err(Error::usage_hint(
+                "a batch of several machines has no summary before its outputs are joined",
+                hint,
+            ));
+        }
+    }
+    Ok(0)
+}
+
 pub(super) fn status(context: &Context, id: Option<&str>, format: SummaryFormat) -> Result<u8, Error> {
+    if let Some(shared) = find_shared(context, id)? {
+        return shared_status(context, &shared, format);
+    }
     let shown = shown(find(context, id)?);
     let job = &shown.job;
     let tally = job.output.as_deref().map(|output| tally_of(Path::new(output), &job.models)).transpose()?.flatten();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::share::ShardTeller;
 use crate::batch::{Control, StopReason};
 use crate::ledger::LedgerWriter;
 use crate::ledger::jobs::{self, JobProgress, JobState};
@@ -29,6 +30,8 @@ struct Shared {
     output: Option<File>,
     /// The ledger, and the id of the job in it.
     job: Option<(LedgerWriter, String)>,
+    /// What tells the store that machines share, where the batch is a shard.
+    teller: Option<ShardTeller>,
     control: Arc<Control>,
 }
 
@@ -39,9 +42,16 @@ struct State {
 }
 
 impl Keeper {
-    /// Begins to keep this output, and this job of the ledger.
-    pub(super) fn start(output: Option<File>, job: Option<(LedgerWriter, String)>, control: Arc<Control>) -> Self {
-        let shared = Arc::new(Shared { state: Mutex::default(), over: Condvar::new(), output, job, control });
+    /// Begins to keep this output, and this job of the ledger, which is so far.
+    pub(super) fn start(
+        output: Option<File>,
+        job: Option<(LedgerWriter, String)>,
+        teller: Option<ShardTeller>,
+        progress: JobProgress,
+        control: Arc<Control>,
+    ) -> Self {
+        let state = Mutex::new(State { progress, is_over: false });
+        let shared = Arc::new(Shared { state, over: Condvar::new(), output, job, teller, control });
         let kept = Arc::clone(&shared);
         // Without a thread, the output is made durable at the end alone.
         let thread = thread::Builder::new().name("batch".into()).stack_size(256 << 10).spawn(move || kept.work()).ok();
@@ -56,7 +66,10 @@ impl Keeper {
     /// Ends the thread, and notes how the job stands now.
     pub(super) fn finish(&mut self, state: JobState) {
         self.end();
-        self.shared.tell(state);
+        let progress = self.shared.tell(state);
+        if let Some(teller) = &self.shared.teller {
+            teller.end(state, progress);
+        }
     }
 
     fn end(&mut self) {
@@ -88,14 +101,18 @@ impl Shared {
             {
                 self.control.stop(StopReason::Output(error));
             }
-            self.tell(JobState::Running);
+            let progress = self.tell(JobState::Running);
+            if let Some(teller) = &self.teller {
+                teller.note(JobState::Running, progress);
+            }
             state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn tell(&self, state: JobState) {
-        let Some((ledger, id)) = &self.job else { return };
+    /// Tells the ledger. Returns how far the batch is.
+    fn tell(&self, state: JobState) -> JobProgress {
         let progress = self.state.lock().unwrap_or_else(PoisonError::into_inner).progress;
+        let Some((ledger, id)) = &self.job else { return progress };
         let (id, control) = (id.clone(), Arc::clone(&self.control));
         ledger.submit(move |transaction| {
             let now = Timestamp::now().as_millisecond();
@@ -104,5 +121,6 @@ impl Shared {
             }
             Ok(())
         });
+        progress
     }
 }

@@ -10,6 +10,7 @@ mod make;
 mod merge;
 mod plan;
 mod session;
+mod share;
 mod view;
 
 use std::path::Path;
@@ -24,8 +25,10 @@ use self::lines::LineMaker;
 use self::make::CallMaker;
 use self::plan::BatchPlan;
 use self::session::{Session, absolute};
+use self::share::{ShardTeller, Told};
 use self::view::{BatchView, ViewState};
-use super::run::{RunOptions, run_schedule};
+use super::run::{LIMIT_AFTER_SIGNAL, RunOptions, SHARE_LIMIT, run_schedule};
+use super::shared;
 use super::{Context, process};
 use crate::adapter::mask_keys;
 use crate::batch::limit::Limit;
@@ -98,6 +101,8 @@ struct Batch<'a> {
     ledger: Option<LedgerWriter>,
     /// Whether the ledger keeps texts.
     keeps_texts: bool,
+    /// How its shard stands when this process has ended, whatever it has reached.
+    shard_ends_as: Option<JobState>,
 }
 
 impl<'a> Batch<'a> {
@@ -105,11 +110,12 @@ impl<'a> Batch<'a> {
         let log = super::run::log_level(context, args.prompt.log.level);
         let dir = context.settings.dirs.data.as_deref();
         let ledger = dir.filter(|_| log != LogLevel::Off).map(LedgerWriter::new);
-        Self { context, args, plan, command, ledger, keeps_texts: log == LogLevel::Full }
+        Self { context, args, plan, command, ledger, keeps_texts: log == LogLevel::Full, shard_ends_as: None }
     }
 
     /// Writes the results of a batch that was handed over, as if its calls ended now.
-    fn collect(self, session: Session, results: Arc<ApiResults>) -> Result<u8, Error> {
+    fn collect(mut self, session: Session, results: Arc<ApiResults>, is_last: bool) -> Result<u8, Error> {
+        self.shard_ends_as = (!is_last).then_some(JobState::Submitted);
         self.run(session, Some(results))
     }
 
@@ -138,6 +144,8 @@ impl<'a> Batch<'a> {
             self.note_job(&job, &limit, &tally);
         }
         let total = self.total(&done).filter(|_| !is_collected);
+        let progress = JobProgress { total, ..progress_of(&tally, limit.now() as u64) };
+        let teller = self.teller(&job, is_collected, JobState::Running, progress);
         let feed = Feed::start(
             plan.source.rows()?,
             plan.recipe.clone(),
@@ -174,7 +182,7 @@ impl<'a> Batch<'a> {
             progress: BatchProgress::new(&context.terminal, !context.verbose, context.quiet),
             position,
             total,
-            keeper: Keeper::start(handle, kept, Arc::clone(&control)),
+            keeper: Keeper::start(handle, kept, teller.clone(), progress, Arc::clone(&control)),
             ledger: self.ledger.clone(),
             resume_command: resume_command(&self.command),
             state: ViewState::new(missing),
@@ -183,7 +191,11 @@ impl<'a> Batch<'a> {
         if ended.is_err() {
             self.note_stopped(&job);
         }
+        let progress = view.job_progress();
         drop(view);
+        if let Some(teller) = teller {
+            self.end_teller(&teller, &ended, progress);
+        }
         self.result(ended, &control)
     }
 
@@ -223,7 +235,6 @@ impl<'a> Batch<'a> {
     /// The job as the ledger has it at its beginning.
     fn job(&self, id: &str, concurrency: u64, tally: &crate::batch::Tally) -> Job {
         let now = Timestamp::now().as_millisecond();
-        let (ok, failed, truncated) = tally.counts();
         Job {
             id: id.to_owned(),
             began_ms: now,
@@ -237,15 +248,33 @@ impl<'a> Batch<'a> {
             command: if self.keeps_texts { self.command.clone() } else { Vec::new() },
             plan: self.plan.parts.clone(),
             models: self.plan.names.clone(),
-            progress: JobProgress {
-                total: None,
-                ok,
-                failed,
-                truncated,
-                picos: tally.cost().usd.map(Usd::picos),
-                concurrency,
-            },
+            progress: progress_of(tally, concurrency),
         }
+    }
+
+    /// What tells the store that machines share how far this shard is; `None` where there is no such store, or the batch is no
+    /// shard, or is not to be recorded.
+    fn teller(&self, job: &str, via_api: bool, state: JobState, progress: JobProgress) -> Option<ShardTeller> {
+        self.ledger.as_ref()?;
+        let told = Told::new(job, self.args, self.plan)?.via_api(via_api);
+        let started = shared::remote_ledger(&self.context.settings).transpose()?.and_then(|remote| {
+            ShardTeller::start(told, remote.shards(), self.shard_ends_as)
+                .map_err(|error| Error::system("the system has no thread for [store]", &error))
+        });
+        let teller =
+            started.map_err(|error| self.context.notice(&format!("[store] does not know of this shard: {error}")));
+        let teller = teller.ok()?;
+        teller.note(state, progress);
+        Some(teller)
+    }
+
+    /// Waits until the store knows how the shard ended.
+    fn end_teller(&self, teller: &ShardTeller, ended: &Result<u8, Error>, progress: JobProgress) {
+        if ended.is_err() {
+            teller.end(JobState::Stopped, progress);
+        }
+        let limit = if matches!(ended, Err(Error::Signalled(_))) { LIMIT_AFTER_SIGNAL } else { SHARE_LIMIT };
+        teller.close(limit).iter().for_each(|text| self.context.notice(text));
     }
 
     /// Where the view could not end the job, because its output failed.
@@ -283,6 +312,12 @@ impl<'a> Batch<'a> {
             }
         }
     }
+}
+
+/// How far a batch is by its output.
+fn progress_of(tally: &crate::batch::Tally, concurrency: u64) -> JobProgress {
+    let (ok, failed, truncated) = tally.counts();
+    JobProgress { total: None, ok, failed, truncated, picos: tally.cost().usd.map(Usd::picos), concurrency }
 }
 
 /// The end of an id, by which commands find the job.

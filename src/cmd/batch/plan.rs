@@ -97,6 +97,11 @@ impl Source {
         self.spool.is_none() && (self.is_stdin() || !is_file())
     }
 
+    /// The file that holds the rows; `None` where they come from a pipe.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        (self.spool.is_none() && !self.is_stream()).then(|| self.path.clone())
+    }
+
     /// Keeps what a pipe holds in a file without a name, so that it can be read more than once.
     ///
     /// # Errors

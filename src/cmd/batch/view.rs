@@ -268,7 +268,7 @@ impl BatchView<'_> {
         }
     }
 
-    fn job_progress(&self) -> JobProgress {
+    pub(super) fn job_progress(&self) -> JobProgress {
         let (ok, failed, truncated) = self.tally.counts();
         let (_, limit) = self.control.calls();
         JobProgress {

@@ -1,14 +1,8 @@
 use super::*;
 
 fn shard(number: u64, state: JobState, done: u64) -> Shard {
-    let progress = JobProgress {
-        total: Some(10),
-        ok: done,
-        failed: 1,
-        truncated: 2,
-        picos: Some(1_000),
-        concurrency: 8,
-    };
+    let progress =
+        JobProgress { total: Some(10), ok: done, failed: 1, truncated: 2, picos: Some(1_000), concurrency: 8 };
     Shard {
         id: format!("shard-{number}"),
         shard: number,

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::Summary;
-use crate::ledger::jobs::{Job, JobState};
+use super::shards::{Entry, extend, progress_value};
+use crate::ledger::jobs::{Job, JobProgress, JobState};
 use crate::money::Usd;
 use crate::report::format;
 use crate::report::grid::{Column, Grid};
@@ -31,32 +32,32 @@ impl Shown {
     pub fn short_id(&self) -> &str {
         short(&self.job.id)
     }
+}
 
-    fn done(&self) -> String {
-        let progress = &self.job.progress;
-        let done = format::thousands(progress.ok + progress.failed + progress.truncated);
-        match progress.total {
-            Some(total) => format!("{done}/{}", format::thousands(total)),
-            None => done,
-        }
+/// `120/300`, or `120` where the total is not known.
+pub(super) fn done(progress: &JobProgress) -> String {
+    let done = format::thousands(progress.ok + progress.failed + progress.truncated);
+    match progress.total {
+        Some(total) => format!("{done}/{}", format::thousands(total)),
+        None => done,
     }
 }
 
 /// The last eight characters of an id.
-fn short(id: &str) -> &str {
+pub(super) fn short(id: &str) -> &str {
     id.char_indices().rev().nth(7).map_or(id, |(at, _)| &id[at..])
 }
 
-fn cost(picos: Option<i64>) -> String {
+pub(super) fn cost(picos: Option<i64>) -> String {
     format::or_unknown(picos, |picos| Usd::from_picos(picos).to_string())
 }
 
-fn time(ms: i64) -> String {
+pub(super) fn time(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| String::new(), |at| at.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
-/// A row for each job.
-pub fn list(jobs: &[Shown], out: &Output) -> Text {
+/// A row for each job, and for each shard of those that several machines do.
+pub fn list(jobs: &[Entry], out: &Output) -> Text {
     let mut grid = Grid::new(vec![
         Column::left("id"),
         Column::left("began (UTC)"),
@@ -67,14 +68,21 @@ pub fn list(jobs: &[Shown], out: &Output) -> Text {
         Column::left("models").wraps(12),
         Column::left("output").wraps(12),
     ]);
-    for shown in jobs {
+    for entry in jobs {
+        let shown = match entry {
+            Entry::Own(shown) => shown,
+            Entry::Shared(shared) => {
+                shared.rows().into_iter().for_each(|row| grid.row(row));
+                continue;
+            }
+        };
         let job = &shown.job;
         let failed = job.progress.failed;
         grid.row(vec![
             shown.short_id().to_owned(),
             time(job.began_ms),
             shown.state().to_owned(),
-            shown.done(),
+            done(&job.progress),
             if failed == 0 { String::new() } else { format::thousands(failed) },
             cost(job.progress.picos),
             job.models.join(", "),
@@ -86,17 +94,25 @@ pub fn list(jobs: &[Shown], out: &Output) -> Text {
 
 fn value(shown: &Shown) -> serde_json::Value {
     let job = &shown.job;
-    json!({
+    let mut value = json!({
         "id": job.id, "began_ms": job.began_ms, "seen_ms": job.seen_ms, "state": shown.state(),
         "via": if job.via_api { "api" } else { "calls" }, "input": job.input, "output": job.output,
-        "models": job.models, "total": job.progress.total, "ok": job.progress.ok, "failed": job.progress.failed,
-        "truncated": job.progress.truncated, "cost_usd": job.progress.picos.map(Usd::from_picos),
-        "directory": job.directory, "command": job.command,
-    })
+        "models": job.models,
+    });
+    extend(&mut value, progress_value(&job.progress));
+    extend(
+        &mut value,
+        json!({ "directory": job.directory, "command": job.command, "shard_count": null, "shards": null }),
+    );
+    value
 }
 
 /// All jobs as one JSON document.
-pub fn list_json(jobs: &[Shown], out: &Output) -> Text {
+pub fn list_json(jobs: &[Entry], out: &Output) -> Text {
+    let value = |entry: &Entry| match entry {
+        Entry::Own(shown) => value(shown),
+        Entry::Shared(shared) => shared.value(),
+    };
     documents::document(&jobs.iter().map(value).collect::<Vec<_>>(), out)
 }
 
@@ -107,7 +123,7 @@ pub fn status(shown: &Shown, summary: Option<&Summary<'_>>, out: &Output) -> Tex
         "batch {}: {}, {} done, began {} UTC, {}\n",
         shown.short_id(),
         shown.state(),
-        shown.done(),
+        done(&job.progress),
         time(job.began_ms),
         job.output.as_deref().unwrap_or("written to standard output"),
     );

@@ -4,11 +4,13 @@ mod estimate;
 mod html;
 mod jobs;
 mod progress;
+mod shards;
 
 pub use estimate::{Estimate, ModelEstimate, estimate_json, estimate_text};
 pub use html::page;
 pub use jobs::{Shown, list, list_json, status};
 pub use progress::{BatchProgress, Standing};
+pub use shards::{Entry, SharedShown, entries, shared_status, shared_status_json};
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -54,7 +54,7 @@ pub(in crate::cmd::batch) fn collect(
     let is_last = open.parts.is_empty();
     let batch = Batch::new(context, &args, &plan, job.command.clone());
     let ledger_of = ledger(context)?;
-    let code = batch.collect(session, Arc::new(results))?;
+    let code = batch.collect(session, Arc::new(results), is_last)?;
     finish(ledger_of, &job, over, is_last)?;
     if !is_last {
         let batches = count(open.parts.len() as u64, "batch is", "batches are");

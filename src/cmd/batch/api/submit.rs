@@ -6,7 +6,7 @@ use super::clients::Clients;
 use super::handover::Handovers;
 use super::{ledger, model_routes};
 use crate::batch::output::State;
-use crate::batch::{Cook, Maker, RowInfo, Work};
+use crate::batch::{Cook, Done, Maker, OutputFile, RowInfo, Work};
 use crate::call::{Call, Event, RunEvent};
 use crate::cli::BatchRunArgs;
 use crate::cmd::Context;
@@ -15,8 +15,10 @@ use crate::cmd::batch::lines::LineMaker;
 use crate::cmd::batch::make::CallMaker;
 use crate::cmd::batch::session::Session;
 use crate::cmd::batch::{Batch, short_id};
+use crate::cmd::run::SHARE_LIMIT;
 use crate::config::{Action, Budget};
 use crate::error::{Error, Failure, FailureKind};
+use crate::ledger::Store;
 use crate::ledger::jobs::JobState;
 use crate::record::{Record, Recorder};
 use crate::report::format::count;
@@ -43,12 +45,39 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
     let mut row = batch.job(&job, 0, &tally);
     (row.via_api, row.state) = (true, JobState::Submitted);
     store.write(|transaction| row.save(transaction)).map_err(|error| unreadable(&error))?;
-    let base = batch.base(&job, None);
-    let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, job.clone());
+    let teller = batch.teller(&job, true, JobState::Submitted, row.progress);
+    let handed_over = hand_over(batch, store, &mut output, &done, &job);
+    if let Some(teller) = teller {
+        teller.end(JobState::Submitted, row.progress);
+        teller.close(SHARE_LIMIT).iter().for_each(|text| context.notice(text));
+    }
+    let (requests, parts) = handed_over?;
+    let id = short_id(&job);
+    if parts == 0 {
+        context.notice("every row is done or handed over already");
+        return Ok(0);
+    }
+    let (requests, parts) = (count(requests, "request", "requests"), count(parts, "batch", "batches"));
+    context.notice(&format!("{requests} handed over in {parts}; `llm batch collect {id}` gets the answers"));
+    print(format!("{job}\n").into())?;
+    Ok(0)
+}
+
+/// Hands over the rows that are not done. Returns how many requests there were, and in how many parts.
+fn hand_over(
+    batch: &Batch<'_>,
+    store: Store,
+    output: &mut OutputFile,
+    done: &Done,
+    job: &str,
+) -> Result<(u64, u64), Error> {
+    let (context, args, plan) = (batch.context, batch.args, batch.plan);
+    let base = batch.base(job, None);
+    let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, job.to_owned());
     let gateways = maker.samples()?.iter().map(|call| call.target().gateway.clone()).collect();
     let clients = Clients::new(context, &gateways, args.prompt.to.key.as_deref())?;
-    let mut handover = Handovers::new(context, &clients, store, &job, plan)?;
-    let lines = LineMaker::new(plan, &job);
+    let mut handover = Handovers::new(context, &clients, store, job, plan)?;
+    let lines = LineMaker::new(plan, job);
     let mut cook = Cook::new(&plan.recipe)?;
     let mut rows = plan.source.rows()?;
     let mut left = plan.selection.limit.unwrap_or(u64::MAX);
@@ -79,16 +108,7 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
             }
         }
     }
-    let (requests, parts) = handover.finish()?;
-    let id = short_id(&job);
-    if parts == 0 {
-        context.notice("every row is done or handed over already");
-        return Ok(0);
-    }
-    let (requests, parts) = (count(requests, "request", "requests"), count(parts, "batch", "batches"));
-    context.notice(&format!("{requests} handed over in {parts}; `llm batch collect {id}` gets the answers"));
-    print(format!("{job}\n").into())?;
-    Ok(0)
+    handover.finish()
 }
 
 /// Refuses what could not be kept: the requests are paid when the gateway comes to them, which nothing here can stop.
