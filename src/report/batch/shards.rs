@@ -13,6 +13,9 @@ use crate::report::grid::{Column, Grid};
 use crate::report::json as documents;
 use crate::report::term::{Output, Text};
 
+#[cfg(test)]
+mod tests;
+
 /// A batch of several machines, as the store and the ledger of this machine know it.
 #[derive(Debug, Clone)]
 pub struct SharedShown {
