@@ -20,15 +20,18 @@ impl BatchApi for Anthropic {
         format!("{{\"custom_id\":{},\"params\":{body}}}", json!(id)).into_bytes()
     }
 
-    fn upload(&self, _: &Part<'_>) -> Option<Post> {
+    fn separator(&self) -> u8 {
+        b','
+    }
+
+    fn upload(&self) -> Option<Post> {
         None
     }
 
-    fn submit(&self, part: &Part<'_>, _: Option<&str>) -> Post {
-        let mut body = b"{\"requests\":[".to_vec();
-        body.extend(part.entries.join(&b','));
-        body.extend_from_slice(b"]}");
-        Post { path: "messages/batches".into(), content_type: "application/json".into(), body }
+    fn submit(&self, _: &Part<'_>, _: Option<&str>) -> Post {
+        let body = b"{\"requests\":[".to_vec();
+        let content_type = "application/json".into();
+        Post { path: "messages/batches".into(), content_type, body, after_entries: Some("]}") }
     }
 
     fn status_path(&self, id: &str) -> String {

@@ -20,18 +20,20 @@ impl BatchApi for Gemini {
         format!("{{\"request\":{body},\"metadata\":{{\"key\":{}}}}}", json!(id)).into_bytes()
     }
 
-    fn upload(&self, _: &Part<'_>) -> Option<Post> {
+    fn separator(&self) -> u8 {
+        b','
+    }
+
+    fn upload(&self) -> Option<Post> {
         None
     }
 
     fn submit(&self, part: &Part<'_>, _: Option<&str>) -> Post {
         let mut body = format!("{{\"batch\":{{\"display_name\":{},", json!(part.tag)).into_bytes();
         body.extend_from_slice(b"\"input_config\":{\"requests\":{\"requests\":[");
-        body.extend(part.entries.join(&b','));
-        body.extend_from_slice(b"]}}}}");
         let model = part.model.strip_prefix("models/").unwrap_or(part.model);
         let path = format!("models/{model}:batchGenerateContent");
-        Post { path, content_type: "application/json".into(), body }
+        Post { path, content_type: "application/json".into(), body, after_entries: Some("]}}}}") }
     }
 
     fn status_path(&self, id: &str) -> String {

@@ -28,12 +28,16 @@ pub struct PartLimits {
 pub struct Post {
     pub path: String,
     pub content_type: String,
+    /// The body, or what stands before the entries.
     pub body: Vec<u8>,
+    /// What stands behind the entries, which are in a file of their own; `None` where the post has no entries.
+    pub after_entries: Option<&'static str>,
 }
 
 impl Post {
     fn json(path: impl Into<String>, body: &Value) -> Self {
-        Self { path: path.into(), content_type: "application/json".into(), body: body.to_string().into_bytes() }
+        let body = body.to_string().into_bytes();
+        Self { path: path.into(), content_type: "application/json".into(), body, after_entries: None }
     }
 }
 
@@ -46,8 +50,6 @@ pub struct Part<'a> {
     pub endpoint: &'a str,
     /// By which a batch is found again whose id was not received.
     pub tag: &'a str,
-    /// The entries that [`BatchApi::entry`] made.
-    pub entries: &'a [Vec<u8>],
 }
 
 /// How a batch stands at the gateway.
@@ -93,8 +95,11 @@ pub trait BatchApi: Sync {
     /// A request in the form in which it is part of a batch.
     fn entry(&self, id: &str, wire: &WireRequest) -> Vec<u8>;
 
+    /// What stands between two entries.
+    fn separator(&self) -> u8;
+
     /// The upload of a file with the entries, where this form has one.
-    fn upload(&self, part: &Part<'_>) -> Option<Post>;
+    fn upload(&self) -> Option<Post>;
 
     /// The submission of a batch; `file` is the id of the file that was uploaded.
     fn submit(&self, part: &Part<'_>, file: Option<&str>) -> Post;

@@ -18,6 +18,9 @@ fn is_named(id: &Value) -> bool {
 /// Parts the fields of an upload. It is so long that no prompt has it by chance.
 const BOUNDARY: &str = "llm-batch-7f9c2ba4e88f827d616045507605853e";
 
+/// The end of the last line, and of the upload.
+const END: &str = "\n\r\n--llm-batch-7f9c2ba4e88f827d616045507605853e--\r\n";
+
 /// The key of our tag in the metadata of a batch.
 const TAG: &str = "llm_part";
 
@@ -38,20 +41,22 @@ impl BatchApi for OpenAi {
         let entry = json!({"custom_id": id, "method": "POST", "url": url});
         let mut line = entry.to_string();
         line.pop();
-        format!("{line},\"body\":{}}}\n", body.get()).into_bytes()
+        format!("{line},\"body\":{}}}", body.get()).into_bytes()
     }
 
-    fn upload(&self, part: &Part<'_>) -> Option<Post> {
-        let mut body = format!(
+    fn separator(&self) -> u8 {
+        b'\n'
+    }
+
+    fn upload(&self) -> Option<Post> {
+        let body = format!(
             "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--{BOUNDARY}\r\n\
              content-disposition: form-data; name=\"file\"; filename=\"batch.jsonl\"\r\n\
              content-type: application/jsonl\r\n\r\n"
         )
         .into_bytes();
-        part.entries.iter().for_each(|entry| body.extend_from_slice(entry));
-        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-        Some(Post { path: "files".into(), content_type, body })
+        Some(Post { path: "files".into(), content_type, body, after_entries: Some(END) })
     }
 
     fn submit(&self, part: &Part<'_>, file: Option<&str>) -> Post {
