@@ -110,6 +110,16 @@ fn results_are_told_apart_whatever_became_of_them() {
     let ok = gemini(json!({"metadata": {"key": "a"}, "response": {"candidates": []}}));
     assert_eq!(ok, Fate::Answer(b"{\"candidates\":[]}".to_vec()));
     assert!(matches!(gemini(json!({"metadata": {"key": "a"}, "error": {"code": 8, "message": "q"}})), Fate::Failed(_)));
+    // So long an error is not read, and the request has failed all the same.
+    let long = json!({"message": "x".repeat(70_000)});
+    let failed = [
+        openai(json!({"custom_id": "a", "response": {"status_code": 429, "body": {"error": long}}})),
+        anthropic(json!({"type": "errored", "error": long})),
+        gemini(json!({"metadata": {"key": "a"}, "error": long})),
+    ];
+    for fate in failed {
+        assert!(matches!(&fate, Fate::Failed(failure) if failure.message.len() < 1_000), "{fate:?}");
+    }
     for api in [Api::OpenaiChat, Api::Anthropic, Api::Gemini] {
         of(api).result(b"{}").expect_err("whose?");
         of(api).result(b"<html>").expect_err("not JSON");
