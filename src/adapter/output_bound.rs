@@ -11,8 +11,10 @@ use super::object::Object;
 pub struct OutputBound {
     /// Tokens of each answer, reasoning included. `None` where the body sets no bound that can be relied on.
     pub max_tokens: Option<u64>,
-    /// How many answers are written; each is billed.
-    pub answers: u32,
+    /// The largest bound that the body sets, also where it cannot be relied on; 0 where there is none.
+    pub named: u64,
+    /// How many answers are written; each is billed. `None` where their number cannot be read.
+    pub answers: Option<u32>,
 }
 
 /// The names under which a wire format has its bounds, each with the path of objects that leads there.
@@ -25,24 +27,27 @@ pub(super) struct Names {
 
 impl OutputBound {
     /// Reads the bounds of a body. The largest counts where there are several, since gateways differ in which they
-    /// obey. One that cannot be read could be larger than any, so nothing is known then. The same holds for a number of answers
-    /// that cannot be read.
+    /// obey. One that cannot be read could be larger than any, so nothing is known then.
     pub(super) fn read(body: &[u8], names: &Names) -> Self {
         let fields: Object<'_> = serde_json::from_slice(body).unwrap_or_default();
-        let limits = names.max_tokens.iter().flat_map(|path| values(&fields, path));
-        let limits: Option<Vec<u64>> = limits.map(|limit| count(limit).filter(|limit| *limit > 0)).collect();
-        let answers = names.answers.iter().flat_map(|path| values(&fields, path));
-        let answers: Vec<Option<u64>> = answers.map(count).collect();
-        let most = answers.iter().flatten().copied().max();
-        let is_known = answers.iter().all(Option::is_some);
+        let (mut named, mut is_known) = (0, true);
+        for path in names.max_tokens {
+            let values = values(&fields, path);
+            // Where a field stands twice, a gateway may go by the one that sets nothing.
+            is_known &= values.iter().all(Option::is_none) || values.iter().all(Option::is_some);
+            for limit in values.into_iter().flatten().map(count) {
+                is_known &= limit.is_some_and(|limit| limit > 0);
+                named = named.max(limit.unwrap_or(0));
+            }
+        }
+        let answers = names.answers.iter().flat_map(|path| values(&fields, path)).flatten();
+        let answers: Option<Vec<u64>> = answers.map(count).collect();
+        let most = answers.map(|answers| answers.into_iter().max().unwrap_or(1).max(1));
         let prompts =
             fields.0.iter().filter(|(name, _)| names.prompts.is_some_and(|prompts| is_same_field(name, prompts)));
         let prompts = prompts.map(|(_, prompts)| count_prompts(prompts)).max().unwrap_or(1);
-        let answers = most.unwrap_or(1).max(1).saturating_mul(prompts);
-        Self {
-            max_tokens: limits.filter(|_| is_known).and_then(|limits| limits.into_iter().max()),
-            answers: u32::try_from(answers).unwrap_or(u32::MAX),
-        }
+        let answers = most.map(|most| u32::try_from(most.saturating_mul(prompts)).unwrap_or(u32::MAX));
+        Self { max_tokens: Some(named).filter(|named| is_known && *named > 0), named, answers }
     }
 }
 
@@ -55,15 +60,18 @@ fn count_prompts(prompts: &RawValue) -> u64 {
     prompts.max(1) as u64
 }
 
-/// The values at the end of the path, however a gateway may spell the names on it, without those that are `null`.
-fn values(fields: &Object<'_>, path: &[&str]) -> Vec<Value> {
+/// The values at the end of the path, however a gateway may spell the names on it; `None` where one is `null`, or where the path
+/// breaks off before.
+fn values(fields: &Object<'_>, path: &[&str]) -> Vec<Option<Value>> {
     let Some((name, rest)) = path.split_first() else { return Vec::new() };
     let named = fields.0.iter().filter(|(other, _)| is_same_field(other, name));
     let values = named.flat_map(|(_, value)| {
         if rest.is_empty() {
-            return serde_json::from_str(value.get()).into_iter().filter(|value: &Value| !value.is_null()).collect();
+            return vec![serde_json::from_str(value.get()).ok().filter(|value: &Value| !value.is_null())];
         }
-        serde_json::from_str::<Object<'_>>(value.get()).map(|inner| values(&inner, rest)).unwrap_or_default()
+        let inner: Object<'_> = serde_json::from_str(value.get()).unwrap_or_default();
+        let values = values(&inner, rest);
+        if values.is_empty() { vec![None] } else { values }
     });
     values.collect()
 }
@@ -92,7 +100,7 @@ mod tests {
     use crate::chat::{Message, Request, Role};
 
     /// The bound of a request with this limit and these further fields, as it is sent.
-    fn bound(api: Api, max_tokens: Option<u64>, extra: &Value) -> (Option<u64>, u32) {
+    fn bound(api: Api, max_tokens: Option<u64>, extra: &Value) -> (Option<u64>, Option<u32>) {
         let request = Request {
             messages: vec![Message::text(Role::User, "max_tokens: 7")],
             max_tokens,
@@ -100,54 +108,59 @@ mod tests {
             ..Request::default()
         };
         let adapter = api.adapter();
-        let OutputBound { max_tokens, answers } = adapter.output_bound(&adapter.encode_request("m", &request));
+        let OutputBound { max_tokens, answers, .. } = adapter.output_bound(&adapter.encode_request("m", &request));
         (max_tokens, answers)
     }
 
     #[test]
     fn what_was_asked_for_is_the_bound() {
         for api in [Api::OpenaiChat, Api::OpenaiResponses, Api::Anthropic, Api::Gemini] {
-            assert_eq!(bound(api, Some(100), &json!({})), (Some(100), 1), "{api:?}");
+            assert_eq!(bound(api, Some(100), &json!({})), (Some(100), Some(1)), "{api:?}");
         }
         for api in [Api::OpenaiChat, Api::OpenaiResponses, Api::Gemini] {
-            assert_eq!(bound(api, None, &json!({})), (None, 1), "{api:?}");
+            assert_eq!(bound(api, None, &json!({})), (None, Some(1)), "{api:?}");
         }
         // The one format that demands a limit, so that the adapter sends one of its own.
-        assert_eq!(bound(Api::Anthropic, None, &json!({})), (Some(32_000), 1));
+        assert_eq!(bound(Api::Anthropic, None, &json!({})), (Some(32_000), Some(1)));
     }
 
     #[test]
     fn further_fields_of_the_body_count_and_the_largest_wins() {
         for (api, extra, expected) in [
-            (Api::OpenaiChat, json!({"max_tokens": 500}), (Some(500), 1)),
-            (Api::OpenaiChat, json!({"max_completion_tokens": 500}), (Some(500), 1)),
-            (Api::OpenaiChat, json!({"max_completion_tokens": 50}), (Some(100), 1)),
-            (Api::OpenaiChat, json!({"max_tokens": null, "max_completion_tokens": 50}), (Some(50), 1)),
-            (Api::OpenaiChat, json!({"max_tokens": null}), (None, 1)),
-            (Api::OpenaiChat, json!({"n": 3}), (Some(100), 3)),
-            (Api::OpenaiChat, json!({"n": 2, "best_of": 5}), (Some(100), 5)),
+            (Api::OpenaiChat, json!({"max_tokens": 500}), (Some(500), Some(1))),
+            (Api::OpenaiChat, json!({"max_completion_tokens": 500}), (Some(500), Some(1))),
+            (Api::OpenaiChat, json!({"max_completion_tokens": 50}), (Some(100), Some(1))),
+            (Api::OpenaiChat, json!({"max_tokens": null, "max_completion_tokens": 50}), (Some(50), Some(1))),
+            (Api::OpenaiChat, json!({"max_tokens": null}), (None, Some(1))),
+            (Api::OpenaiChat, json!({"n": 3}), (Some(100), Some(3))),
+            (Api::OpenaiChat, json!({"n": 2, "best_of": 5}), (Some(100), Some(5))),
             // Gateways in Go do not tell capitals from small letters.
-            (Api::OpenaiChat, json!({"MAX_TOKENS": 500, "Max_Completion_Tokens": 700}), (Some(700), 1)),
-            (Api::OpenaiChat, json!({"max_to\u{212a}ens": 500, "N": 3, "be\u{17f}t_of": 4}), (Some(500), 4)),
-            (Api::Gemini, json!({"GenerationConfig": {"MaxOutputTokens": 500, "CANDIDATECOUNT": 2}}), (Some(500), 2)),
+            (Api::OpenaiChat, json!({"MAX_TOKENS": 500, "Max_Completion_Tokens": 700}), (Some(700), Some(1))),
+            (Api::OpenaiChat, json!({"max_to\u{212a}ens": 500, "N": 3, "be\u{17f}t_of": 4}), (Some(500), Some(4))),
+            (
+                Api::Gemini,
+                json!({"GenerationConfig": {"MaxOutputTokens": 500, "CANDIDATECOUNT": 2}}),
+                (Some(500), Some(2)),
+            ),
             // A number of answers that cannot be read could be any: Python reads the first two.
-            (Api::OpenaiChat, json!({"n": "5_0"}), (None, 1)),
-            (Api::OpenaiChat, json!({"n": "\u{ff15}0"}), (None, 1)),
-            (Api::OpenaiChat, json!({"n": [50], "best_of": 2}), (None, 2)),
+            (Api::OpenaiChat, json!({"n": "5_0"}), (Some(100), None)),
+            (Api::OpenaiChat, json!({"n": "\u{ff15}0"}), (Some(100), None)),
+            (Api::OpenaiChat, json!({"n": [50], "best_of": 2}), (Some(100), None)),
             // A field that this format does not have bounds nothing.
-            (Api::OpenaiChat, json!({"max_tokens": null, "max_output_tokens": 50}), (None, 1)),
-            (Api::OpenaiResponses, json!({"max_output_tokens": 500}), (Some(500), 1)),
-            (Api::OpenaiResponses, json!({"max_tokens": 500, "n": 2}), (Some(100), 2)),
-            (Api::Anthropic, json!({"max_tokens": 64_000}), (Some(64_000), 1)),
-            (Api::Anthropic, json!({"max_tokens": null}), (None, 1)),
-            (Api::Gemini, json!({"generationConfig": {"maxOutputTokens": 500}}), (Some(500), 1)),
-            (Api::Gemini, json!({"generationConfig": {"max_output_tokens": 500}}), (Some(500), 1)),
-            (Api::Gemini, json!({"generation_config": {"max_output_tokens": 500}}), (Some(500), 1)),
-            (Api::Gemini, json!({"generation_config": {"maxOutputTokens": 50}}), (Some(100), 1)),
-            (Api::Gemini, json!({"generationConfig": {"candidateCount": 4}}), (Some(100), 4)),
-            (Api::Gemini, json!({"generation_config": {"candidate_count": 4}}), (Some(100), 4)),
-            (Api::Gemini, json!({"generationConfig": null}), (None, 1)),
-            (Api::Gemini, json!({"generationConfig": 5}), (None, 1)),
+            (Api::OpenaiChat, json!({"max_tokens": null, "max_output_tokens": 50}), (None, Some(1))),
+            (Api::OpenaiResponses, json!({"max_output_tokens": 500}), (Some(500), Some(1))),
+            (Api::OpenaiResponses, json!({"max_tokens": 500, "n": 2}), (Some(100), Some(2))),
+            (Api::Anthropic, json!({"max_tokens": 64_000}), (Some(64_000), Some(1))),
+            (Api::Anthropic, json!({"max_tokens": null}), (None, Some(1))),
+            (Api::Gemini, json!({"generationConfig": {"maxOutputTokens": 500}}), (Some(500), Some(1))),
+            (Api::Gemini, json!({"generationConfig": {"max_output_tokens": 500}}), (Some(500), Some(1))),
+            (Api::Gemini, json!({"generation_config": {"max_output_tokens": 500}}), (Some(500), Some(1))),
+            (Api::Gemini, json!({"generation_config": {"maxOutputTokens": 50}}), (Some(100), Some(1))),
+            (Api::Gemini, json!({"generationConfig": {"candidateCount": 4}}), (Some(100), Some(4))),
+            // Besides the object with the limit. A gateway may go by either.
+            (Api::Gemini, json!({"generation_config": {"candidate_count": 4}}), (None, Some(4))),
+            (Api::Gemini, json!({"generationConfig": null}), (None, Some(1))),
+            (Api::Gemini, json!({"generationConfig": 5}), (None, Some(1))),
         ] {
             assert_eq!(bound(api, Some(100), &extra), expected, "{api:?} {extra}");
         }
@@ -156,22 +169,22 @@ mod tests {
     #[test]
     fn odd_values_are_read_as_gateways_read_them_or_unknown() {
         for (value, max_tokens, answers) in [
-            (json!("500"), Some(500), 500),
-            (json!(" 500 "), Some(500), 500),
-            (json!(500.0), Some(500), 500),
-            (json!(5e2), Some(500), 500),
+            (json!("500"), Some(500), Some(500)),
+            (json!(" 500 "), Some(500), Some(500)),
+            (json!(500.0), Some(500), Some(500)),
+            (json!(5e2), Some(500), Some(500)),
             // Gateways that are written in Go, and Google's, cannot tell zero from nothing.
-            (json!(0), None, 1),
-            (json!(-1), None, 1),
-            (json!(0.5), None, 1),
-            (json!(-2.5), None, 1),
-            (json!(1e300), None, 1),
-            (json!("many"), None, 1),
-            (json!(""), None, 1),
-            (json!(true), None, 1),
-            (json!([500]), None, 1),
-            (json!({"max": 500}), None, 1),
-            (json!(u64::MAX), Some(u64::MAX), u32::MAX),
+            (json!(0), None, Some(1)),
+            (json!(-1), None, None),
+            (json!(0.5), None, None),
+            (json!(-2.5), None, None),
+            (json!(1e300), None, None),
+            (json!("many"), None, None),
+            (json!(""), None, None),
+            (json!(true), None, None),
+            (json!([500]), None, None),
+            (json!({"max": 500}), None, None),
+            (json!(u64::MAX), Some(u64::MAX), Some(u32::MAX)),
         ] {
             for (api, limit, count) in [
                 (Api::OpenaiChat, json!({"max_completion_tokens": value}), json!({"n": value})),
@@ -184,10 +197,10 @@ mod tests {
             ] {
                 let known = api == Api::OpenaiChat && max_tokens.is_some();
                 let expected = if known { max_tokens.max(Some(100)) } else { max_tokens };
-                assert_eq!(bound(api, Some(100), &limit), (expected, 1), "{api:?} {limit}");
+                assert_eq!(bound(api, Some(100), &limit), (expected, Some(1)), "{api:?} {limit}");
                 assert_eq!(bound(api, None, &count), (None, answers), "{api:?} {count}");
             }
-            assert_eq!(bound(Api::Anthropic, None, &json!({"max_tokens": value})), (max_tokens, 1), "{value}");
+            assert_eq!(bound(Api::Anthropic, None, &json!({"max_tokens": value})), (max_tokens, Some(1)), "{value}");
         }
     }
 
@@ -206,29 +219,45 @@ mod tests {
             (r#"{"prompt":["a","b"],"n":4000000000}"#, u32::MAX),
         ] {
             let wire = crate::adapter::WireRequest { path: String::new(), body: body.into() };
-            assert_eq!(Api::OpenaiChat.adapter().output_bound(&wire).answers, answers, "{body}");
+            assert_eq!(Api::OpenaiChat.adapter().output_bound(&wire).answers, Some(answers), "{body}");
         }
     }
 
     #[test]
     fn a_field_that_stands_twice_counts_twice() {
-        for (api, body) in [
-            (Api::OpenaiChat, r#"{"max_tokens":500,"n":3,"max_tokens":10,"n":1}"#),
-            (Api::OpenaiResponses, r#"{"max_output_tokens":500,"n":3,"max_output_tokens":10,"n":1}"#),
-            (Api::Gemini, r#"{"generationConfig":{"maxOutputTokens":500,"candidateCount":3,"maxOutputTokens":10}}"#),
-            (Api::Gemini, r#"{"generationConfig":{"maxOutputTokens":500,"candidateCount":3},"generationConfig":{}}"#),
+        for (api, body, is_known) in [
+            (Api::OpenaiChat, r#"{"max_tokens":500,"n":3,"max_tokens":10,"n":1}"#, true),
+            (Api::OpenaiChat, r#"{"max_tokens":500,"n":3,"max_tokens":null,"n":null}"#, false),
+            (Api::OpenaiResponses, r#"{"max_output_tokens":500,"n":3,"max_output_tokens":10,"n":1}"#, true),
+            (
+                Api::Gemini,
+                r#"{"generationConfig":{"maxOutputTokens":500,"candidateCount":3,"maxOutputTokens":10}}"#,
+                true,
+            ),
+            (
+                Api::Gemini,
+                r#"{"generationConfig":{"maxOutputTokens":500,"candidateCount":3},"generationConfig":{}}"#,
+                false,
+            ),
+            (
+                Api::Gemini,
+                r#"{"generationConfig":{"maxOutputTokens":500,"candidateCount":3},"GenerationConfig":5}"#,
+                false,
+            ),
         ] {
             let wire = crate::adapter::WireRequest { path: String::new(), body: body.into() };
-            assert_eq!(api.adapter().output_bound(&wire), OutputBound { max_tokens: Some(500), answers: 3 }, "{body}");
+            let expected = OutputBound { max_tokens: is_known.then_some(500), named: 500, answers: Some(3) };
+            assert_eq!(api.adapter().output_bound(&wire), expected, "{body}");
         }
     }
 
     #[test]
     fn a_body_that_is_no_object_bounds_nothing() {
+        let none = OutputBound { max_tokens: None, named: 0, answers: Some(1) };
         for body in ["", "[]", "5", "{\"max_tokens\":"] {
             let wire = crate::adapter::WireRequest { path: String::new(), body: body.into() };
             for api in [Api::OpenaiChat, Api::OpenaiResponses, Api::Anthropic, Api::Gemini] {
-                assert_eq!(api.adapter().output_bound(&wire), OutputBound { max_tokens: None, answers: 1 }, "{body}");
+                assert_eq!(api.adapter().output_bound(&wire), none, "{body}");
             }
         }
     }

@@ -45,13 +45,13 @@ impl Estimate {
             };
             let adapter = gateway.api_of(&target.model).adapter();
             let wire = adapter.encode_request(&target.model, &call.request);
-            let OutputBound { max_tokens, answers } = adapter.output_bound(&wire);
+            let OutputBound { max_tokens, answers, .. } = adapter.output_bound(&wire);
             let usage = |input, output| Usage { input: Some(input), output: Some(output), ..Usage::default() };
             let expected = usage(input_tokens(&call.request), max_tokens.unwrap_or(SHORT_ANSWER).min(SHORT_ANSWER));
             let cost = quote.cost(&Usage { reasoning: Some(0), ..expected }).map(|cost| cost.usd);
             sum.expected += cost.and_then(|cost| cost.times(times)).unwrap_or_default();
             let is_bounded = adapter.unpriced_field(&wire).is_none();
-            let most = max_tokens.filter(|_| is_bounded).and_then(|tokens| {
+            let most = max_tokens.zip(answers).filter(|_| is_bounded).and_then(|(tokens, answers)| {
                 let input = most_input_tokens(&call.request, &wire.body);
                 quote.most(&usage(input, tokens.saturating_mul(u64::from(answers))))?.usd.times(times)
             });

@@ -8,7 +8,7 @@ use reqwest::{RequestBuilder, Response};
 use tokio::time::{Instant, timeout_at};
 
 use super::deadlines::Deadlines;
-use super::{Client, request_headers, response_headers, transport};
+use super::{Client, Content, request_headers, response_headers, transport};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
 
@@ -38,7 +38,7 @@ impl Client {
         self.fetched(request, max, limit).await
     }
 
-    /// Sends a body and returns the answer, of at most `max` bytes. `key` is sent as `Idempotency-Key`. The limit of time is
+    /// Sends a document and returns the answer, of at most `max` bytes. `key` is sent as `Idempotency-Key`. The limit of time is
     /// that of a whole call, since a large body takes as long as the connection does.
     ///
     /// # Errors
@@ -47,12 +47,13 @@ impl Client {
         &self,
         url: &str,
         content_type: &str,
-        body: Vec<u8>,
+        content: Content,
         key: &str,
         max: usize,
     ) -> Result<Fetched, Failure> {
         let request = self.asking(self.http.post(url))?;
-        let request = request.header("content-type", content_type).header("idempotency-key", key).body(body);
+        let request = request.header("content-type", content_type).header("idempotency-key", key);
+        let request = request.body(reqwest::Body::wrap(content));
         self.fetched(request, max, self.gateway.timeouts.total).await
     }
 

@@ -3,6 +3,7 @@
 //! Some gateways repeat the key that they were sent: in errors, ids, headers and lists, as it is or encoded. The text of an
 //! answer, its reasoning and the arguments of its tool calls are the user's own data and stay as they are.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::Engine as _;
@@ -80,10 +81,14 @@ impl Mask {
         bytes
     }
 
-    /// Masks the long secrets in a line of a stream, in every form. `None` where it has none, or is not UTF-8.
+    /// Masks the long secrets in a line of a stream, in every form. `None` where it has none. Bytes that are no UTF-8 are left out
+    /// of a line that has one, as many programs leave them out when they read it.
     pub(super) fn line(&self, line: &[u8]) -> Option<Vec<u8>> {
-        let text = str::from_utf8(line).ok()?;
-        self.masked_in(text, LONG, Place::Json).map(String::into_bytes)
+        let text = match str::from_utf8(line) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => line.utf8_chunks().map(|chunk| chunk.valid()).collect(),
+        };
+        self.masked_in(&text, LONG, Place::Json).map(String::into_bytes)
     }
 
     /// How many bytes at the end may be the beginning of a long secret.

@@ -3,6 +3,7 @@
 mod answer;
 mod collector;
 mod connect;
+mod content;
 mod deadlines;
 mod documents;
 mod endpoints;
@@ -34,6 +35,7 @@ use endpoints::Endpoints;
 use mask::Mask;
 
 pub use collector::Collector;
+pub use content::Content;
 pub use documents::Fetched;
 pub use request_headers::redacted as redacted_headers;
 

@@ -1,13 +1,35 @@
 //! Anthropic's form: the requests are in the submission itself, and the results are lines of one document.
 
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::{BatchApi, Fate, Part, PartLimits, Post, Results, Standing, failure, malformed, parse, plain};
+use super::{
+    BatchApi, Fate, Part, PartLimits, Post, Raw, Results, Standing, bytes, custom_id, error, failure, malformed, parse,
+    part, plain,
+};
 use crate::adapter::{Api, WireRequest};
 use crate::error::Failure;
 
 #[derive(Debug)]
 pub(super) struct Anthropic;
+
+/// A line of results.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Line<'a> {
+    #[serde(borrow)]
+    custom_id: Raw<'a>,
+    result: Raw<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Outcome<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Raw<'a>,
+    message: Raw<'a>,
+    error: Raw<'a>,
+}
 
 impl BatchApi for Anthropic {
     fn limits(&self) -> PartLimits {
@@ -20,15 +42,18 @@ impl BatchApi for Anthropic {
         format!("{{\"custom_id\":{},\"params\":{body}}}", json!(id)).into_bytes()
     }
 
-    fn upload(&self, _: &Part<'_>) -> Option<Post> {
+    fn separator(&self) -> u8 {
+        b','
+    }
+
+    fn upload(&self) -> Option<Post> {
         None
     }
 
-    fn submit(&self, part: &Part<'_>, _: Option<&str>) -> Post {
-        let mut body = b"{\"requests\":[".to_vec();
-        body.extend(part.entries.join(&b','));
-        body.extend_from_slice(b"]}");
-        Post { path: "messages/batches".into(), content_type: "application/json".into(), body }
+    fn submit(&self, _: &Part<'_>, _: Option<&str>) -> Post {
+        let body = b"{\"requests\":[".to_vec();
+        let content_type = "application/json".into();
+        Post { path: "messages/batches".into(), content_type, body, after_entries: Some("]}") }
     }
 
     fn status_path(&self, id: &str) -> String {
@@ -36,7 +61,7 @@ impl BatchApi for Anthropic {
     }
 
     fn standing(&self, id: &str, body: &[u8]) -> Result<Standing, Failure> {
-        let batch = parse(body)?;
+        let batch: Value = parse(body)?;
         let word = batch["processing_status"].as_str();
         let word = word.ok_or_else(|| malformed("the gateway did not say how the batch stands"))?.to_owned();
         let counts = batch["request_counts"].as_object();
@@ -51,17 +76,17 @@ impl BatchApi for Anthropic {
     }
 
     fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure> {
-        let line = parse(line)?;
-        let id = line["custom_id"].as_str().ok_or_else(|| malformed("a result does not say whose it is"))?.to_owned();
-        let result = &line["result"];
-        let fate = match result["type"].as_str() {
-            Some("succeeded") => Fate::Answer(result["message"].to_string().into_bytes()),
+        let line: Line<'_> = parse(line)?;
+        let id = custom_id(line.custom_id)?;
+        let result: Outcome<'_> = part(line.result);
+        let fate = match part::<Value>(result.kind).as_str() {
+            Some("succeeded") => Fate::Answer(bytes(result.message)),
             Some("expired") => Fate::NotAsked("the batch expired"),
             Some("canceled") => Fate::NotAsked("the batch was cancelled"),
             _ => {
                 // The error is in an object of type `error`, as in the answer to a single request.
-                let error =
-                    if result["error"]["error"].is_null() { &result["error"] } else { &result["error"]["error"] };
+                let outer = error(result.error);
+                let error = if outer["error"].is_null() { &outer } else { &outer["error"] };
                 let status = match error["type"].as_str() {
                     Some("overloaded_error") => 529,
                     Some("rate_limit_error") => 429,
@@ -84,7 +109,7 @@ impl BatchApi for Anthropic {
 
     /// This form keeps no tag. The number of requests has to do: of the last batches, the newest one with that number.
     fn find(&self, list: &[u8], _: &str, requests: usize) -> Option<String> {
-        let list = parse(list).ok()?;
+        let list: Value = parse(list).ok()?;
         let has_as_many = |batch: &&serde_json::Value| {
             let counts = batch["request_counts"].as_object();
             let sum: u64 = counts.into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();

@@ -1,13 +1,34 @@
 //! Google's form: the requests are in the submission itself, and the results in the batch that has ended.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BatchApi, Fate, Part, PartLimits, Post, Results, Standing, failure, malformed, parse, plain};
+use super::{
+    BatchApi, Fate, Part, PartLimits, Post, Raw, Results, Standing, bytes, custom_id, error, failure, malformed, parse,
+    part, plain,
+};
 use crate::adapter::{Api, WireRequest};
 use crate::error::{Failure, FailureKind};
 
 #[derive(Debug)]
 pub(super) struct Gemini;
+
+/// One of the results.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Line<'a> {
+    #[serde(borrow)]
+    metadata: Raw<'a>,
+    response: Raw<'a>,
+    error: Raw<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    key: Raw<'a>,
+}
 
 impl BatchApi for Gemini {
     fn limits(&self) -> PartLimits {
@@ -20,18 +41,20 @@ impl BatchApi for Gemini {
         format!("{{\"request\":{body},\"metadata\":{{\"key\":{}}}}}", json!(id)).into_bytes()
     }
 
-    fn upload(&self, _: &Part<'_>) -> Option<Post> {
+    fn separator(&self) -> u8 {
+        b','
+    }
+
+    fn upload(&self) -> Option<Post> {
         None
     }
 
     fn submit(&self, part: &Part<'_>, _: Option<&str>) -> Post {
         let mut body = format!("{{\"batch\":{{\"display_name\":{},", json!(part.tag)).into_bytes();
         body.extend_from_slice(b"\"input_config\":{\"requests\":{\"requests\":[");
-        body.extend(part.entries.join(&b','));
-        body.extend_from_slice(b"]}}}}");
         let model = part.model.strip_prefix("models/").unwrap_or(part.model);
         let path = format!("models/{model}:batchGenerateContent");
-        Post { path, content_type: "application/json".into(), body }
+        Post { path, content_type: "application/json".into(), body, after_entries: Some("]}}}}") }
     }
 
     fn status_path(&self, id: &str) -> String {
@@ -39,7 +62,7 @@ impl BatchApi for Gemini {
     }
 
     fn standing(&self, _: &str, body: &[u8]) -> Result<Standing, Failure> {
-        let batch = parse(body)?;
+        let batch: Value = parse(body)?;
         let metadata = &batch["metadata"];
         let word =
             metadata["state"].as_str().ok_or_else(|| malformed("the gateway did not say how the batch stands"))?;
@@ -65,21 +88,19 @@ impl BatchApi for Gemini {
     }
 
     fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure> {
-        let line = parse(line)?;
-        let id = line["metadata"]["key"].as_str().ok_or_else(|| malformed("a result does not say whose it is"))?;
-        let fate = match &line["error"] {
-            Value::Null => Fate::Answer(line["response"].to_string().into_bytes()),
-            error => {
-                let status = match error["code"].as_u64() {
-                    Some(8) => 429,
-                    Some(14) => 503,
-                    Some(3 | 9 | 11) => 400,
-                    _ => 500,
-                };
-                Fate::Failed(failure(Api::Gemini, status, error))
-            }
+        let line: Line<'_> = parse(line)?;
+        let id = custom_id(part::<Metadata<'_>>(line.metadata).key)?;
+        if line.error.is_none() {
+            return Ok((id, Fate::Answer(bytes(line.response))));
+        }
+        let error = error(line.error);
+        let status = match error["code"].as_u64() {
+            Some(8) => 429,
+            Some(14) => 503,
+            Some(3 | 9 | 11) => 400,
+            _ => 500,
         };
-        Ok((id.to_owned(), fate))
+        Ok((id, Fate::Failed(failure(Api::Gemini, status, &error))))
     }
 
     fn cancel(&self, id: &str) -> Post {
@@ -91,7 +112,7 @@ impl BatchApi for Gemini {
     }
 
     fn find(&self, list: &[u8], tag: &str, _: usize) -> Option<String> {
-        let list = parse(list).ok()?;
+        let list: Value = parse(list).ok()?;
         let batches = list["operations"].as_array().or_else(|| list["batches"].as_array())?;
         let found = batches.iter().find(|batch| batch["metadata"]["displayName"] == tag)?;
         plain(&found["name"]).map(str::to_owned)

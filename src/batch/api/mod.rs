@@ -10,7 +10,9 @@ mod split;
 #[cfg(test)]
 mod tests;
 
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 pub use self::split::{Gathered, Gathering};
 use crate::adapter::{Api, WireRequest};
@@ -28,12 +30,16 @@ pub struct PartLimits {
 pub struct Post {
     pub path: String,
     pub content_type: String,
+    /// The body, or what stands before the entries.
     pub body: Vec<u8>,
+    /// What stands behind the entries, which are in a file of their own; `None` where the post has no entries.
+    pub after_entries: Option<&'static str>,
 }
 
 impl Post {
     fn json(path: impl Into<String>, body: &Value) -> Self {
-        Self { path: path.into(), content_type: "application/json".into(), body: body.to_string().into_bytes() }
+        let body = body.to_string().into_bytes();
+        Self { path: path.into(), content_type: "application/json".into(), body, after_entries: None }
     }
 }
 
@@ -46,8 +52,6 @@ pub struct Part<'a> {
     pub endpoint: &'a str,
     /// By which a batch is found again whose id was not received.
     pub tag: &'a str,
-    /// The entries that [`BatchApi::entry`] made.
-    pub entries: &'a [Vec<u8>],
 }
 
 /// How a batch stands at the gateway.
@@ -93,8 +97,11 @@ pub trait BatchApi: Sync {
     /// A request in the form in which it is part of a batch.
     fn entry(&self, id: &str, wire: &WireRequest) -> Vec<u8>;
 
+    /// What stands between two entries.
+    fn separator(&self) -> u8;
+
     /// The upload of a file with the entries, where this form has one.
-    fn upload(&self, part: &Part<'_>) -> Option<Post>;
+    fn upload(&self) -> Option<Post>;
 
     /// The submission of a batch; `file` is the id of the file that was uploaded.
     fn submit(&self, part: &Part<'_>, file: Option<&str>) -> Post;
@@ -104,7 +111,7 @@ pub trait BatchApi: Sync {
     /// # Errors
     /// The answer has none.
     fn id(&self, body: &[u8]) -> Result<String, Failure> {
-        let value = parse(body)?;
+        let value: Value = parse(body)?;
         let id = value["id"].as_str().or_else(|| value["name"].as_str());
         match id.ok_or_else(|| malformed("the gateway did not say the id of the batch"))? {
             id if id.len() > LONGEST_ID => Err(malformed("the id that the gateway gave is longer than 512 bytes")),
@@ -148,7 +155,7 @@ pub fn of(api: Api) -> &'static dyn BatchApi {
     }
 }
 
-fn parse(body: &[u8]) -> Result<Value, Failure> {
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
     serde_json::from_slice(body)
         .map_err(|error| malformed("the gateway's answer is not JSON").with_cause(error.to_string()))
 }
@@ -171,6 +178,32 @@ fn is_plain(id: &str) -> bool {
 /// An id from a body as part of a path.
 fn plain(value: &Value) -> Option<&str> {
     value.as_str().filter(|id| is_plain(id))
+}
+
+/// A part of a line that is not read further, because it may be as long as the line.
+type Raw<'a> = Option<&'a RawValue>;
+
+/// What a part holds, as far as it is of this form.
+fn part<'a, T: Deserialize<'a> + Default>(raw: Raw<'a>) -> T {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+}
+
+/// The id of a request in its result.
+///
+/// # Errors
+/// There is none.
+fn custom_id(raw: Raw<'_>) -> Result<String, Failure> {
+    part::<Option<String>>(raw).ok_or_else(|| malformed("a result does not say whose it is"))
+}
+
+/// A part as it stands in the line.
+fn bytes(raw: Raw<'_>) -> Vec<u8> {
+    raw.map_or("null", RawValue::get).as_bytes().to_vec()
+}
+
+/// An error in a line of results. As of the answer to a single request, no more than 64 KiB are read.
+fn error(raw: Raw<'_>) -> Value {
+    part(raw.filter(|raw| raw.get().len() <= 64 << 10))
 }
 
 /// The failure in an error of one request, as the adapter of the wire format reads it.

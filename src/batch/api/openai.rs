@@ -1,9 +1,13 @@
 //! OpenAI's form: a file of lines is uploaded to `/files`, and `/batches` says what becomes of it. Groq, Mistral, Together and
 //! LiteLLM have it too.
 
+use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use super::{BatchApi, Fate, Part, PartLimits, Post, Results, Standing, failure, malformed, parse, plain};
+use super::{
+    BatchApi, Fate, Part, PartLimits, Post, Raw, Results, Standing, bytes, custom_id, error, failure, malformed, parse,
+    part, plain,
+};
 use crate::adapter::{Api, WireRequest};
 use crate::error::{Failure, FailureKind};
 
@@ -18,11 +22,32 @@ fn is_named(id: &Value) -> bool {
 /// Parts the fields of an upload. It is so long that no prompt has it by chance.
 const BOUNDARY: &str = "llm-batch-7f9c2ba4e88f827d616045507605853e";
 
+/// The end of the last line, and of the upload.
+const END: &str = "\n\r\n--llm-batch-7f9c2ba4e88f827d616045507605853e--\r\n";
+
 /// The key of our tag in the metadata of a batch.
 const TAG: &str = "llm_part";
 
 /// A batch that is not answered after this time expires. It is the only window that the gateways have.
 const WINDOW: &str = "24h";
+
+/// A line of results.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Line<'a> {
+    #[serde(borrow)]
+    custom_id: Raw<'a>,
+    response: Raw<'a>,
+    error: Raw<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Response<'a> {
+    #[serde(borrow)]
+    status_code: Raw<'a>,
+    body: Raw<'a>,
+}
 
 impl BatchApi for OpenAi {
     fn limits(&self) -> PartLimits {
@@ -38,20 +63,22 @@ impl BatchApi for OpenAi {
         let entry = json!({"custom_id": id, "method": "POST", "url": url});
         let mut line = entry.to_string();
         line.pop();
-        format!("{line},\"body\":{}}}\n", body.get()).into_bytes()
+        format!("{line},\"body\":{}}}", body.get()).into_bytes()
     }
 
-    fn upload(&self, part: &Part<'_>) -> Option<Post> {
-        let mut body = format!(
+    fn separator(&self) -> u8 {
+        b'\n'
+    }
+
+    fn upload(&self) -> Option<Post> {
+        let body = format!(
             "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--{BOUNDARY}\r\n\
              content-disposition: form-data; name=\"file\"; filename=\"batch.jsonl\"\r\n\
              content-type: application/jsonl\r\n\r\n"
         )
         .into_bytes();
-        part.entries.iter().for_each(|entry| body.extend_from_slice(entry));
-        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-        Some(Post { path: "files".into(), content_type, body })
+        Some(Post { path: "files".into(), content_type, body, after_entries: Some(END) })
     }
 
     fn submit(&self, part: &Part<'_>, file: Option<&str>) -> Post {
@@ -69,7 +96,7 @@ impl BatchApi for OpenAi {
     }
 
     fn standing(&self, _: &str, body: &[u8]) -> Result<Standing, Failure> {
-        let batch = parse(body)?;
+        let batch: Value = parse(body)?;
         let word = batch["status"].as_str().ok_or_else(|| malformed("the gateway did not say how the batch stands"))?;
         let is_over = matches!(word, "completed" | "failed" | "expired" | "cancelled");
         let counts = &batch["request_counts"];
@@ -89,20 +116,26 @@ impl BatchApi for OpenAi {
     }
 
     fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure> {
-        let line = parse(line)?;
-        let id = line["custom_id"].as_str().ok_or_else(|| malformed("a result does not say whose it is"))?.to_owned();
-        let response = &line["response"];
-        let status = response["status_code"].as_u64().and_then(|status| u16::try_from(status).ok());
-        let fate = match (status, &line["error"]) {
-            (Some(200..=299), _) => Fate::Answer(response["body"].to_string().into_bytes()),
-            (_, error) if error["code"] == "batch_expired" => Fate::NotAsked("the batch expired"),
-            (_, error) if error["code"] == "batch_cancelled" => Fate::NotAsked("the batch was cancelled"),
-            (Some(status), _) => {
-                let body = &response["body"];
-                let error = if body["error"].is_null() { body } else { &body["error"] };
-                Fate::Failed(failure(Api::OpenaiChat, status, error))
+        let line: Line<'_> = parse(line)?;
+        let id = custom_id(line.custom_id)?;
+        let response: Response<'_> = part(line.response);
+        let status = part::<Value>(response.status_code).as_u64().and_then(|status| u16::try_from(status).ok());
+        if let Some(200..=299) = status {
+            return Ok((id, Fate::Answer(bytes(response.body))));
+        }
+        let reason = error(line.error);
+        let fate = match (reason["code"].as_str(), status) {
+            (Some("batch_expired"), _) => Fate::NotAsked("the batch expired"),
+            (Some("batch_cancelled"), _) => Fate::NotAsked("the batch was cancelled"),
+            (_, Some(status)) => {
+                let body = error(response.body);
+                Fate::Failed(failure(
+                    Api::OpenaiChat,
+                    status,
+                    if body["error"].is_null() { &body } else { &body["error"] },
+                ))
             }
-            (None, error) => Fate::Failed(failure(Api::OpenaiChat, 500, error)),
+            (_, None) => Fate::Failed(failure(Api::OpenaiChat, 500, &reason)),
         };
         Ok((id, fate))
     }
@@ -116,7 +149,7 @@ impl BatchApi for OpenAi {
     }
 
     fn find(&self, list: &[u8], tag: &str, _: usize) -> Option<String> {
-        let list = parse(list).ok()?;
+        let list: Value = parse(list).ok()?;
         let found = list["data"].as_array()?.iter().find(|batch| batch["metadata"][TAG] == tag)?;
         plain(&found["id"]).map(str::to_owned)
     }

@@ -1,69 +1,126 @@
 //! Splits the requests of one model into parts that a gateway takes.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+
 use super::PartLimits;
 
 /// The requests of a part.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Gathered {
-    /// In the order of their rows.
-    pub entries: Vec<Vec<u8>>,
+    /// The entries in the order of their rows, in a file without a name: they may be hundreds of megabytes for each model.
+    pub entries: File,
+    /// The length of the file.
+    pub bytes: u64,
+    /// How many entries there are.
+    pub count: u64,
     /// The first and the last row.
     pub rows: (u64, u64),
-    /// What the entries take in a body, with what stands between them.
-    bytes: usize,
 }
 
 /// Gathers requests until they are a part.
 #[derive(Debug)]
 pub struct Gathering {
     limits: PartLimits,
-    open: Gathered,
+    separator: u8,
+    open: Option<Open>,
+}
+
+/// A part that is not whole.
+#[derive(Debug)]
+struct Open {
+    entries: BufWriter<File>,
+    bytes: u64,
+    count: u64,
+    rows: (u64, u64),
 }
 
 impl Gathering {
     /// Nothing is gathered yet. A part holds as much as `limits` say; a request that is larger alone is a part alone.
-    pub fn new(limits: PartLimits) -> Self {
-        Self { limits, open: Gathered::default() }
+    /// `separator` stands between two entries.
+    pub fn new(limits: PartLimits, separator: u8) -> Self {
+        Self { limits, separator, open: None }
     }
 
     /// Adds the request of a row. Returns the part that it does not fit into any more, if there is one.
-    pub fn add(&mut self, row: u64, entry: Vec<u8>) -> Option<Gathered> {
-        let length = entry.len() + 1;
-        let is_full = self.open.entries.len() >= self.limits.requests || self.open.bytes + length > self.limits.bytes;
-        let whole = if is_full { self.take() } else { None };
-        let open = &mut self.open;
-        if open.entries.is_empty() {
-            open.rows.0 = row;
-        }
-        open.rows.1 = row;
+    ///
+    /// # Errors
+    /// The temporary file cannot be made or written.
+    pub fn add(&mut self, row: u64, entry: &[u8]) -> io::Result<Option<Gathered>> {
+        // With the separator.
+        let length = entry.len() as u64 + 1;
+        let is_full = self.open.as_ref().is_some_and(|open| {
+            open.count >= self.limits.requests as u64 || open.bytes + length > self.limits.bytes as u64
+        });
+        let whole = if is_full { self.take()? } else { None };
+        let open = match &mut self.open {
+            Some(open) => {
+                open.entries.write_all(&[self.separator])?;
+                open
+            }
+            none => {
+                let entries = BufWriter::new(tempfile::tempfile()?);
+                none.insert(Open { entries, bytes: 0, count: 0, rows: (row, row) })
+            }
+        };
+        open.entries.write_all(entry)?;
         open.bytes += length;
-        open.entries.push(entry);
-        whole
+        open.count += 1;
+        open.rows.1 = row;
+        Ok(whole)
     }
 
     /// Takes what is gathered; `None` where that is nothing.
-    pub fn take(&mut self) -> Option<Gathered> {
-        let open = std::mem::take(&mut self.open);
-        Some(open).filter(|open| !open.entries.is_empty())
+    ///
+    /// # Errors
+    /// The temporary file cannot be written.
+    pub fn take(&mut self) -> io::Result<Option<Gathered>> {
+        let Some(Open { entries, bytes, count, rows }) = self.open.take() else { return Ok(None) };
+        let entries = entries.into_inner().map_err(io::IntoInnerError::into_error)?;
+        // No separator stands behind the last one.
+        Ok(Some(Gathered { entries, bytes: bytes - 1, count, rows }))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Seek as _};
+
     use super::*;
     use crate::adapter::Api;
     use crate::batch::api::of;
 
+    fn content(part: &mut Gathered) -> String {
+        let mut text = String::new();
+        part.entries.rewind().expect("a file");
+        part.entries.read_to_string(&mut text).expect("text");
+        text
+    }
+
+    #[test]
+    fn a_separator_stands_between_entries_alone() {
+        let mut gathering = Gathering::new(PartLimits { requests: 2, bytes: usize::MAX }, b',');
+        assert!(gathering.add(1, b"{1}").expect("a temporary file").is_none());
+        assert!(gathering.add(2, b"{2}").expect("a temporary file").is_none());
+        let mut first = gathering.add(5, b"{5}").expect("a temporary file").expect("a part");
+        assert_eq!((content(&mut first).as_str(), first.count, first.rows), ("{1},{2}", 2, (1, 2)));
+        let mut last = gathering.take().expect("a temporary file").expect("a part");
+        assert_eq!((content(&mut last).as_str(), last.count, last.rows), ("{5}", 1, (5, 5)));
+    }
+
     /// The rows of each part and its size, of requests that are so long.
-    fn parts(limits: PartLimits, lengths: impl IntoIterator<Item = usize>) -> Vec<((u64, u64), usize)> {
-        let mut gathering = Gathering::new(limits);
+    fn parts(limits: PartLimits, lengths: impl IntoIterator<Item = usize>) -> Vec<((u64, u64), u64)> {
+        let mut gathering = Gathering::new(limits, b',');
         let mut parts = Vec::new();
         for (row, length) in (1..).zip(lengths) {
-            parts.extend(gathering.add(row, vec![b'x'; length]));
+            parts.extend(gathering.add(row, &vec![b'x'; length]).expect("a temporary file"));
         }
-        parts.extend(gathering.take());
-        assert_eq!(gathering.take(), None);
-        parts.iter().map(|part| (part.rows, part.entries.len())).collect()
+        parts.extend(gathering.take().expect("a temporary file"));
+        assert!(gathering.take().expect("a temporary file").is_none());
+        for part in &mut parts {
+            assert_eq!(content(part).len() as u64, part.bytes);
+        }
+        parts.iter().map(|part| (part.rows, part.count)).collect()
     }
 
     #[test]

@@ -9,12 +9,15 @@ fn entry(api: Api, path: &str) -> String {
     String::from_utf8(of(api).entry("r1-0", &wire)).expect("text")
 }
 
-fn part(entries: &[Vec<u8>]) -> Part<'_> {
-    Part { model: "m", endpoint: "chat/completions", tag: "job-1", entries }
-}
+const PART: Part<'_> = Part { model: "m", endpoint: "chat/completions", tag: "job-1" };
 
-fn text(post: &Post) -> String {
-    String::from_utf8(post.body.clone()).expect("text")
+/// The whole body with two entries.
+fn text(api: Api, post: &Post) -> String {
+    let before = String::from_utf8(post.body.clone()).expect("text");
+    match post.after_entries {
+        Some(after) => format!("{before}{{\"a\":1}}{}{{\"a\":2}}{after}", char::from(of(api).separator())),
+        None => before,
+    }
 }
 
 #[test]
@@ -32,17 +35,20 @@ fn a_request_stands_in_a_batch_as_it_would_be_sent() {
 
 #[test]
 fn a_batch_is_submitted_in_the_form_of_its_gateway() {
-    let entries = [b"{\"a\":1}\n".to_vec(), b"{\"a\":2}\n".to_vec()];
-    let upload = of(Api::OpenaiChat).upload(&part(&entries)).expect("a file");
-    assert!(text(&upload).contains("\r\n\r\n{\"a\":1}\n{\"a\":2}\n\r\n--"), "{}", text(&upload));
-    let submit = of(Api::OpenaiChat).submit(&part(&entries), Some("file-1"));
-    let body: Value = serde_json::from_slice(&submit.body).expect("json");
+    let upload = text(Api::OpenaiChat, &of(Api::OpenaiChat).upload().expect("a file"));
+    let boundary = upload.lines().next().expect("a line");
+    assert!(upload.contains("\r\n\r\n{\"a\":1}\n{\"a\":2}\n\r\n--"), "{upload}");
+    assert!(upload.ends_with(&format!("\r\n{boundary}--\r\n")), "{upload}");
+    let json = |api, file| {
+        let submit = of(api).submit(&PART, file);
+        let body: Value = serde_json::from_str(&text(api, &submit)).expect("json");
+        (submit.path, body)
+    };
+    let (_, body) = json(Api::OpenaiChat, Some("file-1"));
     assert_eq!((&body["input_file_id"], &body["endpoint"]), (&json!("file-1"), &json!("/v1/chat/completions")));
-    let submit = of(Api::Anthropic).submit(&part(&entries), None);
-    assert_eq!(serde_json::from_slice::<Value>(&submit.body).expect("json")["requests"], json!([{"a": 1}, {"a": 2}]));
-    let submit = of(Api::Gemini).submit(&part(&entries), None);
-    let body: Value = serde_json::from_slice(&submit.body).expect("json");
-    assert_eq!(submit.path, "models/m:batchGenerateContent");
+    assert_eq!(json(Api::Anthropic, None).1["requests"], json!([{"a": 1}, {"a": 2}]));
+    let (path, body) = json(Api::Gemini, None);
+    assert_eq!(path, "models/m:batchGenerateContent");
     assert_eq!(body["batch"]["input_config"]["requests"]["requests"], json!([{"a": 1}, {"a": 2}]));
     assert_eq!(body["batch"]["display_name"], "job-1");
 }
@@ -104,6 +110,16 @@ fn results_are_told_apart_whatever_became_of_them() {
     let ok = gemini(json!({"metadata": {"key": "a"}, "response": {"candidates": []}}));
     assert_eq!(ok, Fate::Answer(b"{\"candidates\":[]}".to_vec()));
     assert!(matches!(gemini(json!({"metadata": {"key": "a"}, "error": {"code": 8, "message": "q"}})), Fate::Failed(_)));
+    // So long an error is not read, and the request has failed all the same.
+    let long = json!({"message": "x".repeat(70_000)});
+    let failed = [
+        openai(json!({"custom_id": "a", "response": {"status_code": 429, "body": {"error": long}}})),
+        anthropic(json!({"type": "errored", "error": long})),
+        gemini(json!({"metadata": {"key": "a"}, "error": long})),
+    ];
+    for fate in failed {
+        assert!(matches!(&fate, Fate::Failed(failure) if failure.message.len() < 1_000), "{fate:?}");
+    }
     for api in [Api::OpenaiChat, Api::Anthropic, Api::Gemini] {
         of(api).result(b"{}").expect_err("whose?");
         of(api).result(b"<html>").expect_err("not JSON");

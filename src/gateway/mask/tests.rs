@@ -265,3 +265,16 @@ fn escapes_of_an_escape_are_masked_with_it_and_others_stay() {
     }
     assert_eq!(name(&mask, &format!("a \\ {KEY} b")), "a \\ *** b");
 }
+
+#[test]
+fn bytes_that_are_no_text_hide_no_key() {
+    let mask = mask(KEY);
+    let (start, end) = KEY.split_at(9);
+    for body in [format!("{{\"x\":\"\u{0}\",\"y\":\"{KEY}\"}}"), format!("{start}\u{0}{end} \u{0}")] {
+        let body: Vec<u8> = body.bytes().map(|byte| if byte == 0 { 0xff } else { byte }).collect();
+        let masked = String::from_utf8(mask.body(body)).expect("text");
+        assert!(masked.contains("***") && !masked.contains(end), "{masked}");
+    }
+    let other = b"{\"x\":\"\xff\"}".to_vec();
+    assert_eq!(mask.body(other.clone()), other, "what has no key stays to the byte");
+}

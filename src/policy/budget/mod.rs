@@ -230,17 +230,22 @@ impl SpendingLimits {
         if must_be_known {
             check_prices(call, api, &wire)?;
         }
-        let OutputBound { max_tokens, answers } = match call.operation() {
-            Operation::Embed => OutputBound { max_tokens: Some(0), answers: 1 },
+        let OutputBound { max_tokens, named, answers } = match call.operation() {
+            Operation::Embed => OutputBound { max_tokens: Some(0), named: 0, answers: Some(1) },
             _ => api.adapter().output_bound(&wire),
         };
         if call.caller.max_cost.is_some() && max_tokens.is_none() {
             let message = "--max-cost cannot be kept: the answer may be of any length".to_owned();
             return Err(refused(message, "--max-tokens sets a limit"));
         }
+        if answers.is_none() && (must_be_known || call.caller.max_cost.is_some()) {
+            let message = "nobody knows how many answers this request wants, and its cost is limited".to_owned();
+            return Err(refused(message, "`n`, `best_of` and `candidateCount` are whole numbers"));
+        }
+        let tokens = max_tokens.unwrap_or_else(|| named.max(UNLIMITED_ANSWER));
         let usage = Usage {
             input: Some(estimate::most_input_tokens(&call.request, &wire.body)),
-            output: Some(max_tokens.unwrap_or(UNLIMITED_ANSWER).saturating_mul(u64::from(answers))),
+            output: Some(tokens.saturating_mul(u64::from(answers.unwrap_or(1)))),
             ..Usage::default()
         };
         let most = self.pricing.quote(gateway, &target.model).and_then(|quote| quote.most(&usage));

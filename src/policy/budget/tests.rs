@@ -173,6 +173,9 @@ async fn what_the_final_body_asks_for_is_checked() {
         (Api::OpenaiChat, json!({"max_tokens": 31})),
         (Api::OpenaiChat, json!({"max_completion_tokens": 31})),
         (Api::OpenaiChat, json!({"n": 4})),
+        // Python reads this as 10.
+        (Api::OpenaiChat, json!({"n": "1_0"})),
+        (Api::OpenaiChat, json!({"n": true})),
         (Api::OpenaiResponses, json!({"max_output_tokens": 31})),
         (Api::Anthropic, json!({"max_tokens": 31})),
         (Api::Gemini, json!({"generationConfig": {"maxOutputTokens": 31}})),

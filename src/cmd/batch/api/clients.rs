@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
 
-use crate::batch::api::Post;
+use crate::batch::api::{Gathered, Post};
 use crate::call::Target;
 use crate::cmd::{Context, process};
 use crate::config::Gateway;
 use crate::demo::Demo;
-use crate::error::{Error, Failure};
-use crate::gateway::Client;
+use crate::error::{Error, Failure, FailureKind};
+use crate::gateway::{Client, Content};
 
 /// The largest answer to an upload or a submission, and the largest standing, in bytes. A standing may have the results in it.
 const LARGEST_STANDING: usize = 512 << 20;
@@ -56,9 +56,26 @@ impl Requests {
         Ok(Self { runtime: process::runtime()? })
     }
 
-    pub(super) fn post(&self, client: &Client, post: Post, key: &str) -> Result<Vec<u8>, Failure> {
+    /// Sends a post, with the entries of a part where it has them.
+    pub(super) fn post(
+        &self,
+        client: &Client,
+        post: Post,
+        entries: Option<&Gathered>,
+        key: &str,
+    ) -> Result<Vec<u8>, Failure> {
         let url = url(client.config(), &post.path);
-        let sent = client.post(&url, &post.content_type, post.body, key, LARGEST_STANDING);
+        let content = match (entries, post.after_entries) {
+            (Some(entries), Some(after)) => {
+                let content = Content::around(post.body, &entries.entries, entries.bytes, after);
+                content.map_err(|error| {
+                    let failure = Failure::new(FailureKind::Protocol, "the requests cannot be read again");
+                    failure.with_cause(error.to_string())
+                })?
+            }
+            _ => post.body.into(),
+        };
+        let sent = client.post(&url, &post.content_type, content, key, LARGEST_STANDING);
         self.runtime.block_on(sent).map(|fetched| fetched.body)
     }
 

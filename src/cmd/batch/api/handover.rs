@@ -1,5 +1,6 @@
 //! Gives parts of a batch to gateways, and settles what became of a handover that broke off.
 
+use std::io;
 use std::sync::Arc;
 
 use super::clients::{Clients, Requests};
@@ -123,12 +124,12 @@ impl<'a> Handovers<'a> {
         let at = match self.open.iter().position(is_same) {
             Some(at) => at,
             None => {
-                let gathering = Gathering::new(form.limits());
+                let gathering = Gathering::new(form.limits(), form.separator());
                 self.open.push(Opened { place, target, endpoint: wire.path, gathering });
                 self.open.len() - 1
             }
         };
-        match self.open[at].gathering.add(info.number, entry) {
+        match self.open[at].gathering.add(info.number, &entry).map_err(unwritable)? {
             Some(whole) => self.hand_over(at, whole),
             None => Ok(()),
         }
@@ -143,22 +144,23 @@ impl<'a> Handovers<'a> {
         let number = self.next;
         self.next += 1;
         let tag = tag(self.job, number);
-        let part = Handover { model: &target.model, endpoint: &endpoint, tag: &tag, entries: &gathered.entries };
-        let file = form.upload(&part).map(|post| self.requests.post(&client, post, &format!("{tag}-file")));
+        let part = Handover { model: &target.model, endpoint: &endpoint, tag: &tag };
+        let entries = Some(&gathered);
+        let file = form.upload().map(|post| self.requests.post(&client, post, entries, &format!("{tag}-file")));
         let file = file.transpose()?.map(|body| form.id(&body)).transpose()?;
         let mut kept = Part {
             part: number,
             gateway: target.gateway.clone(),
             model: self.names[place].clone(),
             rows: gathered.rows,
-            count: gathered.entries.len() as u64,
+            count: gathered.count,
             remote: None,
             state: PartState::Submitting,
             detail: None,
         };
         // Known before it is handed over: if the process ends now, the gateway is asked whether it has it.
         self.save(&kept)?;
-        let submitted = self.requests.post(&client, form.submit(&part, file.as_deref()), &tag);
+        let submitted = self.requests.post(&client, form.submit(&part, file.as_deref()), entries, &tag);
         let remote = submitted.and_then(|body| form.id(&body)).inspect_err(|failure| {
             // What was refused is not there; of what broke off, that is not known.
             if failure.status.is_some() {
@@ -176,10 +178,14 @@ impl<'a> Handovers<'a> {
     /// Hands over the rest. Returns how many requests and batches were handed over.
     pub(super) fn finish(mut self) -> Result<(u64, u64), Error> {
         for at in 0..self.open.len() {
-            if let Some(rest) = self.open[at].gathering.take() {
+            if let Some(rest) = self.open[at].gathering.take().map_err(unwritable)? {
                 self.hand_over(at, rest)?;
             }
         }
         Ok(self.handed)
     }
+}
+
+fn unwritable(source: io::Error) -> Error {
+    Error::Output { target: "a temporary file".into(), source }
 }

@@ -85,7 +85,7 @@ pub(in crate::cmd::batch) fn cancel(context: &Context, job: &Job) -> Result<(), 
         let client = open.clients.of(&part.gateway)?;
         let form = api::of(client.config().api_of(&part.model));
         if let Some(remote) = &part.remote {
-            open.requests.post(client, form.cancel(remote), &format!("{}-cancel", tag(&job.id, part.part)))?;
+            open.requests.post(client, form.cancel(remote), None, &format!("{}-cancel", tag(&job.id, part.part)))?;
         }
     }
     let batches = count(open.parts.len() as u64, "batch", "batches");
