@@ -145,7 +145,6 @@ impl<'a> Batch<'a> {
         }
         let total = self.total(&done).filter(|_| !is_collected);
         let progress = JobProgress { total, ..progress_of(&tally, limit.now() as u64) };
-        let teller = self.teller(&job, is_collected, JobState::Running, progress);
         let feed = Feed::start(
             plan.source.rows()?,
             plan.recipe.clone(),
@@ -163,6 +162,7 @@ impl<'a> Batch<'a> {
         let kept = self.ledger.clone().map(|ledger| (ledger, job.clone()));
         let mut schedule =
             BatchSchedule::new(feed, Box::new(maker), Arc::clone(&control), limit, (plan.names.len(), width), window);
+        let teller = self.teller(&job, is_collected, JobState::Running, progress);
         let input = plan.source.path.to_string_lossy();
         let mut view = BatchView {
             context,
