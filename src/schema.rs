@@ -1,5 +1,7 @@
 //! The JSON Schema that an answer must follow: it is sent with the request, and the answer is checked against it.
 
+mod cost;
+
 use jsonschema::Validator;
 use serde_json::Value;
 
@@ -30,6 +32,9 @@ impl Schema {
     }
 
     fn new(value: Value) -> Result<Self, String> {
+        if !cost::is_reasonable(&value, 0) {
+            return Err("no answer could be checked in a reasonable time: its references multiply".to_owned());
+        }
         let validator = jsonschema::validator_for(&value).map_err(|error| error.to_string())?;
         Ok(Self { value, validator })
     }
@@ -45,6 +50,9 @@ impl Schema {
         let fails =
             |what: String| Failure::new(FailureKind::Schema, format!("the answer does not follow the schema: {what}"));
         let answer: Value = serde_json::from_str(text).map_err(|error| fails(format!("it is not JSON: {error}")))?;
+        if !cost::is_reasonable(&self.value, cost::depth(&answer)) {
+            return Err(fails("it is nested so deep that it cannot be checked in a reasonable time".to_owned()));
+        }
         let mut errors = self.validator.iter_errors(&answer);
         let Some(first) = errors.next() else { return Ok(()) };
         let mut what = first.masked().to_string();
@@ -60,7 +68,7 @@ impl Schema {
 }
 
 /// Whether an answer has the form that its request asks for. An answer that calls tools is not the last
-/// one yet, and an invalid schema is not checked.
+/// one yet. Nothing is held against a schema that is invalid, or that takes too long.
 pub fn is_as_asked(request: &Request, answer: &Response) -> bool {
     let Some(ResponseFormat::JsonSchema { schema, .. }) = &request.response_format else { return true };
     if !answer.tool_calls.is_empty() {
