@@ -23,6 +23,13 @@ const LARGEST: usize = 16 << 20;
 /// its values are large, so that instructions alone are no bound of time.
 const MOST_WORK: usize = 1 << 30;
 
+/// The longest expression or statement, in words and signs, without its texts. Each may be a level, which takes a kilobyte of
+/// the stack.
+const LONGEST_TAG: usize = 1_000;
+
+/// So many times a template may say `elif`.
+const MOST_BRANCHES: usize = 250;
+
 /// What a text may still take.
 #[derive(Debug)]
 struct Left {
@@ -84,6 +91,7 @@ impl<'t> Template<'t> {
     /// # Errors
     /// It has a mistake that does not depend on the data: of syntax, or the name of a filter that does not exist.
     pub fn new(source: &'t str) -> Result<Self, BadTemplate> {
+        check_depth(source)?;
         let left = Left::new();
         let mut environment = limited(source, &left);
         environment.add_template(Self::NAME, source).map_err(|error| explain(&error, source))?;
@@ -306,37 +314,74 @@ pub fn is_variable(name: &str) -> bool {
 /// and sets, which [`needs`] takes for its own.
 pub fn mentions(template: &str) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
-    let mut rest = template;
-    while let Some(open) = rest.find("{{").into_iter().chain(rest.find("{%")).chain(rest.find("{#")).min() {
-        let comment = rest[open..].starts_with("{#");
-        let inside = &rest[open + 2..];
-        rest = if comment {
-            inside.split_once("#}").map_or("", |(_, after)| after)
-        } else {
-            mentioned(inside, &mut names)
-        };
-    }
+    read(template, |tag| names.extend(tag.names.iter().copied()));
     names
 }
 
-/// Collects the names up to the end of an expression or a statement; what follows it.
-fn mentioned<'a>(inside: &'a str, names: &mut BTreeSet<&'a str>) -> &'a str {
+/// An expression or a statement of a template.
+#[derive(Default)]
+struct Tag<'a> {
+    /// How many words and other characters it has, without texts and spaces.
+    parts: usize,
+    /// Its names and keywords, in order.
+    names: Vec<&'a str>,
+}
+
+/// Calls `each` with every expression and statement.
+fn read<'a>(template: &'a str, mut each: impl FnMut(&Tag<'a>)) {
+    let mut rest = template;
+    while let Some((_, inside)) = rest.split_once('{') {
+        rest = match inside.chars().next() {
+            Some('#') => inside.split_once("#}").map_or("", |(_, after)| after),
+            Some('{' | '%') => {
+                let (tag, after) = tag(&inside[1..]);
+                each(&tag);
+                after
+            }
+            _ => inside,
+        };
+    }
+}
+
+/// The expression or statement that begins here, and what follows it.
+fn tag(inside: &str) -> (Tag<'_>, &str) {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let mut tag = Tag::default();
     let mut rest = inside;
     while let Some(first) = rest.chars().next() {
         let length = match first {
-            '}' | '%' if rest[1..].starts_with('}') => return &rest[2..],
+            '}' | '%' if rest[1..].starts_with('}') => return (tag, &rest[2..]),
             '"' | '\'' => text_length(rest, first),
             _ if is_part(first) => {
                 let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
-                names.insert(&rest[..length]);
+                tag.names.push(&rest[..length]);
+                tag.parts += 1;
                 length
             }
-            _ => first.len_utf8(),
+            _ => {
+                tag.parts += usize::from(!first.is_whitespace());
+                first.len_utf8()
+            }
         };
         rest = &rest[length..];
     }
-    rest
+    (tag, rest)
+}
+
+/// Fails for a template that is nested so deep that reading it would take more memory than a thread has for it: each operator
+/// and each `elif` is a level.
+fn check_depth(template: &str) -> Result<(), BadTemplate> {
+    let (mut longest, mut branches) = (0, 0);
+    read(template, |tag| {
+        longest = longest.max(tag.parts);
+        branches += usize::from(tag.names.first() == Some(&"elif"));
+    });
+    let why = match (longest > LONGEST_TAG, branches > MOST_BRANCHES) {
+        (true, _) => format!("an expression has more than {LONGEST_TAG} words and signs"),
+        (_, true) => format!("it has more than {MOST_BRANCHES} times `elif`"),
+        (false, false) => return Ok(()),
+    };
+    Err(BadTemplate(why))
 }
 
 /// How many bytes the quoted text is long with which this begins.
@@ -352,6 +397,7 @@ fn text_length(rest: &str, quote: char) -> usize {
 
 /// The variables that a template uses. Fails for one that makes no sense, whatever their values.
 pub fn needs(template: &str) -> Result<BTreeSet<String>, BadTemplate> {
+    check_depth(template)?;
     let environment = environment(template);
     let compiled = environment.template_from_str(template).map_err(|error| explain(&error, template))?;
     let functions: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
@@ -373,6 +419,7 @@ pub fn needs(template: &str) -> Result<BTreeSet<String>, BadTemplate> {
 
 /// The text of a template with these values in it.
 pub fn render(template: &str, values: &BTreeMap<String, String>) -> Result<String, BadTemplate> {
+    check_depth(template)?;
     let values = Value::from_pairs(values.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     let mut text = Bounded::default();
     let environment = environment(template);
@@ -481,6 +528,29 @@ mod tests {
             assert!(said.iter().any(|said| error.contains(said)), "{template}: {error}");
         }
         assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_to_be_read_is_refused() {
+        for (start, part, end) in [
+            ("{{ ", "not ", "1 }}"),
+            ("{{ ", "-", "1 }}"),
+            ("{{ a", ".b", " }}"),
+            ("{{ a", "|upper", " }}"),
+            ("{{ a", "[0]", " }}"),
+            ("{{ 1", "+1", " }}"),
+            ("{{ \"}}\"", " ~ 1", " }}"),
+            ("{% if 0 %}", "{% elif 0 %}", "{% endif %}"),
+        ] {
+            let template = |times| format!("{start}{}{end}", part.repeat(times));
+            assert!(wrong(&template(20_000)).contains("more than"), "{part}");
+            assert!(Template::new(&template(20_000)).is_err(), "{part}");
+            // As much as is not refused fits into the memory of a thread.
+            let most = if part.starts_with("{%") { MOST_BRANCHES } else { LONGEST_TAG / part.trim().len() - 4 };
+            drop(needs(&template(most)));
+        }
+        let long = "x".repeat(10_000);
+        assert_eq!(render(&format!("{{{{ \"{long}\" }}}}"), &values(&[])).expect("a text"), long);
     }
 
     #[test]
