@@ -67,7 +67,9 @@ fn values(fields: &Object<'_>, path: &[&str]) -> Vec<Option<Value>> {
     let named = fields.0.iter().filter(|(other, _)| is_same_field(other, name));
     let values = named.flat_map(|(_, value)| {
         if rest.is_empty() {
-            return vec![serde_json::from_str(value.get()).ok().filter(|value: &Value| !value.is_null())];
+            // What is too large for a number is no null.
+            let value: Value = serde_json::from_str(value.get()).unwrap_or(Value::Bool(true));
+            return vec![Some(value).filter(|value| !value.is_null())];
         }
         let inner: Object<'_> = serde_json::from_str(value.get()).unwrap_or_default();
         let values = values(&inner, rest);
@@ -228,6 +230,7 @@ mod tests {
         for (api, body, is_known) in [
             (Api::OpenaiChat, r#"{"max_tokens":500,"n":3,"max_tokens":10,"n":1}"#, true),
             (Api::OpenaiChat, r#"{"max_tokens":500,"n":3,"max_tokens":null,"n":null}"#, false),
+            (Api::OpenaiChat, r#"{"max_tokens":500,"n":3,"max_completion_tokens":1e999}"#, false),
             (Api::OpenaiResponses, r#"{"max_output_tokens":500,"n":3,"max_output_tokens":10,"n":1}"#, true),
             (
                 Api::Gemini,

@@ -6,7 +6,6 @@ mod prompt;
 mod tools;
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::field_names::{is_same_field, repeated};
@@ -146,10 +145,14 @@ fn is_usual_tier(tier: &str) -> bool {
 }
 
 /// Whether earlier parts of the conversation are only left out, and not summed up by a further answer.
-fn only_clears(management: &Value) -> bool {
-    let edits = management["edits"].as_array();
-    let is_cleared = |edit: &Value| edit["type"].as_str().is_some_and(|kind| kind.starts_with("clear_"));
-    edits.is_some_and(|edits| edits.iter().all(is_cleared))
+fn only_clears(management: &Tree<'_>) -> bool {
+    let is_plain = |tree: &Tree<'_>| repeated(tree.fields().iter().map(|(name, _)| &**name)).is_none();
+    let is_cleared = |edit: &Tree<'_>| {
+        let kind = edit.get(&["type"]).and_then(Tree::text);
+        is_plain(edit) && kind.is_some_and(|kind| kind.starts_with("clear_"))
+    };
+    let edits = management.get(&["edits"]).filter(|_| is_plain(management));
+    edits.is_some_and(|edits| matches!(edits, Tree::List(edits) if edits.iter().all(is_cleared)))
 }
 
 #[cfg(test)]

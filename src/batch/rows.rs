@@ -1,5 +1,6 @@
 //! Reads the rows of a data set one by one: JSONL, CSV, TSV or plain lines, from a file or stdin, compressed with gzip or not.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -408,8 +409,9 @@ fn csv_reader(input: Input, delimiter: u8) -> io::Result<Reader> {
     let invalid = |message: String| io::Error::new(io::ErrorKind::InvalidData, message);
     let header = reader.headers().map_err(io_error)?;
     let names: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
-    if let Some(twice) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
-        return Err(invalid(format!("two columns are called `{}`", twice.1)));
+    let mut seen = HashSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
+        return Err(invalid(format!("two columns are called `{twice}`")));
     }
     let hash = RowHash::of(names.iter().map(String::as_bytes));
     Ok(Reader::Csv { reader: Box::new(reader), header: Arc::new(Header { names, hash }), left })

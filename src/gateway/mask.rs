@@ -137,6 +137,8 @@ impl Mask {
             }),
             // A gateway may need the whole id again, and some keep much in it. Their sum is limited with the answer.
             StreamEvent::ToolCallStart { id, name, .. } => [id, name].into_iter().for_each(|text| self.name(text)),
+            // It would be of no use to the gateway with the key in it.
+            StreamEvent::ReasoningSignature(signature) => self.name(signature),
             StreamEvent::Finish(FinishReason::Other(reason)) => {
                 self.name(reason);
                 cut(reason, LONGEST_REASON);
@@ -438,10 +440,14 @@ fn gap(text: &[u8], style: Style, place: Place) -> Option<usize> {
         [b'\0' | b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'\'' | b'+' | b':' | b',', ..] => 1,
         [b'.' | b'-' | b'_' | b'|' | b';' | b'/', ..] => 1,
         [b'=' | b'\\', b'\n', ..] | [b'\\', b'n' | b'r' | b't', ..] => 2,
-        // Soft hyphens, spaces without a break, characters without width, byte order marks.
-        [0xC2, 0xA0 | 0xAD, ..] => 2,
-        [0xE1, 0xA0, 0x8E, ..] | [0xE2, 0x80, 0x80..=0x8F | 0xAF, ..] | [0xE2, 0x81, 0xA0, ..] => 3,
-        [0xEF, 0xB8, 0x80..=0x8F, ..] | [0xEF, 0xBB, 0xBF, ..] => 3,
+        // Soft hyphens, spaces without a break, characters without width, fillers, byte order marks, tags.
+        [0xC2, 0xA0 | 0xAD, ..] | [0xCD, 0x8F, ..] | [0xD8, 0x9C, ..] => 2,
+        [0xE1, 0xA0, 0x8B..=0x8F, ..] | [0xE2, 0x80, 0x80..=0x8F | 0xA8..=0xAF, ..] | [0xE2, 0x81, 0x9F..=0xAF, ..] => {
+            3
+        }
+        [0xE1, 0x85, 0x9F | 0xA0, ..] | [0xE3, 0x80, 0x80, ..] | [0xE3, 0x85, 0xA4, ..] | [0xE2, 0xA0, 0x80, ..] => 3,
+        [0xEF, 0xB8, 0x80..=0x8F, ..] | [0xEF, 0xBB, 0xBF, ..] | [0xEF, 0xBE, 0xA0, ..] => 3,
+        [0xF3, 0xA0, 0x80..=0x87, 0x80..=0xBF, ..] => 4,
         // The same as JSON writes them.
         [b'\\', b'u', b'2', b'0', b'0', b'b'..=b'f' | b'B'..=b'F', ..] => 6,
         _ => escaped(text).filter(|(byte, _)| matches!(byte, 0 | b'"' | b'\n' | b'\r'))?.1,

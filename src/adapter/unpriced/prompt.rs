@@ -130,6 +130,9 @@ fn is_unpriced(name: &str, value: &Tree<'_>, part: &Tree<'_>, is_counted: bool) 
     let text = |tree: &Tree<'_>, names: &[&str]| tree.get(names).and_then(Tree::text).map(str::to_owned);
     match &*folded(name) {
         "fileid" | "fileurl" | "videourl" | "audiourl" | "documenturl" | "pdfurl" | "image" | "video" | "audio" => true,
+        "attachments" | "fileids" | "files" => true,
+        // Some vendors take an address for the data.
+        "inputaudio" => text(value, &["data"]).is_none_or(|data| data.contains(':')),
         "imageurl" => {
             let is_kind = matches!(kind, Some("image_url" | "input_image"));
             let url = value.text().or_else(|| value.get(&["url"]).and_then(Tree::text));

@@ -158,6 +158,34 @@ fn a_tool_is_read_as_every_gateway_may_read_it() {
 }
 
 #[test]
+fn an_edit_of_the_conversation_is_read_as_every_gateway_may_read_it() {
+    for (edit, is_priced) in [
+        (r#"{"type":"clear_tool_uses_20250919"}"#, true),
+        (r#"{"type":"clear_tool_uses_20250919","Type":"compact_20260112"}"#, false),
+        (r#"{"type":"compact_20260112","type":"clear_tool_uses_20250919"}"#, false),
+        (r#"{"type":"clear_tool_uses_20250919","type":"compact_20260112"}"#, false),
+        (r#""clear_""#, false),
+    ] {
+        let body = format!(r#"{{"context_management":{{"edits":[{edit}]}}}}"#);
+        assert_eq!(found_in(Api::Anthropic, &body).is_none(), is_priced, "{body}");
+    }
+}
+
+#[test]
+fn what_a_part_refers_to_is_not_counted_by_the_length_of_its_address() {
+    for (part, path) in [
+        (r#"{"type":"input_audio","input_audio":{"data":"QUJD","format":"wav"}}"#, None),
+        (r#"{"type":"input_audio","input_audio":{"data":"https://x/a.wav","format":"wav"}}"#, Some("input_audio")),
+        (r#"{"type":"text","text":"t","attachments":[{"url":"https://x/a.wav"}]}"#, Some("attachments")),
+        (r#"{"type":"text","text":"t","file_ids":["f"]}"#, Some("file_ids")),
+    ] {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":[{part}]}}]}}"#);
+        let path = path.map(|path| format!("messages.0.content.0.{path}"));
+        assert_eq!(found_in(Api::OpenaiChat, &body), path, "{body}");
+    }
+}
+
+#[test]
 fn a_picture_is_nothing_else_and_is_where_pictures_are_counted() {
     let url = |url: &str| {
         let chat =

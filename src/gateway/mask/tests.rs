@@ -60,6 +60,10 @@ fn forms() -> Vec<String> {
         each(&|byte| format!("\u{a0}{}", char::from(byte))).split_off(2),
         each(&|byte| format!("\u{180e}{}", char::from(byte))).split_off(3),
         each(&|byte| format!("\u{fe0f}{}", char::from(byte))).split_off(3),
+        each(&|byte| format!("\u{2063}{}", char::from(byte))).split_off(3),
+        each(&|byte| format!("\u{34f}\u{61c}{}", char::from(byte))).split_off(4),
+        each(&|byte| format!("\u{3164}\u{2028}{}", char::from(byte))).split_off(6),
+        each(&|byte| format!("\u{e0100}{}", char::from(byte))).split_off(4),
         each(&|byte| format!(".{}", char::from(byte))).split_off(1),
         each(&|byte| format!("|{}", char::from(byte))).split_off(1),
         each(&|byte| format!("_;{}", char::from(byte))).split_off(2),
@@ -171,6 +175,7 @@ fn all_that_a_gateway_says_is_masked_but_the_answer() {
     for event in [
         StreamEvent::Start { id: Some(text()), model: Some(text()) },
         StreamEvent::ToolCallStart { index: 0, id: text(), name: text() },
+        StreamEvent::ReasoningSignature(text()),
         StreamEvent::Finish(FinishReason::Other(text())),
     ] {
         assert!(!format!("{:?}", mask.event(event)).contains("CANARY"));

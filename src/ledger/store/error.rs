@@ -41,6 +41,11 @@ impl StoreError {
 
     pub(in crate::ledger) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
+        let source = match source {
+            // Without the statement, which says nothing to a user.
+            rusqlite::Error::SqlInputError { error, msg, .. } => rusqlite::Error::SqliteFailure(error, Some(msg)),
+            other => other,
+        };
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Damaged { path, cause: source.to_string() }

@@ -43,7 +43,8 @@ fn what_a_terminal_would_obey_is_shown() {
         ("\u{202e}a\u{2066}", "\\u{202e}a\\u{2066}"),
         ("\u{61c}\u{200b}\u{200e}\u{200f}", "\\u{61c}\\u{200b}\\u{200e}\\u{200f}"),
         ("\u{2028}\u{2029}\u{2060}\u{feff}", "\\u{2028}\\u{2029}\\u{2060}\\u{feff}"),
-        ("\u{fff9}\u{e0041}", "\\u{fff9}\\u{e0041}"),
+        ("\u{fff9}\u{e0041}\u{e0100}", "\\u{fff9}\\u{e0041}\\u{e0100}"),
+        ("\u{ad}\u{115f}\u{3164}\u{ffa0}", "\\u{ad}\\u{115f}\\u{3164}\\u{ffa0}"),
     ] {
         assert_eq!(terminal(text), shown, "{text:?}");
     }
