@@ -163,9 +163,14 @@ impl Reply {
         self.event(&json!({"error": {"message": message, "code": status.to_string()}}))
     }
 
-    /// `[DONE]` and the end of the body.
+    /// `[DONE]` and the end of the body, in one: a connection of which the end has not come is not used again.
     pub fn done(self) -> Self {
-        self.bytes("data: [DONE]\n\n").end()
+        let last = "data: [DONE]\n\n";
+        if !self.chunked {
+            return self.bytes(last).end();
+        }
+        let end = [chunk(last.as_bytes()).as_slice(), b"0\r\n\r\n"].concat();
+        self.then(Step::Send(end))
     }
 
     /// The end of the body, with nothing said in the stream itself.
