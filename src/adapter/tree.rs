@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::field_names::repeated;
 use super::object::Name;
 
 /// A JSON value, of which only texts, lists and objects are kept.
@@ -39,6 +40,11 @@ impl<'a> Tree<'a> {
     pub(super) fn get(&self, names: &[&str]) -> Option<&Tree<'a>> {
         let named = |(name, value): &&(Cow<'_, str>, Tree<'_>)| names.contains(&&**name) && !value.is_null();
         self.fields().iter().find(named).map(|(_, value)| value)
+    }
+
+    /// Whether some gateway takes two of its fields for the same.
+    pub(super) fn repeats_a_field(&self) -> bool {
+        repeated(self.fields().iter().map(|(name, _)| &**name)).is_some()
     }
 
     /// Whether it is null.

@@ -146,12 +146,11 @@ fn is_usual_tier(tier: &str) -> bool {
 
 /// Whether earlier parts of the conversation are only left out, and not summed up by a further answer.
 fn only_clears(management: &Tree<'_>) -> bool {
-    let is_plain = |tree: &Tree<'_>| repeated(tree.fields().iter().map(|(name, _)| &**name)).is_none();
     let is_cleared = |edit: &Tree<'_>| {
         let kind = edit.get(&["type"]).and_then(Tree::text);
-        is_plain(edit) && kind.is_some_and(|kind| kind.starts_with("clear_"))
+        !edit.repeats_a_field() && kind.is_some_and(|kind| kind.starts_with("clear_"))
     };
-    let edits = management.get(&["edits"]).filter(|_| is_plain(management));
+    let edits = management.get(&["edits"]).filter(|_| !management.repeats_a_field());
     edits.is_some_and(|edits| matches!(edits, Tree::List(edits) if edits.iter().all(is_cleared)))
 }
 

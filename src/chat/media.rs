@@ -16,17 +16,17 @@ pub enum MediaKind {
 impl MediaKind {
     /// What a media type says.
     pub fn of(media_type: &str) -> Self {
-        let starts_with = |start: &str| {
+        let kinds = [
+            ("image/", Self::Picture),
+            ("video/", Self::Film),
+            ("audio/", Self::Recording),
+            ("application/pdf", Self::Pdf),
+        ];
+        let begins_with = |start: &str| {
             let begin = media_type.trim_start().get(..start.len());
             begin.is_some_and(|begin| begin.eq_ignore_ascii_case(start))
         };
-        match () {
-            () if starts_with("image/") => Self::Picture,
-            () if starts_with("video/") => Self::Film,
-            () if starts_with("audio/") => Self::Recording,
-            () if starts_with("application/pdf") => Self::Pdf,
-            () => Self::Other,
-        }
+        kinds.into_iter().find(|(start, _)| begins_with(start)).map_or(Self::Other, |(_, kind)| kind)
     }
 
     /// What the ending of a name says, without its dot and in any case; `None` if it says nothing.

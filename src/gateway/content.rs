@@ -31,7 +31,7 @@ impl Content {
     ///
     /// # Errors
     /// The file cannot be opened again.
-    pub fn around(before: Vec<u8>, mut file: &File, length: u64, after: &'static str) -> io::Result<Self> {
+    pub fn around(before: Vec<u8>, mut file: &File, length: u64, after: Vec<u8>) -> io::Result<Self> {
         file.rewind()?;
         Ok(Self { before: before.into(), file: Some((file.try_clone()?, length)), after: after.into() })
     }
@@ -94,12 +94,12 @@ mod tests {
         let long = "x".repeat(150_000);
         file.write_all(format!("{long}not this").as_bytes()).expect("written");
         for _ in 0..2 {
-            let content = Content::around(b"<".to_vec(), &file, 150_000, ">").expect("the same file");
+            let content = Content::around(b"<".to_vec(), &file, 150_000, b">".to_vec()).expect("the same file");
             assert_eq!(content.size_hint().exact(), Some(150_002));
             let sent = content.collect().await.expect("all of it").to_bytes();
             assert!(sent == format!("<{long}>"), "{} bytes", sent.len());
         }
-        let content = Content::around(Vec::new(), &file, 1 << 20, ">").expect("the same file");
+        let content = Content::around(Vec::new(), &file, 1 << 20, b">".to_vec()).expect("the same file");
         content.collect().await.expect_err("it is shorter");
         assert_eq!(Content::from(b"ab".to_vec()).collect().await.expect("all of it").to_bytes(), "ab");
     }

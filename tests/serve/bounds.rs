@@ -170,9 +170,7 @@ fn a_client_that_reads_nothing_is_left_and_does_not_fill_the_memory() {
         ))));
     let home = home(&gateway, "openai-chat");
     let server = Server::start(&home, &["--idle", "700ms"]);
-    let bearer = format!("Bearer {}", server.key);
-    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
-    let connection = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    let connection = server.begin_stream(&server.key);
     gateway.await_left(1);
     drop(connection);
     server.wait_until("the record", |_| home.log().len() == 1);

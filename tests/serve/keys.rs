@@ -253,9 +253,7 @@ fn requests_at_once_are_limited_and_a_place_comes_back() {
     let home = home(&gateway, "openai-chat");
     let key = Server::new_key(&home, "bot", &["--in-flight", "1"]);
     let server = Server::start(&home, &[]);
-    let bearer = format!("Bearer {key}");
-    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
-    let first = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    let first = server.begin_stream(&key);
     gateway.await_requests(1);
     let second = server.ask(&key, "m");
     assert_eq!(second.status, 429);

@@ -8,9 +8,7 @@ fn a_client_that_leaves_ends_its_upstream_request_and_is_billed_for_what_came() 
     let gateway = Gateway::always(Reply::sse().role().text("some").hold());
     let home = home(&gateway, "openai-chat");
     let server = Server::start(&home, &[]);
-    let bearer = format!("Bearer {}", server.key);
-    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
-    let mut connection = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    let mut connection = server.begin_stream(&server.key);
     assert_eq!(connection.head().0, 200);
     connection.chunk().expect("the beginning");
     gateway.await_held(1);
@@ -43,9 +41,7 @@ fn a_client_that_leaves_when_it_has_the_end_of_its_answer_has_not_stopped_it() {
     let gateway = Gateway::always(Reply::sse().role().text("some").finish("stop").gate().usage(7, 3).done());
     let home = home(&gateway, "openai-chat");
     let server = Server::start(&home, &[]);
-    let bearer = format!("Bearer {}", server.key);
-    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
-    let mut connection = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    let mut connection = server.begin_stream(&server.key);
     assert_eq!(connection.head().0, 200);
     while !String::from_utf8_lossy(&connection.chunk().expect("the end of the answer")).contains(r#""stop""#) {}
     drop(connection);
@@ -95,9 +91,7 @@ fn sighup_reads_the_config_again_and_calls_keep_what_they_began_with() {
     let gateway = Gateway::always(Reply::sse().role().text("a").gate().text("b").finish("stop").done());
     let home = home(&gateway, "openai-chat");
     let server = Server::start(&home, &[]);
-    let bearer = format!("Bearer {}", server.key);
-    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
-    let connection = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    let connection = server.begin_stream(&server.key);
     gateway.await_requests(1);
     server.running.signal(Signal::HUP);
     server.running.await_stderr("the config was read again");
@@ -113,9 +107,7 @@ fn sigterm_lets_streams_end_and_the_record_is_kept() {
     let gateway = Gateway::always(Reply::sse().role().text("a").gate().text("b").finish("stop").usage(1, 2).done());
     let home = home(&gateway, "openai-chat");
     let server = Server::start(&home, &[]);
-    let bearer = format!("Bearer {}", server.key);
-    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
-    let connection = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    let connection = server.begin_stream(&server.key);
     gateway.await_requests(1);
     server.running.signal(Signal::TERM);
     server.running.await_stderr("no new connections are taken");
@@ -133,9 +125,7 @@ fn what_takes_longer_than_the_drain_is_stopped_and_recorded() {
     let gateway = Gateway::always(Reply::sse().role().text("a").hold());
     let home = home(&gateway, "openai-chat");
     let server = Server::start(&home, &["--drain", "200ms"]);
-    let bearer = format!("Bearer {}", server.key);
-    let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
-    let mut connection = server.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body);
+    let mut connection = server.begin_stream(&server.key);
     assert_eq!(connection.head().0, 200);
     server.running.signal(Signal::TERM);
     let outcome = server.running.finish();

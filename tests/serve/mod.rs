@@ -96,6 +96,13 @@ impl Server {
         self.open("POST", path, &headers, body.as_ref()).answer()
     }
 
+    /// Asks a model for a stream over chat completions, which is to be read.
+    pub fn begin_stream(&self, key: &str) -> Connection {
+        let bearer = format!("Bearer {key}");
+        let body = br#"{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+        self.open("POST", "/v1/chat/completions", &[("authorization", &bearer)], body)
+    }
+
     /// Asks a model over chat completions.
     #[track_caller]
     pub fn ask(&self, key: &str, model: &str) -> Answer {

@@ -18,20 +18,10 @@ use crate::error::Failure;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gemini;
 
-/// The fields that bound an answer. Google reads both spellings everywhere.
+/// The fields that bound an answer, in one of their spellings: names are compared as Google reads them.
 const BOUNDS: output_bound::Names = output_bound::Names {
-    max_tokens: &[
-        &["generationConfig", "maxOutputTokens"],
-        &["generationConfig", "max_output_tokens"],
-        &["generation_config", "maxOutputTokens"],
-        &["generation_config", "max_output_tokens"],
-    ],
-    answers: &[
-        &["generationConfig", "candidateCount"],
-        &["generationConfig", "candidate_count"],
-        &["generation_config", "candidateCount"],
-        &["generation_config", "candidate_count"],
-    ],
+    max_tokens: &[&["generationConfig", "maxOutputTokens"]],
+    answers: &[&["generationConfig", "candidateCount"]],
     prompts: None,
 };
 

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::adapter::field_names::{folded, is_same_field, repeated};
+use crate::adapter::field_names::{folded, is_same_field};
 use crate::adapter::media::{data_type, picture_by_url};
 use crate::adapter::tree::Tree;
 use crate::chat::MediaKind;
@@ -97,7 +97,7 @@ impl Prompt {
             return Some(path);
         }
         let fields = tree.fields();
-        if repeated(fields.iter().map(|(name, _)| &**name)).is_some() {
+        if tree.repeats_a_field() {
             return Some(String::new());
         }
         fields.iter().filter(|(_, value)| !value.is_null()).find_map(|(name, value)| {

@@ -35,9 +35,7 @@ pub(super) fn runs_at_the_client(tool: &Tree<'_>) -> bool {
         let is_other_kind = matches!(value, Tree::List(_) | Tree::Object(_)) && !NESTED.contains(&name);
         value.is_null() || !(is_other_spelling(name) || is_other_kind || is_model(name))
     };
-    if repeated(fields.iter().map(|(name, _)| &**name)).is_some()
-        || !fields.iter().all(|(name, value)| is_plain(name, value))
-    {
+    if tool.repeats_a_field() || !fields.iter().all(|(name, value)| is_plain(name, value)) {
         return false;
     }
     match tool.get(&["type"]) {

@@ -53,7 +53,7 @@ impl BatchApi for Anthropic {
     fn submit(&self, _: &Part<'_>, _: Option<&str>) -> Post {
         let body = b"{\"requests\":[".to_vec();
         let content_type = "application/json".into();
-        Post { path: "messages/batches".into(), content_type, body, after_entries: Some("]}") }
+        Post { path: "messages/batches".into(), content_type, body, after_entries: Some(b"]}".to_vec()) }
     }
 
     fn status_path(&self, id: &str) -> String {

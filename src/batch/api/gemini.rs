@@ -54,7 +54,7 @@ impl BatchApi for Gemini {
         body.extend_from_slice(b"\"input_config\":{\"requests\":{\"requests\":[");
         let model = part.model.strip_prefix("models/").unwrap_or(part.model);
         let path = format!("models/{model}:batchGenerateContent");
-        Post { path, content_type: "application/json".into(), body, after_entries: Some("]}}}}") }
+        Post { path, content_type: "application/json".into(), body, after_entries: Some(b"]}}}}".to_vec()) }
     }
 
     fn status_path(&self, id: &str) -> String {

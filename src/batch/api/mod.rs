@@ -33,7 +33,7 @@ pub struct Post {
     /// The body, or what stands before the entries.
     pub body: Vec<u8>,
     /// What stands behind the entries, which are in a file of their own; `None` where the post has no entries.
-    pub after_entries: Option<&'static str>,
+    pub after_entries: Option<Vec<u8>>,
 }
 
 impl Post {

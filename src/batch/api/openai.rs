@@ -22,9 +22,6 @@ fn is_named(id: &Value) -> bool {
 /// Parts the fields of an upload. It is so long that no prompt has it by chance.
 const BOUNDARY: &str = "llm-batch-7f9c2ba4e88f827d616045507605853e";
 
-/// The end of the last line, and of the upload.
-const END: &str = "\n\r\n--llm-batch-7f9c2ba4e88f827d616045507605853e--\r\n";
-
 /// The key of our tag in the metadata of a batch.
 const TAG: &str = "llm_part";
 
@@ -77,8 +74,10 @@ impl BatchApi for OpenAi {
              content-type: application/jsonl\r\n\r\n"
         )
         .into_bytes();
+        // The end of the last line, and of the upload.
+        let end = format!("\n\r\n--{BOUNDARY}--\r\n").into_bytes();
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-        Some(Post { path: "files".into(), content_type, body, after_entries: Some(END) })
+        Some(Post { path: "files".into(), content_type, body, after_entries: Some(end) })
     }
 
     fn submit(&self, part: &Part<'_>, file: Option<&str>) -> Post {

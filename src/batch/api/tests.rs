@@ -14,8 +14,11 @@ const PART: Part<'_> = Part { model: "m", endpoint: "chat/completions", tag: "jo
 /// The whole body with two entries.
 fn text(api: Api, post: &Post) -> String {
     let before = String::from_utf8(post.body.clone()).expect("text");
-    match post.after_entries {
-        Some(after) => format!("{before}{{\"a\":1}}{}{{\"a\":2}}{after}", char::from(of(api).separator())),
+    match &post.after_entries {
+        Some(after) => {
+            let (between, after) = (char::from(of(api).separator()), String::from_utf8_lossy(after));
+            format!("{before}{{\"a\":1}}{between}{{\"a\":2}}{after}")
+        }
         None => before,
     }
 }

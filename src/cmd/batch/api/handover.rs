@@ -1,10 +1,9 @@
 //! Gives parts of a batch to gateways, and settles what became of a handover that broke off.
 
-use std::io;
 use std::sync::Arc;
 
 use super::clients::{Clients, Requests};
-use super::{custom_id, tag};
+use super::{custom_id, tag, temporary_file};
 use crate::batch::RowInfo;
 use crate::batch::api::{self, Gathered, Gathering, Part as Handover};
 use crate::call::{Call, Target};
@@ -129,7 +128,7 @@ impl<'a> Handovers<'a> {
                 self.open.len() - 1
             }
         };
-        match self.open[at].gathering.add(info.number, &entry).map_err(unwritable)? {
+        match self.open[at].gathering.add(info.number, &entry).map_err(temporary_file)? {
             Some(whole) => self.hand_over(at, whole),
             None => Ok(()),
         }
@@ -178,14 +177,10 @@ impl<'a> Handovers<'a> {
     /// Hands over the rest. Returns how many requests and batches were handed over.
     pub(super) fn finish(mut self) -> Result<(u64, u64), Error> {
         for at in 0..self.open.len() {
-            if let Some(rest) = self.open[at].gathering.take().map_err(unwritable)? {
+            if let Some(rest) = self.open[at].gathering.take().map_err(temporary_file)? {
                 self.hand_over(at, rest)?;
             }
         }
         Ok(self.handed)
     }
-}
-
-fn unwritable(source: io::Error) -> Error {
-    Error::Output { target: "a temporary file".into(), source }
 }

@@ -40,6 +40,11 @@ fn model_routes(plan: &BatchPlan) -> Result<&[NamedRoute], Error> {
     }
 }
 
+/// That a temporary file cannot be made, written or read.
+fn temporary_file(source: std::io::Error) -> Error {
+    Error::Output { target: "a temporary file".into(), source }
+}
+
 /// By which a batch of the gateway is found again.
 fn tag(job: &str, part: u64) -> String {
     format!("{job}-{part}")

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clients::Requests;
-use super::row_of;
+use super::{row_of, temporary_file};
 use crate::adapter::{Adapter, DecodeError, stream};
 use crate::batch::api::{self, BatchApi, Fate, Results, Standing};
 use crate::call::{Call, Event, Events, Meta, Service};
@@ -50,8 +50,7 @@ struct LeftOut {
 
 impl ApiResults {
     pub(super) fn new(models: usize) -> Result<Self, Error> {
-        let file =
-            tempfile::tempfile().map_err(|source| Error::Output { target: "a temporary file".into(), source })?;
+        let file = tempfile::tempfile().map_err(temporary_file)?;
         let (index, clients, left_out) = Default::default();
         Ok(Self { file: Mutex::new(file), length: 0, models, index, clients, missing: 0, left_out })
     }
@@ -102,16 +101,15 @@ impl ApiResults {
         self.clients.insert(part.gateway.clone(), Arc::clone(client));
         for results in &standing.results {
             let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
-            let cannot = |source| Error::Output { target: "a temporary file".into(), source };
-            file.seek(SeekFrom::Start(self.length)).map_err(cannot)?;
+            file.seek(SeekFrom::Start(self.length)).map_err(temporary_file)?;
             let fetched = match results {
                 Results::At(path) => requests.download(client, path, LARGEST_RESULTS, file),
                 Results::Inline(lines) => {
-                    std::io::Write::write_all(file, lines).map_err(cannot)?;
+                    std::io::Write::write_all(file, lines).map_err(temporary_file)?;
                     Ok(())
                 }
             };
-            let left_out = self.index_from(form, place, part).map_err(cannot)?;
+            let left_out = self.index_from(form, place, part).map_err(temporary_file)?;
             fetched?;
             self.left_out.foreign += left_out.foreign;
             self.left_out.long += left_out.long;
