@@ -65,6 +65,11 @@ impl Reading<'_> {
         self.passed.is_none_or(|body| body.operation() == Operation::Generate)
     }
 
+    /// Whether the client gets the bytes of the answer and waits for a stream.
+    fn is_stream(&self) -> bool {
+        self.passed.is_some_and(ClientBody::stream)
+    }
+
     async fn whole_answer(&self, body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
         let body = self.rest(body, &mut response, LARGEST_ANSWER).await?;
         let answer = match self.adapter.decode_response(&body) {
@@ -73,16 +78,21 @@ impl Reading<'_> {
             Err(DecodeError::Malformed(why)) => {
                 let failure = Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read");
                 let failure = failure.with_cause(format!("{why}: {}", self.excerpt(&beginning(&body))));
-                // The client may understand what we do not.
-                self.pass(body, &response, events).await?;
+                // The client may understand what we do not, but not where it waits for a stream.
+                if !self.is_stream() {
+                    self.pass(body, &response, events).await?;
+                }
                 return Err(failure);
             }
         };
         let outcome = stream::complete(answer.finish.as_ref());
+        let has_end = answer.finish.is_some() || !self.is_stream();
         let now = Instant::now();
         let pieces = answer.into_events().into_iter().map(|piece| self.event(Decoded::Event(piece)));
         events.forward(&mut pieces.map(|event| events.event(now, event)).collect()).await?;
-        self.pass(body, &response, events).await?;
+        if has_end {
+            self.pass(body, &response, events).await?;
+        }
         outcome
     }
 

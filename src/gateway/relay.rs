@@ -72,13 +72,16 @@ impl<'a> Relay<'a> {
         held.into_iter().map(move |bytes| Event::Bytes { bytes, content_type: content_type.take(), is_failure })
     }
 
-    /// Takes in that nothing more comes.
-    pub(super) fn end(&mut self) {
+    /// Takes in that nothing more comes. Where the answer `is_cut`, a last line without its end is left out: what the client is
+    /// told next would be taken for the rest of it.
+    pub(super) fn end(&mut self, is_cut: bool) {
         let rest = self.usage.as_mut().map(UsageFilter::finish).unwrap_or_default();
         let rest = self.masked(rest.into());
         self.held.push(rest);
         let undecided = self.undecided.split().freeze();
-        self.held.push(self.masked.mask(self.mask, undecided));
+        if !is_cut {
+            self.held.push(self.masked.mask(self.mask, undecided));
+        }
         self.held.retain(|bytes| !bytes.is_empty());
     }
 
@@ -302,7 +305,7 @@ mod tests {
         let body = request();
         let mut relay = Relay::new(mask, &body, None);
         pieces.into_iter().for_each(|piece| relay.add(Bytes::copy_from_slice(piece)));
-        relay.end();
+        relay.end(false);
         String::from_utf8(relay.held.concat()).expect("UTF-8")
     }
 
@@ -367,7 +370,7 @@ mod tests {
             relay.add(Bytes::from(vec![b'x'; 100_000]));
             assert!(relay.undecided.len() <= LONGEST_PART + 100_000);
         }
-        relay.end();
+        relay.end(false);
         assert_eq!(relay.held.iter().map(Bytes::len).sum::<usize>(), 10_000_000);
         let mut filter = UsageFilter::default();
         let passed: usize = (0..40).map(|_| filter.push(&[b'x'; 100_000]).len()).sum();

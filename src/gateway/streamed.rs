@@ -59,7 +59,7 @@ impl Reading<'_> {
                 if limit.spoke || stream.finished() || !self.is_generated() || (flow.is_ok() && arrived >= release) {
                     relay.open();
                 }
-                relay.take(flow.is_err()).for_each(|event| unsent.push(arrived, event));
+                relay.take(stream.has_reported_failure()).for_each(|event| unsent.push(arrived, event));
             }
             match flow? {
                 Flow::Done => break,
@@ -90,22 +90,23 @@ impl Reading<'_> {
         let outcome = stream.end(&mut decoded);
         let ended = Instant::now();
         decoded.drain(..).for_each(|piece| unsent.push(ended, self.event(piece)));
-        if let Some(relay) = relay {
+        if let Some(mut relay) = relay {
             unsent.send().await?;
-            relay_rest(relay, response, unsent).await;
+            let is_told = stream.has_reported_failure();
+            relay_rest(&mut relay, response).await;
+            relay.end(outcome.is_err() && !stream.finished() && !is_told);
+            relay.take(is_told).for_each(|event| unsent.push(Instant::now(), event));
         }
         outcome
     }
 }
 
-/// Hands the bytes on to their end, those behind the last event among them.
-async fn relay_rest(mut relay: Relay<'_>, mut response: Response, unsent: &mut Unsent<'_>) {
+/// Takes in the bytes to their end, those behind the last event among them.
+async fn relay_rest(relay: &mut Relay<'_>, mut response: Response) {
     let limit = Instant::now() + SHORT_GRACE;
     while let Ok(Ok(Some(chunk))) = timeout_at(limit, response.chunk()).await {
         relay.add(chunk);
     }
-    relay.end();
-    relay.take(false).for_each(|event| unsent.push(Instant::now(), event));
 }
 
 /// How long a stream may go on without another piece of the answer.
