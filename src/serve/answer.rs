@@ -21,6 +21,7 @@ use crate::call::{Call, Event, RunEvent, Target};
 use crate::chat::{self, FinishReason, StreamEvent};
 use crate::error::{Failure, FailureKind};
 use crate::http::json_body;
+use crate::policy::budget::is_store_lost;
 use crate::record::Record;
 use crate::run::Single;
 
@@ -133,6 +134,9 @@ impl Running {
             if !is_taken || !more {
                 break;
             }
+        }
+        if self.answer.failed.as_ref().is_some_and(is_store_lost) {
+            self.server.note_store(true);
         }
         let ended = single.end().await;
         self.taken.settle(&self.server, Some(&ended.record));
