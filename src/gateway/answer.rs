@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tokio::time::timeout_at;
 
 use super::deadlines::Deadlines;
+use super::words::Words;
 use super::{Client, response_headers, transport};
 use crate::adapter::sse::BOM;
 use crate::adapter::stream::{self, Decoded};
@@ -38,6 +39,8 @@ pub(super) struct Reading<'a> {
     pub(super) deadlines: Deadlines,
     /// The client's own body that was sent, if it was; the client then gets the bytes of the answer.
     pub(super) passed: Option<&'a ClientBody>,
+    /// Whether the answer is for a client of a server.
+    pub(super) is_served: bool,
 }
 
 impl Reading<'_> {
@@ -88,8 +91,12 @@ impl Reading<'_> {
         let outcome = stream::complete(answer.finish.as_ref());
         let has_end = answer.finish.is_some() || !self.is_stream();
         let now = Instant::now();
-        let pieces = answer.into_events().into_iter().map(|piece| self.event(Decoded::Event(piece)));
-        events.forward(&mut pieces.map(|event| events.event(now, event)).collect()).await?;
+        let mut words = self.words();
+        let mut told = Vec::new();
+        let mut tell = |piece| told.push(events.event(now, Event::Stream(self.client.mask.event(piece))));
+        answer.into_events().into_iter().for_each(|piece| words.push(piece, &mut tell));
+        words.flush(&mut tell);
+        events.forward(&mut told).await?;
         if has_end {
             self.pass(body, &response, events).await?;
         }
@@ -132,11 +139,16 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// The event that tells what was decoded.
-    pub(super) fn event(&self, decoded: Decoded) -> Event {
+    /// The words of the answer, without the key where they are for others than its owner.
+    pub(super) fn words(&self) -> Words<'_> {
+        Words::new(Some(&self.client.mask).filter(|_| self.is_served))
+    }
+
+    /// Hands on the events that tell what was decoded.
+    pub(super) fn tell(&self, decoded: Decoded, words: &mut Words<'_>, each: &mut impl FnMut(Event)) {
         match decoded {
-            Decoded::Event(event) => Event::Stream(self.client.mask.event(event)),
-            Decoded::Malformed(message) => Event::Malformed { message: self.excerpt(&message) },
+            Decoded::Event(event) => words.push(event, &mut |event| each(Event::Stream(self.client.mask.event(event)))),
+            Decoded::Malformed(message) => each(Event::Malformed { message: self.excerpt(&message) }),
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Server, home};
-use crate::support::{Gateway, Reply};
+use crate::support::{Gateway, KEY, Reply};
 
 /// The wire formats: their name, the path and the body of a request for a stream, and a piece of an answer.
 fn wires(text: &str) -> [(&'static str, &'static str, Value, String); 4] {
@@ -124,5 +124,59 @@ fn what_is_no_answer_is_refused_where_a_stream_was_asked_for() {
         let answer = server.send(&server.key, path, &[], body.to_string());
         assert_eq!(answer.status, 502, "{path}: {}", answer.text());
         assert!(answer.json()["error"].is_object(), "{}", answer.text());
+    }
+}
+
+/// The text of a stream of chat completions and of messages, joined as a client does.
+fn joined(stream: &str) -> String {
+    let data = stream.lines().filter_map(|line| line.strip_prefix("data: ")?.parse::<Value>().ok());
+    let text = |event: Value| {
+        let paths = ["/choices/0/delta/content", "/delta/text", "/delta", "/candidates/0/content/parts/0/text"];
+        paths.iter().find_map(|path| Some(event.pointer(path)?.as_str()?.to_owned()))
+    };
+    data.filter_map(text).collect()
+}
+
+#[test]
+fn no_client_gets_the_gateways_key_from_the_words_of_a_model() {
+    let (one, two) = KEY.split_at(KEY.len() - 3);
+    let split = move || Reply::sse().role().text("it is ").text(&one[..5]).text(&one[5..]).text(two).text(" !");
+    let gateway = Gateway::by(move |request| match (request.json()["stream"] == true, request.model().as_str()) {
+        (true, "split") => split().finish("stop").usage(9, 4).done(),
+        (true, _) => Reply::stream(&[&format!("it is {KEY} !")]),
+        (false, _) => Reply::unary(&format!("it is {KEY} !")),
+    });
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let mut calls = 0;
+    for (api, path, body, _) in wires("") {
+        for model in ["whole", "split"] {
+            let (path, mut body) = (path.replace("models/m", &format!("models/{model}")), body.clone());
+            if api != "gemini" {
+                body["model"] = model.into();
+            }
+            let answer = server.send(&server.key, &path, &[], body.to_string()).text();
+            let (said, errors) = (joined(&answer), errors(&answer));
+            calls += 1;
+            assert!(!said.contains(&KEY[..8]) && !answer.contains(KEY), "{api}, {model}: {answer}");
+            if (api, model) == ("openai-chat", "split") {
+                // The bytes of the gateway are passed on unchanged or not at all.
+                assert_eq!(errors.len(), 1, "{answer}");
+                assert!(answer.contains("a key of this server"), "{answer}");
+            } else {
+                assert!(errors.is_empty() && said.starts_with("it is ") && said.ends_with("*** !"), "{api}: {answer}");
+            }
+        }
+        let (path, mut body) = (path.replace("streamGenerateContent?alt=sse", "generateContent"), body);
+        if api != "gemini" {
+            body["stream"] = false.into();
+        }
+        let whole = server.send(&server.key, &path, &[], body.to_string());
+        calls += 1;
+        assert!(whole.status == 200 && whole.text().contains("it is *** !"), "{api}: {}", whole.text());
+    }
+    // What is recorded is what was told.
+    for call in server.recorded(&home, calls) {
+        assert!(!call.to_string().contains(KEY), "{call}");
     }
 }
