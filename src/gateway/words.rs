@@ -155,7 +155,7 @@ impl<'a> Words<'a> {
         let joined = joined(&tokens);
         let open = mask.open_at_end(joined.as_bytes());
         if open >= LONG {
-            hide(&mut tokens, &joined, &[joined.len() - open..joined.len()]);
+            hide(&mut tokens, &joined, std::slice::from_ref(&(joined.len() - open..joined.len())));
         }
         each(StreamEvent::Logprobs(tokens));
     }

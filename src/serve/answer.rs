@@ -126,7 +126,7 @@ impl Running {
                 more = single.next(&mut batch) => more,
                 // A client that leaves stops the call at once. From an answer that has told its end, only its usage and its
                 // cost are still to come: they are read for the record, also where a client leaves as soon as it has the end.
-                () = self.left(), if !self.answer.finish.is_some() => break,
+                () = self.left(), if self.answer.finish.is_none() => break,
                 () = server.stopped() => break,
             };
             batch.drain(..).for_each(|event| self.answer.take(event));

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
@@ -216,7 +216,8 @@ async fn read(server: &Server, headers: &HeaderMap, mut body: Incoming) -> Resul
         let message = format!("the body of the request is larger than {} bytes", bounds.max_body);
         invalid(message).with_status(413)
     };
-    if headers.contains_key("content-encoding") {
+    let is_encoded = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity") && !value.is_empty();
+    if headers.get_all("content-encoding").iter().any(is_encoded) {
         discard(headers, body).await;
         return Err(invalid("the body of the request is compressed, which is not supported").with_status(415));
     }

@@ -24,6 +24,7 @@ pub(super) fn as_it_is(api: Api, failure: &Failure, id: &str) -> Response {
     let mut response = http::refusal(api, failure);
     let body: Value = serde_json::from_slice(&api.adapter().encode_error(failure)).unwrap_or_default();
     let status = response.status();
+    let body = if is_forbidden(failure) { with_permission(api, body, failure) } else { body };
     *response.body_mut() = with_id(api, body, id, status).to_string().into();
     response
 }
@@ -59,6 +60,11 @@ pub(super) fn told(api: Api, failure: &Failure) -> Failure {
             502
         }
         FailureKind::NotFound => 404,
+        FailureKind::InvalidRequest if failure.status.is_some_and(|status| BETWEEN.contains(&status)) => {
+            told.kind = FailureKind::Unavailable;
+            told.message = "the gateway, or a proxy before it, does not take the connections of this server".to_owned();
+            502
+        }
         FailureKind::InvalidRequest | FailureKind::ContextLength | FailureKind::ContentFilter => {
             failure.status.filter(|status| (400..500).contains(status)).unwrap_or(400)
         }
@@ -77,7 +83,59 @@ pub(super) fn told(api: Api, failure: &Failure) -> Failure {
         let what = advice.split_once(';').map_or(&**advice, |(what, _)| what);
         told.message = format!("{}: {what}", failure.message);
     }
+    if matches!(
+        failure.kind,
+        FailureKind::Network | FailureKind::Timeout | FailureKind::Protocol | FailureKind::Truncated
+    ) {
+        told.message = match failure.status {
+            Some(300..400) => "the gateway redirects elsewhere; redirects are not followed".to_owned(),
+            _ => without_addresses(&told.message),
+        };
+    }
     told.with_status(status)
+}
+
+/// What a gateway says of the connection to it: a proxy wants a login, or the request is for another server or another version
+/// of HTTP.
+const BETWEEN: [u16; 3] = [407, 421, 426];
+
+/// The text without the addresses in it. Where the gateway is concerns nobody else; the ledger has the whole message.
+fn without_addresses(text: &str) -> String {
+    let word = |word: &str| match word.find("http://").or_else(|| word.find("https://")) {
+        Some(start) => {
+            let end = word.trim_end_matches([',', ';', ':', '.', ')']).len();
+            [&word[..start], "the gateway", &word[end.max(start)..]].concat()
+        }
+        None => word.to_owned(),
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a key is good, and not for this.
+fn is_forbidden(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Auth && failure.status == Some(403)
+}
+
+/// The body of an error in the words that the wire format has for a key that may not do this.
+fn with_permission(api: Api, mut body: Value, failure: &Failure) -> Value {
+    let code = (failure.param.as_deref() == Some("model")).then_some("model_not_allowed");
+    let error = &mut body["error"];
+    match api {
+        Api::OpenaiChat | Api::OpenaiResponses => {
+            error["type"] = "permission_error".into();
+            error["code"] = code.into();
+        }
+        Api::Anthropic => {
+            error["type"] = "permission_error".into();
+            error["details"] = json!({"error_code": code.unwrap_or("permission_denied")});
+        }
+        Api::Gemini => {
+            error["status"] = "PERMISSION_DENIED".into();
+            let reason = code.unwrap_or("permission_denied").to_uppercase();
+            error["details"] = json!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}]);
+        }
+    }
+    body
 }
 
 /// The body of an error with the id of the request, where the wire format has it.
@@ -103,4 +161,39 @@ pub(super) fn plain(status: StatusCode, text: &'static str) -> Response {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_learn_no_address_of_the_gateway() {
+        let told = |kind, message: &str, status: Option<u16>| {
+            told(Api::OpenaiChat, &Failure { status, ..Failure::new(kind, message) }).message
+        };
+        for (kind, message, shown) in [
+            (FailureKind::Network, "cannot connect to http://10.0.0.7:4000", "cannot connect to the gateway"),
+            (
+                FailureKind::Truncated,
+                "the connection to https://in.example:443 broke",
+                "the connection to the gateway broke",
+            ),
+            (
+                FailureKind::Timeout,
+                "no connection to http://[::1]:80 within 5 s",
+                "no connection to the gateway within 5 s",
+            ),
+            (
+                FailureKind::Protocol,
+                "https://a.example did not (http://b.example).",
+                "the gateway did not (the gateway).",
+            ),
+            (FailureKind::InvalidRequest, "see https://docs.example", "see https://docs.example"),
+        ] {
+            assert_eq!(told(kind, message, None), shown);
+        }
+        let redirect = told(FailureKind::Protocol, "http://a.example redirects to http://b.example", Some(302));
+        assert_eq!(redirect, "the gateway redirects elsewhere; redirects are not followed");
+    }
 }

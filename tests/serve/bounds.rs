@@ -21,6 +21,9 @@ fn what_is_too_large_too_odd_or_too_slow_has_a_status_of_its_own() {
     }
     let packed = server.send(&server.key, "/v1/chat/completions", &[("content-encoding", "gzip")], b"\x1f\x8b");
     assert_eq!(packed.status, 415);
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+    let plain = server.send(&server.key, "/v1/chat/completions", &[("content-encoding", "identity")], body);
+    assert_eq!(plain.status, 200, "{}", plain.text());
     for (method, path) in [
         ("GET", "/"),
         ("GET", "/v1/../etc/passwd"),
@@ -62,7 +65,7 @@ fn what_is_too_large_too_odd_or_too_slow_has_a_status_of_its_own() {
     slow.read_exact(&mut line).expect("an answer");
     assert_eq!(&line, b"HTTP/1.1 408");
     assert_eq!(server.ask(&server.key, "m").status, 200, "others are unharmed");
-    assert_eq!(gateway.requests().len(), 1);
+    assert_eq!(gateway.requests().len(), 2);
 }
 
 #[test]

@@ -62,7 +62,14 @@ fn models_outside_of_a_key_are_refused_without_a_request() {
         let answer = server.ask(&key, model);
         assert_eq!(answer.status, 403, "{model}: {}", answer.text());
         assert!(answer.text().contains("the key bot may not be used for"), "{}", answer.text());
+        let error = &answer.json()["error"];
+        assert_eq!((&error["type"], &error["code"]), (&"permission_error".into(), &"model_not_allowed".into()));
     }
+    let body = r#"{"model":"big-1","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}"#;
+    let messages = server.send(&key, "/v1/messages", &[], body);
+    assert_eq!((messages.status, &messages.json()["error"]["type"]), (403, &"permission_error".into()));
+    let gemini = server.send(&key, "/v1beta/models/big-1:generateContent", &[], r#"{"contents":[]}"#).json();
+    assert_eq!(gemini["error"]["status"], "PERMISSION_DENIED", "{gemini}");
     assert_eq!(gateway.requests().len(), 2);
 }
 

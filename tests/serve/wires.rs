@@ -330,9 +330,18 @@ fn the_list_of_models_has_the_form_of_whoever_asks() {
 
 #[test]
 fn a_failure_has_the_shape_of_the_clients_format_and_a_status_that_is_true_for_it() {
-    for (upstream, shown) in
-        [(401, 502), (403, 502), (402, 502), (404, 404), (400, 400), (413, 413), (500, 500), (529, 529)]
-    {
+    for (upstream, shown) in [
+        (401, 502),
+        (403, 502),
+        (402, 502),
+        (407, 502),
+        (421, 502),
+        (404, 404),
+        (400, 400),
+        (413, 413),
+        (500, 500),
+        (529, 529),
+    ] {
         let gateway = Gateway::always(Reply::error(upstream, &format!("no, {KEY}")));
         let home = home(&gateway, "openai-chat");
         std::fs::write(
