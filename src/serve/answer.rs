@@ -120,6 +120,7 @@ impl Running {
     async fn run(mut self, mut single: Single) {
         let mut batch = Vec::new();
         let server = Arc::clone(&self.server);
+        let mut is_stopped = false;
         loop {
             let more = tokio::select! {
                 biased;
@@ -127,7 +128,10 @@ impl Running {
                 // A client that leaves stops the call at once. From an answer that has told its end, only its usage and its
                 // cost are still to come: they are read for the record, also where a client leaves as soon as it has the end.
                 () = self.left(), if self.answer.finish.is_none() => break,
-                () = server.stopped() => break,
+                () = server.stopped() => {
+                    is_stopped = true;
+                    break;
+                }
             };
             batch.drain(..).for_each(|event| self.answer.take(event));
             let is_taken = self.send().await || self.answer.finish.is_some();
@@ -151,7 +155,20 @@ impl Running {
             // A client that has its whole answer finds it in the ledger, whatever becomes of this server.
             recording.ledger.record(row).await;
         }
+        if is_stopped {
+            self.break_off();
+        }
         self.finish(&ended.record);
+    }
+
+    /// Tells the client of a stream that has begun that the server was stopped. One that reads nothing is not waited for.
+    fn break_off(&mut self) {
+        if self.head.is_none() && !self.answer.is_over {
+            self.answer.end(Err(Failure::new(FailureKind::Interrupted, "the server was stopped")));
+            if let Some(body) = &self.body {
+                let _ = body.try_send(Bytes::from(std::mem::take(&mut self.answer.ready)));
+            }
+        }
     }
 
     /// Ready when the client has left.
@@ -246,6 +263,8 @@ struct Answer {
     /// Whether the client has been told that the answer has failed.
     has_told_failure: bool,
     failed: Option<Failure>,
+    /// Whether the call has come to its end.
+    is_over: bool,
 }
 
 impl Answer {
@@ -268,6 +287,7 @@ impl Answer {
             has_begun: false,
             has_told_failure: false,
             failed: None,
+            is_over: false,
             asked,
         }
     }
@@ -312,7 +332,10 @@ impl Answer {
                 self.has_begun |= self.finish.is_some() || piece.is_output();
                 self.piece(&piece);
             }
-            Event::Done(result) => self.end(result),
+            Event::Done(result) => {
+                self.is_over = true;
+                self.end(result);
+            }
             _ => {}
         }
     }

@@ -135,6 +135,13 @@ fn what_takes_longer_than_the_drain_is_stopped_and_recorded() {
     outcome.exits(0);
     assert!(outcome.stderr().contains("1 requests were stopped"), "{outcome}");
     assert_eq!(home.log()[0]["status"], "interrupted");
+    // The stream does not look finished.
+    let mut told = Vec::new();
+    while let Some(mut chunk) = connection.chunk() {
+        told.append(&mut chunk);
+    }
+    let told = String::from_utf8(told).expect("UTF-8");
+    assert!(told.contains("the server was stopped"), "{told}");
 }
 
 #[cfg(unix)]
