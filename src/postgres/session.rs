@@ -169,6 +169,19 @@ impl Link {
         })
     }
 
+    /// Reads, for as long as that takes.
+    ///
+    /// # Errors
+    /// The work fails, or the database cannot be reached.
+    pub(super) fn read<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, StoreError> {
+        let session = self.session()?;
+        let done = session.client.batch_execute("SET statement_timeout = 0").and_then(|()| work(session));
+        done.map_err(|error| {
+            self.session = None;
+            self.address.error(&error)
+        })
+    }
+
     /// Gives the connection up.
     pub(super) fn close(&mut self) {
         self.session = None;
