@@ -1,5 +1,6 @@
 //! `llm batch`: a data set through models, and never an answer paid twice.
 
+#[cfg(unix)]
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
@@ -177,6 +178,7 @@ fn a_field_that_no_row_has_is_found_before_anything_is_sent() {
 }
 
 /// The ids of the records of all lines.
+#[cfg(unix)]
 fn ids(home: &Home) -> BTreeSet<String> {
     let text = std::fs::read_to_string(home.path().join("out.jsonl")).unwrap_or_default();
     let whole = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -215,12 +217,12 @@ fn a_batch_that_is_killed_fifty_times_loses_no_paid_row_and_repeats_none_but_tho
     assert_eq!(numbers(&found), (1..=ROWS as u64).collect::<Vec<_>>(), "each row once, in order");
     assert!(found.iter().all(|line| line["text"] == format!("row {}", line["row"])));
     assert!(written.is_subset(&ids(&home)));
-    let mut asked: BTreeMap<String, usize> = BTreeMap::new();
+    let mut asked = BTreeMap::<String, usize>::new();
     gateway.requests().iter().for_each(|request| *asked.entry(request.prompt()).or_default() += 1);
     let again: usize = asked.values().map(|times| times - 1).sum();
     assert!(again <= KILLS * CONCURRENCY, "{again} requests were repeated");
     // A request that is repeated has the key of the first one, by which a gateway can know it.
-    let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut keys = BTreeMap::<String, BTreeSet<String>>::new();
     for request in gateway.requests() {
         let key = request.header("idempotency-key").expect("a key").to_owned();
         keys.entry(request.prompt()).or_default().insert(key);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Gateway, Home, KEY, Outcome, Reply};
+use crate::support::{Gateway, Home, Outcome, Reply};
 
 const PROMPT: &str = "Summarize: the cat sat on the mat. It slept all day. Then it ate.";
 
@@ -126,9 +126,10 @@ fn confidence_asks_for_log_probabilities() {
 fn a_scoring_program_sees_the_answer_and_no_key() {
     let gateway = Gateway::by(|request| Reply::stream(&[&request.model().repeat(3)]));
     let home = Home::with(&gateway);
+    let key = crate::support::KEY;
     let script = "command:sh -c 'env | grep -c sk-CANARY >&2; n=$(wc -c); env | grep -c sk-CANARY | sed s/^/$n/'";
     let run = home.llm(["compare", "-m", "a,bb", "-o", "json", "--score", script, "hi"]).output().exits(0).json();
-    assert!(home.llm(["key", "show"]).output().exits(0).stdout().contains(&KEY[KEY.len() - 4..]));
+    assert!(home.llm(["key", "show"]).output().exits(0).stdout().contains(&key[key.len() - 4..]));
     // The number of bytes, and 0 for the lines with a key.
     assert_eq!(scores(&run), [Some(30.0), Some(60.0)], "{run}");
 }
@@ -356,6 +357,7 @@ mod votes {
 }
 
 /// A whole answer of ten tokens by the model of this name.
+#[cfg(unix)]
 fn said(model: &str, text: &str) -> Reply {
     let chunk = |delta: Value, finish: Value| json!({"id": "1", "model": model, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]});
     let text = chunk(json!({"role": "assistant", "content": text}), Value::Null);
@@ -365,6 +367,7 @@ fn said(model: &str, text: &str) -> Reply {
 }
 
 /// Gives nine points to each answer that says it is right, and four to each other one.
+#[cfg(unix)]
 fn verdict(prompt: &str) -> Reply {
     let score = |letter: &str| {
         let (_, rest) = prompt.split_once(&format!("[answer {letter} "))?;
@@ -379,6 +382,7 @@ fn verdict(prompt: &str) -> Reply {
 }
 
 /// Three models that answer only when all three have been asked, and a judge.
+#[cfg(unix)]
 fn three_and_a_judge() -> Gateway {
     Gateway::by(|request| match request.model().as_str() {
         "judge" => verdict(&request.prompt()),

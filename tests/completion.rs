@@ -1,8 +1,5 @@
 //! Completions: what the shells' scripts get from the program, and what a real bash makes of it.
 
-use std::path::Path;
-
-use crate::support::home::LLM;
 use crate::support::{Gateway, Home, Reply};
 
 const CONFIG: &str = r#"
@@ -107,7 +104,7 @@ fn every_shell_has_a_script_that_asks_the_program() {
 #[test]
 fn a_real_bash_completes() {
     let home = Home::new().config(CONFIG);
-    let bin = Path::new(LLM).parent().expect("a directory").display().to_string();
+    let bin = std::path::Path::new(crate::support::home::LLM).parent().expect("a directory").display().to_string();
     let complete = |words: &str, index: usize, current: &str| {
         let script = format!(
             "PATH={bin}:$PATH; source <(llm completions bash) || exit 3

@@ -1,8 +1,6 @@
 //! How a command ends: every exit code of the contract, and who is told what.
 
-use std::ffi::OsStr;
 use std::net::TcpListener;
-use std::os::unix::ffi::OsStrExt;
 
 use crate::support::{Gateway, Home, KEY, Reply};
 
@@ -79,10 +77,11 @@ fn a_config_that_is_named_but_missing_is_3() {
 }
 
 // P17
+#[cfg(unix)]
 #[test]
 fn the_path_of_a_config_file_need_not_be_text() {
     let home = Home::new();
-    let file = home.path().join(OsStr::from_bytes(b"not \xff UTF-8.toml"));
+    let file = home.path().join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"not \xff UTF-8.toml"));
     std::fs::write(&file, "nonsense = 1").expect("a file of the home");
     home.env("LLM_CONFIG", &file).llm(["config", "check"]).output().exits(3).says("nonsense");
 }

@@ -86,7 +86,7 @@ fn what_is_not_damaged_is_read() {
     }
     let config =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/config.toml")).expect("text");
-    let env = onekey::config::Env::from_pairs([("LLM_DATA_DIR", "/nowhere")]);
+    let env = onekey::config::Env::from_pairs([("LLM_DATA_DIR", laws::NOWHERE)]);
     let settings = onekey::config::Settings::from_text(env, Path::new("config.toml"), &config).expect("a good config");
     assert!(!settings.pipelines.is_empty() && !settings.budgets.is_empty(), "a good seed has some of everything");
     for ((api, path), body) in laws::REQUESTS.into_iter().zip(requests()) {

@@ -5,7 +5,7 @@ use crate::support::{Gateway, Home, KEY, Reply};
 #[test]
 fn a_new_config_makes_sense_and_is_never_replaced_unasked() {
     let home = Home::new();
-    let path = home.path().join("config/llm/config.toml");
+    let path = ["config", "llm", "config.toml"].iter().fold(home.path().to_owned(), |path, name| path.join(name));
     let shown = format!("{}\n", path.display());
     home.llm(["config", "path"]).output().exits(0).prints(&shown);
     home.llm(["config", "init"]).output().exits(0).prints(&shown);

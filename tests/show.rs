@@ -156,6 +156,7 @@ fn one_gateway_alone_is_looked_at_where_it_is_named() {
     home.llm(["models", "show", "gpt-4o", "-g", "corp"]).output().exits(1).says("corp lists no model gpt-4o");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_mere_look_asks_no_keyring_and_no_command_for_a_key() {
     let (usual, gateway) = (acme(), acme());

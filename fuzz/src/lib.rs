@@ -65,10 +65,13 @@ pub const REQUESTS: [(Api, &str); 4] = [
     (Api::Gemini, "models/m:streamGenerateContent?alt=sse"),
 ];
 
+/// A directory that nothing is read from.
+pub const NOWHERE: &str = if cfg!(windows) { r"C:\nowhere" } else { "/nowhere" };
+
 /// Reads the input as a config file. A file that cannot be used is refused with the line of the mistake.
 pub fn config(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    let env = || Env::from_pairs([("LLM_DATA_DIR", "/nowhere"), ("XDG_CACHE_HOME", "/nowhere")]);
+    let env = || Env::from_pairs([("LLM_DATA_DIR", NOWHERE), ("XDG_CACHE_HOME", NOWHERE)]);
     let settings = Settings::from_text(env(), Path::new("config.toml"), text);
     let error = match settings.and_then(|settings| pipeline::check(&settings).map(|()| settings)) {
         Ok(settings) => {

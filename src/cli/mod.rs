@@ -36,7 +36,7 @@ pub use template::{TemplateArgs, TemplateCommand};
 
 /// One gateway key, many models: ask and compare language models from the terminal.
 #[derive(Debug, Parser)]
-#[command(name = "llm", version, max_term_width = WIDEST, disable_help_subcommand = true)]
+#[command(name = "llm", bin_name = "llm", version, max_term_width = WIDEST, disable_help_subcommand = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

@@ -1,6 +1,6 @@
 //! The user's editor, in which files and texts are changed.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::Path;
 
 use crate::child::without_keys;
@@ -29,7 +29,7 @@ pub(super) fn open(env: &Env, path: &Path) -> Result<(), Error> {
     };
     // Where stdin is a pipe with a part of the prompt, the editor reads from the terminal.
     #[cfg(unix)]
-    if !std::io::stdin().is_terminal()
+    if !std::io::IsTerminal::is_terminal(&std::io::stdin())
         && let Ok(terminal) = std::fs::File::open("/dev/tty")
     {
         process.stdin(terminal);

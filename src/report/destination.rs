@@ -153,7 +153,7 @@ fn create(directory: &Path, permissions: Option<fs::Permissions>) -> io::Result<
         file.as_file().set_permissions(permissions)?;
     }
     #[cfg(not(unix))]
-    drop(permissions);
+    let _ = permissions;
     Ok(file)
 }
 

@@ -47,7 +47,7 @@ impl Command {
         Ok(Self { argv, scrub: scrub.to_vec(), limit: LIMIT, stop: stop.clone() })
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(super) fn within(self, limit: Duration) -> Self {
         Self { limit, ..self }
     }

@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
 use crate::chat::TokenLogprob;
@@ -202,7 +202,7 @@ mod commands {
     fn a_program_that_hangs_is_killed() {
         let record = record("m", "four");
         let command = Command::new("sleep 100", &[], &Stop::default()).expect("good");
-        let begun = Instant::now();
+        let begun = std::time::Instant::now();
         let scores =
             command.within(Duration::from_millis(200)).score(&Answers { records: &[&record, &record], expected: None });
         assert_eq!(scores, vec![Score::unknown("sleep gave no number in 0.2 s"); 2]);

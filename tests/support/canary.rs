@@ -30,7 +30,7 @@ pub fn search(directory: &Path, exceptions: &[String]) {
         // A test may have removed a directory or made it unreadable, and a process may still remove files.
         let entries = std::fs::read_dir(&directory_below).into_iter().flatten().flatten();
         for path in entries.map(|entry| entry.path()) {
-            let name = path.strip_prefix(directory).unwrap_or(&path).to_string_lossy().into_owned();
+            let name = path.strip_prefix(directory).unwrap_or(&path).to_string_lossy().replace('\\', "/");
             let kind = path.symlink_metadata().map(|metadata| metadata.file_type());
             let excepted = exceptions.contains(&name);
             match kind {

@@ -11,7 +11,7 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -160,7 +160,7 @@ impl OutputFile {
     fn is_in_place(&self) -> bool {
         #[cfg(unix)]
         {
-            use std::os::unix::fs::MetadataExt;
+            use std::{fs, os::unix::fs::MetadataExt};
             let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
             match (fs::metadata(&self.path), self.file.metadata()) {
                 (Ok(there), Ok(open)) => identity(there) == identity(open),

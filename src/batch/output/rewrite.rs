@@ -1,11 +1,12 @@
 //! Writes an output file anew: in the order of rows, or without some lines.
 
 use std::borrow::Cow;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use serde::Deserialize;
+use tempfile::NamedTempFile;
 
 use super::{BUFFER, OutputError, OutputFile, next_line};
 use crate::batch::line::Line;
@@ -63,11 +64,10 @@ impl OutputFile {
     /// Puts a file with the lines of the index into the place of this one, as a whole.
     fn replace(&mut self, index: &[Entry], is_in_order: bool) -> Result<(), OutputError> {
         let path = self.path.clone();
-        let file = self.copy(index).map_err(|source| OutputError::Io { path, source })?;
+        self.copy(index).and_then(|copy| self.take(copy)).map_err(|source| OutputError::Io { path, source })?;
         self.is_in_order = is_in_order;
-        self.length = file.metadata().map_or(self.length, |metadata| metadata.len());
+        self.length = self.file.metadata().map_or(self.length, |metadata| metadata.len());
         self.last = index.last().map_or((0, 0), |(row, place, _)| (*row, *place as usize));
-        self.file = file;
         Ok(())
     }
 
@@ -88,8 +88,8 @@ impl OutputFile {
         }
     }
 
-    /// Copies the lines at these offsets to a new file, which takes the place of this one.
-    fn copy(&self, index: &[Entry]) -> io::Result<File> {
+    /// Copies the lines at these offsets to a new file, which is locked.
+    fn copy(&self, index: &[Entry]) -> io::Result<NamedTempFile> {
         let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
         let permissions = self.file.metadata()?.permissions();
@@ -109,6 +109,27 @@ impl OutputFile {
         temporary.as_file().sync_all()?;
         // The new file is locked before it can be seen, so that no other batch takes it.
         let _ = temporary.as_file().try_lock();
-        temporary.persist(fs::canonicalize(&self.path)?).map_err(|error| error.error)
+        Ok(temporary)
+    }
+
+    /// Puts the new file into the place of this one.
+    fn take(&mut self, copy: NamedTempFile) -> io::Result<()> {
+        let path = fs::canonicalize(&self.path)?;
+        // Elsewhere than on Unix a file that is open cannot be replaced, so this one is closed before.
+        #[cfg(not(unix))]
+        {
+            self.file = copy.as_file().try_clone()?;
+        }
+        match copy.persist(&path) {
+            Ok(file) => self.file = file,
+            Err(error) => {
+                #[cfg(not(unix))]
+                {
+                    self.file = Self::open(&path, true).map_err(io::Error::other)?.file;
+                }
+                return Err(error.error);
+            }
+        }
+        Ok(())
     }
 }

@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 use crate::batch::line::{Line, RowPart, WorthPart, write};
 use crate::batch::rows::RowHash;

@@ -27,7 +27,6 @@ pub(super) struct Keeper {
 struct Shared {
     state: Mutex<State>,
     over: Condvar,
-    output: Option<File>,
     /// The ledger, and the id of the job in it.
     job: Option<(LedgerWriter, String)>,
     /// What tells the store that machines share, where the batch is a shard.
@@ -51,10 +50,14 @@ impl Keeper {
         control: Arc<Control>,
     ) -> Self {
         let state = Mutex::new(State { progress, is_over: false });
-        let shared = Arc::new(Shared { state, over: Condvar::new(), output, job, teller, control });
+        let shared = Arc::new(Shared { state, over: Condvar::new(), job, teller, control });
         let kept = Arc::clone(&shared);
         // Without a thread, the output is made durable at the end alone.
-        let thread = thread::Builder::new().name("batch".into()).stack_size(256 << 10).spawn(move || kept.work()).ok();
+        let thread = thread::Builder::new()
+            .name("batch".into())
+            .stack_size(256 << 10)
+            .spawn(move || kept.work(output.as_ref()))
+            .ok();
         Self { shared, thread }
     }
 
@@ -65,14 +68,15 @@ impl Keeper {
 
     /// Ends the thread, and notes how the job stands now.
     pub(super) fn finish(&mut self, state: JobState) {
-        self.end();
+        self.rest();
         let progress = self.shared.tell(state);
         if let Some(teller) = &self.shared.teller {
             teller.end(state, progress);
         }
     }
 
-    fn end(&mut self) {
+    /// Ends the thread, which closes its file.
+    pub(super) fn rest(&mut self) {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;
         self.shared.over.notify_all();
         // A panic of the thread has been reported when it happened.
@@ -82,12 +86,12 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.end();
+        self.rest();
     }
 }
 
 impl Shared {
-    fn work(&self) {
+    fn work(&self, output: Option<&File>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let waited = self.over.wait_timeout_while(state, EVERY, |state| !state.is_over);
@@ -96,7 +100,7 @@ impl Shared {
                 return;
             }
             drop(state);
-            if let Some(output) = &self.output
+            if let Some(output) = output
                 && let Err(error) = output.sync_data()
             {
                 self.control.stop(StopReason::Output(error));

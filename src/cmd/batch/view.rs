@@ -358,6 +358,8 @@ impl View for BatchView<'_> {
         let is_stopped = self.control.is_stopping() || outcome.stopped.is_some();
         let is_whole = !is_stopped && self.state.dropped == 0;
         if is_whole {
+            // Not every system replaces a file that is still open somewhere.
+            self.keeper.rest();
             self.sort();
             let (ok, failed, truncated) = self.tally.counts();
             self.total.get_or_insert(ok + failed + truncated);

@@ -204,10 +204,10 @@ fn no_budget_begins_anew_when_the_ledger_is_of_an_older_version() {
         let sums: Vec<_> = found.iter().map(|found| [found.spent, found.estimated, found.reserved]).collect();
         assert_eq!(sums, [100, 101, 102].map(|spent| [spent, 1, 5].map(picos)), "what had expired was free");
     };
-    let path = dir.path().join(crate::ledger::FILE_NAME);
     #[cfg(unix)]
     if rustix::process::geteuid().is_root() {
         // What belongs to another user is only read.
+        let path = dir.path().join(crate::ledger::FILE_NAME);
         std::os::unix::fs::chown(&path, Some(65_534), None).expect("given away");
         check();
         std::os::unix::fs::chown(&path, Some(0), None).expect("taken back");
