@@ -32,7 +32,7 @@ pub enum StoreError {
     Sqlite { path: PathBuf, source: Arc<rusqlite::Error> },
     #[error("the store at {server} cannot be used")]
     Shared { server: Arc<str>, cause: String },
-    #[error("the store at {server} cannot be reached")]
+    #[error("the store at {server} cannot be used")]
     Unreachable { server: Arc<str>, cause: String, hint: &'static str },
 }
 
