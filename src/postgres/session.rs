@@ -9,7 +9,7 @@ use postgres::types::ToSql;
 use postgres::{Client, Config, Error, Row, Statement};
 use secrecy::ExposeSecret as _;
 
-use super::tls::Tls;
+use super::tls::{self, Parameters, Tls};
 use crate::config::SharedStore;
 use crate::ledger::StoreError;
 
@@ -54,7 +54,7 @@ impl Address {
     /// Reads the address. What is wrong with it is not said in the words of the address, which may hold a password.
     ///
     /// # Errors
-    /// It is none, or its certificates cannot be read.
+    /// It is none, what it says about TLS does not fit together, or certificates cannot be read.
     pub(super) fn read(settings: &SharedStore) -> Result<Self, crate::error::Error> {
         let unread = || {
             crate::error::Error::config_hint(
@@ -63,7 +63,8 @@ impl Address {
                  password are written as %40 and %2F",
             )
         };
-        let mut config: Config = settings.url.expose_secret().parse().map_err(|_| unread())?;
+        let (parameters, url) = Parameters::take(settings.url.expose_secret())?;
+        let mut config: Config = url.parse().map_err(|_| unread())?;
         let hosts: Vec<String> = config
             .get_hosts()
             .iter()
@@ -76,6 +77,10 @@ impl Address {
         if hosts.is_empty() {
             return Err(unread());
         }
+        #[cfg(unix)]
+        let is_of_this_machine = config.get_hosts().iter().all(|host| matches!(host, postgres::config::Host::Unix(_)));
+        #[cfg(not(unix))]
+        let is_of_this_machine = false;
         let shown = match config.get_dbname() {
             Some(name) => format!("postgres://{}/{name}", hosts.join(",")),
             None => format!("postgres://{}", hosts.join(",")),
@@ -89,22 +94,24 @@ impl Address {
         if config.get_application_name().is_none() {
             config.application_name("llm");
         }
-        let tls = if config.get_ssl_mode() == SslMode::Disable {
-            Tls::none()
-        } else {
-            Tls::new(settings.ca_file.as_deref())?
-        };
+        let (mode, tls) = parameters.apply(settings.ca_file.as_deref())?;
+        // A socket of this machine needs no encryption, and has no name that a certificate could hold.
+        config.ssl_mode(if is_of_this_machine { SslMode::Disable } else { mode });
         Ok(Self { config, tls, shown: shown.into() })
     }
 
     pub(super) fn error(&self, cause: &Error) -> StoreError {
-        let mut words = cause.as_db_error().map_or_else(|| cause.to_string(), |error| error.message().to_owned());
-        let mut source = if cause.as_db_error().is_some() { None } else { std::error::Error::source(cause) };
+        if let Some(error) = cause.as_db_error() {
+            return self.failed(error.message().to_owned());
+        }
+        let mut words = cause.to_string();
+        let mut source = std::error::Error::source(cause);
         while let Some(deeper) = source {
             words.push_str(&format!(": {deeper}"));
             source = deeper.source();
         }
-        self.failed(words)
+        let hint = tls::advice(cause).unwrap_or("does the database run, and is the url of [store] right?");
+        StoreError::Unreachable { server: Arc::clone(&self.shown), cause: words, hint }
     }
 
     pub(super) fn failed(&self, cause: String) -> StoreError {
@@ -156,6 +163,19 @@ impl Link {
     pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, StoreError> {
         let session = self.session()?;
         let done = session.begin().and_then(|()| work(session)).and_then(|done| session.commit().map(|()| done));
+        done.map_err(|error| {
+            self.session = None;
+            self.address.error(&error)
+        })
+    }
+
+    /// Reads, for as long as that takes.
+    ///
+    /// # Errors
+    /// The work fails, or the database cannot be reached.
+    pub(super) fn read<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, StoreError> {
+        let session = self.session()?;
+        let done = session.client.batch_execute("SET statement_timeout = 0").and_then(|()| work(session));
         done.map_err(|error| {
             self.session = None;
             self.address.error(&error)
