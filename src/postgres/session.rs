@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::config::SslMode;
@@ -34,6 +36,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 
 /// After a connection has failed, others fail at once for this long.
 const PAUSE: Duration = Duration::from_millis(500);
+
+const IS_IT_THERE: &str = "does the database run, and is the url of [store] right?";
 
 /// Where the database is.
 #[derive(Clone)]
@@ -110,8 +114,18 @@ impl Address {
             words.push_str(&format!(": {deeper}"));
             source = deeper.source();
         }
-        let hint = tls::advice(cause).unwrap_or("does the database run, and is the url of [store] right?");
-        StoreError::Unreachable { server: Arc::clone(&self.shown), cause: words, hint }
+        self.unreachable(words, tls::advice(cause).unwrap_or(IS_IT_THERE))
+    }
+
+    fn unreachable(&self, cause: String, hint: &'static str) -> StoreError {
+        StoreError::Unreachable { server: Arc::clone(&self.shown), cause, hint }
+    }
+
+    /// How long it may take until there is a connection that can be used. The driver limits each socket's connection alone.
+    fn patience(&self) -> Duration {
+        let hosts = u32::try_from(self.config.get_hosts().len().max(1)).unwrap_or(u32::MAX);
+        let each = self.config.get_connect_timeout().copied().unwrap_or(CONNECT);
+        each.saturating_mul(hosts).saturating_add(self.config.get_tcp_user_timeout().copied().unwrap_or(SILENCE))
     }
 
     pub(super) fn failed(&self, cause: String) -> StoreError {
@@ -124,11 +138,13 @@ pub(super) struct Link {
     pub(super) address: Address,
     session: Option<Session>,
     failed: Option<(Instant, StoreError)>,
+    /// What a thread will say that connects, for longer than somebody waited.
+    attempt: Option<Receiver<Result<Client, Error>>>,
 }
 
 impl Link {
     pub(super) fn new(address: Address) -> Self {
-        Self { address, session: None, failed: None }
+        Self { address, session: None, failed: None, attempt: None }
     }
 
     /// The connection.
@@ -145,7 +161,7 @@ impl Link {
             {
                 return Err(error.clone());
             }
-            match Session::open(&self.address) {
+            match self.connect().and_then(|client| Session::open(client, &self.address)) {
                 Ok(session) => (self.session, self.failed) = (Some(session), None),
                 Err(error) => {
                     self.failed = Some((Instant::now(), error.clone()));
@@ -154,6 +170,29 @@ impl Link {
             }
         }
         self.session.as_mut().ok_or_else(|| self.address.failed("there is no connection".to_owned()))
+    }
+
+    /// Connects. A database that takes the connection and then says nothing is waited for on a thread, at most one at a time.
+    fn connect(&mut self) -> Result<Client, StoreError> {
+        let patience = self.address.patience();
+        let attempt = self.attempt.take().map_or_else(|| self.attempt(), Ok)?;
+        match attempt.recv_timeout(patience) {
+            Ok(connected) => connected.map_err(|error| self.address.error(&error)),
+            Err(RecvTimeoutError::Timeout) => {
+                self.attempt = Some(attempt);
+                let cause = format!("it does not answer within {} s", patience.as_secs());
+                Err(self.address.unreachable(cause, IS_IT_THERE))
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(self.address.failed("connecting failed".to_owned())),
+        }
+    }
+
+    fn attempt(&self) -> Result<Receiver<Result<Client, Error>>, StoreError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let (config, tls) = (self.address.config.clone(), self.address.tls.clone());
+        let connect = move || _ = sender.send(config.connect(tls));
+        let thread = thread::Builder::new().name("store".into()).spawn(connect);
+        thread.map(|_| receiver).map_err(|error| self.address.failed(format!("no thread can be had: {error}")))
     }
 
     /// Does all of the work or, where it fails, none. The connection is given up after a failure.
@@ -205,9 +244,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    fn open(address: &Address) -> Result<Self, StoreError> {
+    fn open(client: Client, address: &Address) -> Result<Self, StoreError> {
         let failed = |error| address.error(&error);
-        let client = address.config.connect(address.tls.clone()).map_err(failed)?;
         let mut session = Self { client, statements: HashMap::new() };
         let limit = SILENCE.as_millis();
         session
