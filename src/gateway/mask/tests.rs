@@ -272,6 +272,16 @@ fn escapes_of_an_escape_are_masked_with_it_and_others_stay() {
 }
 
 #[test]
+fn gaps_between_the_letters_of_a_long_secret_have_a_width() {
+    let apart = |key: &str, width: usize| key.chars().map(String::from).collect::<Vec<_>>().join(&" ".repeat(width));
+    assert_eq!(name(&mask(KEY), &apart(KEY, WIDEST_GAP)), "***");
+    let wider = apart(KEY, WIDEST_GAP + 1);
+    assert_eq!(name(&mask(KEY), &wider), wider);
+    let (short, spaced) = (&KEY[..LONG - 1], apart(&KEY[..LONG - 1], 1));
+    assert_eq!((mask(short).message(short), mask(short).message(&spaced)), ("***".to_owned(), spaced.clone()));
+}
+
+#[test]
 fn bytes_that_are_no_text_hide_no_key() {
     let mask = mask(KEY);
     let (start, end) = KEY.split_at(9);
