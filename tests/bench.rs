@@ -213,7 +213,8 @@ fn measurements_count_neither_as_times_of_use_nor_for_the_strategy_fastest() {
 fn what_is_refused_while_a_model_warms_up_counts_and_leaves_other_models_alone() {
     let gateway = quick();
     let allow = "[allow]\n\"LLM_API_KEY\" = [\"a\"]\n";
-    let budget = "[price.big]\ninput = 1\noutput = 10\n[[budget]]\nlimit = 0.0000001\nper = \"day\"\nmatch.model = \"big\"\n";
+    let budget =
+        "[price.big]\ninput = 1\noutput = 10\n[[budget]]\nlimit = 0.0000001\nper = \"day\"\nmatch.model = \"big\"\n";
     for (config, why) in [(allow, "may not be used for big"), (budget, "budget of")] {
         let home = Home::with(&gateway).config(config);
         for warmup in ["0", "1", "2"] {

@@ -247,9 +247,7 @@ fn repair(context: &Context, output: &mut OutputFile) -> Result<(), Error> {
     let path = output.path().display().to_string();
     match output.repair().map_err(output_error)? {
         Repaired::Nothing => {}
-        Repaired::LineEnd => {
-            context.notice(&format!("the end of the last line of {path} was missing and is added"))
-        }
+        Repaired::LineEnd => context.notice(&format!("the end of the last line of {path} was missing and is added")),
         Repaired::Removed(bytes) => {
             let bytes = count(bytes, "byte", "bytes");
             context.notice(&format!("{path} ended in a part of a line, of {bytes}, which is removed"));
