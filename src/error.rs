@@ -93,6 +93,11 @@ impl Error {
         }
     }
 
+    /// Whether standard output cannot be written, so that there is nobody to tell anything.
+    pub fn is_of_stdout(&self) -> bool {
+        matches!(self, Self::Output { target, .. } if target == STDOUT)
+    }
+
     /// The cause of the error, where it is known and not in the message.
     pub fn cause(&self) -> Option<String> {
         match self {

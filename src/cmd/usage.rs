@@ -101,10 +101,15 @@ fn wins(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
 
 fn balances(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
-    if context.settings.budgets.is_empty() {
-        context.notice("no budget is set; [[budget]] in the config sets one");
+    let (settings, now) = (&context.settings, Timestamp::now());
+    let of_keys = shared::budgets_of_keys(settings, now)?;
+    if settings.budgets.is_empty() && of_keys.is_empty() {
+        context.notice("no budget is set; [[budget]] in the config sets one, and --budget one of a key of `llm serve`");
     }
-    let found = shared::balances(&context.settings, Timestamp::now())?;
+    let found = budgets::Balances {
+        of_config: shared::balances(settings, &settings.budgets, now)?,
+        of_keys: shared::balances(settings, &of_keys, now)?,
+    };
     let out = destination.output();
     let text = match args.output.format {
         UsageFormat::Text => budgets::text(&found, &out),

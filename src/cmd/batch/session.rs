@@ -44,26 +44,10 @@ impl Session {
         let resume = args.resume || args.retry_failed;
         let mut output = OutputFile::open(path, resume).map_err(output_error)?;
         if resume {
-            session.repair(context, &mut output)?;
             session.resume(context, args, plan, &mut output)?;
         }
         session.output = Some(output);
         Ok(session)
-    }
-
-    fn repair(&self, context: &Context, output: &mut OutputFile) -> Result<(), Error> {
-        let path = output.path().display().to_string();
-        match output.repair().map_err(output_error)? {
-            Repaired::Nothing => {}
-            Repaired::LineEnd => {
-                context.notice(&format!("the end of the last line of {path} was missing and is added"))
-            }
-            Repaired::Removed(bytes) => {
-                let bytes = count(bytes, "byte", "bytes");
-                context.notice(&format!("{path} ended in a part of a line, of {bytes}, which is removed"));
-            }
-        }
-        Ok(())
     }
 
     fn resume(
@@ -84,6 +68,8 @@ impl Session {
         if earlier_plan.is_some_and(|hash| hash != plan.hash()) {
             return Err(changed_plan(plan, earlier.as_ref(), output.path()));
         }
+        // Only now it is known that every whole line is one of this batch.
+        repair(context, output)?;
         if let Some(job) = &earlier {
             self.job.clone_from(&job.id);
             self.is_resumed = true;
@@ -254,6 +240,20 @@ impl Session {
         context.notice(&format!("{answers} that the ledger has and the output lacked: not asked again"));
         Ok(())
     }
+}
+
+/// Mends the end of the output, and says what was done.
+fn repair(context: &Context, output: &mut OutputFile) -> Result<(), Error> {
+    let path = output.path().display().to_string();
+    match output.repair().map_err(output_error)? {
+        Repaired::Nothing => {}
+        Repaired::LineEnd => context.notice(&format!("the end of the last line of {path} was missing and is added")),
+        Repaired::Removed(bytes) => {
+            let bytes = count(bytes, "byte", "bytes");
+            context.notice(&format!("{path} ended in a part of a line, of {bytes}, which is removed"));
+        }
+    }
+    Ok(())
 }
 
 /// The path as it is from everywhere.
