@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 /// Fields with which some gateway asks another model than `model` says, or sends the request elsewhere. Budgets, allow-lists and
 /// prices go by the one model that is known, so nobody may set them: OpenRouter has the first two, Azure and old clients of OpenAI
-/// the next two, LiteLLM and its like the others.
-const OTHER_MODELS: [&str; 17] = [
+/// the next two, LiteLLM and its like those after them, Portkey and Google the last.
+const OTHER_MODELS: [&str; 22] = [
     "models",
     "preset",
     "deployment_id",
@@ -23,6 +23,11 @@ const OTHER_MODELS: [&str; 17] = [
     "api_base",
     "base_url",
     "extra_body",
+    "targets",
+    "override_params",
+    "routing_config",
+    "model_config",
+    "model_selection_config",
 ];
 
 /// Whether some gateway takes these two names for the same field. Those that are written in Go do not tell capitals from small
@@ -46,8 +51,14 @@ pub(super) fn repeated<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<&
 /// Whether a gateway may ask a model that `model` does not name because of this field. One that is `model` but for its spelling
 /// is among them: where a gateway takes both for the same, the last one counts.
 pub fn names_other_model(field: &str) -> bool {
-    let is_other_spelling = field != "model" && is_same_field(field, "model");
-    is_other_spelling || OTHER_MODELS.iter().any(|name| is_same_field(name, field))
+    field != "model" && (is_model(field) || OTHER_MODELS.iter().any(|name| is_same_field(name, field)))
+}
+
+/// Whether a field names one or several models: `model`, `models`, `backup_models`, `fallbackModel`, `modelName` …
+pub(super) fn is_model(name: &str) -> bool {
+    let name = folded(name);
+    let subject = ["names", "name", "ids", "id"].into_iter().find_map(|end| name.strip_suffix(end));
+    [subject.unwrap_or(&name), &name].iter().any(|name| name.ends_with("model") || name.ends_with("models"))
 }
 
 #[cfg(test)]
@@ -88,10 +99,16 @@ mod tests {
             "fallback_models",
             "default_fallbacks",
             "litellm_params",
+            "backup_models",
+            "alternateModels",
+            "model_name",
+            "modelId",
+            "override_params",
+            "targets",
         ] {
             assert!(names_other_model(name), "{name}");
         }
-        for name in ["model", "modalities", "messages", "metadata", "provider"] {
+        for name in ["model", "modalities", "messages", "metadata", "provider", "tool_name", "previous_response_id"] {
             assert!(!names_other_model(name), "{name}");
         }
     }

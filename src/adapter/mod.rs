@@ -193,6 +193,8 @@ pub trait Encoder {
     fn content_type(&self) -> &'static str {
         "text/event-stream"
     }
+    /// Takes in that others wrote the beginning of the stream.
+    fn follow(&mut self) {}
     /// Appends the bytes of an event to `out`.
     fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>);
     /// Appends the bytes that end a complete answer.

@@ -100,6 +100,8 @@ struct Progress {
     finish: Option<FinishReason>,
     final_usage: bool,
     done: bool,
+    /// Whether the gateway itself reported a failure.
+    has_reported: bool,
 }
 
 impl Stream {
@@ -161,6 +163,11 @@ impl Stream {
     /// Whether usage came with or after the finish reason, so that nothing of interest can follow.
     pub fn has_usage(&self) -> bool {
         self.progress.final_usage
+    }
+
+    /// Whether the gateway itself has told in this stream that the answer failed.
+    pub fn has_reported_failure(&self) -> bool {
+        self.progress.has_reported
     }
 
     /// The failure of this stream for this reason. After a part of the answer it means that the answer is truncated,
@@ -227,7 +234,10 @@ impl Progress {
                 }
                 Ok(Flow::Continue)
             }
-            Err(DecodeError::Failed(failure)) => Err(self.broken_by(failure)),
+            Err(DecodeError::Failed(failure)) => {
+                self.has_reported = true;
+                Err(self.broken_by(failure))
+            }
         }
     }
 
@@ -276,6 +286,8 @@ impl Progress {
     }
 }
 
+const ENDED_EARLY: &str = "the answer ended early";
+
 /// Whether an answer with this finish reason is complete. Streams and whole answers share this rule.
 ///
 /// # Errors
@@ -289,8 +301,18 @@ pub fn complete(finish: Option<&FinishReason>) -> Result<(), Failure> {
         Some(FinishReason::ContentFilter) => {
             Err(Failure::new(FailureKind::ContentFilter, "a content filter or a refusal ended the answer"))
         }
-        Some(FinishReason::Other(reason)) => truncated(format!("the answer ended early: {reason}")),
+        Some(FinishReason::Other(reason)) => truncated(format!("{ENDED_EARLY}: {reason}")),
         None => truncated("the stream ended before the answer was complete".into()),
+    }
+}
+
+/// Whether a failure says no more of an answer than its finish reason.
+pub fn is_told_by(finish: &FinishReason, failure: &Failure) -> bool {
+    match (finish, complete(Some(finish))) {
+        (_, Ok(())) => false,
+        // Long reasons are shortened on their way.
+        (FinishReason::Other(_), Err(told)) => failure.kind == told.kind && failure.message.starts_with(ENDED_EARLY),
+        (_, Err(told)) => (failure.kind, &failure.message) == (told.kind, &told.message),
     }
 }
 
@@ -411,6 +433,21 @@ mod tests {
             assert_eq!((failure.kind, told(&out)), (kind, TOLD));
             assert_eq!(failure.message, "1000 events of the stream could not be read");
         }
+    }
+
+    #[test]
+    fn only_a_failure_that_the_gateway_told_counts_as_reported() {
+        let error = "data: {\"error\":{\"message\":\"overloaded\"}}\n\n";
+        for (text, has_reported) in [
+            ([TEXT, error].concat(), true),
+            ([TEXT, &"data: x\n\n".repeat(MOST_MALFORMED)].concat(), false),
+            ([TEXT, &"x".repeat(super::super::sse::MAX_EVENT + 1)].concat(), false),
+        ] {
+            let (stream, flow, _) = stream(&text);
+            assert_eq!((flow.is_err(), stream.has_reported_failure()), (true, has_reported));
+        }
+        let (mut cut, ..) = stream(&[TEXT, error.trim_end()].concat());
+        assert!(!cut.has_reported_failure() && cut.end(&mut Vec::new()).is_err() && cut.has_reported_failure());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Vendors add such fields all the time, so the fields that change no price are listed, and not those that do.
 
+mod elsewhere;
 mod prompt;
 mod tools;
 
@@ -12,8 +13,8 @@ use super::field_names::{is_same_field, repeated};
 use super::object::Object;
 use super::tree::Tree;
 
+pub use self::elsewhere::naming_model;
 pub(super) use self::prompt::Prompt;
-pub use self::tools::naming_model;
 
 /// The fields of a wire format that change no price, whatever their values are.
 pub(super) struct Known {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tokio::time::timeout_at;
 
 use super::deadlines::Deadlines;
+use super::words::Words;
 use super::{Client, body, response_headers, transport};
 use crate::adapter::sse::BOM;
 use crate::adapter::stream::{self, Decoded};
@@ -38,6 +39,8 @@ pub(super) struct Reading<'a> {
     pub(super) deadlines: Deadlines,
     /// The client's own body that was sent, if it was; the client then gets the bytes of the answer.
     pub(super) passed: Option<&'a ClientBody>,
+    /// Whether the answer is for a client of a server.
+    pub(super) is_served: bool,
 }
 
 impl Reading<'_> {
@@ -65,6 +68,11 @@ impl Reading<'_> {
         self.passed.is_none_or(|body| body.operation() == Operation::Generate)
     }
 
+    /// Whether the client gets the bytes of the answer and waits for a stream.
+    fn is_stream(&self) -> bool {
+        self.passed.is_some_and(ClientBody::stream)
+    }
+
     async fn whole_answer(&self, body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
         let body = self.rest(body, &mut response, LARGEST_ANSWER).await?;
         let answer = match self.adapter.decode_response(&body) {
@@ -73,16 +81,25 @@ impl Reading<'_> {
             Err(DecodeError::Malformed(why)) => {
                 let failure = Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read");
                 let failure = failure.with_cause(format!("{why}: {}", self.excerpt(&beginning(&body))));
-                // The client may understand what we do not.
-                self.pass(body, &response, events).await?;
+                // The client may understand what we do not, but not where it waits for a stream.
+                if !self.is_stream() {
+                    self.pass(body, &response, events).await?;
+                }
                 return Err(failure);
             }
         };
         let outcome = stream::complete(answer.finish.as_ref());
+        let has_end = answer.finish.is_some() || !self.is_stream();
         let now = Instant::now();
-        let pieces = answer.into_events().into_iter().map(|piece| self.event(Decoded::Event(piece)));
-        events.forward(&mut pieces.map(|event| events.event(now, event)).collect()).await?;
-        self.pass(body, &response, events).await?;
+        let mut words = self.words();
+        let mut told = Vec::new();
+        let mut tell = |piece| told.push(events.event(now, Event::Stream(self.client.mask.event(piece))));
+        answer.into_events().into_iter().for_each(|piece| words.push(piece, &mut tell));
+        words.flush(&mut tell);
+        events.forward(&mut told).await?;
+        if has_end {
+            self.pass(body, &response, events).await?;
+        }
         outcome
     }
 
@@ -123,11 +140,16 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// The event that tells what was decoded.
-    pub(super) fn event(&self, decoded: Decoded) -> Event {
+    /// The words of the answer, without the key where they are for others than its owner.
+    pub(super) fn words(&self) -> Words<'_> {
+        Words::new(Some(&self.client.mask).filter(|_| self.is_served))
+    }
+
+    /// Hands on the events that tell what was decoded.
+    pub(super) fn tell(&self, decoded: Decoded, words: &mut Words<'_>, each: &mut impl FnMut(Event)) {
         match decoded {
-            Decoded::Event(event) => Event::Stream(self.client.mask.event(event)),
-            Decoded::Malformed(message) => Event::Malformed { message: self.excerpt(&message) },
+            Decoded::Event(event) => words.push(event, &mut |event| each(Event::Stream(self.client.mask.event(event)))),
+            Decoded::Malformed(message) => each(Event::Malformed { message: self.excerpt(&message) }),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Masks the gateway's secrets in what the gateway says, before anything else sees it.
 //!
 //! Some gateways repeat the key that they were sent: in errors, ids, headers and lists, as it is or encoded. The text of an
-//! answer, its reasoning and the arguments of its tool calls are the user's own data and stay as they are.
+//! answer, its reasoning and the arguments of its tool calls are the user's own data and stay as they are here; `words.rs` masks
+//! them for clients of a server.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -19,14 +20,14 @@ use crate::config::Gateway;
 use crate::error::Failure;
 
 /// What stands in the place of a secret.
-const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// The length in bytes from which a secret is masked in names as well, and in other encodings. Shorter ones are mostly
 /// words that servers without keys are given, such as `ollama`, and names of models hold these too.
-const LONG: usize = 12;
+pub(super) const LONG: usize = 12;
 
 /// As many bytes of a secret at the end of a text, which may have been cut there, are masked as well.
-const SHORTEST_PART: usize = 6;
+pub(super) const SHORTEST_PART: usize = 6;
 
 /// As many backslashes are read as one escape: JSON in JSON in JSON has seven.
 const MOST_SLASHES: usize = 8;
@@ -91,12 +92,24 @@ impl Mask {
         self.masked_in(&text, LONG, Place::Json).map(String::into_bytes)
     }
 
+    /// Whether there is a long secret.
+    pub(super) fn has_exact(&self) -> bool {
+        !self.exact.is_empty()
+    }
+
+    /// Where the first long secret stands that is spelled as it is.
+    pub(super) fn find_exact(&self, bytes: &[u8]) -> Option<Range<usize>> {
+        let found = |secret: &memmem::Finder<'_>| secret.find(bytes).map(|at| at..at + secret.needle().len());
+        self.exact.iter().filter_map(found).min_by_key(|range| range.start)
+    }
+
     /// How many bytes at the end may be the beginning of a long secret.
     pub(super) fn open_at_end(&self, bytes: &[u8]) -> usize {
         let open = |secret: &memmem::Finder<'_>| {
             let secret = secret.needle();
-            let most = bytes.len().min(secret.len() - 1);
-            (1..=most).rev().find(|length| bytes.ends_with(&secret[..*length])).unwrap_or(0)
+            let end = &bytes[bytes.len().saturating_sub(secret.len() - 1)..];
+            let mut starts = memchr::memchr_iter(secret[0], end);
+            starts.find(|start| secret.starts_with(&end[*start..])).map_or(0, |start| end.len() - start)
         };
         self.exact.iter().map(open).max().unwrap_or(0)
     }

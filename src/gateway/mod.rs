@@ -15,6 +15,7 @@ mod response_headers;
 mod streamed;
 mod transport;
 pub mod web;
+mod words;
 
 use std::collections::HashMap;
 
@@ -159,7 +160,8 @@ impl Client {
         let headers = request_headers::of_call(&self.gateway, api, call, self.key.as_ref())?;
         let request = self.http.post(url).headers(headers).body(body);
         let deadlines = Deadlines::new(&self.gateway.timeouts, call.choice().timeout);
-        let reading = Reading { client: self, adapter, deadlines, passed: call.passed() };
+        let reading =
+            Reading { client: self, adapter, deadlines, passed: call.passed(), is_served: call.body.is_some() };
         let again = request.try_clone();
         let (mut sent, mut connected) = self.connects.watch(timeout_at(deadlines.first, request.send())).await;
         // A server may close an idle connection at the moment in which it is used again. The request is then sent once

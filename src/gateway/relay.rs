@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use memchr::{memchr, memchr2, memrchr};
+use memchr::{memchr, memchr2, memrchr, memrchr_iter};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -21,9 +21,8 @@ pub(super) struct Relay<'a> {
     usage: Option<UsageFilter>,
     /// The end of what has come, which may be a part of a secret.
     undecided: BytesMut,
-    /// What ends a part of the body in which no secret goes on: lines of server-sent events, items of a JSON list. Unknown
-    /// before the first byte.
-    boundary: Option<u8>,
+    /// What ends a part of the body in which no secret goes on. Unknown before the first byte.
+    boundary: Option<Boundary>,
     masked: MaskedLines,
     held: Vec<Bytes>,
     is_open: bool,
@@ -72,13 +71,16 @@ impl<'a> Relay<'a> {
         held.into_iter().map(move |bytes| Event::Bytes { bytes, content_type: content_type.take(), is_failure })
     }
 
-    /// Takes in that nothing more comes.
-    pub(super) fn end(&mut self) {
+    /// Takes in that nothing more comes. Where the answer `is_cut`, a last line without its end is left out: what the client is
+    /// told next would be taken for the rest of it.
+    pub(super) fn end(&mut self, is_cut: bool) {
         let rest = self.usage.as_mut().map(UsageFilter::finish).unwrap_or_default();
         let rest = self.masked(rest.into());
         self.held.push(rest);
         let undecided = self.undecided.split().freeze();
-        self.held.push(self.masked.mask(self.mask, undecided));
+        if !is_cut {
+            self.held.push(self.masked.mask(self.mask, undecided));
+        }
         self.held.retain(|bytes| !bytes.is_empty());
     }
 
@@ -89,9 +91,13 @@ impl<'a> Relay<'a> {
         }
         if self.boundary.is_none() {
             let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-            self.boundary = first.map(|first| if *first == b'[' { b'}' } else { b'\n' });
+            self.boundary = first.map(|first| if *first == b'[' { Boundary::Brace } else { Boundary::BlankLine });
         }
-        let last = self.boundary.and_then(|boundary| memrchr(boundary, &bytes));
+        let last = match self.boundary {
+            None => None,
+            Some(Boundary::Brace) => memrchr(b'}', &bytes),
+            Some(Boundary::BlankLine) => last_blank_line(&self.undecided, &bytes),
+        };
         let whole = match last {
             Some(last) if self.undecided.is_empty() => {
                 self.undecided.extend_from_slice(&bytes[last + 1..]);
@@ -112,6 +118,25 @@ impl<'a> Relay<'a> {
         };
         self.masked.mask(self.mask, whole)
     }
+}
+
+/// What ends a part of a body.
+#[derive(Debug, Clone, Copy)]
+enum Boundary {
+    /// The end of a server-sent event: before it, nobody has read what the event says.
+    BlankLine,
+    /// The end of an item in a JSON list.
+    Brace,
+}
+
+/// Where the last blank line ends in these bytes, which follow others.
+fn last_blank_line(before: &[u8], bytes: &[u8]) -> Option<usize> {
+    let mut ends = memrchr_iter(b'\n', bytes);
+    ends.find(|end| {
+        let mut earlier = bytes[..*end].iter().rev().chain(before.iter().rev());
+        let last = earlier.next();
+        matches!(if last == Some(&b'\r') { earlier.next() } else { last }, None | Some(b'\n'))
+    })
 }
 
 /// A part of a body is not kept longer than this for its end. A stream with a longer line is no answer any more.
@@ -302,7 +327,7 @@ mod tests {
         let body = request();
         let mut relay = Relay::new(mask, &body, None);
         pieces.into_iter().for_each(|piece| relay.add(Bytes::copy_from_slice(piece)));
-        relay.end();
+        relay.end(false);
         String::from_utf8(relay.held.concat()).expect("UTF-8")
     }
 
@@ -359,6 +384,27 @@ mod tests {
     }
 
     #[test]
+    fn an_event_is_passed_on_as_a_whole() {
+        let (mask, body) = (mask(), request());
+        let mut relay = Relay::new(&mask, &body, None);
+        relay.open();
+        let mut add = |bytes: &'static str| {
+            relay.add(Bytes::from_static(bytes.as_bytes()));
+            let passed = relay.take(false).map(|event| match event {
+                Event::Bytes { bytes, .. } => String::from_utf8(bytes.to_vec()).expect("UTF-8"),
+                other => panic!("{other:?}"),
+            });
+            passed.collect::<String>()
+        };
+        assert_eq!(add("event: a\ndata: 1\n"), "");
+        assert_eq!(add("\nevent: b\r\ndata: 2\r\n\r"), "event: a\ndata: 1\n\n");
+        assert_eq!(add("\n: a comment\n"), "event: b\r\ndata: 2\r\n\r\n");
+        assert_eq!(add("\n\ndata: 3"), ": a comment\n\n\n");
+        relay.end(true);
+        assert_eq!(relay.take(false).count(), 0);
+    }
+
+    #[test]
     fn a_line_without_an_end_is_passed_on_in_bounded_memory() {
         let mask = mask();
         let body = request();
@@ -367,7 +413,7 @@ mod tests {
             relay.add(Bytes::from(vec![b'x'; 100_000]));
             assert!(relay.undecided.len() <= LONGEST_PART + 100_000);
         }
-        relay.end();
+        relay.end(false);
         assert_eq!(relay.held.iter().map(Bytes::len).sum::<usize>(), 10_000_000);
         let mut filter = UsageFilter::default();
         let passed: usize = (0..40).map(|_| filter.push(&[b'x'; 100_000]).len()).sum();

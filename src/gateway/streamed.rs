@@ -12,11 +12,12 @@ use super::answer::{Reading, content_type};
 use super::deadlines::Deadlines;
 use super::relay::Relay;
 use super::transport;
+use super::words::Words;
 use crate::adapter::Flow;
 use crate::adapter::stream::{Decoded, Stream};
 use crate::call::{Event, Events, RunEvent, Stopped};
 use crate::chat::StreamEvent;
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 
 /// How long the bytes of a stream are held back that has not begun its answer, so that another model can still be asked.
 const HELD_BACK: Duration = Duration::from_secs(1);
@@ -34,13 +35,21 @@ impl Reading<'_> {
         events: &Events,
     ) -> Result<(), Failure> {
         let mut unsent = Unsent::new(events);
-        let result = self.read_stream(head, response, &mut unsent).await;
+        let mut words = self.words();
+        let result = self.read_stream(head, response, &mut words, &mut unsent).await;
+        words.flush(&mut |event| unsent.push(Instant::now(), Event::Stream(event)));
         unsent.send().await?;
         result
     }
 
     /// Reads a stream to its end. Leaves the events that are not sent yet in `unsent`.
-    async fn read_stream(&self, head: Vec<u8>, mut response: Response, unsent: &mut Unsent<'_>) -> Result<(), Failure> {
+    async fn read_stream(
+        &self,
+        head: Vec<u8>,
+        mut response: Response,
+        words: &mut Words<'_>,
+        unsent: &mut Unsent<'_>,
+    ) -> Result<(), Failure> {
         let mut relay = self.passed.map(|body| Relay::new(&self.client.mask, body, content_type(&response)));
         let mut stream = Stream::new(self.adapter);
         let mut decoded = Vec::new();
@@ -53,13 +62,19 @@ impl Reading<'_> {
             let arrived = Instant::now();
             for piece in decoded.drain(..) {
                 limit.put_off(&piece, arrived);
-                unsent.push(arrived, self.event(piece));
+                self.tell(piece, words, &mut |event| unsent.push(arrived, event));
             }
             if let Some(relay) = &mut relay {
+                if words.is_split() {
+                    return Err(stream.broken_by(repeated_key()));
+                }
                 if limit.spoke || stream.finished() || !self.is_generated() || (flow.is_ok() && arrived >= release) {
                     relay.open();
                 }
-                relay.take(flow.is_err()).for_each(|event| unsent.push(arrived, event));
+                // What ends with the beginning of a key is passed on once it has gone on otherwise.
+                if !words.is_open() {
+                    relay.take(stream.has_reported_failure()).for_each(|event| unsent.push(arrived, event));
+                }
             }
             match flow? {
                 Flow::Done => break,
@@ -89,23 +104,33 @@ impl Reading<'_> {
         }
         let outcome = stream.end(&mut decoded);
         let ended = Instant::now();
-        decoded.drain(..).for_each(|piece| unsent.push(ended, self.event(piece)));
-        if let Some(relay) = relay {
+        decoded.drain(..).for_each(|piece| self.tell(piece, words, &mut |event| unsent.push(ended, event)));
+        words.flush(&mut |event| unsent.push(ended, Event::Stream(event)));
+        if let Some(mut relay) = relay {
+            if words.is_split() {
+                return Err(stream.broken_by(repeated_key()));
+            }
             unsent.send().await?;
-            relay_rest(relay, response, unsent).await;
+            let is_told = stream.has_reported_failure();
+            relay_rest(&mut relay, response).await;
+            relay.end(outcome.is_err() && !stream.finished() && !is_told);
+            relay.take(is_told).for_each(|event| unsent.push(Instant::now(), event));
         }
         outcome
     }
 }
 
-/// Hands the bytes on to their end, those behind the last event among them.
-async fn relay_rest(mut relay: Relay<'_>, mut response: Response, unsent: &mut Unsent<'_>) {
+/// The failure of an answer in which a key comes in several pieces. They cannot be masked in bytes that are passed on.
+fn repeated_key() -> Failure {
+    Failure::new(FailureKind::Protocol, "the answer repeats a key of this server, and was ended there")
+}
+
+/// Takes in the bytes to their end, those behind the last event among them.
+async fn relay_rest(relay: &mut Relay<'_>, mut response: Response) {
     let limit = Instant::now() + SHORT_GRACE;
     while let Ok(Ok(Some(chunk))) = timeout_at(limit, response.chunk()).await {
         relay.add(chunk);
     }
-    relay.end();
-    relay.take(false).for_each(|event| unsent.push(Instant::now(), event));
 }
 
 /// How long a stream may go on without another piece of the answer.

@@ -15,6 +15,8 @@ pub(super) trait Change: Send {
     fn is_durable(&self) -> bool;
     /// Whether anybody still wants it.
     fn is_wanted(&self) -> bool;
+    /// Whether somebody waits for its end.
+    fn is_awaited(&self) -> bool;
     /// Does the work. It is called once at most.
     fn run(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()>;
     /// Tells whoever waits for the change how it ended. Returns an error of which nobody was told.
@@ -42,8 +44,13 @@ impl Recorder {
 
     /// Commits the changes and the rows in one transaction, which is durable where a change has to be. A change that fails
     /// is undone by itself. Rows that cannot be recorded go to the spill file. Other writers are waited for until the
-    /// moment that `deadline` returns, which may depend on who still wants the changes.
-    pub(super) fn commit(&mut self, mut changes: Changes, rows: &[Row], deadline: &dyn Fn(&Changes) -> Instant) {
+    /// moment that `deadline` returns, which may depend on who still wants the changes. Returns whether it could be committed.
+    pub(super) fn commit(
+        &mut self,
+        mut changes: Changes,
+        rows: &[Row],
+        deadline: &dyn Fn(&Changes) -> Instant,
+    ) -> bool {
         let mut results = Vec::new();
         let mut recorded = self.transaction(&mut changes, rows, deadline, &mut results);
         let is_damaged = |result: &Result<(), StoreError>| matches!(result, Err(StoreError::Damaged { .. }));
@@ -63,10 +70,11 @@ impl Recorder {
                 self.transaction(&mut Vec::new(), rows, &|_| deadline(&none), &mut Vec::new())
             });
         }
-        match recorded {
+        match &recorded {
             Ok(()) => self.merge(!rows.is_empty()),
-            Err(error) => self.spill(rows, &error),
+            Err(error) => self.spill(rows, error),
         }
+        recorded.is_ok()
     }
 
     /// Closes the file, by which SQLite moves its log into it.

@@ -68,7 +68,8 @@ impl std::fmt::Debug for Shared {
 
 enum Job {
     Row(Box<Row>, OwnedSemaphorePermit),
-    Change(Box<dyn Change>),
+    /// A change, and when it was handed over.
+    Change(Box<dyn Change>, Instant),
     /// Everything before it has been written: tells what there is to say.
     Close(SyncSender<Vec<String>>),
 }
@@ -115,7 +116,7 @@ impl LedgerWriter {
 
     /// Does this work in a transaction that is on the disk when the result is there. The transaction takes the lock for
     /// writing at its beginning; other processes that write are waited for up to ten seconds, without blocking the caller's
-    /// thread. The work may share a transaction with that of others, but is undone by itself where it fails.
+    /// thread; where that was in vain for others before, up to one second. The work may share a transaction with that of others, but is undone by itself where it fails.
     ///
     /// If the future is dropped before the thread begins with the work, nothing is changed. If it is dropped later, the work
     /// is completed and its result is lost. Whoever must not leave something behind then [submits](Self::submit) the
@@ -150,8 +151,12 @@ impl LedgerWriter {
         durable: bool,
     ) -> Result<T, StoreError> {
         let (reply, result) = oneshot::channel();
-        self.send(Job::Change(Box::new(Task { work: Some(work), value: None, reply: Some(reply), durable })));
+        self.change_by(Task { work: Some(work), value: None, reply: Some(reply), durable });
         result.await.unwrap_or_else(|_| Err(self.broken()))
+    }
+
+    fn change_by(&self, change: impl Change + 'static) {
+        self.send(Job::Change(Box::new(change), Instant::now()));
     }
 
     fn broken(&self) -> StoreError {
@@ -162,12 +167,12 @@ impl LedgerWriter {
     /// As [`LedgerWriter::transact`], but does not wait; an error is told by [`LedgerWriter::close`]. For `Drop`
     /// implementations.
     pub fn submit(&self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static) {
-        self.send(Job::Change(Box::new(Task { work: Some(work), value: None, reply: None, durable: true })));
+        self.change_by(Task { work: Some(work), value: None, reply: None, durable: true });
     }
 
     /// As [`LedgerWriter::submit`], but what is changed may be lost with the power of the machine.
     pub fn submit_soon(&self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static) {
-        self.send(Job::Change(Box::new(Task { work: Some(work), value: None, reply: None, durable: false })));
+        self.change_by(Task { work: Some(work), value: None, reply: None, durable: false });
     }
 
     /// Waits until everything that was handed over is written, and closes the file. Returns what there is to tell the user.
@@ -211,7 +216,7 @@ impl LedgerWriter {
             let mut recorder = Recorder::new(&shared.dir);
             let mut group = Group::default();
             group.add(job);
-            group.commit(&mut recorder, &shared.closing);
+            group.commit(&mut recorder, &shared.closing, &mut false);
             lock(&shared.notices).append(&mut recorder.take_notices());
         }
     }
@@ -222,7 +227,7 @@ impl Sink for LedgerWriter {
         let rows = rows.to_vec();
         let (reply, result) = oneshot::channel();
         let work = move |transaction: &Transaction<'_>| write::insert_all(transaction, &rows).map(drop);
-        self.send(Job::Change(Box::new(Task { work: Some(work), value: None, reply: Some(reply), durable: false })));
+        self.change_by(Task { work: Some(work), value: None, reply: Some(reply), durable: false });
         result.blocking_recv().unwrap_or_else(|_| Err(self.broken()))
     }
 }
@@ -243,6 +248,7 @@ impl Records for LedgerWriter {
 
 /// What the thread does: takes what waits, and commits it.
 fn run(jobs: &Receiver<Job>, mut recorder: Recorder, closing: &Mutex<Option<Instant>>, told: &mut Told) {
+    let mut is_lost = false;
     while let Ok(first) = jobs.recv() {
         let began = Instant::now();
         let mut group = Group::default();
@@ -255,7 +261,7 @@ fn run(jobs: &Receiver<Job>, mut recorder: Recorder, closing: &Mutex<Option<Inst
             }
         }
         let close = group.close.take();
-        group.commit(&mut recorder, closing);
+        group.commit(&mut recorder, closing, &mut is_lost);
         told.tell(&mut recorder);
         if let Some(close) = close {
             recorder.close();
@@ -297,6 +303,10 @@ struct Group {
     changes: Changes,
     rows: Vec<Row>,
     room: Vec<OwnedSemaphorePermit>,
+    /// When the first change that somebody waits for was handed over.
+    awaited_since: Option<Instant>,
+    /// Whether there is a change that nobody waits for, and that is lost where it cannot be done.
+    has_submitted: bool,
     close: Option<SyncSender<Vec<String>>>,
 }
 
@@ -317,25 +327,40 @@ impl Group {
                 self.rows.push(*row);
                 self.room.push(room);
             }
-            Job::Change(change) => self.changes.push(change),
+            Job::Change(change, since) => {
+                if change.is_awaited() {
+                    self.awaited_since = Some(self.awaited_since.map_or(since, |first| first.min(since)));
+                } else {
+                    self.has_submitted = true;
+                }
+                self.changes.push(change);
+            }
             Job::Close(reply) => self.close = Some(reply),
         }
     }
 
-    fn commit(self, recorder: &mut Recorder, closing: &Mutex<Option<Instant>>) {
+    /// Commits the jobs. `is_lost` says that the ledger could not be written in the whole time for changes, and not since: who
+    /// waits for a change is then told soon that it is still so.
+    fn commit(self, recorder: &mut Recorder, closing: &Mutex<Option<Instant>>, is_lost: &mut bool) {
         if self.rows.is_empty() && self.changes.is_empty() {
             return;
         }
         let began = Instant::now();
+        let limit = if *is_lost && !self.has_submitted { Mode::RECORD.timeout } else { Mode::ACCOUNT.timeout };
+        let for_changes = self.awaited_since.map_or(began + limit, |since| {
+            // The time in which it waited for others counts.
+            (since + Mode::ACCOUNT.timeout).min(began + limit).max(began)
+        });
         let deadline = |changes: &Changes| {
             let own = match changes.iter().any(|change| change.is_wanted()) {
-                true => began + Mode::ACCOUNT.timeout,
+                true => for_changes,
                 false if self.rows.is_empty() => began,
                 false => began + Mode::RECORD.timeout,
             };
             lock(closing).map_or(own, |since| own.min(since + Mode::RECORD.timeout))
         };
-        recorder.commit(self.changes, &self.rows, &deadline);
+        let is_written = recorder.commit(self.changes, &self.rows, &deadline);
+        *is_lost = !is_written && (*is_lost || Instant::now() >= began + Mode::ACCOUNT.timeout);
     }
 }
 
@@ -358,6 +383,10 @@ where
 
     fn is_wanted(&self) -> bool {
         self.reply.as_ref().is_none_or(|reply| !reply.is_closed())
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.reply.is_some()
     }
 
     fn run(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {

@@ -403,13 +403,14 @@ fn admit(session: &mut Session, group: &Group, server: &str) -> Result<Vec<Admis
     }
     let clock = session.query("SELECT extract(epoch FROM clock_timestamp())::float8", &[])?;
     let now: f64 = clock.first().map_or(0.0, |row| row.get(0));
-    let oldest = now - LEASE.as_secs_f64();
+    let lease = LEASE.as_secs_f64();
     if !group.beats.is_empty() || group.admits.iter().any(|(demand, _)| demand.in_flight.is_some()) {
         let seen = "INSERT INTO servers (id, seen) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen";
         session.execute(seen, &[&server, &now])?;
     }
     if !group.beats.is_empty() {
-        session.execute("DELETE FROM servers WHERE seen < $1", &[&oldest])?;
+        // A time to come was told before the clock was set back.
+        session.execute("DELETE FROM servers WHERE abs(seen - $1) > $2", &[&now, &lease])?;
         session.execute("DELETE FROM key_requests WHERE server NOT IN (SELECT id FROM servers)", &[])?;
     }
     if group.admits.is_empty() {
@@ -424,8 +425,8 @@ fn admit(session: &mut Session, group: &Group, server: &str) -> Result<Vec<Admis
         if row.get::<_, &str>(1) == "tokens" { of_key.tokens = bucket } else { of_key.requests = bucket }
     }
     let count = "SELECT r.key, count(*) FROM key_requests AS r JOIN servers AS s ON s.id = r.server
-         WHERE r.key = ANY ($1) AND s.seen >= $2 GROUP BY r.key";
-    let counted = session.query(count, &[&keys, &oldest])?;
+         WHERE r.key = ANY ($1) AND abs(s.seen - $2) <= $3 GROUP BY r.key";
+    let counted = session.query(count, &[&keys, &now, &lease])?;
     let mut running: HashMap<String, u64> =
         counted.iter().map(|row| (row.get(0), u64::try_from(row.get::<_, i64>(1)).unwrap_or(0))).collect();
 
@@ -439,14 +440,13 @@ fn admit(session: &mut Session, group: &Group, server: &str) -> Result<Vec<Admis
         };
         let runs = running.entry(demand.key.clone()).or_default();
         let admission = of_key.admit(demand, *runs, now);
-        if admission.refused.is_none() {
-            known.requests = of_key.requests.or(known.requests);
-            known.tokens = of_key.tokens.or(known.tokens);
-            if demand.in_flight.is_some() {
-                *runs += 1;
-                begun.0.push(&*demand.key);
-                begun.1.push(&*demand.id);
-            }
+        // Also where it is refused: if the clock was set back, a bucket fills up from this moment on.
+        known.requests = of_key.requests.or(known.requests);
+        known.tokens = of_key.tokens.or(known.tokens);
+        if admission.refused.is_none() && demand.in_flight.is_some() {
+            *runs += 1;
+            begun.0.push(&*demand.key);
+            begun.1.push(&*demand.id);
         }
         admissions.push(admission);
     }

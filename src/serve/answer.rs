@@ -16,10 +16,12 @@ use super::loaded_config::LoadedConfig;
 use super::request::Asked;
 use super::{Server, refusal};
 use crate::adapter::Encoder;
+use crate::adapter::stream::is_told_by;
 use crate::call::{Call, Event, RunEvent, Target};
-use crate::chat::{self, StreamEvent};
+use crate::chat::{self, FinishReason, StreamEvent};
 use crate::error::{Failure, FailureKind};
 use crate::http::json_body;
+use crate::policy::budget::is_store_lost;
 use crate::record::Record;
 use crate::run::Single;
 
@@ -124,14 +126,17 @@ impl Running {
                 more = single.next(&mut batch) => more,
                 // A client that leaves stops the call at once. From an answer that has told its end, only its usage and its
                 // cost are still to come: they are read for the record, also where a client leaves as soon as it has the end.
-                () = self.left(), if !self.answer.has_finished => break,
+                () = self.left(), if !self.answer.finish.is_some() => break,
                 () = server.stopped() => break,
             };
             batch.drain(..).for_each(|event| self.answer.take(event));
-            let is_taken = self.send().await || self.answer.has_finished;
+            let is_taken = self.send().await || self.answer.finish.is_some();
             if !is_taken || !more {
                 break;
             }
+        }
+        if self.answer.failed.as_ref().is_some_and(is_store_lost) {
+            self.server.note_store(true);
         }
         let ended = single.end().await;
         self.taken.settle(&self.server, Some(&ended.record));
@@ -228,11 +233,14 @@ struct Answer {
     /// Whether the answer is handed on byte by byte.
     passes: bool,
     content_type: Option<Arc<str>>,
+    /// The last bytes of an answer that is handed on.
+    passed_end: Vec<u8>,
     /// The bytes of a stream, or of an answer that is handed on, that have not been sent.
     ready: Vec<u8>,
     /// The answer of a gateway that speaks another wire format.
     response: chat::Response,
-    has_finished: bool,
+    /// Why the answer ended, as the gateway told it.
+    finish: Option<FinishReason>,
     /// Whether something has come that another try or another model does not replace any more.
     has_begun: bool,
     /// Whether the client has been told that the answer has failed.
@@ -253,9 +261,10 @@ impl Answer {
             cache: if call.uncached { "off" } else { "miss" },
             passes: false,
             content_type: None,
+            passed_end: Vec::new(),
             ready: Vec::new(),
             response: chat::Response::default(),
-            has_finished: false,
+            finish: None,
             has_begun: false,
             has_told_failure: false,
             failed: None,
@@ -279,7 +288,7 @@ impl Answer {
                 self.passes = self.passing.contains(&target);
                 self.target = target;
                 self.attempts += 1;
-                self.has_finished = false;
+                self.finish = None;
                 if !self.has_begun {
                     // What an attempt before said of an answer that it did not begin is not part of this one.
                     self.encoder = encoder(&self.asked);
@@ -292,12 +301,15 @@ impl Answer {
                 (self.passes, self.has_begun) = (true, true);
                 self.content_type = content_type.or(self.content_type.take());
                 self.has_told_failure |= is_failure;
+                self.passed_end.extend_from_slice(&bytes[bytes.len().saturating_sub(BLANK_LINE)..]);
+                self.passed_end.drain(..self.passed_end.len().saturating_sub(BLANK_LINE));
                 self.ready.extend_from_slice(&bytes);
             }
             Event::Stream(piece) => {
-                let is_end = matches!(piece, StreamEvent::Finish(_));
-                self.has_finished |= is_end;
-                self.has_begun |= is_end || piece.is_output();
+                if let StreamEvent::Finish(reason) = &piece {
+                    self.finish = Some(reason.clone());
+                }
+                self.has_begun |= self.finish.is_some() || piece.is_output();
                 self.piece(&piece);
             }
             Event::Done(result) => self.end(result),
@@ -313,9 +325,13 @@ impl Answer {
         }
     }
 
-    /// An answer that has told its end is an answer, also where it was cut at the token limit.
+    /// An answer that is cut at the token limit is an answer, since its end says so. So is one that was handed on with its end:
+    /// its client has read all that this server has read. In the words of another wire format, the end is written only now,
+    /// and not where a part of the answer may be missing.
     fn end(&mut self, result: Result<(), Failure>) {
-        let Some(failure) = result.err().filter(|_| !self.has_finished) else {
+        let finish = self.finish.as_ref();
+        let is_told = |failure: &Failure| finish.is_some_and(|finish| self.passes || is_told_by(finish, failure));
+        let Some(failure) = result.err().filter(|failure| !is_told(failure)) else {
             if self.streams() && !self.passes {
                 self.encoder.finish(&mut self.ready);
                 self.has_begun = true;
@@ -325,6 +341,10 @@ impl Answer {
         if !self.has_begun {
             self.ready.clear();
         } else if self.streams() && !self.has_told_failure {
+            if !self.passed_end.is_empty() {
+                self.encoder.follow();
+                self.ready.extend_from_slice(missing_line_ends(&self.passed_end));
+            }
             self.encoder.fail(&refusal::told(self.asked.api, &failure), &mut self.ready);
         }
         self.failed = Some(failure);
@@ -345,7 +365,7 @@ impl Answer {
         if let Some(failure) = self.failed.take() {
             return Err(failure);
         }
-        if !self.has_finished {
+        if self.finish.is_none() {
             return Err(Failure::new(FailureKind::Interrupted, "the call was stopped"));
         }
         Ok((content_type, self.asked.api.adapter().encode_response(&self.response)))
@@ -363,6 +383,18 @@ impl Answer {
             name(headers, "x-llm-ignored", &self.asked.ignored.join(", "));
         }
         taken.tell(headers);
+    }
+}
+
+/// The length of the longest end of a line with a blank line behind it.
+const BLANK_LINE: usize = b"\r\n\r\n".len();
+
+/// What is missing after these bytes for a new event to begin.
+fn missing_line_ends(end: &[u8]) -> &'static [u8] {
+    match end {
+        [.., b'\n', b'\n'] | [.., b'\r', b'\r'] | [b'\r', b'\n', b'\r', b'\n'] => b"",
+        [.., b'\n' | b'\r'] => b"\n",
+        _ => b"\n\n",
     }
 }
 

@@ -168,6 +168,7 @@ async fn ready(server: &Server) -> Response {
         return plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
     }
     match server.stores.keys.version().await {
+        Ok(_) if server.is_store_lost() => plain(StatusCode::SERVICE_UNAVAILABLE, "the store cannot be written\n"),
         Ok(_) => plain(StatusCode::OK, "ready\n"),
         Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the store cannot be read\n"),
     }

@@ -41,7 +41,10 @@ pub(super) async fn take(server: &Arc<Server>, client: &Client, call: &Call) -> 
     let (admission, is_own) = match server.stores.rates.admit(demand.clone()).await {
         Ok(admission) => (admission, false),
         // Without the store, the server goes on and keeps to the rates by itself.
-        Err(_) => (server.own_rates.admit(demand.clone()).await.unwrap_or_default(), true),
+        Err(_) => {
+            server.note_store(true);
+            (server.own_rates.admit(demand.clone()).await.unwrap_or_default(), true)
+        }
     };
     match admission.refused {
         None => Ok(Taken { demand: Some(demand), is_own, admission }),

@@ -18,8 +18,9 @@ mod request;
 mod traces;
 mod translation;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -42,6 +43,8 @@ const KEYS_READ: Duration = Duration::from_millis(250);
 
 /// How often a server says in the store that it lives.
 const BEAT: Duration = Duration::from_secs(10);
+/// How often it tries to, while the store cannot be written.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The bounds of a server.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +90,8 @@ pub(crate) struct Server {
     loaded: RwLock<Arc<LoadedConfig>>,
     keys: Keys,
     stores: ServerStores,
+    /// Whether the store could not be written when that was last tried.
+    is_store_lost: AtomicBool,
     /// Used while the store cannot be.
     own_rates: MemoryRates,
     line: Arc<Line>,
@@ -115,6 +120,7 @@ impl Server {
             loaded: RwLock::new(Arc::new(loaded)),
             keys: Keys::default(),
             stores,
+            is_store_lost: AtomicBool::new(false),
             own_rates: MemoryRates::default(),
             line: Line::new(bounds.max_in_flight, bounds.max_waiting, bounds.max_wait),
             bounds,
@@ -200,6 +206,15 @@ impl Server {
         Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Takes in whether the store could be written.
+    fn note_store(&self, is_lost: bool) {
+        self.is_store_lost.store(is_lost, Ordering::Relaxed);
+    }
+
+    fn is_store_lost(&self) -> bool {
+        self.is_store_lost.load(Ordering::Relaxed)
+    }
+
     fn is_draining(&self) -> bool {
         *self.phase.borrow() >= Phase::Draining
     }
@@ -222,7 +237,8 @@ impl Server {
     /// Reads changed keys and says in the store that this server lives, until the server drains.
     async fn keep_up(&self) {
         let mut reads = tokio::time::interval(KEYS_READ);
-        let mut beats = tokio::time::interval(BEAT);
+        let mut beats = tokio::time::interval(RETRY);
+        let mut beaten: Option<Instant> = None;
         loop {
             tokio::select! {
                 () = self.drained() => return,
@@ -231,8 +247,11 @@ impl Server {
                     self.keys.refresh(&*self.stores.keys, &loaded.settings.key_classes).await;
                 }
                 _ = beats.tick() => {
-                    // Where the store is lost, requests tell.
-                    let _ = self.stores.rates.beat().await;
+                    // A store that was lost is tried again soon.
+                    if self.is_store_lost() || beaten.is_none_or(|at| at.elapsed() >= BEAT) {
+                        beaten = Some(Instant::now());
+                        self.note_store(self.stores.rates.beat().await.is_err());
+                    }
                 }
             }
         }

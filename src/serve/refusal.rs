@@ -1,5 +1,7 @@
 //! Failures as clients see them: in the shape of their wire format, with a status that is true for them.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
@@ -11,6 +13,10 @@ use serde_json::{Value, json};
 use crate::adapter::Api;
 use crate::error::{Failure, FailureKind};
 use crate::http;
+use crate::policy::budget::is_store_lost;
+
+/// When a client may try again whose budgets could not be asked.
+const STORE_WAIT: Duration = Duration::from_secs(5);
 
 /// The answer to a request that failed. Whatever is wrong between this server and its gateway is not the client's mistake.
 pub(super) fn respond(api: Api, failure: &Failure, id: &str) -> Response {
@@ -33,6 +39,14 @@ pub(super) fn told(api: Api, failure: &Failure) -> Failure {
         FailureKind::Refused if failure.param.as_deref() == Some("model") => {
             told.kind = FailureKind::Auth;
             403
+        }
+        // Nothing is wrong with the account of the client, and the words name what is on this machine.
+        FailureKind::Refused if is_store_lost(failure) => {
+            told.kind = FailureKind::Unavailable;
+            told.message = "this server cannot keep account of budgets at the moment".to_owned();
+            told.retry_after = Some(STORE_WAIT);
+            (told.param, told.advice) = (None, None);
+            return told.with_status(503);
         }
         // OpenAI's clients know an account without credit by this status and its code.
         FailureKind::Refused => {

@@ -134,8 +134,8 @@ impl RateStore for SqliteStore {
         let beat = self.writer.transact_soon(move |transaction| {
             let now = now(transaction)?;
             seen(transaction, &server, now)?;
-            let oldest = now - LEASE.as_secs_f64();
-            transaction.execute("DELETE FROM servers WHERE seen < ?1", [oldest])?;
+            // A time to come was told before the clock was set back.
+            transaction.execute("DELETE FROM servers WHERE abs(seen - ?1) > ?2", [now, LEASE.as_secs_f64()])?;
             transaction.execute("DELETE FROM key_requests WHERE server NOT IN (SELECT id FROM servers)", [])?;
             Ok(())
         });
@@ -202,8 +202,10 @@ fn admit(transaction: &Transaction<'_>, demand: &Demand, server: &str) -> rusqli
         tokens: if demand.tokens.is_some() { bucket("tokens")? } else { None },
     };
     let running = if demand.in_flight.is_some() { running(transaction, &demand.key, now)? } else { 0 };
+    // Where the clock was set back, a bucket fills up from this moment on, also if this request is refused.
+    let is_ahead = [buckets.requests, buckets.tokens].into_iter().flatten().any(|bucket| bucket.at > now);
     let admission = buckets.admit(demand, running, now);
-    if admission.refused.is_some() {
+    if admission.refused.is_some() && !is_ahead {
         return Ok(admission);
     }
     let mut keep = transaction.prepare_cached(
@@ -215,7 +217,7 @@ fn admit(transaction: &Transaction<'_>, demand: &Demand, server: &str) -> rusqli
             keep.execute(params![demand.key, kind, level, at])?;
         }
     }
-    if demand.in_flight.is_some() {
+    if demand.in_flight.is_some() && admission.refused.is_none() {
         seen(transaction, server, now)?;
         let mut insert =
             transaction.prepare_cached("INSERT INTO key_requests (key, id, server) VALUES (?1, ?2, ?3)")?;
@@ -227,8 +229,8 @@ fn admit(transaction: &Transaction<'_>, demand: &Demand, server: &str) -> rusqli
 /// The running requests of a key on servers that live.
 fn running(transaction: &Transaction<'_>, key: &str, now: f64) -> rusqlite::Result<u64> {
     let mut count = transaction.prepare_cached(
-        "SELECT count(*) FROM key_requests JOIN servers ON servers.id = server WHERE key = ?1 AND seen >= ?2",
+        "SELECT count(*) FROM key_requests JOIN servers ON servers.id = server WHERE key = ?1 AND abs(seen - ?2) <= ?3",
     )?;
-    let running: i64 = count.query_row(params![key, now - LEASE.as_secs_f64()], |row| row.get(0))?;
+    let running: i64 = count.query_row(params![key, now, LEASE.as_secs_f64()], |row| row.get(0))?;
     Ok(u64::try_from(running).unwrap_or(0))
 }

@@ -148,6 +148,37 @@ async fn what_ran_on_a_server_that_is_gone_does_not_count_for_ever() {
     assert_eq!(writer.transact(count).await.expect("it works"), 1);
 }
 
+#[tokio::test]
+async fn a_clock_that_was_set_back_locks_no_key_out() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, writer) = (SqliteStore::new(dir.path(), LedgerWriter::new(dir.path())), LedgerWriter::new(dir.path()));
+    let later = async |seconds: i64| {
+        let shift = move |transaction: &rusqlite::Transaction<'_>| {
+            transaction.execute("UPDATE key_rates SET at = at - ?1", [seconds])?;
+            transaction.execute("UPDATE servers SET seen = seen - ?1", [seconds])
+        };
+        writer.transact(shift).await.expect("it works");
+    };
+    let limited =
+        |id: &str| Demand { requests: Some(1), tokens: Some((60, 60)), in_flight: Some(1), ..demand(id, "bot") };
+    assert_eq!(refusal(&store, limited("1")).await, None);
+    store.settle(&limited("1"), None);
+    assert_eq!(refusal(&store, limited("2")).await, Some(Limit::Requests));
+    later(-3_600).await;
+    assert_eq!(refusal(&store, limited("3")).await, Some(Limit::Requests), "what was used stays used");
+    later(61).await;
+    assert_eq!(refusal(&store, limited("4")).await, None);
+    // What a server ran that is gone does not count until its time comes.
+    later(-3_600).await;
+    let other = SqliteStore::new(dir.path(), LedgerWriter::new(dir.path()));
+    assert_eq!(refusal(&other, Demand { in_flight: Some(1), ..demand("5", "bot") }).await, None);
+    other.beat().await.expect("it works");
+    let servers = |transaction: &rusqlite::Transaction<'_>| {
+        transaction.query_row("SELECT count(*) FROM servers", [], |row| row.get::<_, i64>(0))
+    };
+    assert_eq!(writer.transact(servers).await.expect("it works"), 1);
+}
+
 #[test]
 fn nothing_shows_a_secret_or_its_hash() {
     let secret = Secret::random().expect("random numbers");

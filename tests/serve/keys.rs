@@ -88,6 +88,8 @@ fn no_field_leads_a_key_to_another_model_than_it_may_use() {
         r#""tools":[{"type":"image_generation","model":"dear"}]"#,
         r#""tools":[{"type":"function","Type":"fusion","parameters":{"models":["dear"]}}]"#,
         r#""plugins":[{"id":"auto-router","allowed_models":["dear"]}]"#,
+        r#""providerOptions":{"gateway":{"models":["dear"]}}"#,
+        r#""config":{"targets":[{"override_params":{"model":"dear"}}]}"#,
     ] {
         for (key, model) in [(&keys[0], "small-1"), (&keys[0], "fast"), (&keys[1], "small-1")] {
             let answer = ask(key, model, field);
@@ -96,8 +98,19 @@ fn no_field_leads_a_key_to_another_model_than_it_may_use() {
         }
         assert_eq!(ask(&free, "small-1", field).status, 200, "{field}");
     }
-    assert_eq!(gateway.requests().len(), 3);
-    for name in ["deployment_id", "engine", "preset", "fallback", "fallback_models", "litellm_params"] {
+    assert_eq!(gateway.requests().len(), 5);
+    for name in [
+        "backup_models",
+        "alternate_models",
+        "model_name",
+        "override_params",
+        "deployment_id",
+        "engine",
+        "preset",
+        "fallback",
+        "fallback_models",
+        "litellm_params",
+    ] {
         let answer = ask(&free, "small-1", &format!(r#""{name}":"dear""#));
         assert_eq!(answer.status, 400, "{name}: {}", answer.text());
     }

@@ -1,6 +1,9 @@
 //! How a server starts, takes over a changed config, and ends.
 
+use std::time::Instant;
+
 use super::{Server, home};
+use crate::support::process::PATIENCE;
 use crate::support::{Gateway, Home, Reply};
 
 #[test]
@@ -156,4 +159,43 @@ fn a_second_server_takes_the_port_before_the_first_ends() {
     let outcome = home.llm(["serve", "--listen", &address]).output();
     outcome.exits(71);
     assert!(outcome.stderr().contains(&format!("cannot listen on {address}")), "{outcome}");
+}
+
+#[test]
+fn a_store_that_cannot_be_written_is_no_spent_budget() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let limited = Server::new_key(&home, "limited", &["--budget", "5/day", "--rpm", "1000"]);
+    server.wait_until("the key", |server| server.get(&limited, "/v1/models").status == 200);
+    assert_eq!((server.ask(&limited, "m").status, server.get("", "/health/ready").status), (200, 200));
+    server.recorded(&home, 1);
+
+    let other = rusqlite::Connection::open(home.ledger()).expect("the ledger");
+    other.busy_timeout(PATIENCE).expect("a limit");
+    other.execute_batch("BEGIN IMMEDIATE").expect("it is free now and then");
+    let began = Instant::now();
+    let first = server.ask(&limited, "m");
+    let waited = began.elapsed();
+    assert_eq!((first.status, first.header("retry-after")), (503, Some("5")), "{}", first.text());
+    assert!(!first.text().contains("ledger") && !first.text().contains("quota"), "{}", first.text());
+    let ready = server.get("", "/health/ready");
+    assert_eq!((ready.status, &*ready.text()), (503, "the store cannot be written\n"));
+    // Nobody waits for long once it is known.
+    let again = Instant::now();
+    let body = r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}"#;
+    let second = server.send(&limited, "/v1/messages", &[], body);
+    assert_eq!(
+        (second.status, &second.json()["error"]["type"]),
+        (503, &"overloaded_error".into()),
+        "{}",
+        second.text()
+    );
+    assert!(again.elapsed() < waited, "{waited:?} and then {:?}", again.elapsed());
+    // What needs no account is answered.
+    assert_eq!(server.ask(&server.key, "m").status, 200);
+
+    other.execute_batch("ROLLBACK").expect("it goes on");
+    server.wait_until("the store", |server| server.get("", "/health/ready").status == 200);
+    assert_eq!(server.ask(&limited, "m").status, 200);
 }

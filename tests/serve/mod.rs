@@ -1,6 +1,7 @@
 //! `llm serve` from outside: programs that speak every wire format, before scripted gateways.
 
 mod bounds;
+mod endings;
 mod figures;
 mod keys;
 mod life;

@@ -73,6 +73,12 @@ impl Encoder for ContentEncoder {
         }
     }
 
+    fn follow(&mut self) {
+        if let Form::List { began } = &mut self.form {
+            *began = true;
+        }
+    }
+
     fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>) {
         match event {
             StreamEvent::TextDelta(text) => self.part(json!({"text": text}), out),

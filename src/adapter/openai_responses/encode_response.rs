@@ -142,6 +142,10 @@ impl ResponseEncoder {
 }
 
 impl Encoder for ResponseEncoder {
+    fn follow(&mut self) {
+        self.began = true;
+    }
+
     fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>) {
         match event {
             StreamEvent::Start { .. } => {

@@ -346,6 +346,12 @@ fn what_names_a_model_of_its_own_is_known() {
         (r#"{"plugins":[{"id":"auto-router","allowed_models":["dear"]}]}"#, "plugins.0"),
         (r#"{"plugins":[{"id":"a","with":[{"model":"dear"}]}]}"#, "plugins.0"),
         (r#"{"tools":{"type":"image_generation","model":"dear"}}"#, "tools"),
+        (r#"{"providerOptions":{"gateway":{"order":["a"],"models":["dear"]}}}"#, "providerOptions.gateway.models"),
+        (r#"{"config":{"targets":[{"override_params":{"model":"dear"}}]}}"#, "config.targets"),
+        (r#"{"config":[{"x":{"model":"dear"}}]}"#, "config.0.x.model"),
+        (r#"{"generationConfig":{"routingConfig":{"autoMode":{}}}}"#, "generationConfig.routingConfig"),
+        (r#"{"x":{"manualMode":{"modelName":"dear"}}}"#, "x.manualMode.modelName"),
+        (r#"{"provider":{"order":["a"],"fallbacks":[]}}"#, "provider.fallbacks"),
     ] {
         assert_eq!(naming_model(body.as_bytes()).as_deref(), Some(path), "{body}");
     }
@@ -354,6 +360,12 @@ fn what_names_a_model_of_its_own_is_known() {
         r#"{"tools":[{"name":"f","input_schema":{"properties":{"model":{"type":"string"}}}}]}"#,
         r#"{"tools":[{"functionDeclarations":[{"name":"f","parameters":{"properties":{"model":{}}}}],"googleSearch":{}}]}"#,
         r#"{"tools":[{"type":"web_search"},{"type":"image_generation","model":null}],"plugins":[{"id":"web"}]}"#,
+        r#"{"messages":[{"role":"user","content":[{"model":"x"}]}],"metadata":{"model":"x"},"input":[{"models":[]}]}"#,
+        r#"{"response_format":{"type":"json_schema","json_schema":{"schema":{"properties":{"model":{}}}}},"model":"m"}"#,
+        r#"{"text":{"format":{"schema":{"properties":{"models":{}}}}},"output_config":{"format":{"schema":{"model":{}}}}}"#,
+        r#"{"generationConfig":{"responseSchema":{"properties":{"model":{}}},"responseJsonSchema":{"model":1}}}"#,
+        r#"{"provider":{"order":["a"],"allow_fallbacks":false},"reasoning":{"effort":"low"},"x":{"model":null}}"#,
+        r#"{"functions":[{"name":"f","parameters":{"properties":{"model":{}}}}],"stream_options":{"include_usage":true}}"#,
         "[]",
     ] {
         assert_eq!(naming_model(body.as_bytes()), None, "{body}");

@@ -1,6 +1,6 @@
 //! Which tools cost no more than the tokens of their description and their calls, and which may ask a model.
 
-use crate::adapter::field_names::{folded, is_same_field, repeated};
+use crate::adapter::field_names::{is_model, is_same_field, repeated};
 use crate::adapter::object::Object;
 use crate::adapter::tree::Tree;
 
@@ -50,7 +50,7 @@ pub(super) fn runs_at_the_client(tool: &Tree<'_>) -> bool {
 }
 
 /// The path of a tool or a plugin in this body that names a model, which a gateway may ask besides the one of the request.
-pub fn naming_model(body: &[u8]) -> Option<String> {
+pub(super) fn naming_model(body: &[u8]) -> Option<String> {
     let fields: Object<'_> = serde_json::from_slice(body).unwrap_or_default();
     let mut holders =
         fields.0.iter().filter(|(name, _)| is_same_field(name, "tools") || is_same_field(name, "plugins"));
@@ -86,10 +86,4 @@ fn names_one(name: &str, value: &Tree<'_>) -> bool {
 
 fn is_other_spelling(name: &str) -> bool {
     !DECISIVE.contains(&name) && DECISIVE.iter().any(|known| is_same_field(known, name))
-}
-
-/// `model`, `models`, `allowed_models`, `fallbackModel` …
-fn is_model(name: &str) -> bool {
-    let name = folded(name);
-    name.ends_with("model") || name.ends_with("models")
 }

@@ -149,7 +149,15 @@ pub(crate) fn other_model(key: &str, field: &str) -> Failure {
 /// The failure of a call whose budgets cannot be asked.
 fn unknown_balance(error: &StoreError) -> Failure {
     let failure = Failure::new(FailureKind::Refused, format!("a budget applies, and {error}"));
-    Failure { cause: error.cause(), advice: error.hint(), ..failure }
+    Failure { cause: error.cause(), advice: error.hint(), param: Some(STORE.to_owned()), ..failure }
+}
+
+/// What a refusal names where the cause is the store of budgets, and no limit.
+const STORE: &str = "store";
+
+/// Whether a call was refused because its budgets could not be asked.
+pub(crate) fn is_store_lost(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Refused && failure.param.as_deref() == Some(STORE)
 }
 
 impl SpendingLimits {

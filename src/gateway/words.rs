@@ -1,0 +1,191 @@
+//! Masks the gateway's secrets in the words of a model: its text, its reasoning, the arguments of its tool calls and the
+//! log-probabilities of its tokens. For clients of a server, who are others than the owner of the key. At a terminal, the words of
+//! a model are the user's own and stay as they are.
+
+use std::ops::Range;
+
+use super::mask::{LONG, MASK, Mask, SHORTEST_PART};
+use crate::chat::{StreamEvent, TokenLogprob};
+
+/// The words of one answer on their way. A secret is found where it is spelled as it is, also if it comes in many pieces. Only
+/// what may be its beginning is held back.
+pub(super) struct Words<'a> {
+    /// `None` where nothing is masked.
+    mask: Option<&'a Mask>,
+    kind: Kind,
+    /// The end of the words of this kind, which may be the beginning of a secret.
+    tail: String,
+    /// How many bytes of the tail were handed on: fewer than tell anything of a secret.
+    sent: usize,
+    /// Tokens that may be the beginning of a secret.
+    tokens: Vec<TokenLogprob>,
+    is_split: bool,
+}
+
+/// What a piece belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Reasoning,
+    /// The arguments of the tool call with this position.
+    Arguments(usize),
+}
+
+impl Kind {
+    fn event(self, text: String) -> StreamEvent {
+        match self {
+            Self::Text => StreamEvent::TextDelta(text),
+            Self::Reasoning => StreamEvent::ReasoningDelta(text),
+            Self::Arguments(index) => StreamEvent::ToolCallDelta { index, arguments: text },
+        }
+    }
+}
+
+impl<'a> Words<'a> {
+    /// The words of an answer; they stay as they are without a mask.
+    pub(super) fn new(mask: Option<&'a Mask>) -> Self {
+        let mask = mask.filter(|mask| mask.has_exact());
+        Self { mask, kind: Kind::Text, tail: String::new(), sent: 0, tokens: Vec::new(), is_split: false }
+    }
+
+    /// Whether a secret came in several pieces, or the words ended within one.
+    pub(super) fn is_split(&self) -> bool {
+        self.is_split
+    }
+
+    /// Whether the words so far end with what tells something of a secret, unless they go on otherwise.
+    pub(super) fn is_open(&self) -> bool {
+        self.tail.len() >= SHORTEST_PART
+    }
+
+    /// Takes in an event and hands on what can be told by now.
+    pub(super) fn push(&mut self, event: StreamEvent, each: &mut impl FnMut(StreamEvent)) {
+        let Some(mask) = self.mask else { return each(event) };
+        match event {
+            StreamEvent::TextDelta(text) => self.add(mask, Kind::Text, &text, each),
+            StreamEvent::ReasoningDelta(text) => self.add(mask, Kind::Reasoning, &text, each),
+            StreamEvent::ToolCallDelta { index, arguments } => {
+                self.add(mask, Kind::Arguments(index), &arguments, each);
+            }
+            StreamEvent::Logprobs(tokens) => self.add_tokens(mask, tokens, each),
+            // These come between the pieces of a text.
+            StreamEvent::Start { .. } | StreamEvent::Usage(_) => each(event),
+            StreamEvent::ToolCallStart { .. } | StreamEvent::ReasoningSignature(_) | StreamEvent::Finish(_) => {
+                self.flush(each);
+                each(event);
+            }
+        }
+    }
+
+    /// Hands on what was held back, as nothing more comes of it.
+    pub(super) fn flush(&mut self, each: &mut impl FnMut(StreamEvent)) {
+        self.flush_tokens(each);
+        let tail = std::mem::take(&mut self.tail);
+        let sent = std::mem::take(&mut self.sent);
+        let is_secret = tail.len() >= LONG;
+        self.is_split |= is_secret;
+        let rest = if is_secret { MASK } else { &tail[sent..] };
+        if !rest.is_empty() {
+            each(self.kind.event(rest.to_owned()));
+        }
+    }
+
+    fn add(&mut self, mask: &Mask, kind: Kind, text: &str, each: &mut impl FnMut(StreamEvent)) {
+        if text.is_empty() {
+            return each(kind.event(String::new()));
+        }
+        if self.kind != kind {
+            self.flush(each);
+            self.kind = kind;
+        }
+        let before = self.tail.len();
+        let mut whole = std::mem::take(&mut self.tail);
+        whole.push_str(text);
+        let mut said = String::new();
+        let mut at = std::mem::take(&mut self.sent);
+        let mut searched = 0;
+        while let Some(found) = mask.find_exact(&whole.as_bytes()[searched..]) {
+            let (start, end) = (searched + found.start, searched + found.end);
+            self.is_split |= start < before;
+            said.push_str(whole.get(at..start).unwrap_or_default());
+            said.push_str(MASK);
+            (at, searched) = (end, end);
+        }
+        let open = mask.open_at_end(&whole.as_bytes()[searched..]);
+        let tail = whole.len() - open;
+        let until = if open < SHORTEST_PART { whole.len() } else { tail.max(at) };
+        said.push_str(&whole[at..until]);
+        self.sent = until.saturating_sub(tail);
+        self.tail.push_str(&whole[tail..]);
+        if !said.is_empty() {
+            each(kind.event(said));
+        }
+    }
+
+    fn add_tokens(&mut self, mask: &Mask, mut tokens: Vec<TokenLogprob>, each: &mut impl FnMut(StreamEvent)) {
+        for token in &mut tokens {
+            token.top.retain(|other| mask.find_exact(other.token.as_bytes()).is_none());
+        }
+        self.tokens.append(&mut tokens);
+        let joined = joined(&self.tokens);
+        let mut secrets = Vec::new();
+        let mut searched = 0;
+        while let Some(found) = mask.find_exact(&joined.as_bytes()[searched..]) {
+            secrets.push(searched + found.start..searched + found.end);
+            searched += found.end;
+        }
+        let decided = joined.len() - mask.open_at_end(&joined.as_bytes()[searched..]);
+        let mut end = 0;
+        let is_decided = |token: &&TokenLogprob| {
+            end += token.token.len();
+            end <= decided
+        };
+        let count = self.tokens.iter().take_while(is_decided).count();
+        hide(&mut self.tokens, &joined, &secrets);
+        let rest = self.tokens.split_off(count);
+        let said = std::mem::replace(&mut self.tokens, rest);
+        if !said.is_empty() {
+            each(StreamEvent::Logprobs(said));
+        }
+    }
+
+    fn flush_tokens(&mut self, each: &mut impl FnMut(StreamEvent)) {
+        let Some(mask) = self.mask.filter(|_| !self.tokens.is_empty()) else { return };
+        let mut tokens = std::mem::take(&mut self.tokens);
+        let joined = joined(&tokens);
+        let open = mask.open_at_end(joined.as_bytes());
+        if open >= LONG {
+            hide(&mut tokens, &joined, &[joined.len() - open..joined.len()]);
+        }
+        each(StreamEvent::Logprobs(tokens));
+    }
+}
+
+fn joined(tokens: &[TokenLogprob]) -> String {
+    tokens.iter().map(|token| &*token.token).collect()
+}
+
+/// Hides these parts of the text of all tokens, which is `joined`. Of a token in them, the alternatives are left out as well.
+fn hide(tokens: &mut [TokenLogprob], joined: &str, secrets: &[Range<usize>]) {
+    let mut end = 0;
+    for token in tokens {
+        let own = end..end + token.token.len();
+        end = own.end;
+        let (mut text, mut at) = (String::new(), own.start);
+        for secret in secrets.iter().filter(|secret| secret.start < own.end && own.start < secret.end) {
+            text.push_str(joined.get(at..secret.start).unwrap_or_default());
+            if own.contains(&secret.start) {
+                text.push_str(MASK);
+            }
+            at = secret.end.min(own.end);
+            token.top.clear();
+        }
+        if at > own.start {
+            text.push_str(joined.get(at..own.end).unwrap_or_default());
+            token.token = text;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

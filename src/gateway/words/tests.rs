@@ -1,0 +1,110 @@
+use super::*;
+use crate::chat::{Alternative, FinishReason};
+
+const KEY: &str = "sk-0123456789abcdef";
+
+fn mask() -> Mask {
+    Mask::new(&crate::secret::testing::gateway("g"), Some(&KEY.into()))
+}
+
+/// What is told of these events, and whether the key came in pieces.
+fn told(events: impl IntoIterator<Item = StreamEvent>) -> (Vec<StreamEvent>, bool) {
+    let mask = mask();
+    let mut words = Words::new(Some(&mask));
+    let mut told = Vec::new();
+    events.into_iter().for_each(|event| words.push(event, &mut |event| told.push(event)));
+    words.flush(&mut |event| told.push(event));
+    (told, words.is_split())
+}
+
+fn text(events: &[StreamEvent]) -> String {
+    events.iter().map(|event| if let StreamEvent::TextDelta(text) = event { text } else { "" }).collect()
+}
+
+#[test]
+fn a_key_is_masked_however_the_words_are_cut() {
+    for (said, shown) in [
+        (KEY.to_owned(), "***"),
+        (format!("a {KEY}{KEY} b sk-sk-01 {KEY}sk-0123 é"), "a ****** b sk-sk-01 ***sk-0123 é"),
+        ("sk-0123456789 and sk-01234567 é sk-".to_owned(), "sk-0123456789 and sk-01234567 é sk-"),
+        // The answer was cut within the key.
+        ("é sk-0123456789ab".to_owned(), "é ***"),
+    ] {
+        for size in 1..=said.len() {
+            let pieces: Vec<String> =
+                said.chars().collect::<Vec<_>>().chunks(size).map(|piece| piece.iter().collect()).collect();
+            let is_cut = |start: usize| (start + 1..start + KEY.len()).any(|at| at % size == 0);
+            let has_cut = said.match_indices(KEY).any(|(start, _)| is_cut(start)) || shown == "é ***";
+            let (told, is_split) = told(pieces.into_iter().map(StreamEvent::TextDelta));
+            // The first letters of a key that comes in pieces were told before anybody could know.
+            let (mut rest, all) = (shown, text(&told));
+            let mut seen = &*all;
+            while let Some(at) = rest.find("***") {
+                seen = seen.strip_prefix(&rest[..at]).unwrap_or_else(|| panic!("{said} in {size}: {all}"));
+                let extra = seen.find("***").expect("it is masked");
+                assert!(extra < SHORTEST_PART && KEY.starts_with(&seen[..extra]), "{said} in {size}: {all}");
+                (rest, seen) = (&rest[at + 3..], &seen[extra + 3..]);
+            }
+            assert_eq!(seen, rest, "{said} in {size}: {all}");
+            assert_eq!(is_split, has_cut, "{said} in {size}");
+        }
+    }
+}
+
+#[test]
+fn words_without_the_beginning_of_a_key_are_told_at_once() {
+    let mask = mask();
+    let mut words = Words::new(Some(&mask));
+    for said in ["this", "sk", "-01", " and sk-01", ""] {
+        let mut told = Vec::new();
+        words.push(StreamEvent::TextDelta(said.to_owned()), &mut |event| told.push(event));
+        assert_eq!((told, words.is_open()), (vec![StreamEvent::TextDelta(said.to_owned())], false));
+    }
+    let mut told = Vec::new();
+    words.push(StreamEvent::TextDelta("234".to_owned()), &mut |event| told.push(event));
+    assert!(told.is_empty() && words.is_open());
+}
+
+#[test]
+fn each_kind_of_words_is_its_own_and_ends_before_what_follows() {
+    let (one, two) = KEY.split_at(10);
+    let arguments = |index, arguments: &str| StreamEvent::ToolCallDelta { index, arguments: arguments.to_owned() };
+    let start = |index| StreamEvent::ToolCallStart { index, id: "c".into(), name: "f".into() };
+    let finish = StreamEvent::Finish(FinishReason::Stop);
+    let usage = StreamEvent::Usage(crate::chat::Usage::default());
+    let reasoning = |text: &str| StreamEvent::ReasoningDelta(text.to_owned());
+    let events =
+        [reasoning(one), usage.clone(), reasoning(two), start(0), arguments(0, one), arguments(0, two), start(1)];
+    let (seen, is_split) = told(events.into_iter().chain([arguments(1, one), finish.clone()]));
+    assert!(is_split);
+    let expected = [usage, reasoning("***"), start(0), arguments(0, "***"), start(1), arguments(1, one), finish];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn tokens_tell_no_key() {
+    let token = |token: &str| TokenLogprob {
+        token: token.to_owned(),
+        logprob: -1.0,
+        top: vec![
+            Alternative { token: KEY.to_owned(), logprob: -1.0 },
+            Alternative { token: "x".into(), logprob: -2.0 },
+        ],
+    };
+    let pieces = ["a s", "k-01234", "56789abc", "def b", "c", "sk-0"];
+    let (events, _) = told(pieces.into_iter().map(|piece| StreamEvent::Logprobs(vec![token(piece)])));
+    let tokens: Vec<TokenLogprob> = events
+        .into_iter()
+        .flat_map(|event| if let StreamEvent::Logprobs(tokens) = event { tokens } else { Vec::new() })
+        .collect();
+    let seen: Vec<_> = tokens.iter().map(|token| (&*token.token, token.top.len())).collect();
+    assert_eq!(seen, [("a ***", 0), ("", 0), ("", 0), (" b", 0), ("c", 1), ("sk-0", 1)]);
+}
+
+#[test]
+fn without_a_mask_words_stay_as_they_are() {
+    let mut words = Words::new(None);
+    let mut told = Vec::new();
+    words.push(StreamEvent::TextDelta(KEY.to_owned()), &mut |event| told.push(event));
+    assert_eq!(told, [StreamEvent::TextDelta(KEY.to_owned())]);
+}
