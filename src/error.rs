@@ -1,7 +1,7 @@
 //! Errors, their exit codes, and hints for the user. No error contains a prompt or a key.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -64,6 +64,17 @@ impl Error {
         let hint =
             Self::is_shortage(error).then(|| "`ulimit -n 256` lets the commands after it open more files".to_owned());
         Self::System { message: message.into(), cause: error.to_string(), hint }
+    }
+
+    /// A file cannot be read. Where its writer did not come within `--timeout`, that is a timeout.
+    pub fn unreadable(path: &Path, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::TimedOut => {
+                let message = format!("cannot read {}: {source}", path.display());
+                Self::Call(Failure::new(FailureKind::Timeout, message).with_advice("--timeout sets another limit"))
+            }
+            _ => Self::Input { path: path.to_owned(), source },
+        }
     }
 
     /// Whether the error means that this process, or all processes together, have too many open files.

@@ -294,8 +294,11 @@ fn a_data_set_template_or_model_that_changed_is_noticed() {
     home.file("rows.jsonl", rows(6));
     let other =
         home.llm(["batch", "rows.jsonl", "Say {{ text }}", "-m", "a", "--out", "out.jsonl", "--resume"]).output();
-    other.exits(2).says("template differ from those by which out.jsonl was made");
-    batch(&home, &["-m", "a", "--resume", "--temperature", "1"]).output().exits(2).says("parameters differ");
+    other.exits(2).says("this batch has another template than the one by which out.jsonl was made");
+    batch(&home, &["-m", "a", "--resume", "--temperature", "1"])
+        .output()
+        .exits(2)
+        .says("this batch has other parameters than those by which out.jsonl was made");
     assert_eq!(gateway.requests().len(), sent, "nothing was sent");
     // Rows at the end and further models are asked; what is there is kept.
     let outcome = batch(&home, &["-m", "b", "--resume"]).output();

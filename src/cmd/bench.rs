@@ -26,7 +26,7 @@ const PROMPT: &str = "Write one short paragraph about the sea.";
 const PROMPT_TOKENS: u64 = 64;
 
 pub(super) fn run_bench(context: &Context, args: &BenchArgs) -> Result<u8, Error> {
-    let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = request::destination(context, &args.prompt)?;
     check(context, args)?;
     let base = calls(context, args)?;
     let load = args.rate.map_or(Load::Concurrency(args.concurrency), Load::Rate);

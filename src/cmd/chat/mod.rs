@@ -234,12 +234,12 @@ impl<'a> Chat<'a> {
                 print(report::line(&format!("system: {}", self.system_prompt().unwrap_or("none"))))
             }
             Command::System(Some(text)) => {
-                self.system = Some(request::text_or_file("/system", &text)?);
+                self.system = Some(request::text_or_file("/system", &text, self.template.timeout)?);
                 self.context.notice("the system prompt goes with the next turn");
                 Ok(())
             }
             Command::File(path) => {
-                self.attached.extend(attach::named(self.context, &path, false)?);
+                self.attached.extend(attach::named(self.context, &path, false, self.template.timeout)?);
                 self.context.notice(&format!("{path} goes with the next turn"));
                 Ok(())
             }
