@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::chat::{Alternative, TokenLogprob};
 use crate::error::FailureKind;
 
 const KEY: &str = "sk-CANARY/0f7d+3c5b9a1e";
@@ -176,6 +177,11 @@ fn all_that_a_gateway_says_is_masked_but_the_answer() {
         StreamEvent::Start { id: Some(text()), model: Some(text()) },
         StreamEvent::ToolCallStart { index: 0, id: text(), name: text() },
         StreamEvent::ReasoningSignature(text()),
+        StreamEvent::Logprobs(vec![TokenLogprob {
+            token: text(),
+            logprob: 0.0,
+            top: vec![Alternative { token: text(), logprob: 0.0 }],
+        }]),
         StreamEvent::Finish(FinishReason::Other(text())),
     ] {
         assert!(!format!("{:?}", mask.event(event)).contains("CANARY"));

@@ -183,7 +183,7 @@ impl Provider<'static> {
         let found = self.model(&name).or_else(|| self.model(&with_dashes_in_date(&name)?))?;
         // The prices of a family are not those of such a model in it.
         let is_another = |word: &&str| has(&name, word) && !has(found.id, word);
-        if MORE_THAN_TEXT.iter().chain(&OTHER_PRICE).any(|word| is_another(word)) {
+        if MORE_THAN_TEXT.iter().chain(&OTHER_PRICE).any(is_another) {
             return None;
         }
         Some(Entry { provider: self.id, model: found })
