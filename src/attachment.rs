@@ -1,6 +1,7 @@
 //! Files that go with a prompt: text, images, documents and audio, recognised by their content.
 
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -17,13 +18,16 @@ const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 const LARGEST_DIRECTORY: u64 = 4 << 20;
 const MOST_FILES: usize = 1_000;
 
-/// Reads a file.
+/// Reads a file, or a pipe whose writer is waited for so long; `None` is without an end.
 ///
 /// # Errors
 /// It cannot be read, is too large, or is of no kind that can be attached.
-pub fn read(path: &Path) -> Result<Part, Error> {
-    let bytes = input::read(path, LARGEST_FILE, Accept::FilesAndPipes)
-        .map_err(|source| Error::Input { path: path.to_owned(), source })?;
+pub fn read(path: &Path, patience: Option<Duration>) -> Result<Part, Error> {
+    read_as(path, Accept::FilesAndPipes(patience))
+}
+
+fn read_as(path: &Path, accept: Accept) -> Result<Part, Error> {
+    let bytes = input::read(path, LARGEST_FILE, accept).map_err(|source| Error::unreadable(path, source))?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     part(&name, bytes)
 }
@@ -38,12 +42,12 @@ pub fn is_url(name: &str) -> bool {
     name.starts_with("https://") || name.starts_with("http://")
 }
 
-/// Reads a file; a URL is that of an image.
+/// Reads a file that is no pipe; a URL is that of an image.
 ///
 /// # Errors
 /// As [`read`].
 pub fn file_or_image(name: &str) -> Result<Part, Error> {
-    if is_url(name) { Ok(image_at(name)) } else { read(Path::new(name)) }
+    if is_url(name) { Ok(image_at(name)) } else { read_as(Path::new(name), Accept::Files) }
 }
 
 /// The text files of a directory.

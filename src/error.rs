@@ -1,7 +1,7 @@
 //! Errors, their exit codes, and hints for the user. No error contains a prompt or a key.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -66,6 +66,17 @@ impl Error {
         Self::System { message: message.into(), cause: error.to_string(), hint }
     }
 
+    /// A file cannot be read. Where its writer did not come within `--timeout`, that is a timeout.
+    pub fn unreadable(path: &Path, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::TimedOut => {
+                let message = format!("cannot read {}: {source}", path.display());
+                Self::Call(Failure::new(FailureKind::Timeout, message).with_advice("--timeout sets another limit"))
+            }
+            _ => Self::Input { path: path.to_owned(), source },
+        }
+    }
+
     /// Whether the error means that this process, or all processes together, have too many open files.
     pub fn is_shortage(error: &io::Error) -> bool {
         #[cfg(unix)]
@@ -91,6 +102,11 @@ impl Error {
             Self::Output { .. } => 74,
             Self::Signalled(signal) => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
         }
+    }
+
+    /// Whether standard output cannot be written, so that there is nobody to tell anything.
+    pub fn is_of_stdout(&self) -> bool {
+        matches!(self, Self::Output { target, .. } if target == STDOUT)
     }
 
     /// The cause of the error, where it is known and not in the message.

@@ -1,15 +1,17 @@
-//! Files that the user names, read whole: within a limit, and without waiting for a writer that may never come.
+//! Files that the user names, read whole: within a limit. Only where a pipe may be read, its writer is waited for.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
 /// What a file that is read may be. A device with nothing in it, such as `/dev/null`, is an empty file in both cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Accept {
     Files,
-    /// Also pipes, such as the shell's `<(command)`.
-    FilesAndPipes,
+    /// Also pipes, such as the shell's `<(command)`. A program that opens a named pipe for writing is waited for, so long at
+    /// most; `None` is without an end.
+    FilesAndPipes(Option<Duration>),
 }
 
 /// Opens the file at `path` for reading, and does not wait for the writer of a named pipe.
@@ -29,7 +31,45 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// Fails where the file cannot be opened, is larger than `limit`, or is something else than `accept` says.
 pub(crate) fn read(path: &Path, limit: u64, accept: Accept) -> io::Result<Vec<u8>> {
-    content(&open(path)?, limit, accept)
+    let file = open(path)?;
+    #[cfg(unix)]
+    if let Accept::FilesAndPipes(patience) = accept
+        && is_pipe(file.metadata().map(|metadata| metadata.file_type()).ok())
+        && !is_descriptor(path)
+    {
+        await_writer(&file, patience)?;
+    }
+    content(&file, limit, accept)
+}
+
+/// Whether the path names what this process got open, and not something in a directory. Its writers opened it before, so that
+/// one that has none any more is at its end.
+#[cfg(unix)]
+fn is_descriptor(path: &Path) -> bool {
+    path.starts_with("/dev/fd") || path.starts_with("/proc") || path == Path::new("/dev/stdin")
+}
+
+/// Waits until a program has written to a named pipe or has closed it again. Until then a read without a wait would find the
+/// end of the file.
+#[cfg(unix)]
+fn await_writer(file: &File, patience: Option<Duration>) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let began = std::time::Instant::now();
+    loop {
+        let left = patience.map(|patience| patience.saturating_sub(began.elapsed()));
+        // A time that the system cannot count to is no limit.
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        match poll(&mut [PollFd::new(file, PollFlags::IN)], left.as_ref()) {
+            Ok(0) => {
+                let message = "no program has written to this pipe within the time limit";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+            }
+            Ok(_) => return Ok(()),
+            // A signal that is to end this process does so.
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// As [`read`], as text without a byte order mark.
@@ -131,26 +171,47 @@ mod tests {
 
     #[test]
     fn a_device_is_refused_unless_it_is_empty() {
-        for accept in [Accept::Files, Accept::FilesAndPipes] {
+        for accept in [Accept::Files, Accept::FilesAndPipes(None)] {
             assert_eq!(error(Path::new("/dev/zero"), accept), "it is a device, not a file");
             assert_eq!(read(Path::new("/dev/null"), LIMIT, accept).expect("empty"), b"");
         }
     }
 
     #[test]
-    fn a_pipe_is_read_where_one_may_be_and_never_waited_for_without_a_writer() {
+    fn a_pipe_is_read_where_one_may_be_and_its_writer_is_waited_for() {
         use std::io::Write;
+        const PIPES: Accept = Accept::FilesAndPipes(None);
         use std::os::fd::AsRawFd;
         let dir = tempfile::tempdir().expect("a directory");
         let fifo = dir.path().join("fifo");
         assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
         assert_eq!(error(&fifo, Accept::Files), "it is a pipe, not a file");
-        assert_eq!(read(&fifo, LIMIT, Accept::FilesAndPipes).expect("nobody writes"), b"");
+        let nobody =
+            read(&fifo, LIMIT, Accept::FilesAndPipes(Some(Duration::from_millis(1)))).expect_err("nobody writes");
+        assert_eq!(nobody.kind(), io::ErrorKind::TimedOut);
+        for text in [&b"late"[..], b""] {
+            std::thread::scope(|scope| {
+                let reader = scope.spawn(|| read(&fifo, LIMIT, PIPES).expect("its content"));
+                // This opens only when there is a reader.
+                let mut writer = std::fs::OpenOptions::new().write(true).open(&fifo).expect("a reader");
+                writer.write_all(text).expect("a reader");
+                drop(writer);
+                assert_eq!(reader.join().expect("no panic"), text);
+            });
+        }
+        // What was opened before is at its end without a writer, whatever it is.
+        let opened = open(&fifo).expect("a pipe");
+        let path = format!("/dev/fd/{}", opened.as_raw_fd());
+        assert_eq!(read(Path::new(&path), LIMIT, PIPES).expect("nobody writes"), b"");
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let path = format!("/dev/fd/{}", reader.as_raw_fd());
+        drop(writer);
+        assert_eq!(read(Path::new(&path), LIMIT, PIPES).expect("nobody writes any more"), b"");
         let (reader, mut writer) = io::pipe().expect("a pipe");
         let path = format!("/dev/fd/{}", reader.as_raw_fd());
         writer.write_all(b"text").expect("room in the pipe");
         drop(writer);
-        assert_eq!(read(Path::new(&path), LIMIT, Accept::FilesAndPipes).expect("its content"), b"text");
+        assert_eq!(read(Path::new(&path), LIMIT, PIPES).expect("its content"), b"text");
     }
 
     #[test]

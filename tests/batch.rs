@@ -246,6 +246,37 @@ fn a_whole_last_line_without_its_end_is_kept_and_a_part_of_a_line_is_asked_again
     assert_eq!(numbers(&lines(home.path().join("out.jsonl"))), [1, 2, 3]);
 }
 
+#[test]
+fn a_file_that_is_no_output_of_a_batch_is_refused_and_left_as_it_is() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(2));
+    batch(&home, &[]).output().exits(0);
+    let ours = std::fs::read_to_string(home.path().join("out.jsonl")).expect("an output");
+    let first = ours.lines().next().expect("a line");
+    for content in [
+        "first line\nmy last line, without a line end".to_owned(),
+        "one line".to_owned(),
+        "x".repeat(100_000),
+        "[1, 2".to_owned(),
+        format!("{first}\nnotes\nmore notes"),
+        format!("notes\n{}", &first[..40]),
+    ] {
+        home.file("out.jsonl", &content);
+        for flag in ["--resume", "--retry-failed"] {
+            batch(&home, &[flag]).output().exits(2).says("is not a line of a batch");
+            let now = std::fs::read_to_string(home.path().join("out.jsonl")).expect("still there");
+            assert_eq!(now, content, "{flag}");
+        }
+    }
+    // Nor is a part of a line removed where the batch is another one.
+    let torn = ours[..ours.len() - 40].to_owned();
+    home.file("out.jsonl", &torn);
+    batch(&home, &["--resume", "--temperature", "1"]).output().exits(2);
+    assert_eq!(std::fs::read_to_string(home.path().join("out.jsonl")).expect("still there"), torn);
+    assert_eq!(gateway.requests().len(), 2, "nothing was sent");
+}
+
 // L29
 #[test]
 fn a_data_set_template_or_model_that_changed_is_noticed() {
@@ -263,8 +294,11 @@ fn a_data_set_template_or_model_that_changed_is_noticed() {
     home.file("rows.jsonl", rows(6));
     let other =
         home.llm(["batch", "rows.jsonl", "Say {{ text }}", "-m", "a", "--out", "out.jsonl", "--resume"]).output();
-    other.exits(2).says("template differ from those by which out.jsonl was made");
-    batch(&home, &["-m", "a", "--resume", "--temperature", "1"]).output().exits(2).says("parameters differ");
+    other.exits(2).says("this batch has another template than the one by which out.jsonl was made");
+    batch(&home, &["-m", "a", "--resume", "--temperature", "1"])
+        .output()
+        .exits(2)
+        .says("this batch has other parameters than those by which out.jsonl was made");
     assert_eq!(gateway.requests().len(), sent, "nothing was sent");
     // Rows at the end and further models are asked; what is there is kept.
     let outcome = batch(&home, &["-m", "b", "--resume"]).output();

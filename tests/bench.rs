@@ -144,7 +144,7 @@ fn limits_of_cost_hold_and_end_the_measurement() {
     let sent = gateway.requests().len();
     let budget = "[price.a]\ninput = 1\noutput = 10\n[[budget]]\nlimit = 0.0022\nper = \"day\"\naction = \"refuse\"\n";
     let outcome = bench(&Home::with(&gateway).config(budget), &["-m", "a", "--requests", "100"]);
-    outcome.exits(8).says("a limit of cost refused a request");
+    outcome.exits(8).says("a request to a was refused, so no further one was sent: budget of");
     assert!(gateway.requests().len() < sent + 50, "{outcome}");
     assert!(outcome.stdout().contains(" of 100"), "{outcome}");
 }
@@ -207,4 +207,26 @@ fn measurements_count_neither_as_times_of_use_nor_for_the_strategy_fastest() {
     home.llm(["ask", "-m", "a", "hi"]).output().exits(0);
     assert!(usage()["first_token_ms"]["median"].as_f64() > Some(0.0), "{}", usage());
     assert!(route().contains("first token usually after"), "{}", route());
+}
+
+#[test]
+fn what_is_refused_while_a_model_warms_up_counts_and_leaves_other_models_alone() {
+    let gateway = quick();
+    let allow = "[allow]\n\"LLM_API_KEY\" = [\"a\"]\n";
+    let budget =
+        "[price.big]\ninput = 1\noutput = 10\n[[budget]]\nlimit = 0.0000001\nper = \"day\"\nmatch.model = \"big\"\n";
+    for (config, why) in [(allow, "may not be used for big"), (budget, "budget of")] {
+        let home = Home::with(&gateway).config(config);
+        for warmup in ["0", "1", "2"] {
+            let before = gateway.requests().len();
+            let outcome = bench(&home, &["-m", "big", "--requests", "3", "--warmup", warmup]);
+            outcome.exits(5).says("a request to big was refused").says(why);
+            assert!(!outcome.stderr().contains("cost refused"), "{outcome}");
+            assert_eq!(gateway.requests().len(), before, "{outcome}");
+            let outcome = bench(&home, &["-m", "a,big", "--requests", "3", "--warmup", warmup, "-o", "json"]);
+            let models = outcome.exits(8).says(why).json()["models"].clone();
+            assert_eq!((&models[0]["answered"], &models[1]["answered"]), (&3.into(), &0.into()), "{outcome}");
+            assert!(models[1]["failed"]["refused"].as_u64() >= Some(1), "{outcome}");
+        }
+    }
 }

@@ -465,3 +465,17 @@ fn a_command_answers_without_the_store_that_servers_share_but_not_under_a_budget
     outcome.exits(5).prints("").says("cannot be used").never_says("a-word-of-the-store");
     assert_eq!(gateway.requests().len(), 1);
 }
+
+#[test]
+fn a_list_that_prices_the_text_of_a_model_does_not_price_its_pictures() {
+    let row = |id: &str, writes: &str| {
+        serde_json::json!({"id": id, "architecture": {"input_modalities": ["text"], "output_modalities": writes.split('+').collect::<Vec<_>>()},
+                           "pricing": {"prompt": "0.000001", "completion": "0.00001"}})
+    };
+    let list = serde_json::json!({"data": [row("words", "text"), row("pictures", "text+image")]});
+    let gateway = Gateway::by(move |request| if request.method == "GET" { Reply::json(200, &list) } else { dollar() });
+    let home = Home::with(&gateway).config("[[budget]]\nlimit = 1\nper = \"day\"\n");
+    home.llm(["models"]).output().exits(0);
+    home.llm(ASK).args(["-m", "words"]).output().exits(0);
+    home.llm(ASK).args(["-m", "pictures"]).output().exits(5).says("price");
+}

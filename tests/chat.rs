@@ -162,6 +162,23 @@ fn a_conversation_is_saved_as_text() {
     assert!(saved.starts_with("prompt\none\n\ntest-model (") && saved.contains("test-model got 1: one"), "{saved}");
 }
 
+#[test]
+fn a_conversation_that_cannot_be_saved_goes_on_and_no_file_is_replaced_unasked() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("notes.txt", "precious\n");
+    let outcome = home.llm(["chat"]).stdin("one\n/save none/talk.md\n/save notes.txt\ntwo\n").output();
+    outcome.says("cannot write none/talk.md").says("notes.txt exists already").says("/save! notes.txt replaces it");
+    outcome.exits(2);
+    assert_eq!(gateway.requests().len(), 2, "the chat went on");
+    assert_eq!(std::fs::read_to_string(home.path().join("notes.txt")).expect("kept"), "precious\n");
+    let outcome = home.llm(["chat"]).stdin("/save none/talk.md\none\n").output();
+    outcome.exits(74);
+    home.llm(["chat"]).stdin("three\n/save! notes.txt\n").output().exits(0);
+    let saved = std::fs::read_to_string(home.path().join("notes.txt")).expect("saved");
+    assert!(saved.starts_with("prompt\nthree\n"), "{saved}");
+}
+
 /// A chat on a terminal, with its first prompt shown.
 fn typed(home: &Home, arguments: &[&str]) -> Running {
     let running = home.llm(["chat"]).args(arguments).env("NO_COLOR", "1").terminal(Wiring::ALL).start();

@@ -134,3 +134,12 @@ fn version_and_help_are_data() {
     outcome.exits(0).never_says("error");
     assert!(outcome.stdout().contains("ask") && outcome.stdout().contains("compare"), "{outcome}");
 }
+
+#[test]
+fn a_database_that_takes_connections_and_says_nothing_is_7() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("bound").port();
+    let parameters = "sslmode=disable&connect_timeout=1&tcp_user_timeout=1";
+    let home = Home::new().config(&format!("[store]\nurl = \"postgres://u:p@127.0.0.1:{port}/x?{parameters}\"\n"));
+    home.llm(["usage"]).output().exits(7).says("does not answer within 2 s").says("does the database run");
+}

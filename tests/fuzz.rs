@@ -92,6 +92,11 @@ fn what_is_not_damaged_is_read() {
     for ((api, path), body) in laws::REQUESTS.into_iter().zip(requests()) {
         assert!(api.adapter().decode_request(path, &body).is_ok(), "{api:?}");
     }
+    // Google's own libraries name the model in the body as well.
+    for model in ["m", "models/m"] {
+        let body = format!(r#"{{"model":"{model}","contents":[{{"role":"user","parts":[{{"text":"hi"}}]}}]}}"#);
+        laws::request(onekey::adapter::Api::Gemini, "models/m:generateContent", body.as_bytes());
+    }
 }
 
 /// The fuzz targets are a workspace of their own, which nothing else builds.

@@ -211,3 +211,19 @@ fn a_directory_that_everyone_may_write_to_costs_no_answer_and_holds_no_prompt() 
     home.llm(["ask", "hi"]).output().exits(0);
     assert_eq!(home.log().len(), 1);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_the_ledger_is_not_waited_for() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    home.llm(["ask", "hi"]).output().exits(0);
+    let ledger = home.files().into_iter().find(|path| path.ends_with("ledger.db")).expect("a ledger");
+    std::fs::remove_file(&ledger).expect("removed");
+    assert!(std::process::Command::new("mkfifo").arg(&ledger).status().expect("mkfifo runs").success());
+    for command in [&["log"][..], &["usage"], &["usage", "--budgets"], &["last"], &["serve", "key", "list"]] {
+        home.llm(command).output().exits(3).says("ledger.db").says("it is not a file");
+    }
+    home.llm(["ask", "hi"]).output().exits(0);
+    std::fs::remove_file(&ledger).expect("removed");
+}

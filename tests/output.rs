@@ -210,3 +210,18 @@ fn too_few_open_files_is_no_mistake_in_the_config() {
     let outcome = Home::with(&gateway).shell("ulimit -n 4 && exec \"$llm\" ask hi").output();
     outcome.exits(71).says("Too many open files").says("ulimit -n");
 }
+
+#[cfg(unix)]
+#[test]
+fn the_reader_of_a_pipe_is_waited_for_no_longer_than_the_time_limit() {
+    let gateway = Gateway::always(Reply::stream(&["Hello"]));
+    let home = Home::with(&gateway);
+    assert!(
+        std::process::Command::new("mkfifo").arg(home.path().join("pipe")).status().expect("mkfifo runs").success()
+    );
+    for command in [&["ask", "hi"][..], &["compare", "-m", "a,b", "hi"], &["bench", "-m", "a"], &["probe", "-m", "a"]] {
+        let outcome = home.llm(command).args(["--timeout", "10ms", "--out", "pipe"]).output();
+        outcome.exits(7).says("no program has opened pipe for reading within the time limit");
+    }
+    assert!(gateway.requests().is_empty());
+}

@@ -149,7 +149,7 @@ fn a_system_prompt_may_come_from_a_file() {
 }
 
 #[test]
-fn a_file_that_never_ends_is_refused_and_a_pipe_without_a_writer_not_waited_for() {
+fn a_file_that_never_ends_is_refused_and_the_writer_of_a_pipe_is_waited_for() {
     let gateway = hello();
     let home = Home::with(&gateway);
     let mkfifo = std::process::Command::new("mkfifo").arg(home.path().join("fifo")).status();
@@ -159,11 +159,29 @@ fn a_file_that_never_ends_is_refused_and_a_pipe_without_a_writer_not_waited_for(
         let device = home.llm(["ask", flag, &format!("{at}/dev/zero"), "hi"]).output();
         device.exits(2).says("it is a device, not a file").says("/dev/zero");
     }
-    for flag in ["--schema", "--tools"] {
-        home.llm(["ask", flag, "fifo", "hi"]).output().exits(2).says("fifo");
+    for flag in ["--schema", "--tools", "-f", "-s"] {
+        let at = if flag == "-s" { "@" } else { "" };
+        let nobody = home.llm(["ask", "--timeout", "10ms", flag, &format!("{at}fifo"), "hi"]).output();
+        nobody.exits(7).says("fifo: no program has written to this pipe within the time limit");
     }
+    assert!(gateway.requests().is_empty());
+    for (flag, name) in [("-f", "fifo"), ("-s", "@fifo")] {
+        let before = gateway.requests().len();
+        let asking = home.llm(["ask", flag, name, "hi"]).start();
+        // This opens only when there is a reader, which has to wait for what is written.
+        let mut writer = std::fs::OpenOptions::new().write(true).open(home.path().join("fifo")).expect("a reader");
+        std::io::Write::write_all(&mut writer, b"late content").expect("a reader");
+        drop(writer);
+        asking.finish().exits(0);
+        assert!(gateway.requests()[before].json()["messages"].to_string().contains("late content"));
+    }
+    let waiting = home.llm(["ask", "-f", "fifo", "hi"]).start();
+    let writer = std::fs::OpenOptions::new().write(true).open(home.path().join("fifo")).expect("a reader");
+    waiting.signal(rustix::process::Signal::INT);
+    waiting.finish().dies_by(2);
+    drop(writer);
     home.shell("\"$llm\" ask -s @<(echo 'Be brief.') hi").output().exits(0);
-    assert_eq!(gateway.request().json()["messages"][0]["content"], "Be brief.\n");
+    assert_eq!(gateway.requests()[2].json()["messages"][0]["content"], "Be brief.\n");
 }
 
 #[test]

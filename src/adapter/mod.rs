@@ -83,6 +83,11 @@ impl Api {
             Self::Gemini => &gemini::Gemini,
         }
     }
+
+    /// Whether the answer at this path, errors included, is one JSON list.
+    pub(crate) fn is_list(self, path: &str) -> bool {
+        self == Self::Gemini && gemini::is_list(path)
+    }
 }
 
 /// The name of a schema that was received in a format in which schemas have none.

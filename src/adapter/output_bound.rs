@@ -11,7 +11,7 @@ use super::object::Object;
 pub struct OutputBound {
     /// Tokens of each answer, reasoning included. `None` where the body sets no bound that can be relied on.
     pub max_tokens: Option<u64>,
-    /// The largest bound that the body sets, also where it cannot be relied on; 0 where there is none.
+    /// The largest number of tokens that the body names, also where it cannot be relied on; 0 where there is none.
     pub named: u64,
     /// How many answers are written; each is billed. `None` where their number cannot be read.
     pub answers: Option<u32>,
@@ -24,6 +24,16 @@ pub(super) struct Names {
     /// The field that may hold several prompts, each of which gets as many answers.
     pub(super) prompts: Option<&'static str>,
 }
+
+/// Fields of any format that ask for an output of some length, or for so much thinking. They bound no answer, but a gateway
+/// that obeys them writes as much, whatever the bound.
+const WANTED: [&[&str]; 5] = [
+    &["min_tokens"],
+    &["reasoning", "max_tokens"],
+    &["thinking", "budget_tokens"],
+    &["thinking_budget"],
+    &["generationConfig", "thinkingConfig", "thinkingBudget"],
+];
 
 impl OutputBound {
     /// Reads the bounds of a body. The largest counts where there are several, since gateways differ in which they
@@ -40,6 +50,10 @@ impl OutputBound {
                 named = named.max(limit.unwrap_or(0));
             }
         }
+        let wanted =
+            WANTED.iter().flat_map(|path| values(&fields, path)).flatten().filter_map(count).max().unwrap_or(0);
+        let bound = Some(named.max(wanted)).filter(|_| is_known && named > 0);
+        named = named.max(wanted);
         let answers = names.answers.iter().flat_map(|path| values(&fields, path)).flatten();
         let answers: Option<Vec<u64>> = answers.map(count).collect();
         let most = answers.map(|answers| answers.into_iter().max().unwrap_or(1).max(1));
@@ -47,7 +61,7 @@ impl OutputBound {
             fields.0.iter().filter(|(name, _)| names.prompts.is_some_and(|prompts| is_same_field(name, prompts)));
         let prompts = prompts.map(|(_, prompts)| count_prompts(prompts)).max().unwrap_or(1);
         let answers = most.map(|most| u32::try_from(most.saturating_mul(prompts)).unwrap_or(u32::MAX));
-        Self { max_tokens: Some(named).filter(|named| is_known && *named > 0), named, answers }
+        Self { max_tokens: bound, named, answers }
     }
 }
 
@@ -251,6 +265,36 @@ mod tests {
             let wire = crate::adapter::WireRequest { path: String::new(), body: body.into() };
             let expected = OutputBound { max_tokens: is_known.then_some(500), named: 500, answers: Some(3) };
             assert_eq!(api.adapter().output_bound(&wire), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_a_body_wants_is_written_whatever_its_bound() {
+        for (api, body, max_tokens, named) in [
+            (Api::OpenaiChat, r#"{"max_tokens":10,"min_tokens":900}"#, Some(900), 900),
+            (Api::OpenaiChat, r#"{"max_tokens":10,"reasoning":{"max_tokens":900}}"#, Some(900), 900),
+            (Api::OpenaiChat, r#"{"max_tokens":1000,"reasoning":{"max_tokens":900}}"#, Some(1000), 1000),
+            (Api::OpenaiChat, r#"{"reasoning":{"MAX_TOKENS":"900"}}"#, None, 900),
+            (Api::OpenaiChat, r#"{"thinking":{"type":"enabled","budget_tokens":900}}"#, None, 900),
+            (Api::OpenaiResponses, r#"{"max_output_tokens":10,"reasoning":{"max_tokens":900}}"#, Some(900), 900),
+            (Api::Anthropic, r#"{"max_tokens":10,"thinking":{"budget_tokens":900}}"#, Some(900), 900),
+            (
+                Api::Gemini,
+                r#"{"generationConfig":{"maxOutputTokens":10,"thinkingConfig":{"thinkingBudget":900}}}"#,
+                Some(900),
+                900,
+            ),
+            // As much as the model likes, which the bound still bounds.
+            (
+                Api::Gemini,
+                r#"{"generationConfig":{"maxOutputTokens":10,"thinkingConfig":{"thinkingBudget":-1}}}"#,
+                Some(10),
+                10,
+            ),
+        ] {
+            let wire = crate::adapter::WireRequest { path: String::new(), body: body.into() };
+            let expected = OutputBound { max_tokens, named, answers: Some(1) };
+            assert_eq!(api.adapter().output_bound(&wire), expected, "{api:?} {body}");
         }
     }
 

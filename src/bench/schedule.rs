@@ -27,8 +27,8 @@ pub struct BenchSchedule {
     now: Duration,
     /// When the first measured call could be made.
     began: Option<Duration>,
-    /// A limit of cost has refused a call, so no further one is made.
-    is_refused: bool,
+    /// By model, whether a budget or a list of models has refused a call to it, so that no further one is made.
+    is_refused: Vec<bool>,
 }
 
 impl BenchSchedule {
@@ -39,11 +39,11 @@ impl BenchSchedule {
             plan,
             made: zeros.clone(),
             running: zeros,
+            is_refused: vec![false; base.len()],
             base,
             turn: 0,
             now: Duration::ZERO,
             began: None,
-            is_refused: false,
         }
     }
 
@@ -65,18 +65,22 @@ impl BenchSchedule {
 
     /// A model that still warms up.
     fn warming_up(&self) -> Option<usize> {
-        (0..self.base.len()).find(|model| self.made[*model] < self.plan.warmup)
+        (0..self.base.len()).find(|model| !self.is_refused[*model] && self.made[*model] < self.plan.warmup)
     }
 
     fn is_warm(&self) -> bool {
         self.began.is_some() || (self.warming_up().is_none() && self.running.iter().all(|running| *running == 0))
     }
 
+    /// The models in the order of their turns, without those that were refused.
+    fn turns(&self) -> impl Iterator<Item = usize> {
+        let models = self.base.len();
+        (0..models).map(move |n| (self.turn + n) % models).filter(|model| !self.is_refused[*model])
+    }
+
     /// The model that has waited longest for a further call, of those that may have one at once.
     fn free(&self, calls: u32) -> Option<usize> {
-        let models = self.base.len();
-        let turns = (0..models).map(|n| (self.turn + n) % models);
-        turns.into_iter().find(|model| self.running[*model] < u64::from(calls) && self.has_left(*model))
+        self.turns().find(|model| self.running[*model] < u64::from(calls) && self.has_left(*model))
     }
 
     fn has_left(&self, model: usize) -> bool {
@@ -86,7 +90,7 @@ impl BenchSchedule {
     /// The next call of an open loop, and when it is due.
     fn next_due(&self) -> Option<(usize, Duration)> {
         let began = self.began?;
-        let model = self.turn;
+        let model = self.turns().next()?;
         let due = self.plan.due(self.plan.index(model, self.made[model]))?;
         self.has_left(model).then_some((model, began + due))
     }
@@ -94,9 +98,6 @@ impl BenchSchedule {
 
 impl Schedule for BenchSchedule {
     fn next(&mut self) -> Option<Step> {
-        if self.is_refused {
-            return None;
-        }
         if let Some(model) = self.warming_up() {
             return Some(Step::Call(self.call(model, None)));
         }
@@ -117,7 +118,7 @@ impl Schedule for BenchSchedule {
 
     fn due_in(&mut self, elapsed: Duration) -> Option<Duration> {
         self.now = elapsed;
-        if self.is_refused || !self.is_warm() {
+        if !self.is_warm() {
             return None;
         }
         let (_, due) = self.next_due()?;
@@ -125,7 +126,8 @@ impl Schedule for BenchSchedule {
     }
 
     fn ended(&mut self, call: &Call, record: &Record) {
-        self.running[self.plan.model(call.index)] -= 1;
-        self.is_refused |= record.status == Status::Refused;
+        let model = self.plan.model(call.index);
+        self.running[model] -= 1;
+        self.is_refused[model] |= record.status == Status::Refused;
     }
 }

@@ -191,6 +191,30 @@ fn nothing_is_sent_after_a_limit_of_cost_has_refused() {
 }
 
 #[test]
+fn a_model_that_is_refused_leaves_the_others_their_calls() {
+    for load in [Load::Concurrency(1), Load::Rate(1_000.0)] {
+        for warmup in [0, 2] {
+            let mut schedule = BenchSchedule::new(plan(3, 4, warmup, load), base(3));
+            let mut sent = [0; 3];
+            for now in 1..100 {
+                schedule.due_in(ms(now));
+                while let Some(Step::Call(call)) = schedule.next() {
+                    let model = call.index % 3;
+                    sent[model] += 1;
+                    let result = match model {
+                        1 => Err(Failure::new(FailureKind::Refused, "not allowed")),
+                        _ => Ok(()),
+                    };
+                    schedule.ended(&call, &record(&call, ms(now), ms(now), result));
+                }
+            }
+            assert_eq!(sent, [4 + warmup, 1, 4 + warmup], "{load:?}, {warmup} to warm up");
+            assert_eq!(schedule.due_in(ms(100)), None);
+        }
+    }
+}
+
+#[test]
 fn failures_are_counted_by_kind_and_are_not_in_the_times() {
     let mut measured = Measured::new().expect("histograms");
     let call = &base(1)[0];

@@ -60,7 +60,13 @@ pub struct Catalogue {
 impl Catalogue {
     /// The gateway's own prices, by model.
     pub fn prices(&self) -> impl Iterator<Item = (String, Tariff)> + '_ {
-        self.models.iter().filter_map(|model| Some((model.id.clone(), model.price.clone()?)))
+        self.models.iter().filter_map(ModelInfo::priced)
+    }
+
+    /// Those of models that write text alone. Lists have no prices of the pictures and sound that others write.
+    pub fn prices_of_text(&self) -> impl Iterator<Item = (String, Tariff)> + '_ {
+        let writes_text = |model: &&ModelInfo| model.output_modalities.iter().all(|medium| medium == "text");
+        self.models.iter().filter(writes_text).filter_map(ModelInfo::priced)
     }
 
     /// The model of this id.

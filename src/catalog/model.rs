@@ -86,6 +86,11 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
+    /// Its name and its price, if it has one.
+    pub(super) fn priced(&self) -> Option<(String, Tariff)> {
+        Some((self.id.clone(), self.price.clone()?))
+    }
+
     /// Whether it can do this. Returns `None` where the gateway does not say.
     pub fn can(&self, feature: Feature) -> Option<bool> {
         let modality = match feature {

@@ -22,7 +22,7 @@ pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error>
     prompt_behind_extract(&mut args);
     args.one.model = models::chosen(context, &args.prompt.to, args.one.model.take())?;
     let past = past(context, &mut args)?;
-    let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = request::destination(context, &args.prompt)?;
     let chosen = Chosen::of(context, &args.one.template)?;
     let asked = model(context, &args, chosen.as_ref(), past.as_ref())?;
     let prepared = request::prepare_chosen(context, &args.prompt, chosen.as_ref())?;

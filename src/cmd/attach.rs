@@ -1,8 +1,9 @@
 //! `-f`: files, directories, stdin and URLs that go with a prompt.
 
 use std::path::Path;
+use std::time::Duration;
 
-use super::{Context, process};
+use super::{Context, process, request};
 use crate::attachment::{self, Directory};
 use crate::chat::Part;
 use crate::cli::PromptArgs;
@@ -23,27 +24,34 @@ pub(super) fn read(context: &Context, args: &PromptArgs) -> Result<Vec<Part>, Er
     if args.file.iter().filter(|path| *path == "-").count() > 1 {
         return Err(Error::usage("-f - names stdin, which can be read only once"));
     }
+    let patience = request::timeout(args.timeout.as_deref())?;
     let mut parts = Vec::new();
     for name in &args.file {
         match name.as_str() {
             "-" => parts.push(attachment::part("stdin", prompt::stdin_bytes(|text| context.urgent(text))?)?),
-            name => parts.extend(named(context, name, args.dry_run)?),
+            name => parts.extend(named(context, name, args.dry_run, patience)?),
         }
     }
     Ok(parts)
 }
 
-/// Reads a file, the texts of a directory, or what a URL leads to.
+/// Reads a file, the texts of a directory, or what a URL leads to. The writer of a pipe is waited for so long; `None` is
+/// without an end.
 ///
 /// # Errors
 /// It cannot be read, or is of no kind that can be attached.
-pub(super) fn named(context: &Context, name: &str, dry_run: bool) -> Result<Vec<Part>, Error> {
+pub(super) fn named(
+    context: &Context,
+    name: &str,
+    dry_run: bool,
+    patience: Option<Duration>,
+) -> Result<Vec<Part>, Error> {
     if attachment::is_url(name) {
         Ok(vec![url(context, name, dry_run)?])
     } else if Path::new(name).is_dir() {
         directory(context, name)
     } else {
-        Ok(vec![attachment::read(Path::new(name))?])
+        Ok(vec![attachment::read(Path::new(name), patience)?])
     }
 }
 

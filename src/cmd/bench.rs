@@ -16,6 +16,7 @@ use crate::prompt;
 use crate::record::{Record, Status};
 use crate::report::bench::{Before, Report, csv, html, json, markdown, text};
 use crate::report::destination::Destination;
+use crate::report::format::count;
 use crate::report::progress::Progress;
 use crate::route::NamedRoute;
 use crate::run::{ExitCode, Notices, Outcome, Reporter};
@@ -25,7 +26,7 @@ const PROMPT: &str = "Write one short paragraph about the sea.";
 const PROMPT_TOKENS: u64 = 64;
 
 pub(super) fn run_bench(context: &Context, args: &BenchArgs) -> Result<u8, Error> {
-    let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = request::destination(context, &args.prompt)?;
     check(context, args)?;
     let base = calls(context, args)?;
     let load = args.rate.map_or(Load::Concurrency(args.concurrency), Load::Rate);
@@ -51,7 +52,7 @@ pub(super) fn run_bench(context: &Context, args: &BenchArgs) -> Result<u8, Error
         before,
         measured: vec![nothing; base.len()],
         failures: ExitCode::default(),
-        is_refused: false,
+        refused: vec![None; base.len()],
         destination: Some(destination),
     };
     run_schedule(context, &base, &mut BenchSchedule::new(plan, base.clone()), &options, &mut view)
@@ -98,7 +99,8 @@ fn concurrency(context: &Context, plan: &Plan) -> usize {
     let most = process::connections();
     let Some(wanted) = plan.concurrency() else { return most };
     if wanted > most {
-        let text = format!("{wanted} requests cannot run at once: this process may have {most} connections");
+        let connections = count(most as u64, "connection", "connections");
+        let text = format!("{wanted} requests cannot run at once: this process may have {connections}");
         context.notice(&text);
     }
     wanted.min(most)
@@ -120,8 +122,8 @@ struct BenchView<'a> {
     measured: Vec<Measured>,
     /// Of the measured calls that failed.
     failures: ExitCode,
-    /// Whether a limit of cost has ended the measurement.
-    is_refused: bool,
+    /// By model, why a budget or a list of models has refused a call, so that no further one was sent.
+    refused: Vec<Option<String>>,
     destination: Option<Destination>,
     progress: Progress,
 }
@@ -138,9 +140,14 @@ impl Reporter for BenchView<'_> {
     }
 
     fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
-        let measured = &mut self.measured[self.plan.model(call.index)];
-        self.is_refused |= record.status == Status::Refused;
-        if self.plan.place(call.index).is_none() {
+        let model = self.plan.model(call.index);
+        let measured = &mut self.measured[model];
+        let is_refused = record.status == Status::Refused;
+        if is_refused && let Some(failure) = &record.error {
+            self.refused[model].get_or_insert_with(|| failure.message.clone());
+        }
+        // A refusal while a model warms up is the end of its measurement, so it counts.
+        if self.plan.place(call.index).is_none() && !is_refused {
             measured.pay(&record);
             return Ok(());
         }
@@ -157,8 +164,11 @@ impl View for BenchView<'_> {
     fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
         self.progress.clear();
         let figures: Vec<Figures> = self.base.iter().zip(&self.measured).map(figures).collect();
-        if self.is_refused {
-            self.context.notice("a limit of cost refused a request, so no further one was sent");
+        for (call, why) in self.base.iter().zip(&self.refused) {
+            if let Some(why) = why {
+                let name = &call.asked;
+                self.context.notice(&format!("a request to {name} was refused, so no further one was sent: {why}"));
+            }
         }
         let before = self.before(&figures);
         let request = self.request();

@@ -6,7 +6,7 @@ use super::{Context, shared};
 use crate::cli::{CallFilter, CallStatus};
 use crate::config::parse_duration;
 use crate::error::Error;
-use crate::ledger::{self, Filter, Store, Wanted};
+use crate::ledger::{self, Calls, Filter, RemoteCalls, Row, Store};
 use crate::run::Notices;
 
 /// Opens the ledger to read it. Returns `None`, with a notice to the user, where nothing has been recorded yet.
@@ -29,15 +29,33 @@ pub(super) fn store(context: &Context) -> Result<Option<Store>, Error> {
     Ok(store)
 }
 
-/// As [`store`], but of the ledger that servers share, where there is one; only what is wanted is read of it.
+/// As [`store`], but the calls of the ledger that servers share, where there is one.
 ///
 /// # Errors
 /// As for [`store`].
-pub(super) fn shared(context: &Context, wanted: Wanted<'_>) -> Result<Option<Store>, Error> {
-    match shared::remote_ledger(&context.settings)? {
-        Some(remote) => Ok(Some(remote.read(wanted)?)),
-        None => store(context),
-    }
+pub(super) fn shared(context: &Context) -> Result<Option<Box<dyn Calls>>, Error> {
+    Ok(match shared::remote_ledger(&context.settings)? {
+        Some(remote) => Some(Box::new(RemoteCalls::new(remote))),
+        None => store(context)?.map(|store| Box::new(store) as Box<dyn Calls>),
+    })
+}
+
+/// Calls `each` with the calls that fit, newest first, at most `limit` of them, until it fails.
+///
+/// # Errors
+/// It fails, or the ledger cannot be read.
+pub(super) fn for_each(
+    calls: &dyn Calls,
+    filter: &Filter,
+    limit: Option<usize>,
+    mut each: impl FnMut(Row) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut done = Ok(());
+    calls.each(filter, limit, &mut |row| {
+        done = each(row);
+        done.is_ok()
+    })?;
+    done
 }
 
 /// The filter that these flags describe.

@@ -1,7 +1,7 @@
 //! `--judge` and `--criteria`, as `compare` and `batch` have them.
 
 use super::Context;
-use super::request::text_or_file;
+use super::request::{self, text_or_file};
 use crate::call::{Call, Role};
 use crate::cli::GatewayArgs;
 use crate::error::Error;
@@ -23,12 +23,13 @@ pub(super) fn calls(
     CallTemplate { role: Role::Judge, ..template }.calls(&context.settings, &judges)
 }
 
-/// What answers are judged by.
+/// What answers are judged by. `timeout` is the text of `--timeout`.
 ///
 /// # Errors
 /// The file with it cannot be read.
-pub(super) fn criteria(flag: Option<&str>) -> Result<String, Error> {
-    flag.map_or_else(|| Ok(DEFAULT_CRITERIA.to_owned()), |text| text_or_file("--criteria", text))
+pub(super) fn criteria(flag: Option<&str>, timeout: Option<&str>) -> Result<String, Error> {
+    let Some(text) = flag else { return Ok(DEFAULT_CRITERIA.to_owned()) };
+    text_or_file("--criteria", text, request::timeout(timeout)?)
 }
 
 /// No judge is left for this model.

@@ -5,7 +5,7 @@ use super::{Context, calls, process};
 use crate::call::{JUDGE, ROLE_TAG};
 use crate::cli::{LastArgs, LogArgs, LogCommand, LogFormat, LogListArgs, OutArgs, TakeArgs, TextOrJson};
 use crate::error::Error;
-use crate::ledger::{self, Alike, Filter, LedgerWriter, Mode, Row, Store, Wanted};
+use crate::ledger::{self, Alike, Calls, Filter, LedgerWriter, Mode, Row, Store};
 use crate::report::destination::Destination;
 use crate::report::format;
 use crate::report::log::{self, Form};
@@ -60,19 +60,21 @@ fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
     };
     let (mut found, mut all) = (0, 0);
     let mut destination = Destination::new(None, context.terminal.stdout)?;
-    let mut calls = log::Calls::new(form, filter.search.as_deref(), &destination.output());
-    if let Some(store) = calls::shared(context, Wanted::Fitting(&filter, limit))? {
-        ledger::for_each(&store, &filter, limit, |row| destination.append(calls.call(row)))?;
-        found = calls.count as u64;
-        all = if limit == Some(calls.count) { ledger::count(&store, &filter)? } else { found };
+    let mut list = log::Calls::new(form, filter.search.as_deref(), &destination.output());
+    // Only a list for people says how many calls it leaves out.
+    let is_for_people = form == Form::Text && context.terminal.stdout.tty;
+    if let Some(calls) = calls::shared(context)? {
+        calls::for_each(&*calls, &filter, limit, |row| destination.append(list.call(row)))?;
+        found = list.count as u64;
+        all = if is_for_people && limit == Some(list.count) { calls.count(&filter)? } else { found };
         if found == 0 {
             context.notice("no recorded call fits");
         }
     }
-    destination.append(calls.end())?;
+    destination.append(list.end())?;
     destination.finish()?;
-    // Below a list for people, since it is the list that they read first.
-    if all > found && form == Form::Text && context.terminal.stdout.tty {
+    // Below the list, since it is the list that people read first.
+    if all > found {
         context.notice(&format!("{found} of {}; -n 0 lists all", format::count(all, "call", "calls")));
     }
     Ok(0)
@@ -80,8 +82,8 @@ fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
 
 fn export(context: &Context, filter: &Filter, mut destination: Destination) -> Result<u8, Error> {
     let mut traces = otel::Traces::new();
-    if let Some(store) = calls::shared(context, Wanted::Fitting(filter, None))? {
-        ledger::for_each(&store, filter, None, |row| destination.append(traces.call(&row)))?;
+    if let Some(calls) = calls::shared(context)? {
+        calls::for_each(&*calls, filter, None, |row| destination.append(traces.call(&row)))?;
     }
     destination.append(traces.end())?;
     destination.finish()?;
@@ -89,17 +91,17 @@ fn export(context: &Context, filter: &Filter, mut destination: Destination) -> R
 }
 
 fn show(context: &Context, id: Option<&str>, conversation: bool, output: TextOrJson) -> Result<u8, Error> {
-    let Some(store) = calls::shared(context, Wanted::Named(id))? else {
+    let Some(calls) = calls::shared(context)? else {
         return Err(Error::usage("there is no call to show"));
     };
-    let mut rows = named(&store, id)?;
+    let mut rows = named(&*calls, id)?;
     if conversation && let [row] = rows.as_slice() {
         let first = row.conversation.clone().unwrap_or_else(|| row.id.clone());
         let filter = Filter { conversation: Some(first), ..Filter::default() };
-        rows = ledger::find(&store, &filter, None)?;
+        rows = calls.find(&filter)?;
         rows.reverse();
     }
-    let scores = rows.iter().map(|row| ledger::scores(&store, &row.id)).collect::<Result<Vec<_>, _>>()?;
+    let scores = rows.iter().map(|row| calls.scores(&row.id)).collect::<Result<Vec<_>, _>>()?;
     let out = &context.terminal.stdout;
     print(match (output, rows.as_slice()) {
         (TextOrJson::Json, [row]) if !conversation => log::one_json(row, &scores[0], out),
@@ -116,12 +118,12 @@ fn show(context: &Context, id: Option<&str>, conversation: bool, output: TextOrJ
 ///
 /// # Errors
 /// No call or several calls have an id like this, or the ledger cannot be read.
-pub(super) fn named(store: &Store, id: Option<&str>) -> Result<Vec<Row>, Error> {
+pub(super) fn named(calls: &dyn Calls, id: Option<&str>) -> Result<Vec<Row>, Error> {
     let Some(id) = id else {
-        let last = ledger::last(store, |row| row.tags.get(ROLE_TAG).is_none_or(|role| role != JUDGE))?;
+        let last = calls.last(&|row: &Row| row.tags.get(ROLE_TAG).is_none_or(|role| role != JUDGE))?;
         return last.map(|row| vec![row]).ok_or_else(|| Error::usage("no calls have been recorded yet"));
     };
-    match ledger::find_like(store, id)? {
+    match calls.like(id)? {
         Alike::Calls(rows) if rows.is_empty() => {
             Err(Error::usage_hint(format!("no recorded call has an id like {id}"), "`llm log` lists them"))
         }

@@ -27,7 +27,8 @@ use crate::route::{NamedRoute, Route};
 use crate::run::{ExitCode, Notices, Outcome, PrepareOptions, Reporter, findings};
 
 pub(super) fn run_probe(context: &Context, args: &ProbeArgs) -> Result<u8, Error> {
-    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
+    let limit = request::timeout(args.limits.timeout.as_deref())?;
+    let destination = Destination::within(limit, args.out.path.as_deref(), context.terminal.stdout)?;
     let features = features(args)?;
     let caller = Arc::new(caller(&args.limits)?);
     let base = base_calls(context, args, &caller)?;

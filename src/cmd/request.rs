@@ -1,6 +1,7 @@
 //! Makes a request from arguments, for all commands that send a prompt.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::error::Error;
 use crate::input::{self, Accept};
 use crate::money::Usd;
 use crate::prompt;
+use crate::report::destination::Destination;
 use crate::resolve::{CallTemplate, Filled, PromptTemplate, Resolver, TEMPLATE_TAG};
 use crate::route::NamedRoute;
 use crate::run::Notices;
@@ -198,10 +200,10 @@ fn assemble(
     let stream = stream(args.no_stream, stream_parameter)?;
     let resolver = Resolver::new(&context.settings, args.to.gateway.as_deref());
     let fallback = args.fallback.iter().map(|name| resolver.model(name)).collect::<Result<_, _>>()?;
-    let schema = args.schema.as_deref().map(|path| read_as(path, Schema::parse)).transpose()?.map(Arc::new);
+    let schema = args.schema.as_deref().map(|path| read_as(path, timeout, Schema::parse)).transpose()?.map(Arc::new);
     let schema = schema.or_else(|| template.and_then(|template| template.schema.clone()));
-    let tools = args.tools.as_deref().map(|path| read_as(path, tool_file::parse)).transpose()?;
-    let system = args.system.as_deref().map(|text| text_or_file("--system", text)).transpose()?;
+    let tools = args.tools.as_deref().map(|path| read_as(path, timeout, tool_file::parse)).transpose()?;
+    let system = args.system.as_deref().map(|text| text_or_file("--system", text, timeout)).transpose()?;
     let attachments = attach::read(context, args)?;
     let texts = texts()?;
     let mut messages = Vec::new();
@@ -236,6 +238,15 @@ fn assemble(
         fallback,
     };
     Ok(Prepared { prompt: texts.prompt, calls })
+}
+
+/// Where the output goes. `--timeout` also limits how long the reader of a pipe is waited for.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn destination(context: &Context, args: &PromptArgs) -> Result<Destination, Error> {
+    let limit = timeout(args.timeout.as_deref())?;
+    Destination::within(limit, args.out.path.as_deref(), context.terminal.stdout)
 }
 
 /// The duration of `--timeout`.
@@ -285,14 +296,20 @@ pub(super) fn again(request: Request, tags: BTreeMap<String, String>) -> CallTem
     CallTemplate { request: Arc::new(request), schema, caller, ..CallTemplate::default() }
 }
 
-/// The text of a flag, which may be `@FILE`.
+/// The text of a flag, which may be `@FILE`. The writer of a pipe is waited for so long; `None` is without an end.
 ///
 /// # Errors
 /// The file cannot be read.
-pub(super) fn text_or_file(flag: &str, text: &str) -> Result<String, Error> {
+pub(super) fn text_or_file(flag: &str, text: &str, patience: Option<Duration>) -> Result<String, Error> {
     match text.strip_prefix('@') {
-        Some(path) => input::read_text(Path::new(path), LARGEST_TEXT, Accept::FilesAndPipes)
-            .map_err(|source| Error::usage(format!("{flag}: cannot read {path}: {source}"))),
+        Some(path) => {
+            input::read_text(Path::new(path), LARGEST_TEXT, Accept::FilesAndPipes(patience)).map_err(|source| {
+                match source.kind() {
+                    io::ErrorKind::TimedOut => Error::unreadable(Path::new(path), source),
+                    _ => Error::usage(format!("{flag}: cannot read {path}: {source}")),
+                }
+            })
+        }
         None => Ok(text.to_owned()),
     }
 }
@@ -313,9 +330,13 @@ pub(super) fn parts(attachments: Vec<Part>, prompt: &str) -> Vec<Part> {
 }
 
 /// Reads and parses a file.
-fn read_as<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Error> {
-    let text = input::read_text(path, LARGEST_TEXT, Accept::FilesAndPipes)
-        .map_err(|source| Error::Input { path: path.into(), source })?;
+fn read_as<T>(
+    path: &Path,
+    patience: Option<Duration>,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, Error> {
+    let text = input::read_text(path, LARGEST_TEXT, Accept::FilesAndPipes(patience))
+        .map_err(|source| Error::unreadable(path, source))?;
     parse(&text).map_err(|error| Error::usage(format!("{}: {error}", path.display())))
 }
 

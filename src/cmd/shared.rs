@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
+use super::process;
 use crate::call::Target;
 use crate::config::{Budget, Settings, SharedStore};
 use crate::error::Error;
@@ -14,12 +15,12 @@ use crate::ledger::{self, Journal, LedgerWriter, Records, RemoteLedger, Row, Sin
 use crate::policy::budget::{self, Balance, BudgetStore, SqliteBudgets};
 use crate::score::Part;
 use crate::serve::{FirstToken, Speeds};
-use crate::store::{AuditLog, KeyStore, RateStore, SqliteStore};
+use crate::store::{AuditLog, KeyStore, RateStore, ScopedKey, SqliteStore};
 
 /// Makes what takes the calls of a journal.
 type Sinks = Box<dyn Fn() -> Box<dyn Sink>>;
 
-type Balances = Box<dyn Fn(&[Budget], Timestamp) -> Result<Vec<Balance>, StoreError>>;
+pub(super) type Balances = Box<dyn Fn(&[Budget], Timestamp) -> Result<Vec<Balance>, StoreError>>;
 
 /// What servers share.
 pub(super) struct Shared {
@@ -78,16 +79,35 @@ pub(super) fn remote_ledger(settings: &Settings) -> Result<Option<Arc<dyn Remote
     Ok(settings.store.as_ref().map(remote).transpose()?.and_then(|shared| shared.remote))
 }
 
-/// What is left of each budget.
+/// What is left of each of these budgets.
 ///
 /// # Errors
 /// The store cannot be read.
-pub(super) fn balances(settings: &Settings, now: Timestamp) -> Result<Vec<Balance>, Error> {
-    let budgets = &settings.budgets;
+pub(super) fn balances(settings: &Settings, budgets: &[Budget], now: Timestamp) -> Result<Vec<Balance>, Error> {
     Ok(match &settings.store {
         Some(shared) => (remote(shared)?.balances)(budgets, now)?,
         None => budget::balances(settings.dirs.data.as_deref(), budgets, now)?,
     })
+}
+
+/// The budgets of the keys of `llm serve` that have not ended, in the order of their names.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) fn budgets_of_keys(settings: &Settings, now: Timestamp) -> Result<Vec<Budget>, Error> {
+    if settings.store.is_none() && settings.dirs.data.is_none() {
+        return Ok(Vec::new());
+    }
+    let keys = Shared::new(settings, LedgerWriter::new)?.keys;
+    let keys = process::runtime()?.block_on(keys.keys())?;
+    let good = keys.iter().filter(|key| !key.has_ended(now.as_second()));
+    Ok(good.flat_map(|key| budgets_of_key(settings, key)).collect())
+}
+
+/// The budgets of this key, or else those of its class.
+pub(super) fn budgets_of_key(settings: &Settings, key: &ScopedKey) -> Vec<Budget> {
+    let rules = key.rules.in_class(&settings.key_classes);
+    rules.budgets.iter().map(|budget| budget.of_key(&key.name)).collect()
 }
 
 /// The part of the database of `[store]` that the calls of a command have.

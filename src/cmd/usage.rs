@@ -6,7 +6,7 @@ use super::{Context, calls, check, shared};
 use crate::cli::{UsageArgs, UsageFormat};
 use crate::config::nearest;
 use crate::error::Error;
-use crate::ledger::{self, Dimension, Filter, Preferences, Usage, Wanted};
+use crate::ledger::{self, Dimension, Filter, Preferences, Usage};
 use crate::pricing;
 use crate::report::destination::Destination;
 use crate::report::usage_html::Period;
@@ -33,11 +33,11 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         now_ms: jiff::Timestamp::now().as_millisecond(),
     };
     let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
-    let found = match calls::shared(context, Wanted::Figures(&filter))? {
-        Some(store) => {
-            let found = ledger::usage(&store, &filter, &by, pricing::maker)?;
+    let found = match calls::shared(context)? {
+        Some(calls) => {
+            let found = calls.usage(&filter, &by, pricing::maker)?;
             if found.total.calls == 0 {
-                let demo = ledger::count(&store, &Filter { without_demo: false, ..filter })?;
+                let demo = calls.count(&Filter { without_demo: false, ..filter })?;
                 context.notice(match demo {
                     0 => "no recorded call fits",
                     _ => "no recorded call fits but those of the demo gateway; -g demo shows them",
@@ -101,10 +101,15 @@ fn wins(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
 
 fn balances(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
-    if context.settings.budgets.is_empty() {
-        context.notice("no budget is set; [[budget]] in the config sets one");
+    let (settings, now) = (&context.settings, Timestamp::now());
+    let of_keys = shared::budgets_of_keys(settings, now)?;
+    if settings.budgets.is_empty() && of_keys.is_empty() {
+        context.notice("no budget is set; [[budget]] in the config sets one, and --budget one of a key of `llm serve`");
     }
-    let found = shared::balances(&context.settings, Timestamp::now())?;
+    let found = budgets::Balances {
+        of_config: shared::balances(settings, &settings.budgets, now)?,
+        of_keys: shared::balances(settings, &of_keys, now)?,
+    };
     let out = destination.output();
     let text = match args.output.format {
         UsageFormat::Text => budgets::text(&found, &out),

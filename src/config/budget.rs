@@ -172,7 +172,8 @@ impl Budget {
             Period::Total => " in total",
         };
         let what = if what.is_empty() { "everything".to_owned() } else { what.join(", ") };
-        let name = self.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+        let name = self.name.as_ref().filter(|name| **name != what);
+        let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
         format!("{}{per} for {what}{name}", self.limit)
     }
 }

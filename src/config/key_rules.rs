@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::Period;
+use super::{Action, Budget, Match, Period};
 use crate::money::Usd;
 
 /// What a key of `llm serve` may do. What is left out is not limited.
@@ -84,6 +84,21 @@ pub struct KeyBudget {
     pub limit: Usd,
     /// The span.
     pub per: Period,
+}
+
+impl KeyBudget {
+    /// The budget that limits the calls of the key with this name. It has a name of its own, so that a budget of the config
+    /// for the same key has another sum.
+    pub fn of_key(&self, key: &str) -> Budget {
+        Budget {
+            name: Some(format!("key {key}")),
+            limit: self.limit,
+            per: self.per,
+            matches: Match { key: Some(key.to_owned()), ..Match::default() },
+            action: Action::Refuse,
+            line: 0,
+        }
+    }
 }
 
 impl FromStr for KeyBudget {

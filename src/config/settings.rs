@@ -133,10 +133,9 @@ impl Settings {
             Some(model) => Some((model.to_owned(), Said::Environment("LLM_MODEL"))),
             None => file.model.map(|model| (model, Said::File)),
         };
-        let store = match env.get("LLM_STORE_URL") {
-            Some(url) => Some(SharedStore { url: url.into(), ca_file: file.store.and_then(|store| store.ca_file) }),
-            None => file.store,
-        };
+        let (url, ca_file) = file.store.map_or((None, None), |store| (Some(store.url), store.ca_file));
+        let url = env.get("LLM_STORE_URL").map(Into::into).or(url);
+        let store = url.map(|url| SharedStore { url, ca_file: ca_file.map(|path| source.beside(&path)) });
         let settings = Self {
             dirs: dirs_of(&env)?,
             env,

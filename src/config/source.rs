@@ -60,6 +60,11 @@ impl Source {
         Self { path: path.to_owned(), text: with_default_gateway(text) }
     }
 
+    /// The same path, from the directory of the file on.
+    pub(super) fn beside(&self, path: &Path) -> PathBuf {
+        self.path.parent().map_or_else(|| path.to_owned(), |dir| dir.join(path))
+    }
+
     /// Reads the file. One that is `required` must be there.
     pub(super) fn read(path: &Path, required: bool) -> Result<Option<Self>, Error> {
         let error = match input::read_text(path, LARGEST_CONFIG, Accept::Files) {

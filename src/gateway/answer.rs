@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 
 use super::deadlines::Deadlines;
 use super::words::Words;
-use super::{Client, response_headers, transport};
+use super::{Client, body, response_headers, transport};
 use crate::adapter::sse::BOM;
 use crate::adapter::stream::{self, Decoded};
 use crate::adapter::{Adapter, ClientBody, DecodeError, Operation};
@@ -27,7 +27,7 @@ const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
 /// The largest answer that is no text, in bytes: the vectors of as many inputs as OpenAI takes at once.
 const LARGEST_VECTORS: usize = 128 * 1024 * 1024;
 /// The number of bytes of the body of a failed response that are read.
-const LARGEST_ERROR: usize = 64 * 1024;
+pub(super) const LARGEST_ERROR: usize = 64 * 1024;
 /// The number of characters of a body that is not an answer which are shown.
 const EXCERPT: usize = 200;
 
@@ -119,14 +119,15 @@ impl Reading<'_> {
 
     /// The whole body, of which this much has come.
     async fn rest(&self, mut body: Vec<u8>, response: &mut Response, largest: usize) -> Result<Vec<u8>, Failure> {
-        while let Some(chunk) = self.chunk(response).await? {
-            body.extend_from_slice(&chunk);
-            if body.len() > largest {
+        match timeout_at(self.deadlines.first, body::read(response, &mut body, largest)).await {
+            Ok(Ok(true)) => Ok(body),
+            Ok(Ok(false)) => {
                 let message = format!("the answer is larger than {} MiB", largest >> 20);
-                return Err(Failure::new(FailureKind::Protocol, message));
+                Err(Failure::new(FailureKind::Protocol, message))
             }
+            Ok(Err(error)) => Err(transport::failure(error, self.client)),
+            Err(_) => Err(self.deadlines.exceeded(false)),
         }
-        Ok(body)
     }
 
     /// Hands a whole body on to the client, if it speaks the gateway's wire format.
@@ -179,11 +180,7 @@ impl Reading<'_> {
 
     /// The beginning of the body of a failure, of which this much has come. Any part is enough, since the status alone is.
     async fn beginning_of(&self, mut body: Vec<u8>, mut response: Response) -> Vec<u8> {
-        while body.len() < LARGEST_ERROR
-            && let Ok(Some(chunk)) = self.chunk(&mut response).await
-        {
-            body.extend_from_slice(&chunk);
-        }
+        drop(timeout_at(self.deadlines.first, body::read(&mut response, &mut body, LARGEST_ERROR)).await);
         body
     }
 

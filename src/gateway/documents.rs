@@ -7,8 +7,9 @@ use reqwest::header::{HeaderValue, IF_NONE_MATCH};
 use reqwest::{RequestBuilder, Response};
 use tokio::time::{Instant, timeout_at};
 
+use super::answer::LARGEST_ERROR;
 use super::deadlines::Deadlines;
-use super::{Client, Content, request_headers, response_headers, transport};
+use super::{Client, Content, body, request_headers, response_headers, transport};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
 
@@ -67,7 +68,7 @@ impl Client {
         let copied = async {
             let response = timeout_at(limits.first, self.accepted(self.asking(self.http.get(url))?)).await;
             let response = response.unwrap_or_else(|_| Err(limits.exceeded(false)))?;
-            self.copy(response, max, file, Some(&limits)).await
+            self.copy(response, max, file, &limits).await
         };
         copied.await.map_err(|failure| self.reported(failure))
     }
@@ -79,13 +80,17 @@ impl Client {
 
     async fn fetched(&self, request: RequestBuilder, max: usize, limit: Duration) -> Result<Fetched, Failure> {
         let fetch = async {
-            let response = self.accepted(request).await?;
+            let mut response = self.accepted(request).await?;
             let status = response.status().as_u16();
             let etag = response.headers().get("etag").and_then(|value| value.to_str().ok()).map(str::to_owned);
             // An etag that holds a secret is dropped, because it would be kept with the body.
             let etag = etag.filter(|etag| self.mask.message(etag) == *etag);
             let mut body = Vec::new();
-            self.copy(response, max as u64, &mut body, None).await?;
+            match body::read(&mut response, &mut body, max).await {
+                Ok(true) => {}
+                Ok(false) => return Err(too_long(&response, max as u64)),
+                Err(error) => return Err(transport::failure(error, self)),
+            }
             Ok(Fetched { status, body: self.mask.body(body), etag })
         };
         let late = || format!("{} did not answer in time", self.gateway.base_url.origin());
@@ -96,49 +101,44 @@ impl Client {
 
     /// Sends a request, and returns the response if its status is one of success, or says that nothing has changed.
     async fn accepted(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        /// So much of a refusal is read, in bytes.
-        const LARGEST_REFUSAL: u64 = 64 << 10;
-        let response = request.send().await.map_err(|error| transport::failure(error, self))?;
+        let mut response = request.send().await.map_err(|error| transport::failure(error, self))?;
         let status = response.status().as_u16();
         match status {
             300..=303 | 305..=399 => Err(response_headers::redirect(&response, &self.gateway, &self.mask)),
             400.. => {
                 let mut body = Vec::new();
-                // Of a longer refusal, the beginning says enough.
-                let _ = self.copy(response, LARGEST_REFUSAL, &mut body, None).await;
+                // The beginning of a refusal says enough, and even without it the status does.
+                drop(body::read(&mut response, &mut body, LARGEST_ERROR).await);
                 Err(self.gateway.api.adapter().decode_error(status, &body))
             }
             _ => Ok(response),
         }
     }
 
-    /// Writes the body of a response to `to`. With limits, it must go on in their time.
+    /// Writes the body of a response to `to`. It must go on in the time of these limits.
     async fn copy(
         &self,
         mut response: Response,
         max: u64,
         to: &mut (dyn Write + Send),
-        limits: Option<&Deadlines>,
+        limits: &Deadlines,
     ) -> Result<(), Failure> {
         let mut length = 0;
         loop {
-            let chunk = match limits {
-                Some(limits) => {
-                    let until = if length == 0 { limits.first } else { limits.next_piece(Instant::now()) };
-                    timeout_at(until, response.chunk()).await.map_err(|_| limits.exceeded(length > 0))?
-                }
-                None => response.chunk().await,
-            };
+            let until = if length == 0 { limits.first } else { limits.next_piece(Instant::now()) };
+            let chunk = timeout_at(until, response.chunk()).await.map_err(|_| limits.exceeded(length > 0))?;
             let Some(chunk) = chunk.map_err(|error| transport::failure(error, self))? else { return Ok(()) };
             length += chunk.len() as u64;
             if length > max {
-                let url = response.url();
-                let message = format!("{url} holds more than {} MiB", max >> 20);
-                return Err(Failure::new(FailureKind::Protocol, message));
+                return Err(too_long(&response, max));
             }
             to.write_all(&chunk).map_err(|error| {
                 Failure::new(FailureKind::Protocol, "the answer cannot be kept").with_cause(error.to_string())
             })?;
         }
     }
+}
+
+fn too_long(response: &Response, max: u64) -> Failure {
+    Failure::new(FailureKind::Protocol, format!("{} holds more than {} MiB", response.url(), max >> 20))
 }

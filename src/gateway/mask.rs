@@ -152,6 +152,10 @@ impl Mask {
             StreamEvent::ToolCallStart { id, name, .. } => [id, name].into_iter().for_each(|text| self.name(text)),
             // It would be of no use to the gateway with the key in it.
             StreamEvent::ReasoningSignature(signature) => self.name(signature),
+            StreamEvent::Logprobs(tokens) => tokens.iter_mut().for_each(|token| {
+                self.name(&mut token.token);
+                token.top.iter_mut().for_each(|other| self.name(&mut other.token));
+            }),
             StreamEvent::Finish(FinishReason::Other(reason)) => {
                 self.name(reason);
                 cut(reason, LONGEST_REASON);

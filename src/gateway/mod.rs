@@ -1,6 +1,7 @@
 //! Attempts: sends a wire request over HTTP, and reports what comes back as events. Only this module uses reqwest.
 
 mod answer;
+mod body;
 mod collector;
 mod connect;
 mod content;

@@ -6,7 +6,7 @@ use reqwest::redirect::{Action, Attempt, Policy};
 use tokio::time::timeout;
 use url::{Host, Url};
 
-use super::transport;
+use super::{body, transport};
 use crate::error::{Failure, FailureKind};
 
 /// The most that is read of a page, in bytes.
@@ -56,12 +56,9 @@ pub async fn page(url: &str) -> Result<Page, Failure> {
             return Ok(Page::Image);
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(broken)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LARGEST_PAGE {
-                let message = format!("it is larger than {} MiB", LARGEST_PAGE >> 20);
-                return Err(wrong(FailureKind::InvalidRequest, message));
-            }
+        if !body::read(&mut response, &mut body, LARGEST_PAGE).await.map_err(broken)? {
+            let message = format!("it is larger than {} MiB", LARGEST_PAGE >> 20);
+            return Err(wrong(FailureKind::InvalidRequest, message));
         }
         String::from_utf8(body).map(Page::Text).map_err(|_| {
             let what = if kind.is_empty() { "no UTF-8 text".to_owned() } else { format!("no UTF-8 text but {kind}") };

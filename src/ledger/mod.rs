@@ -4,6 +4,7 @@
 
 #![warn(missing_docs)]
 
+mod calls;
 mod failed_attempts;
 mod files;
 pub mod jobs;
@@ -28,10 +29,11 @@ mod votes;
 mod write;
 mod writer;
 
+pub use calls::Calls;
 pub use failed_attempts::FailedAttempts;
 pub use journal::{Journal, LOCAL, Sink, Tell};
 pub use read::{Alike, Filter};
-pub use remote::{RemoteLedger, Wanted};
+pub use remote::{RemoteCalls, RemoteLedger, Wanted};
 pub use row::{Answer, AttemptRow, Circumstances, DEMO, Fault, Row, Sent, Times, Tokens, Turn};
 pub use scores::scores;
 pub use speed::{median_first_token, median_total};
@@ -142,22 +144,6 @@ pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<
     Ok(rows)
 }
 
-/// Returns the last call that is `wanted`; `None` where there is none.
-///
-/// # Errors
-///
-/// Fails where the ledger cannot be read.
-pub fn last(store: &Store, wanted: impl Fn(&Row) -> bool) -> Result<Option<Row>, StoreError> {
-    let mut last = None;
-    store.read(|connection| {
-        read::each_id(connection, &Filter::default(), None, |id| {
-            last = Some(read::row(connection, id)?).filter(&wanted);
-            Ok(last.is_none())
-        })
-    })?;
-    Ok(last)
-}
-
 /// Returns how many calls fit.
 ///
 /// # Errors
@@ -209,5 +195,9 @@ pub fn left_over(dir: &Path) -> Vec<std::path::PathBuf> {
 ///
 /// Fails where the ledger cannot be read.
 pub fn usage(store: &Store, filter: &Filter, by: &[Dimension], maker: Maker) -> Result<Usage, StoreError> {
-    store.read(|connection| usage::usage(connection, filter, by, maker))
+    store.read(|connection| {
+        let mut sums = usage::Sums::new(by, maker);
+        sums.add(connection, filter)?;
+        Ok(sums.done())
+    })
 }

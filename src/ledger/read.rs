@@ -84,6 +84,12 @@ impl Condition {
 }
 
 impl Filter {
+    /// Whether it asks for what a database of several machines has no columns for.
+    pub(crate) fn is_about_contents(&self) -> bool {
+        let searches = self.search.as_deref().is_some_and(|search| !search.trim().is_empty());
+        searches || !self.tags.is_empty() || self.conversation.is_some()
+    }
+
     pub(super) fn condition(&self, connection: &Connection) -> Result<Condition> {
         let mut condition = Condition::default();
         if let Some(model) = &self.model {

@@ -7,7 +7,7 @@ use postgres::types::ToSql;
 use postgres::{Error, Row as Found};
 
 use super::session::{Link, Session};
-use crate::ledger::{self, Answer, Filter, Row, Sink, Store, StoreError, Wanted};
+use crate::ledger::{Answer, Filter, Row, Sink, StoreError, Wanted};
 
 /// Takes the calls of a journal.
 pub(super) struct Calls(pub(super) Link);
@@ -84,6 +84,10 @@ impl Condition {
         self.sql.push_str(&sql.replace('?', &place));
     }
 
+    fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.values.iter().map(|value| &**value).collect()
+    }
+
     fn of(filter: &Filter) -> Self {
         let mut condition = Self::default();
         let equal = [
@@ -110,52 +114,78 @@ impl Condition {
         if filter.without_demo {
             condition.and("is_demo = ?", false);
         }
+        // Few calls hold the words by which a record names a tag or a conversation, and no others can fit.
+        for (key, value) in &filter.tags {
+            let key = json(key);
+            condition.and(
+                "strpos(record, ?) > 0",
+                value.as_ref().map_or(format!("{key}:"), |value| format!("{key}:{}", json(value))),
+            );
+        }
+        if let Some(id) = &filter.conversation {
+            let named = "(uuid = ? OR strpos(record, '\"conversation\":' || to_json(?::text)::text) > 0)";
+            condition.and(named, text(id));
+        }
         condition
     }
 }
 
-/// A ledger in memory with the calls that are wanted. What the database does not decide, such as words and tags, is decided there.
-pub(super) fn read(link: &mut Link, wanted: Wanted<'_>) -> Result<Store, StoreError> {
-    /// How many calls may be meant by a part of an id, and how many of the last ones are looked at without one.
+/// What finds the calls that are wanted.
+fn select(wanted: Wanted<'_>) -> (String, Condition) {
+    /// How many calls may be meant by a part of an id.
     const MEANT: usize = 200;
     let (condition, limit, texts) = match wanted {
-        Wanted::Fitting(filter, limit) => {
-            let decided_here = filter.search.is_some() || !filter.tags.is_empty() || filter.conversation.is_some();
-            // One more than is asked for tells that there are more.
-            (Condition::of(filter), limit.filter(|_| !decided_here).map(|limit| limit + 1), true)
-        }
+        Wanted::Fitting(filter, limit) => (Condition::of(filter), limit.filter(|_| !filter.is_about_contents()), true),
         Wanted::Figures(filter) => (Condition::of(filter), None, false),
-        Wanted::Named(None) => (Condition::default(), Some(MEANT), true),
-        Wanted::Named(Some(part)) => {
+        Wanted::Alike(part) => {
             let mut condition = Condition::default();
             let part = part.trim().trim_start_matches('…').to_lowercase();
             // The end that lists show has eight characters.
             let like = "(starts_with(uuid, ?) OR right(uuid, length(?)) = ? OR starts_with(right(uuid, 8), ?) \
                         OR starts_with(run, ?))";
             condition.and(like, text(&part));
-            (condition, Some(MEANT), true)
+            (condition, Some(MEANT), false)
+        }
+        Wanted::Ids(ids) => {
+            let mut condition = Condition::default();
+            condition.and("uuid = ANY(?)", ids.iter().map(|id| text(id)).collect::<Vec<String>>());
+            (condition, None, true)
         }
     };
     let columns = if texts { "record, request, answer" } else { "record, NULL, NULL" };
     let limit = limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
-    let sql = format!("SELECT {columns} FROM calls{} ORDER BY at_ms DESC, uuid DESC{limit}", condition.sql);
-    let address = link.address.clone();
-    let session = link.session()?;
-    let mut store = Store::in_memory()?;
-    let mut failed = None;
-    let found = session.client.batch_execute("SET statement_timeout = 0").and_then(|()| {
-        session.client.query_raw(&sql, condition.values.iter().map(|value| &**value as &(dyn ToSql + Sync)))
-    });
-    let mut found = found.map_err(|error| address.error(&error))?;
-    let rows = std::iter::from_fn(|| match found.next() {
-        Ok(found) => found.as_ref().map(decode),
-        Err(error) => {
-            failed = Some(address.error(&error));
-            None
+    (format!("SELECT {columns} FROM calls{} ORDER BY at_ms DESC, uuid DESC{limit}", condition.sql), condition)
+}
+
+/// Calls `each` with the calls that are wanted, newest first, until it returns `false`.
+pub(super) fn each(link: &mut Link, wanted: Wanted<'_>, each: &mut dyn FnMut(Row) -> bool) -> Result<(), StoreError> {
+    /// The database sends so many calls at a time, and finds no others until they are asked for.
+    const STEP: i32 = 64;
+    let (sql, condition) = select(wanted);
+    link.read(|session| {
+        let mut transaction = session.client.transaction()?;
+        let cursor = transaction.bind(&sql, &condition.values())?;
+        loop {
+            let (mut rows, mut count) = (transaction.query_portal_raw(&cursor, STEP)?, 0);
+            while let Some(found) = rows.next()? {
+                count += 1;
+                if decode(&found).is_some_and(|row| !each(row)) {
+                    return Ok(());
+                }
+            }
+            if count < STEP {
+                return Ok(());
+            }
         }
-    });
-    ledger::insert(&mut store, &mut rows.flatten())?;
-    failed.map_or(Ok(store), Err)
+    })
+}
+
+/// How many calls fit, as far as the columns say.
+pub(super) fn count(link: &mut Link, filter: &Filter) -> Result<u64, StoreError> {
+    let condition = Condition::of(filter);
+    let sql = format!("SELECT count(*) FROM calls{}", condition.sql);
+    let count: i64 = link.read(|session| Ok(session.client.query_one(&sql, &condition.values())?.get(0)))?;
+    Ok(count.cast_unsigned())
 }
 
 /// The call of a row; `None` where a newer version has written it in a way that this one does not know.

@@ -27,7 +27,7 @@ use self::session::{Address, Link, Session};
 use crate::config::{Budget, SharedStore};
 use crate::error::Error;
 use crate::ledger::shards::ShardStore;
-use crate::ledger::{RemoteLedger, Sink, Store, StoreError, Wanted};
+use crate::ledger::{Filter, RemoteLedger, Row, Sink, StoreError, Wanted};
 use crate::policy::budget::{Balance, BudgetStore, Decision, Entry as Reserved, Spent, balances_of};
 use crate::store::{
     Admission, AuditLog, Audited, Demand, Entry, KeyChange, KeyStore, RateStore, ScopedKey, correction,
@@ -138,8 +138,12 @@ impl PostgresStore {
 }
 
 impl RemoteLedger for PostgresStore {
-    fn read(&self, wanted: Wanted<'_>) -> Result<Store, StoreError> {
-        calls::read(&mut Link::new(self.address.clone()), wanted)
+    fn each(&self, wanted: Wanted<'_>, each: &mut dyn FnMut(Row) -> bool) -> Result<(), StoreError> {
+        calls::each(&mut Link::new(self.address.clone()), wanted, each)
+    }
+
+    fn count(&self, filter: &Filter) -> Result<u64, StoreError> {
+        calls::count(&mut Link::new(self.address.clone()), filter)
     }
 
     fn purge(&self, before_ms: Option<i64>) -> Result<u64, StoreError> {

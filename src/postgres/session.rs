@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::config::SslMode;
@@ -9,7 +11,7 @@ use postgres::types::ToSql;
 use postgres::{Client, Config, Error, Row, Statement};
 use secrecy::ExposeSecret as _;
 
-use super::tls::Tls;
+use super::tls::{self, Parameters, Tls};
 use crate::config::SharedStore;
 use crate::ledger::StoreError;
 
@@ -35,6 +37,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// After a connection has failed, others fail at once for this long.
 const PAUSE: Duration = Duration::from_millis(500);
 
+const IS_IT_THERE: &str = "does the database run, and is the url of [store] right?";
+
 /// Where the database is.
 #[derive(Clone)]
 pub(super) struct Address {
@@ -54,7 +58,7 @@ impl Address {
     /// Reads the address. What is wrong with it is not said in the words of the address, which may hold a password.
     ///
     /// # Errors
-    /// It is none, or its certificates cannot be read.
+    /// It is none, what it says about TLS does not fit together, or certificates cannot be read.
     pub(super) fn read(settings: &SharedStore) -> Result<Self, crate::error::Error> {
         let unread = || {
             crate::error::Error::config_hint(
@@ -63,7 +67,8 @@ impl Address {
                  password are written as %40 and %2F",
             )
         };
-        let mut config: Config = settings.url.expose_secret().parse().map_err(|_| unread())?;
+        let (parameters, url) = Parameters::take(settings.url.expose_secret())?;
+        let mut config: Config = url.parse().map_err(|_| unread())?;
         let hosts: Vec<String> = config
             .get_hosts()
             .iter()
@@ -76,6 +81,10 @@ impl Address {
         if hosts.is_empty() {
             return Err(unread());
         }
+        #[cfg(unix)]
+        let is_of_this_machine = config.get_hosts().iter().all(|host| matches!(host, postgres::config::Host::Unix(_)));
+        #[cfg(not(unix))]
+        let is_of_this_machine = false;
         let shown = match config.get_dbname() {
             Some(name) => format!("postgres://{}/{name}", hosts.join(",")),
             None => format!("postgres://{}", hosts.join(",")),
@@ -89,22 +98,34 @@ impl Address {
         if config.get_application_name().is_none() {
             config.application_name("llm");
         }
-        let tls = if config.get_ssl_mode() == SslMode::Disable {
-            Tls::none()
-        } else {
-            Tls::new(settings.ca_file.as_deref())?
-        };
+        let (mode, tls) = parameters.apply(settings.ca_file.as_deref())?;
+        // A socket of this machine needs no encryption, and has no name that a certificate could hold.
+        config.ssl_mode(if is_of_this_machine { SslMode::Disable } else { mode });
         Ok(Self { config, tls, shown: shown.into() })
     }
 
     pub(super) fn error(&self, cause: &Error) -> StoreError {
-        let mut words = cause.as_db_error().map_or_else(|| cause.to_string(), |error| error.message().to_owned());
-        let mut source = if cause.as_db_error().is_some() { None } else { std::error::Error::source(cause) };
+        if let Some(error) = cause.as_db_error() {
+            return self.failed(error.message().to_owned());
+        }
+        let mut words = cause.to_string();
+        let mut source = std::error::Error::source(cause);
         while let Some(deeper) = source {
             words.push_str(&format!(": {deeper}"));
             source = deeper.source();
         }
-        self.failed(words)
+        self.unreachable(words, tls::advice(cause).unwrap_or(IS_IT_THERE))
+    }
+
+    fn unreachable(&self, cause: String, hint: &'static str) -> StoreError {
+        StoreError::Unreachable { server: Arc::clone(&self.shown), cause, hint }
+    }
+
+    /// How long it may take until there is a connection that can be used. The driver limits each socket's connection alone.
+    fn patience(&self) -> Duration {
+        let hosts = u32::try_from(self.config.get_hosts().len().max(1)).unwrap_or(u32::MAX);
+        let each = self.config.get_connect_timeout().copied().unwrap_or(CONNECT);
+        each.saturating_mul(hosts).saturating_add(self.config.get_tcp_user_timeout().copied().unwrap_or(SILENCE))
     }
 
     pub(super) fn failed(&self, cause: String) -> StoreError {
@@ -117,11 +138,13 @@ pub(super) struct Link {
     pub(super) address: Address,
     session: Option<Session>,
     failed: Option<(Instant, StoreError)>,
+    /// What a thread will say that connects, for longer than somebody waited.
+    attempt: Option<Receiver<Result<Client, Error>>>,
 }
 
 impl Link {
     pub(super) fn new(address: Address) -> Self {
-        Self { address, session: None, failed: None }
+        Self { address, session: None, failed: None, attempt: None }
     }
 
     /// The connection.
@@ -138,7 +161,7 @@ impl Link {
             {
                 return Err(error.clone());
             }
-            match Session::open(&self.address) {
+            match self.connect().and_then(|client| Session::open(client, &self.address)) {
                 Ok(session) => (self.session, self.failed) = (Some(session), None),
                 Err(error) => {
                     self.failed = Some((Instant::now(), error.clone()));
@@ -149,6 +172,29 @@ impl Link {
         self.session.as_mut().ok_or_else(|| self.address.failed("there is no connection".to_owned()))
     }
 
+    /// Connects. A database that takes the connection and then says nothing is waited for on a thread, at most one at a time.
+    fn connect(&mut self) -> Result<Client, StoreError> {
+        let patience = self.address.patience();
+        let attempt = self.attempt.take().map_or_else(|| self.attempt(), Ok)?;
+        match attempt.recv_timeout(patience) {
+            Ok(connected) => connected.map_err(|error| self.address.error(&error)),
+            Err(RecvTimeoutError::Timeout) => {
+                self.attempt = Some(attempt);
+                let cause = format!("it does not answer within {} s", patience.as_secs());
+                Err(self.address.unreachable(cause, IS_IT_THERE))
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(self.address.failed("connecting failed".to_owned())),
+        }
+    }
+
+    fn attempt(&self) -> Result<Receiver<Result<Client, Error>>, StoreError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let (config, tls) = (self.address.config.clone(), self.address.tls.clone());
+        let connect = move || _ = sender.send(config.connect(tls));
+        let thread = thread::Builder::new().name("store".into()).spawn(connect);
+        thread.map(|_| receiver).map_err(|error| self.address.failed(format!("no thread can be had: {error}")))
+    }
+
     /// Does all of the work or, where it fails, none. The connection is given up after a failure.
     ///
     /// # Errors
@@ -156,6 +202,19 @@ impl Link {
     pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, StoreError> {
         let session = self.session()?;
         let done = session.begin().and_then(|()| work(session)).and_then(|done| session.commit().map(|()| done));
+        done.map_err(|error| {
+            self.session = None;
+            self.address.error(&error)
+        })
+    }
+
+    /// Reads, for as long as that takes.
+    ///
+    /// # Errors
+    /// The work fails, or the database cannot be reached.
+    pub(super) fn read<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, StoreError> {
+        let session = self.session()?;
+        let done = session.client.batch_execute("SET statement_timeout = 0").and_then(|()| work(session));
         done.map_err(|error| {
             self.session = None;
             self.address.error(&error)
@@ -185,9 +244,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    fn open(address: &Address) -> Result<Self, StoreError> {
+    fn open(client: Client, address: &Address) -> Result<Self, StoreError> {
         let failed = |error| address.error(&error);
-        let client = address.config.connect(address.tls.clone()).map_err(failed)?;
         let mut session = Self { client, statements: HashMap::new() };
         let limit = SILENCE.as_millis();
         session

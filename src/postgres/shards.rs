@@ -23,27 +23,23 @@ impl ShardStore for Shards {
     }
 
     fn jobs(&mut self) -> Result<Vec<SharedJob>, StoreError> {
-        self.0.transact(|session| {
-            let found = session.query(ALL, &[])?;
-            Ok(jobs_of(&found))
-        })
+        self.0.transact(|session| jobs(session, None))
     }
 }
 
-const ALL: &str =
+/// The shards of all jobs, or of the last job of a fingerprint.
+const SHARDS: &str =
     "SELECT j.id, j.began_ms, j.of, j.input, s.id, s.shard, s.began_ms, s.seen_ms, s.state, s.is_replaced, s.via,
          s.models, s.total, s.ok, s.failed, s.truncated, s.picos,
          (extract(epoch FROM clock_timestamp()) * 1000)::int8 - s.seen_ms
      FROM batch_jobs AS j JOIN batch_shards AS s ON s.job = j.id
+     WHERE $1::text IS NULL
+         OR j.id = (SELECT id FROM batch_jobs WHERE fingerprint = $1 ORDER BY began_ms DESC, id DESC LIMIT 1)
      ORDER BY j.began_ms DESC, j.id DESC, s.shard, NOT s.is_replaced, s.began_ms";
 
-const FITTING: &str =
-    "SELECT j.id, j.began_ms, j.of, j.input, s.id, s.shard, s.began_ms, s.seen_ms, s.state, s.is_replaced, s.via,
-         s.models, s.total, s.ok, s.failed, s.truncated, s.picos,
-         (extract(epoch FROM clock_timestamp()) * 1000)::int8 - s.seen_ms
-     FROM batch_jobs AS j JOIN batch_shards AS s ON s.job = j.id
-     WHERE j.id = (SELECT id FROM batch_jobs WHERE fingerprint = $1 ORDER BY began_ms DESC, id DESC LIMIT 1)
-     ORDER BY s.shard, NOT s.is_replaced, s.began_ms";
+fn jobs(session: &mut Session, fingerprint: Option<&str>) -> Result<Vec<SharedJob>, Error> {
+    Ok(jobs_of(&session.query(SHARDS, &[&fingerprint])?))
+}
 
 /// The jobs of rows in which those of a job follow each other.
 fn jobs_of(rows: &[Row]) -> Vec<SharedJob> {
@@ -94,7 +90,7 @@ fn join(session: &mut Session, start: &ShardStart, state: JobState, progress: &J
         session.execute("UPDATE batch_shards SET models = $2 WHERE id = $1", &[&start.id, &models])?;
         return Ok(Joined { job, resting_since_ms: None });
     }
-    let last = jobs_of(&session.query(FITTING, &[&start.fingerprint])?).pop();
+    let last = jobs(session, Some(&start.fingerprint))?.pop();
     let fitting = last.as_ref().map(|job| (job, job.place(start.shard))).filter(|(_, place)| *place != Place::Anew);
     let joined = match fitting {
         Some((job, place)) => {
@@ -112,40 +108,14 @@ fn join(session: &mut Session, start: &ShardStart, state: JobState, progress: &J
             Joined { job: id, resting_since_ms: None }
         }
     };
-    add(session, &joined.job, start, state, progress)?;
-    Ok(joined)
-}
-
-fn add(
-    session: &mut Session,
-    job: &str,
-    start: &ShardStart,
-    state: JobState,
-    progress: &JobProgress,
-) -> Result<(), Error> {
-    let sql = "INSERT INTO batch_shards (id, job, shard, began_ms, seen_ms, state, is_replaced, via, models, total, ok, failed,
-             truncated, picos)
-         SELECT $1, $2, $3, now, now, $4, false, $5, $6, $7, $8, $9, $10, $11
-         FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8 AS now) AS clock";
     let via = if start.via_api { "api" } else { "calls" };
-    session
-        .execute(
-            sql,
-            &[
-                &start.id,
-                &job,
-                &start.shard.cast_signed(),
-                &state.as_str(),
-                &via,
-                &json(&start.models),
-                &progress.total.map(u64::cast_signed),
-                &progress.ok.cast_signed(),
-                &progress.failed.cast_signed(),
-                &progress.truncated.cast_signed(),
-                &progress.picos,
-            ],
-        )
-        .map(drop)
+    // How it stands is noted next.
+    let sql = "INSERT INTO batch_shards (id, job, shard, began_ms, seen_ms, state, is_replaced, via, models, ok, failed, truncated)
+         VALUES ($1, $2, $3, (extract(epoch FROM clock_timestamp()) * 1000)::int8, 0, '', false, $4, $5, 0, 0, 0)";
+    let models = json(&start.models);
+    session.execute(sql, &[&start.id, &joined.job, &start.shard.cast_signed(), &via, &models])?;
+    note(session, &start.id, state, progress)?;
+    Ok(joined)
 }
 
 fn note(session: &mut Session, id: &str, state: JobState, progress: &JobProgress) -> Result<bool, Error> {

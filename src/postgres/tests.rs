@@ -4,7 +4,7 @@ use secrecy::ExposeSecret as _;
 
 use super::*;
 use crate::ledger::tests::row;
-use crate::ledger::{Filter, Journal, Wanted, find};
+use crate::ledger::{Alike, Calls, Filter, Journal, RemoteCalls};
 use crate::policy::budget::store_tests;
 use crate::store::tests as keys_and_rates;
 
@@ -114,6 +114,10 @@ fn calls_come_back_as_they_were_and_never_twice() {
         // A ledger in SQLite keeps each request once.
         row.request.hash = format!("hash of {}", row.id);
     }
+    for (n, row) in rows.iter_mut().enumerate() {
+        row.tags.insert("team \"a\"".to_owned(), format!("{}", n % 3));
+        row.conversation = (n % 5 == 0).then(|| "00000009".to_owned());
+    }
     // No text of PostgreSQL holds this character.
     rows[0].asked = "a\0b".to_owned();
     rows[0].answer.as_mut().expect("an answer").text = "zero \0 zero".to_owned();
@@ -121,18 +125,50 @@ fn calls_come_back_as_they_were_and_never_twice() {
         journal.add(row.clone());
     }
     journal.close(std::time::Duration::from_secs(120));
-    let all = Filter::default();
-    let read = |wanted| find(&store.read(wanted).expect("readable"), &all, None).expect("readable");
-    let mut found = read(Wanted::Fitting(&all, None));
+    let (all, calls) = (Filter::default(), RemoteCalls::new(Arc::new(store.clone())));
+    let find = |filter: &Filter| calls.find(filter).expect("readable");
+    let mut found = find(&all);
     found.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(found.len(), 700);
     for (found, row) in found.iter().zip(&rows) {
         assert_eq!(found, row);
     }
-    assert_eq!(read(Wanted::Fitting(&all, Some(5))).len(), 6);
+    // More than the database sends at a time, and fewer.
+    for stop in [5, 64, 65, 200] {
+        let (mut limited, mut stopped) = (Vec::new(), Vec::new());
+        let mut keep = |row: Row| {
+            limited.push(row.id);
+            true
+        };
+        calls.each(&all, Some(stop), &mut keep).expect("readable");
+        let mut stop_there = |row: Row| {
+            stopped.push(row.id);
+            stopped.len() < stop
+        };
+        calls.each(&all, None, &mut stop_there).expect("readable");
+        assert_eq!((limited.len(), &limited), (stop, &stopped));
+    }
     let other = Filter { model: Some("no such".into()), ..Filter::default() };
-    assert_eq!(read(Wanted::Figures(&other)).len(), 0);
-    assert_eq!(read(Wanted::Named(Some("00000007")))[0].id, "00000007");
+    assert_eq!((find(&other).len(), calls.count(&other).expect("readable")), (0, 0));
+    assert_eq!(calls.count(&all).expect("readable"), 700);
+    let usage = calls.usage(&all, &[], |_| None).expect("readable");
+    assert_eq!(usage.total.calls, 700);
+    let Alike::Calls(alike) = calls.like("00000007").expect("readable") else { panic!("it is no run") };
+    assert_eq!(alike, [rows[7].clone()]);
+    let run = rows[0].run.clone();
+    let Alike::Run(of_run) = calls.like(&run).expect("readable") else { panic!("it is the id of a run") };
+    assert_eq!(of_run.len(), rows.iter().filter(|row| row.run == run).count());
+    // What the columns do not tell.
+    let tagged = |name: &str, value: Option<&str>| {
+        let tags = vec![(name.to_owned(), value.map(str::to_owned))];
+        find(&Filter { tags, ..Filter::default() }).len()
+    };
+    assert_eq!((tagged("team \"a\"", None), tagged("team \"a\"", Some("1"))), (700, 233));
+    assert_eq!((tagged("team \"a\"", Some("3")), tagged("asked", None)), (0, 0));
+    let conversation = Filter { conversation: Some("00000009".into()), ..Filter::default() };
+    assert_eq!((find(&conversation).len(), calls.count(&conversation).expect("readable")), (141, 141));
+    let said = Filter { search: Some("zero".into()), ..Filter::default() };
+    assert_eq!(find(&said).iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["00000000"]);
     assert_eq!(store.purge(None).expect("deleted"), 700);
 }
 

@@ -1,60 +1,137 @@
-//! TLS to the database, by rustls and the certificates of the system.
+//! TLS to the database, by rustls: what the address and the config say about it, and who is trusted.
+
+mod channel;
+mod trust;
 
 use std::future::Future;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use percent_encoding::percent_decode_str;
+use postgres::config::SslMode;
 use postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt as _;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream as Encrypted;
 
+use self::trust::Trust;
 use crate::error::Error;
+
+pub(super) use self::trust::advice;
+
+/// `sslmode`, in the words of libpq.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Disable,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+impl Mode {
+    const ALL: [(&str, Self); 5] = [
+        ("disable", Self::Disable),
+        ("prefer", Self::Prefer),
+        ("require", Self::Require),
+        ("verify-ca", Self::VerifyCa),
+        ("verify-full", Self::VerifyFull),
+    ];
+}
+
+/// What an address says about TLS that the driver does not know.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Parameters {
+    mode: Option<Mode>,
+    /// `sslrootcert`: a file, or `system`.
+    root: Option<PathBuf>,
+    /// `sslcert` and `sslkey`.
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+impl Parameters {
+    /// Takes them out of an address; returns the rest of it as well.
+    ///
+    /// # Errors
+    /// There is no such `sslmode`.
+    pub(super) fn take(url: &str) -> Result<(Self, String), Error> {
+        let mut all = Self::default();
+        // A password may hold a question mark.
+        let after_password = url.find('@').unwrap_or(0);
+        let Some(query) = url[after_password..].find('?').map(|at| after_password + at) else {
+            return Ok((all, url.to_owned()));
+        };
+        let mut others = Vec::new();
+        for parameter in url[query + 1..].split('&') {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let value = percent_decode_str(value).decode_utf8_lossy();
+            let path = || Some(PathBuf::from(value.as_ref())).filter(|path| !path.as_os_str().is_empty());
+            match name {
+                "sslmode" => all.mode = Some(mode(&value)?),
+                "sslrootcert" => all.root = path(),
+                "sslcert" => all.certificate = path(),
+                "sslkey" => all.key = path(),
+                _ => others.push(parameter),
+            }
+        }
+        let separator = if others.is_empty() { "" } else { "?" };
+        Ok((all, format!("{}{separator}{}", &url[..query], others.join("&"))))
+    }
+
+    /// What this means for connections, with the `ca_file` of the config.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the parameters do not fit together.
+    pub(super) fn apply(&self, ca_file: Option<&Path>) -> Result<(SslMode, Tls), Error> {
+        let root = match self.root.as_deref() {
+            Some(root) if root == Path::new("system") => None,
+            root => root.or(ca_file),
+        };
+        // Whoever names an authority wants it to be asked for.
+        let mode = self.mode.unwrap_or(if root.is_some() { Mode::VerifyFull } else { Mode::Prefer });
+        let ssl_mode = match mode {
+            Mode::Disable => return Ok((SslMode::Disable, Tls(None))),
+            Mode::Prefer => SslMode::Prefer,
+            Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
+        };
+        let trust = match (root, mode) {
+            (Some(file), Mode::VerifyCa) => Trust::AnyNameBy(file),
+            (Some(file), _) => Trust::SignedBy(file),
+            (None, Mode::VerifyCa) => {
+                return Err(Error::config_hint(
+                    "sslmode=verify-ca in the url of [store] needs the certificate of an authority",
+                    "ca_file of [store], or sslrootcert in the url, names its file; authorities of the system sign for \
+                     everybody, so that sslmode=verify-full is needed for them",
+                ));
+            }
+            (None, _) => Trust::System,
+        };
+        let own = match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => Some((certificate.as_path(), key.as_path())),
+            (None, None) => None,
+            _ => return Err(Error::config("sslcert and sslkey in the url of [store] need each other")),
+        };
+        let config = trust::client(&trust, own)?;
+        Ok((ssl_mode, Tls(Some(TlsConnector::from(Arc::new(config))))))
+    }
+}
+
+fn mode(word: &str) -> Result<Mode, Error> {
+    let known = Mode::ALL.iter().find(|(name, _)| *name == word);
+    known.map(|(_, mode)| *mode).ok_or_else(|| {
+        let names = Mode::ALL.map(|(name, _)| name).join(", ");
+        Error::config_hint("the sslmode in the url of [store] is unknown", format!("known are {names}"))
+    })
+}
 
 /// How connections are encrypted; `None` where the address forbids it.
 #[derive(Clone)]
 pub(super) struct Tls(Option<TlsConnector>);
-
-impl Tls {
-    pub(super) fn none() -> Self {
-        Self(None)
-    }
-
-    /// Trusts whoever has signed with the certificates of this file, or of the system.
-    ///
-    /// # Errors
-    /// They cannot be read.
-    pub(super) fn new(ca_file: Option<&Path>) -> Result<Self, Error> {
-        let unset = |error: &dyn std::error::Error| {
-            Error::config_hint(format!("TLS to [store] cannot be set up: {error}"), "ca_file names other certificates")
-        };
-        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| unset(&error))?;
-        let config = match ca_file {
-            None => builder.with_platform_verifier().map_err(|error| unset(&error))?.with_no_client_auth(),
-            Some(path) => {
-                let mut roots = RootCertStore::empty();
-                let unread = |error: &dyn std::error::Error| {
-                    Error::config(format!("the ca_file {} of [store] cannot be read: {error}", path.display()))
-                };
-                for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unread(&error))? {
-                    let certificate = certificate.map_err(|error| unread(&error))?;
-                    roots.add(certificate).map_err(|error| unread(&error))?;
-                }
-                builder.with_root_certificates(roots).with_no_client_auth()
-            }
-        };
-        Ok(Self(Some(TlsConnector::from(Arc::new(config)))))
-    }
-}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Tls {
     type Stream = Stream<S>;
@@ -93,7 +170,12 @@ pub(super) struct Stream<S>(Box<Encrypted<S>>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
     fn channel_binding(&self) -> ChannelBinding {
-        ChannelBinding::none()
+        let (_, session) = self.0.get_ref();
+        let certificate = session.peer_certificates().and_then(<[_]>::first);
+        match certificate.and_then(|certificate| channel::end_point(certificate)) {
+            Some(hash) => ChannelBinding::tls_server_end_point(hash),
+            None => ChannelBinding::none(),
+        }
     }
 }
 
@@ -120,3 +202,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -167,6 +167,40 @@ mod tests {
     }
 
     #[test]
+    fn every_medium_counts_once_and_its_base64_not_at_all() {
+        let data = |length: usize| "A".repeat(length);
+        let picture = |source| Part::Image(Image { source, detail: None });
+        let file = |name: Option<&str>, media_type: &str| {
+            Part::File(crate::chat::File {
+                name: name.map(str::to_owned),
+                media_type: media_type.into(),
+                base64: data(6_000),
+            })
+        };
+        let png = || picture(ImageSource::Data { media_type: "image/png".into(), base64: data(500) });
+        let parts = vec![
+            png(),
+            png(),
+            picture(ImageSource::Url("https://host/a.png".into())),
+            picture(ImageSource::Url("https://host/b.png".into())),
+            picture(ImageSource::Data { media_type: "application/pdf".into(), base64: data(600) }),
+            file(None, "application/pdf"),
+            file(Some("a.pdf"), "application/pdf"),
+            file(Some("a.txt"), "application/pdf"),
+            Part::Audio(crate::chat::Audio { media_type: "audio/mpeg".into(), base64: data(600) }),
+            Part::Audio(crate::chat::Audio { media_type: "audio/mpeg".into(), base64: data(1_200) }),
+            Part::ToolCall(crate::chat::ToolCall { id: "1".into(), name: "abcd".into(), arguments: data(8) }),
+        ];
+        let base64 = 2 * 500 + 600 + 3 * 6_000 + 600 + 1_200;
+        let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
+        let media = 4 * IMAGE + 10 + 100 + 100 + 10 + 20;
+        assert_eq!(most_input_tokens(&request, &vec![b'x'; base64 + 70]), 70 + media + 4_500);
+        // One token for four bytes of text, and one for each of a few around a message.
+        let empty = Request { messages: vec![Message { role: Role::User, parts: vec![] }], ..Request::default() };
+        assert_eq!(input_tokens(&request) - input_tokens(&empty), media + 1_125 + 1 + 2);
+    }
+
+    #[test]
     fn a_file_of_text_counts_as_text_and_a_picture_as_a_picture() {
         let tokens = |media_type: &str| {
             let file = crate::chat::File { name: None, media_type: media_type.into(), base64: "A".repeat(6_000) };

@@ -299,6 +299,39 @@ mod tests {
     }
 
     #[test]
+    fn what_a_maker_asks_is_known_however_its_model_is_spelled() {
+        let input = |model: &str| {
+            let rate = Identity::of(model).list_price()?.base.input?;
+            rate.times(1_000_000).map(crate::money::Usd::to_decimal)
+        };
+        for model in
+            ["claude-sonnet-4.5", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "anthropic.claude-sonnet-4-5-v1"]
+        {
+            assert_eq!(input(model).as_deref(), Some("3"), "{model}");
+        }
+        assert_eq!(input("my-own"), None);
+    }
+
+    #[test]
+    fn only_what_tells_the_release_is_left_out_of_a_name() {
+        let texts = |name: &str| words(name).join(" ");
+        for (name, expected) in [
+            ("gemini-2.5-flash-preview-09-2025", "2 5 flash gemini"),
+            ("gemma-09", "09 gemma"),
+            ("model-0125", "model"),
+            ("latest", "latest"),
+            ("claude-latest", "claude"),
+        ] {
+            assert_eq!(texts(name), expected, "{name}");
+        }
+        for (name, expected) in
+            [("a-v1:0", "a"), ("a-v12", "a"), ("a-v1b", "a-v1b"), ("a-v", "a-v"), ("a-v1b:0", "a-v1b")]
+        {
+            assert_eq!(without_version(name), expected, "{name}");
+        }
+    }
+
+    #[test]
     fn a_family_that_is_priced_alike_is_not_one_model() {
         for (one, other) in [
             ("deepseek/deepseek-r1", "deepseek/deepseek-r1-distill-llama-70b"),

@@ -244,7 +244,7 @@ impl Pricing {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         let read = || {
             let list = catalog::cached(gateway, self.cache_dir.as_deref()?, SystemTime::now())?;
-            Some(list.prices().collect())
+            Some(list.prices_of_text().collect())
         };
         Arc::clone(lists.entry(gateway.name.clone()).or_insert_with(|| Arc::new(read().unwrap_or_default())))
     }

@@ -58,6 +58,10 @@ mod tests {
             ("anthropic/claude-sonnet-4.5", "claude-sonnet-4-5-20250929", true),
             ("claude-sonnet-4-5-latest", "claude-sonnet-4-5@20250929", true),
             ("claude-sonnet-4-5", "claude-sonnet-4", false),
+            ("gpt-4o", "gpt-4o-2024-08", false),
+            ("gpt-4o", "gpt-4o-24-08-06", false),
+            ("gpt-4o", "gpt-4o-2024-8-06", false),
+            ("gpt-4o", "gpt-4o-2024-08-6", false),
             ("", "", true),
         ] {
             assert_eq!(Names::new(asked, answered).same().is_some(), same, "{asked} {answered}");

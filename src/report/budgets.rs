@@ -11,7 +11,7 @@ use crate::money::Usd;
 use crate::policy::budget::Balance;
 
 /// The columns of CSV. New columns are added at the end only, since scripts may read them by position.
-const HEADINGS: [&str; 10] = [
+const HEADINGS: [&str; 11] = [
     "budget",
     "limit_usd",
     "per",
@@ -22,10 +22,26 @@ const HEADINGS: [&str; 10] = [
     "stale_usd",
     "left_usd",
     "resets_at",
+    "serve_key",
 ];
 
+/// What is left of budgets.
+#[derive(Debug)]
+pub struct Balances {
+    /// Of those that the config sets.
+    pub of_config: Vec<Balance>,
+    /// Of those that keys of `llm serve` have.
+    pub of_keys: Vec<Balance>,
+}
+
+impl Balances {
+    fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.of_config.iter().map(Entry::new).chain(self.of_keys.iter().map(Entry::of_key))
+    }
+}
+
 /// A line for each budget.
-pub fn text(balances: &[Balance], out: &Output) -> Text {
+pub fn text(balances: &Balances, out: &Output) -> Text {
     let mut grid = Grid::new(vec![
         Column::left("budget").wraps(16),
         Column::right("spent"),
@@ -34,7 +50,7 @@ pub fn text(balances: &[Balance], out: &Output) -> Text {
         Column::left("begins anew (UTC)"),
         Column::left("note").wraps(16).remarks(),
     ]);
-    for balance in balances {
+    for balance in balances.of_config.iter().chain(&balances.of_keys) {
         grid.row(vec![
             balance.budget.describe(),
             balance.spent.to_string(),
@@ -62,23 +78,30 @@ fn note(balance: &Balance) -> String {
 }
 
 /// What JSON and CSV say of a budget.
-#[derive(Serialize)]
-struct Entry<'a> {
+#[derive(Debug, Serialize)]
+pub(super) struct Entry<'a> {
     budget: String,
-    limit_usd: Usd,
-    per: Period,
+    pub(super) limit_usd: Usd,
+    pub(super) per: Period,
     r#match: &'a Match,
     action: &'static str,
-    spent_usd: Usd,
+    pub(super) spent_usd: Usd,
     estimated_usd: Usd,
-    reserved_usd: Usd,
+    pub(super) reserved_usd: Usd,
     stale_usd: Usd,
-    left_usd: Usd,
+    pub(super) left_usd: Usd,
     began_at: String,
     resets_at: Option<String>,
+    /// The key of `llm serve` whose budget it is; `None` where the config sets it.
+    serve_key: Option<&'a str>,
 }
 
 impl<'a> Entry<'a> {
+    /// The entry of a budget that a key of `llm serve` has.
+    pub(super) fn of_key(balance: &'a Balance) -> Self {
+        Self { serve_key: balance.budget.matches.key.as_deref(), ..Self::new(balance) }
+    }
+
     fn new(balance: &'a Balance) -> Self {
         let moment = |at: Timestamp| format!("{at:.0}");
         let Balance { budget, window, spent, estimated, reserved, stale } = balance;
@@ -98,20 +121,21 @@ impl<'a> Entry<'a> {
             left_usd: balance.left(),
             began_at: moment(window.began),
             resets_at: window.ends.map(moment),
+            serve_key: None,
         }
     }
 }
 
 /// A JSON array.
-pub fn json(balances: &[Balance], out: &Output) -> Text {
-    json_format::document(&balances.iter().map(Entry::new).collect::<Vec<_>>(), out)
+pub fn json(balances: &Balances, out: &Output) -> Text {
+    json_format::document(&balances.entries().collect::<Vec<_>>(), out)
 }
 
 /// A table in the format of RFC 4180, with a heading.
-pub fn csv(balances: &[Balance]) -> Text {
+pub fn csv(balances: &Balances) -> Text {
     csv_format::table(
         &HEADINGS,
-        balances.iter().map(Entry::new).map(|entry| {
+        balances.entries().map(|entry| {
             [
                 entry.budget,
                 entry.limit_usd.to_decimal(),
@@ -123,6 +147,7 @@ pub fn csv(balances: &[Balance]) -> Text {
                 entry.stale_usd.to_decimal(),
                 entry.left_usd.to_decimal(),
                 entry.resets_at.unwrap_or_default(),
+                entry.serve_key.unwrap_or_default().to_owned(),
             ]
         }),
     )

@@ -3,11 +3,14 @@
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
 use super::term::{Output, Text, check_stdout, print};
-use crate::error::Error;
+use crate::error::{Error, Failure, FailureKind};
 
 /// So many bytes are collected before they are written.
 const CHUNK: usize = 64 * 1024;
@@ -42,12 +45,24 @@ impl Destination {
     ///
     /// [`Error::Output`] where the file cannot be written, or standard output is closed.
     pub fn new(out: Option<&Path>, stdout: Output) -> Result<Self, Error> {
+        Self::within(None, out, stdout)
+    }
+
+    /// As [`Self::new`]. The reader of a named pipe is waited for no longer than this; `None` is without an end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`], and a timeout where there is no reader by then.
+    pub fn within(limit: Option<Duration>, out: Option<&Path>, stdout: Output) -> Result<Self, Error> {
         let unwritten = Text::new();
         let Some(path) = out else {
             check_stdout()?;
             return Ok(Self { file: None, output: stdout, unwritten });
         };
-        let (path, target) = target(path).map_err(|source| cannot_write(path, source))?;
+        let (path, target) = target(path, limit).map_err(|source| match source.kind() {
+            io::ErrorKind::TimedOut => no_reader(path),
+            _ => cannot_write(path, source),
+        })?;
         let tty = matches!(&target, Target::Device(device) if device.is_terminal());
         Ok(Self {
             file: Some((path, target)),
@@ -119,13 +134,12 @@ fn cannot_write(path: &Path, source: io::Error) -> Error {
 
 /// What a path leads to, and how it is written. A link stays, and what it leads to is replaced; a file that is replaced
 /// keeps its permissions.
-fn target(path: &Path) -> io::Result<(PathBuf, Target)> {
+fn target(path: &Path, limit: Option<Duration>) -> io::Result<(PathBuf, Target)> {
     let (path, permissions) = match fs::metadata(path) {
         Ok(existing) if existing.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         Ok(existing) if existing.is_file() => (fs::canonicalize(path)?, Some(existing.permissions())),
         Ok(_) => {
-            let device = fs::OpenOptions::new().write(true).open(path)?;
-            return Ok((path.to_owned(), Target::Device(device)));
+            return Ok((path.to_owned(), Target::Device(open_device(path, limit)?)));
         }
         Err(_) => (path.to_owned(), None),
     };
@@ -139,6 +153,22 @@ fn target(path: &Path) -> io::Result<(PathBuf, Target)> {
     // signal ends the process during the run.
     tempfile::tempfile_in(&directory).map_err(without_path)?;
     Ok((path, Target::File { directory, permissions, temporary: None }))
+}
+
+/// Opens a pipe or a device. The system waits until a named pipe has a reader.
+fn open_device(path: &Path, limit: Option<Duration>) -> io::Result<fs::File> {
+    let path = path.to_owned();
+    let open = move || fs::OpenOptions::new().write(true).open(path);
+    let Some(limit) = limit else { return open() };
+    let (sender, opened) = mpsc::sync_channel(1);
+    // A thread that still waits when the time is over ends with the process.
+    thread::Builder::new().name("out".into()).spawn(move || sender.send(open()))?;
+    opened.recv_timeout(limit).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+fn no_reader(path: &Path) -> Error {
+    let message = format!("no program has opened {} for reading within the time limit", path.display());
+    Error::Call(Failure::new(FailureKind::Timeout, message).with_advice("--timeout sets another limit"))
 }
 
 /// The temporary file that is to take the place of another, so that readers see the old content or all of the new one.

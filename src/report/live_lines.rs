@@ -309,7 +309,7 @@ struct Widths {
 /// The names in at most so many cells. What is too long loses its middle, since names of models differ at the end and
 /// begin with their maker. No two names look alike: where they would, more is kept of one end, and if that does not part
 /// them either, each gets its number.
-fn short_names(names: &[impl AsRef<str>], columns: usize) -> Vec<String> {
+pub(super) fn short_names(names: &[impl AsRef<str>], columns: usize) -> Vec<String> {
     let shares = [(1, 2), (1, 4), (3, 4)];
     let cut = shares.into_iter().map(|share| names.iter().map(|name| middle(name.as_ref(), columns, share)).collect());
     let are_apart = |short: &Vec<String>| short.iter().collect::<HashSet<_>>().len() == short.len();

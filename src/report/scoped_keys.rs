@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::budgets::Entry as BudgetEntry;
 use super::grid::{Column, Grid};
 use super::term::{Output, Text};
-use crate::config::KeyRules;
+use crate::config::{KeyRules, Period};
+use crate::policy::budget::Balance;
 use crate::store::{Audited, ScopedKey, Secret};
 
 /// A key that was just made.
@@ -39,7 +41,7 @@ pub fn done(what: &str, name: &str) -> Text {
 
 /// A key as it is shown.
 #[derive(Debug, Serialize)]
-pub struct Shown {
+pub struct Shown<'a> {
     name: String,
     last_four: String,
     /// `active`, `revoked` or `expired`.
@@ -50,9 +52,12 @@ pub struct Shown {
     /// Until when the secret before the last one is good.
     old_secret_until: Option<String>,
     rules: KeyRules,
+    /// What is left of its budgets; `None` in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budgets: Option<Vec<BudgetEntry<'a>>>,
 }
 
-impl Shown {
+impl<'a> Shown<'a> {
     /// A key at this time, in seconds since 1970.
     pub fn new(key: &ScopedKey, now: i64) -> Self {
         let old = key.previous.map(|(_, until)| until).filter(|until| *until > now);
@@ -65,7 +70,15 @@ impl Shown {
             revoked: key.revoked.map(time),
             old_secret_until: old.map(time),
             rules: key.rules.clone(),
+            budgets: None,
         }
+    }
+
+    /// The same with what is left of its budgets, and of those of its class where it has none.
+    #[must_use]
+    pub fn with_budgets(mut self, balances: &'a [Balance]) -> Self {
+        self.budgets = Some(balances.iter().map(BudgetEntry::of_key).collect());
+        self
     }
 }
 
@@ -74,7 +87,7 @@ fn time(second: i64) -> String {
 }
 
 /// A line for each key.
-pub fn list(keys: &[Shown], out: &Output) -> Text {
+pub fn list(keys: &[Shown<'_>], out: &Output) -> Text {
     if keys.is_empty() {
         return "no keys yet; `llm serve key new NAME` makes one\n".into();
     }
@@ -96,7 +109,7 @@ pub fn list(keys: &[Shown], out: &Output) -> Text {
 }
 
 /// One key, a line for each of its rules.
-pub fn one(key: &Shown) -> Text {
+pub fn one(key: &Shown<'_>) -> Text {
     let mut all = vec![
         ("name", key.name.clone()),
         ("key", format!("…{}", key.last_four)),
@@ -106,7 +119,22 @@ pub fn one(key: &Shown) -> Text {
     let times = [("expires", &key.expires), ("revoked", &key.revoked), ("old secret until", &key.old_secret_until)];
     all.extend(times.into_iter().filter_map(|(name, time)| Some((name, time.clone()?))));
     all.extend(lines(&key.rules));
+    for budget in key.budgets.iter().flatten() {
+        let BudgetEntry { spent_usd, reserved_usd, left_usd, limit_usd, per, .. } = budget;
+        let sums = format!("{spent_usd} spent, {reserved_usd} reserved, {left_usd} left of {limit_usd}");
+        all.push((this_window(*per), sums));
+    }
     all.into_iter().map(|(name, value)| format!("{name:<17} {value}\n")).collect::<String>().into()
+}
+
+fn this_window(per: Period) -> &'static str {
+    match per {
+        Period::Hour => "in this hour",
+        Period::Day => "in this day",
+        Period::Week => "in this week",
+        Period::Month => "in this month",
+        Period::Total => "in total",
+    }
 }
 
 /// What a key may do, by name.

@@ -107,7 +107,7 @@ fn scorer(spec: &str, environment: &Environment) -> Result<Box<dyn Scorer>, Erro
 }
 
 fn schema(path: &str) -> Result<Schema, Error> {
-    let text = input::read_text(Path::new(path), LARGEST_SCHEMA, Accept::FilesAndPipes)
+    let text = input::read_text(Path::new(path), LARGEST_SCHEMA, Accept::FilesAndPipes(None))
         .map_err(|source| Error::Input { path: path.into(), source })?;
     let schema = crate::schema::Schema::parse(&text).map_err(|error| Error::usage(format!("{path}: {error}")))?;
     Ok(Schema { schema })

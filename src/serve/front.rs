@@ -94,19 +94,25 @@ pub(super) async fn handle(server: Arc<Server>, request: Request<Incoming>) -> R
                 Err(refused) => *refused,
             }
         }
-        Place::Ask(api, operation, path) => match known(&server, api, &head.headers, &head.uri) {
-            Ok(client) => {
-                let answered = ask(&server, &client, (api, operation, &path), &head.headers, body).await;
-                answered.unwrap_or_else(|failure| {
-                    server.metrics.refused(&failure);
-                    refused(api, &failure)
-                })
+        Place::Ask(api, operation, path) => {
+            let response = match known(&server, api, &head.headers, &head.uri) {
+                Ok(client) => {
+                    let answered = ask(&server, &client, (api, operation, &path), &head.headers, body).await;
+                    answered.unwrap_or_else(|failure| {
+                        server.metrics.refused(&failure);
+                        refused(api, &failure)
+                    })
+                }
+                Err(refused) => {
+                    discard(&head.headers, body).await;
+                    *refused
+                }
+            };
+            match response.status().is_success() || !api.is_list(&path) {
+                true => response,
+                false => refusal::in_list(response),
             }
-            Err(refused) => {
-                discard(&head.headers, body).await;
-                *refused
-            }
-        },
+        }
         Place::Nothing => {
             discard(&head.headers, body).await;
             let failure = not_found(format!("there is nothing at {} {}", head.method, head.uri.path()));

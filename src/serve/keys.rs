@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use jiff::Timestamp;
 
 use crate::call::Caller;
-use crate::config::{Action, Budget, KeyRules, Match};
+use crate::config::KeyRules;
 use crate::ledger::StoreError;
 use crate::store::{KeyStore, ScopedKey, SecretHash};
 
@@ -22,21 +22,12 @@ pub(super) struct Client {
 impl Client {
     fn new(key: &ScopedKey, classes: &BTreeMap<String, KeyRules>) -> Self {
         let rules = key.rules.in_class(classes);
-        let budget = |budget: &crate::config::KeyBudget| Budget {
-            // A name of its own: a budget of the config for the same key has a sum of its own.
-            name: Some(format!("key {}", key.name)),
-            limit: budget.limit,
-            per: budget.per,
-            matches: Match { key: Some(key.name.clone()), ..Match::default() },
-            action: Action::Refuse,
-            line: 0,
-        };
         let caller = Caller {
             key: Some(key.name.clone()),
             tags: rules.tags.clone(),
             allow: rules.models.clone(),
             refuse: rules.refuse.clone(),
-            budgets: rules.budgets.iter().map(budget).collect(),
+            budgets: rules.budgets.iter().map(|budget| budget.of_key(&key.name)).collect(),
             allow_unpriced: rules.allow_unpriced,
             ..Caller::default()
         };

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_LENGTH;
 use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use crate::adapter::Api;
@@ -154,6 +158,15 @@ fn with_id(api: Api, mut body: Value, id: &str, status: StatusCode) -> Value {
         }
     }
     body
+}
+
+/// The refusal as the one item of a list.
+pub(super) fn in_list(response: Response) -> Response {
+    let (mut head, body) = response.into_parts();
+    head.headers.remove(CONTENT_LENGTH);
+    let bracket = |text: &'static str| stream::iter([Ok(Bytes::from_static(text.as_bytes()))]);
+    let body = bracket("[").chain(body.into_data_stream()).chain(bracket("]\n"));
+    Response::from_parts(head, Body::from_stream(body))
 }
 
 /// A status without a body of its own.

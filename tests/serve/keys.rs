@@ -30,7 +30,9 @@ fn a_missing_or_wrong_key_is_401_on_every_path() {
         ] {
             let answer = server.open("POST", path, headers, br#"{"model":"m"}"#).answer();
             assert_eq!(answer.status, 401, "{path} {headers:?}");
-            assert!(answer.json()["error"].is_object());
+            let said = answer.json();
+            // Google's stream without `alt=sse` is a list.
+            assert!(said.get(0).unwrap_or(&said)["error"].is_object());
         }
     }
     for path in ["/v1/models", "/v1beta/models", "/v1/models/m", "/metrics"] {
@@ -180,6 +182,71 @@ fn a_spent_budget_refuses_in_the_words_of_each_format() {
 }
 
 // L08, V07
+#[cfg(unix)]
+#[test]
+fn what_is_left_of_the_budgets_of_keys_can_be_looked_at() {
+    // Nine tokens in and four out, at 1 and 2 USD a million.
+    let gateway = Gateway::by(|request| match request.prompt().as_str() {
+        "hang" => Reply::silence().hold(),
+        _ => Reply::unary("yes"),
+    });
+    let home = home(&gateway, "openai-chat");
+    let none = home.llm(["usage", "--budgets"]).output();
+    none.exits(0).says("no budget is set");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config + "[key_class.free]\nbudgets = [\"2/month\"]\n");
+    let key = Server::new_key(&home, "bot", &["--budget", "0.01/day,1/total"]);
+    for (name, rules) in [("of-class", &["--class", "free"][..]), ("unlimited", &[]), ("over", &["--budget", "1/day"])]
+    {
+        Server::new_key(&home, name, rules);
+    }
+    home.llm(["serve", "key", "revoke", "over"]).output().exits(0);
+    let server = Server::start(&home, &[]);
+    let body = |text: &str| json!({"model": "m", "max_tokens": 50, "messages": [{"role": "user", "content": text}]});
+    assert_eq!(server.send(&key, "/v1/chat/completions", &[], body("hi").to_string()).status, 200);
+    let hanging = server.open(
+        "POST",
+        "/v1/chat/completions",
+        &[("authorization", &format!("Bearer {key}"))],
+        body("hang").to_string().as_bytes(),
+    );
+    gateway.await_requests(2);
+    let sums = |balance: &serde_json::Value| {
+        ["spent_usd", "reserved_usd", "stale_usd", "limit_usd"].map(|name| balance[name].to_string())
+    };
+    let list = || home.llm(["usage", "--budgets", "-o", "json"]).output().exits(0).json();
+    // The server writes what a call has cost after the end of its answer.
+    while list()[0]["spent_usd"] != 0.000017 {}
+    let found = list();
+    let of_keys: Vec<_> =
+        found.as_array().expect("a list").iter().map(|found| (&found["serve_key"], &found["per"])).collect();
+    assert_eq!(
+        of_keys,
+        [("bot", "day"), ("bot", "total"), ("of-class", "month")]
+            .map(|(key, per)| (json!(key), json!(per)))
+            .iter()
+            .map(|(key, per)| (key, per))
+            .collect::<Vec<_>>(),
+        "neither keys without a budget nor those that have ended"
+    );
+    let reserved = found[0]["reserved_usd"].as_f64().expect("an amount");
+    assert!(reserved > 0.0 && found[0]["left_usd"].as_f64().is_some_and(|left| left < 0.01 - reserved), "{found}");
+    let shown = home.llm(["serve", "key", "show", "bot", "-o", "json"]).output().exits(0).json();
+    assert_eq!([sums(&shown["budgets"][0]), sums(&shown["budgets"][1])], [sums(&found[0]), sums(&found[1])]);
+    let text = home.llm(["serve", "key", "show", "bot"]).output().exits(0).stdout();
+    assert!(text.contains("in this day       $0.000017 spent") && text.contains("left of $1.00"), "{text}");
+    let text = home.llm(["usage", "--budgets"]).output().exits(0).stdout();
+    assert!(text.contains("$0.01 a day for key bot ") && !text.contains("(key bot)"), "{text}");
+    let csv = home.llm(["usage", "--budgets", "-o", "csv"]).output().exits(0).stdout();
+    assert!(csv.lines().nth(1).is_some_and(|line| line.ends_with(",bot")), "{csv}");
+    // What a server that is gone had reserved is as good as spent.
+    server.running.signal(rustix::process::Signal::KILL);
+    server.running.finish().dies_by(9);
+    drop(hanging);
+    let found = list();
+    assert_eq!((&found[0]["reserved_usd"], &found[0]["stale_usd"]), (&json!(0), &json!(reserved)), "{found}");
+}
+
 #[test]
 fn a_request_that_may_cost_more_than_its_tokens_is_refused_under_a_budget() {
     let gateway = Gateway::always(Reply::unary("yes"));

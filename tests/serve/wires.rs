@@ -224,6 +224,24 @@ fn what_a_translation_leaves_out_is_named() {
 }
 
 #[test]
+fn a_stream_of_google_without_events_is_one_list_and_so_are_its_errors() {
+    let body = r#"{"contents":[{"parts":[{"text":"hi"}]}]}"#;
+    for api in ["gemini", "anthropic"] {
+        let gateway = Gateway::always(Reply::error(404, "no such model"));
+        let server = Server::start(&home(&gateway, api), &[]);
+        let ask = |key: &str, method: &str| server.send(key, &format!("/v1beta/models/m:{method}"), &[], body);
+        for (key, status) in [(&*server.key, 404), ("lk-wrong", 401)] {
+            let list = ask(key, "streamGenerateContent");
+            assert_eq!(list.json()[0]["error"]["code"], status, "{}", list.text());
+            assert_eq!((list.status, list.header("content-type")), (status, Some("application/json")));
+            for method in ["streamGenerateContent?alt=sse", "generateContent"] {
+                assert_eq!(ask(key, method).json()["error"]["code"], status, "{api} {method}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_translated_is_refused_by_name_and_never_sent() {
     let gateway = Gateway::always(Reply::unary("no"));
     let home = home(&gateway, "anthropic");

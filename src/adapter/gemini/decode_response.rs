@@ -126,12 +126,13 @@ impl ContentDecoder {
         let Piece { response_id, model_version, candidates, prompt_feedback, usage_metadata, .. } = piece;
         self.start.take(&response_id, &model_version, events);
         let mut reason = None;
-        for candidate in candidates.into_iter().filter(|candidate| candidate.index.unwrap_or(0) == 0) {
+        // A candidate without an index is the first one. Where two say that they are, only one is.
+        if let Some(candidate) = candidates.into_iter().find(|candidate| candidate.index.unwrap_or(0) == 0) {
             logprobs::tell(candidate.logprobs_result.map(logprobs::read_gemini).unwrap_or_default(), events);
             for part in candidate.content.unwrap_or_default().parts {
                 self.part(part, events);
             }
-            reason = self.finish_reason(&candidate.finish_reason).or(reason);
+            reason = self.finish_reason(&candidate.finish_reason);
         }
         if prompt_feedback.is_some_and(|feedback| !feedback.block_reason.is_empty()) {
             reason = reason.or(Some(FinishReason::ContentFilter));

@@ -25,14 +25,20 @@ enum Form {
     },
 }
 
+fn asks_for_events(path: &str) -> bool {
+    path.split_once('?').is_some_and(|(_, query)| query.split('&').any(|field| field == "alt=sse"))
+}
+
+/// Whether what is at this path is one JSON list: a stream for which no events are asked.
+pub(in crate::adapter) fn is_list(path: &str) -> bool {
+    let method = path.split('?').next().and_then(|path| path.rsplit_once(':')).map(|(_, method)| method);
+    method == Some("streamGenerateContent") && !asks_for_events(path)
+}
+
 impl ContentEncoder {
     /// The encoder of a stream, which consists of events where the query asks for them.
     pub(super) fn new(path: &str, model: &str) -> Self {
-        let query = path.split_once('?').map_or("", |(_, query)| query);
-        let form = match query.split('&').any(|field| field == "alt=sse") {
-            true => Form::Events,
-            false => Form::List { began: false },
-        };
+        let form = if asks_for_events(path) { Form::Events } else { Form::List { began: false } };
         Self { said: Response { model: Some(model.to_owned()), ..Response::default() }, form }
     }
 

@@ -7,6 +7,7 @@ mod encode_response;
 
 pub(super) use decode_request::model_and_method;
 pub(super) use encode_request::path;
+pub(super) use encode_response::is_list;
 
 use super::{
     Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, output_bound, unpriced, whole,

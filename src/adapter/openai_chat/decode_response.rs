@@ -106,15 +106,16 @@ impl Decoder for ChatDecoder {
         self.start.take(&chunk.id, &chunk.model, events);
         let mut failed = None;
         let mut finish = None;
-        for choice in chunk.choices.into_iter().filter(|choice| choice.index.unwrap_or(0) == 0) {
+        // A choice without an index is the first one. Where two say that they are, only one is.
+        if let Some(choice) = chunk.choices.into_iter().find(|choice| choice.index.unwrap_or(0) == 0) {
             if let Some(raw) = choice.logprobs {
                 logprobs::tell(read_logprobs(raw), events);
             }
             if let Some(delta) = choice.delta.or(choice.message) {
                 self.delta(*delta, events);
             }
-            failed = choice.error.filter(|error| says_something(error)).or(failed);
-            finish = finish_reason(&choice.finish_reason).or(finish);
+            failed = choice.error.filter(|error| says_something(error));
+            finish = finish_reason(&choice.finish_reason);
         }
         let usage = chunk.usage.or_else(|| chunk.x_groq.and_then(|groq| groq.usage));
         events.extend(usage.map(usage::read).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));

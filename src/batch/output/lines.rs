@@ -137,7 +137,7 @@ impl OutputFile {
         Ok(Blocks { file: &self.file, rest: Vec::new(), is_over: !is_file })
     }
 
-    fn foreign(&self, line: u64, why: String) -> OutputError {
+    pub(super) fn foreign(&self, line: u64, why: String) -> OutputError {
         OutputError::Foreign { path: self.path.clone(), line, why }
     }
 }

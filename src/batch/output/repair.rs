@@ -19,33 +19,58 @@ pub enum Repaired {
 
 impl OutputFile {
     /// Mends the end of the file. What is missing of a line that was being written when its process was killed cannot be
-    /// known, so that part is removed; a whole line is kept.
+    /// known, so that part is removed; a whole line is kept. The whole lines must have been scanned before, because nothing
+    /// may be removed from the file of another program.
     ///
     /// # Errors
-    /// The file cannot be read or written.
+    /// The file cannot be read or written, or it has no whole line and its content is not the beginning of one.
     pub fn repair(&mut self) -> Result<Repaired, OutputError> {
-        self.try_repair().map_err(|source| OutputError::Io { path: self.path.clone(), source })
-    }
-
-    fn try_repair(&mut self) -> io::Result<Repaired> {
-        let length = self.file.metadata()?.len();
-        let start = last_line_start(&mut self.file, length)?;
+        let io = |source| OutputError::Io { path: self.path.clone(), source };
+        let length = self.file.metadata().map_err(io)?.len();
+        let (start, tail) = last_line(&mut self.file, length).map_err(io)?;
         self.length = length;
-        if start == length {
+        if tail.is_empty() {
             return Ok(Repaired::Nothing);
         }
-        let mut tail = Vec::new();
-        self.file.seek(SeekFrom::Start(start))?;
-        (&self.file).take(length - start).read_to_end(&mut tail)?;
-        if Line::parse(&tail).is_ok() {
-            self.file.write_all(b"\n")?;
-            self.length = length + 1;
-            return Ok(Repaired::LineEnd);
+        match Line::parse(&tail) {
+            Ok(_) => {
+                self.file.write_all(b"\n").map_err(io)?;
+                self.length = length + 1;
+                Ok(Repaired::LineEnd)
+            }
+            Err(error) if start == 0 && !(error.is_eof() && is_beginning(&tail)) => {
+                Err(self.foreign(1, error.to_string()))
+            }
+            Err(_) => {
+                self.file.set_len(start).map_err(io)?;
+                self.length = start;
+                Ok(Repaired::Removed(length - start))
+            }
         }
-        self.file.set_len(start)?;
-        self.length = start;
-        Ok(Repaired::Removed(length - start))
     }
+}
+
+/// Whether these bytes can be the beginning of a line of a batch: its first fields, or a part of them.
+fn is_beginning(tail: &[u8]) -> bool {
+    let mut rest = tail;
+    for name in [&b"{\"row\":"[..], b",\"line\":", b",\"row_id\":"] {
+        if rest.len() <= name.len() {
+            return name.starts_with(rest);
+        }
+        let Some(value) = rest.strip_prefix(name) else { return false };
+        let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        rest = &value[digits..];
+    }
+    true
+}
+
+/// The last line, if it has no end, and where it begins.
+fn last_line(file: &mut File, length: u64) -> io::Result<(u64, Vec<u8>)> {
+    let start = last_line_start(file, length)?;
+    let mut tail = Vec::new();
+    file.seek(SeekFrom::Start(start))?;
+    (&*file).take(length - start).read_to_end(&mut tail)?;
+    Ok((start, tail))
 }
 
 /// Where the last line begins; the length of the file where that line has its end.

@@ -82,6 +82,47 @@ fn a_torn_line_longer_than_a_buffer_is_removed_too() {
     assert_eq!(fixture.content(), first);
 }
 
+#[test]
+fn a_torn_first_line_is_removed_wherever_it_was_torn() {
+    let first = line(12, "m", Status::Ok);
+    for cut in 1..first.len() - 1 {
+        let fixture = Fixture::new(&first[..cut]);
+        assert_eq!(fixture.open().repair().expect("mended"), Repaired::Removed(cut as u64), "at {cut}");
+        assert_eq!(fixture.content(), b"");
+    }
+}
+
+#[test]
+fn content_that_is_no_beginning_of_a_line_is_not_removed() {
+    let long = "x".repeat(300_000);
+    for content in [
+        "notes",
+        long.as_str(),
+        "{",
+        "{}",
+        "[1, 2",
+        "{\"row",
+        "{\"row\": 1",
+        "{\"rows\":[",
+        "{\"row\":\"1",
+        "{\"row\":1,\"column\":",
+        "{\"row\":1,\"line\":1,\"row_id\":null} and more",
+        "\0\0\0",
+    ] {
+        let fixture = Fixture::new(content.as_bytes());
+        let repaired = fixture.open().repair();
+        match content {
+            // These can be ours.
+            "{" | "{\"row" => assert!(matches!(repaired, Ok(Repaired::Removed(_))), "{content}"),
+            _ => {
+                let said = repaired.expect_err("not ours").to_string();
+                assert!(said.starts_with("line 1 of") && said.contains("is not a line of a batch"), "{said}");
+                assert_eq!(fixture.content(), content.as_bytes());
+            }
+        }
+    }
+}
+
 // L30
 #[test]
 fn a_second_writer_is_refused_until_the_first_has_gone() {

@@ -53,7 +53,7 @@ impl Judging {
         if args.judge.is_empty() {
             return Ok(None);
         }
-        let criteria = judges::criteria(args.criteria.as_deref())?;
+        let criteria = judges::criteria(args.criteria.as_deref(), args.prompt.timeout.as_deref())?;
         let template = CallTemplate {
             caller: Arc::clone(&base.caller),
             retries: base.retries,

@@ -11,7 +11,7 @@ use crate::batch::rows::RawRow;
 use crate::batch::{Cook, Recipe, RowFormat, RowHash, Rows, Selection};
 use crate::cli::{BatchRunArgs, InputFormat};
 use crate::cmd::Context;
-use crate::cmd::request::{key_value, prepare_base};
+use crate::cmd::request::{self, key_value, prepare_base};
 use crate::error::Error;
 use crate::input::{self, Accept};
 use crate::pipeline::{self, ResolvedStep};
@@ -221,8 +221,9 @@ fn format(format: InputFormat) -> RowFormat {
 fn template(context: &Context, args: &BatchRunArgs) -> Result<(Option<String>, Option<PromptTemplate>), Error> {
     let Some(given) = args.prompt.prompt.as_deref().or(args.template.as_deref()) else { return Ok((None, None)) };
     if let Some(path) = given.strip_prefix('@') {
-        let text = input::read_text(Path::new(path), LARGEST_TEMPLATE, Accept::FilesAndPipes)
-            .map_err(|source| Error::Input { path: path.into(), source })?;
+        let patience = request::timeout(args.prompt.timeout.as_deref())?;
+        let text = input::read_text(Path::new(path), LARGEST_TEMPLATE, Accept::FilesAndPipes(patience))
+            .map_err(|source| Error::unreadable(Path::new(path), source))?;
         return Ok((Some(text), None));
     }
     let is_text = args.prompt.prompt.is_some() || given.contains("{{") || given.contains("{%");

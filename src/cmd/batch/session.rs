@@ -44,26 +44,10 @@ impl Session {
         let resume = args.resume || args.retry_failed;
         let mut output = OutputFile::open(path, resume).map_err(output_error)?;
         if resume {
-            session.repair(context, &mut output)?;
             session.resume(context, args, plan, &mut output)?;
         }
         session.output = Some(output);
         Ok(session)
-    }
-
-    fn repair(&self, context: &Context, output: &mut OutputFile) -> Result<(), Error> {
-        let path = output.path().display().to_string();
-        match output.repair().map_err(output_error)? {
-            Repaired::Nothing => {}
-            Repaired::LineEnd => {
-                context.notice(&format!("the end of the last line of {path} was missing and is added"))
-            }
-            Repaired::Removed(bytes) => {
-                let bytes = count(bytes, "byte", "bytes");
-                context.notice(&format!("{path} ended in a part of a line, of {bytes}, which is removed"));
-            }
-        }
-        Ok(())
     }
 
     fn resume(
@@ -84,6 +68,8 @@ impl Session {
         if earlier_plan.is_some_and(|hash| hash != plan.hash()) {
             return Err(changed_plan(plan, earlier.as_ref(), output.path()));
         }
+        // Only now it is known that every whole line is one of this batch.
+        repair(context, output)?;
         if let Some(job) = &earlier {
             self.job.clone_from(&job.id);
             self.is_resumed = true;
@@ -153,9 +139,14 @@ impl Session {
             }
         }
         if self.done.repeated > 0 {
-            let lines = count(self.done.repeated, "line", "lines");
-            context
-                .notice(&format!("{lines} of the output come a second time for their row and model, and do not count"));
+            let text = match self.done.repeated {
+                1 => "a line of the output comes a second time for its row and model, and does not count".to_owned(),
+                lines => {
+                    let lines = count(lines, "line", "lines");
+                    format!("{lines} of the output come a second time for their row and model, and do not count")
+                }
+            };
+            context.notice(&text);
         }
     }
 
@@ -256,6 +247,20 @@ impl Session {
     }
 }
 
+/// Mends the end of the output, and says what was done.
+fn repair(context: &Context, output: &mut OutputFile) -> Result<(), Error> {
+    let path = output.path().display().to_string();
+    match output.repair().map_err(output_error)? {
+        Repaired::Nothing => {}
+        Repaired::LineEnd => context.notice(&format!("the end of the last line of {path} was missing and is added")),
+        Repaired::Removed(bytes) => {
+            let bytes = count(bytes, "byte", "bytes");
+            context.notice(&format!("{path} ended in a part of a line, of {bytes}, which is removed"));
+        }
+    }
+    Ok(())
+}
+
 /// The path as it is from everywhere.
 pub(super) fn absolute(path: &Path) -> String {
     let there = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
@@ -283,15 +288,20 @@ fn changed_rows(plan: &BatchPlan, message: String) -> Error {
 }
 
 fn changed_plan(plan: &BatchPlan, earlier: Option<&jobs::Job>, output: &Path) -> Error {
-    let differs = |job: &jobs::Job| {
+    let changed = |job: &jobs::Job| {
         let names: std::collections::BTreeSet<&String> = job.plan.keys().chain(plan.parts.keys()).collect();
-        let changed = names.into_iter().filter(|name| job.plan.get(*name) != plan.parts.get(*name));
-        changed.cloned().collect::<Vec<_>>().join(" and ")
+        names.into_iter().filter(|name| job.plan.get(*name) != plan.parts.get(*name)).cloned().collect::<Vec<_>>()
     };
-    let what = earlier.map(differs).filter(|what| !what.is_empty());
-    let what = what.unwrap_or_else(|| "template or parameters".to_owned());
+    let what = earlier.map(changed).filter(|what| !what.is_empty());
+    let what = what.unwrap_or_else(|| vec!["template or parameters".to_owned()]);
+    // Names such as `parameters` are of several things.
+    let (another, that) = match &what[..] {
+        [one] if !one.contains("parameters") => ("another", "the one"),
+        _ => ("other", "those"),
+    };
+    let what = what.join(" and ");
     Error::usage_hint(
-        format!("{what} differ from those by which {} was made", output.display()),
+        format!("this batch has {another} {what} than {that} by which {} was made", output.display()),
         "another --out begins a new batch",
     )
 }

@@ -16,13 +16,20 @@ pub(super) enum Command {
     Compare(Vec<String>),
     Retry(Option<String>),
     Edit(String),
-    Save(String),
+    Save {
+        path: String,
+        /// Whether a file that is there is replaced.
+        replaces: bool,
+    },
     Cost,
     Undo,
 }
 
+/// The only command with a mark behind its name.
+const REPLACE: &str = "save!";
+
 /// Every command with what follows it, and what it does.
-const ALL: [(&str, &str, &str); 11] = [
+const ALL: [(&str, &str, &str); 12] = [
     ("model", "[NAME]", "ask this model from now on, or say which one is asked"),
     ("system", "[TEXT]", "send this system prompt with the next turn (@FILE reads a file), or show the one that waits"),
     ("file", "PATH", "attach a file or the URL of an image to the next turn"),
@@ -31,7 +38,8 @@ const ALL: [(&str, &str, &str); 11] = [
     ("edit", "[TEXT]", "write the next prompt in $VISUAL or $EDITOR"),
     ("undo", "", "take the last turn back"),
     ("cost", "", "show what each model of this chat has cost"),
-    ("save", "FILE", "write the conversation to a file"),
+    ("save", "FILE", "write the conversation to a new file"),
+    ("save!", "FILE", "write the conversation to a file, and replace what is there"),
     ("help", "", "show this list"),
     ("exit", "", "end the chat, as Ctrl-D does"),
 ];
@@ -60,7 +68,8 @@ impl Command {
     pub(super) fn parse(line: &str) -> Result<Option<Self>, Error> {
         let Some(rest) = line.trim().strip_prefix('/') else { return Ok(None) };
         let (name, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+        if !is_name && name != REPLACE {
             return Ok(None);
         }
         let argument = argument.trim();
@@ -82,7 +91,7 @@ impl Command {
             }
             "retry" => Self::Retry(optional()),
             "edit" => Self::Edit(text()),
-            "save" => Self::Save(needed("the name of a file")?),
+            "save" | REPLACE => Self::Save { path: needed("the name of a file")?, replaces: name == REPLACE },
             "cost" => Self::Cost,
             "undo" => Self::Undo,
             unknown => {
@@ -121,7 +130,9 @@ mod tests {
         assert_eq!(parse("/model  gpt "), Some(Command::Model(Some("gpt".into()))));
         assert_eq!(parse("/compare a,b, c"), Some(Command::Compare(vec!["a".into(), "b".into(), "c".into()])));
         assert_eq!(parse("/quit"), Some(Command::Exit));
-        for prompt in ["hello", "//model", "/etc/hosts is empty", "/", "a /model"] {
+        assert_eq!(parse("/save a b"), Some(Command::Save { path: "a b".into(), replaces: false }));
+        assert_eq!(parse("/save! a"), Some(Command::Save { path: "a".into(), replaces: true }));
+        for prompt in ["/wow! a", "hello", "//model", "/etc/hosts is empty", "/", "a /model"] {
             assert_eq!(parse(prompt), None, "{prompt}");
         }
         assert_eq!(Command::parse("/modle x").expect_err("unknown").hint().as_deref(), Some("did you mean /model?"));

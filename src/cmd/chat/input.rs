@@ -167,7 +167,7 @@ impl Completer for Words {
         };
         let start = at - argument.rsplit([',', ' ']).next().unwrap_or_default().len();
         match name {
-            "/file" | "/save" => FilenameCompleter::new().complete_path(line, at),
+            "/file" | "/save" | "/save!" => FilenameCompleter::new().complete_path(line, at),
             "/model" | "/retry" | "/compare" => {
                 Ok((start, beginning_with(&line[start..at], self.models.iter().cloned())))
             }

@@ -5,6 +5,7 @@ mod input;
 mod list;
 mod turn;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -206,7 +207,8 @@ impl<'a> Chat<'a> {
             Err(error) => Err(error),
         };
         match done {
-            Err(error @ (Error::Output { .. } | Error::Signalled(_) | Error::System { .. })) => Err(error),
+            Err(error @ (Error::Signalled(_) | Error::System { .. })) => Err(error),
+            Err(error) if error.is_of_stdout() => Err(error),
             Err(error) => {
                 say(error::error(&error, &self.context.terminal.now().stderr));
                 self.code = error.exit_code();
@@ -232,12 +234,12 @@ impl<'a> Chat<'a> {
                 print(report::line(&format!("system: {}", self.system_prompt().unwrap_or("none"))))
             }
             Command::System(Some(text)) => {
-                self.system = Some(request::text_or_file("/system", &text)?);
+                self.system = Some(request::text_or_file("/system", &text, self.template.timeout)?);
                 self.context.notice("the system prompt goes with the next turn");
                 Ok(())
             }
             Command::File(path) => {
-                self.attached.extend(attach::named(self.context, &path, false)?);
+                self.attached.extend(attach::named(self.context, &path, false, self.template.timeout)?);
                 self.context.notice(&format!("{path} goes with the next turn"));
                 Ok(())
             }
@@ -259,13 +261,7 @@ impl<'a> Chat<'a> {
                 input.remember(text.trim_end());
                 self.turn(text.trim_end(), input)
             }
-            Command::Save(path) => {
-                let destination = Destination::new(Some(std::path::Path::new(&path)), stdout)?;
-                let page = log::conversation(self.conversation.rows(), &destination.output());
-                destination.write(page)?;
-                self.context.notice(&format!("the conversation is in {path}"));
-                Ok(())
-            }
+            Command::Save { path, replaces } => self.save(&path, replaces),
             Command::Cost => print(report::costs(&self.records, &stdout)),
             Command::Undo => {
                 match self.conversation.pop() {
@@ -275,6 +271,19 @@ impl<'a> Chat<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// Writes the conversation to a file. A file that is there is replaced only if the command says so.
+    fn save(&self, path: &str, replaces: bool) -> Result<(), Error> {
+        let file = Path::new(path);
+        if !replaces && file.is_file() {
+            return Err(Error::usage_hint(format!("{path} exists already"), format!("/save! {path} replaces it")));
+        }
+        let destination = Destination::new(Some(file), self.context.terminal.now().stdout)?;
+        let page = log::conversation(self.conversation.rows(), &destination.output());
+        destination.write(page)?;
+        self.context.notice(&format!("the conversation is in {path}"));
+        Ok(())
     }
 
     /// The system prompt: the one that will be sent, else the last that was.

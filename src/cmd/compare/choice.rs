@@ -75,7 +75,7 @@ impl Choice {
         if scorers.is_empty() && args.judge.is_empty() {
             return Ok(None);
         }
-        let criteria = judges::criteria(args.criteria.as_deref())?;
+        let criteria = judges::criteria(args.criteria.as_deref(), args.prompt.timeout.as_deref())?;
         let plan = if args.judge.is_empty() { None } else { Some(plan(context, args, answers)?) };
         Ok(Some(Self { scorers: Arc::new(scorers), stop, plan, criteria, shows_reasons: args.reasons }))
     }

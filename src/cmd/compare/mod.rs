@@ -28,7 +28,7 @@ use crate::run::{Notices, Outcome, Reporter};
 use crate::score::{self, Part, Scored};
 
 pub(super) fn run_compare(context: &Context, args: &CompareArgs) -> Result<u8, Error> {
-    let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = request::destination(context, &args.prompt)?;
     let chosen = Chosen::of(context, &args.template)?;
     let mut models = models(context, args, chosen.as_ref())?;
     let scorers = choice::scorers(context, args)?;

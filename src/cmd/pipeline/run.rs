@@ -26,7 +26,7 @@ use crate::run::{ExitCode, Notices, Outcome, Reporter};
 const PIPELINE_TAG: &str = "pipeline";
 
 pub(super) fn run_pipeline(context: &Context, args: &PipelineRunArgs) -> Result<u8, Error> {
-    let destination = Destination::new(args.prompt.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = request::destination(context, &args.prompt)?;
     let steps = pipeline::load(&context.settings, &args.name)?;
     let names: Vec<StepName> =
         steps.iter().map(|step| StepName { name: step.step.name.clone(), needs: needs(step, &steps) }).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::super::shared::Shared;
+use super::super::shared::{self, Balances, Shared};
 use super::super::{Context, calls, process};
 use crate::cli::{KeyRulesArgs, ServeKeyCommand, TextOrJson};
 use crate::config::{KeyRules, parse_duration};
@@ -19,8 +19,8 @@ use crate::store::{Entry, KeyStore, ScopedKey, Secret};
 const NONE: &str = "none";
 
 pub(super) fn run(context: &Context, command: &ServeKeyCommand) -> Result<u8, Error> {
-    let Shared { keys, writer, .. } = Shared::new(&context.settings, LedgerWriter::new)?;
-    let done = process::runtime()?.block_on(act(context, &*keys, command));
+    let Shared { keys, writer, balances, .. } = Shared::new(&context.settings, LedgerWriter::new)?;
+    let done = process::runtime()?.block_on(act(context, &*keys, &balances, command));
     drop(keys);
     for text in writer.map(LedgerWriter::close).unwrap_or_default() {
         crate::run::Notices::notice(context, &text);
@@ -28,7 +28,12 @@ pub(super) fn run(context: &Context, command: &ServeKeyCommand) -> Result<u8, Er
     done.map(|()| 0)
 }
 
-async fn act(context: &Context, store: &dyn KeyStore, command: &ServeKeyCommand) -> Result<(), Error> {
+async fn act(
+    context: &Context,
+    store: &dyn KeyStore,
+    balances: &Balances,
+    command: &ServeKeyCommand,
+) -> Result<(), Error> {
     let actor = context.settings.env.get("USER").unwrap_or("unknown").to_owned();
     let entry = |action, key: &str, detail: String| Entry { actor: actor.clone(), action, key: key.to_owned(), detail };
     let now = Timestamp::now().as_second();
@@ -59,7 +64,10 @@ async fn act(context: &Context, store: &dyn KeyStore, command: &ServeKeyCommand)
         ServeKeyCommand::Show { name, output } => {
             let keys = store.keys().await.map_err(|error| failed(&error))?;
             let key = keys.iter().find(|key| key.name == *name).ok_or_else(|| unknown(name))?;
-            let shown = scoped_keys::Shown::new(key, now);
+            let settings = &context.settings;
+            let balances = balances(&shared::budgets_of_key(settings, key), Timestamp::now());
+            let balances = balances.map_err(|error| failed(&error))?;
+            let shown = scoped_keys::Shown::new(key, now).with_budgets(&balances);
             print(match output.format {
                 TextOrJson::Text => scoped_keys::one(&shown),
                 TextOrJson::Json => json::document(&shown, out),

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::chat::{Alternative, TokenLogprob};
 use crate::error::FailureKind;
 
 const KEY: &str = "sk-CANARY/0f7d+3c5b9a1e";
@@ -176,6 +177,11 @@ fn all_that_a_gateway_says_is_masked_but_the_answer() {
         StreamEvent::Start { id: Some(text()), model: Some(text()) },
         StreamEvent::ToolCallStart { index: 0, id: text(), name: text() },
         StreamEvent::ReasoningSignature(text()),
+        StreamEvent::Logprobs(vec![TokenLogprob {
+            token: text(),
+            logprob: 0.0,
+            top: vec![Alternative { token: text(), logprob: 0.0 }],
+        }]),
         StreamEvent::Finish(FinishReason::Other(text())),
     ] {
         assert!(!format!("{:?}", mask.event(event)).contains("CANARY"));
@@ -269,6 +275,16 @@ fn escapes_of_an_escape_are_masked_with_it_and_others_stay() {
         assert_eq!(name(&mask, &text), "a *** b", "{text}");
     }
     assert_eq!(name(&mask, &format!("a \\ {KEY} b")), "a \\ *** b");
+}
+
+#[test]
+fn gaps_between_the_letters_of_a_long_secret_have_a_width() {
+    let apart = |key: &str, width: usize| key.chars().map(String::from).collect::<Vec<_>>().join(&" ".repeat(width));
+    assert_eq!(name(&mask(KEY), &apart(KEY, WIDEST_GAP)), "***");
+    let wider = apart(KEY, WIDEST_GAP + 1);
+    assert_eq!(name(&mask(KEY), &wider), wider);
+    let (short, spaced) = (&KEY[..LONG - 1], apart(&KEY[..LONG - 1], 1));
+    assert_eq!((mask(short).message(short), mask(short).message(&spaced)), ("***".to_owned(), spaced.clone()));
 }
 
 #[test]

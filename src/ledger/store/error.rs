@@ -8,7 +8,7 @@ use rusqlite::ErrorCode;
 
 use super::SCHEMA;
 use super::connection::is_unwritable;
-use crate::error::Error;
+use crate::error::{Error, Failure, FailureKind};
 
 /// Why the ledger cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -32,6 +32,8 @@ pub enum StoreError {
     Sqlite { path: PathBuf, source: Arc<rusqlite::Error> },
     #[error("the store at {server} cannot be used")]
     Shared { server: Arc<str>, cause: String },
+    #[error("the store at {server} cannot be used")]
+    Unreachable { server: Arc<str>, cause: String, hint: &'static str },
 }
 
 impl StoreError {
@@ -70,9 +72,10 @@ impl StoreError {
     pub fn cause(&self) -> Option<String> {
         match self {
             Self::Newer { .. } | Self::Foreign { .. } | Self::Unsafe { .. } | Self::UnreadableLog { .. } => None,
-            Self::Damaged { cause, .. } | Self::Undeleted { cause, .. } | Self::Shared { cause, .. } => {
-                Some(cause.clone())
-            }
+            Self::Damaged { cause, .. }
+            | Self::Undeleted { cause, .. }
+            | Self::Shared { cause, .. }
+            | Self::Unreachable { cause, .. } => Some(cause.clone()),
             Self::Io { source, .. } => Some(source.to_string()),
             Self::Sqlite { source, .. } => Some(source.to_string()),
         }
@@ -96,6 +99,7 @@ impl StoreError {
                 "copy ledger.db and ledger.db-wal to a directory of your own, and set LLM_DATA_DIR to it".into()
             }
             Self::Undeleted { .. } => "run the command again when no other program reads the ledger".into(),
+            Self::Unreachable { hint, .. } => (*hint).to_owned(),
             Self::Io { .. } | Self::Sqlite { .. } | Self::Shared { .. } => return None,
         })
     }
@@ -103,6 +107,12 @@ impl StoreError {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Error::Config { message: error.to_string(), cause: error.cause(), hint: error.hint() }
+        let (message, cause, advice) = (error.to_string(), error.cause(), error.hint());
+        match error {
+            StoreError::Unreachable { .. } => {
+                Failure { cause, advice, ..Failure::new(FailureKind::Network, message) }.into()
+            }
+            _ => Error::Config { message, cause, hint: advice },
+        }
     }
 }

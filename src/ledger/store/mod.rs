@@ -105,6 +105,10 @@ impl Store {
     pub fn open_to_read(dir: &Path) -> Result<Option<Self>, StoreError> {
         let path = dir.join(FILE_NAME);
         match fs::metadata(&path) {
+            // SQLite would wait for the other end of a pipe, and a device is no database.
+            Ok(found) if !found.is_file() && !found.is_dir() => {
+                return Err(StoreError::io(&path, io::Error::other("it is not a file")));
+            }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StoreError::io(&path, source)),

@@ -4,10 +4,11 @@ mod dimension;
 mod group;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
 
 use rusqlite::{Connection, Result, params_from_iter};
 
-use super::failed_attempts::{FailedAttempts, failed_attempts};
+use super::failed_attempts::{FailedAttempts, FailedByTarget};
 use super::read::{Condition, Filter};
 use super::speed::MEASURING;
 use dimension::{Derived, NONE};
@@ -36,36 +37,97 @@ const COLUMNS: &str = "c.at_ms, c.gateway, c.model, c.key, c.task, c.tags, c.sta
     c.input, c.cache_read, c.output, c.cost, c.origin, c.retry_cost, c.saved, c.first_token_us, c.total_us, c.maybe_billed,
     c.id, c.run";
 
-pub(super) fn usage(connection: &Connection, filter: &Filter, by: &[Dimension], maker: Maker) -> Result<Usage> {
-    let names = names(connection)?;
-    let Condition { sql, values } = filter.condition(connection)?;
-    let reader = Reader::new(connection, &names)?;
-    let mut derived = Derived::new(&names, by, maker);
-    let (mut total, mut groups, mut models) =
-        (Growing::default(), HashMap::<Vec<i64>, Growing>::new(), HashMap::<i64, Growing>::new());
-    let (mut key, mut tried_again) = (Vec::with_capacity(by.len()), Vec::new());
-    let mut select = connection.prepare(&format!("SELECT {COLUMNS} FROM calls c{sql}"))?;
-    let mut rows = select.query(params_from_iter(values))?;
-    while let Some(row) = rows.next()? {
-        let call = reader.figures(row)?;
-        if call.attempts > 1 {
-            tried_again.push(row.get(20)?);
-        }
-        key.clear();
-        for (place, dimension) in by.iter().enumerate() {
-            key.push(value(row, place, dimension, &mut derived)?);
-        }
-        total.add(&call);
-        match groups.get_mut(&key) {
-            Some(group) => group.add(&call),
-            None => groups.entry(key.clone()).or_default().add(&call),
-        }
-        models.entry(row.get(2)?).or_default().add(&call);
+/// What calls used, as it grows. They may be in several databases, one after the other.
+pub(super) struct Sums<'a> {
+    by: &'a [Dimension],
+    maker: Maker,
+    total: Growing,
+    groups: Table<Vec<Option<String>>>,
+    models: Table<String>,
+    failed_attempts: FailedByTarget,
+}
+
+impl<'a> Sums<'a> {
+    pub(super) fn new(by: &'a [Dimension], maker: Maker) -> Self {
+        let (groups, models) = (Table::default(), Table::default());
+        Self { by, maker, total: Growing::default(), groups, models, failed_attempts: FailedByTarget::default() }
     }
-    let name = |id: &i64| names.get(id).cloned();
-    let models = models.into_iter().filter_map(|(id, group)| Some((name(&id)?, group.done()))).collect();
-    let failed_attempts = failed_attempts(connection, &tried_again, name)?;
-    Ok(Usage { total: total.done(), groups: sorted(groups, by, &derived, name), models, failed_attempts })
+
+    /// Adds the calls of a database that fit.
+    pub(super) fn add(&mut self, connection: &Connection, filter: &Filter) -> Result<()> {
+        let names = names(connection)?;
+        let Condition { sql, values } = filter.condition(connection)?;
+        let reader = Reader::new(connection, &names)?;
+        let mut derived = Derived::new(&names, self.by, self.maker);
+        // Each database has numbers of its own for names.
+        let (mut groups, mut models) = (HashMap::<Vec<i64>, usize>::new(), HashMap::<i64, usize>::new());
+        let (mut key, mut tried_again) = (Vec::with_capacity(self.by.len()), Vec::new());
+        let mut select = connection.prepare(&format!("SELECT {COLUMNS} FROM calls c{sql}"))?;
+        let mut rows = select.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            let call = reader.figures(row)?;
+            if call.attempts > 1 {
+                tried_again.push(row.get(20)?);
+            }
+            key.clear();
+            for (place, dimension) in self.by.iter().enumerate() {
+                key.push(value(row, place, dimension, &mut derived)?);
+            }
+            self.total.add(&call);
+            let group = match groups.get(&key) {
+                Some(place) => *place,
+                None => {
+                    let place = self.groups.place(texts(&key, self.by, &derived, &names));
+                    groups.insert(key.clone(), place);
+                    place
+                }
+            };
+            self.groups.sums[group].add(&call);
+            let model: i64 = row.get(2)?;
+            let place = *models
+                .entry(model)
+                .or_insert_with(|| self.models.place(names.get(&model).cloned().unwrap_or_default()));
+            self.models.sums[place].add(&call);
+        }
+        self.failed_attempts.add(connection, &tried_again, |id| names.get(id).cloned())
+    }
+
+    pub(super) fn done(self) -> Usage {
+        Usage {
+            total: self.total.done(),
+            groups: sorted(self.groups, self.by),
+            models: self.models.done().collect(),
+            failed_attempts: self.failed_attempts.done(),
+        }
+    }
+}
+
+/// Sums by what the calls have in common.
+struct Table<K> {
+    places: HashMap<K, usize>,
+    sums: Vec<Growing>,
+}
+
+impl<K> Default for Table<K> {
+    fn default() -> Self {
+        Self { places: HashMap::new(), sums: Vec::new() }
+    }
+}
+
+impl<K: Eq + Hash> Table<K> {
+    /// Where the sums are for this key.
+    fn place(&mut self, key: K) -> usize {
+        let next = self.sums.len();
+        let place = *self.places.entry(key).or_insert(next);
+        if place == next {
+            self.sums.push(Growing::default());
+        }
+        place
+    }
+
+    fn done(mut self) -> impl Iterator<Item = (K, Group)> {
+        self.places.into_iter().map(move |(key, place)| (key, std::mem::take(&mut self.sums[place]).done()))
+    }
 }
 
 /// The ids of the words by which calls are told apart.
@@ -146,21 +208,19 @@ fn value(row: &rusqlite::Row<'_>, place: usize, dimension: &Dimension, derived: 
     })
 }
 
-/// The groups with their values as text, the dearest first; by day, in order.
-fn sorted(
-    groups: HashMap<Vec<i64>, Growing>,
-    by: &[Dimension],
-    derived: &Derived<'_>,
-    name: impl Fn(&i64) -> Option<String>,
-) -> Vec<Group> {
+/// The values of a key as text.
+fn texts(key: &[i64], by: &[Dimension], derived: &Derived<'_>, names: &HashMap<i64, String>) -> Vec<Option<String>> {
     let part = |(dimension, id): (&Dimension, &i64)| match dimension {
         Dimension::Day => Some(day(*id)),
         Dimension::Provider | Dimension::Tag(_) => derived.text(*id),
-        _ => name(id),
+        _ => names.get(id).cloned(),
     };
-    let named =
-        |(key, group): (Vec<i64>, Growing)| Group { key: by.iter().zip(&key).map(part).collect(), ..group.done() };
-    let mut groups: Vec<Group> = groups.into_iter().map(named).collect();
+    by.iter().zip(key).map(part).collect()
+}
+
+/// The groups, the dearest first; by day, in order.
+fn sorted(groups: Table<Vec<Option<String>>>, by: &[Dimension]) -> Vec<Group> {
+    let mut groups: Vec<Group> = groups.done().map(|(key, group)| Group { key, ..group }).collect();
     let cost = |group: &Group| std::cmp::Reverse(group.cost.usd);
     match by.iter().position(|dimension| *dimension == Dimension::Day) {
         Some(place) => groups.sort_by(|a, b| (&a.key[place], cost(a), &a.key).cmp(&(&b.key[place], cost(b), &b.key))),

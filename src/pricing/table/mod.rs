@@ -76,8 +76,27 @@ impl Entry {
     /// The price at this moment. Returns `None` where it is not one of tokens and requests alone. A price of zero is
     /// taken for a missing one unless the model is known to be `free`.
     pub(super) fn tariff(&self, now: SystemTime, free: bool) -> Option<Tariff> {
+        let tariff = self.text_tariff(now, free)?;
+        let is_whole = free || tariff.base.request.is_some() || !MORE_THAN_TEXT.iter().any(|word| has(self.id(), word));
+        is_whole.then_some(tariff)
+    }
+
+    /// The price of text at this moment, whatever else is billed.
+    fn text_tariff(&self, now: SystemTime, free: bool) -> Option<Tariff> {
         price::at(&self.model.prices, now)?.tariff(free)
     }
+}
+
+/// Words in the names of models that write pictures or sound, or search. These have prices of their own, which the table
+/// does not have.
+const MORE_THAN_TEXT: [&str; 6] = ["audio", "image", "live", "realtime", "research", "search"];
+
+/// Words in the names of models that are sold beside others of their family, at other prices.
+const OTHER_PRICE: [&str; 4] = ["fast", "transcribe", "tts", "video"];
+
+/// Whether the name has the word, which may stand between any signs that are no letters or digits.
+fn has(name: &str, word: &str) -> bool {
+    name.split(|sign: char| !sign.is_ascii_alphanumeric()).any(|part| part.eq_ignore_ascii_case(word))
 }
 
 /// The entry of a model that this seller sells.
@@ -162,6 +181,11 @@ impl Provider<'static> {
     fn entry(&'static self, model: &str) -> Option<Entry> {
         let name = model.to_lowercase();
         let found = self.model(&name).or_else(|| self.model(&with_dashes_in_date(&name)?))?;
+        // The prices of a family are not those of such a model in it.
+        let is_another = |word: &&str| has(&name, word) && !has(found.id, word);
+        if MORE_THAN_TEXT.iter().chain(&OTHER_PRICE).any(is_another) {
+            return None;
+        }
         Some(Entry { provider: self.id, model: found })
     }
 

@@ -86,12 +86,38 @@ fn a_price_that_is_missing_is_not_zero() {
 }
 
 #[test]
+fn the_price_of_text_is_not_that_of_pictures_sound_searches_or_haste() {
+    let corp = address("https://llm.corp.example/v1");
+    for (seller, model) in [
+        ("google", "gemini-2.5-flash-image"),
+        ("google", "gemini-3-pro-image-preview"),
+        ("google", "gemini-2.5-flash-native-audio-preview-09-2025"),
+        ("google", "gemini-3.8-live"),
+        ("openai", "gpt-5-search-api"),
+        ("openai", "gpt-4o-audio-preview"),
+        ("openai", "gpt-4o-mini-realtime-preview"),
+        ("openai", "o3-deep-research"),
+        ("openrouter", "openai/gpt-5-image"),
+        ("openrouter", "perplexity/sonar-pro-search"),
+        ("anthropic", "claude-opus-4-6-fast"),
+    ] {
+        assert_eq!(base(&Seller::Provider(seller.into()), model), None, "{seller} {model}");
+    }
+    assert_eq!(base(&corp, "anthropic/claude-opus-4.6-fast"), None);
+    let openrouter = Seller::Provider("openrouter".into());
+    assert_eq!(base(&openrouter, "anthropic/claude-opus-4.6-fast"), Some(("30".into(), "150".into())));
+    assert!(base(&openrouter, "x-ai/grok-code-fast-1").is_some());
+    assert!(base(&Seller::Provider("google".into()), "gemini-2.5-flash-tts").is_some(), "it writes sound alone");
+    assert!(!has("a-delivery", "live"));
+}
+
+#[test]
 fn prices_for_cached_tokens_and_requests_are_found() {
     let usd = |text: &str| Some(text.parse::<Usd>().expect(text).per_million());
     let claude = tariff(&Seller::Provider("anthropic".into()), "claude-haiku-4-5").expect("known");
     assert_eq!((claude.base.cache_read, claude.base.cache_write), (usd("0.1"), usd("1.25")));
-    let deep = tariff(&Seller::Provider("openrouter".into()), "perplexity/sonar-deep-research");
-    assert_eq!(deep.expect("known").base.reasoning, usd("3"));
+    let deep = find(&Seller::Provider("openrouter".into()), "perplexity/sonar-deep-research").expect("known");
+    assert_eq!(deep.text_tariff(at(NOON), false).expect("priced").base.reasoning, usd("3"));
     let sonar = tariff(&Seller::Provider("perplexity".into()), "sonar").expect("known");
     assert_eq!(sonar.base.request.map(Usd::to_decimal).as_deref(), Some("0.012"));
 }
@@ -142,7 +168,7 @@ fn every_price_is_what_the_crate_of_the_table_calculates() {
         let Some(entry) = entry else { continue };
         for now in [NOON, NOON + 8 * HOUR, NOON + 14 * HOUR, NOON + 19 * HOUR, NOON + 60 * 24 * HOUR].map(at) {
             let tariff = entry
-                .tariff(now, says_free(model))
+                .text_tariff(now, says_free(model))
                 .filter(|tariff| tariff.base.input.is_some() && tariff.base.output.is_some());
             let Some(tariff) = tariff else { continue };
             let steps = tariff.steps.iter().flat_map(|step| [step.above, step.above + 1]);

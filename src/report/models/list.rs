@@ -8,9 +8,10 @@ use super::{Offer, OfferJson, both_modalities, date, features, joined, moment, t
 use crate::money::Usd;
 use crate::report::format::or_unknown;
 use crate::report::grid::{Column, Grid};
+use crate::report::live_lines::short_names;
 use crate::report::rates::per_million;
 use crate::report::term::{Output, Text};
-use crate::report::{csv, json, wrap};
+use crate::report::{csv, escape, json, wrap};
 
 /// The names of the columns of CSV. New columns are added at the end only, since scripts may read them by position.
 pub(super) const HEADINGS: [&str; 12] = [
@@ -28,17 +29,31 @@ pub(super) const HEADINGS: [&str; 12] = [
     "expires",
 ];
 
-/// A line for each model, which is never broken. Where the page is too narrow, the modalities are left out, then where the
-/// prices are from; nothing else is left out.
+/// The fewest cells to which an id is shortened.
+const SHORTEST_ID: usize = 16;
+
+/// A line for each model, which is never broken. Where a terminal is too narrow, the modalities are left out, then where the
+/// prices are from, then the middle of ids that are too long. Elsewhere nothing is left out.
 pub fn text(offers: &[Offer], out: &Output) -> Text {
     let details = [(true, true), (false, true), (false, false)];
     let plain = Output { style: Output::plain(1).style, ..*out };
-    let fits = |page: &Text| page.shown(false).lines().next().is_none_or(|line| wrap::width(line) <= out.columns);
-    let fitting = details.into_iter().find(|details| !out.tty || fits(&list(offers, &plain, *details)));
-    list(offers, out, fitting.unwrap_or((false, false)))
+    let ids: Vec<_> = offers.iter().map(|offer| escape::line(&offer.model.id)).collect();
+    let too_wide = |details: &(bool, bool)| {
+        let page = list(offers, &ids, &plain, *details);
+        page.shown(false).lines().map(wrap::width).max().unwrap_or(0).saturating_sub(out.columns)
+    };
+    match details.into_iter().find(|details| !out.tty || too_wide(details) == 0) {
+        Some(details) => list(offers, &ids, out, details),
+        None => {
+            let details = (false, false);
+            let longest = ids.iter().map(|id| wrap::width(id)).max().unwrap_or(0);
+            let room = longest.saturating_sub(too_wide(&details)).max(SHORTEST_ID);
+            list(offers, &short_names(&ids, room), out, details)
+        }
+    }
 }
 
-fn list(offers: &[Offer], out: &Output, (modalities, origins): (bool, bool)) -> Text {
+fn list(offers: &[Offer], ids: &[impl AsRef<str>], out: &Output, (modalities, origins): (bool, bool)) -> Text {
     let mut columns = vec![Column::left("model"), Column::right("context")];
     if modalities {
         columns.push(Column::left("modalities"));
@@ -48,9 +63,9 @@ fn list(offers: &[Offer], out: &Output, (modalities, origins): (bool, bool)) -> 
         columns.push(Column::left("price from"));
     }
     let mut grid = Grid::new(columns);
-    for offer in offers {
+    for (offer, id) in offers.iter().zip(ids) {
         let rates = offer.rates();
-        let mut cells = vec![offer.model.id.clone(), or_unknown(offer.model.context, tokens)];
+        let mut cells = vec![id.as_ref().to_owned(), or_unknown(offer.model.context, tokens)];
         if modalities {
             cells.push(both_modalities(&offer.model));
         }
@@ -173,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_gets_no_modalities_and_whole_names() {
+    fn a_narrow_terminal_gets_no_modalities_and_names_without_their_middle() {
         insta::assert_snapshot!(text(&offers(), &Output::terminal(70)), @r"
          model                        context  $/M in  $/M out  price from
          acme/large-and-long-of-name    1.05M   $3.00   $15.00  gateway
@@ -183,7 +198,24 @@ mod tests {
         assert!(text(&offers(), &Output::terminal(90)).to_string().contains("modalities"));
         let narrow = text(&offers(), &Output::terminal(60)).to_string();
         assert!(narrow.contains("$/M out") && !narrow.contains("price from"), "{narrow}");
-        assert!(text(&offers(), &Output::terminal(20)).to_string().contains("acme/large-and-long-of-name "));
+        insta::assert_snapshot!(text(&offers(), &Output::terminal(48)), @r"
+         model                  context  $/M in  $/M out
+         acme/large…ng-of-name    1.05M   $3.00   $15.00
+         acme/paints                33k   $0.05        –
+         own␛[31m                     –       –        –
+        ");
+        let mut long = offers();
+        for (offer, id) in long.iter_mut().zip(["a", "b"]) {
+            offer.model.id = format!("vendor/{}{id}", "x".repeat(150));
+        }
+        for columns in [80, 60, 50] {
+            let page = text(&long, &Output::terminal(columns)).to_string();
+            assert!(page.lines().all(|line| wrap::width(line) <= columns), "{page}");
+            assert!(
+                page.contains(" vendor/xx") && page.contains("…") && page.contains("xxa ") && page.contains("xxb ")
+            );
+        }
+        assert!(text(&long, &Output::plain(80)).to_string().contains(&long[0].model.id), "a pipe gets whole names");
     }
 
     #[test]

@@ -9,8 +9,52 @@ import subprocess
 import tempfile
 
 
+class Authority:
+    """Whoever signs certificates: its own, and those of others, in files of a directory."""
+
+    def __init__(self, dir, name):
+        self.dir = dir
+        self.pem = os.path.join(dir, "ca.pem")
+        self.make("ca", name, "-addext", "basicConstraints=critical,CA:true", "-addext", "keyUsage=critical,keyCertSign")
+
+    def sign(self, name, *names):
+        """A certificate for NAME, with these alternative names, and its key."""
+        return self.make(name, name, "-CA", self.pem, "-CAkey", os.path.join(self.dir, "ca.key"), "-addext",
+                         "basicConstraints=CA:false", *(["-addext", "subjectAltName=" + ",".join(names)] if names else []))
+
+    def make(self, file, name, *options):
+        certificate, key = (os.path.join(self.dir, f"{file}.{kind}") for kind in ("pem", "key"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "30",
+                        "-subj", f"/CN={name}", "-keyout", key, "-out", certificate, *options], check=True, capture_output=True)
+        return certificate, key
+
+
 class Postgres:
     """A server that can be stopped and started; a context manager."""
+
+    def encrypt(self, certificate, key, authority=None):
+        """Speaks TLS from now on; the authority is that of clients' certificates."""
+        for source, name in ((certificate, "server.crt"), (key, "server.key"), (authority, "root.crt")):
+            if source:
+                path = os.path.join(self.data, name)
+                shutil.copy(source, path)
+                os.chmod(path, 0o600)
+                if self.user:
+                    os.chown(path, self.user["user"], self.user["group"])
+        self.set("ssl_ca_file", "root.crt" if authority else "")
+        self.set("ssl", "on")
+
+    def set(self, name, value):
+        """Changes a setting of the running server."""
+        self.query(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.reload()
+
+    def reload(self):
+        self.run("pg_ctl", "reload", "--pgdata", self.data)
+
+    def log(self):
+        with open(os.path.join(self.dir, "log")) as file:
+            return file.read()
 
     def __enter__(self):
         found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"), key=lambda path: int(path.split("/")[4]))
@@ -55,7 +99,7 @@ class Postgres:
         """The rows, as texts."""
         out = subprocess.run(
             [os.path.join(self.bin, "psql"), "--no-psqlrc", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1",
-             "--command", sql, f"host=127.0.0.1 port={self.port} user=llm dbname={database}"],
+             "--command", sql, f"host={self.dir} port={self.port} user=llm dbname={database}"],
             check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             env={"PATH": os.environ["PATH"], "PGPASSWORD": PASSWORD})
         return out.stdout.splitlines()
