@@ -6,7 +6,7 @@ use super::{Context, shared};
 use crate::cli::{CallFilter, CallStatus};
 use crate::config::parse_duration;
 use crate::error::Error;
-use crate::ledger::{self, Calls, Filter, RemoteCalls, Row, Store};
+use crate::ledger::{self, Calls, Filter, RemoteCalls, Store};
 use crate::run::Notices;
 
 /// Opens the ledger to read it. Returns `None`, with a notice to the user, where nothing has been recorded yet.
@@ -38,24 +38,6 @@ pub(super) fn shared(context: &Context) -> Result<Option<Box<dyn Calls>>, Error>
         Some(remote) => Some(Box::new(RemoteCalls::new(remote))),
         None => store(context)?.map(|store| Box::new(store) as Box<dyn Calls>),
     })
-}
-
-/// Calls `each` with the calls that fit, newest first, at most `limit` of them, until it fails.
-///
-/// # Errors
-/// It fails, or the ledger cannot be read.
-pub(super) fn for_each(
-    calls: &dyn Calls,
-    filter: &Filter,
-    limit: Option<usize>,
-    mut each: impl FnMut(Row) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut done = Ok(());
-    calls.each(filter, limit, &mut |row| {
-        done = each(row);
-        done.is_ok()
-    })?;
-    done
 }
 
 /// The filter that these flags describe.

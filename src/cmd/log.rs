@@ -64,7 +64,7 @@ fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
     // Only a list for people says how many calls it leaves out.
     let is_for_people = form == Form::Text && context.terminal.stdout.tty;
     if let Some(calls) = calls::shared(context)? {
-        calls::for_each(&*calls, &filter, limit, |row| destination.append(list.call(row)))?;
+        ledger::for_each(&*calls, &filter, limit, |row| destination.append(list.call(row)))?;
         found = list.count as u64;
         all = if is_for_people && limit == Some(list.count) { calls.count(&filter)? } else { found };
         if found == 0 {
@@ -83,7 +83,7 @@ fn list(context: &Context, args: &LogListArgs) -> Result<u8, Error> {
 fn export(context: &Context, filter: &Filter, mut destination: Destination) -> Result<u8, Error> {
     let mut traces = otel::Traces::new();
     if let Some(calls) = calls::shared(context)? {
-        calls::for_each(&*calls, filter, None, |row| destination.append(traces.call(&row)))?;
+        ledger::for_each(&*calls, filter, None, |row| destination.append(traces.call(&row)))?;
     }
     destination.append(traces.end())?;
     destination.finish()?;
@@ -98,7 +98,7 @@ fn show(context: &Context, id: Option<&str>, conversation: bool, output: TextOrJ
     if conversation && let [row] = rows.as_slice() {
         let first = row.conversation.clone().unwrap_or_else(|| row.id.clone());
         let filter = Filter { conversation: Some(first), ..Filter::default() };
-        rows = calls.find(&filter)?;
+        rows = ledger::find(&*calls, &filter, None)?;
         rows.reverse();
     }
     let scores = rows.iter().map(|row| calls.scores(&row.id)).collect::<Result<Vec<_>, _>>()?;

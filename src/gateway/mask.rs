@@ -97,10 +97,17 @@ impl Mask {
         !self.exact.is_empty()
     }
 
-    /// Where the first long secret stands that is spelled as it is.
-    pub(super) fn find_exact(&self, bytes: &[u8]) -> Option<Range<usize>> {
-        let found = |secret: &memmem::Finder<'_>| secret.find(bytes).map(|at| at..at + secret.needle().len());
-        self.exact.iter().filter_map(found).min_by_key(|range| range.start)
+    /// Where the long secrets stand that are spelled as they are, from the first on.
+    pub(super) fn find_exact<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+        let mut searched = 0;
+        std::iter::from_fn(move || {
+            let found = |secret: &memmem::Finder<'_>| {
+                secret.find(&bytes[searched..]).map(|at| searched + at..searched + at + secret.needle().len())
+            };
+            let first = self.exact.iter().filter_map(found).min_by_key(|range| range.start)?;
+            searched = first.end;
+            Some(first)
+        })
     }
 
     /// How many bytes at the end may be the beginning of a long secret.

@@ -104,12 +104,11 @@ impl<'a> Words<'a> {
         let mut said = String::new();
         let mut at = std::mem::take(&mut self.sent);
         let mut searched = 0;
-        while let Some(found) = mask.find_exact(&whole.as_bytes()[searched..]) {
-            let (start, end) = (searched + found.start, searched + found.end);
-            self.is_split |= start < before;
-            said.push_str(whole.get(at..start).unwrap_or_default());
+        for found in mask.find_exact(whole.as_bytes()) {
+            self.is_split |= found.start < before;
+            said.push_str(whole.get(at..found.start).unwrap_or_default());
             said.push_str(MASK);
-            (at, searched) = (end, end);
+            (at, searched) = (found.end, found.end);
         }
         let open = mask.open_at_end(&whole.as_bytes()[searched..]);
         let tail = whole.len() - open;
@@ -124,16 +123,12 @@ impl<'a> Words<'a> {
 
     fn add_tokens(&mut self, mask: &Mask, mut tokens: Vec<TokenLogprob>, each: &mut impl FnMut(StreamEvent)) {
         for token in &mut tokens {
-            token.top.retain(|other| mask.find_exact(other.token.as_bytes()).is_none());
+            token.top.retain(|other| mask.find_exact(other.token.as_bytes()).next().is_none());
         }
         self.tokens.append(&mut tokens);
         let joined = joined(&self.tokens);
-        let mut secrets = Vec::new();
-        let mut searched = 0;
-        while let Some(found) = mask.find_exact(&joined.as_bytes()[searched..]) {
-            secrets.push(searched + found.start..searched + found.end);
-            searched += found.end;
-        }
+        let secrets: Vec<Range<usize>> = mask.find_exact(joined.as_bytes()).collect();
+        let searched = secrets.last().map_or(0, |last| last.end);
         let decided = joined.len() - mask.open_at_end(&joined.as_bytes()[searched..]);
         let mut end = 0;
         let is_decided = |token: &&TokenLogprob| {

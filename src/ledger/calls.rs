@@ -27,16 +27,6 @@ pub trait Calls {
         Ok(Vec::new())
     }
 
-    /// Returns the calls that fit, newest first.
-    fn find(&self, filter: &Filter) -> Result<Vec<Row>, StoreError> {
-        let mut rows = Vec::new();
-        self.each(filter, None, &mut |row| {
-            rows.push(row);
-            true
-        })?;
-        Ok(rows)
-    }
-
     /// Returns the last call that is `wanted`; `None` where there is none.
     fn last(&self, wanted: &dyn Fn(&Row) -> bool) -> Result<Option<Row>, StoreError> {
         let mut last = None;

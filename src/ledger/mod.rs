@@ -109,25 +109,23 @@ pub fn purge(store: &mut Store, before_ms: Option<i64>) -> Result<usize, StoreEr
 }
 
 /// Calls `each` with the calls that fit, newest first, at most `limit` of them where there is a limit. One call at a time is in
-/// memory. All are of the state that the ledger had at the beginning; other processes can write meanwhile.
+/// memory. All are of the state that the ledger had at the beginning; others can write meanwhile.
 ///
 /// # Errors
 ///
 /// Fails with the first error of `each`, or where the ledger cannot be read.
 pub fn for_each<E: From<StoreError>>(
-    store: &Store,
+    calls: &dyn Calls,
     filter: &Filter,
     limit: Option<usize>,
     mut each: impl FnMut(Row) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut stopped = None;
-    store.read(|connection| {
-        read::each_id(connection, filter, limit, |id| {
-            stopped = each(read::row(connection, id)?).err();
-            Ok(stopped.is_none())
-        })
+    let mut done = Ok(());
+    calls.each(filter, limit, &mut |row| {
+        done = each(row);
+        done.is_ok()
     })?;
-    stopped.map_or(Ok(()), Err)
+    done
 }
 
 /// Returns the calls that fit, newest first, at most `limit` of them where there is a limit.
@@ -135,11 +133,11 @@ pub fn for_each<E: From<StoreError>>(
 /// # Errors
 ///
 /// Fails where the ledger cannot be read.
-pub fn find(store: &Store, filter: &Filter, limit: Option<usize>) -> Result<Vec<Row>, StoreError> {
+pub fn find(calls: &dyn Calls, filter: &Filter, limit: Option<usize>) -> Result<Vec<Row>, StoreError> {
     let mut rows = Vec::new();
-    for_each(store, filter, limit, |row| {
+    calls.each(filter, limit, &mut |row| {
         rows.push(row);
-        Ok::<_, StoreError>(())
+        true
     })?;
     Ok(rows)
 }

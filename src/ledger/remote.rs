@@ -163,7 +163,7 @@ impl Calls for RemoteCalls {
             }
             Alike::Run(found) => {
                 let run = found.into_iter().next().map(|row| row.run);
-                let mut rows = self.find(&Filter { run, ..Filter::default() })?;
+                let mut rows = super::find(self, &Filter { run, ..Filter::default() }, None)?;
                 rows.sort_by_key(|row| row.place);
                 Alike::Run(rows)
             }

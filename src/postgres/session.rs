@@ -202,10 +202,7 @@ impl Link {
     pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, StoreError> {
         let session = self.session()?;
         let done = session.begin().and_then(|()| work(session)).and_then(|done| session.commit().map(|()| done));
-        done.map_err(|error| {
-            self.session = None;
-            self.address.error(&error)
-        })
+        done.map_err(|error| self.lost(&error))
     }
 
     /// Reads, for as long as that takes.
@@ -215,10 +212,13 @@ impl Link {
     pub(super) fn read<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, StoreError> {
         let session = self.session()?;
         let done = session.client.batch_execute("SET statement_timeout = 0").and_then(|()| work(session));
-        done.map_err(|error| {
-            self.session = None;
-            self.address.error(&error)
-        })
+        done.map_err(|error| self.lost(&error))
+    }
+
+    /// Gives the connection up, after this error.
+    fn lost(&mut self, error: &Error) -> StoreError {
+        self.close();
+        self.address.error(error)
     }
 
     /// Gives the connection up.

@@ -126,7 +126,7 @@ fn calls_come_back_as_they_were_and_never_twice() {
     }
     journal.close(std::time::Duration::from_secs(120));
     let (all, calls) = (Filter::default(), RemoteCalls::new(Arc::new(store.clone())));
-    let find = |filter: &Filter| calls.find(filter).expect("readable");
+    let find = |filter: &Filter| crate::ledger::find(&calls, filter, None).expect("readable");
     let mut found = find(&all);
     found.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(found.len(), 700);

@@ -45,10 +45,10 @@ const CONTENT: [&str; 31] = [
 /// field among settings.
 pub fn naming_model(body: &[u8]) -> Option<String> {
     let fields: Object<'_> = serde_json::from_slice(body).unwrap_or_default();
-    tools::naming_model(body).or_else(|| {
+    tools::naming_model(&fields).or_else(|| {
         fields.0.iter().find_map(|(name, value)| {
             let is_nested = value.get().starts_with(['{', '[']);
-            if !is_nested || is_content(name) || is_same_field(name, "tools") || is_same_field(name, "plugins") {
+            if !is_nested || is_content(name) || tools::is_holder(name) {
                 return None;
             }
             let Ok(tree) = serde_json::from_str::<Tree<'_>>(value.get()) else { return Some((**name).to_owned()) };

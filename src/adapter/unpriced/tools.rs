@@ -50,15 +50,17 @@ pub(super) fn runs_at_the_client(tool: &Tree<'_>) -> bool {
 }
 
 /// The path of a tool or a plugin in this body that names a model, which a gateway may ask besides the one of the request.
-pub(super) fn naming_model(body: &[u8]) -> Option<String> {
-    let fields: Object<'_> = serde_json::from_slice(body).unwrap_or_default();
-    let mut holders =
-        fields.0.iter().filter(|(name, _)| is_same_field(name, "tools") || is_same_field(name, "plugins"));
-    holders.find_map(|(name, value)| {
+pub(super) fn naming_model(body: &Object<'_>) -> Option<String> {
+    body.0.iter().filter(|(name, _)| is_holder(name)).find_map(|(name, value)| {
         let Ok(tree) = serde_json::from_str::<Tree<'_>>(value.get()) else { return Some((**name).to_owned()) };
         let found = tree.items().iter().position(names_model).map(|place| format!("{name}.{place}"));
         found.or_else(|| names_model(&tree).then(|| (**name).to_owned()))
     })
+}
+
+/// Whether a field of a body holds tools or plugins.
+pub(super) fn is_holder(name: &str) -> bool {
+    is_same_field(name, "tools") || is_same_field(name, "plugins")
 }
 
 fn names_model(tool: &Tree<'_>) -> bool {

@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::super::find;
 use super::super::tests::row;
 use super::*;
 use crate::record::Status;
@@ -98,7 +99,11 @@ fn windows_of_any_size_show_what_one_ledger_shows() {
     for window in [3, 7, CALLS] {
         let (here, remote, _) = both(window);
         for filter in filters() {
-            assert_eq!(remote.find(&filter).expect("found"), here.find(&filter).expect("found"), "{window} {filter:?}");
+            assert_eq!(
+                find(&remote, &filter, None).expect("found"),
+                find(&here, &filter, None).expect("found"),
+                "{window} {filter:?}"
+            );
             assert_eq!(remote.count(&filter).expect("counted"), here.count(&filter).expect("counted"), "{filter:?}");
             for limit in [1, 8] {
                 let limited = |calls: &dyn Calls| {
