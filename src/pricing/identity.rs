@@ -37,9 +37,6 @@ const HOSTS: [&str; 27] = [
     "workers-ai",
 ];
 
-/// Where Bedrock runs a model, before the dot.
-const REGIONS: [&str; 7] = ["apac", "au", "ca", "eu", "global", "jp", "us"];
-
 /// The makers of models as Bedrock writes them, before the dot.
 const BEDROCK_MAKERS: [&str; 14] = [
     "ai21",
@@ -200,7 +197,7 @@ impl Parts {
 /// `us.anthropic.claude-sonnet-4-5-20250929-v1:0` is `anthropic` and `claude-sonnet-4-5-20250929`.
 fn without_bedrock(name: &str) -> (Option<&str>, &str) {
     let local = match name.split_once('.') {
-        Some((region, rest)) if REGIONS.contains(&region) => rest,
+        Some((region, rest)) if region == "global" || table::REGIONS.contains(&region) => rest,
         _ => name,
     };
     match local.split_once('.') {

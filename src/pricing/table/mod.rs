@@ -91,12 +91,32 @@ impl Entry {
 /// does not have.
 const MORE_THAN_TEXT: [&str; 6] = ["audio", "image", "live", "realtime", "research", "search"];
 
-/// Words in the names of models that are sold beside others of their family, at other prices.
+/// Words in the names of models that are sold beside others of their family at other prices, though some entries of the
+/// table name both.
 const OTHER_PRICE: [&str; 4] = ["fast", "transcribe", "tts", "video"];
 
-/// Whether the name has the word, which may stand between any signs that are no letters or digits.
+/// Words in names that do not change the price.
+const SAME_PRICE: [&str; 6] = ["beta", "customtools", "default", "instruct", "latest", "preview"];
+
+/// The regions that Bedrock writes before the names of models.
+pub(super) const REGIONS: [&str; 6] = ["apac", "au", "ca", "eu", "jp", "us"];
+
+fn is_another_service(word: &str) -> bool {
+    MORE_THAN_TEXT.contains(&word) || OTHER_PRICE.contains(&word)
+}
+
+/// The parts of a name between signs that are no letters or digits.
+fn words(name: &str) -> impl Iterator<Item = &str> {
+    name.split(|sign: char| !sign.is_ascii_alphanumeric()).filter(|word| !word.is_empty())
+}
+
+/// Whether the name has the word, in letters of any case.
 fn has(name: &str, word: &str) -> bool {
-    name.split(|sign: char| !sign.is_ascii_alphanumeric()).any(|part| part.eq_ignore_ascii_case(word))
+    words(name).any(|part| part.eq_ignore_ascii_case(word))
+}
+
+fn is_number(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The entry of a model that this seller sells.
@@ -173,6 +193,26 @@ struct Model<'a> {
     prices: Vec<Dated<'a>>,
 }
 
+impl Model<'_> {
+    /// Whether its price is that of the model of this name, which its rule matches. Rules match whole families by how
+    /// names begin, and the members of a family that the table does not know (`-cyber`, `-turbo`, `eu.`) often have other
+    /// prices. So each word of the name has to be one that the entry knows, or one that does not change the price.
+    fn is_priced_as(&self, name: &str, provider: &str) -> bool {
+        let known: Vec<&str> = self.rule.texts().into_iter().flat_map(words).collect();
+        let has_year = words(name).any(|word| word.len() == 4 && word.starts_with("20") && is_number(word));
+        let is_release = |word: &str| is_number(word) && (word.len() > 2 || (word.len() == 2 && has_year));
+        let is_region =
+            |word: &str| provider == "aws" && (word == "us" || (has(self.id, "regional") && REGIONS.contains(&word)));
+        words(name).all(|word| {
+            has(self.id, word)
+                || (!is_another_service(word) && known.contains(&word))
+                || SAME_PRICE.contains(&word)
+                || is_release(word)
+                || is_region(word)
+        })
+    }
+}
+
 impl Provider<'static> {
     fn models(&'static self) -> &'static [Model<'static>] {
         self.read.get_or_init(|| read(self.models.get()))
@@ -181,12 +221,7 @@ impl Provider<'static> {
     fn entry(&'static self, model: &str) -> Option<Entry> {
         let name = model.to_lowercase();
         let found = self.model(&name).or_else(|| self.model(&with_dashes_in_date(&name)?))?;
-        // The prices of a family are not those of such a model in it.
-        let is_another = |word: &&str| has(&name, word) && !has(found.id, word);
-        if MORE_THAN_TEXT.iter().chain(&OTHER_PRICE).any(is_another) {
-            return None;
-        }
-        Some(Entry { provider: self.id, model: found })
+        found.is_priced_as(&name, self.id).then_some(Entry { provider: self.id, model: found })
     }
 
     /// Its own model of this name, else that of a provider whose prices it takes over.

@@ -31,6 +31,15 @@ impl Rule {
             Self::Regex(pattern) => pattern.matches(name),
         }
     }
+
+    /// The texts that it compares names with. Those of regular expressions are left out.
+    pub(super) fn texts(&self) -> Vec<&str> {
+        match self {
+            Self::And(rules) | Self::Or(rules) => rules.iter().flat_map(Self::texts).collect(),
+            Self::Equals(text) | Self::StartsWith(text) | Self::EndsWith(text) | Self::Contains(text) => vec![text],
+            Self::Regex(_) => Vec::new(),
+        }
+    }
 }
 
 /// A regular expression, compiled when it is first needed: most never are.

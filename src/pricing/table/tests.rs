@@ -234,3 +234,29 @@ fn every_pattern_compiles() {
         }
     }
 }
+
+#[test]
+fn a_family_has_no_price_for_members_that_the_table_does_not_know() {
+    for (provider, model, is_known) in [
+        ("anthropic", "claude-opus-4-6-20260205", true),
+        ("anthropic", "claude-opus-4-6-xyz", false),
+        ("aws", "amazon.nova-lite-v1:0", true),
+        ("aws", "us.amazon.nova-lite-v1:0", true),
+        ("aws", "eu.amazon.nova-lite-v1:0", false),
+        ("aws", "us-gov-east-1/amazon.nova-lite-v1:0", false),
+        ("aws", "eu.anthropic.claude-3-5-haiku-20241022-v1:0", true),
+        ("azure", "o4-mini-2025-04-16", true),
+        ("azure", "eu/o4-mini-2025-04-16", false),
+        ("google", "claude-opus-5@default", true),
+        ("google", "gemini-2.5-flash-lite-preview-09-2025", true),
+        ("google", "gemini-2.5-flash-lite-preview-09", false),
+        ("google", "gemini-2.5-pro-001", true),
+        ("google", "gemini-2.5-pro-1", false),
+        ("google", "gemini-3.8-flash", true),
+        ("google", "gemini-3.8-flash-cyber", false),
+        ("openai", "ft:gpt-4o-2024-08-06", true),
+        ("openai", "gpt-5-nano-2025-08-07", true),
+    ] {
+        assert_eq!(base(&Seller::Provider(provider.into()), model).is_some(), is_known, "{provider} {model}");
+    }
+}
