@@ -106,7 +106,8 @@ pub(super) fn budgets_of_keys(settings: &Settings, now: Timestamp) -> Result<Vec
 
 /// The budgets of this key, or else those of its class.
 pub(super) fn budgets_of_key(settings: &Settings, key: &ScopedKey) -> Vec<Budget> {
-    let rules = key.rules.in_class(&settings.key_classes);
+    let in_class = key.rules.in_class(&settings.key_classes);
+    let rules = in_class.as_ref().unwrap_or(&key.rules);
     rules.budgets.iter().map(|budget| budget.of_key(&key.name)).collect()
 }
 

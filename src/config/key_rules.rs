@@ -54,14 +54,17 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl KeyRules {
-    /// These rules, with those of their class where they say nothing. A class that is not in the config adds nothing.
-    #[must_use]
-    pub fn in_class(&self, classes: &BTreeMap<String, KeyRules>) -> Self {
-        let Some(class) = self.class.as_ref().and_then(|name| classes.get(name)) else { return self.clone() };
+    /// These rules, with those of their class where they say nothing.
+    ///
+    /// # Errors
+    /// The config does not have the class, so that its limits are not known.
+    pub fn in_class(&self, classes: &BTreeMap<String, KeyRules>) -> Result<Self, MissingClass> {
+        let Some(name) = &self.class else { return Ok(self.clone()) };
+        let class = classes.get(name).ok_or_else(|| MissingClass(name.clone()))?;
         let list = |own: &Vec<String>, of_class: &Vec<String>| if own.is_empty() { of_class } else { own }.clone();
         let mut tags = class.tags.clone();
         tags.extend(self.tags.clone());
-        Self {
+        Ok(Self {
             class: self.class.clone(),
             models: self.models.clone().or_else(|| class.models.clone()),
             refuse: list(&self.refuse, &class.refuse),
@@ -73,9 +76,14 @@ impl KeyRules {
             tags,
             admin: self.admin,
             note: self.note.clone(),
-        }
+        })
     }
 }
+
+/// A key has a class that the config does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the config has no [key_class.{0}]")]
+pub struct MissingClass(String);
 
 /// An amount that a key may spend in a span of time: `5/day`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,10 +173,12 @@ mod tests {
             tags: BTreeMap::from([("a".into(), "2".into())]),
             ..KeyRules::default()
         };
-        let rules = key.in_class(&classes);
+        let rules = key.in_class(&classes).expect("the class is there");
         assert_eq!((rules.models, rules.requests_per_minute), (Some(vec!["gpt-*".into()]), Some(99)));
         assert_eq!(rules.tags, BTreeMap::from([("plan".into(), "free".into()), ("a".into(), "2".into())]));
-        assert_eq!(key.in_class(&BTreeMap::new()), key);
+        assert_eq!(key.in_class(&BTreeMap::new()), Err(MissingClass("free".into())), "its limits are not known");
+        let alone = KeyRules { class: None, ..key };
+        assert_eq!(alone.in_class(&classes), Ok(alone));
     }
 
     #[test]

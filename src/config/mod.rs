@@ -18,7 +18,7 @@ pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits};
 pub use edit::{ConfigEdit, parse_key};
 pub use env::Env;
 pub use file::parse_duration;
-pub use key_rules::{KeyBudget, KeyRules};
+pub use key_rules::{KeyBudget, KeyRules, MissingClass};
 pub use names::nearest;
 pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
 pub use routing::{Alias, Strategy};

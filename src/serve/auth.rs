@@ -12,11 +12,15 @@ use crate::error::{Failure, FailureKind};
 /// The client of a request.
 ///
 /// # Errors
-/// The request has no key, or one that is not good.
+/// The request has no key, or one that is not good, or whose class the config does not have.
 pub(super) fn client(server: &Server, headers: &HeaderMap, query: Option<&str>) -> Result<Arc<Client>, Failure> {
     let wrong = |message: &str| Failure::new(FailureKind::Auth, message).with_status(401);
     let secret = secret(headers, query).ok_or_else(|| wrong("the request has no key"))?;
-    server.keys.find(secret).ok_or_else(|| wrong("the key is not known here, or has ended"))
+    let known = server.keys.find(secret).ok_or_else(|| wrong("the key is not known here, or has ended"))?;
+    known.map_err(|missing| {
+        let message = format!("the limits of this key are not known: {missing}");
+        Failure::new(FailureKind::Auth, message).with_status(403)
+    })
 }
 
 /// The key that a request holds: OpenAI's clients and most others have it in `authorization`, Anthropic's in `x-api-key`,

@@ -18,6 +18,7 @@ mod request;
 mod traces;
 mod translation;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -31,7 +32,7 @@ use self::line::Line;
 pub(crate) use self::loaded_config::{FirstToken, LoadedConfig, Speeds};
 use self::metrics::Metrics;
 use self::traces::Traces;
-use crate::config::Otel;
+use crate::config::{MissingClass, Otel};
 use crate::engine::Tasks;
 use crate::error::Failure;
 use crate::ledger::StoreError;
@@ -140,6 +141,11 @@ impl Server {
     /// The store cannot be read.
     pub(crate) async fn read_keys(&self) -> Result<usize, StoreError> {
         self.keys.read(&*self.stores.keys, &self.loaded().settings.key_classes).await
+    }
+
+    /// The keys of which all requests are refused because the config does not have their class, and what is missing.
+    pub(crate) fn keys_without_class(&self) -> BTreeMap<String, MissingClass> {
+        self.keys.without_class()
     }
 
     /// Answers requests until the server [drains](Self::drain).

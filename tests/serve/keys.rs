@@ -421,6 +421,37 @@ fn a_class_gives_its_rules_to_the_keys_that_have_none_of_their_own() {
 }
 
 #[test]
+fn a_key_whose_class_is_gone_may_do_nothing() {
+    let gateway = Gateway::always(Reply::unary("no"));
+    let home = home(&gateway, "openai-chat");
+    let without = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    let with = without.clone() + "[key_class.free]\nmodels = [\"small\"]\nbudgets = [\"1/day\"]\n";
+    home.file("llm.toml", &with);
+    let key = Server::new_key(&home, "user", &["--class", "free"]);
+    let other = Server::new_key(&home, "other", &[]);
+    let told = "all requests of the key `user` are refused: the config has no [key_class.free]";
+
+    let server = Server::start(&home, &[]);
+    assert_eq!((server.ask(&key, "big").status, server.ask(&key, "small").status), (403, 200));
+    home.file("llm.toml", without.clone() + "[key_class.free-tier]\nmodels = [\"small\"]\n");
+    server.running.await_stderr(told);
+    let refused = server.ask(&key, "small");
+    assert_eq!((refused.status, server.ask(&other, "big").status), (403, 200));
+    let message = refused.json()["error"]["message"].as_str().expect("a message").to_owned();
+    assert!(message.contains("the config has no [key_class.free]"), "{message}");
+    assert_eq!(gateway.requests().len(), 2, "of `small` with its class, and of the other key");
+    home.file("llm.toml", with);
+    server.wait_until("the class", |server| server.ask(&key, "small").status == 200);
+
+    home.file("llm.toml", without);
+    let shown = home.llm(["serve", "key", "list"]).output();
+    assert!(shown.stderr().contains(told), "{}", shown.stderr());
+    let again = Server::start(&home, &[]);
+    again.running.await_stderr(told);
+    assert_eq!(again.ask(&key, "small").status, 403);
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_when_a_key_is_made() {
     let gateway = Gateway::always(Reply::unary("no"));
     let home = home(&gateway, "openai-chat");

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use super::super::shared::{self, Balances, Shared};
 use super::super::{Context, calls, process};
 use crate::cli::{KeyRulesArgs, ServeKeyCommand, TextOrJson};
-use crate::config::{KeyRules, parse_duration};
+use crate::config::{KeyRules, MissingClass, parse_duration};
 use crate::error::Error;
 use crate::ledger::{LedgerWriter, StoreError};
 use crate::report::json;
 use crate::report::scoped_keys::{self, Made};
 use crate::report::term::print;
+use crate::run::Notices;
 use crate::store::{Entry, KeyStore, ScopedKey, Secret};
 
 /// The word that removes a limit.
@@ -23,7 +24,7 @@ pub(super) fn run(context: &Context, command: &ServeKeyCommand) -> Result<u8, Er
     let done = process::runtime()?.block_on(act(context, &*keys, &balances, command));
     drop(keys);
     for text in writer.map(LedgerWriter::close).unwrap_or_default() {
-        crate::run::Notices::notice(context, &text);
+        Notices::notice(context, &text);
     }
     done.map(|()| 0)
 }
@@ -55,6 +56,7 @@ async fn act(
         }
         ServeKeyCommand::List { output } => {
             let keys = store.keys().await.map_err(|error| failed(&error))?;
+            tell_of_missing_classes(context, &keys, now);
             let shown: Vec<_> = keys.iter().map(|key| scoped_keys::Shown::new(key, now)).collect();
             print(match output.format {
                 TextOrJson::Text => scoped_keys::list(&shown, out),
@@ -65,6 +67,7 @@ async fn act(
             let keys = store.keys().await.map_err(|error| failed(&error))?;
             let key = keys.iter().find(|key| key.name == *name).ok_or_else(|| unknown(name))?;
             let settings = &context.settings;
+            tell_of_missing_classes(context, [key], now);
             let balances = balances(&shared::budgets_of_key(settings, key), Timestamp::now());
             let balances = balances.map_err(|error| failed(&error))?;
             let shown = scoped_keys::Shown::new(key, now).with_budgets(&balances);
@@ -100,6 +103,20 @@ async fn act(
             let change = Box::new(move |key: &mut ScopedKey| key.revoked = key.revoked.or(Some(now)));
             changed(store.change(change, entry("revoke", name, "{}".to_owned())).await, name)?;
             print(scoped_keys::done("revoked", name))
+        }
+    }
+}
+
+/// What a key's owner is told whose class is not in the config.
+pub(super) fn without_class(key: &str, missing: &MissingClass) -> String {
+    format!("all requests of the key `{key}` are refused: {missing}")
+}
+
+/// Says of which of these keys all requests are refused.
+fn tell_of_missing_classes<'a>(context: &Context, keys: impl IntoIterator<Item = &'a ScopedKey>, now: i64) {
+    for key in keys.into_iter().filter(|key| !key.has_ended(now)) {
+        if let Err(missing) = key.rules.in_class(&context.settings.key_classes) {
+            Notices::notice(context, &without_class(&key.name, &missing));
         }
     }
 }

@@ -80,6 +80,7 @@ fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
         let first = if known == 0 { Some(keys::first(&*shared.keys).await?) } else { None };
         server.read_keys().await.map_err(|error| keys::failed(&error))?;
         server.trace()?;
+        tell_of_missing_classes(&server, &maker);
         print(report::scoped_keys::started(address, first.as_ref()))?;
         let ended = run_until_ended(&server, listener, &maker, watched, drain).await;
         // What was handed to the store before this is written when it replies. Where it is lost, reservations go on to count.
@@ -151,6 +152,12 @@ async fn run_until_ended(
     }
 }
 
+fn tell_of_missing_classes(server: &Server, maker: &Maker) {
+    for (key, missing) in server.keys_without_class() {
+        maker.urgent(&keys::without_class(&key, &missing));
+    }
+}
+
 /// Takes over the config as it is now. A bad one changes nothing.
 async fn reload(server: &Arc<Server>, maker: &Maker, env: &Env) {
     let (for_thread, env, before) = (maker.clone(), env.clone(), server.loaded());
@@ -164,6 +171,7 @@ async fn reload(server: &Arc<Server>, maker: &Maker, env: &Env) {
                 say(report::error::error(&failure.into(), &maker.terminal.stderr));
             }
             maker.notice("the config was read again");
+            tell_of_missing_classes(server, maker);
         }
         Ok(Err(error)) => {
             say(report::error::error(&error, &maker.terminal.stderr));
