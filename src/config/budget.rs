@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Unit, ZonedRound};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use unicode_width::UnicodeWidthChar;
 
 use super::file::dollars;
 use crate::error::Error;
@@ -115,15 +116,26 @@ impl Match {
         is(&self.key, Some(subject.key))
             && is(&self.gateway, Some(subject.gateway))
             && is(&self.task, subject.task)
-            && self.model.as_deref().is_none_or(|pattern| model_fits(pattern, subject.model))
+            && self.model.as_deref().is_none_or(|pattern| model_may_fit(pattern, subject.model))
             && self.tag.iter().all(|(name, value)| subject.tags.get(name) == Some(value))
     }
 }
 
-/// Whether a pattern means this model: `claude-*` means `anthropic/claude-opus` too.
+/// Whether a pattern means the model of this name: `claude-*` means `anthropic/claude-opus` too.
 pub fn model_fits(pattern: &str, model: &str) -> bool {
     let bare = model.rsplit_once('/').map_or(model, |(_, bare)| bare);
     pattern::matches(pattern, model) || pattern::matches(pattern, bare)
+}
+
+/// Whether a gateway may take this name for a model that the pattern means: limits of a model hold for every name under
+/// which it can be asked. Capitals do not count, nor does what gateways read as a variant of a model or as an addition to
+/// its name (`:nitro`, `@preset/fast`), the name of a gateway before it, and signs that cannot be seen.
+pub fn model_may_fit(pattern: &str, model: &str) -> bool {
+    let seen: String = model.chars().filter(|sign| sign.width().unwrap_or(0) > 0 && *sign != ' ').collect();
+    let (pattern, name) = (pattern.to_lowercase(), seen.to_lowercase());
+    let name = name.rsplit_once("::").map_or(name.as_str(), |(_, model)| model);
+    let ends = name.match_indices([':', '@', '?', '#']).map(|(at, _)| at);
+    ends.chain([name.len()]).any(|end| model_fits(&pattern, &name[..end]))
 }
 
 impl Budget {
@@ -285,6 +297,31 @@ mod tests {
         assert!(!budget.matches.fits(&Subject { model: "gpt-5.4", ..subject }));
         assert!(!budget.matches.fits(&Subject { tags: &BTreeMap::new(), ..subject }));
         assert_eq!(budget.describe(), "$5.00 a day for key team-a, model claude-*, app bot");
+    }
+
+    #[test]
+    fn limits_of_a_model_hold_for_every_name_that_it_is_asked_by() {
+        for name in [
+            "openai/Big-1",
+            "BIG-1",
+            "big-1:nitro",
+            "big-1:a:b",
+            "big-1@preset/x",
+            "big-1?x",
+            "big-1#x",
+            "g::big-1",
+            "g::v/big-1:free",
+            "big\u{200b}-1",
+            " big-1",
+            "big-1\n",
+        ] {
+            assert!(model_may_fit("big-1", name), "{name:?}");
+            assert!(model_may_fit("Big-*", name), "{name:?}");
+        }
+        for name in ["big-12", "big", "abig-1", "big-1/x", "x:big-1"] {
+            assert!(!model_may_fit("big-1", name), "{name:?}");
+        }
+        assert!(model_may_fit("*:free", "a/big-1:free") && !model_may_fit("*:free", "a/big-1"));
     }
 
     #[test]

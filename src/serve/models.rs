@@ -10,7 +10,7 @@ use super::keys::Client;
 use super::loaded_config::LoadedConfig;
 use crate::adapter::Api;
 use crate::catalog;
-use crate::config::{Gateway, model_fits};
+use crate::config::{Gateway, model_fits, model_may_fit};
 use crate::http::{self, json_body, not_found};
 use crate::{demo, pricing};
 
@@ -38,11 +38,11 @@ pub(super) fn respond(loaded: &LoadedConfig, client: &Client, api: Api, id: Opti
 fn may_use(client: &Client, listed: &Listed) -> bool {
     let name = listed.row["id"].as_str().unwrap_or_default();
     let fits = |patterns: &[String], name: &str| patterns.iter().any(|pattern| model_fits(pattern, name));
+    let is_refused = |name: &str| client.caller.refuse.iter().any(|pattern| model_may_fit(pattern, name));
     let allow = client.caller.allow.as_deref();
-    let may_use = |model: &String| {
-        allow.is_none_or(|allow| fits(allow, name) || fits(allow, model)) && !fits(&client.caller.refuse, model)
-    };
-    !fits(&client.caller.refuse, name) && listed.models.iter().any(may_use)
+    let may_use =
+        |model: &String| allow.is_none_or(|allow| fits(allow, name) || fits(allow, model)) && !is_refused(model);
+    !is_refused(name) && listed.models.iter().any(may_use)
 }
 
 fn listed(loaded: &LoadedConfig) -> Vec<Listed> {

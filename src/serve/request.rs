@@ -14,7 +14,7 @@ use super::translation::{translated, unable};
 use crate::adapter::{Api, ClientBody, NamedRequest, Operation, naming_model};
 use crate::call::{Call, Caller, Choice, Limits};
 use crate::chat::Request;
-use crate::config::model_fits;
+use crate::config::{model_fits, model_may_fit};
 use crate::error::{Failure, FailureKind};
 use crate::http::{generate_request, idempotency_key, invalid};
 use crate::policy::budget::other_model;
@@ -176,13 +176,14 @@ fn is_limited(client: &Client) -> bool {
 fn permitted(client: &Client, asked: &str, choices: Vec<Choice>) -> Result<(Vec<Choice>, Arc<Caller>), Failure> {
     let Caller { allow, refuse, .. } = &*client.caller;
     let fits = |patterns: &[String], name: &str| patterns.iter().any(|pattern| model_fits(pattern, name));
+    let is_refused = |name: &str| refuse.iter().any(|pattern| model_may_fit(pattern, name));
     let named = allow.as_ref().is_none_or(|allow| fits(allow, asked));
     let may_use = |choice: &Choice| {
         let model = &choice.target.model;
-        (named || allow.as_ref().is_none_or(|allow| fits(allow, model))) && !fits(refuse, model)
+        (named || allow.as_ref().is_none_or(|allow| fits(allow, model))) && !is_refused(model)
     };
     let permitted: Vec<Choice> = choices.into_iter().filter(may_use).collect();
-    if permitted.is_empty() || fits(refuse, asked) {
+    if permitted.is_empty() || is_refused(asked) {
         let message = format!("the key {} may not be used for {asked}", client.name);
         return Err(Failure { param: Some("model".into()), ..Failure::new(FailureKind::Refused, message) });
     }

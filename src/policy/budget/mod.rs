@@ -23,10 +23,10 @@ use self::reservation::Reservation;
 pub(crate) use self::store::tests as store_tests;
 pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets};
 pub(crate) use self::store::{Reserved, Sums};
-use crate::adapter::{Api, Operation, OutputBound, WireRequest, naming_model};
+use crate::adapter::{Api, Operation, OutputBound, WireRequest, names_preset, naming_model};
 use crate::call::{Call, Event, Events, Observer, Service, Target};
 use crate::chat::Usage;
-use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits};
+use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits, model_may_fit};
 use crate::error::{Failure, FailureKind};
 use crate::ledger::{self, StoreError};
 use crate::money::Usd;
@@ -133,6 +133,9 @@ fn no_model(key: &str, model: &str, hint: String) -> Failure {
 
 /// Fails where a tool or a plugin of the request names a model of its own, which no list of models knows of.
 fn check_named_models(key: &str, call: &Call) -> Result<(), Failure> {
+    if names_preset(&call.target().model) {
+        return Err(other_model(key, &call.target().model));
+    }
     let field = match call.passed() {
         Some(body) => naming_model(body.bytes()),
         None => naming_model(&serde_json::to_vec(&call.request.extra).unwrap_or_default()),
@@ -181,7 +184,7 @@ impl SpendingLimits {
                 return Err(no_model(key, model, format!("{hint} {allowed}")));
             }
         }
-        if let Some(pattern) = call.caller.refuse.iter().find(|pattern| model_fits(pattern, model)) {
+        if let Some(pattern) = call.caller.refuse.iter().find(|pattern| model_may_fit(pattern, model)) {
             return Err(no_model(key, model, format!("it may not be used for {pattern}")));
         }
         let is_limited = self.allow.contains_key(key) || call.caller.allow.is_some() || !call.caller.refuse.is_empty();
