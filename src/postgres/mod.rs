@@ -76,13 +76,15 @@ impl PostgresStore {
         Box::new(calls::Calls(Link::new(self.address.clone())))
     }
 
-    /// What is left of each budget. Blocks the thread.
+    /// What is left of each budget.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub(crate) fn balances(&self, budgets: &[Budget], now: Timestamp) -> Result<Vec<Balance>, StoreError> {
-        let mut link = Link::new(self.address.clone());
-        balances_of(budgets, now, |budget, began| link.transact(|session| decide::sums(session, budget, began)))
+    pub(crate) async fn balances(&self, budgets: Vec<Budget>, now: Timestamp) -> Result<Vec<Balance>, StoreError> {
+        let read = move |session: &mut Session| {
+            balances_of(&budgets, now, |budget, began| decide::sums(session, budget, began))
+        };
+        self.transact(read).await
     }
 
     /// How fast a model has begun to answer lately, as far as this server knows. It asks the database for what it does not know,

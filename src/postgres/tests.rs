@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 use super::*;
 use crate::ledger::tests::row;
 use crate::ledger::{Alike, Calls, Filter, Journal, RemoteCalls};
-use crate::policy::budget::store_tests;
+use crate::policy::budget::{Account, store_tests};
 use crate::store::tests as keys_and_rates;
 
 /// A database of its own, in the server at `LLM_TEST_POSTGRES`.
@@ -44,6 +44,24 @@ fn keys_rates_and_the_audit_log_keep_their_promises() {
 fn budgets_keep_their_promises() {
     let settings = database("llm_budgets");
     runtime().block_on(store_tests::keeps_its_promises(&store(&settings)));
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL"]
+fn what_is_left_of_budgets_is_told_where_other_work_is_done() {
+    let settings = database("llm_balances");
+    let budget = "5/total".parse::<crate::config::KeyBudget>().expect("a budget").of_key("bot");
+    // The driver must not be used on a thread of a runtime: it would end the program.
+    runtime().block_on(async {
+        let (store, now) = (store(&settings), Timestamp::now());
+        let began = budget.per.window(now).expect("a window").began.as_second();
+        let account = Account { began, ..store_tests::account(&budget.id(), budget.limit.picos()) };
+        let entry = store_tests::entry("one", 10, &[account]);
+        assert_eq!(store_tests::reserve(&store, &entry).await.refused, None);
+        let left = |balances: Vec<Balance>| balances.iter().map(|found| found.left().picos()).collect::<Vec<_>>();
+        let balances = store.balances(vec![budget.clone()], now).await.expect("readable");
+        assert_eq!(left(balances), [5_000_000_000_000 - 10]);
+    });
 }
 
 #[test]

@@ -68,8 +68,8 @@ async fn act(
             let key = keys.iter().find(|key| key.name == *name).ok_or_else(|| unknown(name))?;
             let settings = &context.settings;
             tell_of_missing_classes(context, [key], now);
-            let balances = balances(&shared::budgets_of_key(settings, key), Timestamp::now());
-            let balances = balances.map_err(|error| failed(&error))?;
+            let balances = balances(shared::budgets_of_key(settings, key), Timestamp::now());
+            let balances = balances.await.map_err(|error| failed(&error))?;
             let shown = scoped_keys::Shown::new(key, now).with_budgets(&balances);
             print(match output.format {
                 TextOrJson::Text => scoped_keys::one(&shown),

@@ -227,6 +227,8 @@ class Chaos(unittest.TestCase):
 
     def keys(self, server):
         capped = server.llm("serve", "key", "new", "capped", "--budget", f"{LIMIT}/month").strip()
+        shown = json.loads(server.llm("serve", "key", "show", "capped", "-o", "json"))
+        self.assertEqual(len(shown["budgets"]), 1, shown)
         free = server.llm("serve", "key", "new", "free", "--rpm", "1000000", "--in-flight", "64").strip()
         for name, key in (("capped", capped), ("free", free)):
             until(f"the key {name}", lambda: ask(server.port, key, "is it known?")[0] in (200, 402, 429))
