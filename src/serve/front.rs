@@ -10,9 +10,10 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use percent_encoding::percent_decode_str;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::{self, Asking};
+use super::bodies::Room;
 use super::keys::Client;
 use super::refusal::{self, plain};
 use super::request::Asked;
@@ -21,6 +22,12 @@ use crate::adapter::{Api, Operation};
 use crate::error::{Failure, FailureKind};
 use crate::http::{format_of, invalid, json_body, not_found};
 use crate::pricing::estimate;
+
+/// A body whose length is not told begins with room for so many bytes.
+const UNTOLD: usize = 64 << 10;
+
+/// The whole of a body may take so many times as long as the next part of it.
+const PARTS: u32 = 10;
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,7 +189,7 @@ async fn ask(
     headers: &HeaderMap,
     body: Incoming,
 ) -> Result<Response, Failure> {
-    let bytes = read(server, headers, body).await?;
+    let (bytes, room) = read(server, client, headers, body).await?;
     let asked = Asked::read(api, operation, path, headers, bytes)?;
     let loaded = server.loaded();
     let counted = asked.request();
@@ -195,14 +202,15 @@ async fn ask(
         Err(failure) => return Err(failure),
     };
     let taken = limits::take(server, client, &call).await?;
-    let place = match server.line.enter(&client.name).await {
-        Ok(place) => place,
-        Err(_) => {
-            let failure = Failure::new(FailureKind::Unavailable, "this server has too much to do").with_status(503);
-            return Err(Failure { retry_after: Some(Duration::from_secs(1)), ..failure });
-        }
-    };
+    let place = server.line.enter(&client.name).await.map_err(|_| busy())?;
+    drop(room);
     Ok(answer::respond(server, Asking { loaded, asked, call, taken, place }, headers).await)
+}
+
+/// The refusal of a request for which there is no place.
+fn busy() -> Failure {
+    let failure = Failure::new(FailureKind::Unavailable, "this server has too much to do").with_status(503);
+    Failure { retry_after: Some(Duration::from_secs(1)), ..failure }
 }
 
 fn estimated(api: Api, tokens: u64) -> Result<Response, Failure> {
@@ -214,8 +222,13 @@ fn estimated(api: Api, tokens: u64) -> Result<Response, Failure> {
     Ok(response)
 }
 
-/// The body of a request, within the bounds of the server.
-async fn read(server: &Server, headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, Failure> {
+/// The body of a request, within the bounds of the server, and the room that it takes until the request runs.
+async fn read(
+    server: &Server,
+    client: &Client,
+    headers: &HeaderMap,
+    mut body: Incoming,
+) -> Result<(Bytes, Room), Failure> {
     let bounds = &server.bounds;
     let too_large = || {
         let message = format!("the body of the request is larger than {} bytes", bounds.max_body);
@@ -230,20 +243,33 @@ async fn read(server: &Server, headers: &HeaderMap, mut body: Incoming) -> Resul
         discard(headers, body).await;
         return Err(too_large());
     }
+    let told = body.size_hint().exact().map_or(UNTOLD.min(bounds.max_body), |length| length as usize);
+    let Ok(mut room) = server.bodies.enter(&client.name, told).await else {
+        discard(headers, body).await;
+        return Err(busy());
+    };
+    let end = Instant::now() + bounds.idle.saturating_mul(PARTS);
     let mut whole = BytesMut::new();
     loop {
-        let frame = timeout(bounds.idle, body.frame()).await;
+        let frame = timeout_at(end.min(Instant::now() + bounds.idle), body.frame()).await;
         let frame = frame.map_err(|_| invalid("the body of the request came too slowly").with_status(408))?;
-        let Some(frame) = frame else { return Ok(whole.freeze()) };
+        let Some(frame) = frame else { return Ok((whole.freeze(), room)) };
         let frame = frame.map_err(|_| invalid("the body of the request broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + data.len() > bounds.max_body {
+        let length = whole.len() + data.len();
+        if length > bounds.max_body {
             discard(headers, body).await;
             return Err(too_large());
         }
         if whole.is_empty() && body.is_end_stream() {
-            return Ok(data);
+            return Ok((data, room));
         }
+        if length > room.bytes() && !room.grow(length.max(2 * room.bytes()).min(bounds.max_body)) {
+            discard(headers, body).await;
+            return Err(busy());
+        }
+        // No more than there is room for.
+        whole.reserve(room.bytes() - whole.len());
         whole.extend_from_slice(&data);
     }
 }

@@ -194,7 +194,7 @@ impl Metrics {
         let (running, waiting) = server.line.counts();
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.in_flight.set(count(running));
-        self.waiting.set(count(waiting));
+        self.waiting.set(count(waiting + server.bodies.waiting()));
         let mut body = String::new();
         // Writing to a string cannot fail.
         let _ = text::encode(&mut body, &self.registry);

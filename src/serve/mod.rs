@@ -3,6 +3,7 @@
 
 mod answer;
 mod auth;
+mod bodies;
 mod connections;
 mod front;
 mod hosts;
@@ -26,6 +27,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use self::bodies::Bodies;
 pub(crate) use self::hosts::Hosts;
 use self::keys::Keys;
 use self::line::Line;
@@ -47,6 +49,9 @@ const BEAT: Duration = Duration::from_secs(10);
 /// How often it tries to, while the store cannot be written.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Requests that do not run yet hold as much memory as so many of the largest bodies.
+const BODIES: usize = 8;
+
 /// The bounds of a server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
@@ -54,7 +59,7 @@ pub(crate) struct Bounds {
     pub(crate) max_in_flight: usize,
     /// The requests that wait at most.
     pub(crate) max_waiting: usize,
-    /// How long a request waits at most.
+    /// How long a request waits at most, for room for its body and for its turn.
     pub(crate) max_wait: Duration,
     /// The largest body of a request, in bytes.
     pub(crate) max_body: usize,
@@ -95,6 +100,8 @@ pub(crate) struct Server {
     is_store_lost: AtomicBool,
     /// Used while the store cannot be.
     own_rates: Arc<MemoryRates>,
+    /// Room for the bodies of requests that do not run yet.
+    bodies: Arc<Bodies>,
     line: Arc<Line>,
     bounds: Bounds,
     hosts: Hosts,
@@ -123,6 +130,7 @@ impl Server {
             stores,
             is_store_lost: AtomicBool::new(false),
             own_rates: Arc::default(),
+            bodies: Bodies::new(bounds.max_body.saturating_mul(BODIES), bounds.max_waiting, bounds.max_wait),
             line: Line::new(bounds.max_in_flight, bounds.max_waiting, bounds.max_wait),
             bounds,
             hosts,

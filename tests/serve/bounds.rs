@@ -166,6 +166,40 @@ fn requests_beyond_the_limit_wait_in_a_bounded_line() {
 }
 
 #[test]
+fn bodies_that_come_slowly_hold_up_their_own_key_alone() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let key = Server::new_key(&home, "slow", &["--in-flight", "1"]);
+    let other = Server::new_key(&home, "other", &[]);
+    let server = Server::start(&home, &["--max-body", "1", "--idle", "60s", "--log", "off"]);
+    let admin = Server::new_key(&home, "figures", &["--admin"]);
+    server.wait_until("the new key", |server| server.get(&admin, "/metrics").status == 200);
+    let waiting = |count: usize| server.get(&admin, "/metrics").text().contains(&format!("llm_waiting {count}\n"));
+    let begin = || {
+        let mut stream = TcpStream::connect(&server.address).expect("the server listens");
+        let length = 1 << 20;
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {key}\r\ncontent-length: {length}\r\n\r\n{{",
+            server.address
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        stream
+    };
+    // There is room for eight bodies, and a key gets no more than it leaves: four of these wait.
+    let slow: Vec<_> = (0..8).map(|_| begin()).collect();
+    server.wait_until("what is beyond", |_| waiting(4));
+    assert_eq!(server.ask(&other, "m").status, 200, "another key is not held up");
+    assert_eq!(gateway.requests().len(), 1);
+    // What is sent at once has its turn when the others have left.
+    std::thread::scope(|scope| {
+        let answer = scope.spawn(|| server.ask(&key, "m").status);
+        server.wait_until("the next", |_| waiting(5));
+        drop(slow);
+        assert_eq!(answer.join().expect("an answer"), 200);
+    });
+}
+
+#[test]
 fn a_client_that_reads_nothing_is_left_and_does_not_fill_the_memory() {
     let gateway =
         Gateway::always(Reply::sse().role().then(crate::support::reply::Step::Flood(crate::support::reply::chunk(
