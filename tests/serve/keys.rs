@@ -332,6 +332,30 @@ fn limits_of_the_gateways_key_hold_for_clients() {
 }
 
 #[test]
+fn a_gateway_that_a_key_is_refused_is_not_reached_by_another_name() {
+    let (gateway, other) = (Gateway::always(Reply::unary("yes")), Gateway::always(Reply::unary("no")));
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    let more = format!(
+        "[gateway.an]\nbase_url = \"{}\"\nauth = \"optional\"\n[alias.by]\nmodels = [\"an::m\"]\n\
+         [alias.both]\nmodels = [\"an::m\", \"m\"]\n[task]\ncoding = \"by\"\n",
+        other.base_url()
+    );
+    home.file("llm.toml", config + &more);
+    let keys = [("a", "an::*"), ("b", "*::m"), ("c", "by")];
+    let keys = keys.map(|(name, refused)| Server::new_key(&home, name, &["--refuse", refused]));
+    let listed = Server::new_key(&home, "listed", &["--models", "by"]);
+    let server = Server::start(&home, &[]);
+    let statuses =
+        |key: &str| ["an::m", " an::m", "by", "coding", "both", "m"].map(|name| server.ask(key, name).status);
+    assert_eq!(statuses(&keys[0]), [403, 403, 403, 403, 200, 200]);
+    assert_eq!(statuses(&keys[1]), [403; 6]);
+    assert_eq!(other.requests().len(), 0);
+    assert_eq!(statuses(&keys[2]), [200, 200, 403, 403, 200, 200], "the alias alone is refused");
+    assert_eq!(["by", "an::m", "up::by"].map(|name| server.ask(&listed, name).status), [200, 403, 403]);
+}
+
+#[test]
 fn tokens_are_reserved_by_estimate_and_settled_by_usage() {
     let gateway = Gateway::always(Reply::unary("yes"));
     let home = home(&gateway, "openai-chat");

@@ -172,18 +172,18 @@ impl SpendingLimits {
     }
 
     fn check_model(&self, call: &Call) -> Result<(), Failure> {
-        let (keys, model) = (self.keys(call), &call.target().model);
+        let (keys, Target { gateway, model }) = (self.keys(call), call.target());
         let key = keys.first().copied().unwrap_or_default();
         let allowed = |key: &&str| self.allow.get(*key).map(|list| (list, "[allow] in the config lets it be used for"));
         let of_caller = call.caller.allow.as_ref().map(|list| (list, "it may be used for"));
         let lists: Vec<_> = keys.iter().filter_map(allowed).chain(of_caller).collect();
         for (patterns, hint) in &lists {
-            if !patterns.iter().any(|pattern| model_fits(pattern, model)) {
+            if !patterns.iter().any(|pattern| model_fits(pattern, gateway, model)) {
                 let allowed = if patterns.is_empty() { "no model".into() } else { patterns.join(", ") };
                 return Err(no_model(key, model, format!("{hint} {allowed}")));
             }
         }
-        if let Some(pattern) = call.caller.refuse.iter().find(|pattern| model_may_fit(pattern, model)) {
+        if let Some(pattern) = call.caller.refuse.iter().find(|pattern| model_may_fit(pattern, gateway, model)) {
             return Err(no_model(key, model, format!("it may not be used for {pattern}")));
         }
         let is_limited = !lists.is_empty() || !call.caller.refuse.is_empty();
