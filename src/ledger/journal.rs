@@ -17,7 +17,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use super::files::{check_dir, private_file};
 use super::row::Row;
 use super::store::{Mode, Store, StoreError};
-use super::{Records, Vote, write};
+use super::{Records, Vote, spill, write};
 use crate::private;
 use crate::score::Part;
 
@@ -29,7 +29,7 @@ pub trait Sink: Send {
     /// Keeps these calls, all or none. A call that is kept already stays as it is. Blocks the thread.
     ///
     /// # Errors
-    /// They cannot be kept now.
+    /// They cannot be kept now, or, with [`StoreError::Refused`], one of them never.
     fn insert(&mut self, rows: &[Row]) -> Result<(), StoreError>;
 }
 
@@ -39,6 +39,8 @@ pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 /// What the names of the files begin with whose calls belong into the ledger of their directory.
 pub const LOCAL: &str = "calls-";
 const SUFFIX: &str = ".jsonl";
+/// What the name of the file begins with whose calls the sink refuses; the rest is `LOCAL` or its like.
+const REFUSED: &str = "refused-";
 
 /// So many calls, or so many bytes of them, are taken in together.
 const GROUP: usize = 512;
@@ -276,11 +278,12 @@ impl Drain {
         })
     }
 
-    /// Gives calls to the sink until it has them. Returns `false` where the journal is closed first.
+    /// Gives calls to the sink until it has them. Returns `false` where the journal is closed first. A call that the sink refuses
+    /// is put aside, so that it holds up no other.
     fn insert(&mut self, rows: &[Row]) -> bool {
         let count = rows.len();
         loop {
-            let failed = match self.sink.insert(rows) {
+            let mut failed = match self.sink.insert(rows) {
                 Ok(()) => {
                     self.waiting += if self.is_failing { count } else { 0 };
                     if std::mem::take(&mut self.is_failing) {
@@ -293,6 +296,16 @@ impl Drain {
                 }
                 Err(error) => error,
             };
+            if matches!(failed, StoreError::Refused { .. }) {
+                if count > 1 {
+                    let (first, second) = rows.split_at(count / 2);
+                    return self.insert(first) && self.insert(second);
+                }
+                match self.put_aside(rows, &failed) {
+                    Ok(()) => return true,
+                    Err(error) => failed = error,
+                }
+            }
             if !std::mem::replace(&mut self.is_failing, true) {
                 let dir = self.shared.dir.display();
                 (self.shared.tell)(&format!("{}; calls wait in {dir} until they can be recorded", failed.sentence()));
@@ -302,6 +315,15 @@ impl Drain {
             }
             thread::sleep(RETRY);
         }
+    }
+
+    /// Keeps calls that the sink refuses in a file of their own.
+    fn put_aside(&self, rows: &[Row], why: &StoreError) -> Result<(), StoreError> {
+        let Shared { dir, prefix, tell, .. } = &*self.shared;
+        let name = format!("{REFUSED}{}{SUFFIX}", prefix.trim_end_matches('-'));
+        spill::append_to(dir, &name, rows).map_err(|error| StoreError::io(&dir.join(&name), error))?;
+        tell(&format!("{}; a call is not recorded, and is in {} now", why.sentence(), dir.join(&name).display()));
+        Ok(())
     }
 
     /// Takes in the files of processes that were killed.

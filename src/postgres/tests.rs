@@ -10,12 +10,17 @@ use crate::store::tests as keys_and_rates;
 
 /// A database of its own, in the server at `LLM_TEST_POSTGRES`.
 fn database(name: &str) -> SharedStore {
+    database_as(name, "ENCODING 'UTF8' TEMPLATE template0")
+}
+
+/// A database that is made in this way.
+fn database_as(name: &str, how: &str) -> SharedStore {
     let env = crate::config::Env::of_process();
     let server = env.get("LLM_TEST_POSTGRES").expect("the address of a server, without a database");
     let admin = format!("{server}/postgres");
     let mut client = postgres::Client::connect(&admin, postgres::NoTls).expect("a server");
     client.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).expect("dropped");
-    client.batch_execute(&format!("CREATE DATABASE {name}")).expect("created");
+    client.batch_execute(&format!("CREATE DATABASE {name} {how}")).expect("created");
     SharedStore { url: format!("{server}/{name}").into(), ca_file: None }
 }
 
@@ -170,6 +175,46 @@ fn calls_come_back_as_they_were_and_never_twice() {
     let said = Filter { search: Some("zero".into()), ..Filter::default() };
     assert_eq!(find(&said).iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["00000000"]);
     assert_eq!(store.purge(None).expect("deleted"), 700);
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL"]
+fn a_call_that_the_database_refuses_holds_up_no_other() {
+    let settings = database("llm_refused");
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = store(&settings);
+    let told = Arc::<Mutex<Vec<String>>>::default();
+    let hear = Arc::clone(&told);
+    let tell: crate::ledger::Tell = Arc::new(move |text: &str| hear.lock().expect("no panic").push(text.to_owned()));
+    let journal = Journal::start(dir.path(), JOURNAL, store.sink(), tell).expect("a thread");
+    // A text without repetitions, which the database cannot shorten.
+    let name = |length: usize| {
+        let hashes = (0..length.div_ceil(32)).flat_map(|n| crate::store::SecretHash::of(&n.to_string()).0);
+        hashes.map(|byte| char::from(b'a' + byte % 26)).take(length).collect::<String>()
+    };
+    let long = Row { model: name(10_000), ..row("3", true) };
+    // Nobody but `llm` makes the names of runs, so that none is as long as this one.
+    let refused = Row { run: name(10_000), ..row("2", true) };
+    for row in [row("1", true), refused.clone(), long.clone(), row("4", true)] {
+        journal.add(row);
+    }
+    journal.close(std::time::Duration::from_secs(120));
+    let calls = RemoteCalls::new(Arc::new(store.clone()));
+    let mut found = crate::ledger::find(&calls, &Filter::default(), None).expect("readable");
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(found.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["1", "3", "4"]);
+    assert_eq!(found[1], long);
+    let aside = std::fs::read_to_string(dir.path().join("refused-shared-calls.jsonl")).expect("a file");
+    assert_eq!(serde_json::from_str::<Row>(&aside).expect("a call"), refused);
+    assert_eq!(told.lock().expect("no panic").len(), 1);
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL"]
+fn a_database_that_lacks_characters_is_refused() {
+    let settings = database_as("llm_latin", "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    let refused = RemoteLedger::count(&store(&settings), &Filter::default()).expect_err("refused");
+    assert!(refused.sentence().contains("its encoding is LATIN1"), "{refused:?}");
 }
 
 #[test]
