@@ -11,7 +11,7 @@ use super::ignored::ignored;
 use super::keys::Client;
 use super::loaded_config::LoadedConfig;
 use super::translation::{translated, unable};
-use crate::adapter::{Api, ClientBody, NamedRequest, Operation, naming_model};
+use crate::adapter::{Api, ClientBody, NamedRequest, Operation, asks_for_background, naming_model};
 use crate::call::{Call, Caller, Choice, Limits};
 use crate::chat::Request;
 use crate::config::{model_fits, model_may_fit};
@@ -21,6 +21,10 @@ use crate::policy::budget::other_model;
 
 /// The headers of clients that belong to their wire format and are sent on to a gateway that speaks it.
 const OF_FORMAT: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
+
+/// The longest name of a model, in bytes: as long as Amazon Bedrock allows, which has the longest ones. It stands in headers, messages
+/// and the ledger.
+const LONGEST_MODEL: usize = 2_048;
 
 /// What begins the name of a header whose value is a tag of the call.
 const TAG: &str = "x-llm-tag-";
@@ -41,7 +45,7 @@ impl Asked {
     /// Reads a request.
     ///
     /// # Errors
-    /// It is no request of this format.
+    /// It is no request of this format, or asks for what a server cannot do.
     pub(super) fn read(
         api: Api,
         operation: Operation,
@@ -52,6 +56,17 @@ impl Asked {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let of_format = OF_FORMAT.into_iter().filter_map(|name| Some((name.to_owned(), text(name)?))).collect();
         let body = ClientBody::read(api, operation, path, bytes.clone()).map_err(|error| invalid(error.to_string()))?;
+        if body.model().len() > LONGEST_MODEL {
+            let message = format!("the name of the model is longer than {LONGEST_MODEL} bytes");
+            return Err(Failure { param: Some("model".into()), ..invalid(message) });
+        }
+        // The answer would be written after this one, when nobody can fetch or stop it here, nor learn what it cost.
+        if api == Api::OpenaiResponses
+            && let Some(field) = asks_for_background(&bytes)
+        {
+            let message = format!("leave `{field}` out: this server cannot fetch an answer later, nor stop it");
+            return Err(Failure { param: Some(field), ..invalid(message) });
+        }
         let decoded = match operation {
             Operation::Generate | Operation::CountTokens => {
                 let decoded = if (api, operation) == (Api::Gemini, Operation::CountTokens) {
