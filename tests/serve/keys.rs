@@ -378,9 +378,20 @@ fn a_revoked_rotated_or_edited_key_counts_within_a_second() {
     assert_ne!(new, key);
     within_a_second("rotated", Box::new(|| server.ask(&new, "m").status == 200));
     assert_eq!(server.ask(&key, "m").status, 200, "the old one is good for an hour");
+    let again = home.llm(["serve", "key", "rotate", "bot"]).output();
+    again.exits(2).says("its secret before this one is good until").says("--grace none");
+    assert_eq!(server.ask(&key, "m").status, 200, "nor does another rotation end it");
+    let last = home.llm(["serve", "key", "rotate", "bot", "--grace", "none"]).output().exits(0).stdout().trim().to_owned();
+    within_a_second("rotated at once", Box::new(|| server.ask(&last, "m").status == 200));
+    assert_eq!((server.ask(&key, "m").status, server.ask(&new, "m").status), (401, 401));
+    let new = last;
     home.llm(["serve", "key", "revoke", "bot"]).output().exits(0);
     within_a_second("revoked", Box::new(|| server.ask(&new, "m").status == 401));
     assert_eq!(server.ask(&key, "m").status, 401);
+    for args in [&["rotate", "bot"][..], &["rotate", "bot", "--grace", "none"], &["edit", "bot", "--rpm", "9"]] {
+        let refused = home.llm([&["serve", "key"], args].concat()).output();
+        assert_eq!(refused.exits(2).says("the key `bot` is revoked").stdout(), "");
+    }
 
     let log = home.llm(["log", "--audit", "-o", "json"]).output();
     log.exits(0);
@@ -391,8 +402,15 @@ fn a_revoked_rotated_or_edited_key_counts_within_a_second() {
         .iter()
         .map(|entry| (entry["action"].clone(), entry["key"].clone()))
         .collect();
-    let expected =
-        [("revoke", "bot"), ("rotate", "bot"), ("edit", "bot"), ("edit", "bot"), ("new", "bot"), ("new", "admin")];
+    let expected = [
+        ("revoke", "bot"),
+        ("rotate", "bot"),
+        ("rotate", "bot"),
+        ("edit", "bot"),
+        ("edit", "bot"),
+        ("new", "bot"),
+        ("new", "admin"),
+    ];
     assert_eq!(actions, expected.map(|(action, key)| (json!(action), json!(key))));
     // Keys are kept as hashes, and shown nowhere.
     for secret in [&key, &new, &server.key] {
@@ -471,6 +489,8 @@ fn what_makes_no_sense_is_refused_when_a_key_is_made() {
         &["new", "bot", "--expires", "2001-01-01"],
         &["new", "bot", "--tag", "x"],
         &["new", "bot", "--class", "unknown"],
+        &["new", "bot", "--models", ""],
+        &["new", "bot", "--refuse", "a,"],
         &["edit", "nobody", "--rpm", "1"],
         &["revoke", "nobody"],
         &["show", "nobody"],
