@@ -79,7 +79,8 @@ impl Address {
                 postgres::config::Host::Unix(path) => path.display().to_string(),
             })
             .collect();
-        if hosts.is_empty() {
+        // After an @ in a password, the rest of it would pass for the host, and be shown.
+        if hosts.is_empty() || hosts.iter().map(String::as_str).chain(config.get_dbname()).any(|name| name.contains('@')) {
             return Err(unread());
         }
         #[cfg(unix)]

@@ -313,9 +313,19 @@ fn a_database_of_the_version_before_is_changed_so_that_it_can_still_use_it() {
 
 #[test]
 fn no_error_and_no_debug_output_holds_the_password() {
-    for url in
-        ["postgres://me:s3cret@localhost:1/db", "postgres://me:s3cret@[::/db", "postgres://me:s3cret@/db?x=s3cret"]
-    {
+    for url in [
+        "postgres://me:s3cret@localhost:1/db",
+        "postgres://me:s3cret@[::/db",
+        "postgres://me:s3cret@/db?x=s3cret",
+        // Passwords with characters that have a meaning in an address.
+        "postgres://me:a@s3cret@localhost:1/db",
+        "postgres://me:@s3cret@localhost:1/db",
+        "postgres://me:a@b,s3cret@localhost:1/db",
+        "postgres://me:5/s3cret@localhost:1/db",
+        "postgres://me:a@b/s3cret@localhost:1/db",
+        "postgres://me:a@b?s3cret=1@localhost:1/db",
+        "postgres://me:5#s3cret@localhost:1/db",
+    ] {
         let settings = SharedStore { url: url.into(), ca_file: None };
         let shown = match PostgresStore::new(&settings) {
             Ok(store) => {
