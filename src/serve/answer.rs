@@ -143,7 +143,7 @@ impl Running {
             self.server.note_store(true);
         }
         let ended = single.end().await;
-        self.taken.settle(&self.server, Some(&ended.record));
+        self.taken.settle(&ended.record);
         self.server.metrics.ended(ended.call.caller.key.as_deref().unwrap_or_default(), &ended.record);
         if let Some(recording) = &self.server.stores.recording {
             let row = ended.row(recording);
