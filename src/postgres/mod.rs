@@ -13,6 +13,7 @@ mod tests;
 mod tls;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,8 +37,9 @@ use crate::store::{
 /// What the names of the files begin with that hold calls which belong into the database.
 pub(crate) const JOURNAL: &str = "shared-calls-";
 
-/// No request waits longer for the store.
+/// No request waits longer for the store; and no longer than this where it has not answered an earlier one in time.
 const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE_WHILE_SILENT: Duration = Duration::from_secs(1);
 
 /// How long the speed of a model is used.
 const FRESH: Duration = Duration::from_secs(30);
@@ -47,6 +49,8 @@ const FRESH: Duration = Duration::from_secs(30);
 pub(crate) struct PostgresStore {
     address: Address,
     jobs: Sender<Job>,
+    /// Whether the store has left somebody without an answer, and has done nothing since.
+    is_silent: Arc<AtomicBool>,
     speeds: Arc<Mutex<Speeds>>,
 }
 
@@ -68,7 +72,7 @@ impl PostgresStore {
         let server = uuid::Uuid::now_v7().to_string().into();
         let jobs = decide::start(address.clone(), server)
             .map_err(|error| Error::system("the system has no thread for [store]", &error))?;
-        Ok(Self { address, jobs, speeds: Arc::default() })
+        Ok(Self { address, jobs, is_silent: Arc::default(), speeds: Arc::default() })
     }
 
     /// What writes the calls of a journal.
@@ -112,12 +116,29 @@ impl PostgresStore {
 
     /// The reply to a job, if it comes in time.
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job) -> Result<T, StoreError> {
+        let is_silent = self.is_silent.load(Ordering::Relaxed);
+        self.ask_within(if is_silent { PATIENCE_WHILE_SILENT } else { PATIENCE }, job).await
+    }
+
+    async fn ask_within<T>(
+        &self,
+        patience: Duration,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
+    ) -> Result<T, StoreError> {
         let (reply, result) = oneshot::channel();
         self.send(job(reply));
-        match timeout(PATIENCE, result).await {
-            Ok(Ok(result)) => result,
+        match timeout(patience, result).await {
+            Ok(Ok(result)) => {
+                if result.is_ok() {
+                    self.is_silent.store(false, Ordering::Relaxed);
+                }
+                result
+            }
             Ok(Err(_)) => Err(self.address.failed("the work on it broke off".to_owned())),
-            Err(_) => Err(self.address.failed(format!("it does not answer within {} s", PATIENCE.as_secs()))),
+            Err(_) => {
+                self.is_silent.store(true, Ordering::Relaxed);
+                Err(self.address.failed(format!("it does not answer within {} s", patience.as_secs())))
+            }
         }
     }
 
@@ -195,8 +216,9 @@ impl RateStore for PostgresStore {
         }
     }
 
+    /// Waits as long as it may take, so that a slow store is found to work again.
     fn beat(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.ask(Job::Beat).boxed()
+        self.ask_within(PATIENCE, Job::Beat).boxed()
     }
 }
 

@@ -311,6 +311,22 @@ fn a_database_of_the_version_before_is_changed_so_that_it_can_still_use_it() {
     assert!(error.sentence().contains("version 1001"), "{}", error.sentence());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_waited_for_in_full_only_once() {
+    // Connections are taken, and nothing is said on them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("postgres://me@{}/db", silent.local_addr().expect("an address"));
+    let store = store(&SharedStore { url: url.into(), ca_file: None });
+    let began = tokio::time::Instant::now();
+    for (asked, seconds) in [("first", 10), ("second", 11), ("third", 12)] {
+        store.version().await.expect_err(asked);
+        assert_eq!(began.elapsed().as_secs(), seconds, "{asked}");
+    }
+    // Whether a slow store works again is found out by whoever can wait.
+    store.beat().await.expect_err("it says nothing");
+    assert_eq!(began.elapsed().as_secs(), 22);
+}
+
 #[test]
 fn no_error_and_no_debug_output_holds_the_password() {
     for url in [
