@@ -316,6 +316,9 @@ mod tests {
             assert!(candidate(bad, "").is_none(), "{bad:?}");
         }
         let good = candidate("a b", "x\ty\u{202e}").expect("a candidate");
-        assert_eq!((good.get_value(), good.get_help().map(ToString::to_string)), (OsStr::new("a b"), Some("xy".to_owned())));
+        assert_eq!(
+            (good.get_value(), good.get_help().map(ToString::to_string)),
+            (OsStr::new("a b"), Some("xy".to_owned()))
+        );
     }
 }

@@ -80,7 +80,9 @@ impl Address {
             })
             .collect();
         // After an @ in a password, the rest of it would pass for the host, and be shown.
-        if hosts.is_empty() || hosts.iter().map(String::as_str).chain(config.get_dbname()).any(|name| name.contains('@')) {
+        if hosts.is_empty()
+            || hosts.iter().map(String::as_str).chain(config.get_dbname()).any(|name| name.contains('@'))
+        {
             return Err(unread());
         }
         #[cfg(unix)]

@@ -61,7 +61,7 @@ mod tests {
     impl RateStore for Scripted {
         fn admit(&self, _: Demand) -> BoxFuture<'_, Result<Admission, StoreError>> {
             match &self.admission {
-                Some(admission) => std::future::ready(Ok(admission.clone())).boxed(),
+                Some(admission) => std::future::ready(Ok(*admission)).boxed(),
                 None => std::future::pending().boxed(),
             }
         }

@@ -381,7 +381,8 @@ fn a_revoked_rotated_or_edited_key_counts_within_a_second() {
     let again = home.llm(["serve", "key", "rotate", "bot"]).output();
     again.exits(2).says("its secret before this one is good until").says("--grace none");
     assert_eq!(server.ask(&key, "m").status, 200, "nor does another rotation end it");
-    let last = home.llm(["serve", "key", "rotate", "bot", "--grace", "none"]).output().exits(0).stdout().trim().to_owned();
+    let last =
+        home.llm(["serve", "key", "rotate", "bot", "--grace", "none"]).output().exits(0).stdout().trim().to_owned();
     within_a_second("rotated at once", Box::new(|| server.ask(&last, "m").status == 200));
     assert_eq!((server.ask(&key, "m").status, server.ask(&new, "m").status), (401, 401));
     let new = last;
