@@ -88,8 +88,9 @@ pub struct Match {
 /// What a budget's `match` is compared with.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// The name of the key, or of the environment variable that holds it.
-    pub key: &'a str,
+    /// The names of the keys that the call is made with: that of a server's client, and that of the key for the gateway, or of
+    /// the environment variable that holds it.
+    pub keys: &'a [&'a str],
     /// The name of the gateway.
     pub gateway: &'a str,
     /// The model as the gateway calls it.
@@ -113,7 +114,7 @@ impl Match {
     /// Whether everything that is given holds for this call.
     pub fn fits(&self, subject: &Subject<'_>) -> bool {
         let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
-        is(&self.key, Some(subject.key))
+        self.key.as_deref().is_none_or(|key| subject.keys.contains(&key))
             && is(&self.gateway, Some(subject.gateway))
             && is(&self.task, subject.task)
             && self.model.as_deref().is_none_or(|pattern| model_may_fit(pattern, subject.model))
@@ -290,10 +291,15 @@ mod tests {
             "limit = 5.00\nper = \"day\"\nmatch = { key = \"team-a\", model = \"claude-*\", tag.app = \"bot\" }",
         );
         let tags = BTreeMap::from([("app".to_owned(), "bot".to_owned()), ("x".to_owned(), "y".to_owned())]);
-        let subject =
-            Subject { key: "team-a", gateway: "openrouter", model: "anthropic/claude-opus", task: None, tags: &tags };
+        let subject = Subject {
+            keys: &["bot", "team-a"],
+            gateway: "openrouter",
+            model: "anthropic/claude-opus",
+            task: None,
+            tags: &tags,
+        };
         assert!(budget.matches.fits(&subject));
-        assert!(!budget.matches.fits(&Subject { key: "team-b", ..subject }));
+        assert!(!budget.matches.fits(&Subject { keys: &["team-b"], ..subject }));
         assert!(!budget.matches.fits(&Subject { model: "gpt-5.4", ..subject }));
         assert!(!budget.matches.fits(&Subject { tags: &BTreeMap::new(), ..subject }));
         assert_eq!(budget.describe(), "$5.00 a day for key team-a, model claude-*, app bot");

@@ -318,6 +318,20 @@ fn rates_are_told_and_kept_by_all_servers_of_a_store() {
 }
 
 #[test]
+fn limits_of_the_gateways_key_hold_for_clients() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    let budget = "[[budget]]\nlimit = 0\nper = \"day\"\nmatch = { key = \"UP_KEY\", model = \"small-2\" }\n";
+    home.file("llm.toml", config + "[allow]\nUP_KEY = [\"small-*\"]\n" + budget);
+    let key = Server::new_key(&home, "bot", &[]);
+    let server = Server::start(&home, &[]);
+    let statuses = ["small-1", "big", "small-2"].map(|model| server.ask(&key, model).status);
+    assert_eq!(statuses, [200, 403, 429]);
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+#[test]
 fn tokens_are_reserved_by_estimate_and_settled_by_usage() {
     let gateway = Gateway::always(Reply::unary("yes"));
     let home = home(&gateway, "openai-chat");

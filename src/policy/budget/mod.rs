@@ -164,22 +164,21 @@ pub(crate) fn is_store_lost(failure: &Failure) -> bool {
 }
 
 impl SpendingLimits {
-    /// The name of the key that the call is made with: the caller's own, else the one that the gateway gets.
-    fn key<'a>(&'a self, call: &'a Call) -> &'a str {
-        let used = || self.keys.get(&call.target().gateway).map(String::as_str);
-        call.caller.key.as_deref().or_else(used).unwrap_or_default()
+    /// The names of the keys that the call is made with: that of a server's client, and that of the one which the gateway gets.
+    /// Limits hold for both.
+    fn keys<'a>(&'a self, call: &'a Call) -> Vec<&'a str> {
+        let sent = self.keys.get(&call.target().gateway);
+        call.caller.key.iter().chain(sent).map(String::as_str).collect()
     }
 
     fn check_model(&self, call: &Call) -> Result<(), Failure> {
-        let (key, model) = (self.key(call), &call.target().model);
-        let lists = [
-            (self.allow.get(key), "[allow] in the config lets it be used for"),
-            (call.caller.allow.as_ref(), "it may be used for"),
-        ];
-        for (patterns, hint) in lists {
-            if let Some(patterns) = patterns
-                && !patterns.iter().any(|pattern| model_fits(pattern, model))
-            {
+        let (keys, model) = (self.keys(call), &call.target().model);
+        let key = keys.first().copied().unwrap_or_default();
+        let allowed = |key: &&str| self.allow.get(*key).map(|list| (list, "[allow] in the config lets it be used for"));
+        let of_caller = call.caller.allow.as_ref().map(|list| (list, "it may be used for"));
+        let lists: Vec<_> = keys.iter().filter_map(allowed).chain(of_caller).collect();
+        for (patterns, hint) in &lists {
+            if !patterns.iter().any(|pattern| model_fits(pattern, model)) {
                 let allowed = if patterns.is_empty() { "no model".into() } else { patterns.join(", ") };
                 return Err(no_model(key, model, format!("{hint} {allowed}")));
             }
@@ -187,7 +186,7 @@ impl SpendingLimits {
         if let Some(pattern) = call.caller.refuse.iter().find(|pattern| model_may_fit(pattern, model)) {
             return Err(no_model(key, model, format!("it may not be used for {pattern}")));
         }
-        let is_limited = self.allow.contains_key(key) || call.caller.allow.is_some() || !call.caller.refuse.is_empty();
+        let is_limited = !lists.is_empty() || !call.caller.refuse.is_empty();
         if is_limited { check_named_models(key, call) } else { Ok(()) }
     }
 
@@ -196,9 +195,9 @@ impl SpendingLimits {
         if self.budgets.is_empty() && call.caller.budgets.is_empty() {
             return Vec::new();
         }
-        let (target, tags) = (call.target(), call.tags());
+        let (target, tags, keys) = (call.target(), call.tags(), self.keys(call));
         let subject = Subject {
-            key: self.key(call),
+            keys: &keys,
             gateway: &target.gateway,
             model: &target.model,
             task: call.task.as_deref(),
