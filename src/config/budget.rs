@@ -139,6 +139,17 @@ pub fn model_may_fit(pattern: &str, model: &str) -> bool {
     ends.chain([name.len()]).any(|end| model_fits(&pattern, &name[..end]))
 }
 
+/// Whether a pattern of what is refused means this model: `GATEWAY::MODEL` means the models of that gateway, by whatever name
+/// they are asked.
+pub fn target_may_fit(pattern: &str, gateway: &str, model: &str) -> bool {
+    match pattern.split_once("::") {
+        Some((of, pattern)) => {
+            pattern::matches(&of.trim().to_lowercase(), &gateway.to_lowercase()) && model_may_fit(pattern.trim(), model)
+        }
+        None => model_may_fit(pattern, model),
+    }
+}
+
 impl Budget {
     /// The text by which the ledger knows the budget, such as `day key="team-a" tag."app"="bot"`. It holds the period
     /// and the name, or else the period and what is given of the match, so that a budget keeps what it has spent when

@@ -14,7 +14,7 @@ mod source;
 mod template;
 
 pub use base_url::BaseUrl;
-pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits, model_may_fit};
+pub use budget::{Action, Budget, Match, Period, Subject, Window, model_fits, model_may_fit, target_may_fit};
 pub use edit::{ConfigEdit, parse_key};
 pub use env::Env;
 pub use file::parse_duration;

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
@@ -85,8 +86,13 @@ impl PostgresStore {
     /// # Errors
     /// The store cannot be read.
     pub(crate) fn balances(&self, budgets: &[Budget], now: Timestamp) -> Result<Vec<Balance>, StoreError> {
-        let mut link = Link::new(self.address.clone());
-        balances_of(budgets, now, |budget, began| link.transact(|session| decide::sums(session, budget, began)))
+        let read = || {
+            let mut link = Link::new(self.address.clone());
+            balances_of(budgets, now, |budget, began| link.transact(|session| decide::sums(session, budget, began)))
+        };
+        // The driver panics on a thread that runs futures.
+        thread::scope(|scope| scope.spawn(read).join())
+            .unwrap_or_else(|_| Err(self.address.failed("the work on it broke off".to_owned())))
     }
 
     /// How fast a model has begun to answer lately, as far as this server knows. It asks the database for what it does not know,

@@ -48,7 +48,12 @@ fn keys_rates_and_the_audit_log_keep_their_promises() {
 #[ignore = "needs a PostgreSQL"]
 fn budgets_keep_their_promises() {
     let settings = database("llm_budgets");
-    runtime().block_on(store_tests::keeps_its_promises(&store(&settings)));
+    let store = store(&settings);
+    runtime().block_on(store_tests::keeps_its_promises(&store));
+    // Commands ask while they run futures, too.
+    let budget = crate::config::KeyBudget { limit: crate::money::Usd::from_picos(5), per: crate::config::Period::Day };
+    let balances = async { store.balances(&[budget.of_key("bot")], Timestamp::now()) };
+    assert_eq!(runtime().block_on(balances).expect("readable").len(), 1);
 }
 
 #[test]

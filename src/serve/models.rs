@@ -9,8 +9,9 @@ use super::front::refused;
 use super::keys::Client;
 use super::loaded_config::LoadedConfig;
 use crate::adapter::Api;
+use crate::call::Target;
 use crate::catalog;
-use crate::config::{Gateway, model_fits, model_may_fit};
+use crate::config::{Gateway, model_fits};
 use crate::http::{self, json_body, not_found};
 use crate::{demo, pricing};
 
@@ -18,8 +19,10 @@ use crate::{demo, pricing};
 pub(super) struct Listed {
     /// In OpenAI's form.
     row: Value,
-    /// The models that it stands for, without their gateways.
-    models: Vec<String>,
+    /// The aliases that it stands for.
+    names: Vec<String>,
+    /// The models that it stands for.
+    targets: Vec<Target>,
 }
 
 /// The list, or one model of it, in the wire format of the client.
@@ -38,11 +41,13 @@ pub(super) fn respond(loaded: &LoadedConfig, client: &Client, api: Api, id: Opti
 fn may_use(client: &Client, listed: &Listed) -> bool {
     let name = listed.row["id"].as_str().unwrap_or_default();
     let fits = |patterns: &[String], name: &str| patterns.iter().any(|pattern| model_fits(pattern, name));
-    let is_refused = |name: &str| client.caller.refuse.iter().any(|pattern| model_may_fit(pattern, name));
-    let allow = client.caller.allow.as_deref();
-    let may_use =
-        |model: &String| allow.is_none_or(|allow| fits(allow, name) || fits(allow, model)) && !is_refused(model);
-    !is_refused(name) && listed.models.iter().any(may_use)
+    let caller = &client.caller;
+    let allow = caller.allow.as_deref();
+    let may_use = |target: &Target| {
+        allow.is_none_or(|allow| fits(allow, name) || fits(allow, &target.model)) && caller.refused(target).is_none()
+    };
+    let is_refused = listed.names.iter().map(String::as_str).chain([name]).any(|name| caller.is_refused(name));
+    !is_refused && listed.targets.iter().any(may_use)
 }
 
 fn listed(loaded: &LoadedConfig) -> Vec<Listed> {
@@ -51,11 +56,11 @@ fn listed(loaded: &LoadedConfig) -> Vec<Listed> {
     let tasks = settings.tasks.keys().filter(|task| !settings.aliases.contains_key(*task));
     for (name, kind) in settings.aliases.keys().map(|name| (name, "alias")).chain(tasks.map(|name| (name, "task"))) {
         let Ok(named) = loaded.route(name) else { continue };
-        let targets = named.route.targets();
-        let models: Vec<String> = targets.iter().map(|target| target.model.clone()).collect();
+        let targets: Vec<Target> = named.route.targets().into_iter().cloned().collect();
+        let models: Vec<&str> = targets.iter().map(|target| &*target.model).collect();
         let row =
             json!({"id": name, "object": "model", "created": 0, "owned_by": kind, "description": models.join(", ")});
-        all.push(Listed { row, models });
+        all.push(Listed { row, names: named.names().into_iter().map(str::to_owned).collect(), targets });
     }
     let default = loaded.default_gateway();
     let is_default = |gateway: &&Gateway| Some(&*gateway.name) == default;
@@ -65,7 +70,8 @@ fn listed(loaded: &LoadedConfig) -> Vec<Listed> {
         for mut row in rows(loaded, gateway) {
             let model = row["id"].as_str().unwrap_or_default().to_owned();
             row["id"] = format!("{prefix}{model}").into();
-            all.push(Listed { row, models: vec![model] });
+            let target = Target { gateway: gateway.name.clone(), model };
+            all.push(Listed { row, names: Vec::new(), targets: vec![target] });
         }
     }
     all

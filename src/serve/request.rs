@@ -14,10 +14,11 @@ use super::translation::{translated, unable};
 use crate::adapter::{Api, ClientBody, NamedRequest, Operation, asks_for_background, naming_model};
 use crate::call::{Call, Caller, Choice, Limits};
 use crate::chat::Request;
-use crate::config::{model_fits, model_may_fit};
+use crate::config::model_fits;
 use crate::error::{Failure, FailureKind};
 use crate::http::{generate_request, idempotency_key, invalid};
 use crate::policy::budget::other_model;
+use crate::route::NamedRoute;
 
 /// The headers of clients that belong to their wire format and are sent on to a gateway that speaks it.
 const OF_FORMAT: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
@@ -113,7 +114,7 @@ impl Asked {
     ) -> Result<(Call, Self), Failure> {
         let named = loaded.route(self.body.model())?;
         let request = self.request();
-        let (choices, caller) = permitted(client, self.body.model(), loaded.choices(&named, &request))?;
+        let (choices, caller) = permitted(client, &named, self.body.model(), loaded.choices(&named, &request))?;
         // Who may use an alias has no list any more when its models are checked.
         if let Some(field) = is_limited(client).then(|| naming_model(self.body.bytes())).flatten() {
             return Err(other_model(&client.name, &field));
@@ -188,17 +189,23 @@ fn is_limited(client: &Client) -> bool {
 }
 
 /// The choices that a client may use. Whoever may use an alias may use its models.
-fn permitted(client: &Client, asked: &str, choices: Vec<Choice>) -> Result<(Vec<Choice>, Arc<Caller>), Failure> {
-    let Caller { allow, refuse, .. } = &*client.caller;
+fn permitted(
+    client: &Client,
+    named: &NamedRoute,
+    asked: &str,
+    choices: Vec<Choice>,
+) -> Result<(Vec<Choice>, Arc<Caller>), Failure> {
+    let allow = &client.caller.allow;
+    let is_refused = named.names().into_iter().any(|name| client.caller.is_refused(name));
     let fits = |patterns: &[String], name: &str| patterns.iter().any(|pattern| model_fits(pattern, name));
-    let is_refused = |name: &str| refuse.iter().any(|pattern| model_may_fit(pattern, name));
     let named = allow.as_ref().is_none_or(|allow| fits(allow, asked));
     let may_use = |choice: &Choice| {
         let model = &choice.target.model;
-        (named || allow.as_ref().is_none_or(|allow| fits(allow, model))) && !is_refused(model)
+        (named || allow.as_ref().is_none_or(|allow| fits(allow, model)))
+            && client.caller.refused(&choice.target).is_none()
     };
     let permitted: Vec<Choice> = choices.into_iter().filter(may_use).collect();
-    if permitted.is_empty() || is_refused(asked) {
+    if permitted.is_empty() || is_refused {
         let message = format!("the key {} may not be used for {asked}", client.name);
         return Err(Failure { param: Some("model".into()), ..Failure::new(FailureKind::Refused, message) });
     }

@@ -296,6 +296,43 @@ fn a_request_that_may_cost_more_than_its_tokens_is_refused_under_a_budget() {
 }
 
 #[test]
+fn what_a_key_refuses_is_refused_by_every_way_to_it() {
+    let gateway = Gateway::by(|request| match request.json()["model"].as_str() {
+        Some("other-1") => Reply::error(503, "down"),
+        _ => Reply::unary("yes"),
+    });
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    let more = "[alias.fast]\nmodels = [\"big-1\"]\n[alias.mix]\nmodels = [\"other-1\", \"fast\"]\nretries = 0\n\
+                [task]\ncoding = \"fast\"\n";
+    home.file("llm.toml", config + more);
+    let of_gateway = Server::new_key(&home, "of-gateway", &["--refuse", "UP::big*"]);
+    let of_alias = Server::new_key(&home, "of-alias", &["--refuse", "fast"]);
+    let elsewhere = Server::new_key(&home, "elsewhere", &["--refuse", "other::*"]);
+    let server = Server::start(&home, &[]);
+    for (key, names) in [
+        (&of_gateway, &["big-1", "up::big-1", " up::big-1", "up ::Big-2", "fast", "coding"][..]),
+        (&of_alias, &["fast", "FAST", "coding", "mix"]),
+    ] {
+        for name in names {
+            assert_eq!(server.ask(key, name).status, 403, "{name}");
+        }
+    }
+    assert!(gateway.requests().is_empty());
+    // The fallback of an alias is left out.
+    assert_eq!(server.ask(&of_gateway, "mix").status, 503);
+    assert!(gateway.requests().iter().all(|request| request.json()["model"] == "other-1"));
+    for name in ["big-1", "fast", "mix"] {
+        assert_eq!(server.ask(&elsewhere, name).status, 200, "{name}");
+    }
+    let listed = |key: &str| server.get(key, "/v1/models").text();
+    assert!(listed(&elsewhere).contains("\"coding\"") && listed(&of_gateway).contains("\"mix\""));
+    for (key, name) in [(&of_gateway, "fast"), (&of_gateway, "coding"), (&of_alias, "coding"), (&of_alias, "mix")] {
+        assert!(!listed(key).contains(&format!("\"{name}\"")), "{name}: {}", listed(key));
+    }
+}
+
+#[test]
 fn rates_are_told_and_kept_by_all_servers_of_a_store() {
     let gateway = Gateway::always(Reply::unary("yes"));
     let home = home(&gateway, "openai-chat");
