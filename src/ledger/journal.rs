@@ -46,6 +46,9 @@ const REFUSED: &str = "refused-";
 const GROUP: usize = 512;
 const GROUP_BYTES: usize = 4 << 20;
 
+/// So many bytes of calls at most are kept in memory with their texts while their file cannot be written.
+const MOST_UNWRITTEN: usize = 64 << 20;
+
 /// How long is waited after a failure, and how often the files of others are looked for.
 const RETRY: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_secs(5);
@@ -72,8 +75,11 @@ struct State {
     current: Option<Segment>,
     /// A file that holds nothing.
     spare: Option<Segment>,
-    /// Calls that could not be written to a file.
+    /// Calls that could not be written to a file, and how much they and those hold that the thread has taken of them, in bytes.
     unwritten: Vec<Row>,
+    unwritten_bytes: usize,
+    /// Whether somebody was told of them, since a call was last written.
+    is_told: bool,
     /// Since it is to be closed: until when calls that cannot be kept are tried again.
     closing: Option<Instant>,
     is_closed: bool,
@@ -142,13 +148,23 @@ impl Journal {
     }
 
     /// Keeps a call. When this returns, the end of the process does not lose it any more.
-    pub fn add(&self, row: Row) {
+    pub fn add(&self, mut row: Row) {
         let mut line = serde_json::to_vec(&row).unwrap_or_default();
         line.push(b'\n');
         let mut state = self.shared.state();
         let written = state.add(&self.shared, &line);
+        let was_told = std::mem::replace(&mut state.is_told, written.is_err());
         if let Err(error) = written {
-            (self.shared.tell)(&format!("a call waits in memory, because its file cannot be written: {error}"));
+            if !was_told {
+                let how =
+                    "calls wait in memory, after 64 MiB without their texts, because their file cannot be written";
+                (self.shared.tell)(&format!("{how}: {error}"));
+            }
+            if state.unwritten_bytes.saturating_add(line.len()) > MOST_UNWRITTEN {
+                (row.answer, row.request.body) = (None, None);
+            } else {
+                state.unwritten_bytes += line.len();
+            }
             state.unwritten.push(row);
         }
         drop(state);
@@ -216,7 +232,7 @@ impl Drain {
     fn run(mut self) {
         let mut looked = None::<Instant>;
         loop {
-            let (segment, unwritten) = self.next();
+            let (segment, unwritten, bytes) = self.next();
             if let Some(mut segment) = segment
                 && self.drain(&mut segment)
                 && segment.empty().is_ok()
@@ -227,8 +243,14 @@ impl Drain {
                     Some(_) => drop(fs::remove_file(&segment.path)),
                 }
             }
-            if !unwritten.is_empty() && !self.insert(&unwritten) {
-                self.shared.state().unwritten = unwritten;
+            if !unwritten.is_empty() {
+                let is_done = self.insert(&unwritten);
+                let mut state = self.shared.state();
+                match is_done {
+                    true => state.unwritten_bytes -= bytes,
+                    // More may have come meanwhile.
+                    false => drop(state.unwritten.splice(0..0, unwritten)),
+                }
             }
             let mut state = self.shared.state();
             if state.closing.is_some() {
@@ -258,13 +280,13 @@ impl Drain {
     }
 
     /// Waits for the next file to be taken in.
-    fn next(&self) -> (Option<Segment>, Vec<Row>) {
+    fn next(&self) -> (Option<Segment>, Vec<Row>, usize) {
         let mut state = self.shared.state();
         if state.current.is_none() && state.unwritten.is_empty() && state.closing.is_none() {
             let waited = self.shared.changed.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
         }
-        (state.current.take(), std::mem::take(&mut state.unwritten))
+        (state.current.take(), std::mem::take(&mut state.unwritten), state.unwritten_bytes)
     }
 
     /// Takes a file in. Returns `false` where that was given up.

@@ -82,6 +82,32 @@ fn what_cannot_be_kept_waits_and_is_told_once() {
 }
 
 #[test]
+fn what_no_file_takes_waits_in_memory_with_no_more_than_so_many_bytes_of_texts() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // Nothing can be made in what is no directory.
+    let file = dir.path().join("file");
+    fs::write(&file, "").expect("a file");
+    let memory = Memory::default();
+    memory.0.lock().expect("no panic").1 = true;
+    let (journal, told) = start(&file, memory.clone());
+    let mut long = row("", true);
+    long.answer.as_mut().expect("an answer").text = "long ".repeat(MOST_UNWRITTEN / 50);
+    for id in 0..20 {
+        journal.add(Row { id: format!("{id:02}"), ..long.clone() });
+    }
+    memory.0.lock().expect("no panic").1 = false;
+    journal.close(PATIENCE);
+    let kept = memory.0.lock().expect("no panic");
+    let with_texts = kept.0.values().take_while(|row| row.answer.is_some()).count();
+    assert_eq!((kept.0.len(), with_texts), (20, 9));
+    assert!(kept.0.values().skip(9).all(|row| row.answer.is_none() && row.request.body.is_none()));
+    assert!(kept.0.values().all(|row| row.cost == long.cost));
+    let told = told.lock().expect("no panic");
+    let in_memory = told.iter().filter(|text| text.starts_with("calls wait in memory")).count();
+    assert_eq!(in_memory, 1, "{told:?}");
+}
+
+#[test]
 fn a_call_that_the_sink_refuses_holds_up_no_other() {
     let dir = tempfile::tempdir().expect("a directory");
     let memory = Memory::default();
