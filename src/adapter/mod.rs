@@ -41,7 +41,7 @@ pub use field_names::{is_same_field, names_other_model, names_preset};
 pub use mask::mask_keys;
 pub use output_bound::OutputBound;
 pub(crate) use sse::MAX_EVENT;
-pub use unpriced::naming_model;
+pub use unpriced::{asks_for_background, naming_model};
 
 use serde::{Deserialize, Serialize};
 

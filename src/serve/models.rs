@@ -9,9 +9,9 @@ use super::front::refused;
 use super::keys::Client;
 use super::loaded_config::LoadedConfig;
 use crate::adapter::Api;
-use crate::call::{Caller, Target};
+use crate::call::Target;
 use crate::catalog;
-use crate::config::{Gateway, Settings, model_fits, model_may_fit, name_fits, name_may_fit};
+use crate::config::{Gateway, Settings, model_fits, name_fits, name_may_fit};
 use crate::http::{self, json_body, not_found};
 use crate::{demo, pricing};
 
@@ -19,6 +19,8 @@ use crate::{demo, pricing};
 pub(super) struct Listed {
     /// In OpenAI's form.
     row: Value,
+    /// The task and the aliases that it is.
+    names: Vec<String>,
     /// The models that it stands for.
     models: Vec<Target>,
 }
@@ -38,13 +40,13 @@ pub(super) fn respond(loaded: &LoadedConfig, client: &Client, api: Api, id: Opti
 
 fn may_use(settings: &Settings, client: &Client, listed: &Listed) -> bool {
     let name = listed.row["id"].as_str().unwrap_or_default();
-    !is_refused_name(client, name) && listed.models.iter().any(|target| may_use_for(settings, client, name, target))
+    let is_refused = listed.names.iter().any(|name| client.caller.is_refused(name));
+    !is_refused && listed.models.iter().any(|target| may_use_for(settings, client, name, target))
 }
 
 /// Whether a client may be answered by this model where it has asked for this name. Whoever may use an alias may use its
 /// models.
 pub(super) fn may_use_for(settings: &Settings, client: &Client, asked: &str, target: &Target) -> bool {
-    let Caller { allow, refuse, .. } = &*client.caller;
     let Target { gateway, model } = target;
     // The name of an alias does not stand for models of this name elsewhere.
     let is_other_alias = |pattern: &String| {
@@ -54,13 +56,8 @@ pub(super) fn may_use_for(settings: &Settings, client: &Client, asked: &str, tar
     let is_allowed = |pattern: &String| {
         name_fits(pattern, asked) || (model_fits(pattern, gateway, model) && !is_other_alias(pattern))
     };
-    allow.as_ref().is_none_or(|allow| allow.iter().any(is_allowed))
-        && !refuse.iter().any(|pattern| model_may_fit(pattern, gateway, model))
-}
-
-/// Whether a client may not use this name of a model or alias, whatever it stands for.
-pub(super) fn is_refused_name(client: &Client, name: &str) -> bool {
-    client.caller.refuse.iter().any(|pattern| name_may_fit(pattern, name))
+    client.caller.allow.as_ref().is_none_or(|allow| allow.iter().any(is_allowed))
+        && client.caller.refused(target).is_none()
 }
 
 fn listed(loaded: &LoadedConfig) -> Vec<Listed> {
@@ -70,10 +67,11 @@ fn listed(loaded: &LoadedConfig) -> Vec<Listed> {
     for (name, kind) in settings.aliases.keys().map(|name| (name, "alias")).chain(tasks.map(|name| (name, "task"))) {
         let Ok(named) = loaded.route(name) else { continue };
         let targets = named.route.targets();
-        let names: Vec<&str> = targets.iter().map(|target| &*target.model).collect();
+        let models: Vec<&str> = targets.iter().map(|target| &*target.model).collect();
         let row =
-            json!({"id": name, "object": "model", "created": 0, "owned_by": kind, "description": names.join(", ")});
-        all.push(Listed { row, models: targets.into_iter().cloned().collect() });
+            json!({"id": name, "object": "model", "created": 0, "owned_by": kind, "description": models.join(", ")});
+        let names = named.names().into_iter().map(str::to_owned).collect();
+        all.push(Listed { row, names, models: targets.into_iter().cloned().collect() });
     }
     let default = loaded.default_gateway();
     let is_default = |gateway: &&Gateway| Some(&*gateway.name) == default;
@@ -83,7 +81,7 @@ fn listed(loaded: &LoadedConfig) -> Vec<Listed> {
         for mut row in rows(loaded, gateway) {
             let model = row["id"].as_str().unwrap_or_default().to_owned();
             row["id"] = format!("{prefix}{model}").into();
-            all.push(Listed { row, models: vec![Target { gateway: gateway.name.clone(), model }] });
+            all.push(Listed { row, names: Vec::new(), models: vec![Target { gateway: gateway.name.clone(), model }] });
         }
     }
     all

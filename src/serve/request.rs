@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 use super::ignored::ignored;
 use super::keys::Client;
 use super::loaded_config::LoadedConfig;
-use super::models::{is_refused_name, may_use_for};
+use super::models::may_use_for;
 use super::translation::{translated, unable};
-use crate::adapter::{Api, ClientBody, NamedRequest, Operation, naming_model};
+use crate::adapter::{Api, ClientBody, NamedRequest, Operation, asks_for_background, naming_model};
 use crate::call::{Call, Caller, Choice, Limits};
 use crate::chat::Request;
 use crate::config::{Settings, name_fits};
@@ -23,6 +23,10 @@ use crate::route::NamedRoute;
 
 /// The headers of clients that belong to their wire format and are sent on to a gateway that speaks it.
 const OF_FORMAT: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
+
+/// The longest name of a model, in bytes: as long as Amazon Bedrock allows, which has the longest ones. It stands in headers, messages
+/// and the ledger.
+const LONGEST_MODEL: usize = 2_048;
 
 /// What begins the name of a header whose value is a tag of the call.
 const TAG: &str = "x-llm-tag-";
@@ -43,7 +47,7 @@ impl Asked {
     /// Reads a request.
     ///
     /// # Errors
-    /// It is no request of this format.
+    /// It is no request of this format, or asks for what a server cannot do.
     pub(super) fn read(
         api: Api,
         operation: Operation,
@@ -54,6 +58,17 @@ impl Asked {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let of_format = OF_FORMAT.into_iter().filter_map(|name| Some((name.to_owned(), text(name)?))).collect();
         let body = ClientBody::read(api, operation, path, bytes.clone()).map_err(|error| invalid(error.to_string()))?;
+        if body.model().len() > LONGEST_MODEL {
+            let message = format!("the name of the model is longer than {LONGEST_MODEL} bytes");
+            return Err(Failure { param: Some("model".into()), ..invalid(message) });
+        }
+        // The answer would be written after this one, when nobody can fetch or stop it here, nor learn what it cost.
+        if api == Api::OpenaiResponses
+            && let Some(field) = asks_for_background(&bytes)
+        {
+            let message = format!("leave `{field}` out: this server cannot fetch an answer later, nor stop it");
+            return Err(Failure { param: Some(field), ..invalid(message) });
+        }
         let decoded = match operation {
             Operation::Generate | Operation::CountTokens => {
                 let decoded = if (api, operation) == (Api::Gemini, Operation::CountTokens) {
@@ -185,8 +200,7 @@ fn permitted(
 ) -> Result<(Vec<Choice>, Arc<Caller>), Failure> {
     let permitted: Vec<Choice> =
         choices.into_iter().filter(|choice| may_use_for(settings, client, asked, &choice.target)).collect();
-    // A task stands for an alias, which has a name as well.
-    if permitted.is_empty() || [asked, &named.name].iter().any(|name| is_refused_name(client, name)) {
+    if permitted.is_empty() || named.names().into_iter().any(|name| client.caller.is_refused(name)) {
         let message = format!("the key {} may not be used for {asked}", client.name);
         return Err(Failure { param: Some("model".into()), ..Failure::new(FailureKind::Refused, message) });
     }

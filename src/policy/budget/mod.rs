@@ -26,7 +26,7 @@ pub(crate) use self::store::{Reserved, Sums};
 use crate::adapter::{Api, Operation, OutputBound, WireRequest, names_preset, naming_model};
 use crate::call::{Call, Event, Events, Observer, Service, Target};
 use crate::chat::Usage;
-use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits, model_may_fit};
+use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits};
 use crate::error::{Failure, FailureKind};
 use crate::ledger::{self, StoreError};
 use crate::money::Usd;
@@ -183,7 +183,7 @@ impl SpendingLimits {
                 return Err(no_model(key, model, format!("{hint} {allowed}")));
             }
         }
-        if let Some(pattern) = call.caller.refuse.iter().find(|pattern| model_may_fit(pattern, gateway, model)) {
+        if let Some(pattern) = call.caller.refused(call.target()) {
             return Err(no_model(key, model, format!("it may not be used for {pattern}")));
         }
         let is_limited = !lists.is_empty() || !call.caller.refuse.is_empty();
