@@ -8,7 +8,6 @@ use std::time::Instant;
 use bytes::Bytes;
 use reqwest::Response;
 use reqwest::header::CONTENT_TYPE;
-use serde::Deserialize;
 use tokio::time::timeout_at;
 
 use super::deadlines::Deadlines;
@@ -16,7 +15,7 @@ use super::words::Words;
 use super::{Client, body, response_headers, transport};
 use crate::adapter::sse::BOM;
 use crate::adapter::stream::{self, Decoded};
-use crate::adapter::{Adapter, ClientBody, DecodeError, Operation};
+use crate::adapter::{Adapter, ClientBody, DecodeError, Operation, usage_of};
 use crate::call::{Event, Events};
 use crate::chat::{FinishReason, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
@@ -106,11 +105,9 @@ impl Reading<'_> {
     /// Reads an answer that holds no text of a chat: vectors, a count, the continuation of a text. Of it, usage is read.
     async fn other_answer(&self, body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
         let body = self.rest(body, &mut response, LARGEST_VECTORS).await?;
-        let answer: OtherAnswer = serde_json::from_slice(&body).unwrap_or_default();
-        if let Some(usage) = answer.usage {
-            let cost = usage.cost.and_then(|cost| cost.to_string().parse().ok());
-            let output = Some(usage.completion_tokens.unwrap_or(0));
-            let usage = Usage { input: usage.prompt_tokens, output, cost, ..Usage::default() };
+        if let Some(usage) = usage_of(&body) {
+            // Vectors have none.
+            let usage = Usage { output: usage.output.or(Some(0)), ..usage };
             events.emit(Event::Stream(StreamEvent::Usage(usage))).await?;
         }
         events.emit(Event::Stream(StreamEvent::Finish(FinishReason::Stop))).await?;
@@ -195,19 +192,6 @@ impl Reading<'_> {
 /// The media type of a response.
 pub(super) fn content_type(response: &Response) -> Option<&str> {
     response.headers().get(CONTENT_TYPE)?.to_str().ok()
-}
-
-/// As much of an answer without text as is read.
-#[derive(Default, Deserialize)]
-struct OtherAnswer {
-    usage: Option<OtherUsage>,
-}
-
-#[derive(Deserialize)]
-struct OtherUsage {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    cost: Option<serde_json::Number>,
 }
 
 /// The beginning of a body as text.

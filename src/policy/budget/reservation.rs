@@ -129,7 +129,8 @@ impl Reservation {
         (cost > amount).then(|| format!("{} cost {cost}, more than the {amount} set aside for it", self.target.model))
     }
 
-    /// What the request cost. One that may have been billed although nothing says so has cost the whole amount.
+    /// What the request cost. One that may have been billed although nothing says so has cost the whole amount, and so has one of
+    /// which only a lower bound is known, unless that is more.
     fn spent(&self) -> Spent {
         let observed = self.observer.observed();
         let response = &observed.response;
@@ -142,10 +143,13 @@ impl Reservation {
         });
         let (failed_cost, maybe_billed) = self.earlier;
         let is_unknown = (observed.is_running || is_answered) && known.is_none();
+        let least = known.map_or(Usd::ZERO, |cost| cost.usd);
+        let is_more = known.is_some_and(|cost| cost.partial) && least < self.entry.amount;
+        let more = if is_more { self.entry.amount - least } else { Usd::ZERO };
         let in_doubt = observed.maybe_billed - maybe_billed + u32::from(is_unknown);
-        let estimated = self.entry.amount.times(u64::from(in_doubt)).unwrap_or(self.entry.amount);
+        let estimated = self.entry.amount.times(u64::from(in_doubt)).unwrap_or(self.entry.amount) + more;
         let failed_cost = Usd::from_picos(observed.failed_cost.picos() - failed_cost.picos());
-        Spent { cost: known.unwrap_or(Usd::ZERO) + failed_cost + estimated, estimated }
+        Spent { cost: least + failed_cost + estimated, estimated }
     }
 }
 
