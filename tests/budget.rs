@@ -404,6 +404,18 @@ fn what_cost_more_than_was_set_aside_is_told_and_the_next_call_is_refused() {
     assert_eq!(gateway.requests().len(), 1);
 }
 
+#[test]
+fn the_pages_of_a_pdf_are_set_aside() {
+    let gateway = Gateway::by(|_| dollar());
+    let budget = "[[budget]]\nlimit = 5\nper = \"day\"\n[price.\"*\"]\ninput = 1000\noutput = 0\n";
+    let home = Home::with(&gateway).config(budget);
+    let pages = "<</Type/Page>>".repeat(4);
+    let pdf = home.file("four.pdf", format!("%PDF-1.4\n{pages}<</Type/Pages/Count 4>>"));
+    home.llm(ASK).arg("-f").arg(pdf).output().exits(5).says("this call may cost up to $6.");
+    home.llm(ASK).output().exits(0);
+    assert_eq!(gateway.requests().len(), 1);
+}
+
 // L08
 #[test]
 fn a_price_that_nobody_knows_is_5_where_a_budget_applies() {
