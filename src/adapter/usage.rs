@@ -170,6 +170,15 @@ struct PydanticGateway<'a> {
 #[serde(default)]
 struct CacheCreation {
     ephemeral_1h_input_tokens: Count,
+    /// LiteLLM's name for what OpenAI's cache keeps.
+    ephemeral_12h_input_tokens: Count,
+}
+
+/// OpenAI's names for the same.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CacheWrites {
+    ttl_12h_tokens: Count,
 }
 
 /// Parts of the tokens, in OpenAI's formats.
@@ -182,6 +191,16 @@ struct Details {
     /// LiteLLM's name.
     #[serde(deserialize_with = "maybe")]
     cache_creation_token_details: Option<CacheCreation>,
+    #[serde(deserialize_with = "maybe")]
+    cache_write_tokens_details: Option<CacheWrites>,
+}
+
+impl Details {
+    /// Whether a cache keeps some of the tokens for half a day, for which no list has a price.
+    fn is_kept_long(&self) -> bool {
+        self.cache_creation_token_details.as_ref().is_some_and(|kept| is_some(kept.ephemeral_12h_input_tokens))
+            || self.cache_write_tokens_details.as_ref().is_some_and(|kept| is_some(kept.ttl_12h_tokens))
+    }
 }
 
 /// Tokens of one kind, in Google's format.
@@ -245,7 +264,7 @@ impl Fields<'_> {
         let input = [&self.prompt_tokens_details, &self.input_tokens_details];
         let output = [&self.completion_tokens_details, &self.output_tokens_details];
         let read = [&self.prompt_modalities, &self.cache_modalities, &self.tool_modalities];
-        input.into_iter().flatten().any(|details| is_some(details.audio_tokens))
+        input.into_iter().flatten().any(|details| is_some(details.audio_tokens) || details.is_kept_long())
             || output.into_iter().flatten().any(|details| {
                 [details.audio_tokens, details.image_tokens, details.video_tokens].into_iter().any(is_some)
             })
@@ -313,6 +332,7 @@ mod tests {
             r#"{"server_tool_use":{"web_search_requests":0,"web_fetch_requests":3},"num_search_queries":0}"#,
             r#"{"server_tool_use":null,"server_tool_use_details":{"web_search_requests":null}}"#,
             r#"{"prompt_tokens_details":{"audio_tokens":0,"image_tokens":7,"video_tokens":7,"cached_tokens":3}}"#,
+            r#"{"input_tokens_details":{"cache_write_tokens_details":{"ttl_30m_tokens":9,"ttl_12h_tokens":0}}}"#,
             r#"{"completion_tokens_details":{"audio_tokens":null,"image_tokens":0,"reasoning_tokens":9}}"#,
             r#"{"promptTokensDetails":[{"modality":"TEXT","tokenCount":3},{"modality":"IMAGE","tokenCount":3}]}"#,
             r#"{"candidatesTokensDetails":[{"modality":"TEXT","tokenCount":3},{"modality":"AUDIO"}]}"#,
@@ -334,6 +354,8 @@ mod tests {
             r#"{"citation_tokens":1}"#,
             r#"{"prompt_tokens_details":{"audio_tokens":1}}"#,
             r#"{"input_tokens_details":{"audio_tokens":1}}"#,
+            r#"{"input_tokens_details":{"cache_write_tokens_details":{"ttl_30m_tokens":0,"ttl_12h_tokens":1}}}"#,
+            r#"{"prompt_tokens_details":{"cache_creation_token_details":{"ephemeral_12h_input_tokens":1}}}"#,
             r#"{"completion_tokens_details":{"audio_tokens":1}}"#,
             r#"{"output_tokens_details":{"image_tokens":1}}"#,
             r#"{"promptTokensDetails":[{"modality":"TEXT","tokenCount":3},{"modality":"AUDIO","tokenCount":1}]}"#,

@@ -34,7 +34,8 @@ pub struct Usage {
 pub enum Surcharge {
     /// All tokens have a higher price, because of the tier, the speed or the region in which the model answered.
     Tier,
-    /// More than text is billed: sound, pictures, searches, or other tools and models that the provider ran.
+    /// More than text is billed: sound, pictures, a long time in a cache, searches, or other tools and models that the provider
+    /// ran.
     Parts,
 }
 

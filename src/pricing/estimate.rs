@@ -62,8 +62,8 @@ fn json(value: &Value) -> u64 {
 /// The most tokens that a request with this body may have. No tokenizer makes more tokens of a text than the text has bytes,
 /// and the JSON around a message has more bytes than a model's own marks around it have tokens. Only what is no text is
 /// estimated: an image by its usual price, a PDF by its pages and what its text is compressed to, a recording by its length. A file of
-/// text in Base64 counts by its bytes. What a request marks for a cache counts twice, since
-/// no vendor asks for more than the double price where it is kept for an hour.
+/// text in Base64 counts by its bytes. What a request marks for a cache counts as
+/// often as the price of input that may be paid for it.
 pub fn most_input_tokens(request: &Request, body: &[u8]) -> u64 {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     let (base64, tokens) = parts.fold((0, 0), |(base64, tokens), media| match media {
@@ -76,15 +76,24 @@ pub fn most_input_tokens(request: &Request, body: &[u8]) -> u64 {
         Part::Text(_) | Part::Reasoning { .. } | Part::ToolCall(_) | Part::ToolResult { .. } => (base64, tokens),
     });
     let tokens = (body.len().saturating_sub(base64) as u64).saturating_add(tokens);
-    if is_marked(body) { tokens.saturating_mul(2) } else { tokens }
+    tokens.saturating_mul(halves(body)).div_ceil(2)
 }
 
-/// Whether a field of the body may mark what is before it for a cache. No writer of JSON escapes a letter in a name, so a body
-/// that has such an escape may hide one.
-fn is_marked(body: &[u8]) -> bool {
+/// How many times the price of input may be paid for what the body marks for a cache, in halves. No writer of JSON escapes a
+/// letter in a name, so a body that has such an escape may hide a mark.
+fn halves(body: &[u8]) -> u64 {
     let has = |text: &str| memchr::memmem::find(body, text.as_bytes()).is_some();
-    has("cache_control")
-        || memchr::memmem::find_iter(body, br"\u00").any(|at| matches!(body.get(at + 4), Some(b'4'..=b'7')))
+    let is_hidden =
+        || memchr::memmem::find_iter(body, br"\u00").any(|at| matches!(body.get(at + 4), Some(b'4'..=b'7')));
+    if has("prompt_cache_breakpoint") || is_hidden() {
+        // For half a day at OpenAI.
+        5
+    } else if has("cache_control") {
+        // For an hour at Anthropic.
+        4
+    } else {
+        2
+    }
 }
 
 fn part(part: &Part, count: Count) -> u64 {
@@ -276,14 +285,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_marked_for_a_cache_counts_twice() {
+    fn what_is_marked_for_a_cache_counts_as_often_as_its_price() {
         let most = |body: &str| most_input_tokens(&Request::default(), body.as_bytes());
         let plain = r#"{"text":"caf\u00e9 \u001b"}"#;
         assert_eq!(most(plain), plain.len() as u64);
-        for marked in
-            [r#"{"cache_control":{"ttl":"1h"}}"#, r#"{"cache\u005fcontrol":{}}"#, r#"{"\u0063ache_control":{}}"#]
-        {
-            assert_eq!(most(marked), 2 * marked.len() as u64);
+        let marked = r#"{"cache_control":{"ttl":"1h"}}"#;
+        assert_eq!(most(marked), 2 * marked.len() as u64);
+        for marked in [
+            r#"{"prompt_cache_breakpoint":{"mode":"explicit","ttl":"12h"}}"#,
+            r#"{"cache\u005fcontrol":{}}"#,
+            r#"{"\u0063ache_control":{}}"#,
+        ] {
+            assert_eq!(most(marked), (5 * marked.len() as u64).div_ceil(2));
         }
     }
 
