@@ -75,7 +75,8 @@ pub struct Match {
     pub key: Option<String>,
     /// The name of the gateway.
     pub gateway: Option<String>,
-    /// The model, with or without what stands before its last `/`; `*` is any text.
+    /// The model, with or without its gateway or what stands before its last `/`, where `*` is any text; or the alias that was
+    /// asked for.
     pub model: Option<String>,
     /// The task that the user named.
     pub task: Option<String>,
@@ -93,6 +94,8 @@ pub struct Subject<'a> {
     pub gateway: &'a str,
     /// The model as the gateway calls it.
     pub model: &'a str,
+    /// The model or alias as it was asked for.
+    pub asked: &'a str,
     /// The task that the user named.
     pub task: Option<&'a str>,
     /// The tags of the call.
@@ -115,8 +118,17 @@ impl Match {
         is(&self.key, Some(subject.key))
             && is(&self.gateway, Some(subject.gateway))
             && is(&self.task, subject.task)
-            && self.model.as_deref().is_none_or(|pattern| model_fits(pattern, subject.model))
+            && self.model.as_deref().is_none_or(|pattern| subject.is_of(pattern))
             && self.tag.iter().all(|(name, value)| subject.tags.get(name) == Some(value))
+    }
+}
+
+impl Subject<'_> {
+    fn is_of(&self, pattern: &str) -> bool {
+        let full = || format!("{}::{}", self.gateway, self.model);
+        model_fits(pattern, self.model)
+            || pattern == self.asked
+            || pattern.contains("::") && pattern::matches(pattern, &full())
     }
 }
 
@@ -210,18 +222,28 @@ impl Period {
     }
 }
 
-/// Finds budgets that name an unknown gateway or are the same as another one; `file` names the config in messages.
+/// Finds budgets that no call can fall under, since they name an unknown gateway or task or nothing, and those that are the same
+/// as another one; `file` names the config in messages.
 pub(super) fn check<'a>(
     budgets: &[Budget],
     gateways: impl Iterator<Item = &'a str> + Clone,
+    is_task: impl Fn(&str) -> bool,
     file: &str,
 ) -> Result<(), Error> {
     for (index, budget) in budgets.iter().enumerate() {
         let message = |what: String| format!("{file}:{}: budget of {}: {what}", budget.line, budget.describe());
-        if let Some(gateway) = &budget.matches.gateway
-            && !gateways.clone().any(|known| known == gateway)
-        {
+        let Match { key, gateway, model, task, tag: _ } = &budget.matches;
+        let named = [("key", key), ("gateway", gateway), ("model", model), ("task", task)];
+        if let Some((field, _)) = named.iter().find(|(_, name)| name.as_deref() == Some("")) {
+            return Err(Error::config(message(format!("`{field}` of its `match` is empty"))));
+        }
+        let of_model = model.as_deref().and_then(|model| Some(model.split_once("::")?.0));
+        let gateway = gateway.as_deref().or(of_model.filter(|gateway| !gateway.contains('*')));
+        if let Some(gateway) = gateway.filter(|gateway| !gateways.clone().any(|known| known == *gateway)) {
             return Err(Error::config(message(format!("no gateway is called `{gateway}`"))));
+        }
+        if let Some(task) = task.as_deref().filter(|task| !is_task(task)) {
+            return Err(Error::config(message(format!("no task is called `{task}`"))));
         }
         match &budget.name {
             Some(name) if name.trim().is_empty() => return Err(Error::config(message("its name is empty".into()))),
@@ -278,13 +300,48 @@ mod tests {
             "limit = 5.00\nper = \"day\"\nmatch = { key = \"team-a\", model = \"claude-*\", tag.app = \"bot\" }",
         );
         let tags = BTreeMap::from([("app".to_owned(), "bot".to_owned()), ("x".to_owned(), "y".to_owned())]);
-        let subject =
-            Subject { key: "team-a", gateway: "openrouter", model: "anthropic/claude-opus", task: None, tags: &tags };
+        let subject = Subject {
+            key: "team-a",
+            gateway: "openrouter",
+            model: "anthropic/claude-opus",
+            asked: "best",
+            task: None,
+            tags: &tags,
+        };
         assert!(budget.matches.fits(&subject));
         assert!(!budget.matches.fits(&Subject { key: "team-b", ..subject }));
         assert!(!budget.matches.fits(&Subject { model: "gpt-5.4", ..subject }));
         assert!(!budget.matches.fits(&Subject { tags: &BTreeMap::new(), ..subject }));
         assert_eq!(budget.describe(), "$5.00 a day for key team-a, model claude-*, app bot");
+    }
+
+    #[test]
+    fn a_model_is_meant_however_it_is_called() {
+        let tags = BTreeMap::new();
+        let subject = Subject { key: "", gateway: "an", model: "vendor/big", asked: "fast", task: None, tags: &tags };
+        let fits = |model: &str| Match { model: Some(model.to_owned()), ..Match::default() }.fits(&subject);
+        for model in ["big", "vendor/big", "b*", "an::vendor/big", "an::*", "*::vendor/b*", "fast"] {
+            assert!(fits(model), "{model}");
+        }
+        for model in ["small", "other::*", "an::small", "fas*", ""] {
+            assert!(!fits(model), "{model}");
+        }
+    }
+
+    #[test]
+    fn a_budget_that_no_call_can_fall_under_is_refused() {
+        for (matches, problem) in [
+            ("model = \"\"", "`model` of its `match` is empty"),
+            ("key = \"\"", "`key` of its `match` is empty"),
+            ("task = \"nosuch\"", "no task is called `nosuch`"),
+            ("model = \"crop::m\"", "no gateway is called `crop`"),
+        ] {
+            let error = checked(&[&format!("limit = 1\nper = \"day\"\nmatch = {{ {matches} }}")]).expect_err(matches);
+            assert!(error.to_string().ends_with(problem), "{error}");
+        }
+        for matches in ["model = \"corp::m\"", "model = \"*::m\"", "task = \"mail\"", "model = \"fast\""] {
+            checked(&[&format!("limit = 1\nper = \"day\"\nmatch = {{ {matches} }}")]).expect(matches);
+        }
     }
 
     #[test]
@@ -317,7 +374,7 @@ mod tests {
     fn checked(budgets: &[&str]) -> Result<(), Error> {
         let line = |(index, text): (usize, &&str)| Budget { line: 10 * (index + 1), ..budget(text) };
         let budgets: Vec<Budget> = budgets.iter().enumerate().map(line).collect();
-        check(&budgets, ["openrouter", "corp"].into_iter(), "c.toml")
+        check(&budgets, ["openrouter", "corp"].into_iter(), |task| task == "mail", "c.toml")
     }
 
     #[test]

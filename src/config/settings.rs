@@ -184,7 +184,8 @@ impl Settings {
         }
         let gateways: Vec<&str> = self.gateway_names().collect();
         let gateways = gateways.iter().copied();
-        budget::check(&self.budgets, gateways.clone(), &source.name())?;
+        let is_task = |task: &str| self.tasks.contains_key(task);
+        budget::check(&self.budgets, gateways.clone(), is_task, &source.name())?;
         routing::check(&self.aliases, &self.tasks, gateways.clone()).map_err(in_source)?;
         pipeline::check(&self.pipelines, &self.templates, &self.tasks, gateways.clone()).map_err(in_source)?;
         template::check(&self.templates, &self.tasks, gateways).map_err(in_source)

@@ -198,6 +198,7 @@ impl SpendingLimits {
             key: self.key(call),
             gateway: &target.gateway,
             model: &target.model,
+            asked: &call.asked,
             task: call.task.as_deref(),
             tags: &tags,
         };
