@@ -442,6 +442,23 @@ fn a_lost_reply_counts_as_what_was_set_aside_and_makes_the_cost_a_lower_bound() 
     assert_eq!(summed["total"]["cost"]["unknown"], 1, "{summed}");
 }
 
+#[test]
+fn an_answer_that_ends_before_its_first_word_counts_as_set_aside_or_as_what_it_told() {
+    for (reply, left) in [
+        (Reply::sse_until_close(), "$9.00 left"),
+        (Reply::sse_until_close().role(), "$9.00 left"),
+        (Reply::error(504, "too slow"), "$9.00 left"),
+        (Reply::sse_until_close().role().usage(1, 50).text("Half"), "$5.00 left"),
+    ] {
+        let gateway = Gateway::always(reply.close());
+        let home = home(&gateway, "[[budget]]\nlimit = 10\nper = \"total\"\n");
+        home.llm(ASK).args(["--retries", "0"]).output();
+        let record = home.llm(["log", "show", "-o", "json"]).output().exits(0).json();
+        assert_eq!(record["attempts"][0]["maybe_billed"], true, "{record}");
+        home.llm(["ask", "--max-tokens", "101", "hi"]).output().exits(5).says(left);
+    }
+}
+
 // L11
 #[cfg(unix)]
 #[test]

@@ -154,7 +154,8 @@ impl Reading<'_> {
     async fn no_answer(&self, head: Vec<u8>, response: Response) -> Failure {
         let body = self.beginning_of(head, response).await;
         if body.iter().all(u8::is_ascii_whitespace) {
-            return Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
+            let failure = Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
+            return failure.maybe_billed();
         }
         let message = format!("{} did not send an answer of a model", self.client.gateway.base_url.origin());
         Failure::new(FailureKind::Protocol, message).with_cause(self.excerpt(&beginning(&body))).with_status(200)
@@ -170,6 +171,8 @@ impl Reading<'_> {
         let advice = response_headers::retry_advice(response.headers(), status);
         let body = self.beginning_of(Vec::new(), response).await;
         let mut failure = self.adapter.decode_error(status, &body);
+        // A proxy has stopped waiting, and the model may go on.
+        failure.maybe_billed |= matches!(status, 504 | 524);
         failure.retry_after = advice.retry_after.or(failure.retry_after);
         failure.should_retry = advice.should_retry.or(failure.should_retry);
         failure
