@@ -127,6 +127,25 @@ fn gzip_files_attachments_ids_and_samples() {
     assert!(gateway.requests()[0].prompt().contains("attached text"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_row_gets_no_file_that_may_hold_keys() {
+    let gateway = echo();
+    let home = Home::with(&gateway).config("");
+    home.file("data/keys.toml", "");
+    home.file("note.txt", "attached text");
+    std::os::unix::fs::symlink(home.path().join("llm.toml"), home.path().join("innocent.txt")).expect("linked");
+    let private = ["data/keys.toml", "./data/../llm.toml", "innocent.txt", "/dev/null"];
+    let row = |doc: &str| json!({"prompt": "p", "doc": doc}).to_string() + "\n";
+    home.file("rows.jsonl", private.map(row).concat() + &row("note.txt"));
+    home.llm(["batch", "rows.jsonl", "--out", "out.jsonl", "--file-field", "doc"]).output().exits(8);
+    for line in &lines(home.path().join("out.jsonl"))[..4] {
+        let error = line["error"]["message"].as_str().unwrap_or_default();
+        assert!(error.contains("may hold keys"), "{line}");
+    }
+    assert_eq!(gateway.requests().len(), 1);
+}
+
 // L31
 #[test]
 fn a_bad_row_is_an_error_of_its_line_and_the_others_are_asked() {

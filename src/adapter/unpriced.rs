@@ -150,8 +150,8 @@ fn all<'a, T: Deserialize<'a>>(value: &'a RawValue, holds: impl Fn(&T) -> bool) 
 }
 
 /// Whether requests of this tier cost what lists say, or less.
-fn is_usual_tier(tier: &str) -> bool {
-    let usual = ["auto", "default", "standard", "standard_only", "on_demand", "flex", "batch"];
+pub(super) fn is_usual_tier(tier: &str) -> bool {
+    let usual = ["auto", "default", "standard", "standard_only", "on_demand", "flex", "batch", "unspecified"];
     usual.iter().any(|name| tier.eq_ignore_ascii_case(name))
 }
 

@@ -18,6 +18,7 @@ use crate::pipeline::{self, ResolvedStep};
 use crate::resolve::{CallTemplate, PromptTemplate};
 use crate::route::NamedRoute;
 use crate::score::{Environment, Weighted};
+use crate::secret::KeyFile;
 
 /// The rows of a data set of no more bytes than this are counted before the batch begins. How far a larger one has been read
 /// tells how far the batch is.
@@ -148,7 +149,7 @@ impl BatchPlan {
         let base = prepare_base(context, &args.prompt, named.as_ref())?;
         let (names, work) = work(context, args, named.as_ref())?;
         let source = Source { path: path.clone(), format: args.input_format.map(format), spool: None };
-        let recipe = recipe(args, text, named.as_ref(), path)?;
+        let recipe = recipe(context, args, text, named.as_ref(), path)?;
         let cook = Cook::new(&recipe)?;
         if let Some(first) = source.first_of_a_table()? {
             cook.check(&first)?;
@@ -235,6 +236,7 @@ fn template(context: &Context, args: &BatchRunArgs) -> Result<(Option<String>, O
 }
 
 fn recipe(
+    context: &Context,
     args: &BatchRunArgs,
     template: Option<String>,
     named: Option<&PromptTemplate>,
@@ -247,6 +249,7 @@ fn recipe(
     }
     // A system prompt of the flags wins over that of the template.
     let system = named.filter(|_| args.prompt.system.is_none()).and_then(|named| named.settings.system.clone());
+    let keys = context.settings.dirs.data.iter().map(|dir| KeyFile::in_dir(dir).path());
     Ok(Recipe {
         template,
         system,
@@ -255,6 +258,7 @@ fn recipe(
         expect: args.expect.clone(),
         files: args.file_field.clone(),
         directory: path.parent().map(Path::to_owned).unwrap_or_default(),
+        private: keys.chain(context.settings.config_path.clone()).collect(),
     })
 }
 
