@@ -103,7 +103,7 @@ impl Job {
                  ok, failed, truncated, picos, concurrency, is_cancelled)
              VALUES (:uuid, :began, :seen, :state, :via, :input, :output, :directory, :command, :plan, :models, :total,
                  :ok, :failed, :truncated, :picos, :concurrency, 0)
-             ON CONFLICT (uuid) DO UPDATE SET seen_ms = :seen, state = :state, command = :command, directory = :directory,
+             ON CONFLICT (uuid) DO UPDATE SET seen_ms = :seen, state = :state, via = :via, command = :command, directory = :directory,
                  plan = :plan, models = :models, total = :total, ok = :ok, failed = :failed, truncated = :truncated,
                  picos = :picos, concurrency = :concurrency, is_cancelled = 0",
             named_params! {
@@ -290,8 +290,10 @@ pub struct Part {
     pub remote: Option<String>,
     /// How it stands.
     pub state: PartState,
-    /// What the gateway said of it last.
-    pub detail: Option<String>,
+    /// What the ids of its requests have besides the rows, where the gateway keeps no tag of a batch: by it, its results are
+    /// known from those of another batch. `None` in parts of earlier versions, too. It is kept in the column `detail`, which
+    /// they left empty.
+    pub mark: Option<String>,
 }
 
 /// How a part stands.
@@ -335,7 +337,7 @@ pub fn save_part(transaction: &Transaction<'_>, id: &str, part: &Part) -> rusqli
                 part.count.cast_signed(),
                 part.remote,
                 part.state.as_str(),
-                part.detail,
+                part.mark,
             ],
         )
         .map(drop)
@@ -352,6 +354,16 @@ pub fn remove_part(transaction: &Transaction<'_>, id: &str, part: u64) -> rusqli
             params![id, part.cast_signed()],
         )
         .map(drop)
+}
+
+/// Whether a part of any job has this id at its gateway.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn is_remote_known(store: &Store, remote: &str) -> Result<bool, StoreError> {
+    store.read(|connection| {
+        connection.query_row("SELECT EXISTS (SELECT 1 FROM job_parts WHERE remote = ?1)", [remote], |row| row.get(0))
+    })
 }
 
 /// The parts of a job, in order.
@@ -378,7 +390,7 @@ pub fn parts(store: &Store, id: &str) -> Result<Vec<Part>, StoreError> {
                     "submitted" => PartState::Submitted,
                     _ => PartState::Submitting,
                 },
-                detail: row.get(8)?,
+                mark: row.get(8)?,
             })
         };
         statement.query_map([id], part)?.collect()

@@ -75,12 +75,7 @@ fn command_line() -> Vec<String> {
 /// Runs a batch. `command` is the command line, by which the batch can go on later.
 fn run_batch(context: &Context, args: &BatchRunArgs, command: Vec<String>) -> Result<u8, Error> {
     let mut plan = BatchPlan::new(context, args)?;
-    if let Some(size) = args.sample {
-        plan.source.keep()?;
-        let rows = plan.source.rows()?;
-        let drawn = plan.selection.draw(rows, size, args.sample_seed);
-        drawn.map_err(|source| plan.source.unreadable(source))?;
-    }
+    plan.draw(args)?;
     if args.prompt.dry_run {
         return dry_run::run(context, args, &plan);
     }
@@ -88,7 +83,10 @@ fn run_batch(context: &Context, args: &BatchRunArgs, command: Vec<String>) -> Re
     let batch = Batch::new(context, args, &plan, command);
     match args.via {
         Some(Via::Api) => api::submit(&batch, session),
-        Some(Via::Calls) | None => batch.run(session, None),
+        Some(Via::Calls) | None => {
+            api::check_collected(context, &session)?;
+            batch.run(session, None)
+        }
     }
 }
 
@@ -138,12 +136,15 @@ impl<'a> Batch<'a> {
         let limit = Limit::new(fixed, process::connections());
         let mut options = self.options(limit.most(), &control);
         let is_collected = results.is_some();
-        let missing = results.as_ref().map_or(0, |results| results.missing());
+        let collected = results.as_ref().map(|results| results.total_and_missing());
         options.results = results;
         if !is_collected {
             self.note_job(&job, &limit, &tally);
         }
-        let total = self.total(&done).filter(|_| !is_collected);
+        let (total, missing) = match collected {
+            Some((total, missing)) => (Some(total), missing),
+            None => (self.total(&done), 0),
+        };
         let progress = JobProgress { total, ..progress_of(&tally, limit.now() as u64) };
         let feed = Feed::start(
             plan.source.rows()?,
@@ -289,8 +290,7 @@ impl<'a> Batch<'a> {
     fn total(&self, done: &crate::batch::Done) -> Option<u64> {
         let names = self.plan.names.len();
         // Lines of models that are not asked any more stay in the output.
-        let others: u64 = (names..done.models().len()).map(|place| done.lines(place)).sum();
-        Some(self.plan.count()? * names as u64 + others)
+        Some(self.plan.count()? * names as u64 + done.lines_of_others(names))
     }
 
     /// The exit code, or why the batch stopped before its end.

@@ -167,7 +167,11 @@ impl SpendingLimits {
         call.caller.key.as_deref().or_else(used).unwrap_or_default()
     }
 
-    fn check_model(&self, call: &Call) -> Result<(), Failure> {
+    /// Whether the key and the caller of the call may use its model.
+    ///
+    /// # Errors
+    /// They may not.
+    pub(crate) fn check_model(&self, call: &Call) -> Result<(), Failure> {
         let (key, model) = (self.key(call), &call.target().model);
         let lists = [
             (self.allow.get(key), "[allow] in the config lets it be used for"),

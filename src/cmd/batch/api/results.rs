@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::clients::Requests;
 use super::{row_of, temporary_file};
 use crate::adapter::{Adapter, DecodeError, stream};
+use crate::batch::Done;
 use crate::batch::api::{self, BatchApi, Fate, Results, Standing};
+use crate::batch::output::State;
 use crate::call::{Call, Event, Events, Meta, Service};
 use crate::cmd::Context;
 use crate::cmd::batch::plan::BatchPlan;
@@ -22,7 +24,7 @@ use crate::run::Notices;
 const LARGEST_RESULTS: u64 = 8 << 30;
 
 /// The longest result, in bytes. No answer is that long; a document without line ends is not read as a whole.
-const LONGEST_RESULT: u64 = 64 << 20;
+pub(super) const LONGEST_RESULT: u64 = 64 << 20;
 
 /// The results of a batch, as a service that answers its calls from them.
 #[derive(Debug)]
@@ -34,7 +36,9 @@ pub(in crate::cmd) struct ApiResults {
     /// By row and place of the model, where the result is, and from which gateway.
     index: HashMap<(u64, usize), (u64, u64, String)>,
     clients: BTreeMap<String, Arc<Client>>,
-    /// How many requests of batches that are over have no result.
+    /// How many lines the output will have when all is done.
+    total: u64,
+    /// How many rows have neither a line nor a result, and are not in work either.
     missing: u64,
     left_out: LeftOut,
 }
@@ -52,7 +56,7 @@ impl ApiResults {
     pub(super) fn new(models: usize) -> Result<Self, Error> {
         let file = tempfile::tempfile().map_err(temporary_file)?;
         let (index, clients, left_out) = Default::default();
-        Ok(Self { file: Mutex::new(file), length: 0, models, index, clients, missing: 0, left_out })
+        Ok(Self { file: Mutex::new(file), length: 0, models, index, clients, total: 0, missing: 0, left_out })
     }
 
     /// The numbers of the rows that have a result, in order.
@@ -61,9 +65,31 @@ impl ApiResults {
         rows.into_iter().collect()
     }
 
-    /// How many requests of batches that are over have no result: neither an answer nor a failure.
-    pub(in crate::cmd::batch) fn missing(&self) -> u64 {
-        self.missing
+    /// Finds out how many rows are missing of `total`, by what is done and what is in work: parts, and the places of their
+    /// models.
+    pub(super) fn expect<'p>(
+        &mut self,
+        done: &Done,
+        total: u64,
+        outstanding: impl Iterator<Item = (&'p Part, Option<usize>)>,
+    ) {
+        let lines: u64 = (0..done.models().len()).map(|place| done.lines(place)).sum();
+        let is_new = |(row, place): &&(u64, usize)| done.state(*row, *place) == State::Open;
+        let fresh = self.index.keys().filter(is_new).count() as u64;
+        // What came before a document of results broke off is not in work.
+        let has_come = |part: &Part, place| {
+            let rows = part.rows.0..=part.rows.1;
+            self.index.keys().filter(|(row, of)| Some(*of) == place && rows.contains(row)).count() as u64
+        };
+        let in_work: u64 = outstanding.map(|(part, place)| part.count.saturating_sub(has_come(part, place))).sum();
+        let known = lines + fresh + in_work;
+        // Earlier versions counted only what they had collected.
+        (self.total, self.missing) = (total.max(known), total.saturating_sub(known));
+    }
+
+    /// How many lines the output will have, and how many of them come only if the batch goes on: the gateway has nothing of them.
+    pub(in crate::cmd::batch) fn total_and_missing(&self) -> (u64, u64) {
+        (self.total, self.missing)
     }
 
     /// Says which requests have no result, and which lines were left out.
@@ -79,7 +105,9 @@ impl ApiResults {
         }
         if self.missing > 0 {
             let requests = count(self.missing, "request has", "requests have");
-            context.urgent(&format!("{requests} neither an answer nor a failure: the gateway did not come to them"));
+            context.urgent(&format!(
+                "{requests} neither an answer nor a failure, and the gateway has nothing of them in work"
+            ));
         }
     }
 
@@ -92,12 +120,8 @@ impl ApiResults {
         standing: &Standing,
         requests: &Requests,
     ) -> Result<(), Error> {
-        let Some(place) = plan.names.iter().position(|name| *name == part.model) else {
-            self.missing += part.count;
-            return Ok(());
-        };
+        let Some(place) = plan.place(&part.model) else { return Ok(()) };
         let form = api::of(client.config().api_of(&part.model));
-        let before = self.index.len();
         self.clients.insert(part.gateway.clone(), Arc::clone(client));
         for results in &standing.results {
             let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -114,7 +138,6 @@ impl ApiResults {
             self.left_out.foreign += left_out.foreign;
             self.left_out.long += left_out.long;
         }
-        self.missing += part.count.saturating_sub((self.index.len() - before) as u64);
         Ok(())
     }
 
@@ -131,8 +154,7 @@ impl ApiResults {
             if length == 0 {
                 return Ok(left_out);
             }
-            let row = form.result(&line).ok().and_then(|(id, _)| row_of(&id));
-            match row.filter(|row| (part.rows.0..=part.rows.1).contains(row)) {
+            match form.result(&line).ok().and_then(|(id, _)| row_of(&id, part)) {
                 Some(row) => {
                     self.index.insert((row, place), (self.length, length, part.gateway.clone()));
                 }
