@@ -161,7 +161,8 @@ fn a_batch_that_expires_gives_what_it_has_and_the_rest_is_handed_over_again() {
     home.llm(SUBMIT).output().exits(0).says("4 requests handed over in 1 batch");
     let upload = gateway.requests().into_iter().find(|request| request.path == "/v1/files").expect("an upload");
     let body = String::from_utf8(upload.body.clone()).expect("text");
-    assert!(body.contains(r#"{"custom_id":"row-2","method":"POST","url":"/v1/chat/completions","body":{"#), "{body}");
+    assert!(body.contains(r#"{"custom_id":"row-2-"#), "{body}");
+    assert!(body.contains(r#"","method":"POST","url":"/v1/chat/completions","body":{"#), "{body}");
     assert!(body.contains("\"content\":\"row 2\"") && body.contains("\r\n\r\nbatch\r\n"), "{body}");
     home.llm(["batch", "collect"]).output().exits(8).says("in_progress, 1 of 4").says("1 batch is not ready");
     let outcome = home.llm(["batch", "collect"]).output();
@@ -673,4 +674,34 @@ fn a_batch_that_the_gateway_does_not_have_any_more_can_be_given_up() {
     home.llm(["batch", "cancel"]).output().exits(0).says("the gateway has no batch batch-1, which is given up");
     home.llm(calls).output().exits(0);
     assert_eq!(numbers(&lines(&home)), [1, 2]);
+}
+
+/// L29
+#[test]
+fn answers_are_not_collected_for_rows_or_a_template_that_changed_since_they_were_handed_over() {
+    let gateway = answering();
+    let home = Home::with(&gateway);
+    home.file("rows.csv", "text,label\na,yes\nb,no\nc,yes\n");
+    home.file("template.txt", "{{ text }}");
+    let arguments = ["batch", "rows.csv", "@template.txt", "--expect", "label", "--out", "out.jsonl", "--via", "api"];
+    home.llm(arguments).args(["--max-tokens", "5"]).output().exits(0);
+    for (changed, said) in [
+        ("text,label\na,yes\nB,no\nc,yes\n", "row 2 (line 3) is not the row that was handed over"),
+        ("text,label\na,yes\nb,yes\nc,yes\n", "row 2 (line 3) is not the row that was handed over"),
+        ("text,label\nnew,no\na,yes\nb,no\nc,yes\n", "row 1 (line 2) is not the row that was handed over"),
+        ("text,label\na,yes\n", "it has 1 rows, and row 3 was handed over"),
+    ] {
+        home.file("rows.csv", changed);
+        let outcome = home.llm(["batch", "collect"]).output();
+        outcome.exits(2).says("rows.csv was changed since it was handed over").says(said);
+        assert_eq!(lines(&home).len(), 0);
+    }
+    home.file("rows.csv", "text,label\na,yes\nb,no\nc,yes\nadded,no\n");
+    home.file("template.txt", "other {{ text }}");
+    for command in [vec!["batch", "collect"], [&arguments[..], &["--max-tokens", "5", "--resume"]].concat()] {
+        home.llm(command).output().exits(2).says("this batch has another template than the one");
+    }
+    home.file("template.txt", "{{ text }}");
+    home.llm(["batch", "collect"]).output().exits(0);
+    assert_eq!(numbers(&lines(&home)), [1, 2, 3]);
 }

@@ -65,7 +65,15 @@ impl Session {
             false => jobs::of_output(store, &absolute(output.path())).ok().flatten(),
         };
         let earlier = store.as_ref().and_then(known);
-        if earlier_plan.is_some_and(|hash| hash != plan.hash()) {
+        // What was handed over has no line yet.
+        let is_in_work = |store: &Store, job: &jobs::Job| {
+            let parts = jobs::parts(store, &job.id).unwrap_or_default();
+            parts.iter().any(|part| part.state != jobs::PartState::Collected)
+        };
+        let in_work = store.as_ref().zip(earlier.as_ref()).filter(|(store, job)| is_in_work(store, job));
+        if earlier_plan.is_some_and(|hash| hash != plan.hash())
+            || in_work.is_some_and(|(_, job)| job.plan != plan.parts)
+        {
             return Err(changed_plan(plan, earlier.as_ref(), output.path()));
         }
         // Only now it is known that every whole line is one of this batch.

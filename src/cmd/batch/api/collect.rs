@@ -48,6 +48,7 @@ pub(in crate::cmd::batch) fn collect(
     if let Some(error) = failure.take_if(|_| over.is_empty() && results.rows().is_empty()) {
         return Err(error);
     }
+    results.check_rows(&plan, &job.id)?;
     let total = match job.progress.total {
         Some(total) => total,
         None => total(&args, &mut plan, &session.done)?,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::clients::{Clients, Requests};
 use super::settle::{Settled, settle};
-use super::{custom_id, mark, tag, temporary_file};
+use super::{custom_id, mark, seal, tag, temporary_file};
 use crate::batch::RowInfo;
 use crate::batch::api::{self, BatchApi, Gathered, Gathering, Part as Handover};
 use crate::call::{Call, Target};
@@ -105,7 +105,7 @@ impl<'a> Handovers<'a> {
         let request = Request { stream: false, ..Request::clone(&call.request) };
         let wire = wire_format.adapter().encode_request(&target.model, &request);
         let mark = self.mark(form, place);
-        let entry = form.entry(&custom_id(info.number, mark.as_deref()), &wire);
+        let entry = form.entry(&custom_id(info.number, seal(self.job, info.number, info.hash), mark.as_deref()), &wire);
         let is_same = |open: &Opened| open.place == place && open.target == target && open.endpoint == wire.path;
         let at = match self.open.iter().position(is_same) {
             Some(at) => at,

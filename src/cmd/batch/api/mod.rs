@@ -80,22 +80,25 @@ fn mark(job: &str, model: &str) -> String {
     RowHash::of([job.as_bytes(), model.as_bytes()]).to_string()
 }
 
+/// What the id of a request says of the content of its row, by which it is noticed that the data set was changed since.
+fn seal(job: &str, row: u64, hash: RowHash) -> RowHash {
+    RowHash::of([job.as_bytes(), &row.to_le_bytes(), &hash.0.to_le_bytes()])
+}
+
 /// The id of a request, by which its result is known. No vendor takes more than 64 characters.
-fn custom_id(row: u64, mark: Option<&str>) -> String {
+fn custom_id(row: u64, seal: RowHash, mark: Option<&str>) -> String {
     match mark {
-        None => format!("row-{row}"),
-        Some(mark) => format!("row-{row}-{mark}"),
+        None => format!("row-{row}-{seal}"),
+        Some(mark) => format!("row-{row}-{seal}-{mark}"),
     }
 }
 
-/// The row of a request of this part; `None` where the id is none of it.
-fn row_of(custom_id: &str, part: &Part) -> Option<u64> {
-    let row = custom_id.strip_prefix("row-")?;
-    let row = match &part.mark {
-        None => row,
-        Some(mark) => row.strip_suffix(mark.as_str())?.strip_suffix('-')?,
-    };
-    row.parse().ok().filter(|row| (part.rows.0..=part.rows.1).contains(row))
+/// The row and the seal of a request of this part; `None` where the id is none of it. Earlier versions had ids without a seal.
+fn row_of(custom_id: &str, part: &Part) -> Option<(u64, Option<RowHash>)> {
+    let mut pieces = custom_id.strip_prefix("row-")?.split('-');
+    let row = pieces.next()?.parse().ok().filter(|row| (part.rows.0..=part.rows.1).contains(row))?;
+    let seal = pieces.next().map(|seal| u64::from_str_radix(seal, 16).map(RowHash)).transpose().ok()?;
+    (pieces.next() == part.mark.as_deref() && pieces.next().is_none()).then_some((row, seal))
 }
 
 #[cfg(test)]
@@ -104,8 +107,7 @@ mod tests {
 
     #[test]
     fn a_result_is_known_by_the_id_of_its_request_alone() {
-        let (job, uuid) = (mark("job", "model"), "0199c1f2-0000-7000-8000-000000000000");
-        let part = |mark: Option<&str>| Part {
+        let part = |mark: Option<String>| Part {
             part: 0,
             gateway: "g".into(),
             model: "model".into(),
@@ -113,20 +115,25 @@ mod tests {
             count: 2,
             remote: None,
             state: PartState::Submitted,
-            mark: mark.map(str::to_owned),
+            mark,
         };
-        let (plain, marked) = (part(None), part(Some(&job)));
+        let own = mark("job", "model");
+        let (plain, marked) = (part(None), part(Some(own.clone())));
         for row in [3, 1_000_000_000] {
-            assert_eq!(row_of(&custom_id(row, None), &plain), Some(row));
-            assert_eq!(row_of(&custom_id(row, Some(&job)), &marked), Some(row));
-            assert_eq!(row_of(&custom_id(row, Some(&job)), &plain), None);
-            assert_eq!(row_of(&custom_id(row, None), &marked), None);
-            for other in [mark("job", "other"), mark(uuid, "model")] {
-                assert_eq!(row_of(&custom_id(row, Some(&other)), &marked), None);
+            let seal = seal("job", row, RowHash(7));
+            let (id, marked_id) = (custom_id(row, seal, None), custom_id(row, seal, Some(&own)));
+            assert_eq!(row_of(&id, &plain), Some((row, Some(seal))));
+            assert_eq!(row_of(&marked_id, &marked), Some((row, Some(seal))));
+            assert_eq!((row_of(&marked_id, &plain), row_of(&id, &marked)), (None, None));
+            for other in [mark("job", "other"), mark("another job", "model")] {
+                assert_eq!(row_of(&custom_id(row, seal, Some(&other)), &marked), None);
             }
-            assert!(custom_id(row, Some(&job)).len() <= 64);
+            assert_eq!(row_of(&format!("{marked_id}-0"), &marked), None);
+            assert!(marked_id.len() <= 64 && marked_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
+            assert_eq!(row_of(&format!("row-{row}"), &plain), Some((row, None)), "as earlier versions handed it over");
+            assert_eq!(row_of(&format!("row-{row}"), &marked), None);
         }
-        assert_eq!(row_of(&custom_id(2, None), &plain), None, "a row of another part");
-        assert_eq!(row_of("row-", &plain), None);
+        assert_eq!(row_of("row-2", &plain), None, "a row of another part");
+        assert_eq!((row_of("row-", &plain), row_of("row-3-x", &plain)), (None, None));
     }
 }

@@ -6,11 +6,11 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clients::Requests;
-use super::{row_of, temporary_file};
+use super::{row_of, seal, temporary_file};
 use crate::adapter::{Adapter, DecodeError, stream};
-use crate::batch::Done;
 use crate::batch::api::{self, BatchApi, Fate, Results, Standing};
 use crate::batch::output::State;
+use crate::batch::{Done, RowHash};
 use crate::call::{Call, Event, Events, Meta, Service};
 use crate::cmd::Context;
 use crate::cmd::batch::plan::BatchPlan;
@@ -33,14 +33,25 @@ pub(in crate::cmd) struct ApiResults {
     file: Mutex<File>,
     length: u64,
     models: usize,
-    /// By row and place of the model, where the result is, and from which gateway.
-    index: HashMap<(u64, usize), (u64, u64, String)>,
+    /// By row and place of the model.
+    index: HashMap<(u64, usize), Found>,
     clients: BTreeMap<String, Arc<Client>>,
     /// How many lines the output will have when all is done.
     total: u64,
     /// How many rows have neither a line nor a result, and are not in work either.
     missing: u64,
     left_out: LeftOut,
+}
+
+/// A result.
+#[derive(Debug)]
+struct Found {
+    /// Where it is in the file.
+    offset: u64,
+    length: u64,
+    gateway: String,
+    /// What tells whether the row is the one that was handed over.
+    seal: Option<RowHash>,
 }
 
 /// How many lines of the results were left out.
@@ -63,6 +74,30 @@ impl ApiResults {
     pub(super) fn rows(&self) -> Vec<u64> {
         let rows: BTreeSet<u64> = self.index.keys().map(|(row, _)| *row).collect();
         rows.into_iter().collect()
+    }
+
+    /// Compares the rows with those that were handed over.
+    ///
+    /// # Errors
+    /// One of them differs, or is not there.
+    pub(super) fn check_rows(&self, plan: &BatchPlan, job: &str) -> Result<(), Error> {
+        let last = self.index.keys().map(|(row, _)| *row).max().unwrap_or(0);
+        let mut rows = plan.source.rows()?;
+        let mut number = 0;
+        while number < last {
+            let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))? else {
+                return Err(changed(plan, format!("it has {number} rows, and row {last} was handed over")));
+            };
+            number = row.number;
+            let found = (0..self.models).filter_map(|place| self.index.get(&(number, place)));
+            if found.filter_map(|found| found.seal).any(|sealed| sealed != seal(job, number, row.hash())) {
+                return Err(changed(
+                    plan,
+                    format!("row {number} (line {}) is not the row that was handed over", row.line),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Finds out how many rows are missing of `total`, by what is done and what is in work: parts, and the places of their
@@ -155,8 +190,9 @@ impl ApiResults {
                 return Ok(left_out);
             }
             match form.result(&line).ok().and_then(|(id, _)| row_of(&id, part)) {
-                Some(row) => {
-                    self.index.insert((row, place), (self.length, length, part.gateway.clone()));
+                Some((row, seal)) => {
+                    let gateway = part.gateway.clone();
+                    self.index.insert((row, place), Found { offset: self.length, length, gateway, seal });
                 }
                 None if length > LONGEST_RESULT => left_out.long += 1,
                 None => left_out.foreign += u64::from(!line.trim_ascii().is_empty()),
@@ -174,12 +210,19 @@ impl ApiResults {
     }
 
     fn line(&self, row: u64, place: usize) -> Option<(Vec<u8>, &str)> {
-        let (offset, length, gateway) = self.index.get(&(row, place))?;
+        let Found { offset, length, gateway, .. } = self.index.get(&(row, place))?;
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let mut line = vec![0; usize::try_from(*length).ok()?];
         file.seek(SeekFrom::Start(*offset)).and_then(|_| file.read_exact(&mut line)).ok()?;
         Some((line, gateway))
     }
+}
+
+fn changed(plan: &BatchPlan, message: String) -> Error {
+    Error::usage_hint(
+        format!("{} was changed since it was handed over: {message}", plan.source.path.display()),
+        "the answers are those to its rows as they were: put them back, and collect again; rows may only be added at the end",
+    )
 }
 
 /// Reads the next line with its end into `line`, which stays empty where the line is too long. Returns the length of the line,
