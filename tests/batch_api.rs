@@ -705,3 +705,21 @@ fn answers_are_not_collected_for_rows_or_a_template_that_changed_since_they_were
     home.llm(["batch", "collect"]).output().exits(0);
     assert_eq!(numbers(&lines(&home)), [1, 2, 3]);
 }
+
+#[test]
+fn what_a_batch_has_cost_counts_in_the_budgets_that_let_it_through() {
+    let gateway = answering();
+    let budget = "[[budget]]\nlimit = 0.00005\nper = \"total\"\naction = \"warn\"\n";
+    let home = Home::with(&gateway).config(&format!("[price.test-model]\ninput = 1\noutput = 1\n{budget}"));
+    home.file("rows.jsonl", rows(3));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    let spent = |home: &Home| {
+        let budgets = home.llm(["usage", "--budgets", "-o", "json"]).output().json();
+        budgets[0]["spent_usd"].clone()
+    };
+    assert_eq!(spent(&home), json!(0));
+    home.llm(["batch", "collect"]).output().exits(0);
+    assert_eq!(spent(&home), json!(0.000039));
+    home.llm(["batch", "collect"]).output().exits(0);
+    assert_eq!(spent(&home), json!(0.000039), "once");
+}
