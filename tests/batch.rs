@@ -349,6 +349,34 @@ fn a_batch_that_reaches_its_limit_of_cost_stops_and_can_go_on() {
     assert_eq!((lines(home.path().join("out.jsonl")).len(), gateway.requests().len()), (10, 10));
 }
 
+// L32
+#[test]
+fn a_limit_of_cost_counts_the_failed_tries_of_rows_that_are_asked_again() {
+    let gateway = Gateway::by(|_| Reply::sse().role().finish("content_filter").usage(9, 10).done());
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(2));
+    let run = |further: &[&str]| {
+        let limits = ["--max-tokens", "10", "--concurrency", "1", "--max-cost", "0.5", "-o", "json"];
+        batch(&home, &limits).args(further).output()
+    };
+    // Each try costs $0.1.
+    let costs = |said: Value| (said["total_cost"]["usd"].clone(), said["earlier_cost"]["usd"].clone());
+    assert_eq!(costs(run(&[]).json()), (json!(0.2), Value::Null));
+    let retry = ["--resume", "--retry-failed"];
+    assert_eq!(costs(run(&retry).json()), (json!(0.4), json!(0.2)));
+    let outcome = run(&retry);
+    outcome.exits(5).says("--max-cost $0.50");
+    assert_eq!((costs(outcome.json()), gateway.requests().len()), ((json!(0.5), json!(0.4)), 5));
+    for _ in 0..2 {
+        run(&retry).exits(5);
+        assert_eq!(gateway.requests().len(), 5, "all is spent");
+    }
+    let status = home.llm(["batch", "status"]).output();
+    assert!(status.exits(0).stdout().contains("with earlier tries, all cost ~$0.50"), "{}", status.stdout());
+    let listed = home.llm(["batch", "list", "-o", "json"]).output().json();
+    assert_eq!(listed[0]["cost_usd"], json!(0.5));
+}
+
 // L33
 #[cfg(unix)]
 #[test]

@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use super::store::{Store, StoreError};
 use super::{Row, read};
+use crate::money::Usd;
+use crate::record::TotalCost;
 
 /// A batch as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -262,6 +264,34 @@ pub fn answers(store: &Store, id: &str) -> Result<Vec<(u64, String, i64)>, Store
         )?;
         let found = |row: &SqlRow<'_>| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?, row.get(2)?));
         statement.query_map([id], found)?.collect()
+    })
+}
+
+/// What all calls of a job have cost, also those that have no line in the output.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn cost(store: &Store, id: &str) -> Result<TotalCost, StoreError> {
+    store.read(|connection| {
+        // As `llm usage` counts: nothing was paid for a call that failed before any model worked for it.
+        let sql = "SELECT sum(cost), coalesce(max(cost IS NOT NULL AND origin <> 'reported'), 0), coalesce(sum(CASE
+                 WHEN cost IS NOT NULL OR maybe_billed > 0 THEN maybe_billed > 0
+                 ELSE status NOT IN ('failed', 'refused', 'interrupted', 'skipped') OR input IS NOT NULL OR output IS NOT NULL
+                 END), 0)
+             FROM (SELECT c.cost, c.input, c.output, coalesce(c.maybe_billed, 0) AS maybe_billed,
+                     (SELECT name FROM names WHERE id = c.origin) AS origin,
+                     (SELECT name FROM names WHERE id = c.status) AS status
+                 FROM jobs AS j JOIN job_runs AS r ON r.job = j.id JOIN runs ON runs.uuid = r.run
+                     JOIN calls AS c ON c.run = runs.id
+                 WHERE j.uuid = ?1)";
+        connection.query_row(sql, [id], |row| {
+            let unknown: i64 = row.get(2)?;
+            Ok(TotalCost {
+                usd: row.get::<_, Option<i64>>(0)?.map(Usd::from_picos),
+                computed: row.get(1)?,
+                unknown: usize::try_from(unknown).unwrap_or_default(),
+            })
+        })
     })
 }
 

@@ -120,7 +120,7 @@ impl<'a> Batch<'a> {
     fn run(self, session: Session, results: Option<Arc<ApiResults>>) -> Result<u8, Error> {
         let Session { output, done, tally, job, .. } = session;
         let (context, args, plan) = (self.context, self.args, self.plan);
-        let base = self.base(&job, tally.cost().usd);
+        let base = self.base(&job, tally.paid().usd);
         let salt = if args.retry_failed { uuid::Uuid::now_v7().to_string() } else { job.clone() };
         let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, salt);
         let mut samples = maker.samples()?;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use super::jobs::unreadable;
 use super::lines::LineMaker;
 use super::plan::BatchPlan;
 use crate::batch::output::State;
@@ -99,6 +100,8 @@ impl Session {
         }
         if let Some(store) = &store {
             self.recover(context, plan, output, store)?;
+            let paid = jobs::cost(store, &self.job).map_err(|error| unreadable(&error))?;
+            self.tally.note_paid(paid);
         }
         Ok(())
     }
