@@ -723,3 +723,19 @@ fn what_a_batch_has_cost_counts_in_the_budgets_that_let_it_through() {
     home.llm(["batch", "collect"]).output().exits(0);
     assert_eq!(spent(&home), json!(0.000039), "once");
 }
+
+#[test]
+fn results_that_never_end_are_an_error() {
+    let gateway = Gateway::by(move |request| match request.path.as_str() {
+        "/v1/files" => Reply::json(200, &json!({"id": "file-in"})),
+        "/v1/batches" => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+        "/v1/batches/batch-1" => {
+            Reply::json(200, &json!({"id": "batch-1", "status": "completed", "output_file_id": "x"}))
+        }
+        _ => Reply::with_body(200, "application/jsonl", "x".repeat((128 << 20) + 1)),
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(1));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    home.llm(["batch", "collect"]).output().exits(1).says("holds more than 128 MiB");
+}

@@ -42,7 +42,7 @@ pub(in crate::cmd::batch) fn collect(
     let routes = model_routes(&plan)?.len();
     let session = Session::open(context, &args, &mut plan)?;
     let mut open = Open::of(context, &job, &args)?;
-    let mut results = ApiResults::new(routes)?;
+    let mut results = ApiResults::new(context, routes)?;
     let Asked { over, failed, mut failure } = fetch_all(context, &plan, &mut open, &mut results, &job.id, wait);
     open.parts.extend(failed);
     if let Some(error) = failure.take_if(|_| over.is_empty() && results.rows().is_empty()) {

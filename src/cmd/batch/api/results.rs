@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clients::Requests;
@@ -64,8 +64,10 @@ struct LeftOut {
 }
 
 impl ApiResults {
-    pub(super) fn new(models: usize) -> Result<Self, Error> {
-        let file = tempfile::tempfile().map_err(temporary_file)?;
+    /// No results yet. They will be in a file without a name on the disk of the ledger, because they may be larger than memory.
+    pub(super) fn new(context: &Context, models: usize) -> Result<Self, Error> {
+        let dir = context.settings.dirs.data.as_deref();
+        let file = dir.map_or_else(tempfile::tempfile, tempfile::tempfile_in).map_err(temporary_file)?;
         let (index, clients, left_out) = Default::default();
         Ok(Self { file: Mutex::new(file), length: 0, models, index, clients, total: 0, missing: 0, left_out })
     }
@@ -161,13 +163,16 @@ impl ApiResults {
         for results in &standing.results {
             let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
             file.seek(SeekFrom::Start(self.length)).map_err(temporary_file)?;
+            let mut lines = CutLines { to: BufWriter::new(file), length: 0 };
             let fetched = match results {
-                Results::At(path) => requests.download(client, path, LARGEST_RESULTS, file),
-                Results::Inline(lines) => {
-                    std::io::Write::write_all(file, lines).map_err(temporary_file)?;
+                Results::At(path) => requests.download(client, path, largest(part.count), &mut lines),
+                Results::Inline(document) => {
+                    lines.write_all(document).map_err(temporary_file)?;
                     Ok(())
                 }
             };
+            lines.flush().map_err(temporary_file)?;
+            drop(lines);
             let left_out = self.index_from(form, place, part).map_err(temporary_file)?;
             fetched?;
             self.left_out.foreign += left_out.foreign;
@@ -178,7 +183,7 @@ impl ApiResults {
 
     /// Notes where each result is from the end of those that are known. A line that is no result of this part is left out: its
     /// row has no answer then, and is asked again.
-    fn index_from(&mut self, form: &dyn BatchApi, place: usize, part: &Part) -> std::io::Result<LeftOut> {
+    fn index_from(&mut self, form: &dyn BatchApi, place: usize, part: &Part) -> io::Result<LeftOut> {
         let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(self.length))?;
         let mut reader = BufReader::new(file);
@@ -225,9 +230,40 @@ fn changed(plan: &BatchPlan, message: String) -> Error {
     )
 }
 
+/// The largest document of the results of so many requests, in bytes. One of them may be too long and is left out then.
+fn largest(requests: u64) -> u64 {
+    LONGEST_RESULT.saturating_mul(requests.saturating_add(1)).min(LARGEST_RESULTS)
+}
+
+/// Writes lines, of each only so much that it is seen whether it is too long, and none that is empty.
+struct CutLines<W: Write> {
+    to: W,
+    /// How much of the last line there was.
+    length: u64,
+}
+
+impl<W: Write> Write for CutLines<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let text = piece.strip_suffix(b"\n").unwrap_or(piece);
+            let room = usize::try_from((LONGEST_RESULT + 1).saturating_sub(self.length)).unwrap_or(usize::MAX);
+            self.to.write_all(&text[..text.len().min(room)])?;
+            self.length += text.len() as u64;
+            if text.len() < piece.len() && std::mem::take(&mut self.length) > 0 {
+                self.to.write_all(b"\n")?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
 /// Reads the next line with its end into `line`, which stays empty where the line is too long. Returns the length of the line,
 /// which is 0 at the end.
-fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<u64> {
+fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
     line.clear();
     let length = reader.take(LONGEST_RESULT + 1).read_until(b'\n', line)? as u64;
     if length <= LONGEST_RESULT {
@@ -277,4 +313,26 @@ async fn answered(adapter: &dyn Adapter, body: &[u8], events: &Events) -> Result
         events.emit(Event::Stream(event)).await?;
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_results_no_more_is_written_than_is_read_again() {
+        let mut lines = CutLines { to: Vec::new(), length: 0 };
+        // However it is cut into pieces.
+        for bytes in [&b"one\n\n\nt"[..], b"wo", b"\n", b"\n", b"three"] {
+            lines.write_all(bytes).expect("memory");
+        }
+        assert_eq!(lines.to, b"one\ntwo\nthree");
+        let mut lines = CutLines { to: Vec::new(), length: LONGEST_RESULT - 1 };
+        for bytes in [&b"ab"[..], b"cd", b"ef\ng"] {
+            lines.write_all(bytes).expect("memory");
+        }
+        assert_eq!(lines.to, b"ab\ng", "the line is too long, and seen to be");
+        assert_eq!((largest(0), largest(3)), (LONGEST_RESULT, LONGEST_RESULT * 4));
+        assert_eq!((largest(50_000), largest(u64::MAX)), (LARGEST_RESULTS, LARGEST_RESULTS));
+    }
 }
