@@ -377,6 +377,25 @@ fn a_limit_of_cost_counts_the_failed_tries_of_rows_that_are_asked_again() {
     assert_eq!(listed[0]["cost_usd"], json!(0.5));
 }
 
+// L32
+#[test]
+fn answers_of_unknown_cost_count_as_the_most_that_they_may_have_cost_in_every_run() {
+    let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").done());
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(10));
+    let run = |further: &[&str]| {
+        let limits = ["--max-tokens", "10", "--concurrency", "1", "--max-cost", "0.35"];
+        batch(&home, &limits).args(further).output()
+    };
+    // Each may cost $0.1.
+    for further in [&[][..], &["--resume"], &["--resume"]] {
+        run(further).exits(5).says("left, and this call may cost up to $0.10");
+        assert_eq!(gateway.requests().len(), 3);
+    }
+    batch(&home, &["--max-tokens", "10", "--resume", "--max-cost", "0.55"]).output().exits(5);
+    assert_eq!(gateway.requests().len(), 5);
+}
+
 // L33
 #[cfg(unix)]
 #[test]

@@ -11,6 +11,7 @@ mod merge;
 mod plan;
 mod session;
 mod share;
+mod unpriced;
 mod view;
 
 use std::path::Path;
@@ -118,12 +119,13 @@ impl<'a> Batch<'a> {
     }
 
     fn run(self, session: Session, results: Option<Arc<ApiResults>>) -> Result<u8, Error> {
-        let Session { output, done, tally, job, .. } = session;
+        let Session { output, done, tally, unpriced, job, .. } = session;
         let (context, args, plan) = (self.context, self.args, self.plan);
         let base = self.base(&job, tally.paid().usd);
         let salt = if args.retry_failed { uuid::Uuid::now_v7().to_string() } else { job.clone() };
         let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, salt);
         let mut samples = maker.samples()?;
+        unpriced::reserve(context, plan, &mut maker, &samples, (unpriced, tally.earlier.unknown))?;
         let judging = match results {
             None => Judging::new(context, args, &base, &samples)?,
             Some(_) => None,

@@ -22,6 +22,8 @@ pub(super) struct Session {
     pub(super) output: Option<OutputFile>,
     pub(super) done: Done,
     pub(super) tally: Tally,
+    /// The lines whose costs are not known, by row and place of the model.
+    pub(super) unpriced: Vec<(u64, usize)>,
     /// The id of the job.
     pub(super) job: String,
     /// Whether an earlier run has begun the job.
@@ -38,6 +40,7 @@ impl Session {
             output: None,
             done: Done::new(&plan.names),
             tally: Tally::new(&plan.names),
+            unpriced: Vec::new(),
             job: uuid::Uuid::now_v7().to_string(),
             is_resumed: false,
         };
@@ -110,12 +113,14 @@ impl Session {
     fn scan(&mut self, plan: &BatchPlan, output: &mut OutputFile) -> Result<Option<crate::batch::RowHash>, Error> {
         let (mut done, mut tally) = (Done::new(&plan.names), Tally::new(&plan.names));
         let first = output.first(|line| (line.plan, line.job.clone().into_owned())).map_err(output_error)?;
+        let mut unpriced = Vec::new();
         let mut last = (0, 0);
         let mut is_in_order = true;
         output
             .scan(|line| {
                 if done.add(line.row, line.hash, &line.model, line.ended.status) {
                     tally.add(&line.model, &line.ended);
+                    unpriced.extend(line.ended.has_unknown_cost().then(|| (line.row, done.place(&line.model))));
                 }
                 let place = (line.row, done.place(&line.model));
                 is_in_order &= place > last;
@@ -133,7 +138,7 @@ impl Session {
             self.job = job;
             plan
         });
-        (self.done, self.tally) = (done, tally);
+        (self.done, self.tally, self.unpriced) = (done, tally, unpriced);
         Ok(earlier)
     }
 

@@ -224,6 +224,14 @@ impl SpendingLimits {
         fitting.filter_map(|budget| Some((budget, budget.per.window(now)?))).collect()
     }
 
+    /// The most that this call may cost with its first model.
+    ///
+    /// # Errors
+    /// That is not known, or is not limited.
+    pub(crate) fn most(&self, call: &Call) -> Result<Usd, Failure> {
+        self.highest_cost(call, true)
+    }
+
     /// Counts what a call has cost for which nothing was reserved, because a batch handed its request over earlier. The most that
     /// it may have cost counts for what is not known.
     pub(crate) fn count(&self, call: &Call, cost: Option<Cost>) {
