@@ -582,6 +582,35 @@ fn a_gateway_that_is_down_is_not_asked_every_row() {
 }
 
 #[test]
+fn outputs_are_joined_only_if_their_rows_are_the_same_and_an_answer_counts_before_a_failure() {
+    let gateway = Gateway::by(|request| match request.prompt().as_str() {
+        "row 2" if request.header("x-fail").is_some() => Reply::error(400, "no"),
+        prompt => Reply::stream(&[prompt]),
+    });
+    let config = |further: &str| {
+        let base = gateway.base_url();
+        format!("default_gateway = \"g\"\n[gateway.g]\nbase_url = \"{base}\"\nauth = \"none\"\n{further}")
+    };
+    let home = Home::new().config(&config("headers = { x-fail = \"1\" }\n"));
+    home.file("rows.jsonl", rows(3));
+    let ask = |out: &str| home.llm(["batch", "rows.jsonl", "{{ text }}", "-m", "m", "--out", out]).output();
+    ask("failed.jsonl").exits(8);
+    home.file("llm.toml", config(""));
+    ask("good.jsonl").exits(0);
+    home.file("rows.jsonl", rows(3).replace("row 3", "changed"));
+    ask("other.jsonl").exits(0);
+    let merge = |outputs: &[&str]| home.llm(["batch", "merge"]).args(outputs).args(["--out", "all.jsonl"]).output();
+    let outcome = merge(&["good.jsonl", "other.jsonl"]);
+    outcome.exits(2).says("other.jsonl was made with another row 3 than an earlier output");
+    assert!(!home.path().join("all.jsonl").exists(), "nothing is written");
+    merge(&["failed.jsonl", "good.jsonl"])
+        .exits(0)
+        .says("3 lines of rows and models that another output has, too: left out");
+    let all = lines(home.path().join("all.jsonl"));
+    assert_eq!((numbers(&all), &all[1]["text"]), (vec![1, 2, 3], &json!("row 2")));
+}
+
+#[test]
 fn shards_have_each_row_once_and_are_merged_in_order() {
     let gateway = echo();
     let home = Home::with(&gateway);
