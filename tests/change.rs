@@ -61,6 +61,27 @@ fn settings_are_set_read_and_removed_and_comments_stay() {
 }
 
 #[test]
+fn of_changes_at_once_none_is_lost() {
+    let home = Home::new().config("# mine\n");
+    let at_once = 12;
+    std::thread::scope(|scope| {
+        for i in 0..at_once {
+            let home = &home;
+            scope.spawn(move || {
+                let (name, price) = (format!("a{i}"), format!("price.p{i}.input"));
+                let args = if i % 2 == 0 { ["alias", "set", &name, "m"] } else { ["config", "set", &price, "1"] };
+                home.llm(args).output().exits(0);
+            });
+        }
+    });
+    let text = text(&home);
+    for i in 0..at_once {
+        let entry = if i % 2 == 0 { format!("[alias.a{i}]") } else { format!("[price.p{i}]") };
+        assert!(text.contains(&entry), "{entry}: {text}");
+    }
+}
+
+#[test]
 fn a_bad_value_changes_nothing() {
     let config = "model = \"m\"\n\n[alias.a]\nmodels = [\"m\"]\nretries = 1\n";
     let home = Home::new().config(config);

@@ -21,6 +21,44 @@ fn no_argument_takes_a_key() {
     }
 }
 
+// S22
+#[test]
+fn what_looks_like_a_key_in_the_place_of_a_name_is_not_repeated() {
+    // Not the key of the tests, which no file may hold.
+    const PASTED: &str = "sk-pasted-0123456789abcdef";
+    let repeats_nothing = |home: &Home, arguments: &[&str]| {
+        let outcome = home.llm(arguments).output();
+        let said = outcome.stdout() + &outcome.stderr();
+        assert!(!said.contains(PASTED), "{arguments:?}: {said}");
+        said
+    };
+    let address = format!(
+        "model = \"m\"\ndefault_gateway = \"g\"\n[gateway.g]\nbase_url = \"{}\"\nauth = \"required\"\n",
+        hello().base_url()
+    );
+    for setting in [
+        format!("key_command = [\"echo\", \"{PASTED}\"]"),
+        format!("key_command = [\"curl\", \"-H\", \"Authorization: Bearer {PASTED}\", \"https://vault.example\"]"),
+        format!("key_command = [\"{PASTED}\"]"),
+        format!("key_env = [\"{PASTED}\"]"),
+        format!("key_env = \"{PASTED}\""),
+        format!("key_name = \"{PASTED}\""),
+    ] {
+        let home = Home::new().config(&format!("{address}{setting}\n"));
+        for arguments in [&["config", "show"][..], &["config", "check"], &["doctor"], &["key", "list"], &["ask", "hi"]]
+        {
+            repeats_nothing(&home, arguments);
+        }
+    }
+    let (home, asked) = (Home::new().config(&address), format!("{PASTED}::m"));
+    for arguments in [["-g", PASTED], ["--key", PASTED], ["-m", &asked]] {
+        let said = repeats_nothing(&home, &[&["ask", "hi"], &arguments[..]].concat());
+        assert!(said.contains("***"), "{said}");
+    }
+    let home = Home::new().config(&format!("default_gateway = \"{PASTED}\"\n"));
+    assert!(repeats_nothing(&home, &["ask", "hi"]).contains("no gateway is called `***`"));
+}
+
 // S04
 #[test]
 fn no_output_log_or_file_ever_holds_the_key() {

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::body::malformed;
-use super::field_names::names_other_model;
+use super::field_names::{names_other_model, names_preset};
 use super::object::Object;
 use super::{Api, DecodeError, WireRequest, gemini};
 
@@ -94,6 +94,9 @@ impl ClientBody {
             };
             (model, value("stream") == Some(Value::Bool(true)), path.to_owned())
         };
+        if names_preset(&model) {
+            return Err(malformed("a preset in the name of a model may ask a model that no limit knows of"));
+        }
         let headers = Vec::new();
         Ok(Self {
             api,
@@ -315,6 +318,11 @@ mod tests {
             let read = |api| ClientBody::read(api, Operation::Generate, "chat/completions", body.clone().into());
             let error = read(Api::OpenaiChat).expect_err(field).to_string();
             assert!(error.contains("may ask a model that no limit knows of"), "{error}");
+        }
+        for name in ["@preset/dear", "cheap@preset/dear", "cheap@PRESET/dear"] {
+            let body = format!(r#"{{"model":"{name}","messages":[]}}"#);
+            let error = ClientBody::read(Api::OpenaiChat, Operation::Generate, "chat/completions", body.into());
+            assert!(error.expect_err(name).to_string().contains("may ask a model that no limit knows of"));
         }
         chat(r#"{"model":"cheap","metadata":{"models":["x"]},"provider":{"order":["a"]}}"#);
     }

@@ -54,6 +54,11 @@ pub fn names_other_model(field: &str) -> bool {
     field != "model" && (is_model(field) || OTHER_MODELS.iter().any(|name| is_same_field(name, field)))
 }
 
+/// Whether a model's name has a preset: settings that the owner of an OpenRouter account keeps there, which may name any model.
+pub fn names_preset(model: &str) -> bool {
+    model.to_lowercase().contains("@preset/")
+}
+
 /// Whether a field names one or several models: `model`, `models`, `backup_models`, `fallbackModel`, `modelName` …
 pub(super) fn is_model(name: &str) -> bool {
     let name = folded(name);

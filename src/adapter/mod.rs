@@ -37,7 +37,7 @@ mod whole;
 mod tests;
 
 pub use client_body::{ClientBody, Operation};
-pub use field_names::{is_same_field, names_other_model};
+pub use field_names::{is_same_field, names_other_model, names_preset};
 pub use mask::mask_keys;
 pub use output_bound::OutputBound;
 pub(crate) use sse::MAX_EVENT;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::config::check;
-use crate::adapter::mask_keys;
 use crate::config::{ConfigEdit, Env};
 use crate::error::Error;
 
@@ -16,7 +15,7 @@ pub(super) fn change(
     what: &str,
     change: impl FnOnce(&mut ConfigEdit) -> Result<(), Error>,
 ) -> Result<PathBuf, Error> {
-    let mut edit = ConfigEdit::open(env)?;
+    let mut edit = ConfigEdit::begin(env)?;
     change(&mut edit)?;
     sound(&edit, env, what)?;
     edit.save()?;
@@ -41,11 +40,7 @@ pub(super) fn sound(edit: &ConfigEdit, env: &Env, what: &str) -> Result<(), Erro
                 rest.split_once(": ").filter(|(line, _)| line.bytes().all(|b| b.is_ascii_digit())).map_or(rest, |r| r.1)
             });
             let message = format!("{what} is not possible: {}", message.trim_start());
-            Error::Config {
-                message: mask_keys(&message).into_owned(),
-                cause,
-                hint: hint.or_else(|| Some(UNCHANGED.to_owned())),
-            }
+            Error::Config { message, cause, hint: hint.or_else(|| Some(UNCHANGED.to_owned())) }
         }
         other => other,
     })

@@ -6,7 +6,6 @@ use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use crate::adapter::mask_keys;
 use crate::error::Error;
 use crate::report;
 use crate::report::progress::stop_live_lines;
@@ -37,10 +36,8 @@ fn say_bug(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let backtrace = Backtrace::capture();
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
-    // The message may quote what a gateway sent, and so a key.
-    let message = mask_keys(message.unwrap_or("unknown reason"));
     stop_live_lines();
-    say(report::error::bug(&message, &place, backtrace.as_deref()));
+    say(report::error::bug(message.unwrap_or("unknown reason"), &place, backtrace.as_deref()));
 }
 
 /// Ends the process by this signal, so that a shell's loop stops too.

@@ -138,7 +138,7 @@ fn in_editor(context: &Context, name: &str, text: &str) -> Result<Option<std::pa
             context.notice("nothing was changed");
             return Ok(None);
         }
-        let mut edit = ConfigEdit::open(env)?;
+        let mut edit = ConfigEdit::begin(env)?;
         let put = table_of(&edited, name).and_then(|table| edit.set_table(&key(name), table));
         match put.and_then(|()| sound(&edit, env, &format!("template `{name}`"))) {
             Ok(()) => {

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::file::dollars;
+use super::model_pattern::{model_may_fit, name_may_fit};
+use super::routing::Alias;
 use crate::error::Error;
 use crate::money::Usd;
-use crate::pattern;
 
 /// `[[budget]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -87,8 +88,9 @@ pub struct Match {
 /// What a budget's `match` is compared with.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// The name of the key, or of the environment variable that holds it.
-    pub key: &'a str,
+    /// The names of the keys that the call is made with: that of a server's client, and that of the key for the gateway, or of
+    /// the environment variable that holds it.
+    pub keys: &'a [&'a str],
     /// The name of the gateway.
     pub gateway: &'a str,
     /// The model as the gateway calls it.
@@ -112,18 +114,12 @@ impl Match {
     /// Whether everything that is given holds for this call.
     pub fn fits(&self, subject: &Subject<'_>) -> bool {
         let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
-        is(&self.key, Some(subject.key))
+        self.key.as_deref().is_none_or(|key| subject.keys.contains(&key))
             && is(&self.gateway, Some(subject.gateway))
             && is(&self.task, subject.task)
-            && self.model.as_deref().is_none_or(|pattern| model_fits(pattern, subject.model))
+            && self.model.as_deref().is_none_or(|pattern| model_may_fit(pattern, subject.gateway, subject.model))
             && self.tag.iter().all(|(name, value)| subject.tags.get(name) == Some(value))
     }
-}
-
-/// Whether a pattern means this model: `claude-*` means `anthropic/claude-opus` too.
-pub fn model_fits(pattern: &str, model: &str) -> bool {
-    let bare = model.rsplit_once('/').map_or(model, |(_, bare)| bare);
-    pattern::matches(pattern, model) || pattern::matches(pattern, bare)
 }
 
 impl Budget {
@@ -210,18 +206,42 @@ impl Period {
     }
 }
 
-/// Finds budgets that name an unknown gateway or are the same as another one; `file` names the config in messages.
+/// Finds budgets that limit no call at all because they name what there is not, and those that are the same as another one;
+/// `file` names the config in messages.
 pub(super) fn check<'a>(
     budgets: &[Budget],
     gateways: impl Iterator<Item = &'a str> + Clone,
+    aliases: &BTreeMap<String, Alias>,
+    tasks: &BTreeMap<String, String>,
     file: &str,
 ) -> Result<(), Error> {
     for (index, budget) in budgets.iter().enumerate() {
         let message = |what: String| format!("{file}:{}: budget of {}: {what}", budget.line, budget.describe());
-        if let Some(gateway) = &budget.matches.gateway
-            && !gateways.clone().any(|known| known == gateway)
+        let Match { key, gateway, model, task, tag: _ } = &budget.matches;
+        let (of_model, model) = match model.as_deref().map(|model| model.split_once("::").ok_or(model)) {
+            Some(Ok((gateway, model))) => (Some(gateway).filter(|gateway| !gateway.contains('*')), Some(model)),
+            Some(Err(model)) => (None, Some(model)),
+            None => (None, None),
+        };
+        for gateway in gateway.as_deref().into_iter().chain(of_model) {
+            if !gateways.clone().any(|known| known == gateway) {
+                return Err(Error::config(message(format!("no gateway is called `{gateway}`"))));
+            }
+        }
+        if [key.as_deref(), model, task.as_deref()].contains(&Some("")) {
+            return Err(Error::config(message("a part of its `match` is empty, so it limits no call".into())));
+        }
+        if let Some(task) = task.as_ref().filter(|task| !tasks.contains_key(*task)) {
+            return Err(Error::config(message(format!("there is no task `{task}`, so it limits no call"))));
+        }
+        // An alias may have the name of a model.
+        let is_other = |models: &[String], name: &str| !models.iter().any(|model| name_may_fit(name, model));
+        if let Some((name, alias)) = model.and_then(|name| aliases.get_key_value(name))
+            && is_other(&alias.models, name)
         {
-            return Err(Error::config(message(format!("no gateway is called `{gateway}`"))));
+            let what = format!("`{name}` is an alias, so it limits no call");
+            let hint = format!("model names one of its models: {}", alias.models.join(", "));
+            return Err(Error::config_hint(message(what), hint));
         }
         match &budget.name {
             Some(name) if name.trim().is_empty() => return Err(Error::config(message("its name is empty".into()))),
@@ -278,10 +298,15 @@ mod tests {
             "limit = 5.00\nper = \"day\"\nmatch = { key = \"team-a\", model = \"claude-*\", tag.app = \"bot\" }",
         );
         let tags = BTreeMap::from([("app".to_owned(), "bot".to_owned()), ("x".to_owned(), "y".to_owned())]);
-        let subject =
-            Subject { key: "team-a", gateway: "openrouter", model: "anthropic/claude-opus", task: None, tags: &tags };
+        let subject = Subject {
+            keys: &["bot", "team-a"],
+            gateway: "openrouter",
+            model: "anthropic/claude-opus",
+            task: None,
+            tags: &tags,
+        };
         assert!(budget.matches.fits(&subject));
-        assert!(!budget.matches.fits(&Subject { key: "team-b", ..subject }));
+        assert!(!budget.matches.fits(&Subject { keys: &["team-b"], ..subject }));
         assert!(!budget.matches.fits(&Subject { model: "gpt-5.4", ..subject }));
         assert!(!budget.matches.fits(&Subject { tags: &BTreeMap::new(), ..subject }));
         assert_eq!(budget.describe(), "$5.00 a day for key team-a, model claude-*, app bot");
@@ -317,7 +342,36 @@ mod tests {
     fn checked(budgets: &[&str]) -> Result<(), Error> {
         let line = |(index, text): (usize, &&str)| Budget { line: 10 * (index + 1), ..budget(text) };
         let budgets: Vec<Budget> = budgets.iter().enumerate().map(line).collect();
-        check(&budgets, ["openrouter", "corp"].into_iter(), "c.toml")
+        let aliases = "fast.models = [\"corp::m\"]\nlarge.models = [\"corp::vendor/large\"]";
+        let aliases = toml::from_str(aliases).expect("aliases");
+        let tasks = BTreeMap::from([("coding".to_owned(), "fast".to_owned())]);
+        check(&budgets, ["openrouter", "corp"].into_iter(), &aliases, &tasks, "c.toml")
+    }
+
+    #[test]
+    fn budgets_that_limit_no_call_are_refused() {
+        let of = |matches: &str| checked(&[&format!("limit = 1\nper = \"day\"\nmatch = {{ {matches} }}")]);
+        for good in [
+            "model = \"m\"",
+            "model = \"corp::m\"",
+            "model = \"*::m\"",
+            "model = \"large\"",
+            "task = \"coding\"",
+            "key = \"any\"",
+        ] {
+            of(good).expect(good);
+        }
+        for (bad, why) in [
+            ("model = \"corq::m\"", "no gateway is called `corq`"),
+            ("model = \"fast\"", "`fast` is an alias, so it limits no call"),
+            ("model = \"\"", "a part of its `match` is empty"),
+            ("model = \"corp::\"", "a part of its `match` is empty"),
+            ("key = \"\"", "a part of its `match` is empty"),
+            ("task = \"codign\"", "there is no task `codign`"),
+        ] {
+            let error = of(bad).expect_err(bad).to_string();
+            assert!(error.contains(why), "{bad}: {error}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Changes to the config file by commands. Comments and the order of everything else stay as they are, and what would make
 //! the file invalid is never written.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,8 @@ pub struct ConfigEdit {
     /// The text in the file; empty where there is none.
     before: String,
     document: DocumentMut,
+    /// Held by a command that changes the file, from before it is read until it is written.
+    _lock: Option<File>,
 }
 
 impl std::fmt::Debug for ConfigEdit {
@@ -52,14 +54,28 @@ impl ConfigEdit {
     /// # Errors
     /// There is no place for a config file, or it cannot be read, or it is not TOML.
     pub fn open(env: &Env) -> Result<Self, Error> {
+        Self::read(env, Settings::config_path(env).ok_or_else(no_place)?, None)
+    }
+
+    /// The same for a change: other commands that change the file wait until this value is dropped, so that of several
+    /// changes at once none is lost.
+    ///
+    /// # Errors
+    /// As for [`ConfigEdit::open`], or the directory of the file cannot be made or locked.
+    pub fn begin(env: &Env) -> Result<Self, Error> {
         let path = Settings::config_path(env).ok_or_else(no_place)?;
+        let lock = lock(&path).map_err(|source| Error::Output { target: path.display().to_string(), source })?;
+        Self::read(env, path, lock)
+    }
+
+    fn read(env: &Env, path: PathBuf, lock: Option<File>) -> Result<Self, Error> {
         let source = Source::read(&path, false)?.unwrap_or_else(|| Source::new(&path, ""));
         let before = source.text().to_owned();
         let document = before.parse().map_err(|_| match Settings::from_text(env.clone(), &path, &before) {
             Err(error) => error,
             Ok(_) => Error::config(format!("{} cannot be changed by this command", path.display())),
         })?;
-        Ok(Self { path, before, document })
+        Ok(Self { path, before, document, _lock: lock })
     }
 
     /// Where the file is, or will be.
@@ -172,9 +188,8 @@ impl ConfigEdit {
             let message = format!("{} was changed by another program meanwhile", self.path.display());
             return Err(Error::config_hint(message, "nothing was written; run the command again"));
         }
-        let target = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let directory = target.parent().ok_or_else(|| fails(io::ErrorKind::InvalidInput.into()))?;
-        private::create_dir(directory).map_err(fails)?;
+        let target = target(&self.path);
+        let directory = directory(&target).map_err(fails)?;
         let mut file = tempfile::Builder::new().prefix(".config-").tempfile_in(directory).map_err(fails)?;
         file.write_all(self.text().as_bytes()).map_err(fails)?;
         if let Ok(metadata) = fs::metadata(&target) {
@@ -227,6 +242,35 @@ impl ConfigEdit {
         self.document =
             text.parse().map_err(|error: toml_edit::TomlError| Error::config(error.message().to_owned()))?;
         Ok(())
+    }
+}
+
+/// The file itself, where the path is a link.
+fn target(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The directory of a file, which is made where it is not there.
+fn directory(file: &Path) -> io::Result<&Path> {
+    let directory = file.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    private::create_dir(directory)?;
+    Ok(directory)
+}
+
+/// Waits for the right to change the file. Returns `None` where the file system has no locks.
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    let target = target(path);
+    let directory = directory(&target)?;
+    // The file itself cannot be locked, because each change puts another one in its place.
+    #[cfg(unix)]
+    let lock = File::open(directory)?;
+    // Directories have no locks there.
+    #[cfg(not(unix))]
+    let lock = File::create(directory.join(".config-lock"))?;
+    match lock.lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -184,7 +184,7 @@ impl Settings {
         }
         let gateways: Vec<&str> = self.gateway_names().collect();
         let gateways = gateways.iter().copied();
-        budget::check(&self.budgets, gateways.clone(), &source.name())?;
+        budget::check(&self.budgets, gateways.clone(), &self.aliases, &self.tasks, &source.name())?;
         routing::check(&self.aliases, &self.tasks, gateways.clone()).map_err(in_source)?;
         pipeline::check(&self.pipelines, &self.templates, &self.tasks, gateways.clone()).map_err(in_source)?;
         template::check(&self.templates, &self.tasks, gateways).map_err(in_source)

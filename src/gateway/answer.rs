@@ -12,6 +12,8 @@ use serde::Deserialize;
 use tokio::time::timeout_at;
 
 use super::deadlines::Deadlines;
+use super::spelling::Spelling;
+use super::streamed::repeated_key;
 use super::words::Words;
 use super::{Client, body, response_headers, transport};
 use crate::adapter::sse::BOM;
@@ -133,9 +135,14 @@ impl Reading<'_> {
     /// Hands a whole body on to the client, if it speaks the gateway's wire format.
     async fn pass(&self, body: Vec<u8>, response: &Response, events: &Events) -> Result<(), Failure> {
         if self.passed.is_some() {
-            let bytes = self.client.mask.body(body).into();
+            let bytes = self.client.mask.body(body);
+            let mut spelling = Spelling::default();
+            spelling.read(&self.client.mask, &bytes);
+            if spelling.is_split() {
+                return Err(repeated_key());
+            }
             let content_type = content_type(response).map(Arc::from);
-            events.emit(Event::Bytes { bytes, content_type, is_failure: false }).await?;
+            events.emit(Event::Bytes { bytes: bytes.into(), content_type, is_failure: false }).await?;
         }
         Ok(())
     }

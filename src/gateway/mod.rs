@@ -12,6 +12,7 @@ mod mask;
 mod relay;
 mod request_headers;
 mod response_headers;
+mod spelling;
 mod streamed;
 mod transport;
 pub mod web;

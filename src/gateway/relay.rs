@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::mask::Mask;
+use super::spelling::Spelling;
 use crate::adapter::ClientBody;
 use crate::call::Event;
 
@@ -24,6 +25,8 @@ pub(super) struct Relay<'a> {
     /// What ends a part of the body in which no secret goes on. Unknown before the first byte.
     boundary: Option<Boundary>,
     masked: MaskedLines,
+    /// Secrets that come in several pieces.
+    spelling: Spelling,
     held: Vec<Bytes>,
     is_open: bool,
 }
@@ -37,6 +40,7 @@ impl<'a> Relay<'a> {
             undecided: BytesMut::new(),
             boundary: None,
             masked: MaskedLines::default(),
+            spelling: Spelling::default(),
             held: Vec::new(),
             is_open: false,
         }
@@ -46,7 +50,12 @@ impl<'a> Relay<'a> {
         self.is_open
     }
 
-    /// From now on, nothing is held back.
+    /// Whether a secret came in several pieces, so that it is not masked.
+    pub(super) fn has_split_secret(&self) -> bool {
+        self.spelling.is_split()
+    }
+
+    /// From now on, nothing is held back but what may be spelling a secret.
     pub(super) fn open(&mut self) {
         self.is_open = true;
     }
@@ -66,7 +75,7 @@ impl<'a> Relay<'a> {
     /// The events that hand on what is held, once nothing is held back any more. `is_failure` says that these bytes report a
     /// failure.
     pub(super) fn take(&mut self, is_failure: bool) -> impl Iterator<Item = Event> {
-        let held = if self.is_open { std::mem::take(&mut self.held) } else { Vec::new() };
+        let held = if self.is_open && !self.spelling.is_open() { std::mem::take(&mut self.held) } else { Vec::new() };
         let content_type = &mut self.content_type;
         held.into_iter().map(move |bytes| Event::Bytes { bytes, content_type: content_type.take(), is_failure })
     }
@@ -79,8 +88,11 @@ impl<'a> Relay<'a> {
         self.held.push(rest);
         let undecided = self.undecided.split().freeze();
         if !is_cut {
-            self.held.push(self.masked.mask(self.mask, undecided));
+            let rest = self.masked.mask(self.mask, undecided);
+            self.spelling.read(self.mask, &rest);
+            self.held.push(rest);
         }
+        self.spelling.end();
         self.held.retain(|bytes| !bytes.is_empty());
     }
 
@@ -116,7 +128,9 @@ impl<'a> Relay<'a> {
                 self.undecided.split_to(self.undecided.len() - self.mask.open_at_end(&self.undecided)).freeze()
             }
         };
-        self.masked.mask(self.mask, whole)
+        let masked = self.masked.mask(self.mask, whole);
+        self.spelling.read(self.mask, &masked);
+        masked
     }
 }
 
@@ -228,7 +242,7 @@ fn envelope(line: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Where the string of JSON ends that begins there: its quote, or the end of the line.
-fn end_of_string(line: &[u8], start: usize) -> usize {
+pub(super) fn end_of_string(line: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(found) = memchr2(b'"', b'\\', &line[at..]) {
         at += found;

@@ -65,7 +65,7 @@ impl Reading<'_> {
                 self.tell(piece, words, &mut |event| unsent.push(arrived, event));
             }
             if let Some(relay) = &mut relay {
-                if words.is_split() {
+                if words.is_split() || relay.has_split_secret() {
                     return Err(stream.broken_by(repeated_key()));
                 }
                 if limit.spoke || stream.finished() || !self.is_generated() || (flow.is_ok() && arrived >= release) {
@@ -114,6 +114,9 @@ impl Reading<'_> {
             let is_told = stream.has_reported_failure();
             relay_rest(&mut relay, response).await;
             relay.end(outcome.is_err() && !stream.finished() && !is_told);
+            if relay.has_split_secret() {
+                return Err(stream.broken_by(repeated_key()));
+            }
             relay.take(is_told).for_each(|event| unsent.push(Instant::now(), event));
         }
         outcome
@@ -121,7 +124,7 @@ impl Reading<'_> {
 }
 
 /// The failure of an answer in which a key comes in several pieces. They cannot be masked in bytes that are passed on.
-fn repeated_key() -> Failure {
+pub(super) fn repeated_key() -> Failure {
     Failure::new(FailureKind::Protocol, "the answer repeats a key of this server, and was ended there")
 }
 

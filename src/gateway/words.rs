@@ -12,14 +12,20 @@ use crate::chat::{StreamEvent, TokenLogprob};
 pub(super) struct Words<'a> {
     /// `None` where nothing is masked.
     mask: Option<&'a Mask>,
-    kind: Kind,
-    /// The end of the words of this kind, which may be the beginning of a secret.
-    tail: String,
-    /// How many bytes of the tail were handed on: fewer than tell anything of a secret.
-    sent: usize,
+    /// The ends of the words of each kind that may be the beginning of a secret. Pieces of other kinds may come between two
+    /// pieces of one.
+    tails: Vec<Tail>,
     /// Tokens that may be the beginning of a secret.
     tokens: Vec<TokenLogprob>,
     is_split: bool,
+}
+
+/// The end of the words of one kind.
+struct Tail {
+    kind: Kind,
+    text: String,
+    /// How many bytes of it were handed on: fewer than tell anything of a secret.
+    sent: usize,
 }
 
 /// What a piece belongs to.
@@ -45,7 +51,7 @@ impl<'a> Words<'a> {
     /// The words of an answer; they stay as they are without a mask.
     pub(super) fn new(mask: Option<&'a Mask>) -> Self {
         let mask = mask.filter(|mask| mask.has_exact());
-        Self { mask, kind: Kind::Text, tail: String::new(), sent: 0, tokens: Vec::new(), is_split: false }
+        Self { mask, tails: Vec::new(), tokens: Vec::new(), is_split: false }
     }
 
     /// Whether a secret came in several pieces, or the words ended within one.
@@ -55,7 +61,7 @@ impl<'a> Words<'a> {
 
     /// Whether the words so far end with what tells something of a secret, unless they go on otherwise.
     pub(super) fn is_open(&self) -> bool {
-        self.tail.len() >= SHORTEST_PART
+        self.tails.iter().any(|tail| tail.text.len() >= SHORTEST_PART)
     }
 
     /// Takes in an event and hands on what can be told by now.
@@ -69,8 +75,11 @@ impl<'a> Words<'a> {
             }
             StreamEvent::Logprobs(tokens) => self.add_tokens(mask, tokens, each),
             // These come between the pieces of a text.
-            StreamEvent::Start { .. } | StreamEvent::Usage(_) => each(event),
-            StreamEvent::ToolCallStart { .. } | StreamEvent::ReasoningSignature(_) | StreamEvent::Finish(_) => {
+            StreamEvent::Start { .. }
+            | StreamEvent::Usage(_)
+            | StreamEvent::ToolCallStart { .. }
+            | StreamEvent::ReasoningSignature(_) => each(event),
+            StreamEvent::Finish(_) => {
                 self.flush(each);
                 each(event);
             }
@@ -80,13 +89,13 @@ impl<'a> Words<'a> {
     /// Hands on what was held back, as nothing more comes of it.
     pub(super) fn flush(&mut self, each: &mut impl FnMut(StreamEvent)) {
         self.flush_tokens(each);
-        let tail = std::mem::take(&mut self.tail);
-        let sent = std::mem::take(&mut self.sent);
-        let is_secret = tail.len() >= LONG;
-        self.is_split |= is_secret;
-        let rest = if is_secret { MASK } else { &tail[sent..] };
-        if !rest.is_empty() {
-            each(self.kind.event(rest.to_owned()));
+        for Tail { kind, text, sent } in self.tails.drain(..) {
+            let is_secret = text.len() >= LONG;
+            self.is_split |= is_secret;
+            let rest = if is_secret { MASK } else { &text[sent..] };
+            if !rest.is_empty() {
+                each(kind.event(rest.to_owned()));
+            }
         }
     }
 
@@ -94,15 +103,11 @@ impl<'a> Words<'a> {
         if text.is_empty() {
             return each(kind.event(String::new()));
         }
-        if self.kind != kind {
-            self.flush(each);
-            self.kind = kind;
-        }
-        let before = self.tail.len();
-        let mut whole = std::mem::take(&mut self.tail);
+        let tail = self.tails.iter().position(|tail| tail.kind == kind).map(|place| self.tails.swap_remove(place));
+        let (mut whole, mut at) = tail.map_or_else(Default::default, |tail| (tail.text, tail.sent));
+        let before = whole.len();
         whole.push_str(text);
         let mut said = String::new();
-        let mut at = std::mem::take(&mut self.sent);
         let mut searched = 0;
         for found in mask.find_exact(whole.as_bytes()) {
             self.is_split |= found.start < before;
@@ -114,8 +119,9 @@ impl<'a> Words<'a> {
         let tail = whole.len() - open;
         let until = if open < SHORTEST_PART { whole.len() } else { tail.max(at) };
         said.push_str(&whole[at..until]);
-        self.sent = until.saturating_sub(tail);
-        self.tail.push_str(&whole[tail..]);
+        if open > 0 {
+            self.tails.push(Tail { kind, text: whole[tail..].to_owned(), sent: until.saturating_sub(tail) });
+        }
         if !said.is_empty() {
             each(kind.event(said));
         }

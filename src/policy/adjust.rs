@@ -1,5 +1,5 @@
 //! Sends a request again without a parameter that the model refused, or with another parameter instead. The parameter is
-//! not sent to that model again.
+//! not sent to that model again in requests with the same parameters: some models refuse one only beside another.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,16 +10,35 @@ use crate::call::{Call, Event, Events, Service, Target};
 use crate::chat::{Message, Part, Request, ResponseFormat, Role};
 use crate::error::{Failure, FailureKind};
 
-/// The most models whose refusals are remembered. When there are more, all refusals are forgotten, which costs each model one
-/// more refused request.
-const MOST_TARGETS: usize = 1_000;
+/// The most kinds of requests whose refusals are remembered. When there are more, all refusals are forgotten, which costs each
+/// one more refused request.
+const MOST_KINDS: usize = 1_000;
 
 /// Removes or replaces the parameters that a model refuses.
 #[derive(Debug)]
 pub struct Adjust<S> {
     inner: S,
-    /// The adjustments that each target needs, as indexes in [`ADJUSTMENTS`].
-    refused: Mutex<HashMap<Target, Vec<usize>>>,
+    /// The adjustments that each kind of request needs, as indexes in [`ADJUSTMENTS`].
+    refused: Mutex<HashMap<Kind, Vec<usize>>>,
+}
+
+/// What requests have in common of which a model refuses the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Kind {
+    target: Target,
+    /// Which of the parameters that models may refuse the request has.
+    parameters: [bool; ADJUSTMENTS.len()],
+    has_tools: bool,
+}
+
+impl Kind {
+    fn of(call: &Call) -> Self {
+        Self {
+            target: call.target().clone(),
+            parameters: std::array::from_fn(|index| ADJUSTMENTS[index].is_for(call)),
+            has_tools: !call.request.tools.is_empty(),
+        }
+    }
 }
 
 /// A parameter that models may refuse, and what is sent instead. Other fields that the user sets with `-p` are never changed.
@@ -53,6 +72,10 @@ impl Adjustment {
     /// Whether the adjustment leaves out fields, or renames one.
     fn is_of_fields(&self) -> bool {
         self.instead.is_none_or(|instead| instead.starts_with("max_"))
+    }
+
+    fn event(&self) -> Event {
+        Event::Adjusted { parameter: self.parameter, instead: self.instead }
     }
 
     fn make(&self, call: &mut Call) {
@@ -274,19 +297,23 @@ impl<S> Adjust<S> {
         Self { inner, refused: Mutex::default() }
     }
 
-    /// The adjustments that this target is known to need.
-    fn known(&self, target: &Target) -> Vec<usize> {
+    /// The adjustments that such requests are known to need.
+    fn known(&self, call: &Call) -> Vec<usize> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.get(target).cloned().unwrap_or_default()
+        if refused.is_empty() {
+            return Vec::new();
+        }
+        refused.get(&Kind::of(call)).cloned().unwrap_or_default()
     }
 
-    /// Remembers that the target needs this adjustment.
-    fn learn(&self, target: &Target, adjustment: usize) {
+    /// Remembers that such requests need this adjustment.
+    fn learn(&self, call: &Call, adjustment: usize) {
+        let kind = Kind::of(call);
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.len() >= MOST_TARGETS && !refused.contains_key(target) {
+        if refused.len() >= MOST_KINDS && !refused.contains_key(&kind) {
             refused.clear();
         }
-        let known = refused.entry(target.clone()).or_default();
+        let known = refused.entry(kind).or_default();
         if !known.contains(&adjustment) {
             known.push(adjustment);
         }
@@ -295,13 +322,16 @@ impl<S> Adjust<S> {
 
 impl<S: Service> Service for Adjust<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
-        let known = self.known(call.target());
         let mut applied: Vec<usize> = Vec::new();
         let mut adjusted = call.clone();
-        for index in known {
+        for index in self.known(call) {
             if ADJUSTMENTS[index].is_for(&adjusted) {
                 ADJUSTMENTS[index].make(&mut adjusted);
                 applied.push(index);
+                // Of a run's models, the first refusal has been told. A server's clients know nothing of each other.
+                if call.body.is_some() {
+                    events.emit(ADJUSTMENTS[index].event()).await?;
+                }
             }
         }
         loop {
@@ -317,11 +347,10 @@ impl<S: Service> Service for Adjust<S> {
             // other without end.
             let next = adjustment(&adjusted, &failure).filter(|index| !applied.contains(index));
             let Some(index) = next.filter(|_| !events.has_output()) else { return Err(failure) };
-            let Adjustment { parameter, instead, .. } = ADJUSTMENTS[index];
             ADJUSTMENTS[index].make(&mut adjusted);
             applied.push(index);
-            self.learn(call.target(), index);
-            events.emit(Event::Adjusted { parameter, instead }).await?;
+            self.learn(call, index);
+            events.emit(ADJUSTMENTS[index].event()).await?;
         }
     }
 }

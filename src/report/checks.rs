@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::term::{Output, Text};
+use crate::adapter::mask_keys;
 use crate::error::Error;
 
 /// One thing that was checked.
@@ -26,7 +27,7 @@ pub enum Outcome {
 
 impl Check {
     pub fn good(name: &'static str, detail: String) -> Self {
-        Self { name, outcome: Outcome::Ok, detail, hint: None }
+        Self { name, outcome: Outcome::Ok, detail: mask_keys(&detail).into_owned(), hint: None }
     }
 
     pub fn failed(name: &'static str, error: &Error) -> Self {
@@ -34,7 +35,8 @@ impl Check {
             Some(cause) => format!("{error} ({cause})"),
             None => error.to_string(),
         };
-        Self { name, outcome: Outcome::Failed, detail, hint: error.hint() }
+        let masked = |text: String| mask_keys(&text).into_owned();
+        Self { name, outcome: Outcome::Failed, detail: masked(detail), hint: error.hint().map(masked) }
     }
 }
 

@@ -7,17 +7,18 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::term::Text;
+use crate::adapter::mask_keys;
 use crate::config::{Alias, Auth, Gateway, PriceList, Said, SchemaSource, Settings, Step, Template};
 use crate::error::Error;
 use crate::money::Usd;
 
-/// The whole file. Comments say where a setting comes from.
+/// The whole file, with what looks like a key masked: it is shown to others. Comments say where a setting comes from.
 ///
 /// # Errors
 ///
 /// [`Error::Config`] where a gateway lacks its address.
 pub fn show(settings: &Settings) -> Result<Text, Error> {
-    in_force(settings).map(Text::from)
+    in_force(settings).map(|text| Text::from(mask_keys(&text).as_ref()))
 }
 
 /// The same as a string, which is TOML.

@@ -2,6 +2,7 @@
 
 use super::term::{Output, Text};
 use super::{escape, format, notice, wrap};
+use crate::adapter::mask_keys;
 use crate::error::{Error, Failure};
 use crate::record::Record;
 
@@ -81,10 +82,11 @@ fn labelled(label: Text, words: &str, out: &Output) -> Text {
     label + " " + indented(words, taken, out).as_str() + "\n"
 }
 
-/// The text with all lines but the first set in, so that no line of a gateway's message looks like a line of ours. For a
+/// The text with what looks like a key masked, which people write where names belong, and with all lines but the first set in, so that no line of a gateway's message looks like a line of ours. For a
 /// terminal, lines are broken between words; on the first line, `taken` cells are not free.
 fn indented(text: &str, taken: usize, out: &Output) -> String {
-    let shown = out.show(text.trim_end());
+    let masked = mask_keys(text.trim_end());
+    let shown = out.show(&masked);
     let margin = " ".repeat(INDENT);
     if !out.tty {
         return shown.replace('\n', &format!("\n{margin}"));

@@ -143,7 +143,7 @@ impl Running {
             self.server.note_store(true);
         }
         let ended = single.end().await;
-        self.taken.settle(&self.server, Some(&ended.record));
+        self.taken.settle(&ended.record);
         self.server.metrics.ended(ended.call.caller.key.as_deref().unwrap_or_default(), &ended.record);
         if let Some(recording) = &self.server.stores.recording {
             let row = ended.row(recording);
@@ -247,6 +247,10 @@ struct Answer {
     target: Target,
     attempts: usize,
     cache: &'static str,
+    /// The parameters that this model has refused, so that it did not get them.
+    left_out: Vec<&'static str>,
+    /// Those that the next attempt leaves out.
+    next_left_out: Vec<&'static str>,
     /// Whether the answer is handed on byte by byte.
     passes: bool,
     content_type: Option<Arc<str>>,
@@ -278,6 +282,8 @@ impl Answer {
             target: call.target().clone(),
             attempts: 0,
             cache: if call.uncached { "off" } else { "miss" },
+            left_out: Vec::new(),
+            next_left_out: Vec::new(),
             passes: false,
             content_type: None,
             passed_end: Vec::new(),
@@ -306,6 +312,10 @@ impl Answer {
         match event.event {
             Event::Attempt { target } => {
                 self.passes = self.passing.contains(&target);
+                if target != self.target {
+                    self.left_out.clear();
+                }
+                self.left_out.append(&mut self.next_left_out);
                 self.target = target;
                 self.attempts += 1;
                 self.finish = None;
@@ -315,6 +325,10 @@ impl Answer {
                     self.ready.clear();
                     self.response = chat::Response::default();
                 }
+            }
+            // One that is sent under its other name has reached the gateway.
+            Event::Adjusted { parameter, instead } if !instead.is_some_and(|other| other.starts_with("max_")) => {
+                self.next_left_out.push(parameter);
             }
             Event::Cached { target } => (self.passes, self.target, self.cache) = (false, target, "hit"),
             Event::Bytes { bytes, content_type, is_failure } => {
@@ -402,8 +416,10 @@ impl Answer {
         name(headers, "x-llm-gateway", &self.target.gateway);
         name(headers, "x-llm-cache", self.cache);
         name(headers, "x-llm-attempts", &self.attempts.to_string());
-        if !self.passes && !self.asked.ignored.is_empty() {
-            name(headers, "x-llm-ignored", &self.asked.ignored.join(", "));
+        let translated = self.asked.ignored.iter().filter(|_| !self.passes).map(String::as_str);
+        let ignored: Vec<&str> = translated.chain(self.left_out.iter().copied()).collect();
+        if !ignored.is_empty() {
+            name(headers, "x-llm-ignored", &ignored.join(", "));
         }
         taken.tell(headers);
     }

@@ -198,7 +198,6 @@ async fn ask(
     let place = match server.line.enter(&client.name).await {
         Ok(place) => place,
         Err(_) => {
-            taken.settle(server, None);
             let failure = Failure::new(FailureKind::Unavailable, "this server has too much to do").with_status(503);
             return Err(Failure { retry_after: Some(Duration::from_secs(1)), ..failure });
         }

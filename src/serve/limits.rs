@@ -12,13 +12,12 @@ use crate::config::KeyRules;
 use crate::error::{Failure, FailureKind};
 use crate::pricing::estimate;
 use crate::record::Record;
-use crate::store::{Admission, Demand, Level, Limit, RateStore};
+use crate::store::{Admission, Demand, Held, Level, Limit};
 
 /// What a request has taken from the rates of its client. It is settled when the request is over.
 pub(super) struct Taken {
-    demand: Option<Demand>,
-    /// Whether it was taken from the server's own rates, because the store was lost.
-    is_own: bool,
+    /// `None` where it has no rates.
+    held: Option<Held>,
     admission: Admission,
 }
 
@@ -30,7 +29,7 @@ pub(super) async fn take(server: &Arc<Server>, client: &Client, call: &Call) -> 
     let rules = &client.rules;
     let KeyRules { requests_per_minute: requests, tokens_per_minute, in_flight, .. } = *rules;
     if requests.is_none() && tokens_per_minute.is_none() && in_flight.is_none() {
-        return Ok(Taken { demand: None, is_own: false, admission: Admission::default() });
+        return Ok(Taken { held: None, admission: Admission::default() });
     }
     let expected = || {
         let usage = estimate::expected(&call.request);
@@ -38,16 +37,18 @@ pub(super) async fn take(server: &Arc<Server>, client: &Client, call: &Call) -> 
     };
     let tokens = tokens_per_minute.map(|limit| (limit, expected()));
     let demand = Demand { id: call.id.clone(), key: client.name.clone(), requests, tokens, in_flight };
-    let (admission, is_own) = match server.stores.rates.admit(demand.clone()).await {
-        Ok(admission) => (admission, false),
+    let admitted = match Held::admit(Arc::clone(&server.stores.rates), demand.clone()).await {
+        Ok(admitted) => Ok(admitted),
         // Without the store, the server goes on and keeps to the rates by itself.
         Err(_) => {
             server.note_store(true);
-            (server.own_rates.admit(demand.clone()).await.unwrap_or_default(), true)
+            let own = Arc::clone(&server.own_rates);
+            Held::admit(own, demand).await
         }
     };
+    let (held, admission) = admitted.map_err(|error| Failure::new(FailureKind::Unavailable, error.to_string()))?;
     match admission.refused {
-        None => Ok(Taken { demand: Some(demand), is_own, admission }),
+        None => Ok(Taken { held: Some(held), admission }),
         Some((limit, wait)) => Err(too_many(client, limit, wait)),
     }
 }
@@ -65,12 +66,9 @@ fn too_many(client: &Client, limit: Limit, wait: Duration) -> Failure {
 
 impl Taken {
     /// Puts the tokens that were used in the place of those that were expected.
-    pub(super) fn settle(&self, server: &Server, record: Option<&Record>) {
-        let Some(demand) = &self.demand else { return };
-        let used = record.and_then(|record| Some(record.usage.input? + record.usage.output?));
-        match self.is_own {
-            true => server.own_rates.settle(demand, used),
-            false => server.stores.rates.settle(demand, used),
+    pub(super) fn settle(&mut self, record: &Record) {
+        if let Some(held) = &mut self.held {
+            held.settle(record.usage.input.zip(record.usage.output).map(|(input, output)| input + output));
         }
     }
 

@@ -94,7 +94,7 @@ pub(crate) struct Server {
     /// Whether the store could not be written when that was last tried.
     is_store_lost: AtomicBool,
     /// Used while the store cannot be.
-    own_rates: MemoryRates,
+    own_rates: Arc<MemoryRates>,
     line: Arc<Line>,
     bounds: Bounds,
     hosts: Hosts,
@@ -122,7 +122,7 @@ impl Server {
             keys: Keys::default(),
             stores,
             is_store_lost: AtomicBool::new(false),
-            own_rates: MemoryRates::default(),
+            own_rates: Arc::default(),
             line: Line::new(bounds.max_in_flight, bounds.max_waiting, bounds.max_wait),
             bounds,
             hosts,

@@ -9,8 +9,9 @@ use super::front::refused;
 use super::keys::Client;
 use super::loaded_config::LoadedConfig;
 use crate::adapter::Api;
+use crate::call::{Caller, Target};
 use crate::catalog;
-use crate::config::{Gateway, model_fits};
+use crate::config::{Gateway, Settings, model_fits, model_may_fit, name_fits, name_may_fit};
 use crate::http::{self, json_body, not_found};
 use crate::{demo, pricing};
 
@@ -18,14 +19,14 @@ use crate::{demo, pricing};
 pub(super) struct Listed {
     /// In OpenAI's form.
     row: Value,
-    /// The models that it stands for, without their gateways.
-    models: Vec<String>,
+    /// The models that it stands for.
+    models: Vec<Target>,
 }
 
 /// The list, or one model of it, in the wire format of the client.
 pub(super) fn respond(loaded: &LoadedConfig, client: &Client, api: Api, id: Option<&str>) -> Response {
     let listed = loaded.models.get_or_init(|| listed(loaded));
-    let permitted = listed.iter().filter(|listed| may_use(client, listed)).map(|listed| &listed.row);
+    let permitted = listed.iter().filter(|listed| may_use(&loaded.settings, client, listed)).map(|listed| &listed.row);
     match id {
         None => json_body(http::models::list(api, &permitted.cloned().collect::<Vec<_>>()).to_string()),
         Some(id) => match permitted.into_iter().find(|row| row["id"] == id) {
@@ -35,14 +36,31 @@ pub(super) fn respond(loaded: &LoadedConfig, client: &Client, api: Api, id: Opti
     }
 }
 
-fn may_use(client: &Client, listed: &Listed) -> bool {
+fn may_use(settings: &Settings, client: &Client, listed: &Listed) -> bool {
     let name = listed.row["id"].as_str().unwrap_or_default();
-    let fits = |patterns: &[String], name: &str| patterns.iter().any(|pattern| model_fits(pattern, name));
-    let allow = client.caller.allow.as_deref();
-    let may_use = |model: &String| {
-        allow.is_none_or(|allow| fits(allow, name) || fits(allow, model)) && !fits(&client.caller.refuse, model)
+    !is_refused_name(client, name) && listed.models.iter().any(|target| may_use_for(settings, client, name, target))
+}
+
+/// Whether a client may be answered by this model where it has asked for this name. Whoever may use an alias may use its
+/// models.
+pub(super) fn may_use_for(settings: &Settings, client: &Client, asked: &str, target: &Target) -> bool {
+    let Caller { allow, refuse, .. } = &*client.caller;
+    let Target { gateway, model } = target;
+    // The name of an alias does not stand for models of this name elsewhere.
+    let is_other_alias = |pattern: &String| {
+        let alias = settings.aliases.get(pattern);
+        alias.is_some_and(|alias| !alias.models.iter().any(|named| name_may_fit(pattern, named)))
     };
-    !fits(&client.caller.refuse, name) && listed.models.iter().any(may_use)
+    let is_allowed = |pattern: &String| {
+        name_fits(pattern, asked) || (model_fits(pattern, gateway, model) && !is_other_alias(pattern))
+    };
+    allow.as_ref().is_none_or(|allow| allow.iter().any(is_allowed))
+        && !refuse.iter().any(|pattern| model_may_fit(pattern, gateway, model))
+}
+
+/// Whether a client may not use this name of a model or alias, whatever it stands for.
+pub(super) fn is_refused_name(client: &Client, name: &str) -> bool {
+    client.caller.refuse.iter().any(|pattern| name_may_fit(pattern, name))
 }
 
 fn listed(loaded: &LoadedConfig) -> Vec<Listed> {
@@ -52,10 +70,10 @@ fn listed(loaded: &LoadedConfig) -> Vec<Listed> {
     for (name, kind) in settings.aliases.keys().map(|name| (name, "alias")).chain(tasks.map(|name| (name, "task"))) {
         let Ok(named) = loaded.route(name) else { continue };
         let targets = named.route.targets();
-        let models: Vec<String> = targets.iter().map(|target| target.model.clone()).collect();
+        let names: Vec<&str> = targets.iter().map(|target| &*target.model).collect();
         let row =
-            json!({"id": name, "object": "model", "created": 0, "owned_by": kind, "description": models.join(", ")});
-        all.push(Listed { row, models });
+            json!({"id": name, "object": "model", "created": 0, "owned_by": kind, "description": names.join(", ")});
+        all.push(Listed { row, models: targets.into_iter().cloned().collect() });
     }
     let default = loaded.default_gateway();
     let is_default = |gateway: &&Gateway| Some(&*gateway.name) == default;
@@ -65,7 +83,7 @@ fn listed(loaded: &LoadedConfig) -> Vec<Listed> {
         for mut row in rows(loaded, gateway) {
             let model = row["id"].as_str().unwrap_or_default().to_owned();
             row["id"] = format!("{prefix}{model}").into();
-            all.push(Listed { row, models: vec![model] });
+            all.push(Listed { row, models: vec![Target { gateway: gateway.name.clone(), model }] });
         }
     }
     all

@@ -10,14 +10,16 @@ use sha2::{Digest, Sha256};
 use super::ignored::ignored;
 use super::keys::Client;
 use super::loaded_config::LoadedConfig;
+use super::models::{is_refused_name, may_use_for};
 use super::translation::{translated, unable};
 use crate::adapter::{Api, ClientBody, NamedRequest, Operation, naming_model};
 use crate::call::{Call, Caller, Choice, Limits};
 use crate::chat::Request;
-use crate::config::model_fits;
+use crate::config::{Settings, name_fits};
 use crate::error::{Failure, FailureKind};
 use crate::http::{generate_request, idempotency_key, invalid};
 use crate::policy::budget::other_model;
+use crate::route::NamedRoute;
 
 /// The headers of clients that belong to their wire format and are sent on to a gateway that speaks it.
 const OF_FORMAT: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
@@ -98,7 +100,8 @@ impl Asked {
     ) -> Result<(Call, Self), Failure> {
         let named = loaded.route(self.body.model())?;
         let request = self.request();
-        let (choices, caller) = permitted(client, self.body.model(), loaded.choices(&named, &request))?;
+        let (choices, caller) =
+            permitted(&loaded.settings, client, self.body.model(), &named, loaded.choices(&named, &request))?;
         // Who may use an alias has no list any more when its models are checked.
         if let Some(field) = is_limited(client).then(|| naming_model(self.body.bytes())).flatten() {
             return Err(other_model(&client.name, &field));
@@ -172,21 +175,24 @@ fn is_limited(client: &Client) -> bool {
     client.caller.allow.is_some() || !client.caller.refuse.is_empty()
 }
 
-/// The choices that a client may use. Whoever may use an alias may use its models.
-fn permitted(client: &Client, asked: &str, choices: Vec<Choice>) -> Result<(Vec<Choice>, Arc<Caller>), Failure> {
-    let Caller { allow, refuse, .. } = &*client.caller;
-    let fits = |patterns: &[String], name: &str| patterns.iter().any(|pattern| model_fits(pattern, name));
-    let named = allow.as_ref().is_none_or(|allow| fits(allow, asked));
-    let may_use = |choice: &Choice| {
-        let model = &choice.target.model;
-        (named || allow.as_ref().is_none_or(|allow| fits(allow, model))) && !fits(refuse, model)
-    };
-    let permitted: Vec<Choice> = choices.into_iter().filter(may_use).collect();
-    if permitted.is_empty() || fits(refuse, asked) {
+/// The choices that a client may use which has asked for this name, and the caller whose rules hold for them.
+fn permitted(
+    settings: &Settings,
+    client: &Client,
+    asked: &str,
+    named: &NamedRoute,
+    choices: Vec<Choice>,
+) -> Result<(Vec<Choice>, Arc<Caller>), Failure> {
+    let permitted: Vec<Choice> =
+        choices.into_iter().filter(|choice| may_use_for(settings, client, asked, &choice.target)).collect();
+    // A task stands for an alias, which has a name as well.
+    if permitted.is_empty() || [asked, &named.name].iter().any(|name| is_refused_name(client, name)) {
         let message = format!("the key {} may not be used for {asked}", client.name);
         return Err(Failure { param: Some("model".into()), ..Failure::new(FailureKind::Refused, message) });
     }
-    let caller = match named && allow.is_some() {
+    // Whoever may use an alias has no list any more when its models are checked.
+    let is_named = |allow: &Vec<String>| allow.iter().any(|pattern| name_fits(pattern, asked));
+    let caller = match client.caller.allow.as_ref().is_some_and(is_named) {
         true => Arc::new(Caller { allow: None, ..(*client.caller).clone() }),
         false => Arc::clone(&client.caller),
     };

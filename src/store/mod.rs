@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 mod bucket;
+mod held;
 mod key;
 mod memory;
 mod sqlite;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 pub(crate) use bucket::{Bucket, Buckets, correction};
+pub use held::Held;
 pub use key::{ScopedKey, Secret, SecretHash};
 pub use memory::MemoryRates;
 pub use sqlite::SqliteStore;

@@ -121,6 +121,12 @@ fn no_field_leads_a_key_to_another_model_than_it_may_use() {
         let answer = ask(&free, "small-1", &format!(r#""{name}":"dear""#));
         assert_eq!(answer.status, 400, "{name}: {}", answer.text());
     }
+    for spelling in ["DEAR", "dear:nitro", "dear?x", "dear\u{200b}", "vendor/dear"] {
+        assert_eq!(ask(&keys[1], spelling, r#""n":1"#).status, 403, "{spelling}");
+    }
+    for preset in ["@preset/dear", "small-1@preset/dear"] {
+        assert_eq!(ask(&free, preset, r#""n":1"#).status, 400, "{preset}");
+    }
     let function = r#""tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"model":{}}}}}]"#;
     assert_eq!(ask(&keys[0], "small-1", function).status, 200);
     let gemini = |model: &str| {
@@ -309,6 +315,44 @@ fn rates_are_told_and_kept_by_all_servers_of_a_store() {
         (Some("9"), Some("8"))
     );
     assert_eq!(gateway.requests().len(), 5);
+}
+
+#[test]
+fn limits_of_the_gateways_key_hold_for_clients() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    let budget = "[[budget]]\nlimit = 0\nper = \"day\"\nmatch = { key = \"UP_KEY\", model = \"small-2\" }\n";
+    home.file("llm.toml", config + "[allow]\nUP_KEY = [\"small-*\"]\n" + budget);
+    let key = Server::new_key(&home, "bot", &[]);
+    let server = Server::start(&home, &[]);
+    let statuses = ["small-1", "big", "small-2"].map(|model| server.ask(&key, model).status);
+    assert_eq!(statuses, [200, 403, 429]);
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+#[test]
+fn a_gateway_that_a_key_is_refused_is_not_reached_by_another_name() {
+    let (gateway, other) = (Gateway::always(Reply::unary("yes")), Gateway::always(Reply::unary("no")));
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    let more = format!(
+        "[gateway.an]\nbase_url = \"{}\"\nauth = \"optional\"\n[alias.by]\nmodels = [\"an::m\"]\n\
+         [alias.both]\nmodels = [\"an::m\", \"m\"]\n[task]\ncoding = \"by\"\n",
+        other.base_url()
+    );
+    home.file("llm.toml", config + &more);
+    let keys = [("a", "an::*"), ("b", "*::m"), ("c", "by")];
+    let keys = keys.map(|(name, refused)| Server::new_key(&home, name, &["--refuse", refused]));
+    let listed = Server::new_key(&home, "listed", &["--models", "by"]);
+    let server = Server::start(&home, &[]);
+    let statuses =
+        |key: &str| ["an::m", " an::m", "by", "coding", "both", "m"].map(|name| server.ask(key, name).status);
+    assert_eq!(statuses(&keys[0]), [403, 403, 403, 403, 200, 200]);
+    assert_eq!(statuses(&keys[1]), [403; 6]);
+    assert_eq!(other.requests().len(), 0);
+    assert_eq!(statuses(&keys[2]), [200, 200, 403, 403, 200, 200], "the alias alone is refused");
+    assert_eq!(["by", "an::m", "up::by"].map(|name| server.ask(&listed, name).status), [200, 403, 403]);
 }
 
 #[test]

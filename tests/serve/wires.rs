@@ -488,3 +488,27 @@ fn a_cached_answer_is_its_clients_own() {
     assert_eq!(ask(&other, &[]), ("miss".into(), json!("yes")));
     assert_eq!(gateway.requests().len(), 3);
 }
+
+#[test]
+fn what_a_model_refuses_in_one_request_is_kept_in_those_of_others() {
+    let gateway = Gateway::by(|request| {
+        let body = request.json();
+        let is_refused = !body["reasoning_effort"].is_null() && !body["temperature"].is_null();
+        let refusal = json!({"error": {"message": "'temperature' is not supported here", "param": "temperature"}});
+        if is_refused { Reply::json(400, &refusal) } else { Reply::unary("yes") }
+    });
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let ask = |fields: &str| {
+        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}],{fields}}}"#);
+        let answer = server.send(&server.key, "/v1/chat/completions", &[], body);
+        let sent = gateway.requests().last().expect("a request").json();
+        (answer.status, answer.header("x-llm-ignored").map(str::to_owned), !sent["temperature"].is_null())
+    };
+    let both = r#""temperature":0,"reasoning_effort":"high""#;
+    let left_out = (200, Some("temperature".to_owned()), false);
+    assert_eq!(ask(both), left_out, "after one refusal");
+    assert_eq!(ask(both), left_out, "at once");
+    assert_eq!(gateway.requests().len(), 3);
+    assert_eq!(ask(r#""temperature":0"#), (200, None, true), "the model takes it alone");
+}

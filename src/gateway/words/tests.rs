@@ -82,6 +82,25 @@ fn each_kind_of_words_is_its_own_and_ends_before_what_follows() {
 }
 
 #[test]
+fn a_key_is_found_whatever_comes_between_its_pieces() {
+    let text = |text: &str| StreamEvent::TextDelta(text.to_owned());
+    let arguments = |index, text: &str| StreamEvent::ToolCallDelta { index, arguments: text.to_owned() };
+    let between = [
+        StreamEvent::ReasoningDelta("hm".into()),
+        StreamEvent::ToolCallStart { index: 0, id: "c".into(), name: "f".into() },
+        StreamEvent::ReasoningSignature("s".into()),
+        arguments(0, "{"),
+    ];
+    for other in between {
+        let pieces = KEY.as_bytes().chunks(SHORTEST_PART).map(|piece| std::str::from_utf8(piece).expect("ASCII"));
+        let (seen, is_split) = told(pieces.clone().flat_map(|piece| [text(piece), other.clone()]));
+        assert!(is_split && super::tests::text(&seen) == "***", "{seen:?}");
+        let (seen, is_split) = told(pieces.flat_map(|piece| [arguments(1, piece), other.clone()]));
+        assert!(is_split && seen.contains(&arguments(1, "***")), "{seen:?}");
+    }
+}
+
+#[test]
 fn tokens_tell_no_key() {
     let token = |token: &str| TokenLogprob {
         token: token.to_owned(),

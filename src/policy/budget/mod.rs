@@ -23,10 +23,10 @@ use self::reservation::Reservation;
 pub(crate) use self::store::tests as store_tests;
 pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets};
 pub(crate) use self::store::{Reserved, Sums};
-use crate::adapter::{Api, Operation, OutputBound, WireRequest, naming_model};
+use crate::adapter::{Api, Operation, OutputBound, WireRequest, names_preset, naming_model};
 use crate::call::{Call, Event, Events, Observer, Service, Target};
 use crate::chat::Usage;
-use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits};
+use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits, model_may_fit};
 use crate::error::{Failure, FailureKind};
 use crate::ledger::{self, StoreError};
 use crate::money::Usd;
@@ -144,6 +144,9 @@ fn no_model(key: &str, model: &str, hint: String) -> Failure {
 
 /// Fails where a tool or a plugin of the request names a model of its own, which no list of models knows of.
 fn check_named_models(key: &str, call: &Call) -> Result<(), Failure> {
+    if names_preset(&call.target().model) {
+        return Err(other_model(key, &call.target().model));
+    }
     let field = match call.passed() {
         Some(body) => naming_model(body.bytes()),
         None => naming_model(&serde_json::to_vec(&call.request.extra).unwrap_or_default()),
@@ -172,10 +175,11 @@ pub(crate) fn is_store_lost(failure: &Failure) -> bool {
 }
 
 impl SpendingLimits {
-    /// The name of the key that the call is made with: the caller's own, else the one that the gateway gets.
-    fn key<'a>(&'a self, call: &'a Call) -> &'a str {
-        let used = || self.keys.get(&call.target().gateway).map(String::as_str);
-        call.caller.key.as_deref().or_else(used).unwrap_or_default()
+    /// The names of the keys that the call is made with: that of a server's client, and that of the one which the gateway gets.
+    /// Limits hold for both.
+    fn keys<'a>(&'a self, call: &'a Call) -> Vec<&'a str> {
+        let sent = self.keys.get(&call.target().gateway);
+        call.caller.key.iter().chain(sent).map(String::as_str).collect()
     }
 
     /// Whether the key and the caller of the call may use its model.
@@ -183,23 +187,21 @@ impl SpendingLimits {
     /// # Errors
     /// They may not.
     pub(crate) fn check_model(&self, call: &Call) -> Result<(), Failure> {
-        let (key, model) = (self.key(call), &call.target().model);
-        let lists = [
-            (self.allow.get(key), "[allow] in the config lets it be used for"),
-            (call.caller.allow.as_ref(), "it may be used for"),
-        ];
-        for (patterns, hint) in lists {
-            if let Some(patterns) = patterns
-                && !patterns.iter().any(|pattern| model_fits(pattern, model))
-            {
+        let (keys, Target { gateway, model }) = (self.keys(call), call.target());
+        let key = keys.first().copied().unwrap_or_default();
+        let allowed = |key: &&str| self.allow.get(*key).map(|list| (list, "[allow] in the config lets it be used for"));
+        let of_caller = call.caller.allow.as_ref().map(|list| (list, "it may be used for"));
+        let lists: Vec<_> = keys.iter().filter_map(allowed).chain(of_caller).collect();
+        for (patterns, hint) in &lists {
+            if !patterns.iter().any(|pattern| model_fits(pattern, gateway, model)) {
                 let allowed = if patterns.is_empty() { "no model".into() } else { patterns.join(", ") };
                 return Err(no_model(key, model, format!("{hint} {allowed}")));
             }
         }
-        if let Some(pattern) = call.caller.refuse.iter().find(|pattern| model_fits(pattern, model)) {
+        if let Some(pattern) = call.caller.refuse.iter().find(|pattern| model_may_fit(pattern, gateway, model)) {
             return Err(no_model(key, model, format!("it may not be used for {pattern}")));
         }
-        let is_limited = self.allow.contains_key(key) || call.caller.allow.is_some() || !call.caller.refuse.is_empty();
+        let is_limited = !lists.is_empty() || !call.caller.refuse.is_empty();
         if is_limited { check_named_models(key, call) } else { Ok(()) }
     }
 
@@ -208,9 +210,9 @@ impl SpendingLimits {
         if self.budgets.is_empty() && call.caller.budgets.is_empty() {
             return Vec::new();
         }
-        let (target, tags) = (call.target(), call.tags());
+        let (target, tags, keys) = (call.target(), call.tags(), self.keys(call));
         let subject = Subject {
-            key: self.key(call),
+            keys: &keys,
             gateway: &target.gateway,
             model: &target.model,
             task: call.task.as_deref(),

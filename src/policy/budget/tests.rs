@@ -280,12 +280,32 @@ async fn a_key_is_used_for_what_it_is_allowed_to() {
     let service = spend(gateway.clone(), SpendingLimits { allow, ..limits("") });
     assert_eq!(kind(&service, &call(&["vendor/m-1"])).await, None);
     assert_eq!(kind(&service, &call(&["other"])).await, Some(FailureKind::Refused));
-    let scoped = Caller { key: Some("app".into()), allow: Some(vec!["other".into()]), ..Caller::default() };
-    let scoped = Arc::new(scoped);
-    let of_app = |model| Call { caller: Arc::clone(&scoped), ..call(&[model]) };
-    assert_eq!(kind(&service, &of_app("other")).await, None, "its key is not the gateway's");
-    assert_eq!(kind(&service, &of_app("vendor/m-1")).await, Some(FailureKind::Refused));
-    assert_eq!(gateway.asked(), ["vendor/m-1", "other"]);
+    assert_eq!(gateway.asked(), ["vendor/m-1"]);
+}
+
+/// A call that a server's client makes with a key of its own.
+fn of_client(model: &str, allow: Option<&[&str]>) -> Call {
+    let allow = allow.map(|allow| allow.iter().map(ToString::to_string).collect());
+    Call { caller: Arc::new(Caller { key: Some("app".into()), allow, ..Caller::default() }), ..short_call(model, 10) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_of_the_gateways_key_and_of_the_clients_key_both_hold() {
+    let refused = Some(FailureKind::Refused);
+    let allow = BTreeMap::from([("team-a".to_owned(), vec!["m-*".to_owned()])]);
+    let models = ["m-1", "m-2", "other"];
+    let gateway = || Canned::new(models.map(|model| (model, vec![Reply::answer()])));
+    let service = spend(gateway(), SpendingLimits { allow, ..limits("") });
+    for (model, of_client_alone, expected) in
+        [("m-1", None, None), ("other", None, refused), ("m-2", Some(&["m-1"][..]), refused)]
+    {
+        assert_eq!(kind(&service, &of_client(model, of_client_alone)).await, expected, "{model}");
+    }
+    for (key, expected) in [("team-a", refused), ("app", refused), ("team-b", None)] {
+        let budget = format!("[[budget]]\nlimit = 0\nper = \"total\"\nmatch = {{ key = \"{key}\" }}\n");
+        let service = spend(gateway(), limits(&budget));
+        assert_eq!(kind(&service, &of_client("m-1", None)).await, expected, "{key}");
+    }
 }
 
 // L12

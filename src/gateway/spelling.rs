@@ -1,0 +1,184 @@
+//! Finds a secret that an answer spells in several pieces, in one field of it after another. For bytes that are handed on as
+//! they are: in them, pieces cannot be masked any more.
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+
+use super::mask::{LONG, Mask, SHORTEST_PART};
+use super::relay::end_of_string;
+
+/// What the strings of an answer end with that may be the beginning of a secret.
+#[derive(Debug, Default)]
+pub(super) struct Spelling {
+    open: Vec<Open>,
+    is_split: bool,
+}
+
+/// The end of the last string of a field.
+#[derive(Debug)]
+struct Open {
+    field: Vec<u8>,
+    /// The numbers of the choice, the block and the tool call that it belongs to; empty for the field in all of them.
+    place: Vec<u8>,
+    end: Vec<u8>,
+}
+
+impl Spelling {
+    /// Whether a secret came in several pieces.
+    pub(super) fn is_split(&self) -> bool {
+        self.is_split
+    }
+
+    /// Whether what has come ends with what tells something of a secret, unless it goes on otherwise.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.iter().any(|open| open.end.len() >= SHORTEST_PART)
+    }
+
+    /// Takes in that nothing more comes: an answer may have been cut within a secret.
+    pub(super) fn end(&mut self) {
+        self.is_split |= self.open.iter().any(|open| open.end.len() >= LONG);
+        self.open.clear();
+    }
+
+    /// Takes in JSON, or an event with JSON in it. Strings are not read across two calls.
+    pub(super) fn read(&mut self, mask: &Mask, json: &[u8]) {
+        if !mask.has_exact() {
+            return;
+        }
+        let place = place(json);
+        for (field, string) in strings(json) {
+            self.add(mask, field, &[], &string);
+            if !place.is_empty() {
+                self.add(mask, field, &place, &string);
+            }
+        }
+    }
+
+    fn add(&mut self, mask: &Mask, field: &[u8], place: &[u8], string: &[u8]) {
+        let known = self.open.iter().position(|open| open.field == field && open.place == place);
+        // A piece without a word changes nothing.
+        if string.is_empty() {
+            return;
+        }
+        let before = known.map(|known| self.open.swap_remove(known).end).unwrap_or_default();
+        let whole = if before.is_empty() { Cow::Borrowed(string) } else { Cow::Owned([&before, string].concat()) };
+        if !before.is_empty() {
+            self.is_split |= mask.find_exact(&whole).any(|found| found.start < before.len());
+        }
+        let open = mask.open_at_end(&whole);
+        if open > 0 {
+            let end = whole[whole.len() - open..].to_vec();
+            self.open.push(Open { field: field.to_vec(), place: place.to_vec(), end });
+        }
+    }
+}
+
+/// The strings in JSON that are values, with the name of the field that each is in, or in a list of.
+fn strings(json: &[u8]) -> impl Iterator<Item = (&[u8], Cow<'_, [u8]>)> {
+    let mut at = 0;
+    let mut field: &[u8] = b"";
+    std::iter::from_fn(move || {
+        loop {
+            let start = at + memchr(b'"', json.get(at..)?)? + 1;
+            let end = end_of_string(json, start);
+            let string = &json[start..end];
+            at = end + 1;
+            let after = json.get(at..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace());
+            if after != Some(&b':') {
+                return Some((field, unescaped(string)));
+            }
+            field = string;
+        }
+    })
+}
+
+/// The string as it is meant.
+fn unescaped(string: &[u8]) -> Cow<'_, [u8]> {
+    if memchr(b'\\', string).is_none() {
+        return Cow::Borrowed(string);
+    }
+    let quoted = [b"\"", string, b"\""].concat();
+    serde_json::from_slice::<String>(&quoted).map_or(Cow::Borrowed(string), |text| Cow::Owned(text.into_bytes()))
+}
+
+/// All numbers of the fields `index` and the like, one after the other.
+fn place(json: &[u8]) -> Vec<u8> {
+    let mut place = Vec::new();
+    for at in memchr::memmem::find_iter(json, b"index\":") {
+        let number = json[at + 7..].iter().skip_while(|byte| **byte == b' ').take_while(|byte| byte.is_ascii_digit());
+        place.extend(number);
+        place.push(b' ');
+    }
+    place
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "sk-0123456789abcdef";
+
+    /// What is known after these events.
+    fn spelling<'e>(events: impl IntoIterator<Item = &'e str>) -> Spelling {
+        let mask = Mask::new(&crate::secret::testing::gateway("g"), Some(&KEY.into()));
+        let mut spelling = Spelling::default();
+        events.into_iter().for_each(|event| spelling.read(&mask, event.as_bytes()));
+        spelling
+    }
+
+    /// The key in pieces of six letters, each in an event of this form.
+    fn pieces(event: &str) -> Vec<String> {
+        KEY.as_bytes().chunks(6).map(|piece| event.replace('@', str::from_utf8(piece).expect("ASCII"))).collect()
+    }
+
+    #[test]
+    fn a_key_in_pieces_is_found_in_every_field_and_whatever_is_between_them() {
+        for event in [
+            r#"data: {"choices":[{"index":0,"text":"@"}]}"#,
+            r#"data: {"choices":[{"index":0,"delta":{"function_call":{"arguments":"@"}}}]}"#,
+            r#"data: {"logprobs":{"content":[{"token" : "@","logprob":-1}]}}"#,
+            r#"data: {"type":"response.custom_tool_call_input.delta","delta":"@"}"#,
+            r#"data: {"list":["@"]}"#,
+        ] {
+            let others = ["event: x", ": comment", r#"{"content":"hm","text":""}"#, r#"{"new":null}"#];
+            let events = pieces(event);
+            let with_others = events.iter().flat_map(|event| [event.as_str()].into_iter().chain(others));
+            assert!(spelling(with_others).is_split(), "{event}");
+            let first = spelling([events[0].as_str()]);
+            assert!(first.is_open() && !first.is_split(), "{event}");
+            let other = event.replace('@', "x");
+            let interrupted = events.iter().flat_map(|event| [event.as_str(), &other]);
+            assert!(!spelling(interrupted).is_split(), "the words go on otherwise: {event}");
+        }
+        let whole = format!("[{}]", pieces(r#"{"text": "@", "x": "y"}"#).join(","));
+        assert!(spelling([whole.as_str()]).is_split(), "in one body");
+        let escaped: Vec<String> =
+            pieces(r#"{"text":"@"}"#).iter().map(|event| event.replace('-', "\\u002d")).collect();
+        assert!(spelling(escaped.iter().map(String::as_str)).is_split());
+    }
+
+    #[test]
+    fn choices_and_blocks_are_told_apart() {
+        for other in [r#"{"index":1,"text":"other"}"#, r#"{"output_index": 0,"content_index": 2,"text":"other"}"#] {
+            let events = pieces(r#"{"index":0,"text":"@"}"#);
+            assert!(spelling(events.iter().flat_map(|event| [event.as_str(), other])).is_split());
+        }
+        let blocks = pieces(r#"{"index":@,"text":"@"}"#);
+        let blocks = blocks
+            .iter()
+            .enumerate()
+            .map(|(i, event)| event.replacen(&KEY[i * 6..KEY.len().min(i * 6 + 6)], &i.to_string(), 1));
+        let blocks: Vec<String> = blocks.collect();
+        assert!(spelling(blocks.iter().map(String::as_str)).is_split(), "{blocks:?}");
+    }
+
+    #[test]
+    fn an_answer_that_ends_within_a_key_is_found_at_its_end() {
+        for (length, is_split) in [(LONG - 1, false), (LONG, true)] {
+            let mut spelling = spelling([format!(r#"{{"text":"{}"}}"#, &KEY[..length]).as_str()]);
+            spelling.end();
+            assert_eq!(spelling.is_split(), is_split);
+        }
+    }
+}
