@@ -77,6 +77,8 @@ pub(crate) struct PreparedGateways {
     pricing: Arc<Pricing>,
     /// By gateway, the name of the key that is used there, or of the variable that holds it.
     pub(crate) keys: BTreeMap<String, String>,
+    /// What limits the spending of calls, where anything does.
+    spending: Option<Arc<SpendingLimits>>,
     /// What runs at the gateways.
     limiters: Limiters,
     /// Whether the calls are results of a Batch API, which has prices of its own and no latency of single calls.
@@ -98,6 +100,13 @@ impl PreparedGateways {
                 cost.usd = Usd::from_picos(cost.usd.picos() / 2);
                 record.rates = None;
             }
+        }
+    }
+
+    /// Counts in the budgets what a call has cost that was handed over in a batch, past the policies.
+    pub(crate) fn count(&self, call: &Call, record: &Record) {
+        if let Some(spending) = self.spending.as_ref().filter(|_| record.cost.is_some() || !record.cost_nothing()) {
+            spending.count(call, record.cost);
         }
     }
 
@@ -255,11 +264,11 @@ impl Preparation<'_> {
             windows: context_windows(&gateways, self.settings.dirs.cache.as_deref()),
             lacks: probed::lacks(self.settings, &gateways),
             answers,
-            spending,
+            spending: spending.clone(),
             limiters: limiters.clone(),
         };
         let service = Arc::new(policy::stack(clients, policies));
-        PreparedGateways { service, gateways, pricing, keys, limiters, are_batches: false, _demo: demo }
+        PreparedGateways { service, gateways, pricing, keys, spending, limiters, are_batches: false, _demo: demo }
     }
 
     /// The clients of these gateways, and the names of their keys, by gateway. Keys are read while clients are built.

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::store::{Account, Entry, Shortfall, Spent};
-use super::{Current, SpendingLimits, refused, unknown_balance};
+use super::store::{Entry, Shortfall, Spent};
+use super::{Current, SpendingLimits, account, refused, unknown_balance};
 use crate::call::{Call, CostLimit, Observer, Target};
 use crate::chat::{Response, Usage};
-use crate::config::Action;
 use crate::error::Failure;
 use crate::money::Usd;
 use crate::record::Cost;
@@ -45,12 +44,6 @@ impl Reservation {
         now: Timestamp,
         observer: Observer,
     ) -> Self {
-        let accounts = budgets.iter().map(|(budget, window)| Account {
-            budget: budget.id(),
-            began: window.began.as_second(),
-            limit: budget.limit,
-            strict: budget.action == Action::Refuse,
-        });
         let words = budgets.iter().map(|(budget, window)| {
             let hint = match window.ends {
                 Some(ends) => format!("it begins anew at {ends:.0}; --max-tokens makes a call cheaper"),
@@ -61,7 +54,7 @@ impl Reservation {
         let lasts = i64::try_from(call.limits.timeout.as_secs()).unwrap_or(i64::MAX).saturating_add(GRACE);
         let entry = Entry {
             id: uuid::Uuid::now_v7().to_string(),
-            accounts: accounts.collect(),
+            accounts: budgets.iter().map(account).collect(),
             amount,
             expires: now.as_second().saturating_add(lasts),
         };

@@ -99,6 +99,20 @@ async fn what_cost_more_than_was_set_aside_is_told_and_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_batch_has_cost_counts_although_nothing_was_reserved() {
+    use crate::record::CostOrigin::Config;
+    let cost = |usd: &str, partial| Some(Cost { usd: usd.parse().expect("an amount"), origin: Config, partial });
+    for (cost, left) in [(cost("25", false), "$5.00"), (cost("25", true), "$2.00"), (None, "$2.00")] {
+        let limits = Arc::new(limits(THIRTY));
+        limits.count(&short_call("m", 28), cost);
+        limits.count(&short_call("m", 28), Some(Cost { usd: Usd::ZERO, origin: Config, partial: false }));
+        let service = Spend::new(answers("m"), Some(limits));
+        let failure = run(&service, &short_call("m", 10)).await.0.expect_err("too little is left");
+        assert!(failure.message.contains(&format!("{left} left")), "{}", failure.message);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_money_is_limited_for_is_never_asked_for_without_its_own_limit() {
     let refusal = Failure::new(FailureKind::InvalidRequest, "unsupported: max_output_tokens").with_status(400);
     let warning = format!("{THIRTY}action = \"warn\"\n");
