@@ -1,34 +1,25 @@
-
-_clap_complete_llm() {
-    local IFS=$'\013'
-    local _CLAP_COMPLETE_INDEX=${COMP_CWORD}
-    local _CLAP_COMPLETE_COMP_TYPE=${COMP_TYPE}
-    if compopt +o nospace 2> /dev/null; then
-        local _CLAP_COMPLETE_SPACE=false
-    else
-        local _CLAP_COMPLETE_SPACE=true
-    fi
-    local words=("${COMP_WORDS[@]}")
-    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-        words[COMP_CWORD]="$2"
-    fi
-    COMPREPLY=( $( \
-        _CLAP_IFS="$IFS" \
-        _CLAP_COMPLETE_INDEX="$_CLAP_COMPLETE_INDEX" \
-        _CLAP_COMPLETE_COMP_TYPE="$_CLAP_COMPLETE_COMP_TYPE" \
-        _CLAP_COMPLETE_SPACE="$_CLAP_COMPLETE_SPACE" \
-        LLM_COMPLETE="bash" \
-        "llm" -- "${words[@]}" \
-    ) )
-    if [[ $? != 0 ]]; then
-        unset COMPREPLY
-    elif [[ $_CLAP_COMPLETE_SPACE == false ]] && [[ "${COMPREPLY-}" =~ [=/:]$ ]]; then
-        compopt -o nospace
-    fi
+_llm() {
+    local separator=$'\013' word=$2 is_quoted=false words answer value
+    # Bash 3 gives a part of the word only.
+    [[ ${BASH_VERSINFO[0]} -ge 4 ]] || word=${COMP_WORDS[COMP_CWORD]}
+    # After an opening quote, a backslash does not quote what is put in.
+    [[ ${COMP_WORDS[COMP_CWORD]} == *[\"\']* ]] && is_quoted=true
+    words=("${COMP_WORDS[@]}")
+    words[COMP_CWORD]=$word
+    COMPREPLY=()
+    answer=$(
+        _CLAP_IFS=$separator _CLAP_COMPLETE_INDEX=$COMP_CWORD LLM_COMPLETE_QUOTED=$is_quoted LLM_COMPLETE=bash \
+            llm -- "${words[@]}"
+    ) || return
+    [[ -n $answer ]] || return
+    # Each value is read, not expanded: one with `*` would become the names of files.
+    while IFS= read -r -d "$separator" value; do
+        COMPREPLY+=("$value")
+    done <<<"$answer$separator"
+    [[ ${COMPREPLY-} =~ [=/:]$ ]] || compopt +o nospace 2>/dev/null
 }
-if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -o nospace -o bashdefault -o nosort -F _clap_complete_llm llm
+if [[ ${BASH_VERSINFO[0]} -eq 4 && ${BASH_VERSINFO[1]} -ge 4 || ${BASH_VERSINFO[0]} -gt 4 ]]; then
+    complete -o nospace -o bashdefault -o nosort -F _llm llm
 else
-    complete -o nospace -o bashdefault -F _clap_complete_llm llm
+    complete -o nospace -o bashdefault -F _llm llm
 fi
-

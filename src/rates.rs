@@ -43,6 +43,7 @@ impl Rates {
         let (input, output) = (usage.input?, usage.output?);
         let (read, written) = (usage.cache_read.unwrap_or(0), usage.cache_write.unwrap_or(0));
         let plain = input.checked_sub(read)?.checked_sub(written)?;
+        let for_an_hour = usage.cache_write_hour.unwrap_or(0);
         // The share of reasoning matters only where reasoning has a price of its own.
         let reasoning = match self.reasoning {
             Some(_) if output > 0 => usage.reasoning?,
@@ -51,7 +52,8 @@ impl Rates {
         let parts = [
             (plain, self.input),
             (read, self.cache_read.or(self.input)),
-            (written, self.cache_write.or(self.input)),
+            (written.checked_sub(for_an_hour)?, self.cache_write.or(self.input)),
+            (for_an_hour, self.cache_write_hour()),
             (output.checked_sub(reasoning)?, self.output),
             (reasoning, self.reasoning),
             (1, self.request.or(Some(Usd::ZERO))),
@@ -63,6 +65,13 @@ impl Rates {
             }
         }
         Some(Usd::from_picos(picos))
+    }
+
+    /// What it costs that a token is kept in a cache for an hour: twice the price of input. That is the rule of Anthropic for all of
+    /// its models, and nobody else tells how many tokens these are.
+    fn cache_write_hour(&self) -> Option<Usd> {
+        let twice = self.input?.times(2)?;
+        Some(self.cache_write.map_or(twice, |write| write.max(twice)))
     }
 
     /// These rates with `markup` millionths added, each rounded to the nearest picodollar.
@@ -158,6 +167,25 @@ mod tests {
         let usage = Usage { cache_read: Some(600), cache_write: Some(300), ..usage(1000, 10) };
         // 100 × 3 + 600 × 0.3 + 300 × 3.75 + 10 × 15, in millionths of a dollar.
         assert_eq!(rates.cost(&usage), Some(usd("0.001755")));
+    }
+
+    #[test]
+    fn what_a_cache_keeps_for_an_hour_costs_twice_the_input() {
+        let write = |per_million: Option<&str>| Rates {
+            cache_write: per_million.map(|rate| usd(rate).per_million()),
+            ..rates("3", "15")
+        };
+        let kept = |hour| Usage { cache_write: Some(300), cache_write_hour: Some(hour), ..usage(1000, 0) };
+        // 700 × 3 + 100 × 3.75 + 200 × 6, in millionths of a dollar.
+        assert_eq!(write(Some("3.75")).cost(&kept(200)), Some(usd("0.003675")));
+        assert_eq!(write(None).cost(&kept(300)), Some(usd("0.0039")), "700 × 3 + 300 × 6");
+        assert_eq!(
+            write(Some("7")).cost(&kept(300)),
+            Some(usd("0.0042")),
+            "the price of the config may be the one of an hour"
+        );
+        assert_eq!(Rates::FREE.cost(&kept(300)), Some(Usd::ZERO));
+        assert_eq!(write(None).cost(&kept(301)), None, "more for an hour than at all");
     }
 
     #[test]

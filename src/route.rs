@@ -131,7 +131,23 @@ fn target(name: &str, default_gateway: impl FnOnce() -> Result<String, Error>) -
     Ok(Target { gateway, model: model.to_owned() })
 }
 
+impl NamedRoute {
+    /// The name, the task, and the aliases that stand for the models.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.task.iter().map(String::as_str).chain([&*self.name]).collect();
+        self.route.add_aliases(&mut names);
+        names
+    }
+}
+
 impl Route {
+    fn add_aliases<'a>(&'a self, names: &mut Vec<&'a str>) {
+        if let Self::Alias(name, _, members) = self {
+            names.push(name);
+            members.iter().for_each(|member| member.add_aliases(names));
+        }
+    }
+
     /// The models in the order in which they are tried.
     pub fn choices(&self, data: &dyn RouteData) -> Vec<Choice> {
         self.choices_with_reasons(data).into_iter().map(|(choice, _)| choice).collect()

@@ -127,6 +127,25 @@ fn gzip_files_attachments_ids_and_samples() {
     assert!(gateway.requests()[0].prompt().contains("attached text"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_row_gets_no_file_that_may_hold_keys() {
+    let gateway = echo();
+    let home = Home::with(&gateway).config("");
+    home.file("data/keys.toml", "");
+    home.file("note.txt", "attached text");
+    std::os::unix::fs::symlink(home.path().join("llm.toml"), home.path().join("innocent.txt")).expect("linked");
+    let private = ["data/keys.toml", "./data/../llm.toml", "innocent.txt", "/dev/null"];
+    let row = |doc: &str| json!({"prompt": "p", "doc": doc}).to_string() + "\n";
+    home.file("rows.jsonl", private.map(row).concat() + &row("note.txt"));
+    home.llm(["batch", "rows.jsonl", "--out", "out.jsonl", "--file-field", "doc"]).output().exits(8);
+    for line in &lines(home.path().join("out.jsonl"))[..4] {
+        let error = line["error"]["message"].as_str().unwrap_or_default();
+        assert!(error.contains("may hold keys"), "{line}");
+    }
+    assert_eq!(gateway.requests().len(), 1);
+}
+
 // L31
 #[test]
 fn a_bad_row_is_an_error_of_its_line_and_the_others_are_asked() {
@@ -349,6 +368,53 @@ fn a_batch_that_reaches_its_limit_of_cost_stops_and_can_go_on() {
     assert_eq!((lines(home.path().join("out.jsonl")).len(), gateway.requests().len()), (10, 10));
 }
 
+// L32
+#[test]
+fn a_limit_of_cost_counts_the_failed_tries_of_rows_that_are_asked_again() {
+    let gateway = Gateway::by(|_| Reply::sse().role().finish("content_filter").usage(9, 10).done());
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(2));
+    let run = |further: &[&str]| {
+        let limits = ["--max-tokens", "10", "--concurrency", "1", "--max-cost", "0.5", "-o", "json"];
+        batch(&home, &limits).args(further).output()
+    };
+    // Each try costs $0.1.
+    let costs = |said: Value| (said["total_cost"]["usd"].clone(), said["earlier_cost"]["usd"].clone());
+    assert_eq!(costs(run(&[]).json()), (json!(0.2), Value::Null));
+    let retry = ["--resume", "--retry-failed"];
+    assert_eq!(costs(run(&retry).json()), (json!(0.4), json!(0.2)));
+    let outcome = run(&retry);
+    outcome.exits(5).says("--max-cost $0.50");
+    assert_eq!((costs(outcome.json()), gateway.requests().len()), ((json!(0.5), json!(0.4)), 5));
+    for _ in 0..2 {
+        run(&retry).exits(5);
+        assert_eq!(gateway.requests().len(), 5, "all is spent");
+    }
+    let status = home.llm(["batch", "status"]).output();
+    assert!(status.exits(0).stdout().contains("with earlier tries, all cost ~$0.50"), "{}", status.stdout());
+    let listed = home.llm(["batch", "list", "-o", "json"]).output().json();
+    assert_eq!(listed[0]["cost_usd"], json!(0.5));
+}
+
+// L32
+#[test]
+fn answers_of_unknown_cost_count_as_the_most_that_they_may_have_cost_in_every_run() {
+    let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").done());
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(10));
+    let run = |further: &[&str]| {
+        let limits = ["--max-tokens", "10", "--concurrency", "1", "--max-cost", "0.35"];
+        batch(&home, &limits).args(further).output()
+    };
+    // Each may cost $0.1.
+    for further in [&[][..], &["--resume"], &["--resume"]] {
+        run(further).exits(5).says("left, and this call may cost up to $0.10");
+        assert_eq!(gateway.requests().len(), 3);
+    }
+    batch(&home, &["--max-tokens", "10", "--resume", "--max-cost", "0.55"]).output().exits(5);
+    assert_eq!(gateway.requests().len(), 5);
+}
+
 // L33
 #[cfg(unix)]
 #[test]
@@ -532,6 +598,35 @@ fn a_gateway_that_is_down_is_not_asked_every_row() {
     let outcome = batch(&home, &["--retries", "0", "--concurrency", "4"]).output();
     outcome.exits(7).says("cannot connect").says("to go on: llm batch");
     assert!(lines(home.path().join("out.jsonl")).len() < 50);
+}
+
+#[test]
+fn outputs_are_joined_only_if_their_rows_are_the_same_and_an_answer_counts_before_a_failure() {
+    let gateway = Gateway::by(|request| match request.prompt().as_str() {
+        "row 2" if request.header("x-fail").is_some() => Reply::error(400, "no"),
+        prompt => Reply::stream(&[prompt]),
+    });
+    let config = |further: &str| {
+        let base = gateway.base_url();
+        format!("default_gateway = \"g\"\n[gateway.g]\nbase_url = \"{base}\"\nauth = \"none\"\n{further}")
+    };
+    let home = Home::new().config(&config("headers = { x-fail = \"1\" }\n"));
+    home.file("rows.jsonl", rows(3));
+    let ask = |out: &str| home.llm(["batch", "rows.jsonl", "{{ text }}", "-m", "m", "--out", out]).output();
+    ask("failed.jsonl").exits(8);
+    home.file("llm.toml", config(""));
+    ask("good.jsonl").exits(0);
+    home.file("rows.jsonl", rows(3).replace("row 3", "changed"));
+    ask("other.jsonl").exits(0);
+    let merge = |outputs: &[&str]| home.llm(["batch", "merge"]).args(outputs).args(["--out", "all.jsonl"]).output();
+    let outcome = merge(&["good.jsonl", "other.jsonl"]);
+    outcome.exits(2).says("other.jsonl was made with another row 3 than an earlier output");
+    assert!(!home.path().join("all.jsonl").exists(), "nothing is written");
+    merge(&["failed.jsonl", "good.jsonl"])
+        .exits(0)
+        .says("3 lines of rows and models that another output has, too: left out");
+    let all = lines(home.path().join("all.jsonl"));
+    assert_eq!((numbers(&all), &all[1]["text"]), (vec![1, 2, 3], &json!("row 2")));
 }
 
 #[test]

@@ -161,7 +161,8 @@ fn a_batch_that_expires_gives_what_it_has_and_the_rest_is_handed_over_again() {
     home.llm(SUBMIT).output().exits(0).says("4 requests handed over in 1 batch");
     let upload = gateway.requests().into_iter().find(|request| request.path == "/v1/files").expect("an upload");
     let body = String::from_utf8(upload.body.clone()).expect("text");
-    assert!(body.contains(r#"{"custom_id":"row-2","method":"POST","url":"/v1/chat/completions","body":{"#), "{body}");
+    assert!(body.contains(r#"{"custom_id":"row-2-"#), "{body}");
+    assert!(body.contains(r#"","method":"POST","url":"/v1/chat/completions","body":{"#), "{body}");
     assert!(body.contains("\"content\":\"row 2\"") && body.contains("\r\n\r\nbatch\r\n"), "{body}");
     home.llm(["batch", "collect"]).output().exits(8).says("in_progress, 1 of 4").says("1 batch is not ready");
     let outcome = home.llm(["batch", "collect"]).output();
@@ -220,10 +221,24 @@ fn a_batch_whose_handover_was_killed_is_found_and_not_paid_twice() {
     assert_eq!(numbers(&lines(&home)), [1, 3]);
 }
 
+/// The ids of the requests of one of Anthropic's batches.
+fn custom_ids(body: &Value) -> Vec<String> {
+    let requests = body["requests"].as_array().expect("requests");
+    requests.iter().map(|request| request["custom_id"].as_str().expect("an id").to_owned()).collect()
+}
+
+/// An answer of Anthropic.
+fn message(text: &str) -> Value {
+    json!({"id": "m", "type": "message", "role": "assistant", "model": "claude", "stop_reason": "end_turn",
+           "content": [{"type": "text", "text": text}], "usage": {"input_tokens": 9, "output_tokens": 4}})
+}
+
 #[test]
 fn anthropics_message_batches_are_read_as_single_answers_are() {
-    let gateway = Gateway::by(|request| match (request.method.as_str(), request.path.as_str()) {
+    let ids = std::sync::Mutex::new(Vec::new());
+    let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
         ("POST", "/v1/messages/batches") => {
+            *ids.lock().expect("no panic") = custom_ids(&request.json());
             Reply::json(200, &json!({"id": "msgbatch_1", "processing_status": "in_progress"}))
         }
         ("GET", "/v1/messages/batches/msgbatch_1") => Reply::json(
@@ -231,15 +246,12 @@ fn anthropics_message_batches_are_read_as_single_answers_are() {
             &json!({"id": "msgbatch_1", "processing_status": "ended", "results_url": "https://elsewhere.test/steal",
                     "request_counts": {"processing": 0, "succeeded": 1, "errored": 0, "canceled": 0, "expired": 1}}),
         ),
-        ("GET", "/v1/messages/batches/msgbatch_1/results") => Reply::with_body(
-            200,
-            "application/x-jsonl",
-            concat!(
-                r#"{"custom_id":"row-2","result":{"type":"succeeded","message":{"id":"m","type":"message","role":"assistant","model":"claude","content":[{"type":"text","text":"two"}],"stop_reason":"end_turn","usage":{"input_tokens":9,"output_tokens":4}}}}"#,
-                "\n",
-                r#"{"custom_id":"row-1","result":{"type":"expired"}}"#
-            ),
-        ),
+        ("GET", "/v1/messages/batches/msgbatch_1/results") => {
+            let ids = ids.lock().expect("no panic");
+            let expired = json!({"custom_id": ids[0], "result": {"type": "expired"}});
+            let answered = json!({"custom_id": ids[1], "result": {"type": "succeeded", "message": message("two")}});
+            Reply::with_body(200, "application/x-jsonl", format!("{answered}\n{expired}"))
+        }
         _ => Reply::error(404, "nothing here"),
     });
     let config = format!("[gateway.a]\nbase_url = \"{}\"\napi = \"anthropic\"\nauth = \"none\"\n", gateway.base_url());
@@ -247,10 +259,8 @@ fn anthropics_message_batches_are_read_as_single_answers_are() {
     home.file("rows.jsonl", rows(2));
     home.llm(SUBMIT).args(["-m", "a::claude", "--max-tokens", "9"]).output().exits(0).says("2 requests handed over");
     let sent = gateway.requests()[0].json();
-    assert_eq!(
-        (&sent["requests"][1]["custom_id"], &sent["requests"][1]["params"]["max_tokens"]),
-        (&json!("row-2"), &json!(9))
-    );
+    assert_eq!(sent["requests"][1]["params"]["max_tokens"], json!(9));
+    assert!(custom_ids(&sent)[1].starts_with("row-2-"), "{sent}");
     home.llm(["batch", "collect"]).output().exits(8).says("ended, 2 of 2");
     let found = lines(&home);
     assert_eq!((numbers(&found), &found[0]["text"]), (vec![2], &json!("two")));
@@ -381,4 +391,351 @@ fn a_result_without_end_is_left_out_and_told() {
     let outcome = home.llm(["batch", "collect"]).output();
     outcome.exits(8).says("1 result is longer than 64 MiB and left out").says("1 request has neither");
     assert_eq!(numbers(&lines(&home)), [1, 3]);
+}
+
+/// The OpenAI form of a gateway that answers every row of every batch that is handed over to it, and single calls.
+fn answering() -> Gateway {
+    let uploads = std::sync::Mutex::new(Vec::<String>::new());
+    Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => {
+            uploads.lock().expect("no panic").push(String::from_utf8_lossy(&request.body).into_owned());
+            Reply::json(200, &json!({"id": "file-in"}))
+        }
+        ("POST", "/v1/batches") => {
+            let id = format!("batch-{}", uploads.lock().expect("no panic").len());
+            Reply::json(200, &json!({"id": id, "status": "validating"}))
+        }
+        ("GET", path) if path.starts_with("/v1/batches/") => {
+            let id = path.trim_start_matches("/v1/batches/");
+            Reply::json(200, &json!({"id": id, "status": "completed", "output_file_id": id}))
+        }
+        ("GET", path) if path.starts_with("/v1/files/") => {
+            let id = path.trim_start_matches("/v1/files/batch-").trim_end_matches("/content");
+            let upload = &uploads.lock().expect("no panic")[id.parse::<usize>().expect("a number") - 1];
+            let entries = upload.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let result = |entry: Value| {
+                json!({"custom_id": entry["custom_id"], "error": null, "response": {"status_code": 200, "body": {
+                    "model": "test-model", "usage": {"prompt_tokens": 9, "completion_tokens": 4}, "choices": [
+                    {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "yes"}}]}}})
+            };
+            let results: String = entries.map(|entry| result(entry).to_string() + "\n").collect();
+            Reply::with_body(200, "application/jsonl", results)
+        }
+        ("POST", "/v1/chat/completions") => Reply::stream(&["yes"]),
+        _ => Reply::error(404, "nothing here"),
+    })
+}
+
+#[test]
+fn a_key_is_handed_over_for_no_model_that_it_may_not_be_used_for() {
+    for (api, model) in [("openai-chat", "g::big"), ("anthropic", "g::big"), ("gemini", "g::big")] {
+        let gateway = answering();
+        let config = format!(
+            "[gateway.g]\nbase_url = \"{}\"\napi = \"{api}\"\n[allow]\nLLM_API_KEY = [\"small\"]\n\
+             [alias]\nsome.models = [\"g::big\", \"g::small\"]\n",
+            gateway.base_url()
+        );
+        let home = Home::new().config(&config).env("LLM_API_KEY", KEY).env("LLM_GATEWAY", "g");
+        home.file("rows.jsonl", rows(2));
+        for model in [model, "g::small,g::big", "some"] {
+            let outcome = home.llm(SUBMIT).args(["-m", model, "--max-tokens", "9"]).output();
+            outcome.exits(5).says("the key LLM_API_KEY may not be used for big");
+            assert_eq!(gateway.requests().len(), 0, "{api}: nothing of {model} is handed over");
+        }
+        assert_eq!(home.llm(["batch", "list", "-o", "json"]).output().json(), json!([]), "{api}");
+    }
+}
+
+#[test]
+fn a_data_set_that_could_not_be_read_again_is_not_handed_over() {
+    let gateway = answering();
+    let home = Home::with(&gateway);
+    let arguments = ["batch", "-", "{{ line }}", "--out", "out.jsonl", "--via", "api", "--max-tokens", "5"];
+    let outcome = home.llm(arguments).stdin("a\nb\n").output();
+    outcome.exits(2).says("--via api needs a data set in a file");
+    assert_eq!(gateway.requests().len(), 0);
+}
+
+#[test]
+fn rows_that_the_gateway_has_are_not_asked_by_single_calls_too() {
+    let gateway = answering();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(3));
+    let calls = ["batch", "rows.jsonl", "{{ text }}", "--out", "out.jsonl", "--resume", "--max-tokens", "5"];
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    let refused = home.llm(calls).output();
+    refused.exits(2).says("the gateway has 1 batch of these rows, which would be paid twice");
+    refused.says("`llm batch collect ").says("`llm batch cancel ");
+    assert_eq!(posts(&gateway, "/v1/chat/completions"), 0);
+    home.llm(["batch", "collect"]).output().exits(0);
+    home.file("rows.jsonl", rows(4));
+    home.llm(calls).output().exits(0);
+    assert_eq!((numbers(&lines(&home)), posts(&gateway, "/v1/chat/completions")), (vec![1, 2, 3, 4], 1));
+}
+
+#[test]
+fn a_batch_that_began_with_single_calls_can_be_handed_over_and_collected() {
+    let gateway = answering();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(1));
+    let calls = ["batch", "rows.jsonl", "{{ text }}", "--out", "out.jsonl", "--max-tokens", "5"];
+    home.llm(calls).output().exits(0);
+    home.file("rows.jsonl", rows(3));
+    home.llm(SUBMIT).args(["--max-tokens", "5", "--resume"]).output().exits(0).says("2 requests handed over");
+    home.llm(["batch", "collect"]).output().exits(0);
+    assert_eq!(numbers(&lines(&home)), [1, 2, 3]);
+}
+
+/// A gateway with Anthropic's batches, which answers each request with its own prompt. It does not answer the first
+/// `lost` hand-overs, of which it has the batches all the same, and batch N is in work until it was asked for so often.
+struct Messages {
+    gateway: Gateway,
+    home: Home,
+}
+
+impl Messages {
+    fn new(lost: usize, in_work: &'static [(usize, usize)]) -> Self {
+        let batches = std::sync::Mutex::new(Vec::<(Value, usize)>::new());
+        let gateway = Gateway::by(move |request| {
+            let mut batches = batches.lock().expect("no panic");
+            let path = request.path.trim_start_matches("/v1/messages/batches");
+            let stands = |number: usize, (body, asked): &(Value, usize)| {
+                let is_over = in_work.iter().all(|(batch, until)| *batch != number || asked >= until);
+                let count = body["requests"].as_array().expect("requests").len();
+                let (word, name) = if is_over { ("ended", "succeeded") } else { ("in_progress", "processing") };
+                json!({"id": format!("msgbatch_{number}"), "processing_status": word, "request_counts": {name: count}})
+            };
+            match (request.method.as_str(), path) {
+                ("POST", "") => {
+                    batches.push((request.json(), 0));
+                    let number = batches.len();
+                    if number <= lost {
+                        return Reply::raw("").close();
+                    }
+                    Reply::json(200, &stands(number, &batches[number - 1]))
+                }
+                ("GET", "?limit=100") => {
+                    let all = batches.iter().enumerate().rev().map(|(at, batch)| stands(at + 1, batch));
+                    Reply::json(200, &json!({"data": all.collect::<Vec<_>>()}))
+                }
+                ("GET", path) => {
+                    let number = path.trim_start_matches("/msgbatch_").trim_end_matches("/results");
+                    let number: usize = number.parse().expect("a number");
+                    let batch = &mut batches[number - 1];
+                    if !path.ends_with("/results") {
+                        let standing = stands(number, batch);
+                        batch.1 += 1;
+                        return Reply::json(200, &standing);
+                    }
+                    let results = batch.0["requests"].as_array().expect("requests").iter().map(|request| {
+                        let prompt = &request["params"]["messages"][0]["content"];
+                        let text = prompt.as_str().or_else(|| prompt[0]["text"].as_str()).expect("a prompt");
+                        let result = json!({"type": "succeeded", "message": message(text)});
+                        json!({"custom_id": request["custom_id"], "result": result}).to_string() + "\n"
+                    });
+                    Reply::with_body(200, "application/x-jsonl", results.collect::<String>())
+                }
+                _ => Reply::error(404, "nothing here"),
+            }
+        });
+        let home = Self::home(&gateway);
+        Self { gateway, home }
+    }
+
+    fn home(gateway: &Gateway) -> Home {
+        let gateway = format!("base_url = \"{}\"\napi = \"anthropic\"\nauth = \"none\"\n", gateway.base_url());
+        let home = Home::new().config(&format!("[gateway.a]\n{gateway}"));
+        home.file("mine.txt", "mine 1\nmine 2\n");
+        home.file("other.txt", "other 1\nother 2\n");
+        home
+    }
+
+    fn hand_over(home: &Home, rows: &str) -> crate::support::process::Run {
+        let arguments = ["batch", rows, "{{ line }}", "-m", "a::claude", "--max-tokens", "9", "--via", "api"];
+        home.llm(arguments).args(["--out", if rows == "mine.txt" { "out.jsonl" } else { "other.jsonl" }])
+    }
+
+    fn answers(&self) -> Vec<String> {
+        lines(&self.home).iter().map(|line| line["text"].as_str().expect("a text").to_owned()).collect()
+    }
+}
+
+#[test]
+fn the_answers_to_another_batch_are_never_taken_for_those_that_are_looked_for() {
+    for is_same_ledger in [true, false] {
+        let messages = Messages::new(1, &[]);
+        let home = &messages.home;
+        Messages::hand_over(home, "mine.txt").output().exits(7);
+        let colleague = Messages::home(&messages.gateway);
+        let other = if is_same_ledger { home } else { &colleague };
+        Messages::hand_over(other, "other.txt").output().exits(0);
+        let outcome = Messages::hand_over(home, "mine.txt").arg("--resume").output();
+        outcome.exits(0).says("batch msgbatch_1 was handed over before the process ended; it is not sent again");
+        let jobs = home.llm(["batch", "list", "-o", "json"]).output().json();
+        let mine = jobs.as_array().expect("jobs").iter().find(|job| job["input"] == "mine.txt").expect("the job");
+        home.llm(["batch", "collect", mine["id"].as_str().expect("an id")]).output().exits(0);
+        assert_eq!(messages.answers(), ["mine 1", "mine 2"], "the same ledger: {is_same_ledger}");
+    }
+}
+
+#[test]
+fn a_batch_that_may_be_the_lost_one_is_neither_collected_nor_handed_over_again_before_it_is_known() {
+    // The batch of a colleague is over first.
+    let messages = Messages::new(1, &[(1, 2), (2, 1)]);
+    let home = &messages.home;
+    Messages::hand_over(home, "mine.txt").output().exits(7);
+    Messages::hand_over(&Messages::home(&messages.gateway), "other.txt").output().exits(0);
+    let outcome = Messages::hand_over(home, "mine.txt").arg("--resume").output();
+    outcome.exits(0).says("rows 1 to 2: batch msgbatch_2, which is in work, has as many requests and may be this one");
+    home.llm(["batch", "status"]).output().exits(0).says("rows 1 to 2: perhaps handed over; `llm batch collect");
+    let calls = ["batch", "mine.txt", "{{ line }}", "-m", "a::claude", "--max-tokens", "9", "--out", "out.jsonl"];
+    home.llm(calls).arg("--resume").output().exits(2).says("the gateway may have 1 batch of these rows");
+    let outcome = home.llm(["batch", "collect"]).output();
+    outcome.exits(8).says("batch msgbatch_1, which is in work").says("1 batch is not ready");
+    home.llm(["batch", "collect", "--wait"]).output().exits(0).says("batch msgbatch_1 was handed over before");
+    assert_eq!(messages.answers(), ["mine 1", "mine 2"]);
+    assert_eq!(posts(&messages.gateway, "/v1/messages/batches"), 2, "each was handed over once");
+}
+
+#[test]
+fn a_batch_that_never_reached_the_gateway_is_missing_and_handed_over_again() {
+    let messages = Messages::new(0, &[]);
+    let home = &messages.home;
+    let down = Gateway::by(|_| Reply::raw("").close());
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config.replace(&messages.gateway.base_url(), &down.base_url()));
+    Messages::hand_over(home, "mine.txt").output().exits(7);
+    home.file("llm.toml", config);
+    let outcome = home.llm(["batch", "collect"]).output();
+    outcome.exits(8).says("2 requests have neither an answer nor a failure").says("to go on: llm batch mine.txt");
+    Messages::hand_over(home, "mine.txt").arg("--resume").output().exits(0).says("2 requests handed over in 1 batch");
+    home.llm(["batch", "collect"]).output().exits(0);
+    assert_eq!(messages.answers(), ["mine 1", "mine 2"]);
+}
+
+#[test]
+fn rows_without_a_line_are_told_however_often_a_batch_is_collected() {
+    for (output, done) in [("part", 2), ("", 0)] {
+        let over = json!({"id": "batch-1", "status": "expired", "output_file_id": output});
+        let gateway = openai(move |_| over.clone(), &[("part", PARTIAL)]);
+        let home = Home::with(&gateway);
+        home.file("rows.jsonl", rows(3) + "not json\n");
+        home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+        // Rows that come later were not handed over.
+        home.file("rows.jsonl", rows(3) + "not json\n{\"text\": \"new\"}\n");
+        for _ in 0..3 {
+            let outcome = home.llm(["batch", "collect"]).output();
+            let missing = if done == 2 { "1 request has" } else { "3 requests have" };
+            outcome.exits(8).says(&format!("{missing} neither an answer nor a failure")).says("to go on: llm batch");
+            let status = home.llm(["batch", "status"]).output();
+            assert!(status.exits(0).stdout().contains(&format!("stopped, {}/4 done", done + 1)), "{}", status.stdout());
+            let listed = home.llm(["batch", "list", "-o", "json"]).output().json();
+            assert_eq!((&listed[0]["state"], &listed[0]["total"]), (&json!("stopped"), &json!(4)));
+        }
+    }
+}
+
+#[test]
+fn a_handover_that_broke_off_is_not_finished_when_its_first_part_is_collected() {
+    // The second model's batch is refused.
+    let gateway = Gateway::by(|request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") if request.body.windows(5).any(|part| part == b"other") => Reply::error(400, "too many"),
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+        ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+        ("GET", "/v1/batches/batch-1") => {
+            Reply::json(200, &json!({"id": "batch-1", "status": "completed", "output_file_id": "out"}))
+        }
+        _ => Reply::with_body(200, "application/jsonl", PARTIAL.replace("row-3", "row-2")),
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(2));
+    home.llm(SUBMIT).args(["-m", "first,other", "--max-tokens", "5"]).output().says("too many");
+    for _ in 0..2 {
+        let outcome = home.llm(["batch", "collect"]).output();
+        outcome.exits(8).says("2 requests have neither an answer nor a failure");
+    }
+    assert_eq!(numbers(&lines(&home)), [1, 2]);
+}
+
+#[test]
+fn a_batch_that_the_gateway_does_not_have_any_more_can_be_given_up() {
+    let gateway = Gateway::by(|request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+        ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+        ("POST", "/v1/chat/completions") => Reply::stream(&["yes"]),
+        _ => Reply::error(404, "no such batch"),
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(2));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    home.llm(["batch", "collect"]).output().says("no such batch");
+    let calls = ["batch", "rows.jsonl", "{{ text }}", "--out", "out.jsonl", "--resume", "--max-tokens", "5"];
+    home.llm(calls).output().exits(2);
+    home.llm(["batch", "cancel"]).output().exits(0).says("the gateway has no batch batch-1, which is given up");
+    home.llm(calls).output().exits(0);
+    assert_eq!(numbers(&lines(&home)), [1, 2]);
+}
+
+/// L29
+#[test]
+fn answers_are_not_collected_for_rows_or_a_template_that_changed_since_they_were_handed_over() {
+    let gateway = answering();
+    let home = Home::with(&gateway);
+    home.file("rows.csv", "text,label\na,yes\nb,no\nc,yes\n");
+    home.file("template.txt", "{{ text }}");
+    let arguments = ["batch", "rows.csv", "@template.txt", "--expect", "label", "--out", "out.jsonl", "--via", "api"];
+    home.llm(arguments).args(["--max-tokens", "5"]).output().exits(0);
+    for (changed, said) in [
+        ("text,label\na,yes\nB,no\nc,yes\n", "row 2 (line 3) is not the row that was handed over"),
+        ("text,label\na,yes\nb,yes\nc,yes\n", "row 2 (line 3) is not the row that was handed over"),
+        ("text,label\nnew,no\na,yes\nb,no\nc,yes\n", "row 1 (line 2) is not the row that was handed over"),
+        ("text,label\na,yes\n", "it has 1 rows, and row 3 was handed over"),
+    ] {
+        home.file("rows.csv", changed);
+        let outcome = home.llm(["batch", "collect"]).output();
+        outcome.exits(2).says("rows.csv was changed since it was handed over").says(said);
+        assert_eq!(lines(&home).len(), 0);
+    }
+    home.file("rows.csv", "text,label\na,yes\nb,no\nc,yes\nadded,no\n");
+    home.file("template.txt", "other {{ text }}");
+    for command in [vec!["batch", "collect"], [&arguments[..], &["--max-tokens", "5", "--resume"]].concat()] {
+        home.llm(command).output().exits(2).says("this batch has another template than the one");
+    }
+    home.file("template.txt", "{{ text }}");
+    home.llm(["batch", "collect"]).output().exits(0);
+    assert_eq!(numbers(&lines(&home)), [1, 2, 3]);
+}
+
+#[test]
+fn what_a_batch_has_cost_counts_in_the_budgets_that_let_it_through() {
+    let gateway = answering();
+    let budget = "[[budget]]\nlimit = 0.00005\nper = \"total\"\naction = \"warn\"\n";
+    let home = Home::with(&gateway).config(&format!("[price.test-model]\ninput = 1\noutput = 1\n{budget}"));
+    home.file("rows.jsonl", rows(3));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    let spent = |home: &Home| {
+        let budgets = home.llm(["usage", "--budgets", "-o", "json"]).output().json();
+        budgets[0]["spent_usd"].clone()
+    };
+    assert_eq!(spent(&home), json!(0));
+    home.llm(["batch", "collect"]).output().exits(0);
+    assert_eq!(spent(&home), json!(0.000039));
+    home.llm(["batch", "collect"]).output().exits(0);
+    assert_eq!(spent(&home), json!(0.000039), "once");
+}
+
+#[test]
+fn results_that_never_end_are_an_error() {
+    let gateway = Gateway::by(move |request| match request.path.as_str() {
+        "/v1/files" => Reply::json(200, &json!({"id": "file-in"})),
+        "/v1/batches" => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+        "/v1/batches/batch-1" => {
+            Reply::json(200, &json!({"id": "batch-1", "status": "completed", "output_file_id": "x"}))
+        }
+        _ => Reply::with_body(200, "application/jsonl", "x".repeat((128 << 20) + 1)),
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(1));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    home.llm(["batch", "collect"]).output().exits(1).says("holds more than 128 MiB");
 }

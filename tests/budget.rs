@@ -405,6 +405,18 @@ fn what_cost_more_than_was_set_aside_is_told_and_the_next_call_is_refused() {
     assert_eq!(gateway.requests().len(), 1);
 }
 
+#[test]
+fn the_pages_of_a_pdf_are_set_aside() {
+    let gateway = Gateway::by(|_| dollar());
+    let budget = "[[budget]]\nlimit = 5\nper = \"day\"\n[price.\"*\"]\ninput = 1000\noutput = 0\n";
+    let home = Home::with(&gateway).config(budget);
+    let pages = "<</Type/Page>>".repeat(4);
+    let pdf = home.file("four.pdf", format!("%PDF-1.4\n{pages}<</Type/Pages/Count 4>>"));
+    home.llm(ASK).arg("-f").arg(pdf).output().exits(5).says("this call may cost up to $6.");
+    home.llm(ASK).output().exits(0);
+    assert_eq!(gateway.requests().len(), 1);
+}
+
 // L08
 #[test]
 fn a_price_that_nobody_knows_is_5_where_a_budget_applies() {
@@ -429,6 +441,23 @@ fn a_lost_reply_counts_as_what_was_set_aside_and_makes_the_cost_a_lower_bound() 
     assert!(shown.contains("≥$1.00") && shown.contains("may be billed all the same"), "{shown}");
     let summed = home.llm(["usage", "-o", "json"]).output().json();
     assert_eq!(summed["total"]["cost"]["unknown"], 1, "{summed}");
+}
+
+#[test]
+fn an_answer_that_ends_before_its_first_word_counts_as_set_aside_or_as_what_it_told() {
+    for (reply, left) in [
+        (Reply::sse_until_close(), "$9.00 left"),
+        (Reply::sse_until_close().role(), "$9.00 left"),
+        (Reply::error(504, "too slow"), "$9.00 left"),
+        (Reply::sse_until_close().role().usage(1, 50).text("Half"), "$5.00 left"),
+    ] {
+        let gateway = Gateway::always(reply.close());
+        let home = home(&gateway, "[[budget]]\nlimit = 10\nper = \"total\"\n");
+        home.llm(ASK).args(["--retries", "0"]).output();
+        let record = home.llm(["log", "show", "-o", "json"]).output().exits(0).json();
+        assert_eq!(record["attempts"][0]["maybe_billed"], true, "{record}");
+        home.llm(["ask", "--max-tokens", "101", "hi"]).output().exits(5).says(left);
+    }
 }
 
 // L11

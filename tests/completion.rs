@@ -109,7 +109,7 @@ fn a_real_bash_completes() {
         let script = format!(
             "PATH={bin}:$PATH; source <(llm completions bash) || exit 3
              COMP_WORDS=({words}); COMP_CWORD={index}; COMP_TYPE=9
-             _clap_complete_llm llm '{current}' ''; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+             _llm llm '{current}' ''; printf '%s\\n' \"${{COMPREPLY[@]}}\""
         );
         home.shell(&script).output().exits(0).stdout()
     };
@@ -119,4 +119,36 @@ fn a_real_bash_completes() {
     assert_eq!(complete("llm ask --task = c", 4, "c"), "coding\n");
     assert_eq!(complete("llm -m qw", 2, "qw"), "qwen\n");
     assert_eq!(complete("llm comp", 1, "comp"), "compare\ncompletions\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_gateway_names_its_models_is_never_run_or_expanded_by_bash() {
+    let names = ["zz$(touch ran)", "zz;touch ran", "zz `touch ran`", "zz'\"\\|&<>#!~{a,b}", "zz*"];
+    let config = format!(
+        "[gateway.corp]\nbase_url = \"http://127.0.0.1:9/v1\"\nauth = \"none\"\nmodels = {}\n",
+        serde_json::to_string(&names).expect("a list")
+    );
+    let home = Home::new().config(&config);
+    let bin = std::path::Path::new(crate::support::home::LLM).parent().expect("a directory").display().to_string();
+    let offered = |words: &str, current: &str, each: &str| {
+        let script = format!(
+            "PATH={bin}:$PATH; source <(llm completions bash) || exit 3
+             cd \"$HOME\"; touch 'zz1' 'zz*' '2' 'ask'
+             COMP_WORDS=({words}); COMP_CWORD=3; _llm llm {current} ''
+             for value in \"${{COMPREPLY[@]}}\"; do {each}; done
+             [[ ! -e ran ]] || echo RAN"
+        );
+        home.shell(&script).output().exits(0).stdout()
+    };
+    // As the shell reads the line after Tab and Enter.
+    let read = r#"eval "set -- $value"; printf '%s %s\n' "$#" "$1""#;
+    let mut expected: Vec<String> = names.iter().map(|name| format!("1 {name}")).collect();
+    let mut found: Vec<String> = offered("llm ask -m zz", "zz", read).lines().map(str::to_owned).collect();
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+    // What was put in is completed further, and between quotes only what needs none is offered.
+    assert_eq!(offered(r"llm ask -m zz\$", r"'zz\$'", read), "1 zz$(touch ran)\n");
+    assert_eq!(offered("llm ask -m '\"zz'", "zz", read), "");
 }

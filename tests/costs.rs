@@ -84,6 +84,20 @@ fn list_prices_take_no_file() {
 }
 
 #[test]
+fn what_the_price_of_tokens_does_not_cover_makes_every_sum_a_lower_bound() {
+    let gateway = gateway(json!({"prompt_tokens": 1000, "completion_tokens": 100, "num_search_queries": 2}));
+    let home = home(&gateway, "price_provider = \"openai\"");
+    assert_eq!(cost(&home, "gpt-4o-mini"), json!({"usd": 0.00021, "origin": "table", "partial": true}));
+    let record = home.llm(["log", "show", "-o", "json"]).output().exits(0).json();
+    assert_eq!(record["cost"]["partial"], true, "{record}");
+    assert_eq!(record["attempts"][0]["cost"], Value::Null, "{record}");
+    let sums = home.llm(["usage", "-o", "json"]).output().exits(0).json();
+    assert_eq!(sums["total"]["cost"], json!({"usd": 0.00021, "unknown": 1, "computed": true}), "{sums}");
+    let shown = home.llm(["usage"]).output().exits(0).stdout();
+    assert!(shown.contains("≥$0.00021"), "{shown}");
+}
+
+#[test]
 fn no_output_tokens_beside_a_text_are_unknown_and_not_free() {
     let priced = "[price.mine]\ninput = 1\noutput = 10";
     let usage = json!({"prompt_tokens": 1000, "completion_tokens": 0});

@@ -468,6 +468,34 @@ fn no_program_that_is_run_sees_a_key_of_the_config() {
 }
 
 #[test]
+fn the_key_that_belongs_to_no_gateway_yet_is_sent_to_one_at_most() {
+    let gateways = [hello(), hello()];
+    let table = |name: &str, gateway: &Gateway| {
+        format!("[gateway.{name}]\nbase_url = \"{}\"\nauth = \"required\"\n", gateway.base_url())
+    };
+    let config = table("one", &gateways[0]) + &table("two", &gateways[1]);
+    let with_key = || -> Vec<usize> {
+        let has_key = |gateway: &Gateway| {
+            let all = gateway.requests();
+            all.iter().filter(|request| request.header("authorization").is_some_and(|sent| sent.contains(KEY))).count()
+        };
+        gateways.iter().map(has_key).collect()
+    };
+    let home = Home::new().config(&config).env("LLM_API_KEY", KEY);
+    for arguments in [&["models", "show", "m"][..], &["usage", "--check"], &["compare", "-m", "one::m,two::m", "hi"]] {
+        home.llm(arguments).output();
+    }
+    assert_eq!(with_key(), [0, 0], "nobody says which gateway it is for");
+    let chat = home.llm(["chat", "-m", "one::m"]).stdin("hi\n/model two::m\nho\n").output();
+    chat.says("LLM_API_KEY is not used");
+    assert_eq!(with_key(), [1, 0], "a chat goes on with the gateway that it began with");
+    home.llm(["usage", "--check", "-g", "two"]).output();
+    home.llm(["ask", "-m", "two::m", "hi"]).output().exits(0);
+    assert_eq!(with_key()[0], 1);
+    assert!(with_key()[1] > 0, "another command may use another gateway");
+}
+
+#[test]
 fn the_key_of_one_gateway_is_not_sent_to_another() {
     let (gateway, default) = (hello(), hello());
     let home = Home::with(&default).without_env("LLM_BASE_URL").config(&format!(

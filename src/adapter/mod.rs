@@ -39,9 +39,10 @@ mod tests;
 pub use client_body::{ClientBody, Operation};
 pub use field_names::{is_same_field, names_other_model, names_preset};
 pub use mask::mask_keys;
+pub(crate) use openai_chat::usage_of;
 pub use output_bound::OutputBound;
 pub(crate) use sse::MAX_EVENT;
-pub use unpriced::naming_model;
+pub use unpriced::{asks_for_background, naming_model};
 
 use serde::{Deserialize, Serialize};
 

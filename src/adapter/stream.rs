@@ -275,7 +275,7 @@ impl Progress {
 
     fn verdict(&self) -> Result<(), Failure> {
         if self.frames == 0 && self.malformed == 0 {
-            return Err(Failure::new(FailureKind::Protocol, "the gateway sent an empty stream"));
+            return Err(Failure::new(FailureKind::Protocol, "the gateway sent an empty stream").maybe_billed());
         }
         if self.malformed > 0 {
             let events = if self.malformed == 1 { "one event".into() } else { format!("{} events", self.malformed) };
@@ -302,7 +302,8 @@ pub fn complete(finish: Option<&FinishReason>) -> Result<(), Failure> {
             Err(Failure::new(FailureKind::ContentFilter, "a content filter or a refusal ended the answer"))
         }
         Some(FinishReason::Other(reason)) => truncated(format!("{ENDED_EARLY}: {reason}")),
-        None => truncated("the stream ended before the answer was complete".into()),
+        // The model may have worked although nothing of that has come.
+        None => truncated("the stream ended before the answer was complete".into()).map_err(Failure::maybe_billed),
     }
 }
 

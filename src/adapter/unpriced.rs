@@ -133,6 +133,16 @@ fn changes_nothing(name: &str, value: &RawValue) -> bool {
             && all(value, |kinds: &Vec<String>| kinds.iter().all(|kind| kind.eq_ignore_ascii_case("text")))
         || is("tools") && all(value, |tools: &Vec<Tree<'_>>| tools.iter().all(tools::runs_at_the_client))
         || is("context_management") && all(value, only_clears)
+        || is("background") && value.get() == "false"
+}
+
+/// The field by which this request of OpenAI's responses asks for an answer that is written after the reply, if there is one.
+pub fn asks_for_background(body: &[u8]) -> Option<String> {
+    let fields: Object<'_> = serde_json::from_slice(body).unwrap_or_default();
+    fields.0.iter().find_map(|(name, value)| {
+        let asks = is_same_field(name, "background") && !changes_nothing(name, value);
+        asks.then(|| (**name).to_owned())
+    })
 }
 
 fn all<'a, T: Deserialize<'a>>(value: &'a RawValue, holds: impl Fn(&T) -> bool) -> bool {
@@ -140,8 +150,8 @@ fn all<'a, T: Deserialize<'a>>(value: &'a RawValue, holds: impl Fn(&T) -> bool) 
 }
 
 /// Whether requests of this tier cost what lists say, or less.
-fn is_usual_tier(tier: &str) -> bool {
-    let usual = ["auto", "default", "standard", "standard_only", "on_demand", "flex", "batch"];
+pub(super) fn is_usual_tier(tier: &str) -> bool {
+    let usual = ["auto", "default", "standard", "standard_only", "on_demand", "flex", "batch", "unspecified"];
     usual.iter().any(|name| tier.eq_ignore_ascii_case(name))
 }
 

@@ -1,10 +1,14 @@
-//! What all formats have in common about usage: which counts include which, and the cost that gateways report.
+//! What all formats have in common about usage: which counts include which, the cost that gateways report, and what is billed
+//! besides tokens of text.
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::lenient::maybe;
-use crate::chat::Usage;
+use super::lenient::{Count, Text, list, maybe};
+use super::unpriced::is_usual_tier;
+use crate::chat::{StreamEvent, Surcharge, Usage};
 use crate::money::Usd;
 
 /// The counts of one of OpenAI's formats, before it is decided what each includes.
@@ -21,7 +25,7 @@ pub(super) struct Counts {
 impl Counts {
     /// OpenAI counts cached tokens inside of the prompt and reasoning inside of the completion. Some gateways add them
     /// instead, which shows in the total, or in a part that is larger than its whole.
-    pub(super) fn normalise(self, cost: Option<Usd>) -> Usage {
+    pub(super) fn normalise(self, bill: Bill) -> Usage {
         let cached = self.cache_read.unwrap_or(0) + self.cache_write.unwrap_or(0);
         let input = self.prompt.map(|prompt| {
             let added = prompt + self.completion.unwrap_or(0) + cached;
@@ -39,7 +43,16 @@ impl Counts {
                 reasoning = None;
             }
         }
-        known(Usage { input, cache_read: self.cache_read, cache_write: self.cache_write, output, reasoning, cost })
+        known(Usage {
+            input,
+            cache_read: self.cache_read,
+            cache_write: self.cache_write,
+            output,
+            reasoning,
+            cache_write_hour: bill.cache_write_hour,
+            cost: bill.cost,
+            surcharge: bill.surcharge,
+        })
     }
 }
 
@@ -47,15 +60,87 @@ impl Counts {
 /// not know.
 pub(super) fn known(usage: Usage) -> Usage {
     if usage.input == Some(0) {
-        return Usage { input: None, cache_read: None, cache_write: None, ..usage };
+        return Usage { input: None, cache_read: None, cache_write: None, cache_write_hour: None, ..usage };
     }
     usage
 }
 
-/// The fields of a usage object that hold money. Gateways add them to every format.
+/// What a usage object says of the bill besides its tokens.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bill {
+    pub(super) cost: Option<Usd>,
+    pub(super) surcharge: Option<Surcharge>,
+    pub(super) cache_write_hour: Option<u64>,
+}
+
+/// The surcharges of an answer that its usage does not tell.
+#[derive(Debug, Default)]
+pub(super) struct Surcharges(Option<Surcharge>);
+
+impl Surcharges {
+    /// Tells of a surcharge, unless it is known by now.
+    pub(super) fn find(&mut self, found: Option<Surcharge>, events: &mut Vec<StreamEvent>) {
+        if found > self.0 {
+            self.0 = found;
+            events.push(StreamEvent::Usage(Usage { surcharge: found, ..Usage::default() }));
+        }
+    }
+}
+
+/// The surcharge of a tier. Gateways write an empty text, or nothing, where there is only one.
+pub(super) fn of_tier(tier: &str) -> Option<Surcharge> {
+    (!tier.is_empty() && !is_usual_tier(tier)).then_some(Surcharge::Tier)
+}
+
+/// The fields of a usage object that hold money, or tell of what the prices of its tokens do not cover. Gateways add them to
+/// every format.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Costs<'a> {
+struct Fields<'a> {
+    // What each token costs.
+    #[serde(borrow)]
+    service_tier: Text<'a>,
+    #[serde(borrow, rename = "serviceTier")]
+    google_tier: Text<'a>,
+    #[serde(borrow, rename = "trafficType")]
+    traffic_type: Text<'a>,
+    #[serde(borrow)]
+    speed: Text<'a>,
+    #[serde(borrow)]
+    inference_geo: Text<'a>,
+    #[serde(deserialize_with = "maybe")]
+    cache_creation: Option<CacheCreation>,
+    // Tokens that are no text.
+    #[serde(deserialize_with = "maybe")]
+    prompt_tokens_details: Option<Details>,
+    #[serde(deserialize_with = "maybe")]
+    input_tokens_details: Option<Details>,
+    #[serde(deserialize_with = "maybe")]
+    completion_tokens_details: Option<Details>,
+    #[serde(deserialize_with = "maybe")]
+    output_tokens_details: Option<Details>,
+    #[serde(borrow, rename = "promptTokensDetails", deserialize_with = "list")]
+    prompt_modalities: Vec<Modality<'a>>,
+    #[serde(borrow, rename = "cacheTokensDetails", deserialize_with = "list")]
+    cache_modalities: Vec<Modality<'a>>,
+    #[serde(borrow, rename = "toolUsePromptTokensDetails", deserialize_with = "list")]
+    tool_modalities: Vec<Modality<'a>>,
+    #[serde(borrow, rename = "candidatesTokensDetails", deserialize_with = "list")]
+    output_modalities: Vec<Modality<'a>>,
+    // What is no token of the model.
+    #[serde(deserialize_with = "maybe")]
+    server_tool_use: Option<BTreeMap<String, Count>>,
+    /// OpenRouter's name.
+    #[serde(deserialize_with = "maybe")]
+    server_tool_use_details: Option<BTreeMap<String, Count>>,
+    /// The names of xAI.
+    #[serde(deserialize_with = "maybe")]
+    server_side_tool_usage_details: Option<BTreeMap<String, Count>>,
+    num_sources_used: Count,
+    /// The names of Perplexity.
+    num_search_queries: Count,
+    citation_tokens: Count,
+    // Money.
     #[serde(borrow)]
     cost: Option<&'a RawValue>,
     #[serde(deserialize_with = "maybe")]
@@ -80,6 +165,53 @@ struct PydanticGateway<'a> {
     cost_estimate: Option<&'a RawValue>,
 }
 
+/// Tokens by how long a cache keeps them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CacheCreation {
+    ephemeral_1h_input_tokens: Count,
+    /// LiteLLM's name for what OpenAI's cache keeps.
+    ephemeral_12h_input_tokens: Count,
+}
+
+/// OpenAI's names for the same.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CacheWrites {
+    ttl_12h_tokens: Count,
+}
+
+/// Parts of the tokens, in OpenAI's formats.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    audio_tokens: Count,
+    image_tokens: Count,
+    video_tokens: Count,
+    /// LiteLLM's name.
+    #[serde(deserialize_with = "maybe")]
+    cache_creation_token_details: Option<CacheCreation>,
+    #[serde(deserialize_with = "maybe")]
+    cache_write_tokens_details: Option<CacheWrites>,
+}
+
+impl Details {
+    /// Whether a cache keeps some of the tokens for half a day, for which no list has a price.
+    fn is_kept_long(&self) -> bool {
+        self.cache_creation_token_details.as_ref().is_some_and(|kept| is_some(kept.ephemeral_12h_input_tokens))
+            || self.cache_write_tokens_details.as_ref().is_some_and(|kept| is_some(kept.ttl_12h_tokens))
+    }
+}
+
+/// Tokens of one kind, in Google's format.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Modality<'a> {
+    #[serde(borrow)]
+    modality: Text<'a>,
+    token_count: Count,
+}
+
 /// Perplexity gives the cost as an object of parts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -88,19 +220,75 @@ struct CostParts<'a> {
     total_cost: Option<&'a RawValue>,
 }
 
-/// The cost of the answer, as a usage object gives it.
-pub(super) fn cost(usage: &RawValue) -> Option<Usd> {
-    let costs: Costs<'_> = serde_json::from_str(usage.get()).ok()?;
-    let said = usd(costs.cost).or_else(|| {
-        let parts: CostParts<'_> = serde_json::from_str(costs.cost?.get()).ok()?;
-        usd(parts.total_cost)
-    });
-    let Some(said) = said else {
-        return usd(costs.pydantic_ai_gateway?.cost_estimate);
-    };
-    // With an upstream key of the user's own, OpenRouter's cost is its fee alone.
-    let upstream = costs.cost_details.filter(|_| costs.is_byok == Some(true));
-    Some(said + upstream.and_then(|details| usd(details.upstream_inference_cost)).unwrap_or_default())
+/// What a usage object says of the bill besides its tokens.
+pub(super) fn bill(usage: &RawValue) -> Bill {
+    let fields: Fields<'_> = serde_json::from_str(usage.get()).unwrap_or_default();
+    Bill { cost: fields.cost(), surcharge: fields.surcharge(), cache_write_hour: fields.cache_write_hour() }
+}
+
+fn is_some(count: Count) -> bool {
+    count.0.is_some_and(|count| count > 0)
+}
+
+impl Fields<'_> {
+    /// The cost of the answer.
+    fn cost(&self) -> Option<Usd> {
+        let said = usd(self.cost).or_else(|| {
+            let parts: CostParts<'_> = serde_json::from_str(self.cost?.get()).ok()?;
+            usd(parts.total_cost)
+        });
+        let Some(said) = said else {
+            return usd(self.pydantic_ai_gateway.as_ref()?.cost_estimate);
+        };
+        // With an upstream key of the user's own, OpenRouter's cost is its fee alone.
+        let upstream = self.cost_details.as_ref().filter(|_| self.is_byok == Some(true));
+        Some(said + upstream.and_then(|details| usd(details.upstream_inference_cost)).unwrap_or_default())
+    }
+
+    fn surcharge(&self) -> Option<Surcharge> {
+        if self.has_other_tokens() || self.has_more_than_tokens() {
+            return Some(Surcharge::Parts);
+        }
+        let is_dearer = !matches!(&*self.speed, "" | "standard")
+            || !matches!(&*self.inference_geo, "" | "global" | "not_available")
+            || !matches!(
+                &*self.traffic_type,
+                "" | "TRAFFIC_TYPE_UNSPECIFIED" | "ON_DEMAND" | "ON_DEMAND_FLEX" | "PROVISIONED_THROUGHPUT"
+            );
+        let tier = of_tier(&self.service_tier).or(of_tier(&self.google_tier));
+        tier.or(is_dearer.then_some(Surcharge::Tier))
+    }
+
+    /// Whether tokens were counted whose price is not that of text. Pictures and films that are read cost what text does.
+    fn has_other_tokens(&self) -> bool {
+        let input = [&self.prompt_tokens_details, &self.input_tokens_details];
+        let output = [&self.completion_tokens_details, &self.output_tokens_details];
+        let read = [&self.prompt_modalities, &self.cache_modalities, &self.tool_modalities];
+        input.into_iter().flatten().any(|details| is_some(details.audio_tokens) || details.is_kept_long())
+            || output.into_iter().flatten().any(|details| {
+                [details.audio_tokens, details.image_tokens, details.video_tokens].into_iter().any(is_some)
+            })
+            || read.into_iter().flatten().any(|part| &*part.modality == "AUDIO" && is_some(part.token_count))
+            || self.output_modalities.iter().any(|part| {
+                !matches!(&*part.modality, "" | "TEXT" | "MODALITY_UNSPECIFIED") && is_some(part.token_count)
+            })
+    }
+
+    fn has_more_than_tokens(&self) -> bool {
+        // Of the tools that vendors run, this one alone is known to cost nothing but tokens.
+        let is_billed = |(name, count): (&String, &Count)| name != "web_fetch_requests" && is_some(*count);
+        let tools = [&self.server_tool_use, &self.server_tool_use_details, &self.server_side_tool_usage_details];
+        tools.into_iter().flatten().any(|tools| tools.iter().any(is_billed))
+            || [self.num_sources_used, self.num_search_queries, self.citation_tokens].into_iter().any(is_some)
+    }
+
+    fn cache_write_hour(&self) -> Option<u64> {
+        let details = [&self.prompt_tokens_details, &self.input_tokens_details].into_iter().flatten();
+        let creations = details.filter_map(|details| details.cache_creation_token_details.as_ref());
+        let hours =
+            self.cache_creation.iter().chain(creations).filter_map(|creation| creation.ephemeral_1h_input_tokens.0);
+        hours.max().filter(|count| *count > 0)
+    }
 }
 
 /// An amount of dollars, written as a number or a text. A negative amount is no cost.
@@ -129,7 +317,69 @@ mod tests {
             ("{}", None),
         ] {
             let usage: &RawValue = serde_json::from_str(json).expect("JSON");
-            assert_eq!(cost(usage), dollars.map(|dollars| dollars.parse().expect("dollars")), "{json}");
+            assert_eq!(bill(usage).cost, dollars.map(|dollars| dollars.parse().expect("dollars")), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_the_prices_of_tokens_do_not_cover_is_known_and_zeros_are_nothing() {
+        let none = [
+            r#"{"service_tier":"default","speed":"standard","inference_geo":"not_available"}"#,
+            r#"{"service_tier":null,"inference_geo":"global","trafficType":"ON_DEMAND"}"#,
+            r#"{"service_tier":"flex"}"#,
+            r#"{"serviceTier":"standard"}"#,
+            r#"{"service_tier":{"a":1},"server_tool_use":[1],"promptTokensDetails":{"a":1}}"#,
+            r#"{"server_tool_use":{"web_search_requests":0,"web_fetch_requests":3},"num_search_queries":0}"#,
+            r#"{"server_tool_use":null,"server_tool_use_details":{"web_search_requests":null}}"#,
+            r#"{"prompt_tokens_details":{"audio_tokens":0,"image_tokens":7,"video_tokens":7,"cached_tokens":3}}"#,
+            r#"{"input_tokens_details":{"cache_write_tokens_details":{"ttl_30m_tokens":9,"ttl_12h_tokens":0}}}"#,
+            r#"{"completion_tokens_details":{"audio_tokens":null,"image_tokens":0,"reasoning_tokens":9}}"#,
+            r#"{"promptTokensDetails":[{"modality":"TEXT","tokenCount":3},{"modality":"IMAGE","tokenCount":3}]}"#,
+            r#"{"candidatesTokensDetails":[{"modality":"TEXT","tokenCount":3},{"modality":"AUDIO"}]}"#,
+        ];
+        let tier = [
+            r#"{"service_tier":"priority"}"#,
+            r#"{"serviceTier":"PRIORITY"}"#,
+            r#"{"service_tier":"scale"}"#,
+            r#"{"trafficType":"ON_DEMAND_PRIORITY"}"#,
+            r#"{"speed":"fast"}"#,
+            r#"{"inference_geo":"us"}"#,
+        ];
+        let parts = [
+            r#"{"server_tool_use":{"web_search_requests":1},"service_tier":"priority"}"#,
+            r#"{"server_tool_use_details":{"web_search_requests":1}}"#,
+            r#"{"server_side_tool_usage_details":{"x_search_calls":1}}"#,
+            r#"{"num_sources_used":1}"#,
+            r#"{"num_search_queries":1}"#,
+            r#"{"citation_tokens":1}"#,
+            r#"{"prompt_tokens_details":{"audio_tokens":1}}"#,
+            r#"{"input_tokens_details":{"audio_tokens":1}}"#,
+            r#"{"input_tokens_details":{"cache_write_tokens_details":{"ttl_30m_tokens":0,"ttl_12h_tokens":1}}}"#,
+            r#"{"prompt_tokens_details":{"cache_creation_token_details":{"ephemeral_12h_input_tokens":1}}}"#,
+            r#"{"completion_tokens_details":{"audio_tokens":1}}"#,
+            r#"{"output_tokens_details":{"image_tokens":1}}"#,
+            r#"{"promptTokensDetails":[{"modality":"TEXT","tokenCount":3},{"modality":"AUDIO","tokenCount":1}]}"#,
+            r#"{"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":1}]}"#,
+            r#"{"toolUsePromptTokensDetails":[{"modality":"AUDIO","tokenCount":1}]}"#,
+            r#"{"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":1}]}"#,
+        ];
+        let of = |json: &str| bill(serde_json::from_str(json).expect(json)).surcharge;
+        for (all, meant) in [(&none[..], None), (&tier, Some(Surcharge::Tier)), (&parts, Some(Surcharge::Parts))] {
+            for json in all {
+                assert_eq!(of(json), meant, "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_that_a_cache_keeps_for_an_hour_are_told_apart() {
+        for (json, hour) in [
+            (r#"{"cache_creation":{"ephemeral_5m_input_tokens":5,"ephemeral_1h_input_tokens":7}}"#, Some(7)),
+            (r#"{"prompt_tokens_details":{"cache_creation_token_details":{"ephemeral_1h_input_tokens":7}}}"#, Some(7)),
+            (r#"{"cache_creation":{"ephemeral_5m_input_tokens":5,"ephemeral_1h_input_tokens":0}}"#, None),
+            (r#"{"cache_creation":null}"#, None),
+        ] {
+            assert_eq!(bill(serde_json::from_str(json).expect(json)).cache_write_hour, hour, "{json}");
         }
     }
 }

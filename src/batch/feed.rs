@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{io, thread};
 
@@ -43,6 +43,20 @@ pub struct Recipe {
     pub files: Option<String>,
     /// Where paths of files count from.
     pub directory: PathBuf,
+    /// Files of `llm` itself that may hold keys, so that rows do not get them.
+    pub private: Vec<PathBuf>,
+}
+
+/// Where systems show what processes hold, such as their environment.
+const OF_SYSTEM: [&str; 3] = ["/proc", "/sys", "/dev"];
+
+impl Recipe {
+    /// Whether a file that a row names may hold keys, wherever the path leads. Rows may come from others.
+    fn is_private(&self, path: &Path) -> bool {
+        let Ok(path) = path.canonicalize() else { return false };
+        let own = self.private.iter().filter_map(|own| own.canonicalize().ok());
+        own.chain(OF_SYSTEM.map(PathBuf::from)).any(|own| path.starts_with(own))
+    }
 }
 
 /// Which rows are asked.
@@ -242,7 +256,11 @@ impl<'r> Cook<'r> {
             let path = if attachment::is_url(&path) {
                 path
             } else {
-                self.recipe.directory.join(path).to_string_lossy().into_owned()
+                let path = self.recipe.directory.join(path);
+                if self.recipe.is_private(&path) {
+                    return Err(format!("{} may hold keys, so that no row may attach it", path.display()));
+                }
+                path.to_string_lossy().into_owned()
             };
             match attachment::file_or_image(&path) {
                 Ok(Part::Text(text)) => asked.prompt = format!("{text}\n\n{}", asked.prompt),

@@ -252,6 +252,11 @@ impl<'a> Line<'a> {
 }
 
 impl Ended {
+    /// Whether a part of its cost, or all of it, is not known.
+    pub fn has_unknown_cost(&self) -> bool {
+        self.cost.map_or(!self.cost_nothing, |cost| cost.partial)
+    }
+
     /// The figures of a record and of what it is worth.
     pub fn new(record: &Record, worth: &WorthPart<'_>) -> Self {
         Self {

@@ -205,12 +205,36 @@ fn quantile(micros: &[u32], share: f64) -> Option<Duration> {
 pub struct Tally {
     /// In the order in which they were named.
     pub models: Vec<(String, ModelTally)>,
+    /// What calls have cost that have no line any more, because their rows were asked again, or never had one.
+    pub earlier: TotalCost,
 }
 
 impl Tally {
     /// Nothing yet for these models.
     pub fn new(models: &[String]) -> Self {
-        Self { models: models.iter().map(|model| (model.clone(), ModelTally::default())).collect() }
+        let models = models.iter().map(|model| (model.clone(), ModelTally::default())).collect();
+        Self { models, earlier: TotalCost::default() }
+    }
+
+    /// Notes what all calls of the batch have cost, of which the lines are a part.
+    pub fn note_paid(&mut self, paid: TotalCost) {
+        self.earlier = TotalCost::default();
+        let lines = self.paid();
+        let picos = |cost: TotalCost| cost.usd.map_or(0, Usd::picos);
+        let usd = Some(picos(paid).saturating_sub(picos(lines))).filter(|more| *more > 0).map(Usd::from_picos);
+        // One line may be that of several calls. Where the cost of any is unknown, that is told already.
+        let unknown = if lines.unknown == 0 { paid.unknown } else { 0 };
+        self.earlier = TotalCost { usd, unknown, computed: usd.is_some() && paid.computed };
+    }
+
+    /// What answers and judges have cost.
+    pub fn paid(&self) -> TotalCost {
+        self.cost() + self.judge_cost()
+    }
+
+    /// What judging the answers has cost.
+    pub fn judge_cost(&self) -> TotalCost {
+        sum_of_costs(self.models.iter().map(|(_, tally)| tally.judge_cost))
     }
 
     /// Adds the figures of one row.
@@ -231,9 +255,9 @@ impl Tally {
         (self.sum(|tally| tally.ok), self.sum(|tally| tally.failed), self.sum(|tally| tally.truncated))
     }
 
-    /// The cost of all answers, without that of judging them.
+    /// The cost of all answers and of earlier tries, without that of judging them.
     pub fn cost(&self) -> TotalCost {
-        sum_of_costs(self.models.iter().map(|(_, tally)| tally.cost))
+        sum_of_costs(self.models.iter().map(|(_, tally)| tally.cost)) + self.earlier
     }
 
     /// How often each kind of failure came, the most frequent first.

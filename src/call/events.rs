@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::Target;
-use crate::chat::{Response, StreamEvent};
+use crate::chat::{Response, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
 
@@ -258,10 +258,19 @@ pub struct Observed {
     pub cost: Option<Usd>,
     /// The cost of failed attempts, where the gateway reported it.
     pub failed_cost: Usd,
-    /// The number of failed attempts that may be billed although the gateway reported no cost.
-    pub maybe_billed: u32,
+    /// What came of each failed attempt that may be billed although the gateway reported no cost.
+    pub lost: Vec<Lost>,
     /// Whether an attempt is running.
     pub is_running: bool,
+}
+
+/// An answer that broke off.
+#[derive(Debug)]
+pub struct Lost {
+    /// The model that answered, as far as it was told.
+    pub model: Option<String>,
+    /// What was used until then.
+    pub usage: Usage,
 }
 
 impl Observer {
@@ -302,8 +311,8 @@ impl Observed {
         // An answer that came to its end has told all of its usage, although it is not the answer that was wanted.
         let is_final = self.response.finish.is_some() && !self.response.bill_is_open();
         if !is_final && (self.response.bill_is_open() || failure.maybe_billed) {
-            self.maybe_billed += 1;
-            self.response = Response::default();
+            let Response { model, usage, .. } = std::mem::take(&mut self.response);
+            self.lost.push(Lost { model, usage });
         }
     }
 }

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::adapter::{Api, ClientBody, Operation, WireRequest};
 use crate::chat::Request;
-use crate::config::Budget;
+use crate::config::{Budget, model_may_fit, name_may_fit};
 use crate::error::Failure;
 use crate::money::Usd;
 use crate::schema::Schema;
@@ -205,6 +205,19 @@ pub struct Caller {
     pub max_cost: Option<Arc<CostLimit>>,
     /// Whether models without a known price may be used where the cost is limited.
     pub allow_unpriced: bool,
+}
+
+impl Caller {
+    /// The pattern by which the caller may not use this model.
+    pub fn refused(&self, target: &Target) -> Option<&str> {
+        let refused = self.refuse.iter().find(|pattern| model_may_fit(pattern, &target.gateway, &target.model));
+        refused.map(String::as_str)
+    }
+
+    /// Whether the caller may not use this name of a model, an alias or a task, whatever it stands for.
+    pub fn is_refused(&self, name: &str) -> bool {
+        self.refuse.iter().any(|pattern| name_may_fit(pattern, name))
+    }
 }
 
 /// An amount that several calls may spend together.

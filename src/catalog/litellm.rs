@@ -125,7 +125,26 @@ impl Deployment {
     }
 }
 
+/// What is not sold by tokens of text alone has one of these prices.
+const OTHER_PRICES: [&str; 11] = [
+    "citation_cost_per_token",
+    "cost_per_second",
+    "input_cost_per_query",
+    "input_cost_per_second",
+    "ocr_cost_per_page",
+    "output_cost_per_audio_token",
+    "output_cost_per_image",
+    "output_cost_per_image_token",
+    "output_cost_per_second",
+    "output_cost_per_video_per_second",
+    "output_cost_per_video_token",
+];
+
 fn tariff(info: &Fields, params: &Fields) -> Option<Tariff> {
+    let is_a_price = |fields: &Fields, name: &str| fields.get::<Usd>(name).is_some_and(|price| price != Usd::ZERO);
+    if OTHER_PRICES.iter().any(|name| is_a_price(info, name) || is_a_price(params, name)) {
+        return None;
+    }
     let base = rates(info, "", Rates::default());
     let nothing = |rate: Option<Usd>| rate.is_none_or(|rate| rate == Usd::ZERO);
     if nothing(base.input) && nothing(base.output) {
@@ -162,7 +181,8 @@ fn rates(info: &Fields, suffix: &str, below: Rates) -> Rates {
         cache_read: rate("cache_read_input_token_cost").or(below.cache_read),
         cache_write: rate("cache_creation_input_token_cost").or(below.cache_write),
         reasoning: rate("output_cost_per_reasoning_token").or(below.reasoning).filter(|rate| Some(*rate) != output),
-        request: None,
+        // Negative prices mean nothing, and prices of requests do not depend on their length.
+        request: info.get::<Usd>("input_cost_per_request").filter(|price| *price > Usd::ZERO),
     }
 }
 
@@ -225,6 +245,26 @@ mod tests {
         ] {
             assert_eq!(input(&group(&[row])), price, "{row}");
         }
+    }
+
+    #[test]
+    fn what_is_not_sold_by_tokens_alone_has_no_price_of_tokens() {
+        let price = |more: &str| {
+            let row = format!(r#""model_info":{{"input_cost_per_token":1e-6,"output_cost_per_token":1e-6,{more}}}"#);
+            group(&[&row]).price.map(|tariff| tariff.base.request)
+        };
+        for more in [
+            r#""output_cost_per_image":0.039"#,
+            r#""input_cost_per_second":1"#,
+            r#""output_cost_per_audio_token":2e-5"#,
+            r#""citation_cost_per_token":2e-6"#,
+        ] {
+            assert_eq!(price(more), None, "{more}");
+        }
+        let usual = r#""input_cost_per_audio_token":3e-6,"input_cost_per_image":0.001,"output_cost_per_image":null,
+            "output_cost_per_second":0,"search_context_cost_per_query":{"search_context_size_low":0.03}"#;
+        assert_eq!(price(usual), Some(None));
+        assert_eq!(price(r#""input_cost_per_request":0.005"#), Some("0.005".parse().ok()));
     }
 
     #[test]

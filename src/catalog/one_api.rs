@@ -78,8 +78,11 @@ impl Row {
             return None;
         }
         let group = self.group(groups)?;
-        if self.quota_type.map_or(0, |kind| kind.0) == 1 {
-            return Some(Rates { request: Some(group.times((*self.model_price)?)?), ..Rates::FREE });
+        match self.quota_type.map_or(0, |kind| kind.0) {
+            0 => {}
+            1 => return Some(Rates { request: Some(group.times((*self.model_price)?)?), ..Rates::FREE }),
+            // Another way of billing.
+            _ => return None,
         }
         let base = Usd::from_picos(2_000_000_000_000);
         // Rates are rounded once, at the end.
@@ -87,7 +90,8 @@ impl Row {
         let part = |ratio: &Maybe<Ratio>| ratio.and_then(|ratio| ratio.times(per_million)).map(Usd::per_million);
         Some(Rates {
             input: Some(per_million.per_million()),
-            output: part(&self.completion_ratio),
+            // Zero means that it is not set.
+            output: part(&self.completion_ratio).filter(|rate| *rate > Usd::ZERO || per_million == Usd::ZERO),
             cache_read: part(&self.cache_ratio),
             cache_write: part(&self.create_cache_ratio),
             reasoning: None,
@@ -144,6 +148,9 @@ mod tests {
             (r#""model_ratio":1"#, one, some("2", "–")),
             (r#""model_ratio":-1,"completion_ratio":1"#, one, None),
             (r#""quota_type":1"#, one, None),
+            (r#""quota_type":2,"model_ratio":1,"completion_ratio":1,"model_price":0.5"#, one, None),
+            (r#""model_ratio":1,"completion_ratio":0"#, one, some("2", "–")),
+            (r#""model_ratio":0,"completion_ratio":0"#, one, some("0", "0")),
         ] {
             assert_eq!(costs(row, groups), cost, "{row} {groups}");
         }

@@ -14,4 +14,4 @@ pub use logprob::{Alternative, TokenLogprob};
 pub use media::MediaKind;
 pub use request::{Audio, File, Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolChoice};
 pub use response::{Response, ToolCall};
-pub use usage::Usage;
+pub use usage::{Surcharge, Usage};

@@ -97,7 +97,7 @@ impl Response {
                 events.push(StreamEvent::ToolCallDelta { index, arguments: call.arguments });
             }
         }
-        if !self.usage.is_unknown() {
+        if self.usage != Usage::default() {
             events.push(StreamEvent::Usage(self.usage));
         }
         events.extend(self.finish.map(StreamEvent::Finish));

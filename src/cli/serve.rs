@@ -90,7 +90,7 @@ pub enum ServeKeyCommand {
     Rotate {
         /// The name of the key
         name: String,
-        /// How long the old secret is still good
+        /// How long the old secret is still good; `none` ends it now
         #[arg(long, value_name = "TIME", default_value = "1h")]
         grace: String,
     },

@@ -60,7 +60,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
 fn gateways(context: &Context, named: Option<&str>) -> Result<Vec<Gateway>, Error> {
     let settings = &context.settings;
     if let Some(name) = named {
-        return Ok(vec![settings.gateway(name)?]);
+        return Ok(vec![settings.only_gateway(name)?]);
     }
     let all = settings.gateway_names().map(|name| settings.gateway(name)).collect::<Result<Vec<_>, _>>()?;
     let with_key =
@@ -68,8 +68,9 @@ fn gateways(context: &Context, named: Option<&str>) -> Result<Vec<Gateway>, Erro
     let found: Vec<Gateway> = all.into_iter().filter(with_key).collect();
     if found.is_empty() {
         // The default gateway is asked, so that the user gets its error: that no gateway is set up, or that it has no key.
-        return Ok(vec![settings.gateway(&context.resolver(None).default_gateway()?)?]);
+        return Ok(vec![settings.only_gateway(&context.resolver(None).default_gateway()?)?]);
     }
+    context.preparation().tell_llm_api_key_is_unused();
     Ok(found)
 }
 

@@ -14,18 +14,27 @@ use super::{arguments, models};
 use crate::config::{Env, Settings};
 use crate::error::Error;
 use crate::ledger::{self, Filter, Store};
+use crate::report::escape::is_unsafe;
 use crate::report::log;
 use crate::report::term::{Text, print};
 use crate::secret::KeyFile;
 
+mod quote;
+
 /// The environment variable that holds the name of the shell that asks for completions.
 pub(super) const VARIABLE: &str = "LLM_COMPLETE";
+
+/// The script for Bash. The one of clap lets Bash run what a value holds, such as `$(…)`.
+const BASH: &str = include_str!("complete.bash");
 
 /// How many of the newest calls are offered by their ids.
 const CALLS: usize = 50;
 
 /// The script that asks this program for completions in this shell; `None` where the shell has none but the static one.
 pub(super) fn script(shell: Shell) -> Option<String> {
+    if shell == Shell::Bash {
+        return Some(BASH.to_owned());
+    }
     let mut script = Vec::new();
     let completer = Shells::builtins();
     let completer: &dyn EnvCompleter = completer.completer(&shell.to_string())?;
@@ -50,11 +59,13 @@ pub(super) fn run(shell: &str, env: &Env, command: Command) -> Result<u8, Error>
     let mut text = Vec::new();
     if name == "bash" {
         let index = env.get("_CLAP_COMPLETE_INDEX").and_then(|index| index.parse().ok()).unwrap_or(0);
+        let is_quoted = env.get("LLM_COMPLETE_QUOTED") == Some("true");
+        let words = if is_quoted { words } else { words.into_iter().map(quote::unescaped).collect() };
         let (words, index, cut) = joined(words, index);
         let (words, index) = with_ask(words, index, &command);
         let found = complete(&mut command, words, index, directory.as_deref()).map_err(failed)?;
-        let values = found.iter().filter_map(|candidate| candidate.get_value().to_str());
-        let values: Vec<&str> = values.filter_map(|value| value.get(cut..)).collect();
+        let values = found.iter().filter_map(|candidate| candidate.get_value().to_str()?.get(cut..));
+        let values: Vec<_> = values.filter_map(|value| quote::bash(value, is_quoted)).collect();
         text = values.join(env.get("_CLAP_IFS").unwrap_or("\n")).into_bytes();
     } else {
         let last = words.len().saturating_sub(1);
@@ -65,7 +76,10 @@ pub(super) fn run(shell: &str, env: &Env, command: Command) -> Result<u8, Error>
         }
         completer.write_complete(&mut command, words, directory.as_deref(), &mut text).map_err(failed)?;
     }
-    print(Text::from(String::from_utf8_lossy(&text).as_ref()))?;
+    let text = String::from_utf8_lossy(&text);
+    // The other shells quote what they put in.
+    let text = if completer.name() == "powershell" { quote::powershell_lines(&text) } else { text.into_owned() };
+    print(Text::from(text.as_str()))?;
     Ok(0)
 }
 
@@ -138,7 +152,7 @@ impl Known {
     fn models(&self) -> Vec<CompletionCandidate> {
         let Some(settings) = self.settings() else { return Vec::new() };
         let known = models::known(settings, self.gateway().as_deref());
-        known.iter().map(|choice| candidate(&choice.name, &choice.about)).collect()
+        known.iter().filter_map(|choice| candidate(&choice.name, &choice.about)).collect()
     }
 
     fn names<'a, T>(&'a self, of: impl Fn(&'a Settings) -> T) -> Vec<CompletionCandidate>
@@ -146,7 +160,7 @@ impl Known {
         T: Iterator<Item = (&'a str, String)> + 'a,
     {
         let names = self.settings().into_iter().flat_map(of);
-        names.map(|(name, about)| candidate(name, &about)).collect()
+        names.filter_map(|(name, about)| candidate(name, &about)).collect()
     }
 
     /// The newest calls, by what the list shows of their ids.
@@ -154,14 +168,17 @@ impl Known {
         let data = self.settings().and_then(|settings| settings.dirs.data.as_deref());
         let Some(Ok(Some(store))) = data.map(Store::open_to_read) else { return Vec::new() };
         let rows = ledger::find(&store, &Filter::default(), Some(CALLS)).unwrap_or_default();
-        rows.iter().map(|row| candidate(log::end(&row.id), &row.asked)).collect()
+        rows.iter().filter_map(|row| candidate(log::end(&row.id), &row.asked)).collect()
     }
 }
 
-/// A value, with a line about it. Shells read a candidate a line, and would take other control characters for their own.
-fn candidate(value: &str, about: &str) -> CompletionCandidate {
-    let plain = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
-    CompletionCandidate::new(plain(value)).help((!about.is_empty()).then(|| plain(about).into()))
+/// A value, with a line about it. Shells read a candidate a line, and show it as it is: a value with a character that acts on
+/// the terminal or cannot be seen is not offered.
+fn candidate(value: &str, about: &str) -> Option<CompletionCandidate> {
+    let is_bad = |c: char| c.is_control() || is_unsafe(c);
+    let about: String = about.chars().filter(|c| !is_bad(*c)).collect();
+    let value = Some(value).filter(|value| !value.contains(is_bad))?;
+    Some(CompletionCandidate::new(value).help((!about.is_empty()).then(|| about.into())))
 }
 
 /// The kinds of values that arguments have.
@@ -212,7 +229,7 @@ impl Kind {
         match self {
             Self::Models => known.models(),
             Self::Gateways => known.names(|settings| settings.gateway_names().map(|name| (name, String::new()))),
-            Self::Keys => known.saved_keys().iter().map(|(gateway, name)| candidate(name, gateway)).collect(),
+            Self::Keys => known.saved_keys().iter().filter_map(|(gateway, name)| candidate(name, gateway)).collect(),
             Self::Tasks => known.names(|all| all.tasks.iter().map(|(name, model)| (name.as_str(), model.clone()))),
             Self::Sets => known.names(|all| all.sets.iter().map(|(name, models)| (name.as_str(), models.join(", ")))),
             Self::Aliases => {
@@ -228,7 +245,7 @@ impl Kind {
                 })
             }),
             Self::Calls => known.calls(),
-            Self::Settings => SETTINGS.iter().map(|(key, about)| candidate(key, about)).collect(),
+            Self::Settings => SETTINGS.iter().filter_map(|(key, about)| candidate(key, about)).collect(),
         }
     }
 }
@@ -294,7 +311,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_one_line_for_the_shell() {
-        assert_eq!(candidate("a\nb\x1b[2J", "x\ty").get_value(), "ab[2J");
+    fn what_would_act_on_the_terminal_is_not_offered() {
+        for bad in ["a\nb", "a\x1b[2J", "a\u{202e}b"] {
+            assert!(candidate(bad, "").is_none(), "{bad:?}");
+        }
+        let good = candidate("a b", "x\ty\u{202e}").expect("a candidate");
+        assert_eq!(
+            (good.get_value(), good.get_help().map(ToString::to_string)),
+            (OsStr::new("a b"), Some("xy".to_owned()))
+        );
     }
 }

@@ -70,7 +70,7 @@ fn chosen(context: &Context, name: Option<&str>) -> Result<Gateway, Error> {
     if let Some(name) = name {
         check_gateway_argument(name)?;
     }
-    context.settings.gateway(&context.resolver(name).default_gateway()?)
+    context.settings.only_gateway(&context.resolver(name).default_gateway()?)
 }
 
 /// Refuses a key in the place of a gateway's name, before any message can contain it.

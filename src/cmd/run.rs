@@ -232,8 +232,12 @@ impl<'a> Session<'a> {
             prices: (options.priced || recording.is_some()).then_some(&prepared),
             recording: recording.as_ref(),
         };
-        let mut watched =
-            Watched { view, stderr: context.verbose.then_some(context.terminal.stderr), has_timed_out: false };
+        let mut watched = Watched {
+            view,
+            stderr: context.verbose.then_some(context.terminal.stderr),
+            has_timed_out: false,
+            handed_over: prepared.are_batches.then_some(&prepared),
+        };
         let runtime = match self.runtime.take() {
             Some(runtime) => runtime,
             None => process::runtime()?,
@@ -327,6 +331,8 @@ struct Watched<'a> {
     view: &'a mut dyn View,
     stderr: Option<Output>,
     has_timed_out: bool,
+    /// What counts the costs of calls that were handed over.
+    handed_over: Option<&'a PreparedGateways>,
 }
 
 impl Reporter for Watched<'_> {
@@ -341,6 +347,9 @@ impl Reporter for Watched<'_> {
 
     fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
         self.has_timed_out |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::Timeout);
+        if let Some(prepared) = self.handed_over {
+            prepared.count(call, &record);
+        }
         failpoint::reach("ended");
         self.view.ended(call, record)
     }

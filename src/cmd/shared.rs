@@ -1,11 +1,10 @@
 //! Where a command keeps what servers share: in the data directory, or in the database of `[store]`.
 
-use std::future::ready;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::process;
@@ -21,8 +20,7 @@ use crate::store::{AuditLog, KeyStore, RateStore, ScopedKey, SqliteStore};
 /// Makes what takes the calls of a journal.
 type Sinks = Box<dyn Fn() -> Box<dyn Sink>>;
 
-/// Tells what is left of budgets.
-pub(super) type Balances = Box<dyn Fn(Vec<Budget>, Timestamp) -> BoxFuture<'static, Result<Vec<Balance>, StoreError>>>;
+pub(super) type Balances = Box<dyn Fn(&[Budget], Timestamp) -> Result<Vec<Balance>, StoreError>>;
 
 /// What servers share.
 pub(super) struct Shared {
@@ -60,7 +58,7 @@ impl Shared {
             rates: store.clone(),
             audit: store,
             budgets: Arc::new(SqliteBudgets::new(writer.clone())),
-            balances: Box::new(move |budgets, now| ready(budget::balances(Some(&dir), &budgets, now)).boxed()),
+            balances: Box::new(move |budgets, now| budget::balances(Some(&dir), budgets, now)),
             first_token: Arc::new(move |target: &Target| speeds.of(target)),
             sinks: Box::new({
                 let writer = writer.clone();
@@ -87,7 +85,7 @@ pub(super) fn remote_ledger(settings: &Settings) -> Result<Option<Arc<dyn Remote
 /// The store cannot be read.
 pub(super) fn balances(settings: &Settings, budgets: &[Budget], now: Timestamp) -> Result<Vec<Balance>, Error> {
     Ok(match &settings.store {
-        Some(shared) => process::runtime()?.block_on((remote(shared)?.balances)(budgets.to_vec(), now))?,
+        Some(shared) => (remote(shared)?.balances)(budgets, now)?,
         None => budget::balances(settings.dirs.data.as_deref(), budgets, now)?,
     })
 }
@@ -187,10 +185,7 @@ fn remote(settings: &SharedStore) -> Result<Shared, Error> {
         rates: store.clone(),
         audit: store.clone(),
         budgets: store.clone(),
-        balances: Box::new(move |budgets, now| {
-            let store = of_balances.clone();
-            async move { store.balances(budgets, now).await }.boxed()
-        }),
+        balances: Box::new(move |budgets, now| of_balances.balances(budgets, now)),
         first_token: Arc::new(move |target: &Target| -> Option<Duration> {
             of_speeds.first_token(&target.gateway, &target.model)
         }),

@@ -8,12 +8,12 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Unit, ZonedRound};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use unicode_width::UnicodeWidthChar;
 
 use super::file::dollars;
+use super::model_pattern::{model_may_fit, name_may_fit};
+use super::routing::Alias;
 use crate::error::Error;
 use crate::money::Usd;
-use crate::pattern;
 
 /// `[[budget]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -117,26 +117,9 @@ impl Match {
         self.key.as_deref().is_none_or(|key| subject.keys.contains(&key))
             && is(&self.gateway, Some(subject.gateway))
             && is(&self.task, subject.task)
-            && self.model.as_deref().is_none_or(|pattern| model_may_fit(pattern, subject.model))
+            && self.model.as_deref().is_none_or(|pattern| model_may_fit(pattern, subject.gateway, subject.model))
             && self.tag.iter().all(|(name, value)| subject.tags.get(name) == Some(value))
     }
-}
-
-/// Whether a pattern means the model of this name: `claude-*` means `anthropic/claude-opus` too.
-pub fn model_fits(pattern: &str, model: &str) -> bool {
-    let bare = model.rsplit_once('/').map_or(model, |(_, bare)| bare);
-    pattern::matches(pattern, model) || pattern::matches(pattern, bare)
-}
-
-/// Whether a gateway may take this name for a model that the pattern means: limits of a model hold for every name under
-/// which it can be asked. Capitals do not count, nor does what gateways read as a variant of a model or as an addition to
-/// its name (`:nitro`, `@preset/fast`), the name of a gateway before it, and signs that cannot be seen.
-pub fn model_may_fit(pattern: &str, model: &str) -> bool {
-    let seen: String = model.chars().filter(|sign| sign.width().unwrap_or(0) > 0 && *sign != ' ').collect();
-    let (pattern, name) = (pattern.to_lowercase(), seen.to_lowercase());
-    let name = name.rsplit_once("::").map_or(name.as_str(), |(_, model)| model);
-    let ends = name.match_indices([':', '@', '?', '#']).map(|(at, _)| at);
-    ends.chain([name.len()]).any(|end| model_fits(&pattern, &name[..end]))
 }
 
 impl Budget {
@@ -223,18 +206,42 @@ impl Period {
     }
 }
 
-/// Finds budgets that name an unknown gateway or are the same as another one; `file` names the config in messages.
+/// Finds budgets that limit no call at all because they name what there is not, and those that are the same as another one;
+/// `file` names the config in messages.
 pub(super) fn check<'a>(
     budgets: &[Budget],
     gateways: impl Iterator<Item = &'a str> + Clone,
+    aliases: &BTreeMap<String, Alias>,
+    tasks: &BTreeMap<String, String>,
     file: &str,
 ) -> Result<(), Error> {
     for (index, budget) in budgets.iter().enumerate() {
         let message = |what: String| format!("{file}:{}: budget of {}: {what}", budget.line, budget.describe());
-        if let Some(gateway) = &budget.matches.gateway
-            && !gateways.clone().any(|known| known == gateway)
+        let Match { key, gateway, model, task, tag: _ } = &budget.matches;
+        let (of_model, model) = match model.as_deref().map(|model| model.split_once("::").ok_or(model)) {
+            Some(Ok((gateway, model))) => (Some(gateway).filter(|gateway| !gateway.contains('*')), Some(model)),
+            Some(Err(model)) => (None, Some(model)),
+            None => (None, None),
+        };
+        for gateway in gateway.as_deref().into_iter().chain(of_model) {
+            if !gateways.clone().any(|known| known == gateway) {
+                return Err(Error::config(message(format!("no gateway is called `{gateway}`"))));
+            }
+        }
+        if [key.as_deref(), model, task.as_deref()].contains(&Some("")) {
+            return Err(Error::config(message("a part of its `match` is empty, so it limits no call".into())));
+        }
+        if let Some(task) = task.as_ref().filter(|task| !tasks.contains_key(*task)) {
+            return Err(Error::config(message(format!("there is no task `{task}`, so it limits no call"))));
+        }
+        // An alias may have the name of a model.
+        let is_other = |models: &[String], name: &str| !models.iter().any(|model| name_may_fit(name, model));
+        if let Some((name, alias)) = model.and_then(|name| aliases.get_key_value(name))
+            && is_other(&alias.models, name)
         {
-            return Err(Error::config(message(format!("no gateway is called `{gateway}`"))));
+            let what = format!("`{name}` is an alias, so it limits no call");
+            let hint = format!("model names one of its models: {}", alias.models.join(", "));
+            return Err(Error::config_hint(message(what), hint));
         }
         match &budget.name {
             Some(name) if name.trim().is_empty() => return Err(Error::config(message("its name is empty".into()))),
@@ -306,31 +313,6 @@ mod tests {
     }
 
     #[test]
-    fn limits_of_a_model_hold_for_every_name_that_it_is_asked_by() {
-        for name in [
-            "openai/Big-1",
-            "BIG-1",
-            "big-1:nitro",
-            "big-1:a:b",
-            "big-1@preset/x",
-            "big-1?x",
-            "big-1#x",
-            "g::big-1",
-            "g::v/big-1:free",
-            "big\u{200b}-1",
-            " big-1",
-            "big-1\n",
-        ] {
-            assert!(model_may_fit("big-1", name), "{name:?}");
-            assert!(model_may_fit("Big-*", name), "{name:?}");
-        }
-        for name in ["big-12", "big", "abig-1", "big-1/x", "x:big-1"] {
-            assert!(!model_may_fit("big-1", name), "{name:?}");
-        }
-        assert!(model_may_fit("*:free", "a/big-1:free") && !model_may_fit("*:free", "a/big-1"));
-    }
-
-    #[test]
     fn a_changed_limit_is_the_same_budget_and_another_match_is_not() {
         let id = |text: &str| budget(text).id();
         assert_eq!(id("limit = 1\nper = \"day\""), id("limit = 2\nper = \"day\"\naction = \"warn\""));
@@ -360,7 +342,36 @@ mod tests {
     fn checked(budgets: &[&str]) -> Result<(), Error> {
         let line = |(index, text): (usize, &&str)| Budget { line: 10 * (index + 1), ..budget(text) };
         let budgets: Vec<Budget> = budgets.iter().enumerate().map(line).collect();
-        check(&budgets, ["openrouter", "corp"].into_iter(), "c.toml")
+        let aliases = "fast.models = [\"corp::m\"]\nlarge.models = [\"corp::vendor/large\"]";
+        let aliases = toml::from_str(aliases).expect("aliases");
+        let tasks = BTreeMap::from([("coding".to_owned(), "fast".to_owned())]);
+        check(&budgets, ["openrouter", "corp"].into_iter(), &aliases, &tasks, "c.toml")
+    }
+
+    #[test]
+    fn budgets_that_limit_no_call_are_refused() {
+        let of = |matches: &str| checked(&[&format!("limit = 1\nper = \"day\"\nmatch = {{ {matches} }}")]);
+        for good in [
+            "model = \"m\"",
+            "model = \"corp::m\"",
+            "model = \"*::m\"",
+            "model = \"large\"",
+            "task = \"coding\"",
+            "key = \"any\"",
+        ] {
+            of(good).expect(good);
+        }
+        for (bad, why) in [
+            ("model = \"corq::m\"", "no gateway is called `corq`"),
+            ("model = \"fast\"", "`fast` is an alias, so it limits no call"),
+            ("model = \"\"", "a part of its `match` is empty"),
+            ("model = \"corp::\"", "a part of its `match` is empty"),
+            ("key = \"\"", "a part of its `match` is empty"),
+            ("task = \"codign\"", "there is no task `codign`"),
+        ] {
+            let error = of(bad).expect_err(bad).to_string();
+            assert!(error.contains(why), "{bad}: {error}");
+        }
     }
 
     #[test]

@@ -49,14 +49,17 @@ impl Env {
         self.vars.get(name).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// The variables that may hold a key: those that are `named` so, those that are called so (`LLM_…KEY…`), and those
-    /// whose value is that of another or begins as the keys of many gateways do.
+    /// The variables that may hold a key: those that are `named` so, those that are called so (`LLM_…KEY…`), those whose value
+    /// is that of another or begins as the keys of many gateways do, and that of the store, which may hold a password.
     pub(super) fn key_variables<'a>(&self, named: impl Iterator<Item = &'a str>) -> Vec<String> {
         let mut names: Vec<String> = named.map(str::to_owned).collect();
         let keys: Vec<&OsStr> = names.iter().filter_map(|name| self.set(name)).collect();
         let holds_key = |name: &str, value: &OsString| {
+            let text = value.to_str().map(str::trim_start);
+            let bare = text.map(|text| text.strip_prefix("Bearer ").unwrap_or(text));
             name.starts_with("LLM_") && name.contains("KEY")
-                || value.to_str().is_some_and(|value| value.trim_start().starts_with("sk-"))
+                || name == "LLM_STORE_URL"
+                || bare.is_some_and(|bare| bare.starts_with("sk-") || keys.contains(&OsStr::new(bare)))
                 || keys.contains(&value.as_os_str())
         };
         let others = self.vars.iter().filter(|(name, value)| holds_key(name, value)).map(|(name, _)| name.clone());

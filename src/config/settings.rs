@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::base_url;
@@ -71,6 +72,8 @@ pub struct Settings {
     /// How long to wait for the keyring; `None` is the built-in limit.
     pub keyring_timeout: Option<Duration>,
     default_gateway: Option<(String, Said)>,
+    /// The gateway that `LLM_API_KEY` was used for where nobody says which it is for.
+    first_user_of_llm_api_key: OnceLock<String>,
     gateways: BTreeMap<String, GatewayTable>,
     /// Names of the gateways that the config file has a table for.
     in_file: Vec<String>,
@@ -162,6 +165,7 @@ impl Settings {
             prices: file.price.into_iter().map(|(model, price)| (model, price.into())).collect(),
             keyring_timeout: file.keyring_timeout,
             default_gateway,
+            first_user_of_llm_api_key: OnceLock::new(),
             gateways,
             in_file,
         };
@@ -184,7 +188,7 @@ impl Settings {
         }
         let gateways: Vec<&str> = self.gateway_names().collect();
         let gateways = gateways.iter().copied();
-        budget::check(&self.budgets, gateways.clone(), &source.name())?;
+        budget::check(&self.budgets, gateways.clone(), &self.aliases, &self.tasks, &source.name())?;
         routing::check(&self.aliases, &self.tasks, gateways.clone()).map_err(in_source)?;
         pipeline::check(&self.pipelines, &self.templates, &self.tasks, gateways.clone()).map_err(in_source)?;
         template::check(&self.templates, &self.tasks, gateways).map_err(in_source)
@@ -193,6 +197,21 @@ impl Settings {
     /// The config file as messages name it.
     pub fn config_name(&self) -> String {
         self.config_path.as_deref().map_or_else(|| "the config".to_owned(), |path| path.display().to_string())
+    }
+
+    /// The one gateway that the command uses, complete and checked. It may use `LLM_API_KEY` where nobody says which gateway that
+    /// is for; after this, no other one may.
+    ///
+    /// # Errors
+    /// As for [`Settings::gateway`].
+    pub fn only_gateway(&self, name: &str) -> Result<Gateway, Error> {
+        let gateway = self.gateway(name)?;
+        if gateway.auth == Auth::None || self.owner_of_llm_api_key().is_some() {
+            return Ok(gateway);
+        }
+        // Only the first one is kept.
+        let _ = self.first_user_of_llm_api_key.set(name.to_owned());
+        self.gateway(name)
     }
 
     /// The gateway of this name, complete and checked.
@@ -232,7 +251,7 @@ impl Settings {
         };
         let auth = table.auth.unwrap_or(if base_url.is_loopback() { Auth::Optional } else { Auth::Required });
         let mut key_env: Vec<String> = table.key_env.clone().unwrap_or_default();
-        if auth != Auth::None && self.owner_of_llm_api_key().is_none_or(|owner| owner == name) {
+        if auth != Auth::None && self.owner_of_llm_api_key() == Some(name) {
             key_env.insert(0, LLM_API_KEY.to_owned());
         }
         Ok(Gateway {
@@ -253,10 +272,15 @@ impl Settings {
         })
     }
 
-    /// The gateway that `LLM_API_KEY` is for: the default one, or the only one that the config file describes. Where
-    /// nobody says which (`None`), it is for the one gateway that a command is told to use: a key must not reach a
+    /// The gateway that `LLM_API_KEY` is for: the default one, or the only one that the config file describes. Where nobody says
+    /// which, it is for the [one gateway](Self::only_gateway) that the command uses first; `None` before. A key must not reach a
     /// gateway that it was not meant for.
     pub fn owner_of_llm_api_key(&self) -> Option<&str> {
+        self.said_owner_of_llm_api_key().or_else(|| self.first_user_of_llm_api_key.get().map(String::as_str))
+    }
+
+    /// The same as far as the settings say it.
+    pub fn said_owner_of_llm_api_key(&self) -> Option<&str> {
         let only = || if let [only] = self.in_file.as_slice() { Some(only.as_str()) } else { None };
         self.default_gateway.as_ref().map(|(name, _)| name.as_str()).or_else(only)
     }

@@ -8,7 +8,6 @@ use std::time::Instant;
 use bytes::Bytes;
 use reqwest::Response;
 use reqwest::header::CONTENT_TYPE;
-use serde::Deserialize;
 use tokio::time::timeout_at;
 
 use super::deadlines::Deadlines;
@@ -18,7 +17,7 @@ use super::words::Words;
 use super::{Client, body, response_headers, transport};
 use crate::adapter::sse::BOM;
 use crate::adapter::stream::{self, Decoded};
-use crate::adapter::{Adapter, ClientBody, DecodeError, Operation};
+use crate::adapter::{Adapter, ClientBody, DecodeError, Operation, usage_of};
 use crate::call::{Event, Events};
 use crate::chat::{FinishReason, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
@@ -108,11 +107,9 @@ impl Reading<'_> {
     /// Reads an answer that holds no text of a chat: vectors, a count, the continuation of a text. Of it, usage is read.
     async fn other_answer(&self, body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
         let body = self.rest(body, &mut response, LARGEST_VECTORS).await?;
-        let answer: OtherAnswer = serde_json::from_slice(&body).unwrap_or_default();
-        if let Some(usage) = answer.usage {
-            let cost = usage.cost.and_then(|cost| cost.to_string().parse().ok());
-            let output = Some(usage.completion_tokens.unwrap_or(0));
-            let usage = Usage { input: usage.prompt_tokens, output, cost, ..Usage::default() };
+        if let Some(usage) = usage_of(&body) {
+            // Vectors have none.
+            let usage = Usage { output: usage.output.or(Some(0)), ..usage };
             events.emit(Event::Stream(StreamEvent::Usage(usage))).await?;
         }
         events.emit(Event::Stream(StreamEvent::Finish(FinishReason::Stop))).await?;
@@ -164,7 +161,8 @@ impl Reading<'_> {
     async fn no_answer(&self, head: Vec<u8>, response: Response) -> Failure {
         let body = self.beginning_of(head, response).await;
         if body.iter().all(u8::is_ascii_whitespace) {
-            return Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
+            let failure = Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
+            return failure.maybe_billed();
         }
         let message = format!("{} did not send an answer of a model", self.client.gateway.base_url.origin());
         Failure::new(FailureKind::Protocol, message).with_cause(self.excerpt(&beginning(&body))).with_status(200)
@@ -180,6 +178,8 @@ impl Reading<'_> {
         let advice = response_headers::retry_advice(response.headers(), status);
         let body = self.beginning_of(Vec::new(), response).await;
         let mut failure = self.adapter.decode_error(status, &body);
+        // A proxy has stopped waiting, and the model may go on.
+        failure.maybe_billed |= matches!(status, 504 | 524);
         failure.retry_after = advice.retry_after.or(failure.retry_after);
         failure.should_retry = advice.should_retry.or(failure.should_retry);
         failure
@@ -202,19 +202,6 @@ impl Reading<'_> {
 /// The media type of a response.
 pub(super) fn content_type(response: &Response) -> Option<&str> {
     response.headers().get(CONTENT_TYPE)?.to_str().ok()
-}
-
-/// As much of an answer without text as is read.
-#[derive(Default, Deserialize)]
-struct OtherAnswer {
-    usage: Option<OtherUsage>,
-}
-
-#[derive(Deserialize)]
-struct OtherUsage {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    cost: Option<serde_json::Number>,
 }
 
 /// The beginning of a body as text.

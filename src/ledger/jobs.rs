@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use super::store::{Store, StoreError};
 use super::{Row, read};
+use crate::money::Usd;
+use crate::record::TotalCost;
 
 /// A batch as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +105,7 @@ impl Job {
                  ok, failed, truncated, picos, concurrency, is_cancelled)
              VALUES (:uuid, :began, :seen, :state, :via, :input, :output, :directory, :command, :plan, :models, :total,
                  :ok, :failed, :truncated, :picos, :concurrency, 0)
-             ON CONFLICT (uuid) DO UPDATE SET seen_ms = :seen, state = :state, command = :command, directory = :directory,
+             ON CONFLICT (uuid) DO UPDATE SET seen_ms = :seen, state = :state, via = :via, command = :command, directory = :directory,
                  plan = :plan, models = :models, total = :total, ok = :ok, failed = :failed, truncated = :truncated,
                  picos = :picos, concurrency = :concurrency, is_cancelled = 0",
             named_params! {
@@ -265,6 +267,34 @@ pub fn answers(store: &Store, id: &str) -> Result<Vec<(u64, String, i64)>, Store
     })
 }
 
+/// What all calls of a job have cost, also those that have no line in the output.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn cost(store: &Store, id: &str) -> Result<TotalCost, StoreError> {
+    store.read(|connection| {
+        // As `llm usage` counts: nothing was paid for a call that failed before any model worked for it.
+        let sql = "SELECT sum(cost), coalesce(max(cost IS NOT NULL AND origin <> 'reported'), 0), coalesce(sum(CASE
+                 WHEN cost IS NOT NULL OR maybe_billed > 0 THEN maybe_billed > 0
+                 ELSE status NOT IN ('failed', 'refused', 'interrupted', 'skipped') OR input IS NOT NULL OR output IS NOT NULL
+                 END), 0)
+             FROM (SELECT c.cost, c.input, c.output, coalesce(c.maybe_billed, 0) AS maybe_billed,
+                     (SELECT name FROM names WHERE id = c.origin) AS origin,
+                     (SELECT name FROM names WHERE id = c.status) AS status
+                 FROM jobs AS j JOIN job_runs AS r ON r.job = j.id JOIN runs ON runs.uuid = r.run
+                     JOIN calls AS c ON c.run = runs.id
+                 WHERE j.uuid = ?1)";
+        connection.query_row(sql, [id], |row| {
+            let unknown: i64 = row.get(2)?;
+            Ok(TotalCost {
+                usd: row.get::<_, Option<i64>>(0)?.map(Usd::from_picos),
+                computed: row.get(1)?,
+                unknown: usize::try_from(unknown).unwrap_or_default(),
+            })
+        })
+    })
+}
+
 /// The call that [`answers`] has found.
 ///
 /// # Errors
@@ -290,8 +320,10 @@ pub struct Part {
     pub remote: Option<String>,
     /// How it stands.
     pub state: PartState,
-    /// What the gateway said of it last.
-    pub detail: Option<String>,
+    /// What the ids of its requests have besides the rows, where the gateway keeps no tag of a batch: by it, its results are
+    /// known from those of another batch. `None` in parts of earlier versions, too. It is kept in the column `detail`, which
+    /// they left empty.
+    pub mark: Option<String>,
 }
 
 /// How a part stands.
@@ -335,7 +367,7 @@ pub fn save_part(transaction: &Transaction<'_>, id: &str, part: &Part) -> rusqli
                 part.count.cast_signed(),
                 part.remote,
                 part.state.as_str(),
-                part.detail,
+                part.mark,
             ],
         )
         .map(drop)
@@ -352,6 +384,16 @@ pub fn remove_part(transaction: &Transaction<'_>, id: &str, part: u64) -> rusqli
             params![id, part.cast_signed()],
         )
         .map(drop)
+}
+
+/// Whether a part of any job has this id at its gateway.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn is_remote_known(store: &Store, remote: &str) -> Result<bool, StoreError> {
+    store.read(|connection| {
+        connection.query_row("SELECT EXISTS (SELECT 1 FROM job_parts WHERE remote = ?1)", [remote], |row| row.get(0))
+    })
 }
 
 /// The parts of a job, in order.
@@ -378,7 +420,7 @@ pub fn parts(store: &Store, id: &str) -> Result<Vec<Part>, StoreError> {
                     "submitted" => PartState::Submitted,
                     _ => PartState::Submitting,
                 },
-                detail: row.get(8)?,
+                mark: row.get(8)?,
             })
         };
         statement.query_map([id], part)?.collect()

@@ -17,7 +17,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use super::files::{check_dir, private_file};
 use super::row::Row;
 use super::store::{Mode, Store, StoreError};
-use super::{Records, Vote, write};
+use super::{Records, Vote, spill, write};
 use crate::private;
 use crate::score::Part;
 
@@ -29,7 +29,7 @@ pub trait Sink: Send {
     /// Keeps these calls, all or none. A call that is kept already stays as it is. Blocks the thread.
     ///
     /// # Errors
-    /// They cannot be kept now.
+    /// They cannot be kept now, or, with [`StoreError::Refused`], one of them never.
     fn insert(&mut self, rows: &[Row]) -> Result<(), StoreError>;
 }
 
@@ -39,10 +39,15 @@ pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 /// What the names of the files begin with whose calls belong into the ledger of their directory.
 pub const LOCAL: &str = "calls-";
 const SUFFIX: &str = ".jsonl";
+/// What the name of the file begins with whose calls the sink refuses; the rest is `LOCAL` or its like.
+const REFUSED: &str = "refused-";
 
 /// So many calls, or so many bytes of them, are taken in together.
 const GROUP: usize = 512;
 const GROUP_BYTES: usize = 4 << 20;
+
+/// So many bytes of calls at most are kept in memory with their texts while their file cannot be written.
+const MOST_UNWRITTEN: usize = 64 << 20;
 
 /// How long is waited after a failure, and how often the files of others are looked for.
 const RETRY: Duration = Duration::from_millis(500);
@@ -70,8 +75,11 @@ struct State {
     current: Option<Segment>,
     /// A file that holds nothing.
     spare: Option<Segment>,
-    /// Calls that could not be written to a file.
+    /// Calls that could not be written to a file, and how much they and those hold that the thread has taken of them, in bytes.
     unwritten: Vec<Row>,
+    unwritten_bytes: usize,
+    /// Whether somebody was told of them, since a call was last written.
+    is_told: bool,
     /// Since it is to be closed: until when calls that cannot be kept are tried again.
     closing: Option<Instant>,
     is_closed: bool,
@@ -140,13 +148,23 @@ impl Journal {
     }
 
     /// Keeps a call. When this returns, the end of the process does not lose it any more.
-    pub fn add(&self, row: Row) {
+    pub fn add(&self, mut row: Row) {
         let mut line = serde_json::to_vec(&row).unwrap_or_default();
         line.push(b'\n');
         let mut state = self.shared.state();
         let written = state.add(&self.shared, &line);
+        let was_told = std::mem::replace(&mut state.is_told, written.is_err());
         if let Err(error) = written {
-            (self.shared.tell)(&format!("a call waits in memory, because its file cannot be written: {error}"));
+            if !was_told {
+                let how =
+                    "calls wait in memory, after 64 MiB without their texts, because their file cannot be written";
+                (self.shared.tell)(&format!("{how}: {error}"));
+            }
+            if state.unwritten_bytes.saturating_add(line.len()) > MOST_UNWRITTEN {
+                (row.answer, row.request.body) = (None, None);
+            } else {
+                state.unwritten_bytes += line.len();
+            }
             state.unwritten.push(row);
         }
         drop(state);
@@ -214,7 +232,7 @@ impl Drain {
     fn run(mut self) {
         let mut looked = None::<Instant>;
         loop {
-            let (segment, unwritten) = self.next();
+            let (segment, unwritten, bytes) = self.next();
             if let Some(mut segment) = segment
                 && self.drain(&mut segment)
                 && segment.empty().is_ok()
@@ -225,8 +243,14 @@ impl Drain {
                     Some(_) => drop(fs::remove_file(&segment.path)),
                 }
             }
-            if !unwritten.is_empty() && !self.insert(&unwritten) {
-                self.shared.state().unwritten = unwritten;
+            if !unwritten.is_empty() {
+                let is_done = self.insert(&unwritten);
+                let mut state = self.shared.state();
+                match is_done {
+                    true => state.unwritten_bytes -= bytes,
+                    // More may have come meanwhile.
+                    false => drop(state.unwritten.splice(0..0, unwritten)),
+                }
             }
             let mut state = self.shared.state();
             if state.closing.is_some() {
@@ -256,13 +280,13 @@ impl Drain {
     }
 
     /// Waits for the next file to be taken in.
-    fn next(&self) -> (Option<Segment>, Vec<Row>) {
+    fn next(&self) -> (Option<Segment>, Vec<Row>, usize) {
         let mut state = self.shared.state();
         if state.current.is_none() && state.unwritten.is_empty() && state.closing.is_none() {
             let waited = self.shared.changed.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
         }
-        (state.current.take(), std::mem::take(&mut state.unwritten))
+        (state.current.take(), std::mem::take(&mut state.unwritten), state.unwritten_bytes)
     }
 
     /// Takes a file in. Returns `false` where that was given up.
@@ -276,11 +300,12 @@ impl Drain {
         })
     }
 
-    /// Gives calls to the sink until it has them. Returns `false` where the journal is closed first.
+    /// Gives calls to the sink until it has them. Returns `false` where the journal is closed first. A call that the sink refuses
+    /// is put aside, so that it holds up no other.
     fn insert(&mut self, rows: &[Row]) -> bool {
         let count = rows.len();
         loop {
-            let failed = match self.sink.insert(rows) {
+            let mut failed = match self.sink.insert(rows) {
                 Ok(()) => {
                     self.waiting += if self.is_failing { count } else { 0 };
                     if std::mem::take(&mut self.is_failing) {
@@ -293,6 +318,16 @@ impl Drain {
                 }
                 Err(error) => error,
             };
+            if matches!(failed, StoreError::Refused { .. }) {
+                if count > 1 {
+                    let (first, second) = rows.split_at(count / 2);
+                    return self.insert(first) && self.insert(second);
+                }
+                match self.put_aside(rows, &failed) {
+                    Ok(()) => return true,
+                    Err(error) => failed = error,
+                }
+            }
             if !std::mem::replace(&mut self.is_failing, true) {
                 let dir = self.shared.dir.display();
                 (self.shared.tell)(&format!("{}; calls wait in {dir} until they can be recorded", failed.sentence()));
@@ -302,6 +337,15 @@ impl Drain {
             }
             thread::sleep(RETRY);
         }
+    }
+
+    /// Keeps calls that the sink refuses in a file of their own.
+    fn put_aside(&self, rows: &[Row], why: &StoreError) -> Result<(), StoreError> {
+        let Shared { dir, prefix, tell, .. } = &*self.shared;
+        let name = format!("{REFUSED}{}{SUFFIX}", prefix.trim_end_matches('-'));
+        spill::append_to(dir, &name, rows).map_err(|error| StoreError::io(&dir.join(&name), error))?;
+        tell(&format!("{}; a call is not recorded, and is in {} now", why.sentence(), dir.join(&name).display()));
+        Ok(())
     }
 
     /// Takes in the files of processes that were killed.

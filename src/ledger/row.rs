@@ -240,7 +240,7 @@ impl Row {
         let attempts = record.attempts.iter().map(|attempt| AttemptRow::new(attempt, about.texts)).collect();
         let error = record.error.as_ref().map(|failure| Fault::new(failure, about.texts));
         let answer_chars = record.text.chars().count() as u64;
-        let Usage { input, cache_read, cache_write, output, reasoning, cost: _ } = record.usage;
+        let Usage { input, cache_read, cache_write, output, reasoning, .. } = record.usage;
         Self {
             id: record.id,
             run: record.run,
@@ -296,7 +296,7 @@ impl Row {
             finish_reason: self.finish,
             cached: self.cached,
             saved: self.saved.map(Cost::from),
-            usage: Usage { input, cache_read, cache_write, output, reasoning: thought, cost: None },
+            usage: Usage { input, cache_read, cache_write, output, reasoning: thought, ..Usage::default() },
             cost: self.cost.map(Cost::from),
             rates: self.rates,
             timing: Timing::from(self.times),
@@ -327,9 +327,12 @@ impl Row {
         earlier.iter().filter_map(|attempt| attempt.cost_picos).reduce(i64::saturating_add)
     }
 
-    /// Returns how many attempts may have cost something that nobody told; `None` in calls recorded before that was known.
+    /// Returns how many attempts may have cost something that nobody told, or more than was told; `None` in calls recorded before
+    /// that was known.
     pub(super) fn maybe_billed(&self) -> Option<usize> {
-        self.attempts.iter().map(|attempt| attempt.maybe_billed.map(usize::from)).sum()
+        let silent: Option<usize> = self.attempts.iter().map(|attempt| attempt.maybe_billed.map(usize::from)).sum();
+        let is_partial = self.cost.is_some_and(|cost| cost.partial);
+        silent.map(|silent| silent.max(usize::from(is_partial)))
     }
 
     /// Returns what it saved that tokens came from the provider's cache, or the whole answer from llm's own, in picodollars;

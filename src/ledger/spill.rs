@@ -11,11 +11,16 @@ use crate::private;
 /// The name of the spill file in the data directory: one JSON object a line.
 pub const FILE_NAME: &str = "ledger-spill.jsonl";
 
-/// Adds rows to the file: all of them or, where it fails, none.
+/// Adds rows to the spill file: all of them or, where it fails, none.
 pub(super) fn append(dir: &Path, rows: &[Row]) -> io::Result<()> {
+    append_to(dir, FILE_NAME, rows)
+}
+
+/// Adds rows to a file of this name, as lines of JSON: all of them or, where it fails, none.
+pub(super) fn append_to(dir: &Path, name: &str, rows: &[Row]) -> io::Result<()> {
     private::create_dir(dir)?;
     check_dir(dir).map_err(io::Error::other)?;
-    let mut file = private_file(&dir.join(FILE_NAME))?;
+    let mut file = private_file(&dir.join(name))?;
     file.lock()?;
     let end = file.seek(SeekFrom::End(0))?;
     // The rows are not put together in memory first: a lack of memory may be why the ledger could not be written.

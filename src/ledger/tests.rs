@@ -139,14 +139,16 @@ fn what_may_be_billed_is_kept_and_makes_sums_lower_bounds() {
     let mut early = row(&id(4), true);
     (early.cost, early.status, early.tokens, early.attempts) =
         (None, Status::Interrupted, Tokens::default(), Vec::new());
-    let rows = [row(&id(1), true), lost(&id(2)), stopped, early];
+    let mut surcharged = row(&id(5), true);
+    surcharged.cost.as_mut().expect("known").partial = true;
+    let rows = [row(&id(1), true), lost(&id(2)), stopped, early, surcharged];
     super::record(home.path(), &rows);
     assert_eq!(all(home.path()), rows);
     let record = rows[1].clone().into_record();
     assert!(record.attempts[0].maybe_billed() && record.cost.is_some_and(|cost| cost.partial));
     let store = Store::open_to_read(home.path()).expect("readable").expect("there");
     let total = usage(&store, &Filter::default(), &[], |_| None).expect("summed").total;
-    assert_eq!((total.calls, total.cost.unknown), (4, 2));
+    assert_eq!((total.calls, total.cost.unknown), (5, 3));
     let records: Vec<Record> = rows.into_iter().map(Row::into_record).collect();
     assert_eq!(records.iter().collect::<crate::record::TotalCost>(), total.cost, "as the records say");
 }

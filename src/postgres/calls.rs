@@ -23,6 +23,12 @@ pub(super) fn text(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
+/// The name of a model as its column holds it. An index of PostgreSQL has no more than 2,704 bytes for a row, and clients may send
+/// names of any length; the record has them whole.
+fn name(name: &str) -> String {
+    text(&name.chars().take(512).collect::<String>())
+}
+
 pub(super) fn json<T: serde::Serialize>(value: &T) -> String {
     // What is kept as JSON can always be written as JSON.
     serde_json::to_string(value).unwrap_or_default()
@@ -50,7 +56,7 @@ fn insert(session: &mut Session, rows: &[Row]) -> Result<(), Error> {
         &rows.iter().map(|row| row.at_ms).collect::<Vec<i64>>(),
         &column(&|row| text(&row.asked)),
         &column(&|row| text(&row.gateway)),
-        &column(&|row| text(&row.model)),
+        &column(&|row| name(&row.model)),
         &option(&|row| row.key.as_deref().map(text)),
         &option(&|row| row.task.as_deref().map(text)),
         &column(&|row| row.status.as_str().to_owned()),
@@ -207,7 +213,7 @@ pub(super) fn median_first_token(session: &mut Session, gateway: &str, model: &s
              SELECT first_token_us FROM calls WHERE gateway = $1 AND model = $2 AND first_token_us IS NOT NULL
              ORDER BY at_ms DESC LIMIT 51
          ) AS last";
-    let found = session.query(sql, &[&text(gateway), &text(model)])?;
+    let found = session.query(sql, &[&text(gateway), &name(model)])?;
     let us: Option<i64> = found.first().and_then(|row| row.get(0));
     Ok(us.and_then(|us| u64::try_from(us).ok()).map(Duration::from_micros))
 }

@@ -320,10 +320,12 @@ fn settle(session: &mut Session, writes: &[&Write]) -> Result<(), Error> {
              WHERE r.budget = s.budget AND r.began = s.began AND r.reservation = s.reservation
          )
          INSERT INTO budget_windows AS w (budget, began, picos, estimated)
-         SELECT budget, began, sum(picos)::int8, sum(estimated)::int8 FROM settled WHERE picos <> 0 GROUP BY 1, 2
-         ON CONFLICT (budget, began)
-             DO UPDATE SET picos = w.picos + excluded.picos, estimated = w.estimated + excluded.estimated";
-    session.execute(sql, &[&budgets, &began, &ids, &picos, &estimated]).map(drop)
+         SELECT budget, began, least(sum(picos), $6::int8)::int8, least(sum(estimated), $6::int8)::int8
+         FROM settled WHERE picos <> 0 GROUP BY 1, 2
+         ON CONFLICT (budget, began) DO UPDATE SET
+             picos = least(w.picos::numeric + excluded.picos, $6::int8)::int8,
+             estimated = least(w.estimated::numeric + excluded.estimated, $6::int8)::int8";
+    session.execute(sql, &[&budgets, &began, &ids, &picos, &estimated, &i64::MAX]).map(drop)
 }
 
 fn reserve(session: &mut Session, group: &Group, process: &str) -> Result<Vec<Decision>, Error> {
@@ -337,10 +339,11 @@ fn reserve(session: &mut Session, group: &Group, process: &str) -> Result<Vec<De
         return Ok(vec![Decision::default(); group.reserves.len()]);
     }
     let (budgets, began): (Vec<&str>, Vec<i64>) = accounts.into_iter().unzip();
-    let sql = "SELECT a.budget, a.began, coalesce(w.picos, 0) + coalesce((
-             SELECT sum(r.picos)::int8 FROM budget_reservations AS r WHERE r.budget = a.budget AND r.began = a.began
-         ), 0) FROM unnest($1::text[], $2::int8[]) AS a (budget, began) LEFT JOIN budget_windows AS w USING (budget, began)";
-    let found = session.query(sql, &[&budgets, &began])?;
+    let sql = "SELECT a.budget, a.began, least(coalesce(w.picos, 0) + coalesce((
+             SELECT sum(r.picos) FROM budget_reservations AS r WHERE r.budget = a.budget AND r.began = a.began
+         ), 0), $3::int8)::int8
+         FROM unnest($1::text[], $2::int8[]) AS a (budget, began) LEFT JOIN budget_windows AS w USING (budget, began)";
+    let found = session.query(sql, &[&budgets, &began, &i64::MAX])?;
     let mut used: HashMap<(String, i64), i64> =
         found.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect();
     let key = |account: &Account| (account.budget.clone(), account.began);

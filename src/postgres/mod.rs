@@ -13,8 +13,10 @@ mod tests;
 mod tls;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
@@ -36,8 +38,9 @@ use crate::store::{
 /// What the names of the files begin with that hold calls which belong into the database.
 pub(crate) const JOURNAL: &str = "shared-calls-";
 
-/// No request waits longer for the store.
+/// No request waits longer for the store; and no longer than this where it has not answered an earlier one in time.
 const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE_WHILE_SILENT: Duration = Duration::from_secs(1);
 
 /// How long the speed of a model is used.
 const FRESH: Duration = Duration::from_secs(30);
@@ -47,6 +50,8 @@ const FRESH: Duration = Duration::from_secs(30);
 pub(crate) struct PostgresStore {
     address: Address,
     jobs: Sender<Job>,
+    /// Whether the store has left somebody without an answer, and has done nothing since.
+    is_silent: Arc<AtomicBool>,
     speeds: Arc<Mutex<Speeds>>,
 }
 
@@ -68,7 +73,7 @@ impl PostgresStore {
         let server = uuid::Uuid::now_v7().to_string().into();
         let jobs = decide::start(address.clone(), server)
             .map_err(|error| Error::system("the system has no thread for [store]", &error))?;
-        Ok(Self { address, jobs, speeds: Arc::default() })
+        Ok(Self { address, jobs, is_silent: Arc::default(), speeds: Arc::default() })
     }
 
     /// What writes the calls of a journal.
@@ -76,15 +81,18 @@ impl PostgresStore {
         Box::new(calls::Calls(Link::new(self.address.clone())))
     }
 
-    /// What is left of each budget.
+    /// What is left of each budget. Blocks the thread.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub(crate) async fn balances(&self, budgets: Vec<Budget>, now: Timestamp) -> Result<Vec<Balance>, StoreError> {
-        let read = move |session: &mut Session| {
-            balances_of(&budgets, now, |budget, began| decide::sums(session, budget, began))
+    pub(crate) fn balances(&self, budgets: &[Budget], now: Timestamp) -> Result<Vec<Balance>, StoreError> {
+        let read = || {
+            let mut link = Link::new(self.address.clone());
+            balances_of(budgets, now, |budget, began| link.transact(|session| decide::sums(session, budget, began)))
         };
-        self.transact(read).await
+        // The driver panics on a thread that runs futures.
+        thread::scope(|scope| scope.spawn(read).join())
+            .unwrap_or_else(|_| Err(self.address.failed("the work on it broke off".to_owned())))
     }
 
     /// How fast a model has begun to answer lately, as far as this server knows. It asks the database for what it does not know,
@@ -114,12 +122,29 @@ impl PostgresStore {
 
     /// The reply to a job, if it comes in time.
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job) -> Result<T, StoreError> {
+        let is_silent = self.is_silent.load(Ordering::Relaxed);
+        self.ask_within(if is_silent { PATIENCE_WHILE_SILENT } else { PATIENCE }, job).await
+    }
+
+    async fn ask_within<T>(
+        &self,
+        patience: Duration,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
+    ) -> Result<T, StoreError> {
         let (reply, result) = oneshot::channel();
         self.send(job(reply));
-        match timeout(PATIENCE, result).await {
-            Ok(Ok(result)) => result,
+        match timeout(patience, result).await {
+            Ok(Ok(result)) => {
+                if result.is_ok() {
+                    self.is_silent.store(false, Ordering::Relaxed);
+                }
+                result
+            }
             Ok(Err(_)) => Err(self.address.failed("the work on it broke off".to_owned())),
-            Err(_) => Err(self.address.failed(format!("it does not answer within {} s", PATIENCE.as_secs()))),
+            Err(_) => {
+                self.is_silent.store(true, Ordering::Relaxed);
+                Err(self.address.failed(format!("it does not answer within {} s", patience.as_secs())))
+            }
         }
     }
 
@@ -197,8 +222,9 @@ impl RateStore for PostgresStore {
         }
     }
 
+    /// Waits as long as it may take, so that a slow store is found to work again.
     fn beat(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.ask(Job::Beat).boxed()
+        self.ask_within(PATIENCE, Job::Beat).boxed()
     }
 }
 

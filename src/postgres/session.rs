@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::config::SslMode;
+use postgres::error::SqlState;
 use postgres::types::ToSql;
 use postgres::{Client, Config, Error, Row, Statement};
 use secrecy::ExposeSecret as _;
@@ -78,7 +79,10 @@ impl Address {
                 postgres::config::Host::Unix(path) => path.display().to_string(),
             })
             .collect();
-        if hosts.is_empty() {
+        // After an @ in a password, the rest of it would pass for the host, and be shown.
+        if hosts.is_empty()
+            || hosts.iter().map(String::as_str).chain(config.get_dbname()).any(|name| name.contains('@'))
+        {
             return Err(unread());
         }
         #[cfg(unix)]
@@ -106,7 +110,11 @@ impl Address {
 
     pub(super) fn error(&self, cause: &Error) -> StoreError {
         if let Some(error) = cause.as_db_error() {
-            return self.failed(error.message().to_owned());
+            let cause = error.message().to_owned();
+            return match is_about_the_data(error.code()) {
+                true => StoreError::Refused { server: Arc::clone(&self.shown), cause },
+                false => self.failed(cause),
+            };
         }
         let mut words = cause.to_string();
         let mut source = std::error::Error::source(cause);
@@ -131,6 +139,12 @@ impl Address {
     pub(super) fn failed(&self, cause: String) -> StoreError {
         StoreError::Shared { server: Arc::clone(&self.shown), cause }
     }
+}
+
+/// Whether the database would refuse the same data again: it is no value of its type (22), breaks a rule (23), or is larger than
+/// the database allows (54). See <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn is_about_the_data(code: &SqlState) -> bool {
+    ["22", "23", "54"].iter().any(|class| code.code().starts_with(class))
 }
 
 /// A connection that is made when it is needed, and made again after a failure.
@@ -233,6 +247,8 @@ struct Version {
     needed: usize,
     /// The last change that was made.
     applied: usize,
+    /// How the database keeps texts.
+    encoding: String,
 }
 
 type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -254,6 +270,14 @@ impl Session {
             .map_err(failed)?;
         let known = MIGRATIONS.len();
         let mut found = session.version().map_err(failed)?;
+        if found.encoding != "UTF8" {
+            let cause = format!(
+                "its encoding is {}, which lacks characters that prompts have; `CREATE DATABASE llm ENCODING 'UTF8' TEMPLATE \
+                 template0` makes a database of all characters",
+                found.encoding
+            );
+            return Err(address.failed(cause));
+        }
         if found.applied < known && found.needed <= known {
             found = session.migrate().map_err(failed)?;
         }
@@ -268,10 +292,12 @@ impl Session {
     /// The version of the schema.
     fn version(&mut self) -> Result<Version, Error> {
         let sql =
-            "SELECT to_regclass('llm.schema_version') IS NOT NULL, to_regclass('llm.schema_additions') IS NOT NULL";
+            "SELECT to_regclass('llm.schema_version') IS NOT NULL, to_regclass('llm.schema_additions') IS NOT NULL,
+                 current_setting('server_encoding')";
         let exists = self.client.query_one(sql, &[])?;
+        let encoding = exists.get(2);
         let sql = match (exists.get(0), exists.get(1)) {
-            (false, _) => return Ok(Version { needed: 0, applied: 0 }),
+            (false, _) => return Ok(Version { needed: 0, applied: 0, encoding }),
             (true, false) => "SELECT max(version), 0 FROM llm.schema_version",
             (true, true) => {
                 "SELECT (SELECT max(version) FROM llm.schema_version), (SELECT max(version) FROM llm.schema_additions)"
@@ -280,7 +306,7 @@ impl Session {
         let found = self.client.query_one(sql, &[])?;
         let number = |at: usize| found.get::<_, Option<i32>>(at).and_then(|number| usize::try_from(number).ok());
         let needed = number(0).unwrap_or(0);
-        Ok(Version { needed, applied: number(1).unwrap_or(0).max(needed) })
+        Ok(Version { needed, applied: number(1).unwrap_or(0).max(needed), encoding })
     }
 
     fn migrate(&mut self) -> Result<Version, Error> {

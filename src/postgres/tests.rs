@@ -5,17 +5,22 @@ use secrecy::ExposeSecret as _;
 use super::*;
 use crate::ledger::tests::row;
 use crate::ledger::{Alike, Calls, Filter, Journal, RemoteCalls};
-use crate::policy::budget::{Account, store_tests};
+use crate::policy::budget::store_tests;
 use crate::store::tests as keys_and_rates;
 
 /// A database of its own, in the server at `LLM_TEST_POSTGRES`.
 fn database(name: &str) -> SharedStore {
+    database_as(name, "ENCODING 'UTF8' TEMPLATE template0")
+}
+
+/// A database that is made in this way.
+fn database_as(name: &str, how: &str) -> SharedStore {
     let env = crate::config::Env::of_process();
     let server = env.get("LLM_TEST_POSTGRES").expect("the address of a server, without a database");
     let admin = format!("{server}/postgres");
     let mut client = postgres::Client::connect(&admin, postgres::NoTls).expect("a server");
     client.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).expect("dropped");
-    client.batch_execute(&format!("CREATE DATABASE {name}")).expect("created");
+    client.batch_execute(&format!("CREATE DATABASE {name} {how}")).expect("created");
     SharedStore { url: format!("{server}/{name}").into(), ca_file: None }
 }
 
@@ -43,25 +48,12 @@ fn keys_rates_and_the_audit_log_keep_their_promises() {
 #[ignore = "needs a PostgreSQL"]
 fn budgets_keep_their_promises() {
     let settings = database("llm_budgets");
-    runtime().block_on(store_tests::keeps_its_promises(&store(&settings)));
-}
-
-#[test]
-#[ignore = "needs a PostgreSQL"]
-fn what_is_left_of_budgets_is_told_where_other_work_is_done() {
-    let settings = database("llm_balances");
-    let budget = "5/total".parse::<crate::config::KeyBudget>().expect("a budget").of_key("bot");
-    // The driver must not be used on a thread of a runtime: it would end the program.
-    runtime().block_on(async {
-        let (store, now) = (store(&settings), Timestamp::now());
-        let began = budget.per.window(now).expect("a window").began.as_second();
-        let account = Account { began, ..store_tests::account(&budget.id(), budget.limit.picos()) };
-        let entry = store_tests::entry("one", 10, &[account]);
-        assert_eq!(store_tests::reserve(&store, &entry).await.refused, None);
-        let left = |balances: Vec<Balance>| balances.iter().map(|found| found.left().picos()).collect::<Vec<_>>();
-        let balances = store.balances(vec![budget.clone()], now).await.expect("readable");
-        assert_eq!(left(balances), [5_000_000_000_000 - 10]);
-    });
+    let store = store(&settings);
+    runtime().block_on(store_tests::keeps_its_promises(&store));
+    // Commands ask while they run futures, too.
+    let budget = crate::config::KeyBudget { limit: crate::money::Usd::from_picos(5), per: crate::config::Period::Day };
+    let balances = async { store.balances(&[budget.of_key("bot")], Timestamp::now()) };
+    assert_eq!(runtime().block_on(balances).expect("readable").len(), 1);
 }
 
 #[test]
@@ -192,6 +184,46 @@ fn calls_come_back_as_they_were_and_never_twice() {
 
 #[test]
 #[ignore = "needs a PostgreSQL"]
+fn a_call_that_the_database_refuses_holds_up_no_other() {
+    let settings = database("llm_refused");
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = store(&settings);
+    let told = Arc::<Mutex<Vec<String>>>::default();
+    let hear = Arc::clone(&told);
+    let tell: crate::ledger::Tell = Arc::new(move |text: &str| hear.lock().expect("no panic").push(text.to_owned()));
+    let journal = Journal::start(dir.path(), JOURNAL, store.sink(), tell).expect("a thread");
+    // A text without repetitions, which the database cannot shorten.
+    let name = |length: usize| {
+        let hashes = (0..length.div_ceil(32)).flat_map(|n| crate::store::SecretHash::of(&n.to_string()).0);
+        hashes.map(|byte| char::from(b'a' + byte % 26)).take(length).collect::<String>()
+    };
+    let long = Row { model: name(10_000), ..row("3", true) };
+    // Nobody but `llm` makes the names of runs, so that none is as long as this one.
+    let refused = Row { run: name(10_000), ..row("2", true) };
+    for row in [row("1", true), refused.clone(), long.clone(), row("4", true)] {
+        journal.add(row);
+    }
+    journal.close(std::time::Duration::from_secs(120));
+    let calls = RemoteCalls::new(Arc::new(store.clone()));
+    let mut found = crate::ledger::find(&calls, &Filter::default(), None).expect("readable");
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(found.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["1", "3", "4"]);
+    assert_eq!(found[1], long);
+    let aside = std::fs::read_to_string(dir.path().join("refused-shared-calls.jsonl")).expect("a file");
+    assert_eq!(serde_json::from_str::<Row>(&aside).expect("a call"), refused);
+    assert_eq!(told.lock().expect("no panic").len(), 1);
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL"]
+fn a_database_that_lacks_characters_is_refused() {
+    let settings = database_as("llm_latin", "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    let refused = RemoteLedger::count(&store(&settings), &Filter::default()).expect_err("refused");
+    assert!(refused.sentence().contains("its encoding is LATIN1"), "{refused:?}");
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL"]
 fn shards_of_one_batch_are_one_job() {
     use crate::ledger::jobs::JobState::{Finished, Running, Stopped};
     use crate::ledger::jobs::{JobProgress, SILENT_MS};
@@ -284,11 +316,37 @@ fn a_database_of_the_version_before_is_changed_so_that_it_can_still_use_it() {
     assert!(error.sentence().contains("version 1001"), "{}", error.sentence());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_waited_for_in_full_only_once() {
+    // Connections are taken, and nothing is said on them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("postgres://me@{}/db", silent.local_addr().expect("an address"));
+    let store = store(&SharedStore { url: url.into(), ca_file: None });
+    let began = tokio::time::Instant::now();
+    for (asked, seconds) in [("first", 10), ("second", 11), ("third", 12)] {
+        store.version().await.expect_err(asked);
+        assert_eq!(began.elapsed().as_secs(), seconds, "{asked}");
+    }
+    // Whether a slow store works again is found out by whoever can wait.
+    store.beat().await.expect_err("it says nothing");
+    assert_eq!(began.elapsed().as_secs(), 22);
+}
+
 #[test]
 fn no_error_and_no_debug_output_holds_the_password() {
-    for url in
-        ["postgres://me:s3cret@localhost:1/db", "postgres://me:s3cret@[::/db", "postgres://me:s3cret@/db?x=s3cret"]
-    {
+    for url in [
+        "postgres://me:s3cret@localhost:1/db",
+        "postgres://me:s3cret@[::/db",
+        "postgres://me:s3cret@/db?x=s3cret",
+        // Passwords with characters that have a meaning in an address.
+        "postgres://me:a@s3cret@localhost:1/db",
+        "postgres://me:@s3cret@localhost:1/db",
+        "postgres://me:a@b,s3cret@localhost:1/db",
+        "postgres://me:5/s3cret@localhost:1/db",
+        "postgres://me:a@b/s3cret@localhost:1/db",
+        "postgres://me:a@b?s3cret=1@localhost:1/db",
+        "postgres://me:5#s3cret@localhost:1/db",
+    ] {
         let settings = SharedStore { url: url.into(), ca_file: None };
         let shown = match PostgresStore::new(&settings) {
             Ok(store) => {

@@ -2,16 +2,37 @@
 
 use serde_json::Value;
 
+use super::document;
 use crate::chat::{ImageSource, MediaKind, Part, Request, ResponseFormat, Usage};
 
-/// Bytes of text in about one token. English has four or more, code and other scripts fewer.
-const BYTES_PER_TOKEN: u64 = 4;
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Count {
+    /// About the tokens that there are.
+    About,
+    /// As many as there may be.
+    Most,
+}
+
+impl Count {
+    /// Bytes of text in one token. English has four or more, code and other scripts fewer.
+    fn bytes_per_token(self) -> u64 {
+        match self {
+            Self::About => 4,
+            Self::Most => 1,
+        }
+    }
+}
 
 /// About the tokens of an image at full detail; gateways that count tiles charge for no more.
 const IMAGE: u64 = 1_600;
 
-/// Characters of Base64 in about one token of a document or a recording.
+/// Characters of Base64 in about one token of a document or a recording. Only where the most tokens are counted, a document is
+/// read.
 const BASE64_PER_TOKEN: u64 = 60;
+
+/// The beginning of a PDF in Base64: `%PDF-`.
+const PDF: &str = "JVBERi";
 
 /// The tokens of an answer without a limit.
 const USUAL_OUTPUT: u64 = 500;
@@ -27,11 +48,11 @@ pub fn input_tokens(request: &Request) -> u64 {
         Some(ResponseFormat::JsonSchema { schema, .. }) => json(schema),
         Some(ResponseFormat::JsonObject) | None => 0,
     };
-    parts.map(|it| part(it, BYTES_PER_TOKEN)).chain(tools).sum::<u64>() + form
+    parts.map(|it| part(it, Count::About)).chain(tools).sum::<u64>() + form
 }
 
 fn text(text: &str) -> u64 {
-    (text.len() as u64).div_ceil(BYTES_PER_TOKEN)
+    (text.len() as u64).div_ceil(Count::About.bytes_per_token())
 }
 
 fn json(value: &Value) -> u64 {
@@ -40,32 +61,42 @@ fn json(value: &Value) -> u64 {
 
 /// The most tokens that a request with this body may have. No tokenizer makes more tokens of a text than the text has bytes,
 /// and the JSON around a message has more bytes than a model's own marks around it have tokens. Only what is no text is
-/// estimated: an image by its usual price, a document or recording by its length. A file of text in Base64 counts by its bytes. What a request marks for a cache counts twice, since
-/// no vendor asks for more than the double price where it is kept for an hour.
+/// estimated: an image by its usual price, a PDF by its pages and what its text is compressed to, a recording by its length. A file of
+/// text in Base64 counts by its bytes. What a request marks for a cache counts as
+/// often as the price of input that may be paid for it.
 pub fn most_input_tokens(request: &Request, body: &[u8]) -> u64 {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     let (base64, tokens) = parts.fold((0, 0), |(base64, tokens), media| match media {
         Part::Image(image) => match &image.source {
-            ImageSource::Url(_) => (base64, tokens + part(media, 1)),
-            ImageSource::Data { base64: data, .. } => (base64 + data.len(), tokens + part(media, 1)),
+            ImageSource::Url(_) => (base64, tokens + part(media, Count::Most)),
+            ImageSource::Data { base64: data, .. } => (base64 + data.len(), tokens + part(media, Count::Most)),
         },
-        Part::File(file) => (base64 + file.base64.len(), tokens + part(media, 1)),
-        Part::Audio(audio) => (base64 + audio.base64.len(), tokens + part(media, 1)),
+        Part::File(file) => (base64 + file.base64.len(), tokens + part(media, Count::Most)),
+        Part::Audio(audio) => (base64 + audio.base64.len(), tokens + part(media, Count::Most)),
         Part::Text(_) | Part::Reasoning { .. } | Part::ToolCall(_) | Part::ToolResult { .. } => (base64, tokens),
     });
     let tokens = (body.len().saturating_sub(base64) as u64).saturating_add(tokens);
-    if is_marked(body) { tokens.saturating_mul(2) } else { tokens }
+    tokens.saturating_mul(halves(body)).div_ceil(2)
 }
 
-/// Whether a field of the body may mark what is before it for a cache. No writer of JSON escapes a letter in a name, so a body
-/// that has such an escape may hide one.
-fn is_marked(body: &[u8]) -> bool {
+/// How many times the price of input may be paid for what the body marks for a cache, in halves. No writer of JSON escapes a
+/// letter in a name, so a body that has such an escape may hide a mark.
+fn halves(body: &[u8]) -> u64 {
     let has = |text: &str| memchr::memmem::find(body, text.as_bytes()).is_some();
-    has("cache_control")
-        || memchr::memmem::find_iter(body, br"\u00").any(|at| matches!(body.get(at + 4), Some(b'4'..=b'7')))
+    let is_hidden =
+        || memchr::memmem::find_iter(body, br"\u00").any(|at| matches!(body.get(at + 4), Some(b'4'..=b'7')));
+    if has("prompt_cache_breakpoint") || is_hidden() {
+        // For half a day at OpenAI.
+        5
+    } else if has("cache_control") {
+        // For an hour at Anthropic.
+        4
+    } else {
+        2
+    }
 }
 
-fn part(part: &Part, bytes_per_token: u64) -> u64 {
+fn part(part: &Part, count: Count) -> u64 {
     match part {
         Part::Text(content) => text(content),
         Part::Reasoning { text: content, .. } => text(content),
@@ -74,24 +105,29 @@ fn part(part: &Part, bytes_per_token: u64) -> u64 {
         Part::Image(image) => match &image.source {
             ImageSource::Url(_) => IMAGE,
             ImageSource::Data { media_type, .. } if MediaKind::of(media_type) == MediaKind::Picture => IMAGE,
-            ImageSource::Data { media_type, base64 } => file(media_type, base64, bytes_per_token),
+            ImageSource::Data { media_type, base64 } => file(media_type, base64, count),
         },
         Part::File(it) if it.name.as_deref().is_some_and(|name| is_named_otherwise(name, &it.media_type)) => {
-            file("", &it.base64, bytes_per_token)
+            file("", &it.base64, count)
         }
-        Part::File(it) => file(&it.media_type, &it.base64, bytes_per_token),
+        Part::File(it) => file(&it.media_type, &it.base64, count),
         Part::Audio(audio) => (audio.base64.len() as u64).div_ceil(BASE64_PER_TOKEN),
     }
 }
 
-/// The tokens of a file. Whatever is not known to be something else may be a text.
-fn file(media_type: &str, base64: &str, bytes_per_token: u64) -> u64 {
+/// The tokens of a file. Whatever is not known to be something else may be a text, or a PDF if it begins as one.
+fn file(media_type: &str, base64: &str, count: Count) -> u64 {
     let length = base64.len() as u64;
     let by_length = length.div_ceil(BASE64_PER_TOKEN);
     match MediaKind::of(media_type) {
         MediaKind::Picture => by_length.max(IMAGE),
+        MediaKind::Pdf if count == Count::Most => document::most_tokens(base64, IMAGE),
         MediaKind::Pdf | MediaKind::Recording | MediaKind::Film => by_length,
-        MediaKind::Other => length.saturating_mul(3).div_ceil(4 * bytes_per_token),
+        MediaKind::Other => {
+            let text = length.saturating_mul(3).div_ceil(4 * count.bytes_per_token());
+            let is_pdf = count == Count::Most && base64.starts_with(PDF);
+            if is_pdf { text.max(document::most_tokens(base64, IMAGE)) } else { text }
+        }
     }
 }
 
@@ -163,7 +199,8 @@ mod tests {
         let with_text = most(vec![text.clone()]);
         assert!((300..500).contains(&with_text), "{with_text}");
         let with_all = most(vec![text, file, Part::Image(image)]);
-        assert!((with_text + 1_000 + IMAGE..with_text + 1_500 + IMAGE).contains(&with_all), "{with_all}");
+        // A document whose pages cannot be counted has a token for each byte.
+        assert!((with_text + 45_000 + IMAGE..with_text + 45_500 + IMAGE).contains(&with_all), "{with_all}");
     }
 
     #[test]
@@ -193,8 +230,13 @@ mod tests {
         ];
         let base64 = 2 * 500 + 600 + 3 * 6_000 + 600 + 1_200;
         let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
-        let media = 4 * IMAGE + 10 + 100 + 100 + 10 + 20;
-        assert_eq!(most_input_tokens(&request, &vec![b'x'; base64 + 70]), 70 + media + 4_500);
+        let recordings = 10 + 20;
+        let documents = 450 + 4_500 + 4_500;
+        assert_eq!(
+            most_input_tokens(&request, &vec![b'x'; base64 + 70]),
+            70 + 4 * IMAGE + recordings + documents + 4_500
+        );
+        let media = 4 * IMAGE + recordings + 10 + 100 + 100;
         // One token for four bytes of text, and one for each of a few around a message.
         let empty = Request { messages: vec![Message { role: Role::User, parts: vec![] }], ..Request::default() };
         assert_eq!(input_tokens(&request) - input_tokens(&empty), media + 1_125 + 1 + 2);
@@ -211,8 +253,9 @@ mod tests {
         for text in ["text/plain", "TEXT/csv", "application/json", "application/xml", "application/octet-stream", ""] {
             assert_eq!(tokens(text), (1_125, 4_500), "{text}");
         }
-        for document in ["application/pdf", "Application/PDF", "audio/mpeg"] {
-            assert_eq!(tokens(document), (100, 100), "{document}");
+        assert_eq!(tokens("audio/mpeg"), (100, 100));
+        for document in ["application/pdf", "Application/PDF"] {
+            assert_eq!(tokens(document), (100, 4_500), "{document}: no page can be found in it");
         }
         assert_eq!(tokens("image/png"), (IMAGE, IMAGE));
         let named = |name: &str, media_type: &str| is_named_otherwise(name, media_type);
@@ -230,14 +273,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_marked_for_a_cache_counts_twice() {
+    fn a_pdf_counts_by_its_pages_whatever_it_is_called() {
+        let pdf = "%PDF-1.4 1 0 obj<</Type/Pages/Count 100>>endobj 2 0 obj<</Type/Page>>endobj";
+        let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pdf);
+        for media_type in ["application/pdf", "application/octet-stream", ""] {
+            let file = crate::chat::File { name: None, media_type: media_type.into(), base64: base64.clone() };
+            let parts = vec![Part::File(file)];
+            let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
+            assert_eq!(most_input_tokens(&request, base64.as_bytes()), 100 * IMAGE, "{media_type}");
+        }
+    }
+
+    #[test]
+    fn what_is_marked_for_a_cache_counts_as_often_as_its_price() {
         let most = |body: &str| most_input_tokens(&Request::default(), body.as_bytes());
         let plain = r#"{"text":"caf\u00e9 \u001b"}"#;
         assert_eq!(most(plain), plain.len() as u64);
-        for marked in
-            [r#"{"cache_control":{"ttl":"1h"}}"#, r#"{"cache\u005fcontrol":{}}"#, r#"{"\u0063ache_control":{}}"#]
-        {
-            assert_eq!(most(marked), 2 * marked.len() as u64);
+        let marked = r#"{"cache_control":{"ttl":"1h"}}"#;
+        assert_eq!(most(marked), 2 * marked.len() as u64);
+        for marked in [
+            r#"{"prompt_cache_breakpoint":{"mode":"explicit","ttl":"12h"}}"#,
+            r#"{"cache\u005fcontrol":{}}"#,
+            r#"{"\u0063ache_control":{}}"#,
+        ] {
+            assert_eq!(most(marked), (5 * marked.len() as u64).div_ceil(2));
         }
     }
 

@@ -1,6 +1,7 @@
 //! What answers cost: what the gateway reports, else by the prices of the config, of the gateway's own list or of the
 //! built-in table; unknown where none of them has a price.
 
+mod document;
 pub mod estimate;
 mod identity;
 mod names;
@@ -17,7 +18,7 @@ use names::{Names, says_free};
 use table::Seller;
 
 use crate::catalog;
-use crate::chat::Usage;
+use crate::chat::{Surcharge, Usage};
 use crate::config::{Gateway, ModelPrice};
 use crate::money::Usd;
 use crate::pattern;
@@ -52,7 +53,17 @@ pub struct Quote {
 impl Quote {
     /// What `usage` would cost. Returns `None` where a count or a rate that this takes is unknown.
     pub fn cost(&self, usage: &Usage) -> Option<Cost> {
-        Some(Cost::new(self.tariff.cost(usage)?, self.origin))
+        let partial = !self.covers(usage.surcharge);
+        Some(Cost { partial, ..Cost::new(self.tariff.cost(usage)?, self.origin) })
+    }
+
+    /// Whether this price is all that is billed. Prices of the config are what the user pays for tokens, in whatever tier.
+    fn covers(&self, surcharge: Option<Surcharge>) -> bool {
+        match surcharge {
+            None => true,
+            Some(Surcharge::Tier) => self.origin == CostOrigin::Config,
+            Some(Surcharge::Parts) => false,
+        }
     }
 
     /// The most that this much input and output may cost: all output may be reasoning, or none of it.
@@ -160,19 +171,20 @@ impl Pricing {
             None if came_to_nothing && earlier > Usd::ZERO => Some(Cost::new(earlier, CostOrigin::Reported)),
             None => None,
         };
-        // Usage that came before an answer was stopped or broke off is not all of its usage.
+        // Usage that came before an answer was stopped or broke off is not all of its usage, and prices of tokens may not be all.
         let is_final = record.finish_reason.is_some();
         let is_told = |last: &Attempt, cost: Cost| {
             cost.origin == CostOrigin::Reported || last.error.as_ref().is_none_or(|error| !error.maybe_billed)
         };
         if let (Some(last), Some(cost)) = (last, answer)
+            && !cost.partial
             && (is_final || is_told(last, cost))
         {
             last.cost = Some(cost.usd);
         }
         let partial = record.maybe_billed() > 0;
         if let Some(cost) = &mut record.cost {
-            cost.partial = partial;
+            cost.partial |= partial;
         }
     }
 
@@ -185,10 +197,11 @@ impl Pricing {
         answered: Option<&str>,
         usage: &Usage,
         reported: Option<Usd>,
-    ) -> Option<Usd> {
+    ) -> Option<Cost> {
         let names = Names::new(asked, answered.unwrap_or(asked));
         let believed = reported.filter(|cost| self.is_believable(*cost, gateway, &names, usage));
-        believed.or_else(|| Some(self.computed(gateway, &names, usage)?.cost.usd))
+        let believed = believed.map(|usd| Cost::new(usd, CostOrigin::Reported));
+        believed.or_else(|| Some(self.computed(gateway, &names, usage)?.cost))
     }
 
     /// Whether a reported cost is credible. Gateways report 0 for models whose price they do not know, so 0 is believed

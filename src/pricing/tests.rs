@@ -268,6 +268,40 @@ fn an_attempt_that_may_be_billed_makes_the_cost_a_lower_bound() {
     assert_eq!((unknown(failed(vec![attempt("m")])), unknown(failed(vec![lost]))), (0, 1));
 }
 
+#[test]
+fn what_the_prices_do_not_cover_makes_the_cost_a_lower_bound() {
+    let mine = Pricing::new(&config(&[("gpt-4o-mini", "2")]), None);
+    let listed = Pricing::new(&config(&[]), None).with_list("corp", list(&[("gpt-4o-mini", "8")]));
+    let table = Pricing::new(&config(&[]), None);
+    let answer = |surcharge, told: bool| {
+        let record = record("gpt-4o-mini", "gpt-4o-mini");
+        let record = Record { usage: Usage { surcharge, ..record.usage }, ..record };
+        if told { reported(record, "3") } else { record }
+    };
+    let cost = |pricing: &Pricing, mut record: Record| {
+        pricing.price(&mut record, &corp());
+        record.cost.map(|cost| (cost.usd.to_decimal(), cost.partial))
+    };
+    let (tier, parts) = (Some(Surcharge::Tier), Some(Surcharge::Parts));
+    for (pricing, surcharge, told, usd, partial) in [
+        (&table, None, false, "0.15", false),
+        (&table, tier, false, "0.15", true),
+        (&table, parts, false, "0.15", true),
+        (&listed, tier, false, "8", true),
+        // The user has said what a token costs, but not what a search does.
+        (&mine, tier, false, "2", false),
+        (&mine, parts, false, "2", true),
+        (&table, parts, true, "3", false),
+    ] {
+        let found = cost(pricing, answer(surcharge, told));
+        assert_eq!(found, Some((usd.to_owned(), partial)), "{surcharge:?}, reported: {told}");
+    }
+    let mut cached = Record { cached: true, ..answer(parts, false) };
+    table.price(&mut cached, &corp());
+    let costs = (cached.cost.map(|cost| cost.partial), cached.saved.map(|saved| saved.partial));
+    assert_eq!(costs, (Some(false), Some(true)), "nothing is paid, and what was saved is a lower bound");
+}
+
 // L11
 #[test]
 fn what_was_told_before_an_answer_broke_off_is_a_lower_bound_and_a_whole_answers_is_exact() {

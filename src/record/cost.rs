@@ -14,7 +14,8 @@ pub struct Cost {
     pub usd: Usd,
     /// Where the amount comes from.
     pub origin: CostOrigin,
-    /// Whether the amount is a lower bound, shown with `≥`: an attempt of unknown cost may have been billed as well.
+    /// Whether the amount is a lower bound, shown with `≥`: an attempt of unknown cost may have been billed as well, or the answer
+    /// tells of something that the price does not cover.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
 }

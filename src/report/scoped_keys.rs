@@ -82,7 +82,8 @@ impl<'a> Shown<'a> {
     }
 }
 
-fn time(second: i64) -> String {
+/// A moment in seconds since 1970, as it is shown.
+pub fn time(second: i64) -> String {
     Timestamp::from_second(second).map_or_else(|_| second.to_string(), |time| time.to_string())
 }
 

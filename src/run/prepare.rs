@@ -77,6 +77,8 @@ pub(crate) struct PreparedGateways {
     pricing: Arc<Pricing>,
     /// By gateway, the name of the key that is used there, or of the variable that holds it.
     pub(crate) keys: BTreeMap<String, String>,
+    /// What limits the spending of calls, where anything does.
+    spending: Option<Arc<SpendingLimits>>,
     /// What runs at the gateways.
     limiters: Limiters,
     /// Whether the calls are results of a Batch API, which has prices of its own and no latency of single calls.
@@ -98,6 +100,13 @@ impl PreparedGateways {
                 cost.usd = Usd::from_picos(cost.usd.picos() / 2);
                 record.rates = None;
             }
+        }
+    }
+
+    /// Counts in the budgets what a call has cost that was handed over in a batch, past the policies.
+    pub(crate) fn count(&self, call: &Call, record: &Record) {
+        if let Some(spending) = self.spending.as_ref().filter(|_| record.cost.is_some() || !record.cost_nothing()) {
+            spending.count(call, record.cost);
         }
     }
 
@@ -138,13 +147,11 @@ impl Preparation<'_> {
         &self,
         targets: impl IntoIterator<Item = &'t Target>,
     ) -> Result<(BTreeMap<String, Gateway>, Option<Demo>), Error> {
+        let names: BTreeSet<&str> = targets.into_iter().map(|target| &*target.gateway).collect();
         let mut gateways = BTreeMap::new();
         let mut running = None;
-        for target in targets {
-            if gateways.contains_key(&target.gateway) {
-                continue;
-            }
-            let mut gateway = self.settings.gateway(&target.gateway)?;
+        for name in &names {
+            let mut gateway = self.settings.gateway(name)?;
             if gateway.name == "demo" {
                 let demo = Demo::start()?;
                 gateway.base_url =
@@ -152,23 +159,31 @@ impl Preparation<'_> {
                 running = Some(demo);
                 self.notices.notice("this is the demo gateway: its answers come from the prompt, not from a model");
             }
-            gateways.insert(target.gateway.clone(), gateway);
+            gateways.insert((*name).to_owned(), gateway);
         }
-        self.restrict_llm_api_key(&mut gateways);
+        self.give_llm_api_key(&mut gateways)?;
         Ok((gateways, running))
     }
 
     /// `LLM_API_KEY` belongs to one gateway. If the settings do not say to which, and the command uses several, none of them
     /// gets it, so that the key is not sent to the wrong one.
-    fn restrict_llm_api_key(&self, gateways: &mut BTreeMap<String, Gateway>) {
-        let with_key = gateways.values().filter(|gateway| gateway.auth != Auth::None).count();
-        if with_key < 2 || self.settings.owner_of_llm_api_key().is_some() {
-            return;
+    fn give_llm_api_key(&self, gateways: &mut BTreeMap<String, Gateway>) -> Result<(), Error> {
+        let mut with_key = gateways.values_mut().filter(|gateway| gateway.auth != Auth::None);
+        let (Some(one), another) = (with_key.next(), with_key.next()) else { return Ok(()) };
+        let owner = self.settings.owner_of_llm_api_key();
+        if owner.is_none() && another.is_none() {
+            one.key = self.settings.only_gateway(&one.name)?.key;
+            return Ok(());
         }
-        for gateway in gateways.values_mut() {
-            gateway.key.env.retain(|name| name != LLM_API_KEY);
+        if !owner.is_some_and(|owner| gateways.contains_key(owner)) {
+            self.tell_llm_api_key_is_unused();
         }
-        if self.settings.env.get(LLM_API_KEY).is_some() {
+        Ok(())
+    }
+
+    /// Says that none of several gateways gets `LLM_API_KEY`, unless the settings say which gateway it is for.
+    pub(crate) fn tell_llm_api_key_is_unused(&self) {
+        if self.settings.said_owner_of_llm_api_key().is_none() && self.settings.env.get(LLM_API_KEY).is_some() {
             self.notices.notice("LLM_API_KEY is not used: LLM_GATEWAY or default_gateway says which gateway it is for");
         }
     }
@@ -249,11 +264,11 @@ impl Preparation<'_> {
             windows: context_windows(&gateways, self.settings.dirs.cache.as_deref()),
             lacks: probed::lacks(self.settings, &gateways),
             answers,
-            spending,
+            spending: spending.clone(),
             limiters: limiters.clone(),
         };
         let service = Arc::new(policy::stack(clients, policies));
-        PreparedGateways { service, gateways, pricing, keys, limiters, are_batches: false, _demo: demo }
+        PreparedGateways { service, gateways, pricing, keys, spending, limiters, are_batches: false, _demo: demo }
     }
 
     /// The clients of these gateways, and the names of their keys, by gateway. Keys are read while clients are built.

@@ -146,9 +146,13 @@ impl Running {
         self.taken.settle(&ended.record);
         self.server.metrics.ended(ended.call.caller.key.as_deref().unwrap_or_default(), &ended.record);
         if let Some(recording) = &self.server.stores.recording {
-            let row = ended.row(recording);
+            let mut row = ended.row(recording);
+            if row.attempts.is_empty() && row.error.is_some() {
+                // A request that was never sent costs its client nothing, so that many of them would fill the disk.
+                row.request.body = None;
+            }
             if let Some(traces) = self.server.traces()
-                && !traces.add((row.clone(), self.parent.clone()))
+                && !traces.add(&row, &ended.call.request, self.parent.clone())
             {
                 self.server.metrics.unsent(1);
             }

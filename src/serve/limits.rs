@@ -68,7 +68,9 @@ impl Taken {
     /// Puts the tokens that were used in the place of those that were expected.
     pub(super) fn settle(&mut self, record: &Record) {
         if let Some(held) = &mut self.held {
-            held.settle(record.usage.input.zip(record.usage.output).map(|(input, output)| input + output));
+            held.settle(
+                record.usage.input.zip(record.usage.output).map(|(input, output)| input.saturating_add(output)),
+            );
         }
     }
 

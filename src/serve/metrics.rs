@@ -21,6 +21,10 @@ use crate::record::Record;
 /// The keys, and the models, that have figures of their own. Those beyond are counted together.
 const MOST: usize = 300;
 
+/// The longest name that has figures of its own, in bytes: it stands in some forty lines. Names of models are shorter; clients may
+/// send longer ones.
+const LONGEST: usize = 256;
+
 /// What stands for the keys and models beyond.
 const OTHER: &str = "other";
 
@@ -210,8 +214,11 @@ impl Metrics {
 struct Names(Mutex<HashSet<String>>);
 
 impl Names {
-    /// The name, or what stands for those that came later.
+    /// The name, or what stands for those that came later, and for long ones.
     fn known(&self, name: &str) -> String {
+        if name.len() > LONGEST {
+            return OTHER.to_owned();
+        }
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !names.contains(name) {
             if names.len() >= MOST {
@@ -234,5 +241,12 @@ mod tests {
             assert_eq!(names.known(&format!("m{n}")), format!("m{n}"));
         }
         assert_eq!((names.known("one more").as_str(), names.known("m7").as_str()), (OTHER, "m7"));
+    }
+
+    #[test]
+    fn a_long_name_has_no_figures_of_its_own() {
+        let names = Names::default();
+        let longest = "m".repeat(LONGEST);
+        assert_eq!((names.known(&longest), names.known(&format!("{longest}m"))), (longest, OTHER.to_owned()));
     }
 }

@@ -9,8 +9,9 @@ use super::front::refused;
 use super::keys::Client;
 use super::loaded_config::LoadedConfig;
 use crate::adapter::Api;
+use crate::call::Target;
 use crate::catalog;
-use crate::config::{Gateway, model_fits, model_may_fit};
+use crate::config::{Gateway, Settings, model_fits, name_fits, name_may_fit};
 use crate::http::{self, json_body, not_found};
 use crate::{demo, pricing};
 
@@ -18,14 +19,16 @@ use crate::{demo, pricing};
 pub(super) struct Listed {
     /// In OpenAI's form.
     row: Value,
-    /// The models that it stands for, without their gateways.
-    models: Vec<String>,
+    /// The task and the aliases that it is.
+    names: Vec<String>,
+    /// The models that it stands for.
+    models: Vec<Target>,
 }
 
 /// The list, or one model of it, in the wire format of the client.
 pub(super) fn respond(loaded: &LoadedConfig, client: &Client, api: Api, id: Option<&str>) -> Response {
     let listed = loaded.models.get_or_init(|| listed(loaded));
-    let permitted = listed.iter().filter(|listed| may_use(client, listed)).map(|listed| &listed.row);
+    let permitted = listed.iter().filter(|listed| may_use(&loaded.settings, client, listed)).map(|listed| &listed.row);
     match id {
         None => json_body(http::models::list(api, &permitted.cloned().collect::<Vec<_>>()).to_string()),
         Some(id) => match permitted.into_iter().find(|row| row["id"] == id) {
@@ -35,14 +38,26 @@ pub(super) fn respond(loaded: &LoadedConfig, client: &Client, api: Api, id: Opti
     }
 }
 
-fn may_use(client: &Client, listed: &Listed) -> bool {
+fn may_use(settings: &Settings, client: &Client, listed: &Listed) -> bool {
     let name = listed.row["id"].as_str().unwrap_or_default();
-    let fits = |patterns: &[String], name: &str| patterns.iter().any(|pattern| model_fits(pattern, name));
-    let is_refused = |name: &str| client.caller.refuse.iter().any(|pattern| model_may_fit(pattern, name));
-    let allow = client.caller.allow.as_deref();
-    let may_use =
-        |model: &String| allow.is_none_or(|allow| fits(allow, name) || fits(allow, model)) && !is_refused(model);
-    !is_refused(name) && listed.models.iter().any(may_use)
+    let is_refused = listed.names.iter().any(|name| client.caller.is_refused(name));
+    !is_refused && listed.models.iter().any(|target| may_use_for(settings, client, name, target))
+}
+
+/// Whether a client may be answered by this model where it has asked for this name. Whoever may use an alias may use its
+/// models.
+pub(super) fn may_use_for(settings: &Settings, client: &Client, asked: &str, target: &Target) -> bool {
+    let Target { gateway, model } = target;
+    // The name of an alias does not stand for models of this name elsewhere.
+    let is_other_alias = |pattern: &String| {
+        let alias = settings.aliases.get(pattern);
+        alias.is_some_and(|alias| !alias.models.iter().any(|named| name_may_fit(pattern, named)))
+    };
+    let is_allowed = |pattern: &String| {
+        name_fits(pattern, asked) || (model_fits(pattern, gateway, model) && !is_other_alias(pattern))
+    };
+    client.caller.allow.as_ref().is_none_or(|allow| allow.iter().any(is_allowed))
+        && client.caller.refused(target).is_none()
 }
 
 fn listed(loaded: &LoadedConfig) -> Vec<Listed> {
@@ -52,10 +67,11 @@ fn listed(loaded: &LoadedConfig) -> Vec<Listed> {
     for (name, kind) in settings.aliases.keys().map(|name| (name, "alias")).chain(tasks.map(|name| (name, "task"))) {
         let Ok(named) = loaded.route(name) else { continue };
         let targets = named.route.targets();
-        let models: Vec<String> = targets.iter().map(|target| target.model.clone()).collect();
+        let models: Vec<&str> = targets.iter().map(|target| &*target.model).collect();
         let row =
             json!({"id": name, "object": "model", "created": 0, "owned_by": kind, "description": models.join(", ")});
-        all.push(Listed { row, models });
+        let names = named.names().into_iter().map(str::to_owned).collect();
+        all.push(Listed { row, names, models: targets.into_iter().cloned().collect() });
     }
     let default = loaded.default_gateway();
     let is_default = |gateway: &&Gateway| Some(&*gateway.name) == default;
@@ -65,7 +81,7 @@ fn listed(loaded: &LoadedConfig) -> Vec<Listed> {
         for mut row in rows(loaded, gateway) {
             let model = row["id"].as_str().unwrap_or_default().to_owned();
             row["id"] = format!("{prefix}{model}").into();
-            all.push(Listed { row, models: vec![model] });
+            all.push(Listed { row, names: Vec::new(), models: vec![Target { gateway: gateway.name.clone(), model }] });
         }
     }
     all

@@ -10,17 +10,23 @@ use sha2::{Digest, Sha256};
 use super::ignored::ignored;
 use super::keys::Client;
 use super::loaded_config::LoadedConfig;
+use super::models::may_use_for;
 use super::translation::{translated, unable};
-use crate::adapter::{Api, ClientBody, NamedRequest, Operation, naming_model};
+use crate::adapter::{Api, ClientBody, NamedRequest, Operation, asks_for_background, naming_model};
 use crate::call::{Call, Caller, Choice, Limits};
 use crate::chat::Request;
-use crate::config::{model_fits, model_may_fit};
+use crate::config::{Settings, name_fits};
 use crate::error::{Failure, FailureKind};
 use crate::http::{generate_request, idempotency_key, invalid};
 use crate::policy::budget::other_model;
+use crate::route::NamedRoute;
 
 /// The headers of clients that belong to their wire format and are sent on to a gateway that speaks it.
 const OF_FORMAT: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
+
+/// The longest name of a model, in bytes: as long as Amazon Bedrock allows, which has the longest ones. It stands in headers, messages
+/// and the ledger.
+const LONGEST_MODEL: usize = 2_048;
 
 /// What begins the name of a header whose value is a tag of the call.
 const TAG: &str = "x-llm-tag-";
@@ -41,7 +47,7 @@ impl Asked {
     /// Reads a request.
     ///
     /// # Errors
-    /// It is no request of this format.
+    /// It is no request of this format, or asks for what a server cannot do.
     pub(super) fn read(
         api: Api,
         operation: Operation,
@@ -52,6 +58,17 @@ impl Asked {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let of_format = OF_FORMAT.into_iter().filter_map(|name| Some((name.to_owned(), text(name)?))).collect();
         let body = ClientBody::read(api, operation, path, bytes.clone()).map_err(|error| invalid(error.to_string()))?;
+        if body.model().len() > LONGEST_MODEL {
+            let message = format!("the name of the model is longer than {LONGEST_MODEL} bytes");
+            return Err(Failure { param: Some("model".into()), ..invalid(message) });
+        }
+        // The answer would be written after this one, when nobody can fetch or stop it here, nor learn what it cost.
+        if api == Api::OpenaiResponses
+            && let Some(field) = asks_for_background(&bytes)
+        {
+            let message = format!("leave `{field}` out: this server cannot fetch an answer later, nor stop it");
+            return Err(Failure { param: Some(field), ..invalid(message) });
+        }
         let decoded = match operation {
             Operation::Generate | Operation::CountTokens => {
                 let decoded = if (api, operation) == (Api::Gemini, Operation::CountTokens) {
@@ -98,7 +115,8 @@ impl Asked {
     ) -> Result<(Call, Self), Failure> {
         let named = loaded.route(self.body.model())?;
         let request = self.request();
-        let (choices, caller) = permitted(client, self.body.model(), loaded.choices(&named, &request))?;
+        let (choices, caller) =
+            permitted(&loaded.settings, client, self.body.model(), &named, loaded.choices(&named, &request))?;
         // Who may use an alias has no list any more when its models are checked.
         if let Some(field) = is_limited(client).then(|| naming_model(self.body.bytes())).flatten() {
             return Err(other_model(&client.name, &field));
@@ -172,22 +190,23 @@ fn is_limited(client: &Client) -> bool {
     client.caller.allow.is_some() || !client.caller.refuse.is_empty()
 }
 
-/// The choices that a client may use. Whoever may use an alias may use its models.
-fn permitted(client: &Client, asked: &str, choices: Vec<Choice>) -> Result<(Vec<Choice>, Arc<Caller>), Failure> {
-    let Caller { allow, refuse, .. } = &*client.caller;
-    let fits = |patterns: &[String], name: &str| patterns.iter().any(|pattern| model_fits(pattern, name));
-    let is_refused = |name: &str| refuse.iter().any(|pattern| model_may_fit(pattern, name));
-    let named = allow.as_ref().is_none_or(|allow| fits(allow, asked));
-    let may_use = |choice: &Choice| {
-        let model = &choice.target.model;
-        (named || allow.as_ref().is_none_or(|allow| fits(allow, model))) && !is_refused(model)
-    };
-    let permitted: Vec<Choice> = choices.into_iter().filter(may_use).collect();
-    if permitted.is_empty() || is_refused(asked) {
+/// The choices that a client may use which has asked for this name, and the caller whose rules hold for them.
+fn permitted(
+    settings: &Settings,
+    client: &Client,
+    asked: &str,
+    named: &NamedRoute,
+    choices: Vec<Choice>,
+) -> Result<(Vec<Choice>, Arc<Caller>), Failure> {
+    let permitted: Vec<Choice> =
+        choices.into_iter().filter(|choice| may_use_for(settings, client, asked, &choice.target)).collect();
+    if permitted.is_empty() || named.names().into_iter().any(|name| client.caller.is_refused(name)) {
         let message = format!("the key {} may not be used for {asked}", client.name);
         return Err(Failure { param: Some("model".into()), ..Failure::new(FailureKind::Refused, message) });
     }
-    let caller = match named && allow.is_some() {
+    // Whoever may use an alias has no list any more when its models are checked.
+    let is_named = |allow: &Vec<String>| allow.iter().any(|pattern| name_fits(pattern, asked));
+    let caller = match client.caller.allow.as_ref().is_some_and(is_named) {
         true => Arc::new(Caller { allow: None, ..(*client.caller).clone() }),
         false => Arc::clone(&client.caller),
     };

@@ -16,6 +16,8 @@ fn what_is_too_large_too_odd_or_too_slow_has_a_status_of_its_own() {
     let bearer = format!("Bearer {}", server.key);
     let large = format!(r#"{{"model":"m","messages":[],"x":"{}"}}"#, "a".repeat(1 << 20));
     assert_eq!(server.send(&server.key, "/v1/chat/completions", &[], large).status, 413);
+    let named = server.ask(&server.key, &"m".repeat(3_000));
+    assert_eq!((named.status, named.json()["error"]["param"].as_str()), (400, Some("model")));
     for (body, status) in [(&b"{"[..], 400), (b"[]", 400), (b"", 400), (b"{\"model\":1}", 400), (b"\xff{}", 400)] {
         assert_eq!(server.send(&server.key, "/v1/chat/completions", &[], body).status, status);
     }

@@ -296,6 +296,43 @@ fn a_request_that_may_cost_more_than_its_tokens_is_refused_under_a_budget() {
 }
 
 #[test]
+fn what_a_key_refuses_is_refused_by_every_way_to_it() {
+    let gateway = Gateway::by(|request| match request.json()["model"].as_str() {
+        Some("other-1") => Reply::error(503, "down"),
+        _ => Reply::unary("yes"),
+    });
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    let more = "[alias.fast]\nmodels = [\"big-1\"]\n[alias.mix]\nmodels = [\"other-1\", \"fast\"]\nretries = 0\n\
+                [task]\ncoding = \"fast\"\n";
+    home.file("llm.toml", config + more);
+    let of_gateway = Server::new_key(&home, "of-gateway", &["--refuse", "UP::big*"]);
+    let of_alias = Server::new_key(&home, "of-alias", &["--refuse", "fast"]);
+    let elsewhere = Server::new_key(&home, "elsewhere", &["--refuse", "other::*"]);
+    let server = Server::start(&home, &[]);
+    for (key, names) in [
+        (&of_gateway, &["big-1", "up::big-1", " up::big-1", "up ::Big-2", "fast", "coding"][..]),
+        (&of_alias, &["fast", "FAST", "coding", "mix"]),
+    ] {
+        for name in names {
+            assert_eq!(server.ask(key, name).status, 403, "{name}");
+        }
+    }
+    assert!(gateway.requests().is_empty());
+    // The fallback of an alias is left out.
+    assert_eq!(server.ask(&of_gateway, "mix").status, 503);
+    assert!(gateway.requests().iter().all(|request| request.json()["model"] == "other-1"));
+    for name in ["big-1", "fast", "mix"] {
+        assert_eq!(server.ask(&elsewhere, name).status, 200, "{name}");
+    }
+    let listed = |key: &str| server.get(key, "/v1/models").text();
+    assert!(listed(&elsewhere).contains("\"coding\"") && listed(&of_gateway).contains("\"mix\""));
+    for (key, name) in [(&of_gateway, "fast"), (&of_gateway, "coding"), (&of_alias, "coding"), (&of_alias, "mix")] {
+        assert!(!listed(key).contains(&format!("\"{name}\"")), "{name}: {}", listed(key));
+    }
+}
+
+#[test]
 fn rates_are_told_and_kept_by_all_servers_of_a_store() {
     let gateway = Gateway::always(Reply::unary("yes"));
     let home = home(&gateway, "openai-chat");
@@ -329,6 +366,30 @@ fn limits_of_the_gateways_key_hold_for_clients() {
     let statuses = ["small-1", "big", "small-2"].map(|model| server.ask(&key, model).status);
     assert_eq!(statuses, [200, 403, 429]);
     assert_eq!(gateway.requests().len(), 1);
+}
+
+#[test]
+fn a_gateway_that_a_key_is_refused_is_not_reached_by_another_name() {
+    let (gateway, other) = (Gateway::always(Reply::unary("yes")), Gateway::always(Reply::unary("no")));
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    let more = format!(
+        "[gateway.an]\nbase_url = \"{}\"\nauth = \"optional\"\n[alias.by]\nmodels = [\"an::m\"]\n\
+         [alias.both]\nmodels = [\"an::m\", \"m\"]\n[task]\ncoding = \"by\"\n",
+        other.base_url()
+    );
+    home.file("llm.toml", config + &more);
+    let keys = [("a", "an::*"), ("b", "*::m"), ("c", "by")];
+    let keys = keys.map(|(name, refused)| Server::new_key(&home, name, &["--refuse", refused]));
+    let listed = Server::new_key(&home, "listed", &["--models", "by"]);
+    let server = Server::start(&home, &[]);
+    let statuses =
+        |key: &str| ["an::m", " an::m", "by", "coding", "both", "m"].map(|name| server.ask(key, name).status);
+    assert_eq!(statuses(&keys[0]), [403, 403, 403, 403, 200, 200]);
+    assert_eq!(statuses(&keys[1]), [403; 6]);
+    assert_eq!(other.requests().len(), 0);
+    assert_eq!(statuses(&keys[2]), [200, 200, 403, 403, 200, 200], "the alias alone is refused");
+    assert_eq!(["by", "an::m", "up::by"].map(|name| server.ask(&listed, name).status), [200, 403, 403]);
 }
 
 #[test]
@@ -392,9 +453,21 @@ fn a_revoked_rotated_or_edited_key_counts_within_a_second() {
     assert_ne!(new, key);
     within_a_second("rotated", Box::new(|| server.ask(&new, "m").status == 200));
     assert_eq!(server.ask(&key, "m").status, 200, "the old one is good for an hour");
+    let again = home.llm(["serve", "key", "rotate", "bot"]).output();
+    again.exits(2).says("its secret before this one is good until").says("--grace none");
+    assert_eq!(server.ask(&key, "m").status, 200, "nor does another rotation end it");
+    let last =
+        home.llm(["serve", "key", "rotate", "bot", "--grace", "none"]).output().exits(0).stdout().trim().to_owned();
+    within_a_second("rotated at once", Box::new(|| server.ask(&last, "m").status == 200));
+    assert_eq!((server.ask(&key, "m").status, server.ask(&new, "m").status), (401, 401));
+    let new = last;
     home.llm(["serve", "key", "revoke", "bot"]).output().exits(0);
     within_a_second("revoked", Box::new(|| server.ask(&new, "m").status == 401));
     assert_eq!(server.ask(&key, "m").status, 401);
+    for args in [&["rotate", "bot"][..], &["rotate", "bot", "--grace", "none"], &["edit", "bot", "--rpm", "9"]] {
+        let refused = home.llm([&["serve", "key"], args].concat()).output();
+        assert_eq!(refused.exits(2).says("the key `bot` is revoked").stdout(), "");
+    }
 
     let log = home.llm(["log", "--audit", "-o", "json"]).output();
     log.exits(0);
@@ -405,8 +478,15 @@ fn a_revoked_rotated_or_edited_key_counts_within_a_second() {
         .iter()
         .map(|entry| (entry["action"].clone(), entry["key"].clone()))
         .collect();
-    let expected =
-        [("revoke", "bot"), ("rotate", "bot"), ("edit", "bot"), ("edit", "bot"), ("new", "bot"), ("new", "admin")];
+    let expected = [
+        ("revoke", "bot"),
+        ("rotate", "bot"),
+        ("rotate", "bot"),
+        ("edit", "bot"),
+        ("edit", "bot"),
+        ("new", "bot"),
+        ("new", "admin"),
+    ];
     assert_eq!(actions, expected.map(|(action, key)| (json!(action), json!(key))));
     // Keys are kept as hashes, and shown nowhere.
     for secret in [&key, &new, &server.key] {
@@ -485,6 +565,8 @@ fn what_makes_no_sense_is_refused_when_a_key_is_made() {
         &["new", "bot", "--expires", "2001-01-01"],
         &["new", "bot", "--tag", "x"],
         &["new", "bot", "--class", "unknown"],
+        &["new", "bot", "--models", ""],
+        &["new", "bot", "--refuse", "a,"],
         &["edit", "nobody", "--rpm", "1"],
         &["revoke", "nobody"],
         &["show", "nobody"],

@@ -265,6 +265,38 @@ fn what_cannot_be_translated_is_refused_by_name_and_never_sent() {
 }
 
 #[test]
+fn an_answer_that_nobody_could_fetch_is_refused_for_every_key_and_gateway() {
+    for api in ["openai-responses", "openai-chat"] {
+        let gateway = Gateway::always(Reply::error(500, "asked"));
+        let home = home(&gateway, api);
+        let server = Server::start(&home, &[]);
+        let trusted = Server::new_key(&home, "trusted", &["--budget", "1/day", "--allow-unpriced"]);
+        server.wait_until("the key", |server| server.get(&trusted, "/v1/models").status == 200);
+        let ask = |key: &str, more: &str| {
+            let body = format!(r#"{{"model":"m","input":"hi",{more}}}"#);
+            server.send(key, "/v1/responses", &[], body)
+        };
+        for key in [&server.key, &trusted] {
+            for more in [
+                r#""background":true"#,
+                r#""background":false,"background":true,"stream":true"#,
+                r#""Background":1,"input":[{"type":"hologram"}]"#,
+            ] {
+                let answer = ask(key, more);
+                let error = &answer.json()["error"];
+                assert_eq!(answer.status, 400, "{more}: {error}");
+                let param = error["param"].as_str().expect("a field");
+                assert!(param.eq_ignore_ascii_case("background"), "{error}");
+                assert!(error["message"].as_str().expect("words").contains("cannot fetch an answer later"), "{error}");
+            }
+        }
+        assert!(gateway.requests().is_empty());
+        ask(&server.key, r#""background":false"#);
+        assert!(!gateway.requests().is_empty(), "{api}");
+    }
+}
+
+#[test]
 fn usage_that_the_client_did_not_ask_for_is_counted_and_not_shown() {
     let gateway = Gateway::always(Reply::stream(&["one", " two"]));
     let home = home(&gateway, "openai-chat");

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::usage::WireUsage;
 use crate::adapter::lenient::{Text, whole};
 use crate::adapter::start::Start;
+use crate::adapter::usage::Surcharges;
 use crate::adapter::{DecodeError, Decoder, Flow, signature, sse};
-use crate::chat::{FinishReason, StreamEvent};
+use crate::chat::{FinishReason, StreamEvent, Surcharge};
 
 /// An event of a stream, which its `type` names. A whole message is read as an event of type `message`.
 #[derive(Debug, Default, Deserialize)]
@@ -94,6 +95,7 @@ pub(super) struct MessageDecoder {
     held: usize,
     usage: WireUsage,
     finished: bool,
+    surcharges: Surcharges,
 }
 
 impl Decoder for MessageDecoder {
@@ -168,7 +170,12 @@ impl MessageDecoder {
                     events.push(StreamEvent::ToolCallDelta { index: call, arguments });
                 }
             }
-            // The vendor's own tools run on its side; their blocks are no part of the answer.
+            // The vendor's own tools run on its side; their blocks are no part of the answer. Usage counts searches and advice.
+            "server_tool_use" => {
+                let is_told = matches!(&*block.name, "web_search" | "web_fetch" | "advisor");
+                let is_billed = !is_told && !block.name.starts_with("tool_search");
+                self.surcharges.find(is_billed.then_some(Surcharge::Parts), events);
+            }
             _ => {}
         }
     }

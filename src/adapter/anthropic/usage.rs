@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::adapter::lenient::{Count, maybe};
 use crate::adapter::usage;
-use crate::chat::Usage;
+use crate::chat::{Surcharge, Usage};
 use crate::money::Usd;
 
 /// The `usage` object, or what is known after several of them: counts in a stream are cumulative.
@@ -18,10 +18,24 @@ pub(super) struct WireUsage {
     output_tokens: Count,
     #[serde(deserialize_with = "maybe")]
     output_tokens_details: Option<OutputDetails>,
+    /// The kind of a round.
+    #[serde(rename = "type", deserialize_with = "maybe")]
+    kind: Option<String>,
+    #[serde(deserialize_with = "maybe")]
+    cache_creation: Option<CacheCreation>,
     /// The rounds of one answer, where the context was compacted. The counts above are those of the last round alone.
     iterations: Option<Vec<WireUsage>>,
     #[serde(skip)]
     cost: Option<Usd>,
+    #[serde(skip)]
+    surcharge: Option<Surcharge>,
+}
+
+/// Tokens by how long the cache keeps them.
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(default)]
+struct CacheCreation {
+    ephemeral_1h_input_tokens: Count,
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]
@@ -35,7 +49,9 @@ impl WireUsage {
     /// proxies write zeros for what they do not know.
     pub(super) fn update(&mut self, raw: &RawValue) {
         let Ok(later) = serde_json::from_str::<WireUsage>(raw.get()) else { return };
-        self.cost = usage::cost(raw).or(self.cost);
+        let bill = usage::bill(raw);
+        self.cost = bill.cost.or(self.cost);
+        self.surcharge = self.surcharge.max(bill.surcharge);
         let counts =
             [later.input_tokens, later.cache_creation_input_tokens, later.cache_read_input_tokens, later.output_tokens];
         if counts.iter().all(|count| count.0.unwrap_or(0) == 0) {
@@ -52,13 +68,24 @@ impl WireUsage {
             }
         }
         self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details);
+        if later.cache_write_hour().is_some() {
+            self.cache_creation = later.cache_creation;
+        }
         self.iterations = later.iterations.or(self.iterations.take());
+    }
+
+    /// The tokens that the cache keeps for an hour, where there are any.
+    fn cache_write_hour(&self) -> Option<u64> {
+        self.cache_creation?.ephemeral_1h_input_tokens.0.filter(|count| *count > 0)
     }
 
     /// The usage as it is known by now.
     pub(super) fn normalise(&self) -> Usage {
         let rounds = self.iterations.as_deref().filter(|rounds| rounds.len() > 1).unwrap_or(std::slice::from_ref(self));
         let sum = |count: fn(&WireUsage) -> Count| -> Option<u64> { rounds.iter().map(|round| count(round).0).sum() };
+        // An advisor is another model, with other prices.
+        let asks_another =
+            rounds.iter().any(|round| !matches!(round.kind.as_deref(), None | Some("message" | "compaction")));
         let cache_read = sum(|usage| usage.cache_read_input_tokens);
         let cache_write = sum(|usage| usage.cache_creation_input_tokens);
         let apart = sum(|usage| usage.input_tokens);
@@ -72,7 +99,9 @@ impl WireUsage {
                 .output_tokens_details
                 .and_then(|details| details.thinking_tokens.0)
                 .filter(|thought| output.is_some_and(|output| *thought <= output)),
+            cache_write_hour: rounds.iter().filter_map(WireUsage::cache_write_hour).reduce(|sum, round| sum + round),
             cost: self.cost,
+            surcharge: if asks_another { Some(Surcharge::Parts) } else { self.surcharge },
         })
     }
 }
@@ -105,6 +134,23 @@ mod tests {
         assert_eq!(usage(&[start, r#"{"output_tokens":7}"#]), plain);
         assert_eq!(usage(&[start, r#"{"input_tokens":0,"output_tokens":7}"#]), plain);
         assert!(usage(&[r#"{"input_tokens":0,"output_tokens":0,"cache_read_input_tokens":0}"#]).is_unknown());
+    }
+
+    #[test]
+    fn what_the_cache_keeps_for_an_hour_is_part_of_what_is_written() {
+        let start = r#"{"input_tokens":10,"cache_creation_input_tokens":300,
+            "cache_creation":{"ephemeral_5m_input_tokens":100,"ephemeral_1h_input_tokens":200},"output_tokens":1}"#;
+        let zeros = r#"{"cache_creation":{"ephemeral_1h_input_tokens":0},"output_tokens":7}"#;
+        let usage = usage(&[start, zeros]);
+        assert_eq!((usage.cache_write, usage.cache_write_hour, usage.output), (Some(300), Some(200), Some(7)));
+    }
+
+    #[test]
+    fn what_another_model_has_advised_has_other_prices() {
+        let usage = usage(&[r#"{"input_tokens":10,"output_tokens":8,"iterations":[
+            {"type":"message","input_tokens":10,"output_tokens":8},
+            {"type":"advisor_message","model":"claude-opus-4-7","input_tokens":100,"output_tokens":80}]}"#]);
+        assert_eq!((usage.surcharge, usage.output), (Some(Surcharge::Parts), Some(88)));
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::adapter::lenient::{Count, Text, list_or_null, maybe, whole};
+use crate::adapter::lenient::{Count, Text, list, list_or_null, maybe, whole};
 use crate::adapter::start::Start;
+use crate::adapter::usage::Surcharges;
 use crate::adapter::{DecodeError, Decoder, Flow, logprobs, sse, usage};
-use crate::chat::{FinishReason, StreamEvent, Usage};
+use crate::chat::{FinishReason, StreamEvent, Surcharge, Usage};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -41,8 +42,43 @@ struct Candidate<'a> {
     content: Option<Content<'a>>,
     #[serde(borrow)]
     logprobs_result: Option<&'a RawValue>,
+    #[serde(borrow, deserialize_with = "maybe")]
+    grounding_metadata: Option<Grounding<'a>>,
     #[serde(borrow)]
     finish_reason: Text<'a>,
+}
+
+/// What was searched for the answer.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Grounding<'a> {
+    #[serde(borrow, deserialize_with = "list")]
+    web_search_queries: Vec<&'a RawValue>,
+    #[serde(borrow, deserialize_with = "list")]
+    image_search_queries: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    search_entry_point: Option<&'a RawValue>,
+    #[serde(borrow)]
+    google_maps_widget_context_token: Option<&'a RawValue>,
+    #[serde(borrow, deserialize_with = "list")]
+    grounding_chunks: Vec<Found<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Found<'a> {
+    /// From maps. What was found in files of the user or at an address of the prompt costs its tokens alone.
+    #[serde(borrow)]
+    maps: Option<&'a RawValue>,
+}
+
+impl Grounding<'_> {
+    /// Whether the web or maps were searched, which has a price for each request.
+    fn is_billed(&self) -> bool {
+        !(self.web_search_queries.is_empty() && self.image_search_queries.is_empty())
+            || self.search_entry_point.or(self.google_maps_widget_context_token).is_some()
+            || self.grounding_chunks.iter().any(|found| found.maps.is_some())
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -108,6 +144,7 @@ pub(super) struct ContentDecoder {
     calls: usize,
     /// Whether a signature was reported. Several parts may have one; the first is the one that must come back.
     signed: bool,
+    surcharges: Surcharges,
 }
 
 impl Decoder for ContentDecoder {
@@ -128,6 +165,8 @@ impl ContentDecoder {
         let mut reason = None;
         // A candidate without an index is the first one. Where two say that they are, only one is.
         if let Some(candidate) = candidates.into_iter().find(|candidate| candidate.index.unwrap_or(0) == 0) {
+            let is_grounded = candidate.grounding_metadata.is_some_and(|grounding| grounding.is_billed());
+            self.surcharges.find(is_grounded.then_some(Surcharge::Parts), events);
             logprobs::tell(candidate.logprobs_result.map(logprobs::read_gemini).unwrap_or_default(), events);
             for part in candidate.content.unwrap_or_default().parts {
                 self.part(part, events);
@@ -207,13 +246,16 @@ fn read_usage(raw: &RawValue) -> Usage {
         (Some(candidates), Some(thoughts)) if !is_inside => Some(candidates + thoughts),
         (candidates, thoughts) => candidates.or(thoughts),
     };
+    let bill = usage::bill(raw);
     usage::known(Usage {
         input,
         cache_read: wire.cached_content_token_count.0,
         cache_write: None,
         output,
         reasoning: thoughts,
-        cost: usage::cost(raw),
+        cache_write_hour: None,
+        cost: bill.cost,
+        surcharge: bill.surcharge,
     })
 }
 

@@ -9,12 +9,13 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::reasoning::{Detail, Signatures};
-use super::usage;
+use super::usage::read as read_usage;
 use crate::adapter::lenient::{Text, list, list_or_null, maybe, whole};
 use crate::adapter::start::Start;
 use crate::adapter::tool_calls::{Piece, ToolCalls};
+use crate::adapter::usage::{self, Surcharges};
 use crate::adapter::{DecodeError, Decoder, Flow, error_body, logprobs, sse};
-use crate::chat::{FinishReason, StreamEvent, TokenLogprob};
+use crate::chat::{FinishReason, StreamEvent, Surcharge, TokenLogprob};
 use crate::error::{Failure, FailureKind};
 
 /// A chunk of a stream. A whole answer has the same form, with `message` in the place of `delta`.
@@ -29,6 +30,8 @@ struct Chunk<'a> {
     choices: Vec<Choice<'a>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    service_tier: Text<'a>,
     /// Groq has the usage here as well, for older models only here.
     #[serde(borrow, deserialize_with = "maybe")]
     x_groq: Option<Groq<'a>>,
@@ -87,6 +90,12 @@ struct Delta<'a> {
     tool_calls: Vec<Piece<'a>>,
     #[serde(borrow)]
     extra_content: Option<&'a RawValue>,
+    /// What a search has found.
+    #[serde(borrow, deserialize_with = "list")]
+    annotations: Vec<&'a RawValue>,
+    /// The tools that Groq ran.
+    #[serde(borrow, deserialize_with = "list")]
+    executed_tools: Vec<&'a RawValue>,
 }
 
 /// Decodes one answer; only its first choice is read.
@@ -97,6 +106,7 @@ pub(super) struct ChatDecoder {
     tool_calls: ToolCalls,
     signatures: Signatures,
     finished: bool,
+    surcharges: Surcharges,
 }
 
 impl Decoder for ChatDecoder {
@@ -104,6 +114,7 @@ impl Decoder for ChatDecoder {
         let chunk: Chunk<'_> = frame.json("a chunk of a chat completion")?;
         let is_error = frame.is_error() || chunk.error.is_some_and(says_something);
         self.start.take(&chunk.id, &chunk.model, events);
+        let mut surcharge = usage::of_tier(&chunk.service_tier);
         let mut failed = None;
         let mut finish = None;
         // A choice without an index is the first one. Where two say that they are, only one is.
@@ -112,13 +123,17 @@ impl Decoder for ChatDecoder {
                 logprobs::tell(read_logprobs(raw), events);
             }
             if let Some(delta) = choice.delta.or(choice.message) {
+                if !(delta.annotations.is_empty() && delta.executed_tools.is_empty()) {
+                    surcharge = Some(Surcharge::Parts);
+                }
                 self.delta(*delta, events);
             }
             failed = choice.error.filter(|error| says_something(error));
             finish = finish_reason(&choice.finish_reason);
         }
+        self.surcharges.find(surcharge, events);
         let usage = chunk.usage.or_else(|| chunk.x_groq.and_then(|groq| groq.usage));
-        events.extend(usage.map(usage::read).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
+        events.extend(usage.map(read_usage).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
         if is_error {
             return Err(frame.failure());
         }

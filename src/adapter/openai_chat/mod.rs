@@ -7,6 +7,8 @@ mod encode_response;
 mod reasoning;
 mod usage;
 
+pub(crate) use usage::usage_of;
+
 use super::{
     Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound,
     unpriced, whole,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::adapter::lenient::{Count, maybe};
+use crate::adapter::lenient::{Count, Text, maybe};
 use crate::adapter::usage::{self, Counts};
 use crate::chat::Usage;
 
@@ -67,12 +67,28 @@ pub(super) fn read(raw: &RawValue) -> Usage {
         cache_write: first_known(&cache_write),
         reasoning: wire.completion_tokens_details.and_then(|details| details.reasoning_tokens.0),
     }
-    .normalise(usage::cost(raw))
+    .normalise(usage::bill(raw))
+}
+
+/// The usage in an answer of OpenAI's that is no chat: vectors, the continuation of a text.
+pub(crate) fn usage_of(body: &[u8]) -> Option<Usage> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        usage: Option<&'a RawValue>,
+        #[serde(borrow)]
+        service_tier: Text<'a>,
+    }
+    let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
+    let usage = read(answer.usage?);
+    Some(Usage { surcharge: usage.surcharge.max(usage::of_tier(&answer.service_tier)), ..usage })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Surcharge;
 
     fn usage(json: &str) -> Usage {
         read(serde_json::from_str(json).expect(json))
@@ -96,6 +112,18 @@ mod tests {
             let json = format!(r#"{{"prompt_tokens":50,"completion_tokens":12,{more}}}"#);
             assert_eq!(usage(&json), meaning, "{json}");
         }
+    }
+
+    #[test]
+    fn what_is_no_chat_is_billed_alike() {
+        let tier =
+            r#"{"choices":[{"text":"x"}],"service_tier":"priority","usage":{"prompt_tokens":5,"completion_tokens":1}}"#;
+        let usage = usage_of(tier.as_bytes()).expect("told");
+        assert_eq!((usage.input, usage.output, usage.surcharge), (Some(5), Some(1), Some(Surcharge::Tier)));
+        let vectors =
+            usage_of(br#"{"data":[],"usage":{"prompt_tokens":7,"total_tokens":7,"cost":1e-6}}"#).expect("told");
+        assert_eq!((vectors.input, vectors.output, vectors.cost), (Some(7), None, "0.000001".parse().ok()));
+        assert_eq!(usage_of(br#"{"input_tokens":7}"#), None);
     }
 
     #[test]

@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 use super::wire::{Body, Event, Item, read_usage};
 use crate::adapter::lenient::Text;
 use crate::adapter::start::Start;
+use crate::adapter::usage::{self, Surcharges};
 use crate::adapter::{DecodeError, Decoder, Flow, logprobs, sse};
-use crate::chat::{FinishReason, StreamEvent};
+use crate::chat::{FinishReason, StreamEvent, Surcharge};
 
 /// Decodes one answer.
 #[derive(Debug, Default)]
@@ -18,6 +19,7 @@ pub(super) struct ResponseDecoder {
     /// The form in which reasoning comes. Some gateways send both the summary and the whole.
     thoughts: Option<Thoughts>,
     calls: Vec<Call>,
+    surcharges: Surcharges,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +81,27 @@ impl Decoder for ResponseDecoder {
     }
 }
 
+/// What is billed for an item besides its tokens. Vendors add tools that they run all the time, so the items that cost no more
+/// are listed.
+fn of_item(kind: &str) -> Option<Surcharge> {
+    let is_free = matches!(
+        kind,
+        "" | "message"
+            | "reasoning"
+            | "compaction"
+            | "function_call"
+            | "custom_tool_call"
+            | "computer_call"
+            | "local_shell_call"
+            | "apply_patch_call"
+            | "tool_search_call"
+            | "mcp_list_tools"
+            | "mcp_approval_request"
+            | "mcp_call"
+    );
+    (!is_free && !kind.ends_with("_output")).then_some(Surcharge::Parts)
+}
+
 fn tell_logprobs(raw: Option<&RawValue>, events: &mut Vec<StreamEvent>) {
     logprobs::tell(raw.map(logprobs::read_openai).unwrap_or_default(), events);
 }
@@ -87,6 +110,7 @@ impl ResponseDecoder {
     fn begin(&mut self, body: Option<Body<'_>>, events: &mut Vec<StreamEvent>) {
         if let Some(body) = body {
             self.start.take(&body.id, &body.model, events);
+            events.extend(body.usage.map(read_usage).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
         }
     }
 
@@ -104,6 +128,7 @@ impl ResponseDecoder {
 
     fn item_done(&mut self, index: Option<u64>, item: Option<Item<'_>>, events: &mut Vec<StreamEvent>) {
         let Some(item) = item else { return };
+        self.surcharges.find(of_item(&item.kind), events);
         match &*item.kind {
             "function_call" => {
                 let (id, arguments) = (item.id.clone(), item.arguments.clone());
@@ -170,8 +195,10 @@ impl ResponseDecoder {
     }
 
     fn end(&mut self, body: Body<'_>, events: &mut Vec<StreamEvent>) {
-        let Body { id, model, status, output, usage, incomplete_details, .. } = body;
+        let Body { id, model, status, output, usage, service_tier, incomplete_details, .. } = body;
         self.start.take(&id, &model, events);
+        let surcharge = output.iter().map(|item| of_item(&item.kind)).max().flatten();
+        self.surcharges.find(surcharge.max(usage::of_tier(&service_tier)), events);
         if !self.has_content {
             for (index, item) in output.into_iter().enumerate() {
                 self.whole_item(index, item, events);

@@ -25,7 +25,6 @@ const BOUNDS: output_bound::Names =
 /// prompt.
 const KNOWN: unpriced::Known = unpriced::Known {
     fields: &[
-        "background",
         "include",
         "instructions",
         "max_output_tokens",

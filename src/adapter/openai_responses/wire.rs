@@ -53,6 +53,8 @@ pub(super) struct Body<'a> {
     #[serde(borrow)]
     pub(super) usage: Option<&'a RawValue>,
     #[serde(borrow)]
+    pub(super) service_tier: Text<'a>,
+    #[serde(borrow)]
     pub(super) error: Option<&'a RawValue>,
     #[serde(borrow, deserialize_with = "maybe")]
     pub(super) incomplete_details: Option<Incomplete<'a>>,
@@ -134,5 +136,5 @@ pub(super) fn read_usage(raw: &RawValue) -> Usage {
         cache_write: input.cache_write_tokens.0,
         reasoning: wire.output_tokens_details.and_then(|details| details.reasoning_tokens.0),
     }
-    .normalise(usage::cost(raw))
+    .normalise(usage::bill(raw))
 }

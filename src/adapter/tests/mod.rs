@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::stream::{Decoded, Stream, complete};
 use super::*;
-use crate::chat::FinishReason;
+use crate::chat::{FinishReason, Surcharge};
 use crate::error::FailureKind;
 
 /// The queries that make a difference: Gemini streams a list unless the query asks for events.
@@ -90,8 +90,9 @@ fn encode_stream(api: Api, query: &str, response: &Response) -> Vec<u8> {
 
 /// The answer as far as the wire format can express it. Arguments are JSON, whatever their spacing, and tool calls are
 /// a finish reason. Gemini has no fields for costs and for tokens written to a cache, and Anthropic none for
-/// log-probabilities.
+/// log-probabilities. Clients are not told of surcharges.
 fn canonical(api: Api, mut response: Response) -> Response {
+    (response.usage.cache_write_hour, response.usage.surcharge) = (None, None);
     if api == Api::Gemini {
         response.usage.cost = None;
         response.usage.cache_write = None;
@@ -149,5 +150,90 @@ fn what_a_decoder_keeps_for_the_end_counts_as_part_of_the_answer() {
         let frame = format!("data: {frame}\n\n");
         let ended = (0..20).position(|_| stream.push(frame.as_bytes(), &mut out).is_err());
         assert_eq!(ended, Some(15), "{api:?}: after 16 MiB");
+    }
+}
+
+#[test]
+fn an_answer_tells_what_is_billed_besides_its_tokens() {
+    let chat = |tier: &str, more: &str| {
+        format!(
+            r#"{{"model":"m",{tier}"choices":[{{"index":0,"message":{{"content":"x"{more}}},"finish_reason":"stop"}}],
+            "usage":{{"prompt_tokens":1,"completion_tokens":1}}}}"#
+        )
+    };
+    let response = |tier: &str, item: &str| {
+        format!(
+            r#"{{"object":"response","status":"completed",{tier}"output":[{item}{{"type":"message",
+            "content":[{{"type":"output_text","text":"x"}}]}}],"usage":{{"input_tokens":1,"output_tokens":1}}}}"#
+        )
+    };
+    let message = |block: &str| {
+        format!(
+            r#"{{"type":"message","content":[{block}{{"type":"text","text":"x"}}],"stop_reason":"end_turn",
+            "usage":{{"input_tokens":1,"output_tokens":1}}}}"#
+        )
+    };
+    let content = |grounding: &str| {
+        format!(
+            r#"{{"candidates":[{{"content":{{"parts":[{{"text":"x"}}]}},"finishReason":"STOP","groundingMetadata":{grounding}}}],
+            "usageMetadata":{{"promptTokenCount":1,"candidatesTokenCount":1}}}}"#
+        )
+    };
+    let (none, tier, parts) = (None, Some(Surcharge::Tier), Some(Surcharge::Parts));
+    for (api, body, meant) in [
+        (Api::OpenaiChat, chat(r#""service_tier":"default","#, r#","annotations":[]"#), none),
+        (Api::OpenaiChat, chat(r#""service_tier":null,"#, r#","annotations":null,"executed_tools":null"#), none),
+        (Api::OpenaiChat, chat(r#""service_tier":"priority","#, ""), tier),
+        (Api::OpenaiChat, chat(r#""service_tier":"priority","#, r#","annotations":[{"type":"url_citation"}]"#), parts),
+        (Api::OpenaiChat, chat("", r#","executed_tools":[{"type":"search"}]"#), parts),
+        (
+            Api::OpenaiResponses,
+            response(r#""service_tier":"default","#, r#"{"type":"reasoning"},{"type":"mcp_call"},"#),
+            none,
+        ),
+        (Api::OpenaiResponses, response(r#""service_tier":"auto","#, r#"{"type":"function_call","name":"f"},"#), none),
+        (Api::OpenaiResponses, response(r#""service_tier":"priority","#, ""), tier),
+        (Api::OpenaiResponses, response("", r#"{"type":"web_search_call"},"#), parts),
+        (Api::OpenaiResponses, response("", r#"{"type":"openrouter:web_search"},"#), parts),
+        (Api::Anthropic, message(r#"{"type":"tool_use","id":"1","name":"bash_code_execution","input":{}},"#), none),
+        (Api::Anthropic, message(r#"{"type":"server_tool_use","id":"1","name":"web_fetch","input":{}},"#), none),
+        (
+            Api::Anthropic,
+            message(r#"{"type":"server_tool_use","id":"1","name":"bash_code_execution","input":{}},"#),
+            parts,
+        ),
+        (Api::Gemini, content("{}"), none),
+        (Api::Gemini, content("null"), none),
+        (
+            Api::Gemini,
+            content(r#"{"groundingChunks":[{"retrievedContext":{}},{"web":{}}],"webSearchQueries":[]}"#),
+            none,
+        ),
+        (Api::Gemini, content(r#"{"webSearchQueries":["a"]}"#), parts),
+        (Api::Gemini, content(r#"{"groundingChunks":[{"maps":{"uri":"u"}}]}"#), parts),
+    ] {
+        let outcome = decode_whole(api, body.as_bytes());
+        let usage = outcome.response.usage;
+        assert_eq!((usage.input, usage.surcharge), (Some(1), meant), "{body}: {:?}", outcome.failure);
+        if api != Api::Anthropic {
+            let stream = format!("data: {}\n\n", body.replace(['\n', '\r'], " ").replace("\"message\":", "\"delta\":"));
+            let usage = decode_stream(api, [stream.as_bytes()]).response.usage;
+            assert_eq!((usage.input, usage.surcharge), (Some(1), meant), "{stream}");
+        }
+    }
+    let items = |end: &str| {
+        format!(
+            "data: {{\"type\":\"response.output_text.delta\",\"delta\":\"x\"}}\n\n\
+             data: {{\"type\":\"response.output_item.done\",\"item\":{{\"type\":\"image_generation_call\"}}}}\n\n\
+             data: {{\"type\":\"response.completed\",\"response\":{{\"status\":\"completed\",{end}\
+             \"usage\":{{\"input_tokens\":1,\"output_tokens\":1}}}}}}\n\n"
+        )
+    };
+    for stream in [items(""), items("\"output\":[],")] {
+        assert_eq!(
+            decode_stream(Api::OpenaiResponses, [stream.as_bytes()]).response.usage.surcharge,
+            parts,
+            "{stream}"
+        );
     }
 }

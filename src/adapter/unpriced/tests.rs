@@ -56,6 +56,7 @@ fn what_may_cost_more_than_its_tokens_is_found_by_its_name() {
         ("previous_response_id", json!("resp_1")),
         ("conversation", json!("conv_1")),
         ("speed", json!("fast")),
+        ("background", json!(true)),
         ("container", json!("c")),
         ("mcp_servers", json!([])),
         ("cachedContent", json!("cachedContents/1")),
@@ -85,7 +86,7 @@ fn the_usual_fields_of_gateways_change_no_price() {
     for extra in [
         json!({"top_k": 40, "min_p": 0.1, "repetition_penalty": 1.1, "logit_bias": {"1": 2}, "user": "u"}),
         json!({"service_tier": "flex", "metadata": {"a": "b"}, "store": true, "stream_options": {}}),
-        json!({"modalities": ["text"], "usage": {"include": true}, "reasoning": {"effort": "low"}}),
+        json!({"modalities": ["text"], "usage": {"include": true}, "reasoning": {"effort": "low"}, "background": false}),
         json!({"tools": [{"type": "function", "function": {"name": "f"}}, {"type": "custom", "name": "g"}]}),
         json!({"tools": [{"name": "f", "input_schema": {}}, {"type": "bash_20250124", "name": "bash"}]}),
         json!({"tools": [{"functionDeclarations": [{"name": "f"}]}], "TOP_P": 1}),

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    BatchApi, Fate, Part, PartLimits, Post, Raw, Results, Standing, bytes, custom_id, error, failure, malformed, parse,
-    part, plain,
+    BatchApi, Fate, Part, PartLimits, Post, Raw, Results, Standing, bytes, custom_id, error, failure, ids, malformed,
+    parse, part,
 };
 use crate::adapter::{Api, WireRequest};
 use crate::error::Failure;
@@ -107,14 +107,16 @@ impl BatchApi for Anthropic {
         "messages/batches?limit=100".to_owned()
     }
 
-    /// This form keeps no tag. The number of requests has to do: of the last batches, the newest one with that number.
-    fn find(&self, list: &[u8], _: &str, requests: usize) -> Option<String> {
-        let list: Value = parse(list).ok()?;
-        let has_as_many = |batch: &&serde_json::Value| {
+    fn keeps_tag(&self) -> bool {
+        false
+    }
+
+    fn find(&self, list: &[u8], _: &str, requests: usize) -> Vec<String> {
+        let list: Value = parse(list).unwrap_or_default();
+        ids(list.get("data"), "id", |batch| {
             let counts = batch["request_counts"].as_object();
             let sum: u64 = counts.into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();
             sum == requests as u64
-        };
-        plain(&list["data"].as_array()?.iter().find(has_as_many)?["id"]).map(str::to_owned)
+        })
     }
 }

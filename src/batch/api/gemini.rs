@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    BatchApi, Fate, Part, PartLimits, Post, Raw, Results, Standing, bytes, custom_id, error, failure, malformed, parse,
-    part, plain,
+    BatchApi, Fate, Part, PartLimits, Post, Raw, Results, Standing, bytes, custom_id, error, failure, ids, malformed,
+    parse, part,
 };
 use crate::adapter::{Api, WireRequest};
 use crate::error::{Failure, FailureKind};
@@ -111,10 +111,9 @@ impl BatchApi for Gemini {
         "batches?pageSize=100".to_owned()
     }
 
-    fn find(&self, list: &[u8], tag: &str, _: usize) -> Option<String> {
-        let list: Value = parse(list).ok()?;
-        let batches = list["operations"].as_array().or_else(|| list["batches"].as_array())?;
-        let found = batches.iter().find(|batch| batch["metadata"]["displayName"] == tag)?;
-        plain(&found["name"]).map(str::to_owned)
+    fn find(&self, list: &[u8], tag: &str, _: usize) -> Vec<String> {
+        let list: Value = parse(list).unwrap_or_default();
+        let batches = list.get("operations").or_else(|| list.get("batches"));
+        ids(batches, "name", |batch| batch["metadata"]["displayName"] == tag)
     }
 }

@@ -141,9 +141,15 @@ pub trait BatchApi: Sync {
     /// The path of the list of the last batches.
     fn list_path(&self) -> String;
 
-    /// The id of the batch in a list that was submitted with this tag, or that has so many requests where the form keeps no
-    /// tag; `None` where it is not there.
-    fn find(&self, list: &[u8], tag: &str, requests: usize) -> Option<String>;
+    /// Whether a batch that was submitted with a tag is known by it. Where it is not, the ids of its requests have to tell it
+    /// from others.
+    fn keeps_tag(&self) -> bool {
+        true
+    }
+
+    /// The ids of the batches in a list that were submitted with this tag, or, where the form keeps no tag, of all that have so
+    /// many requests, the newest first.
+    fn find(&self, list: &[u8], tag: &str, requests: usize) -> Vec<String>;
 }
 
 /// The Batch API of gateways that speak this wire format.
@@ -173,6 +179,12 @@ fn is_plain(id: &str) -> bool {
     id.len() <= LONGEST_ID
         && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:".contains(c))
         && id.split('/').all(is_part)
+}
+
+/// The ids of those in a list for which `is_meant` holds, as far as they can be part of a path.
+fn ids(list: Option<&Value>, name: &str, is_meant: impl Fn(&Value) -> bool) -> Vec<String> {
+    let batches = list.and_then(Value::as_array).into_iter().flatten();
+    batches.filter(|batch| is_meant(batch)).filter_map(|batch| plain(&batch[name])).map(str::to_owned).collect()
 }
 
 /// An id from a body as part of a path.

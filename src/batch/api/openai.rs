@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    BatchApi, Fate, Part, PartLimits, Post, Raw, Results, Standing, bytes, custom_id, error, failure, malformed, parse,
-    part, plain,
+    BatchApi, Fate, Part, PartLimits, Post, Raw, Results, Standing, bytes, custom_id, error, failure, ids, malformed,
+    parse, part, plain,
 };
 use crate::adapter::{Api, WireRequest};
 use crate::error::{Failure, FailureKind};
@@ -147,9 +147,8 @@ impl BatchApi for OpenAi {
         "batches?limit=100".to_owned()
     }
 
-    fn find(&self, list: &[u8], tag: &str, _: usize) -> Option<String> {
-        let list: Value = parse(list).ok()?;
-        let found = list["data"].as_array()?.iter().find(|batch| batch["metadata"][TAG] == tag)?;
-        plain(&found["id"]).map(str::to_owned)
+    fn find(&self, list: &[u8], tag: &str, _: usize) -> Vec<String> {
+        let list: Value = parse(list).unwrap_or_default();
+        ids(list.get("data"), "id", |batch| batch["metadata"][TAG] == tag)
     }
 }

@@ -131,14 +131,19 @@ fn results_are_told_apart_whatever_became_of_them() {
 
 #[test]
 fn a_batch_whose_id_was_not_received_is_found_again() {
-    let list =
-        json!({"data": [{"id": "b0", "metadata": null}, {"id": "b1", "metadata": {"llm_part": "job-1"}}]}).to_string();
-    assert_eq!(of(Api::OpenaiChat).find(list.as_bytes(), "job-1", 2).as_deref(), Some("b1"));
-    assert_eq!(of(Api::OpenaiChat).find(list.as_bytes(), "job-2", 2), None);
+    let find = |api, list: &Value, tag| of(api).find(list.to_string().as_bytes(), tag, 2);
+    let list = json!({"data": [{"id": "b0", "metadata": null}, {"id": "b1", "metadata": {"llm_part": "job-1"}}]});
+    assert_eq!(find(Api::OpenaiChat, &list, "job-1"), ["b1"]);
+    assert!(find(Api::OpenaiChat, &list, "job-2").is_empty());
+    let counts = |done| json!({"processing": 2 - done, "succeeded": done});
     let list = json!({"data": [{"id": "m0", "request_counts": {"processing": 5, "succeeded": 0}},
-                               {"id": "m1", "request_counts": {"processing": 1, "succeeded": 1}}]})
-    .to_string();
-    assert_eq!(of(Api::Anthropic).find(list.as_bytes(), "job-1", 2).as_deref(), Some("m1"));
-    let list = json!({"operations": [{"name": "batches/7", "metadata": {"displayName": "job-1"}}]}).to_string();
-    assert_eq!(of(Api::Gemini).find(list.as_bytes(), "job-1", 2).as_deref(), Some("batches/7"));
+                               {"id": "m1", "request_counts": counts(1)}, {"id": "../m2", "request_counts": counts(2)},
+                               {"id": "m3", "request_counts": counts(2)}]});
+    assert_eq!(find(Api::Anthropic, &list, "job-1"), ["m1", "m3"], "all that it may be, the newest first");
+    let list = json!({"operations": [{"name": "batches/7", "metadata": {"displayName": "job-1"}}]});
+    assert_eq!(find(Api::Gemini, &list, "job-1"), ["batches/7"]);
+    for api in [Api::OpenaiChat, Api::Anthropic, Api::Gemini] {
+        assert!(find(api, &json!("no list"), "job-1").is_empty());
+        assert_eq!(of(api).keeps_tag(), api != Api::Anthropic);
+    }
 }

@@ -100,6 +100,11 @@ impl Done {
         self.hashes.len() as u64
     }
 
+    /// How many lines are of models that are not among the first `asked`, which are those of this run.
+    pub fn lines_of_others(&self, asked: usize) -> u64 {
+        (asked..self.models.len()).map(|place| self.lines(place)).sum()
+    }
+
     /// How many rows have a line, by place of the model.
     pub fn lines(&self, place: usize) -> u64 {
         let states = self.states.get(place).map(Vec::as_slice).unwrap_or_default();

@@ -89,3 +89,21 @@ fn the_exit_code_is_that_of_all_or_8() {
     assert_eq!(code(&[failed(FailureKind::RateLimited), failed(FailureKind::InvalidRequest)]), 1);
     assert_eq!(code(&[ended(Status::Truncated)]), 8);
 }
+
+#[test]
+fn what_was_paid_for_more_than_the_lines_is_part_of_the_sum() {
+    let cost = |usd: &str, unknown| TotalCost { usd: usd.parse().ok(), unknown, computed: true };
+    let mut tally = Tally::new(&["m".to_owned()]);
+    tally.models[0].1.cost = cost("2", 0);
+    tally.models[0].1.judge_cost = cost("1", 0);
+    tally.note_paid(cost("3", 0));
+    assert_eq!((tally.cost(), tally.earlier), (cost("2", 0), TotalCost::default()), "nothing more");
+    tally.note_paid(cost("7.5", 1));
+    assert_eq!((tally.cost(), tally.paid(), tally.earlier), (cost("6.5", 1), cost("7.5", 1), cost("4.5", 1)));
+    tally.note_paid(cost("7.5", 0));
+    assert_eq!(tally.cost(), cost("6.5", 0), "what was noted before does not count twice");
+    // The ledger was purged, or the line stands for several calls whose cost is unknown.
+    tally.models[0].1.cost.unknown = 1;
+    tally.note_paid(cost("1", 3));
+    assert_eq!((tally.cost(), tally.earlier), (cost("2", 1), TotalCost::default()));
+}

@@ -142,7 +142,10 @@ pub(super) fn status(context: &Context, id: Option<&str>, format: SummaryFormat)
     }
     let shown = shown(find(context, id)?);
     let job = &shown.job;
-    let tally = job.output.as_deref().map(|output| tally_of(Path::new(output), &job.models)).transpose()?.flatten();
+    let mut tally = job.output.as_deref().map(|output| tally_of(Path::new(output), &job.models)).transpose()?.flatten();
+    if let (Some(tally), Some(store)) = (&mut tally, store(context)?) {
+        tally.note_paid(jobs::cost(&store, &job.id).map_err(|error| unreadable(&error))?);
+    }
     let summary = tally.as_ref().map(|tally| Summary {
         job: &job.id,
         input: &job.input,

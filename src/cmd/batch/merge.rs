@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::session::output_error;
 use super::view::render;
+use crate::batch::output::State;
 use crate::batch::{Done, OutputError, OutputFile, Tally};
 use crate::cli::SummaryFormat;
 use crate::cmd::Context;
@@ -21,39 +22,33 @@ fn input_error(error: OutputError) -> Error {
     }
 }
 
-/// Joins the outputs, in the order of rows and models. Where two of them have the same row and model, the first counts.
+/// Joins the outputs, in the order of rows and models. Where several have the same row and model, the first answer counts, or
+/// else the first line.
 pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: SummaryFormat) -> Result<u8, Error> {
+    // Nothing is written before all are known to belong together.
+    let Known { job, answered, .. } = read(outputs)?;
     let mut merged = OutputFile::open(out, false).map_err(output_error)?;
-    let mut done = Done::new(&[]);
-    let mut tally = Tally::default();
-    let mut plan = None;
-    let mut job = String::new();
+    let mut done = Done::new(answered.models());
+    let mut tally = Tally::new(answered.models());
+    let mut left_out = 0;
     for path in outputs {
-        let Some(mut file) = OutputFile::open_to_read(path).map_err(input_error)? else {
-            return Err(Error::Input { path: path.clone(), source: std::io::ErrorKind::NotFound.into() });
-        };
         let mut result = Ok(());
-        file.scan_lines(|line, bytes| {
+        let target = || out.display().to_string();
+        let scanned = open(path)?.scan_lines(|line, bytes| {
             if result.is_err() {
                 return;
             }
-            let first = *plan.get_or_insert(line.plan);
-            if first != line.plan {
-                let message = format!("{} was made with another template or other parameters", path.display());
-                result = Err(Error::usage_hint(message, "only outputs of shards of one batch can be joined"));
+            let place = done.place(&line.model);
+            let has_better = !line.has_answer() && answered.state(line.row, place) == State::Answered;
+            if has_better || !done.add(line.row, line.row_hash, &line.model, line.status) {
+                left_out += 1;
                 return;
             }
-            if job.is_empty() {
-                job = line.job.clone().into_owned();
-            }
-            if done.add(line.row, line.row_hash, &line.model, line.status) {
-                tally.add(&line.model, &line.ended());
-                let place = (line.row, done.place(&line.model));
-                let target = out.display().to_string();
-                result = merged.append(bytes, place).map_err(|source| Error::Output { target, source });
-            }
-        })
-        .map_err(input_error)?;
+            tally.add(&line.model, &line.ended());
+            let written = merged.append(bytes, (line.row, place));
+            result = written.map_err(|source| Error::Output { target: target(), source });
+        });
+        scanned.map_err(input_error)?;
         result?;
     }
     let models = done.models().to_vec();
@@ -62,9 +57,9 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
         merged.sort(place_of).map_err(output_error)?;
     }
     merged.sync().map_err(|source| Error::Output { target: out.display().to_string(), source })?;
-    if done.repeated > 0 {
-        let lines = count(done.repeated, "line", "lines");
-        context.notice(&format!("{lines} were in an earlier output already, and are left out"));
+    if left_out > 0 {
+        let lines = count(left_out, "line", "lines");
+        context.notice(&format!("{lines} of rows and models that another output has, too: left out"));
     }
     let (path, input) = (out.to_string_lossy(), outputs.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>());
     let summary = Summary {
@@ -77,4 +72,57 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
     };
     print(render(&summary, format, &context.terminal.stdout)?)?;
     Ok(tally.exit_code())
+}
+
+fn open(path: &Path) -> Result<OutputFile, Error> {
+    let file = OutputFile::open_to_read(path).map_err(input_error)?;
+    file.ok_or_else(|| Error::Input { path: path.to_owned(), source: std::io::ErrorKind::NotFound.into() })
+}
+
+/// What is known of outputs that are to be joined.
+#[derive(Default)]
+struct Known {
+    /// The id of the job of the first line.
+    job: String,
+    /// All rows.
+    all: Done,
+    /// Those that have an answer.
+    answered: Done,
+}
+
+/// Reads all outputs.
+///
+/// # Errors
+/// They are not of one batch, or cannot be read.
+fn read(outputs: &[PathBuf]) -> Result<Known, Error> {
+    let mut known = Known::default();
+    let mut plan = None;
+    for path in outputs {
+        let mut other = None;
+        open(path)?
+            .scan_lines(|line, _| {
+                let Known { job, all, answered } = &mut known;
+                if *plan.get_or_insert(line.plan) != line.plan {
+                    other.get_or_insert_with(|| "another template or other parameters".to_owned());
+                }
+                if all.hash(line.row).is_some_and(|hash| hash != line.row_hash) {
+                    other.get_or_insert_with(|| format!("another row {} than an earlier output", line.row));
+                }
+                if job.is_empty() {
+                    *job = line.job.clone().into_owned();
+                }
+                all.add(line.row, line.row_hash, &line.model, line.status);
+                // Both know the models by the same places.
+                answered.place(&line.model);
+                if line.has_answer() {
+                    answered.add(line.row, line.row_hash, &line.model, line.status);
+                }
+            })
+            .map_err(input_error)?;
+        if let Some(other) = other {
+            let message = format!("{} was made with {other}", path.display());
+            return Err(Error::usage_hint(message, "only outputs of shards of one batch can be joined"));
+        }
+    }
+    Ok(known)
 }

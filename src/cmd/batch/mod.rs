@@ -11,6 +11,7 @@ mod merge;
 mod plan;
 mod session;
 mod share;
+mod unpriced;
 mod view;
 
 use std::path::Path;
@@ -75,12 +76,7 @@ fn command_line() -> Vec<String> {
 /// Runs a batch. `command` is the command line, by which the batch can go on later.
 fn run_batch(context: &Context, args: &BatchRunArgs, command: Vec<String>) -> Result<u8, Error> {
     let mut plan = BatchPlan::new(context, args)?;
-    if let Some(size) = args.sample {
-        plan.source.keep()?;
-        let rows = plan.source.rows()?;
-        let drawn = plan.selection.draw(rows, size, args.sample_seed);
-        drawn.map_err(|source| plan.source.unreadable(source))?;
-    }
+    plan.draw(args)?;
     if args.prompt.dry_run {
         return dry_run::run(context, args, &plan);
     }
@@ -88,7 +84,10 @@ fn run_batch(context: &Context, args: &BatchRunArgs, command: Vec<String>) -> Re
     let batch = Batch::new(context, args, &plan, command);
     match args.via {
         Some(Via::Api) => api::submit(&batch, session),
-        Some(Via::Calls) | None => batch.run(session, None),
+        Some(Via::Calls) | None => {
+            api::check_collected(context, &session)?;
+            batch.run(session, None)
+        }
     }
 }
 
@@ -120,12 +119,13 @@ impl<'a> Batch<'a> {
     }
 
     fn run(self, session: Session, results: Option<Arc<ApiResults>>) -> Result<u8, Error> {
-        let Session { output, done, tally, job, .. } = session;
+        let Session { output, done, tally, unpriced, job, .. } = session;
         let (context, args, plan) = (self.context, self.args, self.plan);
-        let base = self.base(&job, tally.cost().usd);
+        let base = self.base(&job, tally.paid().usd);
         let salt = if args.retry_failed { uuid::Uuid::now_v7().to_string() } else { job.clone() };
         let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, salt);
         let mut samples = maker.samples()?;
+        unpriced::reserve(context, plan, &mut maker, &samples, (unpriced, tally.earlier.unknown))?;
         let judging = match results {
             None => Judging::new(context, args, &base, &samples)?,
             Some(_) => None,
@@ -138,12 +138,15 @@ impl<'a> Batch<'a> {
         let limit = Limit::new(fixed, process::connections());
         let mut options = self.options(limit.most(), &control);
         let is_collected = results.is_some();
-        let missing = results.as_ref().map_or(0, |results| results.missing());
+        let collected = results.as_ref().map(|results| results.total_and_missing());
         options.results = results;
         if !is_collected {
             self.note_job(&job, &limit, &tally);
         }
-        let total = self.total(&done).filter(|_| !is_collected);
+        let (total, missing) = match collected {
+            Some((total, missing)) => (Some(total), missing),
+            None => (self.total(&done), 0),
+        };
         let progress = JobProgress { total, ..progress_of(&tally, limit.now() as u64) };
         let feed = Feed::start(
             plan.source.rows()?,
@@ -289,8 +292,7 @@ impl<'a> Batch<'a> {
     fn total(&self, done: &crate::batch::Done) -> Option<u64> {
         let names = self.plan.names.len();
         // Lines of models that are not asked any more stay in the output.
-        let others: u64 = (names..done.models().len()).map(|place| done.lines(place)).sum();
-        Some(self.plan.count()? * names as u64 + others)
+        Some(self.plan.count()? * names as u64 + done.lines_of_others(names))
     }
 
     /// The exit code, or why the batch stopped before its end.

@@ -18,6 +18,7 @@ use crate::pipeline::{self, ResolvedStep};
 use crate::resolve::{CallTemplate, PromptTemplate};
 use crate::route::NamedRoute;
 use crate::score::{Environment, Weighted};
+use crate::secret::KeyFile;
 
 /// The rows of a data set of no more bytes than this are counted before the batch begins. How far a larger one has been read
 /// tells how far the batch is.
@@ -91,10 +92,14 @@ impl Source {
         self.path == Path::new("-")
     }
 
+    /// Whether the rows come from a pipe, which no other command can read again.
+    pub(super) fn is_pipe(&self) -> bool {
+        self.is_stdin() || std::fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file())
+    }
+
     /// Whether the rows can be read only once.
     pub(super) fn is_stream(&self) -> bool {
-        let is_file = || std::fs::metadata(&self.path).is_ok_and(|metadata| metadata.is_file());
-        self.spool.is_none() && (self.is_stdin() || !is_file())
+        self.spool.is_none() && self.is_pipe()
     }
 
     /// The file that holds the rows; `None` where they come from a pipe.
@@ -148,7 +153,7 @@ impl BatchPlan {
         let base = prepare_base(context, &args.prompt, named.as_ref())?;
         let (names, work) = work(context, args, named.as_ref())?;
         let source = Source { path: path.clone(), format: args.input_format.map(format), spool: None };
-        let recipe = recipe(args, text, named.as_ref(), path)?;
+        let recipe = recipe(context, args, text, named.as_ref(), path)?;
         let cook = Cook::new(&recipe)?;
         if let Some(first) = source.first_of_a_table()? {
             cook.check(&first)?;
@@ -163,6 +168,38 @@ impl BatchPlan {
         Ok(Self { names, work, base, recipe, selection, scorers, parts, source })
     }
 
+    /// The place of a model among those that are asked.
+    pub(super) fn place(&self, model: &str) -> Option<usize> {
+        self.names.iter().position(|name| name == model)
+    }
+
+    /// Draws the sample, where one is wanted.
+    ///
+    /// # Errors
+    /// The rows cannot be read.
+    pub(super) fn draw(&mut self, args: &BatchRunArgs) -> Result<(), Error> {
+        let Some(size) = args.sample else { return Ok(()) };
+        self.source.keep()?;
+        let drawn = self.selection.draw(self.source.rows()?, size, args.sample_seed);
+        drawn.map_err(|source| self.source.unreadable(source))
+    }
+
+    /// How many rows are asked, by reading them all.
+    ///
+    /// # Errors
+    /// The rows cannot be read.
+    pub(super) fn count_all(&self) -> Result<u64, Error> {
+        let limit = self.selection.limit.unwrap_or(u64::MAX);
+        let mut rows = self.source.rows()?;
+        let mut count = 0;
+        while count < limit
+            && let Some(row) = rows.read().map_err(|source| self.source.unreadable(source))?
+        {
+            count += u64::from(self.selection.has(row.number));
+        }
+        Ok(count)
+    }
+
     /// How many rows are asked, where that can be found out at once.
     pub(super) fn count(&self) -> Option<u64> {
         let limit = self.selection.limit.unwrap_or(u64::MAX);
@@ -172,16 +209,9 @@ impl BatchPlan {
         if self.source.is_stream() {
             return None;
         }
-        let mut rows = self.source.rows().ok()?;
-        rows.position().size.filter(|size| *size <= COUNTED_UP_TO)?;
-        let mut count = 0;
+        self.source.rows().ok()?.position().size.filter(|size| *size <= COUNTED_UP_TO)?;
         // What cannot be read is told when it is read again.
-        while count < limit
-            && let Some(row) = rows.read().ok()?
-        {
-            count += u64::from(self.selection.has(row.number));
-        }
-        Some(count)
+        self.count_all().ok()
     }
 
     /// The hash of everything that shapes the requests besides the row and the model.
@@ -235,6 +265,7 @@ fn template(context: &Context, args: &BatchRunArgs) -> Result<(Option<String>, O
 }
 
 fn recipe(
+    context: &Context,
     args: &BatchRunArgs,
     template: Option<String>,
     named: Option<&PromptTemplate>,
@@ -247,6 +278,7 @@ fn recipe(
     }
     // A system prompt of the flags wins over that of the template.
     let system = named.filter(|_| args.prompt.system.is_none()).and_then(|named| named.settings.system.clone());
+    let keys = context.settings.dirs.data.iter().map(|dir| KeyFile::in_dir(dir).path());
     Ok(Recipe {
         template,
         system,
@@ -255,6 +287,7 @@ fn recipe(
         expect: args.expect.clone(),
         files: args.file_field.clone(),
         directory: path.parent().map(Path::to_owned).unwrap_or_default(),
+        private: keys.chain(context.settings.config_path.clone()).collect(),
     })
 }
 

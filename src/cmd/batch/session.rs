@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use super::jobs::unreadable;
 use super::lines::LineMaker;
 use super::plan::BatchPlan;
 use crate::batch::output::State;
@@ -21,6 +22,8 @@ pub(super) struct Session {
     pub(super) output: Option<OutputFile>,
     pub(super) done: Done,
     pub(super) tally: Tally,
+    /// The lines whose costs are not known, by row and place of the model.
+    pub(super) unpriced: Vec<(u64, usize)>,
     /// The id of the job.
     pub(super) job: String,
     /// Whether an earlier run has begun the job.
@@ -37,6 +40,7 @@ impl Session {
             output: None,
             done: Done::new(&plan.names),
             tally: Tally::new(&plan.names),
+            unpriced: Vec::new(),
             job: uuid::Uuid::now_v7().to_string(),
             is_resumed: false,
         };
@@ -65,7 +69,15 @@ impl Session {
             false => jobs::of_output(store, &absolute(output.path())).ok().flatten(),
         };
         let earlier = store.as_ref().and_then(known);
-        if earlier_plan.is_some_and(|hash| hash != plan.hash()) {
+        // What was handed over has no line yet.
+        let is_in_work = |store: &Store, job: &jobs::Job| {
+            let parts = jobs::parts(store, &job.id).unwrap_or_default();
+            parts.iter().any(|part| part.state != jobs::PartState::Collected)
+        };
+        let in_work = store.as_ref().zip(earlier.as_ref()).filter(|(store, job)| is_in_work(store, job));
+        if earlier_plan.is_some_and(|hash| hash != plan.hash())
+            || in_work.is_some_and(|(_, job)| job.plan != plan.parts)
+        {
             return Err(changed_plan(plan, earlier.as_ref(), output.path()));
         }
         // Only now it is known that every whole line is one of this batch.
@@ -91,6 +103,8 @@ impl Session {
         }
         if let Some(store) = &store {
             self.recover(context, plan, output, store)?;
+            let paid = jobs::cost(store, &self.job).map_err(|error| unreadable(&error))?;
+            self.tally.note_paid(paid);
         }
         Ok(())
     }
@@ -99,12 +113,14 @@ impl Session {
     fn scan(&mut self, plan: &BatchPlan, output: &mut OutputFile) -> Result<Option<crate::batch::RowHash>, Error> {
         let (mut done, mut tally) = (Done::new(&plan.names), Tally::new(&plan.names));
         let first = output.first(|line| (line.plan, line.job.clone().into_owned())).map_err(output_error)?;
+        let mut unpriced = Vec::new();
         let mut last = (0, 0);
         let mut is_in_order = true;
         output
             .scan(|line| {
                 if done.add(line.row, line.hash, &line.model, line.ended.status) {
                     tally.add(&line.model, &line.ended);
+                    unpriced.extend(line.ended.has_unknown_cost().then(|| (line.row, done.place(&line.model))));
                 }
                 let place = (line.row, done.place(&line.model));
                 is_in_order &= place > last;
@@ -122,7 +138,7 @@ impl Session {
             self.job = job;
             plan
         });
-        (self.done, self.tally) = (done, tally);
+        (self.done, self.tally, self.unpriced) = (done, tally, unpriced);
         Ok(earlier)
     }
 

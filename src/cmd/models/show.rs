@@ -72,6 +72,9 @@ fn of_all_gateways(context: &Context, args: &ModelsShowArgs) -> Result<Offered, 
             ListSource::NeverFetched => never_fetched.push(name),
         }
     }
+    if !to_fetch.is_empty() {
+        context.preparation().tell_llm_api_key_is_unused();
+    }
     report_never_fetched(context, &never_fetched);
     offered.extend(fetch_all(&lists, to_fetch)?);
     // The default gateway comes first, so that its data about the model are shown.

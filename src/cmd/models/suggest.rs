@@ -37,7 +37,7 @@ pub(in crate::cmd) fn with_models(context: &Context, to: &GatewayArgs, ask_gatew
 
 fn list(context: &Context, to: &GatewayArgs, ask_gateway: bool) -> Option<(String, Catalogue)> {
     let name = Resolver::new(&context.settings, to.gateway.as_deref()).default_gateway().ok()?;
-    let gateway = context.settings.gateway(&name).ok()?;
+    let gateway = context.settings.only_gateway(&name).ok()?;
     let lists = Lists::new(context, false, name == "demo");
     if let Some(kept) = lists.kept(&gateway) {
         return Some((name, kept));

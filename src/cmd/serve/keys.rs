@@ -1,6 +1,7 @@
 //! `llm serve key`: the keys of the server's clients. A running server need not be asked: it reads what has changed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -11,7 +12,7 @@ use crate::config::{KeyRules, MissingClass, parse_duration};
 use crate::error::Error;
 use crate::ledger::{LedgerWriter, StoreError};
 use crate::report::json;
-use crate::report::scoped_keys::{self, Made};
+use crate::report::scoped_keys::{self, Made, time};
 use crate::report::term::print;
 use crate::run::Notices;
 use crate::store::{Entry, KeyStore, ScopedKey, Secret};
@@ -64,13 +65,12 @@ async fn act(
             })
         }
         ServeKeyCommand::Show { name, output } => {
-            let keys = store.keys().await.map_err(|error| failed(&error))?;
-            let key = keys.iter().find(|key| key.name == *name).ok_or_else(|| unknown(name))?;
+            let key = named(store, name).await?;
             let settings = &context.settings;
-            tell_of_missing_classes(context, [key], now);
-            let balances = balances(shared::budgets_of_key(settings, key), Timestamp::now());
-            let balances = balances.await.map_err(|error| failed(&error))?;
-            let shown = scoped_keys::Shown::new(key, now).with_budgets(&balances);
+            tell_of_missing_classes(context, [&key], now);
+            let balances = balances(&shared::budgets_of_key(settings, &key), Timestamp::now());
+            let balances = balances.map_err(|error| failed(&error))?;
+            let shown = scoped_keys::Shown::new(&key, now).with_budgets(&balances);
             print(match output.format {
                 TextOrJson::Text => scoped_keys::one(&shown),
                 TextOrJson::Json => json::document(&shown, out),
@@ -78,8 +78,8 @@ async fn act(
         }
         ServeKeyCommand::Edit { name, rules } => {
             let changes = Changes::read(context, rules)?;
-            let keys = store.keys().await.map_err(|error| failed(&error))?;
-            let mut after = keys.into_iter().find(|key| key.name == *name).ok_or_else(|| unknown(name))?;
+            let mut after = named(store, name).await?;
+            check_not_revoked(&after)?;
             changes.change(&mut after);
             let detail = detail(&after);
             let change = Box::new(move |key: &mut ScopedKey| changes.change(key));
@@ -87,7 +87,11 @@ async fn act(
             print(scoped_keys::done("changed", name))
         }
         ServeKeyCommand::Rotate { name, grace } => {
-            let grace = parse_duration(grace).map_err(|error| Error::usage(format!("--grace: {error}")))?;
+            let grace = match grace.as_str() {
+                NONE => Duration::ZERO,
+                grace => parse_duration(grace).map_err(|error| Error::usage(format!("--grace: {error}")))?,
+            };
+            check_rotation(&named(store, name).await?, grace, now)?;
             let until = now.saturating_add(i64::try_from(grace.as_secs()).unwrap_or(i64::MAX));
             let secret = random()?;
             let (hash, last_four) = (secret.hash(), secret.last_four());
@@ -135,6 +139,36 @@ pub(super) fn failed(error: &StoreError) -> Error {
     Error::Config { message: error.to_string(), cause: error.cause(), hint: error.hint() }
 }
 
+async fn named(store: &dyn KeyStore, name: &str) -> Result<ScopedKey, Error> {
+    let keys = store.keys().await.map_err(|error| failed(&error))?;
+    keys.into_iter().find(|key| key.name == name).ok_or_else(|| unknown(name))
+}
+
+fn check_not_revoked(key: &ScopedKey) -> Result<(), Error> {
+    if key.revoked.is_none() {
+        return Ok(());
+    }
+    let hint = "that is for good; `llm serve key new` makes another one";
+    Err(Error::usage_hint(format!("the key `{}` is revoked", key.name), hint))
+}
+
+/// Fails where the new secret would be good for nothing, or would end one whose time is not over.
+fn check_rotation(key: &ScopedKey, grace: Duration, now: i64) -> Result<(), Error> {
+    check_not_revoked(key)?;
+    let name = &key.name;
+    if key.has_ended(now) {
+        let hint = format!("`llm serve key edit {name} --expires 30d` lets it go on");
+        return Err(Error::usage_hint(format!("the key `{name}` has expired"), hint));
+    }
+    match key.previous {
+        Some((_, until)) if until > now && !grace.is_zero() => Err(Error::usage_hint(
+            format!("the key `{name}` is being rotated: its secret before this one is good until {}", time(until)),
+            "rotate it after that; with `--grace none`, no secret but the new one is good from now on",
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn unknown(name: &str) -> Error {
     Error::usage_hint(format!("there is no key `{name}`"), "`llm serve key list` shows all")
 }
@@ -180,6 +214,13 @@ impl Changes {
     fn read(context: &Context, args: &KeyRulesArgs) -> Result<Self, Error> {
         let list = |given: &Option<Vec<String>>| given.as_ref().map(|list| (*list != [NONE]).then(|| list.clone()));
         let wrong = |flag: &str, error: String| Error::usage(format!("{flag}: {error}"));
+        let patterns = |flag: &str, given: &Option<Vec<String>>| match given {
+            // As where a variable of the shell is not set.
+            Some(list) if list.iter().any(|pattern| pattern.trim().is_empty()) => {
+                Err(wrong(flag, "a pattern is empty; `none` removes the limit".to_owned()))
+            }
+            given => Ok(list(given)),
+        };
         let count =
             |flag: &str, given: &Option<String>| {
                 given
@@ -224,8 +265,8 @@ impl Changes {
             ));
         }
         Ok(Self {
-            models: list(&args.models),
-            refuse: list(&args.refuse).map(Option::unwrap_or_default),
+            models: patterns("--models", &args.models)?,
+            refuse: patterns("--refuse", &args.refuse)?.map(Option::unwrap_or_default),
             budgets,
             allow_unpriced: args.allow_unpriced,
             requests_per_minute: count("--rpm", &args.rpm)?,

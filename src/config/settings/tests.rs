@@ -191,12 +191,16 @@ fn every_variable_that_may_hold_a_key_is_known() {
         ("COPY", "canary-1"),
         ("LLM_TEAM_KEY", "canary-2"),
         ("ELSEWHERE", "sk-canary"),
+        ("HEADER", "Bearer canary-1"),
+        ("OTHER_HEADER", "Bearer sk-canary"),
+        ("LLM_STORE_URL", "postgres://llm:canary-3@db/llm"),
         ("OP_SESSION", "canary-4"),
         ("EDITOR", "vi"),
     ];
     let config = "[gateway.corp]\nbase_url = \"https://c/v1\"\nkey_env = [\"CORP_SECRET\"]\n";
     let names = settings(&env, config).expect("good").key_variables();
-    for name in ["CORP_SECRET", "COPY", "LLM_TEAM_KEY", "ELSEWHERE", "LLM_API_KEY", "OPENAI_API_KEY"] {
+    let held = ["CORP_SECRET", "COPY", "LLM_TEAM_KEY", "ELSEWHERE", "HEADER", "OTHER_HEADER", "LLM_STORE_URL"];
+    for name in held.into_iter().chain(["LLM_API_KEY", "OPENAI_API_KEY"]) {
         assert!(names.iter().any(|known| known == name), "{name}");
     }
     assert!(!names.iter().any(|known| ["OP_SESSION", "EDITOR"].contains(&known.as_str())), "{names:?}");

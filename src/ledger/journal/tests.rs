@@ -16,6 +16,9 @@ impl Sink for Memory {
         if state.1 {
             return Err(StoreError::Shared { server: "memory".into(), cause: "it is broken".into() });
         }
+        if rows.iter().any(|row| row.id.starts_with("bad")) {
+            return Err(StoreError::Refused { server: "memory".into(), cause: "it is bad".into() });
+        }
         state.0.extend(rows.iter().map(|row| (row.id.clone(), row.clone())));
         Ok(())
     }
@@ -76,6 +79,56 @@ fn what_cannot_be_kept_waits_and_is_told_once() {
         "{told:?}"
     );
     assert_eq!(told.len(), 2);
+}
+
+#[test]
+fn what_no_file_takes_waits_in_memory_with_no_more_than_so_many_bytes_of_texts() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // Nothing can be made in what is no directory.
+    let file = dir.path().join("file");
+    fs::write(&file, "").expect("a file");
+    let memory = Memory::default();
+    memory.0.lock().expect("no panic").1 = true;
+    let (journal, told) = start(&file, memory.clone());
+    let mut long = row("", true);
+    long.answer.as_mut().expect("an answer").text = "long ".repeat(MOST_UNWRITTEN / 50);
+    for id in 0..20 {
+        journal.add(Row { id: format!("{id:02}"), ..long.clone() });
+    }
+    memory.0.lock().expect("no panic").1 = false;
+    journal.close(PATIENCE);
+    let kept = memory.0.lock().expect("no panic");
+    let with_texts = kept.0.values().take_while(|row| row.answer.is_some()).count();
+    assert_eq!((kept.0.len(), with_texts), (20, 9));
+    assert!(kept.0.values().skip(9).all(|row| row.answer.is_none() && row.request.body.is_none()));
+    assert!(kept.0.values().all(|row| row.cost == long.cost));
+    let told = told.lock().expect("no panic");
+    let in_memory = told.iter().filter(|text| text.starts_with("calls wait in memory")).count();
+    assert_eq!(in_memory, 1, "{told:?}");
+}
+
+#[test]
+fn a_call_that_the_sink_refuses_holds_up_no_other() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let memory = Memory::default();
+    memory.0.lock().expect("no panic").1 = true;
+    let (journal, told) = start(dir.path(), memory.clone());
+    // All come in one group: it waits until nothing is broken any more.
+    for id in ["1", "bad 1", "2", "3", "bad 2", "4"] {
+        journal.add(row(id, true));
+    }
+    memory.0.lock().expect("no panic").1 = false;
+    journal.close(PATIENCE);
+    let kept: Vec<String> = memory.0.lock().expect("no panic").0.keys().cloned().collect();
+    assert_eq!(kept, ["1", "2", "3", "4"]);
+    let aside = dir.path().join("refused-calls.jsonl");
+    let lines = fs::read_to_string(&aside).expect("a file");
+    let refused: Vec<Row> = lines.lines().map(|line| serde_json::from_str(line).expect("a call")).collect();
+    assert_eq!(refused, [row("bad 1", true), row("bad 2", true)]);
+    assert_eq!(files(dir.path()), 1);
+    let told = told.lock().expect("no panic");
+    let about: Vec<_> = told.iter().filter(|text| text.contains(&*aside.display().to_string())).collect();
+    assert!(about.len() == 2 && about[0].contains("it is bad; a call is not recorded"), "{told:?}");
 }
 
 #[test]

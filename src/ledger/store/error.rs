@@ -32,6 +32,8 @@ pub enum StoreError {
     Sqlite { path: PathBuf, source: Arc<rusqlite::Error> },
     #[error("the store at {server} cannot be used")]
     Shared { server: Arc<str>, cause: String },
+    #[error("the store at {server} refuses what it is to keep")]
+    Refused { server: Arc<str>, cause: String },
     #[error("the store at {server} cannot be used")]
     Unreachable { server: Arc<str>, cause: String, hint: &'static str },
 }
@@ -75,6 +77,7 @@ impl StoreError {
             Self::Damaged { cause, .. }
             | Self::Undeleted { cause, .. }
             | Self::Shared { cause, .. }
+            | Self::Refused { cause, .. }
             | Self::Unreachable { cause, .. } => Some(cause.clone()),
             Self::Io { source, .. } => Some(source.to_string()),
             Self::Sqlite { source, .. } => Some(source.to_string()),
@@ -100,7 +103,7 @@ impl StoreError {
             }
             Self::Undeleted { .. } => "run the command again when no other program reads the ledger".into(),
             Self::Unreachable { hint, .. } => (*hint).to_owned(),
-            Self::Io { .. } | Self::Sqlite { .. } | Self::Shared { .. } => return None,
+            Self::Io { .. } | Self::Sqlite { .. } | Self::Shared { .. } | Self::Refused { .. } => return None,
         })
     }
 }

@@ -68,11 +68,11 @@ pub fn balances(data: Option<&Path>, budgets: &[Budget], now: Timestamp) -> Resu
 ///
 /// # Errors
 /// The first of `read`.
-pub(crate) fn balances_of<E>(
+pub(crate) fn balances_of(
     budgets: &[Budget],
     now: Timestamp,
-    mut read: impl FnMut(&str, i64) -> Result<Sums, E>,
-) -> Result<Vec<Balance>, E> {
+    mut read: impl FnMut(&str, i64) -> Result<Sums, StoreError>,
+) -> Result<Vec<Balance>, StoreError> {
     let balance = |budget: &Budget| {
         let window = budget.per.window(now)?;
         let [spent, estimated, reserved, stale] = [Usd::ZERO; 4];

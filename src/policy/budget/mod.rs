@@ -26,11 +26,12 @@ pub(crate) use self::store::{Reserved, Sums};
 use crate::adapter::{Api, Operation, OutputBound, WireRequest, names_preset, naming_model};
 use crate::call::{Call, Event, Events, Observer, Service, Target};
 use crate::chat::Usage;
-use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits, model_may_fit};
+use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits};
 use crate::error::{Failure, FailureKind};
 use crate::ledger::{self, StoreError};
 use crate::money::Usd;
 use crate::pricing::{Pricing, estimate};
+use crate::record::Cost;
 
 /// The tokens that are reserved for an answer whose length nothing limits. Most answers are shorter.
 const UNLIMITED_ANSWER: u64 = 4_096;
@@ -116,6 +117,16 @@ impl<S: Service> Service for Spend<S> {
 /// A budget in its present window.
 type Current<'a> = (&'a Budget, Window);
 
+/// Where a budget is kept account of in its window.
+fn account((budget, window): &Current<'_>) -> Account {
+    Account {
+        budget: budget.id(),
+        began: window.began.as_second(),
+        limit: budget.limit,
+        strict: budget.action == Action::Refuse,
+    }
+}
+
 /// Whether something refuses what does not fit.
 fn is_strict(has_limit: bool, budgets: &[Current<'_>]) -> bool {
     has_limit || budgets.iter().any(|(budget, _)| budget.action == Action::Refuse)
@@ -171,19 +182,23 @@ impl SpendingLimits {
         call.caller.key.iter().chain(sent).map(String::as_str).collect()
     }
 
-    fn check_model(&self, call: &Call) -> Result<(), Failure> {
-        let (keys, model) = (self.keys(call), &call.target().model);
+    /// Whether the key and the caller of the call may use its model.
+    ///
+    /// # Errors
+    /// They may not.
+    pub(crate) fn check_model(&self, call: &Call) -> Result<(), Failure> {
+        let (keys, Target { gateway, model }) = (self.keys(call), call.target());
         let key = keys.first().copied().unwrap_or_default();
         let allowed = |key: &&str| self.allow.get(*key).map(|list| (list, "[allow] in the config lets it be used for"));
         let of_caller = call.caller.allow.as_ref().map(|list| (list, "it may be used for"));
         let lists: Vec<_> = keys.iter().filter_map(allowed).chain(of_caller).collect();
         for (patterns, hint) in &lists {
-            if !patterns.iter().any(|pattern| model_fits(pattern, model)) {
+            if !patterns.iter().any(|pattern| model_fits(pattern, gateway, model)) {
                 let allowed = if patterns.is_empty() { "no model".into() } else { patterns.join(", ") };
                 return Err(no_model(key, model, format!("{hint} {allowed}")));
             }
         }
-        if let Some(pattern) = call.caller.refuse.iter().find(|pattern| model_may_fit(pattern, model)) {
+        if let Some(pattern) = call.caller.refused(call.target()) {
             return Err(no_model(key, model, format!("it may not be used for {pattern}")));
         }
         let is_limited = !lists.is_empty() || !call.caller.refuse.is_empty();
@@ -209,6 +224,33 @@ impl SpendingLimits {
             |budget: &Budget| target.gateway != ledger::DEMO || budget.matches.gateway.as_deref() == Some(ledger::DEMO);
         let fitting = all.filter(|budget| is_paid(budget) && budget.matches.fits(&subject));
         fitting.filter_map(|budget| Some((budget, budget.per.window(now)?))).collect()
+    }
+
+    /// The most that this call may cost with its first model.
+    ///
+    /// # Errors
+    /// That is not known, or is not limited.
+    pub(crate) fn most(&self, call: &Call) -> Result<Usd, Failure> {
+        self.highest_cost(call, true)
+    }
+
+    /// Counts what a call has cost for which nothing was reserved, because a batch handed its request over earlier. The most that
+    /// it may have cost counts for what is not known.
+    pub(crate) fn count(&self, call: &Call, cost: Option<Cost>) {
+        let now = Timestamp::now();
+        let budgets = self.budgets_of(call, now);
+        let Some(store) = self.store.as_ref().filter(|_| !budgets.is_empty()) else { return };
+        let known = cost.map_or(Usd::ZERO, |cost| cost.usd);
+        let most = match cost {
+            Some(Cost { partial: false, .. }) => known,
+            // Without a price, nothing can be said.
+            _ => self.highest_cost(call, false).unwrap_or(Usd::ZERO).max(known),
+        };
+        let accounts = budgets.iter().map(account).collect();
+        let id = uuid::Uuid::now_v7().to_string();
+        let entry = Entry { id, accounts, amount: most, expires: now.as_second() };
+        let estimated = Usd::from_picos(most.picos() - known.picos());
+        store.settle(&entry, Spent { cost: most, estimated });
     }
 
     /// The reservation that this request needs, which is not made yet. Returns None where nothing limits its cost.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::store::{Account, Entry, Shortfall, Spent};
-use super::{Current, SpendingLimits, refused, unknown_balance};
+use super::store::{Entry, Shortfall, Spent};
+use super::{Current, SpendingLimits, account, refused, unknown_balance};
 use crate::call::{Call, CostLimit, Observer, Target};
-use crate::chat::Response;
-use crate::config::Action;
+use crate::chat::{Response, Usage};
 use crate::error::Failure;
 use crate::money::Usd;
+use crate::record::Cost;
 
 /// The time by which a reservation outlives the time limit of its call, in seconds.
 const GRACE: i64 = 60;
@@ -31,7 +31,7 @@ pub(super) struct Reservation {
     is_made: bool,
     observer: Observer,
     /// What earlier requests of the call had cost, as far as they told, and how many may have been billed.
-    earlier: (Usd, u32),
+    earlier: (Usd, usize),
 }
 
 impl Reservation {
@@ -44,12 +44,6 @@ impl Reservation {
         now: Timestamp,
         observer: Observer,
     ) -> Self {
-        let accounts = budgets.iter().map(|(budget, window)| Account {
-            budget: budget.id(),
-            began: window.began.as_second(),
-            limit: budget.limit,
-            strict: budget.action == Action::Refuse,
-        });
         let words = budgets.iter().map(|(budget, window)| {
             let hint = match window.ends {
                 Some(ends) => format!("it begins anew at {ends:.0}; --max-tokens makes a call cheaper"),
@@ -60,7 +54,7 @@ impl Reservation {
         let lasts = i64::try_from(call.limits.timeout.as_secs()).unwrap_or(i64::MAX).saturating_add(GRACE);
         let entry = Entry {
             id: uuid::Uuid::now_v7().to_string(),
-            accounts: accounts.collect(),
+            accounts: budgets.iter().map(account).collect(),
             amount,
             expires: now.as_second().saturating_add(lasts),
         };
@@ -68,7 +62,7 @@ impl Reservation {
             let mut observed = observer.observed();
             // The answer to an earlier request is settled.
             (observed.response, observed.cost) = (Response::default(), None);
-            (observed.failed_cost, observed.maybe_billed)
+            (observed.failed_cost, observed.lost.len())
         };
         Self {
             limits: Arc::clone(limits),
@@ -129,23 +123,32 @@ impl Reservation {
         (cost > amount).then(|| format!("{} cost {cost}, more than the {amount} set aside for it", self.target.model))
     }
 
-    /// What the request cost. One that may have been billed although nothing says so has cost the whole amount.
+    /// What the request cost. One that may have been billed although nothing says so has cost the whole amount, and so has one of
+    /// which only a lower bound is known, unless that is more.
     fn spent(&self) -> Spent {
         let observed = self.observer.observed();
         let response = &observed.response;
         // The usage that an answer tells before its end is not all that it takes.
         let is_answered = response.finish.is_some();
-        let gateway = self.limits.gateways.get(&self.target.gateway).filter(|_| is_answered);
-        let known = gateway.and_then(|gateway| {
-            let (answered, reported) = (response.model.as_deref(), response.usage.cost.or(observed.cost));
-            self.limits.pricing.of_answer(gateway, &self.target.model, answered, &response.usage, reported)
-        });
-        let (failed_cost, maybe_billed) = self.earlier;
-        let is_unknown = (observed.is_running || is_answered) && known.is_none();
-        let in_doubt = observed.maybe_billed - maybe_billed + u32::from(is_unknown);
-        let estimated = self.entry.amount.times(u64::from(in_doubt)).unwrap_or(self.entry.amount);
+        let told = self.cost(response.model.as_deref(), &response.usage, response.usage.cost.or(observed.cost));
+        let known = told.filter(|_| is_answered);
+        let (failed_cost, lost) = self.earlier;
         let failed_cost = Usd::from_picos(observed.failed_cost.picos() - failed_cost.picos());
-        Spent { cost: known.unwrap_or(Usd::ZERO) + failed_cost + estimated, estimated }
+        let lost = observed.lost[lost..].iter().map(|lost| self.cost(lost.model.as_deref(), &lost.usage, None));
+        let is_unknown = (observed.is_running || is_answered) && known.is_none();
+        let in_doubt = lost.chain(is_unknown.then_some(told));
+        let least = |cost: Option<Cost>| cost.map_or(Usd::ZERO, |cost| cost.usd);
+        let mut estimated: Usd = in_doubt.map(|told| least(told).max(self.entry.amount)).sum();
+        if known.is_some_and(|cost| cost.partial) && least(known) < self.entry.amount {
+            estimated += self.entry.amount - least(known);
+        }
+        Spent { cost: least(known) + failed_cost + estimated, estimated }
+    }
+
+    /// The cost of this much usage.
+    fn cost(&self, answered: Option<&str>, usage: &Usage, reported: Option<Usd>) -> Option<Cost> {
+        let gateway = self.limits.gateways.get(&self.target.gateway)?;
+        self.limits.pricing.of_answer(gateway, &self.target.model, answered, usage, reported)
     }
 }
 

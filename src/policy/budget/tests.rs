@@ -10,7 +10,7 @@ use super::store::memory::MemoryBudgets;
 use super::*;
 use crate::adapter::Api;
 use crate::call::{Caller, CostLimit};
-use crate::chat::FinishReason;
+use crate::chat::{FinishReason, Surcharge};
 use crate::config::ModelPrice;
 use crate::ledger::LedgerWriter;
 use crate::secret::testing;
@@ -99,6 +99,20 @@ async fn what_cost_more_than_was_set_aside_is_told_and_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_batch_has_cost_counts_although_nothing_was_reserved() {
+    use crate::record::CostOrigin::Config;
+    let cost = |usd: &str, partial| Some(Cost { usd: usd.parse().expect("an amount"), origin: Config, partial });
+    for (cost, left) in [(cost("25", false), "$5.00"), (cost("25", true), "$2.00"), (None, "$2.00")] {
+        let limits = Arc::new(limits(THIRTY));
+        limits.count(&short_call("m", 28), cost);
+        limits.count(&short_call("m", 28), Some(Cost { usd: Usd::ZERO, origin: Config, partial: false }));
+        let service = Spend::new(answers("m"), Some(limits));
+        let failure = run(&service, &short_call("m", 10)).await.0.expect_err("too little is left");
+        assert!(failure.message.contains(&format!("{left} left")), "{}", failure.message);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_money_is_limited_for_is_never_asked_for_without_its_own_limit() {
     let refusal = Failure::new(FailureKind::InvalidRequest, "unsupported: max_output_tokens").with_status(400);
     let warning = format!("{THIRTY}action = \"warn\"\n");
@@ -134,6 +148,33 @@ async fn a_call_that_was_stopped_counts_as_all_that_was_set_aside() {
     tokio::time::timeout(Duration::from_secs(1), run(&service, &call)).await.expect_err("stopped");
     assert_eq!(kind(&service, &call).await, Some(FailureKind::Refused), "20 of 30 are as good as spent");
     assert_eq!(gateway.asked().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lower_bound_counts_as_all_that_was_set_aside_unless_it_is_more() {
+    let with = |surcharge, cost| {
+        let mut reply = dear(Reply::answer());
+        (reply.usage.surcharge, reply.usage.cost) = (surcharge, cost);
+        Canned::new([("m", vec![reply])])
+    };
+    let (tier, parts) = (Some(Surcharge::Tier), Some(Surcharge::Parts));
+    for (surcharge, cost, most, left) in [
+        (None, None, 20, "$29.00"),
+        (parts, None, 20, "$20.00"),
+        (parts, None, 5, "$29.00"),
+        (parts, "11".parse().ok(), 20, "$29.00"),
+        // The price of these limits is that of a config, which is what is paid in every tier.
+        (tier, None, 20, "$29.00"),
+    ] {
+        for (budgets, max_cost) in [("[[budget]]\nlimit = 40\nper = \"total\"\n", None), ("", Some("40"))] {
+            let service = spend(with(surcharge, cost), limits(budgets));
+            let caller = caller(max_cost);
+            let call = |tokens| Call { caller: Arc::clone(&caller), ..short_call("m", tokens) };
+            assert_eq!(kind(&service, &call(most)).await, None);
+            let failure = run(&service, &call(40)).await.0.expect_err("something is spent");
+            assert!(failure.message.contains(&format!("{left} left")), "{surcharge:?}, {cost:?}, {most}: {failure}");
+        }
+    }
 }
 
 // L11, H33

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Key;
-use crate::chat::{FinishReason, Response, TokenLogprob, ToolCall, Usage};
+use crate::chat::{FinishReason, Response, Surcharge, TokenLogprob, ToolCall, Usage};
 use crate::money::Usd;
 use crate::private;
 
@@ -60,6 +60,11 @@ struct Entry {
     reasoning_tokens: Option<u64>,
     cost: Option<Usd>,
     finish: Option<FinishReason>,
+    /// Files of older versions lack these fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cache_write_hour: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    surcharge: Option<Surcharge>,
 }
 
 impl Store {
@@ -236,6 +241,8 @@ impl Entry {
             reasoning_tokens: usage.reasoning,
             cost: usage.cost,
             finish,
+            cache_write_hour: usage.cache_write_hour,
+            surcharge: usage.surcharge,
         }
     }
 }
@@ -256,7 +263,9 @@ impl From<Entry> for Response {
                 cache_write: entry.cache_write,
                 output: entry.output,
                 reasoning: entry.reasoning_tokens,
+                cache_write_hour: entry.cache_write_hour,
                 cost: entry.cost,
+                surcharge: entry.surcharge,
             },
             finish: entry.finish,
         }

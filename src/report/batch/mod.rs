@@ -167,7 +167,11 @@ fn remarks(summary: &Summary<'_>) -> Vec<String> {
     if let Some(missing) = summary.missing() {
         remarks.push(format!("not asked: {}", format::thousands(missing)));
     }
-    let judged = crate::batch::tally::sum_of_costs(summary.tally.models.iter().map(|(_, model)| model.judge_cost));
+    let earlier = summary.tally.earlier;
+    if earlier.usd.is_some() || earlier.unknown > 0 {
+        remarks.push(format!("with earlier tries, all cost {}", format::total_cost(summary.tally.cost())));
+    }
+    let judged = summary.tally.judge_cost();
     if judged.usd.is_some() || judged.unknown > 0 {
         remarks.push(format!("judging cost {} besides", format::total_cost(judged)));
     }
@@ -349,6 +353,6 @@ pub(super) fn value(summary: &Summary<'_>) -> impl Serialize + use<> {
     json!({
         "job": summary.job, "input": summary.input, "output": summary.output, "missing": summary.missing(),
         "models": tally.models.iter().map(model).collect::<Vec<_>>(), "total_cost": tally.cost(),
-        "elapsed_ms": ms(summary.elapsed),
+        "elapsed_ms": ms(summary.elapsed), "earlier_cost": tally.earlier,
     })
 }

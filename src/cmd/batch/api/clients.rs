@@ -5,12 +5,14 @@ use std::io::Write;
 use std::sync::Arc;
 
 use crate::batch::api::{Gathered, Post};
-use crate::call::Target;
+use crate::call::{Call, Target};
 use crate::cmd::{Context, process};
 use crate::config::Gateway;
 use crate::demo::Demo;
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Content};
+use crate::policy::SpendingLimits;
+use crate::run::{key_name, pricing};
 
 /// The largest answer to an upload or a submission, and the largest standing, in bytes. A standing may have the results in it.
 const LARGEST_STANDING: usize = 512 << 20;
@@ -18,6 +20,7 @@ const LARGEST_STANDING: usize = 512 << 20;
 /// The gateways of a batch, by name.
 pub(super) struct Clients {
     by_name: BTreeMap<String, Arc<Client>>,
+    limits: SpendingLimits,
     _demo: Option<Demo>,
 }
 
@@ -27,13 +30,31 @@ impl Clients {
         let targets: Vec<Target> =
             names.iter().map(|name| Target { gateway: name.clone(), model: String::new() }).collect();
         let (gateways, demo) = preparation.gateways(&targets)?;
-        let mut by_name = BTreeMap::new();
+        let (mut by_name, mut keys) = (BTreeMap::new(), BTreeMap::new());
         for (name, gateway) in gateways {
             let found = preparation.key(&gateway, key)?;
+            keys.extend(found.iter().map(|found| (name.clone(), key_name(&gateway, key, &found.source))));
             let client = Client::new(gateway, &context.settings.env)?;
             by_name.insert(name, Arc::new(preparation.with_key(client, Ok(found))?));
         }
-        Ok(Self { by_name, _demo: demo })
+        // Budgets are not asked here: those that refuse do not let a batch through, and the others count what is collected.
+        let limits = SpendingLimits {
+            budgets: Vec::new(),
+            allow: context.settings.allow.clone(),
+            gateways: BTreeMap::new(),
+            keys,
+            pricing: Arc::new(pricing(&context.settings, demo.is_some())),
+            store: None,
+        };
+        Ok(Self { by_name, limits, _demo: demo })
+    }
+
+    /// Whether the key of its gateway may be used for the model of a call that is to be handed over.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(super) fn check_model(&self, call: &Call) -> Result<(), Failure> {
+        self.limits.check_model(call)
     }
 
     pub(super) fn of(&self, gateway: &str) -> Result<&Arc<Client>, Error> {

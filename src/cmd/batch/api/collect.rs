@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::model_routes;
 use super::results::ApiResults;
 use super::standing::{Open, described, standing};
-use super::{ledger, model_routes};
-use crate::cli::SummaryFormat;
+use crate::batch::Done;
+use crate::cli::{BatchRunArgs, SummaryFormat};
 use crate::cmd::Context;
 use crate::cmd::batch::jobs::{arguments, find, unreadable};
 use crate::cmd::batch::plan::BatchPlan;
@@ -41,23 +42,30 @@ pub(in crate::cmd::batch) fn collect(
     let routes = model_routes(&plan)?.len();
     let session = Session::open(context, &args, &mut plan)?;
     let mut open = Open::of(context, &job, &args)?;
-    let mut results = ApiResults::new(routes)?;
-    let Asked { over, failed, mut failure } = fetch_all(context, &plan, &mut open, &mut results, wait);
+    let mut results = ApiResults::new(context, routes)?;
+    let Asked { over, failed, mut failure } = fetch_all(context, &plan, &mut open, &mut results, &job.id, wait);
     open.parts.extend(failed);
     if let Some(error) = failure.take_if(|_| over.is_empty() && results.rows().is_empty()) {
         return Err(error);
     }
+    results.check_rows(&plan, &job.id)?;
+    let total = match job.progress.total {
+        Some(total) => total,
+        None => total(&args, &mut plan, &session.done)?,
+    };
+    let outstanding = open.parts.iter().chain(&open.in_doubt);
+    results.expect(&session.done, total, outstanding.map(|part| (part, plan.place(&part.model))));
     plan.selection.sample = Some(results.rows().into());
     plan.selection.limit = None;
     results.tell_price(context);
     results.tell_faults(context);
-    let is_last = open.parts.is_empty();
+    let is_last = open.count() == 0;
     let batch = Batch::new(context, &args, &plan, job.command.clone());
-    let ledger_of = ledger(context)?;
     let code = batch.collect(session, Arc::new(results), is_last)?;
-    finish(ledger_of, &job, over, is_last)?;
+    let not_ready = open.count();
+    finish(open.store, &job, over, is_last)?;
     if !is_last {
-        let batches = count(open.parts.len() as u64, "batch is", "batches are");
+        let batches = count(not_ready, "batch is", "batches are");
         context.notice(&format!("{batches} not ready; `llm batch collect {}` asks again", short_id(&job.id)));
     }
     match failure {
@@ -65,6 +73,13 @@ pub(in crate::cmd::batch) fn collect(
         None if is_last => Ok(code),
         None => Ok(code.max(8)),
     }
+}
+
+/// How many lines the output of a job will have whose handover did not come to its end, or was that of an earlier version: the
+/// rows are counted.
+fn total(args: &BatchRunArgs, plan: &mut BatchPlan, done: &Done) -> Result<u64, Error> {
+    plan.draw(args)?;
+    Ok(plan.count_all()? * plan.names.len() as u64 + done.lines_of_others(plan.names.len()))
 }
 
 /// What has become of the parts that were asked for.
@@ -77,27 +92,41 @@ struct Asked {
     failure: Option<Error>,
 }
 
+impl Asked {
+    fn fail(&mut self, context: &Context, part: Part, error: Error) {
+        match &self.failure {
+            Some(_) => context.urgent(&format!("{}: {error}", part.model)),
+            None => self.failure = Some(error),
+        }
+        self.failed.push(part);
+    }
+}
+
 /// Fetches the results of all parts that are over, or waits until all are. Those that are not over are left in `open`.
-fn fetch_all(context: &Context, plan: &BatchPlan, open: &mut Open, results: &mut ApiResults, wait: bool) -> Asked {
+fn fetch_all(
+    context: &Context,
+    plan: &BatchPlan,
+    open: &mut Open,
+    results: &mut ApiResults,
+    job: &str,
+    wait: bool,
+) -> Asked {
     let mut asked = Asked::default();
     let mut pause = FIRST_WAIT;
     loop {
+        for (part, error) in open.settle(context, job) {
+            asked.fail(context, part, error);
+        }
         let mut still = Vec::new();
         for part in std::mem::take(&mut open.parts) {
             match fetch(context, plan, open, results, &part) {
                 Ok(true) => asked.over.push(part),
                 Ok(false) => still.push(part),
-                Err(error) => {
-                    match &asked.failure {
-                        Some(_) => context.urgent(&format!("{}: {error}", part.model)),
-                        None => asked.failure = Some(error),
-                    }
-                    asked.failed.push(part);
-                }
+                Err(error) => asked.fail(context, part, error),
             }
         }
         open.parts = still;
-        if !wait || open.parts.is_empty() {
+        if !wait || open.count() == 0 {
             return asked;
         }
         std::thread::sleep(pause);

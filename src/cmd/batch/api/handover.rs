@@ -1,11 +1,12 @@
-//! Gives parts of a batch to gateways, and settles what became of a handover that broke off.
+//! Gives parts of a batch to gateways.
 
 use std::sync::Arc;
 
 use super::clients::{Clients, Requests};
-use super::{custom_id, tag, temporary_file};
+use super::settle::{Settled, settle};
+use super::{custom_id, mark, seal, tag, temporary_file};
 use crate::batch::RowInfo;
-use crate::batch::api::{self, Gathered, Gathering, Part as Handover};
+use crate::batch::api::{self, BatchApi, Gathered, Gathering, Part as Handover};
 use crate::call::{Call, Target};
 use crate::chat::Request;
 use crate::cmd::Context;
@@ -14,7 +15,6 @@ use crate::cmd::batch::plan::BatchPlan;
 use crate::error::Error;
 use crate::ledger::Store;
 use crate::ledger::jobs::{self, Part, PartState};
-use crate::run::Notices;
 
 /// The requests to one model that wait to be a part.
 struct Opened {
@@ -28,7 +28,6 @@ struct Opened {
 
 /// Hands over parts.
 pub(super) struct Handovers<'a> {
-    context: &'a Context,
     clients: &'a Clients,
     requests: Requests,
     store: Store,
@@ -53,7 +52,6 @@ impl<'a> Handovers<'a> {
         let next = known.iter().map(|part| part.part + 1).max().unwrap_or(0);
         let requests = Requests::new()?;
         let mut handovers = Self {
-            context,
             clients,
             requests,
             store,
@@ -68,35 +66,16 @@ impl<'a> Handovers<'a> {
             match part.state {
                 PartState::Collected => {}
                 PartState::Submitted => handovers.existing.push(part),
-                PartState::Submitting => handovers.settle(part)?,
+                PartState::Submitting => {
+                    let Handovers { requests, store, .. } = &mut handovers;
+                    match settle(context, clients, requests, store, (job, part))? {
+                        Settled::There(part) | Settled::InDoubt(part) => handovers.existing.push(part),
+                        Settled::Nowhere => {}
+                    }
+                }
             }
         }
         Ok(handovers)
-    }
-
-    /// Finds out whether the gateway has a part during whose handover the process ended.
-    fn settle(&mut self, mut part: Part) -> Result<(), Error> {
-        let client = self.clients.of(&part.gateway)?;
-        let form = api::of(client.config().api_of(&part.model));
-        // The id that is found in it is shown and kept.
-        let list = client.masked(self.requests.get(client, &form.list_path())?);
-        let tag = tag(self.job, part.part);
-        let found = form.find(&list, &tag, usize::try_from(part.count).unwrap_or(usize::MAX));
-        let job = self.job;
-        match found {
-            Some(remote) => {
-                self.context
-                    .notice(&format!("batch {remote} was handed over before the process ended; it is not sent again"));
-                (part.remote, part.state) = (Some(remote), PartState::Submitted);
-                self.save(&part)?;
-                self.existing.push(part);
-            }
-            None => {
-                let removed = self.store.write(|transaction| jobs::remove_part(transaction, job, part.part));
-                removed.map_err(|error| unreadable(&error))?;
-            }
-        }
-        Ok(())
     }
 
     fn save(&mut self, part: &Part) -> Result<(), Error> {
@@ -110,7 +89,14 @@ impl<'a> Handovers<'a> {
         self.existing.iter().any(|part| part.model == *name && (part.rows.0..=part.rows.1).contains(&row))
     }
 
+    /// What tells the requests to a model from those of other batches, where the gateway keeps no tag that does it.
+    fn mark(&self, form: &dyn BatchApi, place: usize) -> Option<String> {
+        (!form.keeps_tag()).then(|| mark(self.job, &self.names[place]))
+    }
+
     pub(super) fn add(&mut self, info: &RowInfo, place: usize, call: &Call) -> Result<(), Error> {
+        // An alias may lead rows to several models.
+        self.clients.check_model(call)?;
         let target = call.target().clone();
         let client = self.clients.of(&target.gateway)?;
         let wire_format = client.config().api_of(&target.model);
@@ -118,7 +104,8 @@ impl<'a> Handovers<'a> {
         // Whole answers, because nobody watches them come.
         let request = Request { stream: false, ..Request::clone(&call.request) };
         let wire = wire_format.adapter().encode_request(&target.model, &request);
-        let entry = form.entry(&custom_id(info.number), &wire);
+        let mark = self.mark(form, place);
+        let entry = form.entry(&custom_id(info.number, seal(self.job, info.number, info.hash), mark.as_deref()), &wire);
         let is_same = |open: &Opened| open.place == place && open.target == target && open.endpoint == wire.path;
         let at = match self.open.iter().position(is_same) {
             Some(at) => at,
@@ -155,7 +142,7 @@ impl<'a> Handovers<'a> {
             count: gathered.count,
             remote: None,
             state: PartState::Submitting,
-            detail: None,
+            mark: self.mark(form, place),
         };
         // Known before it is handed over: if the process ends now, the gateway is asked whether it has it.
         self.save(&kept)?;

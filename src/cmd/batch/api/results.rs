@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clients::Requests;
-use super::{row_of, temporary_file};
+use super::{row_of, seal, temporary_file};
 use crate::adapter::{Adapter, DecodeError, stream};
 use crate::batch::api::{self, BatchApi, Fate, Results, Standing};
+use crate::batch::output::State;
+use crate::batch::{Done, RowHash};
 use crate::call::{Call, Event, Events, Meta, Service};
 use crate::cmd::Context;
 use crate::cmd::batch::plan::BatchPlan;
@@ -22,7 +24,7 @@ use crate::run::Notices;
 const LARGEST_RESULTS: u64 = 8 << 30;
 
 /// The longest result, in bytes. No answer is that long; a document without line ends is not read as a whole.
-const LONGEST_RESULT: u64 = 64 << 20;
+pub(super) const LONGEST_RESULT: u64 = 64 << 20;
 
 /// The results of a batch, as a service that answers its calls from them.
 #[derive(Debug)]
@@ -31,12 +33,25 @@ pub(in crate::cmd) struct ApiResults {
     file: Mutex<File>,
     length: u64,
     models: usize,
-    /// By row and place of the model, where the result is, and from which gateway.
-    index: HashMap<(u64, usize), (u64, u64, String)>,
+    /// By row and place of the model.
+    index: HashMap<(u64, usize), Found>,
     clients: BTreeMap<String, Arc<Client>>,
-    /// How many requests of batches that are over have no result.
+    /// How many lines the output will have when all is done.
+    total: u64,
+    /// How many rows have neither a line nor a result, and are not in work either.
     missing: u64,
     left_out: LeftOut,
+}
+
+/// A result.
+#[derive(Debug)]
+struct Found {
+    /// Where it is in the file.
+    offset: u64,
+    length: u64,
+    gateway: String,
+    /// What tells whether the row is the one that was handed over.
+    seal: Option<RowHash>,
 }
 
 /// How many lines of the results were left out.
@@ -49,10 +64,12 @@ struct LeftOut {
 }
 
 impl ApiResults {
-    pub(super) fn new(models: usize) -> Result<Self, Error> {
-        let file = tempfile::tempfile().map_err(temporary_file)?;
+    /// No results yet. They will be in a file without a name on the disk of the ledger, because they may be larger than memory.
+    pub(super) fn new(context: &Context, models: usize) -> Result<Self, Error> {
+        let dir = context.settings.dirs.data.as_deref();
+        let file = dir.map_or_else(tempfile::tempfile, tempfile::tempfile_in).map_err(temporary_file)?;
         let (index, clients, left_out) = Default::default();
-        Ok(Self { file: Mutex::new(file), length: 0, models, index, clients, missing: 0, left_out })
+        Ok(Self { file: Mutex::new(file), length: 0, models, index, clients, total: 0, missing: 0, left_out })
     }
 
     /// The numbers of the rows that have a result, in order.
@@ -61,9 +78,55 @@ impl ApiResults {
         rows.into_iter().collect()
     }
 
-    /// How many requests of batches that are over have no result: neither an answer nor a failure.
-    pub(in crate::cmd::batch) fn missing(&self) -> u64 {
-        self.missing
+    /// Compares the rows with those that were handed over.
+    ///
+    /// # Errors
+    /// One of them differs, or is not there.
+    pub(super) fn check_rows(&self, plan: &BatchPlan, job: &str) -> Result<(), Error> {
+        let last = self.index.keys().map(|(row, _)| *row).max().unwrap_or(0);
+        let mut rows = plan.source.rows()?;
+        let mut number = 0;
+        while number < last {
+            let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))? else {
+                return Err(changed(plan, format!("it has {number} rows, and row {last} was handed over")));
+            };
+            number = row.number;
+            let found = (0..self.models).filter_map(|place| self.index.get(&(number, place)));
+            if found.filter_map(|found| found.seal).any(|sealed| sealed != seal(job, number, row.hash())) {
+                return Err(changed(
+                    plan,
+                    format!("row {number} (line {}) is not the row that was handed over", row.line),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out how many rows are missing of `total`, by what is done and what is in work: parts, and the places of their
+    /// models.
+    pub(super) fn expect<'p>(
+        &mut self,
+        done: &Done,
+        total: u64,
+        outstanding: impl Iterator<Item = (&'p Part, Option<usize>)>,
+    ) {
+        let lines: u64 = (0..done.models().len()).map(|place| done.lines(place)).sum();
+        let is_new = |(row, place): &&(u64, usize)| done.state(*row, *place) == State::Open;
+        let fresh = self.index.keys().filter(is_new).count() as u64;
+        // What came before a document of results broke off is not in work.
+        let has_come = |part: &Part, place| {
+            let rows = part.rows.0..=part.rows.1;
+            self.index.keys().filter(|(row, of)| Some(*of) == place && rows.contains(row)).count() as u64
+        };
+        let in_work: u64 = outstanding.map(|(part, place)| part.count.saturating_sub(has_come(part, place))).sum();
+        let known = lines + fresh + in_work;
+        // Earlier versions counted only what they had collected.
+        (self.total, self.missing) = (total.max(known), total.saturating_sub(known));
+    }
+
+    /// How many lines the output will have, and how many of them come only if the batch goes on: the gateway has nothing of them.
+    pub(in crate::cmd::batch) fn total_and_missing(&self) -> (u64, u64) {
+        (self.total, self.missing)
     }
 
     /// Says which requests have no result, and which lines were left out.
@@ -79,7 +142,9 @@ impl ApiResults {
         }
         if self.missing > 0 {
             let requests = count(self.missing, "request has", "requests have");
-            context.urgent(&format!("{requests} neither an answer nor a failure: the gateway did not come to them"));
+            context.urgent(&format!(
+                "{requests} neither an answer nor a failure, and the gateway has nothing of them in work"
+            ));
         }
     }
 
@@ -92,35 +157,33 @@ impl ApiResults {
         standing: &Standing,
         requests: &Requests,
     ) -> Result<(), Error> {
-        let Some(place) = plan.names.iter().position(|name| *name == part.model) else {
-            self.missing += part.count;
-            return Ok(());
-        };
+        let Some(place) = plan.place(&part.model) else { return Ok(()) };
         let form = api::of(client.config().api_of(&part.model));
-        let before = self.index.len();
         self.clients.insert(part.gateway.clone(), Arc::clone(client));
         for results in &standing.results {
             let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
             file.seek(SeekFrom::Start(self.length)).map_err(temporary_file)?;
+            let mut lines = CutLines { to: BufWriter::new(file), length: 0 };
             let fetched = match results {
-                Results::At(path) => requests.download(client, path, LARGEST_RESULTS, file),
-                Results::Inline(lines) => {
-                    std::io::Write::write_all(file, lines).map_err(temporary_file)?;
+                Results::At(path) => requests.download(client, path, largest(part.count), &mut lines),
+                Results::Inline(document) => {
+                    lines.write_all(document).map_err(temporary_file)?;
                     Ok(())
                 }
             };
+            lines.flush().map_err(temporary_file)?;
+            drop(lines);
             let left_out = self.index_from(form, place, part).map_err(temporary_file)?;
             fetched?;
             self.left_out.foreign += left_out.foreign;
             self.left_out.long += left_out.long;
         }
-        self.missing += part.count.saturating_sub((self.index.len() - before) as u64);
         Ok(())
     }
 
     /// Notes where each result is from the end of those that are known. A line that is no result of this part is left out: its
     /// row has no answer then, and is asked again.
-    fn index_from(&mut self, form: &dyn BatchApi, place: usize, part: &Part) -> std::io::Result<LeftOut> {
+    fn index_from(&mut self, form: &dyn BatchApi, place: usize, part: &Part) -> io::Result<LeftOut> {
         let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(self.length))?;
         let mut reader = BufReader::new(file);
@@ -131,10 +194,10 @@ impl ApiResults {
             if length == 0 {
                 return Ok(left_out);
             }
-            let row = form.result(&line).ok().and_then(|(id, _)| row_of(&id));
-            match row.filter(|row| (part.rows.0..=part.rows.1).contains(row)) {
-                Some(row) => {
-                    self.index.insert((row, place), (self.length, length, part.gateway.clone()));
+            match form.result(&line).ok().and_then(|(id, _)| row_of(&id, part)) {
+                Some((row, seal)) => {
+                    let gateway = part.gateway.clone();
+                    self.index.insert((row, place), Found { offset: self.length, length, gateway, seal });
                 }
                 None if length > LONGEST_RESULT => left_out.long += 1,
                 None => left_out.foreign += u64::from(!line.trim_ascii().is_empty()),
@@ -152,7 +215,7 @@ impl ApiResults {
     }
 
     fn line(&self, row: u64, place: usize) -> Option<(Vec<u8>, &str)> {
-        let (offset, length, gateway) = self.index.get(&(row, place))?;
+        let Found { offset, length, gateway, .. } = self.index.get(&(row, place))?;
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let mut line = vec![0; usize::try_from(*length).ok()?];
         file.seek(SeekFrom::Start(*offset)).and_then(|_| file.read_exact(&mut line)).ok()?;
@@ -160,9 +223,47 @@ impl ApiResults {
     }
 }
 
+fn changed(plan: &BatchPlan, message: String) -> Error {
+    Error::usage_hint(
+        format!("{} was changed since it was handed over: {message}", plan.source.path.display()),
+        "the answers are those to its rows as they were: put them back, and collect again; rows may only be added at the end",
+    )
+}
+
+/// The largest document of the results of so many requests, in bytes. One of them may be too long and is left out then.
+fn largest(requests: u64) -> u64 {
+    LONGEST_RESULT.saturating_mul(requests.saturating_add(1)).min(LARGEST_RESULTS)
+}
+
+/// Writes lines, of each only so much that it is seen whether it is too long, and none that is empty.
+struct CutLines<W: Write> {
+    to: W,
+    /// How much of the last line there was.
+    length: u64,
+}
+
+impl<W: Write> Write for CutLines<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let text = piece.strip_suffix(b"\n").unwrap_or(piece);
+            let room = usize::try_from((LONGEST_RESULT + 1).saturating_sub(self.length)).unwrap_or(usize::MAX);
+            self.to.write_all(&text[..text.len().min(room)])?;
+            self.length += text.len() as u64;
+            if text.len() < piece.len() && std::mem::take(&mut self.length) > 0 {
+                self.to.write_all(b"\n")?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
 /// Reads the next line with its end into `line`, which stays empty where the line is too long. Returns the length of the line,
 /// which is 0 at the end.
-fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<u64> {
+fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
     line.clear();
     let length = reader.take(LONGEST_RESULT + 1).read_until(b'\n', line)? as u64;
     if length <= LONGEST_RESULT {
@@ -212,4 +313,26 @@ async fn answered(adapter: &dyn Adapter, body: &[u8], events: &Events) -> Result
         events.emit(Event::Stream(event)).await?;
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_results_no_more_is_written_than_is_read_again() {
+        let mut lines = CutLines { to: Vec::new(), length: 0 };
+        // However it is cut into pieces.
+        for bytes in [&b"one\n\n\nt"[..], b"wo", b"\n", b"\n", b"three"] {
+            lines.write_all(bytes).expect("memory");
+        }
+        assert_eq!(lines.to, b"one\ntwo\nthree");
+        let mut lines = CutLines { to: Vec::new(), length: LONGEST_RESULT - 1 };
+        for bytes in [&b"ab"[..], b"cd", b"ef\ng"] {
+            lines.write_all(bytes).expect("memory");
+        }
+        assert_eq!(lines.to, b"ab\ng", "the line is too long, and seen to be");
+        assert_eq!((largest(0), largest(3)), (LONGEST_RESULT, LONGEST_RESULT * 4));
+        assert_eq!((largest(50_000), largest(u64::MAX)), (LARGEST_RESULTS, LARGEST_RESULTS));
+    }
 }

@@ -1,6 +1,7 @@
 //! How the parts of a batch stand at the gateway, and their cancellation.
 
 use super::clients::{Clients, Requests};
+use super::settle::{Settled, settle};
 use super::{ledger, tag};
 use crate::batch::api::{self, Standing};
 use crate::cli::BatchRunArgs;
@@ -9,6 +10,7 @@ use crate::cmd::batch::jobs::{arguments, unreadable};
 use crate::cmd::batch::short_id;
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::Client;
+use crate::ledger::Store;
 use crate::ledger::jobs::{self, Job, Part, PartState};
 use crate::report::format::count;
 use crate::run::Notices;
@@ -48,21 +50,46 @@ pub(super) fn described(part: &Part, standing: &Standing) -> String {
     format!("{}, rows {first} to {last}: {}{done}", part.model, standing.word)
 }
 
-/// The parts of a job that the gateway still has, and the clients for them.
+/// The parts of a job that are not collected, and the clients for them.
 pub(super) struct Open {
+    /// Those that the gateway has.
     pub(super) parts: Vec<Part>,
+    /// Those that it may have, because their handover broke off.
+    pub(super) in_doubt: Vec<Part>,
     pub(super) clients: Clients,
     pub(super) requests: Requests,
+    pub(super) store: Store,
 }
 
 impl Open {
     pub(super) fn of(context: &Context, job: &Job, args: &BatchRunArgs) -> Result<Self, Error> {
         let store = ledger(context)?;
         let parts = jobs::parts(&store, &job.id).map_err(|error| unreadable(&error))?;
-        let parts: Vec<Part> = parts.into_iter().filter(|part| part.state == PartState::Submitted).collect();
-        let names = parts.iter().map(|part| part.gateway.clone()).collect();
+        let open: Vec<Part> = parts.into_iter().filter(|part| part.state != PartState::Collected).collect();
+        let names = open.iter().map(|part| part.gateway.clone()).collect();
         let clients = Clients::new(context, &names, args.prompt.to.key.as_deref())?;
-        Ok(Self { parts, clients, requests: Requests::new()? })
+        let (parts, in_doubt) = open.into_iter().partition(|part| part.state == PartState::Submitted);
+        Ok(Self { parts, in_doubt, clients, requests: Requests::new()?, store })
+    }
+
+    /// Finds out whether the gateway has the parts that are in doubt. Returns those for which that failed, and why.
+    pub(super) fn settle(&mut self, context: &Context, job: &str) -> Vec<(Part, Error)> {
+        let mut failed = Vec::new();
+        for part in std::mem::take(&mut self.in_doubt) {
+            let settled = settle(context, &self.clients, &self.requests, &mut self.store, (job, part.clone()));
+            match settled {
+                Ok(Settled::There(part)) => self.parts.push(part),
+                Ok(Settled::InDoubt(part)) => self.in_doubt.push(part),
+                Ok(Settled::Nowhere) => {}
+                Err(error) => failed.push((part, error)),
+            }
+        }
+        failed
+    }
+
+    /// How many parts there are.
+    pub(super) fn count(&self) -> u64 {
+        (self.parts.len() + self.in_doubt.len()) as u64
     }
 }
 
@@ -74,24 +101,42 @@ pub(in crate::cmd::batch) fn tell_standing(context: &Context, job: &Job) -> Resu
         let standing = standing(&open.requests, open.clients.of(&part.gateway)?, part)?;
         context.notice(&described(part, &standing));
     }
+    for part in &open.in_doubt {
+        let ((first, last), id) = (part.rows, short_id(&job.id));
+        let found_out = format!("`llm batch collect {id}` finds out");
+        context.notice(&format!("{}, rows {first} to {last}: perhaps handed over; {found_out}", part.model));
+    }
     Ok(())
 }
 
-/// Asks the gateway to cancel what it has of a job.
+/// Asks the gateway to cancel what it has of a job. What it says that it does not have is given up, so that its rows can be
+/// asked again.
 pub(in crate::cmd::batch) fn cancel(context: &Context, job: &Job) -> Result<(), Error> {
     let args = arguments(job)?;
-    let open = Open::of(context, job, &args)?;
-    for part in &open.parts {
+    let mut open = Open::of(context, job, &args)?;
+    if let Some((_, error)) = open.settle(context, &job.id).into_iter().next() {
+        return Err(error);
+    }
+    let mut asked = 0;
+    for part in std::mem::take(&mut open.parts) {
+        let Some(remote) = &part.remote else { continue };
         let client = open.clients.of(&part.gateway)?;
         let form = api::of(client.config().api_of(&part.model));
-        if let Some(remote) = &part.remote {
-            open.requests.post(client, form.cancel(remote), None, &format!("{}-cancel", tag(&job.id, part.part)))?;
+        let key = format!("{}-cancel", tag(&job.id, part.part));
+        match open.requests.post(client, form.cancel(remote), None, &key) {
+            Ok(_) => asked += 1,
+            Err(failure) if matches!(failure.status, Some(404 | 410)) => {
+                context.urgent(&format!("the gateway has no batch {remote}, which is given up: {failure}"));
+                let given_up = Part { state: PartState::Collected, ..part };
+                let saved = open.store.write(|transaction| jobs::save_part(transaction, &job.id, &given_up));
+                saved.map_err(|error| unreadable(&error))?;
+            }
+            Err(failure) => return Err(failure.into()),
         }
     }
-    let batches = count(open.parts.len() as u64, "batch", "batches");
+    let (batches, id) = (count(asked, "batch", "batches"), short_id(&job.id));
     context.notice(&format!(
-        "the gateway was asked to cancel {batches}; `llm batch collect {}` gets what was answered before",
-        short_id(&job.id)
+        "the gateway was asked to cancel {batches}; `llm batch collect {id}` gets what was answered before"
     ));
     Ok(())
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::clients::Clients;
 use super::handover::Handovers;
 use super::{ledger, model_routes};
 use crate::batch::output::State;
-use crate::batch::{Cook, Done, Maker, OutputFile, RowInfo, Work};
+use crate::batch::{Cook, Done, Maker, OutputFile, RowInfo, Tally, Work};
 use crate::call::{Call, Event, RunEvent};
 use crate::cli::BatchRunArgs;
 use crate::cmd::Context;
@@ -14,12 +16,11 @@ use crate::cmd::batch::jobs::unreadable;
 use crate::cmd::batch::lines::LineMaker;
 use crate::cmd::batch::make::CallMaker;
 use crate::cmd::batch::session::Session;
-use crate::cmd::batch::{Batch, short_id};
+use crate::cmd::batch::{Batch, progress_of, short_id};
 use crate::cmd::run::SHARE_LIMIT;
 use crate::config::{Action, Budget};
 use crate::error::{Error, Failure, FailureKind};
-use crate::ledger::Store;
-use crate::ledger::jobs::JobState;
+use crate::ledger::jobs::{self, JobProgress, JobState};
 use crate::record::{Record, Recorder};
 use crate::report::format::count;
 use crate::report::term::print;
@@ -28,7 +29,7 @@ use crate::run::Notices;
 /// Hands over the rows that are not done, in parts that the gateway takes.
 pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Result<u8, Error> {
     let (context, args, plan) = (batch.context, batch.args, batch.plan);
-    let Session { output: Some(mut output), done, tally, job, .. } = session else {
+    let Session { output: Some(mut output), done, mut tally, job, .. } = session else {
         return Err(Error::usage_hint("--via api needs --out", "the answers come later, and are written there"));
     };
     model_routes(plan)?;
@@ -40,18 +41,38 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
         let hint = "without --via api, judges score each answer when it has come";
         return Err(Error::usage_hint("--judge needs the answers, which a batch that is handed over has later", hint));
     }
+    if plan.source.is_pipe() {
+        let hint = "the rows are read again when the answers are collected; write them to a file";
+        return Err(Error::usage_hint("--via api needs a data set in a file", hint));
+    }
     check_limits(context, args)?;
+    let base = batch.base(&job, None);
+    let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, job.clone());
+    let samples = maker.samples()?;
+    let gateways = samples.iter().map(|call| call.target().gateway.clone()).collect();
+    let clients = Clients::new(context, &gateways, args.prompt.to.key.as_deref())?;
+    samples.iter().try_for_each(|call| clients.check_model(call))?;
     let mut store = ledger(context)?;
     let mut row = batch.job(&job, 0, &tally);
     (row.via_api, row.state) = (true, JobState::Submitted);
     store.write(|transaction| row.save(transaction)).map_err(|error| unreadable(&error))?;
     let teller = batch.teller(&job, true, JobState::Submitted, row.progress);
-    let handed_over = hand_over(batch, store, &mut output, &done, &job);
+    let handovers = Handovers::new(context, &clients, store, &job, plan);
+    let written = (&mut output, &mut tally);
+    let handed_over = handovers.and_then(|handovers| hand_over(batch, handovers, maker, written, &done, &job));
+    // All rows were read, and the answers that are collected are compared with their number.
+    let total = handed_over.as_ref().ok().map(|(rows, _)| *rows * plan.names.len() as u64);
+    let total = total.map(|total| total + done.lines_of_others(plan.names.len()));
+    let progress = JobProgress { total, ..progress_of(&tally, 0) };
     if let Some(teller) = teller {
-        teller.end(JobState::Submitted, row.progress);
+        teller.end(JobState::Submitted, progress);
         teller.close(SHARE_LIMIT).iter().for_each(|text| context.notice(text));
     }
-    let (requests, parts) = handed_over?;
+    let noted = ledger(context)?.write(|transaction| {
+        jobs::note_progress(transaction, &job, Timestamp::now().as_millisecond(), JobState::Submitted, &progress)
+    });
+    let (_, (requests, parts)) = handed_over?;
+    noted.map_err(|error| unreadable(&error))?;
     let id = short_id(&job);
     if parts == 0 {
         context.notice("every row is done or handed over already");
@@ -63,31 +84,29 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
     Ok(0)
 }
 
-/// Hands over the rows that are not done. Returns how many requests there were, and in how many parts.
+/// Hands over the rows that are not done. Returns how many rows the batch has, and of those that were handed over, how many
+/// requests there were, and in how many parts.
 fn hand_over(
     batch: &Batch<'_>,
-    store: Store,
-    output: &mut OutputFile,
+    mut handover: Handovers<'_>,
+    mut maker: CallMaker<'_>,
+    (output, tally): (&mut OutputFile, &mut Tally),
     done: &Done,
     job: &str,
-) -> Result<(u64, u64), Error> {
-    let (context, args, plan) = (batch.context, batch.args, batch.plan);
-    let base = batch.base(job, None);
-    let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, job.to_owned());
-    let gateways = maker.samples()?.iter().map(|call| call.target().gateway.clone()).collect();
-    let clients = Clients::new(context, &gateways, args.prompt.to.key.as_deref())?;
-    let mut handover = Handovers::new(context, &clients, store, job, plan)?;
+) -> Result<(u64, (u64, u64)), Error> {
+    let plan = batch.plan;
     let lines = LineMaker::new(plan, job);
     let mut cook = Cook::new(&plan.recipe)?;
     let mut rows = plan.source.rows()?;
-    let mut left = plan.selection.limit.unwrap_or(u64::MAX);
-    while left > 0
+    let most = plan.selection.limit.unwrap_or(u64::MAX);
+    let mut selected = 0;
+    while selected < most
         && let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))?
     {
         if !plan.selection.has(row.number) {
             continue;
         }
-        left -= 1;
+        selected += 1;
         let (info, asked) = cook.cook(&row);
         for place in 0..plan.names.len() {
             if done.state(row.number, place) != State::Open || handover.has(row.number, place) {
@@ -100,15 +119,16 @@ fn hand_over(
                 },
                 Err(why) => {
                     let record = unusable(&info, why, maker.unusable(place));
-                    let (line, _) = lines.line(&info, &record, None)?;
+                    let (line, ended) = lines.line(&info, &record, None)?;
                     let target = output.path().display().to_string();
                     let written = output.append(&line, (info.number, place));
                     written.map_err(|source| Error::Output { target, source })?;
+                    tally.add(&plan.names[place], &ended);
                 }
             }
         }
     }
-    handover.finish()
+    Ok((selected, handover.finish()?))
 }
 
 /// Refuses what could not be kept: the requests are paid when the gateway comes to them, which nothing here can stop.

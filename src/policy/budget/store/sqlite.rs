@@ -103,8 +103,10 @@ fn settle(transaction: &Transaction<'_>, entry: &Entry, spent: Spent) -> rusqlit
         if spent.cost != Usd::ZERO {
             transaction
                 .prepare_cached(
+                    // A sum that is too large for an integer is a float, and becomes the largest integer again.
                     "INSERT INTO budget_windows (budget, began, picos, estimated) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT DO UPDATE SET picos = picos + ?3, estimated = estimated + ?4",
+                     ON CONFLICT DO UPDATE SET picos = CAST(picos + ?3 AS INTEGER),
+                         estimated = CAST(estimated + ?4 AS INTEGER)",
                 )?
                 .execute(params![budget, began, spent.cost.picos(), spent.estimated.picos()])?;
         }

@@ -83,6 +83,23 @@ async fn each_window_has_its_own_sum_which_no_clock_takes_back(store: &impl Budg
     assert!(reserve(store, &entry("f3", 1, &window(86_400))).await.refused.is_some());
 }
 
+async fn a_sum_that_no_integer_holds_is_the_largest_one(store: &impl BudgetStore) {
+    let accounts = [account("g", i64::MAX)];
+    for id in ["g1", "g2"] {
+        let dear = entry(id, 1, &accounts);
+        reserve(store, &dear).await;
+        store.settle(&dear, Spent { cost: picos(i64::MAX - 1), estimated: picos(i64::MAX - 1) });
+        store.flush().await.expect("settled");
+    }
+    let lacks = Some(Shortfall { account: 0, left: Usd::ZERO });
+    assert_eq!(reserve(store, &entry("g3", 1, &accounts)).await.refused, lacks);
+    let soft = [Account { strict: false, ..accounts[0].clone() }];
+    for id in ["g4", "g5"] {
+        assert_eq!(reserve(store, &entry(id, i64::MAX, &soft)).await.warned.len(), 1);
+    }
+    assert_eq!(reserve(store, &entry("g6", 1, &accounts)).await.refused, lacks);
+}
+
 /// What holds for every store; `store` is empty.
 pub(crate) async fn keeps_its_promises(store: &impl BudgetStore) {
     what_is_reserved_is_not_there_for_others_until_it_is_settled(store).await;
@@ -90,6 +107,7 @@ pub(crate) async fn keeps_its_promises(store: &impl BudgetStore) {
     what_nobody_settles_counts_for_ever(store).await;
     all_accounts_pay_or_none_and_a_warning_refuses_nothing(store).await;
     each_window_has_its_own_sum_which_no_clock_takes_back(store).await;
+    a_sum_that_no_integer_holds_is_the_largest_one(store).await;
 }
 
 fn in_ledger() -> (tempfile::TempDir, SqliteBudgets) {

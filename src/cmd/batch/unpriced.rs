@@ -1,0 +1,77 @@
+//! What earlier runs of a batch may have cost, where nobody told it. `--max-cost` counts the most that it can be, as it does while
+//! a run goes on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::make::CallMaker;
+use super::plan::{BatchPlan, PlannedWork};
+use crate::batch::Cook;
+use crate::call::Call;
+use crate::cmd::Context;
+use crate::error::{Error, Failure, FailureKind};
+use crate::money::Usd;
+use crate::policy::SpendingLimits;
+use crate::run::pricing;
+
+/// Takes the most that calls of unknown cost may have cost from `--max-cost`. They are known by row and place of the model,
+/// and `others` of them have no line. `samples` are calls of the batch.
+///
+/// # Errors
+/// A limit could not be kept.
+pub(super) fn reserve(
+    context: &Context,
+    plan: &BatchPlan,
+    maker: &mut CallMaker<'_>,
+    samples: &[Call],
+    (mut unpriced, others): (Vec<(u64, usize)>, usize),
+) -> Result<(), Error> {
+    let limit = samples.first().and_then(|call| call.caller.max_cost.clone());
+    let (Some(limit), true) = (limit, !unpriced.is_empty() || others > 0) else { return Ok(()) };
+    let PlannedWork::Models(routes) = &plan.work else {
+        let message = "--max-cost cannot be kept: nobody knows what answers of earlier runs of this batch have cost";
+        let failure = Failure::new(FailureKind::Refused, message);
+        return Err(Error::Call(
+            failure.with_advice("without --max-cost, the batch goes on; budgets of the config hold"),
+        ));
+    };
+    let limits = limits(context, samples)?;
+    unpriced.sort_unstable();
+    let mut spent = Usd::ZERO;
+    // What has no line is as dear as the first row.
+    let mut usual = (others == 0).then_some(Usd::ZERO);
+    let mut cook = Cook::new(&plan.recipe)?;
+    let mut rows = plan.source.rows()?;
+    let mut unpriced = unpriced.into_iter().filter(|(_, place)| *place < routes.len()).peekable();
+    while unpriced.peek().is_some() || usual.is_none() {
+        let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))? else { break };
+        let is_wanted = unpriced.peek().is_some_and(|(number, _)| *number == row.number);
+        if !is_wanted && usual.is_some() {
+            continue;
+        }
+        let (info, asked) = cook.cook(&row);
+        let mut most = |place: usize| match &asked {
+            Ok(asked) => Ok(limits.most(&maker.call(&info, maker.request(asked.clone()), place, &routes[place])?)?),
+            Err(_) => Ok::<Usd, Error>(Usd::ZERO),
+        };
+        if usual.is_none() {
+            usual = (0..routes.len()).map(&mut most).collect::<Result<Vec<_>, _>>()?.into_iter().max();
+        }
+        while let Some((_, place)) = unpriced.next_if(|(number, _)| *number == row.number) {
+            spent += most(place)?;
+        }
+    }
+    spent += usual.and_then(|most| most.times(others as u64)).unwrap_or(Usd::ZERO);
+    limit.settle(Usd::ZERO, spent);
+    Ok(())
+}
+
+/// What knows the prices of the models of these calls.
+fn limits(context: &Context, samples: &[Call]) -> Result<SpendingLimits, Error> {
+    let names = samples.iter().flat_map(Call::targets).map(|target| &target.gateway);
+    let gateways = names.map(|name| Ok((name.clone(), context.settings.gateway(name)?)));
+    let gateways = gateways.collect::<Result<BTreeMap<_, _>, Error>>()?;
+    let pricing = Arc::new(pricing(&context.settings, gateways.contains_key("demo")));
+    let (budgets, allow, keys) = Default::default();
+    Ok(SpendingLimits { budgets, allow, gateways, keys, pricing, store: None })
+}

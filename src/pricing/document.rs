@@ -1,0 +1,267 @@
+//! How many tokens a PDF may take: its pages, of which vendors add pictures, and its text, which is compressed in it.
+
+use std::io::Read;
+
+use base64::Engine;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::{DecodePaddingMode, general_purpose};
+use flate2::read::ZlibDecoder;
+use memchr::memmem;
+
+/// As much is decompressed of a document, in bytes; what follows counts by its length.
+const MOST_INFLATED: u64 = 16 << 20;
+
+/// More pages are not believed.
+const MOST_PAGES: u64 = 1_000_000;
+
+/// How far from a number of pages the other fields of its object are looked for, in bytes.
+const NEARBY: usize = 256;
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The most tokens of a usual PDF whose pages take so many tokens each besides their text. A token for each byte where its
+/// pages cannot be counted.
+pub(super) fn most_tokens(base64: &str, page: u64) -> u64 {
+    let pdf = BASE64.decode(base64).or_else(|_| general_purpose::URL_SAFE.decode(base64));
+    pdf.map_or(base64.len() as u64, |pdf| Document::read(&pdf).tokens(page))
+}
+
+/// What was found in a PDF.
+#[derive(Debug, Default)]
+struct Document {
+    /// All of it, in bytes.
+    length: u64,
+    /// The pages that stand in it.
+    pages: u64,
+    /// The most pages that it says to have.
+    count: u64,
+    /// The most tokens of its text.
+    text: u64,
+    /// How much was decompressed, in bytes.
+    inflated: u64,
+    /// Whether there may be pages that could not be found.
+    is_hidden: bool,
+}
+
+/// What a stream of bytes in a PDF is, by the dictionary before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Objects, among them pages.
+    Objects,
+    /// A picture or a font, which holds no text.
+    NoText,
+    /// What pages show, or anything else.
+    Other,
+}
+
+impl Document {
+    fn read(pdf: &[u8]) -> Self {
+        let mut document = Self { length: pdf.len() as u64, ..Self::default() };
+        let mut rest = pdf;
+        while let Some(at) = start_of_stream(rest) {
+            let (head, body) = rest.split_at(at);
+            let body = &body[b"stream".len()..];
+            let end = memmem::find(body, b"endstream").unwrap_or(body.len());
+            document.count_pages(head);
+            document.stream(dictionary(head), body[..end].trim_ascii_start());
+            rest = &body[end..];
+            rest = rest.strip_prefix(b"endstream").unwrap_or(rest);
+        }
+        document.count_pages(rest);
+        document
+    }
+
+    fn tokens(&self, page: u64) -> u64 {
+        let pages = self.pages.max(self.count);
+        let tokens = pages.saturating_mul(page).saturating_add(self.text);
+        if pages == 0 || self.is_hidden { tokens.max(self.length) } else { tokens }
+    }
+
+    fn stream(&mut self, dictionary: &[u8], body: &[u8]) {
+        let kind = Kind::of(dictionary);
+        if kind == Kind::NoText {
+            return;
+        }
+        let is_compressed = memmem::find(dictionary, b"Fl").is_some();
+        let mut content = Vec::new();
+        let is_whole = is_compressed && self.inflate(body, &mut content);
+        if kind == Kind::Objects {
+            self.is_hidden |= !is_whole;
+            self.count_pages(&content);
+            return;
+        }
+        // A token has four bytes of text, and compressed text no less than one byte and a half.
+        let compressed = (body.len() as u64).saturating_mul(2) / 3;
+        self.text = self.text.saturating_add(compressed.max(content.len() as u64 / 4));
+    }
+
+    /// Decompresses as much as it may. Returns whether that is all.
+    fn inflate(&mut self, body: &[u8], content: &mut Vec<u8>) -> bool {
+        let left = MOST_INFLATED - self.inflated;
+        let read = ZlibDecoder::new(body).take(left).read_to_end(content);
+        self.inflated += content.len() as u64;
+        read.is_ok() && self.inflated < MOST_INFLATED
+    }
+
+    fn count_pages(&mut self, objects: &[u8]) {
+        let is_page = |at: usize| name_at(&objects[at..]) == Some(b"Page");
+        self.pages += values(objects, b"/Type").filter(|at| is_page(*at)).count() as u64;
+        for at in values(objects, b"/Count") {
+            let digits = objects[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let number = std::str::from_utf8(&objects[at..at + digits]).ok().and_then(|digits| digits.parse().ok());
+            // A table of contents has numbers of its own.
+            let around = &objects[at.saturating_sub(NEARBY)..objects.len().min(at + NEARBY)];
+            if digits > 0 && !object_around(around, at.min(NEARBY)).is_some_and(is_outline) {
+                self.count = self.count.max(number.unwrap_or(MOST_PAGES).min(MOST_PAGES));
+            }
+        }
+    }
+}
+
+impl Kind {
+    fn of(dictionary: &[u8]) -> Self {
+        let subtype = values(dictionary, b"/Subtype").next().and_then(|at| name_at(&dictionary[at..]));
+        if values(dictionary, b"/Type").any(|at| name_at(&dictionary[at..]) == Some(b"ObjStm")) {
+            Self::Objects
+        } else if matches!(subtype, Some(b"Image" | b"Type1C" | b"CIDFontType0C" | b"OpenType"))
+            || memmem::find(dictionary, b"/Length1").is_some()
+        {
+            Self::NoText
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Where the next stream begins: the word is followed by the end of its line.
+fn start_of_stream(pdf: &[u8]) -> Option<usize> {
+    let word = b"stream";
+    memmem::find_iter(pdf, word).find(|at| matches!(pdf.get(at + word.len()), Some(b'\r' | b'\n')))
+}
+
+/// The dictionary at the end of this text.
+fn dictionary(head: &[u8]) -> &[u8] {
+    &head[memmem::rfind(head, b"obj").unwrap_or(0)..]
+}
+
+/// Where the values of this field begin.
+fn values<'a>(text: &'a [u8], field: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    memmem::find_iter(text, field).filter_map(move |at| {
+        let value = at + field.len();
+        let white = text[value..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let begins = text.get(value + white)?;
+        // Another field may begin with the same letters.
+        (white > 0 || !begins.is_ascii_alphanumeric()).then_some(value + white)
+    })
+}
+
+/// The name that stands at the beginning of the text.
+fn name_at(text: &[u8]) -> Option<&[u8]> {
+    let name = text.strip_prefix(b"/")?;
+    Some(&name[..name.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count()])
+}
+
+/// As much of the object around this place as stands in the text.
+fn object_around(text: &[u8], at: usize) -> Option<&[u8]> {
+    let (before, after) = text.split_at_checked(at)?;
+    let begin = memmem::rfind(before, b"<<").unwrap_or(0);
+    let end = memmem::find(after, b">>").unwrap_or(after.len());
+    text.get(begin..at + end)
+}
+
+fn is_outline(object: &[u8]) -> bool {
+    memmem::find(object, b"/First").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const PAGE: u64 = 1_600;
+
+    fn compressed(content: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(content).expect("written");
+        encoder.finish().expect("whole")
+    }
+
+    /// An object with a stream.
+    fn stream(dictionary: &str, body: &[u8]) -> Vec<u8> {
+        let head = format!("9 0 obj<<{dictionary}/Length {}>>stream\n", body.len());
+        [head.as_bytes(), body, b"\nendstream endobj\n"].concat()
+    }
+
+    fn text(content: &[u8]) -> Vec<u8> {
+        stream("/Filter/FlateDecode", &compressed(content))
+    }
+
+    fn tokens(parts: &[&[u8]]) -> u64 {
+        let pdf = [b"%PDF-1.7\n", &*parts.concat(), b"trailer<</Root 1 0 R>>\n%%EOF"].concat();
+        Document::read(&pdf).tokens(PAGE)
+    }
+
+    const ONE_PAGE: &[u8] = b"3 0 obj<</Type/Page/Parent 2 0 R/Contents 9 0 R>>endobj\n";
+
+    /// Words that compress as those of a language do.
+    fn words(count: usize) -> String {
+        let mut random = fastrand::Rng::with_seed(7);
+        let words: Vec<String> =
+            (0..400).map(|_| (0..random.usize(2..10)).map(|_| random.lowercase()).collect()).collect();
+        (0..count).map(|_| format!("{} ", words[random.usize(..400)])).collect()
+    }
+
+    #[test]
+    fn the_text_of_a_page_counts_besides_its_picture() {
+        let text_of_page = words(500);
+        let real = text_of_page.len() as u64 / 4 + PAGE;
+        let found = tokens(&[ONE_PAGE, &text(format!("BT ({text_of_page}) Tj ET").as_bytes())]);
+        assert!((real..real * 2).contains(&found), "{found} for {real}");
+        let same = "a ".repeat(500_000);
+        assert!(tokens(&[ONE_PAGE, &text(same.as_bytes())]) >= 250_000, "however well it is compressed");
+        let plain = stream("", text_of_page.as_bytes());
+        assert!(tokens(&[ONE_PAGE, &plain]) >= real, "or not at all");
+    }
+
+    #[test]
+    fn pages_are_counted_wherever_they_stand() {
+        assert_eq!(tokens(&[ONE_PAGE]), PAGE);
+        assert_eq!(tokens(&[ONE_PAGE, ONE_PAGE, b"2 0 obj<</Type /Pages/Kids[3 0 R]/Count 2>>endobj\n"]), 2 * PAGE);
+        let used_again = b"2 0 obj << /Type /Pages /Kids [3 0 R 3 0 R 3 0 R] /Count 3 >> endobj\n";
+        assert_eq!(tokens(&[ONE_PAGE, used_again]), 3 * PAGE);
+        let objects = b"1 0 <</Type/Catalog>> <</Type/Pages/Count 1000>> ".to_vec();
+        assert_eq!(tokens(&[&stream("/Type/ObjStm/N 2/Filter/FlateDecode", &compressed(&objects))]), 1000 * PAGE);
+        let contents = b"7 0 obj<</Type/Outlines/First 8 0 R/Last 9 0 R/Count 40>>endobj\n";
+        assert_eq!(tokens(&[ONE_PAGE, contents]), PAGE, "a table of contents has no pages");
+        assert_eq!(tokens(&[b"<</Type/Pages/Count 99999999999999999999999>>"]), MOST_PAGES * PAGE);
+    }
+
+    #[test]
+    fn pictures_and_fonts_are_no_text() {
+        let noise = vec![b'x'; 100_000];
+        for dictionary in ["/Subtype/Image", "/Type /XObject /Subtype /Image", "/Length1 5", "/Subtype/Type1C"] {
+            assert_eq!(tokens(&[ONE_PAGE, &stream(dictionary, &noise)]), PAGE, "{dictionary}");
+        }
+        assert!(tokens(&[ONE_PAGE, &stream("/Subtype/Form", &noise)]) > PAGE + 60_000);
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_a_token_for_each_byte() {
+        let base64 = general_purpose::STANDARD.encode("%PDF-1.7 no page");
+        assert_eq!(most_tokens(&base64, PAGE), 16);
+        assert_eq!(most_tokens("JVBERi0 !", PAGE), 9, "no Base64");
+        let hidden = stream("/Type/ObjStm/Filter/FlateDecode", &[7; 10_000]);
+        assert!(tokens(&[&hidden]) > 10_000);
+        assert!(tokens(&[ONE_PAGE, &hidden]) > 10_000, "there may be more pages than one");
+        let large = compressed(&vec![b' '; MOST_INFLATED as usize + 1]);
+        assert!(tokens(&[ONE_PAGE, &stream("/Type/ObjStm/Filter/FlateDecode", &large)]) > large.len() as u64);
+        // No order of its parts is demanded.
+        for broken in [&b"stream\n"[..], b"endstream stream\r\n/Type", b"/Count", b"/Type /", b"<</Count 1", b""] {
+            assert!(Document::read(broken).tokens(PAGE) <= PAGE.max(broken.len() as u64));
+        }
+    }
+}
