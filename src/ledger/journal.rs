@@ -24,6 +24,17 @@ use crate::score::Part;
 #[cfg(test)]
 mod tests;
 
+/// The files of this directory in which calls wait for their ledger. The names begin with `prefix`.
+pub fn waiting(dir: &Path, prefix: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(dir).into_iter().flatten().flatten();
+    let is_one = |entry: &fs::DirEntry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_full = || entry.metadata().is_ok_and(|metadata| metadata.len() > 0);
+        name.starts_with(prefix) && name.ends_with(SUFFIX) && is_full()
+    };
+    files.filter(is_one).map(|entry| entry.path()).collect()
+}
+
 /// What keeps calls for good.
 pub trait Sink: Send {
     /// Keeps these calls, all or none. A call that is kept already stays as it is. Blocks the thread.
@@ -40,7 +51,7 @@ pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 pub const LOCAL: &str = "calls-";
 const SUFFIX: &str = ".jsonl";
 /// What the name of the file begins with whose calls the sink refuses; the rest is `LOCAL` or its like.
-const REFUSED: &str = "refused-";
+pub(super) const REFUSED: &str = "refused-";
 
 /// So many calls, or so many bytes of them, are taken in together.
 const GROUP: usize = 512;

@@ -31,7 +31,7 @@ mod writer;
 
 pub use calls::Calls;
 pub use failed_attempts::FailedAttempts;
-pub use journal::{Journal, LOCAL, Sink, Tell};
+pub use journal::{Journal, LOCAL, Sink, Tell, waiting};
 pub use read::{Alike, Filter};
 pub use remote::{RemoteCalls, RemoteLedger, Wanted};
 pub use row::{Answer, AttemptRow, Circumstances, DEMO, Fault, Row, Sent, Times, Tokens, Turn};
@@ -175,12 +175,12 @@ pub fn find_like(store: &Store, part: &str) -> Result<Alike, StoreError> {
     })
 }
 
-/// Returns the files of damaged ledgers that were set aside.
+/// Returns the files of damaged ledgers, and of calls that a ledger refuses, that were set aside.
 pub fn left_over(dir: &Path) -> Vec<std::path::PathBuf> {
     let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_ours = |path: &std::path::PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.starts_with("ledger") && name.contains(".corrupt")
+        (name.starts_with("ledger") && name.contains(".corrupt")) || name.starts_with(journal::REFUSED)
     };
     let mut found: Vec<_> = files.filter(is_ours).collect();
     found.sort();
