@@ -143,19 +143,26 @@ pub(super) fn several(id: &str, rows: &[Row]) -> Error {
 
 fn purge(context: &Context, before: Option<&str>) -> Result<u8, Error> {
     let before = before.map(|text| calls::moment(text, "--before", jiff::Timestamp::now())).transpose()?;
-    if let Some(remote) = shared::remote_ledger(&context.settings)? {
-        let count = remote.purge(before.map(jiff::Timestamp::as_millisecond))?;
-        context.notice(&format!("{} deleted", format::count(count, "call", "calls")));
-        return Ok(0);
-    }
-    let count = match (calls::store(context)?, &context.settings.dirs.data) {
-        (Some(_), Some(dir)) => {
-            let mut store = Store::open(dir, Mode::ACCOUNT)?;
-            ledger::purge(&mut store, before.map(jiff::Timestamp::as_millisecond))?
-        }
+    let before = before.map(jiff::Timestamp::as_millisecond);
+    let remote = shared::remote_ledger(&context.settings)?;
+    let own = if remote.is_some() { calls::own(context)? } else { calls::store(context)? };
+    let count = match (own, &context.settings.dirs.data) {
+        (Some(_), Some(dir)) => ledger::purge(&mut Store::open(dir, Mode::ACCOUNT)?, before)?,
         _ => 0,
     };
-    context.notice(&format!("{} deleted", format::count(count as u64, "call", "calls")));
+    let count = format::count(count as u64, "call", "calls");
+    match remote {
+        Some(remote) => {
+            // What waits for the database would come into it afterwards.
+            for text in shared::take_in(&context.settings)? {
+                context.notice(&text);
+            }
+            let shared = format::count(remote.purge(before)?, "call", "calls");
+            context
+                .notice(&format!("{shared} deleted in the database of [store], {count} in the ledger of this machine"));
+        }
+        None => context.notice(&format!("{count} deleted")),
+    }
     for path in context.settings.dirs.data.iter().flat_map(|dir| ledger::left_over(dir)) {
         context.notice(&format!("{} was set aside earlier and may hold calls; delete it yourself", path.display()));
     }
