@@ -14,19 +14,23 @@ use crate::run::Notices;
 /// # Errors
 /// The ledger exists but cannot be read.
 pub(super) fn store(context: &Context) -> Result<Option<Store>, Error> {
-    let none = || context.notice("no calls have been recorded yet");
-    let Some(dir) = &context.settings.dirs.data else {
-        none();
-        return Ok(None);
-    };
+    let store = own(context)?;
+    if store.is_none() {
+        context.notice("no calls have been recorded yet");
+    }
+    Ok(store)
+}
+
+/// The same without a notice.
+///
+/// # Errors
+/// As for [`store`].
+pub(super) fn own(context: &Context) -> Result<Option<Store>, Error> {
+    let Some(dir) = &context.settings.dirs.data else { return Ok(None) };
     for notice in ledger::settle(dir) {
         context.notice(&notice);
     }
-    let store = Store::open_to_read(dir)?;
-    if store.is_none() {
-        none();
-    }
-    Ok(store)
+    Ok(Store::open_to_read(dir)?)
 }
 
 /// As [`store`], but the calls of the ledger that servers share, where there is one.

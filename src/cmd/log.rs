@@ -1,14 +1,11 @@
 //! `llm log`: lists, shows, exports and deletes recorded calls.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use super::shared::{self, Shared};
 use super::{Context, calls, process};
 use crate::call::{JUDGE, ROLE_TAG};
 use crate::cli::{LastArgs, LogArgs, LogCommand, LogFormat, LogListArgs, OutArgs, TakeArgs, TextOrJson};
 use crate::error::Error;
-use crate::ledger::{self, Alike, Calls, Filter, Journal, LedgerWriter, Mode, Row, Store};
+use crate::ledger::{self, Alike, Calls, Filter, LedgerWriter, Mode, Row, Store};
 use crate::report::destination::Destination;
 use crate::report::format;
 use crate::report::log::{self, Form};
@@ -149,41 +146,27 @@ pub(super) fn several(id: &str, rows: &[Row]) -> Error {
 fn purge(context: &Context, before: Option<&str>) -> Result<u8, Error> {
     let before = before.map(|text| calls::moment(text, "--before", jiff::Timestamp::now())).transpose()?;
     let before = before.map(jiff::Timestamp::as_millisecond);
-    let mut count = 0;
     let remote = shared::remote_ledger(&context.settings)?;
-    if let Some(remote) = &remote {
-        take_in_waiting(context)?;
-        count += remote.purge(before)?;
+    let own = if remote.is_some() { calls::own(context)? } else { calls::store(context)? };
+    let count = match (own, &context.settings.dirs.data) {
+        (Some(_), Some(dir)) => ledger::purge(&mut Store::open(dir, Mode::ACCOUNT)?, before)?,
+        _ => 0,
+    };
+    let count = format::count(count as u64, "call", "calls");
+    match remote {
+        Some(remote) => {
+            // What waits for the database would come into it afterwards.
+            for text in shared::take_in(&context.settings)? {
+                context.notice(&text);
+            }
+            let shared = format::count(remote.purge(before)?, "call", "calls");
+            context
+                .notice(&format!("{shared} deleted in the database of [store], {count} in the ledger of this machine"));
+        }
+        None => context.notice(&format!("{count} deleted")),
     }
-    if let Some(dir) = &context.settings.dirs.data
-        && (remote.is_none() || Store::open_to_read(dir)?.is_some())
-        && calls::store(context)?.is_some()
-    {
-        let mut store = Store::open(dir, Mode::ACCOUNT)?;
-        count += ledger::purge(&mut store, before)? as u64;
-    }
-    context.notice(&format!("{} deleted", format::count(count, "call", "calls")));
     for path in context.settings.dirs.data.iter().flat_map(|dir| ledger::left_over(dir)) {
         context.notice(&format!("{} was set aside earlier and may hold calls; delete it yourself", path.display()));
     }
     Ok(0)
 }
-
-/// Takes calls into the database of `[store]` that processes which were killed have left in files.
-fn take_in_waiting(context: &Context) -> Result<(), Error> {
-    let Some(dir) = &context.settings.dirs.data else { return Ok(()) };
-    let Shared { sinks, journal: prefix, .. } = Shared::new(&context.settings, LedgerWriter::new)?;
-    if ledger::waiting(dir, prefix).is_empty() {
-        return Ok(());
-    }
-    let journal = Journal::start(dir, prefix, sinks(), Arc::new(|_| ()));
-    let journal = journal.map_err(|error| Error::system("the system has no thread for the ledger", &error))?;
-    journal.close(PATIENCE);
-    for path in ledger::waiting(dir, prefix) {
-        context.urgent(&format!("the calls in {} are not deleted: they wait for their ledger", path.display()));
-    }
-    Ok(())
-}
-
-/// How long is waited for calls to be taken into their ledger.
-const PATIENCE: Duration = Duration::from_secs(20);

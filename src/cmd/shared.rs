@@ -79,6 +79,16 @@ pub(super) fn remote_ledger(settings: &Settings) -> Result<Option<Arc<dyn Remote
     Ok(settings.store.as_ref().map(remote).transpose()?.and_then(|shared| shared.remote))
 }
 
+/// Takes the calls of this machine into the database that wait for it. Returns what there is to tell the user.
+///
+/// # Errors
+/// The address of the database cannot be read.
+pub(super) fn take_in(settings: &Settings) -> Result<Vec<String>, Error> {
+    let (Some(shared), Some(dir)) = (&settings.store, &settings.dirs.data) else { return Ok(Vec::new()) };
+    let Shared { sinks, journal, .. } = remote(shared)?;
+    Ok(ledger::take_over(dir, journal, &mut *sinks()))
+}
+
 /// What is left of each of these budgets.
 ///
 /// # Errors

@@ -24,17 +24,6 @@ use crate::score::Part;
 #[cfg(test)]
 mod tests;
 
-/// The files of this directory in which calls wait for their ledger. The names begin with `prefix`.
-pub fn waiting(dir: &Path, prefix: &str) -> Vec<PathBuf> {
-    let files = fs::read_dir(dir).into_iter().flatten().flatten();
-    let is_one = |entry: &fs::DirEntry| {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_full = || entry.metadata().is_ok_and(|metadata| metadata.len() > 0);
-        name.starts_with(prefix) && name.ends_with(SUFFIX) && is_full()
-    };
-    files.filter(is_one).map(|entry| entry.path()).collect()
-}
-
 /// What keeps calls for good.
 pub trait Sink: Send {
     /// Keeps these calls, all or none. A call that is kept already stays as it is. Blocks the thread.
@@ -51,7 +40,7 @@ pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 pub const LOCAL: &str = "calls-";
 const SUFFIX: &str = ".jsonl";
 /// What the name of the file begins with whose calls the sink refuses; the rest is `LOCAL` or its like.
-pub(super) const REFUSED: &str = "refused-";
+const REFUSED: &str = "refused-";
 
 /// So many calls, or so many bytes of them, are taken in together.
 const GROUP: usize = 512;
@@ -89,6 +78,8 @@ struct State {
     /// Calls that could not be written to a file, and how much they and those hold that the thread has taken of them, in bytes.
     unwritten: Vec<Row>,
     unwritten_bytes: usize,
+    /// How many calls these are.
+    only_in_memory: usize,
     /// Whether somebody was told of them, since a call was last written.
     is_told: bool,
     /// Since it is to be closed: until when calls that cannot be kept are tried again.
@@ -177,6 +168,7 @@ impl Journal {
                 state.unwritten_bytes += line.len();
             }
             state.unwritten.push(row);
+            state.only_in_memory += 1;
         }
         drop(state);
         self.shared.changed.notify_all();
@@ -209,6 +201,10 @@ impl Records for Journal {
 
     /// A server takes no votes.
     fn record_vote(&self, _: Vote) {}
+
+    fn is_safe(&self) -> bool {
+        self.shared.state().only_in_memory == 0
+    }
 }
 
 impl Shared {
@@ -258,7 +254,10 @@ impl Drain {
                 let is_done = self.insert(&unwritten);
                 let mut state = self.shared.state();
                 match is_done {
-                    true => state.unwritten_bytes -= bytes,
+                    true => {
+                        state.unwritten_bytes -= bytes;
+                        state.only_in_memory -= unwritten.len();
+                    }
                     // More may have come meanwhile.
                     false => drop(state.unwritten.splice(0..0, unwritten)),
                 }
@@ -410,15 +409,30 @@ fn abandoned(dir: &Path, prefix: &str) -> Vec<Segment> {
     paths.filter_map(locked).collect()
 }
 
-/// Takes the calls of servers that were killed into the ledger of this directory. Returns what there is to tell the user.
-pub(super) fn take_over(dir: &Path) -> Vec<String> {
+/// The ledger of this directory, for a command that takes calls in.
+pub(super) struct Local(pub(super) PathBuf);
+
+impl Sink for Local {
+    fn insert(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        let mut store = Store::open(&self.0, Mode::RECORD)?;
+        store.write(|transaction| write::insert_all(transaction, rows).map(drop))
+    }
+}
+
+/// Whether a file of this name holds calls that a sink has refused.
+pub(super) fn is_refused(name: &str) -> bool {
+    name.starts_with(REFUSED) && name.ends_with(SUFFIX)
+}
+
+/// Gives this sink the calls of processes that have ended, which wait in files of this directory whose names begin with `prefix`.
+/// Returns what there is to tell the user.
+pub fn take_over(dir: &Path, prefix: &str, sink: &mut dyn Sink) -> Vec<String> {
     let mut notices = Vec::new();
-    for mut segment in abandoned(dir, LOCAL) {
+    for mut segment in abandoned(dir, prefix) {
         let path = segment.path.display();
         let mut failed = None;
         let taken = each_group(&mut segment.file, &mut |rows| {
-            let store = Store::open(dir, Mode::RECORD);
-            failed = store.and_then(|mut store| store.write(|t| write::insert_all(t, rows))).err();
+            failed = sink.insert(rows).err();
             failed.is_none()
         });
         match (taken, failed) {

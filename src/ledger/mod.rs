@@ -31,7 +31,7 @@ mod writer;
 
 pub use calls::Calls;
 pub use failed_attempts::FailedAttempts;
-pub use journal::{Journal, LOCAL, Sink, Tell, waiting};
+pub use journal::{Journal, LOCAL, Sink, Tell, take_over};
 pub use read::{Alike, Filter};
 pub use remote::{RemoteCalls, RemoteLedger, Wanted};
 pub use row::{Answer, AttemptRow, Circumstances, DEMO, Fault, Row, Sent, Times, Tokens, Turn};
@@ -62,6 +62,11 @@ pub trait Records: fmt::Debug + Send + Sync {
 
     /// Keeps a vote about calls that were handed over before. Does not wait.
     fn record_vote(&self, vote: Vote);
+
+    /// Whether no call that was handed over would be lost with this process, as far as that is promised.
+    fn is_safe(&self) -> bool {
+        true
+    }
 }
 
 /// Records calls on the thread of the caller. A fault of the ledger is no error: what there is to say about it is returned as
@@ -76,7 +81,7 @@ fn record(dir: &Path, rows: &[Row]) -> Vec<String> {
 /// Takes the calls of the spill file into the ledger, so that a reader finds all. Returns what there is to tell the user.
 pub fn settle(dir: &Path) -> Vec<String> {
     let mut notices = if files::has_content(&dir.join(SPILL_NAME)) { record(dir, &[]) } else { Vec::new() };
-    notices.extend(journal::take_over(dir));
+    notices.extend(take_over(dir, LOCAL, &mut journal::Local(dir.to_owned())));
     notices
 }
 
@@ -175,12 +180,12 @@ pub fn find_like(store: &Store, part: &str) -> Result<Alike, StoreError> {
     })
 }
 
-/// Returns the files of damaged ledgers, and of calls that a ledger refuses, that were set aside.
+/// Returns the files of damaged ledgers that were set aside, and those of calls that a database has refused.
 pub fn left_over(dir: &Path) -> Vec<std::path::PathBuf> {
     let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_ours = |path: &std::path::PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        (name.starts_with("ledger") && name.contains(".corrupt")) || name.starts_with(journal::REFUSED)
+        (name.starts_with("ledger") && name.contains(".corrupt")) || journal::is_refused(&name)
     };
     let mut found: Vec<_> = files.filter(is_ours).collect();
     found.sort();

@@ -175,6 +175,9 @@ async fn ready(server: &Server) -> Response {
         return plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
     }
     match server.stores.keys.version().await {
+        Ok(_) if server.stores.recording.as_ref().is_some_and(|recording| !recording.ledger.is_safe()) => {
+            plain(StatusCode::SERVICE_UNAVAILABLE, "calls cannot be written\n")
+        }
         Ok(_) if server.is_store_lost() => plain(StatusCode::SERVICE_UNAVAILABLE, "the store cannot be written\n"),
         Ok(_) => plain(StatusCode::OK, "ready\n"),
         Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the store cannot be read\n"),

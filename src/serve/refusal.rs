@@ -18,6 +18,9 @@ use crate::policy::budget::is_store_lost;
 /// When a client may try again whose budgets could not be asked.
 const STORE_WAIT: Duration = Duration::from_secs(5);
 
+/// A gateway that tells clients to wait longer is not believed: they would do so.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The answer to a request that failed. Whatever is wrong between this server and its gateway is not the client's mistake.
 pub(super) fn respond(api: Api, failure: &Failure, id: &str) -> Response {
     as_it_is(api, &told(api, failure), id)
@@ -36,6 +39,7 @@ pub(super) fn as_it_is(api: Api, failure: &Failure, id: &str) -> Response {
 /// The failure in words for the client, with the status that it gets.
 pub(super) fn told(api: Api, failure: &Failure) -> Failure {
     let mut told = failure.clone();
+    told.retry_after = failure.retry_after.map(|wait| wait.min(LONGEST_WAIT));
     let status = match failure.kind {
         FailureKind::Refused if failure.param.as_deref() == Some("model") => {
             told.kind = FailureKind::Auth;
@@ -179,6 +183,17 @@ pub(super) fn plain(status: StatusCode, text: &'static str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clients_are_told_to_wait_for_a_day_at_most() {
+        for (asked, expected) in [(7, 7), (99_999_999_999, 86_400)] {
+            let limited = Failure::new(FailureKind::RateLimited, "slow down").with_status(429);
+            let limited = Failure { retry_after: Some(Duration::from_secs(asked)), ..limited };
+            let response = respond(Api::OpenaiChat, &limited, "id");
+            assert_eq!(response.headers()["retry-after"], expected.to_string());
+            assert_eq!(response.headers()["retry-after-ms"], (expected * 1_000).to_string());
+        }
+    }
 
     #[test]
     fn clients_learn_no_address_of_the_gateway() {

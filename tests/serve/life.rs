@@ -206,3 +206,31 @@ fn a_store_that_cannot_be_written_is_no_spent_budget() {
     server.wait_until("the store", |server| server.get("", "/health/ready").status == 200);
     assert_eq!(server.ask(&limited, "m").status, 200);
 }
+
+/// Nothing is written where every user could put another file.
+#[cfg(unix)]
+#[test]
+fn a_server_that_keeps_calls_in_memory_alone_is_not_ready() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    assert_eq!(server.get("", "/health/ready").status, 200);
+    let ledger = home.ledger();
+    let permit = |mode| {
+        let dir = ledger.parent().expect("a directory");
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(mode)).expect("our directory");
+    };
+    // Neither the ledger nor a file beside it takes the call.
+    let other = rusqlite::Connection::open(&ledger).expect("the ledger");
+    other.busy_timeout(PATIENCE).expect("a limit");
+    other.execute_batch("BEGIN IMMEDIATE").expect("it is free now and then");
+    permit(0o777);
+    assert_eq!(server.ask(&server.key, "m").status, 200);
+    let ready = server.get("", "/health/ready");
+    assert_eq!((ready.status, &*ready.text()), (503, "calls cannot be written\n"));
+    permit(0o700);
+    other.execute_batch("ROLLBACK").expect("it goes on");
+    server.wait_until("the record", |server| server.get("", "/health/ready").status == 200);
+    server.recorded(&home, 1);
+}

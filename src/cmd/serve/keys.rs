@@ -36,7 +36,7 @@ async fn act(
     balances: &Balances,
     command: &ServeKeyCommand,
 ) -> Result<(), Error> {
-    let actor = context.settings.env.get("USER").unwrap_or("unknown").to_owned();
+    let actor = actor(context.settings.env.get("USER"));
     let entry = |action, key: &str, detail: String| Entry { actor: actor.clone(), action, key: key.to_owned(), detail };
     let now = Timestamp::now().as_second();
     let out = &context.terminal.stdout;
@@ -109,6 +109,31 @@ async fn act(
             print(scoped_keys::done("revoked", name))
         }
     }
+}
+
+/// Who runs the command. The variable may say anything, and services have none: it stands for a name that the file of users does
+/// not have, with the number by which the system knows the user.
+#[cfg(unix)]
+fn actor(variable: Option<&str>) -> String {
+    let id = rustix::process::getuid().as_raw();
+    let users = std::fs::read("/etc/passwd").unwrap_or_default();
+    actor_of(id, &String::from_utf8_lossy(&users), variable)
+}
+
+#[cfg(unix)]
+fn actor_of(id: u32, users: &str, variable: Option<&str>) -> String {
+    let name = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
+    };
+    let unlisted = || variable.map_or_else(|| format!("uid {id}"), |name| format!("{name} (uid {id})"));
+    users.lines().find_map(name).unwrap_or_else(unlisted)
+}
+
+#[cfg(not(unix))]
+fn actor(variable: Option<&str>) -> String {
+    variable.unwrap_or("unknown").to_owned()
 }
 
 /// What a key's owner is told whose class is not in the config.
@@ -334,4 +359,19 @@ fn expiry(text: &str) -> Result<Option<i64>, Error> {
         return Err(Error::usage("--expires: that is over already"));
     }
     Ok(Some(at.as_second()))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_audit_log_names_the_user_that_the_system_knows() {
+        let users = "root:x:0:0::/root:/bin/sh\nodd\n::7:\nann:x:1000:100:Ann:/home/ann:/bin/sh\n";
+        assert_eq!(actor_of(1000, users, Some("bob")), "ann");
+        assert_eq!(actor_of(1000, users, None), "ann");
+        // Users of a directory in the network, and of macOS, are not in the file.
+        assert_eq!(actor_of(501, users, Some("bob")), "bob (uid 501)");
+        assert_eq!(actor_of(7, users, None), "uid 7");
+    }
 }

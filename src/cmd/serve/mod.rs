@@ -81,8 +81,10 @@ fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
         server.read_keys().await.map_err(|error| keys::failed(&error))?;
         server.trace()?;
         tell_of_missing_classes(&server, &maker);
+        // Whoever reads the address may send a signal at once.
+        let wishes = Wishes::new()?;
         print(report::scoped_keys::started(address, first.as_ref()))?;
-        let ended = run_until_ended(&server, listener, &maker, watched, drain).await;
+        let ended = run_until_ended(&server, listener, &maker, (watched, wishes), drain).await;
         // What was handed to the store before this is written when it replies. Where it is lost, reservations go on to count.
         let _ = shared.budgets.flush().await;
         ended
@@ -120,10 +122,9 @@ async fn run_until_ended(
     server: &Arc<Server>,
     listener: TcpListener,
     maker: &Maker,
-    mut watched: Watched,
+    (mut watched, mut wishes): (Watched, Wishes),
     drain: Duration,
 ) -> Result<(), Error> {
-    let mut wishes = Wishes::new()?;
     let mut looks = tokio::time::interval(LOOK);
     let mut serving = std::pin::pin!(server.serve(listener));
     loop {

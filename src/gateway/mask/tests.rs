@@ -176,8 +176,9 @@ fn each_long_part_of_a_secret_header_is_a_secret() {
         let headers = std::collections::BTreeMap::from([("cookie".to_owned(), value.clone())]);
         let mask = Mask::new(&Gateway { headers, ..crate::secret::testing::gateway("g") }, None);
         let sid = SID.trim_end_matches('=');
-        let found: Vec<_> = mask.find_exact(format!("a {sid} b lang=en").as_bytes()).collect();
-        assert_eq!(found, [2..2 + sid.len()], "{value}");
+        let text = format!("a {sid} b lang=en");
+        let mut found = mask.find_exact(text.as_bytes());
+        assert_eq!((found.next(), found.next()), (Some(2..2 + sid.len()), None), "{value}");
     }
 }
 

@@ -95,8 +95,10 @@ fn what_no_file_takes_waits_in_memory_with_no_more_than_so_many_bytes_of_texts()
     for id in 0..20 {
         journal.add(Row { id: format!("{id:02}"), ..long.clone() });
     }
+    assert!(!journal.is_safe(), "the end of the process would lose them");
     memory.0.lock().expect("no panic").1 = false;
     journal.close(PATIENCE);
+    assert!(journal.is_safe());
     let kept = memory.0.lock().expect("no panic");
     let with_texts = kept.0.values().take_while(|row| row.answer.is_some()).count();
     assert_eq!((kept.0.len(), with_texts), (20, 9));
@@ -162,6 +164,32 @@ fn calls_of_a_process_that_was_killed_are_taken_in_by_whoever_comes_next() {
     killed("b", &["3", "4"]);
     assert_eq!(crate::ledger::settle(dir.path()), [""; 0]);
     assert_eq!(ids(), ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn a_command_takes_in_what_waits_for_its_sink_and_no_other_calls() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let waiting = |prefix: &str, id: &str| {
+        let path = dir.path().join(format!("{prefix}{id}.jsonl"));
+        let mut line = serde_json::to_vec(&row(id, true)).expect("JSON");
+        line.push(b'\n');
+        fs::write(&path, line).expect("a file");
+        path
+    };
+    let (mine, other) = (waiting("shared-calls-", "1"), waiting(LOCAL, "2"));
+    let mut memory = Memory::default();
+    memory.0.lock().expect("no panic").1 = true;
+    let told = take_over(dir.path(), "shared-calls-", &mut memory);
+    assert!(told.len() == 1 && told[0].contains("it is broken") && told[0].contains("wait"), "{told:?}");
+    memory.0.lock().expect("no panic").1 = false;
+    assert_eq!(take_over(dir.path(), "shared-calls-", &mut memory), [""; 0]);
+    assert_eq!(memory.0.lock().expect("no panic").0.keys().collect::<Vec<_>>(), ["1"]);
+    assert_eq!((mine.exists(), other.exists()), (false, true));
+    // What a store has refused may hold prompts, too.
+    assert_eq!(crate::ledger::left_over(dir.path()), [""; 0].map(PathBuf::from));
+    let refused = dir.path().join("refused-shared-calls.jsonl");
+    fs::write(&refused, "{}").expect("a file");
+    assert_eq!(crate::ledger::left_over(dir.path()), [refused]);
 }
 
 #[test]

@@ -234,6 +234,24 @@ class Chaos(unittest.TestCase):
             until(f"the key {name}", lambda: ask(server.port, key, "is it known?")[0] in (200, 402, 429))
         return capped, free
 
+    def test_what_is_purged_is_nowhere(self):
+        server = self.server("s")
+        server.end()
+        server.llm("ask", "-m", "m", "SECRET in both")
+        until("the call", lambda: self.rows("SELECT count(*) FROM llm.calls") == ["1"])
+        data = str(server.dir / "data")
+        # A call that waits for the database, as a process leaves it that was killed.
+        row = self.rows("SELECT record FROM llm.calls")[0]
+        waiting = os.path.join(data, "shared-calls-killed.jsonl")
+        with open(waiting, "w") as file:
+            file.write(row.replace('"id":"', '"id":"0', 1) + "\n")
+        server.llm("log", "purge", "--all")
+        self.assertEqual(self.rows("SELECT count(*) FROM llm.calls"), ["0"])
+        self.assertFalse(os.path.exists(waiting))
+        for name in os.listdir(data):
+            with open(os.path.join(data, name), "rb") as file:
+                self.assertNotIn(b"SECRET", file.read(), name)
+
     def test_servers_that_are_killed_lose_and_overspend_nothing(self):
         servers = [self.server(f"s{n}") for n in range(4)]
         keys = self.keys(servers[0])
