@@ -29,7 +29,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         for key in keys(context, gateway, chosen) {
             let (name, result) = match statement(context, gateway, key.as_deref()) {
                 Ok((name, Some(statement))) => {
-                    let lines = compare(store.as_ref(), gateway, name.as_deref(), &statement)?;
+                    let lines = compare(store.as_ref(), gateway, (name.as_deref(), key.is_none()), &statement)?;
                     (name, Ok(Some((statement, lines))))
                 }
                 Ok((name, None)) => (name, Ok(None)),
@@ -113,11 +113,12 @@ fn statement(
     Ok((name, statement))
 }
 
-/// For each period of the gateway's statement, the ledger's sum of the same time and key.
+/// For each period of the gateway's statement, the ledger's sum of the same time and key. A server uses the usual key of a
+/// gateway, so its calls belong to that one.
 fn compare(
     store: Option<&Store>,
     gateway: &Gateway,
-    key: Option<&str>,
+    (key, is_usual): (Option<&str>, bool),
     statement: &Statement,
 ) -> Result<Vec<Line>, Error> {
     let now = Timestamp::now();
@@ -126,6 +127,7 @@ fn compare(
         let filter = Filter {
             gateway: Some(gateway.name.clone()),
             key: key.map(str::to_owned),
+            or_served: is_usual,
             since_ms: began.map(Timestamp::as_millisecond),
             ..Filter::default()
         };

@@ -16,6 +16,8 @@ pub struct Filter {
     pub gateway: Option<String>,
     /// The name of the user's key, or the variable it was in.
     pub key: Option<String>,
+    /// Whether calls of `llm serve` fit whatever their key: that of a client, who uses the server's key for the gateway.
+    pub or_served: bool,
     /// The task by which they were routed.
     pub task: Option<String>,
     /// How they ended, as a word.
@@ -96,8 +98,15 @@ impl Filter {
             let ids = names(connection, |name| name.to_lowercase().contains(&model.to_lowercase()))?;
             condition.one_of(&["c.model", "c.asked"], &ids);
         }
+        if let Some(key) = self.key.as_ref().filter(|_| self.or_served) {
+            let ids = names(connection, |name| name == key)?;
+            let list = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+            let served = "c.run IN (SELECT id FROM runs WHERE command = 'serve')";
+            condition.and(&format!("(+c.key IN ({list}) OR {served})"), []);
+        }
+        let key = self.key.as_ref().filter(|_| !self.or_served).cloned();
         for (column, name) in
-            [("c.gateway", &self.gateway), ("c.key", &self.key), ("c.task", &self.task), ("c.status", &self.status)]
+            [("c.gateway", &self.gateway), ("c.key", &key), ("c.task", &self.task), ("c.status", &self.status)]
         {
             if let Some(wanted) = name {
                 condition.one_of(&[column], &names(connection, |name| name == wanted)?);

@@ -85,3 +85,25 @@ fn what_waits_for_the_collector_is_sent_before_the_end() {
         .sum();
     assert_eq!(spans, 6, "a span for each call and each attempt");
 }
+
+#[test]
+fn what_clients_have_spent_is_spent_with_the_key_of_the_gateway() {
+    let gateway = Gateway::by(|request| match request.path.as_str() {
+        "/v1/key" => Reply::json(200, &json!({"data": {"usage": 0.02}})),
+        _ => Reply::sse().text("yes").finish("stop").usage_json(&json!({"cost": 0.01})).done().end(),
+    });
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config.replace("api =", "price_provider = \"openrouter\"\napi ="));
+    let server = Server::start(&home, &[]);
+    for name in ["bot", "app"] {
+        let key = Server::new_key(&home, name, &[]);
+        server.wait_until("the key", |server| server.get(&key, "/v1/models").status == 200);
+        let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+        assert_eq!(server.send(&key, "/v1/chat/completions", &[], body).status, 200);
+    }
+    server.recorded(&home, 2);
+    let checked = home.llm(["usage", "--check", "-o", "json"]).output().json();
+    let total = &checked[0]["periods"][0];
+    assert_eq!((&total["ledger"]["usd"], &total["difference_usd"]), (&json!(0.02), &json!(0)), "{checked}");
+}
