@@ -1,6 +1,6 @@
 //! What only this user can enter or read.
 
-use std::fs::{DirBuilder, Metadata};
+use std::fs::{self, DirBuilder, Metadata};
 use std::io;
 use std::path::Path;
 
@@ -12,6 +12,19 @@ pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir)
+}
+
+/// Removes files whose names begin and end so: a process that was killed has left them before they took their place. The caller
+/// holds the lock under which they are made.
+pub(crate) fn remove_left_over(dir: &Path, (begins, ends): (&str, &str)) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_file = || entry.file_type().is_ok_and(|kind| kind.is_file());
+        if name.starts_with(begins) && name.ends_with(ends) && is_file() {
+            // One that stays is tried again at the next change.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Whether other users of the system may read the file, as far as its mode says; systems without modes say nothing.
@@ -29,10 +42,23 @@ pub(crate) fn others_may_read(file: &Metadata) -> bool {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn what_was_left_over_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for name in [".a-1.new", ".a-1.old", "b.new"] {
+            fs::write(dir.path().join(name), "").expect("written");
+        }
+        fs::create_dir(dir.path().join(".a-2.new")).expect("made");
+        remove_left_over(dir.path(), (".a-", ".new"));
+        let left = fs::read_dir(dir.path()).expect("there").map(|entry| entry.expect("there").file_name());
+        let mut left: Vec<_> = left.collect();
+        left.sort();
+        assert_eq!(left, [".a-1.old", ".a-2.new", "b.new"]);
+    }
 
     // L16
     #[test]

@@ -141,6 +141,8 @@ pub(super) fn several(id: &str, rows: &[Row]) -> Error {
     Error::usage_hint(format!("{id} may be several calls"), hint)
 }
 
+/// Deletes calls from the database of `[store]`, where there is one, and from the data directory. Calls that wait there for a
+/// ledger are taken into it first.
 fn purge(context: &Context, before: Option<&str>) -> Result<u8, Error> {
     let before = before.map(|text| calls::moment(text, "--before", jiff::Timestamp::now())).transpose()?;
     let before = before.map(jiff::Timestamp::as_millisecond);

@@ -13,6 +13,9 @@ use super::source::Source;
 use crate::error::Error;
 use crate::private;
 
+/// How the names of files begin and end that are about to become the config file. The directory may hold files of others.
+const NEW: (&str, &str) = (".llm-config-", ".new");
+
 /// A config file that is being changed. It may hold secret headers, so its text is not in `Debug`.
 pub struct ConfigEdit {
     /// Where the file is, or will be.
@@ -190,7 +193,7 @@ impl ConfigEdit {
         }
         let target = target(&self.path);
         let directory = directory(&target).map_err(fails)?;
-        let mut file = tempfile::Builder::new().prefix(".config-").tempfile_in(directory).map_err(fails)?;
+        let mut file = tempfile::Builder::new().prefix(NEW.0).suffix(NEW.1).tempfile_in(directory).map_err(fails)?;
         file.write_all(self.text().as_bytes()).map_err(fails)?;
         if let Ok(metadata) = fs::metadata(&target) {
             file.as_file().set_permissions(metadata.permissions()).map_err(fails)?;
@@ -266,9 +269,12 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
     let lock = File::open(directory)?;
     // Directories have no locks there.
     #[cfg(not(unix))]
-    let lock = File::create(directory.join(".config-lock"))?;
+    let lock = File::create(directory.join("config.lock"))?;
     match lock.lock() {
-        Ok(()) => Ok(Some(lock)),
+        Ok(()) => {
+            private::remove_left_over(directory, NEW);
+            Ok(Some(lock))
+        }
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
         Err(error) => Err(error),
     }

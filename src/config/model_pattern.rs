@@ -32,7 +32,10 @@ pub fn name_may_fit(pattern: &str, name: &str) -> bool {
 /// The same for a model of this gateway.
 pub fn model_may_fit(pattern: &str, gateway: &str, model: &str) -> bool {
     match pattern.split_once("::") {
-        Some((gateways, models)) => pattern::matches(gateways, gateway) && name_may_fit(models, model),
+        Some((gateways, models)) => {
+            pattern::matches(&gateways.trim().to_lowercase(), &gateway.to_lowercase())
+                && name_may_fit(models.trim(), model)
+        }
         None => name_may_fit(pattern, model),
     }
 }
@@ -57,7 +60,7 @@ mod tests {
             " big-1",
             "big-1\n",
         ] {
-            for pattern in ["big-1", "Big-*", "g::big-1", "*::Big-*"] {
+            for pattern in ["big-1", "Big-*", "g::big-1", "G:: big-1", "*::Big-*"] {
                 assert!(model_may_fit(pattern, "g", name), "{pattern} {name:?}");
             }
             assert!(!model_may_fit("other::big-1", "g", name), "{name:?}");

@@ -63,6 +63,7 @@ impl Mask {
         let headers = gateway.headers.iter().filter(|(name, _)| is_secret(name));
         // `Bearer` and the like are no secrets.
         let values = headers.map(|(_, value)| value.split_once(' ').map_or(&**value, |(_, value)| value).trim());
+        let values = values.flat_map(|value| std::iter::once(value).chain(parts_of_header(value)));
         let all = key.map(ExposeSecret::expose_secret).into_iter().chain(values);
         let all: Vec<&str> = all.filter(|secret| !secret.is_empty()).collect();
         let long = all.iter().filter(|secret| secret.len() >= LONG);
@@ -204,6 +205,13 @@ impl Mask {
         masked.push_str(text.get(kept..)?);
         (!found.is_empty()).then_some(masked)
     }
+}
+
+/// The long parts of a header's value, such as the values of cookies, each of which may be a secret.
+fn parts_of_header(value: &str) -> impl Iterator<Item = &str> {
+    let parts = value.split([' ', ';', ',']).map(|part| part.split_once('=').map_or(part, |(_, value)| value));
+    let parts = parts.map(|part| part.trim_matches(['"', '=']));
+    parts.filter(move |part| part.len() >= LONG && *part != value)
 }
 
 /// Cuts a text to this many bytes or a few less, and says so.

@@ -1,6 +1,6 @@
 //! Tries the same model again after temporary failures.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,14 +41,15 @@ const BUDGET_PERIOD: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Retry<S> {
     inner: S,
-    budget: Mutex<RetryBudget>,
+    /// By the name of the key that a server's client has: one client's failures take nothing from the others. A run has one.
+    budgets: Mutex<HashMap<Option<String>, RetryBudget>>,
     /// The times at which further tries are due.
     due: Mutex<BTreeSet<Instant>>,
 }
 
 impl<S> Retry<S> {
     pub fn new(inner: S) -> Self {
-        Self { inner, budget: Mutex::new(RetryBudget::new(Instant::now())), due: Mutex::default() }
+        Self { inner, budgets: Mutex::default(), due: Mutex::default() }
     }
 
     /// Reserves the first time from `at` on that has the distance [`SPACING`] to all other tries.
@@ -63,12 +64,15 @@ impl<S> Retry<S> {
         at
     }
 
-    fn budget(&self) -> std::sync::MutexGuard<'_, RetryBudget> {
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Does this with the budget of whoever makes the call.
+    fn with_budget<T>(&self, call: &Call, work: impl FnOnce(&mut RetryBudget) -> T) -> T {
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || RetryBudget::new(Instant::now());
+        work(budgets.entry(call.caller.key.clone()).or_insert_with(new))
     }
 }
 
-/// Counts the further tries of all calls. Tries that the user or the gateway asks for are not counted.
+/// Counts the further tries of all calls of a run or of a client. Tries that the user or the gateway asks for are not counted.
 #[derive(Debug)]
 struct RetryBudget {
     began: Instant,
@@ -139,7 +143,7 @@ fn with_retry_time(mut failure: Failure, now: Timestamp) -> Failure {
 
 impl<S: Service> Service for Retry<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
-        self.budget().count_call(Instant::now());
+        self.with_budget(call, |budget| budget.count_call(Instant::now()));
         let deadline = deadline::after(call.limits.timeout);
         let retries = call.limits.retries;
         let mut tries = 0;
@@ -156,7 +160,7 @@ impl<S: Service> Service for Retry<S> {
             // After `Credits`, further tries do not add load, because fewer requests run at once.
             let is_unlimited =
                 retries.is_some() || failure.retry_after.is_some() || failure.kind == FailureKind::Credits;
-            let Some(after) = after.filter(|_| is_unlimited || self.budget().take()) else {
+            let Some(after) = after.filter(|_| is_unlimited || self.with_budget(call, RetryBudget::take)) else {
                 return Err(with_retry_time(failure, Timestamp::now()));
             };
             let due = self.reserve_time(Instant::now() + after);

@@ -16,6 +16,9 @@ use crate::private;
 /// The largest key file that is read: far more than keys can need.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
+/// How the names of files begin and end that are about to become the key file.
+const NEW: (&str, &str) = (".keys-", "");
+
 /// The key file in a data directory. It is written anew each time, under a lock, and put in place in one step.
 #[derive(Debug, Clone)]
 pub struct KeyFile {
@@ -186,9 +189,10 @@ impl KeyFile {
             .open(self.directory.join("keys.lock"))
             .map_err(failed)?;
         match lock.lock() {
-            Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(failed(error)),
+            Ok(()) => private::remove_left_over(&self.directory, NEW),
             // Some network file systems have no locks; then two `key set` at once may lose one of the two.
-            _ => {}
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(error) => return Err(failed(error)),
         }
         let mut document = self.read()?;
         let before = document.rows.len();
@@ -199,7 +203,7 @@ impl KeyFile {
             .map(Zeroizing::new)
             .map_err(|_| self.broken("the new content cannot be written as TOML"))?;
         // Created with mode 0600, so that no moment exists in which others can read it.
-        let mut new = tempfile::Builder::new().prefix(".keys-").tempfile_in(&self.directory).map_err(failed)?;
+        let mut new = tempfile::Builder::new().prefix(NEW.0).tempfile_in(&self.directory).map_err(failed)?;
         new.write_all(text.as_bytes()).map_err(failed)?;
         new.as_file().sync_all().map_err(failed)?;
         new.persist(self.path()).map_err(|error| failed(error.error))?;

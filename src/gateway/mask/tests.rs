@@ -170,6 +170,19 @@ fn other_texts_stay_to_the_letter() {
 }
 
 #[test]
+fn each_long_part_of_a_secret_header_is_a_secret() {
+    const SID: &str = "Secret-99887766aabb==";
+    for value in [format!("sid={SID}"), format!("lang=en; sid=\"{SID}\"; x=1"), format!("Token token={SID}")] {
+        let headers = std::collections::BTreeMap::from([("cookie".to_owned(), value.clone())]);
+        let mask = Mask::new(&Gateway { headers, ..crate::secret::testing::gateway("g") }, None);
+        let sid = SID.trim_end_matches('=');
+        let text = format!("a {sid} b lang=en");
+        let mut found = mask.find_exact(text.as_bytes());
+        assert_eq!((found.next(), found.next()), (Some(2..2 + sid.len()), None), "{value}");
+    }
+}
+
+#[test]
 fn all_that_a_gateway_says_is_masked_but_the_answer() {
     let mask = mask(KEY);
     let text = || KEY.to_owned();

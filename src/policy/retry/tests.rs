@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::super::testing::{Canned, Reply, all, call, record, run, run_for};
 use super::super::{Policies, stack};
 use super::*;
+use crate::call::Caller;
 
 fn asks_back(status: u16, ms: u64) -> Reply {
     let failure = Failure::new(FailureKind::from_status(status), "later").with_status(status);
@@ -251,4 +252,19 @@ fn the_budget_of_further_tries_begins_again_after_its_period() {
     assert_eq!(taken(10, began), 4, "few calls");
     assert_eq!(taken(90, began), 16, "a fifth of a hundred calls, less those four");
     assert_eq!(taken(1, began + BUDGET_PERIOD), 4, "counted anew");
+}
+
+#[test]
+fn the_failures_of_one_client_take_no_tries_from_another() {
+    let retry = Retry::new(());
+    let of = |key: Option<&str>| Call {
+        caller: Arc::new(Caller { key: key.map(str::to_owned), ..Caller::default() }),
+        ..call(&["m"])
+    };
+    let taken = |call: &Call| {
+        std::iter::repeat_with(|| retry.with_budget(call, RetryBudget::take)).take_while(|taken| *taken).count()
+    };
+    for key in [Some("a"), Some("b"), None] {
+        assert_eq!((taken(&of(key)), taken(&of(key))), (4, 0), "{key:?}");
+    }
 }
