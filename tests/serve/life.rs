@@ -85,6 +85,9 @@ fn a_changed_config_is_taken_over_and_a_bad_one_changes_nothing() {
     home.file("llm.toml", format!("{before}[alias.new]\nmodels = [\"other\"]\nnonsense = 1\n"));
     server.running.await_stderr("goes on with the config that it had");
     assert_eq!(server.ask(&server.key, "new").header("x-llm-model"), Some("n"));
+    // What was read at the start is not taken over in silence.
+    home.file("llm.toml", format!("log = \"off\"\n{before}"));
+    server.running.await_stderr("`log` has changed, which counts when the server is started again");
 }
 
 #[cfg(unix)]

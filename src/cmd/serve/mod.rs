@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use secrecy::ExposeSecret as _;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 
@@ -14,7 +15,7 @@ use self::signals::{Wish, Wishes};
 use super::shared::Shared;
 use super::{Context, process};
 use crate::cli::{ServeArgs, ServeCommand, ServeRunArgs};
-use crate::config::{Env, LogLevel, Settings, parse_duration};
+use crate::config::{Env, LogLevel, Settings, SharedStore, parse_duration};
 use crate::error::Error;
 use crate::ledger::{Journal, LedgerWriter, Sink, Tell};
 use crate::policy::budget::BudgetStore;
@@ -53,6 +54,7 @@ fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
     let level = super::run::log_level(&context, args.log.level);
     let journal = journal(&context.settings, level, shared.journal, (shared.sinks)(), tell)?;
     let maker = Maker {
+        at_start: AtStart::of(&context.settings),
         gateway: args.gateway.clone(),
         budgets: Arc::clone(&shared.budgets),
         first_token: Arc::clone(&shared.first_token),
@@ -182,9 +184,32 @@ async fn reload(server: &Arc<Server>, maker: &Maker, env: &Env) {
     }
 }
 
+/// The settings that a server reads at its start alone.
+#[derive(Clone)]
+struct AtStart {
+    store: Option<SharedStore>,
+    log: LogLevel,
+}
+
+impl AtStart {
+    fn of(settings: &Settings) -> Self {
+        Self { store: settings.store.clone(), log: settings.log }
+    }
+
+    /// Those that are others now.
+    fn changed(&self, settings: &Settings) -> Vec<&'static str> {
+        let store = |store: &Option<SharedStore>| {
+            store.as_ref().map(|store| (store.url.expose_secret().to_owned(), store.ca_file.clone()))
+        };
+        let all = [("[store]", store(&self.store) != store(&settings.store)), ("log", self.log != settings.log)];
+        all.into_iter().filter_map(|(name, has_changed)| has_changed.then_some(name)).collect()
+    }
+}
+
 /// Makes what a server holds, from settings.
 #[derive(Clone)]
 struct Maker {
+    at_start: AtStart,
     gateway: Option<String>,
     budgets: Arc<dyn BudgetStore>,
     first_token: FirstToken,
@@ -198,7 +223,11 @@ impl Maker {
         let timeout = Timeout::new(self.terminal.stderr.tty, settings.keyring_timeout);
         let stores = Stores::system(&settings.dirs, timeout);
         let shared = (Arc::clone(&self.budgets), Arc::clone(&self.first_token));
+        let changed = self.at_start.changed(&settings);
         let loaded = LoadedConfig::new(settings, self.gateway.as_deref(), stores, self, shared, before)?;
+        for name in changed {
+            self.urgent(&format!("`{name}` has changed, which counts when the server is started again"));
+        }
         self.detail(&format!("gateways: {}", loaded.gateways().collect::<Vec<_>>().join(", ")));
         Ok(loaded)
     }
