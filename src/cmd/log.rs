@@ -155,13 +155,13 @@ fn purge(context: &Context, before: Option<&str>) -> Result<u8, Error> {
     let count = format::count(count as u64, "call", "calls");
     match remote {
         Some(remote) => {
+            context.notice(&format!("{count} deleted in the ledger of this machine"));
             // What waits for the database would come into it afterwards.
             for text in shared::take_in(&context.settings)? {
                 context.notice(&text);
             }
             let shared = format::count(remote.purge(before)?, "call", "calls");
-            context
-                .notice(&format!("{shared} deleted in the database of [store], {count} in the ledger of this machine"));
+            context.notice(&format!("{shared} deleted in the database of [store]"));
         }
         None => context.notice(&format!("{count} deleted")),
     }

@@ -13,7 +13,7 @@ use super::{Context, dry_run, process, request};
 use crate::call::{Call, Caller, CostLimit, Event, Role, RunEvent, Target};
 use crate::chat::StreamEvent;
 use crate::cli::{MeasureLimits, ProbeArgs, ProbeFormat};
-use crate::config::nearest;
+use crate::config::{Gateway, nearest};
 use crate::demo;
 use crate::error::Error;
 use crate::probe::context::Search;
@@ -32,7 +32,7 @@ pub(super) fn run_probe(context: &Context, args: &ProbeArgs) -> Result<u8, Error
     let features = features(args)?;
     let caller = Arc::new(caller(&args.limits)?);
     let base = base_calls(context, args, &caller)?;
-    let searches: Vec<Option<Search>> = base.iter().map(|call| search(context, args, call.target())).collect();
+    let searches = searches(context, args, &base)?;
     let mut schedule = ProbeSchedule::new(base.clone(), probe::questions(&features), searches.clone());
     let planned = schedule.planned();
     if args.dry_run {
@@ -140,19 +140,28 @@ fn base_calls(context: &Context, args: &ProbeArgs, caller: &Arc<Caller>) -> Resu
     template.calls(&context.settings, &routes)
 }
 
-/// The search for the context of a model, if it is wanted.
-fn search(context: &Context, args: &ProbeArgs, target: &Target) -> Option<Search> {
-    let limit = args.deep?;
-    let listed = if target.gateway == "demo" { Some(demo::CONTEXT) } else { listed_context(context, args, target) };
-    Some(Search::new(listed, (limit > 0).then_some(limit)))
+/// The search for the context of each of these models, if it is wanted.
+///
+/// # Errors
+/// A gateway is not configured.
+fn searches(context: &Context, args: &ProbeArgs, base: &[Call]) -> Result<Vec<Option<Search>>, Error> {
+    let Some(limit) = args.deep else { return Ok(vec![None; base.len()]) };
+    let targets = base.iter().map(Call::target);
+    let (gateways, _) = context.preparation().gateways(targets.clone().filter(|target| target.gateway != "demo"))?;
+    let search = |target: &Target| {
+        let listed = match gateways.get(&target.gateway) {
+            None => Some(demo::CONTEXT),
+            Some(gateway) => listed_context(context, args, gateway, target),
+        };
+        Some(Search::new(listed, (limit > 0).then_some(limit)))
+    };
+    Ok(targets.map(search).collect())
 }
 
 /// The context that the gateway lists for a model, in tokens.
-fn listed_context(context: &Context, args: &ProbeArgs, target: &Target) -> Option<u64> {
-    let listed = context.settings.gateway(&target.gateway).and_then(|gateway| {
-        let list = Lists::new(context, false, false).of(&gateway, args.to.key.as_deref())?;
-        Ok(list.find(&target.model).and_then(|model| model.context))
-    });
+fn listed_context(context: &Context, args: &ProbeArgs, gateway: &Gateway, target: &Target) -> Option<u64> {
+    let list = Lists::new(context, false, false).of(gateway, args.to.key.as_deref());
+    let listed = list.map(|list| list.find(&target.model).and_then(|model| model.context));
     listed.unwrap_or_else(|error| {
         context.notice(&format!("{}: its list of models could not be fetched: {error}", target.gateway));
         None

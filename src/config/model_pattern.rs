@@ -4,8 +4,12 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::pattern;
 
-/// Whether a pattern means this name of a model or alias: `claude-*` means `anthropic/claude-opus` too.
+/// Whether a pattern means this name of a model or alias: `claude-*` means `anthropic/claude-opus` too. One that names no
+/// gateway means no name with a gateway in it: its `*` would stand for the gateway's name.
 pub fn name_fits(pattern: &str, name: &str) -> bool {
+    if name.contains("::") && !pattern.contains("::") {
+        return false;
+    }
     let bare = name.rsplit_once('/').map_or(name, |(_, bare)| bare);
     pattern::matches(pattern, name) || pattern::matches(pattern, bare)
 }
@@ -69,6 +73,12 @@ mod tests {
             assert!(!name_may_fit("big-1", name), "{name:?}");
         }
         assert!(name_may_fit("*:free", "a/big-1:free") && !name_may_fit("*:free", "a/big-1"));
+    }
+
+    #[test]
+    fn a_pattern_of_models_means_no_gateway() {
+        assert!(!name_fits("gpt-*", "gpt-corp::anything") && name_fits("gpt-*::any*", "gpt-corp::anything"));
+        assert!(model_fits("*", "gpt-corp", "anything") && !model_fits("gpt-*", "gpt-corp", "anything"));
     }
 
     #[test]

@@ -75,7 +75,9 @@ impl<'a> Relay<'a> {
     /// The events that hand on what is held, once nothing is held back any more. `is_failure` says that these bytes report a
     /// failure.
     pub(super) fn take(&mut self, is_failure: bool) -> impl Iterator<Item = Event> {
-        let held = if self.is_open && !self.spelling.is_open() { std::mem::take(&mut self.held) } else { Vec::new() };
+        let bytes: usize = self.held.iter().map(Bytes::len).sum();
+        let held =
+            if self.is_open && !self.spelling.is_open(bytes) { std::mem::take(&mut self.held) } else { Vec::new() };
         let content_type = &mut self.content_type;
         held.into_iter().map(move |bytes| Event::Bytes { bytes, content_type: content_type.take(), is_failure })
     }

@@ -24,15 +24,20 @@ struct Open {
     end: Vec<u8>,
 }
 
+/// So many bytes of an answer are held back for the beginning of a secret, unless it is a long one.
+const MOST_HELD: usize = 64 << 10;
+
 impl Spelling {
     /// Whether a secret came in several pieces.
     pub(super) fn is_split(&self) -> bool {
         self.is_split
     }
 
-    /// Whether what has come ends with what tells something of a secret, unless it goes on otherwise.
-    pub(super) fn is_open(&self) -> bool {
-        self.open.iter().any(|open| open.end.len() >= SHORTEST_PART)
+    /// Whether bytes must be held back, of which so many are: what has come ends with what tells something of a secret, unless
+    /// it goes on otherwise. The few letters with which many keys begin do not hold back an answer that goes on elsewhere.
+    pub(super) fn is_open(&self, held: usize) -> bool {
+        let shortest = if held > MOST_HELD { LONG } else { SHORTEST_PART };
+        self.open.iter().any(|open| open.end.len() >= shortest)
     }
 
     /// Takes in that nothing more comes: an answer may have been cut within a secret.
@@ -41,16 +46,18 @@ impl Spelling {
         self.open.clear();
     }
 
-    /// Takes in JSON, or an event with JSON in it. Strings are not read across two calls.
-    pub(super) fn read(&mut self, mask: &Mask, json: &[u8]) {
+    /// Takes in the lines of JSON, or of events with JSON in them. Strings are not read across two calls.
+    pub(super) fn read(&mut self, mask: &Mask, lines: &[u8]) {
         if !mask.has_exact() {
             return;
         }
-        let place = place(json);
-        for (field, string) in strings(json) {
-            self.add(mask, field, &[], &string);
-            if !place.is_empty() {
-                self.add(mask, field, &place, &string);
+        for line in lines.split(|byte| *byte == b'\n') {
+            let place = place(line);
+            for (field, string) in strings(line) {
+                self.add(mask, field, &[], &string);
+                if !place.is_empty() {
+                    self.add(mask, field, &place, &string);
+                }
             }
         }
     }
@@ -146,7 +153,7 @@ mod tests {
             let with_others = events.iter().flat_map(|event| [event.as_str()].into_iter().chain(others));
             assert!(spelling(with_others).is_split(), "{event}");
             let first = spelling([events[0].as_str()]);
-            assert!(first.is_open() && !first.is_split(), "{event}");
+            assert!(first.is_open(0) && !first.is_open(MOST_HELD + 1) && !first.is_split(), "{event}");
             let other = event.replace('@', "x");
             let interrupted = events.iter().flat_map(|event| [event.as_str(), &other]);
             assert!(!spelling(interrupted).is_split(), "the words go on otherwise: {event}");
@@ -163,6 +170,8 @@ mod tests {
         for other in [r#"{"index":1,"text":"other"}"#, r#"{"output_index": 0,"content_index": 2,"text":"other"}"#] {
             let events = pieces(r#"{"index":0,"text":"@"}"#);
             assert!(spelling(events.iter().flat_map(|event| [event.as_str(), other])).is_split());
+            let chunks: Vec<String> = events.iter().map(|event| format!("{event}\n{other}\n")).collect();
+            assert!(spelling(chunks.iter().map(String::as_str)).is_split(), "two events at once");
         }
         let blocks = pieces(r#"{"index":@,"text":"@"}"#);
         let blocks = blocks

@@ -46,7 +46,8 @@ const REFUSED: &str = "refused-";
 const GROUP: usize = 512;
 const GROUP_BYTES: usize = 4 << 20;
 
-/// So many bytes of calls at most are kept in memory with their texts while their file cannot be written.
+/// So many bytes of calls at most are kept in memory with their texts while their file cannot be written, and twice as many with
+/// those that have none.
 const MOST_UNWRITTEN: usize = 64 << 20;
 
 /// How long is waited after a failure, and how often the files of others are looked for.
@@ -78,6 +79,8 @@ struct State {
     /// Calls that could not be written to a file, and how much they and those hold that the thread has taken of them, in bytes.
     unwritten: Vec<Row>,
     unwritten_bytes: usize,
+    /// How many calls found no place in memory.
+    lost: u64,
     /// How many calls these are.
     only_in_memory: usize,
     /// Whether somebody was told of them, since a call was last written.
@@ -162,13 +165,24 @@ impl Journal {
                     "calls wait in memory, after 64 MiB without their texts, because their file cannot be written";
                 (self.shared.tell)(&format!("{how}: {error}"));
             }
-            if state.unwritten_bytes.saturating_add(line.len()) > MOST_UNWRITTEN {
+            let mut size = line.len();
+            if state.unwritten_bytes.saturating_add(size) > MOST_UNWRITTEN {
                 (row.answer, row.request.body) = (None, None);
-            } else {
-                state.unwritten_bytes += line.len();
+                size = serde_json::to_vec(&row).map_or(0, |line| line.len());
             }
-            state.unwritten.push(row);
-            state.only_in_memory += 1;
+            if state.unwritten_bytes.saturating_add(size) > 2 * MOST_UNWRITTEN {
+                if state.lost == 0 {
+                    (self.shared.tell)("calls are lost: no more of them can wait in memory");
+                }
+                state.lost += 1;
+            } else {
+                state.unwritten_bytes += size;
+                state.unwritten.push(row);
+                state.only_in_memory += 1;
+            }
+        } else if state.lost > 0 {
+            (self.shared.tell)(&format!("{} calls were lost while their file could not be written", state.lost));
+            state.lost = 0;
         }
         drop(state);
         self.shared.changed.notify_all();

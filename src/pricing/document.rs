@@ -1,5 +1,6 @@
 //! How many tokens a PDF may take: its pages, of which vendors add pictures, and its text, which is compressed in it.
 
+use std::cell::Cell;
 use std::io::Read;
 
 use base64::Engine;
@@ -8,8 +9,8 @@ use base64::engine::{DecodePaddingMode, general_purpose};
 use flate2::read::ZlibDecoder;
 use memchr::memmem;
 
-/// As much is decompressed of a document, in bytes; what follows counts by its length.
-const MOST_INFLATED: u64 = 16 << 20;
+/// As much is decompressed of the documents of one request, in bytes; what follows counts by its length.
+pub(super) const MOST_INFLATED: u64 = 16 << 20;
 
 /// More pages are not believed.
 const MOST_PAGES: u64 = 1_000_000;
@@ -23,15 +24,15 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The most tokens of a usual PDF whose pages take so many tokens each besides their text. A token for each byte where its
-/// pages cannot be counted.
-pub(super) fn most_tokens(base64: &str, page: u64) -> u64 {
+/// pages cannot be counted. As much as `left` says may be decompressed, in bytes.
+pub(super) fn most_tokens(base64: &str, page: u64, left: &Cell<u64>) -> u64 {
     let pdf = BASE64.decode(base64).or_else(|_| general_purpose::URL_SAFE.decode(base64));
-    pdf.map_or(base64.len() as u64, |pdf| Document::read(&pdf).tokens(page))
+    pdf.map_or(base64.len() as u64, |pdf| Document::read(&pdf, left).tokens(page))
 }
 
 /// What was found in a PDF.
-#[derive(Debug, Default)]
-struct Document {
+#[derive(Debug)]
+struct Document<'a> {
     /// All of it, in bytes.
     length: u64,
     /// The pages that stand in it.
@@ -40,8 +41,8 @@ struct Document {
     count: u64,
     /// The most tokens of its text.
     text: u64,
-    /// How much was decompressed, in bytes.
-    inflated: u64,
+    /// How much may still be decompressed, in bytes.
+    left: &'a Cell<u64>,
     /// Whether there may be pages that could not be found.
     is_hidden: bool,
 }
@@ -57,9 +58,10 @@ enum Kind {
     Other,
 }
 
-impl Document {
-    fn read(pdf: &[u8]) -> Self {
-        let mut document = Self { length: pdf.len() as u64, ..Self::default() };
+impl<'a> Document<'a> {
+    fn read(pdf: &[u8], left: &'a Cell<u64>) -> Self {
+        let length = pdf.len() as u64;
+        let mut document = Self { length, pages: 0, count: 0, text: 0, left, is_hidden: false };
         let mut rest = pdf;
         while let Some(at) = start_of_stream(rest) {
             let (head, body) = rest.split_at(at);
@@ -100,10 +102,9 @@ impl Document {
 
     /// Decompresses as much as it may. Returns whether that is all.
     fn inflate(&mut self, body: &[u8], content: &mut Vec<u8>) -> bool {
-        let left = MOST_INFLATED - self.inflated;
-        let read = ZlibDecoder::new(body).take(left).read_to_end(content);
-        self.inflated += content.len() as u64;
-        read.is_ok() && self.inflated < MOST_INFLATED
+        let read = ZlibDecoder::new(body).take(self.left.get()).read_to_end(content);
+        self.left.set(self.left.get().saturating_sub(content.len() as u64));
+        read.is_ok() && self.left.get() > 0
     }
 
     fn count_pages(&mut self, objects: &[u8]) {
@@ -202,7 +203,7 @@ mod tests {
 
     fn tokens(parts: &[&[u8]]) -> u64 {
         let pdf = [b"%PDF-1.7\n", &*parts.concat(), b"trailer<</Root 1 0 R>>\n%%EOF"].concat();
-        Document::read(&pdf).tokens(PAGE)
+        Document::read(&pdf, &Cell::new(MOST_INFLATED)).tokens(PAGE)
     }
 
     const ONE_PAGE: &[u8] = b"3 0 obj<</Type/Page/Parent 2 0 R/Contents 9 0 R>>endobj\n";
@@ -252,16 +253,20 @@ mod tests {
     #[test]
     fn what_cannot_be_read_counts_a_token_for_each_byte() {
         let base64 = general_purpose::STANDARD.encode("%PDF-1.7 no page");
-        assert_eq!(most_tokens(&base64, PAGE), 16);
-        assert_eq!(most_tokens("JVBERi0 !", PAGE), 9, "no Base64");
+        assert_eq!(most_tokens(&base64, PAGE, &Cell::new(MOST_INFLATED)), 16);
+        assert_eq!(most_tokens("JVBERi0 !", PAGE, &Cell::new(MOST_INFLATED)), 9, "no Base64");
         let hidden = stream("/Type/ObjStm/Filter/FlateDecode", &[7; 10_000]);
         assert!(tokens(&[&hidden]) > 10_000);
         assert!(tokens(&[ONE_PAGE, &hidden]) > 10_000, "there may be more pages than one");
         let large = compressed(&vec![b' '; MOST_INFLATED as usize + 1]);
         assert!(tokens(&[ONE_PAGE, &stream("/Type/ObjStm/Filter/FlateDecode", &large)]) > large.len() as u64);
+        // The documents of one request have one allowance.
+        let (left, document) = (Cell::new(10_000), [ONE_PAGE, &text(&[b' '; 8_000])].concat());
+        let found = [0, 1].map(|_| Document::read(&document, &left).tokens(PAGE));
+        assert!(found[0] >= PAGE + 2_000 && found[1] < found[0] && left.get() == 0, "{found:?} {left:?}");
         // No order of its parts is demanded.
         for broken in [&b"stream\n"[..], b"endstream stream\r\n/Type", b"/Count", b"/Type /", b"<</Count 1", b""] {
-            assert!(Document::read(broken).tokens(PAGE) <= PAGE.max(broken.len() as u64));
+            assert!(Document::read(broken, &Cell::new(MOST_INFLATED)).tokens(PAGE) <= PAGE.max(broken.len() as u64));
         }
     }
 }

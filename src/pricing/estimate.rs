@@ -1,25 +1,27 @@
 //! Estimates of how many tokens a request takes, for when no gateway has counted them.
 
+use std::cell::Cell;
+
 use serde_json::Value;
 
 use super::document;
 use crate::chat::{ImageSource, MediaKind, Part, Request, ResponseFormat, Usage};
 
 /// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Count {
+#[derive(Debug, Clone, Copy)]
+enum Count<'a> {
     /// About the tokens that there are.
     About,
-    /// As many as there may be.
-    Most,
+    /// As many as there may be. So many bytes may still be decompressed to count them.
+    Most(&'a Cell<u64>),
 }
 
-impl Count {
+impl Count<'_> {
     /// Bytes of text in one token. English has four or more, code and other scripts fewer.
     fn bytes_per_token(self) -> u64 {
         match self {
             Self::About => 4,
-            Self::Most => 1,
+            Self::Most(_) => 1,
         }
     }
 }
@@ -61,18 +63,20 @@ fn json(value: &Value) -> u64 {
 
 /// The most tokens that a request with this body may have. No tokenizer makes more tokens of a text than the text has bytes,
 /// and the JSON around a message has more bytes than a model's own marks around it have tokens. Only what is no text is
-/// estimated: an image by its usual price, a PDF by its pages and what its text is compressed to, a recording by its length. A file of
-/// text in Base64 counts by its bytes. What a request marks for a cache counts as
-/// often as the price of input that may be paid for it.
+/// estimated: an image by its usual price, a PDF by its pages and what its text is compressed to, a recording by its length. A
+/// file of text in Base64 counts by its bytes. What a request marks for a cache counts as often as the price of input that may
+/// be paid for it.
 pub fn most_input_tokens(request: &Request, body: &[u8]) -> u64 {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
+    let left = Cell::new(document::MOST_INFLATED);
+    let most = Count::Most(&left);
     let (base64, tokens) = parts.fold((0, 0), |(base64, tokens), media| match media {
         Part::Image(image) => match &image.source {
-            ImageSource::Url(_) => (base64, tokens + part(media, Count::Most)),
-            ImageSource::Data { base64: data, .. } => (base64 + data.len(), tokens + part(media, Count::Most)),
+            ImageSource::Url(_) => (base64, tokens + part(media, most)),
+            ImageSource::Data { base64: data, .. } => (base64 + data.len(), tokens + part(media, most)),
         },
-        Part::File(file) => (base64 + file.base64.len(), tokens + part(media, Count::Most)),
-        Part::Audio(audio) => (base64 + audio.base64.len(), tokens + part(media, Count::Most)),
+        Part::File(file) => (base64 + file.base64.len(), tokens + part(media, most)),
+        Part::Audio(audio) => (base64 + audio.base64.len(), tokens + part(media, most)),
         Part::Text(_) | Part::Reasoning { .. } | Part::ToolCall(_) | Part::ToolResult { .. } => (base64, tokens),
     });
     let tokens = (body.len().saturating_sub(base64) as u64).saturating_add(tokens);
@@ -96,7 +100,7 @@ fn halves(body: &[u8]) -> u64 {
     }
 }
 
-fn part(part: &Part, count: Count) -> u64 {
+fn part(part: &Part, count: Count<'_>) -> u64 {
     match part {
         Part::Text(content) => text(content),
         Part::Reasoning { text: content, .. } => text(content),
@@ -116,17 +120,19 @@ fn part(part: &Part, count: Count) -> u64 {
 }
 
 /// The tokens of a file. Whatever is not known to be something else may be a text, or a PDF if it begins as one.
-fn file(media_type: &str, base64: &str, count: Count) -> u64 {
+fn file(media_type: &str, base64: &str, count: Count<'_>) -> u64 {
     let length = base64.len() as u64;
     let by_length = length.div_ceil(BASE64_PER_TOKEN);
-    match MediaKind::of(media_type) {
-        MediaKind::Picture => by_length.max(IMAGE),
-        MediaKind::Pdf if count == Count::Most => document::most_tokens(base64, IMAGE),
-        MediaKind::Pdf | MediaKind::Recording | MediaKind::Film => by_length,
-        MediaKind::Other => {
+    match (MediaKind::of(media_type), count) {
+        (MediaKind::Picture, _) => by_length.max(IMAGE),
+        (MediaKind::Pdf, Count::Most(left)) => document::most_tokens(base64, IMAGE, left),
+        (MediaKind::Pdf | MediaKind::Recording | MediaKind::Film, _) => by_length,
+        (MediaKind::Other, _) => {
             let text = length.saturating_mul(3).div_ceil(4 * count.bytes_per_token());
-            let is_pdf = count == Count::Most && base64.starts_with(PDF);
-            if is_pdf { text.max(document::most_tokens(base64, IMAGE)) } else { text }
+            match count {
+                Count::Most(left) if base64.starts_with(PDF) => text.max(document::most_tokens(base64, IMAGE, left)),
+                _ => text,
+            }
         }
     }
 }

@@ -82,8 +82,9 @@ fn labelled(label: Text, words: &str, out: &Output) -> Text {
     label + " " + indented(words, taken, out).as_str() + "\n"
 }
 
-/// The text with what looks like a key masked, which people write where names belong, and with all lines but the first set in, so that no line of a gateway's message looks like a line of ours. For a
-/// terminal, lines are broken between words; on the first line, `taken` cells are not free.
+/// The text with what looks like a key masked, which people write where names belong, and with all lines but the first set in,
+/// so that no line of a gateway's message looks like a line of ours. For a terminal, lines are broken between words; on the
+/// first line, `taken` cells are not free.
 fn indented(text: &str, taken: usize, out: &Output) -> String {
     let masked = mask_keys(text.trim_end());
     let shown = out.show(&masked);

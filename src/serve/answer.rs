@@ -319,7 +319,11 @@ impl Answer {
                 if target != self.target {
                     self.left_out.clear();
                 }
-                self.left_out.append(&mut self.next_left_out);
+                for parameter in self.next_left_out.drain(..) {
+                    if !self.left_out.contains(&parameter) {
+                        self.left_out.push(parameter);
+                    }
+                }
                 self.target = target;
                 self.attempts += 1;
                 self.finish = None;
@@ -334,7 +338,11 @@ impl Answer {
             Event::Adjusted { parameter, instead } if !instead.is_some_and(|other| other.starts_with("max_")) => {
                 self.next_left_out.push(parameter);
             }
-            Event::Cached { target } => (self.passes, self.target, self.cache) = (false, target, "hit"),
+            Event::Cached { target } => {
+                self.left_out.clear();
+                self.next_left_out.clear();
+                (self.passes, self.target, self.cache) = (false, target, "hit");
+            }
             Event::Bytes { bytes, content_type, is_failure } => {
                 (self.passes, self.has_begun) = (true, true);
                 self.content_type = content_type.or(self.content_type.take());

@@ -22,7 +22,8 @@ impl Held {
     pub async fn admit(store: Arc<dyn RateStore>, demand: Demand) -> Result<(Self, Admission), StoreError> {
         let mut held = Self { store, demand: Some(demand.clone()) };
         let admission = held.store.admit(demand).await;
-        if !admission.as_ref().is_ok_and(|admission| admission.refused.is_none()) {
+        // Where the store has failed, it may still say yes later.
+        if admission.as_ref().is_ok_and(|admission| admission.refused.is_some()) {
             held.demand = None;
         }
         admission.map(|admission| (held, admission))

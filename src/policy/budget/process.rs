@@ -111,8 +111,8 @@ mod tests {
 
     #[test]
     fn processes_that_begin_at_different_times_are_told_apart() {
-        // The first process began before this one, by more than the clock's smallest step.
-        let [ours, theirs] = ["self", "1"].map(started);
+        // The parent began before this process, by more than the clock's smallest step.
+        let [ours, theirs] = ["self", &std::os::unix::process::parent_id().to_string()].map(started);
         assert!(ours.is_some() && theirs.is_some() && ours != theirs, "{ours:?} {theirs:?}");
     }
 
