@@ -274,6 +274,10 @@ impl Rows {
             if is_device(&file, &metadata)? {
                 return Err(io::Error::other("it is a device, not a file"));
             }
+            let is_gzip = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
+            if is_gzip && metadata.is_file() && metadata.len() == 0 {
+                return Err(io::Error::other("it is empty, which no file of gzip is"));
+            }
             (Box::new(file), metadata.is_file().then_some(metadata.len()))
         };
         Self::new(raw, size, format.or_else(|| RowFormat::of_name(path)))

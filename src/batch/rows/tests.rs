@@ -78,6 +78,10 @@ fn gzip_is_recognised_by_its_bytes() {
         Rows::new(Box::new(Cursor::new(bytes[..20].to_vec())), None, Some(RowFormat::Jsonl)).expect("a beginning");
     let end = std::iter::repeat_with(|| cut.read()).find(|next| !matches!(next, Ok(Some(_))));
     assert!(matches!(end, Some(Err(_))), "a damaged file is an error, not its end");
+    let dir = tempfile::tempdir().expect("a directory");
+    let empty = dir.path().join("rows.jsonl.gz");
+    std::fs::write(&empty, "").expect("written");
+    assert!(Rows::open(&empty, None).is_err_and(|error| error.to_string().contains("it is empty")));
 }
 
 #[test]
