@@ -428,7 +428,7 @@ fn answering() -> Gateway {
 
 #[test]
 fn a_key_is_handed_over_for_no_model_that_it_may_not_be_used_for() {
-    for (api, model) in [("openai-chat", "g::big"), ("anthropic", "g::big"), ("gemini", "g::big")] {
+    for api in ["openai-chat", "anthropic", "gemini"] {
         let gateway = answering();
         let config = format!(
             "[gateway.g]\nbase_url = \"{}\"\napi = \"{api}\"\n[allow]\nLLM_API_KEY = [\"small\"]\n\
@@ -437,7 +437,7 @@ fn a_key_is_handed_over_for_no_model_that_it_may_not_be_used_for() {
         );
         let home = Home::new().config(&config).env("LLM_API_KEY", KEY).env("LLM_GATEWAY", "g");
         home.file("rows.jsonl", rows(2));
-        for model in [model, "g::small,g::big", "some"] {
+        for model in ["g::big", "g::small,g::big", "some"] {
             let outcome = home.llm(SUBMIT).args(["-m", model, "--max-tokens", "9"]).output();
             outcome.exits(5).says("the key LLM_API_KEY may not be used for big");
             assert_eq!(gateway.requests().len(), 0, "{api}: nothing of {model} is handed over");
