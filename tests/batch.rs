@@ -415,7 +415,6 @@ fn answers_of_unknown_cost_count_as_the_most_that_they_may_have_cost_in_every_ru
     assert_eq!(gateway.requests().len(), 5);
 }
 
-// L32
 #[test]
 fn failed_tries_of_unknown_cost_count_beside_answers_of_unknown_cost() {
     let gateway = Gateway::by(|request| match request.prompt().as_str() {
@@ -440,7 +439,6 @@ fn failed_tries_of_unknown_cost_count_beside_answers_of_unknown_cost() {
     assert_eq!(gateway.requests().len(), 4);
 }
 
-// L32
 #[test]
 fn answers_of_unknown_cost_count_that_only_the_ledger_has() {
     let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").done());
