@@ -415,6 +415,49 @@ fn answers_of_unknown_cost_count_as_the_most_that_they_may_have_cost_in_every_ru
     assert_eq!(gateway.requests().len(), 5);
 }
 
+#[test]
+fn failed_tries_of_unknown_cost_count_beside_answers_of_unknown_cost() {
+    let gateway = Gateway::by(|request| match request.prompt().as_str() {
+        "row 2" => Reply::error(504, "too late"),
+        _ => Reply::sse().role().text("yes").finish("stop").done(),
+    });
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(2));
+    let run = |further: &[&str]| {
+        batch(&home, &["--max-tokens", "10", "--concurrency", "1", "--retries", "0"]).args(further).output()
+    };
+    run(&[]).exits(8);
+    run(&["--retry-failed"]).exits(8);
+    assert_eq!(gateway.requests().len(), 3);
+    // The answer and both tries may have cost $0.1 each.
+    for _ in 0..2 {
+        let outcome = run(&["--retry-failed", "--max-cost", "0.35"]);
+        outcome.exits(5).says("--max-cost $0.35: $0.05 left, and this call may cost up to $0.10");
+        assert_eq!(gateway.requests().len(), 3);
+    }
+    run(&["--retry-failed", "--max-cost", "0.45"]).exits(8);
+    assert_eq!(gateway.requests().len(), 4);
+}
+
+#[test]
+fn answers_of_unknown_cost_count_that_only_the_ledger_has() {
+    let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").done());
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(2));
+    let run = |further: &[&str]| batch(&home, &["--max-tokens", "10", "--concurrency", "1"]).args(further).output();
+    run(&[]).exits(0);
+    let path = home.path().join("out.jsonl");
+    let text = std::fs::read_to_string(&path).expect("an output");
+    let (first, _) = text.split_once('\n').expect("lines");
+    std::fs::write(&path, format!("{first}\n")).expect("written");
+    home.file("rows.jsonl", rows(3));
+    let outcome = run(&["--resume", "--max-cost", "0.25"]);
+    outcome.exits(5).says("1 answer that the ledger has and the output lacked").says("--max-cost $0.25: $0.05 left");
+    assert_eq!(gateway.requests().len(), 2);
+    run(&["--resume", "--max-cost", "0.35"]).exits(0);
+    assert_eq!(numbers(&lines(&path)), [1, 2, 3]);
+}
+
 // L33
 #[cfg(unix)]
 #[test]

@@ -221,6 +221,56 @@ fn a_batch_whose_handover_was_killed_is_found_and_not_paid_twice() {
     assert_eq!(numbers(&lines(&home)), [1, 3]);
 }
 
+#[test]
+fn a_handover_that_failed_at_the_gateway_is_looked_for_and_one_that_was_refused_is_not() {
+    for (status, may_be_there) in [(408, true), (503, true), (504, true), (400, false), (429, false)] {
+        let received = std::sync::Mutex::new(None);
+        let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+            ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+            ("POST", "/v1/batches") => {
+                let before = received.lock().expect("no panic").replace(request.json()["metadata"].clone());
+                match before {
+                    None => Reply::error(status, "not now"),
+                    Some(_) => Reply::json(200, &json!({"id": "batch-2", "status": "validating"})),
+                }
+            }
+            ("GET", "/v1/batches?limit=100") => {
+                let metadata = received.lock().expect("no panic").clone();
+                Reply::json(200, &json!({"data": [{"id": "batch-1", "metadata": metadata}]}))
+            }
+            _ => Reply::error(404, "nothing here"),
+        });
+        let home = Home::with(&gateway);
+        home.file("rows.jsonl", rows(3));
+        let submit = |further: &[&str]| home.llm(SUBMIT).args(["--max-tokens", "5"]).args(further).output();
+        assert_ne!(submit(&[]).says("not now").code(), Some(0), "{status}");
+        let outcome = submit(&["--resume"]);
+        let said = if may_be_there { "batch batch-1 was handed over before" } else { "3 requests handed over" };
+        outcome.exits(0).says(said);
+        assert_eq!(posts(&gateway, "/v1/batches"), if may_be_there { 1 } else { 2 }, "{status}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn why_a_handover_failed_is_told_although_the_ledger_has_failed_too() {
+    let ledger = std::sync::Arc::new(std::sync::OnceLock::<std::path::PathBuf>::new());
+    let known = std::sync::Arc::clone(&ledger);
+    let gateway = Gateway::by(move |request| match request.path.as_str() {
+        "/v1/files" => Reply::json(200, &json!({"id": "file-in"})),
+        _ => {
+            let dir = known.get().expect("a path").parent().expect("a directory");
+            std::fs::rename(dir, dir.with_extension("moved")).expect("renamed");
+            std::fs::write(dir, "no directory").expect("written");
+            Reply::error(400, "too many")
+        }
+    });
+    let home = Home::with(&gateway);
+    ledger.set(home.ledger()).expect("set once");
+    home.file("rows.jsonl", rows(1));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().says("error: too many").says("ledger.db");
+}
+
 /// The ids of the requests of one of Anthropic's batches.
 fn custom_ids(body: &Value) -> Vec<String> {
     let requests = body["requests"].as_array().expect("requests");
@@ -428,7 +478,7 @@ fn answering() -> Gateway {
 
 #[test]
 fn a_key_is_handed_over_for_no_model_that_it_may_not_be_used_for() {
-    for (api, model) in [("openai-chat", "g::big"), ("anthropic", "g::big"), ("gemini", "g::big")] {
+    for api in ["openai-chat", "anthropic", "gemini"] {
         let gateway = answering();
         let config = format!(
             "[gateway.g]\nbase_url = \"{}\"\napi = \"{api}\"\n[allow]\nLLM_API_KEY = [\"small\"]\n\
@@ -437,7 +487,7 @@ fn a_key_is_handed_over_for_no_model_that_it_may_not_be_used_for() {
         );
         let home = Home::new().config(&config).env("LLM_API_KEY", KEY).env("LLM_GATEWAY", "g");
         home.file("rows.jsonl", rows(2));
-        for model in [model, "g::small,g::big", "some"] {
+        for model in ["g::big", "g::small,g::big", "some"] {
             let outcome = home.llm(SUBMIT).args(["-m", model, "--max-tokens", "9"]).output();
             outcome.exits(5).says("the key LLM_API_KEY may not be used for big");
             assert_eq!(gateway.requests().len(), 0, "{api}: nothing of {model} is handed over");
@@ -674,6 +724,46 @@ fn a_batch_that_the_gateway_does_not_have_any_more_can_be_given_up() {
     home.llm(["batch", "cancel"]).output().exits(0).says("the gateway has no batch batch-1, which is given up");
     home.llm(calls).output().exits(0);
     assert_eq!(numbers(&lines(&home)), [1, 2]);
+}
+
+#[test]
+fn a_batch_that_cannot_be_cancelled_does_not_keep_the_others_from_it() {
+    let submitted = std::sync::atomic::AtomicUsize::new(0);
+    let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+        ("POST", "/v1/batches") => {
+            let number = submitted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            Reply::json(200, &json!({"id": format!("batch-{number}"), "status": "validating"}))
+        }
+        ("POST", "/v1/batches/batch-1/cancel") => Reply::json(200, &json!({"id": "batch-1", "status": "cancelling"})),
+        ("POST", "/v1/batches/batch-0/cancel") => Reply::error(400, "too early"),
+        _ => Reply::error(400, "too late"),
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(2));
+    home.llm(SUBMIT).args(["-m", "a,b,c", "--max-tokens", "5"]).output().exits(0).says("in 3 batches");
+    let outcome = home.llm(["batch", "cancel"]).output();
+    outcome.says("too early").says("c: ").says("too late").says("the gateway was asked to cancel 1 batch;");
+    assert_ne!(outcome.code(), Some(0));
+    for number in 0..3 {
+        assert_eq!(posts(&gateway, &format!("/v1/batches/batch-{number}/cancel")), 1);
+    }
+}
+
+#[test]
+fn a_retry_that_is_refused_leaves_the_output_as_it_is() {
+    let gateway = answering();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(2) + "not json\n");
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    let path = home.path().join("out.jsonl");
+    // The end of a line is missing.
+    let kept = std::fs::read_to_string(&path).expect("an output").trim_end().to_owned();
+    home.file("out.jsonl", &kept);
+    let calls = ["batch", "rows.jsonl", "{{ text }}", "--out", "out.jsonl", "--retry-failed", "--max-tokens", "5"];
+    home.llm(calls).output().exits(2).says("the gateway has 1 batch of these rows, which would be paid twice");
+    assert_eq!(std::fs::read_to_string(&path).expect("an output"), kept);
+    assert_eq!(posts(&gateway, "/v1/chat/completions"), 0);
 }
 
 /// L29

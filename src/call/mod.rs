@@ -252,7 +252,7 @@ impl CostLimit {
     /// Replaces a reserved amount by what was spent.
     pub fn settle(&self, reserved: Usd, spent: Usd) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        *used = Usd::from_picos(used.picos() - reserved.picos() + spent.picos());
+        *used = *used - reserved + spent;
     }
 }
 

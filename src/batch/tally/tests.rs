@@ -106,4 +106,10 @@ fn what_was_paid_for_more_than_the_lines_is_part_of_the_sum() {
     tally.models[0].1.cost.unknown = 1;
     tally.note_paid(cost("1", 3));
     assert_eq!((tally.cost(), tally.earlier), (cost("2", 1), TotalCost::default()));
+    assert_eq!(tally.unknown_without_line, 2, "the line is one of three calls");
+    tally.models[0].1.judge_cost.unknown = 1;
+    tally.note_paid(cost("1", 3));
+    assert_eq!(tally.unknown_without_line, 2, "the cost of a judge is not that of an answer");
+    tally.note_paid(cost("1", 0));
+    assert_eq!(tally.unknown_without_line, 0, "the ledger was purged");
 }

@@ -80,14 +80,12 @@ fn run_batch(context: &Context, args: &BatchRunArgs, command: Vec<String>) -> Re
     if args.prompt.dry_run {
         return dry_run::run(context, args, &plan);
     }
-    let session = Session::open(context, args, &mut plan)?;
+    let by_calls = args.via != Some(Via::Api);
+    let session = Session::open(context, args, &mut plan, by_calls)?;
     let batch = Batch::new(context, args, &plan, command);
     match args.via {
         Some(Via::Api) => api::submit(&batch, session),
-        Some(Via::Calls) | None => {
-            api::check_collected(context, &session)?;
-            batch.run(session, None)
-        }
+        Some(Via::Calls) | None => batch.run(session, None),
     }
 }
 
@@ -125,7 +123,7 @@ impl<'a> Batch<'a> {
         let salt = if args.retry_failed { uuid::Uuid::now_v7().to_string() } else { job.clone() };
         let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, salt);
         let mut samples = maker.samples()?;
-        unpriced::reserve(context, plan, &mut maker, &samples, (unpriced, tally.earlier.unknown))?;
+        unpriced::reserve(context, plan, &mut maker, &samples, (unpriced, tally.unknown_without_line))?;
         let judging = match results {
             None => Judging::new(context, args, &base, &samples)?,
             Some(_) => None,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use super::api;
 use super::jobs::unreadable;
 use super::lines::LineMaker;
 use super::plan::BatchPlan;
@@ -31,11 +32,16 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Opens the output and finds out what is done.
+    /// Opens the output and finds out what is done. `by_calls` is whether single calls ask what is not done.
     ///
     /// # Errors
-    /// The output cannot be used, or what is asked differs from what was asked in it.
-    pub(super) fn open(context: &Context, args: &BatchRunArgs, plan: &mut BatchPlan) -> Result<Self, Error> {
+    /// The output cannot be used, or what is asked differs from what was asked in it, or calls would ask what the gateway has.
+    pub(super) fn open(
+        context: &Context,
+        args: &BatchRunArgs,
+        plan: &mut BatchPlan,
+        by_calls: bool,
+    ) -> Result<Self, Error> {
         let mut session = Self {
             output: None,
             done: Done::new(&plan.names),
@@ -48,7 +54,7 @@ impl Session {
         let resume = args.resume || args.retry_failed;
         let mut output = OutputFile::open(path, resume).map_err(output_error)?;
         if resume {
-            session.resume(context, args, plan, &mut output)?;
+            session.resume(context, args, (plan, by_calls), &mut output)?;
         }
         session.output = Some(output);
         Ok(session)
@@ -58,7 +64,7 @@ impl Session {
         &mut self,
         context: &Context,
         args: &BatchRunArgs,
-        plan: &mut BatchPlan,
+        (plan, by_calls): (&mut BatchPlan, bool),
         output: &mut OutputFile,
     ) -> Result<(), Error> {
         let dir = context.settings.dirs.data.as_deref();
@@ -80,15 +86,19 @@ impl Session {
         {
             return Err(changed_plan(plan, earlier.as_ref(), output.path()));
         }
-        // Only now it is known that every whole line is one of this batch.
-        repair(context, output)?;
         if let Some(job) = &earlier {
             self.job.clone_from(&job.id);
             self.is_resumed = true;
-            if job.state == jobs::JobState::Running {
-                let most = count(job.progress.concurrency, "call", "calls");
-                context.notice(&format!("the last run was killed; at most {most} in flight then may be paid twice"));
-            }
+        }
+        if by_calls && self.is_resumed {
+            // Before anything is changed in the output.
+            api::check_collected(context, &self.job)?;
+        }
+        // Only now it is known that every whole line is one of this batch.
+        repair(context, output)?;
+        if let Some(job) = earlier.as_ref().filter(|job| job.state == jobs::JobState::Running) {
+            let most = count(job.progress.concurrency, "call", "calls");
+            context.notice(&format!("the last run was killed; at most {most} in flight then may be paid twice"));
         }
         if !self.is_resumed {
             return Ok(());
@@ -250,6 +260,7 @@ impl Session {
                 let written = output.append(&line, (info.number, place));
                 written.map_err(|source| Error::Output { target, source })?;
                 self.tally.add(&plan.names[place], &ended);
+                self.unpriced.extend(ended.has_unknown_cost().then_some((info.number, place)));
                 self.done.set(info.number, place, info.hash, State::Answered);
                 recovered += 1;
             }

@@ -61,9 +61,14 @@ pub(super) fn reserve(
             spent += most(place)?;
         }
     }
-    spent += usual.and_then(|most| most.times(others as u64)).unwrap_or(Usd::ZERO);
+    spent += usual.map_or(Usd::ZERO, |most| all_of(most, others));
     limit.settle(Usd::ZERO, spent);
     Ok(())
+}
+
+/// What so many calls may have cost, of which each may have cost `most`. What is too large is the largest amount.
+fn all_of(most: Usd, calls: usize) -> Usd {
+    most.times(calls as u64).unwrap_or(Usd::from_picos(i64::MAX))
 }
 
 /// What knows the prices of the models of these calls.
@@ -74,4 +79,17 @@ fn limits(context: &Context, samples: &[Call]) -> Result<SpendingLimits, Error> 
     let pricing = Arc::new(pricing(&context.settings, gateways.contains_key("demo")));
     let (budgets, allow, keys) = Default::default();
     Ok(SpendingLimits { budgets, allow, gateways, keys, pricing, store: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_calls_may_have_cost_is_never_nothing_because_it_is_too_much() {
+        let most = Usd::from_picos(i64::MAX / 2);
+        assert_eq!(all_of(most, 0), Usd::ZERO);
+        assert_eq!(all_of(most, 2), Usd::from_picos(i64::MAX - 1));
+        assert_eq!(all_of(most, 3), Usd::from_picos(i64::MAX));
+    }
 }

@@ -351,3 +351,12 @@ async fn without_an_account_nothing_is_sent() {
     assert!(failure.message.starts_with("a budget applies, and "), "{failure}");
     assert_eq!((failure.cause, failure.advice), (error.cause(), error.hint()), "the user learns why, and what helps");
 }
+
+#[test]
+fn what_is_spent_of_a_limit_ends_at_the_largest_amount() {
+    let limit = CostLimit::new(Usd::from_picos(10));
+    for _ in 0..2 {
+        limit.settle(Usd::ZERO, Usd::from_picos(i64::MAX));
+        assert_eq!(limit.reserve(Usd::from_picos(1)), Err(Usd::ZERO));
+    }
+}

@@ -40,7 +40,7 @@ pub(in crate::cmd::batch) fn collect(
     args.output.format = format;
     let mut plan = BatchPlan::new(context, &args)?;
     let routes = model_routes(&plan)?.len();
-    let session = Session::open(context, &args, &mut plan)?;
+    let session = Session::open(context, &args, &mut plan, false)?;
     let mut open = Open::of(context, &job, &args)?;
     let mut results = ApiResults::new(context, routes)?;
     let Asked { over, failed, mut failure } = fetch_all(context, &plan, &mut open, &mut results, &job.id, wait);

@@ -13,7 +13,6 @@ mod submit;
 
 use super::jobs::unreadable;
 use super::plan::{BatchPlan, PlannedWork};
-use super::session::Session;
 use super::short_id;
 use crate::batch::RowHash;
 use crate::cmd::Context;
@@ -40,16 +39,16 @@ fn ledger(context: &Context) -> Result<Store, Error> {
 ///
 /// # Errors
 /// It has.
-pub(super) fn check_collected(context: &Context, session: &Session) -> Result<(), Error> {
-    let Some(dir) = context.settings.dirs.data.as_deref().filter(|_| session.is_resumed) else { return Ok(()) };
+pub(super) fn check_collected(context: &Context, job: &str) -> Result<(), Error> {
+    let Some(dir) = context.settings.dirs.data.as_deref() else { return Ok(()) };
     let Some(store) = Store::open_to_read(dir).map_err(|error| unreadable(&error))? else { return Ok(()) };
-    let parts = jobs::parts(&store, &session.job).map_err(|error| unreadable(&error))?;
+    let parts = jobs::parts(&store, job).map_err(|error| unreadable(&error))?;
     let open = |state| parts.iter().filter(|part| part.state == state).count() as u64;
     let (known, in_doubt) = (open(PartState::Submitted), open(PartState::Submitting));
     if known + in_doubt == 0 {
         return Ok(());
     }
-    let (batches, id) = (count(known + in_doubt, "batch", "batches"), short_id(&session.job));
+    let (batches, id) = (count(known + in_doubt, "batch", "batches"), short_id(job));
     let has = if in_doubt == 0 { "has" } else { "may have" };
     let hint = format!("`llm batch collect {id}` gets the answers; `llm batch cancel {id}` asks the gateway to stop");
     Err(Error::usage_hint(format!("the gateway {has} {batches} of these rows, which would be paid twice"), hint))

@@ -114,29 +114,42 @@ pub(in crate::cmd::batch) fn tell_standing(context: &Context, job: &Job) -> Resu
 pub(in crate::cmd::batch) fn cancel(context: &Context, job: &Job) -> Result<(), Error> {
     let args = arguments(job)?;
     let mut open = Open::of(context, job, &args)?;
-    if let Some((_, error)) = open.settle(context, &job.id).into_iter().next() {
-        return Err(error);
-    }
+    // What fails for one part does not keep the others.
+    let mut failures = open.settle(context, &job.id);
     let mut asked = 0;
     for part in std::mem::take(&mut open.parts) {
-        let Some(remote) = &part.remote else { continue };
-        let client = open.clients.of(&part.gateway)?;
-        let form = api::of(client.config().api_of(&part.model));
-        let key = format!("{}-cancel", tag(&job.id, part.part));
-        match open.requests.post(client, form.cancel(remote), None, &key) {
-            Ok(_) => asked += 1,
-            Err(failure) if matches!(failure.status, Some(404 | 410)) => {
-                context.urgent(&format!("the gateway has no batch {remote}, which is given up: {failure}"));
-                let given_up = Part { state: PartState::Collected, ..part };
-                let saved = open.store.write(|transaction| jobs::save_part(transaction, &job.id, &given_up));
-                saved.map_err(|error| unreadable(&error))?;
-            }
-            Err(failure) => return Err(failure.into()),
+        match cancel_part(context, &mut open, &job.id, &part) {
+            Ok(is_asked) => asked += u64::from(is_asked),
+            Err(error) => failures.push((part, error)),
         }
     }
+    let mut failures = failures.into_iter();
+    let first = failures.next();
+    failures.for_each(|(part, error)| context.urgent(&format!("{}: {error}", part.model)));
     let (batches, id) = (count(asked, "batch", "batches"), short_id(&job.id));
-    context.notice(&format!(
-        "the gateway was asked to cancel {batches}; `llm batch collect {id}` gets what was answered before"
-    ));
-    Ok(())
+    if asked > 0 || first.is_none() {
+        context.notice(&format!(
+            "the gateway was asked to cancel {batches}; `llm batch collect {id}` gets what was answered before"
+        ));
+    }
+    first.map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Asks the gateway to cancel a part. Whether it has it; if not, the part is given up.
+fn cancel_part(context: &Context, open: &mut Open, job: &str, part: &Part) -> Result<bool, Error> {
+    let Some(remote) = &part.remote else { return Ok(false) };
+    let client = open.clients.of(&part.gateway)?;
+    let form = api::of(client.config().api_of(&part.model));
+    let key = format!("{}-cancel", tag(job, part.part));
+    match open.requests.post(client, form.cancel(remote), None, &key) {
+        Ok(_) => Ok(true),
+        Err(failure) if matches!(failure.status, Some(404 | 410)) => {
+            context.urgent(&format!("the gateway has no batch {remote}, which is given up: {failure}"));
+            let given_up = Part { state: PartState::Collected, ..part.clone() };
+            let saved = open.store.write(|transaction| jobs::save_part(transaction, job, &given_up));
+            saved.map_err(|error| unreadable(&error))?;
+            Ok(false)
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }

@@ -68,11 +68,17 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
         teller.end(JobState::Submitted, progress);
         teller.close(SHARE_LIMIT).iter().for_each(|text| context.notice(text));
     }
-    let noted = ledger(context)?.write(|transaction| {
-        jobs::note_progress(transaction, &job, Timestamp::now().as_millisecond(), JobState::Submitted, &progress)
+    let noted = ledger(context).and_then(|mut store| {
+        let written = store.write(|transaction| {
+            jobs::note_progress(transaction, &job, Timestamp::now().as_millisecond(), JobState::Submitted, &progress)
+        });
+        written.map_err(|error| unreadable(&error))
     });
+    if let (Err(_), Err(error)) = (&handed_over, &noted) {
+        context.urgent(&error.to_string());
+    }
     let (_, (requests, parts)) = handed_over?;
-    noted.map_err(|error| unreadable(&error))?;
+    noted?;
     let id = short_id(&job);
     if parts == 0 {
         context.notice("every row is done or handed over already");
