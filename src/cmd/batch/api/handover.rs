@@ -149,7 +149,8 @@ impl<'a> Handovers<'a> {
         let submitted = self.requests.post(&client, form.submit(&part, file.as_deref()), entries, &tag);
         let remote = submitted.and_then(|body| form.id(&body)).inspect_err(|failure| {
             // What was refused is not there; of what broke off or failed at the gateway, that is not known.
-            if failure.status.is_some_and(|status| (400..500).contains(&status) && status != 408) {
+            let is_refused = |status| status == 501 || ((400..500).contains(&status) && status != 408);
+            if failure.status.is_some_and(is_refused) {
                 let job = self.job;
                 let _ = self.store.write(|transaction| jobs::remove_part(transaction, job, number));
             }
