@@ -166,10 +166,10 @@ struct PydanticGateway<'a> {
 }
 
 /// Tokens by how long a cache keeps them.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
 #[serde(default)]
-struct CacheCreation {
-    ephemeral_1h_input_tokens: Count,
+pub(super) struct CacheCreation {
+    pub(super) ephemeral_1h_input_tokens: Count,
     /// LiteLLM's name for what OpenAI's cache keeps.
     ephemeral_12h_input_tokens: Count,
 }

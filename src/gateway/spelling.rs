@@ -52,11 +52,16 @@ impl Spelling {
             return;
         }
         for line in lines.split(|byte| *byte == b'\n') {
-            let place = place(line);
+            let mut place_of_line = None;
             for (field, string) in strings(line) {
+                // Most strings neither go on with a secret nor begin one.
+                if self.open.is_empty() && mask.open_at_end(&string) == 0 {
+                    continue;
+                }
+                let place = place_of_line.get_or_insert_with(|| place(line));
                 self.add(mask, field, &[], &string);
                 if !place.is_empty() {
-                    self.add(mask, field, &place, &string);
+                    self.add(mask, field, place, &string);
                 }
             }
         }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::adapter::lenient::{Count, maybe};
-use crate::adapter::usage;
+use crate::adapter::usage::{self, CacheCreation};
 use crate::chat::{Surcharge, Usage};
 use crate::money::Usd;
 
@@ -29,13 +29,6 @@ pub(super) struct WireUsage {
     cost: Option<Usd>,
     #[serde(skip)]
     surcharge: Option<Surcharge>,
-}
-
-/// Tokens by how long the cache keeps them.
-#[derive(Debug, Default, Clone, Copy, Deserialize)]
-#[serde(default)]
-struct CacheCreation {
-    ephemeral_1h_input_tokens: Count,
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]

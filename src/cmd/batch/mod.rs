@@ -288,9 +288,7 @@ impl<'a> Batch<'a> {
 
     /// How many lines the output will have; `None` where only reading all rows would tell.
     fn total(&self, done: &crate::batch::Done) -> Option<u64> {
-        let names = self.plan.names.len();
-        // Lines of models that are not asked any more stay in the output.
-        Some(self.plan.count()? * names as u64 + done.lines_of_others(names))
+        Some(self.plan.lines(self.plan.count()?, done))
     }
 
     /// The exit code, or why the batch stopped before its end.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::batch::rows::RawRow;
-use crate::batch::{Cook, Recipe, RowFormat, RowHash, Rows, Selection};
+use crate::batch::{Cook, Done, Recipe, RowFormat, RowHash, Rows, Selection};
 use crate::cli::{BatchRunArgs, InputFormat};
 use crate::cmd::Context;
 use crate::cmd::request::{self, key_value, prepare_base};
@@ -198,6 +198,11 @@ impl BatchPlan {
             count += u64::from(self.selection.has(row.number));
         }
         Ok(count)
+    }
+
+    /// How many lines the output has of so many rows. Those of models that are not asked any more stay in it.
+    pub(super) fn lines(&self, rows: u64, done: &Done) -> u64 {
+        rows * self.names.len() as u64 + done.lines_of_others(self.names.len())
     }
 
     /// How many rows are asked, where that can be found out at once.

@@ -79,7 +79,7 @@ pub(in crate::cmd::batch) fn collect(
 /// rows are counted.
 fn total(args: &BatchRunArgs, plan: &mut BatchPlan, done: &Done) -> Result<u64, Error> {
     plan.draw(args)?;
-    Ok(plan.count_all()? * plan.names.len() as u64 + done.lines_of_others(plan.names.len()))
+    Ok(plan.lines(plan.count_all()?, done))
 }
 
 /// What has become of the parts that were asked for.

@@ -61,8 +61,7 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
     let written = (&mut output, &mut tally);
     let handed_over = handovers.and_then(|handovers| hand_over(batch, handovers, maker, written, &done, &job));
     // All rows were read, and the answers that are collected are compared with their number.
-    let total = handed_over.as_ref().ok().map(|(rows, _)| *rows * plan.names.len() as u64);
-    let total = total.map(|total| total + done.lines_of_others(plan.names.len()));
+    let total = handed_over.as_ref().ok().map(|(rows, _)| plan.lines(*rows, &done));
     let progress = JobProgress { total, ..progress_of(&tally, 0) };
     if let Some(teller) = teller {
         teller.end(JobState::Submitted, progress);
