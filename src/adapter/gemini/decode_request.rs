@@ -153,7 +153,7 @@ const SPELLINGS: [(&str, &str); 17] = [
 /// The fields, those that are known here with their names in camel case.
 fn camel_case(mut fields: Map<String, Value>) -> Map<String, Value> {
     for (snake, camel) in SPELLINGS {
-        if let Some(value) = fields.remove(snake) {
+        if let Some(value) = fields.shift_remove(snake) {
             fields.insert(camel.to_owned(), value);
         }
     }
@@ -323,7 +323,7 @@ fn tool_choice(config: &Value) -> Option<ToolChoice> {
     if config.len() != 1 {
         return None;
     }
-    let Value::Object(config) = config.remove("functionCallingConfig")? else { return None };
+    let Value::Object(config) = config.shift_remove("functionCallingConfig")? else { return None };
     let config = camel_case(config);
     match (config.get("mode")?.as_str()?, config.get("allowedFunctionNames").and_then(Value::as_array)) {
         ("AUTO", None) => Some(ToolChoice::Auto),
