@@ -4,7 +4,7 @@
 use super::list::Items;
 use super::sse::{BOM, Frame, FrameError, Parser};
 use super::{Adapter, DecodeError, Decoder, Flow};
-use crate::chat::{FinishReason, StreamEvent, TokenLogprob};
+use crate::chat::{FinishReason, StreamEvent, TokenLogprob, Usage};
 use crate::error::{Failure, FailureKind};
 
 /// The largest answer that is read, in bytes: text, log-probabilities, reasoning and tool arguments together.
@@ -204,12 +204,15 @@ impl Progress {
         };
         events.retain(|event| self.note(event));
         self.count_tool_calls(events)?;
+        let has_failed = matches!(decoded, Err(DecodeError::Failed(_)));
+        let mut last_usage = Usage::default();
         for mut event in events.drain(..) {
             if let StreamEvent::Usage(usage) = &mut event {
                 self.final_usage |= self.finish.is_some();
                 // A count of zero means nothing before the end, and cannot be right beside an answer.
-                let is_empty = self.size == 0 && self.finish.is_some();
+                let is_empty = self.size == 0 && (self.finish.is_some() || has_failed);
                 usage.output = usage.output.filter(|count| *count > 0 || is_empty);
+                last_usage.update(usage);
             }
             out.push(Decoded::Event(event));
         }
@@ -236,7 +239,7 @@ impl Progress {
             }
             Err(DecodeError::Failed(failure)) => {
                 self.has_reported = true;
-                Err(self.broken_by(failure))
+                Err(self.broken_by(failure.with_usage(last_usage)))
             }
         }
     }
@@ -362,6 +365,21 @@ mod tests {
             });
             assert_eq!(told, Some((Some(5), output)), "{text}");
         }
+    }
+
+    #[test]
+    fn a_failure_comes_with_what_the_gateway_tells_in_it() {
+        let failed = |text: &str, counts: &str| {
+            let error = "\"error\":{\"message\":\"boom\"}";
+            let text = [text, &format!("data: {{\"choices\":[],\"usage\":{counts},{error}}}\n\n")].concat();
+            let usage = stream(&text).1.expect_err("failed").usage;
+            usage.map(|usage| (usage.input, usage.output))
+        };
+        let counts = r#"{"prompt_tokens":5,"completion_tokens":0}"#;
+        assert_eq!(failed("", counts), Some((Some(5), Some(0))));
+        assert_eq!(failed(TEXT, counts), Some((Some(5), None)), "something was answered");
+        assert_eq!(failed(TEXT, r#"{"prompt_tokens":5,"completion_tokens":2}"#), Some((Some(5), Some(2))));
+        assert_eq!(failed(USAGE, "null"), None, "what was told before is not what was told in the end");
     }
 
     #[test]
