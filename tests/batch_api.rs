@@ -251,6 +251,46 @@ fn a_handover_that_failed_at_the_gateway_is_looked_for_and_one_that_was_refused_
     }
 }
 
+#[test]
+fn a_batch_that_the_gateway_cannot_look_for_can_be_given_up_and_counts_as_the_most_that_it_may_have_cost() {
+    let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+        ("POST", "/v1/batches") => Reply::error(502, "not now"),
+        ("POST", _) => Reply::unary("one by one"),
+        _ => Reply::error(404, "nothing here"),
+    });
+    let budget = "[[budget]]\nlimit = 1\nper = \"total\"\naction = \"warn\"\n";
+    let home = Home::with(&gateway).config(&format!("[price.test-model]\ninput = 0\noutput = 1000\n{budget}"));
+    home.file("rows.jsonl", rows(4) + "not json\n");
+    let sample = ["--max-tokens", "5", "--sample", "3", "--sample-seed", "1"];
+    let outcome = home.llm(SUBMIT).args(sample).output();
+    outcome.says("not now");
+    assert_ne!(outcome.code(), Some(0));
+    let has_bad_row = lines(&home).len() as u64;
+    let open = 3 - has_bad_row;
+    // What ends in doubt says what can be done.
+    for command in [&["batch", "collect"][..], &["batch", "cancel"]] {
+        let outcome = home.llm(command).output();
+        outcome.says("nothing here").says("--give-up` lets its rows be asked again");
+        assert_ne!(outcome.code(), Some(0));
+    }
+    home.llm(SUBMIT).args(sample).arg("--resume").output().says("--give-up` lets its rows be asked again");
+    let one_by_one = ["batch", "rows.jsonl", "{{ text }}", "--out", "out.jsonl", "--resume"];
+    let single = |more: &[&str]| home.llm(one_by_one).args(sample).args(more).output();
+    single(&[]).exits(2).says("the gateway may have 1 batch of these rows");
+
+    let outcome = home.llm(["batch", "collect", "--give-up"]).output();
+    outcome.exits(8).says("given up; if the gateway has it").says("to go on: llm batch rows.jsonl");
+    let spent = home.llm(["usage", "--budgets", "-o", "json"]).output().json()[0]["spent_usd"].clone();
+    assert_eq!(spent, json!(0.005 * open as f64), "five tokens for each row");
+    // What may have been paid counts for the limit of the job.
+    single(&["--max-cost", "0.015"]).exits(5);
+    single(&["--max-cost", "0.5"]).exits(if has_bad_row == 0 { 0 } else { 8 });
+    assert_eq!(lines(&home).len(), 3);
+    let status = home.llm(["batch", "status", "-o", "json"]).output().json();
+    assert_eq!(status["total_cost"]["unknown"], json!(open), "{status}");
+}
+
 #[cfg(unix)]
 #[test]
 fn why_a_handover_failed_is_told_although_the_ledger_has_failed_too() {

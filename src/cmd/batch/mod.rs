@@ -61,8 +61,8 @@ pub(super) fn run(context: &Context, args: BatchArgs) -> Result<u8, Error> {
             jobs::retry_failed(context, job.id.as_deref(), output.format)
         }
         Some(BatchCommand::Cancel { job }) => jobs::cancel(context, job.id.as_deref()),
-        Some(BatchCommand::Collect { job, wait, output }) => {
-            api::collect(context, job.id.as_deref(), wait, output.format)
+        Some(BatchCommand::Collect { job, wait, give_up, output }) => {
+            api::collect(context, job.id.as_deref(), (wait, give_up), output.format)
         }
         Some(BatchCommand::Merge { outputs, out, output }) => merge::run(context, &outputs, &out, output.format),
     }

@@ -87,10 +87,24 @@ impl Open {
         failed
     }
 
+    /// Says what can be done about parts of which the gateway does not say whether it has them.
+    pub(super) fn tell_in_doubt(&self, context: &Context, job: &str) {
+        if !self.in_doubt.is_empty() {
+            let batches = count(self.in_doubt.len() as u64, "batch", "batches");
+            context.notice(&format!("it is not known whether the gateway has {batches}; {}", giving_up(job)));
+        }
+    }
+
     /// How many parts there are.
     pub(super) fn count(&self) -> u64 {
         (self.parts.len() + self.in_doubt.len()) as u64
     }
+}
+
+/// What can be done where the gateway never says whether it has a batch.
+pub(super) fn giving_up(job: &str) -> String {
+    let id = short_id(job);
+    format!("`llm batch collect {id} --give-up` lets its rows be asked again, which may be paid twice")
 }
 
 /// Says how the parts of a job stand at the gateway.
@@ -116,6 +130,8 @@ pub(in crate::cmd::batch) fn cancel(context: &Context, job: &Job) -> Result<(), 
     let mut open = Open::of(context, job, &args)?;
     // What fails for one part does not keep the others.
     let mut failures = open.settle(context, &job.id);
+    open.in_doubt.extend(failures.iter().map(|(part, _)| part.clone()));
+    open.tell_in_doubt(context, &job.id);
     let mut asked = 0;
     for part in std::mem::take(&mut open.parts) {
         match cancel_part(context, &mut open, &job.id, &part) {
