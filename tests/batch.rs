@@ -440,6 +440,22 @@ fn failed_tries_of_unknown_cost_count_beside_answers_of_unknown_cost() {
 }
 
 #[test]
+fn answers_of_unknown_cost_count_of_models_that_are_not_asked_any_more() {
+    let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").done());
+    let home = Home::with(&gateway)
+        .config("[price.dear]\ninput = 0\noutput = 10000\n[price.cheap]\ninput = 0\noutput = 1000\n");
+    home.file("rows.jsonl", rows(3));
+    let run = |further: &[&str]| batch(&home, &["--max-tokens", "10", "--concurrency", "1"]).args(further).output();
+    run(&["-m", "cheap,dear"]).exits(0);
+    // Those of `dear` may have cost $0.1 each, and those of `cheap` $0.01.
+    home.file("rows.jsonl", rows(4));
+    run(&["-m", "cheap", "--resume", "--max-cost", "0.32"]).exits(5).says("this call may cost up to $0.01");
+    assert_eq!(gateway.requests().len(), 6);
+    run(&["-m", "cheap", "--resume", "--max-cost", "0.35"]).exits(0);
+    assert_eq!(gateway.requests().len(), 7);
+}
+
+#[test]
 fn answers_of_unknown_cost_count_that_only_the_ledger_has() {
     let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").done());
     let home = Home::with(&gateway).config(PRICED);

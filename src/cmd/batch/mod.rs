@@ -123,7 +123,9 @@ impl<'a> Batch<'a> {
         let salt = if args.retry_failed { uuid::Uuid::now_v7().to_string() } else { job.clone() };
         let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, salt);
         let mut samples = maker.samples()?;
-        unpriced::reserve(context, plan, &mut maker, &samples, (unpriced, tally.unknown_without_line))?;
+        let resolver = context.resolver(args.prompt.to.gateway.as_deref());
+        let unknown = (done.models(), unpriced, tally.unknown_without_line);
+        unpriced::reserve((context, &resolver), plan, &mut maker, &samples, unknown)?;
         let judging = match results {
             None => Judging::new(context, args, &base, &samples)?,
             Some(_) => None,
