@@ -369,6 +369,31 @@ fn a_limit_of_cost_that_could_not_be_kept_is_refused() {
 }
 
 #[test]
+fn what_only_single_calls_do_is_refused_as_a_flag_and_told_of_the_config() {
+    let gateway = openai(|_| json!({"id": "batch-1", "status": "in_progress"}), &[]);
+    let home = Home::with(&gateway).config("[cache]\nenabled = true\n[alias.both]\nmodels = [\"one\", \"two\"]\n");
+    home.file("rows.jsonl", rows(2));
+    let flags: [&[&str]; 6] = [
+        &["--fallback", "other"],
+        &["--retries", "1"],
+        &["--timeout", "5s"],
+        &["--cache"],
+        &["--concurrency", "3"],
+        &["--on-error", "stop"],
+    ];
+    for flag in flags {
+        let outcome = home.llm(SUBMIT).args(flag).output();
+        outcome
+            .exits(2)
+            .says(&format!("error: {}", flag[0]))
+            .says("is for single calls, which --via api does not make");
+    }
+    assert_eq!((gateway.requests().len(), home.path().join("out.jsonl").exists()), (0, false));
+    let outcome = home.llm(SUBMIT).args(["-m", "both", "--no-cache", "--on-error", "skip"]).output();
+    outcome.exits(0).says("the answer cache is for single calls").says("both has several models");
+}
+
+#[test]
 fn what_a_gateway_says_of_a_batch_is_masked_and_short() {
     let gateway = openai(
         |nth| match nth {

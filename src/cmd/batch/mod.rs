@@ -75,6 +75,9 @@ fn command_line() -> Vec<String> {
 
 /// Runs a batch. `command` is the command line, by which the batch can go on later.
 fn run_batch(context: &Context, args: &BatchRunArgs, command: Vec<String>) -> Result<u8, Error> {
+    if args.via == Some(Via::Api) {
+        api::check_flags(args)?;
+    }
     let mut plan = BatchPlan::new(context, args)?;
     plan.draw(args)?;
     if args.prompt.dry_run {
