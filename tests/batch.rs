@@ -35,6 +35,30 @@ fn batch(home: &Home, further: &[&str]) -> Run {
 }
 
 #[test]
+fn a_data_set_without_rows_is_told() {
+    let home = Home::with(&echo());
+    home.file("rows.jsonl", "\n\n");
+    for further in [&[][..], &["--resume"], &["--resume", "--via", "api"]] {
+        batch(&home, further).output().exits(0).says("rows.jsonl has no row that is asked");
+    }
+    home.llm(["batch", "-", "{{ line }}"]).stdin("").output().exits(0).says("has no row that is asked");
+}
+
+#[test]
+fn the_null_of_a_row_is_not_asked() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", "{\"text\": null}\n{\"text\": \"yes\"}\n");
+    batch(&home, &[]).output().exits(8);
+    let found = lines(home.path().join("out.jsonl"));
+    assert!(
+        found[0]["error"]["message"].as_str().is_some_and(|message| message.contains("a value is null")),
+        "{found:?}"
+    );
+    assert_eq!((&found[1]["text"], gateway.requests().len()), (&json!("yes"), 1));
+}
+
+#[test]
 fn every_row_is_asked_of_every_model_and_the_summary_says_who_is_right() {
     let gateway = Gateway::by(|request| {
         let n: u64 = request.prompt().trim_start_matches("row ").parse().expect("a number");

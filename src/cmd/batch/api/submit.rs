@@ -77,9 +77,13 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
     if let (Err(_), Err(error)) = (&handed_over, &noted) {
         context.urgent(&error.to_string());
     }
-    let (_, (requests, parts)) = handed_over?;
+    let (rows, (requests, parts)) = handed_over?;
     noted?;
     let id = short_id(&job);
+    if rows == 0 {
+        context.urgent(&format!("{} has no row that is asked", plan.source.path.display()));
+        return Ok(0);
+    }
     if parts == 0 {
         context.notice("every row is done or handed over already");
         return Ok(0);
