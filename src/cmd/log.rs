@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
             show(context, id.as_deref(), *conversation, output.format)
         }
         Some(LogCommand::Export { filter, format: _, out }) => {
-            let destination = Destination::new(out.path.as_deref(), context.terminal.stdout)?;
+            let destination = context.destination(out.path.as_deref(), None)?;
             export(context, &calls::filter(filter)?, destination)
         }
         Some(LogCommand::Purge { before, all: _ }) => purge(context, before.as_deref()),

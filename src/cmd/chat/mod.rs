@@ -279,6 +279,7 @@ impl<'a> Chat<'a> {
         if !replaces && file.is_file() {
             return Err(Error::usage_hint(format!("{path} exists already"), format!("/save! {path} replaces it")));
         }
+        self.context.check_output(file)?;
         let destination = Destination::new(Some(file), self.context.terminal.now().stdout)?;
         let page = log::conversation(self.conversation.rows(), &destination.output());
         destination.write(page)?;
