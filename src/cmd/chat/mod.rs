@@ -31,7 +31,7 @@ use crate::route::NamedRoute;
 use crate::run::Notices;
 
 /// The name of the file with the history of prompts, in the data directory.
-const HISTORY: &str = "chat_history";
+pub(super) const HISTORY: &str = "chat_history";
 
 pub(super) fn run_chat(context: &Context, mut args: ChatArgs) -> Result<u8, Error> {
     if let Some(text) = &args.list {
