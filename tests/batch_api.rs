@@ -1,5 +1,7 @@
 //! `llm batch --via api`: the same job through the gateway's own Batch API.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use serde_json::{Value, json};
 
 use crate::support::{Gateway, Home, KEY, Reply};
@@ -610,6 +612,12 @@ struct Messages {
 
 impl Messages {
     fn new(lost: usize, in_work: &'static [(usize, usize)]) -> Self {
+        Self::that_hears(0, lost, in_work)
+    }
+
+    /// The same, which hears nothing of the first posts.
+    fn that_hears(after: usize, lost: usize, in_work: &'static [(usize, usize)]) -> Self {
+        let unheard = std::sync::atomic::AtomicUsize::new(after);
         let batches = std::sync::Mutex::new(Vec::<(Value, usize)>::new());
         let gateway = Gateway::by(move |request| {
             let mut batches = batches.lock().expect("no panic");
@@ -622,6 +630,10 @@ impl Messages {
             };
             match (request.method.as_str(), path) {
                 ("POST", "") => {
+                    if unheard.load(SeqCst) > 0 {
+                        unheard.fetch_sub(1, SeqCst);
+                        return Reply::raw("").close();
+                    }
                     batches.push((request.json(), 0));
                     let number = batches.len();
                     if number <= lost {
@@ -714,18 +726,44 @@ fn a_batch_that_may_be_the_lost_one_is_neither_collected_nor_handed_over_again_b
 
 #[test]
 fn a_batch_that_never_reached_the_gateway_is_missing_and_handed_over_again() {
-    let messages = Messages::new(0, &[]);
+    let messages = Messages::that_hears(1, 0, &[]);
     let home = &messages.home;
-    let down = Gateway::by(|_| Reply::raw("").close());
-    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
-    home.file("llm.toml", config.replace(&messages.gateway.base_url(), &down.base_url()));
     Messages::hand_over(home, "mine.txt").output().exits(7);
-    home.file("llm.toml", config);
     let outcome = home.llm(["batch", "collect"]).output();
     outcome.exits(8).says("2 requests have neither an answer nor a failure").says("to go on: llm batch mine.txt");
     Messages::hand_over(home, "mine.txt").arg("--resume").output().exits(0).says("2 requests handed over in 1 batch");
     home.llm(["batch", "collect"]).output().exits(0);
     assert_eq!(messages.answers(), ["mine 1", "mine 2"]);
+}
+
+#[test]
+fn a_batch_is_looked_for_where_it_was_handed_over_and_nowhere_else() {
+    for lost in [0, 1] {
+        let messages = Messages::new(lost, &[]);
+        let home = &messages.home;
+        let handed_over = Messages::hand_over(home, "mine.txt").output();
+        handed_over.exits(if lost == 0 { 0 } else { 7 });
+        let other = Messages::new(0, &[]);
+        let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+        home.file("llm.toml", config.replace(&messages.gateway.base_url(), &other.gateway.base_url()));
+        for command in ["cancel", "collect", "status"] {
+            let outcome = home.llm(["batch", command]).output();
+            if (command, lost) != ("status", 1) {
+                outcome.exits(2).says("this batch was handed over to a at").says(&messages.gateway.base_url());
+            }
+        }
+        if lost == 1 {
+            Messages::hand_over(home, "mine.txt")
+                .arg("--resume")
+                .output()
+                .exits(2)
+                .says("this batch was handed over to a at");
+        }
+        assert_eq!(other.gateway.requests().len(), 0, "it is another gateway");
+        home.file("llm.toml", config);
+        home.llm(["batch", "collect"]).output().exits(0);
+        assert_eq!(messages.answers(), ["mine 1", "mine 2"]);
+    }
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn fetch(
     results: &mut ApiResults,
     part: &Part,
 ) -> Result<bool, Error> {
-    let client = open.clients.of(&part.gateway)?;
+    let client = open.clients.of_part(part)?;
     let standing = standing(&open.requests, client, part)?;
     context.notice(&described(part, &standing));
     if let Some(failure) = standing.failure.as_ref().filter(|_| standing.is_over) {

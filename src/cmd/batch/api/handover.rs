@@ -69,6 +69,7 @@ impl<'a> Handovers<'a> {
                 PartState::Collected => {}
                 PartState::Submitted => handovers.existing.push(part),
                 PartState::Submitting => {
+                    clients.of_part(&part)?;
                     let Handovers { requests, store, .. } = &mut handovers;
                     let settled = settle(context, clients, requests, store, (job, part)).inspect_err(|_| {
                         context.notice(&format!("it is not known whether the gateway has a batch; {}", giving_up(job)));
@@ -148,6 +149,7 @@ impl<'a> Handovers<'a> {
             remote: None,
             state: PartState::Submitting,
             mark: self.mark(form, place),
+            address: Some(client.config().base_url.as_str().to_owned()),
         };
         // Known before it is handed over: if the process ends now, the gateway is asked whether it has it.
         self.save(&kept)?;

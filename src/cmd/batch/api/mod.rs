@@ -154,6 +154,7 @@ mod tests {
             remote: None,
             state: PartState::Submitted,
             mark,
+            address: None,
         };
         let own = mark("job", "model");
         let (plain, marked) = (part(None), part(Some(own.clone())));

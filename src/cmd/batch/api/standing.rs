@@ -89,8 +89,10 @@ impl Open {
 
     /// Says what can be done about parts of which the gateway does not say whether it has them.
     pub(super) fn tell_in_doubt(&self, context: &Context, job: &str) {
-        if !self.in_doubt.is_empty() {
-            let batches = count(self.in_doubt.len() as u64, "batch", "batches");
+        // At another address, nobody can know.
+        let in_doubt = self.in_doubt.iter().filter(|part| self.clients.of_part(part).is_ok()).count();
+        if in_doubt > 0 {
+            let batches = count(in_doubt as u64, "batch", "batches");
             context.notice(&format!("it is not known whether the gateway has {batches}; {}", giving_up(job)));
         }
     }
@@ -112,7 +114,7 @@ pub(in crate::cmd::batch) fn tell_standing(context: &Context, job: &Job) -> Resu
     let args = arguments(job)?;
     let open = Open::of(context, job, &args)?;
     for part in &open.parts {
-        let standing = standing(&open.requests, open.clients.of(&part.gateway)?, part)?;
+        let standing = standing(&open.requests, open.clients.of_part(part)?, part)?;
         context.notice(&described(part, &standing));
     }
     for part in &open.in_doubt {
@@ -154,7 +156,7 @@ pub(in crate::cmd::batch) fn cancel(context: &Context, job: &Job) -> Result<(), 
 /// Asks the gateway to cancel a part. Whether it has it; if not, the part is given up.
 fn cancel_part(context: &Context, open: &mut Open, job: &str, part: &Part) -> Result<bool, Error> {
     let Some(remote) = &part.remote else { return Ok(false) };
-    let client = open.clients.of(&part.gateway)?;
+    let client = open.clients.of_part(part)?;
     let form = api::of(client.config().api_of(&part.model));
     let key = format!("{}-cancel", tag(job, part.part));
     match open.requests.post(client, form.cancel(remote), None, &key) {
