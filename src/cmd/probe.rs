@@ -28,7 +28,7 @@ use crate::run::{ExitCode, Notices, Outcome, PrepareOptions, Reporter, findings}
 
 pub(super) fn run_probe(context: &Context, args: &ProbeArgs) -> Result<u8, Error> {
     let limit = request::timeout(args.limits.timeout.as_deref())?;
-    let destination = Destination::within(limit, args.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = context.destination(args.out.path.as_deref(), limit)?;
     let features = features(args)?;
     let caller = Arc::new(caller(&args.limits)?);
     let base = base_calls(context, args, &caller)?;

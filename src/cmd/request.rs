@@ -246,7 +246,7 @@ fn assemble(
 /// It cannot be written.
 pub(super) fn destination(context: &Context, args: &PromptArgs) -> Result<Destination, Error> {
     let limit = timeout(args.timeout.as_deref())?;
-    Destination::within(limit, args.out.path.as_deref(), context.terminal.stdout)
+    context.destination(args.out.path.as_deref(), limit)
 }
 
 /// The duration of `--timeout`.

@@ -89,7 +89,7 @@ impl Reading<'_> {
                 return Err(failure);
             }
         };
-        let outcome = stream::complete(answer.finish.as_ref());
+        let outcome = stream::complete(answer.finish.as_ref(), answer.tool_calls.len());
         let has_end = answer.finish.is_some() || !self.is_stream();
         let now = Instant::now();
         let mut words = self.words();
