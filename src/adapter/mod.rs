@@ -18,6 +18,7 @@ mod list;
 mod logprobs;
 mod mask;
 mod media;
+mod missing;
 mod object;
 mod openai;
 mod openai_chat;

@@ -98,6 +98,7 @@ struct Progress {
     size: usize,
     tool_calls: usize,
     finish: Option<FinishReason>,
+    missing: Option<&'static str>,
     final_usage: bool,
     done: bool,
     /// Whether the gateway itself reported a failure.
@@ -158,6 +159,11 @@ impl Stream {
     /// Whether the gateway has said why the answer ended.
     pub fn finished(&self) -> bool {
         self.progress.finish.is_some()
+    }
+
+    /// What came of the answer that has no form here.
+    pub fn missing(&self) -> Option<&'static str> {
+        self.progress.missing
     }
 
     /// Whether usage came with or after the finish reason, so that nothing of interest can follow.
@@ -261,6 +267,7 @@ impl Progress {
             // Some gateways repeat the finish reason; others correct it.
             StreamEvent::Finish(reason) if self.finish.as_ref() == Some(reason) => return false,
             StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
+            StreamEvent::Missing(what) => self.missing = Some(what),
             StreamEvent::Start { .. } | StreamEvent::Usage(_) => {}
         }
         true
@@ -305,6 +312,17 @@ pub fn complete(finish: Option<&FinishReason>) -> Result<(), Failure> {
         // The model may have worked although nothing of that has come.
         None => truncated("the stream ended before the answer was complete".into()).map_err(Failure::maybe_billed),
     }
+}
+
+/// Whether an answer is complete for whoever does not get its bytes.
+///
+/// # Errors
+/// `Truncated` where this came of it that has no form here.
+pub fn told_whole(missing: Option<&str>) -> Result<(), Failure> {
+    missing.map_or(Ok(()), |what| {
+        let message = format!("the answer holds {what}, which can neither be shown nor translated here");
+        Err(Failure::new(FailureKind::Truncated, message))
+    })
 }
 
 /// Whether a failure says no more of an answer than its finish reason.

@@ -69,6 +69,11 @@ impl Reading<'_> {
         self.passed.is_none_or(|body| body.operation() == Operation::Generate)
     }
 
+    /// Whether the answer is complete for whoever asked. Clients that get its bytes miss nothing.
+    pub(super) fn told_whole(&self, missing: Option<&str>) -> Result<(), Failure> {
+        stream::told_whole(missing.filter(|_| self.passed.is_none()))
+    }
+
     /// Whether the client gets the bytes of the answer and waits for a stream.
     fn is_stream(&self) -> bool {
         self.passed.is_some_and(ClientBody::stream)
@@ -89,7 +94,7 @@ impl Reading<'_> {
                 return Err(failure);
             }
         };
-        let outcome = stream::complete(answer.finish.as_ref());
+        let outcome = stream::complete(answer.finish.as_ref()).and_then(|()| self.told_whole(answer.missing));
         let has_end = answer.finish.is_some() || !self.is_stream();
         let now = Instant::now();
         let mut words = self.words();

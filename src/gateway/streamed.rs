@@ -102,7 +102,7 @@ impl Reading<'_> {
                 None => return Err(stream.broken_by(self.deadlines.exceeded(limit.spoke))),
             }
         }
-        let outcome = stream.end(&mut decoded);
+        let outcome = stream.end(&mut decoded).and_then(|()| self.told_whole(stream.missing()));
         let ended = Instant::now();
         decoded.drain(..).for_each(|piece| self.tell(piece, words, &mut |event| unsent.push(ended, event)));
         words.flush(&mut |event| unsent.push(ended, Event::Stream(event)));

@@ -111,8 +111,8 @@ impl Encoder for MessageEncoder {
                     event(json!({"type": "content_block_delta", "index": block, "delta": delta}), out);
                 }
             }
-            // The format has no field for log-probabilities.
-            StreamEvent::Logprobs(_) => {}
+            // The format has no field for log-probabilities. What is missing is told as a failure.
+            StreamEvent::Logprobs(_) | StreamEvent::Missing(_) => {}
             StreamEvent::Usage(usage) => self.usage.update(usage),
             StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
         }

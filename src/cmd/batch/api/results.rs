@@ -308,7 +308,7 @@ async fn answered(adapter: &dyn Adapter, body: &[u8], events: &Events) -> Result
             return Err(Failure::new(FailureKind::Protocol, "the result cannot be read").with_cause(why));
         }
     };
-    let outcome = stream::complete(answer.finish.as_ref());
+    let outcome = stream::complete(answer.finish.as_ref()).and_then(|()| stream::told_whole(answer.missing));
     for event in answer.into_events() {
         events.emit(Event::Stream(event)).await?;
     }
