@@ -28,6 +28,7 @@ mod signature;
 pub mod sse;
 mod start;
 pub mod stream;
+mod surrogates;
 mod tool_calls;
 mod tree;
 mod unpriced;

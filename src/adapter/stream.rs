@@ -3,7 +3,7 @@
 
 use super::list::Items;
 use super::sse::{BOM, Frame, FrameError, Parser};
-use super::{Adapter, DecodeError, Decoder, Flow};
+use super::{Adapter, DecodeError, Decoder, Flow, surrogates};
 use crate::chat::{FinishReason, StreamEvent, TokenLogprob};
 use crate::error::{Failure, FailureKind};
 
@@ -200,12 +200,13 @@ impl Progress {
                         decoder.done(events);
                         Ok(Flow::Done)
                     }
-                    data => decoder.decode(&Frame { data, ..*frame }, events),
+                    data => decoder.decode(&Frame { data: &surrogates::mended(data), ..*frame }, events),
                 }
             }
             Err(FrameError::NotUtf8) => Err(DecodeError::Malformed(FrameError::NotUtf8.to_string())),
             Err(FrameError::TooLarge) => {
-                return Err(self.broken_by(Failure::new(FailureKind::Protocol, FrameError::TooLarge.to_string())));
+                let failure = Failure::new(FailureKind::Protocol, FrameError::TooLarge.to_string()).maybe_billed();
+                return Err(self.broken_by(failure));
             }
         };
         events.retain(|event| self.note(event));
@@ -236,7 +237,7 @@ impl Progress {
                 }
                 if self.malformed == MOST_MALFORMED {
                     let message = format!("{MOST_MALFORMED} events of the stream could not be read");
-                    return Err(self.broken_by(Failure::new(FailureKind::Protocol, message)));
+                    return Err(self.broken_by(Failure::new(FailureKind::Protocol, message).maybe_billed()));
                 }
                 Ok(Flow::Continue)
             }
@@ -287,10 +288,21 @@ impl Progress {
         if self.malformed > 0 {
             let events = if self.malformed == 1 { "one event".into() } else { format!("{} events", self.malformed) };
             let message = format!("{events} of the answer could not be read: some of it may be missing");
-            return Err(Failure::new(FailureKind::Truncated, message));
+            return Err(Failure::new(FailureKind::Truncated, message).maybe_billed());
         }
         complete(self.finish.as_ref())
     }
+}
+
+/// The event, with an id for a tool call that came without one. No two calls of a conversation may have the same: the results are
+/// found by it, also by gateways that take the conversation over.
+pub fn with_id(mut event: StreamEvent) -> StreamEvent {
+    if let StreamEvent::ToolCallStart { id, .. } = &mut event
+        && id.is_empty()
+    {
+        *id = format!("call_{}", uuid::Uuid::now_v7().simple());
+    }
+    event
 }
 
 const ENDED_EARLY: &str = "the answer ended early";

@@ -78,7 +78,7 @@ impl ToolCalls {
         }
         let function = piece.function.unwrap_or_default();
         let at = self.find(piece.index, &piece.id, &function.name).unwrap_or_else(|| {
-            let id = piece.id.some().unwrap_or_else(|| format!("call_{}", self.calls.len()));
+            let id = piece.id.0.into_owned();
             self.held += size_of::<Call>() + id.len();
             self.calls.push(Call { index: piece.index, id, told: None, waiting: String::new() });
             self.calls.len() - 1

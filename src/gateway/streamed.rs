@@ -111,6 +111,10 @@ impl Reading<'_> {
                 return Err(stream.broken_by(repeated_key()));
             }
             unsent.send().await?;
+            // The answer may have come to its end in an event without a line end.
+            if stream.finished() {
+                relay.open();
+            }
             let is_told = stream.has_reported_failure();
             relay_rest(&mut relay, response).await;
             relay.end(outcome.is_err() && !stream.finished() && !is_told);

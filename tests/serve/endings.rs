@@ -220,3 +220,18 @@ fn no_client_gets_the_gateways_key_from_the_words_of_a_model() {
         assert!(!call.to_string().contains(KEY), "{call}");
     }
 }
+
+#[test]
+fn an_answer_of_one_event_without_a_line_end_reaches_its_client() {
+    let event = r#"data: {"id":"c1","choices":[{"index":0,"delta":{"content":"all"},"finish_reason":"stop"}]}"#;
+    for end in ["", "\n", "\n\n"] {
+        let gateway = Gateway::always(Reply::sse_until_close().bytes(event).bytes(end).close());
+        let home = home(&gateway, "openai-chat");
+        let server = Server::start(&home, &[]);
+        for (api, path, body, _) in wires("") {
+            let answer = server.send(&server.key, path, &[], body.to_string());
+            assert!(answer.status == 200 && answer.text().contains("all"), "{api} {end:?}: {}", answer.text());
+            assert!(api != "openai-chat" || answer.text().starts_with(event), "{end:?}: {}", answer.text());
+        }
+    }
+}

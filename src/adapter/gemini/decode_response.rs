@@ -208,7 +208,7 @@ impl ContentDecoder {
         if let Some(call) = part.function_call {
             let index = self.calls;
             self.calls += 1;
-            let id = call.id.some().unwrap_or_else(|| format!("call_{index}"));
+            let id = call.id.0.into_owned();
             events.push(StreamEvent::ToolCallStart { index, id, name: call.name.0.into_owned() });
             if let Some(arguments) = call.args.map(|args| args.get().to_owned()).filter(|args| args != "null") {
                 events.push(StreamEvent::ToolCallDelta { index, arguments });

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::adapter::stream;
 use crate::chat::TokenLogprob;
 
 struct Fixture {
@@ -144,6 +145,7 @@ fn a_served_answer_decodes_to_itself() {
             true => decode_stream(fixture.api, [&fixture.body[..]]).response,
             false => decode_whole(fixture.api, &fixture.body).response,
         };
+        let response: Response = response.into_events().into_iter().map(stream::with_id).collect();
         // An answer that broke off is not served, nor one that has no form here.
         if response.finish.is_none() || response.missing.is_some() {
             continue;

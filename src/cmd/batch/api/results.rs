@@ -310,7 +310,7 @@ async fn answered(adapter: &dyn Adapter, body: &[u8], events: &Events) -> Result
     };
     let outcome = stream::complete(answer.finish.as_ref()).and_then(|()| stream::told_whole(answer.missing));
     for event in answer.into_events() {
-        events.emit(Event::Stream(event)).await?;
+        events.emit(Event::Stream(stream::with_id(event))).await?;
     }
     outcome
 }
