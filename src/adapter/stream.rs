@@ -97,6 +97,8 @@ struct Progress {
     /// Bytes of the answer so far.
     size: usize,
     tool_calls: usize,
+    /// The calls of which no arguments have come.
+    without_arguments: Vec<usize>,
     finish: Option<FinishReason>,
     missing: Option<&'static str>,
     final_usage: bool,
@@ -212,6 +214,11 @@ impl Progress {
         events.retain(|event| self.note(event));
         self.count_tool_calls(events)?;
         for mut event in events.drain(..) {
+            if is_whole(&event) {
+                // Clients read arguments as JSON.
+                let empty = |index| StreamEvent::ToolCallDelta { index, arguments: "{}".to_owned() };
+                out.extend(self.without_arguments.drain(..).map(empty).map(Decoded::Event));
+            }
             if let StreamEvent::Usage(usage) = &mut event {
                 self.final_usage |= self.finish.is_some();
                 // A count of zero means nothing before the end, and cannot be right beside an answer.
@@ -263,8 +270,16 @@ impl Progress {
             StreamEvent::TextDelta(text) | StreamEvent::ReasoningDelta(text) => self.size += text.len(),
             StreamEvent::Logprobs(tokens) => self.size += tokens.iter().map(TokenLogprob::size).sum::<usize>(),
             StreamEvent::ReasoningSignature(signature) => self.size += signature.len(),
-            StreamEvent::ToolCallStart { id, name, .. } => self.size += id.len() + name.len(),
-            StreamEvent::ToolCallDelta { arguments, .. } => self.size += arguments.len(),
+            StreamEvent::ToolCallStart { id, name, index } => {
+                self.size += id.len() + name.len();
+                self.without_arguments.push(*index);
+            }
+            StreamEvent::ToolCallDelta { arguments, index } => {
+                self.size += arguments.len();
+                if !arguments.is_empty() {
+                    self.without_arguments.retain(|call| call != index);
+                }
+            }
             // Some gateways repeat the finish reason; others correct it.
             StreamEvent::Finish(reason) if self.finish.as_ref() == Some(reason) => return false,
             StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
@@ -292,6 +307,11 @@ impl Progress {
         }
         complete(self.finish.as_ref())
     }
+}
+
+/// Whether this event is the end of an answer from which nothing was cut.
+fn is_whole(event: &StreamEvent) -> bool {
+    matches!(event, StreamEvent::Finish(FinishReason::Stop | FinishReason::ToolCalls))
 }
 
 /// The event, with an id for a tool call that came without one. No two calls of a conversation may have the same: the results are

@@ -20,5 +20,9 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Response,
         let calls_tools = !response.tool_calls.is_empty();
         response.finish = Some(if calls_tools { FinishReason::ToolCalls } else { FinishReason::Stop });
     }
+    if matches!(response.finish, Some(FinishReason::Stop | FinishReason::ToolCalls)) {
+        let calls = response.tool_calls.iter_mut().filter(|call| call.arguments.trim().is_empty());
+        calls.for_each(|call| call.arguments = "{}".to_owned());
+    }
     Ok(response)
 }

@@ -36,7 +36,7 @@ pub struct ToolCall {
     pub id: String,
     /// The name of the function.
     pub name: String,
-    /// JSON text as it came. It may be cut short, and some gateways send an empty text for `{}`.
+    /// JSON text as it came, or `{}` where nothing did. It may be cut short, and then be empty.
     pub arguments: String,
 }
 
