@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::DecodeError;
+use super::{DecodeError, surrogates};
 
 /// The object without its `null` fields. In the bodies that we write, `null` means that a field is not given.
 pub(super) fn given(mut object: Value) -> Value {
@@ -81,7 +81,7 @@ pub(super) fn arguments_value(arguments: &str) -> Value {
     if arguments.trim().is_empty() {
         return Value::Object(Map::new());
     }
-    serde_json::from_str(arguments).unwrap_or_else(|_| arguments.into())
+    serde_json::from_str(&surrogates::mended(arguments)).unwrap_or_else(|_| arguments.into())
 }
 
 /// The inverse of [`arguments_value`].

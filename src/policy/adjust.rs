@@ -74,8 +74,8 @@ impl Adjustment {
         self.instead.is_none_or(|instead| instead.starts_with("max_"))
     }
 
-    fn event(&self) -> Event {
-        Event::Adjusted { parameter: self.parameter, instead: self.instead }
+    fn event(&self, call: &Call) -> Event {
+        Event::Adjusted { target: call.target().clone(), parameter: self.parameter, instead: self.instead }
     }
 
     fn make(&self, call: &mut Call) {
@@ -330,7 +330,7 @@ impl<S: Service> Service for Adjust<S> {
                 applied.push(index);
                 // Of a run's models, the first refusal has been told. A server's clients know nothing of each other.
                 if call.body.is_some() {
-                    events.emit(ADJUSTMENTS[index].event()).await?;
+                    events.emit(ADJUSTMENTS[index].event(call)).await?;
                 }
             }
         }
@@ -350,7 +350,7 @@ impl<S: Service> Service for Adjust<S> {
             ADJUSTMENTS[index].make(&mut adjusted);
             applied.push(index);
             self.learn(call, index);
-            events.emit(ADJUSTMENTS[index].event()).await?;
+            events.emit(ADJUSTMENTS[index].event(call)).await?;
         }
     }
 }
