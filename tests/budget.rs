@@ -532,7 +532,8 @@ fn an_answer_that_cannot_be_read_counts_as_all_that_it_may_have_cost() {
 
 #[test]
 fn what_an_error_says_that_it_cost_is_spent() {
-    let billed = r#"{"error":{"message":"no","code":502},"usage":{"prompt_tokens":1,"completion_tokens":9,"cost":0.5}}"#;
+    let billed =
+        r#"{"error":{"message":"no","code":502},"usage":{"prompt_tokens":1,"completion_tokens":9,"cost":0.5}}"#;
     let gateway = Gateway::by(move |_| Reply::with_body(200, "application/json", billed));
     let home = home(&gateway, "[[budget]]\nlimit = 2\nper = \"day\"\n");
     for _ in 0..3 {

@@ -308,7 +308,7 @@ impl Progress {
             let message = format!("{events} of the answer could not be read: some of it may be missing");
             return Err(Failure::new(FailureKind::Truncated, message).maybe_billed());
         }
-        complete(self.finish.as_ref(), self.tool_calls)
+        complete(self.finish.as_ref(), self.tool_calls > 0 || self.missing.is_some())
     }
 }
 
@@ -332,15 +332,16 @@ const ENDED_EARLY: &str = "the answer ended early";
 
 const CALLS_MISSING: &str = "the model calls functions, as the gateway says, and no call has come";
 
-/// Whether an answer with this finish reason and so many tool calls is complete. Streams and whole answers share this rule.
+/// Whether an answer with this finish reason is complete, and `called` says whether calls of tools came with it, of any kind. Streams
+/// and whole answers share this rule.
 ///
 /// # Errors
 /// `Truncated` where the gateway gave no reason, or one that means that the answer was cut short, or that calls came with it;
 /// `ContentFilter` where a filter or a refusal ended it.
-pub fn complete(finish: Option<&FinishReason>, tool_calls: usize) -> Result<(), Failure> {
+pub fn complete(finish: Option<&FinishReason>, called: bool) -> Result<(), Failure> {
     let truncated = |message: String| Err(Failure::new(FailureKind::Truncated, message));
     match finish {
-        Some(FinishReason::ToolCalls) if tool_calls == 0 => truncated(CALLS_MISSING.to_owned()),
+        Some(FinishReason::ToolCalls) if !called => truncated(CALLS_MISSING.to_owned()),
         Some(FinishReason::Stop | FinishReason::ToolCalls) => Ok(()),
         Some(FinishReason::Length) => truncated("the answer was cut at the token limit".into()),
         Some(FinishReason::ContentFilter) => {
@@ -365,7 +366,7 @@ pub fn told_whole(missing: Option<&str>) -> Result<(), Failure> {
 
 /// Whether a failure says no more of an answer than its finish reason.
 pub fn is_told_by(finish: &FinishReason, failure: &Failure) -> bool {
-    match (finish, complete(Some(finish), 0)) {
+    match (finish, complete(Some(finish), false)) {
         (_, Ok(())) => false,
         // Long reasons are shortened on their way.
         (FinishReason::Other(_), Err(told)) => failure.kind == told.kind && failure.message.starts_with(ENDED_EARLY),

@@ -465,7 +465,8 @@ mod tests {
     fn what_a_model_refuses_that_was_not_asked_is_not_what_the_answer_lacks() {
         let body = Bytes::from_static(br#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#);
         let path = "chat/completions";
-        let asked = Asked::read(Api::OpenaiChat, Operation::Generate, path, &HeaderMap::new(), body).expect("a request");
+        let asked =
+            Asked::read(Api::OpenaiChat, Operation::Generate, path, &HeaderMap::new(), body).expect("a request");
         let target = |model: &str| Target { gateway: "g".into(), model: model.into() };
         let choices = vec![Choice::from(target("slow")), Choice::from(target("fast"))];
         let call = Call::new(0, "m", choices, asked.request());

@@ -251,9 +251,9 @@ impl Calls {
 /// What is at an address. Only pictures have one in the other formats.
 fn at_address(FileData { mime_type, file_uri }: FileData) -> Result<Part, DecodeError> {
     match mime_type {
-        Some(other) if !other.starts_with("image/") => {
-            Err(malformed(format!("a file of type `{other}` must come as inlineData: only a picture can have an address")))
-        }
+        Some(other) if !other.starts_with("image/") => Err(malformed(format!(
+            "a file of type `{other}` must come as inlineData: only a picture can have an address"
+        ))),
         _ => Ok(Part::Image(Image { source: ImageSource::Url(file_uri), detail: None })),
     }
 }
