@@ -26,20 +26,22 @@ pub fn model_fits(pattern: &str, gateway: &str, model: &str) -> bool {
 /// which it can be asked. Capitals do not count, nor does what gateways read as a variant of a model or as an addition to
 /// its name (`:nitro`, `@preset/fast`), the name of a gateway before it, and signs that cannot be seen.
 pub fn name_may_fit(pattern: &str, name: &str) -> bool {
-    let seen: String = name.chars().filter(|sign| sign.width().unwrap_or(0) > 0 && *sign != ' ').collect();
-    let (pattern, name) = (pattern.to_lowercase(), seen.to_lowercase());
+    let (pattern, name) = (seen(pattern), seen(name));
     let name = name.rsplit_once("::").map_or(name.as_str(), |(_, model)| model);
     let ends = name.match_indices([':', '@', '?', '#']).map(|(at, _)| at);
     ends.chain([name.len()]).any(|end| name_fits(&pattern, &name[..end]))
 }
 
-/// The same for a model of this gateway.
+/// The signs of a name that can be seen, in small letters.
+fn seen(name: &str) -> String {
+    let seen: String = name.chars().filter(|sign| sign.width().unwrap_or(0) > 0 && *sign != ' ').collect();
+    seen.to_lowercase()
+}
+
+/// The same as [`name_may_fit`] for a model of this gateway.
 pub fn model_may_fit(pattern: &str, gateway: &str, model: &str) -> bool {
     match pattern.split_once("::") {
-        Some((gateways, models)) => {
-            pattern::matches(&gateways.trim().to_lowercase(), &gateway.to_lowercase())
-                && name_may_fit(models.trim(), model)
-        }
+        Some((gateways, models)) => pattern::matches(&seen(gateways), &seen(gateway)) && name_may_fit(models, model),
         None => name_may_fit(pattern, model),
     }
 }
@@ -64,7 +66,7 @@ mod tests {
             " big-1",
             "big-1\n",
         ] {
-            for pattern in ["big-1", "Big-*", "g::big-1", "G:: big-1", "*::Big-*"] {
+            for pattern in ["big-1", "Big-*", "g::big-1", "G:: big-1", "*::Big-*", " big-1", "big-1\u{200b} "] {
                 assert!(model_may_fit(pattern, "g", name), "{pattern} {name:?}");
             }
             assert!(!model_may_fit("other::big-1", "g", name), "{name:?}");

@@ -189,9 +189,33 @@ impl Settings {
         let gateways: Vec<&str> = self.gateway_names().collect();
         let gateways = gateways.iter().copied();
         budget::check(&self.budgets, gateways.clone(), &self.aliases, &self.tasks, &source.name())?;
+        for key in self.allow.keys().filter(|key| !budget::may_be_a_key(key)) {
+            let what = format!("no key can be called `{key}`, so this limits no call");
+            return Err(in_source(Problem::at(["allow", key], what)));
+        }
+        for (name, class) in &self.key_classes {
+            self.check_refused(&class.refuse)
+                .map_err(|what| in_source(Problem::at(["key_class", name, "refuse"], what)))?;
+        }
         routing::check(&self.aliases, &self.tasks, gateways.clone()).map_err(in_source)?;
         pipeline::check(&self.pipelines, &self.templates, &self.tasks, gateways.clone()).map_err(in_source)?;
         template::check(&self.templates, &self.tasks, gateways).map_err(in_source)
+    }
+
+    /// Finds patterns of refused models that refuse none, because they name a gateway that there is not.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check_refused(&self, patterns: &[String]) -> Result<(), String> {
+        for pattern in patterns {
+            let gateway = pattern.split_once("::").map(|(gateway, _)| gateway.trim());
+            if let Some(gateway) = gateway.filter(|gateway| !gateway.contains('*'))
+                && !self.gateway_names().any(|known| known.eq_ignore_ascii_case(gateway))
+            {
+                return Err(format!("`{pattern}` refuses nothing: no gateway is called `{gateway}`"));
+            }
+        }
+        Ok(())
     }
 
     /// The config file as messages name it.

@@ -244,7 +244,9 @@ impl Changes {
             Some(list) if list.iter().any(|pattern| pattern.trim().is_empty()) => {
                 Err(wrong(flag, "a pattern is empty; `none` removes the limit".to_owned()))
             }
-            given => Ok(list(given)),
+            given => {
+                Ok(list(given).map(|list| list.map(|list| list.iter().map(|text| text.trim().to_owned()).collect())))
+            }
         };
         let count =
             |flag: &str, given: &Option<String>| {
@@ -289,9 +291,14 @@ impl Changes {
                 format!("`[key_class.{name}]` with lines such as `requests_per_minute = 60` makes one"),
             ));
         }
+        let refuse: Option<Vec<String>> = patterns("--refuse", &args.refuse)?.map(Option::unwrap_or_default);
+        context
+            .settings
+            .check_refused(refuse.as_deref().unwrap_or_default())
+            .map_err(|what| wrong("--refuse", what))?;
         Ok(Self {
             models: patterns("--models", &args.models)?,
-            refuse: patterns("--refuse", &args.refuse)?.map(Option::unwrap_or_default),
+            refuse,
             budgets,
             allow_unpriced: args.allow_unpriced,
             requests_per_minute: count("--rpm", &args.rpm)?,
