@@ -900,6 +900,33 @@ fn answers_are_not_collected_for_rows_or_a_template_that_changed_since_they_were
 }
 
 #[test]
+fn answers_are_collected_whatever_has_become_of_the_files_that_were_handed_over() {
+    let gateway = answering();
+    let home = Home::with(&gateway);
+    home.file(
+        "rows.jsonl",
+        "{\"text\": \"row 1\", \"file\": \"a.txt\"}\n{\"text\": \"row 2\", \"file\": [\"b.txt\"]}\n",
+    );
+    home.file("a.txt", "the content of a");
+    home.file("b.txt", "the content of b");
+    home.llm(SUBMIT).args(["--file-field", "file", "--max-tokens", "5"]).output().exits(0);
+    std::fs::remove_file(home.path().join("a.txt")).expect("removed");
+    home.file("b.txt", "SOMETHING ELSE");
+    home.llm(["batch", "collect"]).output().exits(0);
+    let found = lines(&home);
+    assert_eq!((numbers(&found), &found[0]["status"]), (vec![1, 2], &json!("ok")));
+    let recorded: String = home
+        .log()
+        .iter()
+        .map(|call| {
+            let id = call["id"].as_str().expect("an id");
+            home.llm(["log", "show", id, "-o", "json"]).output().json()["messages"].to_string()
+        })
+        .collect();
+    assert!(recorded.contains("(as it was handed over)") && !recorded.contains("SOMETHING ELSE"), "{recorded}");
+}
+
+#[test]
 fn what_a_batch_has_cost_counts_in_the_budgets_that_let_it_through() {
     let gateway = answering();
     let budget = "[[budget]]\nlimit = 0.00005\nper = \"total\"\naction = \"warn\"\n";

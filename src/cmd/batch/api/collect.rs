@@ -39,6 +39,7 @@ pub(in crate::cmd::batch) fn collect(
     args.resume = true;
     args.output.format = format;
     let mut plan = BatchPlan::new(context, &args)?;
+    plan.recipe.is_handed_over = true;
     let routes = model_routes(&plan)?.len();
     let session = Session::open(context, &args, &mut plan, false)?;
     let mut open = Open::of(context, &job, &args)?;
