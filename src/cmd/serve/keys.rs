@@ -244,7 +244,12 @@ impl Changes {
             Some(list) if list.iter().any(|pattern| pattern.trim().is_empty()) => {
                 Err(wrong(flag, "a pattern is empty; `none` removes the limit".to_owned()))
             }
-            given => Ok(list(given)),
+            given => {
+                let wanted = given.iter().flatten().filter(|pattern| *pattern != NONE);
+                let checked = wanted.map(|pattern| context.settings.check_pattern(pattern));
+                checked.collect::<Result<(), _>>().map_err(|why| wrong(flag, why))?;
+                Ok(list(given))
+            }
         };
         let count =
             |flag: &str, given: &Option<String>| {
