@@ -23,19 +23,29 @@ pub fn model_fits(pattern: &str, gateway: &str, model: &str) -> bool {
 }
 
 /// Fails for a pattern that means nothing: it is empty, has signs that cannot be seen, or names a gateway that is none of these.
-pub(super) fn check<'a>(pattern: &str, mut gateways: impl Iterator<Item = &'a str>) -> Result<(), String> {
+pub(super) fn check<'a>(pattern: &str, gateways: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    check_spelling(pattern)?;
+    match unknown_gateway(pattern, gateways) {
+        Some(gateway) => Err(format!("no gateway is called `{gateway}`")),
+        None => Ok(()),
+    }
+}
+
+/// Fails for a pattern that is empty, or has signs that cannot be seen.
+pub fn check_spelling(pattern: &str) -> Result<(), String> {
     if pattern.trim().is_empty() {
         return Err("a pattern is empty".to_owned());
     }
     if pattern.chars().any(|sign| sign.width().unwrap_or(0) == 0) {
         return Err(format!("`{}` has a sign that cannot be seen", pattern.escape_debug()));
     }
-    match pattern.split_once("::").map(|(gateway, _)| gateway.trim()) {
-        Some(gateway) if !gateway.contains('*') && !gateways.any(|known| known.eq_ignore_ascii_case(gateway)) => {
-            Err(format!("no gateway is called `{gateway}`"))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
+}
+
+/// The gateway that a pattern names, if it is none of these.
+pub fn unknown_gateway<'a, 'p>(pattern: &'p str, mut gateways: impl Iterator<Item = &'a str>) -> Option<&'p str> {
+    let gateway = pattern.split_once("::")?.0.trim();
+    (!gateway.contains('*') && !gateways.any(|known| known.eq_ignore_ascii_case(gateway))).then_some(gateway)
 }
 
 /// Whether a key may have this name, that of a variable or of a saved key.

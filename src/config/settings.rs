@@ -217,11 +217,7 @@ impl Settings {
         Ok(())
     }
 
-    /// That a pattern of models means something.
-    ///
-    /// # Errors
-    /// It is empty, has signs that cannot be seen, or names a gateway that there is not.
-    pub fn check_pattern(&self, pattern: &str) -> Result<(), String> {
+    fn check_pattern(&self, pattern: &str) -> Result<(), String> {
         let gateways: Vec<&str> = self.gateway_names().collect();
         model_pattern::check(pattern, gateways.into_iter())
     }
