@@ -67,6 +67,8 @@ pub enum Event {
     },
     /// The model refuses a parameter, so it is asked again without it or with another one.
     Adjusted {
+        /// Who refuses it.
+        target: Target,
         /// The refused parameter.
         parameter: &'static str,
         /// What is sent in its place.

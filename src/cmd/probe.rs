@@ -197,7 +197,9 @@ impl Reporter for ProbeView<'_> {
                 Event::Stream(StreamEvent::TextDelta(text)) => *pieces += usize::from(!text.is_empty()),
                 Event::Stream(StreamEvent::ToolCallStart { .. } | StreamEvent::ToolCallDelta { .. }) => *pieces += 1,
                 // A limit of output tokens that goes by another name is kept.
-                Event::Adjusted { parameter, instead } if !instead.is_some_and(|other| other.starts_with("max_")) => {
+                Event::Adjusted { parameter, instead, .. }
+                    if !instead.is_some_and(|other| other.starts_with("max_")) =>
+                {
                     refused.push(parameter);
                 }
                 _ => {}

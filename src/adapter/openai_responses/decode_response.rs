@@ -8,7 +8,7 @@ use super::wire::{Body, Event, Item, read_usage};
 use crate::adapter::lenient::Text;
 use crate::adapter::start::Start;
 use crate::adapter::usage::{self, Surcharges};
-use crate::adapter::{DecodeError, Decoder, Flow, logprobs, sse};
+use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, sse};
 use crate::chat::{FinishReason, StreamEvent, Surcharge, Usage};
 
 /// Decodes one answer.
@@ -105,6 +105,12 @@ fn of_item(kind: &str) -> Option<Surcharge> {
     (!is_free && !kind.ends_with("_output")).then_some(Surcharge::Parts)
 }
 
+fn tell_missing(item: &Item<'_>, events: &mut Vec<StreamEvent>) {
+    let parts = item.content.iter().filter(|_| &*item.kind == "message");
+    let missing = parts.filter_map(|part| missing::of_part(&part.kind)).chain(missing::of_item(&item.kind)).last();
+    events.extend(missing.map(StreamEvent::Missing));
+}
+
 fn tell_logprobs(raw: Option<&RawValue>, events: &mut Vec<StreamEvent>) {
     logprobs::tell(raw.map(logprobs::read_openai).unwrap_or_default(), events);
 }
@@ -141,6 +147,7 @@ impl ResponseDecoder {
 
     fn item_done(&mut self, index: Option<u64>, item: Option<Item<'_>>, events: &mut Vec<StreamEvent>) {
         let Some(item) = item else { return };
+        tell_missing(&item, events);
         self.surcharges.find(of_item(&item.kind), events);
         match &*item.kind {
             "function_call" => {
@@ -210,6 +217,7 @@ impl ResponseDecoder {
     fn end(&mut self, body: Body<'_>, events: &mut Vec<StreamEvent>) {
         let Body { id, model, status, output, usage, service_tier, incomplete_details, .. } = body;
         self.start.take(&id, &model, events);
+        output.iter().for_each(|item| tell_missing(item, events));
         let surcharge = output.iter().map(|item| of_item(&item.kind)).max().flatten();
         self.surcharges.find(surcharge.max(usage::of_tier(&service_tier)), events);
         if !self.has_content {
