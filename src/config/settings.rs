@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::base_url;
 use super::budget::{self, Budget};
 use super::file::{self, GatewayTable};
+use super::model_pattern;
 use super::names::suggestion;
 use super::pipeline::{self, Pipeline};
 use super::routing::{self, Alias};
@@ -189,33 +190,36 @@ impl Settings {
         let gateways: Vec<&str> = self.gateway_names().collect();
         let gateways = gateways.iter().copied();
         budget::check(&self.budgets, gateways.clone(), &self.aliases, &self.tasks, &source.name())?;
-        for key in self.allow.keys().filter(|key| !budget::may_be_a_key(key)) {
-            let what = format!("no key can be called `{key}`, so this limits no call");
-            return Err(in_source(Problem::at(["allow", key], what)));
-        }
-        for (name, class) in &self.key_classes {
-            self.check_refused(&class.refuse)
-                .map_err(|what| in_source(Problem::at(["key_class", name, "refuse"], what)))?;
-        }
         routing::check(&self.aliases, &self.tasks, gateways.clone()).map_err(in_source)?;
+        self.check_patterns().map_err(in_source)?;
         pipeline::check(&self.pipelines, &self.templates, &self.tasks, gateways.clone()).map_err(in_source)?;
         template::check(&self.templates, &self.tasks, gateways).map_err(in_source)
     }
 
-    /// Finds patterns of refused models that refuse none, because they name a gateway that there is not.
-    ///
-    /// # Errors
-    /// What is wrong.
-    pub fn check_refused(&self, patterns: &[String]) -> Result<(), String> {
-        for pattern in patterns {
-            let gateway = pattern.split_once("::").map(|(gateway, _)| gateway.trim());
-            if let Some(gateway) = gateway.filter(|gateway| !gateway.contains('*'))
-                && !self.gateway_names().any(|known| known.eq_ignore_ascii_case(gateway))
+    /// Finds lists of models that limit nothing because of their spelling.
+    fn check_patterns(&self) -> Result<(), Problem> {
+        for (key, patterns) in &self.allow {
+            if !model_pattern::is_possible_key(key) {
+                return Err(Problem::at(["allow", key], format!("no key can be called `{}`", key.escape_debug())));
+            }
+            for (index, pattern) in patterns.iter().enumerate() {
+                let check = self.check_pattern(pattern);
+                check.map_err(|why| Problem::at(["allow", key, &index.to_string()], why))?;
+            }
+        }
+        for (class, rules) in &self.key_classes {
+            let lists = [("models", rules.models.as_deref().unwrap_or_default()), ("refuse", &rules.refuse)];
+            for (list, pattern) in lists.iter().flat_map(|(list, patterns)| patterns.iter().map(move |one| (list, one)))
             {
-                return Err(format!("`{pattern}` refuses nothing: no gateway is called `{gateway}`"));
+                self.check_pattern(pattern).map_err(|why| Problem::at(["key_class", class, list], why))?;
             }
         }
         Ok(())
+    }
+
+    fn check_pattern(&self, pattern: &str) -> Result<(), String> {
+        let gateways: Vec<&str> = self.gateway_names().collect();
+        model_pattern::check(pattern, gateways.into_iter())
     }
 
     /// The config file as messages name it.

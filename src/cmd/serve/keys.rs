@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::super::shared::{self, Balances, Shared};
 use super::super::{Context, calls, process};
 use crate::cli::{KeyRulesArgs, ServeKeyCommand, TextOrJson};
-use crate::config::{KeyRules, MissingClass, parse_duration};
+use crate::config::{KeyRules, MissingClass, check_spelling, parse_duration, unknown_gateway};
 use crate::error::Error;
 use crate::ledger::{LedgerWriter, StoreError};
 use crate::report::json;
@@ -245,7 +245,13 @@ impl Changes {
                 Err(wrong(flag, "a pattern is empty; `none` removes the limit".to_owned()))
             }
             given => {
-                Ok(list(given).map(|list| list.map(|list| list.iter().map(|text| text.trim().to_owned()).collect())))
+                for pattern in given.iter().flatten() {
+                    check_spelling(pattern).map_err(|why| wrong(flag, why))?;
+                    if let Some(unknown) = unknown_gateway(pattern, context.settings.gateway_names()) {
+                        context.notice(&format!("{flag} {pattern}: no gateway is called `{unknown}` now"));
+                    }
+                }
+                Ok(list(given))
             }
         };
         let count =
@@ -291,14 +297,9 @@ impl Changes {
                 format!("`[key_class.{name}]` with lines such as `requests_per_minute = 60` makes one"),
             ));
         }
-        let refuse: Option<Vec<String>> = patterns("--refuse", &args.refuse)?.map(Option::unwrap_or_default);
-        context
-            .settings
-            .check_refused(refuse.as_deref().unwrap_or_default())
-            .map_err(|what| wrong("--refuse", what))?;
         Ok(Self {
             models: patterns("--models", &args.models)?,
-            refuse,
+            refuse: patterns("--refuse", &args.refuse)?.map(Option::unwrap_or_default),
             budgets,
             allow_unpriced: args.allow_unpriced,
             requests_per_minute: count("--rpm", &args.rpm)?,
