@@ -25,7 +25,7 @@ pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
         "model": model,
         "max_tokens": request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
         "system": system(request),
-        "messages": request.messages.iter().filter(|message| message.role != Role::System).map(message).collect::<Vec<_>>(),
+        "messages": request.messages.iter().filter(|message| message.role != Role::System).filter_map(message).collect::<Vec<_>>(),
         "tools": filled(request.tools.iter().map(tool).collect()),
         "tool_choice": tool_choice(request),
         "temperature": request.temperature,
@@ -50,9 +50,16 @@ fn system(request: &Request) -> Option<Value> {
     filled(text_alone(blocks))
 }
 
-fn message(message: &Message) -> Value {
-    let role = if message.role == Role::Assistant { "assistant" } else { "user" };
-    json!({"role": role, "content": text_alone(message.parts.iter().flat_map(blocks).collect())})
+/// `None` for an answer that says nothing. The vendor refuses empty texts and empty messages, which other formats have beside
+/// calls of tools.
+fn message(message: &Message) -> Option<Value> {
+    let is_answer = message.role == Role::Assistant;
+    let mut blocks: Vec<Value> = message.parts.iter().flat_map(blocks).collect();
+    if is_answer || blocks.len() > 1 {
+        blocks.retain(|block| block["type"] != "text" || block["text"] != "");
+    }
+    let role = if is_answer { "assistant" } else { "user" };
+    (!is_answer || !blocks.is_empty()).then(|| json!({"role": role, "content": text_alone(blocks)}))
 }
 
 /// Content that is one text is sent as a text, not as a list.

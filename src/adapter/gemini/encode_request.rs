@@ -73,9 +73,15 @@ fn system(request: &Request) -> Option<Value> {
 fn contents(messages: &[Message]) -> Vec<Value> {
     let turns = messages.iter().filter(|message| message.role != Role::System);
     turns
-        .map(|message| {
-            let role = if message.role == Role::Assistant { "model" } else { "user" };
-            json!({"role": role, "parts": parts(message, messages)})
+        .filter_map(|message| {
+            let is_answer = message.role == Role::Assistant;
+            let mut parts = parts(message, messages);
+            // Other formats have empty texts beside calls of tools.
+            if is_answer || parts.len() > 1 {
+                parts.retain(|part| part != &json!({"text": ""}));
+            }
+            let role = if is_answer { "model" } else { "user" };
+            (!is_answer || !parts.is_empty()).then(|| json!({"role": role, "parts": parts}))
         })
         .collect()
 }

@@ -140,11 +140,12 @@ impl Decoder for ChatDecoder {
             if let Some(raw) = choice.logprobs {
                 logprobs::tell(read_logprobs(raw), events);
             }
+            let is_whole = choice.delta.is_none();
             if let Some(delta) = choice.delta.or(choice.message) {
                 if !(delta.annotations.is_empty() && delta.executed_tools.is_empty()) {
                     surcharge = Some(Surcharge::Parts);
                 }
-                self.delta(*delta, events);
+                self.delta(*delta, is_whole, events);
             }
             failed = choice.error.filter(|error| says_something(error));
             finish = finish_reason(&choice.finish_reason);
@@ -182,7 +183,7 @@ impl Decoder for ChatDecoder {
 }
 
 impl ChatDecoder {
-    fn delta(&mut self, delta: Delta<'_>, events: &mut Vec<StreamEvent>) {
+    fn delta(&mut self, delta: Delta<'_>, is_whole: bool, events: &mut Vec<StreamEvent>) {
         let before = events.len();
         let mut thought = [delta.reasoning_content.0, delta.reasoning.0, delta.content.thinking]
             .into_iter()
@@ -216,7 +217,10 @@ impl ChatDecoder {
         let mut extra = delta.extra_content;
         for piece in delta.tool_calls {
             extra = extra.or(piece.extra_content);
-            self.tool_calls.take(piece, events);
+            match is_whole {
+                true => self.tool_calls.take_whole(piece, events),
+                false => self.tool_calls.take(piece, events),
+            }
         }
         if let Some(function) = delta.function_call {
             self.tool_calls.take(Piece::of_function(function), events);

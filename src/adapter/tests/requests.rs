@@ -363,3 +363,23 @@ fn at_most_one_call_at_once_is_asked_for_in_each_format_that_can() {
     let with_tool = Request { tools: vec![tool], ..one };
     assert_eq!(body(&with_tool), json!({"type": "auto", "disable_parallel_tool_use": true}));
 }
+
+#[test]
+fn empty_texts_are_not_sent_to_vendors_that_refuse_them() {
+    let call = || Part::ToolCall(ToolCall { id: "t".into(), name: "f".into(), arguments: "{}".into() });
+    let answer = |parts| Message { role: Role::Assistant, parts };
+    let messages = vec![
+        Message::text(Role::User, "hi"),
+        answer(vec![Part::Text(String::new()), call()]),
+        answer(vec![Part::Text(String::new())]),
+        answer(Vec::new()),
+    ];
+    let request = Request { messages, ..Request::default() };
+    for (api, list) in [(Api::Anthropic, "messages"), (Api::Gemini, "contents")] {
+        let sent: serde_json::Value =
+            serde_json::from_slice(&api.adapter().encode_request("m", &request).body).expect("JSON");
+        let turns = sent[list].as_array().expect("a list");
+        let of_second = turns[1].get("content").or(turns[1].get("parts")).and_then(|parts| parts.as_array());
+        assert_eq!((turns.len(), of_second.map(Vec::len)), (2, Some(1)), "{sent}");
+    }
+}
