@@ -95,16 +95,23 @@ fn blocks(part: &Part) -> Vec<Value> {
 pub(super) fn reasoning(text: &str, signed: Option<&str>) -> Vec<Value> {
     let Some(signed) = signed else { return Vec::new() };
     let (bare, json) = signature::split(signed);
-    let redacted = match json {
-        Some(Value::Array(blocks)) if blocks.iter().all(|block| block["type"] == "redacted_thinking") => blocks,
+    let is_ours = |block: &Value| block["type"] == "redacted_thinking" || signature::is_further(block);
+    let mut others = match json {
+        Some(Value::Array(blocks)) if blocks.iter().all(is_ours) => blocks,
         Some(_) => return vec![json!({"type": "thinking", "thinking": text, "signature": signed})],
         None => Vec::new(),
     };
     let mut blocks = Vec::new();
-    if !bare.is_empty() || !text.is_empty() {
-        blocks.push(json!({"type": "thinking", "thinking": text, "signature": bare}));
+    let first = signature::first_text(text, &others);
+    if !bare.is_empty() || !first.is_empty() {
+        blocks.push(json!({"type": "thinking", "thinking": first, "signature": bare}));
     }
-    blocks.extend(redacted);
+    for block in &mut others {
+        if let Some((text, signature)) = signature::read_further(block) {
+            *block = json!({"type": "thinking", "thinking": text, "signature": signature});
+        }
+    }
+    blocks.extend(others);
     blocks
 }
 

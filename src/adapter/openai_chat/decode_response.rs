@@ -195,11 +195,11 @@ impl ChatDecoder {
         for raw in delta.reasoning_details {
             let Ok(detail) = serde_json::from_str::<Detail<'_>>(raw.get()) else { continue };
             // `reasoning` holds the same text.
-            if !said_elsewhere {
+            if !said_elsewhere && !detail.is_further() {
                 thought.push_str(&detail.text);
                 thought.push_str(&detail.summary);
             }
-            signed = self.signatures.take(raw, &detail).or(signed);
+            signed = self.signatures.take(raw, detail).or(signed);
         }
         if !thought.is_empty() {
             events.push(StreamEvent::ReasoningDelta(thought));

@@ -11,6 +11,8 @@ use crate::adapter::signature::{self, join, split};
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Detail<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
     #[serde(borrow)]
     pub(super) text: Text<'a>,
     #[serde(borrow)]
@@ -19,6 +21,13 @@ pub(super) struct Detail<'a> {
     signature: Text<'a>,
     #[serde(borrow)]
     data: Text<'a>,
+}
+
+impl Detail<'_> {
+    /// Whether it is a thought after the first one, with text and signature of its own.
+    pub(super) fn is_further(&self) -> bool {
+        &*self.kind == signature::FURTHER
+    }
 }
 
 /// The signatures of an answer, as far as they have arrived.
@@ -32,12 +41,12 @@ pub(super) struct Signatures {
 
 impl Signatures {
     /// Adds one entry. Returns the bare signature in it, if there is one.
-    pub(super) fn take(&mut self, raw: &RawValue, detail: &Detail<'_>) -> Option<String> {
-        if !detail.data.is_empty() {
+    pub(super) fn take(&mut self, raw: &RawValue, detail: Detail<'_>) -> Option<String> {
+        if !detail.data.is_empty() || detail.is_further() {
             self.opaque.extend(serde_json::from_str::<Value>(raw.get()).ok());
             self.size += raw.get().len() + signature::OF_A_BLOCK;
         }
-        detail.signature.some()
+        if detail.is_further() { None } else { detail.signature.some() }
     }
 
     pub(super) fn size(&self) -> usize {
@@ -81,11 +90,15 @@ impl Echo {
     /// The text and the signature that the fields hold.
     pub(super) fn read(self) -> (String, Option<String>) {
         let mut text = self.reasoning_content.unwrap_or_default();
-        let mut signature = String::new();
+        let mut bare = String::new();
         let mut opaque = Vec::new();
         for detail in self.reasoning_details.iter().flat_map(|details| details.as_array()).flatten() {
-            if let Some(bare) = detail["signature"].as_str() {
-                signature.push_str(bare);
+            if signature::is_further(detail) {
+                opaque.push(detail.clone());
+                continue;
+            }
+            if let Some(signed) = detail["signature"].as_str() {
+                bare.push_str(signed);
             }
             if detail["data"].is_string() {
                 opaque.push(detail.clone());
@@ -97,8 +110,8 @@ impl Echo {
             }
         }
         match self.extra_content {
-            Some(extra) => (text, Some(format!("{signature}{extra}"))),
-            None => (text, join(&signature, opaque)),
+            Some(extra) => (text, Some(format!("{bare}{extra}"))),
+            None => (text, join(&bare, opaque)),
         }
     }
 }
@@ -114,6 +127,7 @@ mod tests {
             Some("c2ln"),
             Some(r#"[{"data":"x","id":"r1","type":"reasoning.encrypted"}]"#),
             Some(r#"c2ln[{"data":"x","type":"reasoning.encrypted"}]"#),
+            Some(r#"c2ln[{"signature":"x","text":"t","type":"thought"}]"#),
             Some(r#"{"google":{"thought_signature":"t"}}"#),
         ] {
             let echo = Echo::new("thought", signature);
