@@ -29,7 +29,7 @@ pub(super) fn further(text: &str, signature: &str) -> Value {
     json!({"type": FURTHER, "text": text, "signature": signature})
 }
 
-pub(super) const FURTHER: &str = "thought";
+const FURTHER: &str = "thought";
 
 /// Whether a block is a [`further`] thought.
 pub(super) fn is_further(block: &Value) -> bool {

@@ -123,6 +123,8 @@ pub(super) struct ChatDecoder {
     has_content: bool,
     tool_calls: ToolCalls,
     signatures: Signatures,
+    /// Whether the reasoning comes in a field of its own.
+    has_reasoning: bool,
     finished: bool,
     surcharges: Surcharges,
 }
@@ -191,11 +193,11 @@ impl ChatDecoder {
             .map(Cow::into_owned)
             .unwrap_or_default();
         let mut signed = None;
-        let said_elsewhere = !thought.is_empty();
+        self.has_reasoning |= !thought.is_empty();
         for raw in delta.reasoning_details {
             let Ok(detail) = serde_json::from_str::<Detail<'_>>(raw.get()) else { continue };
-            // `reasoning` holds the same text.
-            if !said_elsewhere && !detail.is_further() {
+            // `reasoning` holds the same text, here or before.
+            if !self.has_reasoning {
                 thought.push_str(&detail.text);
                 thought.push_str(&detail.summary);
             }

@@ -11,8 +11,6 @@ use crate::adapter::signature::{self, join, split};
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Detail<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
     #[serde(borrow)]
     pub(super) text: Text<'a>,
     #[serde(borrow)]
@@ -23,16 +21,13 @@ pub(super) struct Detail<'a> {
     data: Text<'a>,
 }
 
-impl Detail<'_> {
-    /// Whether it is a thought after the first one, with text and signature of its own.
-    pub(super) fn is_further(&self) -> bool {
-        &*self.kind == signature::FURTHER
-    }
-}
-
 /// The signatures of an answer, as far as they have arrived.
 #[derive(Debug, Default)]
 pub(super) struct Signatures {
+    /// Whether the signature of a thought was told. Each later one is kept with its text.
+    is_told: bool,
+    /// The text since the last signature.
+    text: String,
     /// Entries that must be sent back unchanged.
     opaque: Vec<Value>,
     /// About how much memory they take, in bytes.
@@ -42,11 +37,21 @@ pub(super) struct Signatures {
 impl Signatures {
     /// Adds one entry. Returns the bare signature in it, if there is one.
     pub(super) fn take(&mut self, raw: &RawValue, detail: Detail<'_>) -> Option<String> {
-        if !detail.data.is_empty() || detail.is_further() {
+        if self.is_told {
+            self.text.push_str(&detail.text);
+            self.size += detail.text.len();
+        }
+        if !detail.data.is_empty() {
             self.opaque.extend(serde_json::from_str::<Value>(raw.get()).ok());
             self.size += raw.get().len() + signature::OF_A_BLOCK;
         }
-        if detail.is_further() { None } else { detail.signature.some() }
+        let signed = detail.signature.some()?;
+        if std::mem::replace(&mut self.is_told, true) {
+            self.size += signed.len() + signature::OF_A_BLOCK;
+            self.opaque.push(signature::further(&std::mem::take(&mut self.text), &signed));
+            return None;
+        }
+        Some(signed)
     }
 
     pub(super) fn size(&self) -> usize {
@@ -77,13 +82,16 @@ impl Echo {
         if let Some(object @ Value::Object(_)) = json {
             return Self { reasoning_content, extra_content: Some(object), ..Self::default() };
         }
+        let entries = if let Some(Value::Array(entries)) = json { entries } else { Vec::new() };
+        let thought = |text: &str, signed: &str| json!({"type": "reasoning.text", "text": text, "signature": signed});
         let mut details = Vec::new();
         if !bare.is_empty() {
-            details.push(json!({"type": "reasoning.text", "text": text, "signature": bare}));
+            details.push(thought(signature::first_text(text, &entries), bare));
         }
-        if let Some(Value::Array(entries)) = json {
-            details.extend(entries);
-        }
+        details.extend(entries.iter().map(|entry| match signature::read_further(entry) {
+            Some((text, signed)) => thought(text, signed),
+            None => entry.clone(),
+        }));
         Self { reasoning_content, reasoning_details: Some(Value::Array(details)), extra_content: None }
     }
 
@@ -93,12 +101,10 @@ impl Echo {
         let mut bare = String::new();
         let mut opaque = Vec::new();
         for detail in self.reasoning_details.iter().flat_map(|details| details.as_array()).flatten() {
-            if signature::is_further(detail) {
-                opaque.push(detail.clone());
-                continue;
-            }
-            if let Some(signed) = detail["signature"].as_str() {
-                bare.push_str(signed);
+            match detail["signature"].as_str() {
+                Some(signed) if bare.is_empty() => bare.push_str(signed),
+                Some(signed) => opaque.push(signature::further(detail["text"].as_str().unwrap_or(""), signed)),
+                None => {}
             }
             if detail["data"].is_string() {
                 opaque.push(detail.clone());
