@@ -35,6 +35,30 @@ fn batch(home: &Home, further: &[&str]) -> Run {
 }
 
 #[test]
+fn a_data_set_without_rows_is_told() {
+    let home = Home::with(&echo());
+    home.file("rows.jsonl", "\n\n");
+    for further in [&[][..], &["--resume"], &["--resume", "--via", "api"]] {
+        batch(&home, further).output().exits(0).says("rows.jsonl has no row that is asked");
+    }
+    home.llm(["batch", "-", "{{ line }}"]).stdin("").output().exits(0).says("has no row that is asked");
+}
+
+#[test]
+fn the_null_of_a_row_is_not_asked() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", "{\"text\": null}\n{\"text\": \"yes\"}\n");
+    batch(&home, &[]).output().exits(8);
+    let found = lines(home.path().join("out.jsonl"));
+    assert!(
+        found[0]["error"]["message"].as_str().is_some_and(|message| message.contains("a value is null")),
+        "{found:?}"
+    );
+    assert_eq!((&found[1]["text"], gateway.requests().len()), (&json!("yes"), 1));
+}
+
+#[test]
 fn every_row_is_asked_of_every_model_and_the_summary_says_who_is_right() {
     let gateway = Gateway::by(|request| {
         let n: u64 = request.prompt().trim_start_matches("row ").parse().expect("a number");
@@ -437,6 +461,22 @@ fn failed_tries_of_unknown_cost_count_beside_answers_of_unknown_cost() {
     }
     run(&["--retry-failed", "--max-cost", "0.45"]).exits(8);
     assert_eq!(gateway.requests().len(), 4);
+}
+
+#[test]
+fn answers_of_unknown_cost_count_of_models_that_are_not_asked_any_more() {
+    let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").done());
+    let home = Home::with(&gateway)
+        .config("[price.dear]\ninput = 0\noutput = 10000\n[price.cheap]\ninput = 0\noutput = 1000\n");
+    home.file("rows.jsonl", rows(3));
+    let run = |further: &[&str]| batch(&home, &["--max-tokens", "10", "--concurrency", "1"]).args(further).output();
+    run(&["-m", "cheap,dear"]).exits(0);
+    // Those of `dear` may have cost $0.1 each, and those of `cheap` $0.01.
+    home.file("rows.jsonl", rows(4));
+    run(&["-m", "cheap", "--resume", "--max-cost", "0.32"]).exits(5).says("this call may cost up to $0.01");
+    assert_eq!(gateway.requests().len(), 6);
+    run(&["-m", "cheap", "--resume", "--max-cost", "0.35"]).exits(0);
+    assert_eq!(gateway.requests().len(), 7);
 }
 
 #[test]

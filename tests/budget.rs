@@ -509,3 +509,35 @@ fn a_list_that_prices_the_text_of_a_model_does_not_price_its_pictures() {
     home.llm(ASK).args(["-m", "words"]).output().exits(0);
     home.llm(ASK).args(["-m", "pictures"]).output().exits(5).says("price");
 }
+
+#[test]
+fn an_answer_that_cannot_be_read_counts_as_all_that_it_may_have_cost() {
+    let whole = r#"{"choices":[{"index":0,"message":{"content":"all of it"},"finish_reason":"stop"}],"x":+1}"#;
+    let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"all of it\"},\"finish_reason\":\"stop\",\"x\":+1}]}\n\n";
+    let replies: [(i32, Reply); 3] = [
+        (1, Reply::with_body(200, "application/json", whole)),
+        (1, Reply::with_body(200, "application/json", &format!("{} and more", whole.replace("+1", "1")))),
+        (8, Reply::sse().bytes(event).done()),
+    ];
+    for (code, reply) in replies {
+        let gateway = Gateway::by(move |_| reply.clone());
+        let home = home(&gateway, "[[budget]]\nlimit = 2.5\nper = \"day\"\n");
+        for _ in 0..2 {
+            home.llm(ASK).output().exits(code);
+        }
+        home.llm(ASK).output().exits(5).says("$0.50 left");
+        assert_eq!(gateway.requests().len(), 2);
+    }
+}
+
+#[test]
+fn what_an_error_says_that_it_cost_is_spent() {
+    let billed =
+        r#"{"error":{"message":"no","code":502},"usage":{"prompt_tokens":1,"completion_tokens":9,"cost":0.5}}"#;
+    let gateway = Gateway::by(move |_| Reply::with_body(200, "application/json", billed));
+    let home = home(&gateway, "[[budget]]\nlimit = 2\nper = \"day\"\n");
+    for _ in 0..3 {
+        home.llm(ASK).args(["--retries", "0"]).output().exits(6);
+    }
+    home.llm(ASK).output().exits(5).says("$0.50 left");
+}

@@ -140,3 +140,16 @@ fn what_cannot_be_compared_is_refused() {
     home.llm(["usage", "--check"]).output().exits(3).says("no gateway is set up yet");
     home.llm(["usage", "--check", "-g", "openrouter"]).output().exits(4);
 }
+
+#[cfg(feature = "postgres")]
+#[test]
+fn with_a_store_the_calls_of_all_machines_are_compared_and_never_those_of_this_one_alone() {
+    let gateway = gateway("/v1/key", json!({"data": {"usage_daily": 0.01}}));
+    let home = home(&gateway, "price_provider = \"openrouter\"");
+    home.llm(["ask", "is it?"]).output().exits(0);
+    home.llm(["usage", "--check"]).output().exits(0);
+    // Nobody listens there.
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config + "[store]\nurl = \"postgres://u:p@127.0.0.1:1/x\"\n");
+    home.llm(["usage", "--check"]).output().exits(7).prints("").says("127.0.0.1");
+}

@@ -362,7 +362,7 @@ mod tests {
             ),
             (
                 r#"{"model":"m","stream":true,"stream_options":{"new":1}}"#,
-                r#"{"model":"m","stream":true,"stream_options":{"include_usage":true,"new":1}}"#,
+                r#"{"model":"m","stream":true,"stream_options":{"new":1,"include_usage":true}}"#,
             ),
             (
                 r#"{"model":"m","stream":true,"stream_options":null}"#,

@@ -3,8 +3,8 @@
 
 use super::list::Items;
 use super::sse::{BOM, Frame, FrameError, Parser};
-use super::{Adapter, DecodeError, Decoder, Flow};
-use crate::chat::{FinishReason, StreamEvent, TokenLogprob};
+use super::{Adapter, DecodeError, Decoder, Flow, surrogates};
+use crate::chat::{FinishReason, StreamEvent, TokenLogprob, Usage};
 use crate::error::{Failure, FailureKind};
 
 /// The largest answer that is read, in bytes: text, log-probabilities, reasoning and tool arguments together.
@@ -97,7 +97,10 @@ struct Progress {
     /// Bytes of the answer so far.
     size: usize,
     tool_calls: usize,
+    /// The calls of which no arguments have come.
+    without_arguments: Vec<usize>,
     finish: Option<FinishReason>,
+    missing: Option<&'static str>,
     final_usage: bool,
     done: bool,
     /// Whether the gateway itself reported a failure.
@@ -160,6 +163,11 @@ impl Stream {
         self.progress.finish.is_some()
     }
 
+    /// What came of the answer that has no form here.
+    pub fn missing(&self) -> Option<&'static str> {
+        self.progress.missing
+    }
+
     /// Whether usage came with or after the finish reason, so that nothing of interest can follow.
     pub fn has_usage(&self) -> bool {
         self.progress.final_usage
@@ -194,22 +202,31 @@ impl Progress {
                         decoder.done(events);
                         Ok(Flow::Done)
                     }
-                    data => decoder.decode(&Frame { data, ..*frame }, events),
+                    data => decoder.decode(&Frame { data: &surrogates::mended(data), ..*frame }, events),
                 }
             }
             Err(FrameError::NotUtf8) => Err(DecodeError::Malformed(FrameError::NotUtf8.to_string())),
             Err(FrameError::TooLarge) => {
-                return Err(self.broken_by(Failure::new(FailureKind::Protocol, FrameError::TooLarge.to_string())));
+                let failure = Failure::new(FailureKind::Protocol, FrameError::TooLarge.to_string()).maybe_billed();
+                return Err(self.broken_by(failure));
             }
         };
         events.retain(|event| self.note(event));
         self.count_tool_calls(events)?;
+        let has_failed = matches!(decoded, Err(DecodeError::Failed(_)));
+        let mut last_usage = Usage::default();
         for mut event in events.drain(..) {
+            if is_whole(&event) {
+                // Clients read arguments as JSON.
+                let empty = |index| StreamEvent::ToolCallDelta { index, arguments: "{}".to_owned() };
+                out.extend(self.without_arguments.drain(..).map(empty).map(Decoded::Event));
+            }
             if let StreamEvent::Usage(usage) = &mut event {
                 self.final_usage |= self.finish.is_some();
                 // A count of zero means nothing before the end, and cannot be right beside an answer.
-                let is_empty = self.size == 0 && self.finish.is_some();
+                let is_empty = self.size == 0 && (self.finish.is_some() || has_failed);
                 usage.output = usage.output.filter(|count| *count > 0 || is_empty);
+                last_usage.update(usage);
             }
             out.push(Decoded::Event(event));
         }
@@ -230,13 +247,13 @@ impl Progress {
                 }
                 if self.malformed == MOST_MALFORMED {
                     let message = format!("{MOST_MALFORMED} events of the stream could not be read");
-                    return Err(self.broken_by(Failure::new(FailureKind::Protocol, message)));
+                    return Err(self.broken_by(Failure::new(FailureKind::Protocol, message).maybe_billed()));
                 }
                 Ok(Flow::Continue)
             }
             Err(DecodeError::Failed(failure)) => {
                 self.has_reported = true;
-                Err(self.broken_by(failure))
+                Err(self.broken_by(failure.with_usage(last_usage)))
             }
         }
     }
@@ -256,11 +273,20 @@ impl Progress {
             StreamEvent::TextDelta(text) | StreamEvent::ReasoningDelta(text) => self.size += text.len(),
             StreamEvent::Logprobs(tokens) => self.size += tokens.iter().map(TokenLogprob::size).sum::<usize>(),
             StreamEvent::ReasoningSignature(signature) => self.size += signature.len(),
-            StreamEvent::ToolCallStart { id, name, .. } => self.size += id.len() + name.len(),
-            StreamEvent::ToolCallDelta { arguments, .. } => self.size += arguments.len(),
+            StreamEvent::ToolCallStart { id, name, index } => {
+                self.size += id.len() + name.len();
+                self.without_arguments.push(*index);
+            }
+            StreamEvent::ToolCallDelta { arguments, index } => {
+                self.size += arguments.len();
+                if !arguments.is_empty() {
+                    self.without_arguments.retain(|call| call != index);
+                }
+            }
             // Some gateways repeat the finish reason; others correct it.
             StreamEvent::Finish(reason) if self.finish.as_ref() == Some(reason) => return false,
             StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
+            StreamEvent::Missing(what) => self.missing = Some(what),
             StreamEvent::Start { .. } | StreamEvent::Usage(_) => {}
         }
         true
@@ -280,22 +306,42 @@ impl Progress {
         if self.malformed > 0 {
             let events = if self.malformed == 1 { "one event".into() } else { format!("{} events", self.malformed) };
             let message = format!("{events} of the answer could not be read: some of it may be missing");
-            return Err(Failure::new(FailureKind::Truncated, message));
+            return Err(Failure::new(FailureKind::Truncated, message).maybe_billed());
         }
-        complete(self.finish.as_ref())
+        complete(self.finish.as_ref(), self.tool_calls > 0 || self.missing.is_some())
     }
+}
+
+/// Whether this event is the end of an answer from which nothing was cut.
+fn is_whole(event: &StreamEvent) -> bool {
+    matches!(event, StreamEvent::Finish(FinishReason::Stop | FinishReason::ToolCalls))
+}
+
+/// The event, with an id for a tool call that came without one. No two calls of a conversation may have the same: the results are
+/// found by it, also by gateways that take the conversation over.
+pub fn with_id(mut event: StreamEvent) -> StreamEvent {
+    if let StreamEvent::ToolCallStart { id, .. } = &mut event
+        && id.is_empty()
+    {
+        *id = format!("call_{}", uuid::Uuid::now_v7().simple());
+    }
+    event
 }
 
 const ENDED_EARLY: &str = "the answer ended early";
 
-/// Whether an answer with this finish reason is complete. Streams and whole answers share this rule.
+const CALLS_MISSING: &str = "the model calls functions, as the gateway says, and no call has come";
+
+/// Whether an answer with this finish reason is complete, and `called` says whether calls of tools came with it, of any kind. Streams
+/// and whole answers share this rule.
 ///
 /// # Errors
-/// `Truncated` where the gateway gave no reason, or one that means that the answer was cut short; `ContentFilter` where
-/// a filter or a refusal ended it.
-pub fn complete(finish: Option<&FinishReason>) -> Result<(), Failure> {
+/// `Truncated` where the gateway gave no reason, or one that means that the answer was cut short, or that calls came with it;
+/// `ContentFilter` where a filter or a refusal ended it.
+pub fn complete(finish: Option<&FinishReason>, called: bool) -> Result<(), Failure> {
     let truncated = |message: String| Err(Failure::new(FailureKind::Truncated, message));
     match finish {
+        Some(FinishReason::ToolCalls) if !called => truncated(CALLS_MISSING.to_owned()),
         Some(FinishReason::Stop | FinishReason::ToolCalls) => Ok(()),
         Some(FinishReason::Length) => truncated("the answer was cut at the token limit".into()),
         Some(FinishReason::ContentFilter) => {
@@ -307,9 +353,20 @@ pub fn complete(finish: Option<&FinishReason>) -> Result<(), Failure> {
     }
 }
 
+/// Whether an answer is complete for whoever does not get its bytes.
+///
+/// # Errors
+/// `Truncated` where this came of it that has no form here.
+pub fn told_whole(missing: Option<&str>) -> Result<(), Failure> {
+    missing.map_or(Ok(()), |what| {
+        let message = format!("the answer holds {what}, which can neither be shown nor translated here");
+        Err(Failure::new(FailureKind::Truncated, message))
+    })
+}
+
 /// Whether a failure says no more of an answer than its finish reason.
 pub fn is_told_by(finish: &FinishReason, failure: &Failure) -> bool {
-    match (finish, complete(Some(finish))) {
+    match (finish, complete(Some(finish), false)) {
         (_, Ok(())) => false,
         // Long reasons are shortened on their way.
         (FinishReason::Other(_), Err(told)) => failure.kind == told.kind && failure.message.starts_with(ENDED_EARLY),
@@ -362,6 +419,35 @@ mod tests {
             });
             assert_eq!(told, Some((Some(5), output)), "{text}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_ends_with_calls_has_some() {
+        let finish = FINISH.replace("stop", "tool_calls");
+        let call = TEXT.replace(r#""content":"a""#, r#""tool_calls":[{"index":0,"id":"c","function":{"name":"f"}}]"#);
+        for (text, told) in
+            [(finish.clone(), true), ([TEXT, &finish].concat(), true), ([&*call, &finish].concat(), false)]
+        {
+            let failure = stream(&text).0.end(&mut Vec::new()).err();
+            let told_by_finish = failure.as_ref().map(|failure| is_told_by(&FinishReason::ToolCalls, failure));
+            assert_eq!(told_by_finish, told.then_some(true), "{text}");
+            assert!(failure.is_none_or(|failure| failure.kind == FailureKind::Truncated));
+        }
+    }
+
+    #[test]
+    fn a_failure_comes_with_what_the_gateway_tells_in_it() {
+        let failed = |text: &str, counts: &str| {
+            let error = "\"error\":{\"message\":\"boom\"}";
+            let text = [text, &format!("data: {{\"choices\":[],\"usage\":{counts},{error}}}\n\n")].concat();
+            let usage = stream(&text).1.expect_err("failed").usage;
+            usage.map(|usage| (usage.input, usage.output))
+        };
+        let counts = r#"{"prompt_tokens":5,"completion_tokens":0}"#;
+        assert_eq!(failed("", counts), Some((Some(5), Some(0))));
+        assert_eq!(failed(TEXT, counts), Some((Some(5), None)), "something was answered");
+        assert_eq!(failed(TEXT, r#"{"prompt_tokens":5,"completion_tokens":2}"#), Some((Some(5), Some(2))));
+        assert_eq!(failed(USAGE, "null"), None, "what was told before is not what was told in the end");
     }
 
     #[test]

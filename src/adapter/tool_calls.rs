@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::lenient::{Text, maybe, whole};
+use super::missing;
 use crate::chat::StreamEvent;
 
 /// One entry of `tool_calls`: a whole call or a piece of one.
@@ -20,11 +21,21 @@ pub(super) struct Piece<'a> {
     function: Option<Function<'a>>,
     #[serde(borrow)]
     pub(super) extra_content: Option<&'a RawValue>,
+    /// In the place of a function: a tool whose input is any text.
+    #[serde(borrow)]
+    custom: Option<&'a RawValue>,
+}
+
+impl<'a> Piece<'a> {
+    /// The only call of an answer.
+    pub(super) fn of_function(function: Function<'a>) -> Self {
+        Self { index: Some(0), function: Some(function), ..Self::default() }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Function<'a> {
+pub(super) struct Function<'a> {
     #[serde(borrow)]
     name: Text<'a>,
     /// JSON text; some gateways send the JSON itself.
@@ -61,9 +72,13 @@ impl ToolCalls {
 
     /// Adds a piece of a call.
     pub(super) fn take(&mut self, piece: Piece<'_>, events: &mut Vec<StreamEvent>) {
+        if piece.custom.is_some() {
+            events.push(StreamEvent::Missing(missing::OTHER_CALL));
+            return;
+        }
         let function = piece.function.unwrap_or_default();
         let at = self.find(piece.index, &piece.id, &function.name).unwrap_or_else(|| {
-            let id = piece.id.some().unwrap_or_else(|| format!("call_{}", self.calls.len()));
+            let id = piece.id.0.into_owned();
             self.held += size_of::<Call>() + id.len();
             self.calls.push(Call { index: piece.index, id, told: None, waiting: String::new() });
             self.calls.len() - 1

@@ -1,6 +1,6 @@
 //! Answers in one piece. They are read as a stream of one frame, so that each format has one decoder.
 
-use super::{DecodeError, Decoder, sse};
+use super::{DecodeError, Decoder, sse, surrogates};
 use crate::chat::{FinishReason, Response};
 
 /// The answer in a body. Without a finish reason it is complete all the same, because its JSON is closed.
@@ -8,17 +8,26 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Response,
     let body = body.strip_prefix(sse::BOM).unwrap_or(body);
     let data = str::from_utf8(body).map_err(|_| DecodeError::Malformed("the answer is not valid UTF-8".into()))?;
     let mut events = Vec::new();
-    decoder.decode(&sse::Frame { event: "", data: data.trim() }, &mut events)?;
+    let decoded = decoder.decode(&sse::Frame { event: "", data: &surrogates::mended(data.trim()) }, &mut events);
     let mut response: Response = events.into_iter().collect();
     let is_empty = response.text.is_empty() && response.reasoning.is_empty() && response.tool_calls.is_empty();
     // A count of zero cannot be right beside an answer: the gateway does not count.
     response.usage.output = response.usage.output.filter(|count| *count > 0 || is_empty);
+    match decoded {
+        Ok(_) => {}
+        Err(DecodeError::Failed(failure)) => return Err(failure.with_usage(response.usage).into()),
+        Err(malformed) => return Err(malformed),
+    }
     if response.finish.is_none() {
         if is_empty {
             return Err(DecodeError::Malformed("there is no answer in the body".into()));
         }
         let calls_tools = !response.tool_calls.is_empty();
         response.finish = Some(if calls_tools { FinishReason::ToolCalls } else { FinishReason::Stop });
+    }
+    if matches!(response.finish, Some(FinishReason::Stop | FinishReason::ToolCalls)) {
+        let calls = response.tool_calls.iter_mut().filter(|call| call.arguments.trim().is_empty());
+        calls.for_each(|call| call.arguments = "{}".to_owned());
     }
     Ok(response)
 }

@@ -67,6 +67,8 @@ pub enum Event {
     },
     /// The model refuses a parameter, so it is asked again without it or with another one.
     Adjusted {
+        /// Who refuses it.
+        target: Target,
         /// The refused parameter.
         parameter: &'static str,
         /// What is sent in its place.
@@ -262,6 +264,8 @@ pub struct Observed {
     pub lost: Vec<Lost>,
     /// Whether an attempt is running.
     pub is_running: bool,
+    /// Whether the gateway has told all that the answer took, because it has ended or failed.
+    pub is_final: bool,
 }
 
 /// An answer that broke off.
@@ -293,9 +297,13 @@ impl Observed {
         match event {
             Event::Attempt { .. } => {
                 (self.response, self.cost, self.is_running) = (Response::default(), None, true);
+                self.is_final = false;
             }
             Event::Headers { meta, .. } => self.cost = meta.cost,
-            Event::Stream(event) => self.response.apply(event),
+            Event::Stream(event) => {
+                self.response.apply(event);
+                self.is_final |= self.response.finish.is_some();
+            }
             Event::AttemptFailed { failure } => self.end_failed_attempt(failure),
             _ => {}
         }
@@ -303,15 +311,20 @@ impl Observed {
 
     fn end_failed_attempt(&mut self, failure: &Failure) {
         self.is_running = false;
+        if let Some(usage) = &failure.usage {
+            self.response.usage.update(usage);
+            self.is_final = true;
+        }
         if let Some(cost) = self.response.usage.cost.or(self.cost) {
             self.failed_cost += cost;
-            (self.response, self.cost) = (Response::default(), None);
+            (self.response, self.cost, self.is_final) = (Response::default(), None, false);
             return;
         }
         // An answer that came to its end has told all of its usage, although it is not the answer that was wanted.
-        let is_final = self.response.finish.is_some() && !self.response.bill_is_open();
-        if !is_final && (self.response.bill_is_open() || failure.maybe_billed) {
+        let is_told = self.is_final && !self.response.usage.is_unknown();
+        if !is_told && (self.response.bill_is_open() || failure.maybe_billed) {
             let Response { model, usage, .. } = std::mem::take(&mut self.response);
+            self.is_final = false;
             self.lost.push(Lost { model, usage });
         }
     }

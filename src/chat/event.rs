@@ -38,6 +38,8 @@ pub enum StreamEvent {
         /// A piece of JSON text.
         arguments: String,
     },
+    /// A part of the answer came that has no form here: what it is, as in "a picture".
+    Missing(&'static str),
     /// The tokens that were used so far. Counts are cumulative, so that a later event replaces an earlier one field by field.
     Usage(Usage),
     /// The gateway said why the answer ended. An answer without this event is not complete.

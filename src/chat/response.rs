@@ -21,6 +21,8 @@ pub struct Response {
     pub reasoning_signature: Option<String>,
     /// The calls of functions that the model asks for, in order.
     pub tool_calls: Vec<ToolCall>,
+    /// What came of the answer that has no form here, such as a picture; of several such parts, the last.
+    pub missing: Option<&'static str>,
     /// The tokens that were used, as far as the gateway said.
     pub usage: Usage,
     /// Why the answer ended; `None` until the gateway says so.
@@ -34,7 +36,7 @@ pub struct ToolCall {
     pub id: String,
     /// The name of the function.
     pub name: String,
-    /// JSON text as it came. It may be cut short, and some gateways send an empty text for `{}`.
+    /// JSON text as it came, or `{}` where nothing did. It may be cut short, and then be empty.
     pub arguments: String,
 }
 
@@ -46,6 +48,11 @@ impl Response {
         let is_untouched = is_silent && self.usage.is_unknown() && self.finish.is_none();
         let is_final = self.finish.is_some() && !self.usage.is_unknown();
         !is_untouched && !is_final && self.usage.cost.is_none()
+    }
+
+    /// Whether the model calls a tool, also one whose call has no form here.
+    pub fn has_called(&self) -> bool {
+        !self.tool_calls.is_empty() || self.missing.is_some()
     }
 
     /// Adds one event to the answer.
@@ -73,6 +80,7 @@ impl Response {
                     call.arguments.push_str(arguments);
                 }
             }
+            StreamEvent::Missing(what) => self.missing = Some(what),
             StreamEvent::Usage(usage) => self.usage.update(usage),
             StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
         }
@@ -97,6 +105,7 @@ impl Response {
                 events.push(StreamEvent::ToolCallDelta { index, arguments: call.arguments });
             }
         }
+        events.extend(self.missing.map(StreamEvent::Missing));
         if self.usage != Usage::default() {
             events.push(StreamEvent::Usage(self.usage));
         }
@@ -129,6 +138,7 @@ mod tests {
             reasoning: "hm".into(),
             reasoning_signature: Some("sig".into()),
             tool_calls: vec![ToolCall { id: "c".into(), name: "f".into(), arguments: "{}".into() }],
+            missing: Some("a picture"),
             usage: Usage { input: Some(3), ..Usage::default() },
             finish: Some(FinishReason::ToolCalls),
         };

@@ -8,10 +8,9 @@ use crate::cli::{UsageArgs, UsageFormat};
 use crate::config::Gateway;
 use crate::error::Error;
 use crate::gateway::Client;
-use crate::ledger::{self, Filter, Store};
+use crate::ledger::{Calls, Filter};
 use crate::money::Usd;
 use crate::pricing;
-use crate::report::destination::Destination;
 use crate::report::reconciliation::{self, Account, Line};
 use crate::run::key_name;
 use crate::secret::{AtHand, KeyFile};
@@ -20,16 +19,16 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     if matches!(args.output.format, UsageFormat::Markdown | UsageFormat::Html) {
         return Err(Error::usage_hint("--check has no such form", "it can be text, json or csv"));
     }
-    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = context.destination(args.out.path.as_deref(), None)?;
     let gateways = gateways(context, args.filter.gateway.as_deref())?;
-    let store = calls::store(context)?;
+    let recorded = calls::shared(context)?;
     let (mut accounts, mut first_error) = (Vec::new(), None);
     for gateway in &gateways {
         let chosen = args.filter.key.as_deref();
         for key in keys(context, gateway, chosen) {
             let (name, result) = match statement(context, gateway, key.as_deref()) {
                 Ok((name, Some(statement))) => {
-                    let lines = compare(store.as_ref(), gateway, (name.as_deref(), key.is_none()), &statement)?;
+                    let lines = compare(recorded.as_deref(), gateway, (name.as_deref(), key.is_none()), &statement)?;
                     (name, Ok(Some((statement, lines))))
                 }
                 Ok((name, None)) => (name, Ok(None)),
@@ -116,7 +115,7 @@ fn statement(
 /// For each period of the gateway's statement, the ledger's sum of the same time and key. A server uses the usual key of a
 /// gateway, so its calls belong to that one.
 fn compare(
-    store: Option<&Store>,
+    recorded: Option<&dyn Calls>,
     gateway: &Gateway,
     (key, is_usual): (Option<&str>, bool),
     statement: &Statement,
@@ -131,7 +130,7 @@ fn compare(
             since_ms: began.map(Timestamp::as_millisecond),
             ..Filter::default()
         };
-        let found = store.map(|store| ledger::usage(store, &filter, &[], pricing::maker)).transpose()?;
+        let found = recorded.map(|calls| calls.usage(&filter, &[], pricing::maker)).transpose()?;
         let total = found.map(|usage| usage.total).unwrap_or_default();
         let mut cost = total.cost;
         if total.calls == 0 {

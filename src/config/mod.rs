@@ -8,6 +8,7 @@ mod file;
 mod key_rules;
 mod model_pattern;
 mod names;
+mod own_files;
 mod pipeline;
 mod routing;
 mod settings;

@@ -119,7 +119,7 @@ impl Settings {
         Ok(settings)
     }
 
-    fn from_source(env: Env, source: &Source) -> Result<Self, Error> {
+    pub(super) fn from_source(env: Env, source: &Source) -> Result<Self, Error> {
         let file = file::parse(source)?;
         let in_file: Vec<String> = file.gateway.keys().cloned().collect();
         let mut gateways = gateway_tables(file.gateway, source)?;

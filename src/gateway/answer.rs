@@ -69,6 +69,11 @@ impl Reading<'_> {
         self.passed.is_none_or(|body| body.operation() == Operation::Generate)
     }
 
+    /// Whether the answer is complete for whoever asked. Clients that get its bytes miss nothing.
+    pub(super) fn told_whole(&self, missing: Option<&str>) -> Result<(), Failure> {
+        stream::told_whole(missing.filter(|_| self.passed.is_none()))
+    }
+
     /// Whether the client gets the bytes of the answer and waits for a stream.
     fn is_stream(&self) -> bool {
         self.passed.is_some_and(ClientBody::stream)
@@ -76,12 +81,20 @@ impl Reading<'_> {
 
     async fn whole_answer(&self, body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
         let body = self.rest(body, &mut response, LARGEST_ANSWER).await?;
-        let answer = match self.adapter.decode_response(&body) {
+        let decoded = self.adapter.decode_response(&body);
+        // What stands beside an error, or beside what cannot be read, is billed all the same.
+        if decoded.is_err()
+            && let Some(usage) = usage_of(&body).filter(|usage| usage.cost.is_some() || usage.input.is_some())
+        {
+            events.emit(Event::Stream(StreamEvent::Usage(usage))).await?;
+        }
+        let answer = match decoded {
             Ok(answer) => answer,
             Err(DecodeError::Failed(failure)) => return Err(failure),
             Err(DecodeError::Malformed(why)) => {
                 let failure = Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read");
-                let failure = failure.with_cause(format!("{why}: {}", self.excerpt(&beginning(&body))));
+                let cause = format!("{why}: {}", self.excerpt(&beginning(&body)));
+                let failure = failure.with_cause(cause).maybe_billed();
                 // The client may understand what we do not, but not where it waits for a stream.
                 if !self.is_stream() {
                     self.pass(body, &response, events).await?;
@@ -89,12 +102,13 @@ impl Reading<'_> {
                 return Err(failure);
             }
         };
-        let outcome = stream::complete(answer.finish.as_ref());
+        let complete = stream::complete(answer.finish.as_ref(), answer.has_called());
+        let outcome = complete.and_then(|()| self.told_whole(answer.missing));
         let has_end = answer.finish.is_some() || !self.is_stream();
         let now = Instant::now();
         let mut words = self.words();
         let mut told = Vec::new();
-        let mut tell = |piece| told.push(events.event(now, Event::Stream(self.client.mask.event(piece))));
+        let mut tell = |piece| told.push(events.event(now, self.event(piece)));
         answer.into_events().into_iter().for_each(|piece| words.push(piece, &mut tell));
         words.flush(&mut tell);
         events.forward(&mut told).await?;
@@ -149,10 +163,15 @@ impl Reading<'_> {
         Words::new(Some(&self.client.mask).filter(|_| self.is_served))
     }
 
+    /// What is told of a piece of the answer.
+    fn event(&self, piece: StreamEvent) -> Event {
+        Event::Stream(stream::with_id(self.client.mask.event(piece)))
+    }
+
     /// Hands on the events that tell what was decoded.
     pub(super) fn tell(&self, decoded: Decoded, words: &mut Words<'_>, each: &mut impl FnMut(Event)) {
         match decoded {
-            Decoded::Event(event) => words.push(event, &mut |event| each(Event::Stream(self.client.mask.event(event)))),
+            Decoded::Event(event) => words.push(event, &mut |event| each(self.event(event))),
             Decoded::Malformed(message) => each(Event::Malformed { message: self.excerpt(&message) }),
         }
     }

@@ -102,7 +102,7 @@ impl Reading<'_> {
                 None => return Err(stream.broken_by(self.deadlines.exceeded(limit.spoke))),
             }
         }
-        let outcome = stream.end(&mut decoded);
+        let outcome = stream.end(&mut decoded).and_then(|()| self.told_whole(stream.missing()));
         let ended = Instant::now();
         decoded.drain(..).for_each(|piece| self.tell(piece, words, &mut |event| unsent.push(ended, event)));
         words.flush(&mut |event| unsent.push(ended, Event::Stream(event)));
@@ -111,6 +111,10 @@ impl Reading<'_> {
                 return Err(stream.broken_by(repeated_key()));
             }
             unsent.send().await?;
+            // The answer may have come to its end in an event without a line end.
+            if stream.finished() {
+                relay.open();
+            }
             let is_told = stream.has_reported_failure();
             relay_rest(&mut relay, response).await;
             relay.end(outcome.is_err() && !stream.finished() && !is_told);

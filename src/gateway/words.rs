@@ -76,6 +76,7 @@ impl<'a> Words<'a> {
             StreamEvent::Logprobs(tokens) => self.add_tokens(mask, tokens, each),
             // These come between the pieces of a text.
             StreamEvent::Start { .. }
+            | StreamEvent::Missing(_)
             | StreamEvent::Usage(_)
             | StreamEvent::ToolCallStart { .. }
             | StreamEvent::ReasoningSignature(_) => each(event),

@@ -54,6 +54,9 @@ const MOST_UNWRITTEN: usize = 64 << 20;
 const RETRY: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_secs(5);
 
+/// The end of the process waits no longer than this for a sink that takes nothing, where all calls are in files.
+const SILENCE: Duration = Duration::from_secs(3);
+
 /// Hands calls to a [`Sink`] by a thread of its own. All clones use the same files.
 #[derive(Clone)]
 pub struct Journal {
@@ -88,6 +91,8 @@ struct State {
     /// Since it is to be closed: until when calls that cannot be kept are tried again.
     closing: Option<Instant>,
     is_closed: bool,
+    /// When the sink has last taken calls.
+    taken: Option<Instant>,
 }
 
 impl fmt::Debug for Journal {
@@ -188,16 +193,19 @@ impl Journal {
         self.shared.changed.notify_all();
     }
 
-    /// Waits until every call has reached the sink, but no longer than this: what has not is in a file, and another process
-    /// takes it in. Where the sink fails, half of the time is for trying again. Blocks the thread.
+    /// Waits until every call has reached the sink, but no longer than this, and not for a sink that takes nothing for three
+    /// seconds: what has not reached it is in a file, and another process takes it in. For calls that are in no file the whole
+    /// time is waited; where the sink fails, half of it is for trying again. Blocks the thread.
     pub fn close(&self, limit: Duration) {
-        let now = Instant::now();
-        let end = now + limit;
+        let began = Instant::now();
+        let end = began + limit;
         let mut state = self.shared.state();
-        state.closing = Some(now + limit / 2);
+        state.closing = Some(began + limit / 2);
         self.shared.changed.notify_all();
         while !state.is_closed {
-            let Some(left) = end.checked_duration_since(Instant::now()) else { return };
+            let silent = state.taken.map_or(began, |at| at.max(began)) + SILENCE;
+            let until = if state.only_in_memory == 0 { end.min(silent) } else { end };
+            let Some(left) = until.checked_duration_since(Instant::now()) else { return };
             let waited = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
         }
@@ -331,6 +339,7 @@ impl Drain {
         loop {
             let mut failed = match self.sink.insert(rows) {
                 Ok(()) => {
+                    self.shared.state().taken = Some(Instant::now());
                     self.waiting += if self.is_failing { count } else { 0 };
                     if std::mem::take(&mut self.is_failing) {
                         let waiting = std::mem::take(&mut self.waiting);

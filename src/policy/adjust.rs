@@ -74,8 +74,8 @@ impl Adjustment {
         self.instead.is_none_or(|instead| instead.starts_with("max_"))
     }
 
-    fn event(&self) -> Event {
-        Event::Adjusted { parameter: self.parameter, instead: self.instead }
+    fn event(&self, call: &Call) -> Event {
+        Event::Adjusted { target: call.target().clone(), parameter: self.parameter, instead: self.instead }
     }
 
     fn make(&self, call: &mut Call) {
@@ -106,7 +106,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
         wire: &["max_completion_tokens"],
         is_in: |request| request.max_tokens.is_none() && request.extra.contains_key("max_completion_tokens"),
         apply: |request| {
-            let limit = request.extra.remove("max_completion_tokens");
+            let limit = request.extra.shift_remove("max_completion_tokens");
             request.max_tokens = limit.as_ref().and_then(Value::as_u64);
         },
     },
@@ -330,7 +330,7 @@ impl<S: Service> Service for Adjust<S> {
                 applied.push(index);
                 // Of a run's models, the first refusal has been told. A server's clients know nothing of each other.
                 if call.body.is_some() {
-                    events.emit(ADJUSTMENTS[index].event()).await?;
+                    events.emit(ADJUSTMENTS[index].event(call)).await?;
                 }
             }
         }
@@ -350,7 +350,7 @@ impl<S: Service> Service for Adjust<S> {
             ADJUSTMENTS[index].make(&mut adjusted);
             applied.push(index);
             self.learn(call, index);
-            events.emit(ADJUSTMENTS[index].event()).await?;
+            events.emit(ADJUSTMENTS[index].event(call)).await?;
         }
     }
 }

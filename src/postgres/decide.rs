@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -52,8 +53,9 @@ pub(super) enum Write {
     Release { key: String, id: String, ran: bool, tokens: Option<f64> },
 }
 
-/// Starts the thread. It ends when nobody holds the other end.
-pub(super) fn start(address: Address, server: Arc<str>) -> std::io::Result<Sender<Job>> {
+/// Starts the thread. It ends when nobody holds the other end. Whoever sends a [`Job::Write`] counts it in `unwritten` before;
+/// the thread takes off what is written.
+pub(super) fn start(address: Address, server: Arc<str>, unwritten: Arc<AtomicUsize>) -> std::io::Result<Sender<Job>> {
     let (sender, jobs) = channel();
     let mut decider = Decider {
         link: Link::new(address),
@@ -61,6 +63,7 @@ pub(super) fn start(address: Address, server: Arc<str>) -> std::io::Result<Sende
         process: crate::policy::budget::owner(),
         waiting: Vec::new(),
         doubt: None,
+        unwritten,
     };
     std::thread::Builder::new().name("store".into()).spawn(move || decider.run(&jobs))?;
     Ok(sender)
@@ -74,6 +77,7 @@ struct Decider {
     waiting: Vec<Write>,
     /// The number of a transaction of which nobody knows whether it was committed, and what it wrote.
     doubt: Option<(String, Vec<Write>)>,
+    unwritten: Arc<AtomicUsize>,
 }
 
 /// Jobs that are decided together.
@@ -104,6 +108,7 @@ impl Decider {
                 true => jobs.recv_timeout(RETRY),
                 false => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
+            let (held, waited) = (self.held(), self.waiting.len());
             let mut group = Group { writes: std::mem::take(&mut self.waiting), ..Group::default() };
             let is_last = match first {
                 Ok(job) => {
@@ -116,11 +121,19 @@ impl Decider {
             for work in std::mem::take(&mut group.alone) {
                 work(&mut self.link);
             }
+            let received = group.writes.len() - waited;
             self.decide(group);
+            self.unwritten.fetch_add(self.held(), Ordering::Relaxed);
+            self.unwritten.fetch_sub(held + received, Ordering::Relaxed);
             if is_last {
                 return;
             }
         }
+    }
+
+    /// How many writes wait here.
+    fn held(&self) -> usize {
+        self.waiting.len() + self.doubt.as_ref().map_or(0, |(_, writes)| writes.len())
     }
 
     /// Decides a group, and replies.

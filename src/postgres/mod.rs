@@ -13,7 +13,7 @@ mod tests;
 mod tls;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -52,6 +52,8 @@ pub(crate) struct PostgresStore {
     jobs: Sender<Job>,
     /// Whether the store has left somebody without an answer, and has done nothing since.
     is_silent: Arc<AtomicBool>,
+    /// How many writes that nobody waits for are not done yet.
+    unwritten: Arc<AtomicUsize>,
     speeds: Arc<Mutex<Speeds>>,
 }
 
@@ -71,9 +73,10 @@ impl PostgresStore {
     pub(crate) fn new(settings: &SharedStore) -> Result<Self, Error> {
         let address = Address::read(settings)?;
         let server = uuid::Uuid::now_v7().to_string().into();
-        let jobs = decide::start(address.clone(), server)
+        let unwritten = Arc::default();
+        let jobs = decide::start(address.clone(), server, Arc::clone(&unwritten))
             .map_err(|error| Error::system("the system has no thread for [store]", &error))?;
-        Ok(Self { address, jobs, is_silent: Arc::default(), speeds: Arc::default() })
+        Ok(Self { address, jobs, is_silent: Arc::default(), unwritten, speeds: Arc::default() })
     }
 
     /// What writes the calls of a journal.
@@ -118,6 +121,12 @@ impl PostgresStore {
     fn send(&self, job: Job) {
         // The thread lives as long as this end.
         let _ = self.jobs.send(job);
+    }
+
+    /// Hands over what nobody waits for.
+    fn write(&self, write: Write) {
+        self.unwritten.fetch_add(1, Ordering::Relaxed);
+        self.send(Job::Write(write));
     }
 
     /// The reply to a job, if it comes in time.
@@ -218,7 +227,7 @@ impl RateStore for PostgresStore {
         let (ran, tokens) = (demand.in_flight.is_some(), correction(demand, used));
         if ran || tokens.is_some() {
             let (key, id) = (demand.key.clone(), demand.id.clone());
-            self.send(Job::Write(Write::Release { key, id, ran, tokens }));
+            self.write(Write::Release { key, id, ran, tokens });
         }
     }
 
@@ -243,11 +252,18 @@ impl BudgetStore for PostgresStore {
     }
 
     fn settle(&self, entry: &Reserved, spent: Spent) {
-        self.send(Job::Write(Write::Settle(entry.clone(), spent)));
+        self.write(Write::Settle(entry.clone(), spent));
     }
 
+    /// A database that does not answer keeps nobody waiting who has nothing to write.
     fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.ask(Job::Flush).boxed()
+        async move {
+            match self.unwritten.load(Ordering::Relaxed) {
+                0 => Ok(()),
+                _ => self.ask(Job::Flush).await,
+            }
+        }
+        .boxed()
     }
 }
 
@@ -260,7 +276,7 @@ struct Undo<'a> {
 impl Drop for Undo<'_> {
     fn drop(&mut self) {
         if let Some(entry) = self.entry.take() {
-            self.store.send(Job::Write(Write::Settle(entry, Spent::default())));
+            self.store.write(Write::Settle(entry, Spent::default()));
         }
     }
 }

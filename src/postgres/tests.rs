@@ -127,6 +127,8 @@ fn calls_come_back_as_they_were_and_never_twice() {
     for (n, row) in rows.iter_mut().enumerate() {
         row.tags.insert("team \"a\"".to_owned(), format!("{}", n % 3));
         row.conversation = (n % 5 == 0).then(|| "00000009".to_owned());
+        row.command = if n % 7 == 0 { "serve" } else { "ask" }.to_owned();
+        row.key = Some(format!("key {}", n % 2));
     }
     // No text of PostgreSQL holds this character.
     rows[0].asked = "a\0b".to_owned();
@@ -177,6 +179,11 @@ fn calls_come_back_as_they_were_and_never_twice() {
     assert_eq!((tagged("team \"a\"", Some("3")), tagged("asked", None)), (0, 0));
     let conversation = Filter { conversation: Some("00000009".into()), ..Filter::default() };
     assert_eq!((find(&conversation).len(), calls.count(&conversation).expect("readable")), (141, 141));
+    let with_key = |or_served| {
+        let filter = Filter { key: Some("key 1".into()), or_served, ..Filter::default() };
+        calls.usage(&filter, &[], |_| None).expect("readable").total.calls
+    };
+    assert_eq!([with_key(false), with_key(true)], [350, 400], "every fourteenth has another key, and is of a server");
     let said = Filter { search: Some("zero".into()), ..Filter::default() };
     assert_eq!(find(&said).iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["00000000"]);
     assert_eq!(store.purge(None).expect("deleted"), 700);

@@ -41,7 +41,7 @@ impl Notices {
                 let wait = format::duration(*after);
                 Some(format!("{}: {}, trying again in {wait}", self.asked(event.call, None), short(cause)))
             }
-            Event::Adjusted { parameter, instead } => {
+            Event::Adjusted { parameter, instead, .. } => {
                 let instead = instead.map(|instead| format!("with {instead} instead"));
                 let how = instead.as_deref().unwrap_or("without it");
                 Some(format!("{} refuses {parameter}: asking again {how}", self.asked(event.call, None)))

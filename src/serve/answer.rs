@@ -253,8 +253,8 @@ struct Answer {
     cache: &'static str,
     /// The parameters that this model has refused, so that it did not get them.
     left_out: Vec<&'static str>,
-    /// Those that the next attempt leaves out.
-    next_left_out: Vec<&'static str>,
+    /// Those that the next attempt at a model leaves out.
+    next_left_out: Vec<(Target, &'static str)>,
     /// Whether the answer is handed on byte by byte.
     passes: bool,
     content_type: Option<Arc<str>>,
@@ -319,7 +319,7 @@ impl Answer {
                 if target != self.target {
                     self.left_out.clear();
                 }
-                for parameter in self.next_left_out.drain(..) {
+                for (_, parameter) in self.next_left_out.extract_if(.., |(of, _)| *of == target) {
                     if !self.left_out.contains(&parameter) {
                         self.left_out.push(parameter);
                     }
@@ -335,8 +335,10 @@ impl Answer {
                 }
             }
             // One that is sent under its other name has reached the gateway.
-            Event::Adjusted { parameter, instead } if !instead.is_some_and(|other| other.starts_with("max_")) => {
-                self.next_left_out.push(parameter);
+            Event::Adjusted { target, parameter, instead }
+                if !instead.is_some_and(|other| other.starts_with("max_")) =>
+            {
+                self.next_left_out.push((target, parameter));
             }
             Event::Cached { target } => {
                 self.left_out.clear();
@@ -451,4 +453,36 @@ fn missing_line_ends(end: &[u8]) -> &'static [u8] {
 
 fn encoder(asked: &Asked) -> Box<dyn Encoder + Send> {
     asked.api.adapter().encoder(&asked.path, asked.body.model(), &asked.request())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapter::{Api, Operation};
+    use crate::call::Choice;
+
+    #[test]
+    fn what_a_model_refuses_that_was_not_asked_is_not_what_the_answer_lacks() {
+        let body = Bytes::from_static(br#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#);
+        let path = "chat/completions";
+        let asked =
+            Asked::read(Api::OpenaiChat, Operation::Generate, path, &HeaderMap::new(), body).expect("a request");
+        let target = |model: &str| Target { gateway: "g".into(), model: model.into() };
+        let choices = vec![Choice::from(target("slow")), Choice::from(target("fast"))];
+        let call = Call::new(0, "m", choices, asked.request());
+        let mut answer = Answer::new(asked, &call);
+        let mut take = |event| {
+            answer.take(RunEvent { call: 0, at: std::time::Duration::ZERO, event });
+            answer.left_out.clone()
+        };
+        let adjusted = |model, parameter| Event::Adjusted { target: target(model), parameter, instead: None };
+        let attempt = |model| Event::Attempt { target: target(model) };
+        // It is stopped before its request is sent, because another one has begun to answer.
+        take(adjusted("slow", "temperature"));
+        take(adjusted("fast", "seed"));
+        assert_eq!(take(attempt("fast")), ["seed"]);
+        take(adjusted("fast", "stop"));
+        assert_eq!(take(attempt("fast")), ["seed", "stop"]);
+        assert_eq!(take(attempt("slow")), ["temperature"]);
+    }
 }

@@ -73,6 +73,11 @@ pub(super) fn limit(environment: &mut Environment<'_>, template: &str, left: Arc
         if !Left::take(&printing.bytes, printed(value)) {
             return Err(too_large("the text"));
         }
+        if value.is_none() {
+            // The null of a row is no text, and a model would take `none` for one.
+            let message = "a value is null; `{{ x or '' }}` leaves it out";
+            return Err(minijinja::Error::new(ErrorKind::InvalidOperation, message));
+        }
         escape_formatter(out, state, value)
     });
     for (name, filter) in costly_filters() {

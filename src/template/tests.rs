@@ -237,6 +237,24 @@ fn filters_of_large_values_come_to_an_end() {
 }
 
 #[test]
+fn the_null_of_a_row_is_no_text() {
+    let row = serde_json::json!({"a": null, "b": 1, "c": false}).as_object().cloned().expect("an object");
+    let text =
+        |template: &str| Template::new(template).expect(template).render(&row).map_err(|error| error.to_string());
+    assert!(
+        text("{{ b }} {{ a }}").is_err_and(|error| error.contains("a value is null; `{{ x or '' }}` leaves it out"))
+    );
+    for (template, meant) in [
+        ("{{ a or 'nothing' }}", "nothing"),
+        ("{% if a %}{{ a }}{% else %}no{% endif %}", "no"),
+        ("{% if a is none %}none{% endif %}", "none"),
+        ("{{ b }} {{ c }}", "1 False"),
+    ] {
+        assert_eq!(text(template).as_deref(), Ok(meant), "{template}");
+    }
+}
+
+#[test]
 fn rendering_comes_to_an_end() {
     let nested = "{% for a in range(9999) %}{% for b in range(9999) %}{{ a * b }}{% endfor %}{% endfor %}";
     assert!(render(nested, &values(&[])).expect_err("too much").to_string().contains("fuel"));

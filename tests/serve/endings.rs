@@ -127,6 +127,46 @@ fn what_is_no_answer_is_refused_where_a_stream_was_asked_for() {
     }
 }
 
+#[test]
+fn a_picture_that_another_format_does_not_get_is_an_error_and_no_empty_answer() {
+    let picture = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}});
+    let message = |text: Value| json!({"role": "assistant", "content": text, "images": [picture]});
+    let choice = |part: &str, text: Value| json!({"index": 0, part: message(text), "finish_reason": "stop"});
+    let of = |choice: Value| json!({"id": "c", "model": "m", "choices": [choice]});
+    let (streamed, whole) = (of(choice("delta", "Here: ".into())), of(choice("message", Value::Null)));
+    let gateway = Gateway::by(move |request| match request.json()["stream"] == true {
+        true => Reply::sse().bytes(format!("data: {streamed}\n\n")).done(),
+        false => Reply::json(200, &whole),
+    });
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let ends = ["end_turn", "response.completed", "\"STOP\""];
+    for (api, path, mut body, _) in wires("") {
+        let streamed = server.send(&server.key, path, &[], body.to_string());
+        assert_eq!(streamed.status, 200, "{}", streamed.text());
+        if body.get("stream").is_some() {
+            body["stream"] = false.into();
+        }
+        let path = path.replace("streamGenerateContent?alt=sse", "generateContent");
+        let whole = server.send(&server.key, &path, &[], body.to_string());
+        if api == "openai-chat" {
+            // It gets the bytes.
+            assert!(streamed.text().contains("QUJD") && errors(&streamed.text()).is_empty(), "{}", streamed.text());
+            assert_eq!((whole.status, whole.text().contains("QUJD")), (200, true));
+            continue;
+        }
+        let told = errors(&streamed.text());
+        let text = streamed.text();
+        assert!(text.contains("Here: ") && !ends.iter().any(|end| text.contains(end)), "{api}: {text}");
+        assert!(told.len() == 1 && told[0]["message"].to_string().contains("holds a picture"), "{api}: {told:?}");
+        assert_eq!((whole.status, whole.text().contains("holds a picture")), (502, true), "{api}: {}", whole.text());
+    }
+    let recorded = server.recorded(&home, 8);
+    let with = |status: &str| recorded.iter().filter(|call| call["status"] == status).count();
+    assert_eq!((with("ok"), gateway.requests().len()), (2, 8), "{recorded:?}");
+    home.llm(["ask", "-m", "up::m", "draw"]).output().exits(8).says("holds a picture");
+}
+
 /// The text of a stream of chat completions and of messages, joined as a client does.
 fn joined(stream: &str) -> String {
     let data = stream.lines().filter_map(|line| line.strip_prefix("data: ")?.parse::<Value>().ok());
@@ -178,5 +218,20 @@ fn no_client_gets_the_gateways_key_from_the_words_of_a_model() {
     // What is recorded is what was told.
     for call in server.recorded(&home, calls) {
         assert!(!call.to_string().contains(KEY), "{call}");
+    }
+}
+
+#[test]
+fn an_answer_of_one_event_without_a_line_end_reaches_its_client() {
+    let event = r#"data: {"id":"c1","choices":[{"index":0,"delta":{"content":"all"},"finish_reason":"stop"}]}"#;
+    for end in ["", "\n", "\n\n"] {
+        let gateway = Gateway::always(Reply::sse_until_close().bytes(event).bytes(end).close());
+        let home = home(&gateway, "openai-chat");
+        let server = Server::start(&home, &[]);
+        for (api, path, body, _) in wires("") {
+            let answer = server.send(&server.key, path, &[], body.to_string());
+            assert!(answer.status == 200 && answer.text().contains("all"), "{api} {end:?}: {}", answer.text());
+            assert!(api != "openai-chat" || answer.text().starts_with(event), "{end:?}: {}", answer.text());
+        }
     }
 }

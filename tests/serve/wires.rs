@@ -544,3 +544,22 @@ fn what_a_model_refuses_in_one_request_is_kept_in_those_of_others() {
     assert_eq!(gateway.requests().len(), 3);
     assert_eq!(ask(r#""temperature":0"#), (200, None, true), "the model takes it alone");
 }
+
+#[test]
+fn calls_that_come_without_an_id_get_one_that_no_other_has() {
+    let call = json!({"functionCall": {"name": "f", "args": {}}});
+    let answer = json!({"candidates": [{"index": 0, "content": {"parts": [call, call]}, "finishReason": "STOP"}]});
+    let gateway = Gateway::by(move |request| match request.path.contains("stream") {
+        true => Reply::sse().bytes(format!("data: {answer}\n\n")).end(),
+        false => Reply::json(200, &answer),
+    });
+    let home = home(&gateway, "gemini");
+    let server = Server::start(&home, &[]);
+    let mut ids = std::collections::BTreeSet::new();
+    for stream in [false, true] {
+        let body = json!({"model": "m", "stream": stream, "messages": [{"role": "user", "content": "hi"}]});
+        let answer = server.send(&server.key, "/v1/chat/completions", &[], body.to_string()).text();
+        ids.extend(answer.split("\"id\":\"call_").skip(1).map(|rest| rest.split('"').next().unwrap_or("").to_owned()));
+    }
+    assert_eq!(ids.len(), 4, "{ids:?}");
+}

@@ -1,5 +1,6 @@
 //! Unified events, responses and failures → messages, for servers.
 
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::encode_request::reasoning;
@@ -17,10 +18,28 @@ pub(super) struct MessageEncoder {
     open: Option<Kind>,
     /// The number of blocks that have begun.
     blocks: usize,
-    /// The number of the block of each tool call.
-    tool_blocks: Vec<usize>,
+    calls: Vec<Call>,
+    /// The number of calls whose block has begun. The others wait: this format has one open block at a time.
+    begun_calls: usize,
     usage: Usage,
     finish: Option<FinishReason>,
+}
+
+/// A call of a tool, as far as it has come.
+#[derive(Debug)]
+struct Call {
+    id: String,
+    name: String,
+    arguments: String,
+    /// The number of its block, once that has begun.
+    block: usize,
+}
+
+impl Call {
+    /// Whether no more of its arguments can come.
+    fn is_whole(&self) -> bool {
+        self.arguments.trim_end().ends_with('}') && serde_json::from_str::<IgnoredAny>(&self.arguments).is_ok()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +56,8 @@ impl MessageEncoder {
             began: false,
             open: None,
             blocks: 0,
-            tool_blocks: Vec::new(),
+            calls: Vec::new(),
+            begun_calls: 0,
             usage: Usage::default(),
             finish: None,
         }
@@ -78,6 +98,28 @@ impl MessageEncoder {
         event(json!({"type": "content_block_delta", "index": self.blocks - 1, "delta": delta}), out);
     }
 
+    /// Begins the block of the next call, with what has come of it.
+    fn begin_call(&mut self, out: &mut Vec<u8>) {
+        let (at, block) = (self.begun_calls, self.blocks);
+        let Some(call) = self.calls.get_mut(at) else { return };
+        call.block = block;
+        let (id, name, arguments) = (call.id.clone(), call.name.clone(), call.arguments.clone());
+        self.begun_calls += 1;
+        self.open(Kind::Other, json!({"type": "tool_use", "id": id, "name": name, "input": {}}), out);
+        if !arguments.is_empty() {
+            arguments_delta(block, &arguments, out);
+        }
+    }
+
+    /// Begins the blocks of the calls that wait, as long as the one before is whole.
+    fn begin_calls(&mut self, out: &mut Vec<u8>) {
+        while self.begun_calls < self.calls.len()
+            && self.begun_calls.checked_sub(1).is_none_or(|last| self.calls[last].is_whole())
+        {
+            self.begin_call(out);
+        }
+    }
+
     fn think(&mut self, delta: Value, out: &mut Vec<u8>) {
         self.piece(Kind::Thinking, json!({"type": "thinking", "thinking": "", "signature": ""}), delta, out);
     }
@@ -102,17 +144,20 @@ impl Encoder for MessageEncoder {
                 }
             }
             StreamEvent::ToolCallStart { id, name, .. } => {
-                self.tool_blocks.push(self.blocks);
-                self.open(Kind::Other, json!({"type": "tool_use", "id": id, "name": name, "input": {}}), out);
+                let (id, name) = (id.clone(), name.clone());
+                self.calls.push(Call { id, name, arguments: String::new(), block: 0 });
+                self.begin_calls(out);
             }
             StreamEvent::ToolCallDelta { index, arguments } => {
-                if let Some(block) = self.tool_blocks.get(*index) {
-                    let delta = json!({"type": "input_json_delta", "partial_json": arguments});
-                    event(json!({"type": "content_block_delta", "index": block, "delta": delta}), out);
+                let Some(call) = self.calls.get_mut(*index) else { return };
+                call.arguments.push_str(arguments);
+                if *index + 1 == self.begun_calls {
+                    arguments_delta(call.block, arguments, out);
                 }
+                self.begin_calls(out);
             }
-            // The format has no field for log-probabilities.
-            StreamEvent::Logprobs(_) => {}
+            // The format has no field for log-probabilities. What is missing is told as a failure.
+            StreamEvent::Logprobs(_) | StreamEvent::Missing(_) => {}
             StreamEvent::Usage(usage) => self.usage.update(usage),
             StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
         }
@@ -120,6 +165,9 @@ impl Encoder for MessageEncoder {
 
     fn finish(&mut self, out: &mut Vec<u8>) {
         self.begin(None, None, out);
+        while self.begun_calls < self.calls.len() {
+            self.begin_call(out);
+        }
         self.close(out);
         let delta = json!({"stop_reason": stop_reason(self.finish.as_ref()), "stop_sequence": null});
         event(json!({"type": "message_delta", "delta": delta, "usage": usage(&self.usage)}), out);
@@ -129,6 +177,11 @@ impl Encoder for MessageEncoder {
     fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
         event(error(failure), out);
     }
+}
+
+fn arguments_delta(block: usize, arguments: &str, out: &mut Vec<u8>) {
+    let delta = json!({"type": "input_json_delta", "partial_json": arguments});
+    event(json!({"type": "content_block_delta", "index": block, "delta": delta}), out);
 }
 
 /// Writes an event under its type as its name, because clients of this format read the name.
@@ -206,4 +259,51 @@ pub(super) fn error(failure: &Failure) -> Value {
     let details = code.map(|code| json!({"error_code": code}));
     let error = given(json!({"type": kind, "message": failure.message, "details": details}));
     json!({"type": "error", "error": error})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The events as `start 0`, `{"x":`, `stop 0`.
+    fn blocks(said: &[StreamEvent]) -> Vec<String> {
+        let (mut encoder, mut out) = (MessageEncoder::new("m"), Vec::new());
+        said.iter().for_each(|event| encoder.encode(event, &mut out));
+        encoder.finish(&mut out);
+        let text = String::from_utf8(out).expect("UTF-8");
+        let data = text.lines().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
+        let told = data.filter_map(|data| {
+            let index = data["index"].as_u64()?;
+            Some(match data["type"].as_str()? {
+                "content_block_start" => format!("start {index}"),
+                "content_block_stop" => format!("stop {index}"),
+                _ => data["delta"]["partial_json"].as_str()?.to_owned(),
+            })
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn a_block_is_closed_when_all_its_arguments_have_come() {
+        let start = |index: usize| StreamEvent::ToolCallStart { index, id: format!("t{index}"), name: "f".into() };
+        let delta = |index, arguments: &str| StreamEvent::ToolCallDelta { index, arguments: arguments.into() };
+        let one_by_one = [start(0), delta(0, "{\"x\":"), delta(0, "1}"), start(1), delta(1, "{}")];
+        assert_eq!(blocks(&one_by_one), ["start 0", "{\"x\":", "1}", "stop 0", "start 1", "{}", "stop 1"]);
+        let in_turns = [
+            start(0),
+            start(1),
+            delta(1, "{\"y\":"),
+            delta(0, "{\"x\":"),
+            start(2),
+            delta(0, "1}"),
+            delta(1, "2}"),
+            delta(2, "{}"),
+        ];
+        assert_eq!(
+            blocks(&in_turns),
+            ["start 0", "{\"x\":", "1}", "stop 0", "start 1", "{\"y\":", "2}", "stop 1", "start 2", "{}", "stop 2"]
+        );
+        let cut = [start(0), start(1), delta(1, "{\"y\"")];
+        assert_eq!(blocks(&cut), ["start 0", "stop 0", "start 1", "{\"y\"", "stop 1"]);
+    }
 }

@@ -46,6 +46,8 @@ struct Blob {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FileData {
+    #[serde(default, alias = "mime_type")]
+    mime_type: Option<String>,
     #[serde(alias = "file_uri")]
     file_uri: String,
 }
@@ -153,7 +155,7 @@ const SPELLINGS: [(&str, &str); 17] = [
 /// The fields, those that are known here with their names in camel case.
 fn camel_case(mut fields: Map<String, Value>) -> Map<String, Value> {
     for (snake, camel) in SPELLINGS {
-        if let Some(value) = fields.remove(snake) {
+        if let Some(value) = fields.shift_remove(snake) {
             fields.insert(camel.to_owned(), value);
         }
     }
@@ -209,9 +211,7 @@ impl Calls {
                 WirePart { text: Some(text), thought: true, .. } => thought.push_str(&text),
                 WirePart { text: Some(text), .. } => parts.push(Part::Text(text)),
                 WirePart { inline_data: Some(blob), .. } => parts.push(media(blob)),
-                WirePart { file_data: Some(file), .. } => {
-                    parts.push(Part::Image(Image { source: ImageSource::Url(file.file_uri), detail: None }));
-                }
+                WirePart { file_data: Some(file), .. } => parts.push(at_address(file)?),
                 WirePart { function_call: Some(call), .. } => parts.push(Part::ToolCall(self.call(call))),
                 WirePart { function_response: Some(response), .. } => parts.push(self.result(response)),
                 _ => return Err(malformed("a part is of no kind that is known here")),
@@ -245,6 +245,16 @@ impl Calls {
             other => other.to_string(),
         };
         Part::ToolResult { id: result.id.or(call).unwrap_or(result.name), content }
+    }
+}
+
+/// What is at an address. Only pictures have one in the other formats.
+fn at_address(FileData { mime_type, file_uri }: FileData) -> Result<Part, DecodeError> {
+    match mime_type {
+        Some(other) if !other.starts_with("image/") => Err(malformed(format!(
+            "a file of type `{other}` must come as inlineData: only a picture can have an address"
+        ))),
+        _ => Ok(Part::Image(Image { source: ImageSource::Url(file_uri), detail: None })),
     }
 }
 
@@ -323,7 +333,7 @@ fn tool_choice(config: &Value) -> Option<ToolChoice> {
     if config.len() != 1 {
         return None;
     }
-    let Value::Object(config) = config.remove("functionCallingConfig")? else { return None };
+    let Value::Object(config) = config.shift_remove("functionCallingConfig")? else { return None };
     let config = camel_case(config);
     match (config.get("mode")?.as_str()?, config.get("allowedFunctionNames").and_then(Value::as_array)) {
         ("AUTO", None) => Some(ToolChoice::Auto),
@@ -368,6 +378,22 @@ mod tests {
             [("call_0", "one"), ("call_2", r#"{"x":2}"#), ("call_1", "three")]
                 .map(|(id, content)| Part::ToolResult { id: id.into(), content: content.into() })
         );
+    }
+
+    #[test]
+    fn only_a_picture_is_taken_from_an_address() {
+        let read = |file: Value| {
+            let body = json!({"contents": [{"parts": [{"fileData": file}]}]});
+            decode("models/m:generateContent", body.to_string().as_bytes()).map(|read| read.request.messages)
+        };
+        let picture = |messages: Vec<Message>| matches!(messages[0].parts[..], [Part::Image(_)]);
+        for file in [json!({"fileUri": "https://a/b"}), json!({"file_uri": "https://a/b", "mime_type": "image/png"})] {
+            assert!(read(file).is_ok_and(picture));
+        }
+        for kind in ["application/pdf", "video/mp4", "audio/wav", "text/plain", "IMAGE"] {
+            let refused = read(json!({"fileUri": "https://a/b", "mimeType": kind})).expect_err(kind).to_string();
+            assert!(refused.contains(kind), "{refused}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::adapter::lenient::{Count, Text, list, list_or_null, maybe, whole};
 use crate::adapter::start::Start;
 use crate::adapter::usage::Surcharges;
-use crate::adapter::{DecodeError, Decoder, Flow, logprobs, sse, usage};
+use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, sse, usage};
 use crate::chat::{FinishReason, StreamEvent, Surcharge, Usage};
 
 #[derive(Debug, Default, Deserialize)]
@@ -100,6 +100,16 @@ struct Part<'a> {
     thought_signature: Text<'a>,
     #[serde(borrow, deserialize_with = "maybe")]
     function_call: Option<FunctionCall<'a>>,
+    #[serde(borrow, alias = "inline_data", alias = "fileData", alias = "file_data", deserialize_with = "maybe")]
+    inline_data: Option<Media<'a>>,
+}
+
+/// A picture, a recording, or another file, whether its content is here or at an address.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Media<'a> {
+    #[serde(borrow, rename = "mimeType", alias = "mime_type")]
+    mime_type: Text<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -181,10 +191,14 @@ impl ContentDecoder {
     }
 
     fn part(&mut self, part: Part<'_>, events: &mut Vec<StreamEvent>) {
+        let is_thought = part.thought == Some(true);
+        if let Some(media) = part.inline_data.filter(|_| !is_thought) {
+            events.push(StreamEvent::Missing(missing::media(&media.mime_type)));
+        }
         if part.text.is_none() && part.function_call.is_none() {
             return;
         }
-        if part.thought == Some(true) {
+        if is_thought {
             part.text.unwrap_or_default().tell(StreamEvent::ReasoningDelta, events);
             self.sign(&part.thought_signature, events);
             return;
@@ -194,7 +208,7 @@ impl ContentDecoder {
         if let Some(call) = part.function_call {
             let index = self.calls;
             self.calls += 1;
-            let id = call.id.some().unwrap_or_else(|| format!("call_{index}"));
+            let id = call.id.0.into_owned();
             events.push(StreamEvent::ToolCallStart { index, id, name: call.name.0.into_owned() });
             if let Some(arguments) = call.args.map(|args| args.get().to_owned()).filter(|args| args != "null") {
                 events.push(StreamEvent::ToolCallDelta { index, arguments });

@@ -88,6 +88,7 @@ impl Encoder for ContentEncoder {
             | StreamEvent::Logprobs(_)
             | StreamEvent::ToolCallStart { .. }
             | StreamEvent::ToolCallDelta { .. }
+            | StreamEvent::Missing(_)
             | StreamEvent::Usage(_)
             | StreamEvent::Finish(_) => self.said.apply(event),
         }

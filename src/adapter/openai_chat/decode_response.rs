@@ -12,9 +12,9 @@ use super::reasoning::{Detail, Signatures};
 use super::usage::read as read_usage;
 use crate::adapter::lenient::{Text, list, list_or_null, maybe, whole};
 use crate::adapter::start::Start;
-use crate::adapter::tool_calls::{Piece, ToolCalls};
+use crate::adapter::tool_calls::{Function, Piece, ToolCalls};
 use crate::adapter::usage::{self, Surcharges};
-use crate::adapter::{DecodeError, Decoder, Flow, error_body, logprobs, sse};
+use crate::adapter::{DecodeError, Decoder, Flow, error_body, logprobs, missing, sse};
 use crate::chat::{FinishReason, StreamEvent, Surcharge, TokenLogprob};
 use crate::error::{Failure, FailureKind};
 
@@ -88,6 +88,14 @@ struct Delta<'a> {
     refusal: Text<'a>,
     #[serde(borrow, deserialize_with = "list_or_null")]
     tool_calls: Vec<Piece<'a>>,
+    /// The older form of `tool_calls`, for one call.
+    #[serde(borrow, deserialize_with = "maybe")]
+    function_call: Option<Function<'a>>,
+    /// OpenRouter's pictures.
+    #[serde(borrow, deserialize_with = "list")]
+    images: Vec<&'a RawValue>,
+    #[serde(borrow, deserialize_with = "maybe")]
+    audio: Option<Audio<'a>>,
     #[serde(borrow)]
     extra_content: Option<&'a RawValue>,
     /// What a search has found.
@@ -96,6 +104,16 @@ struct Delta<'a> {
     /// The tools that Groq ran.
     #[serde(borrow, deserialize_with = "list")]
     executed_tools: Vec<&'a RawValue>,
+}
+
+/// Speech, and what is said.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Audio<'a> {
+    #[serde(borrow)]
+    data: Text<'a>,
+    #[serde(borrow)]
+    transcript: Text<'a>,
 }
 
 /// Decodes one answer; only its first choice is read.
@@ -186,15 +204,22 @@ impl ChatDecoder {
             events.push(StreamEvent::ReasoningDelta(thought));
         }
         events.extend(signed.map(StreamEvent::ReasoningSignature));
-        for text in [delta.content.text, delta.refusal.0] {
+        let Audio { data, transcript } = delta.audio.unwrap_or_default();
+        for text in [delta.content.text, delta.refusal.0, transcript.0] {
             if !text.is_empty() {
                 events.push(StreamEvent::TextDelta(text.into_owned()));
             }
         }
+        let recording = (!data.is_empty()).then_some(missing::RECORDING);
+        let picture = (!delta.images.is_empty()).then_some(missing::PICTURE);
+        events.extend(delta.content.missing.or(recording).or(picture).map(StreamEvent::Missing));
         let mut extra = delta.extra_content;
         for piece in delta.tool_calls {
             extra = extra.or(piece.extra_content);
             self.tool_calls.take(piece, events);
+        }
+        if let Some(function) = delta.function_call {
+            self.tool_calls.take(Piece::of_function(function), events);
         }
         if let Some(extra) = extra.and_then(|extra| serde_json::from_str::<Map<String, Value>>(extra.get()).ok()) {
             events.push(StreamEvent::ReasoningSignature(Value::Object(extra).to_string()));
@@ -237,11 +262,15 @@ fn finish_reason(reason: &str) -> Option<FinishReason> {
 struct Content<'a> {
     text: Cow<'a, str>,
     thinking: Cow<'a, str>,
+    /// A part that is no text.
+    missing: Option<&'static str>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ContentPart<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
     #[serde(borrow)]
     text: Text<'a>,
     #[serde(borrow)]
@@ -285,6 +314,7 @@ impl<'de> Visitor<'de> for ContentVisitor {
                 content.text.to_mut().push_str(&part.text);
                 content.text.to_mut().push_str(&part.refusal);
                 content.thinking.to_mut().push_str(&part.thinking.text);
+                content.missing = content.missing.or(missing::of_part(&part.kind));
             }
         }
         Ok(content)

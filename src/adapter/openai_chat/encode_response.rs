@@ -96,6 +96,8 @@ impl Encoder for ChatEncoder {
             StreamEvent::ToolCallDelta { index, arguments } => {
                 self.delta(json!({"tool_calls": [{"index": index, "function": {"arguments": arguments}}]}), out);
             }
+            // It is told as a failure.
+            StreamEvent::Missing(_) => {}
             StreamEvent::Usage(usage) => self.usage.update(usage),
             StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
         }

@@ -8,8 +8,8 @@ use super::wire::{Body, Event, Item, read_usage};
 use crate::adapter::lenient::Text;
 use crate::adapter::start::Start;
 use crate::adapter::usage::{self, Surcharges};
-use crate::adapter::{DecodeError, Decoder, Flow, logprobs, sse};
-use crate::chat::{FinishReason, StreamEvent, Surcharge};
+use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, sse};
+use crate::chat::{FinishReason, StreamEvent, Surcharge, Usage};
 
 /// Decodes one answer.
 #[derive(Debug, Default)]
@@ -43,10 +43,13 @@ impl Decoder for ResponseDecoder {
         let before = events.len();
         match kind {
             "error" | "response.failed" => {
-                self.begin(event.response, events);
+                self.end_failed(event.response, events);
                 return Err(frame.failure());
             }
-            _ if failed => return Err(frame.failure()),
+            _ if failed => {
+                self.end_failed(event.response.or_else(|| frame.json("a response").ok()), events);
+                return Err(frame.failure());
+            }
             "" if &*event.object == "response" || event.output.is_some() => {
                 self.end(frame.json("a response")?, events);
                 return Ok(Flow::Done);
@@ -102,12 +105,28 @@ fn of_item(kind: &str) -> Option<Surcharge> {
     (!is_free && !kind.ends_with("_output")).then_some(Surcharge::Parts)
 }
 
+fn tell_missing(item: &Item<'_>, events: &mut Vec<StreamEvent>) {
+    let parts = item.content.iter().filter(|_| &*item.kind == "message");
+    let missing = parts.filter_map(|part| missing::of_part(&part.kind)).chain(missing::of_item(&item.kind)).last();
+    events.extend(missing.map(StreamEvent::Missing));
+}
+
 fn tell_logprobs(raw: Option<&RawValue>, events: &mut Vec<StreamEvent>) {
     logprobs::tell(raw.map(logprobs::read_openai).unwrap_or_default(), events);
 }
 
 impl ResponseDecoder {
     fn begin(&mut self, body: Option<Body<'_>>, events: &mut Vec<StreamEvent>) {
+        if let Some(body) = body {
+            self.start.take(&body.id, &body.model, events);
+            // Of the answer, nothing has come that could be counted.
+            let usage = body.usage.map(read_usage).map(|usage| Usage { output: None, reasoning: None, ..usage });
+            events.extend(usage.filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
+        }
+    }
+
+    /// A response that failed may tell what it took.
+    fn end_failed(&mut self, body: Option<Body<'_>>, events: &mut Vec<StreamEvent>) {
         if let Some(body) = body {
             self.start.take(&body.id, &body.model, events);
             events.extend(body.usage.map(read_usage).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
@@ -128,6 +147,7 @@ impl ResponseDecoder {
 
     fn item_done(&mut self, index: Option<u64>, item: Option<Item<'_>>, events: &mut Vec<StreamEvent>) {
         let Some(item) = item else { return };
+        tell_missing(&item, events);
         self.surcharges.find(of_item(&item.kind), events);
         match &*item.kind {
             "function_call" => {
@@ -197,6 +217,7 @@ impl ResponseDecoder {
     fn end(&mut self, body: Body<'_>, events: &mut Vec<StreamEvent>) {
         let Body { id, model, status, output, usage, service_tier, incomplete_details, .. } = body;
         self.start.take(&id, &model, events);
+        output.iter().for_each(|item| tell_missing(item, events));
         let surcharge = output.iter().map(|item| of_item(&item.kind)).max().flatten();
         self.surcharges.find(surcharge.max(usage::of_tier(&service_tier)), events);
         if !self.has_content {

@@ -152,7 +152,9 @@ impl Encoder for ResponseEncoder {
                 self.said.apply(event);
                 self.begin(out);
             }
-            StreamEvent::Logprobs(_) | StreamEvent::Usage(_) | StreamEvent::Finish(_) => self.said.apply(event),
+            StreamEvent::Logprobs(_) | StreamEvent::Missing(_) | StreamEvent::Usage(_) | StreamEvent::Finish(_) => {
+                self.said.apply(event);
+            }
             StreamEvent::TextDelta(text) => self.piece(false, text, out),
             StreamEvent::ReasoningDelta(text) => self.piece(true, text, out),
             StreamEvent::ReasoningSignature(signature) => {

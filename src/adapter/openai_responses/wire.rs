@@ -91,6 +91,8 @@ pub(super) struct Item<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Part<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
     #[serde(borrow)]
     pub(super) text: Text<'a>,
     #[serde(borrow)]

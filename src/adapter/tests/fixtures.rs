@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::adapter::stream;
 use crate::chat::TokenLogprob;
 
 struct Fixture {
@@ -47,7 +48,7 @@ fn streams() -> impl Iterator<Item = Fixture> {
 
 /// The outcome as `expected.json` has it, without fields that are empty or unknown.
 fn describe(outcome: &Outcome) -> Value {
-    let Response { id, model, text, logprobs, reasoning, reasoning_signature, tool_calls, usage, finish } =
+    let Response { id, model, text, logprobs, reasoning, reasoning_signature, tool_calls, missing, usage, finish } =
         &outcome.response;
     let failure = outcome.failure.as_ref().map(|failure| format!("{}: {failure}", failure.kind.as_str()));
     let cost = usage.cost.map(|cost| cost.to_decimal());
@@ -58,7 +59,7 @@ fn describe(outcome: &Outcome) -> Value {
     let all = json!({
         "id": id, "model": model, "text": text, "logprobs": logprobs, "reasoning": reasoning,
         "reasoning_signature": reasoning_signature,
-        "tool_calls": tool_calls, "usage": without_empty(usage), "finish": finish,
+        "tool_calls": tool_calls, "missing": missing, "usage": without_empty(usage), "finish": finish,
         "malformed": Some(outcome.malformed).filter(|count| *count > 0), "failure": failure,
     });
     without_empty(all)
@@ -144,8 +145,9 @@ fn a_served_answer_decodes_to_itself() {
             true => decode_stream(fixture.api, [&fixture.body[..]]).response,
             false => decode_whole(fixture.api, &fixture.body).response,
         };
-        // An answer that broke off is not served.
-        if response.finish.is_none() {
+        let response: Response = response.into_events().into_iter().map(stream::with_id).collect();
+        // An answer that broke off is not served, nor one that has no form here.
+        if response.finish.is_none() || response.missing.is_some() {
             continue;
         }
         for (api, _) in APIS {

@@ -252,7 +252,7 @@ fn clients_may_spell_a_request_in_several_ways() {
 fn what_has_no_common_form_is_passed_on() {
     let chat = json!({"model": "m", "messages": [], "tools": [{"type": "custom", "custom": {}}], "tool_choice": {"type": "custom"}, "n": 2});
     let request = decode(Api::OpenaiChat, &chat).expect("a request");
-    assert_eq!(request.extra.keys().collect::<Vec<_>>(), ["n", "tool_choice", "tools"]);
+    assert_eq!(request.extra.keys().collect::<Vec<_>>(), ["tools", "tool_choice", "n"]);
     let sent = Api::OpenaiChat.adapter().encode_request("m", &request).body;
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&sent).expect("JSON"), chat);
 
@@ -362,4 +362,21 @@ fn at_most_one_call_at_once_is_asked_for_in_each_format_that_can() {
     assert_eq!(body(&one), serde_json::Value::Null, "without tools, no choice is allowed");
     let with_tool = Request { tools: vec![tool], ..one };
     assert_eq!(body(&with_tool), json!({"type": "auto", "disable_parallel_tool_use": true}));
+}
+
+/// Models write the fields of an answer in the order of the schema, so reasons that stand before the answer help it.
+#[test]
+fn the_fields_of_a_schema_keep_their_order() {
+    let schema = json!({"type": "object", "properties": {"reasons": {"type": "string"}, "answer": {"type": "number"}}});
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": schema}});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "x", "schema": schema}});
+    let chat = json!({"model": "m", "messages": [], "tools": [tool], "response_format": format, "user": "u"});
+    let request = decode(Api::OpenaiChat, &chat).expect("a request");
+    for api in [Api::OpenaiChat, Api::OpenaiResponses, Api::Anthropic, Api::Gemini] {
+        let sent = api.adapter().encode_request("m", &request).body;
+        let sent = String::from_utf8(sent).expect("JSON is UTF-8");
+        let properties: Vec<&str> = sent.split("\"properties\":").skip(1).collect();
+        assert_eq!(properties.len(), 2, "{api:?}: {sent}");
+        assert!(properties.iter().all(|text| text.starts_with("{\"reasons\":{\"type\":")), "{api:?}: {sent}");
+    }
 }

@@ -51,6 +51,7 @@ impl Session {
             is_resumed: false,
         };
         let Some(path) = &args.prompt.out.path else { return Ok(session) };
+        context.check_output(path)?;
         let resume = args.resume || args.retry_failed;
         let mut output = OutputFile::open(path, resume).map_err(output_error)?;
         if resume {

@@ -372,6 +372,9 @@ impl View for BatchView<'_> {
             (false, false) => JobState::Stopped,
         });
         self.show_summary(outcome)?;
+        if is_whole && self.total == Some(0) {
+            self.context.urgent(&format!("{} has no row that is asked", self.input));
+        }
         self.tell_rest(is_whole);
         if let (Err(source), Some(output)) = (synced, &self.output) {
             return Err(Error::Output { target: output.path().display().to_string(), source });

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use secrecy::ExposeSecret as _;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use self::signals::{Wish, Wishes};
 use super::shared::Shared;
@@ -31,8 +32,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The queue of connections that have not been accepted.
 const BACKLOG: u32 = 1024;
 
-/// The end of the server waits no longer than this for a ledger that does not answer.
+/// The end of the server waits no longer than this until all calls are in the ledger.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+/// And no longer than this until the store has what was spent.
+const SETTLE_LIMIT: Duration = Duration::from_secs(3);
+/// After a second signal, it waits for both no longer than this.
+const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(50);
 
 /// The most that is kept of messages which nobody reads, in bytes: a stopped reader of stderr holds up no client.
 const MOST_UNREAD: usize = 256 << 10;
@@ -97,22 +102,33 @@ fn serve_until_ended(context: Context, args: &ServeRunArgs) -> Result<(), Error>
         server.trace()?;
         tell_of_missing_classes(&server, &maker);
         // Whoever reads the address may send a signal at once.
-        let wishes = Wishes::new()?;
+        let mut wishes = Wishes::new()?;
         print(report::scoped_keys::started(address, first.as_ref()))?;
-        let ended = run_until_ended(&server, listener, &maker, (watched, wishes), drain).await;
-        // What was handed to the store before this is written when it replies. Where it is lost, reservations go on to count.
-        let _ = shared.budgets.flush().await;
-        ended
+        let is_urgent = run_until_ended(&server, listener, &maker, (watched, &mut wishes), drain).await;
+        hand_over(&*shared.budgets, journal, is_urgent, &mut wishes).await;
+        Ok(())
     });
     // Names that do not resolve, and the like, must not hold up the end.
     runtime.shutdown_background();
-    if let Some(journal) = journal {
-        journal.close(CLOSE_LIMIT);
-    }
     for text in shared.writer.map(LedgerWriter::close).unwrap_or_default() {
         maker.notice(&text);
     }
     ended
+}
+
+/// Waits until the store has what belongs there, but not for long, and not after a second signal. What it does not get is not
+/// lost: calls are in a file, and reservations go on to count.
+async fn hand_over(budgets: &dyn BudgetStore, journal: Option<Journal>, is_urgent: bool, wishes: &mut Wishes) {
+    let limit = |usual: Duration| if is_urgent { LIMIT_AFTER_SIGNAL } else { usual };
+    let (for_calls, for_budgets) = (limit(CLOSE_LIMIT), limit(SETTLE_LIMIT));
+    let closed = Handle::current().spawn_blocking(move || journal.map(|journal| journal.close(for_calls)));
+    let mut both = std::pin::pin!(async { tokio::join!(closed, timeout(for_budgets, budgets.flush())) });
+    loop {
+        tokio::select! {
+            _ = &mut both => return,
+            wish = wishes.next() => if wish == Wish::End { return },
+        }
+    }
 }
 
 /// What keeps the calls until they are recorded; `None` where they are not to be recorded.
@@ -132,19 +148,19 @@ fn journal(
     started.map(Some).map_err(|error| Error::system("the system has no thread for the ledger", &error))
 }
 
-/// Serves until a signal ends it, with the config that the file has meanwhile.
+/// Serves until a signal ends it, with the config that the file has meanwhile. Returns whether a second signal has come.
 async fn run_until_ended(
     server: &Arc<Server>,
     listener: TcpListener,
     maker: &Maker,
-    (mut watched, mut wishes): (Watched, Wishes),
+    (mut watched, wishes): (Watched, &mut Wishes),
     drain: Duration,
-) -> Result<(), Error> {
+) -> bool {
     let mut looks = tokio::time::interval(LOOK);
     let mut serving = std::pin::pin!(server.serve(listener));
     loop {
         let wish = tokio::select! {
-            () = &mut serving => return Ok(()),
+            () = &mut serving => return false,
             wish = wishes.next() => wish,
             _ = looks.tick() => if watched.has_changed() { Wish::Reload } else { continue },
         };
@@ -161,9 +177,9 @@ async fn run_until_ended(
                 if stopped > 0 {
                     maker.urgent(&format!("{stopped} requests were stopped, because they took longer than --drain allows"));
                 }
-                return Ok(());
+                return false;
             }
-            wish = wishes.next() => if wish == Wish::End { return Ok(()) },
+            wish = wishes.next() => if wish == Wish::End { return true },
         }
     }
 }

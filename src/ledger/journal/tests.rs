@@ -205,3 +205,44 @@ fn a_file_of_a_process_that_lives_is_left_alone() {
     journal.close(PATIENCE);
     assert_eq!(memory.0.lock().expect("no panic").0.len(), 1);
 }
+
+/// Takes calls only after so long, or when the other end of this channel is dropped.
+struct Hanging(std::sync::mpsc::Receiver<()>, Duration, Memory);
+
+impl Sink for Hanging {
+    fn insert(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        let _ = self.0.recv_timeout(self.1);
+        self.2.insert(rows)
+    }
+}
+
+#[test]
+fn a_sink_that_takes_nothing_does_not_hold_up_the_end() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (answer, silence) = std::sync::mpsc::channel();
+    let memory = Memory::default();
+    let (journal, _) = start(dir.path(), Hanging(silence, 10 * PATIENCE, memory.clone()));
+    journal.add(row("1", true));
+    let began = Instant::now();
+    journal.close(PATIENCE);
+    assert!(began.elapsed() < PATIENCE / 2, "it was waited for");
+    let path = fs::read_dir(dir.path()).expect("a directory").next().expect("a file").expect("readable").path();
+    let line = fs::read_to_string(path).expect("readable");
+    assert_eq!(serde_json::from_str::<Row>(&line).expect("a call"), row("1", true), "another process finds it");
+    drop(answer);
+    journal.close(PATIENCE);
+    assert_eq!(memory.0.lock().expect("no panic").0.len(), 1);
+}
+
+#[test]
+fn calls_that_are_in_memory_alone_are_waited_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("file");
+    fs::write(&file, "").expect("a file");
+    let (_answer, silence) = std::sync::mpsc::channel();
+    let memory = Memory::default();
+    let (journal, _) = start(&file, Hanging(silence, SILENCE + Duration::from_millis(200), memory.clone()));
+    journal.add(row("1", true));
+    journal.close(PATIENCE);
+    assert_eq!(memory.0.lock().expect("no panic").0.len(), 1);
+}

@@ -74,7 +74,7 @@ impl Answers {
     /// Stores an answer if it is complete and has the form that the request asks for.
     fn keep(&self, key: &Key, request: &Request, answer: &Response) {
         let is_whole = matches!(answer.finish, Some(FinishReason::Stop | FinishReason::ToolCalls));
-        if is_whole && schema::is_as_asked(request, answer) {
+        if is_whole && answer.missing.is_none() && schema::is_as_asked(request, answer) {
             // If the answer cannot be stored, the gateway is asked again next time, so the user gets no error.
             let _ = self.store.put(key, answer, SystemTime::now());
         }

@@ -223,8 +223,18 @@ fn remove_least_recently_used(shard: &Path, share: u64) -> io::Result<()> {
 
 impl Entry {
     fn new(answer: &Response, now: SystemTime) -> Self {
-        let Response { id, model, text, logprobs, reasoning, reasoning_signature, tool_calls, usage, finish } =
-            answer.clone();
+        let Response {
+            id,
+            model,
+            text,
+            logprobs,
+            reasoning,
+            reasoning_signature,
+            tool_calls,
+            missing: _,
+            usage,
+            finish,
+        } = answer.clone();
         Self {
             at: now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
             id,
@@ -257,6 +267,7 @@ impl From<Entry> for Response {
             reasoning: entry.reasoning,
             reasoning_signature: entry.signature,
             tool_calls: entry.tool_calls,
+            missing: None,
             usage: Usage {
                 input: entry.input,
                 cache_read: entry.cache_read,

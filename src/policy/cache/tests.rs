@@ -43,6 +43,7 @@ fn response(text: &str) -> Response {
         reasoning: "hm".into(),
         reasoning_signature: Some("sig".into()),
         tool_calls: vec![ToolCall { id: "c".into(), name: "f".into(), arguments: "{}".into() }],
+        missing: None,
         usage: Usage { input: Some(3), output: Some(2), cost: "0.01".parse().ok(), ..Usage::default() },
         finish: Some(FinishReason::ToolCalls),
     }

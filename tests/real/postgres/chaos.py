@@ -310,6 +310,24 @@ class Chaos(unittest.TestCase):
         self.assertNotIn(PASSWORD, said)
         print(f"{len(load.answered)} answers, {without} of them without the store; {load.refused} refused")
 
+    def test_a_store_that_hangs_holds_up_no_end_and_loses_no_call(self):
+        busy, idle = self.server("busy"), self.server("idle")
+        _, free = self.keys(busy)
+        go_on, took = self.postgres.hang(), []
+        try:
+            status, call, _ = ask(busy.port, free, "while it hangs")
+            self.assertEqual(status, 200)
+            for server in (busy, idle):
+                began = time.monotonic()
+                server.end()
+                took.append(time.monotonic() - began)
+        finally:
+            go_on()
+        # The next server of the directory takes the call in.
+        self.server("busy")
+        until("the call", lambda: self.rows(f"SELECT uuid FROM llm.calls WHERE uuid = '{call}'") == [call])
+        print(f"the database hangs: ended after {took[0]:.1f} s with a call that waits for it, after {took[1]:.1f} s without")
+
     def ready(self, server):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
         connection.request("GET", "/health/ready")

@@ -4,6 +4,7 @@ import glob
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -94,6 +95,15 @@ class Postgres:
 
     def stop(self, mode="fast"):
         self.run("pg_ctl", "stop", "--wait", "--timeout", "120", "--pgdata", self.data, "--mode", mode)
+
+    def hang(self):
+        """Takes connections and says nothing any more; the function that is returned ends that."""
+        with open(os.path.join(self.data, "postmaster.pid")) as file:
+            parent = file.readline().strip()
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", parent], check=True, capture_output=True, text=True).stdout.split()
+        send = lambda number: [os.kill(int(process), number) for process in [parent, *children]]
+        send(signal.SIGSTOP)
+        return lambda: send(signal.SIGCONT)
 
     def query(self, sql, database="postgres"):
         """The rows, as texts."""

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::clients::{Clients, Requests};
 use super::settle::{Settled, settle};
+use super::standing::giving_up;
 use super::{custom_id, mark, seal, tag, temporary_file};
 use crate::batch::RowInfo;
 use crate::batch::api::{self, BatchApi, Gathered, Gathering, Part as Handover};
@@ -15,6 +16,7 @@ use crate::cmd::batch::plan::BatchPlan;
 use crate::error::Error;
 use crate::ledger::Store;
 use crate::ledger::jobs::{self, Part, PartState};
+use crate::run::Notices;
 
 /// The requests to one model that wait to be a part.
 struct Opened {
@@ -67,8 +69,12 @@ impl<'a> Handovers<'a> {
                 PartState::Collected => {}
                 PartState::Submitted => handovers.existing.push(part),
                 PartState::Submitting => {
+                    clients.of_part(&part)?;
                     let Handovers { requests, store, .. } = &mut handovers;
-                    match settle(context, clients, requests, store, (job, part))? {
+                    let settled = settle(context, clients, requests, store, (job, part)).inspect_err(|_| {
+                        context.notice(&format!("it is not known whether the gateway has a batch; {}", giving_up(job)));
+                    })?;
+                    match settled {
                         Settled::There(part) | Settled::InDoubt(part) => handovers.existing.push(part),
                         Settled::Nowhere => {}
                     }
@@ -143,6 +149,7 @@ impl<'a> Handovers<'a> {
             remote: None,
             state: PartState::Submitting,
             mark: self.mark(form, place),
+            address: Some(client.config().base_url.as_str().to_owned()),
         };
         // Known before it is handed over: if the process ends now, the gateway is asked whether it has it.
         self.save(&kept)?;

@@ -87,10 +87,26 @@ impl Open {
         failed
     }
 
+    /// Says what can be done about parts of which the gateway does not say whether it has them.
+    pub(super) fn tell_in_doubt(&self, context: &Context, job: &str) {
+        // At another address, nobody can know.
+        let in_doubt = self.in_doubt.iter().filter(|part| self.clients.of_part(part).is_ok()).count();
+        if in_doubt > 0 {
+            let batches = count(in_doubt as u64, "batch", "batches");
+            context.notice(&format!("it is not known whether the gateway has {batches}; {}", giving_up(job)));
+        }
+    }
+
     /// How many parts there are.
     pub(super) fn count(&self) -> u64 {
         (self.parts.len() + self.in_doubt.len()) as u64
     }
+}
+
+/// What can be done where the gateway never says whether it has a batch.
+pub(super) fn giving_up(job: &str) -> String {
+    let id = short_id(job);
+    format!("`llm batch collect {id} --give-up` lets its rows be asked again, which may be paid twice")
 }
 
 /// Says how the parts of a job stand at the gateway.
@@ -98,7 +114,7 @@ pub(in crate::cmd::batch) fn tell_standing(context: &Context, job: &Job) -> Resu
     let args = arguments(job)?;
     let open = Open::of(context, job, &args)?;
     for part in &open.parts {
-        let standing = standing(&open.requests, open.clients.of(&part.gateway)?, part)?;
+        let standing = standing(&open.requests, open.clients.of_part(part)?, part)?;
         context.notice(&described(part, &standing));
     }
     for part in &open.in_doubt {
@@ -116,6 +132,8 @@ pub(in crate::cmd::batch) fn cancel(context: &Context, job: &Job) -> Result<(), 
     let mut open = Open::of(context, job, &args)?;
     // What fails for one part does not keep the others.
     let mut failures = open.settle(context, &job.id);
+    open.in_doubt.extend(failures.iter().map(|(part, _)| part.clone()));
+    open.tell_in_doubt(context, &job.id);
     let mut asked = 0;
     for part in std::mem::take(&mut open.parts) {
         match cancel_part(context, &mut open, &job.id, &part) {
@@ -138,7 +156,7 @@ pub(in crate::cmd::batch) fn cancel(context: &Context, job: &Job) -> Result<(), 
 /// Asks the gateway to cancel a part. Whether it has it; if not, the part is given up.
 fn cancel_part(context: &Context, open: &mut Open, job: &str, part: &Part) -> Result<bool, Error> {
     let Some(remote) = &part.remote else { return Ok(false) };
-    let client = open.clients.of(&part.gateway)?;
+    let client = open.clients.of_part(part)?;
     let form = api::of(client.config().api_of(&part.model));
     let key = format!("{}-cancel", tag(job, part.part));
     match open.requests.post(client, form.cancel(remote), None, &key) {
