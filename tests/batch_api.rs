@@ -942,6 +942,35 @@ fn a_job_that_is_cancelled_while_it_is_handed_over_stops() {
     home.llm(["batch", "collect"]).output().exits(8).says("to go on: llm batch rows.jsonl");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_collection_that_is_killed_has_written_no_line_whose_call_is_not_recorded() {
+    let gateway = answering();
+    let home = Home::with(&gateway).config("[price.test-model]\ninput = 1\noutput = 1\n");
+    home.file("rows.jsonl", rows(3000));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    let output = home.path().join("out.jsonl");
+    let length = || std::fs::metadata(&output).map_or(0, |file| file.len());
+    for _ in 0..3 {
+        let before = length();
+        if before > 0 && lines(&home).len() == 3000 {
+            break;
+        }
+        let began = std::time::Instant::now();
+        let running = home.llm(["batch", "collect"]).start();
+        while length() == before {
+            assert!(began.elapsed().as_secs() < 120, "no line is written");
+            std::thread::yield_now();
+        }
+        running.signal(rustix::process::Signal::KILL);
+        running.finish();
+    }
+    home.llm(["batch", "collect"]).output().exits(0);
+    assert_eq!(lines(&home).len(), 3000);
+    let usage = home.llm(["usage", "-o", "json"]).output().json();
+    assert_eq!((&usage["total"]["calls"], &usage["total"]["cost"]["usd"]), (&json!(3000), &json!(0.039)), "{usage}");
+}
+
 #[test]
 fn answers_are_collected_whatever_has_become_of_the_files_that_were_handed_over() {
     let gateway = answering();
