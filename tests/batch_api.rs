@@ -830,6 +830,65 @@ fn a_batch_that_the_gateway_does_not_have_any_more_can_be_given_up() {
 }
 
 #[test]
+fn a_batch_is_given_up_only_if_the_gateway_does_not_have_it_and_not_because_it_cannot_cancel() {
+    for answer in [Reply::error(404, "no such path"), Reply::json(200, &json!({"error": {"message": "not now"}}))] {
+        let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+            ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+            ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+            ("GET", "/v1/batches/batch-1") => Reply::json(200, &json!({"id": "batch-1", "status": "in_progress"})),
+            _ => answer.clone(),
+        });
+        let home = Home::with(&gateway);
+        home.file("rows.jsonl", rows(1));
+        home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+        let outcome = home.llm(["batch", "cancel"]).output();
+        assert_ne!(outcome.code(), Some(0));
+        outcome.says(if outcome.stderr().contains("not now") {
+            "not now"
+        } else {
+            "the gateway has batch batch-1, and cannot cancel it"
+        });
+        let calls = ["batch", "rows.jsonl", "{{ text }}", "--out", "out.jsonl", "--resume", "--max-tokens", "5"];
+        home.llm(calls).output().exits(2).says("the gateway has 1 batch of these rows");
+    }
+}
+
+#[test]
+fn results_that_have_not_come_yet_are_not_taken_for_none() {
+    for (file, content) in [(json!("part"), ""), (json!("part"), "<html>log in</html>"), (Value::Null, "")] {
+        let come = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let has_come = std::sync::Arc::clone(&come);
+        let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+            ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+            ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+            ("GET", "/v1/batches/batch-1") => {
+                let file = if has_come.load(SeqCst) { json!("part") } else { file.clone() };
+                let counts = json!({"total": 2, "completed": 2, "failed": 0});
+                Reply::json(
+                    200,
+                    &json!({"id": "batch-1", "status": "completed", "output_file_id": file, "request_counts": counts}),
+                )
+            }
+            ("GET", _) => {
+                let content = if has_come.load(SeqCst) { PARTIAL } else { content };
+                Reply::with_body(200, "application/jsonl", content)
+            }
+            _ => Reply::error(404, "nothing here"),
+        });
+        let home = Home::with(&gateway);
+        home.file("rows.jsonl", rows(3));
+        home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+        let outcome = home.llm(["batch", "collect"]).output();
+        outcome.says("it came to 2 of 2 requests, and no result has come");
+        assert_ne!(outcome.code(), Some(0));
+        home.llm(SUBMIT).args(["--max-tokens", "5", "--resume"]).output().exits(0).says("handed over already");
+        come.store(true, SeqCst);
+        home.llm(["batch", "collect"]).output().exits(8);
+        assert_eq!(numbers(&lines(&home)), [1, 3]);
+    }
+}
+
+#[test]
 fn a_batch_that_cannot_be_cancelled_does_not_keep_the_others_from_it() {
     let submitted = std::sync::atomic::AtomicUsize::new(0);
     let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
