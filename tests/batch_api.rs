@@ -882,6 +882,11 @@ fn results_that_have_not_come_yet_are_not_taken_for_none() {
         outcome.says("it came to 2 of 2 requests, and no result has come");
         assert_ne!(outcome.code(), Some(0));
         home.llm(SUBMIT).args(["--max-tokens", "5", "--resume"]).output().exits(0).says("handed over already");
+        let other = Home::with(&gateway);
+        other.file("rows.jsonl", rows(3));
+        other.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+        other.llm(["batch", "collect", "--give-up"]).output().exits(8).says("given up");
+        assert_eq!(other.llm(["usage", "-o", "json"]).output().json()["total"]["cost"]["unknown"], json!(3));
         come.store(true, SeqCst);
         home.llm(["batch", "collect"]).output().exits(8);
         assert_eq!(numbers(&lines(&home)), [1, 3]);

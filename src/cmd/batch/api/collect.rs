@@ -48,8 +48,8 @@ pub(in crate::cmd::batch) fn collect(
     let mut results = ApiResults::new(context, routes)?;
     let Asked { mut over, failures } = fetch_all(context, &plan, &mut open, &mut results, &job.id, wait);
     let mut failure = None;
-    for (part, error) in failures {
-        let is_in_doubt = part.state == PartState::Submitting;
+    for Failed { part, error, is_over } in failures {
+        let is_in_doubt = part.state == PartState::Submitting || (give_up && is_over);
         if failure.is_some() || (give_up && is_in_doubt) {
             context.urgent(&format!("{}: {error}", part.model));
         } else {
@@ -110,8 +110,15 @@ fn total(args: &BatchRunArgs, plan: &mut BatchPlan, done: &Done) -> Result<u64, 
 struct Asked {
     /// Those whose results have been fetched.
     over: Vec<Part>,
-    /// Those of which that is not known or failed, and why.
-    failures: Vec<(Part, Error)>,
+    failures: Vec<Failed>,
+}
+
+/// A part whose results could not be fetched.
+struct Failed {
+    part: Part,
+    error: Error,
+    /// Whether the gateway has ended it.
+    is_over: bool,
 }
 
 /// Fetches the results of all parts that are over, or waits until all are. Those that are not over are left in `open`.
@@ -126,13 +133,14 @@ fn fetch_all(
     let mut asked = Asked::default();
     let mut pause = FIRST_WAIT;
     loop {
-        asked.failures.extend(open.settle(context, job));
+        let unsettled = open.settle(context, job).into_iter();
+        asked.failures.extend(unsettled.map(|(part, error)| Failed { part, error, is_over: false }));
         let mut still = Vec::new();
         for part in std::mem::take(&mut open.parts) {
             match fetch(context, plan, open, results, &part) {
                 Ok(true) => asked.over.push(part),
                 Ok(false) => still.push(part),
-                Err(error) => asked.failures.push((part, error)),
+                Err((error, is_over)) => asked.failures.push(Failed { part, error, is_over }),
             }
         }
         open.parts = still;
@@ -144,22 +152,22 @@ fn fetch_all(
     }
 }
 
-/// Asks how a part stands, and fetches its results if it is over. Whether it is over.
+/// Asks how a part stands, and fetches its results if it is over. Whether it is over; an error says so, too.
 fn fetch(
     context: &Context,
     plan: &BatchPlan,
     open: &Open,
     results: &mut ApiResults,
     part: &Part,
-) -> Result<bool, Error> {
-    let client = open.clients.of_part(part)?;
-    let standing = standing(&open.requests, client, part)?;
+) -> Result<bool, (Error, bool)> {
+    let asked = open.clients.of_part(part).and_then(|client| Ok((client, standing(&open.requests, client, part)?)));
+    let (client, standing) = asked.map_err(|error| (error, false))?;
     context.notice(&described(part, &standing));
     if let Some(failure) = standing.failure.as_ref().filter(|_| standing.is_over) {
         context.urgent(&format!("the batch has failed: {failure}"));
     }
     if standing.is_over {
-        results.add(plan, client, part, &standing, &open.requests)?;
+        results.add(plan, client, part, &standing, &open.requests).map_err(|error| (error, true))?;
     }
     Ok(standing.is_over)
 }

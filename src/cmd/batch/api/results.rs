@@ -204,7 +204,7 @@ impl ApiResults {
                 let message =
                     format!("the gateway says that it came to {done} of {total} requests, and no result has come");
                 Err(Failure::new(FailureKind::Protocol, message)
-                    .with_advice("the batch is kept: collect it again later")
+                    .with_advice("the batch is kept: collect it again later, or give it up with --give-up")
                     .into())
             }
             _ => Ok(()),
