@@ -45,7 +45,10 @@ fn a_job_goes_through_the_batches_of_the_demo_gateway_in_every_form() {
         home.file("rows.jsonl", rows(12) + "not json\n");
         let models = ["-m", "demo/quick,demo/steady", "--max-tokens", "50"];
         let outcome = home.llm(SUBMIT).args(models).output();
-        outcome.exits(0).says("24 requests handed over in 2 batches; `llm batch collect");
+        outcome
+            .exits(8)
+            .says("24 requests handed over in 2 batches; `llm batch collect")
+            .says("row 13 (line 13) cannot be used");
         assert_eq!(numbers(&lines(&home)), [13, 13], "{api}: a row that cannot be used is told at once");
         let again = home.llm(SUBMIT).args(models).args(["--resume"]).output();
         again.exits(0).says("every row is done or handed over already");
@@ -773,7 +776,7 @@ fn rows_without_a_line_are_told_however_often_a_batch_is_collected() {
         let gateway = openai(move |_| over.clone(), &[("part", PARTIAL)]);
         let home = Home::with(&gateway);
         home.file("rows.jsonl", rows(3) + "not json\n");
-        home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+        home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(8);
         // Rows that come later were not handed over.
         home.file("rows.jsonl", rows(3) + "not json\n{\"text\": \"new\"}\n");
         for _ in 0..3 {
@@ -854,6 +857,19 @@ fn a_batch_is_given_up_only_if_the_gateway_does_not_have_it_and_not_because_it_c
 }
 
 #[test]
+fn rows_that_cannot_be_used_are_told_when_a_batch_is_handed_over() {
+    for (data, code, handed_over) in [
+        ("{\"x\":1}\nnot json\n", 1, "2 lines in the output"),
+        ("{\"x\":1}\n{\"text\":\"yes\"}\nnot json\n", 8, "1 request handed over in 1 batch"),
+    ] {
+        let home = Home::with(&answering());
+        home.file("rows.jsonl", data);
+        let outcome = home.llm(SUBMIT).args(["--max-tokens", "5"]).output();
+        outcome.exits(code).says(handed_over).says("row 1 (line 1) cannot be used");
+    }
+}
+
+#[test]
 fn results_that_have_not_come_yet_are_not_taken_for_none() {
     for (file, content) in [(json!("part"), ""), (json!("part"), "<html>log in</html>"), (Value::Null, "")] {
         let come = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -922,7 +938,7 @@ fn a_retry_that_is_refused_leaves_the_output_as_it_is() {
     let gateway = answering();
     let home = Home::with(&gateway);
     home.file("rows.jsonl", rows(2) + "not json\n");
-    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(8);
     let path = home.path().join("out.jsonl");
     // The end of a line is missing.
     let kept = std::fs::read_to_string(&path).expect("an output").trim_end().to_owned();
