@@ -862,7 +862,8 @@ fn rows_that_cannot_be_used_are_told_when_a_batch_is_handed_over() {
         ("{\"x\":1}\nnot json\n", 1, "2 lines in the output"),
         ("{\"x\":1}\n{\"text\":\"yes\"}\nnot json\n", 8, "1 request handed over in 1 batch"),
     ] {
-        let home = Home::with(&answering());
+        let gateway = answering();
+        let home = Home::with(&gateway);
         home.file("rows.jsonl", data);
         let outcome = home.llm(SUBMIT).args(["--max-tokens", "5"]).output();
         outcome.exits(code).says(handed_over).says("row 1 (line 1) cannot be used");
