@@ -871,6 +871,30 @@ fn rows_that_cannot_be_used_are_told_when_a_batch_is_handed_over() {
 }
 
 #[test]
+fn a_wait_for_answers_bears_failures_that_may_pass() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+        ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+        ("GET", "/v1/batches/batch-1") => match asked.fetch_add(1, SeqCst) {
+            0 | 1 => Reply::error(429, "slow down"),
+            2 => Reply::error(503, "not now"),
+            _ => Reply::json(200, &json!({"id": "batch-1", "status": "completed", "output_file_id": "part"})),
+        },
+        ("GET", _) => Reply::with_body(200, "application/jsonl", PARTIAL),
+        _ => Reply::error(404, "nothing here"),
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(3));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    let outcome = home.llm(["batch", "collect"]).output();
+    outcome.exits(6).says("`llm batch collect` again gets the rest");
+    let outcome = home.llm(["batch", "collect", "--wait"]).output();
+    outcome.exits(8).says("slow down; asked again until it passes");
+    assert_eq!(numbers(&lines(&home)), [1, 3]);
+}
+
+#[test]
 fn results_that_have_not_come_yet_are_not_taken_for_none() {
     for (file, content) in [(json!("part"), ""), (json!("part"), "<html>log in</html>"), (Value::Null, "")] {
         let come = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
