@@ -195,6 +195,7 @@ impl<'a> Batch<'a> {
             total,
             keeper: Keeper::start(handle, kept, teller.clone(), progress, Arc::clone(&control)),
             ledger: self.ledger.clone(),
+            is_recorded_first: is_collected,
             resume_command: resume_command(&self.command),
             state: ViewState::new(missing),
         };
