@@ -1,6 +1,6 @@
 //! Files that go with a prompt: text, images, documents and audio, recognised by their content.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
@@ -59,15 +59,17 @@ pub struct Directory {
     pub size: u64,
     /// How many files were left out because they are no text.
     pub left_out: usize,
+    /// The files that nobody is to have.
+    pub kept_out: Vec<PathBuf>,
 }
 
-/// Reads the text files below a directory, in the order of their paths. Files that are hidden, or that `.gitignore` or
-/// `.ignore` names, are no part of it, and links are not followed.
+/// Reads the text files below a directory, in the order of their paths. Files that are hidden, that `.gitignore` or
+/// `.ignore` names, or that are private, are no part of it, and links are not followed.
 ///
 /// # Errors
 /// A file cannot be read, or together they are too many or too large.
-pub fn directory(path: &Path) -> Result<Directory, Error> {
-    let mut directory = Directory { texts: Vec::new(), size: 0, left_out: 0 };
+pub fn directory(path: &Path, is_private: &dyn Fn(&Path) -> bool) -> Result<Directory, Error> {
+    let mut directory = Directory { texts: Vec::new(), size: 0, left_out: 0, kept_out: Vec::new() };
     let too_much = |what: String| {
         let message = format!("{} holds more than {what} of text", path.display());
         Error::usage_hint(message, "attach a directory below it, or files; a file .ignore in it leaves others out")
@@ -80,6 +82,10 @@ pub fn directory(path: &Path) -> Result<Directory, Error> {
         };
         let entry = entry.map_err(failed)?;
         if !entry.file_type().is_some_and(|kind| kind.is_file()) {
+            continue;
+        }
+        if is_private(entry.path()) {
+            directory.kept_out.push(entry.path().to_owned());
             continue;
         }
         let size = entry.metadata().map_err(failed)?.len();

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::chat::Usage;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// The signal of a closed output pipe: no program reads our output any more. It has this number on every system that has
@@ -157,6 +158,8 @@ pub struct Failure {
     pub advice: Option<String>,
     /// Whether the request was sent and its cost was not reported, so that it may be billed although it failed.
     pub maybe_billed: bool,
+    /// What the answer took, where the gateway told that with the failure. Nothing more is billed for it.
+    pub usage: Option<Box<Usage>>,
 }
 
 /// The kinds of failure. Each has one exit code. Records contain the name in snake_case.
@@ -268,6 +271,7 @@ impl Failure {
             should_retry: None,
             advice: None,
             maybe_billed: false,
+            usage: None,
         }
     }
 
@@ -289,6 +293,12 @@ impl Failure {
     /// Marks the failure: the request was sent, and may be billed.
     pub fn maybe_billed(mut self) -> Self {
         self.maybe_billed = true;
+        self
+    }
+
+    /// Adds what the gateway told with the failure of what the answer took, if it told anything.
+    pub fn with_usage(mut self, usage: Usage) -> Self {
+        self.usage = Some(usage).filter(|usage| !usage.is_unknown()).map(Box::new);
         self
     }
 

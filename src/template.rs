@@ -1,6 +1,7 @@
 //! Templates of prompts: what they need, and their text with it filled in. A value is data; nothing in it is a template.
 
 mod limits;
+mod operators;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -56,7 +57,9 @@ impl<'t> Template<'t> {
         check_depth(source)?;
         let left = Left::new();
         let mut environment = limited(source, &left);
-        environment.add_template(Self::NAME, source).map_err(|error| explain(&error, source))?;
+        operators::weigh(source)
+            .and_then(|weighed| environment.add_template_owned(Self::NAME, weighed))
+            .map_err(|error| explain(&error, source))?;
         let template = Self { source, environment, left };
         match template.try_render(Value::from(Serde(BTreeMap::<String, String>::new()))) {
             Err(error) if is_unknown_name(&error) => Err(explain(&error, source)),
@@ -201,8 +204,9 @@ fn text_length(rest: &str, quote: char) -> usize {
 /// The variables that a template uses. Fails for one that makes no sense, whatever their values.
 pub fn needs(template: &str) -> Result<BTreeSet<String>, BadTemplate> {
     check_depth(template)?;
-    let environment = environment(template);
-    let compiled = environment.template_from_str(template).map_err(|error| explain(&error, template))?;
+    let weighed = operators::weigh(template).map_err(|error| explain(&error, template))?;
+    let environment = environment(&weighed);
+    let compiled = environment.template_from_str(&weighed).map_err(|error| explain(&error, template))?;
     let functions: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
     let mut needed = BTreeSet::new();
     for name in compiled.undeclared_variables(true) {
@@ -225,9 +229,10 @@ pub fn render(template: &str, values: &BTreeMap<String, String>) -> Result<Strin
     check_depth(template)?;
     let values = Value::from_pairs(values.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     let mut text = Bounded::default();
-    let environment = environment(template);
+    let weighed = operators::weigh(template).map_err(|error| explain(&error, template))?;
+    let environment = environment(&weighed);
     let rendered = environment
-        .template_from_str(template)
+        .template_from_str(&weighed)
         .and_then(|compiled| compiled.render_captured_to(values, &mut text).map(drop));
     rendered.map_err(|error| explain(&error, template))?;
     String::from_utf8(text.0).map_err(|error| BadTemplate(error.to_string()))

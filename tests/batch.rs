@@ -35,6 +35,30 @@ fn batch(home: &Home, further: &[&str]) -> Run {
 }
 
 #[test]
+fn a_data_set_without_rows_is_told() {
+    let home = Home::with(&echo());
+    home.file("rows.jsonl", "\n\n");
+    for further in [&[][..], &["--resume"], &["--resume", "--via", "api"]] {
+        batch(&home, further).output().exits(0).says("rows.jsonl has no row that is asked");
+    }
+    home.llm(["batch", "-", "{{ line }}"]).stdin("").output().exits(0).says("has no row that is asked");
+}
+
+#[test]
+fn the_null_of_a_row_is_not_asked() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", "{\"text\": null}\n{\"text\": \"yes\"}\n");
+    batch(&home, &[]).output().exits(8);
+    let found = lines(home.path().join("out.jsonl"));
+    assert!(
+        found[0]["error"]["message"].as_str().is_some_and(|message| message.contains("a value is null")),
+        "{found:?}"
+    );
+    assert_eq!((&found[1]["text"], gateway.requests().len()), (&json!("yes"), 1));
+}
+
+#[test]
 fn every_row_is_asked_of_every_model_and_the_summary_says_who_is_right() {
     let gateway = Gateway::by(|request| {
         let n: u64 = request.prompt().trim_start_matches("row ").parse().expect("a number");
@@ -440,6 +464,22 @@ fn failed_tries_of_unknown_cost_count_beside_answers_of_unknown_cost() {
 }
 
 #[test]
+fn answers_of_unknown_cost_count_of_models_that_are_not_asked_any_more() {
+    let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").done());
+    let home = Home::with(&gateway)
+        .config("[price.dear]\ninput = 0\noutput = 10000\n[price.cheap]\ninput = 0\noutput = 1000\n");
+    home.file("rows.jsonl", rows(3));
+    let run = |further: &[&str]| batch(&home, &["--max-tokens", "10", "--concurrency", "1"]).args(further).output();
+    run(&["-m", "cheap,dear"]).exits(0);
+    // Those of `dear` may have cost $0.1 each, and those of `cheap` $0.01.
+    home.file("rows.jsonl", rows(4));
+    run(&["-m", "cheap", "--resume", "--max-cost", "0.32"]).exits(5).says("this call may cost up to $0.01");
+    assert_eq!(gateway.requests().len(), 6);
+    run(&["-m", "cheap", "--resume", "--max-cost", "0.35"]).exits(0);
+    assert_eq!(gateway.requests().len(), 7);
+}
+
+#[test]
 fn answers_of_unknown_cost_count_that_only_the_ledger_has() {
     let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").done());
     let home = Home::with(&gateway).config(PRICED);
@@ -691,6 +731,31 @@ fn shards_have_each_row_once_and_are_merged_in_order() {
     home.llm(["batch", "rows.jsonl", "Say {{ text }}", "--out", "other.jsonl"]).output().exits(0);
     std::fs::remove_file(home.path().join("all.jsonl")).expect("ours");
     merge("other.jsonl").exits(2).says("was made with another template or other parameters");
+}
+
+#[test]
+fn the_steps_of_a_row_that_were_not_sent_cost_nothing() {
+    let gateway = Gateway::by(|request| match request.prompt().as_str() {
+        "1 row 1" => Reply::sse().role().text("half").finish("length").usage(9, 4).done(),
+        "2 row 2" => Reply::error(400, "no"),
+        _ => Reply::stream(&["row 2"]),
+    });
+    let steps = "steps = [{ name = \"a\", prompt = \"1 {{ input }}\" }, { name = \"b\", prompt = \"2 {{ a }}\" }]";
+    let config = format!("[pipeline.two]\n{steps}\n[price.test-model]\ninput = 1\noutput = 1\n");
+    let home = Home::with(&gateway).config(&config);
+    home.file("rows.jsonl", rows(3));
+    let limits = ["--pipeline", "two", "--max-tokens", "5", "--max-cost", "1"];
+    batch(&home, &limits).args(["--limit", "2"]).output().exits(8);
+    let found = lines(home.path().join("out.jsonl"));
+    for line in &found {
+        assert_eq!(line["cost"], json!({"usd": 0.000013, "origin": "config"}), "{line}");
+        assert_eq!(line["usage"]["output_tokens"], json!(4), "{line}");
+        assert!(line["timing"]["total_ms"].as_f64().is_some(), "{line}");
+    }
+    let counts = |line: &Value| line["attempts"].as_array().map(Vec::len);
+    assert_eq!((counts(&found[0]), counts(&found[1])), (Some(1), Some(2)));
+    batch(&home, &limits).arg("--resume").output().exits(8);
+    assert_eq!(lines(home.path().join("out.jsonl")).len(), 3, "the limit can be kept, because all is known");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `llm batch --via api`: the same job through the gateway's own Batch API.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use serde_json::{Value, json};
 
 use crate::support::{Gateway, Home, KEY, Reply};
@@ -251,6 +253,46 @@ fn a_handover_that_failed_at_the_gateway_is_looked_for_and_one_that_was_refused_
     }
 }
 
+#[test]
+fn a_batch_that_the_gateway_cannot_look_for_can_be_given_up_and_counts_as_the_most_that_it_may_have_cost() {
+    let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+        ("POST", "/v1/batches") => Reply::error(502, "not now"),
+        ("POST", _) => Reply::unary("one by one"),
+        _ => Reply::error(404, "nothing here"),
+    });
+    let budget = "[[budget]]\nlimit = 1\nper = \"total\"\naction = \"warn\"\n";
+    let home = Home::with(&gateway).config(&format!("[price.test-model]\ninput = 0\noutput = 1000\n{budget}"));
+    home.file("rows.jsonl", rows(4) + "not json\n");
+    let sample = ["--max-tokens", "5", "--sample", "3", "--sample-seed", "1"];
+    let outcome = home.llm(SUBMIT).args(sample).output();
+    outcome.says("not now");
+    assert_ne!(outcome.code(), Some(0));
+    let has_bad_row = lines(&home).len() as u64;
+    let open = 3 - has_bad_row;
+    // What ends in doubt says what can be done.
+    for command in [&["batch", "collect"][..], &["batch", "cancel"]] {
+        let outcome = home.llm(command).output();
+        outcome.says("nothing here").says("--give-up` lets its rows be asked again");
+        assert_ne!(outcome.code(), Some(0));
+    }
+    home.llm(SUBMIT).args(sample).arg("--resume").output().says("--give-up` lets its rows be asked again");
+    let one_by_one = ["batch", "rows.jsonl", "{{ text }}", "--out", "out.jsonl", "--resume"];
+    let single = |more: &[&str]| home.llm(one_by_one).args(sample).args(more).output();
+    single(&[]).exits(2).says("the gateway may have 1 batch of these rows");
+
+    let outcome = home.llm(["batch", "collect", "--give-up"]).output();
+    outcome.exits(8).says("given up; if the gateway has it").says("to go on: llm batch rows.jsonl");
+    let spent = home.llm(["usage", "--budgets", "-o", "json"]).output().json()[0]["spent_usd"].clone();
+    assert_eq!(spent, json!(0.005 * open as f64), "five tokens for each row");
+    // What may have been paid counts for the limit of the job.
+    single(&["--max-cost", "0.015"]).exits(5);
+    single(&["--max-cost", "0.5"]).exits(if has_bad_row == 0 { 0 } else { 8 });
+    assert_eq!(lines(&home).len(), 3);
+    let status = home.llm(["batch", "status", "-o", "json"]).output().json();
+    assert_eq!(status["total_cost"]["unknown"], json!(open), "{status}");
+}
+
 #[cfg(unix)]
 #[test]
 fn why_a_handover_failed_is_told_although_the_ledger_has_failed_too() {
@@ -326,6 +368,31 @@ fn a_limit_of_cost_that_could_not_be_kept_is_refused() {
     let budget = home.config("[[budget]]\nlimit = 5\nper = \"day\"\n");
     budget.llm(SUBMIT).args(["--resume"]).output().exits(5).says("a budget of the config cannot be kept");
     assert_eq!(gateway.requests().len(), 0);
+}
+
+#[test]
+fn what_only_single_calls_do_is_refused_as_a_flag_and_told_of_the_config() {
+    let gateway = openai(|_| json!({"id": "batch-1", "status": "in_progress"}), &[]);
+    let home = Home::with(&gateway).config("[cache]\nenabled = true\n[alias.both]\nmodels = [\"one\", \"two\"]\n");
+    home.file("rows.jsonl", rows(2));
+    let flags: [&[&str]; 6] = [
+        &["--fallback", "other"],
+        &["--retries", "1"],
+        &["--timeout", "5s"],
+        &["--cache"],
+        &["--concurrency", "3"],
+        &["--on-error", "stop"],
+    ];
+    for flag in flags {
+        let outcome = home.llm(SUBMIT).args(flag).output();
+        outcome
+            .exits(2)
+            .says(&format!("error: {}", flag[0]))
+            .says("is for single calls, which --via api does not make");
+    }
+    assert_eq!((gateway.requests().len(), home.path().join("out.jsonl").exists()), (0, false));
+    let outcome = home.llm(SUBMIT).args(["-m", "both", "--no-cache", "--on-error", "skip"]).output();
+    outcome.exits(0).says("the answer cache is for single calls").says("both has several models");
 }
 
 #[test]
@@ -545,6 +612,12 @@ struct Messages {
 
 impl Messages {
     fn new(lost: usize, in_work: &'static [(usize, usize)]) -> Self {
+        Self::that_hears(0, lost, in_work)
+    }
+
+    /// The same, which hears nothing of the first posts.
+    fn that_hears(after: usize, lost: usize, in_work: &'static [(usize, usize)]) -> Self {
+        let unheard = std::sync::atomic::AtomicUsize::new(after);
         let batches = std::sync::Mutex::new(Vec::<(Value, usize)>::new());
         let gateway = Gateway::by(move |request| {
             let mut batches = batches.lock().expect("no panic");
@@ -557,6 +630,10 @@ impl Messages {
             };
             match (request.method.as_str(), path) {
                 ("POST", "") => {
+                    if unheard.load(SeqCst) > 0 {
+                        unheard.fetch_sub(1, SeqCst);
+                        return Reply::raw("").close();
+                    }
                     batches.push((request.json(), 0));
                     let number = batches.len();
                     if number <= lost {
@@ -649,18 +726,44 @@ fn a_batch_that_may_be_the_lost_one_is_neither_collected_nor_handed_over_again_b
 
 #[test]
 fn a_batch_that_never_reached_the_gateway_is_missing_and_handed_over_again() {
-    let messages = Messages::new(0, &[]);
+    let messages = Messages::that_hears(1, 0, &[]);
     let home = &messages.home;
-    let down = Gateway::by(|_| Reply::raw("").close());
-    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
-    home.file("llm.toml", config.replace(&messages.gateway.base_url(), &down.base_url()));
     Messages::hand_over(home, "mine.txt").output().exits(7);
-    home.file("llm.toml", config);
     let outcome = home.llm(["batch", "collect"]).output();
     outcome.exits(8).says("2 requests have neither an answer nor a failure").says("to go on: llm batch mine.txt");
     Messages::hand_over(home, "mine.txt").arg("--resume").output().exits(0).says("2 requests handed over in 1 batch");
     home.llm(["batch", "collect"]).output().exits(0);
     assert_eq!(messages.answers(), ["mine 1", "mine 2"]);
+}
+
+#[test]
+fn a_batch_is_looked_for_where_it_was_handed_over_and_nowhere_else() {
+    for lost in [0, 1] {
+        let messages = Messages::new(lost, &[]);
+        let home = &messages.home;
+        let handed_over = Messages::hand_over(home, "mine.txt").output();
+        handed_over.exits(if lost == 0 { 0 } else { 7 });
+        let other = Messages::new(0, &[]);
+        let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+        home.file("llm.toml", config.replace(&messages.gateway.base_url(), &other.gateway.base_url()));
+        for command in ["cancel", "collect", "status"] {
+            let outcome = home.llm(["batch", command]).output();
+            if (command, lost) != ("status", 1) {
+                outcome.exits(2).says("this batch was handed over to a at").says(&messages.gateway.base_url());
+            }
+        }
+        if lost == 1 {
+            Messages::hand_over(home, "mine.txt")
+                .arg("--resume")
+                .output()
+                .exits(2)
+                .says("this batch was handed over to a at");
+        }
+        assert_eq!(other.gateway.requests().len(), 0, "it is another gateway");
+        home.file("llm.toml", config);
+        home.llm(["batch", "collect"]).output().exits(0);
+        assert_eq!(messages.answers(), ["mine 1", "mine 2"]);
+    }
 }
 
 #[test]
@@ -794,6 +897,76 @@ fn answers_are_not_collected_for_rows_or_a_template_that_changed_since_they_were
     home.file("template.txt", "{{ text }}");
     home.llm(["batch", "collect"]).output().exits(0);
     assert_eq!(numbers(&lines(&home)), [1, 2, 3]);
+}
+
+#[test]
+fn the_same_command_does_not_pay_twice_for_rows_that_the_gateway_has() {
+    let gateway = answering();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(2));
+    let calls = ["batch", "rows.jsonl", "{{ text }}", "--out", "out.jsonl", "--max-tokens", "5"];
+    home.llm(calls).args(["--via", "api"]).output().exits(0);
+    let asked = gateway.requests().len();
+    for further in [&["--via", "api"][..], &[]] {
+        let outcome = home.llm(calls).args(further).output();
+        outcome.exits(2).says("was handed over, and its answers go to out.jsonl");
+    }
+    assert_eq!(gateway.requests().len(), asked);
+    home.llm(["batch", "collect"]).output().exits(0);
+    std::fs::remove_file(home.path().join("out.jsonl")).expect("removed");
+    home.llm(calls).output().exits(0);
+}
+
+#[test]
+fn a_job_that_is_cancelled_while_it_is_handed_over_stops() {
+    let home = std::sync::Arc::new(std::sync::OnceLock::<Home>::new());
+    let known = std::sync::Arc::clone(&home);
+    let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => {
+            let cancelled = known.get().expect("a home").llm(["batch", "cancel"]).output();
+            cancelled.exits(0).says("a process that is handing the job over stops");
+            Reply::json(200, &json!({"id": "file-in"}))
+        }
+        ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+        ("POST", "/v1/batches/batch-1/cancel") => Reply::json(200, &json!({"id": "batch-1", "status": "cancelled"})),
+        ("GET", "/v1/batches/batch-1") => Reply::json(200, &json!({"id": "batch-1", "status": "cancelled"})),
+        _ => Reply::error(404, "nothing here"),
+    });
+    assert!(home.set(Home::with(&gateway)).is_ok());
+    let home = home.get().expect("a home");
+    home.file("rows.jsonl", rows(2));
+    let outcome = home.llm(SUBMIT).args(["-m", "one,two", "--max-tokens", "5"]).output();
+    outcome.says("the batch was cancelled while it was handed over");
+    assert_ne!(outcome.code(), Some(0));
+    assert_eq!((posts(&gateway, "/v1/batches"), posts(&gateway, "/v1/batches/batch-1/cancel")), (1, 1));
+    home.llm(["batch", "collect"]).output().exits(8).says("to go on: llm batch rows.jsonl");
+}
+
+#[test]
+fn answers_are_collected_whatever_has_become_of_the_files_that_were_handed_over() {
+    let gateway = answering();
+    let home = Home::with(&gateway);
+    home.file(
+        "rows.jsonl",
+        "{\"text\": \"row 1\", \"file\": \"a.txt\"}\n{\"text\": \"row 2\", \"file\": [\"b.txt\"]}\n",
+    );
+    home.file("a.txt", "the content of a");
+    home.file("b.txt", "the content of b");
+    home.llm(SUBMIT).args(["--file-field", "file", "--max-tokens", "5"]).output().exits(0);
+    std::fs::remove_file(home.path().join("a.txt")).expect("removed");
+    home.file("b.txt", "SOMETHING ELSE");
+    home.llm(["batch", "collect"]).output().exits(0);
+    let found = lines(&home);
+    assert_eq!((numbers(&found), &found[0]["status"]), (vec![1, 2], &json!("ok")));
+    let recorded: String = home
+        .log()
+        .iter()
+        .map(|call| {
+            let id = call["id"].as_str().expect("an id");
+            home.llm(["log", "show", id, "-o", "json"]).output().json()["messages"].to_string()
+        })
+        .collect();
+    assert!(recorded.contains("(as it was handed over)") && !recorded.contains("SOMETHING ELSE"), "{recorded}");
 }
 
 #[test]

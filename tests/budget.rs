@@ -68,7 +68,9 @@ fn a_tool_with_a_model_of_its_own_is_refused_where_a_key_may_use_some_models_onl
     }
     assert_eq!(gateway.requests().len(), 2);
     limited.llm(ASK).args(["-p", r#"tools=[{"type":"web_search"}]"#]).output().exits(0);
-    limited.llm(ASK).args(["-m", "test-model@preset/dear"]).output().exits(5).says("names a model of its own");
+    for name in ["test-model@preset/dear", "test-model,dear"] {
+        limited.llm(ASK).args(["-m", name]).output().exits(5).says("a model that no limit knows of");
+    }
     for name in ["preset", "engine", "deployment_id", "fallback_models"] {
         limited.llm(ASK).args(["-p", &format!("{name}=dear")]).output().exits(2).says("-p cannot set");
     }
@@ -532,7 +534,8 @@ fn an_answer_that_cannot_be_read_counts_as_all_that_it_may_have_cost() {
 
 #[test]
 fn what_an_error_says_that_it_cost_is_spent() {
-    let billed = r#"{"error":{"message":"no","code":502},"usage":{"prompt_tokens":1,"completion_tokens":9,"cost":0.5}}"#;
+    let billed =
+        r#"{"error":{"message":"no","code":502},"usage":{"prompt_tokens":1,"completion_tokens":9,"cost":0.5}}"#;
     let gateway = Gateway::by(move |_| Reply::with_body(200, "application/json", billed));
     let home = home(&gateway, "[[budget]]\nlimit = 2\nper = \"day\"\n");
     for _ in 0..3 {

@@ -63,9 +63,14 @@ fn a_zero_for_a_model_without_a_price_is_unknown() {
 
 #[test]
 fn what_is_not_known_is_not_guessed() {
-    let gateway = gateway(json!({"prompt_tokens": 1000}));
-    let home = home(&gateway, "[price.mine]\ninput = 1\noutput = 10");
-    assert_eq!(cost(&home, "mine"), json!({"usd": null, "origin": "unknown"}));
+    for (usage, meant) in [
+        (json!({"prompt_tokens": 1000}), json!({"usd": 0.001, "origin": "config", "partial": true})),
+        (json!({"completion_tokens": 1000}), json!({"usd": null, "origin": "unknown"})),
+    ] {
+        let gateway = gateway(usage);
+        let home = home(&gateway, "[price.mine]\ninput = 1\noutput = 10");
+        assert_eq!(cost(&home, "mine"), meant);
+    }
 }
 
 #[test]
@@ -105,6 +110,65 @@ fn no_output_tokens_beside_a_text_are_unknown_and_not_free() {
     for gateway in [gateway(usage), streamed] {
         let record = home(&gateway, priced).llm(["ask", "-m", "mine", "-o", "json", "hi"]).output().exits(0).json();
         assert_eq!((&record["usage"]["input_tokens"], &record["usage"]["output_tokens"]), (&json!(1000), &json!(null)));
-        assert_eq!(record["cost"]["usd"], json!(null), "{record}");
+        // What the prompt costs is certain.
+        assert_eq!(record["cost"], json!({"usd": 0.001, "origin": "config", "partial": true}), "{record}");
     }
+}
+
+const MINE: &str = "[price.mine]\ninput = 1\noutput = 10\n[[budget]]\nlimit = 1\nper = \"total\"";
+
+/// What is spent of the only budget.
+fn spent(home: &Home) -> String {
+    home.llm(["usage", "--budgets", "-o", "json"]).output().exits(0).json()[0]["spent_usd"].to_string()
+}
+
+#[test]
+fn a_stream_that_tells_only_at_its_beginning_what_it_takes_has_a_lower_bound_as_its_cost() {
+    let start = json!({"type": "message_start", "message": {"id": "m", "role": "assistant", "model": "mine", "content": [],
+        "usage": {"input_tokens": 1000, "output_tokens": 1}}});
+    let text = json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Half"}});
+    let begun = || Reply::sse_until_close().event(&start).event(&text);
+    let finish = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}});
+    let stop = json!({"type": "message_stop"});
+    for (reply, code) in [(begun(), 8), (begun().event(&finish).event(&stop), 0)] {
+        let gateway = Gateway::always(reply.close());
+        let home = home(&gateway, &format!("api = \"anthropic\"\n{MINE}"));
+        let asked = home.llm(["ask", "-m", "mine", "--max-tokens", "100", "-o", "json", "hi"]).output();
+        asked.exits(code);
+        let record = home.llm(["log", "show", "-o", "json"]).output().exits(0).json();
+        assert_eq!(record["cost"], json!({"usd": 0.001, "origin": "config", "partial": true}), "{record}");
+        assert_eq!(record["usage"]["output_tokens"], json!(null), "{record}");
+        let spent: f64 = spent(&home).parse().expect("an amount");
+        assert!(spent > 0.001, "a hundred tokens of answer were set aside");
+    }
+}
+
+#[test]
+fn what_failed_and_told_what_it_took_costs_that_and_no_more() {
+    let failed = json!({"type": "response.failed", "response": {"id": "r", "model": "mine", "status": "failed",
+        "error": {"code": "server_error", "message": "boom"}, "usage": {"input_tokens": 1000, "output_tokens": 0}}});
+    let whole = json!({"object": "response", "id": "r", "model": "mine", "status": "failed", "output": [],
+        "error": {"code": "server_error", "message": "boom"}, "usage": {"input_tokens": 1000, "output_tokens": 0}});
+    for reply in [Reply::sse_until_close().event(&failed).close(), Reply::json(200, &whole)] {
+        let gateway = Gateway::always(reply);
+        let home = home(&gateway, &format!("api = \"openai-responses\"\n{MINE}"));
+        let ask = ["ask", "-m", "mine", "--max-tokens", "100", "hi", "--retries"];
+        home.llm(ask).arg("0").output().exits(1);
+        let record = home.llm(["log", "show", "-o", "json"]).output().exits(0).json();
+        assert_eq!(record["cost"], json!({"usd": 0.001, "origin": "config"}), "{record}");
+        assert_eq!((&record["attempts"][0]["maybe_billed"], spent(&home).as_str()), (&json!(false), "0.001"));
+    }
+}
+
+#[test]
+fn an_answer_that_another_model_replaced_is_in_the_cost() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "mine" => Reply::sse().finish("content_filter").usage(1000, 3).done(),
+        _ => Reply::sse().text("Hello.").finish("stop").usage(1000, 3).done(),
+    });
+    let home = home(&gateway, &format!("{MINE}\n[price.other]\ninput = 2\noutput = 20"));
+    let ask = ["ask", "-m", "mine", "--fallback", "other", "--max-tokens", "100", "-o", "json", "hi"];
+    let record = home.llm(ask).output().exits(0).json();
+    assert_eq!(record["attempts"][0]["cost"], json!(0.00103), "{record}");
+    assert_eq!((&record["cost"], spent(&home).as_str()), (&json!({"usd": 0.00309, "origin": "config"}), "0.00309"));
 }

@@ -332,3 +332,17 @@ fn the_list_is_by_the_users_clock_and_says_how_many_there_are() {
     assert!(screen.terminal().contains("2 of 3 calls"), "{screen}");
     home.llm(["log", "-n", "2"]).output().never_says("2 of 3");
 }
+
+#[test]
+fn a_purge_deletes_the_prompts_that_a_chat_keeps() {
+    let gateway = Gateway::always(Reply::stream(&["ok"]));
+    let home = Home::with(&gateway);
+    home.llm(["ask", "hi"]).output().exits(0);
+    let history = home.path().join("data/chat_history");
+    home.file("data/chat_history", "#V2\na secret\n");
+    home.llm(["log", "purge", "--before", "30d"]).output().exits(0).says("has prompts of chats, and not their times");
+    assert!(history.exists());
+    home.llm(["log", "purge", "--all"]).output().exits(0).says("the prompts that `llm chat` kept are deleted, too");
+    assert!(!history.exists());
+    home.llm(["log", "purge", "--all"]).output().exits(0);
+}

@@ -92,6 +92,36 @@ fn stdin_and_directories_are_attached() {
 }
 
 #[test]
+fn files_of_llm_itself_are_neither_attached_nor_written_over() {
+    let gateway = Gateway::always(Reply::stream(&["ok"]));
+    let home = Home::with(&gateway).config("[price.x]\ninput = 1\n");
+    for (name, text) in
+        [("data/keys.toml", "secret = 1\n"), ("data/chat_history", "secret 2\n"), ("data/notes.md", "mine\n")]
+    {
+        home.file(name, text);
+    }
+    let outcome = home.llm(["ask", "-f", ".", "what is it?"]).output();
+    outcome
+        .exits(0)
+        .says("keys.toml is left out: it is a file of llm itself")
+        .says("chat_history is left out")
+        .says("llm.toml is left out");
+    let prompt = gateway.requests()[0].prompt();
+    assert!(prompt.contains("mine") && !prompt.contains("secret") && !prompt.contains("base_url"), "{prompt}");
+    home.llm(["ask", "-f", "data/keys.toml", "hi"]).output().exits(2).says("a file of llm itself, and may hold keys");
+    home.file("rows.jsonl", "{\"text\": \"hi\"}\n");
+    for command in
+        [&["ask", "hi"][..], &["usage"], &["log", "export"], &["last"], &["batch", "rows.jsonl", "{{ text }}"]]
+    {
+        for out in ["data/keys.toml", "data/ledger.db", "llm.toml", "data/../data/ledger.db-wal"] {
+            let outcome = home.llm(command).args(["--out", out]).output();
+            outcome.exits(2).says("is a file of llm itself, which no output may replace");
+        }
+    }
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+#[test]
 fn texts_of_the_web_are_attached_without_any_key() {
     let gateway = Gateway::always(Reply::stream(&["ok"]));
     let web = Gateway::by(|request| match request.path.as_str() {

@@ -40,7 +40,7 @@ fn lay_over(body: &mut Map<String, Value>, extra: &Map<String, Value>, joining: 
     for (name, value) in extra {
         match (value, body.get_mut(name)) {
             (Value::Null, _) => {
-                body.remove(name);
+                body.shift_remove(name);
             }
             (Value::Object(more), Some(Value::Object(there))) if joining.contains(&name.as_str()) => {
                 lay_over(there, more, &[]);
@@ -108,7 +108,7 @@ impl Fields {
 
     /// Takes out the value of a field; `None` where it is missing or `null`.
     pub(super) fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, DecodeError> {
-        match self.0.remove(name) {
+        match self.0.shift_remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => serde_json::from_value(value)
                 .map(Some)
@@ -125,7 +125,7 @@ impl Fields {
     /// to be passed on.
     pub(super) fn take_if<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
         let value = read(self.0.get(name)?)?;
-        self.0.remove(name);
+        self.0.shift_remove(name);
         Some(value)
     }
 
@@ -165,7 +165,7 @@ mod tests {
     fn settings_are_joined_and_other_objects_replaced() {
         let body = json!({"settings": {"a": 1, "b": 1}, "other": {"a": 1}});
         let extra = json!({"settings": {"b": 2, "c": 3}, "other": {"b": 2}});
-        assert_eq!(encoded(body, extra), r#"{"other":{"b":2},"settings":{"a":1,"b":2,"c":3}}"#);
+        assert_eq!(encoded(body, extra), r#"{"settings":{"a":1,"b":2,"c":3},"other":{"b":2}}"#);
     }
 
     #[test]

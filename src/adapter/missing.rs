@@ -30,7 +30,11 @@ pub(super) fn of_part(kind: &str) -> Option<&'static str> {
 pub(super) fn of_item(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "image_generation_call" => PICTURE,
-        "custom_tool_call" | "computer_call" | "local_shell_call" | "shell_call" | "apply_patch_call"
+        "custom_tool_call"
+        | "computer_call"
+        | "local_shell_call"
+        | "shell_call"
+        | "apply_patch_call"
         | "mcp_approval_request" => OTHER_CALL,
         _ => return None,
     })

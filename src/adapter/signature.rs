@@ -16,9 +16,11 @@ pub(super) fn split(signature: &str) -> (&str, Option<Value>) {
     let json = match found {
         Ok(mut all) if all.len() == 1 => all.pop(),
         // Blocks that came at several places of an answer.
-        Ok(all) if all.iter().all(Value::is_array) => {
-            Some(all.into_iter().flat_map(|list| if let Value::Array(blocks) = list { blocks } else { Vec::new() }).collect())
-        }
+        Ok(all) if all.iter().all(Value::is_array) => Some(
+            all.into_iter()
+                .flat_map(|list| if let Value::Array(blocks) = list { blocks } else { Vec::new() })
+                .collect(),
+        ),
         _ => None,
     };
     json.map_or((signature, None), |json| (&signature[..at], Some(json)))

@@ -4,7 +4,7 @@
 use super::list::Items;
 use super::sse::{BOM, Frame, FrameError, Parser};
 use super::{Adapter, DecodeError, Decoder, Flow, surrogates};
-use crate::chat::{FinishReason, StreamEvent, TokenLogprob};
+use crate::chat::{FinishReason, StreamEvent, TokenLogprob, Usage};
 use crate::error::{Failure, FailureKind};
 
 /// The largest answer that is read, in bytes: text, log-probabilities, reasoning and tool arguments together.
@@ -213,6 +213,8 @@ impl Progress {
         };
         events.retain(|event| self.note(event));
         self.count_tool_calls(events)?;
+        let has_failed = matches!(decoded, Err(DecodeError::Failed(_)));
+        let mut last_usage = Usage::default();
         for mut event in events.drain(..) {
             if is_whole(&event) {
                 // Clients read arguments as JSON.
@@ -222,8 +224,9 @@ impl Progress {
             if let StreamEvent::Usage(usage) = &mut event {
                 self.final_usage |= self.finish.is_some();
                 // A count of zero means nothing before the end, and cannot be right beside an answer.
-                let is_empty = self.size == 0 && self.finish.is_some();
+                let is_empty = self.size == 0 && (self.finish.is_some() || has_failed);
                 usage.output = usage.output.filter(|count| *count > 0 || is_empty);
+                last_usage.update(usage);
             }
             out.push(Decoded::Event(event));
         }
@@ -250,7 +253,7 @@ impl Progress {
             }
             Err(DecodeError::Failed(failure)) => {
                 self.has_reported = true;
-                Err(self.broken_by(failure))
+                Err(self.broken_by(failure.with_usage(last_usage)))
             }
         }
     }
@@ -305,7 +308,7 @@ impl Progress {
             let message = format!("{events} of the answer could not be read: some of it may be missing");
             return Err(Failure::new(FailureKind::Truncated, message).maybe_billed());
         }
-        complete(self.finish.as_ref())
+        complete(self.finish.as_ref(), self.tool_calls > 0 || self.missing.is_some())
     }
 }
 
@@ -327,14 +330,18 @@ pub fn with_id(mut event: StreamEvent) -> StreamEvent {
 
 const ENDED_EARLY: &str = "the answer ended early";
 
-/// Whether an answer with this finish reason is complete. Streams and whole answers share this rule.
+const CALLS_MISSING: &str = "the model calls functions, as the gateway says, and no call has come";
+
+/// Whether an answer with this finish reason is complete, and `called` says whether calls of tools came with it, of any kind. Streams
+/// and whole answers share this rule.
 ///
 /// # Errors
-/// `Truncated` where the gateway gave no reason, or one that means that the answer was cut short; `ContentFilter` where
-/// a filter or a refusal ended it.
-pub fn complete(finish: Option<&FinishReason>) -> Result<(), Failure> {
+/// `Truncated` where the gateway gave no reason, or one that means that the answer was cut short, or that calls came with it;
+/// `ContentFilter` where a filter or a refusal ended it.
+pub fn complete(finish: Option<&FinishReason>, called: bool) -> Result<(), Failure> {
     let truncated = |message: String| Err(Failure::new(FailureKind::Truncated, message));
     match finish {
+        Some(FinishReason::ToolCalls) if !called => truncated(CALLS_MISSING.to_owned()),
         Some(FinishReason::Stop | FinishReason::ToolCalls) => Ok(()),
         Some(FinishReason::Length) => truncated("the answer was cut at the token limit".into()),
         Some(FinishReason::ContentFilter) => {
@@ -359,7 +366,7 @@ pub fn told_whole(missing: Option<&str>) -> Result<(), Failure> {
 
 /// Whether a failure says no more of an answer than its finish reason.
 pub fn is_told_by(finish: &FinishReason, failure: &Failure) -> bool {
-    match (finish, complete(Some(finish))) {
+    match (finish, complete(Some(finish), false)) {
         (_, Ok(())) => false,
         // Long reasons are shortened on their way.
         (FinishReason::Other(_), Err(told)) => failure.kind == told.kind && failure.message.starts_with(ENDED_EARLY),
@@ -412,6 +419,35 @@ mod tests {
             });
             assert_eq!(told, Some((Some(5), output)), "{text}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_ends_with_calls_has_some() {
+        let finish = FINISH.replace("stop", "tool_calls");
+        let call = TEXT.replace(r#""content":"a""#, r#""tool_calls":[{"index":0,"id":"c","function":{"name":"f"}}]"#);
+        for (text, told) in
+            [(finish.clone(), true), ([TEXT, &finish].concat(), true), ([&*call, &finish].concat(), false)]
+        {
+            let failure = stream(&text).0.end(&mut Vec::new()).err();
+            let told_by_finish = failure.as_ref().map(|failure| is_told_by(&FinishReason::ToolCalls, failure));
+            assert_eq!(told_by_finish, told.then_some(true), "{text}");
+            assert!(failure.is_none_or(|failure| failure.kind == FailureKind::Truncated));
+        }
+    }
+
+    #[test]
+    fn a_failure_comes_with_what_the_gateway_tells_in_it() {
+        let failed = |text: &str, counts: &str| {
+            let error = "\"error\":{\"message\":\"boom\"}";
+            let text = [text, &format!("data: {{\"choices\":[],\"usage\":{counts},{error}}}\n\n")].concat();
+            let usage = stream(&text).1.expect_err("failed").usage;
+            usage.map(|usage| (usage.input, usage.output))
+        };
+        let counts = r#"{"prompt_tokens":5,"completion_tokens":0}"#;
+        assert_eq!(failed("", counts), Some((Some(5), Some(0))));
+        assert_eq!(failed(TEXT, counts), Some((Some(5), None)), "something was answered");
+        assert_eq!(failed(TEXT, r#"{"prompt_tokens":5,"completion_tokens":2}"#), Some((Some(5), Some(2))));
+        assert_eq!(failed(USAGE, "null"), None, "what was told before is not what was told in the end");
     }
 
     #[test]

@@ -38,7 +38,8 @@ pub(super) fn mended(json: &str) -> Cow<'_, str> {
 /// The number of an escape that begins here.
 fn unit(bytes: &[u8], start: usize) -> Option<u16> {
     let escape = bytes.get(start..start + 6).filter(|escape| escape.starts_with(b"\\u"))?;
-    let digits = str::from_utf8(&escape[2..]).ok().filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+    let digits =
+        str::from_utf8(&escape[2..]).ok().filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
     u16::from_str_radix(digits, 16).ok()
 }
 

@@ -8,11 +8,16 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Response,
     let body = body.strip_prefix(sse::BOM).unwrap_or(body);
     let data = str::from_utf8(body).map_err(|_| DecodeError::Malformed("the answer is not valid UTF-8".into()))?;
     let mut events = Vec::new();
-    decoder.decode(&sse::Frame { event: "", data: &surrogates::mended(data.trim()) }, &mut events)?;
+    let decoded = decoder.decode(&sse::Frame { event: "", data: &surrogates::mended(data.trim()) }, &mut events);
     let mut response: Response = events.into_iter().collect();
     let is_empty = response.text.is_empty() && response.reasoning.is_empty() && response.tool_calls.is_empty();
     // A count of zero cannot be right beside an answer: the gateway does not count.
     response.usage.output = response.usage.output.filter(|count| *count > 0 || is_empty);
+    match decoded {
+        Ok(_) => {}
+        Err(DecodeError::Failed(failure)) => return Err(failure.with_usage(response.usage).into()),
+        Err(malformed) => return Err(malformed),
+    }
     if response.finish.is_none() {
         if is_empty {
             return Err(DecodeError::Malformed("there is no answer in the body".into()));

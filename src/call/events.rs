@@ -264,6 +264,8 @@ pub struct Observed {
     pub lost: Vec<Lost>,
     /// Whether an attempt is running.
     pub is_running: bool,
+    /// Whether the gateway has told all that the answer took, because it has ended or failed.
+    pub is_final: bool,
     /// The bytes that the client got of the answer, where somebody wants to know them.
     pub passed: Option<Passed>,
 }
@@ -306,6 +308,7 @@ impl Observed {
         match event {
             Event::Attempt { .. } => {
                 (self.response, self.cost, self.is_running) = (Response::default(), None, true);
+                self.is_final = false;
                 self.passed = self.passed.take().map(|_| Passed::default());
             }
             Event::Bytes { bytes, content_type, .. } => {
@@ -315,7 +318,10 @@ impl Observed {
                 }
             }
             Event::Headers { meta, .. } => self.cost = meta.cost,
-            Event::Stream(event) => self.response.apply(event),
+            Event::Stream(event) => {
+                self.response.apply(event);
+                self.is_final |= self.response.finish.is_some();
+            }
             Event::AttemptFailed { failure } => self.end_failed_attempt(failure),
             _ => {}
         }
@@ -323,15 +329,20 @@ impl Observed {
 
     fn end_failed_attempt(&mut self, failure: &Failure) {
         self.is_running = false;
+        if let Some(usage) = &failure.usage {
+            self.response.usage.update(usage);
+            self.is_final = true;
+        }
         if let Some(cost) = self.response.usage.cost.or(self.cost) {
             self.failed_cost += cost;
-            (self.response, self.cost) = (Response::default(), None);
+            (self.response, self.cost, self.is_final) = (Response::default(), None, false);
             return;
         }
         // An answer that came to its end has told all of its usage, although it is not the answer that was wanted.
-        let is_final = self.response.finish.is_some() && !self.response.bill_is_open();
-        if !is_final && (self.response.bill_is_open() || failure.maybe_billed) {
+        let is_told = self.is_final && !self.response.usage.is_unknown();
+        if !is_told && (self.response.bill_is_open() || failure.maybe_billed) {
             let Response { model, usage, .. } = std::mem::take(&mut self.response);
+            self.is_final = false;
             self.lost.push(Lost { model, usage });
         }
     }

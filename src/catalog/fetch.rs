@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 
-use super::{ModelInfo, list, litellm, one_api};
+use super::list::{self, MOST_MODELS};
+use super::{ModelInfo, litellm, one_api};
 use crate::config::{Gateway, PriceList};
 use crate::error::{Failure, FailureKind};
 use crate::gateway::{Client, Fetched};
 
-/// The largest list that is read. OpenRouter's is about 1 MiB.
+/// The largest list that is read, in bytes, on all its pages. OpenRouter's is about 1 MiB.
 const LARGEST_LIST: usize = 64 * 1024 * 1024;
 
 /// The most pages of a list that are fetched. A gateway that tells of more repeats itself.
@@ -56,18 +57,34 @@ pub(super) async fn list(gateway: &Gateway, fetch: &impl Fetch, etag: Option<&st
     let mut page = list::parse(&first.body)?;
     let mut list =
         List { models: std::mem::take(&mut page.models), etag: first.etag, notes: Vec::new(), complete: true };
-    let mut skipped = page.skipped;
+    let (mut skipped, mut beyond) = (page.skipped, page.beyond);
+    let mut bytes = first.body.len();
     let mut queries = Vec::new();
-    while let Some(query) = page.next {
+    while let Some(query) = page.next.filter(|_| beyond == 0) {
         if queries.contains(&query) || queries.len() == MOST_PAGES {
             list.notes.push("the gateway's list of models has no end; what follows was not fetched".into());
             break;
         }
-        page = list::parse(&fetch.get(&format!("{url}?{query}"), None).await?.body)?;
+        let body = fetch.get(&format!("{url}?{query}"), None).await?.body;
+        bytes += body.len();
+        if bytes > LARGEST_LIST {
+            list.notes.push(format!(
+                "the gateway's list of models is larger than {} MiB; the rest was left out",
+                LARGEST_LIST >> 20
+            ));
+            break;
+        }
+        page = list::parse(&body)?;
         skipped += page.skipped;
         let known: BTreeSet<String> = list.models.iter().map(|model| model.id.clone()).collect();
         list.models.extend(page.models.drain(..).filter(|model| !known.contains(&model.id)));
+        beyond += page.beyond + list.models.len().saturating_sub(MOST_MODELS);
+        list.models.truncate(MOST_MODELS);
         queries.push(query);
+    }
+    if beyond > 0 {
+        let text = format!("the gateway's list has more than {MOST_MODELS} models; what follows was left out");
+        list.notes.push(text);
     }
     if skipped > 0 {
         list.notes.push(format!("{skipped} entries of the gateway's list name no model and were left out"));

@@ -1,8 +1,10 @@
 //! Reads a list of models, in any of the known shapes.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use url::form_urlencoded::byte_serialize;
 
@@ -12,12 +14,17 @@ use super::price::Unit;
 use super::row::Row;
 use crate::error::{Failure, FailureKind};
 
+/// The most models of a list that are read, on all its pages. Lists of gateways have a few thousand.
+pub(super) const MOST_MODELS: usize = 20_000;
+
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Page {
     pub(super) models: Vec<ModelInfo>,
     /// Rows that name no model.
     pub(super) skipped: usize,
+    /// Rows after the first [`MOST_MODELS`], which are not read.
+    pub(super) beyond: usize,
     /// The query that asks for the next page.
     pub(super) next: Option<String>,
 }
@@ -25,12 +32,46 @@ pub(super) struct Page {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Body {
-    data: Maybe<Vec<Box<RawValue>>>,
-    models: Maybe<Vec<Box<RawValue>>>,
+    data: Maybe<Rows>,
+    models: Maybe<Rows>,
     has_more: Maybe<bool>,
     last_id: Maybe<String>,
     #[serde(rename = "nextPageToken")]
     next_page_token: Maybe<String>,
+}
+
+/// The rows of a page, each still as text.
+#[derive(Debug, Default)]
+struct Rows {
+    first: Vec<Box<RawValue>>,
+    beyond: usize,
+}
+
+impl<'de> Deserialize<'de> for Rows {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Rows;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Rows, A::Error> {
+                let mut rows = Rows::default();
+                while rows.first.len() < MOST_MODELS
+                    && let Some(row) = list.next_element()?
+                {
+                    rows.first.push(row);
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    rows.beyond += 1;
+                }
+                Ok(rows)
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
 }
 
 /// Reads a list in the shape of OpenAI (and Anthropic, OpenRouter, Mistral, llama.cpp, …: `data`), of Gemini and Ollama
@@ -39,7 +80,7 @@ struct Body {
 /// # Errors
 /// It is not JSON, has no models, or names none of them.
 pub(super) fn parse(body: &[u8]) -> Result<Page, Failure> {
-    let body = match serde_json::from_slice::<Vec<Box<RawValue>>>(body) {
+    let body = match serde_json::from_slice::<Rows>(body) {
         Ok(rows) => Body { data: Maybe(Some(rows)), ..Body::default() },
         Err(_) => serde_json::from_slice::<Body>(body).map_err(|error| {
             Failure::new(FailureKind::Protocol, "the gateway's list of models is not JSON")
@@ -47,7 +88,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Page, Failure> {
         })?,
     };
     // llama.cpp sends the same models in both fields.
-    let Some(rows) = body.data.0.or(body.models.0) else {
+    let Some(Rows { first: rows, beyond }) = body.data.0.or(body.models.0) else {
         return Err(Failure::new(FailureKind::Protocol, "the gateway's list of models has no models in it"));
     };
     let rows: Vec<Row> = rows.iter().map(|row| serde_json::from_str(row.get()).unwrap_or_default()).collect();
@@ -66,7 +107,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Page, Failure> {
         (_, Some(true), Some(last)) => Some(format!("limit=1000&after_id={}", encoded(&last))),
         _ => None,
     };
-    Ok(Page { models, skipped, next })
+    Ok(Page { models, skipped, beyond, next })
 }
 
 #[cfg(test)]

@@ -190,6 +190,25 @@ async fn all_pages_are_fetched() {
 }
 
 #[tokio::test]
+async fn a_list_with_more_models_than_any_is_cut_and_says_so() {
+    let page = |first: usize, count: usize, more: bool| {
+        let rows: Vec<String> = (first..first + count).map(|id| format!(r#"{{"id":"{id}"}}"#)).collect();
+        format!(r#"{{"data":[{}],"has_more":{more},"last_id":"l"}}"#, rows.join(","))
+    };
+    let note = "the gateway's list has more than 20000 models; what follows was left out";
+    for (first, more) in [(20_001, false), (19_999, true)] {
+        let canned = Canned::default()
+            .with("v1/models", Ok(&page(0, first, more)))
+            .with("v1/models?limit=1000&after_id=l", Ok(&page(first, 2, true)));
+        let list = load(&gateway(PriceList::Models), &canned, None, false, now()).await.expect("a list");
+        assert_eq!((list.models.len(), list.notes), (20_000, vec![note.to_owned()]), "{first}");
+    }
+    let all = Canned::default().with("v1/models", Ok(&page(0, 20_000, false)));
+    let list = load(&gateway(PriceList::Models), &all, None, false, now()).await.expect("a list");
+    assert_eq!((list.models.len(), list.notes.len()), (20_000, 0));
+}
+
+#[tokio::test]
 async fn a_list_of_several_documents_is_not_asked_for_by_the_mark_of_the_first() {
     let dir = tempfile::tempdir().expect("a directory");
     let litellm = gateway(PriceList::LiteLlm);

@@ -50,6 +50,11 @@ impl Response {
         !is_untouched && !is_final && self.usage.cost.is_none()
     }
 
+    /// Whether the model calls a tool, also one whose call has no form here.
+    pub fn has_called(&self) -> bool {
+        !self.tool_calls.is_empty() || self.missing.is_some()
+    }
+
     /// Adds one event to the answer.
     pub fn apply(&mut self, event: &StreamEvent) {
         match event {

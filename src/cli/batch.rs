@@ -50,6 +50,9 @@ pub enum BatchCommand {
         /// Wait until the gateway has ended it
         #[arg(long)]
         wait: bool,
+        /// Give up batches of which the gateway does not say whether it has them. Their rows can be asked again, and may be paid twice
+        #[arg(long, conflicts_with = "wait")]
+        give_up: bool,
         #[command(flatten)]
         output: OutputArgs<SummaryFormat>,
     },

@@ -50,6 +50,9 @@ pub(super) fn named(
         Ok(vec![url(context, name, dry_run)?])
     } else if Path::new(name).is_dir() {
         directory(context, name)
+    } else if context.settings.is_own_file(Path::new(name)) {
+        let message = format!("{name} is a file of llm itself, and may hold keys: it is not attached");
+        Err(Error::usage_hint(message, "stdin takes it: llm \"PROMPT\" < FILE"))
     } else {
         Ok(vec![attachment::read(Path::new(name), patience)?])
     }
@@ -57,7 +60,11 @@ pub(super) fn named(
 
 /// The texts of a directory, after a notice of what they are: nobody should send a whole disk by mistake.
 fn directory(context: &Context, name: &str) -> Result<Vec<Part>, Error> {
-    let Directory { texts, size: bytes, left_out } = attachment::directory(Path::new(name))?;
+    let is_own = |path: &Path| context.settings.is_own_file(path);
+    let Directory { texts, size: bytes, left_out, kept_out } = attachment::directory(Path::new(name), &is_own)?;
+    for path in kept_out {
+        context.urgent(&format!("{} is left out: it is a file of llm itself, and may hold keys", path.display()));
+    }
     if texts.is_empty() {
         return Err(Error::usage(format!("{name} holds no text file that can be attached")));
     }

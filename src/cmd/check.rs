@@ -11,7 +11,6 @@ use crate::gateway::Client;
 use crate::ledger::{Calls, Filter};
 use crate::money::Usd;
 use crate::pricing;
-use crate::report::destination::Destination;
 use crate::report::reconciliation::{self, Account, Line};
 use crate::run::key_name;
 use crate::secret::{AtHand, KeyFile};
@@ -20,7 +19,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     if matches!(args.output.format, UsageFormat::Markdown | UsageFormat::Html) {
         return Err(Error::usage_hint("--check has no such form", "it can be text, json or csv"));
     }
-    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = context.destination(args.out.path.as_deref(), None)?;
     let gateways = gateways(context, args.filter.gateway.as_deref())?;
     let recorded = calls::shared(context)?;
     let (mut accounts, mut first_error) = (Vec::new(), None);

@@ -5,14 +5,13 @@ use crate::cli::LastArgs;
 use crate::error::Error;
 use crate::extract;
 use crate::ledger::{self, Filter, Row, Store};
-use crate::report::destination::Destination;
 use crate::report::term::Text;
 
 /// How many of the newest calls are looked at for an answer.
 const LOOKED_AT: usize = 100;
 
 pub(super) fn run(context: &Context, args: &LastArgs) -> Result<u8, Error> {
-    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = context.destination(args.out.path.as_deref(), None)?;
     let store = conversation::store(context)?;
     let row = match &args.id {
         Some(id) => one(log::named(&store, Some(id))?)?,

@@ -1,5 +1,9 @@
 //! `llm log`: lists, shows, exports and deletes recorded calls.
 
+use std::fs;
+use std::io::{self, Read};
+
+use super::chat::HISTORY;
 use super::shared::{self, Shared};
 use super::{Context, calls, process};
 use crate::call::{JUDGE, ROLE_TAG};
@@ -25,7 +29,7 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<u8, Error> {
             show(context, id.as_deref(), *conversation, output.format)
         }
         Some(LogCommand::Export { filter, format: _, out }) => {
-            let destination = Destination::new(out.path.as_deref(), context.terminal.stdout)?;
+            let destination = context.destination(out.path.as_deref(), None)?;
             export(context, &calls::filter(filter)?, destination)
         }
         Some(LogCommand::Purge { before, all: _ }) => purge(context, before.as_deref()),
@@ -165,8 +169,40 @@ fn purge(context: &Context, before: Option<&str>) -> Result<u8, Error> {
         }
         None => context.notice(&format!("{count} deleted")),
     }
+    purge_history(context, before)?;
     for path in context.settings.dirs.data.iter().flat_map(|dir| ledger::left_over(dir)) {
         context.notice(&format!("{} was set aside earlier and may hold calls; delete it yourself", path.display()));
     }
     Ok(0)
+}
+
+/// Deletes the prompts that `llm chat` keeps for its next lines. They have no times: if only older ones are to be deleted, that is known
+/// of all of them or of none.
+fn purge_history(context: &Context, before_ms: Option<i64>) -> Result<(), Error> {
+    let Some(path) = context.settings.dirs.data.as_ref().map(|dir| dir.join(HISTORY)) else { return Ok(()) };
+    let failed = |source| Error::Output { target: path.display().to_string(), source };
+    let metadata = match fs::metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        metadata => metadata.map_err(failed)?,
+    };
+    if !metadata.is_file() {
+        return Ok(());
+    }
+    let changed = metadata.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
+    let is_older = |before: i64| changed.is_some_and(|changed| changed.as_millisecond() < before);
+    if !before_ms.is_none_or(is_older) {
+        let whole = "`llm log purge --all` deletes it";
+        context.notice(&format!("{} has prompts of chats, and not their times; {whole}", path.display()));
+        return Ok(());
+    }
+    // What is deleted is overwritten, as it is in the ledger.
+    let overwrite = || {
+        let mut file = fs::OpenOptions::new().write(true).open(&path)?;
+        io::copy(&mut io::repeat(0).take(metadata.len()), &mut file)?;
+        file.sync_all()?;
+        fs::remove_file(&path)
+    };
+    overwrite().map_err(failed)?;
+    context.notice("the prompts that `llm chat` kept are deleted, too");
+    Ok(())
 }

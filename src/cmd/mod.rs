@@ -42,8 +42,9 @@ mod template;
 mod usage;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ColorChoice, FromArgMatches};
@@ -54,6 +55,7 @@ use crate::cli::{self, Cli, Command};
 use crate::config::{Env, Gateway, Render, Settings, nearest};
 use crate::error::Error;
 use crate::gateway::Client;
+use crate::report::destination::Destination;
 use crate::report::progress::Waiting;
 use crate::report::term::{self, Output, Terminal, TerminalEnv, Text, print, say};
 use crate::report::{self, escape};
@@ -88,6 +90,25 @@ impl Context {
     fn while_waiting<T>(&self, text: &str, work: impl FnOnce() -> T) -> T {
         let _shown = self.live_terminal().and_then(|terminal| Waiting::start(text, &terminal));
         work()
+    }
+
+    /// Where the output of a command goes. The reader of a named pipe is waited for no longer than `limit`; `None` is without an end.
+    ///
+    /// # Errors
+    /// It cannot be written, or is a file of `llm` itself.
+    fn destination(&self, out: Option<&Path>, limit: Option<Duration>) -> Result<Destination, Error> {
+        out.map_or(Ok(()), |path| self.check_output(path))?;
+        Destination::within(limit, out, self.terminal.stdout)
+    }
+
+    /// # Errors
+    /// The output would replace a file of `llm` itself.
+    fn check_output(&self, path: &Path) -> Result<(), Error> {
+        if !self.settings.is_own_file(path) {
+            return Ok(());
+        }
+        let message = format!("{} is a file of llm itself, which no output may replace", path.display());
+        Err(Error::usage_hint(message, "write to another file"))
     }
 
     /// Finds the models of names. `gateway` is the value of a flag, for model names without a gateway.

@@ -28,7 +28,7 @@ use crate::run::{ExitCode, Notices, Outcome, PrepareOptions, Reporter, findings}
 
 pub(super) fn run_probe(context: &Context, args: &ProbeArgs) -> Result<u8, Error> {
     let limit = request::timeout(args.limits.timeout.as_deref())?;
-    let destination = Destination::within(limit, args.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = context.destination(args.out.path.as_deref(), limit)?;
     let features = features(args)?;
     let caller = Arc::new(caller(&args.limits)?);
     let base = base_calls(context, args, &caller)?;
@@ -197,7 +197,9 @@ impl Reporter for ProbeView<'_> {
                 Event::Stream(StreamEvent::TextDelta(text)) => *pieces += usize::from(!text.is_empty()),
                 Event::Stream(StreamEvent::ToolCallStart { .. } | StreamEvent::ToolCallDelta { .. }) => *pieces += 1,
                 // A limit of output tokens that goes by another name is kept.
-                Event::Adjusted { parameter, instead, .. } if !instead.is_some_and(|other| other.starts_with("max_")) => {
+                Event::Adjusted { parameter, instead, .. }
+                    if !instead.is_some_and(|other| other.starts_with("max_")) =>
+                {
                     refused.push(parameter);
                 }
                 _ => {}

@@ -195,7 +195,7 @@ fn assemble(
     let timeout = timeout(args.timeout.as_deref())?;
     let caller = caller(args, template)?;
     let mut extra = parameters(&args.param)?;
-    let stream_parameter = extra.remove("stream");
+    let stream_parameter = extra.shift_remove("stream");
     let stream_said = args.no_stream || stream_parameter.is_some();
     let stream = stream(args.no_stream, stream_parameter)?;
     let resolver = Resolver::new(&context.settings, args.to.gateway.as_deref());
@@ -246,7 +246,7 @@ fn assemble(
 /// It cannot be written.
 pub(super) fn destination(context: &Context, args: &PromptArgs) -> Result<Destination, Error> {
     let limit = timeout(args.timeout.as_deref())?;
-    Destination::within(limit, args.out.path.as_deref(), context.terminal.stdout)
+    context.destination(args.out.path.as_deref(), limit)
 }
 
 /// The duration of `--timeout`.

@@ -17,7 +17,7 @@ use crate::resolve::Resolver;
 use crate::run::{Outcome, PrepareOptions, Reporter};
 
 pub(super) fn run_rerun(context: &Context, args: &RerunArgs) -> Result<u8, Error> {
-    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = context.destination(args.out.path.as_deref(), None)?;
     let store = conversation::store(context)?;
     let row = recorded(&store, args.id.as_deref())?;
     let past = conversation_before(&store, &row)?;

@@ -8,7 +8,6 @@ use crate::config::nearest;
 use crate::error::Error;
 use crate::ledger::{self, Dimension, Filter, Preferences, Usage};
 use crate::pricing;
-use crate::report::destination::Destination;
 use crate::report::usage_html::Period;
 use crate::report::wins::{self, Wins};
 use crate::report::{budgets, usage, usage_html};
@@ -32,7 +31,7 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         before_ms: filter.before_ms,
         now_ms: jiff::Timestamp::now().as_millisecond(),
     };
-    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = context.destination(args.out.path.as_deref(), None)?;
     let found = match calls::shared(context)? {
         Some(calls) => {
             let found = calls.usage(&filter, &by, pricing::maker)?;
@@ -71,7 +70,7 @@ fn wins(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     };
     let mut filter = calls::filter(&args.filter)?;
     filter.without_demo = filter.gateway.as_deref() != Some(ledger::DEMO);
-    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = context.destination(args.out.path.as_deref(), None)?;
     let store = calls::store(context)?;
     let preferences = |filter: &Filter| match &store {
         Some(store) => ledger::preferences(store, filter),
@@ -100,7 +99,7 @@ fn wins(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
 }
 
 fn balances(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
-    let destination = Destination::new(args.out.path.as_deref(), context.terminal.stdout)?;
+    let destination = context.destination(args.out.path.as_deref(), None)?;
     let (settings, now) = (&context.settings, Timestamp::now());
     let of_keys = shared::budgets_of_keys(settings, now)?;
     if settings.budgets.is_empty() && of_keys.is_empty() {

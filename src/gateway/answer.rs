@@ -102,7 +102,8 @@ impl Reading<'_> {
                 return Err(failure);
             }
         };
-        let outcome = stream::complete(answer.finish.as_ref()).and_then(|()| self.told_whole(answer.missing));
+        let complete = stream::complete(answer.finish.as_ref(), answer.has_called());
+        let outcome = complete.and_then(|()| self.told_whole(answer.missing));
         let has_end = answer.finish.is_some() || !self.is_stream();
         let now = Instant::now();
         let mut words = self.words();

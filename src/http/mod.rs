@@ -63,6 +63,7 @@ pub(crate) fn json_body(body: impl Into<Bytes>) -> Response {
 /// The request whose tokens Gemini's `countTokens` counts: the body itself, or the whole request that it holds.
 pub(crate) fn generate_request(body: &[u8]) -> Vec<u8> {
     let mut fields: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
-    let inner = ["generateContentRequest", "generate_content_request"].into_iter().find_map(|name| fields.remove(name));
+    let inner =
+        ["generateContentRequest", "generate_content_request"].into_iter().find_map(|name| fields.shift_remove(name));
     inner.map_or_else(|| body.to_vec(), |request| request.to_string().into_bytes())
 }

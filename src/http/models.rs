@@ -23,7 +23,7 @@ struct Models {
 /// The routes. `list` is a list in OpenAI's form.
 pub(crate) fn router(list: Vec<u8>) -> Router {
     let rows = match serde_json::from_slice::<Value>(&list) {
-        Ok(Value::Object(mut list)) => list.remove("data"),
+        Ok(Value::Object(mut list)) => list.shift_remove("data"),
         _ => None,
     };
     let rows = if let Some(Value::Array(rows)) = rows { rows } else { Vec::new() };

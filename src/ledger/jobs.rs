@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Row as SqlRow, Transaction, named_params, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::store::{Store, StoreError};
 use super::{Row, read};
@@ -249,6 +249,38 @@ pub fn of_output(store: &Store, output: &str) -> Result<Option<Job>, StoreError>
     })
 }
 
+/// The last job whose answers go to this path and that a gateway has batches of, or may have; `None` where there is none.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn handed_over_for(store: &Store, output: &str) -> Result<Option<String>, StoreError> {
+    store.read(|connection| {
+        let sql = "SELECT uuid FROM jobs WHERE output = ?1
+                 AND EXISTS (SELECT 1 FROM job_parts AS p WHERE p.job = jobs.id AND p.state <> 'collected')
+             ORDER BY began_ms DESC, id DESC LIMIT 1";
+        connection.query_row(sql, [output], |row| row.get(0)).optional()
+    })
+}
+
+/// Whether the end of a job was asked for since it began.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn is_cancelled(store: &Store, id: &str) -> Result<bool, StoreError> {
+    store.read(|connection| {
+        let found = connection.query_row("SELECT is_cancelled FROM jobs WHERE uuid = ?1", [id], |row| row.get(0));
+        Ok(found.optional()?.unwrap_or(false))
+    })
+}
+
+/// Takes back that the end of a job was asked for.
+///
+/// # Errors
+/// The ledger cannot be written.
+pub fn withdraw_cancel(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<()> {
+    transaction.execute("UPDATE jobs SET is_cancelled = 0 WHERE uuid = ?1", [id]).map(drop)
+}
+
 /// The answers of a job that the ledger has: row, model, and the id by which [`answer`] finds it.
 ///
 /// # Errors
@@ -321,9 +353,24 @@ pub struct Part {
     /// How it stands.
     pub state: PartState,
     /// What the ids of its requests have besides the rows, where the gateway keeps no tag of a batch: by it, its results are
-    /// known from those of another batch. `None` in parts of earlier versions, too. It is kept in the column `detail`, which
-    /// they left empty.
+    /// known from those of another batch. `None` in parts of earlier versions, too.
     pub mark: Option<String>,
+    /// The base URL of the gateway to which it was handed over. `None` in parts of earlier versions.
+    pub address: Option<String>,
+}
+
+/// What the column `detail` has of a part, as JSON. Earlier versions left it empty, or had the mark alone in it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct PartDetail {
+    mark: Option<String>,
+    address: Option<String>,
+}
+
+impl PartDetail {
+    fn read(text: Option<String>) -> Self {
+        let read = |text: String| serde_json::from_str(&text).unwrap_or(Self { mark: Some(text), address: None });
+        text.map(read).unwrap_or_default()
+    }
 }
 
 /// How a part stands.
@@ -367,7 +414,7 @@ pub fn save_part(transaction: &Transaction<'_>, id: &str, part: &Part) -> rusqli
                 part.count.cast_signed(),
                 part.remote,
                 part.state.as_str(),
-                part.mark,
+                serde_json::to_string(&PartDetail { mark: part.mark.clone(), address: part.address.clone() }).ok(),
             ],
         )
         .map(drop)
@@ -407,6 +454,7 @@ pub fn parts(store: &Store, id: &str) -> Result<Vec<Part>, StoreError> {
              FROM job_parts AS p JOIN jobs ON jobs.id = p.job WHERE uuid = ?1 ORDER BY part",
         )?;
         let part = |row: &SqlRow<'_>| {
+            let PartDetail { mark, address } = PartDetail::read(row.get(8)?);
             let count = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
             Ok(Part {
                 part: count(0)?,
@@ -420,9 +468,26 @@ pub fn parts(store: &Store, id: &str) -> Result<Vec<Part>, StoreError> {
                     "submitted" => PartState::Submitted,
                     _ => PartState::Submitting,
                 },
-                mark: row.get(8)?,
+                mark,
+                address,
             })
         };
         statement.query_map([id], part)?.collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_earlier_versions_kept_of_a_part_is_its_mark() {
+        let read = |text: &str| {
+            let PartDetail { mark, address } = PartDetail::read(Some(text.to_owned()));
+            (mark, address)
+        };
+        assert_eq!(read("00ff00ff00ff00ff"), (Some("00ff00ff00ff00ff".into()), None));
+        assert_eq!(read("1234567890123456"), (Some("1234567890123456".into()), None));
+        assert_eq!(read(r#"{"mark":null,"address":"https://a/v1"}"#), (None, Some("https://a/v1".into())));
+    }
 }

@@ -441,7 +441,7 @@ impl Sent {
     pub fn request(&self) -> Option<Request> {
         let mut body: serde_json::Map<_, _> = serde_json::from_str(self.body.as_deref()?).ok()?;
         // Older versions could write the model here as well; the row names it.
-        body.remove("model");
+        body.shift_remove("model");
         serde_json::from_value(body.into()).ok()
     }
 }

@@ -106,7 +106,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
         wire: &["max_completion_tokens"],
         is_in: |request| request.max_tokens.is_none() && request.extra.contains_key("max_completion_tokens"),
         apply: |request| {
-            let limit = request.extra.remove("max_completion_tokens");
+            let limit = request.extra.shift_remove("max_completion_tokens");
             request.max_tokens = limit.as_ref().and_then(Value::as_u64);
         },
     },

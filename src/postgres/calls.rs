@@ -97,11 +97,7 @@ impl Condition {
     fn of(filter: &Filter) -> Self {
         let mut condition = Self::default();
         // What a server has done is told by the record alone.
-        let key = if filter.or_served {
-            "(key = ? OR strpos(record, '\"command\":\"serve\"') > 0)"
-        } else {
-            "key = ?"
-        };
+        let key = if filter.or_served { "(key = ? OR strpos(record, '\"command\":\"serve\"') > 0)" } else { "key = ?" };
         let equal = [
             ("gateway = ?", &filter.gateway),
             (key, &filter.key),

@@ -55,11 +55,7 @@ pub(super) enum Write {
 
 /// Starts the thread. It ends when nobody holds the other end. Whoever sends a [`Job::Write`] counts it in `unwritten` before;
 /// the thread takes off what is written.
-pub(super) fn start(
-    address: Address,
-    server: Arc<str>,
-    unwritten: Arc<AtomicUsize>,
-) -> std::io::Result<Sender<Job>> {
+pub(super) fn start(address: Address, server: Arc<str>, unwritten: Arc<AtomicUsize>) -> std::io::Result<Sender<Job>> {
     let (sender, jobs) = channel();
     let mut decider = Decider {
         link: Link::new(address),

@@ -72,8 +72,18 @@ impl Quote {
         Some(std::cmp::max_by_key(with(Some(0))?, with(usage.output)?, |cost| cost.usd))
     }
 
+    /// What is certain of the cost where it is not known how much output there is, or how much of it is reasoning.
+    fn least(&self, usage: &Usage) -> Option<Cost> {
+        let output = usage.output.or(Some(0));
+        let with = |reasoning| self.cost(&Usage { output, reasoning, ..*usage });
+        let least = std::cmp::min_by_key(with(Some(0))?, with(output)?, |cost| cost.usd);
+        Some(Cost { partial: true, ..least })
+    }
+
     fn bill(&self, usage: &Usage) -> Option<Bill> {
-        Some(Bill { cost: self.cost(usage)?, rates: Some(*self.tariff.at(usage.input?)) })
+        let whole = self.cost(usage);
+        let cost = whole.or_else(|| self.least(usage))?;
+        Some(Bill { cost, rates: Some(*self.tariff.at(usage.input?)), is_whole: whole.is_some() })
     }
 }
 
@@ -82,6 +92,8 @@ impl Quote {
 struct Bill {
     cost: Cost,
     rates: Option<Rates>,
+    /// Whether all counts that the price takes are known.
+    is_whole: bool,
 }
 
 /// Prices in the config are per million tokens.
@@ -144,7 +156,11 @@ impl Pricing {
 
     /// Puts into a finished record what the call cost, all attempts together. What the gateway reported must be in it
     /// already. To be called once for each record: a second time would count earlier attempts twice.
-    pub fn price(&self, record: &mut Record, gateway: &Gateway) {
+    ///
+    /// `gateways` has the settings of each gateway by its name.
+    pub fn price(&self, record: &mut Record, gateways: &BTreeMap<String, Gateway>) {
+        let Some(gateway) = gateways.get(&record.gateway) else { return };
+        let origin_of_earlier = self.price_earlier(record, gateways);
         let asked = record.attempts.last().map_or(&record.model, |attempt| &attempt.model).clone();
         let answered = record.answered_by.clone().unwrap_or_else(|| asked.clone());
         let names = Names::new(&asked, &answered);
@@ -155,24 +171,25 @@ impl Pricing {
         }
         let answer = match record.cost {
             Some(cost) if self.is_believable(cost.usd, gateway, &names, &record.usage) => {
-                Some(Bill { cost, rates: None })
+                Some(Bill { cost, rates: None, is_whole: true })
             }
             _ => self.computed(gateway, &names, &record.usage),
         };
         record.rates = answer.and_then(|bill| bill.rates);
         let answer = answer.map(|bill| bill.cost);
+        // Usage that came before an answer was stopped or broke off is not all of its usage, and prices of tokens may not be all.
+        let told_with_failure = |last: &Attempt| last.error.as_ref().is_some_and(|error| error.usage.is_some());
+        let is_final = record.finish_reason.is_some() || record.attempts.last().is_some_and(told_with_failure);
         let (last, earlier) = match record.attempts.split_last_mut() {
             Some((last, earlier)) => (Some(last), earlier.iter().filter_map(|attempt| attempt.cost).sum()),
             None => (None, Usd::ZERO),
         };
         let came_to_nothing = record.status == Status::Failed && record.usage.is_unknown();
         record.cost = match answer {
-            Some(cost) => Some(Cost { usd: cost.usd + earlier, ..cost }),
-            None if came_to_nothing && earlier > Usd::ZERO => Some(Cost::new(earlier, CostOrigin::Reported)),
+            Some(cost) => Some(Cost { usd: cost.usd + earlier, origin: cost.origin.max(origin_of_earlier), ..cost }),
+            None if came_to_nothing && earlier > Usd::ZERO => Some(Cost::new(earlier, origin_of_earlier)),
             None => None,
         };
-        // Usage that came before an answer was stopped or broke off is not all of its usage, and prices of tokens may not be all.
-        let is_final = record.finish_reason.is_some();
         let is_told = |last: &Attempt, cost: Cost| {
             cost.origin == CostOrigin::Reported || last.error.as_ref().is_none_or(|error| !error.maybe_billed)
         };
@@ -186,6 +203,27 @@ impl Pricing {
         if let Some(cost) = &mut record.cost {
             cost.partial |= partial;
         }
+    }
+
+    /// Finds what the attempts before the last one cost that told what they took, and failed all the same. Returns where the
+    /// amounts come from.
+    fn price_earlier(&self, record: &mut Record, gateways: &BTreeMap<String, Gateway>) -> CostOrigin {
+        let mut origin = CostOrigin::Reported;
+        let Some((_, earlier)) = record.attempts.split_last_mut() else { return origin };
+        for attempt in earlier.iter_mut().filter(|attempt| attempt.cost.is_none()) {
+            let Some(error) = attempt.error.as_mut() else { continue };
+            let Some(usage) = error.usage.as_deref() else { continue };
+            let gateway = gateways.get(&attempt.gateway);
+            let cost = gateway.and_then(|gateway| self.of_answer(gateway, &attempt.model, None, usage, None));
+            match cost.filter(|cost| !cost.partial) {
+                Some(cost) => {
+                    attempt.cost = Some(cost.usd);
+                    origin = origin.max(cost.origin);
+                }
+                None => error.maybe_billed = true,
+            }
+        }
+        origin
     }
 
     /// What one answer cost: what the gateway `reported` where that is credible, else what its usage costs. Returns `None`
@@ -209,7 +247,7 @@ impl Pricing {
     fn is_believable(&self, reported: Usd, gateway: &Gateway, names: &Names<'_>, usage: &Usage) -> bool {
         let listed_as_free = || {
             let quote = self.listed(gateway, names, usage);
-            quote.is_some_and(|bill| bill.cost.usd == Usd::ZERO)
+            quote.is_some_and(|bill| bill.is_whole && bill.cost.usd == Usd::ZERO)
         };
         reported > Usd::ZERO || (reported == Usd::ZERO && (names.say_free() || listed_as_free()))
     }

@@ -28,6 +28,10 @@ fn corp() -> Gateway {
     gateway("https://llm.corp.example/v1")
 }
 
+fn only(gateway: &Gateway) -> BTreeMap<String, Gateway> {
+    BTreeMap::from([("corp".to_owned(), gateway.clone())])
+}
+
 fn attempt(model: &str) -> Attempt {
     Attempt {
         gateway: "corp".into(),
@@ -88,7 +92,7 @@ fn list(prices: &[(&str, &str)]) -> Vec<(String, Tariff)> {
 
 /// The cost by these prices, as `origin usd`.
 fn priced(pricing: &Pricing, gateway: &Gateway, mut record: Record) -> String {
-    pricing.price(&mut record, gateway);
+    pricing.price(&mut record, &only(gateway));
     record.cost.map_or("unknown".into(), |cost| format!("{} {}", cost.origin.as_str(), cost.usd.to_decimal()))
 }
 
@@ -229,7 +233,7 @@ fn all_attempts_that_cost_money_are_in_the_cost() {
     let mut record = record("m", "m");
     record.attempts.insert(0, Attempt { cost: Some(usd("0.25")), ..attempt("m") });
     record.attempts.insert(0, attempt("m"));
-    pricing.price(&mut record, &corp());
+    pricing.price(&mut record, &only(&corp()));
     assert_eq!(record.cost.map(|cost| cost.usd), Some(usd("2.25")));
     assert_eq!(record.attempts.last().and_then(|attempt| attempt.cost), Some(usd("2")));
 
@@ -255,7 +259,7 @@ fn an_attempt_that_may_be_billed_makes_the_cost_a_lower_bound() {
     let pricing = Pricing::new(&config(&[("m", "2")]), None);
     let mut record = record("m", "m");
     record.attempts.insert(0, lost.clone());
-    pricing.price(&mut record, &corp());
+    pricing.price(&mut record, &only(&corp()));
     let cost = record.cost.expect("known in part");
     assert_eq!((cost.usd, cost.partial), (usd("2"), true));
     let total: TotalCost = [&record].into_iter().collect();
@@ -279,7 +283,7 @@ fn what_the_prices_do_not_cover_makes_the_cost_a_lower_bound() {
         if told { reported(record, "3") } else { record }
     };
     let cost = |pricing: &Pricing, mut record: Record| {
-        pricing.price(&mut record, &corp());
+        pricing.price(&mut record, &only(&corp()));
         record.cost.map(|cost| (cost.usd.to_decimal(), cost.partial))
     };
     let (tier, parts) = (Some(Surcharge::Tier), Some(Surcharge::Parts));
@@ -297,7 +301,7 @@ fn what_the_prices_do_not_cover_makes_the_cost_a_lower_bound() {
         assert_eq!(found, Some((usd.to_owned(), partial)), "{surcharge:?}, reported: {told}");
     }
     let mut cached = Record { cached: true, ..answer(parts, false) };
-    table.price(&mut cached, &corp());
+    table.price(&mut cached, &only(&corp()));
     let costs = (cached.cost.map(|cost| cost.partial), cached.saved.map(|saved| saved.partial));
     assert_eq!(costs, (Some(false), Some(true)), "nothing is paid, and what was saved is a lower bound");
 }
@@ -310,13 +314,68 @@ fn what_was_told_before_an_answer_broke_off_is_a_lower_bound_and_a_whole_answers
         let error = Some(Failure::new(kind, "over").maybe_billed());
         let attempts = vec![Attempt { error, ..attempt("m") }];
         let mut record = Record { status: Status::Truncated, finish_reason, attempts, ..record("m", "m") };
-        pricing.price(&mut record, &corp());
+        pricing.price(&mut record, &only(&corp()));
         let cost = record.cost.expect("the input is known");
         (cost.usd, cost.partial, record.maybe_billed())
     };
     assert_eq!(ended(None, FailureKind::Interrupted), (usd("2"), true, 1));
     assert_eq!(ended(Some(FinishReason::Length), FailureKind::Truncated), (usd("2"), false, 0));
     assert_eq!(ended(Some(FinishReason::Stop), FailureKind::Interrupted), (usd("2"), false, 0));
+}
+
+#[test]
+fn an_answer_of_unknown_length_costs_at_least_what_its_prompt_does() {
+    let price = ModelPrice {
+        input: Some(usd("2")),
+        output: Some(usd("4")),
+        reasoning: Some(usd("3")),
+        ..ModelPrice::default()
+    };
+    let pricing = Pricing::new(&BTreeMap::from([("m".to_owned(), price)]), None);
+    let cost = |output, reasoning, reported: Option<Usd>| {
+        let usage = Usage { input: Some(1_000_000), output, reasoning, ..Usage::default() };
+        let record =
+            Record { usage, cost: reported.map(|usd| Cost::new(usd, CostOrigin::Reported)), ..record("m", "m") };
+        let mut record = record;
+        pricing.price(&mut record, &only(&corp()));
+        record.cost.map(|cost| (cost.usd.to_decimal(), cost.partial))
+    };
+    let known = |text: &str, partial| Some((text.to_owned(), partial));
+    assert_eq!(cost(Some(1_000_000), Some(0), None), known("6", false));
+    assert_eq!(cost(None, None, None), known("2", true));
+    assert_eq!(cost(Some(1_000_000), None, None), known("5", true), "all of it may be reasoning, which costs less");
+
+    // What is certain being nothing does not say that the model is free.
+    let free = ModelPrice { input: Some(Usd::ZERO), output: Some(usd("4")), ..ModelPrice::default() };
+    let pricing = Pricing::new(&BTreeMap::from([("m".to_owned(), free)]), None);
+    let usage = Usage { input: Some(9), ..Usage::default() };
+    let cost = pricing.of_answer(&corp(), "m", None, &usage, Some(Usd::ZERO)).expect("a lower bound");
+    assert_eq!((cost.usd, cost.origin, cost.partial), (Usd::ZERO, CostOrigin::Config, true));
+}
+
+#[test]
+fn what_a_failed_attempt_told_that_it_took_is_in_the_cost() {
+    let pricing = Pricing::new(&config(&[("m", "2")]), None);
+    let usage = Usage { input: Some(1_000_000), output: Some(0), ..Usage::default() };
+    let failed = |model: &str, usage| {
+        let error = Failure::new(FailureKind::ServerError, "boom").with_usage(usage);
+        Attempt { error: Some(error), ..attempt(model) }
+    };
+    let cost = |attempts: Vec<Attempt>, status, answered: Usage| {
+        let mut record = Record { attempts, status, usage: answered, ..record("m", "m") };
+        pricing.price(&mut record, &only(&corp()));
+        record.cost.map(|cost| (cost.usd.to_decimal(), cost.origin, cost.partial))
+    };
+    let config = |text: &str, partial| Some((text.to_owned(), CostOrigin::Config, partial));
+    let answer = attempt("m");
+    assert_eq!(cost(vec![failed("m", usage), answer.clone()], Status::Ok, usage), config("4", false));
+    let elsewhere = Attempt { gateway: "gone".into(), ..failed("m", usage) };
+    assert_eq!(cost(vec![elsewhere, answer.clone()], Status::Ok, usage), config("2", true));
+    assert_eq!(cost(vec![failed("nobody-knows", usage), answer], Status::Ok, usage), config("2", true));
+    // The last attempt told it, or told nothing after one that did.
+    assert_eq!(cost(vec![failed("m", usage)], Status::Failed, usage), config("2", false));
+    let silent = failed("m", Usage::default());
+    assert_eq!(cost(vec![failed("m", usage), silent], Status::Failed, Usage::default()), config("2", false));
 }
 
 #[test]

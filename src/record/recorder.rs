@@ -185,8 +185,7 @@ impl Recorder {
             && std::mem::take(&mut self.is_open)
         {
             attempt.duration = at.saturating_sub(self.attempt_began);
-            let in_doubt = self.response.bill_is_open() && self.meta.cost.is_none();
-            attempt.error = error.map(|error| if in_doubt { error.maybe_billed() } else { error });
+            attempt.error = error.map(|error| billed(error, &mut self.response, self.meta.cost));
         }
     }
 
@@ -258,6 +257,22 @@ impl Times {
             tokens_per_second: tokens_per_second(output, first_piece, end),
         }
     }
+}
+
+/// The failure of an attempt of which this much came, with all that it took, or marked if that is not known.
+fn billed(mut failure: Failure, response: &mut Response, cost: Option<Usd>) -> Failure {
+    if let Some(usage) = &failure.usage {
+        response.usage.update(usage);
+        return failure;
+    }
+    if response.bill_is_open() && cost.is_none() {
+        return failure.maybe_billed();
+    }
+    if response.finish.is_some() {
+        // An answer that came to its end has told all of its usage, although it is not the answer that was wanted.
+        failure = failure.with_usage(response.usage);
+    }
+    failure
 }
 
 /// How a call with this result ended; `has_output` is whether any text or tool call arrived.

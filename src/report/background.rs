@@ -5,14 +5,16 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::words::count;
+
 /// A write waits no longer than this for a reader. It is well below the 300 ms within which a signal ends a run.
 pub(super) const WRITE_LIMIT: Duration = Duration::from_millis(50);
 
 /// The size of the thread's stack in bytes. The usual 2 MiB count where memory is limited, and it needs next to nothing.
 const STACK: usize = 128 << 10;
 
-/// Writes to one stream. What its reader has not taken yet is kept without a limit: nearly all of it is part of the
-/// answers, which are kept until the end of the run anyway and whose size is limited.
+/// Writes to one stream. What its reader has not taken yet is kept, without a limit unless [`Self::keep_at_most`] sets one: in
+/// a command, nearly all of it is part of the answers, which are kept until the end of the run anyway and whose size is limited.
 #[derive(Debug)]
 pub(super) struct BackgroundWriter {
     write: fn(&[u8]) -> io::Result<()>,
@@ -24,6 +26,10 @@ pub(super) struct BackgroundWriter {
 struct State {
     has_thread: bool,
     waiting: Vec<u8>,
+    /// The most bytes that wait. A write that would make them more is left out as a whole.
+    most: usize,
+    /// How many writes were left out since the thread last took what waits.
+    left_out: u64,
     /// Whether the thread is writing what it has taken from `waiting`.
     is_writing: bool,
     /// Whether a write has waited in vain. Until everything is written, later ones do not wait.
@@ -50,12 +56,19 @@ impl BackgroundWriter {
         let state = State {
             has_thread: false,
             waiting: Vec::new(),
+            most: usize::MAX,
+            left_out: 0,
             is_writing: false,
             is_late: false,
             is_given_up: false,
             error: None,
         };
         Self { write, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Sets the most bytes that wait for the reader. What is left out is counted, and a line says so in its place.
+    pub(super) fn keep_at_most(&self, most: usize) {
+        self.lock().most = most;
     }
 
     /// Hands over these bytes, and waits until they are written, but for a short time only where the reader does not read.
@@ -72,6 +85,10 @@ impl BackgroundWriter {
                 return (self.write)(bytes);
             }
             state.has_thread = true;
+        }
+        if state.waiting.len().saturating_add(bytes.len()) > state.most {
+            state.left_out += 1;
+            return Ok(());
         }
         state.waiting.extend_from_slice(bytes);
         self.changed.notify_all();
@@ -117,7 +134,14 @@ impl BackgroundWriter {
         loop {
             let is_idle = |state: &mut State| state.waiting.is_empty();
             state = self.changed.wait_while(state, is_idle).unwrap_or_else(PoisonError::into_inner);
-            let bytes = std::mem::take(&mut state.waiting);
+            let mut bytes = std::mem::take(&mut state.waiting);
+            let left_out = std::mem::take(&mut state.left_out);
+            if left_out > 0 {
+                let messages = count(left_out, "message is", "messages are");
+                bytes.extend_from_slice(
+                    format!("{messages} missing here, because nobody read them in time\n").as_bytes(),
+                );
+            }
             state.is_writing = true;
             drop(state);
             let written = (self.write)(&bytes);
@@ -167,6 +191,30 @@ mod tests {
         READ.notify_all();
         assert!(WRITER.finish(None).expect("no failure"));
         assert_eq!(SEEN.lock().expect("no panic").len(), b"read, unread, ".len() + 100);
+    }
+
+    #[test]
+    fn what_waits_has_a_limit_and_a_line_says_how_much_is_missing() {
+        static READS: OnceLock<()> = OnceLock::new();
+        static SEEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+        static WRITER: BackgroundWriter = BackgroundWriter::new(|bytes| {
+            READS.wait();
+            SEEN.lock().expect("no panic").extend_from_slice(bytes);
+            Ok(())
+        });
+        WRITER.keep_at_most(8);
+        WRITER.write(b"taken\n").expect("handed over");
+        // The thread has taken it, or else it waits still and leaves less room.
+        drop(WRITER.changed.wait_while(WRITER.lock(), |state| !state.is_writing).expect("no panic"));
+        for text in ["waits\n", "left out\n", "a\n", "b\n"] {
+            WRITER.write(text.as_bytes()).expect("handed over");
+        }
+        READS.set(()).expect("set once");
+        assert!(WRITER.finish(None).expect("no failure"));
+        WRITER.write(b"later\n").expect("written");
+        assert!(WRITER.finish(None).expect("no failure"));
+        let seen = String::from_utf8(SEEN.lock().expect("no panic").clone()).expect("text");
+        assert_eq!(seen, "taken\nwaits\na\n2 messages are missing here, because nobody read them in time\nlater\n");
     }
 
     #[test]

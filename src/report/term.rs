@@ -231,6 +231,12 @@ pub(crate) fn write_in_background() {
     IN_BACKGROUND.store(true, Relaxed);
 }
 
+/// The same for a server, which may run for months: of its messages that nobody reads, it keeps this many bytes at most.
+pub(crate) fn write_in_background_at_most(bytes: usize) {
+    STDERR_WRITER.keep_at_most(bytes);
+    write_in_background();
+}
+
 /// Waits until everything is written to both streams, or until the limit has passed; then only what stands on standard
 /// error is given a moment more. Returns whether everything is written. If so, later writes block again.
 ///

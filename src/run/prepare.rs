@@ -91,7 +91,7 @@ impl PreparedGateways {
     /// Adds the cost of a call to its record, as far as it is known.
     pub(crate) fn price(&self, record: &mut Record) {
         let Some(gateway) = self.gateways.get(&record.gateway) else { return };
-        self.pricing.price(record, gateway);
+        self.pricing.price(record, &self.gateways);
         if self.are_batches {
             record.timing = Timing::default();
             if halves_batch_prices(gateway)

@@ -100,7 +100,7 @@ impl Scorer for Command {
 fn without_texts(record: &Record) -> String {
     let mut value = serde_json::to_value(record).unwrap_or_default();
     if let Value::Object(fields) = &mut value {
-        TEXTS.iter().for_each(|name| drop(fields.remove(*name)));
+        TEXTS.iter().for_each(|name| drop(fields.shift_remove(*name)));
     }
     value.to_string()
 }

@@ -142,7 +142,12 @@ impl Running {
         if self.answer.failed.as_ref().is_some_and(is_store_lost) {
             self.server.note_store(true);
         }
-        if self.answer.failed.as_ref().is_some_and(|failure| failure.kind == FailureKind::Auth && failure.status == Some(401)) {
+        if self
+            .answer
+            .failed
+            .as_ref()
+            .is_some_and(|failure| failure.kind == FailureKind::Auth && failure.status == Some(401))
+        {
             self.server.refused_key.send_replace(self.answer.target.gateway.clone());
         }
         let ended = single.end().await;
@@ -468,7 +473,8 @@ mod tests {
     fn what_a_model_refuses_that_was_not_asked_is_not_what_the_answer_lacks() {
         let body = Bytes::from_static(br#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#);
         let path = "chat/completions";
-        let asked = Asked::read(Api::OpenaiChat, Operation::Generate, path, &HeaderMap::new(), body).expect("a request");
+        let asked =
+            Asked::read(Api::OpenaiChat, Operation::Generate, path, &HeaderMap::new(), body).expect("a request");
         let target = |model: &str| Target { gateway: "g".into(), model: model.into() };
         let choices = vec![Choice::from(target("slow")), Choice::from(target("fast"))];
         let call = Call::new(0, "m", choices, asked.request());

@@ -92,7 +92,7 @@ fn rows(loaded: &LoadedConfig, gateway: &Gateway) -> Vec<Value> {
     if gateway.name == "demo" {
         let list = serde_json::from_slice(&demo::model_list()).unwrap_or_default();
         return match list {
-            Value::Object(mut list) => match list.remove("data") {
+            Value::Object(mut list) => match list.shift_remove("data") {
                 Some(Value::Array(rows)) => rows,
                 _ => Vec::new(),
             },

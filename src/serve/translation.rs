@@ -91,7 +91,7 @@ mod tests {
             (json!({"logit_bias": {"1": 2}}), "logit_bias"),
             (json!({"n": 2}), "n"),
             (json!({"generationConfig": {"topK": 3}}), "generationConfig.topK"),
-            (json!({"thinking": {"type": "enabled", "budget_tokens": 5}}), "thinking.budget_tokens"),
+            (json!({"thinking": {"type": "enabled", "budget_tokens": 5}}), "thinking.type"),
         ] {
             let failure = translated(Api::Gemini, &request(extra)).expect_err(param);
             assert_eq!((failure.param.as_deref(), failure.status), (Some(param), Some(400)));

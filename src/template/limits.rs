@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use minijinja::value::{Rest, ValueOrKwargs};
 use minijinja::{Environment, ErrorKind, Output, State, Value, escape_formatter, filters};
 
+use super::operators::WEIGHED;
+
 /// The most instructions that rendering takes: enough for every line of a long text, and an end to endless loops.
 const FUEL: u64 = 5_000_000;
 
@@ -38,6 +40,18 @@ impl Left {
         self.work.store(MOST_WORK, Ordering::Relaxed);
     }
 
+    /// Takes what something makes, and what it reads for that.
+    fn take_work(&self, what: &str, made: usize, read: usize) -> Result<(), minijinja::Error> {
+        if made > LARGEST {
+            return Err(too_large(&format!("what {what} makes")));
+        }
+        if !Self::take(&self.work, made.saturating_add(read)) {
+            let message = "its filters and operators take too long: their values are too large or too many";
+            return Err(minijinja::Error::new(ErrorKind::InvalidOperation, message));
+        }
+        Ok(())
+    }
+
     /// Takes so much. Returns whether there was as much.
     pub(super) fn take(left: &AtomicUsize, size: usize) -> bool {
         left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size)).is_ok()
@@ -52,10 +66,17 @@ pub(super) fn limit(environment: &mut Environment<'_>, template: &str, left: Arc
     environment.set_fuel(Some(fuel));
     // Without it, no variable outlives one turn of a loop, so no loop can double a text in each turn.
     environment.remove_global("namespace");
+    // It prints all variables with `\"` for `"`, so a variable with what it made doubles.
+    environment.remove_global("debug");
     let printing = Arc::clone(&left);
     environment.set_formatter(move |out: &mut Output, state: &mut State, value: &Value| {
         if !Left::take(&printing.bytes, printed(value)) {
             return Err(too_large("the text"));
+        }
+        if value.is_none() {
+            // The null of a row is no text, and a model would take `none` for one.
+            let message = "a value is null; `{{ x or '' }}` leaves it out";
+            return Err(minijinja::Error::new(ErrorKind::InvalidOperation, message));
         }
         escape_formatter(out, state, value)
     });
@@ -63,18 +84,12 @@ pub(super) fn limit(environment: &mut Environment<'_>, template: &str, left: Arc
         let left = Arc::clone(&left);
         environment.add_filter(name, move |state: &mut State, arguments: Rest<ValueOrKwargs>| {
             let arguments = arguments.into_values();
-            let made = size_of_result(name, &arguments);
-            if made > LARGEST {
-                return Err(too_large(&format!("what `{name}` makes")));
-            }
             let taken: usize = arguments.iter().map(weight).sum();
-            if !Left::take(&left.work, made.saturating_add(taken)) {
-                let message = "its filters take too long: their values are too large or too many";
-                return Err(minijinja::Error::new(ErrorKind::InvalidOperation, message));
-            }
+            left.take_work(&format!("`{name}`"), size_of_result(name, &arguments), taken)?;
             filter.call(state, &arguments)
         });
     }
+    environment.add_filter(WEIGHED, move |made: Value| left.take_work("an operator", weight(&made), 0).map(|()| made));
 }
 
 /// The filters that take longer for a larger value.
@@ -83,6 +98,8 @@ fn costly_filters() -> impl Iterator<Item = (&'static str, Value)> {
         ("batch", Value::from_function(filters::batch)),
         ("capitalize", Value::from_function(filters::capitalize)),
         ("dictsort", Value::from_function(filters::dictsort)),
+        ("e", Value::from_function(filters::escape)),
+        ("escape", Value::from_function(filters::escape)),
         ("format", Value::from_function(filters::format)),
         ("groupby", Value::from_function(filters::groupby)),
         ("indent", Value::from_function(filters::indent)),
@@ -102,6 +119,7 @@ fn costly_filters() -> impl Iterator<Item = (&'static str, Value)> {
         ("rejectattr", Value::from_function(filters::rejectattr)),
         ("replace", Value::from_function(filters::replace)),
         ("reverse", Value::from_function(filters::reverse)),
+        ("safe", Value::from_function(filters::safe)),
         ("select", Value::from_function(filters::select)),
         ("selectattr", Value::from_function(filters::selectattr)),
         ("slice", Value::from_function(filters::slice)),
@@ -160,7 +178,12 @@ fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
             let separator = others.first().map_or(0, printed);
             printed(value).saturating_add(value.len().unwrap_or(0).saturating_mul(separator))
         }
-        "string" | "pprint" => printed(value),
+        "string" | "pprint" | "safe" => printed(value),
+        // `'` becomes `&#x27;`.
+        "e" | "escape" => match value.as_str() {
+            Some(text) => text.len().saturating_add(5 * text.matches(['<', '>', '&', '"', '\'', '/']).count()),
+            None => printed(value).saturating_mul(6),
+        },
         // They make no more than they take.
         _ => 0,
     }

@@ -73,6 +73,17 @@ fn what_would_take_all_memory_is_refused_at_once() {
         "{% for i in range(99999) %}{{ input }}{% endfor %}",
         "{% set all %}{% for i in range(99999) %}{{ input }}{% endfor %}{% endset %}{{ all }}",
         "{% filter upper %}{% for i in range(99999) %}{{ input }}{% endfor %}{% endfilter %}",
+        "{{ input ~ ('a' * 99999999) }}",
+        "{{ (['a' * 9999999] * 9999999) | safe }}",
+        "{{ (['a' * 9999999] * 9999999) | e }}",
+        "{% for i in range(99999) %}{% set x = ('<' * 9999999) | escape %}{% endfor %}",
+        "{% set x = debug() %}{% set x = debug() %}",
+        "{% set x = input ~ input %}{% set x = x ~ x %}{% set x = x ~ x %}{% set x = x ~ x %}{% set x = x ~ x %}",
+        "{% with x = input + input %}{% with x = x + x %}{% with x = x + x %}{% with x = x + x %}{% endwith %}{% endwith %}{% endwith %}{% endwith %}",
+        "{% for x in [input] recursive %}{{ loop([x ~ x]) }}{% endfor %}",
+        "{% for x in ((1, 2), ) recursive %}{{ loop((x + x, )) }}{% endfor %}",
+        "{% for x in ([1, 2], ) recursive %}{{ loop((x + x, )) }}{% endfor %}",
+        "{% for i in range(99999) %}{% set x = input ~ i %}{% endfor %}",
         "{% set n = namespace(x=input) %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
     ] {
         let error = render(template, &given).expect_err(template).to_string();
@@ -80,6 +91,95 @@ fn what_would_take_all_memory_is_refused_at_once() {
         assert!(said.iter().any(|said| error.contains(said)), "{template}: {error}");
     }
     assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+}
+
+/// What the library itself makes of a template, with no limit for its operators.
+fn unweighed(template: &str, given: &BTreeMap<String, String>) -> Result<String, String> {
+    let environment = environment(template);
+    let rendered = environment.template_from_str(template).and_then(|compiled| compiled.render(given));
+    rendered.map_err(|error| explain(&error, template).to_string())
+}
+
+/// The operators are written anew, so they must mean what they meant, in every place where an expression can stand.
+#[test]
+fn what_operators_make_is_weighed_and_stays_what_it_was() {
+    let given = values(&[("a", "é"), ("b", "w}}")]);
+    for template in [
+        "{{ a ~ b ~ 1 }}|{{- (a ~ b) | upper ~ ('x' ~ a)|length -}} |",
+        "{{ 1 + 2 * 3 ~ 4 * 5 }} {{ 2 * (3 + 4) ** 2 }} {{ -2 + 3 }} {{ 'ab' * 2 + a }} {{ 7 * -2 // 3 % 4 }}",
+        "{{ a ~ b if a == a ~ '' else b ~ a }}{{ a ~ a in [a ~ a, b] }}{{ not a ~ a == b }}",
+        "{{ [a ~ b, 1 + 1][0 + 1] }}{{ {'k' ~ 1: a ~ b}['k' ~ 1] }}{{ (a ~ b)[0 + 1:] }}{{ (1 + 1, ) }}",
+        "{{ (a ~ b).x is defined }}{{ a ~ b is eq (a ~ b) }}{{ 1 < 1 + 1 < 1 + 2 }}{{ a ~ b is not eq a ~ b }}",
+        "{% set x = a ~ b %}{% set y | replace(a ~ b, a) %}{{ x ~ a }}{% endset %}{{ y ~ '' }}",
+        "{% with z = a + b, y = a ~ b %}{{ z ~ y }}{% endwith %}{% set p, q = 1 + 1, a + b %}{{ p ~ q }}",
+        "{% for c in a ~ a if c ~ '' == a %}{{ c ~ loop.index }}{% else %}{{ a ~ 1 }}{% endfor %}",
+        "{% for c in [] + [] %}{% else %}{{ a ~ 1 }}{% endfor %}{% for c in [[a]] recursive %}{{ loop([]) ~ c }}{% endfor %}",
+        "{% if a ~ b == b ~ a %}1{% elif 1 + 1 == 2 %}{{ a ~ 2 }}{% else %}{{ a ~ 3 }}{% endif %}",
+        "{% filter replace(a ~ '', b ~ b) %}{{ a ~ a }}{% endfilter %}{% autoescape 1 + 1 == 2 %}{{ b ~ '<' }}{% endautoescape %}",
+        "{{ a | replace(to=a ~ b, from=a + '') }}{{ range(1 + 1) | map('string') | join(*['a' ~ b]) }}",
+        "{{ a ~\n b }}\n{{ a\n~ b\n}}{{ (a\n) ~ (\nb) }}{% raw %}{{ a ~ b }}{% endraw %}{# a ~ b #}{{ 'a ~ b' ~ '' }}",
+        "{{ a ~ b }}\n{{ a ~ 1 + b }}",
+        "{{ a ~ b }}\n{{ a ~ c }}",
+        "{{ a ~ b }}\n{{ a + 1 }}",
+    ] {
+        let weighed = operators::weigh(template).expect(template);
+        assert!(weighed.contains(operators::WEIGHED), "{template}");
+        assert_eq!(
+            render(template, &given).map_err(|error| error.to_string()),
+            unweighed(template, &given),
+            "{template}"
+        );
+    }
+    let plain = "{{ a }} {{ 3 - 1 }}{% raw %}{{ a ~ b }}{% endraw %}{# a ~ b #}{{ 'a ~ b' }}";
+    assert_eq!(operators::weigh(plain).expect("a template"), plain);
+}
+
+proptest::proptest! {
+    #[test]
+    fn every_expression_stays_what_it_was(expression in expression()) {
+        let given = values(&[("a", "é"), ("b", "12")]);
+        let template = format!("{{{{ {expression} }}}}");
+        let made = render(&template, &given).map_err(|error| error.to_string());
+        proptest::prop_assert_eq!(made, unweighed(&template, &given), "{}", template);
+    }
+}
+
+/// Expressions of texts, numbers and lists with all kinds of operators, with and without parentheses.
+fn expression() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let part = prop_oneof![Just("a"), Just("b"), Just("3"), Just("-2"), Just("'é'"), Just("[a, 1]"), Just("c")];
+    part.prop_map(str::to_owned).prop_recursive(5, 40, 3, |inner| {
+        let operator = prop_oneof![
+            Just(" ~ "),
+            Just("~"),
+            Just(" + "),
+            Just("*"),
+            Just(" - "),
+            Just(" ** "),
+            Just(" in "),
+            Just(" == "),
+            Just(" < "),
+            Just(" and "),
+            Just(" or "),
+            Just(" is eq "),
+            Just(" if a else "),
+        ];
+        let two = (inner.clone(), operator, inner.clone()).prop_map(|(left, operator, right)| left + operator + &right);
+        let form = prop_oneof![
+            Just("(@)"),
+            Just("(@)|string"),
+            Just("(@)[0]"),
+            Just("(@)[0:1]"),
+            Just("(not @)"),
+            Just("-(@)"),
+            Just("[@]"),
+            Just("(@) is defined"),
+            Just("{'k': @}.k"),
+            Just("((@), 1)"),
+            Just("(@)|replace(@, b ~ '')"),
+        ];
+        prop_oneof![3 => two, 2 => (inner, form).prop_map(|(inner, form)| form.replace('@', &inner))]
+    })
 }
 
 #[test]
@@ -126,13 +226,31 @@ fn filters_of_large_values_come_to_an_end() {
     for filters in ["(range(100000) | list) | length", "range(100000) | sort | first", "input | upper | length"] {
         let template = format!("{{% for i in range(100000) %}}{{{{ {filters} }}}}{{% endfor %}}");
         let error = render(&template, &values(&[("input", &long)])).expect_err(&template).to_string();
-        assert!(error.contains("its filters take too long"), "{template}: {error}");
+        assert!(error.contains("take too long"), "{template}: {error}");
     }
     let often = "{% for line in input | lines %}{{ line | trim | upper }}{% endfor %}{{ input | lines | length }}";
     let template = Template::new(often).expect("good");
     let row = serde_json::json!({"input": long}).as_object().cloned().expect("an object");
     for _ in 0..3 {
         assert!(template.render(&row).expect("within the bounds").ends_with("WORD65536"));
+    }
+}
+
+#[test]
+fn the_null_of_a_row_is_no_text() {
+    let row = serde_json::json!({"a": null, "b": 1, "c": false}).as_object().cloned().expect("an object");
+    let text =
+        |template: &str| Template::new(template).expect(template).render(&row).map_err(|error| error.to_string());
+    assert!(
+        text("{{ b }} {{ a }}").is_err_and(|error| error.contains("a value is null; `{{ x or '' }}` leaves it out"))
+    );
+    for (template, meant) in [
+        ("{{ a or 'nothing' }}", "nothing"),
+        ("{% if a %}{{ a }}{% else %}no{% endif %}", "no"),
+        ("{% if a is none %}none{% endif %}", "none"),
+        ("{{ b }} {{ c }}", "1 False"),
+    ] {
+        assert_eq!(text(template).as_deref(), Ok(meant), "{template}");
     }
 }
 

@@ -126,7 +126,7 @@ fn no_field_leads_a_key_to_another_model_than_it_may_use() {
     for spelling in ["DEAR", "dear:nitro", "dear?x", "dear\u{200b}", "vendor/dear"] {
         assert_eq!(ask(&keys[1], spelling, r#""n":1"#).status, 403, "{spelling}");
     }
-    for preset in ["@preset/dear", "small-1@preset/dear"] {
+    for preset in ["@preset/dear", "small-1@preset/dear", "small-1,dear"] {
         assert_eq!(ask(&free, preset, r#""n":1"#).status, 400, "{preset}");
     }
     let function = r#""tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"model":{}}}}}]"#;

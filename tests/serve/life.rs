@@ -126,6 +126,29 @@ fn sigterm_lets_streams_end_and_the_record_is_kept() {
 
 #[cfg(unix)]
 #[test]
+fn a_stderr_that_nobody_reads_holds_up_neither_clients_nor_the_config_nor_the_end() {
+    use rustix::process::Signal;
+    use std::io::Write as _;
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let (_unread, mut full) = std::io::pipe().expect("a pipe");
+    rustix::io::ioctl_fionbio(&full, true).expect("a pipe can be so");
+    while full.write(&[b'x'; 4096]).is_ok() {}
+    let process = home.llm(["serve", "--listen", "127.0.0.1:0", "--verbose"]).stderr(full).start();
+    let server = Server::of(process);
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    // Each is told on stderr.
+    for name in ["first", "second"] {
+        home.file("llm.toml", format!("{config}[alias.new]\nmodels = [\"{name}\"]\n"));
+        server.running.signal(Signal::HUP);
+        server.wait_until("the alias", |server| server.ask(&server.key, "new").header("x-llm-model") == Some(name));
+    }
+    server.running.signal(Signal::TERM);
+    server.running.finish().exits(0);
+}
+
+#[cfg(unix)]
+#[test]
 fn what_takes_longer_than_the_drain_is_stopped_and_recorded() {
     use rustix::process::Signal;
     let gateway = Gateway::always(Reply::sse().role().text("a").hold());

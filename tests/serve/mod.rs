@@ -57,7 +57,12 @@ impl Server {
     /// Starts a server at this address.
     #[track_caller]
     pub fn start_at(home: &Home, address: &str, args: &[&str]) -> Self {
-        let running = home.llm([&["serve", "--listen", address], args].concat()).start();
+        Self::of(home.llm([&["serve", "--listen", address], args].concat()).start())
+    }
+
+    /// The server that this process is.
+    #[track_caller]
+    pub fn of(running: Running) -> Self {
         running.await_stdout("\n");
         let stdout = running.stdout();
         let address =

@@ -566,7 +566,8 @@ fn calls_that_come_without_an_id_get_one_that_no_other_has() {
 
 #[test]
 fn a_cached_answer_is_the_one_that_its_client_got() {
-    let choice = |index: u64, text: &str| json!({"index": index, "message": {"content": text}, "finish_reason": "stop"});
+    let choice =
+        |index: u64, text: &str| json!({"index": index, "message": {"content": text}, "finish_reason": "stop"});
     let whole = json!({"id": "c", "choices": [choice(0, "one"), choice(1, "two")], "citations": ["here"]});
     let gateway = Gateway::by(move |request| match request.json()["stream"] == true {
         true => Reply::stream(&["some ", "text"]),
@@ -580,7 +581,11 @@ fn a_cached_answer_is_the_one_that_its_client_got() {
         let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
         body.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
         let answer = server.send(&server.key, path, headers, body.to_string());
-        (answer.header("x-llm-cache").map(str::to_owned), answer.header("content-type").map(str::to_owned), answer.text())
+        (
+            answer.header("x-llm-cache").map(str::to_owned),
+            answer.header("content-type").map(str::to_owned),
+            answer.text(),
+        )
     };
     for fields in [json!({"n": 2}), json!({"stream": true})] {
         let first = ask("/v1/chat/completions", &[], fields.clone());

@@ -21,6 +21,7 @@ pub struct Run {
     home: Arc<Directory>,
     may_show_the_key: bool,
     stdin: Stdin,
+    stderr: Stdio,
     #[cfg(unix)]
     terminal: Option<super::terminal::Wiring>,
 }
@@ -43,6 +44,7 @@ impl Run {
             home,
             may_show_the_key: false,
             stdin: Stdin::Null,
+            stderr: Stdio::piped(),
             #[cfg(unix)]
             terminal: None,
         }
@@ -81,6 +83,12 @@ impl Run {
         self
     }
 
+    /// stderr is this, which the test reads or leaves.
+    pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.stderr = stderr.into();
+        self
+    }
+
     /// Exempts what the process writes from the search for the key: the test itself has it shown.
     pub fn may_show_the_key(mut self) -> Self {
         self.may_show_the_key = true;
@@ -107,7 +115,7 @@ impl Run {
     #[track_caller]
     pub fn start(mut self) -> Running {
         let command = &mut self.command;
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(self.stderr);
         let mut bytes = None;
         match self.stdin {
             Stdin::Null => command.stdin(Stdio::null()),

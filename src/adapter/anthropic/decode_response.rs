@@ -110,8 +110,8 @@ impl Decoder for MessageDecoder {
             return Err(frame.failure());
         }
         match kind {
-            "message" => self.message(frame.json("a message")?, events),
-            "message_start" => self.message(event.message.unwrap_or_default(), events),
+            "message" => self.message(frame.json("a message")?, true, events),
+            "message_start" => self.message(event.message.unwrap_or_default(), false, events),
             "content_block_start" => self.block(event.index, event.content_block.unwrap_or_default(), events),
             "content_block_delta" => self.delta(event.index, event.delta.unwrap_or_default(), events),
             "message_delta" => {
@@ -136,13 +136,18 @@ impl Decoder for MessageDecoder {
 }
 
 impl MessageDecoder {
-    fn message(&mut self, message: Message<'_>, events: &mut Vec<StreamEvent>) {
+    fn message(&mut self, message: Message<'_>, is_whole: bool, events: &mut Vec<StreamEvent>) {
         self.began = true;
         self.start.take(&message.id, &message.model, events);
         for block in message.content.into_iter().flatten() {
             self.block(None, block, events);
         }
-        self.say_usage(message.usage, events);
+        if is_whole || !message.stop_reason.is_empty() {
+            self.say_usage(message.usage, events);
+        } else if let Some(usage) = message.usage {
+            self.usage.begin(usage);
+            self.tell_usage(events);
+        }
         self.finish(&message.stop_reason, events);
     }
 
@@ -222,10 +227,14 @@ impl MessageDecoder {
     fn say_usage(&mut self, usage: Option<&RawValue>, events: &mut Vec<StreamEvent>) {
         if let Some(usage) = usage {
             self.usage.update(usage);
-            let known = self.usage.normalise();
-            if !known.is_unknown() {
-                events.push(StreamEvent::Usage(known));
-            }
+            self.tell_usage(events);
+        }
+    }
+
+    fn tell_usage(&self, events: &mut Vec<StreamEvent>) {
+        let known = self.usage.normalise();
+        if !known.is_unknown() {
+            events.push(StreamEvent::Usage(known));
         }
     }
 

@@ -298,8 +298,16 @@ mod tests {
         let delta = |index, arguments: &str| StreamEvent::ToolCallDelta { index, arguments: arguments.into() };
         let one_by_one = [start(0), delta(0, "{\"x\":"), delta(0, "1}"), start(1), delta(1, "{}")];
         assert_eq!(blocks(&one_by_one), ["start 0", "{\"x\":", "1}", "stop 0", "start 1", "{}", "stop 1"]);
-        let in_turns =
-            [start(0), start(1), delta(1, "{\"y\":"), delta(0, "{\"x\":"), start(2), delta(0, "1}"), delta(1, "2}"), delta(2, "{}")];
+        let in_turns = [
+            start(0),
+            start(1),
+            delta(1, "{\"y\":"),
+            delta(0, "{\"x\":"),
+            start(2),
+            delta(0, "1}"),
+            delta(1, "2}"),
+            delta(2, "{}"),
+        ];
         assert_eq!(
             blocks(&in_turns),
             ["start 0", "{\"x\":", "1}", "stop 0", "start 1", "{\"y\":", "2}", "stop 1", "start 2", "{}", "stop 2"]

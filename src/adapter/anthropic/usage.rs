@@ -38,6 +38,13 @@ struct OutputDetails {
 }
 
 impl WireUsage {
+    /// Takes in the usage object with which a stream begins. It counts a token or so of the answer, of which nothing has come:
+    /// that is not how long the answer is.
+    pub(super) fn begin(&mut self, raw: &RawValue) {
+        self.update(raw);
+        (self.output_tokens, self.output_tokens_details, self.iterations) = (Count(None), None, None);
+    }
+
     /// Adds a later usage object. A zero does not replace a count, and an object of zeros alone is ignored, because
     /// proxies write zeros for what they do not know.
     pub(super) fn update(&mut self, raw: &RawValue) {
@@ -127,6 +134,15 @@ mod tests {
         assert_eq!(usage(&[start, r#"{"output_tokens":7}"#]), plain);
         assert_eq!(usage(&[start, r#"{"input_tokens":0,"output_tokens":7}"#]), plain);
         assert!(usage(&[r#"{"input_tokens":0,"output_tokens":0,"cache_read_input_tokens":0}"#]).is_unknown());
+    }
+
+    #[test]
+    fn what_a_stream_begins_with_is_no_count_of_the_answer() {
+        let mut wire = WireUsage::default();
+        wire.begin(serde_json::from_str(r#"{"input_tokens":10,"output_tokens":1}"#).expect("JSON"));
+        assert_eq!(wire.normalise(), Usage { input: Some(10), ..Usage::default() });
+        wire.update(serde_json::from_str(r#"{"output_tokens":7}"#).expect("JSON"));
+        assert_eq!(wire.normalise(), Usage { input: Some(10), output: Some(7), ..Usage::default() });
     }
 
     #[test]

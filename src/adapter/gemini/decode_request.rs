@@ -159,7 +159,7 @@ const SPELLINGS: [(&str, &str); 17] = [
 /// The fields, those that are known here with their names in camel case.
 fn camel_case(mut fields: Map<String, Value>) -> Map<String, Value> {
     for (snake, camel) in SPELLINGS {
-        if let Some(value) = fields.remove(snake) {
+        if let Some(value) = fields.shift_remove(snake) {
             fields.insert(camel.to_owned(), value);
         }
     }
@@ -260,9 +260,9 @@ impl Calls {
 /// What is at an address. Only pictures have one in the other formats.
 fn at_address(FileData { mime_type, file_uri }: FileData) -> Result<Part, DecodeError> {
     match mime_type {
-        Some(other) if !other.starts_with("image/") => {
-            Err(malformed(format!("a file of type `{other}` must come as inlineData: only a picture can have an address")))
-        }
+        Some(other) if !other.starts_with("image/") => Err(malformed(format!(
+            "a file of type `{other}` must come as inlineData: only a picture can have an address"
+        ))),
         _ => Ok(Part::Image(Image { source: ImageSource::Url(file_uri), detail: None })),
     }
 }
@@ -368,7 +368,7 @@ fn tool_choice(config: &Value) -> Option<ToolChoice> {
     if config.len() != 1 {
         return None;
     }
-    let Value::Object(config) = config.remove("functionCallingConfig")? else { return None };
+    let Value::Object(config) = config.shift_remove("functionCallingConfig")? else { return None };
     let config = camel_case(config);
     match (config.get("mode")?.as_str()?, config.get("allowedFunctionNames").and_then(Value::as_array)) {
         ("AUTO", None) => Some(ToolChoice::Auto),

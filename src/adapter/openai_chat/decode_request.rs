@@ -122,7 +122,7 @@ fn stream_options(fields: &mut Fields) {
     let wanted = serde_json::json!({"include_usage": true});
     let options = fields.0.entry("stream_options").or_insert(Value::Null);
     if *options == wanted {
-        fields.0.remove("stream_options");
+        fields.0.shift_remove("stream_options");
     } else if options.is_null() {
         *options = serde_json::json!({"include_usage": false});
     }

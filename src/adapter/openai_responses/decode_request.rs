@@ -96,7 +96,7 @@ pub(super) fn decode(body: &[u8]) -> Result<NamedRequest, DecodeError> {
     }
     // The vendor keeps answers unless a client forbids it, and our own requests forbid it.
     if fields.0.get("store") == Some(&Value::Bool(false)) {
-        fields.0.remove("store");
+        fields.0.shift_remove("store");
     } else {
         fields.0.entry("store").or_insert(Value::Null);
     }
@@ -136,7 +136,7 @@ fn logprobs(fields: &mut Fields) -> Result<Option<u8>, DecodeError> {
         return Ok(None);
     }
     if include.is_empty() {
-        fields.0.remove("include");
+        fields.0.shift_remove("include");
     }
     Ok(Some(fields.take("top_logprobs")?.unwrap_or(0)))
 }

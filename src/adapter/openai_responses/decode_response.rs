@@ -9,7 +9,7 @@ use crate::adapter::lenient::Text;
 use crate::adapter::start::Start;
 use crate::adapter::usage::{self, Surcharges};
 use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, signature, sse};
-use crate::chat::{FinishReason, StreamEvent, Surcharge};
+use crate::chat::{FinishReason, StreamEvent, Surcharge, Usage};
 
 /// Decodes one answer.
 #[derive(Debug, Default)]
@@ -45,10 +45,13 @@ impl Decoder for ResponseDecoder {
         let before = events.len();
         match kind {
             "error" | "response.failed" => {
-                self.begin(event.response, events);
+                self.end_failed(event.response, events);
                 return Err(frame.failure());
             }
-            _ if failed => return Err(frame.failure()),
+            _ if failed => {
+                self.end_failed(event.response.or_else(|| frame.json("a response").ok()), events);
+                return Err(frame.failure());
+            }
             "" if &*event.object == "response" || event.output.is_some() => {
                 self.end(frame.json("a response")?, events);
                 return Ok(Flow::Done);
@@ -123,6 +126,16 @@ fn tell_logprobs(raw: Option<&RawValue>, events: &mut Vec<StreamEvent>) {
 
 impl ResponseDecoder {
     fn begin(&mut self, body: Option<Body<'_>>, events: &mut Vec<StreamEvent>) {
+        if let Some(body) = body {
+            self.start.take(&body.id, &body.model, events);
+            // Of the answer, nothing has come that could be counted.
+            let usage = body.usage.map(read_usage).map(|usage| Usage { output: None, reasoning: None, ..usage });
+            events.extend(usage.filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
+        }
+    }
+
+    /// A response that failed may tell what it took.
+    fn end_failed(&mut self, body: Option<Body<'_>>, events: &mut Vec<StreamEvent>) {
         if let Some(body) = body {
             self.start.take(&body.id, &body.model, events);
             events.extend(body.usage.map(read_usage).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));

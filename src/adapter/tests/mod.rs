@@ -68,7 +68,7 @@ fn decode_stream<'a>(api: Api, pieces: impl IntoIterator<Item = &'a [u8]>) -> Ou
 fn decode_whole(api: Api, body: &[u8]) -> Outcome {
     match api.adapter().decode_response(body) {
         Ok(response) => {
-            let failure = complete(response.finish.as_ref()).err();
+            let failure = complete(response.finish.as_ref(), response.has_called()).err();
             Outcome { response, failure, malformed: 0 }
         }
         Err(DecodeError::Failed(failure)) => Outcome { failure: Some(failure), ..Outcome::default() },
@@ -102,8 +102,10 @@ fn canonical(api: Api, mut response: Response) -> Response {
     if api == Api::Anthropic {
         response.logprobs.clear();
         // The text of a later thought stands before its signature in a stream.
-        if let Some((bare, Some(Value::Array(blocks)))) = response.reasoning_signature.as_deref().map(signature::split) {
-            let bare_of = |block: &Value| signature::read_further(block).map(|(_, signed)| signature::further("", signed));
+        if let Some((bare, Some(Value::Array(blocks)))) = response.reasoning_signature.as_deref().map(signature::split)
+        {
+            let bare_of =
+                |block: &Value| signature::read_further(block).map(|(_, signed)| signature::further("", signed));
             let blocks = blocks.iter().map(|block| bare_of(block).unwrap_or_else(|| block.clone())).collect();
             response.reasoning_signature = signature::join(bare, blocks);
         }

@@ -252,7 +252,7 @@ fn clients_may_spell_a_request_in_several_ways() {
 fn what_has_no_common_form_is_passed_on() {
     let chat = json!({"model": "m", "messages": [], "tools": [{"type": "custom", "custom": {}}], "tool_choice": {"type": "custom"}, "n": 2});
     let request = decode(Api::OpenaiChat, &chat).expect("a request");
-    assert_eq!(request.extra.keys().collect::<Vec<_>>(), ["n", "tool_choice", "tools"]);
+    assert_eq!(request.extra.keys().collect::<Vec<_>>(), ["tools", "tool_choice", "n"]);
     let sent = Api::OpenaiChat.adapter().encode_request("m", &request).body;
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&sent).expect("JSON"), chat);
 
@@ -364,6 +364,23 @@ fn at_most_one_call_at_once_is_asked_for_in_each_format_that_can() {
     assert_eq!(body(&with_tool), json!({"type": "auto", "disable_parallel_tool_use": true}));
 }
 
+/// Models write the fields of an answer in the order of the schema, so reasons that stand before the answer help it.
+#[test]
+fn the_fields_of_a_schema_keep_their_order() {
+    let schema = json!({"type": "object", "properties": {"reasons": {"type": "string"}, "answer": {"type": "number"}}});
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": schema}});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "x", "schema": schema}});
+    let chat = json!({"model": "m", "messages": [], "tools": [tool], "response_format": format, "user": "u"});
+    let request = decode(Api::OpenaiChat, &chat).expect("a request");
+    for api in [Api::OpenaiChat, Api::OpenaiResponses, Api::Anthropic, Api::Gemini] {
+        let sent = api.adapter().encode_request("m", &request).body;
+        let sent = String::from_utf8(sent).expect("JSON is UTF-8");
+        let properties: Vec<&str> = sent.split("\"properties\":").skip(1).collect();
+        assert_eq!(properties.len(), 2, "{api:?}: {sent}");
+        assert!(properties.iter().all(|text| text.starts_with("{\"reasons\":{\"type\":")), "{api:?}: {sent}");
+    }
+}
+
 #[test]
 fn empty_texts_are_not_sent_to_vendors_that_refuse_them() {
     let call = || Part::ToolCall(ToolCall { id: "t".into(), name: "f".into(), arguments: "{}".into() });
@@ -397,9 +414,7 @@ fn each_thought_of_an_answer_is_sent_back_with_its_own_signature() {
     let thinking = |text, signature| json!({"type": "thinking", "thinking": text, "signature": signature});
     let blocks = &sent(Api::Anthropic)["messages"][0]["content"];
     assert_eq!([&blocks[0], &blocks[1]], [&thinking("T1", "S1"), &thinking("T2", "S2")]);
-    let item = |text, signature| {
-        json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": text}], "encrypted_content": signature})
-    };
+    let item = |text, signature| json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": text}], "encrypted_content": signature});
     let items = &sent(Api::OpenaiResponses)["input"];
     assert_eq!([&items[0], &items[1]], [&item("T1", "S1"), &item("T2", "S2")]);
     let parts = &sent(Api::Gemini)["contents"][0]["parts"];

@@ -25,6 +25,7 @@ fn input_error(error: OutputError) -> Error {
 /// Joins the outputs, in the order of rows and models. Where several have the same row and model, the first answer counts, or
 /// else the first line.
 pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: SummaryFormat) -> Result<u8, Error> {
+    context.check_output(out)?;
     // Nothing is written before all are known to belong together.
     let Known { job, answered, .. } = read(outputs)?;
     let mut merged = OutputFile::open(out, false).map_err(output_error)?;

@@ -61,8 +61,8 @@ pub(super) fn run(context: &Context, args: BatchArgs) -> Result<u8, Error> {
             jobs::retry_failed(context, job.id.as_deref(), output.format)
         }
         Some(BatchCommand::Cancel { job }) => jobs::cancel(context, job.id.as_deref()),
-        Some(BatchCommand::Collect { job, wait, output }) => {
-            api::collect(context, job.id.as_deref(), wait, output.format)
+        Some(BatchCommand::Collect { job, wait, give_up, output }) => {
+            api::collect(context, job.id.as_deref(), (wait, give_up), output.format)
         }
         Some(BatchCommand::Merge { outputs, out, output }) => merge::run(context, &outputs, &out, output.format),
     }
@@ -75,6 +75,9 @@ fn command_line() -> Vec<String> {
 
 /// Runs a batch. `command` is the command line, by which the batch can go on later.
 fn run_batch(context: &Context, args: &BatchRunArgs, command: Vec<String>) -> Result<u8, Error> {
+    if args.via == Some(Via::Api) {
+        api::check_flags(args)?;
+    }
     let mut plan = BatchPlan::new(context, args)?;
     plan.draw(args)?;
     if args.prompt.dry_run {
@@ -123,7 +126,9 @@ impl<'a> Batch<'a> {
         let salt = if args.retry_failed { uuid::Uuid::now_v7().to_string() } else { job.clone() };
         let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, salt);
         let mut samples = maker.samples()?;
-        unpriced::reserve(context, plan, &mut maker, &samples, (unpriced, tally.unknown_without_line))?;
+        let resolver = context.resolver(args.prompt.to.gateway.as_deref());
+        let unknown = (done.models(), unpriced, tally.unknown_without_line);
+        unpriced::reserve((context, &resolver), plan, &mut maker, &samples, unknown)?;
         let judging = match results {
             None => Judging::new(context, args, &base, &samples)?,
             Some(_) => None,

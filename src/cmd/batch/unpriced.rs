@@ -7,24 +7,26 @@ use std::sync::Arc;
 use super::make::CallMaker;
 use super::plan::{BatchPlan, PlannedWork};
 use crate::batch::Cook;
-use crate::call::Call;
+use crate::call::{Call, Target};
 use crate::cmd::Context;
 use crate::error::{Error, Failure, FailureKind};
 use crate::money::Usd;
 use crate::policy::SpendingLimits;
+use crate::resolve::Resolver;
 use crate::run::pricing;
 
 /// Takes the most that calls of unknown cost may have cost from `--max-cost`. They are known by row and place of the model,
-/// and `others` of them have no line. `samples` are calls of the batch.
+/// and `others` of them have no line. `models` are the names by their places, with those that are not asked any more. `samples` are
+/// calls of the batch.
 ///
 /// # Errors
 /// A limit could not be kept.
 pub(super) fn reserve(
-    context: &Context,
+    (context, resolver): (&Context, &Resolver<'_>),
     plan: &BatchPlan,
     maker: &mut CallMaker<'_>,
     samples: &[Call],
-    (mut unpriced, others): (Vec<(u64, usize)>, usize),
+    (models, mut unpriced, others): (&[String], Vec<(u64, usize)>, usize),
 ) -> Result<(), Error> {
     let limit = samples.first().and_then(|call| call.caller.max_cost.clone());
     let (Some(limit), true) = (limit, !unpriced.is_empty() || others > 0) else { return Ok(()) };
@@ -35,14 +37,19 @@ pub(super) fn reserve(
             failure.with_advice("without --max-cost, the batch goes on; budgets of the config hold"),
         ));
     };
-    let limits = limits(context, samples)?;
+    // The models that are not asked any more, which have the places after the others.
+    let places = unpriced.iter().map(|(_, place)| *place).filter(|place| *place >= routes.len());
+    let gone = places.map(|place| Ok((place, resolver.model(&models[place])?)));
+    let gone = gone.collect::<Result<BTreeMap<_, _>, Error>>()?;
+    let of_gone = gone.values().flat_map(|route| route.route.targets());
+    let limits = limits(context, samples.iter().flat_map(Call::targets).chain(of_gone))?;
     unpriced.sort_unstable();
     let mut spent = Usd::ZERO;
     // What has no line is as dear as the first row.
     let mut usual = (others == 0).then_some(Usd::ZERO);
     let mut cook = Cook::new(&plan.recipe)?;
     let mut rows = plan.source.rows()?;
-    let mut unpriced = unpriced.into_iter().filter(|(_, place)| *place < routes.len()).peekable();
+    let mut unpriced = unpriced.into_iter().peekable();
     while unpriced.peek().is_some() || usual.is_none() {
         let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))? else { break };
         let is_wanted = unpriced.peek().is_some_and(|(number, _)| *number == row.number);
@@ -51,7 +58,12 @@ pub(super) fn reserve(
         }
         let (info, asked) = cook.cook(&row);
         let mut most = |place: usize| match &asked {
-            Ok(asked) => Ok(limits.most(&maker.call(&info, maker.request(asked.clone()), place, &routes[place])?)?),
+            Ok(asked) => {
+                let route = routes.get(place).unwrap_or_else(|| &gone[&place]);
+                // The call is not sent, so its key is the same as that of another one.
+                let place = place.min(routes.len() - 1);
+                Ok(limits.most(&maker.call(&info, maker.request(asked.clone()), place, route)?)?)
+            }
             Err(_) => Ok::<Usd, Error>(Usd::ZERO),
         };
         if usual.is_none() {
@@ -71,9 +83,9 @@ fn all_of(most: Usd, calls: usize) -> Usd {
     most.times(calls as u64).unwrap_or(Usd::from_picos(i64::MAX))
 }
 
-/// What knows the prices of the models of these calls.
-fn limits(context: &Context, samples: &[Call]) -> Result<SpendingLimits, Error> {
-    let names = samples.iter().flat_map(Call::targets).map(|target| &target.gateway);
+/// What knows the prices of these models.
+fn limits<'t>(context: &Context, targets: impl Iterator<Item = &'t Target>) -> Result<SpendingLimits, Error> {
+    let names = targets.map(|target| &target.gateway);
     let gateways = names.map(|name| Ok((name.clone(), context.settings.gateway(name)?)));
     let gateways = gateways.collect::<Result<BTreeMap<_, _>, Error>>()?;
     let pricing = Arc::new(pricing(&context.settings, gateways.contains_key("demo")));

@@ -31,7 +31,7 @@ use crate::route::NamedRoute;
 use crate::run::Notices;
 
 /// The name of the file with the history of prompts, in the data directory.
-const HISTORY: &str = "chat_history";
+pub(super) const HISTORY: &str = "chat_history";
 
 pub(super) fn run_chat(context: &Context, mut args: ChatArgs) -> Result<u8, Error> {
     if let Some(text) = &args.list {
@@ -279,6 +279,7 @@ impl<'a> Chat<'a> {
         if !replaces && file.is_file() {
             return Err(Error::usage_hint(format!("{path} exists already"), format!("/save! {path} replaces it")));
         }
+        self.context.check_output(file)?;
         let destination = Destination::new(Some(file), self.context.terminal.now().stdout)?;
         let page = log::conversation(self.conversation.rows(), &destination.output());
         destination.write(page)?;

@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::ledger::{Journal, LedgerWriter, Sink, Tell};
 use crate::policy::budget::BudgetStore;
 use crate::report;
-use crate::report::term::{Terminal, print, say};
+use crate::report::term::{Terminal, finish_writing, print, say, write_in_background_at_most};
 use crate::run::{Notices, Recording, ShownWait};
 use crate::secret::{Stores, Timeout};
 use crate::serve::{Bounds, FirstToken, Hosts, LoadedConfig, Server, ServerStores};
@@ -42,6 +42,12 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(3);
 /// After a second signal, it waits for both no longer than this.
 const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(50);
 
+/// The most that is kept of messages which nobody reads, in bytes: a stopped reader of stderr holds up no client.
+const MOST_UNREAD: usize = 256 << 10;
+
+/// The end of the server waits no longer than this for a reader of its messages.
+const UNREAD_LIMIT: Duration = Duration::from_millis(200);
+
 pub(super) fn run(context: Context, args: &ServeArgs) -> Result<u8, Error> {
     match &args.command {
         Some(ServeCommand::Key { command }) => keys::run(&context, command),
@@ -50,6 +56,13 @@ pub(super) fn run(context: Context, args: &ServeArgs) -> Result<u8, Error> {
 }
 
 fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
+    write_in_background_at_most(MOST_UNREAD);
+    let ended = serve_until_ended(context, args);
+    let written = finish_writing(Some(UNREAD_LIMIT));
+    ended.and_then(|()| written.map(|_| 0))
+}
+
+fn serve_until_ended(context: Context, args: &ServeRunArgs) -> Result<(), Error> {
     let bounds = bounds(args)?;
     let drain = span("--drain", &args.drain)?;
     let (terminal, quiet) = (context.terminal, context.quiet);
@@ -103,7 +116,7 @@ fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
     for text in shared.writer.map(LedgerWriter::close).unwrap_or_default() {
         maker.notice(&text);
     }
-    ended.map(|()| 0)
+    ended
 }
 
 /// Waits until the store has what belongs there, but not for long, and not after a second signal. What it does not get is not

@@ -61,7 +61,7 @@ impl Reservation {
         let earlier = {
             let mut observed = observer.observed();
             // The answer to an earlier request is settled.
-            (observed.response, observed.cost) = (Response::default(), None);
+            (observed.response, observed.cost, observed.is_final) = (Response::default(), None, false);
             (observed.failed_cost, observed.lost.len())
         };
         Self {
@@ -129,13 +129,12 @@ impl Reservation {
         let observed = self.observer.observed();
         let response = &observed.response;
         // The usage that an answer tells before its end is not all that it takes.
-        let is_answered = response.finish.is_some();
         let told = self.cost(response.model.as_deref(), &response.usage, response.usage.cost.or(observed.cost));
-        let known = told.filter(|_| is_answered);
+        let known = told.filter(|_| observed.is_final);
         let (failed_cost, lost) = self.earlier;
         let failed_cost = Usd::from_picos(observed.failed_cost.picos() - failed_cost.picos());
         let lost = observed.lost[lost..].iter().map(|lost| self.cost(lost.model.as_deref(), &lost.usage, None));
-        let is_unknown = (observed.is_running || is_answered) && known.is_none();
+        let is_unknown = (observed.is_running || observed.is_final) && known.is_none();
         let in_doubt = lost.chain(is_unknown.then_some(told));
         let least = |cost: Option<Cost>| cost.map_or(Usd::ZERO, |cost| cost.usd);
         let mut estimated: Usd = in_doubt.map(|told| least(told).max(self.entry.amount)).sum();

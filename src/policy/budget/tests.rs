@@ -252,6 +252,11 @@ async fn only_an_answer_that_ended_and_told_its_usage_counts_as_less_than_was_se
     let truncated = || dear(Reply::kind(FailureKind::Truncated).begins());
     let cut = || truncated().finishes(FinishReason::Length);
     let stopped = || dear(Reply::answer()).reports_input_early().lasts(60_000);
+    // A failure that comes with what the answer took.
+    let told = |output| {
+        let usage = Usage { input: Some(10), output: Some(output), ..Usage::default() };
+        Reply::failure(Failure::new(FailureKind::ServerError, "boom").with_usage(usage))
+    };
     for (reply, left) in [
         (truncated(), "$10.00"),
         (truncated().reports_input_early(), "$10.00"),
@@ -262,6 +267,8 @@ async fn only_an_answer_that_ended_and_told_its_usage_counts_as_less_than_was_se
         (cut(), "$19.00"),
         (cut().reports_input_early(), "$19.00"),
         (Reply::status(500), "$30.00"),
+        (told(5), "$25.00"),
+        (told(0), "$30.00"),
     ] {
         let told = format!("{reply:?}");
         for max_cost in [None, Some("30")] {

@@ -94,10 +94,10 @@ impl Store {
         }
         // If the time of use cannot be written, the answer is only removed earlier than others.
         let _ = File::options().write(true).open(&path).and_then(|file| file.set_modified(now));
-        let passed = entry.passed.take().map(|passed| Passed {
-            content_type: passed.content_type.map(Arc::from),
-            bytes: passed.text.into_bytes(),
-        });
+        let passed = entry
+            .passed
+            .take()
+            .map(|passed| Passed { content_type: passed.content_type.map(Arc::from), bytes: passed.text.into_bytes() });
         Some((entry.into(), passed))
     }
 
@@ -244,8 +244,18 @@ fn remove_least_recently_used(shard: &Path, share: u64) -> io::Result<()> {
 
 impl Entry {
     fn new(answer: &Response, now: SystemTime) -> Self {
-        let Response { id, model, text, logprobs, reasoning, reasoning_signature, tool_calls, missing: _, usage, finish } =
-            answer.clone();
+        let Response {
+            id,
+            model,
+            text,
+            logprobs,
+            reasoning,
+            reasoning_signature,
+            tool_calls,
+            missing: _,
+            usage,
+            finish,
+        } = answer.clone();
         Self {
             at: now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
             id,

@@ -11,6 +11,8 @@ use crate::config::Gateway;
 use crate::demo::Demo;
 use crate::error::{Error, Failure, FailureKind};
 use crate::gateway::{Client, Content};
+use crate::ledger::DEMO;
+use crate::ledger::jobs::Part;
 use crate::policy::SpendingLimits;
 use crate::run::{key_name, pricing};
 
@@ -55,6 +57,23 @@ impl Clients {
     /// It may not.
     pub(super) fn check_model(&self, call: &Call) -> Result<(), Failure> {
         self.limits.check_model(call)
+    }
+
+    /// The gateway that was given this part.
+    ///
+    /// # Errors
+    /// The gateway of that name is at another address now, which knows nothing of the part.
+    pub(super) fn of_part(&self, part: &Part) -> Result<&Arc<Client>, Error> {
+        let client = self.of(&part.gateway)?;
+        let now = client.config().base_url.as_str();
+        match part.address.as_deref().filter(|address| *address != now && part.gateway != DEMO) {
+            None => Ok(client),
+            Some(address) => {
+                let message =
+                    format!("this batch was handed over to {} at {address}, and that is at {now} now", part.gateway);
+                Err(Error::usage_hint(message, format!("give {} the address {address} again", part.gateway)))
+            }
+        }
     }
 
     pub(super) fn of(&self, gateway: &str) -> Result<&Arc<Client>, Error> {

@@ -27,7 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 pub(in crate::cmd::batch) fn collect(
     context: &Context,
     id: Option<&str>,
-    wait: bool,
+    (wait, give_up): (bool, bool),
     format: SummaryFormat,
 ) -> Result<u8, Error> {
     let job = find(context, id)?;
@@ -39,12 +39,35 @@ pub(in crate::cmd::batch) fn collect(
     args.resume = true;
     args.output.format = format;
     let mut plan = BatchPlan::new(context, &args)?;
+    plan.recipe.is_handed_over = true;
     let routes = model_routes(&plan)?.len();
     let session = Session::open(context, &args, &mut plan, false)?;
     let mut open = Open::of(context, &job, &args)?;
+    let wanted = open.store.write(|transaction| jobs::withdraw_cancel(transaction, &job.id));
+    wanted.map_err(|error| unreadable(&error))?;
     let mut results = ApiResults::new(context, routes)?;
-    let Asked { over, failed, mut failure } = fetch_all(context, &plan, &mut open, &mut results, &job.id, wait);
-    open.parts.extend(failed);
+    let Asked { mut over, failures } = fetch_all(context, &plan, &mut open, &mut results, &job.id, wait);
+    let mut failure = None;
+    for (part, error) in failures {
+        let is_in_doubt = part.state == PartState::Submitting;
+        if failure.is_some() || (give_up && is_in_doubt) {
+            context.urgent(&format!("{}: {error}", part.model));
+        } else {
+            failure = Some(error);
+        }
+        if is_in_doubt { open.in_doubt.push(part) } else { open.parts.push(part) }
+    }
+    if give_up && !open.in_doubt.is_empty() {
+        plan.draw(&args)?;
+        for part in std::mem::take(&mut open.in_doubt) {
+            let (first, last) = part.rows;
+            let lost = "if the gateway has it, its answers will be paid and not collected";
+            context.urgent(&format!("{}, rows {first} to {last}: given up; {lost}", part.model));
+            results.give_up(&plan, &session.done, &part);
+            over.push(part);
+        }
+    }
+    open.tell_in_doubt(context, &job.id);
     if let Some(error) = failure.take_if(|_| over.is_empty() && results.rows().is_empty()) {
         return Err(error);
     }
@@ -87,19 +110,8 @@ fn total(args: &BatchRunArgs, plan: &mut BatchPlan, done: &Done) -> Result<u64, 
 struct Asked {
     /// Those whose results have been fetched.
     over: Vec<Part>,
-    failed: Vec<Part>,
-    /// Why the first one failed.
-    failure: Option<Error>,
-}
-
-impl Asked {
-    fn fail(&mut self, context: &Context, part: Part, error: Error) {
-        match &self.failure {
-            Some(_) => context.urgent(&format!("{}: {error}", part.model)),
-            None => self.failure = Some(error),
-        }
-        self.failed.push(part);
-    }
+    /// Those of which that is not known or failed, and why.
+    failures: Vec<(Part, Error)>,
 }
 
 /// Fetches the results of all parts that are over, or waits until all are. Those that are not over are left in `open`.
@@ -114,15 +126,13 @@ fn fetch_all(
     let mut asked = Asked::default();
     let mut pause = FIRST_WAIT;
     loop {
-        for (part, error) in open.settle(context, job) {
-            asked.fail(context, part, error);
-        }
+        asked.failures.extend(open.settle(context, job));
         let mut still = Vec::new();
         for part in std::mem::take(&mut open.parts) {
             match fetch(context, plan, open, results, &part) {
                 Ok(true) => asked.over.push(part),
                 Ok(false) => still.push(part),
-                Err(error) => asked.fail(context, part, error),
+                Err(error) => asked.failures.push((part, error)),
             }
         }
         open.parts = still;
@@ -142,7 +152,7 @@ fn fetch(
     results: &mut ApiResults,
     part: &Part,
 ) -> Result<bool, Error> {
-    let client = open.clients.of(&part.gateway)?;
+    let client = open.clients.of_part(part)?;
     let standing = standing(&open.requests, client, part)?;
     context.notice(&described(part, &standing));
     if let Some(failure) = standing.failure.as_ref().filter(|_| standing.is_over) {

@@ -15,12 +15,15 @@ use super::jobs::unreadable;
 use super::plan::{BatchPlan, PlannedWork};
 use super::short_id;
 use crate::batch::RowHash;
+use crate::call::Call;
+use crate::cli::{BatchRunArgs, OnError};
 use crate::cmd::Context;
 use crate::error::Error;
 use crate::ledger::jobs::{self, Part, PartState};
 use crate::ledger::{Mode, Store};
 use crate::report::format::count;
 use crate::route::NamedRoute;
+use crate::run::Notices;
 
 pub(super) use collect::collect;
 pub(in crate::cmd) use results::ApiResults;
@@ -52,6 +55,42 @@ pub(super) fn check_collected(context: &Context, job: &str) -> Result<(), Error>
     let has = if in_doubt == 0 { "has" } else { "may have" };
     let hint = format!("`llm batch collect {id}` gets the answers; `llm batch cancel {id}` asks the gateway to stop");
     Err(Error::usage_hint(format!("the gateway {has} {batches} of these rows, which would be paid twice"), hint))
+}
+
+/// That no flag is given which only single calls can keep.
+///
+/// # Errors
+/// One is given.
+pub(super) fn check_flags(args: &BatchRunArgs) -> Result<(), Error> {
+    let prompt = &args.prompt;
+    let given = [
+        ("--fallback", !prompt.fallback.is_empty()),
+        ("--retries", prompt.retries.is_some()),
+        ("--timeout", prompt.timeout.is_some()),
+        ("--cache", prompt.cached() == Some(true)),
+        ("--concurrency", args.concurrency.is_some()),
+        ("--on-error stop", args.on_error == Some(OnError::Stop)),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((flag, _)) => {
+            let hint = format!("leave {flag} out, or --via api");
+            Err(Error::usage_hint(format!("{flag} is for single calls, which --via api does not make"), hint))
+        }
+    }
+}
+
+/// Says what the config wants of calls that a batch which is handed over does not do.
+fn tell_unkept(context: &Context, calls: &[Call]) {
+    if context.settings.cache.enabled {
+        context.notice("the answer cache is for single calls: --via api neither reads nor writes it");
+    }
+    for call in calls.iter().filter(|call| call.choices.len() > 1) {
+        context.notice(&format!(
+            "{} has several models: --via api asks each row of the first one alone, and no other one if that fails",
+            call.asked
+        ));
+    }
 }
 
 fn model_routes(plan: &BatchPlan) -> Result<&[NamedRoute], Error> {
@@ -115,6 +154,7 @@ mod tests {
             remote: None,
             state: PartState::Submitted,
             mark,
+            address: None,
         };
         let own = mark("job", "model");
         let (plain, marked) = (part(None), part(Some(own.clone())));

@@ -36,6 +36,8 @@ pub(in crate::cmd) struct ApiResults {
     /// By row and place of the model.
     index: HashMap<(u64, usize), Found>,
     clients: BTreeMap<String, Arc<Client>>,
+    /// The rows that were given up, and the places of their models: nobody knows whether they were handed over.
+    given_up: BTreeSet<(u64, usize)>,
     /// How many lines the output will have when all is done.
     total: u64,
     /// How many rows have neither a line nor a result, and are not in work either.
@@ -68,14 +70,27 @@ impl ApiResults {
     pub(super) fn new(context: &Context, models: usize) -> Result<Self, Error> {
         let dir = context.settings.dirs.data.as_deref();
         let file = dir.map_or_else(tempfile::tempfile, tempfile::tempfile_in).map_err(temporary_file)?;
-        let (index, clients, left_out) = Default::default();
-        Ok(Self { file: Mutex::new(file), length: 0, models, index, clients, total: 0, missing: 0, left_out })
+        let (index, clients, given_up, left_out) = Default::default();
+        Ok(Self { file: Mutex::new(file), length: 0, models, index, clients, given_up, total: 0, missing: 0, left_out })
     }
 
-    /// The numbers of the rows that have a result, in order.
+    /// The numbers of the rows that have a result or were given up, in order.
     pub(super) fn rows(&self) -> Vec<u64> {
-        let rows: BTreeSet<u64> = self.index.keys().map(|(row, _)| *row).collect();
+        let rows: BTreeSet<u64> = self.index.keys().chain(&self.given_up).map(|(row, _)| *row).collect();
         rows.into_iter().collect()
+    }
+
+    /// Gives up the rows of a part that have neither a line nor a result. What they may have cost is then counted, and they can be
+    /// asked again.
+    pub(super) fn give_up(&mut self, plan: &BatchPlan, done: &Done, part: &Part) {
+        let Some(place) = plan.place(&part.model) else { return };
+        let (first, last) = part.rows;
+        let is_open = |row: &u64| {
+            plan.selection.has(*row)
+                && done.state(*row, place) == State::Open
+                && !self.index.contains_key(&(*row, place))
+        };
+        self.given_up.extend((first..=last).filter(is_open).map(|row| (row, place)));
     }
 
     /// Compares the rows with those that were handed over.
@@ -120,8 +135,9 @@ impl ApiResults {
         };
         let in_work: u64 = outstanding.map(|(part, place)| part.count.saturating_sub(has_come(part, place))).sum();
         let known = lines + fresh + in_work;
-        // Earlier versions counted only what they had collected.
-        (self.total, self.missing) = (total.max(known), total.saturating_sub(known));
+        // Earlier versions counted only what they had collected. What was given up has a call of its own, which tells that it is missing.
+        let missing = total.saturating_sub(known).saturating_sub(self.given_up.len() as u64);
+        (self.total, self.missing) = (total.max(known), missing);
     }
 
     /// How many lines the output will have, and how many of them come only if the batch goes on: the gateway has nothing of them.
@@ -278,7 +294,15 @@ impl Service for ApiResults {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let (row, place) = ((call.index / self.models) as u64 + 1, call.index % self.models);
         let not_asked = |why: &str| Err(Failure::new(FailureKind::Interrupted, why));
-        let Some((line, gateway)) = self.line(row, place) else { return not_asked("there is no result yet") };
+        let Some((line, gateway)) = self.line(row, place) else {
+            if !self.given_up.contains(&(row, place)) {
+                return not_asked("there is no result yet");
+            }
+            events.emit(Event::Attempt { target: call.target().clone() }).await?;
+            let failure = Failure::new(FailureKind::Interrupted, "the batch with this row was given up").maybe_billed();
+            events.emit(Event::AttemptFailed { failure: failure.clone() }).await?;
+            return Err(failure);
+        };
         let Some(client) = self.clients.get(gateway) else { return not_asked("its gateway is not there") };
         let target = call.target().clone();
         let wire_format = client.config().api_of(&target.model);
@@ -308,7 +332,8 @@ async fn answered(adapter: &dyn Adapter, body: &[u8], events: &Events) -> Result
             return Err(Failure::new(FailureKind::Protocol, "the result cannot be read").with_cause(why));
         }
     };
-    let outcome = stream::complete(answer.finish.as_ref()).and_then(|()| stream::told_whole(answer.missing));
+    let complete = stream::complete(answer.finish.as_ref(), answer.has_called());
+    let outcome = complete.and_then(|()| stream::told_whole(answer.missing));
     for event in answer.into_events() {
         events.emit(Event::Stream(stream::with_id(event))).await?;
     }

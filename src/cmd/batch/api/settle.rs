@@ -32,7 +32,7 @@ pub(super) fn settle(
     store: &mut Store,
     (job, mut part): (&str, Part),
 ) -> Result<Settled, Error> {
-    let client = clients.of(&part.gateway)?;
+    let client = clients.of_part(&part)?;
     let form = api::of(client.config().api_of(&part.model));
     // The id that is found in it is shown and kept.
     let list = client.masked(requests.get(client, &form.list_path())?);

@@ -87,10 +87,26 @@ impl Open {
         failed
     }
 
+    /// Says what can be done about parts of which the gateway does not say whether it has them.
+    pub(super) fn tell_in_doubt(&self, context: &Context, job: &str) {
+        // At another address, nobody can know.
+        let in_doubt = self.in_doubt.iter().filter(|part| self.clients.of_part(part).is_ok()).count();
+        if in_doubt > 0 {
+            let batches = count(in_doubt as u64, "batch", "batches");
+            context.notice(&format!("it is not known whether the gateway has {batches}; {}", giving_up(job)));
+        }
+    }
+
     /// How many parts there are.
     pub(super) fn count(&self) -> u64 {
         (self.parts.len() + self.in_doubt.len()) as u64
     }
+}
+
+/// What can be done where the gateway never says whether it has a batch.
+pub(super) fn giving_up(job: &str) -> String {
+    let id = short_id(job);
+    format!("`llm batch collect {id} --give-up` lets its rows be asked again, which may be paid twice")
 }
 
 /// Says how the parts of a job stand at the gateway.
@@ -98,7 +114,7 @@ pub(in crate::cmd::batch) fn tell_standing(context: &Context, job: &Job) -> Resu
     let args = arguments(job)?;
     let open = Open::of(context, job, &args)?;
     for part in &open.parts {
-        let standing = standing(&open.requests, open.clients.of(&part.gateway)?, part)?;
+        let standing = standing(&open.requests, open.clients.of_part(part)?, part)?;
         context.notice(&described(part, &standing));
     }
     for part in &open.in_doubt {
@@ -114,8 +130,13 @@ pub(in crate::cmd::batch) fn tell_standing(context: &Context, job: &Job) -> Resu
 pub(in crate::cmd::batch) fn cancel(context: &Context, job: &Job) -> Result<(), Error> {
     let args = arguments(job)?;
     let mut open = Open::of(context, job, &args)?;
+    // A process that is handing the job over stops.
+    let asked = open.store.write(|transaction| jobs::request_cancel(transaction, &job.id).map(drop));
+    asked.map_err(|error| unreadable(&error))?;
     // What fails for one part does not keep the others.
     let mut failures = open.settle(context, &job.id);
+    open.in_doubt.extend(failures.iter().map(|(part, _)| part.clone()));
+    open.tell_in_doubt(context, &job.id);
     let mut asked = 0;
     for part in std::mem::take(&mut open.parts) {
         match cancel_part(context, &mut open, &job.id, &part) {
@@ -127,7 +148,11 @@ pub(in crate::cmd::batch) fn cancel(context: &Context, job: &Job) -> Result<(), 
     let first = failures.next();
     failures.for_each(|(part, error)| context.urgent(&format!("{}: {error}", part.model)));
     let (batches, id) = (count(asked, "batch", "batches"), short_id(&job.id));
-    if asked > 0 || first.is_none() {
+    if asked == 0 && first.is_none() {
+        context.notice(
+            "the gateway has no batch of this job that can be cancelled; a process that is handing the job over stops",
+        );
+    } else if asked > 0 {
         context.notice(&format!(
             "the gateway was asked to cancel {batches}; `llm batch collect {id}` gets what was answered before"
         ));
@@ -138,7 +163,7 @@ pub(in crate::cmd::batch) fn cancel(context: &Context, job: &Job) -> Result<(), 
 /// Asks the gateway to cancel a part. Whether it has it; if not, the part is given up.
 fn cancel_part(context: &Context, open: &mut Open, job: &str, part: &Part) -> Result<bool, Error> {
     let Some(remote) = &part.remote else { return Ok(false) };
-    let client = open.clients.of(&part.gateway)?;
+    let client = open.clients.of_part(part)?;
     let form = api::of(client.config().api_of(&part.model));
     let key = format!("{}-cancel", tag(job, part.part));
     match open.requests.post(client, form.cancel(remote), None, &key) {

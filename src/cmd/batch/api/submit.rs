@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::clients::Clients;
 use super::handover::Handovers;
-use super::{ledger, model_routes};
+use super::{ledger, model_routes, tell_unkept};
 use crate::batch::output::State;
 use crate::batch::{Cook, Done, Maker, OutputFile, RowInfo, Tally, Work};
 use crate::call::{Call, Event, RunEvent};
@@ -52,6 +52,7 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
     let gateways = samples.iter().map(|call| call.target().gateway.clone()).collect();
     let clients = Clients::new(context, &gateways, args.prompt.to.key.as_deref())?;
     samples.iter().try_for_each(|call| clients.check_model(call))?;
+    tell_unkept(context, &samples);
     let mut store = ledger(context)?;
     let mut row = batch.job(&job, 0, &tally);
     (row.via_api, row.state) = (true, JobState::Submitted);
@@ -76,9 +77,13 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
     if let (Err(_), Err(error)) = (&handed_over, &noted) {
         context.urgent(&error.to_string());
     }
-    let (_, (requests, parts)) = handed_over?;
+    let (rows, (requests, parts)) = handed_over?;
     noted?;
     let id = short_id(&job);
+    if rows == 0 {
+        context.urgent(&format!("{} has no row that is asked", plan.source.path.display()));
+        return Ok(0);
+    }
     if parts == 0 {
         context.notice("every row is done or handed over already");
         return Ok(0);
