@@ -81,9 +81,11 @@ mod tests {
         let anthropic = json!({"system": [{"type": "text", "text": "s"}], "messages": [{"role": "assistant", "content": [
             {"type": "server_tool_use", "name": "web_search", "input": {}}, {"type": "text", "text": "found"}]}]});
         assert_eq!(read(anthropic), ["System: s", "Assistant: [server_tool_use]\nfound"]);
-        let responses = json!({"instructions": "i", "input": [{"role": "user", "content": "q"}, {"type": "web_search_call"}]});
+        let responses =
+            json!({"instructions": "i", "input": [{"role": "user", "content": "q"}, {"type": "web_search_call"}]});
         assert_eq!(read(responses), ["System: i", "User: q", "User: [web_search_call]"]);
-        let gemini = json!({"contents": [{"role": "model", "parts": [{"executableCode": {"code": "1"}}, {"text": "t"}]}]});
+        let gemini =
+            json!({"contents": [{"role": "model", "parts": [{"executableCode": {"code": "1"}}, {"text": "t"}]}]});
         assert_eq!(read(gemini), ["Assistant: [executableCode]\nt"]);
         assert_eq!(read(json!({"prompt": "p", "input": 7})), ["User: p"]);
     }

@@ -608,7 +608,8 @@ fn one_part_that_is_not_known_hides_no_prompt_from_the_owner() {
     let gateway = Gateway::always(Reply::unary("yes"));
     let home = home(&gateway, "openai-chat");
     let server = Server::start(&home, &[]);
-    let parts = json!([{"type": "text", "text": "look at the pelican"}, {"type": "video_url", "video_url": {"url": "u"}}]);
+    let parts =
+        json!([{"type": "text", "text": "look at the pelican"}, {"type": "video_url", "video_url": {"url": "u"}}]);
     let body = json!({"model": "m", "messages": [{"role": "user", "content": parts}]});
     let answer = server.send(&server.key, "/v1/chat/completions", &[], body.to_string());
     assert_eq!(answer.status, 200, "{}", answer.text());
