@@ -133,7 +133,7 @@ mod tests {
             Some("c2ln"),
             Some(r#"[{"data":"x","id":"r1","type":"reasoning.encrypted"}]"#),
             Some(r#"c2ln[{"data":"x","type":"reasoning.encrypted"}]"#),
-            Some(r#"c2ln[{"signature":"x","text":"t","type":"thought"}]"#),
+            Some(r#"c2ln[{"type":"thought","text":"t","signature":"x"}]"#),
             Some(r#"{"google":{"thought_signature":"t"}}"#),
         ] {
             let echo = Echo::new("thought", signature);

@@ -403,7 +403,7 @@ fn empty_texts_are_not_sent_to_vendors_that_refuse_them() {
 
 #[test]
 fn each_thought_of_an_answer_is_sent_back_with_its_own_signature() {
-    let signature = r#"S1[{"signature":"S2","text":"T2","type":"thought"}]"#;
+    let signature = r#"S1[{"type":"thought","text":"T2","signature":"S2"}]"#;
     let call = |id: &str| Part::ToolCall(ToolCall { id: id.into(), name: "f".into(), arguments: "{}".into() });
     let thought = Part::Reasoning { text: "T1T2".into(), signature: Some(signature.into()) };
     let parts = vec![thought, Part::Text("hello".into()), call("a"), call("b")];
