@@ -54,7 +54,16 @@ pub async fn page(address: &Url) -> Result<Page, Failure> {
         let sent = http
             .get(address.clone())
             .header("accept", "text/plain, text/markdown, text/*;q=0.9, application/json, */*;q=0.1");
-        let broken = |error: reqwest::Error| wrong(FailureKind::Network, transport::chain(&error.without_url()));
+        let broken = |error: reqwest::Error| {
+            let cause = transport::chain(&error.without_url());
+            let is_untrusted = transport::certificate_advice(&cause.to_lowercase()).is_some();
+            let advice = if is_untrusted {
+                "SSL_CERT_FILE names a file of the authorities that are trusted"
+            } else {
+                "is the address right, and is there a network?"
+            };
+            wrong(FailureKind::Network, cause).with_advice(advice)
+        };
         let mut response = sent.send().await.map_err(broken)?;
         let status = response.status();
         if !status.is_success() {
