@@ -734,6 +734,31 @@ fn shards_have_each_row_once_and_are_merged_in_order() {
 }
 
 #[test]
+fn the_steps_of_a_row_that_were_not_sent_cost_nothing() {
+    let gateway = Gateway::by(|request| match request.prompt().as_str() {
+        "1 row 1" => Reply::sse().role().text("half").finish("length").usage(9, 4).done(),
+        "2 row 2" => Reply::error(400, "no"),
+        _ => Reply::stream(&["row 2"]),
+    });
+    let steps = "steps = [{ name = \"a\", prompt = \"1 {{ input }}\" }, { name = \"b\", prompt = \"2 {{ a }}\" }]";
+    let config = format!("[pipeline.two]\n{steps}\n[price.test-model]\ninput = 1\noutput = 1\n");
+    let home = Home::with(&gateway).config(&config);
+    home.file("rows.jsonl", rows(3));
+    let limits = ["--pipeline", "two", "--max-tokens", "5", "--max-cost", "1"];
+    batch(&home, &limits).args(["--limit", "2"]).output().exits(8);
+    let found = lines(home.path().join("out.jsonl"));
+    for line in &found {
+        assert_eq!(line["cost"], json!({"usd": 0.000013, "origin": "config"}), "{line}");
+        assert_eq!(line["usage"]["output_tokens"], json!(4), "{line}");
+        assert!(line["timing"]["total_ms"].as_f64().is_some(), "{line}");
+    }
+    let counts = |line: &Value| line["attempts"].as_array().map(Vec::len);
+    assert_eq!((counts(&found[0]), counts(&found[1])), (Some(1), Some(2)));
+    batch(&home, &limits).arg("--resume").output().exits(8);
+    assert_eq!(lines(home.path().join("out.jsonl")).len(), 3, "the limit can be kept, because all is known");
+}
+
+#[test]
 fn a_pipeline_runs_on_each_row() {
     let gateway = echo();
     let config = "[pipeline.two]\nsteps = [\n  { name = \"draft\", model = \"a\", prompt = \"d {{ input }}\" },\n  \

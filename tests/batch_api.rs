@@ -900,6 +900,76 @@ fn answers_are_not_collected_for_rows_or_a_template_that_changed_since_they_were
 }
 
 #[test]
+fn the_same_command_does_not_pay_twice_for_rows_that_the_gateway_has() {
+    let gateway = answering();
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(2));
+    let calls = ["batch", "rows.jsonl", "{{ text }}", "--out", "out.jsonl", "--max-tokens", "5"];
+    home.llm(calls).args(["--via", "api"]).output().exits(0);
+    let asked = gateway.requests().len();
+    for further in [&["--via", "api"][..], &[]] {
+        let outcome = home.llm(calls).args(further).output();
+        outcome.exits(2).says("was handed over, and its answers go to out.jsonl");
+    }
+    assert_eq!(gateway.requests().len(), asked);
+    home.llm(["batch", "collect"]).output().exits(0);
+    std::fs::remove_file(home.path().join("out.jsonl")).expect("removed");
+    home.llm(calls).output().exits(0);
+}
+
+#[test]
+fn a_job_that_is_cancelled_while_it_is_handed_over_stops() {
+    let home = std::sync::Arc::new(std::sync::OnceLock::<Home>::new());
+    let known = std::sync::Arc::clone(&home);
+    let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => {
+            let cancelled = known.get().expect("a home").llm(["batch", "cancel"]).output();
+            cancelled.exits(0).says("a process that is handing the job over stops");
+            Reply::json(200, &json!({"id": "file-in"}))
+        }
+        ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+        ("POST", "/v1/batches/batch-1/cancel") => Reply::json(200, &json!({"id": "batch-1", "status": "cancelled"})),
+        ("GET", "/v1/batches/batch-1") => Reply::json(200, &json!({"id": "batch-1", "status": "cancelled"})),
+        _ => Reply::error(404, "nothing here"),
+    });
+    assert!(home.set(Home::with(&gateway)).is_ok());
+    let home = home.get().expect("a home");
+    home.file("rows.jsonl", rows(2));
+    let outcome = home.llm(SUBMIT).args(["-m", "one,two", "--max-tokens", "5"]).output();
+    outcome.says("the batch was cancelled while it was handed over");
+    assert_ne!(outcome.code(), Some(0));
+    assert_eq!((posts(&gateway, "/v1/batches"), posts(&gateway, "/v1/batches/batch-1/cancel")), (1, 1));
+    home.llm(["batch", "collect"]).output().exits(8).says("to go on: llm batch rows.jsonl");
+}
+
+#[test]
+fn answers_are_collected_whatever_has_become_of_the_files_that_were_handed_over() {
+    let gateway = answering();
+    let home = Home::with(&gateway);
+    home.file(
+        "rows.jsonl",
+        "{\"text\": \"row 1\", \"file\": \"a.txt\"}\n{\"text\": \"row 2\", \"file\": [\"b.txt\"]}\n",
+    );
+    home.file("a.txt", "the content of a");
+    home.file("b.txt", "the content of b");
+    home.llm(SUBMIT).args(["--file-field", "file", "--max-tokens", "5"]).output().exits(0);
+    std::fs::remove_file(home.path().join("a.txt")).expect("removed");
+    home.file("b.txt", "SOMETHING ELSE");
+    home.llm(["batch", "collect"]).output().exits(0);
+    let found = lines(&home);
+    assert_eq!((numbers(&found), &found[0]["status"]), (vec![1, 2], &json!("ok")));
+    let recorded: String = home
+        .log()
+        .iter()
+        .map(|call| {
+            let id = call["id"].as_str().expect("an id");
+            home.llm(["log", "show", id, "-o", "json"]).output().json()["messages"].to_string()
+        })
+        .collect();
+    assert!(recorded.contains("(as it was handed over)") && !recorded.contains("SOMETHING ELSE"), "{recorded}");
+}
+
+#[test]
 fn what_a_batch_has_cost_counts_in_the_budgets_that_let_it_through() {
     let gateway = answering();
     let budget = "[[budget]]\nlimit = 0.00005\nper = \"total\"\naction = \"warn\"\n";

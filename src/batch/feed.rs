@@ -43,6 +43,9 @@ pub struct Recipe {
     pub files: Option<String>,
     /// Where paths of files count from.
     pub directory: PathBuf,
+    /// Whether the prompts were handed over earlier. Then files are not read, because they may be others by now; their names stand in
+    /// for them.
+    pub is_handed_over: bool,
     /// Files of `llm` itself that may hold keys, so that rows do not get them.
     pub private: Vec<PathBuf>,
 }
@@ -253,6 +256,11 @@ impl<'r> Cook<'r> {
         }
         let mut asked = Asked { system, prompt, parts: Vec::new() };
         for path in self.recipe.files.as_deref().map(|name| paths(fields, name)).transpose()?.unwrap_or_default() {
+            if self.recipe.is_handed_over {
+                let name = path.replace('"', "'");
+                asked.prompt = format!("<file name=\"{name}\">\n(as it was handed over)\n</file>\n\n{}", asked.prompt);
+                continue;
+            }
             let path = if attachment::is_url(&path) {
                 path
             } else {

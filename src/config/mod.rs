@@ -21,7 +21,7 @@ pub use edit::{ConfigEdit, parse_key};
 pub use env::Env;
 pub use file::parse_duration;
 pub use key_rules::{KeyBudget, KeyRules, MissingClass};
-pub use model_pattern::{model_fits, model_may_fit, name_fits, name_may_fit};
+pub use model_pattern::{check_spelling, model_fits, model_may_fit, name_fits, name_may_fit, unknown_gateway};
 pub use names::nearest;
 pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
 pub use routing::{Alias, Strategy};

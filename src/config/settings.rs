@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::base_url;
 use super::budget::{self, Budget};
 use super::file::{self, GatewayTable};
+use super::model_pattern;
 use super::names::suggestion;
 use super::pipeline::{self, Pipeline};
 use super::routing::{self, Alias};
@@ -190,8 +191,35 @@ impl Settings {
         let gateways = gateways.iter().copied();
         budget::check(&self.budgets, gateways.clone(), &self.aliases, &self.tasks, &source.name())?;
         routing::check(&self.aliases, &self.tasks, gateways.clone()).map_err(in_source)?;
+        self.check_patterns().map_err(in_source)?;
         pipeline::check(&self.pipelines, &self.templates, &self.tasks, gateways.clone()).map_err(in_source)?;
         template::check(&self.templates, &self.tasks, gateways).map_err(in_source)
+    }
+
+    /// Finds lists of models that limit nothing because of their spelling.
+    fn check_patterns(&self) -> Result<(), Problem> {
+        for (key, patterns) in &self.allow {
+            if !model_pattern::is_possible_key(key) {
+                return Err(Problem::at(["allow", key], format!("no key can be called `{}`", key.escape_debug())));
+            }
+            for (index, pattern) in patterns.iter().enumerate() {
+                let check = self.check_pattern(pattern);
+                check.map_err(|why| Problem::at(["allow", key, &index.to_string()], why))?;
+            }
+        }
+        for (class, rules) in &self.key_classes {
+            let lists = [("models", rules.models.as_deref().unwrap_or_default()), ("refuse", &rules.refuse)];
+            for (list, pattern) in lists.iter().flat_map(|(list, patterns)| patterns.iter().map(move |one| (list, one)))
+            {
+                self.check_pattern(pattern).map_err(|why| Problem::at(["key_class", class, list], why))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_pattern(&self, pattern: &str) -> Result<(), String> {
+        let gateways: Vec<&str> = self.gateway_names().collect();
+        model_pattern::check(pattern, gateways.into_iter())
     }
 
     /// The config file as messages name it.

@@ -249,6 +249,38 @@ pub fn of_output(store: &Store, output: &str) -> Result<Option<Job>, StoreError>
     })
 }
 
+/// The last job whose answers go to this path and that a gateway has batches of, or may have; `None` where there is none.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn handed_over_for(store: &Store, output: &str) -> Result<Option<String>, StoreError> {
+    store.read(|connection| {
+        let sql = "SELECT uuid FROM jobs WHERE output = ?1
+                 AND EXISTS (SELECT 1 FROM job_parts AS p WHERE p.job = jobs.id AND p.state <> 'collected')
+             ORDER BY began_ms DESC, id DESC LIMIT 1";
+        connection.query_row(sql, [output], |row| row.get(0)).optional()
+    })
+}
+
+/// Whether the end of a job was asked for since it began.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn is_cancelled(store: &Store, id: &str) -> Result<bool, StoreError> {
+    store.read(|connection| {
+        let found = connection.query_row("SELECT is_cancelled FROM jobs WHERE uuid = ?1", [id], |row| row.get(0));
+        Ok(found.optional()?.unwrap_or(false))
+    })
+}
+
+/// Takes back that the end of a job was asked for.
+///
+/// # Errors
+/// The ledger cannot be written.
+pub fn withdraw_cancel(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<()> {
+    transaction.execute("UPDATE jobs SET is_cancelled = 0 WHERE uuid = ?1", [id]).map(drop)
+}
+
 /// The answers of a job that the ledger has: row, model, and the id by which [`answer`] finds it.
 ///
 /// # Errors

@@ -292,6 +292,7 @@ fn recipe(
         expect: args.expect.clone(),
         files: args.file_field.clone(),
         directory: path.parent().map(Path::to_owned).unwrap_or_default(),
+        is_handed_over: false,
         private: keys.chain(context.settings.config_path.clone()).collect(),
     })
 }

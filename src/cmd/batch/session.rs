@@ -8,6 +8,7 @@ use super::api;
 use super::jobs::unreadable;
 use super::lines::LineMaker;
 use super::plan::BatchPlan;
+use super::short_id;
 use crate::batch::output::State;
 use crate::batch::{Cook, Done, OutputError, OutputFile, Repaired, Tally};
 use crate::cli::BatchRunArgs;
@@ -54,6 +55,9 @@ impl Session {
         context.check_output(path)?;
         let resume = args.resume || args.retry_failed;
         let mut output = OutputFile::open(path, resume).map_err(output_error)?;
+        if !resume {
+            check_not_handed_over(context, path)?;
+        }
         if resume {
             session.resume(context, args, (plan, by_calls), &mut output)?;
         }
@@ -272,6 +276,26 @@ impl Session {
         let answers = count(recovered, "answer", "answers");
         context.notice(&format!("{answers} that the ledger has and the output lacked: not asked again"));
         Ok(())
+    }
+}
+
+/// That no gateway has a batch whose answers go to this output: its rows would be paid twice.
+///
+/// # Errors
+/// One has, or may have.
+fn check_not_handed_over(context: &Context, path: &Path) -> Result<(), Error> {
+    let Some(dir) = context.settings.dirs.data.as_deref() else { return Ok(()) };
+    let Some(store) = Store::open_to_read(dir).map_err(|error| unreadable(&error))? else { return Ok(()) };
+    match jobs::handed_over_for(&store, &absolute(path)).map_err(|error| unreadable(&error))? {
+        None => Ok(()),
+        Some(job) => {
+            let id = short_id(&job);
+            let message = format!("batch {id} was handed over, and its answers go to {}", path.display());
+            let hint = format!(
+                "`llm batch collect {id}` gets them, `llm batch cancel {id}` stops it, --resume goes on with it"
+            );
+            Err(Error::usage_hint(message, hint))
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::super::shared::{self, Balances, Shared};
 use super::super::{Context, calls, process};
 use crate::cli::{KeyRulesArgs, ServeKeyCommand, TextOrJson};
-use crate::config::{KeyRules, MissingClass, parse_duration};
+use crate::config::{KeyRules, MissingClass, check_spelling, parse_duration, unknown_gateway};
 use crate::error::Error;
 use crate::ledger::{LedgerWriter, StoreError};
 use crate::report::json;
@@ -244,7 +244,15 @@ impl Changes {
             Some(list) if list.iter().any(|pattern| pattern.trim().is_empty()) => {
                 Err(wrong(flag, "a pattern is empty; `none` removes the limit".to_owned()))
             }
-            given => Ok(list(given)),
+            given => {
+                for pattern in given.iter().flatten() {
+                    check_spelling(pattern).map_err(|why| wrong(flag, why))?;
+                    if let Some(unknown) = unknown_gateway(pattern, context.settings.gateway_names()) {
+                        context.notice(&format!("{flag} {pattern}: no gateway is called `{unknown}` now"));
+                    }
+                }
+                Ok(list(given))
+            }
         };
         let count =
             |flag: &str, given: &Option<String>| {

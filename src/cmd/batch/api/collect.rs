@@ -39,9 +39,12 @@ pub(in crate::cmd::batch) fn collect(
     args.resume = true;
     args.output.format = format;
     let mut plan = BatchPlan::new(context, &args)?;
+    plan.recipe.is_handed_over = true;
     let routes = model_routes(&plan)?.len();
     let session = Session::open(context, &args, &mut plan, false)?;
     let mut open = Open::of(context, &job, &args)?;
+    let wanted = open.store.write(|transaction| jobs::withdraw_cancel(transaction, &job.id));
+    wanted.map_err(|error| unreadable(&error))?;
     let mut results = ApiResults::new(context, routes)?;
     let Asked { mut over, failures } = fetch_all(context, &plan, &mut open, &mut results, &job.id, wait);
     let mut failure = None;

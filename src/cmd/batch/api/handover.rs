@@ -13,7 +13,8 @@ use crate::chat::Request;
 use crate::cmd::Context;
 use crate::cmd::batch::jobs::unreadable;
 use crate::cmd::batch::plan::BatchPlan;
-use crate::error::Error;
+use crate::cmd::batch::short_id;
+use crate::error::{Error, Failure, FailureKind};
 use crate::ledger::Store;
 use crate::ledger::jobs::{self, Part, PartState};
 use crate::run::Notices;
@@ -127,6 +128,18 @@ impl<'a> Handovers<'a> {
         }
     }
 
+    /// # Errors
+    /// Another process has cancelled the job.
+    fn check_wanted(&self) -> Result<(), Error> {
+        if !jobs::is_cancelled(&self.store, self.job).map_err(|error| unreadable(&error))? {
+            return Ok(());
+        }
+        let failure = Failure::new(FailureKind::Interrupted, "the batch was cancelled while it was handed over");
+        let id = short_id(self.job);
+        let advice = format!("what was handed over is cancelled, too: `llm batch collect {id}` gets what was answered");
+        Err(failure.with_advice(advice).into())
+    }
+
     /// Hands over a part as one batch of the gateway. `at` says whose requests these are.
     fn hand_over(&mut self, at: usize, gathered: Gathered) -> Result<(), Error> {
         let Opened { place, target, endpoint, .. } = &self.open[at];
@@ -136,6 +149,7 @@ impl<'a> Handovers<'a> {
         let number = self.next;
         self.next += 1;
         let tag = tag(self.job, number);
+        self.check_wanted()?;
         let part = Handover { model: &target.model, endpoint: &endpoint, tag: &tag };
         let entries = Some(&gathered);
         let file = form.upload().map(|post| self.requests.post(&client, post, entries, &format!("{tag}-file")));
@@ -162,8 +176,13 @@ impl<'a> Handovers<'a> {
                 let _ = self.store.write(|transaction| jobs::remove_part(transaction, job, number));
             }
         })?;
+        let cancel = form.cancel(&remote);
         (kept.remote, kept.state) = (Some(remote), PartState::Submitted);
         self.save(&kept)?;
+        self.check_wanted().inspect_err(|_| {
+            // The process that asked for the end did not know of this part. If this fails, `cancel` can be said again.
+            let _ = self.requests.post(&client, cancel, None, &format!("{tag}-cancel"));
+        })?;
         self.handed.0 += kept.count;
         self.handed.1 += 1;
         Ok(())

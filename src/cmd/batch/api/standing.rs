@@ -130,6 +130,9 @@ pub(in crate::cmd::batch) fn tell_standing(context: &Context, job: &Job) -> Resu
 pub(in crate::cmd::batch) fn cancel(context: &Context, job: &Job) -> Result<(), Error> {
     let args = arguments(job)?;
     let mut open = Open::of(context, job, &args)?;
+    // A process that is handing the job over stops.
+    let asked = open.store.write(|transaction| jobs::request_cancel(transaction, &job.id).map(drop));
+    asked.map_err(|error| unreadable(&error))?;
     // What fails for one part does not keep the others.
     let mut failures = open.settle(context, &job.id);
     open.in_doubt.extend(failures.iter().map(|(part, _)| part.clone()));
@@ -145,7 +148,11 @@ pub(in crate::cmd::batch) fn cancel(context: &Context, job: &Job) -> Result<(), 
     let first = failures.next();
     failures.for_each(|(part, error)| context.urgent(&format!("{}: {error}", part.model)));
     let (batches, id) = (count(asked, "batch", "batches"), short_id(&job.id));
-    if asked > 0 || first.is_none() {
+    if asked == 0 && first.is_none() {
+        context.notice(
+            "the gateway has no batch of this job that can be cancelled; a process that is handing the job over stops",
+        );
+    } else if asked > 0 {
         context.notice(&format!(
             "the gateway was asked to cancel {batches}; `llm batch collect {id}` gets what was answered before"
         ));
