@@ -252,7 +252,8 @@ fn a_signal_ends_a_batch_whose_lines_are_not_read() {
     let running = home.shell("exec \"$llm\" batch rows.txt '{{ line }}' > pipe").start();
     pipe.await_full();
     running.signal(Signal::INT);
-    running.finish().exits(130).says("no further rows are taken").says("not read");
+    let outcome = running.finish();
+    outcome.dies_by(Signal::INT.as_raw()).says("no further rows are taken").says("not read");
 }
 
 #[test]
