@@ -301,7 +301,7 @@ impl SpendingLimits {
         }
         let tokens = max_tokens.unwrap_or_else(|| named.max(UNLIMITED_ANSWER));
         let usage = Usage {
-            input: Some(estimate::most_input_tokens(&call.request, &wire.body)),
+            input: Some(estimate::most_input_tokens(&call.request, &wire.body, &target.model)),
             output: Some(tokens.saturating_mul(u64::from(answers.unwrap_or(1)))),
             ..Usage::default()
         };
