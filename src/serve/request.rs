@@ -14,7 +14,7 @@ use super::models::may_use_for;
 use super::readable;
 use super::translation::{translated, unable};
 use crate::adapter::{Api, ClientBody, NamedRequest, Operation, asks_for_background, naming_model};
-use crate::call::{Call, Caller, Choice, Limits};
+use crate::call::{Call, Caller, Choice, Limits, origin};
 use crate::chat::Request;
 use crate::config::{Settings, name_fits};
 use crate::error::{Failure, FailureKind};
@@ -166,8 +166,10 @@ impl Asked {
                 }
             }
         };
+        // Reasoning of other models in it is for those alone.
+        let has_marks = translation.as_ref().is_ok_and(origin::has_marks);
         let fitting = choices.into_iter().filter_map(|choice| {
-            let passes = passes(&choice);
+            let passes = passes(&choice) && !has_marks;
             let failure = match &translation {
                 _ if passes => None,
                 Err(failure) => Some(failure.clone()),

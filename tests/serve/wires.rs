@@ -623,3 +623,33 @@ fn one_part_that_is_not_known_hides_no_prompt_from_the_owner() {
     home.llm(["rerun", id, "-m", "up::m"]).output().exits(0);
     assert_eq!(gateway.requests()[1].json()["messages"], body["messages"]);
 }
+
+#[test]
+fn signed_reasoning_goes_back_to_the_model_that_it_comes_from_and_to_no_other() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "down" if request.json()["messages"].as_array().map(Vec::len) > Some(1) => Reply::error(404, "no such model"),
+        _ => {
+            let content =
+                json!([{"type": "thinking", "thinking": "T", "signature": "c2ln"}, {"type": "text", "text": "yes"}]);
+            Reply::json(200, &json!({"id": "m", "type": "message", "content": content, "stop_reason": "end_turn"}))
+        }
+    });
+    let home = home(&gateway, "anthropic");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config + "[alias.both]\nmodels = [\"up::down\", \"up::other\"]\n");
+    let server = Server::start(&home, &[]);
+    let user = |text: &str| json!({"role": "user", "content": text});
+    let ask = |messages: Value| {
+        let body = json!({"model": "both", "messages": messages});
+        server.send(&server.key, "/v1/chat/completions", &[], body.to_string()).json()
+    };
+    let answer = ask(json!([user("hi")]))["choices"][0]["message"].clone();
+    ask(json!([user("hi"), answer, user("and?")]));
+    let requests = gateway.requests();
+    let signed = requests.iter().map(|request| {
+        let body = String::from_utf8_lossy(&request.body);
+        (request.model(), body.matches("\"signature\":\"c2ln\"").count(), body.contains("llm0"))
+    });
+    let meant = [("down", 0), ("down", 1), ("other", 0)].map(|(model, count)| (model.to_owned(), count, false));
+    assert_eq!(signed.collect::<Vec<_>>(), meant);
+}
