@@ -284,12 +284,10 @@ fn scores_to_keep(records: &[Record], choosing: &Choosing, texts: bool) -> Vec<(
         })
     };
     let of = |(place, (record, scored)): (usize, (&Record, &Scored))| {
-        let mut parts: Vec<Part> = scored.parts.iter().cloned().chain(verdicts(place)).collect();
-        if !texts {
-            // A reason may quote the answer.
-            parts.iter_mut().for_each(|part| part.reason = None);
-        }
-        (record.id.clone(), parts)
+        let scored = scored.parts.iter().map(|part| if texts { part.clone() } else { part.without_text() });
+        // A reason may quote the answer.
+        let verdicts = verdicts(place).map(|part| Part { reason: part.reason.filter(|_| texts), ..part });
+        (record.id.clone(), scored.chain(verdicts).collect())
     };
     records.iter().zip(&choosing.scored).enumerate().map(of).collect()
 }
