@@ -45,7 +45,8 @@ fn a_job_goes_through_the_batches_of_the_demo_gateway_in_every_form() {
         home.file("rows.jsonl", rows(12) + "not json\n");
         let models = ["-m", "demo/quick,demo/steady", "--max-tokens", "50"];
         let outcome = home.llm(SUBMIT).args(models).output();
-        outcome.exits(0).says("24 requests handed over in 2 batches; `llm batch collect");
+        outcome.exits(8).says("24 requests handed over in 2 batches; `llm batch collect");
+        outcome.says("1 row cannot be used and is not handed over: line 13: ");
         assert_eq!(numbers(&lines(&home)), [13, 13], "{api}: a row that cannot be used is told at once");
         let again = home.llm(SUBMIT).args(models).args(["--resume"]).output();
         again.exits(0).says("every row is done or handed over already");
@@ -773,7 +774,7 @@ fn rows_without_a_line_are_told_however_often_a_batch_is_collected() {
         let gateway = openai(move |_| over.clone(), &[("part", PARTIAL)]);
         let home = Home::with(&gateway);
         home.file("rows.jsonl", rows(3) + "not json\n");
-        home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+        home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(8);
         // Rows that come later were not handed over.
         home.file("rows.jsonl", rows(3) + "not json\n{\"text\": \"new\"}\n");
         for _ in 0..3 {
@@ -858,7 +859,7 @@ fn a_retry_that_is_refused_leaves_the_output_as_it_is() {
     let gateway = answering();
     let home = Home::with(&gateway);
     home.file("rows.jsonl", rows(2) + "not json\n");
-    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(8);
     let path = home.path().join("out.jsonl");
     // The end of a line is missing.
     let kept = std::fs::read_to_string(&path).expect("an output").trim_end().to_owned();
@@ -1001,4 +1002,18 @@ fn results_that_never_end_are_an_error() {
     home.file("rows.jsonl", rows(1));
     home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
     home.llm(["batch", "collect"]).output().exits(1).says("holds more than 128 MiB");
+}
+
+#[test]
+fn rows_that_cannot_be_used_are_told_when_a_batch_is_handed_over() {
+    let server = Home::new();
+    let running = server.llm(["demo-gateway"]).stdin_open().start();
+    let home = home_of_demo(&running, "openai-chat");
+    home.file("rows.jsonl", "{\"other\":1}\nnot json\n");
+    let models = ["-m", "demo/quick"];
+    let outcome = home.llm(SUBMIT).args(models).output();
+    outcome.exits(1).says("2 rows cannot be used and are not handed over: line 1: ");
+    assert!(!outcome.stderr().contains("done"), "{outcome}");
+    assert_eq!(numbers(&lines(&home)), [1, 2]);
+    home.llm(SUBMIT).args(models).args(["--resume"]).output().exits(1).says("every row is done");
 }

@@ -62,7 +62,7 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
     let written = (&mut output, &mut tally);
     let handed_over = handovers.and_then(|handovers| hand_over(batch, handovers, maker, written, &done, &job));
     // All rows were read, and the answers that are collected are compared with their number.
-    let total = handed_over.as_ref().ok().map(|(rows, _)| plan.lines(*rows, &done));
+    let total = handed_over.as_ref().ok().map(|handed| plan.lines(handed.rows, &done));
     let progress = JobProgress { total, ..progress_of(&tally, 0) };
     if let Some(teller) = teller {
         teller.end(JobState::Submitted, progress);
@@ -77,25 +77,54 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
     if let (Err(_), Err(error)) = (&handed_over, &noted) {
         context.urgent(&error.to_string());
     }
-    let (rows, (requests, parts)) = handed_over?;
+    let handed = handed_over?;
     noted?;
-    let id = short_id(&job);
-    if rows == 0 {
+    if handed.rows == 0 {
         context.urgent(&format!("{} has no row that is asked", plan.source.path.display()));
         return Ok(0);
     }
-    if parts == 0 {
-        context.notice("every row is done or handed over already");
-        return Ok(0);
+    handed.tell(context, &job);
+    if handed.parts > 0 {
+        print(format!("{job}\n").into())?;
     }
-    let (requests, parts) = (count(requests, "request", "requests"), count(parts, "batch", "batches"));
-    context.notice(&format!("{requests} handed over in {parts}; `llm batch collect {id}` gets the answers"));
-    print(format!("{job}\n").into())?;
-    Ok(0)
+    Ok(match (handed.unusable, handed.is_awaited) {
+        (0, true) => 0,
+        (_, true) => 8,
+        (_, false) => tally.exit_code(),
+    })
 }
 
-/// Hands over the rows that are not done. Returns how many rows the batch has, and of those that were handed over, how many
-/// requests there were, and in how many parts.
+/// What was handed over.
+#[derive(Debug, Default)]
+struct Handed {
+    /// How many rows the batch has.
+    rows: u64,
+    requests: u64,
+    parts: u64,
+    /// How many rows cannot be used, of those that were not done before, and why the first one cannot.
+    unusable: u64,
+    why: Option<String>,
+    /// Whether answers are to be collected, also of earlier hand-overs.
+    is_awaited: bool,
+}
+
+impl Handed {
+    fn tell(&self, context: &Context, job: &str) {
+        if let Some(why) = &self.why {
+            let rows = count(self.unusable, "row cannot be used and is", "rows cannot be used and are");
+            context.notice(&format!("{rows} not handed over: {why}"));
+        }
+        if self.parts > 0 {
+            let requests = count(self.requests, "request", "requests");
+            let (parts, id) = (count(self.parts, "batch", "batches"), short_id(job));
+            context.notice(&format!("{requests} handed over in {parts}; `llm batch collect {id}` gets the answers"));
+        } else if self.unusable == 0 {
+            context.notice("every row is done or handed over already");
+        }
+    }
+}
+
+/// Hands over the rows that are not done.
 fn hand_over(
     batch: &Batch<'_>,
     mut handover: Handovers<'_>,
@@ -103,20 +132,21 @@ fn hand_over(
     (output, tally): (&mut OutputFile, &mut Tally),
     done: &Done,
     job: &str,
-) -> Result<(u64, (u64, u64)), Error> {
+) -> Result<Handed, Error> {
     let plan = batch.plan;
     let lines = LineMaker::new(plan, job);
     let mut cook = Cook::new(&plan.recipe)?;
     let mut rows = plan.source.rows()?;
     let most = plan.selection.limit.unwrap_or(u64::MAX);
-    let mut selected = 0;
-    while selected < most
+    let mut handed = Handed::default();
+    while handed.rows < most
         && let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))?
     {
         if !plan.selection.has(row.number) {
             continue;
         }
-        selected += 1;
+        handed.rows += 1;
+        let mut is_new = false;
         let (info, asked) = cook.cook(&row);
         for place in 0..plan.names.len() {
             if done.state(row.number, place) != State::Open || handover.has(row.number, place) {
@@ -134,11 +164,15 @@ fn hand_over(
                     let written = output.append(&line, (info.number, place));
                     written.map_err(|source| Error::Output { target, source })?;
                     tally.add(&plan.names[place], &ended);
+                    is_new = true;
+                    handed.why.get_or_insert_with(|| format!("line {}: {why}", info.line));
                 }
             }
         }
+        handed.unusable += u64::from(is_new);
     }
-    Ok((selected, handover.finish()?))
+    let (requests, parts, is_awaited) = handover.finish()?;
+    Ok(Handed { requests, parts, is_awaited, ..handed })
 }
 
 /// Refuses what could not be kept: the requests are paid when the gateway comes to them, which nothing here can stop.
