@@ -209,12 +209,17 @@ fn a_person_types_pastes_and_completes() {
     keys(&running, "\u{1b}[200~pasted\nlines\u{1b}[201~\r");
     screen(&running, "test-model got 5: pasted");
     // Of lines that come at once, none is lost.
+    home.file("my report.txt", "what was measured");
+    keys(&running, "/file my\t\rattached\r");
+    screen(&running, "test-model got 7: ");
     keys(&running, "/mod\tfast\t\r/cost\r/exit\r");
     let outcome = running.finish();
     let screen = outcome.exits(0).terminal();
     assert!(screen.contains("fast-alias answers from now on") && screen.contains("turns"), "{screen}");
     let prompts: Vec<String> = gateway.requests().iter().map(prompt).collect();
-    assert_eq!(prompts, ["one", "two\nlines\nand more", "pasted\nlines"]);
+    assert_eq!(prompts[..3], ["one", "two\nlines\nand more", "pasted\nlines"]);
+    let last = String::from_utf8(gateway.requests().last().expect("a request").body.clone()).expect("text");
+    assert!(last.contains("what was measured"), "a path with spaces is completed as /file reads it: {last}");
     let history = home.path().join("data/chat_history");
     let kept = std::fs::read_to_string(&history).expect("a history");
     assert!(kept.contains("pasted"), "{kept}");

@@ -172,3 +172,12 @@ fn an_answer_that_another_model_replaced_is_in_the_cost() {
     assert_eq!(record["attempts"][0]["cost"], json!(0.00103), "{record}");
     assert_eq!((&record["cost"], spent(&home).as_str()), (&json!({"usd": 0.00309, "origin": "config"}), "0.00309"));
 }
+
+#[test]
+fn a_model_that_searches_has_no_price_where_the_table_lacks_the_fee_of_its_searches() {
+    let gateway = gateway(tokens());
+    let home = home(&gateway, "price_provider = \"openrouter\"");
+    let limited = home.llm(["ask", "-m", "perplexity/sonar", "--max-tokens", "5", "--max-cost", "1", "hi"]).output();
+    limited.exits(5).says("nobody knows what perplexity/sonar costs");
+    assert_eq!(cost(&home, "perplexity/sonar"), Value::Null, "and where no cost is reported, none is told");
+}

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::lenient::{Count, Maybe};
-use super::{Feature, ModelInfo};
+use super::{Feature, ModelInfo, searches};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
 use crate::rates::{Rates, Step, Tariff};
@@ -145,7 +145,8 @@ fn tariff(info: &Fields, params: &Fields) -> Option<Tariff> {
     if OTHER_PRICES.iter().any(|name| is_a_price(info, name) || is_a_price(params, name)) {
         return None;
     }
-    let base = rates(info, "", Rates::default());
+    let mut base = rates(info, "", Rates::default());
+    base.request = base.request.max(search(info, params));
     let nothing = |rate: Option<Usd>| rate.is_none_or(|rate| rate == Usd::ZERO);
     if nothing(base.input) && nothing(base.output) {
         // LiteLLM's own data has zeros for models that are not sold by tokens, but zeros of its config are prices.
@@ -162,7 +163,7 @@ fn tariff(info: &Fields, params: &Fields) -> Option<Tariff> {
     let mut tariff = Tariff::from(base);
     for thousands in lengths {
         let below = tariff.steps.last().map_or(base, |step: &Step| step.rates);
-        let rates = rates(info, &format!("_above_{thousands}k_tokens"), below);
+        let rates = Rates { request: base.request, ..rates(info, &format!("_above_{thousands}k_tokens"), below) };
         // LiteLLM writes null for steps that the model does not have.
         if rates != below {
             tariff.steps.push(Step { above: thousands.saturating_mul(1000), rates });
@@ -184,6 +185,14 @@ fn rates(info: &Fields, suffix: &str, below: Rates) -> Rates {
         // Negative prices mean nothing, and prices of requests do not depend on their length.
         request: info.get::<Usd>("input_cost_per_request").filter(|price| *price > Usd::ZERO),
     }
+}
+
+/// The most that the search of each request costs, where the model searches by itself. Others have this price as well, for
+/// searches that a request asks for.
+fn search(info: &Fields, params: &Fields) -> Option<Usd> {
+    params.get::<String>("model").filter(|model| searches(model))?;
+    let by_size: BTreeMap<String, Usd> = info.get("search_context_cost_per_query")?;
+    by_size.into_values().filter(|price| *price > Usd::ZERO).max()
 }
 
 #[cfg(test)]
@@ -265,6 +274,22 @@ mod tests {
             "output_cost_per_second":0,"search_context_cost_per_query":{"search_context_size_low":0.03}"#;
         assert_eq!(price(usual), Some(None));
         assert_eq!(price(r#""input_cost_per_request":0.005"#), Some("0.005".parse().ok()));
+    }
+
+    #[test]
+    fn a_search_is_billed_with_each_request_of_models_that_search_by_themselves() {
+        let tariff = |model: &str| {
+            let row = format!(
+                r#""litellm_params":{{"model":"{model}"}},"model_info":{{"input_cost_per_token":1e-6,"output_cost_per_token":1e-6,
+                "input_cost_per_token_above_128k_tokens":2e-6,"search_context_cost_per_query":{{"search_context_size_low":0.005,
+                "search_context_size_high":0.012}}}}"#
+            );
+            group(&[&row]).price.expect("a price")
+        };
+        let sonar = tariff("perplexity/sonar");
+        let fee = "0.012".parse().ok();
+        assert_eq!((sonar.base.request, sonar.steps[0].rates.request), (fee, fee));
+        assert_eq!(tariff("openai/gpt-4o-mini").base.request, None, "it searches only where it is told to");
     }
 
     #[test]

@@ -8,10 +8,12 @@ mod model;
 mod one_api;
 mod price;
 mod row;
+mod searching;
 mod spend;
 
 pub use fetch::Fetch;
 pub use model::{Feature, ModelInfo};
+pub use searching::searches;
 pub use spend::{Spent, Statement, statement};
 
 use std::path::{Path, PathBuf};

@@ -23,6 +23,8 @@ pub(super) struct Pricing {
     internal_reasoning: Maybe<Usd>,
     /// US dollars.
     request: Maybe<Usd>,
+    /// US dollars for each search.
+    web_search: Maybe<Usd>,
     image: Maybe<Usd>,
     hourly: Maybe<Usd>,
     base: Maybe<Usd>,
@@ -65,8 +67,9 @@ impl Pricing {
         self.hourly.is_some() || self.base.is_some() || self.finetune.is_some()
     }
 
-    /// The rates. Returns `None` where there are none, or where the model is not sold by tokens.
-    pub(super) fn rates(&self, unit: Unit) -> Option<Rates> {
+    /// The rates. Returns `None` where there are none, or where the model is not sold by tokens. A model that `searches` by
+    /// itself does so for each request.
+    pub(super) fn rates(&self, unit: Unit, searches: bool) -> Option<Rates> {
         let cache_read = self.input_cache_read.0.or(self.cached_input.0);
         // OpenRouter writes zero where reasoning has no price of its own.
         let reasoning = self.internal_reasoning.0.filter(|price| *price != Usd::ZERO && Some(*price) != self.output());
@@ -82,7 +85,8 @@ impl Pricing {
             Unit::Token => price,
             Unit::Million => price.map(Usd::per_million),
         });
-        let request = self.request.filter(|price| *price > Usd::ZERO);
+        let search = self.web_search.0.filter(|_| searches);
+        let request = self.request.0.into_iter().chain(search).filter(|price| *price > Usd::ZERO).max();
         let rates = Rates { input, output, cache_read, cache_write, reasoning, request };
         rates.input.or(rates.output)?;
         // The model is sold by images or hours.
@@ -106,7 +110,7 @@ mod tests {
         let list: Vec<Pricing> = list.iter().map(|json| pricing(json)).collect();
         let unit = Unit::of(list.iter());
         let text = |rate: Option<Usd>| rate.and_then(|rate| rate.times(1_000_000)).map_or("–".into(), Usd::to_decimal);
-        list.iter().map(|row| row.rates(unit).map(|rates| (text(rates.input), text(rates.output)))).collect()
+        list.iter().map(|row| row.rates(unit, false).map(|rates| (text(rates.input), text(rates.output)))).collect()
     }
 
     fn some(input: &str, output: &str) -> Option<(String, String)> {
@@ -159,10 +163,23 @@ mod tests {
             r#"{"prompt":"1e-6","completion":"1e-6","request":"0.005","input_cache_read":"1e-7","input_cache_write":"0",
                 "internal_reasoning":"3e-6"}"#,
         );
-        let rates = row.rates(Unit::Token).expect("a price");
+        let rates = row.rates(Unit::Token, false).expect("a price");
         assert_eq!(rates.request.map(Usd::to_decimal).as_deref(), Some("0.005"));
         assert_eq!(rates.cache_read, Some(Usd::from_picos(100_000)));
         assert_eq!(rates.cache_write, Some(Usd::ZERO));
         assert_eq!(rates.reasoning, Some(Usd::from_picos(3_000_000)));
+    }
+
+    #[test]
+    fn a_search_is_billed_with_each_request_of_models_that_search_by_themselves() {
+        let request = |json: &str, searches| {
+            let rates = pricing(json).rates(Unit::Token, searches).expect("a price");
+            rates.request.map(Usd::to_decimal)
+        };
+        let row = r#"{"prompt":"3e-6","completion":"15e-6","request":"0","web_search":"0.005"}"#;
+        assert_eq!(request(row, true).as_deref(), Some("0.005"));
+        assert_eq!(request(row, false), None, "it searches only where it is told to");
+        let both = r#"{"prompt":"3e-6","completion":"15e-6","request":"0.018","web_search":"0.005"}"#;
+        assert_eq!(request(both, true).as_deref(), Some("0.018"));
     }
 }

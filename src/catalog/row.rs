@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::lenient::{Count, Flags, Maybe};
 use super::price::{Pricing, Unit};
-use super::{Feature, ModelInfo};
+use super::{Feature, ModelInfo, searches};
 use crate::money::Usd;
 
 /// LiteLLM writes this time of creation for every model.
@@ -98,8 +98,8 @@ impl Row {
         }
         let own_price = Pricing::per_million(self.input_price.clone(), self.output_price.clone());
         let rates = match self.pricing.as_ref() {
-            Some(pricing) => pricing.rates(unit),
-            None => own_price.rates(Unit::Million),
+            Some(pricing) => pricing.rates(unit, searches(&id)),
+            None => own_price.rates(Unit::Million, false),
         };
         let (input, output) = self.modalities();
         Some(ModelInfo {

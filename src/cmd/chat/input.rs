@@ -1,10 +1,11 @@
 //! Where the lines of a chat come from: a terminal, on which they can be edited, or a pipe.
 
 use std::borrow::Cow;
+use std::fs;
 use std::io::{self, BufRead, IsTerminal, Read};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
-use rustyline::completion::{Completer, FilenameCompleter, Pair};
+use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
@@ -167,7 +168,8 @@ impl Completer for Words {
         };
         let start = at - argument.rsplit([',', ' ']).next().unwrap_or_default().len();
         match name {
-            "/file" | "/save" | "/save!" => FilenameCompleter::new().complete_path(line, at),
+            "/file" | "/save" | "/save!" => Ok(paths(argument.trim_start(), at)),
+            "/system" => Ok(argument.trim_start().strip_prefix('@').map_or((at, Vec::new()), |path| paths(path, at))),
             "/model" | "/retry" | "/compare" => {
                 Ok((start, beginning_with(&line[start..at], self.models.iter().cloned())))
             }
@@ -181,6 +183,22 @@ fn beginning_with(start: &str, words: impl Iterator<Item = String>) -> Vec<Pair>
     // A list of the gateway may hold any characters.
     let safe = fitting.filter(|word| !word.contains(char::is_control));
     safe.map(|word| Pair { display: word.trim_end().to_owned(), replacement: word }).collect()
+}
+
+/// The files and directories whose path begins like this, and where in the line their names begin: `typed` ends `at` there.
+/// Commands take a path as it stands, with its spaces, so nothing is escaped.
+fn paths(typed: &str, at: usize) -> (usize, Vec<Pair>) {
+    let (dir, name) = typed.split_at(typed.rfind(path::is_separator).map_or(0, |separator| separator + 1));
+    let entries = fs::read_dir(if dir.is_empty() { "." } else { dir }).into_iter().flatten().flatten();
+    let written = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        // A line has no spaces at its end, and goes on behind a backslash.
+        let can_be_typed = name.trim() == name && !name.ends_with('\\');
+        can_be_typed.then(|| if entry.path().is_dir() { format!("{name}{}", path::MAIN_SEPARATOR) } else { name })
+    };
+    let mut found = beginning_with(name, entries.filter_map(written));
+    found.sort_by(|a, b| a.replacement.cmp(&b.replacement));
+    (at - name.len(), found)
 }
 
 impl Validator for Words {
@@ -231,6 +249,27 @@ impl Helper for Words {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_completed_as_commands_read_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for name in ["my report.txt", "my (other) & 'last' one.txt", "my \u{1b}[31mred", "my end ", "my slash\\"] {
+            fs::write(dir.path().join(name), "").expect("written");
+        }
+        fs::create_dir(dir.path().join("my own")).expect("made");
+        let history = FileHistory::new();
+        let context = rustyline::Context::new(&history);
+        for command in ["/file ", "/file   ", "/save ", "/save! ", "/system @"] {
+            let line = format!("{command}{}/my ", dir.path().display());
+            let (start, found) = Words::default().complete(&line, line.len(), &context).expect("completed");
+            let found: Vec<&str> = found.iter().map(|pair| pair.replacement.as_str()).collect();
+            assert_eq!(found, ["my (other) & 'last' one.txt", "my own/", "my report.txt"], "{line}");
+            assert_eq!(&line[start..], "my ");
+        }
+        for line in ["/system my", "/cost ", "/file /no/such/directory/a"] {
+            assert!(Words::default().complete(line, line.len(), &context).expect("completed").1.is_empty(), "{line}");
+        }
+    }
 
     #[test]
     fn what_is_pasted_cannot_command_the_terminal_and_keeps_its_width() {

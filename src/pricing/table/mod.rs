@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 
 use self::price::Dated;
 use self::rule::{Pattern, Rule};
+use crate::catalog::searches;
 use crate::config::{Gateway, PriceList};
 use crate::rates::Tariff;
 
@@ -77,7 +78,8 @@ impl Entry {
     /// taken for a missing one unless the model is known to be `free`.
     pub(super) fn tariff(&self, now: SystemTime, free: bool) -> Option<Tariff> {
         let tariff = self.text_tariff(now, free)?;
-        let is_whole = free || tariff.base.request.is_some() || !MORE_THAN_TEXT.iter().any(|word| has(self.id(), word));
+        let is_text = || !searches(self.id()) && !MORE_THAN_TEXT.iter().any(|word| has(self.id(), word));
+        let is_whole = free || tariff.base.request.is_some() || is_text();
         is_whole.then_some(tariff)
     }
 
@@ -87,9 +89,8 @@ impl Entry {
     }
 }
 
-/// Words in the names of models that write pictures or sound, or search. These have prices of their own, which the table
-/// does not have.
-const MORE_THAN_TEXT: [&str; 6] = ["audio", "image", "live", "realtime", "research", "search"];
+/// Words in the names of models that write pictures or sound. These have prices of their own, which the table does not have.
+const MORE_THAN_TEXT: [&str; 4] = ["audio", "image", "live", "realtime"];
 
 /// Words in the names of models that are sold beside others of their family at other prices, though some entries of the
 /// table name both.
@@ -102,7 +103,7 @@ const SAME_PRICE: [&str; 6] = ["beta", "customtools", "default", "instruct", "la
 pub(super) const REGIONS: [&str; 6] = ["apac", "au", "ca", "eu", "jp", "us"];
 
 fn is_another_service(word: &str) -> bool {
-    MORE_THAN_TEXT.contains(&word) || OTHER_PRICE.contains(&word)
+    searches(word) || MORE_THAN_TEXT.contains(&word) || OTHER_PRICE.contains(&word)
 }
 
 /// The parts of a name between signs that are no letters or digits.

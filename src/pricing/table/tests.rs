@@ -99,6 +99,12 @@ fn the_price_of_text_is_not_that_of_pictures_sound_searches_or_haste() {
         ("openai", "o3-deep-research"),
         ("openrouter", "openai/gpt-5-image"),
         ("openrouter", "perplexity/sonar-pro-search"),
+        ("openrouter", "perplexity/sonar"),
+        ("openrouter", "perplexity/sonar-pro"),
+        ("openrouter", "perplexity/sonar-reasoning-pro"),
+        ("openrouter", "perplexity/llama-3.1-sonar-large-128k-online"),
+        ("openrouter", "sonar-reasoning"),
+        ("perplexity", "llama-3.1-sonar-small-128k-online"),
         ("anthropic", "claude-opus-4-6-fast"),
     ] {
         assert_eq!(base(&Seller::Provider(seller.into()), model), None, "{seller} {model}");
@@ -120,6 +126,9 @@ fn prices_for_cached_tokens_and_requests_are_found() {
     assert_eq!(deep.text_tariff(at(NOON), false).expect("priced").base.reasoning, usd("3"));
     let sonar = tariff(&Seller::Provider("perplexity".into()), "sonar").expect("known");
     assert_eq!(sonar.base.request.map(Usd::to_decimal).as_deref(), Some("0.012"));
+    let at_a_gateway = tariff(&address("https://llm.corp.example/v1"), "perplexity/sonar-pro").expect("known");
+    assert_eq!(at_a_gateway.base.request.map(Usd::to_decimal).as_deref(), Some("0.014"));
+    assert!(base(&Seller::Provider("openrouter".into()), "perplexity/r1-1776").is_some(), "it does not search");
 }
 
 #[test]
