@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use std::{fmt, io};
 
 use super::feed::{Asked, Fed, Feed, Next, RowInfo};
@@ -133,8 +134,15 @@ pub struct BatchSchedule<'a> {
     begun: u64,
     /// The most rows that may be open; more than the calls that run where lines are held back for their order.
     window: usize,
+    /// Whether the reader of the lines is behind, so that no further row is taken.
+    is_reader_behind: fn() -> bool,
+    /// Whether it was when a row was last asked for.
+    is_held: bool,
     is_over: bool,
 }
+
+/// How often is looked whether the reader of the lines has caught up.
+const LOOK: Duration = Duration::from_millis(50);
 
 impl fmt::Debug for BatchSchedule<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,8 +175,16 @@ impl<'a> BatchSchedule<'a> {
             running: HashMap::new(),
             begun: 0,
             window,
+            is_reader_behind: || false,
+            is_held: false,
             is_over: false,
         }
+    }
+
+    /// Takes no further row while this says that the reader of the lines is behind: what nobody reads would be paid, and fill the
+    /// memory.
+    pub fn waiting_for_reader(self, is_reader_behind: fn() -> bool) -> Self {
+        Self { is_reader_behind, ..self }
     }
 
     /// The rows that are being asked. Whoever writes their lines removes them.
@@ -208,7 +224,8 @@ impl<'a> BatchSchedule<'a> {
                 }
                 continue;
             }
-            if self.open.borrow().len() >= self.window {
+            self.is_held = (self.is_reader_behind)();
+            if self.is_held || self.open.borrow().len() >= self.window {
                 return None;
             }
             match self.feed.take() {
@@ -318,9 +335,55 @@ impl Schedule for BatchSchedule<'_> {
     fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
         Box::pin(async {
             tokio::select! {
-                () = self.feed.changed() => {}
+                () = tokio::time::sleep(LOOK), if self.is_held => {}
+                () = self.feed.changed(), if !self.is_held => {}
                 () = self.control.stopped.notified() => {}
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::rows::{RowFormat, Rows};
+    use crate::batch::{Recipe, Selection};
+    use crate::call::Target;
+
+    struct OneCall;
+
+    impl Maker for OneCall {
+        fn make(&mut self, _: &RowInfo, _: Asked, place: usize) -> Result<Work, Error> {
+            Ok(Work::Call(Box::new(self.unusable(place))))
+        }
+
+        fn unusable(&mut self, _: usize) -> Call {
+            let target = Target { gateway: "g".into(), model: "m".into() };
+            Call::new(0, "m", vec![target.into()], Arc::default())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_row_is_taken_while_the_reader_is_behind_and_the_batch_goes_on_when_it_is_not() {
+        static IS_BEHIND: AtomicBool = AtomicBool::new(false);
+        let raw = &b"{\"prompt\":\"a\"}\n{\"prompt\":\"b\"}\n"[..];
+        let rows = Rows::new(Box::new(raw), None, Some(RowFormat::Jsonl)).expect("rows");
+        let feed = Feed::start(rows, Recipe::default(), Selection::default(), Arc::default(), 1).expect("a thread");
+        let (limit, control) = (Limit::new(Some(4), 8), Arc::default());
+        let schedule = BatchSchedule::new(feed, Box::new(OneCall), control, limit, (1, 1), usize::MAX);
+        let mut schedule = schedule.waiting_for_reader(|| IS_BEHIND.load(Ordering::Relaxed));
+        let taken = |schedule: &mut BatchSchedule<'_>| matches!(schedule.next(), Some(Step::Call(_)));
+        while !taken(&mut schedule) {
+            schedule.changed().await;
+        }
+        IS_BEHIND.store(true, Ordering::Relaxed);
+        for _ in 0..10 {
+            assert!(!taken(&mut schedule) && schedule.is_waiting());
+            schedule.changed().await;
+        }
+        IS_BEHIND.store(false, Ordering::Relaxed);
+        while !taken(&mut schedule) {
+            schedule.changed().await;
+        }
     }
 }

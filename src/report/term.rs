@@ -237,6 +237,11 @@ pub(crate) fn write_in_background_at_most(bytes: usize) {
     write_in_background();
 }
 
+/// Whether the reader of standard output is so far behind that nothing more should be made for it: a megabyte waits.
+pub(crate) fn is_reader_behind() -> bool {
+    STDOUT_WRITER.waiting() > 1 << 20
+}
+
 /// Waits until everything is written to both streams, or until the limit has passed; then only what stands on standard
 /// error is given a moment more. Returns whether everything is written. If so, later writes block again.
 ///

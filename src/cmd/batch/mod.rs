@@ -41,6 +41,7 @@ use crate::ledger::LedgerWriter;
 use crate::ledger::jobs::{Job, JobProgress, JobState, set_state};
 use crate::money::Usd;
 use crate::report::batch::BatchProgress;
+use crate::report::term::is_reader_behind;
 use crate::run::Notices;
 
 /// The name of the tag that holds the end of the job's id.
@@ -167,7 +168,8 @@ impl<'a> Batch<'a> {
         let handle = output.as_ref().and_then(|output| output.handle().ok());
         let kept = self.ledger.clone().map(|ledger| (ledger, job.clone()));
         let mut schedule =
-            BatchSchedule::new(feed, Box::new(maker), Arc::clone(&control), limit, (plan.names.len(), width), window);
+            BatchSchedule::new(feed, Box::new(maker), Arc::clone(&control), limit, (plan.names.len(), width), window)
+                .waiting_for_reader(is_reader_behind);
         let teller = self.teller(&job, is_collected, JobState::Running, progress);
         let input = plan.source.path.to_string_lossy();
         let mut view = BatchView {
