@@ -64,6 +64,12 @@ impl Control {
         self.reason.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Whether a signal has stopped the batch.
+    pub fn is_signalled(&self) -> bool {
+        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(*reason, Some(StopReason::Signal(_)))
+    }
+
     /// Whether another process has cancelled the batch.
     pub fn is_cancelled(&self) -> bool {
         let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
@@ -134,15 +140,13 @@ pub struct BatchSchedule<'a> {
     begun: u64,
     /// The most rows that may be open; more than the calls that run where lines are held back for their order.
     window: usize,
-    /// Whether the reader of the lines is behind, so that no further row is taken.
-    is_reader_behind: fn() -> bool,
-    /// Whether it was when a row was last asked for.
-    is_held: bool,
+    /// Whether the reader of the lines is so far behind that no further row is taken.
+    is_held: Box<dyn Fn() -> bool + 'a>,
     is_over: bool,
 }
 
-/// How often is looked whether the reader of the lines has caught up.
-const LOOK: Duration = Duration::from_millis(50);
+/// While no row is taken because of the reader of the lines, it is looked for so often.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl fmt::Debug for BatchSchedule<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,16 +179,14 @@ impl<'a> BatchSchedule<'a> {
             running: HashMap::new(),
             begun: 0,
             window,
-            is_reader_behind: || false,
-            is_held: false,
+            is_held: Box::new(|| false),
             is_over: false,
         }
     }
 
-    /// Takes no further row while this says that the reader of the lines is behind: what nobody reads would be paid, and fill the
-    /// memory.
-    pub fn waiting_for_reader(self, is_reader_behind: fn() -> bool) -> Self {
-        Self { is_reader_behind, ..self }
+    /// Takes no further row while this says that the reader of the lines is behind.
+    pub fn held_while(self, is_held: impl Fn() -> bool + 'a) -> Self {
+        Self { is_held: Box::new(is_held), ..self }
     }
 
     /// The rows that are being asked. Whoever writes their lines removes them.
@@ -224,8 +226,7 @@ impl<'a> BatchSchedule<'a> {
                 }
                 continue;
             }
-            self.is_held = (self.is_reader_behind)();
-            if self.is_held || self.open.borrow().len() >= self.window {
+            if self.open.borrow().len() >= self.window {
                 return None;
             }
             match self.feed.take() {
@@ -304,7 +305,7 @@ impl Schedule for BatchSchedule<'_> {
         }
         let step = match self.next_step() {
             Some(step) => Some(step),
-            None if self.control.is_stopping() => None,
+            None if self.control.is_stopping() || (self.is_held)() => None,
             None => self.next_row(),
         };
         if let Some(Step::Call(call)) = &step {
@@ -333,10 +334,11 @@ impl Schedule for BatchSchedule<'_> {
     }
 
     fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-        Box::pin(async {
+        let is_held = (self.is_held)();
+        Box::pin(async move {
             tokio::select! {
-                () = tokio::time::sleep(LOOK), if self.is_held => {}
-                () = self.feed.changed(), if !self.is_held => {}
+                () = tokio::time::sleep(LOOK_AGAIN), if is_held => {}
+                () = self.feed.changed(), if !is_held => {}
                 () = self.control.stopped.notified() => {}
             }
         })
@@ -345,45 +347,55 @@ impl Schedule for BatchSchedule<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::path::Path;
+
+    use tempfile::TempDir;
+
     use super::*;
-    use crate::batch::rows::{RowFormat, Rows};
-    use crate::batch::{Recipe, Selection};
+    use crate::batch::feed::{Recipe, Selection};
+    use crate::batch::rows::Rows;
     use crate::call::Target;
 
-    struct OneCall;
+    struct Asking;
 
-    impl Maker for OneCall {
-        fn make(&mut self, _: &RowInfo, _: Asked, place: usize) -> Result<Work, Error> {
-            Ok(Work::Call(Box::new(self.unusable(place))))
+    fn call() -> Call {
+        let target = Target { gateway: "g".into(), model: "m".into() };
+        Call::new(0, "m", vec![target.into()], Arc::default())
+    }
+
+    impl Maker for Asking {
+        fn make(&mut self, _: &RowInfo, _: Asked, _: usize) -> Result<Work, Error> {
+            Ok(Work::Call(Box::new(call())))
         }
 
         fn unusable(&mut self, _: usize) -> Call {
-            let target = Target { gateway: "g".into(), model: "m".into() };
-            Call::new(0, "m", vec![target.into()], Arc::default())
+            call()
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn no_row_is_taken_while_the_reader_is_behind_and_the_batch_goes_on_when_it_is_not() {
-        static IS_BEHIND: AtomicBool = AtomicBool::new(false);
-        let raw = &b"{\"prompt\":\"a\"}\n{\"prompt\":\"b\"}\n"[..];
-        let rows = Rows::new(Box::new(raw), None, Some(RowFormat::Jsonl)).expect("rows");
-        let feed = Feed::start(rows, Recipe::default(), Selection::default(), Arc::default(), 1).expect("a thread");
-        let (limit, control) = (Limit::new(Some(4), 8), Arc::default());
-        let schedule = BatchSchedule::new(feed, Box::new(OneCall), control, limit, (1, 1), usize::MAX);
-        let mut schedule = schedule.waiting_for_reader(|| IS_BEHIND.load(Ordering::Relaxed));
-        let taken = |schedule: &mut BatchSchedule<'_>| matches!(schedule.next(), Some(Step::Call(_)));
-        while !taken(&mut schedule) {
-            schedule.changed().await;
-        }
-        IS_BEHIND.store(true, Ordering::Relaxed);
-        for _ in 0..10 {
-            assert!(!taken(&mut schedule) && schedule.is_waiting());
-            schedule.changed().await;
-        }
-        IS_BEHIND.store(false, Ordering::Relaxed);
-        while !taken(&mut schedule) {
-            schedule.changed().await;
-        }
+    fn feed(directory: &TempDir) -> Feed {
+        let path = directory.path().join("rows.txt");
+        std::fs::write(&path, "one\ntwo\n").expect("a data set");
+        let rows = Rows::open(Path::new(&path), None).expect("rows");
+        Feed::start(rows, Recipe::default(), Selection::default(), Arc::default(), 1).expect("a thread")
+    }
+
+    #[tokio::test]
+    async fn no_row_is_taken_while_the_reader_of_the_lines_is_behind() {
+        let directory = TempDir::new().expect("a directory");
+        let is_behind = Cell::new(false);
+        let control = Arc::new(Control::default());
+        let limit = Limit::new(Some(9), 9);
+        let schedule = BatchSchedule::new(feed(&directory), Box::new(Asking), control, limit, (1, 1), usize::MAX);
+        let mut schedule = schedule.held_while(|| is_behind.get());
+        schedule.changed().await;
+        assert!(matches!(schedule.next(), Some(Step::Call(_))), "the first row");
+        is_behind.set(true);
+        schedule.changed().await;
+        assert!(schedule.next().is_none() && schedule.is_waiting(), "the second row waits");
+        is_behind.set(false);
+        schedule.changed().await;
+        assert!(matches!(schedule.next(), Some(Step::Call(_))), "the reader has caught up");
     }
 }

@@ -127,13 +127,13 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
         failure.message = format!("{}: {}", failure.message, wrong_certificate(&lower));
     }
     failure.advice = if certificate.is_some() {
-        certificate.map(str::to_owned)
+        certificate.map(Into::into)
     } else if let Some(variable) = client.proxy.filter(|_| error.is_connect()) {
-        Some(format!("{variable} is set: connections go through that proxy; is it right?"))
+        Some(format!("{variable} is set: connections go through that proxy; is it right?").into())
     } else if lower.contains("invalidcontenttype") || lower.contains("corrupt message") {
         Some("the gateway does not seem to speak TLS there: is its base_url https:// by mistake?".into())
     } else if client.gateway.base_url.is_loopback() && error.is_connect() {
-        Some(format!("is the gateway running? `{}` says it is at {origin}", client.gateway.name))
+        Some(format!("is the gateway running? `{}` says it is at {origin}", client.gateway.name).into())
     } else {
         None
     };

@@ -99,7 +99,7 @@ impl BackgroundWriter {
         state.take_error()
     }
 
-    /// How many bytes wait for the reader.
+    /// How many bytes wait for the reader, besides those that are being written.
     pub(super) fn waiting(&self) -> usize {
         self.lock().waiting.len()
     }

@@ -231,15 +231,15 @@ pub(crate) fn write_in_background() {
     IN_BACKGROUND.store(true, Relaxed);
 }
 
+/// How many bytes of standard output wait for its reader, which does not read or is slower than what is written.
+pub(crate) fn unread() -> usize {
+    STDOUT_WRITER.waiting()
+}
+
 /// The same for a server, which may run for months: of its messages that nobody reads, it keeps this many bytes at most.
 pub(crate) fn write_in_background_at_most(bytes: usize) {
     STDERR_WRITER.keep_at_most(bytes);
     write_in_background();
-}
-
-/// Whether the reader of standard output is so far behind that nothing more should be made for it: a megabyte waits.
-pub(crate) fn is_reader_behind() -> bool {
-    STDOUT_WRITER.waiting() > 1 << 20
 }
 
 /// Waits until everything is written to both streams, or until the limit has passed; then only what stands on standard

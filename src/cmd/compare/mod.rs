@@ -286,8 +286,12 @@ fn scores_to_keep(records: &[Record], choosing: &Choosing, texts: bool) -> Vec<(
     let of = |(place, (record, scored)): (usize, (&Record, &Scored))| {
         let mut parts: Vec<Part> = scored.parts.iter().cloned().chain(verdicts(place)).collect();
         if !texts {
-            // A reason may quote the answer.
-            parts.iter_mut().for_each(|part| part.reason = None);
+            // A reason may quote the answer, and what an answer is compared with may tell it.
+            for part in &mut parts {
+                part.reason = None;
+                let kind = part.scorer.split(':').next().filter(|kind| *kind != judge::SCORER);
+                part.scorer = kind.map_or_else(|| part.scorer.clone(), str::to_owned);
+            }
         }
         (record.id.clone(), parts)
     };

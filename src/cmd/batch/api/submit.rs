@@ -62,7 +62,7 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
     let written = (&mut output, &mut tally);
     let handed_over = handovers.and_then(|handovers| hand_over(batch, handovers, maker, written, &done, &job));
     // All rows were read, and the answers that are collected are compared with their number.
-    let total = handed_over.as_ref().ok().map(|(rows, _)| plan.lines(*rows, &done));
+    let total = handed_over.as_ref().ok().map(|handed_over| plan.lines(handed_over.rows, &done));
     let progress = JobProgress { total, ..progress_of(&tally, 0) };
     if let Some(teller) = teller {
         teller.end(JobState::Submitted, progress);
@@ -77,25 +77,44 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
     if let (Err(_), Err(error)) = (&handed_over, &noted) {
         context.urgent(&error.to_string());
     }
-    let (rows, (requests, parts)) = handed_over?;
+    let HandedOver { rows, unusable, requests, parts } = handed_over?;
     noted?;
     let id = short_id(&job);
     if rows == 0 {
         context.urgent(&format!("{} has no row that is asked", plan.source.path.display()));
         return Ok(0);
     }
-    if parts == 0 {
+    if unusable > 0 {
+        let lines = count(unusable, "line", "lines");
+        context.urgent(&format!("{lines} in the output: rows that cannot be used were not handed over"));
+    }
+    if parts == 0 && unusable == 0 {
         context.notice("every row is done or handed over already");
         return Ok(0);
+    }
+    if parts == 0 {
+        return Ok(tally.exit_code());
     }
     let (requests, parts) = (count(requests, "request", "requests"), count(parts, "batch", "batches"));
     context.notice(&format!("{requests} handed over in {parts}; `llm batch collect {id}` gets the answers"));
     print(format!("{job}\n").into())?;
-    Ok(0)
+    Ok(if unusable > 0 { 8 } else { 0 })
 }
 
-/// Hands over the rows that are not done. Returns how many rows the batch has, and of those that were handed over, how many
-/// requests there were, and in how many parts.
+/// What was handed over.
+struct HandedOver {
+    /// How many rows the batch has.
+    rows: u64,
+    /// How many lines were written for rows that cannot be used.
+    unusable: u64,
+    requests: u64,
+    parts: u64,
+}
+
+/// So many rows that cannot be used are told one by one.
+const TOLD: u64 = 3;
+
+/// Hands over the rows that are not done.
 fn hand_over(
     batch: &Batch<'_>,
     mut handover: Handovers<'_>,
@@ -103,7 +122,8 @@ fn hand_over(
     (output, tally): (&mut OutputFile, &mut Tally),
     done: &Done,
     job: &str,
-) -> Result<(u64, (u64, u64)), Error> {
+) -> Result<HandedOver, Error> {
+    let mut unusable = 0;
     let plan = batch.plan;
     let lines = LineMaker::new(plan, job);
     let mut cook = Cook::new(&plan.recipe)?;
@@ -128,7 +148,12 @@ fn hand_over(
                     Work::Steps(_) => {}
                 },
                 Err(why) => {
-                    let record = unusable(&info, why, maker.unusable(place));
+                    unusable += 1;
+                    if unusable <= TOLD {
+                        let (row, line) = (info.number, info.line);
+                        batch.context.urgent(&format!("row {row} (line {line}) cannot be used: {why}"));
+                    }
+                    let record = record_of_unusable(&info, why, maker.unusable(place));
                     let (line, ended) = lines.line(&info, &record, None)?;
                     let target = output.path().display().to_string();
                     let written = output.append(&line, (info.number, place));
@@ -138,7 +163,8 @@ fn hand_over(
             }
         }
     }
-    Ok((selected, handover.finish()?))
+    let (requests, parts) = handover.finish()?;
+    Ok(HandedOver { rows: selected, unusable, requests, parts })
 }
 
 /// Refuses what could not be kept: the requests are paid when the gateway comes to them, which nothing here can stop.
@@ -156,7 +182,7 @@ fn check_limits(context: &Context, args: &BatchRunArgs) -> Result<(), Error> {
 }
 
 /// The record of a row that cannot be used.
-fn unusable(info: &RowInfo, why: &str, call: Call) -> Record {
+fn record_of_unusable(info: &RowInfo, why: &str, call: Call) -> Record {
     let mut recorder = Recorder::new("", &call, Duration::ZERO);
     let failure = Failure::new(FailureKind::InvalidRequest, format!("line {}: {why}", info.line));
     recorder.event(&RunEvent { call: 0, at: Duration::ZERO, event: Event::Done(Err(failure)) });
