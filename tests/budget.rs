@@ -68,7 +68,9 @@ fn a_tool_with_a_model_of_its_own_is_refused_where_a_key_may_use_some_models_onl
     }
     assert_eq!(gateway.requests().len(), 2);
     limited.llm(ASK).args(["-p", r#"tools=[{"type":"web_search"}]"#]).output().exits(0);
-    limited.llm(ASK).args(["-m", "test-model@preset/dear"]).output().exits(5).says("names a model of its own");
+    for name in ["test-model@preset/dear", "test-model,dear"] {
+        limited.llm(ASK).args(["-m", name]).output().exits(5).says("a model that no limit knows of");
+    }
     for name in ["preset", "engine", "deployment_id", "fallback_models"] {
         limited.llm(ASK).args(["-p", &format!("{name}=dear")]).output().exits(2).says("-p cannot set");
     }

@@ -373,9 +373,22 @@ fn a_proxy_that_cannot_be_reached_is_named_by_its_variable() {
 #[test]
 fn a_proxy_that_makes_no_sense_is_not_passed_by() {
     let home = Home::new().env("LLM_BASE_URL", "https://gateway.invalid/v1").env("LLM_API_KEY", KEY);
-    for address in ["::garbage::", "http://", "http://exa mple"] {
-        let run = home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).env("ALL_PROXY", address);
-        run.output().exits(7).says("ALL_PROXY is not the address of a proxy");
+    for address in [
+        "::garbage::",
+        "http://",
+        "http://exa mple",
+        " http://127.0.0.1:1",
+        "http://127.0.0.1:1 ",
+        "'http://127.0.0.1:1'",
+        "htp://127.0.0.1:1",
+        "http//127.0.0.1:1",
+        "socks://127.0.0.1:1",
+        "ftp://127.0.0.1:1",
+    ] {
+        for variable in ["ALL_PROXY", "https_proxy"] {
+            let run = home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).env(variable, address);
+            run.output().exits(7).says(&format!("{variable} is not the address of a proxy"));
+        }
     }
 }
 

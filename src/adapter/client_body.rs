@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::body::malformed;
-use super::field_names::{names_other_model, names_preset};
+use super::field_names::{may_name_others, names_other_model};
 use super::object::Object;
 use super::{Api, DecodeError, WireRequest, gemini};
 
@@ -94,8 +94,8 @@ impl ClientBody {
             };
             (model, value("stream") == Some(Value::Bool(true)), path.to_owned())
         };
-        if names_preset(&model) {
-            return Err(malformed("a preset in the name of a model may ask a model that no limit knows of"));
+        if may_name_others(&model) {
+            return Err(malformed("a comma or a preset in the name of a model may ask a model that no limit knows of"));
         }
         let headers = Vec::new();
         Ok(Self {
@@ -319,7 +319,7 @@ mod tests {
             let error = read(Api::OpenaiChat).expect_err(field).to_string();
             assert!(error.contains("may ask a model that no limit knows of"), "{error}");
         }
-        for name in ["@preset/dear", "cheap@preset/dear", "cheap@PRESET/dear"] {
+        for name in ["@preset/dear", "cheap@preset/dear", "cheap@PRESET/dear", "cheap,dear", "cheap, dear", "cheap,"] {
             let body = format!(r#"{{"model":"{name}","messages":[]}}"#);
             let error = ClientBody::read(Api::OpenaiChat, Operation::Generate, "chat/completions", body.into());
             assert!(error.expect_err(name).to_string().contains("may ask a model that no limit knows of"));

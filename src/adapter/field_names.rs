@@ -54,9 +54,10 @@ pub fn names_other_model(field: &str) -> bool {
     field != "model" && (is_model(field) || OTHER_MODELS.iter().any(|name| is_same_field(name, field)))
 }
 
-/// Whether a model's name has a preset: settings that the owner of an OpenRouter account keeps there, which may name any model.
-pub fn names_preset(model: &str) -> bool {
-    model.to_lowercase().contains("@preset/")
+/// Whether a gateway may ask a model that no limit knows of because of how its name is written: with a comma, LiteLLM takes it for
+/// the names of several models; with a preset, it stands for settings that the owner of an OpenRouter account keeps there.
+pub fn may_name_others(model: &str) -> bool {
+    model.contains(',') || model.to_lowercase().contains("@preset/")
 }
 
 /// Whether a field names one or several models: `model`, `models`, `backup_models`, `fallbackModel`, `modelName` …

@@ -39,7 +39,7 @@ mod whole;
 mod tests;
 
 pub use client_body::{ClientBody, Operation};
-pub use field_names::{is_same_field, names_other_model, names_preset};
+pub use field_names::{is_same_field, may_name_others, names_other_model};
 pub use mask::mask_keys;
 pub(crate) use openai_chat::usage_of;
 pub use output_bound::OutputBound;

@@ -70,6 +70,14 @@ impl ToolCalls {
         self.held
     }
 
+    /// Adds a whole call, which is no piece of another one, although some servers give all calls of a function one id.
+    pub(super) fn take_whole(&mut self, piece: Piece<'_>, events: &mut Vec<StreamEvent>) {
+        let is_known = self.calls.iter().any(|call| *call.id == *piece.id);
+        let id = if is_known { Text::default() } else { piece.id };
+        let before = self.calls.len();
+        self.take(Piece { index: Some(before as u64), id, ..piece }, events);
+    }
+
     /// Adds a piece of a call.
     pub(super) fn take(&mut self, piece: Piece<'_>, events: &mut Vec<StreamEvent>) {
         if piece.custom.is_some() {

@@ -266,6 +266,17 @@ pub struct Observed {
     pub is_running: bool,
     /// Whether the gateway has told all that the answer took, because it has ended or failed.
     pub is_final: bool,
+    /// The bytes that the client got of the answer, where somebody wants to know them.
+    pub passed: Option<Passed>,
+}
+
+/// The bytes of an answer in the wire format of the client, and their media type.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Passed {
+    /// The media type; `None` where the gateway gave none.
+    pub content_type: Option<Arc<str>>,
+    /// All that was handed on.
+    pub bytes: Vec<u8>,
 }
 
 /// An answer that broke off.
@@ -298,6 +309,13 @@ impl Observed {
             Event::Attempt { .. } => {
                 (self.response, self.cost, self.is_running) = (Response::default(), None, true);
                 self.is_final = false;
+                self.passed = self.passed.take().map(|_| Passed::default());
+            }
+            Event::Bytes { bytes, content_type, .. } => {
+                if let Some(passed) = &mut self.passed {
+                    passed.bytes.extend_from_slice(bytes);
+                    passed.content_type = passed.content_type.take().or_else(|| content_type.clone());
+                }
             }
             Event::Headers { meta, .. } => self.cost = meta.cost,
             Event::Stream(event) => {

@@ -3,7 +3,7 @@
 
 mod events;
 
-pub use events::{Event, Events, Meta, Observed, Observer, RunEvent, Stopped, Undelivered};
+pub use events::{Event, Events, Meta, Observed, Observer, Passed, RunEvent, Stopped, Undelivered};
 
 use std::collections::BTreeMap;
 use std::fmt;

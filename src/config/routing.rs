@@ -62,9 +62,10 @@ pub(super) fn check<'a>(
     tasks: &BTreeMap<String, String>,
     gateways: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<(), Problem> {
+    let mut counted = BTreeMap::new();
     for (name, alias) in aliases {
         check_alias(name, alias, gateways.clone()).map_err(|problem| problem.about(&format!("alias `{name}`")))?;
-        acyclic(aliases, &mut vec![name])?;
+        count_models(aliases, &mut vec![name], &mut counted)?;
     }
     for (task, model) in tasks {
         check_name(model, ["task", task], gateways.clone())
@@ -123,26 +124,47 @@ pub(super) fn check_name<'a, const N: usize>(
     }
 }
 
-/// Fails where an alias leads back to one of `path`, which holds the aliases from the first to the one to check.
-fn acyclic<'a>(aliases: &'a BTreeMap<String, Alias>, path: &mut Vec<&'a str>) -> Result<(), Problem> {
-    let Some(alias) = path.last().and_then(|name| aliases.get(*name)) else { return Ok(()) };
+/// The most models that an alias may stand for, with those of the aliases in it.
+const MOST_MODELS: usize = 1_000;
+
+/// The most aliases that may stand in each other.
+const DEEPEST: usize = 100;
+
+/// Counts the models for which the last alias of `path` stands; `path` holds the aliases that lead to it. Each alias is counted
+/// once, and its count is kept in `counted`.
+///
+/// # Errors
+/// The alias leads back to one of `path`, stands for too many models, or is too deep within others.
+fn count_models<'a>(
+    aliases: &'a BTreeMap<String, Alias>,
+    path: &mut Vec<&'a str>,
+    counted: &mut BTreeMap<&'a str, usize>,
+) -> Result<usize, Problem> {
+    let Some((name, alias)) = path.last().and_then(|name| aliases.get_key_value(*name)) else { return Ok(1) };
+    if let Some(count) = counted.get(name.as_str()) {
+        return Ok(*count);
+    }
+    let wrong = |what: String| Problem::at(["alias", name, "models"], what);
+    if path.len() > DEEPEST {
+        return Err(wrong(format!("alias `{name}` stands in more than {DEEPEST} others, each in the next")));
+    }
+    let mut count = 0;
     for model in &alias.models {
         let model = model.trim();
         if path.contains(&model) {
             let way: Vec<String> = path.iter().chain([&model]).map(|name| format!("`{name}`")).collect();
-            let problem = Problem::at(
-                ["alias", path.last().copied().unwrap_or_default(), "models"],
-                format!("alias {} leads back to itself", way.join(" → ")),
-            );
+            let problem = wrong(format!("alias {} leads back to itself", way.join(" → ")));
             return Err(problem.hint(format!("if the model `{model}` is meant, write GATEWAY::{model}")));
         }
-        if aliases.contains_key(model) {
-            path.push(model);
-            acyclic(aliases, path)?;
-            path.pop();
-        }
+        path.push(model);
+        count += count_models(aliases, path, counted)?;
+        path.pop();
     }
-    Ok(())
+    if count > MOST_MODELS {
+        return Err(wrong(format!("alias `{name}` stands for more than {MOST_MODELS} models")));
+    }
+    counted.insert(name, count);
+    Ok(count)
 }
 
 #[cfg(test)]
@@ -201,6 +223,23 @@ mod tests {
     fn a_gateway_that_is_not_known_is_answered_with_the_nearest() {
         let error = checked("[alias.a]\nmodels = [\"opnrouter::m\"]").expect_err("unknown");
         assert_eq!(error.hint().as_deref(), Some("did you mean `openrouter::m`?"));
+    }
+
+    #[test]
+    fn aliases_of_aliases_are_checked_once_each_and_have_a_bound() {
+        let doubling = |levels: usize| {
+            let alias = |level: usize| {
+                let next = if level + 1 == levels { "m".to_owned() } else { format!("a{}", level + 1) };
+                format!("[alias.a{level}]\nmodels = [\"{next}\", \"{next}\"]\n")
+            };
+            (0..levels).map(alias).collect::<String>()
+        };
+        checked(&doubling(9)).expect("512 models");
+        let error = checked(&doubling(60)).expect_err("2^60 models").to_string();
+        assert!(error.contains("alias `a50` stands for more than 1000 models"), "{error}");
+        let chain: String = (0..5_000).map(|n| format!("[alias.b{n:05}]\nmodels = [\"b{:05}\"]\n", n + 1)).collect();
+        let error = checked(&chain).expect_err("too deep").to_string();
+        assert!(error.contains("stands in more than 100 others"), "{error}");
     }
 
     #[test]

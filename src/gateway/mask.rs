@@ -4,15 +4,16 @@
 //! answer, its reasoning and the arguments of its tool calls are the user's own data and stay as they are here; `words.rs` masks
 //! them for clients of a server.
 
+mod forms;
+
 use std::borrow::Cow;
 use std::ops::Range;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
 
+use self::forms::{Forms, large_part, shortened};
 use crate::adapter::mask_keys;
 use crate::call::Meta;
 use crate::chat::{FinishReason, StreamEvent};
@@ -52,8 +53,8 @@ pub(super) struct Mask {
 struct Secret {
     /// The secret and its reverse. They are found however each of their characters is escaped.
     spelled: [SecretString; 2],
-    /// Its encodings in which no character stands for itself.
-    encoded: Vec<SecretString>,
+    /// The forms in which a large part of it is found wherever that begins.
+    forms: Forms,
 }
 
 impl Mask {
@@ -192,6 +193,7 @@ impl Mask {
     fn masked_in(&self, text: &str, shortest: usize, place: Place) -> Option<String> {
         let long_enough = self.secrets.iter().filter(|secret| secret.len() >= shortest);
         let mut found: Vec<Range<usize>> = long_enough.flat_map(|secret| secret.find(text, place)).collect();
+        found.iter_mut().for_each(|range| *range = whole_characters(text, range));
         found.sort_by_key(|range| range.start);
         let mut masked = String::with_capacity(if found.is_empty() { 0 } else { text.len() });
         let mut kept = 0;
@@ -205,6 +207,13 @@ impl Mask {
         masked.push_str(text.get(kept..)?);
         (!found.is_empty()).then_some(masked)
     }
+}
+
+/// The range with all of the characters that it has a part of: a part of a secret may begin within one.
+fn whole_characters(text: &str, range: &Range<usize>) -> Range<usize> {
+    let is_boundary = |at: &usize| text.is_char_boundary(*at);
+    let start = (0..=range.start).rev().find(is_boundary).unwrap_or(0);
+    start..(range.end..text.len()).find(is_boundary).unwrap_or(text.len())
 }
 
 /// The long parts of a header's value, such as the values of cookies, each of which may be a secret.
@@ -234,8 +243,7 @@ enum Place {
 impl Secret {
     fn new(secret: &str) -> Self {
         let reversed: String = secret.chars().rev().collect();
-        let encoded = if secret.len() < LONG { Vec::new() } else { encodings(secret) };
-        Self { spelled: [secret.into(), reversed.into()], encoded }
+        Self { forms: Forms::new(secret, &reversed), spelled: [secret.into(), reversed.into()] }
     }
 
     fn len(&self) -> usize {
@@ -252,102 +260,12 @@ impl Secret {
                 found.extend(spellings(bytes, secret, *style, place));
             }
         }
-        found.extend(parts(bytes, self.spelled[0].expose_secret().as_bytes()));
-        for encoded in &self.encoded {
-            let encoded = encoded.expose_secret().as_bytes();
-            for at in memmem::find_iter(bytes, &encoded[..SHORTEST_PART]) {
-                let Some(end) = encoded_at(bytes, at, encoded) else { continue };
-                // What stands around it without a gap encodes its first and last letters.
-                let is_part =
-                    |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
-                let before = bytes[..at].iter().rev().take_while(is_part).count();
-                let after = bytes[end..].iter().take_while(is_part).count();
-                found.push(at - before..end + after);
-            }
-            found.extend(cut_at_end(text, encoded));
+        if self.len() >= LONG {
+            found.extend(self.forms.find(text));
+            found.extend(shortened(text, self.spelled[0].expose_secret().as_bytes()));
         }
         found
     }
-}
-
-/// The secret in base64, also in the midst of a longer text and encoded twice, as UTF-16 in base64, and in hexadecimal.
-fn encodings(secret: &str) -> Vec<SecretString> {
-    let mut all = base64(secret.as_bytes());
-    let twice: Vec<String> = all.iter().flat_map(|once| base64(once.as_bytes())).collect();
-    all.extend(twice);
-    for utf16 in [u16::to_le_bytes, u16::to_be_bytes] {
-        all.extend(base64(&secret.encode_utf16().flat_map(utf16).collect::<Vec<u8>>()));
-    }
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-    all.extend([hex.to_uppercase(), hex]);
-    all.sort_unstable();
-    all.dedup();
-    all.into_iter().map(SecretString::from).collect()
-}
-
-/// What of these bytes is the same in every base64 text that holds them.
-fn base64(bytes: &[u8]) -> Vec<String> {
-    let mut all = Vec::new();
-    for shift in 0..3 {
-        let padded = [&[0; 2][..shift], bytes].concat();
-        for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-            let text = engine.encode(&padded);
-            // Only letters that stand for bits of the secret alone are the same in every text.
-            let inner = (shift * 8).div_ceil(6)..padded.len() * 8 / 6;
-            all.push(text[inner].to_owned());
-        }
-    }
-    all
-}
-
-/// Where the encoded secret ends that begins at this place, whatever lines it is broken into.
-fn encoded_at(text: &[u8], start: usize, encoded: &[u8]) -> Option<usize> {
-    let mut at = start;
-    for letter in encoded {
-        at += line_break(&text[at..]);
-        if text.get(at) != Some(letter) {
-            return None;
-        }
-        at += 1;
-    }
-    Some(at)
-}
-
-/// The length of the white space that the text begins with, as it is or as JSON writes it.
-fn line_break(text: &[u8]) -> usize {
-    match text {
-        [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] => 1 + line_break(rest),
-        [b'\\', b'n' | b'r' | b't', rest @ ..] => 2 + line_break(rest),
-        _ => 0,
-    }
-}
-
-/// Where the beginning of an encoded secret stands at the end of a text, which was cut there.
-fn cut_at_end(text: &str, encoded: &[u8]) -> Option<Range<usize>> {
-    let text = text.trim_end_matches(['.', '…']).as_bytes();
-    let length = (SHORTEST_PART..encoded.len()).rev().find(|length| text.ends_with(&encoded[..*length]))?;
-    Some(text.len() - length..text.len())
-}
-
-/// How many bytes of a long secret are masked without the rest of it.
-fn large_part(secret: &[u8]) -> usize {
-    LONG.max(secret.len() / 2)
-}
-
-/// Where a large part of a long secret stands, with what of the secret stands around it.
-fn parts(text: &[u8], secret: &[u8]) -> Vec<Range<usize>> {
-    let length = large_part(secret);
-    let mut found = Vec::new();
-    for (start, part) in secret.windows(length).enumerate() {
-        let (before, after) = (&secret[..start], &secret[start + length..]);
-        found.extend(memmem::find_iter(text, part).map(|at| {
-            let same = |(found, byte): &(&u8, &u8)| found == byte;
-            let more = text[..at].iter().rev().zip(before.iter().rev()).take_while(same).count();
-            let end = at + length;
-            at - more..end + text[end..].iter().zip(after).take_while(same).count()
-        }));
-    }
-    found
 }
 
 /// How each character of a secret is written.
@@ -375,10 +293,18 @@ fn spellings(text: &[u8], secret: &[u8], style: Style, place: Place) -> Vec<Rang
     let mut found = Vec::new();
     let mut at = 0;
     let Some(first) = secret.first() else { return found };
-    let begins = begins(*first, style);
+    // A large part of a long secret may begin at any of these letters. Those that stand for themselves are found by another
+    // search.
+    let within = 1..secret.len().saturating_sub(large_part(secret.len())) + 1;
+    let is_within = is_one_of(&secret[within.clone()]);
+    let begins = begins(*first, &secret[within.clone()], style);
     while let Some(skipped) = text[at..].iter().position(|byte| begins[usize::from(*byte)]) {
         at += skipped;
-        let end = spelled_at(text, at, secret, style, place);
+        let end = spelled_at(text, at, secret, 0, style, place).or_else(|| {
+            let byte = written(&text[at..], style).filter(|(byte, _)| is_within[usize::from(*byte)])?.0;
+            let starts = within.clone().filter(|start| secret[*start].eq_ignore_ascii_case(&byte));
+            starts.filter_map(|start| spelled_at(text, at, secret, start, style, place)).max()
+        });
         if let Some(end) = end {
             // The escape of an escape is masked as a whole, so that none is left half.
             let escapes = text[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
@@ -390,39 +316,47 @@ fn spellings(text: &[u8], secret: &[u8], style: Style, place: Place) -> Vec<Rang
     found
 }
 
-/// With which bytes a text can begin that spells this byte. All others are passed over at once.
-fn begins(byte: u8, style: Style) -> [bool; 256] {
-    let first = match style {
-        Style::Escaped => [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()],
+/// Which bytes are one of these letters, in any case.
+fn is_one_of(letters: &[u8]) -> [bool; 256] {
+    let mut is_one = [false; 256];
+    for letter in letters {
+        is_one[usize::from(letter.to_ascii_lowercase())] = true;
+        is_one[usize::from(letter.to_ascii_uppercase())] = true;
+    }
+    is_one
+}
+
+/// With which bytes a text can begin that spells the first letter of a secret, or in another way than as it is one of those
+/// `within`. All others are passed over at once.
+fn begins(first: u8, within: &[u8], style: Style) -> [bool; 256] {
+    let both = |byte: &u8| [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
+    let letters = std::slice::from_ref(&first).iter().chain(within).flat_map(both);
+    let mut begins = is_one_of(&match style {
+        Style::Escaped => vec![first],
         // Of both cases, the high digit is one less in capitals.
-        Style::Hex => [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()]
-            .map(|byte| b"0123456789abcdef"[usize::from(byte >> 4)]),
-        Style::Decimal => {
-            [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()].map(|byte| byte.to_string().as_bytes()[0])
-        }
-    };
-    let mut begins = [false; 256];
+        Style::Hex => letters.map(|byte| b"0123456789abcdef"[usize::from(byte >> 4)]).collect(),
+        Style::Decimal => letters.map(|byte| byte.to_string().as_bytes()[0]).collect(),
+    });
     let escapes: &[u8] = if style == Style::Escaped { br"\%=&" } else { b"0" };
-    for byte in first.iter().chain(escapes) {
-        begins[usize::from(byte.to_ascii_lowercase())] = true;
-        begins[usize::from(byte.to_ascii_uppercase())] = true;
+    for byte in escapes {
+        begins[usize::from(*byte)] = true;
     }
     begins
 }
 
-/// Where the secret ends that begins at this place, whatever its case and however its characters are written. Of a long one,
-/// half is enough, and less than that at the end of the text.
-fn spelled_at(text: &[u8], start: usize, secret: &[u8], style: Style, place: Place) -> Option<usize> {
+/// Where the secret ends of which the letters from `first` on begin at this place, whatever its case and however its characters
+/// are written. Of a long one, half is enough, and less than that of its beginning at the end of the text.
+fn spelled_at(text: &[u8], start: usize, secret: &[u8], first: usize, style: Style, place: Place) -> Option<usize> {
     let is_long = secret.len() >= LONG;
     let mut at = start;
-    for (read, byte) in secret.iter().enumerate() {
+    for (read, byte) in secret[first..].iter().enumerate() {
         let widest = if is_long && read > 0 { WIDEST_GAP } else { 0 };
         if let Some(end) = next_spelled(text, at, *byte, style, place, widest) {
             at = end;
             continue;
         }
-        let is_cut = matches!(&text[at..], b"" | b"..." | b"\xE2\x80\xA6");
-        let enough = if is_cut { SHORTEST_PART } else { large_part(secret) };
+        let is_cut = first == 0 && matches!(&text[at..], b"" | b"..." | b"\xE2\x80\xA6");
+        let enough = if is_cut { SHORTEST_PART } else { large_part(secret.len()) };
         return (is_long && read >= enough).then_some(at);
     }
     Some(at)
@@ -430,18 +364,21 @@ fn spelled_at(text: &[u8], start: usize, secret: &[u8], style: Style, place: Pla
 
 /// The length of what the text begins with if that is this byte.
 fn spelled(text: &[u8], byte: u8, style: Style) -> Option<usize> {
-    let found = match style {
-        Style::Escaped => {
-            let escaped = escaped(text).filter(|(found, _)| found.eq_ignore_ascii_case(&byte));
-            escaped.or_else(|| text.first().map(|first| (*first, 1)))
-        }
+    let is_it = |found: &(u8, usize)| found.0.eq_ignore_ascii_case(&byte);
+    let as_it_is = || text.first().filter(|_| style == Style::Escaped).map(|first| (*first, 1));
+    written(text, style).filter(is_it).or_else(|| as_it_is().filter(is_it)).map(|(_, length)| length)
+}
+
+/// The byte that the text begins with in this style, and the length of what stands for it.
+fn written(text: &[u8], style: Style) -> Option<(u8, usize)> {
+    match style {
+        Style::Escaped => escaped(text),
         Style::Hex => number(text, 0..2, 16).map(|byte| (byte, 2)),
         Style::Decimal => {
             let digits = text.iter().take(3).take_while(|digit| digit.is_ascii_digit()).count();
             number(text, 0..digits, 10).map(|byte| (byte, digits))
         }
-    };
-    found.filter(|(found, _)| found.eq_ignore_ascii_case(&byte)).map(|(_, length)| length)
+    }
 }
 
 /// The most bytes that may stand between two characters of a secret.
@@ -488,8 +425,11 @@ fn gap(text: &[u8], style: Style, place: Place) -> Option<usize> {
 
 /// The number of these digits, if it is a byte.
 fn number(text: &[u8], range: Range<usize>, radix: u32) -> Option<u8> {
-    let digits = str::from_utf8(text.get(range)?).ok().filter(|digits| !digits.starts_with('+'))?;
-    u8::from_str_radix(digits, radix).ok()
+    let digits = text.get(range).filter(|digits| !digits.is_empty())?;
+    digits.iter().try_fold(0_u8, |number, digit| {
+        let digit = u8::try_from(char::from(*digit).to_digit(radix)?).ok()?;
+        number.checked_mul(u8::try_from(radix).ok()?)?.checked_add(digit)
+    })
 }
 
 /// The byte that the text begins with, and the length of its escape, if URLs, JSON, source code, HTML or mail write it so.

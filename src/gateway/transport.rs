@@ -83,7 +83,9 @@ pub(super) fn plain_client(is_tls: bool, limit: Duration) -> Result<reqwest::Cli
 pub(super) fn proxy(base: &config::BaseUrl, env: &config::Env) -> Result<Option<&'static str>, Failure> {
     let variable = env.proxy_variable(base.is_https()).filter(|_| !base.is_loopback());
     let Some((variable, address)) = variable.and_then(|name| Some((name, env.get(name)?))) else { return Ok(None) };
-    if reqwest::Proxy::all(address).is_err() {
+    // The client passes by an address with another scheme, a space or quotes in silence.
+    let is_used = Matcher::builder().all(address).build().intercept(&http::Uri::from_static("https://host")).is_some();
+    if !is_used || reqwest::Proxy::all(address).is_err() {
         let message = format!("{variable} is not the address of a proxy");
         return Err(Failure::new(FailureKind::Network, message).with_advice(format!("unset {variable}, or mend it")));
     }

@@ -142,6 +142,14 @@ impl Running {
         if self.answer.failed.as_ref().is_some_and(is_store_lost) {
             self.server.note_store(true);
         }
+        if self
+            .answer
+            .failed
+            .as_ref()
+            .is_some_and(|failure| failure.kind == FailureKind::Auth && failure.status == Some(401))
+        {
+            self.server.refused_key.send_replace(self.answer.target.gateway.clone());
+        }
         let ended = single.end().await;
         self.taken.settle(&ended.record);
         self.server.metrics.ended(ended.call.caller.key.as_deref().unwrap_or_default(), &ended.record);

@@ -34,6 +34,7 @@ const OPENAI_CHAT: &[Place] = &[
     ("messages.*.tool_calls.*.function", &["name", "arguments"]),
     ("tools.*", &["type", "function"]),
     ("tools.*.function", &["name", "description", "parameters", "strict"]),
+    ("response_format.json_schema", &["name", "schema", "strict"]),
 ];
 
 const OPENAI_RESPONSES: &[Place] = &[
@@ -69,6 +70,7 @@ const OPENAI_RESPONSES: &[Place] = &[
         ],
     ),
     ("tools.*", &["type", "name", "description", "parameters", "strict"]),
+    ("text.format", &["type", "name", "schema", "strict"]),
 ];
 
 const ANTHROPIC: &[Place] = &[
@@ -118,8 +120,12 @@ const GEMINI: &[Place] = &[
     ("contents.*.parts.*.inlineData", &["mimeType", "mime_type", "data"]),
     ("contents.*.parts.*.fileData", &["fileUri", "file_uri", "mimeType", "mime_type"]),
     ("contents.*.parts.*.functionCall", &["id", "name", "args"]),
-    ("contents.*.parts.*.functionResponse", &["id", "name", "response"]),
+    ("contents.*.parts.*.functionResponse", &["id", "name", "response", "parts"]),
+    ("tools.*.functionDeclarations.*", FUNCTION),
+    ("tools.*.function_declarations.*", FUNCTION),
 ];
+
+const FUNCTION: &[&str] = &["name", "description", "parameters", "parametersJsonSchema", "parameters_json_schema"];
 
 /// The paths of the fields in this body that no translation takes over, such as `messages.0.name`. Fields that are null say nothing.
 pub(super) fn ignored(api: Api, body: &[u8]) -> Vec<String> {

@@ -111,6 +111,8 @@ pub(crate) struct Server {
     /// What sends spans.
     senders: Tasks,
     phase: watch::Sender<Phase>,
+    /// The gateway that has refused its key last.
+    refused_key: watch::Sender<String>,
     metrics: Metrics,
     /// Where spans go; `None` where the config names no collector.
     traces: RwLock<Option<(Otel, Arc<Traces>)>>,
@@ -138,6 +140,7 @@ impl Server {
             tasks: Tasks::default(),
             senders: Tasks::default(),
             phase: watch::Sender::new(Phase::Serving),
+            refused_key: watch::Sender::default(),
             metrics: Metrics::new(),
             traces: RwLock::default(),
         })
@@ -218,6 +221,11 @@ impl Server {
     /// What the server holds now.
     pub(crate) fn loaded(&self) -> Arc<LoadedConfig> {
         Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells each time which gateway has refused its key.
+    pub(crate) fn refused_keys(&self) -> watch::Receiver<String> {
+        self.refused_key.subscribe()
     }
 
     /// Takes in whether the store could be written.

@@ -1,11 +1,13 @@
 //! The keys of clients and what limits them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::{Server, home};
-use crate::support::{Gateway, Reply};
+use crate::support::{Gateway, KEY, Reply};
 
 #[test]
 fn a_missing_or_wrong_key_is_401_on_every_path() {
@@ -124,7 +126,7 @@ fn no_field_leads_a_key_to_another_model_than_it_may_use() {
     for spelling in ["DEAR", "dear:nitro", "dear?x", "dear\u{200b}", "vendor/dear"] {
         assert_eq!(ask(&keys[1], spelling, r#""n":1"#).status, 403, "{spelling}");
     }
-    for preset in ["@preset/dear", "small-1@preset/dear"] {
+    for preset in ["@preset/dear", "small-1@preset/dear", "small-1,dear"] {
         assert_eq!(ask(&free, preset, r#""n":1"#).status, 400, "{preset}");
     }
     let function = r#""tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"model":{}}}}}]"#;
@@ -579,4 +581,34 @@ fn what_makes_no_sense_is_refused_when_a_key_is_made() {
     let again = home.llm(["serve", "key", "new", "bot"]).output();
     again.exits(2);
     assert!(again.stderr().contains("there is a key `bot` already"), "{again}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_its_gateway_refuses_is_read_again() {
+    let is_replaced = Arc::new(AtomicBool::new(false));
+    let wanted = Arc::clone(&is_replaced);
+    let gateway = Gateway::by(move |request| {
+        let wanted = if wanted.load(Ordering::SeqCst) { format!("Bearer {KEY}-2") } else { format!("Bearer {KEY}") };
+        match request.header("authorization") {
+            Some(given) if given == wanted => Reply::unary("yes"),
+            _ => Reply::error(401, "the token has expired"),
+        }
+    });
+    let home = home(&gateway, "openai-chat");
+    home.file("token", KEY.to_owned());
+    let path = home.path().join("token");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    let command = format!("key_command = [\"cat\", \"{}\"]", path.display());
+    home.file("llm.toml", config.replace("key_env = [\"UP_KEY\"]", &command));
+    let home = home.env("UP_KEY", "");
+    let server = Server::start(&home, &[]);
+    assert_eq!(server.ask(&server.key, "m").status, 200);
+    is_replaced.store(true, Ordering::SeqCst);
+    home.file("token", format!("{KEY}-2"));
+    assert_eq!(server.ask(&server.key, "m").status, 502);
+    server.wait_until("the new key", |server| server.ask(&server.key, "m").status == 200);
+    std::fs::remove_file(path).expect("removed");
+    server.running.signal(rustix::process::Signal::TERM);
+    server.running.finish().exits(0).says("up refuses its key");
 }

@@ -563,3 +563,42 @@ fn calls_that_come_without_an_id_get_one_that_no_other_has() {
     }
     assert_eq!(ids.len(), 4, "{ids:?}");
 }
+
+#[test]
+fn a_cached_answer_is_the_one_that_its_client_got() {
+    let choice =
+        |index: u64, text: &str| json!({"index": index, "message": {"content": text}, "finish_reason": "stop"});
+    let whole = json!({"id": "c", "choices": [choice(0, "one"), choice(1, "two")], "citations": ["here"]});
+    let gateway = Gateway::by(move |request| match request.json()["stream"] == true {
+        true => Reply::stream(&["some ", "text"]),
+        false => Reply::json(200, &whole),
+    });
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config + "[cache]\nenabled = true\n");
+    let server = Server::start(&home, &[]);
+    let ask = |path: &str, headers: &[(&str, &str)], fields: Value| {
+        let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
+        body.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+        let answer = server.send(&server.key, path, headers, body.to_string());
+        (
+            answer.header("x-llm-cache").map(str::to_owned),
+            answer.header("content-type").map(str::to_owned),
+            answer.text(),
+        )
+    };
+    for fields in [json!({"n": 2}), json!({"stream": true})] {
+        let first = ask("/v1/chat/completions", &[], fields.clone());
+        let second = ask("/v1/chat/completions", &[], fields);
+        assert_eq!((first.0.as_deref(), second.0.as_deref()), (Some("miss"), Some("hit")));
+        assert_eq!((first.1, first.2), (second.1, second.2));
+    }
+    // What is sent on may change the answer.
+    let with = |beta: &str| ask("/v1/chat/completions", &[("openai-beta", beta)], json!({"n": 2})).0;
+    assert_eq!([with("a"), with("b"), with("a")].map(Option::unwrap_or_default), ["miss", "miss", "hit"]);
+    // In another format, the answer is written anew.
+    let translated = || ask("/v1/messages", &[], json!({"max_tokens": 9, "stream": true}));
+    let (first, second) = (translated(), translated());
+    assert_eq!((first.0.as_deref(), second.0.as_deref()), (Some("miss"), Some("hit")));
+    assert!(second.2.contains("some ") && second.2.contains("message_stop"), "{}", second.2);
+}

@@ -91,7 +91,11 @@ pub(super) struct MessageDecoder {
     tool_blocks: Vec<Option<u64>>,
     /// Blocks of reasoning that must be sent back unchanged.
     redacted: Vec<Value>,
-    /// About how much memory the redacted blocks have taken, in bytes.
+    /// Whether there was a thought, whose signature is told as it comes.
+    has_thought: bool,
+    /// The text and the signature of a later one, which are told together with those of other blocks.
+    further: Option<(String, String)>,
+    /// About how much memory the blocks have taken, in bytes.
     held: usize,
     usage: WireUsage,
     finished: bool,
@@ -148,14 +152,17 @@ impl MessageDecoder {
     }
 
     fn block(&mut self, index: Option<u64>, block: Block<'_>, events: &mut Vec<StreamEvent>) {
+        self.keep_further();
         match &*block.kind {
             "text" => {
                 self.say_redacted(events);
                 block.text.tell(StreamEvent::TextDelta, events);
             }
             "thinking" => {
-                block.thinking.tell(StreamEvent::ReasoningDelta, events);
-                block.signature.tell(StreamEvent::ReasoningSignature, events);
+                if std::mem::replace(&mut self.has_thought, true) {
+                    self.further = Some(Default::default());
+                }
+                self.think(block.thinking, block.signature, events);
             }
             "redacted_thinking" => {
                 self.held += block.data.0.len() + signature::OF_A_BLOCK;
@@ -187,14 +194,33 @@ impl MessageDecoder {
 
     fn delta(&mut self, index: Option<u64>, delta: Delta<'_>, events: &mut Vec<StreamEvent>) {
         delta.text.tell(StreamEvent::TextDelta, events);
-        delta.thinking.tell(StreamEvent::ReasoningDelta, events);
-        delta.signature.tell(StreamEvent::ReasoningSignature, events);
+        self.think(delta.thinking, delta.signature, events);
         if let Some(index) = self.tool_blocks.iter().position(|block| *block == index) {
             delta.partial_json.tell(|arguments| StreamEvent::ToolCallDelta { index, arguments }, events);
         }
     }
 
+    fn think(&mut self, text: Text<'_>, signature: Text<'_>, events: &mut Vec<StreamEvent>) {
+        if let Some((all, signed)) = &mut self.further {
+            self.held += text.len() + signature.len();
+            all.push_str(&text);
+            signed.push_str(&signature);
+        } else {
+            signature.tell(StreamEvent::ReasoningSignature, events);
+        }
+        text.tell(StreamEvent::ReasoningDelta, events);
+    }
+
+    /// Keeps a later thought that has come to its end.
+    fn keep_further(&mut self) {
+        if let Some((text, signed)) = self.further.take().filter(|(_, signed)| !signed.is_empty()) {
+            self.held += signature::OF_A_BLOCK;
+            self.redacted.push(signature::further(&text, &signed));
+        }
+    }
+
     fn say_redacted(&mut self, events: &mut Vec<StreamEvent>) {
+        self.keep_further();
         events.extend(signature::join("", std::mem::take(&mut self.redacted)).map(StreamEvent::ReasoningSignature));
     }
 

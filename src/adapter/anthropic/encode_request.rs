@@ -25,7 +25,7 @@ pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
         "model": model,
         "max_tokens": request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
         "system": system(request),
-        "messages": request.messages.iter().filter(|message| message.role != Role::System).map(message).collect::<Vec<_>>(),
+        "messages": request.messages.iter().filter(|message| message.role != Role::System).filter_map(message).collect::<Vec<_>>(),
         "tools": filled(request.tools.iter().map(tool).collect()),
         "tool_choice": tool_choice(request),
         "temperature": request.temperature,
@@ -50,9 +50,16 @@ fn system(request: &Request) -> Option<Value> {
     filled(text_alone(blocks))
 }
 
-fn message(message: &Message) -> Value {
-    let role = if message.role == Role::Assistant { "assistant" } else { "user" };
-    json!({"role": role, "content": text_alone(message.parts.iter().flat_map(blocks).collect())})
+/// `None` for an answer that says nothing. The vendor refuses empty texts and empty messages, which other formats have beside
+/// calls of tools.
+fn message(message: &Message) -> Option<Value> {
+    let is_answer = message.role == Role::Assistant;
+    let mut blocks: Vec<Value> = message.parts.iter().flat_map(blocks).collect();
+    if is_answer || blocks.len() > 1 {
+        blocks.retain(|block| block["type"] != "text" || block["text"] != "");
+    }
+    let role = if is_answer { "assistant" } else { "user" };
+    (!is_answer || !blocks.is_empty()).then(|| json!({"role": role, "content": text_alone(blocks)}))
 }
 
 /// Content that is one text is sent as a text, not as a list.
@@ -88,16 +95,23 @@ fn blocks(part: &Part) -> Vec<Value> {
 pub(super) fn reasoning(text: &str, signed: Option<&str>) -> Vec<Value> {
     let Some(signed) = signed else { return Vec::new() };
     let (bare, json) = signature::split(signed);
-    let redacted = match json {
-        Some(Value::Array(blocks)) if blocks.iter().all(|block| block["type"] == "redacted_thinking") => blocks,
+    let is_ours = |block: &Value| block["type"] == "redacted_thinking" || signature::is_further(block);
+    let mut others = match json {
+        Some(Value::Array(blocks)) if blocks.iter().all(is_ours) => blocks,
         Some(_) => return vec![json!({"type": "thinking", "thinking": text, "signature": signed})],
         None => Vec::new(),
     };
     let mut blocks = Vec::new();
-    if !bare.is_empty() || !text.is_empty() {
-        blocks.push(json!({"type": "thinking", "thinking": text, "signature": bare}));
+    let first = signature::first_text(text, &others);
+    if !bare.is_empty() || !first.is_empty() {
+        blocks.push(json!({"type": "thinking", "thinking": first, "signature": bare}));
     }
-    blocks.extend(redacted);
+    for block in &mut others {
+        if let Some((text, signature)) = signature::read_further(block) {
+            *block = json!({"type": "thinking", "thinking": text, "signature": signature});
+        }
+    }
+    blocks.extend(others);
     blocks
 }
 

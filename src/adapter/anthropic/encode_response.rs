@@ -16,6 +16,8 @@ pub(super) struct MessageEncoder {
     began: bool,
     /// The kind of the open block, which is the last that began.
     open: Option<Kind>,
+    /// Whether the open block of thinking has its signature.
+    is_signed: bool,
     /// The number of blocks that have begun.
     blocks: usize,
     calls: Vec<Call>,
@@ -55,6 +57,7 @@ impl MessageEncoder {
             model: model.to_owned(),
             began: false,
             open: None,
+            is_signed: false,
             blocks: 0,
             calls: Vec::new(),
             begun_calls: 0,
@@ -80,7 +83,7 @@ impl MessageEncoder {
         self.begin(None, None, out);
         self.close(out);
         event(json!({"type": "content_block_start", "index": self.blocks, "content_block": block}), out);
-        self.open = Some(kind);
+        (self.open, self.is_signed) = (Some(kind), false);
         self.blocks += 1;
     }
 
@@ -135,9 +138,15 @@ impl Encoder for MessageEncoder {
             }
             StreamEvent::ReasoningDelta(text) => self.think(json!({"type": "thinking_delta", "thinking": text}), out),
             StreamEvent::ReasoningSignature(signature) => {
+                // A bare signature may come in pieces. Each later thought has one of its own.
+                let mut is_piece = !signature.starts_with('[');
                 for block in reasoning("", Some(signature)) {
                     if block["type"] == "thinking" {
+                        if !std::mem::take(&mut is_piece) && self.open == Some(Kind::Thinking) && self.is_signed {
+                            self.close(out);
+                        }
                         self.think(json!({"type": "signature_delta", "signature": block["signature"]}), out);
+                        self.is_signed = true;
                     } else {
                         self.open(Kind::Other, block, out);
                     }

@@ -2,6 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use crate::adapter::body::{Fields, arguments_text, malformed};
@@ -68,6 +69,9 @@ struct FunctionResponse {
     name: String,
     #[serde(default)]
     response: Value,
+    /// Pictures and files of the result.
+    #[serde(default)]
+    parts: Vec<IgnoredAny>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -213,7 +217,12 @@ impl Calls {
                 WirePart { inline_data: Some(blob), .. } => parts.push(media(blob)),
                 WirePart { file_data: Some(file), .. } => parts.push(at_address(file)?),
                 WirePart { function_call: Some(call), .. } => parts.push(Part::ToolCall(self.call(call))),
-                WirePart { function_response: Some(response), .. } => parts.push(self.result(response)),
+                WirePart { function_response: Some(response), .. } if response.parts.is_empty() => {
+                    parts.push(self.result(response));
+                }
+                WirePart { function_response: Some(_), .. } => {
+                    return Err(malformed("a tool result can hold nothing but text"));
+                }
                 _ => return Err(malformed("a part is of no kind that is known here")),
             }
         }
@@ -310,22 +319,48 @@ fn tools(value: &Value) -> Option<Vec<Tool>> {
     Some(tools.into_iter().flat_map(|tool| tool.function_declarations).map(function).collect())
 }
 
-/// A schema with the names of types in lower case. Google's older schemas have them in capitals.
-fn json_schema(mut schema: Value) -> Value {
-    match &mut schema {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let is_type = name == "type" && value.is_string();
-                *value = match value.take() {
-                    Value::String(kind) if is_type => kind.to_lowercase().into(),
-                    other => json_schema(other),
-                };
+/// The bounds of a schema, which Google's clients write as texts.
+const BOUNDS: [&str; 6] = ["maxItems", "minItems", "maxLength", "minLength", "maxProperties", "minProperties"];
+
+/// A schema in Google's older dialect, as JSON Schema: types are in capitals there, and what may be null is `nullable`.
+fn json_schema(schema: Value) -> Value {
+    let Value::Object(fields) = schema else { return schema };
+    let each = |schemas: Value| match schemas {
+        Value::Object(named) => named.into_iter().map(|(name, schema)| (name, json_schema(schema))).collect(),
+        Value::Array(list) => list.into_iter().map(json_schema).collect(),
+        other => other,
+    };
+    let mut schema = Map::new();
+    let mut is_nullable = false;
+    for (name, value) in fields {
+        let value = match (&*name, value) {
+            ("nullable", Value::Bool(may_be_null)) => {
+                is_nullable = may_be_null;
+                continue;
             }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| *item = json_schema(item.take())),
-        _ => {}
+            // Properties are in the order in which they are written.
+            ("propertyOrdering" | "property_ordering", _) => continue,
+            ("type", Value::String(kind)) => kind.to_lowercase().into(),
+            ("properties" | "anyOf" | "$defs", schemas) => each(schemas),
+            ("items" | "additionalProperties", inner) => json_schema(inner),
+            (bound, Value::String(digits)) if BOUNDS.contains(&bound) => {
+                digits.parse::<u64>().map_or(Value::String(digits), Value::from)
+            }
+            (_, other) => other,
+        };
+        schema.insert(name, value);
     }
-    schema
+    if is_nullable {
+        if let Some(Value::Array(values)) = schema.get_mut("enum") {
+            values.push(Value::Null);
+        }
+        match (schema.remove("type"), schema.get_mut("anyOf")) {
+            (Some(kind), _) => drop(schema.insert("type".to_owned(), json!([kind, "null"]))),
+            (None, Some(Value::Array(any))) => any.push(json!({"type": "null"})),
+            (None, _) => {}
+        }
+    }
+    schema.into()
 }
 
 fn tool_choice(config: &Value) -> Option<ToolChoice> {
@@ -394,6 +429,28 @@ mod tests {
             let refused = read(json!({"fileUri": "https://a/b", "mimeType": kind})).expect_err(kind).to_string();
             assert!(refused.contains(kind), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_schema_of_googles_dialect_becomes_json_schema() {
+        let schema = json!({"type": "OBJECT", "nullable": true, "propertyOrdering": ["type"], "required": ["type"], "properties": {
+            "type": {"type": "STRING", "nullable": true, "enum": ["A"], "description": "TYPE"},
+            "nullable": {"type": "ARRAY", "maxItems": "7", "items": {"type": "NUMBER", "nullable": false}},
+            "either": {"nullable": true, "anyOf": [{"type": "STRING"}, {"type": "INTEGER"}]}}});
+        let meant = json!({"type": ["object", "null"], "required": ["type"], "properties": {
+            "type": {"type": ["string", "null"], "enum": ["A", null], "description": "TYPE"},
+            "nullable": {"type": "array", "maxItems": 7, "items": {"type": "number"}},
+            "either": {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]}}});
+        assert_eq!(json_schema(schema), meant);
+    }
+
+    #[test]
+    fn a_picture_in_the_result_of_a_tool_is_refused() {
+        let part = json!({"inlineData": {"mimeType": "image/png", "data": "QUJD"}});
+        let result = json!({"functionResponse": {"name": "f", "response": {}, "parts": [part]}});
+        let body = json!({"contents": [{"parts": [result]}]}).to_string();
+        let refused = decode("models/m:generateContent", body.as_bytes()).expect_err("refused").to_string();
+        assert!(refused.contains("nothing but text"), "{refused}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::adapter::lenient::{Count, Text, list, list_or_null, maybe, whole};
 use crate::adapter::start::Start;
 use crate::adapter::usage::Surcharges;
-use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, sse, usage};
+use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, signature, sse, usage};
 use crate::chat::{FinishReason, StreamEvent, Surcharge, Usage};
 
 #[derive(Debug, Default, Deserialize)]
@@ -152,8 +152,10 @@ const FAILED: [&str; 9] = [
 pub(super) struct ContentDecoder {
     start: Start,
     calls: usize,
-    /// Whether a signature was reported. Several parts may have one; the first is the one that must come back.
+    /// Whether a signature was reported, and one of a call. Several parts may have one; the first must come back, and that of
+    /// the first call.
     signed: bool,
+    signed_call: bool,
     surcharges: Surcharges,
 }
 
@@ -200,10 +202,10 @@ impl ContentDecoder {
         }
         if is_thought {
             part.text.unwrap_or_default().tell(StreamEvent::ReasoningDelta, events);
-            self.sign(&part.thought_signature, events);
+            self.sign(&part.thought_signature, false, events);
             return;
         }
-        self.sign(&part.thought_signature, events);
+        self.sign(&part.thought_signature, part.function_call.is_some(), events);
         part.text.unwrap_or_default().tell(StreamEvent::TextDelta, events);
         if let Some(call) = part.function_call {
             let index = self.calls;
@@ -216,11 +218,18 @@ impl ContentDecoder {
         }
     }
 
-    fn sign(&mut self, signature: &Text<'_>, events: &mut Vec<StreamEvent>) {
-        if !self.signed && !signature.is_empty() {
-            self.signed = true;
-            events.push(StreamEvent::ReasoningSignature(signature.0.clone().into_owned()));
+    fn sign(&mut self, signature: &Text<'_>, is_call: bool, events: &mut Vec<StreamEvent>) {
+        if signature.is_empty() {
+            return;
         }
+        let of_first_call = is_call && !self.signed_call;
+        self.signed_call |= is_call;
+        let told = match std::mem::replace(&mut self.signed, true) {
+            false => Some(signature.to_string()),
+            true if of_first_call => signature::join("", vec![signature::further("", signature)]),
+            true => None,
+        };
+        events.extend(told.map(StreamEvent::ReasoningSignature));
     }
 
     fn finish_reason(&self, reason: &str) -> Option<FinishReason> {

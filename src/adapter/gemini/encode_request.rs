@@ -73,9 +73,15 @@ fn system(request: &Request) -> Option<Value> {
 fn contents(messages: &[Message]) -> Vec<Value> {
     let turns = messages.iter().filter(|message| message.role != Role::System);
     turns
-        .map(|message| {
-            let role = if message.role == Role::Assistant { "model" } else { "user" };
-            json!({"role": role, "parts": parts(message, messages)})
+        .filter_map(|message| {
+            let is_answer = message.role == Role::Assistant;
+            let mut parts = parts(message, messages);
+            // Other formats have empty texts beside calls of tools.
+            if is_answer || parts.len() > 1 {
+                parts.retain(|part| part != &json!({"text": ""}));
+            }
+            let role = if is_answer { "model" } else { "user" };
+            (!is_answer || !parts.is_empty()).then(|| json!({"role": role, "parts": parts}))
         })
         .collect()
 }
@@ -94,8 +100,21 @@ fn parts(message: &Message, conversation: &[Message]) -> Vec<Value> {
         parts.extend(content_part(part, conversation));
     }
     let Some(signed) = signed else { return parts };
+    let call = parts.iter().position(|part| part.get("functionCall").is_some());
+    // Where the text and the first call each have one, both are sent back.
+    if let (signed, Some(Value::Array(further))) = signature::split(signed)
+        && let Some((_, of_call)) = further.first().and_then(signature::read_further)
+    {
+        let text = parts.iter().rposition(|part| part["text"].is_string() && part["thought"] != true);
+        for (place, signature) in [(call, of_call), (text, signed)] {
+            if let Some(place) = place.filter(|_| !signature.is_empty()) {
+                parts[place]["thoughtSignature"] = signature.into();
+            }
+        }
+        return parts;
+    }
     // The signature belongs to the first call, or else to the last part of the answer.
-    let place = parts.iter().position(|part| part.get("functionCall").is_some()).or(parts.len().checked_sub(1));
+    let place = call.or(parts.len().checked_sub(1));
     match place {
         Some(place) => parts[place]["thoughtSignature"] = bare(signed).into(),
         None => parts.push(json!({"text": "", "thought": true, "thoughtSignature": bare(signed)})),

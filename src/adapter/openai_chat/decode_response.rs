@@ -123,6 +123,8 @@ pub(super) struct ChatDecoder {
     has_content: bool,
     tool_calls: ToolCalls,
     signatures: Signatures,
+    /// Whether the reasoning comes in a field of its own.
+    has_reasoning: bool,
     finished: bool,
     surcharges: Surcharges,
 }
@@ -140,11 +142,12 @@ impl Decoder for ChatDecoder {
             if let Some(raw) = choice.logprobs {
                 logprobs::tell(read_logprobs(raw), events);
             }
+            let is_whole = choice.delta.is_none();
             if let Some(delta) = choice.delta.or(choice.message) {
                 if !(delta.annotations.is_empty() && delta.executed_tools.is_empty()) {
                     surcharge = Some(Surcharge::Parts);
                 }
-                self.delta(*delta, events);
+                self.delta(*delta, is_whole, events);
             }
             failed = choice.error.filter(|error| says_something(error));
             finish = finish_reason(&choice.finish_reason);
@@ -182,7 +185,7 @@ impl Decoder for ChatDecoder {
 }
 
 impl ChatDecoder {
-    fn delta(&mut self, delta: Delta<'_>, events: &mut Vec<StreamEvent>) {
+    fn delta(&mut self, delta: Delta<'_>, is_whole: bool, events: &mut Vec<StreamEvent>) {
         let before = events.len();
         let mut thought = [delta.reasoning_content.0, delta.reasoning.0, delta.content.thinking]
             .into_iter()
@@ -190,15 +193,15 @@ impl ChatDecoder {
             .map(Cow::into_owned)
             .unwrap_or_default();
         let mut signed = None;
-        let said_elsewhere = !thought.is_empty();
+        self.has_reasoning |= !thought.is_empty();
         for raw in delta.reasoning_details {
             let Ok(detail) = serde_json::from_str::<Detail<'_>>(raw.get()) else { continue };
-            // `reasoning` holds the same text.
-            if !said_elsewhere {
+            // `reasoning` holds the same text, here or before.
+            if !self.has_reasoning {
                 thought.push_str(&detail.text);
                 thought.push_str(&detail.summary);
             }
-            signed = self.signatures.take(raw, &detail).or(signed);
+            signed = self.signatures.take(raw, detail).or(signed);
         }
         if !thought.is_empty() {
             events.push(StreamEvent::ReasoningDelta(thought));
@@ -216,7 +219,10 @@ impl ChatDecoder {
         let mut extra = delta.extra_content;
         for piece in delta.tool_calls {
             extra = extra.or(piece.extra_content);
-            self.tool_calls.take(piece, events);
+            match is_whole {
+                true => self.tool_calls.take_whole(piece, events),
+                false => self.tool_calls.take(piece, events),
+            }
         }
         if let Some(function) = delta.function_call {
             self.tool_calls.take(Piece::of_function(function), events);

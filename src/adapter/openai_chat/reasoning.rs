@@ -24,6 +24,10 @@ pub(super) struct Detail<'a> {
 /// The signatures of an answer, as far as they have arrived.
 #[derive(Debug, Default)]
 pub(super) struct Signatures {
+    /// Whether the signature of a thought was told. Each later one is kept with its text.
+    is_told: bool,
+    /// The text since the last signature.
+    text: String,
     /// Entries that must be sent back unchanged.
     opaque: Vec<Value>,
     /// About how much memory they take, in bytes.
@@ -32,12 +36,22 @@ pub(super) struct Signatures {
 
 impl Signatures {
     /// Adds one entry. Returns the bare signature in it, if there is one.
-    pub(super) fn take(&mut self, raw: &RawValue, detail: &Detail<'_>) -> Option<String> {
+    pub(super) fn take(&mut self, raw: &RawValue, detail: Detail<'_>) -> Option<String> {
+        if self.is_told {
+            self.text.push_str(&detail.text);
+            self.size += detail.text.len();
+        }
         if !detail.data.is_empty() {
             self.opaque.extend(serde_json::from_str::<Value>(raw.get()).ok());
             self.size += raw.get().len() + signature::OF_A_BLOCK;
         }
-        detail.signature.some()
+        let signed = detail.signature.some()?;
+        if std::mem::replace(&mut self.is_told, true) {
+            self.size += signed.len() + signature::OF_A_BLOCK;
+            self.opaque.push(signature::further(&std::mem::take(&mut self.text), &signed));
+            return None;
+        }
+        Some(signed)
     }
 
     pub(super) fn size(&self) -> usize {
@@ -68,24 +82,29 @@ impl Echo {
         if let Some(object @ Value::Object(_)) = json {
             return Self { reasoning_content, extra_content: Some(object), ..Self::default() };
         }
+        let entries = if let Some(Value::Array(entries)) = json { entries } else { Vec::new() };
+        let thought = |text: &str, signed: &str| json!({"type": "reasoning.text", "text": text, "signature": signed});
         let mut details = Vec::new();
         if !bare.is_empty() {
-            details.push(json!({"type": "reasoning.text", "text": text, "signature": bare}));
+            details.push(thought(signature::first_text(text, &entries), bare));
         }
-        if let Some(Value::Array(entries)) = json {
-            details.extend(entries);
-        }
+        details.extend(entries.iter().map(|entry| match signature::read_further(entry) {
+            Some((text, signed)) => thought(text, signed),
+            None => entry.clone(),
+        }));
         Self { reasoning_content, reasoning_details: Some(Value::Array(details)), extra_content: None }
     }
 
     /// The text and the signature that the fields hold.
     pub(super) fn read(self) -> (String, Option<String>) {
         let mut text = self.reasoning_content.unwrap_or_default();
-        let mut signature = String::new();
+        let mut bare = String::new();
         let mut opaque = Vec::new();
         for detail in self.reasoning_details.iter().flat_map(|details| details.as_array()).flatten() {
-            if let Some(bare) = detail["signature"].as_str() {
-                signature.push_str(bare);
+            match detail["signature"].as_str() {
+                Some(signed) if bare.is_empty() => bare.push_str(signed),
+                Some(signed) => opaque.push(signature::further(detail["text"].as_str().unwrap_or(""), signed)),
+                None => {}
             }
             if detail["data"].is_string() {
                 opaque.push(detail.clone());
@@ -97,8 +116,8 @@ impl Echo {
             }
         }
         match self.extra_content {
-            Some(extra) => (text, Some(format!("{signature}{extra}"))),
-            None => (text, join(&signature, opaque)),
+            Some(extra) => (text, Some(format!("{bare}{extra}"))),
+            None => (text, join(&bare, opaque)),
         }
     }
 }
@@ -114,6 +133,7 @@ mod tests {
             Some("c2ln"),
             Some(r#"[{"data":"x","id":"r1","type":"reasoning.encrypted"}]"#),
             Some(r#"c2ln[{"data":"x","type":"reasoning.encrypted"}]"#),
+            Some(r#"c2ln[{"type":"thought","text":"t","signature":"x"}]"#),
             Some(r#"{"google":{"thought_signature":"t"}}"#),
         ] {
             let echo = Echo::new("thought", signature);

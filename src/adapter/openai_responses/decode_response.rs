@@ -8,7 +8,7 @@ use super::wire::{Body, Event, Item, read_usage};
 use crate::adapter::lenient::Text;
 use crate::adapter::start::Start;
 use crate::adapter::usage::{self, Surcharges};
-use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, sse};
+use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, signature, sse};
 use crate::chat::{FinishReason, StreamEvent, Surcharge, Usage};
 
 /// Decodes one answer.
@@ -19,6 +19,8 @@ pub(super) struct ResponseDecoder {
     /// The form in which reasoning comes. Some gateways send both the summary and the whole.
     thoughts: Option<Thoughts>,
     calls: Vec<Call>,
+    /// Whether the encrypted form of a thought was told. Those of later ones are told with their texts, so that each keeps its own.
+    has_signature: bool,
     surcharges: Surcharges,
 }
 
@@ -105,6 +107,13 @@ fn of_item(kind: &str) -> Option<Surcharge> {
     (!is_free && !kind.ends_with("_output")).then_some(Surcharge::Parts)
 }
 
+/// What is shown of an item of reasoning.
+fn thought(item: &Item<'_>) -> String {
+    let is_whole = item.content.iter().any(|part| !part.text.is_empty());
+    let (parts, between) = if is_whole { (&item.content, "") } else { (&item.summary, "\n\n") };
+    parts.iter().map(|part| &*part.text).collect::<Vec<_>>().join(between)
+}
+
 fn tell_missing(item: &Item<'_>, events: &mut Vec<StreamEvent>) {
     let parts = item.content.iter().filter(|_| &*item.kind == "message");
     let missing = parts.filter_map(|part| missing::of_part(&part.kind)).chain(missing::of_item(&item.kind)).last();
@@ -157,7 +166,7 @@ impl ResponseDecoder {
                 }
                 self.all_arguments(index, &id, arguments, events);
             }
-            "reasoning" => item.encrypted_content.tell(StreamEvent::ReasoningSignature, events),
+            "reasoning" => self.sign(&item, events),
             _ => {}
         }
     }
@@ -173,15 +182,25 @@ impl ResponseDecoder {
                 }
             }
             "reasoning" => {
-                let is_whole = item.content.iter().any(|part| !part.text.is_empty());
-                let (parts, between) = if is_whole { (&item.content, "") } else { (&item.summary, "\n\n") };
-                let thoughts: Vec<_> = parts.iter().map(|part| &*part.text).collect();
-                Text(thoughts.join(between).into()).tell(StreamEvent::ReasoningDelta, events);
-                item.encrypted_content.tell(StreamEvent::ReasoningSignature, events);
+                Text(thought(&item).into()).tell(StreamEvent::ReasoningDelta, events);
+                self.sign(&item, events);
             }
             "function_call" => self.item_done(Some(index as u64), Some(item), events),
             _ => {}
         }
+    }
+
+    /// Tells the encrypted form of a thought.
+    fn sign(&mut self, item: &Item<'_>, events: &mut Vec<StreamEvent>) {
+        let encrypted = &*item.encrypted_content;
+        if encrypted.is_empty() {
+            return;
+        }
+        let signed = match std::mem::replace(&mut self.has_signature, true) {
+            false => Some(encrypted.to_owned()),
+            true => signature::join("", vec![signature::further(&thought(item), encrypted)]),
+        };
+        events.extend(signed.map(StreamEvent::ReasoningSignature));
     }
 
     fn think(&mut self, form: Thoughts, text: Text<'_>, events: &mut Vec<StreamEvent>) {

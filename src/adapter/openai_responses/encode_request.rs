@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::adapter::body::{self, filled, given};
 use crate::adapter::media::{audio_format, data_url};
-use crate::adapter::{WireRequest, logprobs};
+use crate::adapter::{WireRequest, logprobs, signature};
 use crate::chat::{ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
 
 /// The fields that hold several settings, in an object or a list.
@@ -68,7 +68,11 @@ fn items(message: &Message) -> Vec<Value> {
             Part::ToolResult { id, content } => {
                 json!({"type": "function_call_output", "call_id": id, "output": content})
             }
-            Part::Reasoning { text, signature: Some(signature) } => reasoning(None, text, Some(signature)),
+            Part::Reasoning { text, signature: Some(signature) } => {
+                items.extend(turn(role, &mut content));
+                items.extend(thoughts(text, signature));
+                continue;
+            }
             // Reasoning without its encrypted form is left out, because the vendor would refuse it and does not need
             // it.
             Part::Reasoning { .. } => continue,
@@ -115,6 +119,17 @@ fn content_part(role: Role, part: &Part) -> Option<Value> {
         }
         Part::Reasoning { .. } | Part::ToolCall(_) | Part::ToolResult { .. } => return None,
     })
+}
+
+/// The items of reasoning that are sent back, each with its own encrypted form.
+fn thoughts(text: &str, signed: &str) -> Vec<Value> {
+    let (bare, further) = match signature::split(signed) {
+        (bare, Some(Value::Array(blocks))) if blocks.iter().all(signature::is_further) => (bare, blocks),
+        _ => (signed, Vec::new()),
+    };
+    let first = (!bare.is_empty()).then(|| reasoning(None, signature::first_text(text, &further), Some(bare)));
+    let others = further.iter().filter_map(signature::read_further);
+    first.into_iter().chain(others.map(|(text, signed)| reasoning(None, text, Some(signed)))).collect()
 }
 
 /// An item of reasoning: the text that is shown and the encrypted form that is sent back.

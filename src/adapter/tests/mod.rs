@@ -7,6 +7,8 @@ mod requests;
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::stream::{Decoded, Stream, complete};
 use super::*;
 use crate::chat::{FinishReason, Surcharge};
@@ -99,6 +101,14 @@ fn canonical(api: Api, mut response: Response) -> Response {
     }
     if api == Api::Anthropic {
         response.logprobs.clear();
+        // The text of a later thought stands before its signature in a stream.
+        if let Some((bare, Some(Value::Array(blocks)))) = response.reasoning_signature.as_deref().map(signature::split)
+        {
+            let bare_of =
+                |block: &Value| signature::read_further(block).map(|(_, signed)| signature::further("", signed));
+            let blocks = blocks.iter().map(|block| bare_of(block).unwrap_or_else(|| block.clone())).collect();
+            response.reasoning_signature = signature::join(bare, blocks);
+        }
     }
     for call in &mut response.tool_calls {
         call.arguments = body::arguments_value(&call.arguments).to_string();

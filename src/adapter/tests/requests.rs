@@ -380,3 +380,47 @@ fn the_fields_of_a_schema_keep_their_order() {
         assert!(properties.iter().all(|text| text.starts_with("{\"reasons\":{\"type\":")), "{api:?}: {sent}");
     }
 }
+
+#[test]
+fn empty_texts_are_not_sent_to_vendors_that_refuse_them() {
+    let call = || Part::ToolCall(ToolCall { id: "t".into(), name: "f".into(), arguments: "{}".into() });
+    let answer = |parts| Message { role: Role::Assistant, parts };
+    let messages = vec![
+        Message::text(Role::User, "hi"),
+        answer(vec![Part::Text(String::new()), call()]),
+        answer(vec![Part::Text(String::new())]),
+        answer(Vec::new()),
+    ];
+    let request = Request { messages, ..Request::default() };
+    for (api, list) in [(Api::Anthropic, "messages"), (Api::Gemini, "contents")] {
+        let sent: serde_json::Value =
+            serde_json::from_slice(&api.adapter().encode_request("m", &request).body).expect("JSON");
+        let turns = sent[list].as_array().expect("a list");
+        let of_second = turns[1].get("content").or(turns[1].get("parts")).and_then(|parts| parts.as_array());
+        assert_eq!((turns.len(), of_second.map(Vec::len)), (2, Some(1)), "{sent}");
+    }
+}
+
+#[test]
+fn each_thought_of_an_answer_is_sent_back_with_its_own_signature() {
+    let signature = r#"S1[{"type":"thought","text":"T2","signature":"S2"}]"#;
+    let call = |id: &str| Part::ToolCall(ToolCall { id: id.into(), name: "f".into(), arguments: "{}".into() });
+    let thought = Part::Reasoning { text: "T1T2".into(), signature: Some(signature.into()) };
+    let parts = vec![thought, Part::Text("hello".into()), call("a"), call("b")];
+    let request = Request { messages: vec![Message { role: Role::Assistant, parts }], ..Request::default() };
+    let sent = |api: Api| -> serde_json::Value {
+        serde_json::from_slice(&api.adapter().encode_request("m", &request).body).expect("JSON")
+    };
+    let thinking = |text, signature| json!({"type": "thinking", "thinking": text, "signature": signature});
+    let blocks = &sent(Api::Anthropic)["messages"][0]["content"];
+    assert_eq!([&blocks[0], &blocks[1]], [&thinking("T1", "S1"), &thinking("T2", "S2")]);
+    let item = |text, signature| json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": text}], "encrypted_content": signature});
+    let items = &sent(Api::OpenaiResponses)["input"];
+    assert_eq!([&items[0], &items[1]], [&item("T1", "S1"), &item("T2", "S2")]);
+    let parts = &sent(Api::Gemini)["contents"][0]["parts"];
+    let signed: Vec<_> = (0..4).map(|at| parts[at]["thoughtSignature"].as_str()).collect();
+    assert_eq!(signed, [None, Some("S1"), Some("S2"), None], "{parts}");
+    // A client of chat completions sends them back as it got them.
+    let again = decode(Api::OpenaiChat, &sent(Api::OpenaiChat)).expect("a request");
+    assert_eq!(again.messages, request.messages);
+}

@@ -5,7 +5,7 @@ mod signals;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::ExposeSecret as _;
 use tokio::net::{TcpListener, TcpSocket};
@@ -28,6 +28,9 @@ use crate::serve::{Bounds, FirstToken, Hosts, LoadedConfig, Server, ServerStores
 
 /// How often is looked whether the config file has changed.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How often keys are read again at most while a gateway refuses its key.
+const KEYS_AGAIN: Duration = Duration::from_secs(10);
 
 /// The queue of connections that have not been accepted.
 const BACKLOG: u32 = 1024;
@@ -157,11 +160,22 @@ async fn run_until_ended(
     drain: Duration,
 ) -> bool {
     let mut looks = tokio::time::interval(LOOK);
+    let (mut refused_keys, mut read_again) = (server.refused_keys(), None::<Instant>);
     let mut serving = std::pin::pin!(server.serve(listener));
     loop {
         let wish = tokio::select! {
             () = &mut serving => return false,
             wish = wishes.next() => wish,
+            // Tokens end, and keys are replaced.
+            Ok(()) = refused_keys.changed() => {
+                if read_again.is_some_and(|at| at.elapsed() < KEYS_AGAIN) {
+                    continue;
+                }
+                read_again = Some(Instant::now());
+                let gateway = refused_keys.borrow_and_update().clone();
+                maker.urgent(&format!("{gateway} refuses its key: keys are read again"));
+                Wish::Reload
+            }
             _ = looks.tick() => if watched.has_changed() { Wish::Reload } else { continue },
         };
         match wish {

@@ -1,5 +1,9 @@
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+use super::forms::*;
 use super::*;
 use crate::chat::{Alternative, TokenLogprob};
 use crate::error::FailureKind;
@@ -257,20 +261,107 @@ fn the_breaks_of_lines_in_an_encoded_secret_are_passed_over() {
     assert_eq!(cut_at_end(&encoded[..SHORTEST_PART - 1], encoded.as_bytes()), None);
 }
 
+/// What stands in these places of a text.
+fn found<'t>(text: &'t str, secret: &str) -> Vec<&'t str> {
+    let reversed: String = secret.chars().rev().collect();
+    Forms::new(secret, &reversed).find(text).into_iter().map(|range| &text[range]).collect()
+}
+
 #[test]
 fn a_large_part_of_a_long_secret_is_masked_with_what_stands_around_it() {
-    assert_eq!((large_part(&[0; 40]), large_part(&[0; LONG])), (20, LONG));
-    let secret = KEY.as_bytes();
-    let half = large_part(secret);
-    for length in half..=secret.len() {
-        let text = [b"a ", &secret[secret.len() - length..], b" b"].concat();
-        assert!(parts(&text, secret).iter().all(|part| *part == (2..2 + length)), "{length}");
-        assert!(!parts(&text, secret).is_empty(), "{length}");
+    assert_eq!((large_part(40), large_part(LONG)), (20, LONG));
+    let half = large_part(KEY.len());
+    for length in half..=KEY.len() {
+        for start in 0..=KEY.len() - length {
+            let part = &KEY[start..start + length];
+            let parts = found(&format!("a {part} b"), KEY).len();
+            assert!(parts > 0 && found(&format!("a {part} b"), KEY).iter().all(|found| *found == part), "{part}");
+        }
     }
-    let middle = parts(&[b"a ", &secret[3..3 + half], b" b"].concat(), secret);
-    assert!(middle.len() == 1 && middle[0] == (2..2 + half), "{middle:?}");
-    assert!(parts(&secret[secret.len() - half + 1..], secret).is_empty());
-    assert!(parts(b"short", b"short").is_empty(), "a short secret has no large part");
+    assert!(found(&KEY[KEY.len() - half + 1..], KEY).is_empty());
+    assert!(found("short", "short").is_empty(), "a short secret has no large part");
+    assert_eq!(found(&format!("x{}x", &KEY[..LONG]), &KEY[..LONG])[0], &KEY[..LONG]);
+}
+
+#[test]
+fn a_large_part_of_a_key_is_masked_in_every_form() {
+    /// Two and a half times as long as the key above, and of as many letters as keys of vendors have.
+    const LONGER: &str = "sk-Zq7xW2mN9vB4kT6yR1pL8sD3fG5hJ0aCu7Yw-Qe3Xt_Ui9Op";
+    let each = |part: &str, escape: &dyn Fn(u8) -> String| part.bytes().map(escape).collect::<String>();
+    for key in [KEY, LONGER] {
+        let mask = mask(key);
+        let missing = key.len() / 3;
+        for part in [&key[..key.len() - missing], &key[missing..], &key[missing / 2..key.len() - missing / 2]] {
+            let twice = STANDARD_NO_PAD.encode(STANDARD_NO_PAD.encode(part));
+            let encoded = STANDARD_NO_PAD.encode(format!("Bearer {part}"));
+            for form in [
+                part.to_uppercase(),
+                part.to_lowercase(),
+                part.chars().rev().collect(),
+                part.chars().rev().collect::<String>().to_uppercase(),
+                each(part, &|byte| format!("{byte:02x}")),
+                each(part, &|byte| format!("{byte:02X}")),
+                each(part, &|byte| format!(" {byte:02X}")).split_off(1),
+                each(part, &|byte| format!(", 0x{byte:02x}")).split_off(4),
+                each(part, &|byte| format!(", {byte}")).split_off(2),
+                each(part, &|byte| format!("%{byte:02X}")),
+                each(part, &|byte| format!("\\u{byte:04x}")),
+                each(part, &|byte| format!("&#{byte};")),
+                STANDARD_NO_PAD.encode(part),
+                URL_SAFE_NO_PAD.encode(part),
+                twice,
+                format!("{}\r\n {}", &encoded[..encoded.len() / 2], &encoded[encoded.len() / 2..]),
+                encoded,
+            ] {
+                let shown = name(&mask, &format!("got {form}, and more"));
+                // A letter before or behind the part may stand beside the mask.
+                assert!(shown.contains("***") && shown.len() < 28, "{part}: {form}: {shown}");
+                let body = serde_json::json!({"id": form, "x": "y"}).to_string();
+                if form.contains(", ") && form.chars().all(|c| c.is_ascii_digit() || ", ".contains(c)) {
+                    continue;
+                }
+                let masked = String::from_utf8(mask.body(body.clone().into_bytes())).expect("text");
+                assert!(masked.contains("***") && masked.ends_with("\"x\":\"y\"}"), "{body}: {masked}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_without_its_middle_is_masked() {
+    let mask = mask(KEY);
+    for short in ["sk-CANARY...9a1e", "sk-…9a1e", "sk-****b9a1e", "sk-CAN**********5b9a1e"] {
+        assert_eq!(name(&mask, &format!("id {short} x")), "id *** x");
+    }
+    for other in ["sk-CANARY.9a1e", "sk-CANARY...9a1f", "s...9a1e", "sk-...a1e", "*** ... … ..", "e…sk-"] {
+        assert_eq!(name(&mask, other), other);
+    }
+}
+
+#[test]
+fn no_part_of_a_character_is_masked() {
+    // `é` and `ũ` end with the same byte.
+    let mask = mask("éééééééééééé");
+    for text in ["ũéééééééééé x", "x éééééééééü", "ééééééééééééé", "ũũũũũũũũũũũũũ"]
+    {
+        name(&mask, text);
+    }
+}
+
+#[test]
+fn ids_and_hashes_that_look_like_keys_stay() {
+    let mask = mask("sk-Zq7xW2mN9vB4kT6yR1pL8sD3fG5hJ0aC");
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    for _ in 0..20_000 {
+        let letters = std::iter::repeat_with(|| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[(random >> 40) as usize % 64]
+        });
+        let id = format!("chatcmpl-{}", String::from_utf8(letters.take(40).collect()).expect("ASCII"));
+        assert_eq!(name(&mask, &id), id);
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ use self::reservation::Reservation;
 pub(crate) use self::store::tests as store_tests;
 pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets};
 pub(crate) use self::store::{Reserved, Sums};
-use crate::adapter::{Api, Operation, OutputBound, WireRequest, names_preset, naming_model};
+use crate::adapter::{Api, Operation, OutputBound, WireRequest, may_name_others, naming_model};
 use crate::call::{Call, Event, Events, Observer, Service, Target};
 use crate::chat::Usage;
 use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits};
@@ -144,9 +144,6 @@ fn no_model(key: &str, model: &str, hint: String) -> Failure {
 
 /// Fails where a tool or a plugin of the request names a model of its own, which no list of models knows of.
 fn check_named_models(key: &str, call: &Call) -> Result<(), Failure> {
-    if names_preset(&call.target().model) {
-        return Err(other_model(key, &call.target().model));
-    }
     let field = match call.passed() {
         Some(body) => naming_model(body.bytes()),
         None => naming_model(&serde_json::to_vec(&call.request.extra).unwrap_or_default()),
@@ -202,6 +199,14 @@ impl SpendingLimits {
             return Err(no_model(key, model, format!("it may not be used for {pattern}")));
         }
         let is_limited = !lists.is_empty() || !call.caller.refuse.is_empty();
+        let is_refusing = |budget: &Budget| budget.action == Action::Refuse;
+        let is_cost_limited =
+            || call.caller.max_cost.is_some() || self.budgets.iter().chain(&call.caller.budgets).any(is_refusing);
+        if may_name_others(model) && (is_limited || is_cost_limited()) {
+            let message = format!("with the name {model}, a gateway may ask a model that no limit knows of");
+            let failure = refused(message, "name one model, without a comma or a preset");
+            return Err(Failure { param: Some("model".to_owned()), ..failure });
+        }
         if is_limited { check_named_models(key, call) } else { Ok(()) }
     }
 

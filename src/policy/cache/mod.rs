@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 
 pub use store::{Stats, Store};
 
-use crate::adapter::Operation;
-use crate::call::{Call, Event, Events, Service};
+use crate::adapter::{ClientBody, Operation};
+use crate::call::{Call, Event, Events, Passed, Service};
 use crate::chat::{FinishReason, Request, Response};
 use crate::config::Gateway;
 use crate::error::Failure;
@@ -37,6 +37,9 @@ impl fmt::Debug for Key {
     }
 }
 
+/// An answer, and the bytes of it where its client speaks the wire format of the gateway.
+type Answer = (Response, Option<Passed>);
+
 /// The answers that a run may use, and to which it adds its own.
 #[derive(Debug)]
 pub struct Answers {
@@ -44,7 +47,7 @@ pub struct Answers {
     /// By name, each gateway and a text that differs for different keys of it.
     gateways: BTreeMap<String, (Gateway, String)>,
     /// The answers that were found while gateways were prepared. Each is used once.
-    found: Mutex<HashMap<Key, Response>>,
+    found: Mutex<HashMap<Key, Answer>>,
 }
 
 impl Answers {
@@ -56,27 +59,32 @@ impl Answers {
     /// Whether the cache has an answer of the call's first choice. The answer is then kept in memory for the run.
     pub fn find(&self, call: &Call) -> bool {
         let Some(key) = self.key(call) else { return false };
-        let Some(answer) = self.stored(&key, &call.request) else { return false };
+        let Some(answer) = self.stored(&key, call) else { return false };
         self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answer);
         true
     }
 
-    fn get(&self, key: &Key, request: &Request) -> Option<Response> {
+    fn get(&self, key: &Key, call: &Call) -> Option<Answer> {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        found.or_else(|| self.stored(key, request))
+        found.or_else(|| self.stored(key, call))
     }
 
-    /// Reads an answer. Returns `None` also for an answer that does not have the form that the request asks for.
-    fn stored(&self, key: &Key, request: &Request) -> Option<Response> {
-        self.store.get(key, SystemTime::now()).filter(|answer| schema::is_as_asked(request, answer))
+    /// Reads an answer. Returns `None` also for an answer that does not have the form that the request asks for, or not the
+    /// bytes that its client is to get.
+    fn stored(&self, key: &Key, call: &Call) -> Option<Answer> {
+        let is_good = |(answer, passed): &Answer| {
+            schema::is_as_asked(&call.request, answer) && passed.is_some() == call.passed().is_some()
+        };
+        self.store.get(key, SystemTime::now()).filter(is_good)
     }
 
     /// Stores an answer if it is complete and has the form that the request asks for.
-    fn keep(&self, key: &Key, request: &Request, answer: &Response) {
-        let is_whole = matches!(answer.finish, Some(FinishReason::Stop | FinishReason::ToolCalls));
-        if is_whole && answer.missing.is_none() && schema::is_as_asked(request, answer) {
+    fn keep(&self, key: &Key, request: &Request, (answer, passed): &Answer) {
+        let is_whole = matches!(answer.finish, Some(FinishReason::Stop | FinishReason::ToolCalls))
+            && (passed.is_some() || answer.missing.is_none());
+        if is_whole && schema::is_as_asked(request, answer) {
             // If the answer cannot be stored, the gateway is asked again next time, so the user gets no error.
-            let _ = self.store.put(key, answer, SystemTime::now());
+            let _ = self.store.put(key, answer, passed.as_ref(), SystemTime::now());
         }
     }
 
@@ -104,7 +112,10 @@ impl Answers {
             add(part.as_bytes());
         }
         let own = adapter.headers().iter().copied();
-        for (name, value) in own.chain(gateway.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))) {
+        let given = gateway.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let of_client = call.passed().map(ClientBody::headers).unwrap_or_default();
+        let of_client = of_client.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in own.chain(given).chain(of_client) {
             add(name.as_bytes());
             add(value.as_bytes());
         }
@@ -132,16 +143,23 @@ impl<S: Service> Service for Cache<S> {
         let Some((answers, key)) = self.answers.as_ref().and_then(|answers| Some((answers, answers.key(call)?))) else {
             return self.inner.call(call, events).await;
         };
-        if let Some(answer) = answers.get(&key, &call.request) {
+        if let Some((answer, passed)) = answers.get(&key, call) {
             events.emit(Event::Cached { target: call.target().clone() }).await?;
+            if let Some(Passed { content_type, bytes }) = passed {
+                events.emit(Event::Bytes { bytes: bytes.into(), content_type, is_failure: false }).await?;
+            }
             for event in answer.into_events() {
                 events.emit(Event::Stream(event)).await?;
             }
             return Ok(());
         }
         let (events, observer) = events.observed();
+        observer.observed().passed = call.passed().map(|_| Passed::default());
         let result = self.inner.call(call, &events).await;
-        let answer = std::mem::take(&mut observer.observed().response);
+        let answer = {
+            let mut observed = observer.observed();
+            (std::mem::take(&mut observed.response), observed.passed.take().filter(|passed| !passed.bytes.is_empty()))
+        };
         if result.is_ok() {
             answers.keep(&key, &call.request, &answer);
         }

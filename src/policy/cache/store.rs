@@ -4,12 +4,14 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Key;
+use crate::call::Passed;
 use crate::chat::{FinishReason, Response, Surcharge, TokenLogprob, ToolCall, Usage};
 use crate::money::Usd;
 use crate::private;
@@ -65,6 +67,15 @@ struct Entry {
     cache_write_hour: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     surcharge: Option<Surcharge>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    passed: Option<PassedEntry>,
+}
+
+/// The answer as its client got it.
+#[derive(Debug, Serialize, Deserialize)]
+struct PassedEntry {
+    content_type: Option<String>,
+    text: String,
 }
 
 impl Store {
@@ -73,17 +84,21 @@ impl Store {
     }
 
     /// The answer to this key. Returns `None` where there is no answer, or it is too old, damaged or for another key.
-    pub fn get(&self, key: &Key, now: SystemTime) -> Option<Response> {
+    pub fn get(&self, key: &Key, now: SystemTime) -> Option<(Response, Option<Passed>)> {
         let path = self.path(key);
         let content = fs::read(&path).ok()?;
-        let entry = decode_entry(key, &content)?;
+        let mut entry = decode_entry(key, &content)?;
         let at = UNIX_EPOCH + Duration::from_secs(entry.at);
         if now.duration_since(at).is_ok_and(|age| age > self.ttl) {
             return None;
         }
         // If the time of use cannot be written, the answer is only removed earlier than others.
         let _ = File::options().write(true).open(&path).and_then(|file| file.set_modified(now));
-        Some(entry.into())
+        let passed = entry
+            .passed
+            .take()
+            .map(|passed| Passed { content_type: passed.content_type.map(Arc::from), bytes: passed.text.into_bytes() });
+        Some((entry.into(), passed))
     }
 
     /// Stores an answer, and removes the least recently used ones if there is no space. An answer that is larger than a
@@ -91,8 +106,14 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn put(&self, key: &Key, answer: &Response, now: SystemTime) -> io::Result<()> {
-        let content = encode_entry(key, &Entry::new(answer, now))?;
+    pub fn put(&self, key: &Key, answer: &Response, passed: Option<&Passed>, now: SystemTime) -> io::Result<()> {
+        let mut entry = Entry::new(answer, now);
+        if let Some(Passed { content_type, bytes }) = passed {
+            // No wire format has other bytes.
+            let Ok(text) = String::from_utf8(bytes.clone()) else { return Ok(()) };
+            entry.passed = Some(PassedEntry { content_type: content_type.as_deref().map(str::to_owned), text });
+        }
+        let content = encode_entry(key, &entry)?;
         let share = self.max_size / SHARDS;
         if content.len() as u64 > share {
             return Ok(());
@@ -253,6 +274,7 @@ impl Entry {
             finish,
             cache_write_hour: usage.cache_write_hour,
             surcharge: usage.surcharge,
+            passed: None,
         }
     }
 }

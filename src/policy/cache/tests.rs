@@ -106,6 +106,7 @@ fn an_answer_that_does_not_follow_its_schema_is_neither_stored_nor_used() {
     let schema = json!({"type": "object", "required": ["city"]});
     let form = crate::chat::ResponseFormat::JsonSchema { name: "answer".into(), schema, strict: None };
     let request = Request { response_format: Some(form), ..Request::default() };
+    let asking = Call { request: Arc::new(request.clone()), ..call(&["m"]) };
     let answer = |text: &str, tool_calls: Vec<ToolCall>| Response { tool_calls, ..response(text) };
     let calls = response("").tool_calls;
     let good = answer(r#"{"city":"Oslo"}"#, Vec::new());
@@ -116,10 +117,10 @@ fn an_answer_that_does_not_follow_its_schema_is_neither_stored_nor_used() {
         (answer("", calls), true),
     ] {
         let key = any_key(answer.text.len() as u8);
-        answers.keep(&key, &request, &answer);
+        answers.keep(&key, &request, &(answer.clone(), None));
         assert_eq!(answers.store.get(&key, SystemTime::now()).is_some(), kept, "{answer:?}");
-        answers.store.put(&key, &answer, SystemTime::now()).expect("kept by an older program");
-        assert_eq!(answers.get(&key, &request).is_some(), kept, "{answer:?}");
+        answers.store.put(&key, &answer, None, SystemTime::now()).expect("kept by an older program");
+        assert_eq!(answers.get(&key, &asking).is_some(), kept, "{answer:?}");
     }
 }
 
@@ -201,8 +202,8 @@ fn an_answer_is_kept_whole_and_for_its_time() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = Store::new(dir.path().join("answers"), DAY, 1 << 20);
     let now = SystemTime::now();
-    store.put(&any_key(1), &response("x"), now).expect("kept");
-    assert_eq!(store.get(&any_key(1), now), Some(response("x")));
+    store.put(&any_key(1), &response("x"), None, now).expect("kept");
+    assert_eq!(store.get(&any_key(1), now), Some((response("x"), None)));
     assert_eq!(store.get(&any_key(2), now), None);
     assert_eq!(store.get(&any_key(1), now + DAY * 2), None);
 }
@@ -213,7 +214,7 @@ fn a_damaged_answer_or_one_for_another_key_is_not_used() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = Store::new(dir.path().to_owned(), DAY, 1 << 20);
     let now = SystemTime::now();
-    store.put(&any_key(1), &response("x"), now).expect("kept");
+    store.put(&any_key(1), &response("x"), None, now).expect("kept");
     let path = dir.path().join("0").join(any_key(1).to_string());
     let good = std::fs::read(&path).expect("there");
     for at in 0..good.len() {
@@ -226,8 +227,8 @@ fn a_damaged_answer_or_one_for_another_key_is_not_used() {
     }
     std::fs::write(dir.path().join("0").join(any_key(2).to_string()), &good).expect("written");
     assert_eq!(store.get(&any_key(2), now), None);
-    store.put(&any_key(1), &response("y"), now).expect("kept anew");
-    assert_eq!(store.get(&any_key(1), now), Some(response("y")));
+    store.put(&any_key(1), &response("y"), None, now).expect("kept anew");
+    assert_eq!(store.get(&any_key(1), now), Some((response("y"), None)));
 }
 
 // L26
@@ -238,16 +239,16 @@ fn the_least_recently_used_answer_is_removed_for_space() {
     let store = Store::new(dir.path().to_owned(), DAY, 16 * 1_900);
     let now = SystemTime::now();
     let at = |seconds| now - DAY / 2 + Duration::from_secs(seconds);
-    store.put(&any_key(1), &response(&"x".repeat(300)), now).expect("kept");
+    store.put(&any_key(1), &response(&"x".repeat(300)), None, now).expect("kept");
     filetime(dir.path(), 1, at(0));
-    store.put(&any_key(2), &response(&"x".repeat(300)), now).expect("kept");
+    store.put(&any_key(2), &response(&"x".repeat(300)), None, now).expect("kept");
     filetime(dir.path(), 2, at(1));
     store.get(&any_key(1), at(2)).expect("used again");
-    store.put(&any_key(3), &response(&"x".repeat(300)), now).expect("kept");
+    store.put(&any_key(3), &response(&"x".repeat(300)), None, now).expect("kept");
     filetime(dir.path(), 3, at(3));
     assert!(store.get(&any_key(2), now).is_none(), "the one that was not used");
     assert!(store.get(&any_key(1), now).is_some() && store.get(&any_key(3), now).is_some());
-    store.put(&any_key(4), &response(&"x".repeat(9_000)), now).expect("no failure");
+    store.put(&any_key(4), &response(&"x".repeat(9_000)), None, now).expect("no failure");
     assert!(store.get(&any_key(4), now).is_none(), "larger than the share of a directory");
     assert!(store.stats().expect("counted").size <= 16 * 1_900);
 }
@@ -263,7 +264,7 @@ fn clear_removes_all_answers_and_counts_them() {
     let store = Store::new(dir.path().join("answers"), DAY, 1 << 20);
     assert_eq!(store.clear().expect("nothing there"), Stats::default());
     for seed in [1, 2, 0xab] {
-        store.put(&any_key(seed), &response("x"), SystemTime::now()).expect("kept");
+        store.put(&any_key(seed), &response("x"), None, SystemTime::now()).expect("kept");
     }
     assert_eq!(store.clear().expect("cleared").answers, 3);
     assert_eq!(store.stats().expect("counted"), Stats::default());
@@ -277,7 +278,7 @@ proptest! {
         let dir = tempfile::tempdir().expect("a directory");
         let store = Store::new(dir.path().to_owned(), DAY, 64 << 10);
         for (seed, size) in sizes {
-            store.put(&any_key(seed), &response(&"x".repeat(size)), SystemTime::now()).expect("kept");
+            store.put(&any_key(seed), &response(&"x".repeat(size)), None, SystemTime::now()).expect("kept");
             prop_assert!(store.stats().expect("counted").size <= 64 << 10);
         }
     }
