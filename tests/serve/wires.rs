@@ -602,3 +602,24 @@ fn a_cached_answer_is_the_one_that_its_client_got() {
     assert_eq!((first.0.as_deref(), second.0.as_deref()), (Some("miss"), Some("hit")));
     assert!(second.2.contains("some ") && second.2.contains("message_stop"), "{}", second.2);
 }
+
+#[test]
+fn one_part_that_is_not_known_hides_no_prompt_from_the_owner() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let parts =
+        json!([{"type": "text", "text": "look at the pelican"}, {"type": "video_url", "video_url": {"url": "u"}}]);
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": parts}]});
+    let answer = server.send(&server.key, "/v1/chat/completions", &[], body.to_string());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    server.recorded(&home, 1);
+    let id = answer.header("x-llm-call-id").expect("an id");
+    let found = home.llm(["log", "--search", "pelican", "-o", "json"]).output().json();
+    assert_eq!(found[0]["id"], id, "{found}");
+    let shown = home.llm(["log", "show", id]).output().stdout();
+    assert!(shown.contains("look at the pelican") && shown.contains("[video_url]"), "{shown}");
+    // What is sent again is the client's body.
+    home.llm(["rerun", id, "-m", "up::m"]).output().exits(0);
+    assert_eq!(gateway.requests()[1].json()["messages"], body["messages"]);
+}

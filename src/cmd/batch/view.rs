@@ -11,7 +11,7 @@ use crate::batch::feed::RowInfo;
 use crate::batch::line::Ended;
 use crate::batch::rows::Position;
 use crate::batch::{Control, Open, OpenRows, OutputFile, StopReason, Tally};
-use crate::call::{Call, RunEvent};
+use crate::call::{Call, Event, RunEvent};
 use crate::cli::{OnError, Order, SummaryFormat};
 use crate::cmd::run::{Ending, View};
 use crate::cmd::{Context, process};
@@ -73,6 +73,7 @@ pub(super) struct ViewState {
     /// The kinds of failure of which the user has been told.
     told: BTreeSet<&'static str>,
     told_of_judges: BTreeSet<&'static str>,
+    told_of_calls: BTreeSet<String>,
     has_run: bool,
     /// How many calls in a row found no gateway.
     unreachable: u32,
@@ -102,8 +103,16 @@ impl ViewState {
 /// After so many calls in a row that found no gateway, the batch stops.
 const MOST_UNREACHABLE: u32 = 20;
 
+/// So many different notices of calls are shown.
+const MOST_TOLD: usize = 100;
+
 impl Reporter for BatchView<'_> {
-    fn events(&mut self, _: &[RunEvent]) -> Result<(), Error> {
+    fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
+        for event in events {
+            if let Event::Notice { message } = &event.event {
+                self.tell_once(message);
+            }
+        }
         if self.progress.is_due() {
             let standing = self.standing();
             self.progress.show(&standing);
@@ -256,6 +265,18 @@ impl BatchView<'_> {
     fn print_line(&mut self, line: &[u8]) -> Result<(), Error> {
         self.progress.clear();
         print(Text::json(String::from_utf8_lossy(line).into_owned()))
+    }
+
+    /// Tells what a call says of a model or a fallback that it leaves out, once for all calls that say the same.
+    fn tell_once(&mut self, message: &str) {
+        let told = &mut self.state.told_of_calls;
+        if told.len() > MOST_TOLD || told.contains(message) {
+            return;
+        }
+        told.insert(message.to_owned());
+        let is_last = told.len() > MOST_TOLD;
+        self.progress.clear();
+        self.context.notice(if is_last { "what further calls have to say is not shown" } else { message });
     }
 
     /// Tells the first failure of each kind at once, and stops if the user wants that.

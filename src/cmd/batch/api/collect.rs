@@ -153,9 +153,9 @@ fn fetch_all(
         let mut still = Vec::new();
         for part in std::mem::take(&mut open.parts) {
             match fetch(context, plan, open, results, &part) {
-                Ok(true) => asked.over.push(part),
-                Ok(false) => still.push(part),
-                Err((error, is_over)) => failures.push(Failed { part, error, is_over }),
+                (true, Ok(())) => asked.over.push(part),
+                (false, Ok(())) => still.push(part),
+                (is_over, Err(error)) => failures.push(Failed { part, error, is_over }),
             }
         }
         open.parts = still;
@@ -188,24 +188,25 @@ fn fetch_all(
     }
 }
 
-/// Asks how a part stands, and fetches its results if it is over. Whether it is over; an error says so, too.
+/// Asks how a part stands, and fetches its results if it is over. Returns whether it is over, and whether all of that worked.
 fn fetch(
     context: &Context,
     plan: &BatchPlan,
     open: &Open,
     results: &mut ApiResults,
     part: &Part,
-) -> Result<bool, (Error, bool)> {
+) -> (bool, Result<(), Error>) {
     let asked = open.clients.of_part(part).and_then(|client| Ok((client, standing(&open.requests, client, part)?)));
-    let (client, standing) = asked.map_err(|error| (error, false))?;
+    let (client, standing) = match asked {
+        Ok(asked) => asked,
+        Err(error) => return (false, Err(error)),
+    };
     context.notice(&described(part, &standing));
     if let Some(failure) = standing.failure.as_ref().filter(|_| standing.is_over) {
         context.urgent(&format!("the batch has failed: {failure}"));
     }
-    if standing.is_over {
-        results.add(plan, client, part, &standing, &open.requests).map_err(|error| (error, true))?;
-    }
-    Ok(standing.is_over)
+    let added = if standing.is_over { results.add(plan, client, part, &standing, &open.requests) } else { Ok(()) };
+    (standing.is_over, added)
 }
 
 /// Notes that the results of these parts are in the output, which was synced before.
