@@ -98,9 +98,22 @@ fn the_doctor_warns_of_secrets_in_a_config_that_others_may_read() {
     let secret =
         format!("[gateway.corp]\nbase_url = \"http://127.0.0.1:9/v1\"\nheaders = {{ X-Team-Token = \"{KEY}\" }}\n");
     let plain = secret.replace("X-Team-Token", "X-Team").replace(KEY, "search");
-    for (config, mode, outcome) in
-        [(&secret, 0o644, "warning"), (&secret, 0o640, "warning"), (&secret, 0o600, "ok"), (&plain, 0o644, "ok")]
-    {
+    let of_store = |address: &str| format!("[store]\nurl = \"postgres://{address}@127.0.0.1/llm\"\n");
+    let otel = "[otel]\nendpoint = \"http://127.0.0.1:4318\"\nheaders = { authorization = \"Bearer x\" }\n".to_owned();
+    let command = |word: &str| {
+        format!("[gateway.corp]\nbase_url = \"http://127.0.0.1:9/v1\"\nkey_command = [\"echo\", \"{word}\"]\n")
+    };
+    for (config, mode, outcome) in [
+        (&secret, 0o644, "warning"),
+        (&secret, 0o640, "warning"),
+        (&secret, 0o600, "ok"),
+        (&plain, 0o644, "ok"),
+        (&of_store("llm:password"), 0o644, "warning"),
+        (&of_store("llm"), 0o644, "ok"),
+        (&otel, 0o644, "warning"),
+        (&command(KEY), 0o644, "warning"),
+        (&command("a-file"), 0o644, "ok"),
+    ] {
         let home = Home::new().config(config);
         home.may_hold_the_key("llm.toml");
         let file = home.path().join("llm.toml");

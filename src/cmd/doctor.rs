@@ -4,9 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use secrecy::ExposeSecret;
+use url::Url;
+
 use super::{Context, config as config_command, count_models};
 use crate::cli::{DoctorArgs, TextOrJson};
-use crate::config::Settings;
+use crate::config::{Settings, SharedStore};
 use crate::error::Error;
 use crate::gateway::has_secret_headers;
 use crate::private;
@@ -14,6 +17,7 @@ use crate::report::checks::{Check, Outcome};
 use crate::report::format;
 use crate::report::term::{Terminal, print};
 use crate::report::{checks, json};
+use crate::secret::looks_like_key;
 
 /// Runs all checks and prints their results. A config that cannot be loaded is reported as a failed check.
 pub(super) fn run(context: Result<Context, Error>, args: &DoctorArgs, terminal: &Terminal) -> Result<u8, Error> {
@@ -110,7 +114,7 @@ fn config(settings: &Settings) -> Check {
         Some(path) if settings.config_found && shows_secrets(settings, path) => Check {
             name: "config",
             outcome: Outcome::Warning,
-            detail: format!("{} holds headers with a secret, and other users may read it", without_home(path)),
+            detail: format!("{} holds a secret, and other users may read it", without_home(path)),
             hint: Some(format!("chmod 600 {}", without_home(path))),
         },
         Some(path) if settings.config_found => Check::good("config", without_home(path)),
@@ -124,11 +128,24 @@ fn config(settings: &Settings) -> Check {
     }
 }
 
-/// Whether other users may read the config file and find secrets in it. There are none but in headers.
+/// Whether other users may read the config file and find secrets in it: in headers, in the address of a database, or as a word of
+/// a command.
 fn shows_secrets(settings: &Settings, path: &Path) -> bool {
-    let is_public = fs::metadata(path).is_ok_and(|file| private::others_may_read(&file));
-    let gateways = settings.gateway_names().filter_map(|name| settings.gateway(name).ok());
-    is_public && gateways.into_iter().any(|gateway| has_secret_headers(&gateway))
+    if !fs::metadata(path).is_ok_and(|file| private::others_may_read(&file)) {
+        return false;
+    }
+    let gateways: Vec<_> = settings.gateway_names().filter_map(|name| settings.gateway(name).ok()).collect();
+    let mut words = gateways.iter().flat_map(|gateway| gateway.key.command.iter().flatten());
+    let store = settings.store.as_ref().filter(|_| settings.env.get("LLM_STORE_URL").is_none());
+    let has_password = |store: &SharedStore| {
+        Url::parse(store.url.expose_secret()).is_ok_and(|url| {
+            url.password().is_some() || url.query_pairs().any(|(name, _)| name.eq_ignore_ascii_case("password"))
+        })
+    };
+    gateways.iter().any(has_secret_headers)
+        || words.any(|word| word.split_whitespace().any(looks_like_key))
+        || settings.otel.as_ref().is_some_and(|otel| !otel.headers.is_empty())
+        || store.is_some_and(has_password)
 }
 
 /// Checks whether files can be written in a directory.

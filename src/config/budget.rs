@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::file::dollars;
-use super::model_pattern::{self, is_possible_key, model_may_fit, name_may_fit};
+use super::model_pattern::{is_possible_key, model_may_fit, name_may_fit};
 use super::routing::Alias;
 use crate::error::Error;
 use crate::money::Usd;
@@ -233,11 +233,6 @@ pub(super) fn check<'a>(
         }
         if let Some(key) = key.as_deref().filter(|key| !is_possible_key(key)) {
             return Err(Error::config(message(format!("no key can be called `{}`", key.escape_debug()))));
-        }
-        if let Some(Err(why)) =
-            budget.matches.model.as_deref().map(|model| model_pattern::check(model, gateways.clone()))
-        {
-            return Err(Error::config(message(why)));
         }
         if let Some(task) = task.as_ref().filter(|task| !tasks.contains_key(*task)) {
             return Err(Error::config(message(format!("there is no task `{task}`, so it limits no call"))));

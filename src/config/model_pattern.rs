@@ -50,7 +50,7 @@ pub fn unknown_gateway<'a, 'p>(pattern: &'p str, mut gateways: impl Iterator<Ite
 
 /// Whether a key may have this name, that of a variable or of a saved key.
 pub(super) fn is_possible_key(name: &str) -> bool {
-    !name.is_empty() && !name.contains(|c: char| c == '*' || c.is_whitespace() || c.width().unwrap_or(0) == 0)
+    !name.trim().is_empty() && !name.contains('*')
 }
 
 /// Without signs that cannot be seen, in small letters.
