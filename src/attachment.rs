@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ignore::WalkBuilder;
+use url::Url;
 
 use crate::chat::{Audio, File, Image, ImageSource, Part};
 use crate::error::Error;
@@ -42,12 +43,28 @@ pub fn is_url(name: &str) -> bool {
     name.starts_with("https://") || name.starts_with("http://")
 }
 
+/// Reads the URL of something on the web.
+///
+/// # Errors
+/// It is none, or has a user name or a password, which are not repeated: they would get to the model and into the ledger.
+pub fn address(url: &str) -> Result<Url, Error> {
+    let scheme = url.split(':').next().unwrap_or_default();
+    let wrong = |error| Error::usage(format!("an address ({scheme}://…) cannot be read: {error}"));
+    let address = Url::parse(url).map_err(wrong)?;
+    if address.username().is_empty() && address.password().is_none() {
+        return Ok(address);
+    }
+    let host = address.host_str().unwrap_or_default();
+    let message = format!("the address of {host} has a user name or a password, which a model would get to know");
+    Err(Error::usage_hint(message, "download it, and attach the file"))
+}
+
 /// Reads a file that is no pipe; a URL is that of an image.
 ///
 /// # Errors
 /// As [`read`].
 pub fn file_or_image(name: &str) -> Result<Part, Error> {
-    if is_url(name) { Ok(image_at(name)) } else { read_as(Path::new(name), Accept::Files) }
+    if is_url(name) { address(name).map(|_| image_at(name)) } else { read_as(Path::new(name), Accept::Files) }
 }
 
 /// The text files of a directory.
@@ -163,6 +180,16 @@ fn media_type(bytes: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_in_an_address_is_refused_and_not_repeated() {
+        assert_eq!(address("https://a.example/x?y").expect("an address").path(), "/x");
+        for with_secret in ["https://user:SECRET@a.example/x", "https://SECRET@a.example", "https://user:SECRET@a b/"] {
+            let error = address(with_secret).expect_err(with_secret);
+            assert!(!format!("{error:?}").contains("SECRET") && error.exit_code() == 2, "{error:?}");
+            assert!(file_or_image(with_secret).is_err());
+        }
+    }
 
     #[test]
     fn files_are_told_apart_by_what_is_in_them() {

@@ -155,7 +155,7 @@ pub struct Failure {
     /// Whether to try again, by the gateway's header `x-should-retry`, which wins over the status.
     pub should_retry: Option<bool>,
     /// A hint that fits better than the one of the kind.
-    pub advice: Option<String>,
+    pub advice: Option<Box<str>>,
     /// Whether the request was sent and its cost was not reported, so that it may be billed although it failed.
     pub maybe_billed: bool,
     /// What the answer took, where the gateway told that with the failure. Nothing more is billed for it.
@@ -285,7 +285,7 @@ impl Failure {
         self
     }
 
-    pub fn with_advice(mut self, advice: impl Into<String>) -> Self {
+    pub fn with_advice(mut self, advice: impl Into<Box<str>>) -> Self {
         self.advice = Some(advice.into());
         self
     }
@@ -322,7 +322,7 @@ impl Failure {
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         if self.advice.is_some() {
-            return self.advice.clone();
+            return self.advice.as_deref().map(str::to_owned);
         }
         let hint = match self.kind {
             FailureKind::Auth => "the gateway refused the key: `llm key test` checks it, `llm key set` replaces it",

@@ -1007,3 +1007,17 @@ fn a_pipe_in_the_place_of_an_output_stops_no_command() {
     home.llm(["batch", "merge", "out.jsonl", "--out", "all.jsonl"]).output().exits(2).says("it is not a file");
     home.llm(["batch", "retry-failed"]).output().exits(74).says("it is a pipe, not a file");
 }
+
+#[test]
+fn a_fallback_that_is_not_tried_is_told_once_for_all_rows() {
+    let gateway = Gateway::always(Reply::sse().role().text("cut").finish("length").done());
+    let home = Home::with(&gateway);
+    home.file("rows.txt", "one\ntwo\nthree\n");
+    let outcome = home.llm(["batch", "rows.txt", "{{ line }}", "--fallback", "other", "--out", "o.jsonl"]).output();
+    outcome.exits(8);
+    assert_eq!(
+        outcome.stderr().matches("other is not tried: an answer that has begun is not replaced").count(),
+        1,
+        "{outcome}"
+    );
+}

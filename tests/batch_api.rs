@@ -45,8 +45,10 @@ fn a_job_goes_through_the_batches_of_the_demo_gateway_in_every_form() {
         home.file("rows.jsonl", rows(12) + "not json\n");
         let models = ["-m", "demo/quick,demo/steady", "--max-tokens", "50"];
         let outcome = home.llm(SUBMIT).args(models).output();
-        outcome.exits(8).says("24 requests handed over in 2 batches; `llm batch collect");
-        outcome.says("1 row cannot be used and is not handed over: line 13: ");
+        outcome
+            .exits(8)
+            .says("24 requests handed over in 2 batches; `llm batch collect")
+            .says("row 13 (line 13) cannot be used");
         assert_eq!(numbers(&lines(&home)), [13, 13], "{api}: a row that cannot be used is told at once");
         let again = home.llm(SUBMIT).args(models).args(["--resume"]).output();
         again.exits(0).says("every row is done or handed over already");
@@ -831,6 +833,108 @@ fn a_batch_that_the_gateway_does_not_have_any_more_can_be_given_up() {
 }
 
 #[test]
+fn a_batch_is_given_up_only_if_the_gateway_does_not_have_it_and_not_because_it_cannot_cancel() {
+    for answer in [Reply::error(404, "no such path"), Reply::json(200, &json!({"error": {"message": "not now"}}))] {
+        let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+            ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+            ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+            ("GET", "/v1/batches/batch-1") => Reply::json(200, &json!({"id": "batch-1", "status": "in_progress"})),
+            _ => answer.clone(),
+        });
+        let home = Home::with(&gateway);
+        home.file("rows.jsonl", rows(1));
+        home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+        let outcome = home.llm(["batch", "cancel"]).output();
+        assert_ne!(outcome.code(), Some(0));
+        outcome.says(if outcome.stderr().contains("not now") {
+            "not now"
+        } else {
+            "the gateway has batch batch-1, and cannot cancel it"
+        });
+        let calls = ["batch", "rows.jsonl", "{{ text }}", "--out", "out.jsonl", "--resume", "--max-tokens", "5"];
+        home.llm(calls).output().exits(2).says("the gateway has 1 batch of these rows");
+    }
+}
+
+#[test]
+fn rows_that_cannot_be_used_are_told_when_a_batch_is_handed_over() {
+    for (data, code, handed_over) in [
+        ("{\"x\":1}\nnot json\n", 1, "2 lines in the output"),
+        ("{\"x\":1}\n{\"text\":\"yes\"}\nnot json\n", 8, "1 request handed over in 1 batch"),
+    ] {
+        let gateway = answering();
+        let home = Home::with(&gateway);
+        home.file("rows.jsonl", data);
+        let outcome = home.llm(SUBMIT).args(["--max-tokens", "5"]).output();
+        outcome.exits(code).says(handed_over).says("row 1 (line 1) cannot be used");
+    }
+}
+
+#[test]
+fn a_wait_for_answers_bears_failures_that_may_pass() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+        ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+        ("GET", "/v1/batches/batch-1") => match asked.fetch_add(1, SeqCst) {
+            0 | 1 => Reply::error(429, "slow down"),
+            2 => Reply::error(503, "not now"),
+            _ => Reply::json(200, &json!({"id": "batch-1", "status": "completed", "output_file_id": "part"})),
+        },
+        ("GET", _) => Reply::with_body(200, "application/jsonl", PARTIAL),
+        _ => Reply::error(404, "nothing here"),
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(3));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    let outcome = home.llm(["batch", "collect"]).output();
+    outcome.exits(6).says("`llm batch collect` again gets the rest");
+    let outcome = home.llm(["batch", "collect", "--wait"]).output();
+    outcome.exits(8).says("slow down; asked again until it passes");
+    assert_eq!(numbers(&lines(&home)), [1, 3]);
+}
+
+#[test]
+fn results_that_have_not_come_yet_are_not_taken_for_none() {
+    for (file, content) in [(json!("part"), ""), (json!("part"), "<html>log in</html>"), (Value::Null, "")] {
+        let come = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let has_come = std::sync::Arc::clone(&come);
+        let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+            ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+            ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+            ("GET", "/v1/batches/batch-1") => {
+                let file = if has_come.load(SeqCst) { json!("part") } else { file.clone() };
+                let counts = json!({"total": 2, "completed": 2, "failed": 0});
+                Reply::json(
+                    200,
+                    &json!({"id": "batch-1", "status": "completed", "output_file_id": file, "request_counts": counts}),
+                )
+            }
+            ("GET", _) => {
+                let content = if has_come.load(SeqCst) { PARTIAL } else { content };
+                Reply::with_body(200, "application/jsonl", content)
+            }
+            _ => Reply::error(404, "nothing here"),
+        });
+        let home = Home::with(&gateway);
+        home.file("rows.jsonl", rows(3));
+        home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+        let outcome = home.llm(["batch", "collect"]).output();
+        outcome.says("it came to 2 of 2 requests, and no result has come");
+        assert_ne!(outcome.code(), Some(0));
+        home.llm(SUBMIT).args(["--max-tokens", "5", "--resume"]).output().exits(0).says("handed over already");
+        let other = Home::with(&gateway);
+        other.file("rows.jsonl", rows(3));
+        other.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+        other.llm(["batch", "collect", "--give-up"]).output().exits(8).says("given up");
+        assert_eq!(other.llm(["usage", "-o", "json"]).output().json()["total"]["cost"]["unknown"], json!(3));
+        come.store(true, SeqCst);
+        home.llm(["batch", "collect"]).output().exits(8);
+        assert_eq!(numbers(&lines(&home)), [1, 3]);
+    }
+}
+
+#[test]
 fn a_batch_that_cannot_be_cancelled_does_not_keep_the_others_from_it() {
     let submitted = std::sync::atomic::AtomicUsize::new(0);
     let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
@@ -943,6 +1047,35 @@ fn a_job_that_is_cancelled_while_it_is_handed_over_stops() {
     home.llm(["batch", "collect"]).output().exits(8).says("to go on: llm batch rows.jsonl");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_collection_that_is_killed_has_written_no_line_whose_call_is_not_recorded() {
+    let gateway = answering();
+    let home = Home::with(&gateway).config("[price.test-model]\ninput = 1\noutput = 1\n");
+    home.file("rows.jsonl", rows(3000));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    let output = home.path().join("out.jsonl");
+    let length = || std::fs::metadata(&output).map_or(0, |file| file.len());
+    for _ in 0..3 {
+        let before = length();
+        if before > 0 && lines(&home).len() == 3000 {
+            break;
+        }
+        let began = std::time::Instant::now();
+        let running = home.llm(["batch", "collect"]).start();
+        while length() == before {
+            assert!(began.elapsed().as_secs() < 120, "no line is written");
+            std::thread::yield_now();
+        }
+        running.signal(rustix::process::Signal::KILL);
+        running.finish();
+    }
+    home.llm(["batch", "collect"]).output().exits(0);
+    assert_eq!(lines(&home).len(), 3000);
+    let usage = home.llm(["usage", "-o", "json"]).output().json();
+    assert_eq!((&usage["total"]["calls"], &usage["total"]["cost"]["usd"]), (&json!(3000), &json!(0.039)), "{usage}");
+}
+
 #[test]
 fn answers_are_collected_whatever_has_become_of_the_files_that_were_handed_over() {
     let gateway = answering();
@@ -1002,18 +1135,4 @@ fn results_that_never_end_are_an_error() {
     home.file("rows.jsonl", rows(1));
     home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
     home.llm(["batch", "collect"]).output().exits(1).says("holds more than 128 MiB");
-}
-
-#[test]
-fn rows_that_cannot_be_used_are_told_when_a_batch_is_handed_over() {
-    let server = Home::new();
-    let running = server.llm(["demo-gateway"]).stdin_open().start();
-    let home = home_of_demo(&running, "openai-chat");
-    home.file("rows.jsonl", "{\"other\":1}\nnot json\n");
-    let models = ["-m", "demo/quick"];
-    let outcome = home.llm(SUBMIT).args(models).output();
-    outcome.exits(1).says("2 rows cannot be used and are not handed over: line 1: ");
-    assert!(!outcome.stderr().contains("done"), "{outcome}");
-    assert_eq!(numbers(&lines(&home)), [1, 2]);
-    home.llm(SUBMIT).args(models).args(["--resume"]).output().exits(1).says("every row is done");
 }

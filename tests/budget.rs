@@ -518,7 +518,7 @@ fn an_answer_that_cannot_be_read_counts_as_all_that_it_may_have_cost() {
     let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"all of it\"},\"finish_reason\":\"stop\",\"x\":+1}]}\n\n";
     let replies: [(i32, Reply); 3] = [
         (1, Reply::with_body(200, "application/json", whole)),
-        (1, Reply::with_body(200, "application/json", &format!("{} and more", whole.replace("+1", "1")))),
+        (1, Reply::with_body(200, "application/json", format!("{} and more", whole.replace("+1", "1")))),
         (8, Reply::sse().bytes(event).done()),
     ];
     for (code, reply) in replies {

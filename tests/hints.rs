@@ -30,6 +30,18 @@ fn a_mistyped_command_line_is_told_what_was_meant() {
 }
 
 #[test]
+fn a_refusal_with_status_200_is_told_by_commands_that_ask_no_model() {
+    let refusal = json!({"error": {"message": "invalid api key: nobody knows it", "code": 401}}).to_string();
+    let gateway = Gateway::by(move |_| Reply::with_body(200, "application/json", refusal.clone()));
+    let home = Home::with(&gateway);
+    for arguments in [&["key", "test"][..], &["models"], &["doctor"]] {
+        let outcome = home.llm(arguments).output();
+        let said = outcome.exits(4).stdout() + &outcome.stderr();
+        assert!(said.contains("invalid api key: nobody knows it"), "{outcome}");
+    }
+}
+
+#[test]
 fn help_is_a_command_too() {
     let home = Home::new();
     for (long, short) in [(&["help"][..], &["--help"][..]), (&["help", "log", "show"], &["log", "show", "--help"])] {

@@ -242,6 +242,20 @@ fn a_signal_ends_the_wait_for_a_reader_of_a_complete_answer() {
     }
 }
 
+// P01
+#[test]
+fn a_signal_ends_a_batch_whose_lines_are_not_read() {
+    let gateway = Gateway::always(Reply::stream(&[&long()]));
+    let home = Home::with(&gateway);
+    home.file("rows.txt", "row\n".repeat(100_000));
+    let pipe = Unread::new(&home);
+    let running = home.shell("exec \"$llm\" batch rows.txt '{{ line }}' > pipe").start();
+    pipe.await_full();
+    running.signal(Signal::INT);
+    let outcome = running.finish();
+    outcome.dies_by(Signal::INT.as_raw()).says("no further rows are taken").says("not read");
+}
+
 #[test]
 fn a_time_limit_ends_what_is_not_read() {
     let gateway = Gateway::always(Reply::sse().role().text(&long()).hold());

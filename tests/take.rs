@@ -124,9 +124,10 @@ fn files_of_llm_itself_are_neither_attached_nor_written_over() {
 #[test]
 fn texts_of_the_web_are_attached_without_any_key() {
     let gateway = Gateway::always(Reply::stream(&["ok"]));
-    let web = Gateway::by(|request| match request.path.as_str() {
+    let web = Gateway::by(|request| match request.path.split('?').next().unwrap_or_default() {
         "/page.txt" => Reply::with_body(200, "text/plain", "from the web"),
         "/moved" => Reply::with_headers(302, &[("location", "/page.txt")], ""),
+        "/away" => Reply::with_headers(302, &[("location", "http://localhost:1/admin?token=SECRET")], ""),
         "/chart" => Reply::with_body(200, "image/png", "png"),
         "/data" => Reply::with_body(200, "application/octet-stream", b"\xff\xfe"),
         "/large" => Reply::with_body(200, "text/plain", "x".repeat((4 << 20) + 1)),
@@ -134,9 +135,17 @@ fn texts_of_the_web_are_attached_without_any_key() {
     });
     let home = Home::with(&gateway);
     let url = |path: &str| format!("{}{path}", web.origin());
-    home.llm(["ask", "-f", &url("/moved"), "what?"]).output().exits(0);
+    home.llm(["ask", "-f", &url("/moved?token=SECRET"), "what?"]).output().exits(0);
     let sent = gateway.requests()[0].prompt();
     assert!(sent.contains("\nfrom the web\n</file>\n\nwhat?"), "{sent}");
+    assert_eq!(web.requests()[0].path, "/moved?token=SECRET");
+    assert!(sent.contains(&format!("<file name=\"{}\">", url("/moved"))) && !home.holds("SECRET"), "{sent}");
+    let with_password = url("/page.txt").replace("http://", "http://me:SECRET@");
+    let refused = home.llm(["ask", "-f", &with_password, "what?"]).output();
+    refused.exits(2).says("has a user name or a password");
+    let away = home.llm(["ask", "-f", &url("/away"), "what?"]).output();
+    away.exits(7).says("it redirects to http://localhost:1/admin, which is a less safe place");
+    assert!(!format!("{refused}{away}").contains("SECRET"));
     for request in web.requests() {
         let head = format!("{request:?}");
         assert!(!head.contains(KEY) && request.header("authorization").is_none(), "{head}");

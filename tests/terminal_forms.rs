@@ -51,11 +51,11 @@ models = [{evil}, "down"]
 input = 1
 output = 2
 [allow]
-{evil} = ["*"]
+k = ["*"]
 [[budget]]
 limit = 100
 per = "day"
-match = {{ model = {evil}, tag.{evil} = {evil} }}
+match = {{ tag.{evil} = {evil} }}
 [gateway.evil]
 base_url = "http://127.0.0.1:9/v1"
 key_env = ["EVIL_KEY"]

@@ -107,13 +107,26 @@ fn an_unknown_authority_is_7_and_the_way_out_is_named() {
     ));
     let outcome = home.llm(["ask", "-m", "m", "--retries", "2", "hi"]).output();
     outcome.exits(7).prints("").says("ca_file").says("SSL_CERT_FILE").never_says("trying again");
+    // Commands with several calls say as much in the line of each, and records say it too.
+    home.file("rows.jsonl", "{\"prompt\":\"hi\"}\n");
+    let why = "its certificate is of an authority that is not trusted (ca_file names one)";
+    for command in [&["compare", "-m", "m,n", "hi"][..], &["batch", "rows.jsonl", "-m", "m", "--out", "out.jsonl"]] {
+        let outcome = home.llm(command).output();
+        let said = outcome.stderr().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(why), "{outcome}");
+        let message = home.log()[0]["error"]["message"].to_string();
+        assert!(message.contains(why), "{message}");
+    }
 }
 
 // S16
 #[test]
 fn a_certificate_that_has_expired_or_is_anothers_is_7_and_said() {
     let authority = Authority::new();
-    for (name, until, word) in [("localhost", 2021, "expired"), ("other.test", 2090, "localhost")] {
+    for (name, until, word) in [
+        ("localhost", 2021, "its certificate has expired"),
+        ("other.test", 2090, "its certificate is for another host"),
+    ] {
         let port = serve(authority.server(name, until));
         let (home, ca_file) = trusting(&authority);
         let outcome = ask_from(home, &format!("https://localhost:{port}/v1"), &ca_file);

@@ -98,7 +98,8 @@ pub(super) struct Fields(pub(super) Map<String, Value>);
 
 impl Fields {
     pub(super) fn parse(body: &[u8]) -> Result<Self, DecodeError> {
-        match serde_json::from_slice(body) {
+        let text = str::from_utf8(body).map_err(|_| malformed("the request body is not JSON: it is not UTF-8"))?;
+        match serde_json::from_str(&surrogates::mended(text)) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(_) => Err(malformed("the request body is not a JSON object")),
             Err(error) => Err(malformed(format!("the request body is not JSON: {error}"))),

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use std::{fmt, io};
 
 use super::feed::{Asked, Fed, Feed, Next, RowInfo};
@@ -61,6 +62,12 @@ impl Control {
     /// Takes the reason why the batch has stopped, if it has.
     pub fn take_reason(&self) -> Option<StopReason> {
         self.reason.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether a signal has stopped the batch.
+    pub fn is_signalled(&self) -> bool {
+        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(*reason, Some(StopReason::Signal(_)))
     }
 
     /// Whether another process has cancelled the batch.
@@ -133,8 +140,13 @@ pub struct BatchSchedule<'a> {
     begun: u64,
     /// The most rows that may be open; more than the calls that run where lines are held back for their order.
     window: usize,
+    /// Whether the reader of the lines is so far behind that no further row is taken.
+    is_held: Box<dyn Fn() -> bool + 'a>,
     is_over: bool,
 }
+
+/// While no row is taken because of the reader of the lines, it is looked for so often.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl fmt::Debug for BatchSchedule<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,8 +179,14 @@ impl<'a> BatchSchedule<'a> {
             running: HashMap::new(),
             begun: 0,
             window,
+            is_held: Box::new(|| false),
             is_over: false,
         }
+    }
+
+    /// Takes no further row while this says that the reader of the lines is behind.
+    pub fn held_while(self, is_held: impl Fn() -> bool + 'a) -> Self {
+        Self { is_held: Box::new(is_held), ..self }
     }
 
     /// The rows that are being asked. Whoever writes their lines removes them.
@@ -287,7 +305,7 @@ impl Schedule for BatchSchedule<'_> {
         }
         let step = match self.next_step() {
             Some(step) => Some(step),
-            None if self.control.is_stopping() => None,
+            None if self.control.is_stopping() || (self.is_held)() => None,
             None => self.next_row(),
         };
         if let Some(Step::Call(call)) = &step {
@@ -316,11 +334,68 @@ impl Schedule for BatchSchedule<'_> {
     }
 
     fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-        Box::pin(async {
+        let is_held = (self.is_held)();
+        Box::pin(async move {
             tokio::select! {
-                () = self.feed.changed() => {}
+                () = tokio::time::sleep(LOOK_AGAIN), if is_held => {}
+                () = self.feed.changed(), if !is_held => {}
                 () = self.control.stopped.notified() => {}
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::path::Path;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::batch::feed::{Recipe, Selection};
+    use crate::batch::rows::Rows;
+    use crate::call::Target;
+
+    struct Asking;
+
+    fn call() -> Call {
+        let target = Target { gateway: "g".into(), model: "m".into() };
+        Call::new(0, "m", vec![target.into()], Arc::default())
+    }
+
+    impl Maker for Asking {
+        fn make(&mut self, _: &RowInfo, _: Asked, _: usize) -> Result<Work, Error> {
+            Ok(Work::Call(Box::new(call())))
+        }
+
+        fn unusable(&mut self, _: usize) -> Call {
+            call()
+        }
+    }
+
+    fn feed(directory: &TempDir) -> Feed {
+        let path = directory.path().join("rows.txt");
+        std::fs::write(&path, "one\ntwo\n").expect("a data set");
+        let rows = Rows::open(Path::new(&path), None).expect("rows");
+        Feed::start(rows, Recipe::default(), Selection::default(), Arc::default(), 1).expect("a thread")
+    }
+
+    #[tokio::test]
+    async fn no_row_is_taken_while_the_reader_of_the_lines_is_behind() {
+        let directory = TempDir::new().expect("a directory");
+        let is_behind = Cell::new(false);
+        let control = Arc::new(Control::default());
+        let limit = Limit::new(Some(9), 9);
+        let schedule = BatchSchedule::new(feed(&directory), Box::new(Asking), control, limit, (1, 1), usize::MAX);
+        let mut schedule = schedule.held_while(|| is_behind.get());
+        schedule.changed().await;
+        assert!(matches!(schedule.next(), Some(Step::Call(_))), "the first row");
+        is_behind.set(true);
+        schedule.changed().await;
+        assert!(schedule.next().is_none() && schedule.is_waiting(), "the second row waits");
+        is_behind.set(false);
+        schedule.changed().await;
+        assert!(matches!(schedule.next(), Some(Step::Call(_))), "the reader has caught up");
     }
 }

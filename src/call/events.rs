@@ -31,6 +31,11 @@ pub enum Event {
         /// Where it goes.
         target: Target,
     },
+    /// Several gateways may be asked for this model, so that what is said of it names the gateway. Comes before the first attempt.
+    SeveralGateways {
+        /// The model.
+        model: String,
+    },
     /// A connection was made for the attempt. There is no such event where one was reused.
     Connected {
         /// The time for DNS, TCP and TLS.

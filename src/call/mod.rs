@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod events;
+pub(crate) mod origin;
 
 pub use events::{Event, Events, Meta, Observed, Observer, Passed, RunEvent, Stopped, Undelivered};
 
@@ -181,6 +182,10 @@ impl Call {
                 self.key_for(&choice.target.to_string())
             },
             choices: vec![choice.clone()],
+            request: match self.body.is_some() && !choice.passes {
+                true => origin::for_target(&self.request, &choice.target),
+                false => Arc::clone(&self.request),
+            },
             limits: Limits { retries: self.limits.retries.or(choice.retries), timeout, ..self.limits },
             ..self.clone()
         }

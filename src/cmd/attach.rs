@@ -82,19 +82,22 @@ fn directory(context: &Context, name: &str) -> Result<Vec<Part>, Error> {
 
 /// What the URL leads to. Images are fetched by the model's provider, everything else here.
 fn url(context: &Context, url: &str, dry_run: bool) -> Result<Part, Error> {
-    let path = url.split(['?', '#']).next().unwrap_or(url).to_lowercase();
+    let address = attachment::address(url)?;
+    let path = address.path().to_lowercase();
     if [".png", ".jpg", ".jpeg", ".gif", ".webp"].iter().any(|ending| path.ends_with(ending)) {
         return Ok(attachment::image_at(url));
     }
+    let name = web::shown(&address);
     if dry_run {
-        context.notice(&format!("--dry-run fetches nothing: the text of {url} is not in the request below"));
-        return attachment::part(url, b"(not fetched)".to_vec());
+        context.notice(&format!("--dry-run fetches nothing: the text of {name} is not in the request below"));
+        return attachment::part(&name, b"(not fetched)".to_vec());
     }
-    match process::runtime()?.block_on(web::page(url))? {
+    match process::runtime()?.block_on(web::page(&address))? {
         Page::Image => Ok(attachment::image_at(url)),
-        Page::Text(text) => {
-            context.notice(&format!("{url}: {}", size(text.len() as u64)));
-            attachment::part(url, text.into_bytes())
+        Page::Text(text, from) => {
+            let from = from.map(|from| format!(", from {from}")).unwrap_or_default();
+            context.notice(&format!("{name}: {}{from}", size(text.len() as u64)));
+            attachment::part(&name, text.into_bytes())
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn planned(context: &Context, calls: &[Call]) -> Result<Vec<Planned>,
 fn plan(call: &Call, gateway: &Gateway, pricing: &Pricing) -> Result<Planned, Error> {
     let api = gateway.api_of(&call.target().model);
     let wire = api.adapter().encode_request(&call.target().model, &call.request);
-    let input = estimate::input_tokens(&call.request);
+    let input = estimate::input_tokens(&call.request, &call.target().model);
     let quote = pricing.quote(gateway, &call.target().model);
     let cost = |output: u64| {
         let usage = Usage { input: Some(input), output: Some(output), ..Usage::default() };

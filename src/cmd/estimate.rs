@@ -47,12 +47,13 @@ impl Estimate {
             let wire = adapter.encode_request(&target.model, &call.request);
             let OutputBound { max_tokens, answers, .. } = adapter.output_bound(&wire);
             let usage = |input, output| Usage { input: Some(input), output: Some(output), ..Usage::default() };
-            let expected = usage(input_tokens(&call.request), max_tokens.unwrap_or(SHORT_ANSWER).min(SHORT_ANSWER));
+            let expected =
+                usage(input_tokens(&call.request, &target.model), max_tokens.unwrap_or(SHORT_ANSWER).min(SHORT_ANSWER));
             let cost = quote.cost(&Usage { reasoning: Some(0), ..expected }).map(|cost| cost.usd);
             sum.expected += cost.and_then(|cost| cost.times(times)).unwrap_or_default();
             let is_bounded = adapter.unpriced_field(&wire).is_none();
             let most = max_tokens.zip(answers).filter(|_| is_bounded).and_then(|(tokens, answers)| {
-                let input = most_input_tokens(&call.request, &wire.body);
+                let input = most_input_tokens(&call.request, &wire.body, &target.model);
                 quote.most(&usage(input, tokens.saturating_mul(u64::from(answers))))?.usd.times(times)
             });
             sum.most = sum.most.zip(most).map(|(sum, most)| sum + most);

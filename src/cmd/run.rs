@@ -31,8 +31,9 @@ use waits::Waits;
 /// After a signal, what is not written yet is given this long to be written. With it a run ends within 300 ms.
 pub(super) const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(50);
 
-/// The same after a call has run into its time limit. A reader that is only slow may get all in this time.
-const LIMIT_AFTER_TIMEOUT: Duration = Duration::from_secs(1);
+/// The same after a call has run into its time limit, and after a signal for which calls were finished. A reader that is only slow
+/// may get all in this time.
+const SLOW_READER: Duration = Duration::from_secs(1);
 
 /// The database that servers share is waited for so long when the run is over. Its calls are in a file by then.
 pub(super) const SHARE_LIMIT: Duration = Duration::from_secs(2);
@@ -250,9 +251,10 @@ impl<'a> Session<'a> {
             Some(results) => waits.execute(results, spec, &mut watched, drain),
             None => waits.execute(&prepared.service, spec, &mut watched, drain),
         };
+        let is_drained = options.drain.as_ref().is_some_and(|control| control.is_signalled());
         let write_limit = match &outcome.stopped {
             Some(_) => Some(LIMIT_AFTER_SIGNAL),
-            None => watched.has_timed_out.then_some(LIMIT_AFTER_TIMEOUT),
+            None => (watched.has_timed_out || is_drained).then_some(SLOW_READER),
         };
         let shown = match outcome.output_error() {
             Some(error) => Err(error),

@@ -50,9 +50,10 @@ pub struct Template {
     pub params: BTreeMap<String, Value>,
     /// The JSON Schema that answers must follow.
     pub schema: Option<SchemaSource>,
-    /// The lines of the config file in which its prompt and its system prompt begin, from 1.
+    /// The lines of the config file in which its prompt, its system prompt and its schema begin, from 1.
     pub prompt_line: usize,
     pub system_line: usize,
+    pub schema_line: usize,
 }
 
 /// Where a template's schema is.
@@ -85,16 +86,18 @@ pub(super) struct TemplateTable {
     effort: Option<String>,
     #[serde(default)]
     params: BTreeMap<String, Value>,
-    schema: Option<SchemaSource>,
+    schema: Option<Spanned<SchemaSource>>,
 }
 
 impl TemplateTable {
     /// `line` says in which line a byte of the config file is.
     pub(super) fn placed(self, line: impl Fn(usize) -> usize) -> Template {
         let at = |text: &Option<Spanned<String>>| text.as_ref().map_or(0, |text| line(text.span().start));
+        let schema_line = self.schema.as_ref().map_or(0, |schema| line(schema.span().start));
         Template {
             prompt_line: at(&self.prompt),
             system_line: at(&self.system),
+            schema_line,
             description: self.description,
             prompt: self.prompt.map(Spanned::into_inner),
             system: self.system.map(Spanned::into_inner),
@@ -108,7 +111,7 @@ impl TemplateTable {
             seed: self.seed,
             effort: self.effort,
             params: self.params,
-            schema: self.schema,
+            schema: self.schema.map(Spanned::into_inner),
         }
     }
 }
@@ -216,6 +219,7 @@ mod tests {
         .expect("good");
         assert_eq!((template.prompt.as_deref(), template.prompt_line), (Some("x"), 3));
         assert_eq!((template.system.as_deref(), template.system_line), (Some("s"), 5));
+        assert_eq!(template.schema_line, 15);
         assert_eq!(template.params["o"], json!({ "a": [1] }));
         assert_eq!(template.schema, Some(SchemaSource::Inline(json!({ "type": "object" }))));
         let file = checked("schema = \"x.json\"").expect("good").schema;

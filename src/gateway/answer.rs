@@ -81,14 +81,7 @@ impl Reading<'_> {
 
     async fn whole_answer(&self, body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
         let body = self.rest(body, &mut response, LARGEST_ANSWER).await?;
-        let decoded = self.adapter.decode_response(&body);
-        // What stands beside an error, or beside what cannot be read, is billed all the same.
-        if decoded.is_err()
-            && let Some(usage) = usage_of(&body).filter(|usage| usage.cost.is_some() || usage.input.is_some())
-        {
-            events.emit(Event::Stream(StreamEvent::Usage(usage))).await?;
-        }
-        let answer = match decoded {
+        let answer = match self.adapter.decode_response(&body) {
             Ok(answer) => answer,
             Err(DecodeError::Failed(failure)) => return Err(failure),
             Err(DecodeError::Malformed(why)) => {

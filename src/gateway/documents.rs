@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderValue, IF_NONE_MATCH};
 use reqwest::{RequestBuilder, Response};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::LARGEST_ERROR;
@@ -91,6 +94,9 @@ impl Client {
                 Ok(false) => return Err(too_long(&response, max as u64)),
                 Err(error) => return Err(transport::failure(error, self)),
             }
+            if is_failure(&body) {
+                return Err(self.gateway.api.adapter().decode_error(status, &body));
+            }
             Ok(Fetched { status, body: self.mask.body(body), etag })
         };
         let late = || format!("{} did not answer in time", self.gateway.base_url.origin());
@@ -139,6 +145,55 @@ impl Client {
     }
 }
 
+/// Whether a body of success holds an error and nothing that was asked for: some gateways refuse a key with status 200. What has an
+/// id or a name, such as a batch, may hold an error of its own.
+fn is_failure(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow, default)]
+        error: Option<&'a RawValue>,
+        id: Option<IgnoredAny>,
+        name: Option<IgnoredAny>,
+        data: Option<IgnoredAny>,
+        models: Option<IgnoredAny>,
+    }
+    if body.len() > LARGEST_ERROR {
+        return false;
+    }
+    serde_json::from_slice(body).is_ok_and(|answer: Answer<'_>| {
+        let Answer { error, id, name, data, models } = answer;
+        let is_told = error.is_some_and(|error| error.get().starts_with(['{', '"']));
+        is_told && [id, name, data, models].iter().all(Option::is_none)
+    })
+}
+
 fn too_long(response: &Response, max: u64) -> Failure {
     Failure::new(FailureKind::Protocol, format!("{} holds more than {} MiB", response.url(), max >> 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_of_success_is_a_failure_if_it_holds_an_error_and_nothing_else() {
+        for body in [
+            r#"{"error":{"message":"invalid api key","code":401}}"#,
+            r#"{"error":"no","data":null}"#,
+            r#"{"type":"error","error":{"type":"authentication_error"},"request_id":"r"}"#,
+        ] {
+            assert!(is_failure(body.as_bytes()), "{body}");
+        }
+        for body in [
+            r#"{"error":null}"#,
+            r#"{"data":[],"error":{"message":"x"}}"#,
+            r#"{"id":"batch_1","error":{"message":"x"}}"#,
+            r#"{"name":"batches/1","done":true,"error":{"code":3}}"#,
+            r#"[{"error":{}}]"#,
+            r#"{"models":[]}"#,
+            "",
+        ] {
+            assert!(!is_failure(body.as_bytes()), "{body}");
+        }
+    }
 }

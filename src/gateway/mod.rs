@@ -132,7 +132,7 @@ impl Client {
         let mut failure = self.mask.failure(failure);
         let name = &self.gateway.name;
         if failure.advice.is_none() {
-            failure.advice = match failure.kind {
+            let advice = match failure.kind {
                 FailureKind::Auth => Some(format!(
                     "the gateway refused the key: `llm key test {name}` checks it, `llm key set {name}` replaces it"
                 )),
@@ -141,9 +141,10 @@ impl Client {
                 }
                 _ => None,
             };
+            failure.advice = advice.map(Into::into);
         }
         if failure.kind == FailureKind::Auth && self.key.is_none() {
-            failure.advice = Some(match self.gateway.auth {
+            let advice = match self.gateway.auth {
                 _ if !self.mask.is_empty() => {
                     format!("the gateway refused what the headers of {name} in the config hold; no other key was sent")
                 }
@@ -151,7 +152,8 @@ impl Client {
                 Auth::Required | Auth::Optional => {
                     format!("no key was sent: `llm key set {name}` or an environment variable gives one")
                 }
-            });
+            };
+            failure.advice = Some(advice.into());
         }
         failure
     }

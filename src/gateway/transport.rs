@@ -123,23 +123,39 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
     if certificate.is_some() {
         // The gateway would show the same certificate again.
         failure.should_retry = Some(false);
+        // Records and tables have no other words than these.
+        failure.message = format!("{}: {}", failure.message, wrong_certificate(&lower));
     }
     failure.advice = if certificate.is_some() {
-        certificate.map(str::to_owned)
+        certificate.map(Into::into)
     } else if let Some(variable) = client.proxy.filter(|_| error.is_connect()) {
-        Some(format!("{variable} is set: connections go through that proxy; is it right?"))
+        Some(format!("{variable} is set: connections go through that proxy; is it right?").into())
     } else if lower.contains("invalidcontenttype") || lower.contains("corrupt message") {
         Some("the gateway does not seem to speak TLS there: is its base_url https:// by mistake?".into())
     } else if client.gateway.base_url.is_loopback() && error.is_connect() {
-        Some(format!("is the gateway running? `{}` says it is at {origin}", client.gateway.name))
+        Some(format!("is the gateway running? `{}` says it is at {origin}", client.gateway.name).into())
     } else {
         None
     };
     failure.with_cause(cause)
 }
 
+/// What is wrong with a certificate, by its cause in lower case.
+fn wrong_certificate(cause: &str) -> &'static str {
+    let is_any = |words: &[&str]| words.iter().any(|word| cause.contains(word));
+    match () {
+        () if is_any(&["unknownissuer", "unknown issuer"]) => {
+            "its certificate is of an authority that is not trusted (ca_file names one)"
+        }
+        () if is_any(&["notvalidyet", "not valid yet"]) => "its certificate is not valid yet",
+        () if cause.contains("expired") => "its certificate has expired",
+        () if is_any(&["notvalidforname", "not valid for name"]) => "its certificate is for another host",
+        () => "its certificate cannot be trusted (ca_file names its authority)",
+    }
+}
+
 /// Advice about a certificate that is not trusted; `None` where the cause, given in lower case, is another.
-fn certificate_advice(cause: &str) -> Option<&'static str> {
+pub(super) fn certificate_advice(cause: &str) -> Option<&'static str> {
     if !cause.contains("certificate") {
         return None;
     }

@@ -1,7 +1,10 @@
 //! Text from the web for a prompt. It is fetched without the key and the headers of any gateway.
 
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::{Action, Attempt, Policy};
 use tokio::time::timeout;
 use url::{Host, Url};
@@ -21,27 +24,46 @@ const REDIRECTS: usize = 5;
 /// What a URL leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Page {
-    Text(String),
+    /// A text, and the address that redirects have led to if its host is another.
+    Text(String, Option<String>),
     /// An image, which the model's provider can fetch itself.
     Image,
+}
+
+/// An address as it may be shown and sent to a model: what a query and a fragment hold may be secret.
+pub fn shown(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
 
 /// Fetches a text. Nothing but the URL is sent.
 ///
 /// # Errors
 /// The server cannot be reached, refuses, sends more than 4 MiB or something else than text, or takes longer than 30 s.
-pub async fn page(url: &str) -> Result<Page, Failure> {
+pub async fn page(address: &Url) -> Result<Page, Failure> {
+    let url = shown(address);
     let wrong = |kind, message: String| Failure::new(kind, format!("cannot fetch {url}: {message}"));
-    let address = Url::parse(url).map_err(|error| wrong(FailureKind::InvalidRequest, error.to_string()))?;
-    let mut http = transport::builder().redirect(Policy::custom(redirect));
-    if is_own(&address) {
+    let reach = Reach::new(address);
+    let of_redirects = reach.clone();
+    let redirects = Policy::custom(move |attempt| redirect(attempt, &of_redirects));
+    let mut http = transport::builder().redirect(redirects).dns_resolver(reach);
+    if is_own(address) {
         http = http.no_proxy();
     }
     let fetch = async {
         let http = http.build().map_err(|error| wrong(FailureKind::Network, transport::chain(&error)))?;
-        let sent =
-            http.get(url).header("accept", "text/plain, text/markdown, text/*;q=0.9, application/json, */*;q=0.1");
-        let broken = |error: reqwest::Error| wrong(FailureKind::Network, transport::chain(&error.without_url()));
+        let sent = http
+            .get(address.clone())
+            .header("accept", "text/plain, text/markdown, text/*;q=0.9, application/json, */*;q=0.1");
+        let broken = |error: reqwest::Error| {
+            let cause = transport::chain(&error.without_url());
+            let is_untrusted = transport::certificate_advice(&cause.to_lowercase()).is_some();
+            let advice = if is_untrusted {
+                "SSL_CERT_FILE names a file of the authorities that are trusted"
+            } else {
+                "is the address right, and is there a network?"
+            };
+            wrong(FailureKind::Network, cause).with_advice(advice)
+        };
         let mut response = sent.send().await.map_err(broken)?;
         let status = response.status();
         if !status.is_success() {
@@ -55,12 +77,13 @@ pub async fn page(url: &str) -> Result<Page, Failure> {
         if kind.starts_with("image/") {
             return Ok(Page::Image);
         }
+        let from = Some(response.url()).filter(|from| from.host_str() != address.host_str()).map(shown);
         let mut body = Vec::new();
         if !body::read(&mut response, &mut body, LARGEST_PAGE).await.map_err(broken)? {
             let message = format!("it is larger than {} MiB", LARGEST_PAGE >> 20);
             return Err(wrong(FailureKind::InvalidRequest, message));
         }
-        String::from_utf8(body).map(Page::Text).map_err(|_| {
+        String::from_utf8(body).map(|text| Page::Text(text, from)).map_err(|_| {
             let what = if kind.is_empty() { "no UTF-8 text".to_owned() } else { format!("no UTF-8 text but {kind}") };
             wrong(FailureKind::InvalidRequest, format!("it is {what}"))
                 .with_advice("download it, and attach the file with -f PATH")
@@ -71,29 +94,107 @@ pub async fn page(url: &str) -> Result<Page, Failure> {
 }
 
 /// Follows few redirects, and none that gives up encryption or leads a request for the web to this machine.
-fn redirect(attempt: Attempt<'_>) -> Action {
-    let allowed = attempt.previous().last().is_some_and(|from| may_lead(from, attempt.url()));
+fn redirect(attempt: Attempt<'_>, reach: &Reach) -> Action {
+    let allowed = attempt.previous().last().is_some_and(|from| reach.may_lead(from, attempt.url()));
     if attempt.previous().len() > REDIRECTS {
         attempt.error("there are too many redirects")
     } else if allowed {
         attempt.follow()
     } else {
-        attempt.error("a redirect leads to a less safe place")
+        let target = shown(attempt.url());
+        attempt
+            .error(format!("it redirects to {target}, which is a less safe place; attach that address if you trust it"))
     }
 }
 
-fn may_lead(from: &Url, to: &Url) -> bool {
-    let keeps_encryption = from.scheme() != "https" || to.scheme() == "https";
-    keeps_encryption && matches!(to.scheme(), "http" | "https") && (is_own(from) || !is_own(to))
+/// Where a request may lead. Whoever owns a page of the web must not have that fetched which this machine alone can read.
+#[derive(Debug, Clone)]
+struct Reach {
+    start: Url,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Whether the address that was asked for is of this machine or its network; `None` until its name is resolved, and where a
+    /// proxy does that.
+    starts_at_own: Option<bool>,
+    /// The hosts that redirects have led to. A resolver is also asked for the name of a proxy, which may be anywhere.
+    targets: Vec<String>,
+}
+
+impl Reach {
+    fn new(start: &Url) -> Self {
+        let is_name = matches!(start.host(), Some(Host::Domain(_)));
+        let starts_at_own = if is_own(start) { Some(true) } else { (!is_name).then_some(false) };
+        Self { start: start.clone(), known: Arc::new(Mutex::new(Known { starts_at_own, targets: Vec::new() })) }
+    }
+
+    fn may_lead(&self, from: &Url, to: &Url) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.targets.extend(to.host_str().map(str::to_owned));
+        let keeps_encryption = from.scheme() != "https" || to.scheme() == "https";
+        let is_safe = if known.starts_at_own == Some(true) {
+            // The port of an address is `None` if it is the usual one of its scheme.
+            self.start.host() == to.host() && self.start.port() == to.port()
+        } else {
+            !is_own(to)
+        };
+        keeps_encryption && matches!(to.scheme(), "http" | "https") && is_safe
+    }
+
+    /// Those of the addresses of a host that may be asked.
+    fn allowed(&self, host: &str, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_start = self.start.host_str() == Some(host);
+        if is_start && known.starts_at_own.is_none() {
+            known.starts_at_own = Some(addresses.iter().any(|address| is_own_ip(address.ip())));
+        } else if known.starts_at_own != Some(true) && (is_start || known.targets.iter().any(|target| target == host)) {
+            addresses.retain(|address| !is_own_ip(address.ip()));
+        }
+        addresses
+    }
+}
+
+/// What [`Reach`] lets through of the addresses that the system has for a name.
+impl Resolve for Reach {
+    fn resolve(&self, name: Name) -> Resolving {
+        let reach = self.clone();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let allowed = reach.allowed(name.as_str(), found);
+            if allowed.is_empty() {
+                return Err(
+                    format!("a redirect leads to {}, which is in this machine's own network", name.as_str()).into()
+                );
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
 }
 
 /// Whether the address is of this machine or of its own network, where pages may be that nobody else should read.
 fn is_own(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(ip)) => is_own_ip(ip.into()),
+        Some(Host::Ipv6(ip)) => is_own_ip(ip.into()),
         None => false,
+    }
+}
+
+fn is_own_ip(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        // Networks of providers (100.64.0.0/10) are shared by their customers.
+        IpAddr::V4(ip) => {
+            let [first, second, ..] = ip.octets();
+            let is_shared = first == 100 && (64..128).contains(&second);
+            first == 0 || is_shared || ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_broadcast()
+        }
+        IpAddr::V6(ip) => ip.is_unspecified() || ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
 
@@ -101,14 +202,56 @@ fn is_own(url: &Url) -> bool {
 mod tests {
     use super::*;
 
+    fn url(text: &str) -> Url {
+        Url::parse(text).expect("a URL")
+    }
+
     #[test]
     fn redirects_lead_only_to_places_that_are_as_safe() {
-        let leads = |from: &str, to: &str| may_lead(&Url::parse(from).expect("a URL"), &Url::parse(to).expect("a URL"));
+        let leads = |from: &str, to: &str| Reach::new(&url(from)).may_lead(&url(from), &url(to));
         assert!(leads("https://a.example/x", "https://b.example/y") && leads("http://a.example", "https://a.example"));
         assert!(leads("http://127.0.0.1:1/a", "http://127.0.0.1:1/b"));
-        for to in ["http://a.example", "ftp://a.example", "https://localhost/", "https://10.0.0.1/", "https://[::1]/"] {
+        for to in [
+            "http://a.example",
+            "ftp://a.example",
+            "https://localhost/",
+            "https://x.localhost./",
+            "https://10.0.0.1/",
+            "https://100.64.0.1/",
+            "https://0.0.0.0/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+        ] {
             assert!(!leads("https://a.example", to), "{to}");
         }
         assert!(!leads("http://a.example", "http://169.254.169.254/latest"));
+        // Another program of this machine is another place, and so is the web.
+        for to in ["http://127.0.0.1:2/b", "http://localhost:1/b", "http://a.example/"] {
+            assert!(!leads("http://127.0.0.1:1/a", to), "{to}");
+        }
+    }
+
+    #[test]
+    fn no_name_leads_from_the_web_to_this_machine() {
+        let own: SocketAddr = ([127, 0, 0, 1], 0).into();
+        let public: SocketAddr = ([93, 184, 216, 34], 0).into();
+        let reach = Reach::new(&url("https://a.example/x"));
+        assert_eq!(reach.allowed("proxy.example", vec![own]), [own], "a proxy may be anywhere");
+        assert_eq!(reach.allowed("a.example", vec![public]), [public]);
+        assert!(reach.allowed("a.example", vec![own]).is_empty(), "it is another address than before");
+        assert!(reach.may_lead(&url("https://a.example/x"), &url("https://b.example/")));
+        assert_eq!(reach.allowed("b.example", vec![own, public]), [public]);
+        // A name of the own network leads to itself alone.
+        let reach = Reach::new(&url("https://wiki.example/x"));
+        assert_eq!(reach.allowed("wiki.example", vec![own]), [own]);
+        assert!(reach.may_lead(&url("https://wiki.example/x"), &url("https://wiki.example/y")));
+        assert!(!reach.may_lead(&url("https://wiki.example/x"), &url("https://b.example/")));
+        assert_eq!(reach.allowed("wiki.example", vec![own]), [own]);
+    }
+
+    #[test]
+    fn what_is_secret_of_an_address_is_not_shown() {
+        let signed = "https://a.example:8443/x.txt?signature=SECRET#SECRET";
+        assert_eq!(shown(&url(signed)), "https://a.example:8443/x.txt");
     }
 }

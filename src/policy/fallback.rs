@@ -90,9 +90,9 @@ impl<S> Fallback<S> {
             }
             let Some(skip_reason) = reason else { return Ok(Some(next)) };
             if failure.kind != FailureKind::Interrupted {
-                events
-                    .emit(Event::Notice { message: format!("{} is not tried: {skip_reason}", next.target.model) })
-                    .await?;
+                let is_same = next.target.model == failed.target.model;
+                let name = if is_same { next.target.to_string() } else { next.target.model.clone() };
+                events.emit(Event::Notice { message: format!("{name} is not tried: {skip_reason}") }).await?;
             }
             reason = reason_to_stop(failure, events.has_output());
         }
@@ -140,6 +140,12 @@ pub(super) fn reason_to_stop(failure: &Failure, has_output: bool) -> Option<&'st
 impl<S: Service> Service for Fallback<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let call = &*self.suited(call, events).await?;
+        for (at, choice) in call.choices.iter().enumerate() {
+            let same = |other: &&Choice| other.target.model == choice.target.model;
+            if call.choices[..at].iter().filter(same).any(|other| other.target.gateway != choice.target.gateway) {
+                events.emit(Event::SeveralGateways { model: choice.target.model.clone() }).await?;
+            }
+        }
         if call.choices.len() > 1 && call.choices.iter().any(|choice| choice.hedge.is_some()) {
             // In a box, so that calls that do not race have no room for it.
             return Box::pin(hedge::race(self, call, events)).await;
@@ -245,6 +251,20 @@ mod tests {
             assert!(notices[0].contains(why), "{notices:?}");
             assert_eq!(gateway.asked(), ["a"]);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_model_for_which_several_gateways_may_be_asked_is_told_first() {
+        let gateway = Canned::new([("a", vec![Reply::status(503), Reply::answer()])]);
+        let mut call = call(&["a", "a", "b"]);
+        call.choices[1].target.gateway = "h".into();
+        let (_, events) = run(&fallback(gateway, &[]), &call).await;
+        let told: Vec<_> = events
+            .iter()
+            .map(|event| &event.event)
+            .take_while(|event| !matches!(event, Event::Attempt { .. }))
+            .collect();
+        assert!(matches!(told[..], [Event::SeveralGateways { model }] if model == "a"), "{told:?}");
     }
 
     // H34

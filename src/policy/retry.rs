@@ -136,7 +136,7 @@ fn with_retry_time(mut failure: Failure, now: Timestamp) -> Failure {
         let later = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
         let when = now.checked_add(later).map(|when| format!(", at {when:.0}")).unwrap_or_default();
         failure.advice =
-            Some(format!("the gateway asks to come back in {}{when}", limit(Duration::from_secs(seconds))));
+            Some(format!("the gateway asks to come back in {}{when}", limit(Duration::from_secs(seconds))).into());
     }
     failure
 }

@@ -9,25 +9,45 @@ use crate::chat::{ImageSource, MediaKind, Part, Request, ResponseFormat, Usage};
 
 /// What is counted.
 #[derive(Debug, Clone, Copy)]
-enum Count<'a> {
-    /// About the tokens that there are.
-    About,
-    /// As many as there may be. So many bytes may still be decompressed to count them.
-    Most(&'a Cell<u64>),
+struct Count<'a> {
+    /// The tokens of a picture.
+    picture: u64,
+    /// Where as many tokens are counted as there may be, and not about as many as there are: so many bytes may still be
+    /// decompressed for that.
+    most: Option<&'a Cell<u64>>,
 }
 
 impl Count<'_> {
+    fn about(model: &str) -> Self {
+        Self { picture: picture(model), most: None }
+    }
+
     /// Bytes of text in one token. English has four or more, code and other scripts fewer.
     fn bytes_per_token(self) -> u64 {
-        match self {
-            Self::About => 4,
-            Self::Most(_) => 1,
-        }
+        if self.most.is_some() { 1 } else { 4 }
     }
 }
 
 /// About the tokens of an image at full detail; gateways that count tiles charge for no more.
 const IMAGE: u64 = 1_600;
+
+/// The models that take more for a picture, by what is in their names, and the most that they take. OpenAI bills for gpt-4o-mini
+/// 2,833 tokens and 5,667 for each of at most eight tiles, by which a picture costs what it does with gpt-4o; for others, at
+/// most 1,536 patches times 2.46 or 1.72 (developers.openai.com/api/docs/guides/images-vision).
+const LARGE_IMAGES: [(&str, u64); 6] = [
+    ("gpt-4o-mini", 48_169),
+    ("gpt-4.1-nano", 3_779),
+    ("gpt-5-nano", 3_779),
+    ("gpt-4.1-mini", 2_642),
+    ("gpt-5-mini", 2_642),
+    ("o4-mini", 2_642),
+];
+
+/// The tokens of a picture at full detail for this model.
+fn picture(model: &str) -> u64 {
+    let model = model.to_ascii_lowercase();
+    LARGE_IMAGES.iter().find(|(name, _)| model.contains(name)).map_or(IMAGE, |(_, tokens)| *tokens)
+}
 
 /// Characters of Base64 in about one token of a document or a recording. Only where the most tokens are counted, a document is
 /// read.
@@ -39,8 +59,9 @@ const PDF: &str = "JVBERi";
 /// The tokens of an answer without a limit.
 const USUAL_OUTPUT: u64 = 500;
 
-/// About how many tokens a request has.
-pub fn input_tokens(request: &Request) -> u64 {
+/// About how many tokens a request has for this model.
+pub fn input_tokens(request: &Request, model: &str) -> u64 {
+    let count = Count::about(model);
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     let tools = request.tools.iter().map(|tool| {
         let words = text(&tool.name) + tool.description.as_deref().map_or(0, text);
@@ -50,26 +71,26 @@ pub fn input_tokens(request: &Request) -> u64 {
         Some(ResponseFormat::JsonSchema { schema, .. }) => json(schema),
         Some(ResponseFormat::JsonObject) | None => 0,
     };
-    parts.map(|it| part(it, Count::About)).chain(tools).sum::<u64>() + form
+    parts.map(|it| part(it, count)).chain(tools).sum::<u64>() + form
 }
 
 fn text(text: &str) -> u64 {
-    (text.len() as u64).div_ceil(Count::About.bytes_per_token())
+    (text.len() as u64).div_ceil(4)
 }
 
 fn json(value: &Value) -> u64 {
     text(&value.to_string())
 }
 
-/// The most tokens that a request with this body may have. No tokenizer makes more tokens of a text than the text has bytes,
+/// The most tokens that a request with this body may have for this model. No tokenizer makes more tokens of a text than the text has bytes,
 /// and the JSON around a message has more bytes than a model's own marks around it have tokens. Only what is no text is
 /// estimated: an image by its usual price, a PDF by its pages and what its text is compressed to, a recording by its length. A
 /// file of text in Base64 counts by its bytes. What a request marks for a cache counts as often as the price of input that may
 /// be paid for it.
-pub fn most_input_tokens(request: &Request, body: &[u8]) -> u64 {
+pub fn most_input_tokens(request: &Request, body: &[u8], model: &str) -> u64 {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     let left = Cell::new(document::MOST_INFLATED);
-    let most = Count::Most(&left);
+    let most = Count { picture: picture(model), most: Some(&left) };
     let (base64, tokens) = parts.fold((0, 0), |(base64, tokens), media| match media {
         Part::Image(image) => match &image.source {
             ImageSource::Url(_) => (base64, tokens + part(media, most)),
@@ -107,8 +128,8 @@ fn part(part: &Part, count: Count<'_>) -> u64 {
         Part::ToolCall(call) => text(&call.name) + text(&call.arguments),
         Part::ToolResult { content, .. } => text(content),
         Part::Image(image) => match &image.source {
-            ImageSource::Url(_) => IMAGE,
-            ImageSource::Data { media_type, .. } if MediaKind::of(media_type) == MediaKind::Picture => IMAGE,
+            ImageSource::Url(_) => count.picture,
+            ImageSource::Data { media_type, .. } if MediaKind::of(media_type) == MediaKind::Picture => count.picture,
             ImageSource::Data { media_type, base64 } => file(media_type, base64, count),
         },
         Part::File(it) if it.name.as_deref().is_some_and(|name| is_named_otherwise(name, &it.media_type)) => {
@@ -123,14 +144,14 @@ fn part(part: &Part, count: Count<'_>) -> u64 {
 fn file(media_type: &str, base64: &str, count: Count<'_>) -> u64 {
     let length = base64.len() as u64;
     let by_length = length.div_ceil(BASE64_PER_TOKEN);
-    match (MediaKind::of(media_type), count) {
-        (MediaKind::Picture, _) => by_length.max(IMAGE),
-        (MediaKind::Pdf, Count::Most(left)) => document::most_tokens(base64, IMAGE, left),
+    match (MediaKind::of(media_type), count.most) {
+        (MediaKind::Picture, _) => by_length.max(count.picture),
+        (MediaKind::Pdf, Some(left)) => document::most_tokens(base64, count.picture, left),
         (MediaKind::Pdf | MediaKind::Recording | MediaKind::Film, _) => by_length,
         (MediaKind::Other, _) => {
             let text = length.saturating_mul(3).div_ceil(4 * count.bytes_per_token());
-            match count {
-                Count::Most(left) if base64.starts_with(PDF) => text.max(document::most_tokens(base64, IMAGE, left)),
+            match count.most {
+                Some(left) if base64.starts_with(PDF) => text.max(document::most_tokens(base64, count.picture, left)),
                 _ => text,
             }
         }
@@ -153,10 +174,11 @@ fn is_named_otherwise(name: &str, media_type: &str) -> bool {
     is_ending && !fits
 }
 
-/// What a call is expected to use, to compare the prices of models. Reasoning is taken as none, since it cannot be known.
-pub fn expected(request: &Request) -> Usage {
+/// What a call of this model is expected to use, to compare the prices of models.
+/// Where the model is not known yet, an empty name is that of a usual one. Reasoning is taken as none, since it cannot be known.
+pub fn expected(request: &Request, model: &str) -> Usage {
     let output = request.max_tokens.map_or(USUAL_OUTPUT, |most| most.min(USUAL_OUTPUT));
-    Usage { input: Some(input_tokens(request)), output: Some(output), reasoning: Some(0), ..Usage::default() }
+    Usage { input: Some(input_tokens(request, model)), output: Some(output), reasoning: Some(0), ..Usage::default() }
 }
 
 #[cfg(test)]
@@ -167,10 +189,27 @@ mod tests {
     #[test]
     fn four_bytes_are_about_a_token_and_no_picture_is_free() {
         let mut request = Request { messages: vec![Message::text(Role::User, "a".repeat(401))], ..Request::default() };
-        assert_eq!(input_tokens(&request), 101);
+        assert_eq!(input_tokens(&request, "m"), 101);
         let image = Image { source: ImageSource::Url("https://x/y.png".into()), detail: None };
         request.messages[0].parts.push(Part::Image(image));
-        assert_eq!(input_tokens(&request), 101 + IMAGE);
+        assert_eq!(input_tokens(&request, "m"), 101 + IMAGE);
+    }
+
+    #[test]
+    fn a_picture_counts_as_much_as_its_model_takes_for_it() {
+        let image = Image { source: ImageSource::Url("https://x/y.png".into()), detail: None };
+        let parts = vec![Part::Image(image)];
+        let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
+        for (model, tokens) in [
+            ("openai/gpt-4o-mini-2024-07-18", 48_169),
+            ("GPT-4o-mini", 48_169),
+            ("gpt-4o", IMAGE),
+            ("openai/gpt-4.1-nano", 3_779),
+            ("o4-mini", 2_642),
+        ] {
+            assert_eq!(input_tokens(&request, model), tokens, "{model}");
+            assert_eq!(most_input_tokens(&request, b"", model), tokens, "{model}");
+        }
     }
 
     #[test]
@@ -185,9 +224,9 @@ mod tests {
         let tokens = json(&schema);
         assert!(tokens > 1_000);
         let with_tool = Request { tools: vec![tool], ..Request::default() };
-        assert_eq!(input_tokens(&with_tool), 1 + 100 + tokens);
+        assert_eq!(input_tokens(&with_tool, "m"), 1 + 100 + tokens);
         let format = ResponseFormat::JsonSchema { name: "n".into(), schema, strict: None };
-        assert_eq!(input_tokens(&Request { response_format: Some(format), ..Request::default() }), tokens);
+        assert_eq!(input_tokens(&Request { response_format: Some(format), ..Request::default() }, "m"), tokens);
     }
 
     #[test]
@@ -200,7 +239,7 @@ mod tests {
         let most = |parts: Vec<Part>| {
             let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
             let body = crate::adapter::Api::OpenaiChat.adapter().encode_request("m", &request).body;
-            most_input_tokens(&request, &body)
+            most_input_tokens(&request, &body, "m")
         };
         let with_text = most(vec![text.clone()]);
         assert!((300..500).contains(&with_text), "{with_text}");
@@ -239,13 +278,13 @@ mod tests {
         let recordings = 10 + 20;
         let documents = 450 + 4_500 + 4_500;
         assert_eq!(
-            most_input_tokens(&request, &vec![b'x'; base64 + 70]),
+            most_input_tokens(&request, &vec![b'x'; base64 + 70], "m"),
             70 + 4 * IMAGE + recordings + documents + 4_500
         );
         let media = 4 * IMAGE + recordings + 10 + 100 + 100;
         // One token for four bytes of text, and one for each of a few around a message.
         let empty = Request { messages: vec![Message { role: Role::User, parts: vec![] }], ..Request::default() };
-        assert_eq!(input_tokens(&request) - input_tokens(&empty), media + 1_125 + 1 + 2);
+        assert_eq!(input_tokens(&request, "m") - input_tokens(&empty, "m"), media + 1_125 + 1 + 2);
     }
 
     #[test]
@@ -254,7 +293,7 @@ mod tests {
             let file = crate::chat::File { name: None, media_type: media_type.into(), base64: "A".repeat(6_000) };
             let parts = vec![Part::File(file)];
             let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
-            (input_tokens(&request), most_input_tokens(&request, &[b'x'; 6_000]))
+            (input_tokens(&request, "m"), most_input_tokens(&request, &[b'x'; 6_000], "m"))
         };
         for text in ["text/plain", "TEXT/csv", "application/json", "application/xml", "application/octet-stream", ""] {
             assert_eq!(tokens(text), (1_125, 4_500), "{text}");
@@ -286,13 +325,13 @@ mod tests {
             let file = crate::chat::File { name: None, media_type: media_type.into(), base64: base64.clone() };
             let parts = vec![Part::File(file)];
             let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
-            assert_eq!(most_input_tokens(&request, base64.as_bytes()), 100 * IMAGE, "{media_type}");
+            assert_eq!(most_input_tokens(&request, base64.as_bytes(), "m"), 100 * IMAGE, "{media_type}");
         }
     }
 
     #[test]
     fn what_is_marked_for_a_cache_counts_as_often_as_its_price() {
-        let most = |body: &str| most_input_tokens(&Request::default(), body.as_bytes());
+        let most = |body: &str| most_input_tokens(&Request::default(), body.as_bytes(), "m");
         let plain = r#"{"text":"caf\u00e9 \u001b"}"#;
         assert_eq!(most(plain), plain.len() as u64);
         let marked = r#"{"cache_control":{"ttl":"1h"}}"#;
@@ -309,8 +348,8 @@ mod tests {
     #[test]
     fn an_answer_is_expected_to_be_no_longer_than_it_may() {
         let request = |max_tokens| Request { max_tokens, ..Request::default() };
-        assert_eq!(expected(&request(None)).output, Some(USUAL_OUTPUT));
-        assert_eq!(expected(&request(Some(20))).output, Some(20));
-        assert_eq!(expected(&request(Some(100_000))).output, Some(USUAL_OUTPUT));
+        assert_eq!(expected(&request(None), "m").output, Some(USUAL_OUTPUT));
+        assert_eq!(expected(&request(Some(20)), "m").output, Some(20));
+        assert_eq!(expected(&request(Some(100_000)), "m").output, Some(USUAL_OUTPUT));
     }
 }

@@ -199,7 +199,7 @@ fn a_price_of_thinking_leaves_estimates_known_and_the_most_is_the_dearer_of_all_
     let usage = Usage { input: Some(1), output: Some(1_000_000), ..Usage::default() };
     let most = |model: &str| quote(model).most(&usage).map(|cost| cost.usd);
     assert_eq!((most("deep"), most("shallow")), (Some(usd("3")), Some(usd("3"))));
-    let expected = estimate::expected(&crate::chat::Request { max_tokens: Some(100), ..Default::default() });
+    let expected = estimate::expected(&crate::chat::Request { max_tokens: Some(100), ..Default::default() }, "");
     assert_eq!(quote("deep").cost(&expected).map(|cost| cost.usd), Some(usd("0.0001")));
 }
 

@@ -99,6 +99,11 @@ impl BackgroundWriter {
         state.take_error()
     }
 
+    /// How many bytes wait for the reader, besides those that are being written.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// Waits until everything is written, or until the deadline has passed: then nobody waits for it any more. Returns
     /// whether everything is written.
     ///

@@ -1,5 +1,7 @@
 //! What happens on the way to an answer, in one line each: retries, fallbacks, pieces that could not be read.
 
+use std::collections::BTreeSet;
+
 use super::format;
 use crate::call::{Event, RunEvent, Target};
 use crate::error::{Failure, FailureKind};
@@ -12,6 +14,8 @@ const NAMED: u64 = 3;
 pub(super) struct Notices {
     /// By the call's index in the run.
     calls: Vec<Call>,
+    /// The models that calls may ask several gateways for.
+    several: BTreeSet<String>,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +39,10 @@ impl Notices {
         match &event.event {
             Event::Attempt { target } => {
                 self.calls[event.call].target = Some(target.clone());
+                None
+            }
+            Event::SeveralGateways { model } => {
+                self.several.insert(model.clone());
                 None
             }
             Event::Retry { after, cause } => {
@@ -78,12 +86,12 @@ impl Notices {
         }
     }
 
-    /// The model of a target; with its gateway where a call asks another gateway for the same model, or `other` is such a
-    /// target.
+    /// The model of a target; with its gateway where a call asks or may ask another gateway for the same model, or `other` is such
+    /// a target.
     fn name(&self, target: &Target, other: Option<&Target>) -> String {
         let mut others = self.calls.iter().filter_map(|call| call.target.as_ref()).chain(other);
         let is_twice = others.any(|other| other.model == target.model && other.gateway != target.gateway);
-        if is_twice { target.to_string() } else { target.model.clone() }
+        if is_twice || self.several.contains(&target.model) { target.to_string() } else { target.model.clone() }
     }
 
     /// The name of the target that a call asks now.
@@ -124,6 +132,8 @@ mod tests {
     #[test]
     fn the_gateway_is_named_where_two_have_the_model() {
         let mut notices = Notices::default();
+        let several = Event::SeveralGateways { model: "n".into() };
+        assert_eq!(notices.line(&RunEvent { call: 7, at: Duration::ZERO, event: several }), None);
         let mut told = |call, event| notices.line(&RunEvent { call, at: Duration::ZERO, event });
         let target = |gateway: &str, model: &str| Target { gateway: gateway.into(), model: model.into() };
         let cause = || Failure::new(FailureKind::RateLimited, "slow down").with_status(429);
@@ -137,7 +147,7 @@ mod tests {
         told(1, Event::Attempt { target: target("two", "m") });
         assert_eq!(told(0, retry()).as_deref(), Some("one::m: 429 rate limited, trying again in 1.0 s"));
         let other = told(0, Event::Fallback { to: target("two", "n"), cause: cause() });
-        assert_eq!(other.as_deref(), Some("one::m: 429 rate limited, trying n"));
+        assert_eq!(other.as_deref(), Some("one::m: 429 rate limited, trying two::n"));
     }
 
     #[test]

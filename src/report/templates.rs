@@ -92,6 +92,7 @@ fn value(listed: &Listed<'_>) -> Value {
         schema,
         prompt_line: _,
         system_line: _,
+        schema_line: _,
     } = listed.template;
     let schema = schema.as_ref().map(|schema| match schema {
         SchemaSource::File(path) => json!(path.display().to_string()),

@@ -231,6 +231,11 @@ pub(crate) fn write_in_background() {
     IN_BACKGROUND.store(true, Relaxed);
 }
 
+/// How many bytes of standard output wait for its reader, which does not read or is slower than what is written.
+pub(crate) fn unread() -> usize {
+    STDOUT_WRITER.waiting()
+}
+
 /// The same for a server, which may run for months: of its messages that nobody reads, it keeps this many bytes at most.
 pub(crate) fn write_in_background_at_most(bytes: usize) {
     STDERR_WRITER.keep_at_most(bytes);

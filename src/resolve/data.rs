@@ -23,12 +23,12 @@ pub(crate) struct LookedUp<'a> {
 
 impl<'a> LookedUp<'a> {
     pub(crate) fn new(settings: &'a Settings, request: &Request) -> Self {
-        Self { settings, expected: estimate::expected(request), pricing: OnceCell::new(), ledger: OnceCell::new() }
+        Self { settings, expected: estimate::expected(request, ""), pricing: OnceCell::new(), ledger: OnceCell::new() }
     }
 
     /// The figures are for this request from now on. What was looked up is kept.
     pub(crate) fn expect(&mut self, request: &Request) {
-        self.expected = estimate::expected(request);
+        self.expected = estimate::expected(request, "");
     }
 
     /// The tokens that costs are computed for.

@@ -59,7 +59,8 @@ impl PromptTemplate {
         {
             needs.insert(INPUT.to_owned());
         }
-        let schema = template.schema.as_ref().map(|source| schema(settings, name, source)).transpose()?;
+        let of_schema = format!("{path}:{}: template `{name}`: its schema", template.schema_line);
+        let schema = template.schema.as_ref().map(|source| schema(settings, &of_schema, source)).transpose()?;
         Ok(Self { name: name.to_owned(), settings: template.clone(), schema: schema.map(Arc::new), needs })
     }
 
@@ -156,8 +157,9 @@ pub(crate) fn check_templates(settings: &Settings) -> Result<(), Error> {
     settings.templates.keys().try_for_each(|name| PromptTemplate::load(settings, name).map(drop))
 }
 
-fn schema(settings: &Settings, name: &str, source: &SchemaSource) -> Result<Schema, Error> {
-    let wrong = |what: String| Error::config(format!("template `{name}`: its schema: {what}"));
+/// `what` it is stands before an error.
+fn schema(settings: &Settings, what: &str, source: &SchemaSource) -> Result<Schema, Error> {
+    let wrong = |error: String| Error::config(format!("{what}: {error}"));
     match source {
         SchemaSource::Inline(value) => Schema::parse(&value.to_string()).map_err(wrong),
         SchemaSource::File(path) => {
@@ -248,9 +250,8 @@ mod tests {
         let error = loaded(Template { prompt_line: 7, ..template("{{ a") }).expect_err("open");
         assert!(error.to_string().contains(":7: template `t`: its prompt: syntax error"), "{error}");
         let schema = Some(SchemaSource::Inline(json!({ "type": "objekt" })));
-        assert!(
-            loaded(Template { schema, ..Template::default() }).expect_err("schema").to_string().contains("its schema")
-        );
+        let error = loaded(Template { schema, schema_line: 9, ..Template::default() }).expect_err("schema");
+        assert!(error.to_string().contains(":9: template `t`: its schema: "), "{error}");
         let schema = Some(SchemaSource::File("/nowhere/x.json".into()));
         assert!(
             loaded(Template { schema, ..Template::default() }).expect_err("file").to_string().contains("cannot read")

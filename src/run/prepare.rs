@@ -336,7 +336,7 @@ impl Preparation<'_> {
             Err(error) => {
                 let mut failure = Failure::new(FailureKind::NoKey, error.to_string());
                 failure.cause = error.cause();
-                failure.advice = error.hint();
+                failure.advice = error.hint().map(Into::into);
                 Err(failure)
             }
         }

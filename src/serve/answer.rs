@@ -17,7 +17,7 @@ use super::request::Asked;
 use super::{Server, refusal};
 use crate::adapter::Encoder;
 use crate::adapter::stream::is_told_by;
-use crate::call::{Call, Event, RunEvent, Target};
+use crate::call::{Call, Event, RunEvent, Target, origin};
 use crate::chat::{self, FinishReason, StreamEvent};
 use crate::error::{Failure, FailureKind};
 use crate::http::json_body;
@@ -272,6 +272,8 @@ struct Answer {
     ready: Vec<u8>,
     /// The answer of a gateway that speaks another wire format.
     response: chat::Response,
+    /// Whether its signature has the mark of who gave it.
+    is_marked: bool,
     /// Why the answer ended, as the gateway told it.
     finish: Option<FinishReason>,
     /// Whether something has come that another try or another model does not replace any more.
@@ -301,6 +303,7 @@ impl Answer {
             passed_end: Vec::new(),
             ready: Vec::new(),
             response: chat::Response::default(),
+            is_marked: false,
             finish: None,
             has_begun: false,
             has_told_failure: false,
@@ -340,6 +343,7 @@ impl Answer {
                     self.encoder = encoder(&self.asked);
                     self.ready.clear();
                     self.response = chat::Response::default();
+                    self.is_marked = false;
                 }
             }
             // One that is sent under its other name has reached the gateway.
@@ -377,6 +381,13 @@ impl Answer {
     }
 
     fn piece(&mut self, event: &StreamEvent) {
+        let marked = match event {
+            StreamEvent::ReasoningSignature(signature) if !std::mem::replace(&mut self.is_marked, true) => {
+                Some(StreamEvent::ReasoningSignature(origin::marked(&self.target, signature)))
+            }
+            _ => None,
+        };
+        let event = marked.as_ref().unwrap_or(event);
         match (self.passes, self.streams()) {
             (true, _) => {}
             (false, true) => self.encoder.encode(event, &mut self.ready),

@@ -200,7 +200,7 @@ async fn ask(
         Ok(call) => call,
         // Where the gateway cannot count, an estimate is better than none, and says that it is one.
         Err(failure) if operation == Operation::CountTokens && failure.kind == FailureKind::InvalidRequest => {
-            return estimated(api, estimate::input_tokens(&counted));
+            return estimated(api, estimate::input_tokens(&counted, ""));
         }
         Err(failure) => return Err(failure),
     };

@@ -32,7 +32,7 @@ pub(super) async fn take(server: &Arc<Server>, client: &Client, call: &Call) -> 
         return Ok(Taken { held: None, admission: Admission::default() });
     }
     let expected = || {
-        let usage = estimate::expected(&call.request);
+        let usage = estimate::expected(&call.request, "");
         usage.input.unwrap_or(0).saturating_add(usage.output.unwrap_or(0))
     };
     let tokens = tokens_per_minute.map(|limit| (limit, expected()));

@@ -104,7 +104,7 @@ impl LoadedConfig {
 
     /// The models of a route in the order in which they are asked for this request.
     pub(super) fn choices(&self, named: &NamedRoute, request: &Request) -> Vec<Choice> {
-        named.route.choices(&Figures { loaded: self, expected: estimate::expected(request) })
+        named.route.choices(&Figures { loaded: self, expected: estimate::expected(request, "") })
     }
 
     /// How long a call to this gateway may take.

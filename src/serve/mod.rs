@@ -14,6 +14,7 @@ mod line;
 mod loaded_config;
 mod metrics;
 mod models;
+mod readable;
 mod refusal;
 mod request;
 mod traces;

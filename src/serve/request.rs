@@ -11,9 +11,10 @@ use super::ignored::ignored;
 use super::keys::Client;
 use super::loaded_config::LoadedConfig;
 use super::models::may_use_for;
+use super::readable;
 use super::translation::{translated, unable};
 use crate::adapter::{Api, ClientBody, NamedRequest, Operation, asks_for_background, naming_model};
-use crate::call::{Call, Caller, Choice, Limits};
+use crate::call::{Call, Caller, Choice, Limits, origin};
 use crate::chat::Request;
 use crate::config::{Settings, name_fits};
 use crate::error::{Failure, FailureKind};
@@ -91,15 +92,16 @@ impl Asked {
         Ok(Self { api, path: path.to_owned(), body, ignored: Vec::new(), decoded })
     }
 
-    /// The request in our terms. Where it has none, the fields of the body stand for it, so that the ledger knows what was
-    /// asked.
+    /// The request in our terms. Where it has none, the fields of the body stand for it, with the messages as far as they can be
+    /// read, so that the ledger knows what was asked.
     pub(super) fn request(&self) -> Arc<Request> {
         self.decoded.clone().unwrap_or_else(|_| {
             let extra = match serde_json::from_slice(self.body.bytes()) {
                 Ok(Value::Object(fields)) => fields,
                 _ => serde_json::Map::new(),
             };
-            Arc::new(Request { stream: self.body.stream(), extra, ..Request::default() })
+            let messages = readable::messages(&extra);
+            Arc::new(Request { messages, stream: self.body.stream(), extra, ..Request::default() })
         })
     }
 
@@ -164,8 +166,10 @@ impl Asked {
                 }
             }
         };
+        // Reasoning of other models in it is for those alone.
+        let has_marks = translation.as_ref().is_ok_and(origin::has_marks);
         let fitting = choices.into_iter().filter_map(|choice| {
-            let passes = passes(&choice);
+            let passes = passes(&choice) && !has_marks;
             let failure = match &translation {
                 _ if passes => None,
                 Err(failure) => Some(failure.clone()),

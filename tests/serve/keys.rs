@@ -596,7 +596,7 @@ fn a_key_that_its_gateway_refuses_is_read_again() {
         }
     });
     let home = home(&gateway, "openai-chat");
-    home.file("token", KEY.to_owned());
+    home.file("token", KEY);
     let path = home.path().join("token");
     let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
     let command = format!("key_command = [\"cat\", \"{}\"]", path.display());

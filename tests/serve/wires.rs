@@ -602,3 +602,54 @@ fn a_cached_answer_is_the_one_that_its_client_got() {
     assert_eq!((first.0.as_deref(), second.0.as_deref()), (Some("miss"), Some("hit")));
     assert!(second.2.contains("some ") && second.2.contains("message_stop"), "{}", second.2);
 }
+
+#[test]
+fn one_part_that_is_not_known_hides_no_prompt_from_the_owner() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let parts =
+        json!([{"type": "text", "text": "look at the pelican"}, {"type": "video_url", "video_url": {"url": "u"}}]);
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": parts}]});
+    let answer = server.send(&server.key, "/v1/chat/completions", &[], body.to_string());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    server.recorded(&home, 1);
+    let id = answer.header("x-llm-call-id").expect("an id");
+    let found = home.llm(["log", "--search", "pelican", "-o", "json"]).output().json();
+    assert_eq!(found[0]["id"], id, "{found}");
+    let shown = home.llm(["log", "show", id]).output().stdout();
+    assert!(shown.contains("look at the pelican") && shown.contains("[video_url]"), "{shown}");
+    // What is sent again is the client's body.
+    home.llm(["rerun", id, "-m", "up::m"]).output().exits(0);
+    assert_eq!(gateway.requests()[1].json()["messages"], body["messages"]);
+}
+
+#[test]
+fn signed_reasoning_goes_back_to_the_model_that_it_comes_from_and_to_no_other() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "down" if request.json()["messages"].as_array().map(Vec::len) > Some(1) => Reply::error(404, "no such model"),
+        _ => {
+            let content =
+                json!([{"type": "thinking", "thinking": "T", "signature": "c2ln"}, {"type": "text", "text": "yes"}]);
+            Reply::json(200, &json!({"id": "m", "type": "message", "content": content, "stop_reason": "end_turn"}))
+        }
+    });
+    let home = home(&gateway, "anthropic");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config + "[alias.both]\nmodels = [\"up::down\", \"up::other\"]\n");
+    let server = Server::start(&home, &[]);
+    let user = |text: &str| json!({"role": "user", "content": text});
+    let ask = |messages: Value| {
+        let body = json!({"model": "both", "messages": messages});
+        server.send(&server.key, "/v1/chat/completions", &[], body.to_string()).json()
+    };
+    let answer = ask(json!([user("hi")]))["choices"][0]["message"].clone();
+    ask(json!([user("hi"), answer, user("and?")]));
+    let requests = gateway.requests();
+    let signed = requests.iter().map(|request| {
+        let body = String::from_utf8_lossy(&request.body);
+        (request.model(), body.matches("\"signature\":\"c2ln\"").count(), body.contains("llm0"))
+    });
+    let meant = [("down", 0), ("down", 1), ("other", 0)].map(|(model, count)| (model.to_owned(), count, false));
+    assert_eq!(signed.collect::<Vec<_>>(), meant);
+}

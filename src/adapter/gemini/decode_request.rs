@@ -354,7 +354,7 @@ fn json_schema(schema: Value) -> Value {
         if let Some(Value::Array(values)) = schema.get_mut("enum") {
             values.push(Value::Null);
         }
-        match (schema.remove("type"), schema.get_mut("anyOf")) {
+        match (schema.shift_remove("type"), schema.get_mut("anyOf")) {
             (Some(kind), _) => drop(schema.insert("type".to_owned(), json!([kind, "null"]))),
             (None, Some(Value::Array(any))) => any.push(json!({"type": "null"})),
             (None, _) => {}

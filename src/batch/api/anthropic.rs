@@ -111,8 +111,8 @@ impl BatchApi for Anthropic {
         false
     }
 
-    fn find(&self, list: &[u8], _: &str, requests: usize) -> Vec<String> {
-        let list: Value = parse(list).unwrap_or_default();
+    fn find(&self, list: &[u8], _: &str, requests: usize) -> Result<Vec<String>, Failure> {
+        let list: Value = parse(list)?;
         ids(list.get("data"), "id", |batch| {
             let counts = batch["request_counts"].as_object();
             let sum: u64 = counts.into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();

@@ -111,8 +111,12 @@ impl BatchApi for Gemini {
         "batches?pageSize=100".to_owned()
     }
 
-    fn find(&self, list: &[u8], tag: &str, _: usize) -> Vec<String> {
-        let list: Value = parse(list).unwrap_or_default();
+    fn find(&self, list: &[u8], tag: &str, _: usize) -> Result<Vec<String>, Failure> {
+        let list: Value = parse(list)?;
+        // Where there are none, Google leaves the list out.
+        if list.as_object().is_some_and(serde_json::Map::is_empty) {
+            return Ok(Vec::new());
+        }
         let batches = list.get("operations").or_else(|| list.get("batches"));
         ids(batches, "name", |batch| batch["metadata"]["displayName"] == tag)
     }

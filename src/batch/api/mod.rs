@@ -111,7 +111,8 @@ pub trait BatchApi: Sync {
     /// # Errors
     /// The answer has none.
     fn id(&self, body: &[u8]) -> Result<String, Failure> {
-        let value: Value = parse(body)?;
+        let answer: Value = parse(body)?;
+        let value = answer.get("job").filter(|job| job.is_object()).unwrap_or(&answer);
         let id = value["id"].as_str().or_else(|| value["name"].as_str());
         match id.ok_or_else(|| malformed("the gateway did not say the id of the batch"))? {
             id if id.len() > LONGEST_ID => Err(malformed("the id that the gateway gave is longer than 512 bytes")),
@@ -149,7 +150,10 @@ pub trait BatchApi: Sync {
 
     /// The ids of the batches in a list that were submitted with this tag, or, where the form keeps no tag, of all that have so
     /// many requests, the newest first.
-    fn find(&self, list: &[u8], tag: &str, requests: usize) -> Vec<String>;
+    ///
+    /// # Errors
+    /// It is no list of batches, so that nobody knows.
+    fn find(&self, list: &[u8], tag: &str, requests: usize) -> Result<Vec<String>, Failure>;
 }
 
 /// The Batch API of gateways that speak this wire format.
@@ -182,9 +186,13 @@ fn is_plain(id: &str) -> bool {
 }
 
 /// The ids of those in a list for which `is_meant` holds, as far as they can be part of a path.
-fn ids(list: Option<&Value>, name: &str, is_meant: impl Fn(&Value) -> bool) -> Vec<String> {
-    let batches = list.and_then(Value::as_array).into_iter().flatten();
-    batches.filter(|batch| is_meant(batch)).filter_map(|batch| plain(&batch[name])).map(str::to_owned).collect()
+///
+/// # Errors
+/// There is no list.
+fn ids(list: Option<&Value>, name: &str, is_meant: impl Fn(&Value) -> bool) -> Result<Vec<String>, Failure> {
+    let batches = list.and_then(Value::as_array).ok_or_else(|| malformed("the gateway did not list its batches"))?;
+    let meant = batches.iter().filter(|batch| is_meant(batch));
+    Ok(meant.filter_map(|batch| plain(&batch[name])).map(str::to_owned).collect())
 }
 
 /// An id from a body as part of a path.

@@ -1,5 +1,5 @@
-//! OpenAI's form: a file of lines is uploaded to `/files`, and `/batches` says what becomes of it. Groq, Mistral, Together and
-//! LiteLLM have it too.
+//! OpenAI's form: a file of lines is uploaded to `/files`, and `/batches` says what becomes of it. Groq, Together and LiteLLM have
+//! it too.
 
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
@@ -13,6 +13,17 @@ use crate::error::{Failure, FailureKind};
 
 #[derive(Debug)]
 pub(super) struct OpenAi;
+
+/// The words of gateways for batches that change no more, in small letters. Together's are in capitals.
+const ENDS: [&str; 8] = ["completed", "success", "succeeded", "failed", "error", "expired", "cancelled", "canceled"];
+
+/// Their words for batches that are still to be written down.
+const BEFORE_THE_END: [&str; 2] = ["finalizing", "cancelling"];
+
+/// The batch in an answer. Together puts an object around one that was just made.
+fn unwrapped(answer: &Value) -> &Value {
+    answer.get("job").filter(|job| job.is_object()).unwrap_or(answer)
+}
 
 /// Whether there is an id. Some gateways write an empty one for none.
 fn is_named(id: &Value) -> bool {
@@ -95,15 +106,20 @@ impl BatchApi for OpenAi {
     }
 
     fn standing(&self, _: &str, body: &[u8]) -> Result<Standing, Failure> {
-        let batch: Value = parse(body)?;
+        let whole: Value = parse(body)?;
+        let batch = unwrapped(&whole);
         let word = batch["status"].as_str().ok_or_else(|| malformed("the gateway did not say how the batch stands"))?;
-        let is_over = matches!(word, "completed" | "failed" | "expired" | "cancelled");
         let counts = &batch["request_counts"];
         let count = |name: &str| counts[name].as_u64();
         let done = count("total").map(|total| (count("completed").unwrap_or(0) + count("failed").unwrap_or(0), total));
+        let state = word.to_lowercase();
+        // What has a file of results, and has come to every request, is over, whatever it is called.
+        let has_all =
+            is_named(&batch["output_file_id"]) && done.is_some_and(|(done, total)| total > 0 && done >= total);
+        let is_over = ENDS.contains(&&*state) || (has_all && !BEFORE_THE_END.contains(&&*state));
         let named = || ["output_file_id", "error_file_id"].iter().map(|name| &batch[*name]).filter(|id| is_named(id));
         let results = named().filter_map(plain).map(|file| Results::At(format!("files/{file}/content"))).collect();
-        let failure = (word == "failed").then(|| {
+        let failure = matches!(&*state, "failed" | "error").then(|| {
             let message = batch["errors"]["data"][0]["message"].as_str().unwrap_or("the gateway refused the batch");
             Failure::new(FailureKind::InvalidRequest, message)
         });
@@ -147,8 +163,10 @@ impl BatchApi for OpenAi {
         "batches?limit=100".to_owned()
     }
 
-    fn find(&self, list: &[u8], tag: &str, _: usize) -> Vec<String> {
-        let list: Value = parse(list).unwrap_or_default();
-        ids(list.get("data"), "id", |batch| batch["metadata"][TAG] == tag)
+    fn find(&self, list: &[u8], tag: &str, _: usize) -> Result<Vec<String>, Failure> {
+        let list: Value = parse(list)?;
+        // Together lists them without an object around them.
+        let batches = if list.is_array() { Some(&list) } else { list.get("data") };
+        ids(batches, "id", |batch| batch["metadata"][TAG] == tag)
     }
 }

@@ -131,7 +131,8 @@ fn results_are_told_apart_whatever_became_of_them() {
 
 #[test]
 fn a_batch_whose_id_was_not_received_is_found_again() {
-    let find = |api, list: &Value, tag| of(api).find(list.to_string().as_bytes(), tag, 2);
+    let asked = |api, list: &Value, tag| of(api).find(list.to_string().as_bytes(), tag, 2);
+    let find = |api, list: &Value, tag| asked(api, list, tag).expect("a list");
     let list = json!({"data": [{"id": "b0", "metadata": null}, {"id": "b1", "metadata": {"llm_part": "job-1"}}]});
     assert_eq!(find(Api::OpenaiChat, &list, "job-1"), ["b1"]);
     assert!(find(Api::OpenaiChat, &list, "job-2").is_empty());
@@ -143,7 +144,31 @@ fn a_batch_whose_id_was_not_received_is_found_again() {
     let list = json!({"operations": [{"name": "batches/7", "metadata": {"displayName": "job-1"}}]});
     assert_eq!(find(Api::Gemini, &list, "job-1"), ["batches/7"]);
     for api in [Api::OpenaiChat, Api::Anthropic, Api::Gemini] {
-        assert!(find(api, &json!("no list"), "job-1").is_empty());
+        // Where the gateway does not list its batches, nobody knows that it has none.
+        for answer in [json!("no list"), json!({"data": null}), json!({"error": {"message": "later"}}), Value::Null] {
+            asked(api, &answer, "job-1").expect_err("not known");
+        }
+        of(api).find(b"<html>", "job-1", 2).expect_err("no JSON");
+        let none = if api == Api::Gemini { json!({}) } else { json!({"data": []}) };
+        assert!(find(api, &none, "job-1").is_empty());
         assert_eq!(of(api).keeps_tag(), api != Api::Anthropic);
     }
+}
+
+#[test]
+fn the_end_of_a_batch_is_known_in_the_words_of_other_gateways() {
+    let standing = |batch: Value| of(Api::OpenaiChat).standing("b", batch.to_string().as_bytes()).expect("a standing");
+    for word in ["COMPLETED", "SUCCESS", "succeeded", "FAILED", "EXPIRED", "Canceled"] {
+        assert!(standing(json!({"status": word})).is_over, "{word}");
+    }
+    let counted = |word, done, file: Value| {
+        let counts = json!({"total": 2, "completed": done, "failed": 0});
+        standing(json!({"status": word, "request_counts": counts, "output_file_id": file})).is_over
+    };
+    assert!(counted("DONE_AT_LAST", 2, json!("f")), "it has all, and a file with it");
+    assert!(!counted("DONE_AT_LAST", 1, json!("f")) && !counted("DONE_AT_LAST", 2, Value::Null));
+    assert!(!counted("finalizing", 2, json!("f")) && !counted("IN_PROGRESS", 1, json!("f")));
+    assert!(standing(json!({"status": "FAILED"})).failure.is_some());
+    let made = json!({"job": {"id": "b-1", "status": "VALIDATING"}}).to_string();
+    assert_eq!(of(Api::OpenaiChat).id(made.as_bytes()).as_deref(), Ok("b-1"));
 }

@@ -116,7 +116,7 @@ impl<'a> Models<'a> {
 
     fn add(&mut self, place: usize, call: &Call) {
         let target = call.target();
-        let usage = estimate::expected(&call.request);
+        let usage = estimate::expected(&call.request, &target.model);
         let quote = self.context.settings.gateway(&target.gateway).ok();
         let quote = quote.and_then(|gateway| self.pricing.quote(&gateway, &target.model));
         let usual = quote.as_ref().and_then(|quote| quote.cost(&usage)).map(|cost| cost.usd);

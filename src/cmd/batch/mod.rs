@@ -41,6 +41,7 @@ use crate::ledger::LedgerWriter;
 use crate::ledger::jobs::{Job, JobProgress, JobState, set_state};
 use crate::money::Usd;
 use crate::report::batch::BatchProgress;
+use crate::report::term;
 use crate::run::Notices;
 
 /// The name of the tag that holds the end of the job's id.
@@ -51,6 +52,9 @@ const RESULTS_AT_ONCE: usize = 64;
 
 /// Where lines are printed in the order of rows, so many rows are asked ahead of the first that has not ended.
 const AHEAD_OF_FIRST: usize = 1_024;
+
+/// While so many bytes of lines wait for the reader of standard output, no further row is taken.
+const MOST_UNREAD: usize = 1 << 20;
 
 pub(super) fn run(context: &Context, args: BatchArgs) -> Result<u8, Error> {
     match args.command {
@@ -166,8 +170,9 @@ impl<'a> Batch<'a> {
         let width = judging.as_ref().map_or(plan.work.width(), Judging::width);
         let handle = output.as_ref().and_then(|output| output.handle().ok());
         let kept = self.ledger.clone().map(|ledger| (ledger, job.clone()));
-        let mut schedule =
+        let schedule =
             BatchSchedule::new(feed, Box::new(maker), Arc::clone(&control), limit, (plan.names.len(), width), window);
+        let mut schedule = schedule.held_while(|| !to_file && term::unread() > MOST_UNREAD);
         let teller = self.teller(&job, is_collected, JobState::Running, progress);
         let input = plan.source.path.to_string_lossy();
         let mut view = BatchView {
@@ -190,6 +195,7 @@ impl<'a> Batch<'a> {
             total,
             keeper: Keeper::start(handle, kept, teller.clone(), progress, Arc::clone(&control)),
             ledger: self.ledger.clone(),
+            is_recorded_first: is_collected,
             resume_command: resume_command(&self.command),
             state: ViewState::new(missing),
         };

@@ -8,12 +8,13 @@ use super::judging::{Judging, Silent};
 use super::keeper::Keeper;
 use super::lines::LineMaker;
 use crate::batch::feed::RowInfo;
+use crate::batch::line::Ended;
 use crate::batch::rows::Position;
 use crate::batch::{Control, Open, OpenRows, OutputFile, StopReason, Tally};
-use crate::call::{Call, RunEvent};
+use crate::call::{Call, Event, RunEvent};
 use crate::cli::{OnError, Order, SummaryFormat};
-use crate::cmd::Context;
 use crate::cmd::run::{Ending, View};
+use crate::cmd::{Context, process};
 use crate::error::{Error, FailureKind};
 use crate::ledger::LedgerWriter;
 use crate::ledger::jobs::{self, JobProgress, JobState};
@@ -48,6 +49,9 @@ pub(super) struct BatchView<'a> {
     pub(super) total: Option<u64>,
     pub(super) keeper: Keeper,
     pub(super) ledger: Option<LedgerWriter>,
+    /// Whether a line is written only when the ledger has its call. Of a line that is there, nothing is collected again, so that the
+    /// call of a process that was killed would never be recorded.
+    pub(super) is_recorded_first: bool,
     /// How the command goes on with the batch, for the user to copy.
     pub(super) resume_command: String,
     pub(super) state: ViewState,
@@ -62,15 +66,32 @@ pub(super) struct ViewState {
     unwritten: u64,
     /// Calls that were dropped or refused, and will be asked when the batch goes on.
     dropped: u64,
+    /// Lines that wait until the ledger has their calls.
+    waiting: Vec<Waiting>,
     /// Lines for standard output that wait for those of rows before them.
     held: BTreeMap<(u64, usize), Vec<u8>>,
     /// The kinds of failure of which the user has been told.
     told: BTreeSet<&'static str>,
     told_of_judges: BTreeSet<&'static str>,
+    told_of_calls: BTreeSet<String>,
     has_run: bool,
     /// How many calls in a row found no gateway.
     unreachable: u32,
 }
+
+/// A line, and what it says.
+#[derive(Debug)]
+struct Waiting {
+    line: Vec<u8>,
+    ended: Ended,
+    info: Arc<RowInfo>,
+    place: usize,
+    record: Record,
+}
+
+/// How many lines wait for the ledger at most, and how many bytes they have together.
+const MOST_WAITING: usize = 256;
+const LARGEST_WAITING: usize = 4 << 20;
 
 impl ViewState {
     /// At the beginning; so many requests are known to need another run.
@@ -82,8 +103,16 @@ impl ViewState {
 /// After so many calls in a row that found no gateway, the batch stops.
 const MOST_UNREACHABLE: u32 = 20;
 
+/// So many different notices of calls are shown.
+const MOST_TOLD: usize = 100;
+
 impl Reporter for BatchView<'_> {
-    fn events(&mut self, _: &[RunEvent]) -> Result<(), Error> {
+    fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
+        for event in events {
+            if let Event::Notice { message } = &event.event {
+                self.tell_once(message);
+            }
+        }
         if self.progress.is_due() {
             let standing = self.standing();
             self.progress.show(&standing);
@@ -144,15 +173,41 @@ impl BatchView<'_> {
             self.tell_judge(silent);
         }
         let (line, ended) = self.lines.line(&info, &record, judgement.as_ref())?;
-        if self.write(&line, &info, place)? {
-            self.tally.add(&self.names[place], &ended);
-            self.state.own += 1;
-            self.tell_failure(&info, &record);
-        } else {
-            self.state.unwritten += 1;
+        self.state.waiting.push(Waiting { line, ended, info, place, record });
+        let size: usize = self.state.waiting.iter().map(|waiting| waiting.line.len()).sum();
+        if self.is_recorded_first && self.state.waiting.len() < MOST_WAITING && size < LARGEST_WAITING {
+            return Ok(());
+        }
+        self.write_waiting()
+    }
+
+    /// Writes the lines that wait, after the ledger has their calls if that is wanted.
+    fn write_waiting(&mut self) -> Result<(), Error> {
+        let waiting = std::mem::take(&mut self.state.waiting);
+        if self.is_recorded_first && !waiting.is_empty() {
+            self.await_ledger();
+        }
+        for Waiting { line, ended, info, place, record } in waiting {
+            if self.write(&line, &info, place)? {
+                self.tally.add(&self.names[place], &ended);
+                self.state.own += 1;
+                self.tell_failure(&info, &record);
+            } else {
+                self.state.unwritten += 1;
+            }
         }
         self.keeper.note(self.job_progress());
         Ok(())
+    }
+
+    /// Waits until the ledger has what was given to it. If it cannot have it, it says so itself.
+    fn await_ledger(&self) {
+        let Some(ledger) = self.ledger.clone() else { return };
+        let wait = move || process::runtime().map(|runtime| runtime.block_on(ledger.transact(|_| Ok(()))).is_ok());
+        // The run has a runtime on this thread, which cannot wait for another one.
+        if let Ok(thread) = std::thread::Builder::new().name("recorded".into()).spawn(wait) {
+            let _ = thread.join();
+        }
     }
 
     /// Whether the row is to be asked when the batch goes on: the call was dropped, or it failed for a reason for which every
@@ -210,6 +265,18 @@ impl BatchView<'_> {
     fn print_line(&mut self, line: &[u8]) -> Result<(), Error> {
         self.progress.clear();
         print(Text::json(String::from_utf8_lossy(line).into_owned()))
+    }
+
+    /// Tells what a call says of a model or a fallback that it leaves out, once for all calls that say the same.
+    fn tell_once(&mut self, message: &str) {
+        let told = &mut self.state.told_of_calls;
+        if told.len() > MOST_TOLD || told.contains(message) {
+            return;
+        }
+        told.insert(message.to_owned());
+        let is_last = told.len() > MOST_TOLD;
+        self.progress.clear();
+        self.context.notice(if is_last { "what further calls have to say is not shown" } else { message });
     }
 
     /// Tells the first failure of each kind at once, and stops if the user wants that.
@@ -353,6 +420,7 @@ pub(super) fn render(summary: &Summary<'_>, format: SummaryFormat, out: &Output)
 impl View for BatchView<'_> {
     fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
         self.progress.clear();
+        self.write_waiting()?;
         let held = std::mem::take(&mut self.state.held);
         held.into_values().try_for_each(|line| self.print_line(&line))?;
         let is_stopped = self.control.is_stopping() || outcome.stopped.is_some();

@@ -113,7 +113,7 @@ impl From<StoreError> for Error {
         let (message, cause, advice) = (error.to_string(), error.cause(), error.hint());
         match error {
             StoreError::Unreachable { .. } => {
-                Failure { cause, advice, ..Failure::new(FailureKind::Network, message) }.into()
+                Failure { cause, advice: advice.map(Into::into), ..Failure::new(FailureKind::Network, message) }.into()
             }
             _ => Error::Config { message, cause, hint: advice },
         }

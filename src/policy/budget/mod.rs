@@ -132,7 +132,7 @@ fn is_strict(has_limit: bool, budgets: &[Current<'_>]) -> bool {
     has_limit || budgets.iter().any(|(budget, _)| budget.action == Action::Refuse)
 }
 
-fn refused(message: String, hint: impl Into<String>) -> Failure {
+fn refused(message: String, hint: impl Into<Box<str>>) -> Failure {
     Failure::new(FailureKind::Refused, message).with_advice(hint)
 }
 
@@ -160,7 +160,7 @@ pub(crate) fn other_model(key: &str, field: &str) -> Failure {
 /// The failure of a call whose budgets cannot be asked.
 fn unknown_balance(error: &StoreError) -> Failure {
     let failure = Failure::new(FailureKind::Refused, format!("a budget applies, and {error}"));
-    Failure { cause: error.cause(), advice: error.hint(), param: Some(STORE.to_owned()), ..failure }
+    Failure { cause: error.cause(), advice: error.hint().map(Into::into), param: Some(STORE.to_owned()), ..failure }
 }
 
 /// What a refusal names where the cause is the store of budgets, and no limit.
@@ -301,7 +301,7 @@ impl SpendingLimits {
         }
         let tokens = max_tokens.unwrap_or_else(|| named.max(UNLIMITED_ANSWER));
         let usage = Usage {
-            input: Some(estimate::most_input_tokens(&call.request, &wire.body)),
+            input: Some(estimate::most_input_tokens(&call.request, &wire.body, &target.model)),
             output: Some(tokens.saturating_mul(u64::from(answers.unwrap_or(1)))),
             ..Usage::default()
         };

@@ -38,7 +38,7 @@ async fn a_wait_that_is_too_long_is_not_begun_and_its_end_is_in_the_hint() {
     let failure = result.expect_err("no answer");
     assert_eq!((waits.len(), failure.exit_code()), (0, 6));
     let advice = with_retry_time(failure, "2026-11-20T10:00:00Z".parse().expect("a time")).advice.expect("advice");
-    assert_eq!(advice, "the gateway asks to come back in 24 h, at 2026-11-21T10:00:00Z");
+    assert_eq!(&*advice, "the gateway asks to come back in 24 h, at 2026-11-21T10:00:00Z");
 }
 
 // H29

@@ -1,7 +1,7 @@
 //! Gets the answers of a batch that was handed over.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::model_routes;
 use super::results::ApiResults;
@@ -13,7 +13,7 @@ use crate::cmd::batch::jobs::{arguments, find, unreadable};
 use crate::cmd::batch::plan::BatchPlan;
 use crate::cmd::batch::session::Session;
 use crate::cmd::batch::{Batch, short_id};
-use crate::error::Error;
+use crate::error::{Error, FailureKind};
 use crate::ledger::Store;
 use crate::ledger::jobs::{self, Job, JobState, Part, PartState};
 use crate::report::format::count;
@@ -22,6 +22,9 @@ use crate::run::Notices;
 /// How long `--wait` waits between two questions, at first and at most.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// How long `--wait` bears failures that may pass.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Gets the answers that are ready, and writes them to the output.
 pub(in crate::cmd::batch) fn collect(
@@ -48,8 +51,8 @@ pub(in crate::cmd::batch) fn collect(
     let mut results = ApiResults::new(context, routes)?;
     let Asked { mut over, failures } = fetch_all(context, &plan, &mut open, &mut results, &job.id, wait);
     let mut failure = None;
-    for (part, error) in failures {
-        let is_in_doubt = part.state == PartState::Submitting;
+    for Failed { part, error, is_over } in failures {
+        let is_in_doubt = part.state == PartState::Submitting || (give_up && is_over);
         if failure.is_some() || (give_up && is_in_doubt) {
             context.urgent(&format!("{}: {error}", part.model));
         } else {
@@ -69,7 +72,7 @@ pub(in crate::cmd::batch) fn collect(
     }
     open.tell_in_doubt(context, &job.id);
     if let Some(error) = failure.take_if(|_| over.is_empty() && results.rows().is_empty()) {
-        return Err(error);
+        return Err(advised(error));
     }
     results.check_rows(&plan, &job.id)?;
     let total = match job.progress.total {
@@ -92,9 +95,19 @@ pub(in crate::cmd::batch) fn collect(
         context.notice(&format!("{batches} not ready; `llm batch collect {}` asks again", short_id(&job.id)));
     }
     match failure {
-        Some(error) => Err(error),
+        Some(error) => Err(advised(error)),
         None if is_last => Ok(code),
         None => Ok(code.max(8)),
+    }
+}
+
+/// The error with advice that holds for this command, which has no flag for further tries.
+fn advised(error: Error) -> Error {
+    match error {
+        Error::Call(failure) if failure.is_transient() && failure.advice.is_none() => Error::Call(
+            failure.with_advice("`llm batch collect` again gets the rest; with --wait, it asks until it can"),
+        ),
+        error => error,
     }
 }
 
@@ -110,8 +123,15 @@ fn total(args: &BatchRunArgs, plan: &mut BatchPlan, done: &Done) -> Result<u64, 
 struct Asked {
     /// Those whose results have been fetched.
     over: Vec<Part>,
-    /// Those of which that is not known or failed, and why.
-    failures: Vec<(Part, Error)>,
+    failures: Vec<Failed>,
+}
+
+/// A part whose results could not be fetched.
+struct Failed {
+    part: Part,
+    error: Error,
+    /// Whether the gateway has ended it.
+    is_over: bool,
 }
 
 /// Fetches the results of all parts that are over, or waits until all are. Those that are not over are left in `open`.
@@ -125,17 +145,41 @@ fn fetch_all(
 ) -> Asked {
     let mut asked = Asked::default();
     let mut pause = FIRST_WAIT;
+    // Since when every question has failed.
+    let mut failing: Option<Instant> = None;
     loop {
-        asked.failures.extend(open.settle(context, job));
+        let unsettled = open.settle(context, job).into_iter();
+        let mut failures: Vec<Failed> = unsettled.map(|(part, error)| Failed { part, error, is_over: false }).collect();
         let mut still = Vec::new();
         for part in std::mem::take(&mut open.parts) {
             match fetch(context, plan, open, results, &part) {
-                Ok(true) => asked.over.push(part),
-                Ok(false) => still.push(part),
-                Err(error) => asked.failures.push((part, error)),
+                (true, Ok(())) => asked.over.push(part),
+                (false, Ok(())) => still.push(part),
+                (is_over, Err(error)) => failures.push(Failed { part, error, is_over }),
             }
         }
         open.parts = still;
+        // What may pass is waited for, too. A time limit of ours is none: it was waited for already.
+        let is_passing = |failed: &Failed| match &failed.error {
+            Error::Call(failure) => {
+                failure.is_transient() && (failure.kind != FailureKind::Timeout || failure.status.is_some())
+            }
+            _ => false,
+        };
+        let is_patient = failing.is_none_or(|since| since.elapsed() < PATIENCE);
+        let (passing, lasting): (Vec<_>, Vec<_>) =
+            failures.into_iter().partition(|failed| wait && is_patient && is_passing(failed));
+        asked.failures.extend(lasting);
+        if passing.is_empty() {
+            failing = None;
+        } else if failing.is_none() {
+            failing = Some(Instant::now());
+            passing.iter().for_each(|failed| context.notice(&format!("{}; asked again until it passes", failed.error)));
+        }
+        for Failed { part, .. } in passing {
+            let to = if part.state == PartState::Submitting { &mut open.in_doubt } else { &mut open.parts };
+            to.push(part);
+        }
         if !wait || open.count() == 0 {
             return asked;
         }
@@ -144,24 +188,25 @@ fn fetch_all(
     }
 }
 
-/// Asks how a part stands, and fetches its results if it is over. Whether it is over.
+/// Asks how a part stands, and fetches its results if it is over. Returns whether it is over, and whether all of that worked.
 fn fetch(
     context: &Context,
     plan: &BatchPlan,
     open: &Open,
     results: &mut ApiResults,
     part: &Part,
-) -> Result<bool, Error> {
-    let client = open.clients.of_part(part)?;
-    let standing = standing(&open.requests, client, part)?;
+) -> (bool, Result<(), Error>) {
+    let asked = open.clients.of_part(part).and_then(|client| Ok((client, standing(&open.requests, client, part)?)));
+    let (client, standing) = match asked {
+        Ok(asked) => asked,
+        Err(error) => return (false, Err(error)),
+    };
     context.notice(&described(part, &standing));
     if let Some(failure) = standing.failure.as_ref().filter(|_| standing.is_over) {
         context.urgent(&format!("the batch has failed: {failure}"));
     }
-    if standing.is_over {
-        results.add(plan, client, part, &standing, &open.requests)?;
-    }
-    Ok(standing.is_over)
+    let added = if standing.is_over { results.add(plan, client, part, &standing, &open.requests) } else { Ok(()) };
+    (standing.is_over, added)
 }
 
 /// Notes that the results of these parts are in the output, which was synced before.

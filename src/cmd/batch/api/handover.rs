@@ -188,15 +188,13 @@ impl<'a> Handovers<'a> {
         Ok(())
     }
 
-    /// Hands over the rest. Returns how many requests and batches were handed over, and whether any answers are to be
-    /// collected.
-    pub(super) fn finish(mut self) -> Result<(u64, u64, bool), Error> {
+    /// Hands over the rest. Returns how many requests and batches were handed over.
+    pub(super) fn finish(mut self) -> Result<(u64, u64), Error> {
         for at in 0..self.open.len() {
             if let Some(rest) = self.open[at].gathering.take().map_err(temporary_file)? {
                 self.hand_over(at, rest)?;
             }
         }
-        let (requests, parts) = self.handed;
-        Ok((requests, parts, parts > 0 || !self.existing.is_empty()))
+        Ok(self.handed)
     }
 }

@@ -175,6 +175,7 @@ impl ApiResults {
     ) -> Result<(), Error> {
         let Some(place) = plan.place(&part.model) else { return Ok(()) };
         let form = api::of(client.config().api_of(&part.model));
+        let mut skipped = 0;
         self.clients.insert(part.gateway.clone(), Arc::clone(client));
         for results in &standing.results {
             let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -193,8 +194,21 @@ impl ApiResults {
             fetched?;
             self.left_out.foreign += left_out.foreign;
             self.left_out.long += left_out.long;
+            skipped += left_out.long;
         }
-        Ok(())
+        let rows = part.rows.0..=part.rows.1;
+        let has_any = skipped > 0 || self.index.keys().any(|(row, of)| *of == place && rows.contains(row));
+        match standing.done {
+            // Its results are not where they should be, for now.
+            Some((done, total)) if done > 0 && done >= total && !has_any && standing.failure.is_none() => {
+                let message =
+                    format!("the gateway says that it came to {done} of {total} requests, and no result has come");
+                Err(Failure::new(FailureKind::Protocol, message)
+                    .with_advice("the batch is kept: collect it again later, or give it up with --give-up")
+                    .into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Notes where each result is from the end of those that are known. A line that is no result of this part is left out: its

@@ -36,7 +36,7 @@ pub(super) fn settle(
     let form = api::of(client.config().api_of(&part.model));
     // The id that is found in it is shown and kept.
     let list = client.masked(requests.get(client, &form.list_path())?);
-    let found = form.find(&list, &tag(job, part.part), usize::try_from(part.count).unwrap_or(usize::MAX));
+    let found = form.find(&list, &tag(job, part.part), usize::try_from(part.count).unwrap_or(usize::MAX))?;
     let found = match form.keeps_tag() {
         true => found.into_iter().next().map(|id| (id, true)),
         false => recognized(requests, store, (client, form), &part, found)?,

@@ -166,9 +166,21 @@ fn cancel_part(context: &Context, open: &mut Open, job: &str, part: &Part) -> Re
     let client = open.clients.of_part(part)?;
     let form = api::of(client.config().api_of(&part.model));
     let key = format!("{}-cancel", tag(job, part.part));
-    match open.requests.post(client, form.cancel(remote), None, &key) {
-        Ok(_) => Ok(true),
-        Err(failure) if matches!(failure.status, Some(404 | 410)) => {
+    let cancelled =
+        open.requests.post(client, form.cancel(remote), None, &key).and_then(|body| accepted(client, &body));
+    let is_gone = |failure: &Failure| matches!(failure.status, Some(404 | 410));
+    match cancelled {
+        Ok(()) => Ok(true),
+        // It may be the cancellation alone that is not there.
+        Err(failure) if is_gone(&failure) => {
+            match open.requests.get(client, &form.status_path(remote)) {
+                Ok(_) => {
+                    let message = format!("the gateway has batch {remote}, and cannot cancel it");
+                    return Err(Failure::new(failure.kind, message).with_cause(failure.message).into());
+                }
+                Err(other) if !is_gone(&other) => return Err(other.into()),
+                Err(_) => {}
+            }
             context.urgent(&format!("the gateway has no batch {remote}, which is given up: {failure}"));
             let given_up = Part { state: PartState::Collected, ..part.clone() };
             let saved = open.store.write(|transaction| jobs::save_part(transaction, job, &given_up));
@@ -176,5 +188,17 @@ fn cancel_part(context: &Context, open: &mut Open, job: &str, part: &Part) -> Re
             Ok(false)
         }
         Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Fails where the answer to a cancellation is none.
+fn accepted(client: &Client, body: &[u8]) -> Result<(), Failure> {
+    let wrong = |message: &str| client.reported(Failure::new(FailureKind::Protocol, shortened(message, LONGEST_TEXT)));
+    match serde_json::from_slice::<serde_json::Value>(body) {
+        Ok(answer) if answer.get("error").is_none_or(serde_json::Value::is_null) => Ok(()),
+        Ok(answer) => Err(wrong(answer["error"]["message"].as_str().unwrap_or("the gateway did not cancel the batch"))),
+        // Google answers nothing.
+        Err(_) if body.trim_ascii().is_empty() => Ok(()),
+        Err(_) => Err(wrong("the gateway did not say whether it cancels the batch")),
     }
 }

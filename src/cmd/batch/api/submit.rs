@@ -62,7 +62,7 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
     let written = (&mut output, &mut tally);
     let handed_over = handovers.and_then(|handovers| hand_over(batch, handovers, maker, written, &done, &job));
     // All rows were read, and the answers that are collected are compared with their number.
-    let total = handed_over.as_ref().ok().map(|handed| plan.lines(handed.rows, &done));
+    let total = handed_over.as_ref().ok().map(|handed_over| plan.lines(handed_over.rows, &done));
     let progress = JobProgress { total, ..progress_of(&tally, 0) };
     if let Some(teller) = teller {
         teller.end(JobState::Submitted, progress);
@@ -77,52 +77,42 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Resu
     if let (Err(_), Err(error)) = (&handed_over, &noted) {
         context.urgent(&error.to_string());
     }
-    let handed = handed_over?;
+    let HandedOver { rows, unusable, requests, parts } = handed_over?;
     noted?;
-    if handed.rows == 0 {
+    let id = short_id(&job);
+    if rows == 0 {
         context.urgent(&format!("{} has no row that is asked", plan.source.path.display()));
         return Ok(0);
     }
-    handed.tell(context, &job);
-    if handed.parts > 0 {
-        print(format!("{job}\n").into())?;
+    if unusable > 0 {
+        let lines = count(unusable, "line", "lines");
+        context.urgent(&format!("{lines} in the output: rows that cannot be used were not handed over"));
     }
-    Ok(match (handed.unusable, handed.is_awaited) {
-        (0, true) => 0,
-        (_, true) => 8,
-        (_, false) => tally.exit_code(),
-    })
+    if parts == 0 && unusable == 0 {
+        context.notice("every row is done or handed over already");
+        return Ok(0);
+    }
+    if parts == 0 {
+        return Ok(tally.exit_code());
+    }
+    let (requests, parts) = (count(requests, "request", "requests"), count(parts, "batch", "batches"));
+    context.notice(&format!("{requests} handed over in {parts}; `llm batch collect {id}` gets the answers"));
+    print(format!("{job}\n").into())?;
+    Ok(if unusable > 0 { 8 } else { 0 })
 }
 
 /// What was handed over.
-#[derive(Debug, Default)]
-struct Handed {
+struct HandedOver {
     /// How many rows the batch has.
     rows: u64,
+    /// How many lines were written for rows that cannot be used.
+    unusable: u64,
     requests: u64,
     parts: u64,
-    /// How many rows cannot be used, of those that were not done before, and why the first one cannot.
-    unusable: u64,
-    why: Option<String>,
-    /// Whether answers are to be collected, also of earlier hand-overs.
-    is_awaited: bool,
 }
 
-impl Handed {
-    fn tell(&self, context: &Context, job: &str) {
-        if let Some(why) = &self.why {
-            let rows = count(self.unusable, "row cannot be used and is", "rows cannot be used and are");
-            context.notice(&format!("{rows} not handed over: {why}"));
-        }
-        if self.parts > 0 {
-            let requests = count(self.requests, "request", "requests");
-            let (parts, id) = (count(self.parts, "batch", "batches"), short_id(job));
-            context.notice(&format!("{requests} handed over in {parts}; `llm batch collect {id}` gets the answers"));
-        } else if self.unusable == 0 {
-            context.notice("every row is done or handed over already");
-        }
-    }
-}
+/// So many rows that cannot be used are told one by one.
+const TOLD: u64 = 3;
 
 /// Hands over the rows that are not done.
 fn hand_over(
@@ -132,21 +122,21 @@ fn hand_over(
     (output, tally): (&mut OutputFile, &mut Tally),
     done: &Done,
     job: &str,
-) -> Result<Handed, Error> {
+) -> Result<HandedOver, Error> {
+    let mut unusable = 0;
     let plan = batch.plan;
     let lines = LineMaker::new(plan, job);
     let mut cook = Cook::new(&plan.recipe)?;
     let mut rows = plan.source.rows()?;
     let most = plan.selection.limit.unwrap_or(u64::MAX);
-    let mut handed = Handed::default();
-    while handed.rows < most
+    let mut selected = 0;
+    while selected < most
         && let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))?
     {
         if !plan.selection.has(row.number) {
             continue;
         }
-        handed.rows += 1;
-        let mut is_new = false;
+        selected += 1;
         let (info, asked) = cook.cook(&row);
         for place in 0..plan.names.len() {
             if done.state(row.number, place) != State::Open || handover.has(row.number, place) {
@@ -158,21 +148,23 @@ fn hand_over(
                     Work::Steps(_) => {}
                 },
                 Err(why) => {
-                    let record = unusable(&info, why, maker.unusable(place));
+                    unusable += 1;
+                    if unusable <= TOLD {
+                        let (row, line) = (info.number, info.line);
+                        batch.context.urgent(&format!("row {row} (line {line}) cannot be used: {why}"));
+                    }
+                    let record = record_of_unusable(&info, why, maker.unusable(place));
                     let (line, ended) = lines.line(&info, &record, None)?;
                     let target = output.path().display().to_string();
                     let written = output.append(&line, (info.number, place));
                     written.map_err(|source| Error::Output { target, source })?;
                     tally.add(&plan.names[place], &ended);
-                    is_new = true;
-                    handed.why.get_or_insert_with(|| format!("line {}: {why}", info.line));
                 }
             }
         }
-        handed.unusable += u64::from(is_new);
     }
-    let (requests, parts, is_awaited) = handover.finish()?;
-    Ok(Handed { requests, parts, is_awaited, ..handed })
+    let (requests, parts) = handover.finish()?;
+    Ok(HandedOver { rows: selected, unusable, requests, parts })
 }
 
 /// Refuses what could not be kept: the requests are paid when the gateway comes to them, which nothing here can stop.
@@ -190,7 +182,7 @@ fn check_limits(context: &Context, args: &BatchRunArgs) -> Result<(), Error> {
 }
 
 /// The record of a row that cannot be used.
-fn unusable(info: &RowInfo, why: &str, call: Call) -> Record {
+fn record_of_unusable(info: &RowInfo, why: &str, call: Call) -> Record {
     let mut recorder = Recorder::new("", &call, Duration::ZERO);
     let failure = Failure::new(FailureKind::InvalidRequest, format!("line {}: {why}", info.line));
     recorder.event(&RunEvent { call: 0, at: Duration::ZERO, event: Event::Done(Err(failure)) });
