@@ -219,8 +219,28 @@ fn a_pipe_in_the_place_of_the_ledger_is_not_waited_for() {
     let home = Home::with(&gateway);
     home.llm(["ask", "hi"]).output().exits(0);
     let ledger = home.files().into_iter().find(|path| path.ends_with("ledger.db")).expect("a ledger");
+    let mkfifo = |path: &std::path::Path| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().expect("mkfifo runs").success());
+    };
+    // Neither are files that SQLite keeps beside it, and the lock of the keys.
+    for beside in ["ledger.db-journal", "ledger.db-wal"] {
+        let pipe = ledger.with_file_name(beside);
+        mkfifo(&pipe);
+        for command in [&["usage"][..], &["serve", "key", "list"]] {
+            home.llm(command).output().exits(3).says(beside).says("it is not a file");
+        }
+        home.llm(["ask", "hi"]).output().exits(0);
+        std::fs::remove_file(&pipe).expect("removed");
+    }
+    home.llm(["key", "set", "g", "--store", "file"]).stdin("sk-0123456789abcdef").output();
+    let lock = ledger.with_file_name("keys.lock");
+    let _ = std::fs::remove_file(&lock);
+    mkfifo(&lock);
+    let refused = home.llm(["key", "rm", "g", "--store", "file"]).output();
+    assert_ne!(refused.code(), Some(0), "{refused}");
+    std::fs::remove_file(&lock).expect("removed");
     std::fs::remove_file(&ledger).expect("removed");
-    assert!(std::process::Command::new("mkfifo").arg(&ledger).status().expect("mkfifo runs").success());
+    mkfifo(&ledger);
     for command in [&["log"][..], &["usage"], &["usage", "--budgets"], &["last"], &["serve", "key", "list"]] {
         home.llm(command).output().exits(3).says("ledger.db").says("it is not a file");
     }

@@ -110,7 +110,11 @@ fn an_unknown_authority_is_7_and_the_way_out_is_named() {
     // Commands with several calls say as much in the line of each, and records say it too.
     home.file("rows.jsonl", "{\"prompt\":\"hi\"}\n");
     let why = "its certificate is of an authority that is not trusted (ca_file names one)";
-    for command in [&["compare", "-m", "m,n", "hi"][..], &["batch", "rows.jsonl", "-m", "m", "--out", "out.jsonl"]] {
+    for command in [
+        &["compare", "-m", "m,n", "hi"][..],
+        &["batch", "rows.jsonl", "-m", "m", "--out", "out.jsonl"],
+        &["bench", "-m", "m", "--requests", "2", "hi"],
+    ] {
         let outcome = home.llm(command).output();
         let said = outcome.stderr().split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(said.contains(why), "{outcome}");

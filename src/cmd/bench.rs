@@ -53,6 +53,7 @@ pub(super) fn run_bench(context: &Context, args: &BenchArgs) -> Result<u8, Error
         measured: vec![nothing; base.len()],
         failures: ExitCode::default(),
         refused: vec![None; base.len()],
+        failed: vec![None; base.len()],
         destination: Some(destination),
     };
     run_schedule(context, &base, &mut BenchSchedule::new(plan, base.clone()), &options, &mut view)
@@ -124,6 +125,8 @@ struct BenchView<'a> {
     failures: ExitCode,
     /// By model, why a budget or a list of models has refused a call, so that no further one was sent.
     refused: Vec<Option<String>>,
+    /// By model, why the first call failed that was sent.
+    failed: Vec<Option<String>>,
     destination: Option<Destination>,
     progress: Progress,
 }
@@ -143,8 +146,9 @@ impl Reporter for BenchView<'_> {
         let model = self.plan.model(call.index);
         let measured = &mut self.measured[model];
         let is_refused = record.status == Status::Refused;
-        if is_refused && let Some(failure) = &record.error {
-            self.refused[model].get_or_insert_with(|| failure.message.clone());
+        if let Some(failure) = &record.error {
+            let first = if is_refused { &mut self.refused[model] } else { &mut self.failed[model] };
+            first.get_or_insert_with(|| failure.message.clone());
         }
         // A refusal while a model warms up is the end of its measurement, so it counts.
         if self.plan.place(call.index).is_none() && !is_refused {
@@ -168,6 +172,11 @@ impl View for BenchView<'_> {
             if let Some(why) = why {
                 let name = &call.asked;
                 self.context.notice(&format!("a request to {name} was refused, so no further one was sent: {why}"));
+            }
+        }
+        for (call, why) in self.base.iter().zip(&self.failed) {
+            if let Some(why) = why {
+                self.context.notice(&format!("the first failure of {}: {why}", call.asked));
             }
         }
         let before = self.before(&figures);

@@ -104,6 +104,16 @@ pub struct Part {
     pub reason: Option<String>,
 }
 
+impl Part {
+    /// This part with the kind of its scorer alone. What follows the kind may be the right answer, and a reason may quote the
+    /// answer.
+    #[must_use]
+    pub(crate) fn without_text(&self) -> Self {
+        let kind = self.scorer.split(':').next().unwrap_or_default().to_owned();
+        Self { scorer: kind, reason: None, ..self.clone() }
+    }
+}
+
 /// The score of one answer, and what it is made of.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Scored {

@@ -284,16 +284,10 @@ fn scores_to_keep(records: &[Record], choosing: &Choosing, texts: bool) -> Vec<(
         })
     };
     let of = |(place, (record, scored)): (usize, (&Record, &Scored))| {
-        let mut parts: Vec<Part> = scored.parts.iter().cloned().chain(verdicts(place)).collect();
-        if !texts {
-            // A reason may quote the answer, and what an answer is compared with may tell it.
-            for part in &mut parts {
-                part.reason = None;
-                let kind = part.scorer.split(':').next().filter(|kind| *kind != judge::SCORER);
-                part.scorer = kind.map_or_else(|| part.scorer.clone(), str::to_owned);
-            }
-        }
-        (record.id.clone(), parts)
+        let scored = scored.parts.iter().map(|part| if texts { part.clone() } else { part.without_text() });
+        // A reason may quote the answer.
+        let verdicts = verdicts(place).map(|part| Part { reason: part.reason.filter(|_| texts), ..part });
+        (record.id.clone(), scored.chain(verdicts).collect())
     };
     records.iter().zip(&choosing.scored).enumerate().map(of).collect()
 }

@@ -104,11 +104,8 @@ impl Store {
     /// Fails where the ledger is damaged or of a newer version, and with [`StoreError::UnreadableLog`].
     pub fn open_to_read(dir: &Path) -> Result<Option<Self>, StoreError> {
         let path = dir.join(FILE_NAME);
+        check_files(&path)?;
         match fs::metadata(&path) {
-            // SQLite would wait for the other end of a pipe, and a device is no database.
-            Ok(found) if !found.is_file() && !found.is_dir() => {
-                return Err(StoreError::io(&path, io::Error::other("it is not a file")));
-            }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StoreError::io(&path, source)),
@@ -151,6 +148,7 @@ impl Store {
             return Err(StoreError::Damaged { path: path.to_owned(), cause: "it is a directory".into() });
         }
         own(path)?;
+        check_files(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
         Self::with(connection, path, mode)
@@ -268,4 +266,16 @@ impl Store {
     pub(in crate::ledger) fn set_aside(&self) -> Option<&Path> {
         self.set_aside.as_deref()
     }
+}
+
+/// Fails where the ledger, or a file that SQLite keeps beside it, is neither a file nor missing: SQLite would wait for the other end
+/// of a pipe, and a device is no database.
+fn check_files(path: &Path) -> Result<(), StoreError> {
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        let file = with_suffix(path, suffix);
+        if fs::metadata(&file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            return Err(StoreError::io(&file, io::Error::other("it is not a file")));
+        }
+    }
+    Ok(())
 }

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::Key;
 use crate::call::Passed;
 use crate::chat::{FinishReason, Response, Surcharge, TokenLogprob, ToolCall, Usage};
+use crate::input::{self, Accept};
 use crate::money::Usd;
 use crate::private;
 
@@ -86,7 +87,7 @@ impl Store {
     /// The answer to this key. Returns `None` where there is no answer, or it is too old, damaged or for another key.
     pub fn get(&self, key: &Key, now: SystemTime) -> Option<(Response, Option<Passed>)> {
         let path = self.path(key);
-        let content = fs::read(&path).ok()?;
+        let content = input::read(&path, self.max_size, Accept::Files).ok()?;
         let mut entry = decode_entry(key, &content)?;
         let at = UNIX_EPOCH + Duration::from_secs(entry.at);
         if now.duration_since(at).is_ok_and(|age| age > self.ttl) {

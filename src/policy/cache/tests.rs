@@ -227,6 +227,12 @@ fn a_damaged_answer_or_one_for_another_key_is_not_used() {
     }
     std::fs::write(dir.path().join("0").join(any_key(2).to_string()), &good).expect("written");
     assert_eq!(store.get(&any_key(2), now), None);
+    #[cfg(unix)]
+    {
+        std::fs::remove_file(&path).expect("removed");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs").success());
+        assert_eq!(store.get(&any_key(1), now), None, "a pipe without a writer is not waited for");
+    }
     store.put(&any_key(1), &response("y"), None, now).expect("kept anew");
     assert_eq!(store.get(&any_key(1), now), Some((response("y"), None)));
 }
