@@ -144,13 +144,17 @@ pub fn part(name: &str, bytes: Vec<u8>) -> Result<Part, Error> {
             _ => Part::File(File { name: Some(name.to_owned()), media_type, base64 }),
         });
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let offset = error.utf8_error().valid_up_to();
+    let unknown = |offset: usize| {
         Error::usage_hint(
             format!("{name} is neither UTF-8 text (bad byte at offset {offset}) nor a file of a known kind"),
             "known: PNG, JPEG, GIF, WebP, PDF, WAV, MP3, FLAC, Ogg",
         )
-    })?;
+    };
+    // No text has a NUL, and most other files do.
+    if let Some(offset) = bytes.iter().position(|byte| *byte == 0) {
+        return Err(unknown(offset));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| unknown(error.utf8_error().valid_up_to()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let newline = if text.ends_with('\n') { "" } else { "\n" };
     Ok(Part::Text(format!("<file name=\"{}\">\n{text}{newline}</file>", name.replace('"', "'"))))
@@ -194,6 +198,8 @@ mod tests {
         assert!(matches!(kind(b"\x89PNG\r\n\x1a\n..."), Part::Image(_)));
         assert!(matches!(kind(b"RIFF....WAVEfmt "), Part::Audio(_)));
         assert!(matches!(kind(b"%PDF-1.7"), Part::File(File { media_type, .. }) if media_type == "application/pdf"));
-        assert_eq!(part("x", b"a\xff".to_vec()).expect_err("binary").exit_code(), 2);
+        for binary in [&b"a\xff"[..], b"\0\0\0\0", b"h\0i\0"] {
+            assert_eq!(part("x", binary.to_vec()).expect_err("binary").exit_code(), 2);
+        }
     }
 }

@@ -731,6 +731,12 @@ fn shards_have_each_row_once_and_are_merged_in_order() {
     home.llm(["batch", "rows.jsonl", "Say {{ text }}", "--out", "other.jsonl"]).output().exits(0);
     std::fs::remove_file(home.path().join("all.jsonl")).expect("ours");
     merge("other.jsonl").exits(2).says("was made with another template or other parameters");
+    // As after a kill in the middle of a line.
+    let whole = std::fs::read(home.path().join("3.jsonl")).expect("a shard");
+    home.file("cut.jsonl", &whole[..whole.len() - 9]);
+    let outcome = merge("cut.jsonl");
+    outcome.exits(8).says("the last line of cut.jsonl is cut off and left out");
+    assert_eq!(outcome.json()["models"][0]["ok"], 9);
 }
 
 #[test]

@@ -98,6 +98,12 @@ fn a_prompt_is_written_in_the_editor() {
     let failing = home.script("failing", "exit 3");
     let outcome = home.llm(["chat"]).env("VISUAL", &failing).stdin("/edit one\ntwo\n").output();
     outcome.says("error").prints("test-model got 1: two\n");
+    assert!(!outcome.stderr().contains("the file is"), "nothing was written, so nothing is kept: {outcome}");
+    let crashing = home.script("crashing", "printf ' and lost' >> \"$1\"; exit 3");
+    let outcome = home.llm(["chat"]).env("VISUAL", &crashing).env("TMPDIR", home.path()).stdin("/edit one\n").output();
+    let kept =
+        outcome.stderr().split("the file is ").nth(1).and_then(|rest| rest.lines().next()).expect("a file").to_owned();
+    assert_eq!(std::fs::read_to_string(&kept).expect("kept"), "one and lost", "{kept}");
     assert_eq!(gateway.requests().len(), 2);
 }
 
@@ -225,6 +231,20 @@ fn a_person_types_pastes_and_completes() {
     assert!(kept.contains("pasted"), "{kept}");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&history).expect("a file").permissions());
     assert_eq!(mode & 0o777, 0o600, "only the user reads it");
+}
+
+#[test]
+fn a_history_that_is_no_file_is_not_waited_for() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("data/notes", "");
+    let history = home.path().join("data/chat_history");
+    assert!(std::process::Command::new("mkfifo").arg(&history).status().expect("mkfifo runs").success());
+    let running = typed(&home, &[]);
+    keys(&running, "one\r");
+    screen(&running, "test-model got 1: one");
+    keys(&running, "/exit\r");
+    running.finish().exits(0);
 }
 
 #[test]

@@ -16,17 +16,35 @@ const LARGEST_TEXT: u64 = 16 << 20;
 /// # Errors
 /// The editor cannot be run, or says that it failed.
 pub(super) fn open(env: &Env, path: &Path) -> Result<(), Error> {
+    run(env, path).map_err(|failed| failed.error(Some(path)))
+}
+
+/// An editor that failed.
+struct Failed {
+    program: String,
+    cause: String,
+}
+
+impl Failed {
+    /// `file` is what the user has written, where that is still there.
+    fn error(self, file: Option<&Path>) -> Error {
+        let file = file.map(|path| format!("; the file is {}", path.display())).unwrap_or_default();
+        Error::Config {
+            message: format!("the editor `{}` failed", self.program),
+            cause: Some(self.cause),
+            hint: Some(format!("VISUAL or EDITOR names another{file}")),
+        }
+    }
+}
+
+fn run(env: &Env, path: &Path) -> Result<(), Failed> {
     let editor = env.get("VISUAL").or_else(|| env.get("EDITOR")).unwrap_or("vi");
     // The variable may contain arguments, as in `code --wait`.
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");
     let mut process = without_keys(program, &Settings::key_variables_of(env));
     process.args(words).arg(path);
-    let fails = |cause: String| Error::Config {
-        message: format!("the editor `{program}` failed"),
-        cause: Some(cause),
-        hint: Some(format!("VISUAL or EDITOR names another; the file is {}", path.display())),
-    };
+    let fails = |cause: String| Failed { program: program.to_owned(), cause };
     // Where stdin is a pipe with a part of the prompt, the editor reads from the terminal.
     #[cfg(unix)]
     if !std::io::IsTerminal::is_terminal(&std::io::stdin())
@@ -39,7 +57,7 @@ pub(super) fn open(env: &Env, path: &Path) -> Result<(), Error> {
 }
 
 /// The text as the user leaves it in the editor. It is in a file that only this user can read, and that is removed
-/// afterwards. `suffix` is the end of the file's name, such as `.md`, by which editors know the language.
+/// afterwards, unless the editor failed and has changed it. `suffix` is the end of the file's name, such as `.md`, by which editors know the language.
 ///
 /// # Errors
 /// The file cannot be written or read, or the editor failed.
@@ -49,7 +67,11 @@ pub(super) fn edited(env: &Env, text: &str, suffix: &str) -> Result<String, Erro
     file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(fails)?;
     // An editor may put a new file in its place, so the path is kept and not the open file.
     let path = file.into_temp_path();
-    open(env, &path)?;
+    if let Err(failed) = run(env, &path) {
+        let is_changed = std::fs::read(&path).is_ok_and(|now| now != text.as_bytes());
+        let kept = if is_changed { path.keep().ok() } else { None };
+        return Err(failed.error(kept.as_deref()));
+    }
     input::read_text(&path, LARGEST_TEXT, Accept::Files)
         .map_err(|source| Error::Input { path: path.to_path_buf(), source })
 }

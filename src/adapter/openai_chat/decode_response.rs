@@ -144,7 +144,9 @@ impl Decoder for ChatDecoder {
             }
             let is_whole = choice.delta.is_none();
             if let Some(delta) = choice.delta.or(choice.message) {
-                if !(delta.annotations.is_empty() && delta.executed_tools.is_empty()) {
+                let is_heard = delta.audio.as_ref().is_some_and(|audio| !audio.data.is_empty());
+                let has_tools = !(delta.annotations.is_empty() && delta.executed_tools.is_empty());
+                if has_tools || is_heard || !delta.images.is_empty() {
                     surcharge = Some(Surcharge::Parts);
                 }
                 self.delta(*delta, is_whole, events);

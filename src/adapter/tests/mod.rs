@@ -197,6 +197,13 @@ fn an_answer_tells_what_is_billed_besides_its_tokens() {
         (Api::OpenaiChat, chat(r#""service_tier":"priority","#, r#","annotations":[{"type":"url_citation"}]"#), parts),
         (Api::OpenaiChat, chat("", r#","executed_tools":[{"type":"search"}]"#), parts),
         (
+            Api::OpenaiChat,
+            chat("", r#","images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,eA=="}}]"#),
+            parts,
+        ),
+        (Api::OpenaiChat, chat("", r#","audio":{"id":"a","data":"eA==","transcript":"x"}"#), parts),
+        (Api::OpenaiChat, chat("", r#","images":[],"audio":null"#), none),
+        (
             Api::OpenaiResponses,
             response(r#""service_tier":"default","#, r#"{"type":"reasoning"},{"type":"mcp_call"},"#),
             none,

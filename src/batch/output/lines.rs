@@ -108,26 +108,26 @@ impl OutputFile {
         })
     }
 
-    /// Calls `each` with every line and its bytes, in order.
+    /// Calls `each` with every line and its bytes, in order. Returns whether the last line is cut off and was left out.
     ///
     /// # Errors
     /// As for [`OutputFile::scan`].
-    pub fn scan_lines(&mut self, mut each: impl FnMut(&Line<'_>, &[u8])) -> Result<(), OutputError> {
+    pub fn scan_lines(&mut self, mut each: impl FnMut(&Line<'_>, &[u8])) -> Result<bool, OutputError> {
         let io = |source| OutputError::Io { path: self.path.clone(), source };
         let mut blocks = self.blocks().map_err(io)?;
-        let mut number = 0;
+        let (mut number, mut is_cut) = (0, false);
         while let Some(block) = blocks.next().map_err(io)? {
             for line in lines(&block) {
                 number += 1;
                 match Line::parse(line) {
                     Ok(parsed) if line.last() == Some(&b'\n') => each(&parsed, line),
                     Ok(parsed) => each(&parsed, &[line, b"\n"].concat()),
-                    Err(_) if line.last() != Some(&b'\n') => {}
+                    Err(_) if line.last() != Some(&b'\n') => is_cut = true,
                     Err(error) => return Err(self.foreign(number, error.to_string())),
                 }
             }
         }
-        Ok(())
+        Ok(is_cut)
     }
 
     /// The whole content. A device keeps nothing, and may never end.

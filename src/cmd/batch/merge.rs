@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
     let mut merged = OutputFile::open(out, false).map_err(output_error)?;
     let mut done = Done::new(answered.models());
     let mut tally = Tally::new(answered.models());
-    let mut left_out = 0;
+    let (mut left_out, mut is_cut) = (0, false);
     for path in outputs {
         let mut result = Ok(());
         let target = || out.display().to_string();
@@ -49,7 +49,13 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
             let written = merged.append(bytes, (line.row, place));
             result = written.map_err(|source| Error::Output { target: target(), source });
         });
-        scanned.map_err(input_error)?;
+        if scanned.map_err(input_error)? {
+            let file = path.display();
+            context.urgent(&format!(
+                "the last line of {file} is cut off and left out; its batch with --resume asks that row again"
+            ));
+            is_cut = true;
+        }
         result?;
     }
     let models = done.models().to_vec();
@@ -72,7 +78,7 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
         elapsed: None,
     };
     print(render(&summary, format, &context.terminal.stdout)?)?;
-    Ok(tally.exit_code())
+    Ok(if is_cut { tally.exit_code().max(8) } else { tally.exit_code() })
 }
 
 fn open(path: &Path) -> Result<OutputFile, Error> {

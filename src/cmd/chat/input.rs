@@ -65,6 +65,7 @@ impl Input {
         editor.set_helper(Some(Words::default()));
         // Not Ctrl-J as well: an Enter that is typed during an answer arrives as that.
         editor.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), Cmd::Newline);
+        let history = history.filter(|path| is_regular(context, path));
         if let Some(path) = &history {
             // A history that is not there yet is empty.
             _ = editor.load_history(path);
@@ -135,6 +136,15 @@ fn next_of_pipe() -> Result<Line, Error> {
     }
     let text = String::from_utf8(bytes).map_err(|error| fails(io::Error::other(error)))?;
     Ok(Line::Text(text.trim_end_matches(['\n', '\r']).to_owned()))
+}
+
+/// Whether this is a file, or can become one. Reading a pipe or a device may never end.
+fn is_regular(context: &Context, path: &Path) -> bool {
+    let is_other = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+    if is_other {
+        context.notice(&format!("prompts are not kept for the next chat: {} is not a file", path.display()));
+    }
+    !is_other
 }
 
 /// Whether the history can be kept in this file: it is made for this user alone.
