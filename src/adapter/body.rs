@@ -76,12 +76,26 @@ pub(super) fn write_event(name: Option<&str>, data: &impl Serialize, out: &mut V
     out.extend_from_slice(b"\n\n");
 }
 
-/// The arguments of a tool call as JSON. Text that is not JSON stays text, which the other side will refuse.
+/// The arguments of a tool call as JSON. Text that is not JSON stays text, which the other side will refuse, and so does JSON with a
+/// number that would change: an amount or an account must not become another one.
 pub(super) fn arguments_value(arguments: &str) -> Value {
     if arguments.trim().is_empty() {
         return Value::Object(Map::new());
     }
-    serde_json::from_str(&surrogates::mended(arguments)).unwrap_or_else(|_| arguments.into())
+    let value = serde_json::from_str(&surrogates::mended(arguments)).ok().filter(|value| !is_rounded(value));
+    value.unwrap_or_else(|| arguments.into())
+}
+
+/// Whether this holds a number that may have been rounded when it was read: a whole one that no integer has room for.
+fn is_rounded(value: &Value) -> bool {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            number.as_f64().is_some_and(|number| number.fract() == 0.0 && number.abs() >= 2_f64.powi(63))
+        }
+        Value::Array(items) => items.iter().any(is_rounded),
+        Value::Object(fields) => fields.values().any(is_rounded),
+        _ => false,
+    }
 }
 
 /// The inverse of [`arguments_value`].
@@ -174,5 +188,15 @@ mod tests {
             assert_eq!(arguments_text(arguments_value(arguments)), arguments);
         }
         assert_eq!(arguments_value(""), json!({}));
+    }
+
+    #[test]
+    fn no_number_of_arguments_is_changed() {
+        let exact = r#"{"n":18446744073709551615,"m":-9223372036854775808,"f":[1.5,1e3]}"#;
+        assert!(arguments_value(exact).is_object());
+        for rounded in [r#"{"a":12345678901234567890123456789}"#, r#"[{"a":-9223372036854775809}]"#] {
+            assert_eq!(arguments_value(rounded), json!(rounded), "it stays the text that it is");
+            assert_eq!(arguments_text(arguments_value(rounded)), rounded, "also where it comes back");
+        }
     }
 }
