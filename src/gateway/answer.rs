@@ -69,6 +69,11 @@ impl Reading<'_> {
         self.passed.is_none_or(|body| body.operation() == Operation::Generate)
     }
 
+    /// Whether the answer is the continuation of a text.
+    fn is_continuation(&self) -> bool {
+        self.passed.is_some_and(|body| body.operation() == Operation::Complete)
+    }
+
     /// Whether the answer is complete for whoever asked. Clients that get its bytes miss nothing.
     pub(super) fn told_whole(&self, missing: Option<&str>) -> Result<(), Failure> {
         stream::told_whole(missing.filter(|_| self.passed.is_none()))
@@ -115,9 +120,9 @@ impl Reading<'_> {
     async fn other_answer(&self, body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
         let body = self.rest(body, &mut response, LARGEST_VECTORS).await?;
         if let Some(usage) = usage_of(&body) {
-            // Vectors have none.
-            let usage = Usage { output: usage.output.or(Some(0)), ..usage };
-            events.emit(Event::Stream(StreamEvent::Usage(usage))).await?;
+            // Vectors have no output.
+            let output = if self.is_continuation() { usage.output } else { usage.output.or(Some(0)) };
+            events.emit(self.event(StreamEvent::Usage(Usage { output, ..usage }))).await?;
         }
         events.emit(Event::Stream(StreamEvent::Finish(FinishReason::Stop))).await?;
         self.pass(body, &response, events).await
@@ -157,7 +162,13 @@ impl Reading<'_> {
     }
 
     /// What is told of a piece of the answer.
-    fn event(&self, piece: StreamEvent) -> Event {
+    fn event(&self, mut piece: StreamEvent) -> Event {
+        if let StreamEvent::Usage(usage) = &mut piece
+            && self.is_continuation()
+        {
+            // The text is not read here, and there is one: the gateway does not count.
+            usage.output = usage.output.filter(|count| *count > 0);
+        }
         Event::Stream(stream::with_id(self.client.mask.event(piece)))
     }
 

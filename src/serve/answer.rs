@@ -232,7 +232,7 @@ impl Running {
         };
         let headers = response.headers_mut();
         self.answer.tell(headers, &self.taken);
-        if let Some(cost) = record.cost {
+        if let Some(cost) = record.cost.filter(|cost| !cost.partial) {
             name(headers, "x-llm-cost-usd", &cost.usd.to_decimal());
         }
         // A client that has left gets nothing.

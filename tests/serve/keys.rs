@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Server, home};
 use crate::support::{Gateway, KEY, Reply};
@@ -153,6 +153,29 @@ fn each_prompt_of_a_list_is_reserved() {
     assert_eq!(refused.status, 429, "{}", refused.text());
     assert!(gateway.requests().is_empty());
     assert_eq!(complete(100).status, 200);
+}
+
+// H25
+#[test]
+fn a_text_that_the_gateway_does_not_count_is_not_free() {
+    let choice = json!({"index": 0, "text": "a long text", "finish_reason": "stop"});
+    let body = |usage: &Value| json!({"id": "c", "object": "text_completion", "model": "m", "choices": [choice], "usage": usage});
+    for usage in [json!({"prompt_tokens": 9, "completion_tokens": 0}), json!({"prompt_tokens": 9})] {
+        for stream in [false, true] {
+            let reply = if stream { Reply::sse().event(&body(&usage)).done() } else { Reply::json(200, &body(&usage)) };
+            let gateway = Gateway::always(reply);
+            let home = home(&gateway, "openai-chat");
+            let key = Server::new_key(&home, "bot", &["--budget", "1/day"]);
+            let server = Server::start(&home, &[]);
+            let asked = json!({"model": "m", "prompt": "a", "max_tokens": 1_000, "stream": stream});
+            let answer = server.send(&key, "/v1/completions", &[], asked.to_string());
+            assert_eq!((answer.status, answer.header("x-llm-cost-usd")), (200, None), "{usage}");
+            drop(server);
+            let balances = home.llm(["usage", "--budgets", "-o", "json"]).output().exits(0).json();
+            // Two USD a million.
+            assert!(balances[0]["estimated_usd"].as_f64().is_some_and(|usd| usd >= 0.002), "{usage}: {balances}");
+        }
+    }
 }
 
 #[test]
