@@ -27,7 +27,11 @@ pub(super) struct Names {
 
 /// Fields of any format that ask for an output of some length, or for so much thinking. They bound no answer, but a gateway
 /// that obeys them writes as much, whatever the bound.
-const WANTED: [&[&str]; 5] = [
+const WANTED: [&[&str]; 9] = [
+    &["max_tokens"],
+    &["max_completion_tokens"],
+    &["max_output_tokens"],
+    &["maxOutputTokens"],
     &["min_tokens"],
     &["reasoning", "max_tokens"],
     &["thinking", "budget_tokens"],
@@ -165,7 +169,8 @@ mod tests {
             // A field that this format does not have bounds nothing.
             (Api::OpenaiChat, json!({"max_tokens": null, "max_output_tokens": 50}), (None, Some(1))),
             (Api::OpenaiResponses, json!({"max_output_tokens": 500}), (Some(500), Some(1))),
-            (Api::OpenaiResponses, json!({"max_tokens": 500, "n": 2}), (Some(100), Some(2))),
+            // Not the name of this format, but a gateway may go by it.
+            (Api::OpenaiResponses, json!({"max_tokens": 500, "n": 2}), (Some(500), Some(2))),
             (Api::Anthropic, json!({"max_tokens": 64_000}), (Some(64_000), Some(1))),
             (Api::Anthropic, json!({"max_tokens": null}), (None, Some(1))),
             (Api::Gemini, json!({"generationConfig": {"maxOutputTokens": 500}}), (Some(500), Some(1))),

@@ -1,5 +1,7 @@
 //! What a prompt may refer to that is larger than it looks: a file elsewhere, a film, a picture that is not counted as one.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use crate::adapter::field_names::{folded, is_same_field};
@@ -85,7 +87,13 @@ impl Prompt {
             return Some(name.to_owned());
         }
         let Ok(tree) = serde_json::from_str::<Tree<'_>>(value.get()) else { return Some(name.to_owned()) };
-        self.in_tree(&tree, self.fields.contains(&name)).map(|path| below(name, &path))
+        let is_counted = self.fields.contains(&name);
+        if let Some(path) = self.in_tree(&tree, is_counted) {
+            return Some(below(name, &path));
+        }
+        // In a format that does not have this field for chats, it holds texts to embed, or to continue.
+        let is_of_texts = ["input", "prompt"].contains(&name) && !is_counted;
+        (is_of_texts && !is_text_alone(&tree)).then(|| name.to_owned())
     }
 
     /// The path below this value; empty for the value itself. `is_counted` says whether pictures at this place are counted.
@@ -112,6 +120,18 @@ impl Prompt {
             Some(below(name, &self.in_tree(value, is_counted)?))
         })
     }
+}
+
+/// Whether this holds texts, tokens, or lists or objects of texts alone. Whatever else an object has may be the address of a file,
+/// under any name.
+fn is_text_alone(tree: &Tree<'_>) -> bool {
+    let is_text = |(name, value): &(Cow<'_, str>, Tree<'_>)| match &**name {
+        "text" => value.text().is_some(),
+        "type" => matches!(value.text(), Some("text" | "input_text")),
+        "content" => is_text_alone(value),
+        _ => false,
+    };
+    tree.items().iter().all(is_text_alone) && tree.fields().iter().all(is_text)
 }
 
 fn below(name: &str, path: &str) -> String {

@@ -239,6 +239,26 @@ fn a_picture_is_nothing_else_and_is_where_pictures_are_counted() {
 }
 
 #[test]
+fn what_is_embedded_is_texts_and_nothing_that_may_name_a_file() {
+    for texts in [
+        r#""a""#,
+        "[1,2]",
+        "[[1],[2]]",
+        r#"["a","b"]"#,
+        r#"[{"text":"a"}]"#,
+        r#"[{"content":[{"type":"text","text":"a"}]}]"#,
+    ] {
+        assert_eq!(found_in(Api::OpenaiChat, &format!(r#"{{"input":{texts}}}"#)), None, "{texts}");
+    }
+    for name in ["pdf", "url", "document", "image_uri", "docs", "multi_images", "new"] {
+        let body = format!(r#"{{"input":[{{"text":"a"}},{{"{name}":"https://x/big.pdf"}}]}}"#);
+        assert_eq!(found_in(Api::OpenaiChat, &body).as_deref(), Some("input"), "{body}");
+    }
+    let typed = r#"{"input":[{"type":"image","content":"https://x/a"}]}"#;
+    assert!(found_in(Api::OpenaiChat, typed).is_some());
+}
+
+#[test]
 fn a_reference_has_no_price_whatever_is_beside_it() {
     let part = |part: &str| format!(r#"[{{"role":"user","content":[{part}]}}]"#);
     for (body, path) in [
