@@ -114,6 +114,7 @@ fn an_unknown_authority_is_7_and_the_way_out_is_named() {
         &["compare", "-m", "m,n", "hi"][..],
         &["batch", "rows.jsonl", "-m", "m", "--out", "out.jsonl"],
         &["bench", "-m", "m", "--requests", "2", "hi"],
+        &["probe", "-m", "m", "--only", "stream"],
     ] {
         let outcome = home.llm(command).output();
         let said = outcome.stderr().split_whitespace().collect::<Vec<_>>().join(" ");

@@ -50,7 +50,12 @@ pub async fn statement(gateway: &Gateway, fetch: &impl Fetch) -> Result<Option<S
         Some(Accounts::LiteLlm) => {
             let fetched = fetch.get(&base.at_root("/key/info"), None).await;
             let advice = "LiteLLM keeps accounts only where it has a database";
-            litellm(&fetched.map_err(|failure| failure.with_advice(advice))?.body)?
+            // Where it could not be reached, the failure has its own advice.
+            let advised = |failure: Failure| match failure.status {
+                Some(_) => failure.with_advice(advice),
+                None => failure,
+            };
+            litellm(&fetched.map_err(advised)?.body)?
         }
         Some(Accounts::OneApi) => {
             let usage = fetch.get(&base.join("dashboard/billing/usage"), None).await?.body;

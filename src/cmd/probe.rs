@@ -15,7 +15,7 @@ use crate::chat::StreamEvent;
 use crate::cli::{MeasureLimits, ProbeArgs, ProbeFormat};
 use crate::config::{Gateway, nearest};
 use crate::demo;
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use crate::probe::context::Search;
 use crate::probe::{self, Answer, Answers, Feature, Question};
 use crate::record::Record;
@@ -64,6 +64,7 @@ pub(super) fn run_probe(context: &Context, args: &ProbeArgs) -> Result<u8, Error
         arriving: BTreeMap::new(),
         records: Vec::new(),
         exit_code: ExitCode::default(),
+        failures: vec![None; base.len()],
         destination: Some(destination),
         progress: Progress::tally(labels, Some(requests), &super::live::terminal(context), context.quiet),
     };
@@ -184,6 +185,8 @@ struct ProbeView<'a> {
     records: Vec<Record>,
     /// Of the plain requests: whether a model lacks a feature does not matter.
     exit_code: ExitCode,
+    /// By model, why the plain request failed.
+    failures: Vec<Option<Failure>>,
     destination: Option<Destination>,
     progress: Progress,
 }
@@ -217,6 +220,7 @@ impl Reporter for ProbeView<'_> {
             Some(question) => {
                 if question == Question::Plain {
                     self.exit_code.add(Role::Answer, &record);
+                    self.failures[model] = record.error.clone();
                 }
                 self.answers[model].insert(question, answer);
             }
@@ -239,6 +243,11 @@ impl View for ProbeView<'_> {
         let models: Vec<Probed> = (0..self.targets.len()).map(|model| self.probed(model)).collect();
         for probed in &models {
             self.keep(probed);
+        }
+        for (target, failure) in self.targets.iter().zip(&self.failures) {
+            let Some(failure) = failure else { continue };
+            let advice = failure.advice.as_ref().map_or_else(String::new, |advice| format!("; {advice}"));
+            self.context.notice(&format!("{}: {}{advice}", target.model, failure.message));
         }
         let Some(destination) = self.destination.take() else { return Ok(self.exit_code.code()) };
         let out = destination.output();
