@@ -82,20 +82,34 @@ pub(super) fn arguments_value(arguments: &str) -> Value {
     if arguments.trim().is_empty() {
         return Value::Object(Map::new());
     }
-    let value = serde_json::from_str(&surrogates::mended(arguments)).ok().filter(|value| !is_rounded(value));
-    value.unwrap_or_else(|| arguments.into())
+    let value = serde_json::from_str(&surrogates::mended(arguments)).ok();
+    value.filter(|_| !has_long_integer(arguments)).unwrap_or_else(|| arguments.into())
 }
 
-/// Whether this holds a number that may have been rounded when it was read: a whole one that no integer has room for.
-fn is_rounded(value: &Value) -> bool {
-    match value {
-        Value::Number(number) if number.is_f64() => {
-            number.as_f64().is_some_and(|number| number.fract() == 0.0 && number.abs() >= 2_f64.powi(63))
+/// Whether this JSON holds a whole number that no integer has room for, so that reading it would round it.
+fn has_long_integer(json: &str) -> bool {
+    let is_number = |letter: char| letter.is_ascii_digit() || "+-.eE".contains(letter);
+    let mut rest = json;
+    while let Some(at) = rest.find(|letter: char| letter == '"' || letter == '-' || letter.is_ascii_digit()) {
+        rest = &rest[at..];
+        if let Some(text) = rest.strip_prefix('"') {
+            let mut is_escaped = false;
+            let end = text.find(|letter| {
+                let ends = letter == '"' && !is_escaped;
+                is_escaped = letter == '\\' && !is_escaped;
+                ends
+            });
+            rest = end.map_or("", |end| &text[end + 1..]);
+        } else {
+            let (number, after) = rest.split_at(rest.find(|letter| !is_number(letter)).unwrap_or(rest.len()));
+            let is_whole = number.trim_start_matches('-').bytes().all(|digit| digit.is_ascii_digit());
+            if is_whole && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
+                return true;
+            }
+            rest = after;
         }
-        Value::Array(items) => items.iter().any(is_rounded),
-        Value::Object(fields) => fields.values().any(is_rounded),
-        _ => false,
     }
+    false
 }
 
 /// The inverse of [`arguments_value`].
@@ -192,7 +206,7 @@ mod tests {
 
     #[test]
     fn no_number_of_arguments_is_changed() {
-        let exact = r#"{"n":18446744073709551615,"m":-9223372036854775808,"f":[1.5,1e3]}"#;
+        let exact = r#"{"n":18446744073709551615,"m":-9223372036854775808,"f":[1.5,1e3,6.02e23,-1E20],"t":"\"12345678901234567890123 -"}"#;
         assert!(arguments_value(exact).is_object());
         for rounded in [r#"{"a":12345678901234567890123456789}"#, r#"[{"a":-9223372036854775809}]"#] {
             assert_eq!(arguments_value(rounded), json!(rounded), "it stays the text that it is");

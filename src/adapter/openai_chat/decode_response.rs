@@ -218,6 +218,7 @@ impl ChatDecoder {
         let recording = (!data.is_empty()).then_some(missing::RECORDING);
         let picture = (!delta.images.is_empty()).then_some(missing::PICTURE);
         events.extend(delta.content.missing.or(recording).or(picture).map(StreamEvent::Missing));
+        let is_called = !delta.tool_calls.is_empty();
         let mut extra = delta.extra_content;
         for piece in delta.tool_calls {
             extra = extra.or(piece.extra_content);
@@ -226,7 +227,8 @@ impl ChatDecoder {
                 false => self.tool_calls.take(piece, events),
             }
         }
-        if let Some(function) = delta.function_call {
+        // Some servers send a call in both forms.
+        if let Some(function) = delta.function_call.filter(|_| !is_called) {
             self.tool_calls.take(Piece::of_function(function), events);
         }
         if let Some(extra) = extra.and_then(|extra| serde_json::from_str::<Map<String, Value>>(extra.get()).ok()) {

@@ -32,6 +32,8 @@ struct Shared {
     /// What tells the store that machines share, where the batch is a shard.
     teller: Option<ShardTeller>,
     control: Arc<Control>,
+    /// Whether the batch stops where another process cancels the job. Answers that the gateway has given are all taken.
+    obeys_cancel: bool,
 }
 
 #[derive(Debug, Default)]
@@ -47,10 +49,10 @@ impl Keeper {
         job: Option<(LedgerWriter, String)>,
         teller: Option<ShardTeller>,
         progress: JobProgress,
-        control: Arc<Control>,
+        (control, obeys_cancel): (Arc<Control>, bool),
     ) -> Self {
         let state = Mutex::new(State { progress, is_over: false });
-        let shared = Arc::new(Shared { state, over: Condvar::new(), job, teller, control });
+        let shared = Arc::new(Shared { state, over: Condvar::new(), job, teller, control, obeys_cancel });
         let kept = Arc::clone(&shared);
         // Without a thread, the output is made durable at the end alone.
         let thread = thread::Builder::new()
@@ -117,10 +119,10 @@ impl Shared {
     fn tell(&self, state: JobState) -> JobProgress {
         let progress = self.state.lock().unwrap_or_else(PoisonError::into_inner).progress;
         let Some((ledger, id)) = &self.job else { return progress };
-        let (id, control) = (id.clone(), Arc::clone(&self.control));
+        let (id, control, obeys_cancel) = (id.clone(), Arc::clone(&self.control), self.obeys_cancel);
         ledger.submit(move |transaction| {
             let now = Timestamp::now().as_millisecond();
-            if jobs::note_progress(transaction, &id, now, state, &progress)? {
+            if jobs::note_progress(transaction, &id, now, state, &progress)? && obeys_cancel {
                 control.stop(StopReason::Cancelled);
             }
             Ok(())

@@ -193,7 +193,7 @@ impl<'a> Batch<'a> {
             progress: BatchProgress::new(&context.terminal, !context.verbose, context.quiet),
             position,
             total,
-            keeper: Keeper::start(handle, kept, teller.clone(), progress, Arc::clone(&control)),
+            keeper: Keeper::start(handle, kept, teller.clone(), progress, (Arc::clone(&control), !is_collected)),
             ledger: self.ledger.clone(),
             is_recorded_first: is_collected,
             resume_command: resume_command(&self.command),
