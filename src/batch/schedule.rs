@@ -43,6 +43,7 @@ pub struct Control {
     reason: Mutex<Option<StopReason>>,
     running: AtomicUsize,
     limit: AtomicUsize,
+    held: AtomicUsize,
     stopped: Notify,
 }
 
@@ -74,6 +75,16 @@ impl Control {
     pub fn is_cancelled(&self) -> bool {
         let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
         matches!(*reason, Some(StopReason::Cancelled))
+    }
+
+    /// Notes how many bytes of lines wait for those of earlier rows.
+    pub fn note_held(&self, bytes: usize) {
+        self.held.store(bytes, Ordering::Relaxed);
+    }
+
+    /// How many bytes of lines wait for those of earlier rows.
+    pub fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
     }
 
     /// How many calls run now, and how many may run.
@@ -140,12 +151,12 @@ pub struct BatchSchedule<'a> {
     begun: u64,
     /// The most rows that may be open; more than the calls that run where lines are held back for their order.
     window: usize,
-    /// Whether the reader of the lines is so far behind that no further row is taken.
+    /// Whether so many lines wait, for the reader or for that of an earlier row, that no further row is taken.
     is_held: Box<dyn Fn() -> bool + 'a>,
     is_over: bool,
 }
 
-/// While no row is taken because of the reader of the lines, it is looked for so often.
+/// While no row is taken because of lines that wait, it is looked for so often.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl fmt::Debug for BatchSchedule<'_> {
@@ -184,7 +195,7 @@ impl<'a> BatchSchedule<'a> {
         }
     }
 
-    /// Takes no further row while this says that the reader of the lines is behind.
+    /// Takes no further row while this says that too many lines wait.
     pub fn held_while(self, is_held: impl Fn() -> bool + 'a) -> Self {
         Self { is_held: Box::new(is_held), ..self }
     }

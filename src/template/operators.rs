@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
+use minijinja::machinery::ast::{BinOp, BinOpKind, CallArg, Expr, Spanned, Stmt};
 use minijinja::machinery::{Span, parse};
 
 /// The filter through which everything goes that `~`, `+` and `*` make. See [`weigh`].
@@ -97,12 +97,7 @@ impl Found {
                 self.expressions([&slice.start, &slice.stop, &slice.step].into_iter().flatten());
             }
             Expr::UnaryOp(operation) => self.expression(&operation.expr),
-            Expr::BinOp(operation) => {
-                if matches!(operation.op, BinOpKind::Concat | BinOpKind::Add | BinOpKind::Mul) {
-                    self.0.push(operation.span());
-                }
-                self.expressions([&operation.left, &operation.right]);
-            }
+            Expr::BinOp(operation) => self.operation(operation),
             Expr::Compare(chain) => {
                 self.expression(&chain.expr);
                 self.expressions(chain.ops.iter().map(|next| &next.expr));
@@ -128,6 +123,25 @@ impl Found {
             Expr::List(list) => self.expressions(&list.items),
             Expr::Tuple(tuple) => self.expressions(&tuple.items),
             Expr::Map(map) => self.expressions(map.keys.iter().chain(&map.values)),
+        }
+    }
+
+    /// In a chain such as `a ~ b ~ c`, which is nested to the left, each tenth is weighed: parentheses may not be nested deep.
+    fn operation(&mut self, last: &Spanned<BinOp<'_>>) {
+        let makes_text = |kind| matches!(kind, BinOpKind::Concat | BinOpKind::Add | BinOpKind::Mul);
+        let (mut operation, mut place) = (last, 0);
+        loop {
+            if makes_text(operation.op) {
+                if place % 10 == 0 {
+                    self.0.push(operation.span());
+                }
+                place += 1;
+            }
+            self.expression(&operation.right);
+            match &operation.left {
+                Expr::BinOp(left) if makes_text(left.op) && makes_text(operation.op) => operation = left,
+                left => return self.expression(left),
+            }
         }
     }
 

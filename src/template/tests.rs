@@ -74,6 +74,7 @@ fn what_would_take_all_memory_is_refused_at_once() {
         "{% set all %}{% for i in range(99999) %}{{ input }}{% endfor %}{% endset %}{{ all }}",
         "{% filter upper %}{% for i in range(99999) %}{{ input }}{% endfor %}{% endfilter %}",
         "{{ input ~ ('a' * 99999999) }}",
+        "{{ input ~ input ~ input ~ input ~ input ~ input ~ input ~ input ~ input ~ input ~ input ~ input ~ input ~ input ~ input }}",
         "{{ (['a' * 9999999] * 9999999) | safe }}",
         "{{ (['a' * 9999999] * 9999999) | e }}",
         "{% for i in range(99999) %}{% set x = ('<' * 9999999) | escape %}{% endfor %}",
@@ -130,6 +131,8 @@ fn what_operators_make_is_weighed_and_stays_what_it_was() {
             "{template}"
         );
     }
+    let chain = format!("{{{{ a{} }}}}", " ~ b ~ (a)".repeat(150));
+    assert_eq!(render(&chain, &given).map_err(|error| error.to_string()), unweighed(&chain, &given));
     let plain = "{{ a }} {{ 3 - 1 }}{% raw %}{{ a ~ b }}{% endraw %}{# a ~ b #}{{ 'a ~ b' }}";
     assert_eq!(operators::weigh(plain).expect("a template"), plain);
 }

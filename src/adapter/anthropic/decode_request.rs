@@ -164,8 +164,12 @@ fn parts(content: Content) -> Result<Vec<Part>, DecodeError> {
 
 fn join(signed: &str, redacted: &str) -> String {
     let (bare, first) = signature::split(signed);
-    let (_, second) = signature::split(redacted);
-    let blocks = [first, second].into_iter().flatten().filter_map(|json| json.as_array().cloned()).flatten().collect();
+    let (further, second) = signature::split(redacted);
+    let list = |json: Option<Value>| json.and_then(|json| json.as_array().cloned()).unwrap_or_default();
+    let mut blocks = list(first);
+    // A further thought that nobody may read has its signature alone.
+    blocks.extend((!further.is_empty()).then(|| signature::further("", further)));
+    blocks.extend(list(second));
     signature::join(bare, blocks).unwrap_or_default()
 }
 

@@ -56,6 +56,9 @@ const AHEAD_OF_FIRST: usize = 1_024;
 /// While so many bytes of lines wait for the reader of standard output, no further row is taken.
 const MOST_UNREAD: usize = 1 << 20;
 
+/// The same while so many bytes of lines wait for the line of an earlier row (`--order input`).
+const MOST_HELD: usize = 64 << 20;
+
 pub(super) fn run(context: &Context, args: BatchArgs) -> Result<u8, Error> {
     match args.command {
         None => run_batch(context, &args.run, command_line()),
@@ -172,7 +175,9 @@ impl<'a> Batch<'a> {
         let kept = self.ledger.clone().map(|ledger| (ledger, job.clone()));
         let schedule =
             BatchSchedule::new(feed, Box::new(maker), Arc::clone(&control), limit, (plan.names.len(), width), window);
-        let mut schedule = schedule.held_while(|| !to_file && term::unread() > MOST_UNREAD);
+        let lines = Arc::clone(&control);
+        let mut schedule =
+            schedule.held_while(move || !to_file && (term::unread() > MOST_UNREAD || lines.held() > MOST_HELD));
         let teller = self.teller(&job, is_collected, JobState::Running, progress);
         let input = plan.source.path.to_string_lossy();
         let mut view = BatchView {

@@ -70,6 +70,7 @@ pub(super) struct ViewState {
     waiting: Vec<Waiting>,
     /// Lines for standard output that wait for those of rows before them.
     held: BTreeMap<(u64, usize), Vec<u8>>,
+    held_bytes: usize,
     /// The kinds of failure of which the user has been told.
     told: BTreeSet<&'static str>,
     told_of_judges: BTreeSet<&'static str>,
@@ -242,6 +243,7 @@ impl BatchView<'_> {
             },
             None if self.order == Order::Input => {
                 self.state.held.insert(key, line.to_vec());
+                self.state.held_bytes += line.len();
                 self.release_held()?;
             }
             None => self.print_line(line)?,
@@ -257,8 +259,10 @@ impl BatchView<'_> {
                 break;
             }
             let line = entry.remove();
+            self.state.held_bytes -= line.len();
             self.print_line(&line)?;
         }
+        self.control.note_held(self.state.held_bytes);
         Ok(())
     }
 
