@@ -389,6 +389,8 @@ fn a_proxy_that_makes_no_sense_is_not_passed_by() {
             let run = home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).env(variable, address);
             run.output().exits(7).says(&format!("{variable} is not the address of a proxy"));
         }
+        let page = home.llm(["ask", "-m", "m", "-f", "https://page.invalid/notes.txt", "hi"]).env("ALL_PROXY", address);
+        page.output().exits(7).says("ALL_PROXY is not the address of a proxy");
     }
 }
 

@@ -92,7 +92,7 @@ fn url(context: &Context, url: &str, dry_run: bool) -> Result<Part, Error> {
         context.notice(&format!("--dry-run fetches nothing: the text of {name} is not in the request below"));
         return attachment::part(&name, b"(not fetched)".to_vec());
     }
-    match process::runtime()?.block_on(web::page(&address))? {
+    match process::runtime()?.block_on(web::page(&address, &context.settings.env))? {
         Page::Image => Ok(attachment::image_at(url)),
         Page::Text(text, from) => {
             let from = from.map(|from| format!(", from {from}")).unwrap_or_default();

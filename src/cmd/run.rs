@@ -23,7 +23,7 @@ use crate::policy::budget::{BudgetStore, SqliteBudgets};
 use crate::record::Record;
 use crate::report::error::notice;
 use crate::report::format::count;
-use crate::report::term::{self, Output, say};
+use crate::report::term::{self, Output, WriteLimit, say};
 use crate::report::trace;
 use crate::run::{Calls, Notices, Outcome, PrepareOptions, PreparedGateways, Recording, Reporter, RunSpec, Schedule};
 use waits::Waits;
@@ -31,8 +31,8 @@ use waits::Waits;
 /// After a signal, what is not written yet is given this long to be written. With it a run ends within 300 ms.
 pub(super) const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(50);
 
-/// The same after a call has run into its time limit, and after a signal for which calls were finished. A reader that is only slow
-/// may get all in this time.
+/// The same after a call has run into its time limit: a reader that is only slow may get all in this time. After a signal for which
+/// calls were finished, a reader may take nothing for so long.
 const SLOW_READER: Duration = Duration::from_secs(1);
 
 /// The database that servers share is waited for so long when the run is over. Its calls are in a file by then.
@@ -253,8 +253,9 @@ impl<'a> Session<'a> {
         };
         let is_drained = options.drain.as_ref().is_some_and(|control| control.is_signalled());
         let write_limit = match &outcome.stopped {
-            Some(_) => Some(LIMIT_AFTER_SIGNAL),
-            None => (watched.has_timed_out || is_drained).then_some(SLOW_READER),
+            Some(_) => Some(WriteLimit::Whole(LIMIT_AFTER_SIGNAL)),
+            None if is_drained => Some(WriteLimit::Pause(SLOW_READER)),
+            None => watched.has_timed_out.then_some(WriteLimit::Whole(SLOW_READER)),
         };
         let shown = match outcome.output_error() {
             Some(error) => Err(error),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
-use super::transport;
-use crate::config::Otel;
+use super::{transport, web};
+use crate::config::{Env, Otel};
 use crate::error::{Failure, FailureKind};
 
 /// How long a collector may take for a request.
@@ -21,8 +21,8 @@ pub struct Collector {
 
 impl Collector {
     /// # Errors
-    /// A header of the config cannot be sent, or TLS cannot be set up.
-    pub fn new(otel: Otel) -> Result<Self, Failure> {
+    /// A header of the config cannot be sent, TLS cannot be set up, or a proxy variable holds no address.
+    pub fn new(otel: Otel, env: &Env) -> Result<Self, Failure> {
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         for (name, value) in &otel.headers {
             let bad =
@@ -32,7 +32,11 @@ impl Collector {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        let http = transport::plain_client(otel.endpoint.scheme() == "https", LIMIT)?;
+        let is_tls = otel.endpoint.scheme() == "https";
+        if !web::is_own(&otel.endpoint) {
+            transport::proxy_in_force(is_tls, env)?;
+        }
+        let http = transport::plain_client(is_tls, LIMIT)?;
         Ok(Self { http, otel, headers })
     }
 

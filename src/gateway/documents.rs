@@ -162,7 +162,8 @@ fn is_failure(body: &[u8]) -> bool {
     }
     serde_json::from_slice(body).is_ok_and(|answer: Answer<'_>| {
         let Answer { error, id, name, data, models } = answer;
-        let is_told = error.is_some_and(|error| error.get().starts_with(['{', '"']));
+        let is_told =
+            error.is_some_and(|error| error.get().starts_with(['{', '"']) && !["\"\"", "{}"].contains(&error.get()));
         is_told && [id, name, data, models].iter().all(Option::is_none)
     })
 }

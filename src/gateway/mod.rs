@@ -97,7 +97,7 @@ impl Client {
     /// A header of the config cannot be sent, TLS or the `ca_file` cannot be set up, or a proxy variable holds no address.
     pub fn new(gateway: config::Gateway, env: &config::Env) -> Result<Self, Failure> {
         let connects = Connects::default();
-        let http = transport::client(&gateway, connects.clone())?;
+        let http = transport::client(&gateway, connects.clone(), env)?;
         // A header that cannot be sent is found before anything is sent.
         request_headers::common(&gateway, gateway.api, None)?;
         let proxy = transport::proxy(&gateway.base_url, env)?;

@@ -28,13 +28,17 @@ pub(super) fn builder() -> reqwest::ClientBuilder {
 
 /// A client for one gateway. Certificates are read only where TLS is used, and requests to this machine never go
 /// through a proxy.
-pub(super) fn client(gateway: &config::Gateway, connects: Connects) -> Result<reqwest::Client, Failure> {
+pub(super) fn client(
+    gateway: &config::Gateway,
+    connects: Connects,
+    env: &config::Env,
+) -> Result<reqwest::Client, Failure> {
     let mut builder = builder()
         .redirect(Policy::none())
         .connect_timeout(gateway.timeouts.connect)
         .pool_idle_timeout(IDLE)
         .connector_layer(connects);
-    if gateway.base_url.is_loopback() {
+    if gateway.base_url.is_loopback() || has_no_proxy(env) {
         builder = builder.no_proxy();
     }
     if gateway.base_url.is_https() {
@@ -81,7 +85,23 @@ pub(super) fn plain_client(is_tls: bool, limit: Duration) -> Result<reqwest::Cli
 /// The variable does not hold the address of a proxy. The client would ignore it, and requests would go past the proxy
 /// that the user wants.
 pub(super) fn proxy(base: &config::BaseUrl, env: &config::Env) -> Result<Option<&'static str>, Failure> {
-    let variable = env.proxy_variable(base.is_https()).filter(|_| !base.is_loopback());
+    if base.is_loopback() {
+        return Ok(None);
+    }
+    let Some(variable) = proxy_in_force(base.is_https(), env)? else { return Ok(None) };
+    let exceptions = exceptions(env);
+    // The client decides by the same rules, whatever the address of the proxy is.
+    let rules = Matcher::builder().all("http://proxy").no(exceptions).build();
+    let is_proxied = base.as_str().parse().is_ok_and(|url| rules.intercept(&url).is_some());
+    Ok(Some(variable).filter(|_| is_proxied))
+}
+
+/// The environment variable that names the proxy for addresses of this kind, if there is one.
+///
+/// # Errors
+/// The variable does not hold the address of a proxy.
+pub(super) fn proxy_in_force(is_https: bool, env: &config::Env) -> Result<Option<&'static str>, Failure> {
+    let variable = env.proxy_variable(is_https).filter(|_| !has_no_proxy(env));
     let Some((variable, address)) = variable.and_then(|name| Some((name, env.get(name)?))) else { return Ok(None) };
     // The client passes by an address with another scheme, a space or quotes in silence.
     let is_used = Matcher::builder().all(address).build().intercept(&http::Uri::from_static("https://host")).is_some();
@@ -89,11 +109,18 @@ pub(super) fn proxy(base: &config::BaseUrl, env: &config::Env) -> Result<Option<
         let message = format!("{variable} is not the address of a proxy");
         return Err(Failure::new(FailureKind::Network, message).with_advice(format!("unset {variable}, or mend it")));
     }
-    let exceptions = ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| env.get(name)).unwrap_or_default();
-    // The client decides by the same rules, whatever the address of the proxy is.
-    let rules = Matcher::builder().all("http://proxy").no(exceptions).build();
-    let is_proxied = base.as_str().parse().is_ok_and(|url| rules.intercept(&url).is_some());
-    Ok(Some(variable).filter(|_| is_proxied))
+    Ok(Some(variable))
+}
+
+/// What `NO_PROXY` says.
+fn exceptions(env: &config::Env) -> &str {
+    ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| env.get(name)).unwrap_or_default()
+}
+
+/// Whether `NO_PROXY=*` says that there is no proxy for any address. The client takes that for all names, but not for addresses
+/// of numbers.
+pub(super) fn has_no_proxy(env: &config::Env) -> bool {
+    exceptions(env).split(',').any(|exception| exception.trim() == "*")
 }
 
 /// Whether a request got no answer because its connection ended. Where the server reset only the request and kept the

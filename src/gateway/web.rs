@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::{body, transport};
+use crate::config::Env;
 use crate::error::{Failure, FailureKind};
 
 /// The most that is read of a page, in bytes.
@@ -39,14 +40,17 @@ pub fn shown(url: &Url) -> String {
 ///
 /// # Errors
 /// The server cannot be reached, refuses, sends more than 4 MiB or something else than text, or takes longer than 30 s.
-pub async fn page(address: &Url) -> Result<Page, Failure> {
+pub async fn page(address: &Url, env: &Env) -> Result<Page, Failure> {
+    if !is_own(address) {
+        transport::proxy_in_force(address.scheme() == "https", env)?;
+    }
     let url = shown(address);
     let wrong = |kind, message: String| Failure::new(kind, format!("cannot fetch {url}: {message}"));
     let reach = Reach::new(address);
     let of_redirects = reach.clone();
     let redirects = Policy::custom(move |attempt| redirect(attempt, &of_redirects));
     let mut http = transport::builder().redirect(redirects).dns_resolver(reach);
-    if is_own(address) {
+    if is_own(address) || transport::has_no_proxy(env) {
         http = http.no_proxy();
     }
     let fetch = async {
@@ -148,8 +152,9 @@ impl Reach {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let is_start = self.start.host_str() == Some(host);
         if is_start && known.starts_at_own.is_none() {
-            known.starts_at_own = Some(addresses.iter().any(|address| is_own_ip(address.ip())));
-        } else if known.starts_at_own != Some(true) && (is_start || known.targets.iter().any(|target| target == host)) {
+            known.starts_at_own = Some(addresses.iter().all(|address| is_own_ip(address.ip())));
+        }
+        if known.starts_at_own != Some(true) && (is_start || known.targets.iter().any(|target| target == host)) {
             addresses.retain(|address| !is_own_ip(address.ip()));
         }
         addresses
@@ -174,7 +179,7 @@ impl Resolve for Reach {
 }
 
 /// Whether the address is of this machine or of its own network, where pages may be that nobody else should read.
-fn is_own(url: &Url) -> bool {
+pub(super) fn is_own(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {
             let name = name.trim_end_matches('.');

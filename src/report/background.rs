@@ -10,6 +10,9 @@ use crate::words::count;
 /// A write waits no longer than this for a reader. It is well below the 300 ms within which a signal ends a run.
 pub(super) const WRITE_LIMIT: Duration = Duration::from_millis(50);
 
+/// So many bytes are written at once, so that a reader that is slow can be told from one that does not read.
+const PIECE: usize = 64 << 10;
+
 /// The size of the thread's stack in bytes. The usual 2 MiB count where memory is limited, and it needs next to nothing.
 const STACK: usize = 128 << 10;
 
@@ -36,6 +39,8 @@ struct State {
     is_late: bool,
     /// Whether nobody waits any more, because the run ends.
     is_given_up: bool,
+    /// How many pieces have been written.
+    pieces: u64,
     /// The error of a write, until somebody has been told.
     error: Option<io::Error>,
 }
@@ -61,6 +66,7 @@ impl BackgroundWriter {
             is_writing: false,
             is_late: false,
             is_given_up: false,
+            pieces: 0,
             error: None,
         };
         Self { write, state: Mutex::new(state), changed: Condvar::new() }
@@ -117,6 +123,27 @@ impl BackgroundWriter {
         Ok(!state.is_busy())
     }
 
+    /// The same for a reader that may be slow: waits until it has taken nothing for so long.
+    ///
+    /// # Errors
+    /// A write has failed.
+    pub(super) fn finish_while_read(&self, patience: Duration) -> io::Result<bool> {
+        loop {
+            let before = self.lock().pieces;
+            let deadline = Instant::now() + patience;
+            let is_same = |state: &mut State| state.is_busy() && !state.is_given_up && state.pieces == before;
+            let state = self
+                .changed
+                .wait_timeout_while(self.lock(), patience, is_same)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+            if !state.is_busy() || state.pieces == before {
+                drop(state);
+                return self.finish(Some(deadline));
+            }
+        }
+    }
+
     /// Waits until everything is written, or nobody waits for it any more.
     pub(super) fn wait_for_turn(&self) {
         drop(self.wait(self.lock(), None));
@@ -149,7 +176,12 @@ impl BackgroundWriter {
             }
             state.is_writing = true;
             drop(state);
-            let written = (self.write)(&bytes);
+            let written = bytes.chunks(PIECE).try_for_each(|piece| {
+                (self.write)(piece)?;
+                self.lock().pieces += 1;
+                self.changed.notify_all();
+                Ok(())
+            });
             state = self.lock();
             state.is_writing = false;
             if let Err(error) = written {
@@ -220,6 +252,30 @@ mod tests {
         assert!(WRITER.finish(None).expect("no failure"));
         let seen = String::from_utf8(SEEN.lock().expect("no panic").clone()).expect("text");
         assert_eq!(seen, "taken\nwaits\na\n2 messages are missing here, because nobody read them in time\nlater\n");
+    }
+
+    #[test]
+    fn a_slow_reader_is_waited_for_as_long_as_it_reads() {
+        static ROOM: Mutex<usize> = Mutex::new(0);
+        static READ: Condvar = Condvar::new();
+        static WRITER: BackgroundWriter = BackgroundWriter::new(|_| {
+            let room = ROOM.lock().expect("no panic");
+            *READ.wait_while(room, |room| *room == 0).expect("no panic") -= 1;
+            Ok(())
+        });
+        WRITER.write(&vec![b'x'; 4 * PIECE]).expect("handed over");
+        let patience = Duration::from_secs(60);
+        let reading = thread::spawn(|| {
+            for _ in 0..4 {
+                *ROOM.lock().expect("no panic") += 1;
+                READ.notify_all();
+                thread::yield_now();
+            }
+        });
+        assert!(WRITER.finish_while_read(patience).expect("no failure"), "all is taken");
+        reading.join().expect("no panic");
+        WRITER.write(b"more").expect("handed over");
+        assert!(!WRITER.finish_while_read(Duration::from_millis(1)).expect("no failure"), "nothing is taken");
     }
 
     #[test]

@@ -242,13 +242,26 @@ pub(crate) fn write_in_background_at_most(bytes: usize) {
     write_in_background();
 }
 
+/// How long the end of standard output waits for its reader.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum WriteLimit {
+    /// For all that is left.
+    Whole(Duration),
+    /// While it takes nothing.
+    Pause(Duration),
+}
+
 /// Waits until everything is written to both streams, or until the limit has passed; then only what stands on standard
 /// error is given a moment more. Returns whether everything is written. If so, later writes block again.
 ///
 /// # Errors
 /// Standard output could not be written.
-pub(crate) fn finish_writing(limit: Option<Duration>) -> Result<bool, Error> {
-    let stdout = STDOUT_WRITER.finish(limit.map(|limit| Instant::now() + limit));
+pub(crate) fn finish_writing(limit: Option<WriteLimit>) -> Result<bool, Error> {
+    let stdout = match limit {
+        None => STDOUT_WRITER.finish(None),
+        Some(WriteLimit::Whole(limit)) => STDOUT_WRITER.finish(Some(Instant::now() + limit)),
+        Some(WriteLimit::Pause(limit)) => STDOUT_WRITER.finish_while_read(limit),
+    };
     // Talk that nobody can hear is no failure.
     let stderr = STDERR_WRITER.finish(limit.map(|_| Instant::now() + WRITE_LIMIT)).unwrap_or(true);
     let is_written = stderr && *stdout.as_ref().unwrap_or(&true);

@@ -189,7 +189,7 @@ impl Server {
         // What waits for the collector that was named before is still sent to it.
         *traces = None;
         if let Some(otel) = wanted {
-            let (queue, sender) = Traces::new(otel)?;
+            let (queue, sender) = Traces::new(otel, &loaded.settings.env)?;
             *traces = Some((otel.clone(), Arc::new(queue)));
             let server = Arc::clone(self);
             self.senders.spawn(async move { sender.run(server).await });

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Server;
 use crate::chat::{Request, ResponseFormat};
-use crate::config::Otel;
+use crate::config::{Env, Otel};
 use crate::error::Failure;
 use crate::gateway::Collector;
 use crate::ledger::Row;
@@ -39,9 +39,9 @@ impl Traces {
     /// The sending end, and what has to run for it.
     ///
     /// # Errors
-    /// The collector's headers cannot be sent.
-    pub(super) fn new(otel: &Otel) -> Result<(Self, Sender), Failure> {
-        let collector = Collector::new(otel.clone())?;
+    /// The collector's headers cannot be sent, or a proxy variable holds no address.
+    pub(super) fn new(otel: &Otel, env: &Env) -> Result<(Self, Sender), Failure> {
+        let collector = Collector::new(otel.clone(), env)?;
         let (queue, calls) = mpsc::channel(QUEUE);
         Ok((Self { queue }, Sender { collector, calls }))
     }

@@ -285,8 +285,12 @@ impl Session {
 /// One has, or may have.
 fn check_not_handed_over(context: &Context, path: &Path) -> Result<(), Error> {
     let Some(dir) = context.settings.dirs.data.as_deref() else { return Ok(()) };
-    let Some(store) = Store::open_to_read(dir).map_err(|error| unreadable(&error))? else { return Ok(()) };
-    match jobs::handed_over_for(&store, &absolute(path)).map_err(|error| unreadable(&error))? {
+    // A ledger that cannot be read knows of no batch, and costs no answer. Whoever writes to it says what is wrong.
+    let known = Store::open_to_read(dir).and_then(|store| match store {
+        Some(store) => jobs::handed_over_for(&store, &absolute(path)),
+        None => Ok(None),
+    });
+    match known.ok().flatten() {
         None => Ok(()),
         Some(job) => {
             let id = short_id(&job);

@@ -218,7 +218,9 @@ impl BatchView<'_> {
             return true;
         }
         let Some(failure) = &record.error else { return false };
-        let never_worked = self.tally.models.get(place).is_none_or(|(_, tally)| tally.ok == 0);
+        // Answers that were given are all taken.
+        let never_worked =
+            !self.is_recorded_first && self.tally.models.get(place).is_none_or(|(_, tally)| tally.ok == 0);
         let stops = match failure.kind {
             FailureKind::Refused | FailureKind::NoKey | FailureKind::Auth | FailureKind::Credits => true,
             FailureKind::NotFound => never_worked,
@@ -274,10 +276,11 @@ impl BatchView<'_> {
     /// Tells what a call says of a model or a fallback that it leaves out, once for all calls that say the same.
     fn tell_once(&mut self, message: &str) {
         let told = &mut self.state.told_of_calls;
-        if told.len() > MOST_TOLD || told.contains(message) {
+        // What differs in an amount alone says the same.
+        let said: String = message.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+        if told.len() > MOST_TOLD || !told.insert(said) {
             return;
         }
-        told.insert(message.to_owned());
         let is_last = told.len() > MOST_TOLD;
         self.progress.clear();
         self.context.notice(if is_last { "what further calls have to say is not shown" } else { message });

@@ -15,7 +15,7 @@ use crate::cmd::signals::Signals;
 use crate::error::Error;
 use crate::ledger::LedgerWriter;
 use crate::policy::budget::BudgetStore;
-use crate::report::term;
+use crate::report::term::{self, WriteLimit};
 use crate::run::{Notices, Outcome, Reporter, RunSpec, execute};
 
 /// The size in bytes of the stack of a thread that only waits.
@@ -93,7 +93,7 @@ impl Waits {
     }
 
     /// Waits until the standard streams are written.
-    pub(super) fn finish_writing(&mut self, context: &Context, limit: Option<Duration>) -> Result<(), Error> {
+    pub(super) fn finish_writing(&mut self, context: &Context, limit: Option<WriteLimit>) -> Result<(), Error> {
         if !self.unless_signalled(move || term::finish_writing(limit))?? {
             context.urgent("the end of the output is lost, because it is not read");
         }

@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::ledger::{Journal, LedgerWriter, Sink, Tell};
 use crate::policy::budget::BudgetStore;
 use crate::report;
-use crate::report::term::{Terminal, finish_writing, print, say, write_in_background_at_most};
+use crate::report::term::{Terminal, WriteLimit, finish_writing, print, say, write_in_background_at_most};
 use crate::run::{Notices, Recording, ShownWait};
 use crate::secret::{Stores, Timeout};
 use crate::serve::{Bounds, FirstToken, Hosts, LoadedConfig, Server, ServerStores};
@@ -58,7 +58,7 @@ pub(super) fn run(context: Context, args: &ServeArgs) -> Result<u8, Error> {
 fn serve(context: Context, args: &ServeRunArgs) -> Result<u8, Error> {
     write_in_background_at_most(MOST_UNREAD);
     let ended = serve_until_ended(context, args);
-    let written = finish_writing(Some(UNREAD_LIMIT));
+    let written = finish_writing(Some(WriteLimit::Whole(UNREAD_LIMIT)));
     ended.and_then(|()| written.map(|_| 0))
 }
 

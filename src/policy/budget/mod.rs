@@ -26,7 +26,7 @@ pub(crate) use self::store::{Reserved, Sums};
 use crate::adapter::{Api, Operation, OutputBound, WireRequest, may_name_others, naming_model};
 use crate::call::{Call, Event, Events, Observer, Service, Target};
 use crate::chat::Usage;
-use crate::config::{Action, Budget, Gateway, Subject, Window, model_fits};
+use crate::config::{Action, Budget, Gateway, Match, Subject, Window, model_fits};
 use crate::error::{Failure, FailureKind};
 use crate::ledger::{self, StoreError};
 use crate::money::Usd;
@@ -199,9 +199,15 @@ impl SpendingLimits {
             return Err(no_model(key, model, format!("it may not be used for {pattern}")));
         }
         let is_limited = !lists.is_empty() || !call.caller.refuse.is_empty();
-        let is_refusing = |budget: &Budget| budget.action == Action::Refuse;
-        let is_cost_limited =
-            || call.caller.max_cost.is_some() || self.budgets.iter().chain(&call.caller.budgets).any(is_refusing);
+        // A budget for a model may be that of a model which the name hides; any other one, the call falls under or not.
+        let may_limit = |budget: &&Budget| {
+            let of_any_model = Match { model: None, ..budget.matches.clone() };
+            budget.action == Action::Refuse && of_any_model.fits(&self.subject(call, &keys, &call.tags()))
+        };
+        let is_cost_limited = || {
+            let mut budgets = self.budgets.iter().chain(&call.caller.budgets);
+            call.caller.max_cost.is_some() || budgets.any(|budget| may_limit(&budget))
+        };
         if may_name_others(model) && (is_limited || is_cost_limited()) {
             let message = format!("with the name {model}, a gateway may ask a model that no limit knows of");
             let failure = refused(message, "name one model, without a comma or a preset");
@@ -210,19 +216,24 @@ impl SpendingLimits {
         if is_limited { check_named_models(key, call) } else { Ok(()) }
     }
 
+    /// What budgets look at of the call.
+    fn subject<'a>(
+        &self,
+        call: &'a Call,
+        keys: &'a [&'a str],
+        tags: &'a std::collections::BTreeMap<String, String>,
+    ) -> Subject<'a> {
+        let target = call.target();
+        Subject { keys, gateway: &target.gateway, model: &target.model, task: call.task.as_deref(), tags }
+    }
+
     /// The budgets that the call falls under.
     fn budgets_of<'a>(&'a self, call: &'a Call, now: Timestamp) -> Vec<Current<'a>> {
         if self.budgets.is_empty() && call.caller.budgets.is_empty() {
             return Vec::new();
         }
         let (target, tags, keys) = (call.target(), call.tags(), self.keys(call));
-        let subject = Subject {
-            keys: &keys,
-            gateway: &target.gateway,
-            model: &target.model,
-            task: call.task.as_deref(),
-            tags: &tags,
-        };
+        let subject = self.subject(call, &keys, &tags);
         let all = self.budgets.iter().chain(&call.caller.budgets);
         // Nothing is paid at the demo gateway, so it counts only for a budget that names it.
         let is_paid =

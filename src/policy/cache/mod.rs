@@ -124,6 +124,8 @@ impl Answers {
             add(value.as_bytes());
         }
         add(&wire.body);
+        // Of the bytes that are kept, usage is left out for a client that did not ask for it.
+        add(&[u8::from(call.passed().is_some_and(ClientBody::hides_usage))]);
         Some(Key(hash.finalize().into()))
     }
 }
