@@ -130,25 +130,26 @@ const MOST_MODELS: usize = 1_000;
 /// The most aliases that may stand in each other.
 const DEEPEST: usize = 100;
 
-/// Counts the models for which the last alias of `path` stands; `path` holds the aliases that lead to it. Each alias is counted
-/// once, and its count is kept in `counted`.
+/// Counts the models for which the last alias of `path` stands, and the aliases that stand in each other there; `path` holds those
+/// that lead to it. Each alias is counted once, and what was found is kept in `counted`.
 ///
 /// # Errors
 /// The alias leads back to one of `path`, stands for too many models, or is too deep within others.
 fn count_models<'a>(
     aliases: &'a BTreeMap<String, Alias>,
     path: &mut Vec<&'a str>,
-    counted: &mut BTreeMap<&'a str, usize>,
-) -> Result<usize, Problem> {
-    let Some((name, alias)) = path.last().and_then(|name| aliases.get_key_value(*name)) else { return Ok(1) };
-    if let Some(count) = counted.get(name.as_str()) {
-        return Ok(*count);
+    counted: &mut BTreeMap<&'a str, (usize, usize)>,
+) -> Result<(usize, usize), Problem> {
+    let Some((name, alias)) = path.last().and_then(|name| aliases.get_key_value(*name)) else { return Ok((1, 0)) };
+    if let Some(known) = counted.get(name.as_str()) {
+        return Ok(*known);
     }
     let wrong = |what: String| Problem::at(["alias", name, "models"], what);
+    let too_deep = || wrong(format!("more than {DEEPEST} aliases stand in each other at alias `{name}`"));
     if path.len() > DEEPEST {
-        return Err(wrong(format!("alias `{name}` stands in more than {DEEPEST} others, each in the next")));
+        return Err(too_deep());
     }
-    let mut count = 0;
+    let (mut count, mut depth) = (0, 0);
     for model in &alias.models {
         let model = model.trim();
         if path.contains(&model) {
@@ -157,14 +158,19 @@ fn count_models<'a>(
             return Err(problem.hint(format!("if the model `{model}` is meant, write GATEWAY::{model}")));
         }
         path.push(model);
-        count += count_models(aliases, path, counted)?;
+        let (models, deep) = count_models(aliases, path, counted)?;
+        (count, depth) = (count + models, depth.max(deep));
         path.pop();
+    }
+    depth += 1;
+    if depth > DEEPEST {
+        return Err(too_deep());
     }
     if count > MOST_MODELS {
         return Err(wrong(format!("alias `{name}` stands for more than {MOST_MODELS} models")));
     }
-    counted.insert(name, count);
-    Ok(count)
+    counted.insert(name, (count, depth));
+    Ok((count, depth))
 }
 
 #[cfg(test)]
@@ -237,9 +243,12 @@ mod tests {
         checked(&doubling(9)).expect("512 models");
         let error = checked(&doubling(60)).expect_err("2^60 models").to_string();
         assert!(error.contains("alias `a50` stands for more than 1000 models"), "{error}");
-        let chain: String = (0..5_000).map(|n| format!("[alias.b{n:05}]\nmodels = [\"b{:05}\"]\n", n + 1)).collect();
-        let error = checked(&chain).expect_err("too deep").to_string();
-        assert!(error.contains("stands in more than 100 others"), "{error}");
+        // Each leads to the next, and to the one before.
+        for to in [1, -1] {
+            let alias = |n: i32| format!("[alias.b{n:05}]\nmodels = [\"b{:05}\"]\n", n + to);
+            let error = checked(&(1..5_000).map(alias).collect::<String>()).expect_err("too deep").to_string();
+            assert!(error.contains("more than 100 aliases stand in each other"), "{error}");
+        }
     }
 
     #[test]
