@@ -13,7 +13,7 @@ use bytes::Bytes;
 use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
 
-use self::forms::{Forms, large_part, shortened};
+use self::forms::{Forms, apart, large_part, shortened};
 use crate::adapter::mask_keys;
 use crate::call::Meta;
 use crate::chat::{FinishReason, StreamEvent};
@@ -262,7 +262,9 @@ impl Secret {
         }
         if self.len() >= LONG {
             found.extend(self.forms.find(text));
-            found.extend(shortened(text, self.spelled[0].expose_secret().as_bytes()));
+            let secret = self.spelled[0].expose_secret().as_bytes();
+            found.extend(shortened(text, secret));
+            found.extend(apart(text, secret));
         }
         found
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use minijinja::value::{Rest, ValueOrKwargs};
-use minijinja::{Environment, ErrorKind, Output, State, Value, escape_formatter, filters};
+use minijinja::{Environment, ErrorKind, Output, State, Value, escape_formatter, filters, tests};
 
 use super::operators::WEIGHED;
 
@@ -87,6 +87,12 @@ pub(super) fn limit(environment: &mut Environment<'_>, template: &str, left: Arc
             let taken: usize = arguments.iter().map(weight).sum();
             left.take_work(&format!("`{name}`"), size_of_result(name, &arguments), taken)?;
             filter.call(state, &arguments)
+        });
+    }
+    for (name, test) in [("lower", tests::is_lower as fn(&Value) -> bool), ("upper", tests::is_upper)] {
+        let left = Arc::clone(&left);
+        environment.add_test(name, move |value: Value| {
+            left.take_work(&format!("`{name}`"), 0, weight(&value)).map(|()| test(&value))
         });
     }
     environment.add_filter(WEIGHED, move |made: Value| left.take_work("an operator", weight(&made), 0).map(|()| made));

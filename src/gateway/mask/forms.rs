@@ -239,3 +239,29 @@ pub(super) fn shortened(text: &str, secret: &[u8]) -> Vec<Range<usize>> {
     }
     found
 }
+
+/// Where the beginning and the end of a secret stand near each other and are together a large part of it, whatever stands between
+/// them for what was left out: `[…]`, `(redacted)`, an escaped ellipsis.
+pub(super) fn apart(text: &str, secret: &[u8]) -> Vec<Range<usize>> {
+    /// The fewest letters of the beginning and of the end.
+    const FEWEST: usize = 6;
+    /// The most bytes between them.
+    const WIDEST: usize = 24;
+    let (bytes, length) = (text.as_bytes(), secret.len());
+    let ends = memchr::memmem::find_iter(bytes, &secret[length - FEWEST..]).map(|at| at + FEWEST);
+    let found = ends.filter_map(|end| {
+        let last = (FEWEST..length).rev().find(|last| bytes[..end].ends_with(&secret[length - last..]))?;
+        let widest = WIDEST.min(end - last);
+        (1..=widest).find_map(|gap| {
+            let (before, between) = bytes[..end - last].split_at(end - last - gap);
+            // The end of a text, of an item or of a field.
+            if between.iter().any(|byte| matches!(byte, b'"' | b',' | b':' | b'\n')) {
+                return None;
+            }
+            let first = (FEWEST..length).rev().find(|first| before.ends_with(&secret[..*first]))?;
+            // More than all letters are two secrets, which are found by themselves.
+            (large_part(length)..=length).contains(&(first + last)).then(|| before.len() - first..end)
+        })
+    });
+    found.collect()
+}

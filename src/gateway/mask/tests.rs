@@ -339,6 +339,19 @@ fn a_key_without_its_middle_is_masked() {
 }
 
 #[test]
+fn a_beginning_and_an_end_of_a_key_are_masked_whatever_stands_between_them() {
+    let mask = mask("sk-Zq7xW2mN9vB4kT6yR1pL8sD3fG5hJ0aC");
+    for gap in ["[...]", " ... ", "(redacted)", "<redacted>", "&hellip;", "%E2%80%A6", "\\u2026", "⋯", "···", "XXXX"]
+    {
+        let cut = format!("id sk-Zq7xW2m{gap}D3fG5hJ0aC x");
+        assert_eq!(name(&mask, &cut), "id *** x", "{gap}");
+    }
+    for other in ["sk-Zq7 and 5hJ0aC", "sk-Zq7xW2m is not what follows: D3fG5hJ0aC"] {
+        assert_eq!(name(&mask, other), other);
+    }
+}
+
+#[test]
 fn no_part_of_a_character_is_masked() {
     // `é` and `ũ` end with the same byte.
     let mask = mask("éééééééééééé");
