@@ -840,7 +840,10 @@ fn what_never_ends_is_no_data_set_and_no_output() {
     home.llm(["batch", "merge"]).arg(directory).args(["--out", "more.jsonl"]).output().exits(2).says("cannot read");
     home.llm(["batch", "/dev/null"]).output().exits(0);
     home.file("rows.jsonl", rows(1));
-    home.llm(["batch", "rows.jsonl", "{{ text }}", "--out", "/dev/zero", "--resume"]).output();
+    let run = ["batch", "rows.jsonl", "{{ text }}", "--out", "/dev/zero"];
+    home.llm(run).arg("--resume").output().exits(74);
+    assert!(gateway.requests().is_empty());
+    home.llm(run).output().exits(0);
     assert_eq!(gateway.requests().len(), 1);
 }
 
@@ -1006,6 +1009,20 @@ fn a_pipe_in_the_place_of_an_output_stops_no_command() {
     home.llm(["batch", "status", "-o", "json"]).output().exits(2).says("the output of this batch is not there");
     home.llm(["batch", "merge", "out.jsonl", "--out", "all.jsonl"]).output().exits(2).says("it is not a file");
     home.llm(["batch", "retry-failed"]).output().exits(74).says("it is a pipe, not a file");
+    for flag in [&["--resume"][..], &["--via", "api"]] {
+        let run =
+            home.llm(["batch", "rows.jsonl", "{{ text }}", "-g", "demo", "-m", "demo/quick", "--out", "/dev/null"]);
+        run.args(flag).output().exits(74).says("it is a device, not a file");
+    }
+    // Lines go through a device in the order that is wanted, and the summary to standard output.
+    home.file("two.jsonl", "{\"text\":\"one\"}\n{\"text\":\"two\"}\n");
+    let run = "exec \"$llm\" batch two.jsonl '{{ text }}' -g demo -m demo/quick --order input --out /dev/fd/3 3>&1 >summary | cat";
+    let outcome = home.shell(run).output();
+    outcome.exits(0);
+    let rows: Vec<u64> =
+        outcome.stdout().lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()?["row"].as_u64()).collect();
+    assert_eq!(rows, [1, 2], "{outcome}");
+    assert!(std::fs::read_to_string(home.path().join("summary")).expect("a summary").contains("demo/quick"));
 }
 
 #[test]

@@ -935,6 +935,50 @@ fn results_that_have_not_come_yet_are_not_taken_for_none() {
 }
 
 #[test]
+fn a_batch_of_which_every_request_failed_and_nobody_says_why_is_over() {
+    let counts = json!({"total": 2, "completed": 0, "failed": 2});
+    let gateway = openai(move |_| json!({"id": "batch-1", "status": "completed", "request_counts": counts}), &[]);
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(2));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    home.llm(["batch", "collect"]).output().exits(8).says("2 requests have neither an answer nor a failure");
+    home.llm(SUBMIT).args(["--max-tokens", "5", "--resume"]).output().exits(0).says("2 requests handed over");
+}
+
+#[test]
+fn rows_that_another_batch_of_the_same_model_has_are_not_given_up() {
+    let is_over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let over = std::sync::Arc::clone(&is_over);
+    let submitted = std::sync::atomic::AtomicUsize::new(0);
+    // Each batch has about every other row. The results of the first one never come.
+    let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+        ("POST", "/v1/batches") => {
+            let number = submitted.fetch_add(1, SeqCst);
+            Reply::json(200, &json!({"id": format!("batch-{number}"), "status": "validating"}))
+        }
+        ("GET", "/v1/batches/batch-0") => {
+            let counts = json!({"total": 1, "completed": 1, "failed": 0});
+            Reply::json(200, &json!({"id": "batch-0", "status": "completed", "request_counts": counts}))
+        }
+        ("GET", "/v1/batches/batch-1") if over.load(SeqCst) => {
+            Reply::json(200, &json!({"id": "batch-1", "status": "completed", "output_file_id": "answers"}))
+        }
+        ("GET", "/v1/batches/batch-1") => Reply::json(200, &json!({"id": "batch-1", "status": "in_progress"})),
+        ("GET", "/v1/files/answers/content") => Reply::with_body(200, "application/jsonl", PARTIAL),
+        _ => Reply::error(404, "nothing here"),
+    });
+    let home = Home::with(&gateway).config("[alias.both]\nmodels = [\"a\", \"b\"]\nstrategy = \"balanced\"\n");
+    home.file("rows.jsonl", rows(60));
+    home.llm(SUBMIT).args(["-m", "both", "--max-tokens", "5"]).output().exits(0).says("in 2 batches");
+    let outcome = home.llm(["batch", "collect", "--give-up"]).output();
+    outcome.says("not given up while another batch has some of these rows in work");
+    is_over.store(true, SeqCst);
+    let outcome = home.llm(["batch", "collect", "--give-up"]).output();
+    outcome.says(": given up; if the gateway has it");
+}
+
+#[test]
 fn a_batch_that_cannot_be_cancelled_does_not_keep_the_others_from_it() {
     let submitted = std::sync::atomic::AtomicUsize::new(0);
     let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {

@@ -256,6 +256,42 @@ fn a_signal_ends_a_batch_whose_lines_are_not_read() {
     outcome.dies_by(Signal::INT.as_raw()).says("no further rows are taken").says("not read");
 }
 
+// P01
+#[test]
+fn a_signal_ends_the_wait_for_the_reader_of_a_pipe_that_out_names() {
+    let gateway = Gateway::always(Reply::stream(&[&long()]));
+    let home = Home::with(&gateway);
+    home.file("rows.txt", "row\n".repeat(200));
+    let home = home.config("[pipeline.one]\nsteps = [{ name = \"only\", model = \"a\", prompt = \"{{ input }}\" }]\n");
+    let pipe = Unread::new(&home);
+    home.llm(["ask", "hi"]).output().exits(0);
+    for command in [
+        "ask hi",
+        "ask -o json hi",
+        "compare -m a,b hi",
+        "rerun -m a",
+        "pipeline run one hi",
+        "batch rows.txt '{{ line }}'",
+        "batch rows.txt '{{ line }}' --order input",
+    ] {
+        let running = home.shell(&format!("exec \"$llm\" {command} --out pipe")).start();
+        pipe.await_full();
+        running.signal(Signal::INT);
+        running.finish().dies_by(Signal::INT.as_raw());
+        home.shell("dd bs=1M count=1 < pipe > /dev/null 2>&1").output().exits(0);
+    }
+}
+
+#[test]
+fn a_time_limit_ends_the_wait_for_the_reader_of_a_pipe_that_out_names() {
+    let gateway = Gateway::always(Reply::sse().role().text(&long()).hold());
+    let home = Home::with(&gateway);
+    let pipe = Unread::new(&home);
+    let running = home.shell("exec \"$llm\" ask --timeout 1s hi --out pipe").start();
+    pipe.await_full();
+    running.finish().exits(8).says("longer than 1 s").says("not read");
+}
+
 #[test]
 fn a_time_limit_ends_what_is_not_read() {
     let gateway = Gateway::always(Reply::sse().role().text(&long()).hold());

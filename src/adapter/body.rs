@@ -59,6 +59,15 @@ fn lay_over(body: &mut Map<String, Value>, extra: &Map<String, Value>, joining: 
     }
 }
 
+/// The parts of a turn without empty texts, which other formats have beside calls of tools. A text that is all that a user says
+/// stays; `None` is an answer that says nothing.
+pub(super) fn said(is_answer: bool, mut parts: Vec<Value>, is_empty: impl Fn(&Value) -> bool) -> Option<Vec<Value>> {
+    if is_answer || parts.len() > 1 {
+        parts.retain(|part| !is_empty(part));
+    }
+    (!is_answer || !parts.is_empty()).then_some(parts)
+}
+
 /// The JSON bytes of a value that we built.
 pub(super) fn to_vec(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).expect("wire values have text keys and serializers that cannot fail")

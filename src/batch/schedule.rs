@@ -77,9 +77,14 @@ impl Control {
         matches!(*reason, Some(StopReason::Cancelled))
     }
 
-    /// Notes how many bytes of lines wait for those of earlier rows.
-    pub fn note_held(&self, bytes: usize) {
-        self.held.store(bytes, Ordering::Relaxed);
+    /// So many bytes of a line wait for the lines of earlier rows from now on.
+    pub fn hold(&self, bytes: usize) {
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// So many bytes do not wait any more.
+    pub fn release(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// How many bytes of lines wait for those of earlier rows.

@@ -1,6 +1,7 @@
-//! Writes to a standard stream by a thread of its own, so that a reader that does not read holds up nothing else.
+//! Writes to a standard stream or a device by a thread of its own, so that a reader that does not read holds up nothing else.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,11 +17,45 @@ const PIECE: usize = 64 << 10;
 /// The size of the thread's stack in bytes. The usual 2 MiB count where memory is limited, and it needs next to nothing.
 const STACK: usize = 128 << 10;
 
+/// What a [`BackgroundWriter`] writes to.
+pub(super) trait WriteAll: Sync {
+    /// Writes all of the bytes, and blocks until the reader has room for them.
+    ///
+    /// # Errors
+    /// The system refuses, or the reader has left.
+    fn write_all(&self, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// A function that does it.
+pub(super) type WriteFn = fn(&[u8]) -> io::Result<()>;
+
+impl WriteAll for WriteFn {
+    fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        self(bytes)
+    }
+}
+
+impl WriteAll for File {
+    fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self;
+        Write::write_all(&mut file, bytes)
+    }
+}
+
+/// How long the end of the output waits for its reader.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum WriteLimit {
+    /// For all that is left.
+    Whole(Duration),
+    /// While it takes nothing.
+    Pause(Duration),
+}
+
 /// Writes to one stream. What its reader has not taken yet is kept, without a limit unless [`Self::keep_at_most`] sets one: in
 /// a command, nearly all of it is part of the answers, which are kept until the end of the run anyway and whose size is limited.
 #[derive(Debug)]
-pub(super) struct BackgroundWriter {
-    write: fn(&[u8]) -> io::Result<()>,
+pub(super) struct BackgroundWriter<W = WriteFn> {
+    to: W,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -56,8 +91,14 @@ impl State {
 }
 
 impl BackgroundWriter {
-    /// `write` writes all of its bytes, and blocks until the reader has room for them.
-    pub(super) const fn new(write: fn(&[u8]) -> io::Result<()>) -> Self {
+    /// Writes by this function.
+    pub(super) const fn by(write: WriteFn) -> Self {
+        Self::new(write)
+    }
+}
+
+impl<W: WriteAll> BackgroundWriter<W> {
+    pub(super) const fn new(to: W) -> Self {
         let state = State {
             has_thread: false,
             waiting: Vec::new(),
@@ -69,7 +110,7 @@ impl BackgroundWriter {
             pieces: 0,
             error: None,
         };
-        Self { write, state: Mutex::new(state), changed: Condvar::new() }
+        Self { to, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Sets the most bytes that wait for the reader. What is left out is counted, and a line says so in its place.
@@ -88,7 +129,7 @@ impl BackgroundWriter {
             let thread = thread::Builder::new().name("output".into()).stack_size(STACK);
             let thread = thread.spawn(|| self.write_what_waits());
             if thread.is_err() {
-                return (self.write)(bytes);
+                return self.to.write_all(bytes);
             }
             state.has_thread = true;
         }
@@ -105,9 +146,29 @@ impl BackgroundWriter {
         state.take_error()
     }
 
+    /// Writes these bytes without the thread, which has nothing to write, and waits for the reader.
+    ///
+    /// # Errors
+    /// The write has failed.
+    pub(super) fn write_now(&self, bytes: &[u8]) -> io::Result<()> {
+        self.to.write_all(bytes)
+    }
+
     /// How many bytes wait for the reader, besides those that are being written.
     pub(super) fn waiting(&self) -> usize {
         self.lock().waiting.len()
+    }
+
+    /// Waits until everything is written, or until the limit has passed. Returns whether everything is written.
+    ///
+    /// # Errors
+    /// A write has failed.
+    pub(super) fn finish_within(&self, limit: Option<WriteLimit>) -> io::Result<bool> {
+        match limit {
+            None => self.finish(None),
+            Some(WriteLimit::Whole(limit)) => self.finish(Some(Instant::now() + limit)),
+            Some(WriteLimit::Pause(limit)) => self.finish_while_read(limit),
+        }
     }
 
     /// Waits until everything is written, or until the deadline has passed: then nobody waits for it any more. Returns
@@ -127,7 +188,7 @@ impl BackgroundWriter {
     ///
     /// # Errors
     /// A write has failed.
-    pub(super) fn finish_while_read(&self, patience: Duration) -> io::Result<bool> {
+    fn finish_while_read(&self, patience: Duration) -> io::Result<bool> {
         loop {
             let before = self.lock().pieces;
             let deadline = Instant::now() + patience;
@@ -177,7 +238,7 @@ impl BackgroundWriter {
             state.is_writing = true;
             drop(state);
             let written = bytes.chunks(PIECE).try_for_each(|piece| {
-                (self.write)(piece)?;
+                self.to.write_all(piece)?;
                 self.lock().pieces += 1;
                 self.changed.notify_all();
                 Ok(())
@@ -210,7 +271,7 @@ mod tests {
         static ROOM: Mutex<usize> = Mutex::new(1);
         static READ: Condvar = Condvar::new();
         static SEEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-        static WRITER: BackgroundWriter = BackgroundWriter::new(|bytes| {
+        static WRITER: BackgroundWriter = BackgroundWriter::by(|bytes| {
             let room = ROOM.lock().expect("no panic");
             *READ.wait_while(room, |room| *room == 0).expect("no panic") -= 1;
             SEEN.lock().expect("no panic").extend_from_slice(bytes);
@@ -234,7 +295,7 @@ mod tests {
     fn what_waits_has_a_limit_and_a_line_says_how_much_is_missing() {
         static READS: OnceLock<()> = OnceLock::new();
         static SEEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-        static WRITER: BackgroundWriter = BackgroundWriter::new(|bytes| {
+        static WRITER: BackgroundWriter = BackgroundWriter::by(|bytes| {
             READS.wait();
             SEEN.lock().expect("no panic").extend_from_slice(bytes);
             Ok(())
@@ -258,7 +319,7 @@ mod tests {
     fn a_slow_reader_is_waited_for_as_long_as_it_reads() {
         static ROOM: Mutex<usize> = Mutex::new(0);
         static READ: Condvar = Condvar::new();
-        static WRITER: BackgroundWriter = BackgroundWriter::new(|_| {
+        static WRITER: BackgroundWriter = BackgroundWriter::by(|_| {
             let room = ROOM.lock().expect("no panic");
             *READ.wait_while(room, |room| *room == 0).expect("no panic") -= 1;
             Ok(())
@@ -281,7 +342,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_what_was_given_up() {
         static NEVER: OnceLock<()> = OnceLock::new();
-        static WRITER: BackgroundWriter = BackgroundWriter::new(|_| {
+        static WRITER: BackgroundWriter = BackgroundWriter::by(|_| {
             NEVER.wait();
             Ok(())
         });
@@ -294,7 +355,7 @@ mod tests {
     #[test]
     fn a_failure_is_told_once_at_the_latest_at_the_end() {
         static BLOCKED: OnceLock<()> = OnceLock::new();
-        static WRITER: BackgroundWriter = BackgroundWriter::new(|_| {
+        static WRITER: BackgroundWriter = BackgroundWriter::by(|_| {
             BLOCKED.wait();
             Err(io::ErrorKind::StorageFull.into())
         });

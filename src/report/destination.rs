@@ -1,7 +1,7 @@
 //! Where a command's output goes: standard output, or a file that appears whole or not at all.
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
+use super::device::Device;
 use super::term::{Output, Text, check_stdout, print};
 use crate::error::{Error, Failure, FailureKind};
 
@@ -35,7 +36,7 @@ enum Target {
         temporary: Option<NamedTempFile>,
     },
     /// A pipe or a device, which must stay what it is and so is written to.
-    Device(fs::File),
+    Device(&'static Device),
 }
 
 impl Destination {
@@ -81,6 +82,11 @@ impl Destination {
         self.file.is_some()
     }
 
+    /// What `--out` names; `None` is standard output.
+    pub fn path(&self) -> Option<&Path> {
+        self.file.as_ref().map(|(path, _)| &**path)
+    }
+
     /// Writes all of the output at once.
     ///
     /// # Errors
@@ -101,6 +107,16 @@ impl Destination {
         if self.unwritten.len() < CHUNK { Ok(()) } else { self.flush() }
     }
 
+    /// Writes a part of the output and what was appended before, so that whoever reads a pipe or a device sees it now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn write_now(&mut self, text: Text) -> Result<(), Error> {
+        self.unwritten += text;
+        self.flush()
+    }
+
     /// Ends the output, which is complete now.
     ///
     /// # Errors
@@ -118,7 +134,7 @@ impl Destination {
         let Some((path, target)) = &mut self.file else { return print(text) };
         let text = text.shown(self.output.tty);
         let written = match target {
-            Target::Device(file) => file.write_all(text.as_bytes()),
+            Target::Device(device) => device.write_all(text.as_bytes()),
             Target::File { temporary: Some(file), .. } => file.write_all(text.as_bytes()),
             Target::File { directory, permissions, temporary } => {
                 create(directory, permissions.take()).and_then(|file| temporary.insert(file).write_all(text.as_bytes()))
@@ -139,7 +155,8 @@ fn target(path: &Path, limit: Option<Duration>) -> io::Result<(PathBuf, Target)>
         Ok(existing) if existing.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         Ok(existing) if existing.is_file() => (fs::canonicalize(path)?, Some(existing.permissions())),
         Ok(_) => {
-            return Ok((path.to_owned(), Target::Device(open_device(path, limit)?)));
+            let device = open_device(path, limit)?;
+            return Ok((path.to_owned(), Target::Device(Device::new(path, device))));
         }
         Err(_) => (path.to_owned(), None),
     };

@@ -20,6 +20,7 @@ pub mod config;
 mod control_echo;
 pub mod csv;
 pub mod destination;
+mod device;
 pub mod diff;
 mod drawing;
 pub mod dry_run;

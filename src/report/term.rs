@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::ColorChoice;
 use console::Term;
 
+pub(crate) use super::background::WriteLimit;
 use super::background::{BackgroundWriter, WRITE_LIMIT};
 pub use super::text::{Style, Text};
-use super::{escape, wrap};
+use super::{device, escape, wrap};
 use crate::config::Render;
 use crate::error::{Error, SIGPIPE, STDOUT};
 
@@ -218,8 +219,8 @@ impl Write for Stderr {
 
 /// Whether threads write to the standard streams.
 static IN_BACKGROUND: AtomicBool = AtomicBool::new(false);
-static STDOUT_WRITER: BackgroundWriter = BackgroundWriter::new(write_stdout);
-static STDERR_WRITER: BackgroundWriter = BackgroundWriter::new(|bytes| {
+static STDOUT_WRITER: BackgroundWriter = BackgroundWriter::by(write_stdout);
+static STDERR_WRITER: BackgroundWriter = BackgroundWriter::by(|bytes| {
     // Both may be the same terminal, or the same pipe: a notice must not stand in the middle of an answer.
     STDOUT_WRITER.wait_for_turn();
     write_stderr(bytes)
@@ -231,9 +232,15 @@ pub(crate) fn write_in_background() {
     IN_BACKGROUND.store(true, Relaxed);
 }
 
-/// How many bytes of standard output wait for its reader, which does not read or is slower than what is written.
+/// Whether threads write, so that nobody is held up.
+pub(super) fn is_in_background() -> bool {
+    IN_BACKGROUND.load(Relaxed)
+}
+
+/// How many bytes of standard output, or of a device that `--out` names, wait for a reader, which does not read or is slower
+/// than what is written.
 pub(crate) fn unread() -> usize {
-    STDOUT_WRITER.waiting()
+    STDOUT_WRITER.waiting() + device::unread()
 }
 
 /// The same for a server, which may run for months: of its messages that nobody reads, it keeps this many bytes at most.
@@ -242,31 +249,20 @@ pub(crate) fn write_in_background_at_most(bytes: usize) {
     write_in_background();
 }
 
-/// How long the end of standard output waits for its reader.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum WriteLimit {
-    /// For all that is left.
-    Whole(Duration),
-    /// While it takes nothing.
-    Pause(Duration),
-}
-
-/// Waits until everything is written to both streams, or until the limit has passed; then only what stands on standard
-/// error is given a moment more. Returns whether everything is written. If so, later writes block again.
+/// Waits until everything is written to both streams and to devices, or until the limit has passed; then only what stands on
+/// standard error is given a moment more. Returns whether everything is written. If so, later writes block again.
 ///
 /// # Errors
-/// Standard output could not be written.
+/// Standard output or a device could not be written.
 pub(crate) fn finish_writing(limit: Option<WriteLimit>) -> Result<bool, Error> {
-    let stdout = match limit {
-        None => STDOUT_WRITER.finish(None),
-        Some(WriteLimit::Whole(limit)) => STDOUT_WRITER.finish(Some(Instant::now() + limit)),
-        Some(WriteLimit::Pause(limit)) => STDOUT_WRITER.finish_while_read(limit),
-    };
+    let devices = device::finish(limit);
+    let stdout =
+        STDOUT_WRITER.finish_within(limit).map_err(output_error).and_then(|is_written| Ok(is_written && devices?));
     // Talk that nobody can hear is no failure.
     let stderr = STDERR_WRITER.finish(limit.map(|_| Instant::now() + WRITE_LIMIT)).unwrap_or(true);
     let is_written = stderr && *stdout.as_ref().unwrap_or(&true);
     IN_BACKGROUND.store(!is_written, Relaxed);
-    stdout.map(|_| is_written).map_err(output_error)
+    stdout.map(|_| is_written)
 }
 
 /// Whether standard output was closed when the process began.

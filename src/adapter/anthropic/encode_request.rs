@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::adapter::body::{self, arguments_value, filled, given};
+use crate::adapter::body::{self, arguments_value, filled, given, said};
 use crate::adapter::{WireRequest, logprobs, signature};
 use crate::chat::{Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
 
@@ -50,16 +50,14 @@ fn system(request: &Request) -> Option<Value> {
     filled(text_alone(blocks))
 }
 
-/// `None` for an answer that says nothing. The vendor refuses empty texts and empty messages, which other formats have beside
-/// calls of tools.
+/// `None` for an answer that says nothing. The vendor refuses empty messages, and texts without a letter.
 fn message(message: &Message) -> Option<Value> {
     let is_answer = message.role == Role::Assistant;
-    let mut blocks: Vec<Value> = message.parts.iter().flat_map(blocks).collect();
-    if is_answer || blocks.len() > 1 {
-        blocks.retain(|block| block["type"] != "text" || block["text"] != "");
-    }
+    let is_blank =
+        |block: &Value| block["type"] == "text" && block["text"].as_str().is_none_or(|text| text.trim().is_empty());
+    let blocks = said(is_answer, message.parts.iter().flat_map(blocks).collect(), is_blank)?;
     let role = if is_answer { "assistant" } else { "user" };
-    (!is_answer || !blocks.is_empty()).then(|| json!({"role": role, "content": text_alone(blocks)}))
+    Some(json!({"role": role, "content": text_alone(blocks)}))
 }
 
 /// Content that is one text is sent as a text, not as a list.

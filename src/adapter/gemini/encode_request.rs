@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::adapter::body::{self, arguments_value, filled, given};
+use crate::adapter::body::{self, arguments_value, filled, given, said};
 use crate::adapter::{WireRequest, logprobs, signature};
 use crate::chat::{Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolCall, ToolChoice};
 
@@ -75,13 +75,9 @@ fn contents(messages: &[Message]) -> Vec<Value> {
     turns
         .filter_map(|message| {
             let is_answer = message.role == Role::Assistant;
-            let mut parts = parts(message, messages);
-            // Other formats have empty texts beside calls of tools.
-            if is_answer || parts.len() > 1 {
-                parts.retain(|part| part != &json!({"text": ""}));
-            }
+            let parts = said(is_answer, parts(message, messages), |part| part == &json!({"text": ""}))?;
             let role = if is_answer { "model" } else { "user" };
-            (!is_answer || !parts.is_empty()).then(|| json!({"role": role, "parts": parts}))
+            Some(json!({"role": role, "parts": parts}))
         })
         .collect()
 }

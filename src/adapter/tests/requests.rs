@@ -390,14 +390,18 @@ fn empty_texts_are_not_sent_to_vendors_that_refuse_them() {
         answer(vec![Part::Text(String::new()), call()]),
         answer(vec![Part::Text(String::new())]),
         answer(Vec::new()),
+        answer(vec![Part::Text("\n".into()), call()]),
     ];
     let request = Request { messages, ..Request::default() };
-    for (api, list) in [(Api::Anthropic, "messages"), (Api::Gemini, "contents")] {
+    for (api, list, last) in [(Api::Anthropic, "messages", 1), (Api::Gemini, "contents", 2)] {
         let sent: serde_json::Value =
             serde_json::from_slice(&api.adapter().encode_request("m", &request).body).expect("JSON");
         let turns = sent[list].as_array().expect("a list");
-        let of_second = turns[1].get("content").or(turns[1].get("parts")).and_then(|parts| parts.as_array());
-        assert_eq!((turns.len(), of_second.map(Vec::len)), (2, Some(1)), "{sent}");
+        let parts = |turn: usize| {
+            let parts = turns[turn].get("content").or(turns[turn].get("parts")).and_then(|parts| parts.as_array());
+            parts.map(Vec::len)
+        };
+        assert_eq!((turns.len(), parts(1), parts(2)), (3, Some(1), Some(last)), "{sent}");
     }
 }
 

@@ -72,7 +72,9 @@ impl BatchApi for Anthropic {
         let is_over = word == "ended";
         // The address of the results is not followed: the key belongs to the gateway.
         let results = if is_over { vec![Results::At(format!("messages/batches/{id}/results"))] } else { Vec::new() };
-        Ok(Standing { word, is_over, done: sum(false).zip(sum(true)), results, failure: None })
+        let done = sum(false).zip(sum(true));
+        let has_results = done.is_some_and(|(done, _)| done > 0);
+        Ok(Standing { word, is_over, done, has_results, results, failure: None })
     }
 
     fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure> {

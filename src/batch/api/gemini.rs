@@ -84,7 +84,9 @@ impl BatchApi for Gemini {
         });
         let failure = batch["error"]["message"].as_str();
         let failure = failure.filter(|_| lines.is_none()).map(|why| Failure::new(FailureKind::InvalidRequest, why));
-        Ok(Standing { word: word.to_owned(), is_over: end, done, results: lines.into_iter().collect(), failure })
+        let has_results = done.is_some_and(|(done, _)| done > 0);
+        let results = lines.into_iter().collect();
+        Ok(Standing { word: word.to_owned(), is_over: end, done, has_results, results, failure })
     }
 
     fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure> {

@@ -63,6 +63,8 @@ pub struct Standing {
     pub is_over: bool,
     /// How many requests have been answered or have failed, and of how many, as far as it says.
     pub done: Option<(u64, u64)>,
+    /// Whether there must be a result of some request, as far as it says.
+    pub has_results: bool,
     /// Where the results are.
     pub results: Vec<Results>,
     /// Why the batch as a whole has failed, or has no results.
@@ -112,8 +114,8 @@ pub trait BatchApi: Sync {
     /// The answer has none.
     fn id(&self, body: &[u8]) -> Result<String, Failure> {
         let answer: Value = parse(body)?;
-        let value = answer.get("job").filter(|job| job.is_object()).unwrap_or(&answer);
-        let id = value["id"].as_str().or_else(|| value["name"].as_str());
+        let batch = unwrapped(&answer);
+        let id = batch["id"].as_str().or_else(|| batch["name"].as_str());
         match id.ok_or_else(|| malformed("the gateway did not say the id of the batch"))? {
             id if id.len() > LONGEST_ID => Err(malformed("the id that the gateway gave is longer than 512 bytes")),
             id if !is_plain(id) => Err(malformed("the id that the gateway gave cannot stand in a path")),
@@ -163,6 +165,11 @@ pub fn of(api: Api) -> &'static dyn BatchApi {
         Api::Anthropic => &anthropic::Anthropic,
         Api::Gemini => &gemini::Gemini,
     }
+}
+
+/// The batch in an answer. Together puts an object around one that was just made.
+fn unwrapped(answer: &Value) -> &Value {
+    answer.get("job").filter(|job| job.is_object()).unwrap_or(answer)
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json, value::RawValue};
 
 use super::{
     BatchApi, Fate, Part, PartLimits, Post, Raw, Results, Standing, bytes, custom_id, error, failure, ids, malformed,
-    parse, part, plain,
+    parse, part, plain, unwrapped,
 };
 use crate::adapter::{Api, WireRequest};
 use crate::error::{Failure, FailureKind};
@@ -19,11 +19,6 @@ const ENDS: [&str; 8] = ["completed", "success", "succeeded", "failed", "error",
 
 /// Their words for batches that are still to be written down.
 const BEFORE_THE_END: [&str; 2] = ["finalizing", "cancelling"];
-
-/// The batch in an answer. Together puts an object around one that was just made.
-fn unwrapped(answer: &Value) -> &Value {
-    answer.get("job").filter(|job| job.is_object()).unwrap_or(answer)
-}
 
 /// Whether there is an id. Some gateways write an empty one for none.
 fn is_named(id: &Value) -> bool {
@@ -127,7 +122,9 @@ impl BatchApi for OpenAi {
             let is_strange = named().any(|id| plain(id).is_none());
             is_strange.then(|| malformed("the gateway named a file of results that cannot stand in a path"))
         });
-        Ok(Standing { word: word.to_owned(), is_over, done, results, failure })
+        // Not every gateway has a file of the requests that failed.
+        let has_results = count("completed").is_some_and(|completed| completed > 0);
+        Ok(Standing { word: word.to_owned(), is_over, done, has_results, results, failure })
     }
 
     fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure> {

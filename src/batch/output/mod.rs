@@ -71,7 +71,7 @@ impl OutputFile {
     /// Opens the file and locks it. It is created where it is missing.
     ///
     /// # Errors
-    /// Another batch has locked it, or it has content although the batch is new (`resume` is false), or the system refuses.
+    /// It is a pipe or a device, which keeps no lines; another batch has locked it, or it has content although the batch is new (`resume` is false), or the system refuses.
     pub fn open(path: &Path, resume: bool) -> Result<Self, OutputError> {
         let io = |source| OutputError::Io { path: path.to_owned(), source };
         let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(io)?;
@@ -79,12 +79,12 @@ impl OutputFile {
         if metadata.is_dir() {
             return Err(io(io::ErrorKind::IsADirectory.into()));
         }
-        // Its lines would be read for good.
-        if resume && input::is_pipe(Some(metadata.file_type())) {
-            return Err(io(io::Error::other("it is a pipe, not a file")));
+        if !metadata.is_file() {
+            let what = if input::is_pipe(Some(metadata.file_type())) { "pipe" } else { "device" };
+            return Err(io(io::Error::other(format!("it is a {what}, not a file"))));
         }
         lock(&file, path)?;
-        if metadata.is_file() && metadata.len() > 0 && !resume {
+        if metadata.len() > 0 && !resume {
             return Err(OutputError::NotEmpty(path.to_owned()));
         }
         Ok(Self { path: path.to_owned(), file, length: metadata.len(), is_in_order: true, last: (0, 0) })

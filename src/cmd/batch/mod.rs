@@ -25,7 +25,7 @@ use self::keeper::Keeper;
 use self::lines::LineMaker;
 use self::make::CallMaker;
 use self::plan::BatchPlan;
-use self::session::{Session, absolute};
+use self::session::{Lines, Session, absolute};
 use self::share::{ShardTeller, Told};
 use self::view::{BatchView, ViewState};
 use super::run::{LIMIT_AFTER_SIGNAL, RunOptions, SHARE_LIMIT, run_schedule};
@@ -91,11 +91,11 @@ fn run_batch(context: &Context, args: &BatchRunArgs, command: Vec<String>) -> Re
         return dry_run::run(context, args, &plan);
     }
     let by_calls = args.via != Some(Via::Api);
-    let session = Session::open(context, args, &mut plan, by_calls)?;
+    let (output, session) = Session::open(context, args, &mut plan, by_calls)?;
     let batch = Batch::new(context, args, &plan, command);
     match args.via {
-        Some(Via::Api) => api::submit(&batch, session),
-        Some(Via::Calls) | None => batch.run(session, None),
+        Some(Via::Api) => api::submit(&batch, output, session),
+        Some(Via::Calls) | None => batch.run(output, session, None),
     }
 }
 
@@ -121,13 +121,19 @@ impl<'a> Batch<'a> {
     }
 
     /// Writes the results of a batch that was handed over, as if its calls ended now.
-    fn collect(mut self, session: Session, results: Arc<ApiResults>, is_last: bool) -> Result<u8, Error> {
+    fn collect(
+        mut self,
+        output: Lines,
+        session: Session,
+        results: Arc<ApiResults>,
+        is_last: bool,
+    ) -> Result<u8, Error> {
         self.shard_ends_as = (!is_last).then_some(JobState::Submitted);
-        self.run(session, Some(results))
+        self.run(output, session, Some(results))
     }
 
-    fn run(self, session: Session, results: Option<Arc<ApiResults>>) -> Result<u8, Error> {
-        let Session { output, done, tally, unpriced, job, .. } = session;
+    fn run(self, output: Lines, session: Session, results: Option<Arc<ApiResults>>) -> Result<u8, Error> {
+        let Session { done, tally, unpriced, job, .. } = session;
         let (context, args, plan) = (self.context, self.args, self.plan);
         let base = self.base(&job, tally.paid().usd);
         let salt = if args.retry_failed { uuid::Uuid::now_v7().to_string() } else { job.clone() };
@@ -167,11 +173,11 @@ impl<'a> Batch<'a> {
         );
         let feed = feed.map_err(|error| Error::system("the system has no thread for reading rows", &error))?;
         let position = feed.position.clone();
-        let to_file = output.is_some();
+        let to_file = output.file().is_some();
         let order = args.order.unwrap_or(if to_file { Order::Input } else { Order::Finished });
         let window = if !to_file && order == Order::Input { AHEAD_OF_FIRST } else { usize::MAX };
         let width = judging.as_ref().map_or(plan.work.width(), Judging::width);
-        let handle = output.as_ref().and_then(|output| output.handle().ok());
+        let handle = output.file().and_then(|output| output.handle().ok());
         let kept = self.ledger.clone().map(|ledger| (ledger, job.clone()));
         let schedule =
             BatchSchedule::new(feed, Box::new(maker), Arc::clone(&control), limit, (plan.names.len(), width), window);

@@ -11,17 +11,65 @@ use super::plan::BatchPlan;
 use super::short_id;
 use crate::batch::output::State;
 use crate::batch::{Cook, Done, OutputError, OutputFile, Repaired, Tally};
-use crate::cli::BatchRunArgs;
+use crate::cli::{BatchRunArgs, Via};
 use crate::cmd::Context;
 use crate::error::Error;
 use crate::ledger::{Store, jobs};
+use crate::report::destination::Destination;
 use crate::report::format::count;
 use crate::run::Notices;
 
+/// Where the lines of a batch go.
+pub(super) enum Lines {
+    /// A file, which keeps what is done.
+    File(OutputFile),
+    /// Standard output, or the pipe or device that `--out` names.
+    Stream(Destination),
+}
+
+impl Lines {
+    /// `resume` is whether the batch goes on with what is there.
+    ///
+    /// # Errors
+    /// They cannot be written there.
+    fn open(context: &Context, args: &BatchRunArgs, resume: bool) -> Result<Self, Error> {
+        let out = args.prompt.out.path.as_deref();
+        let is_other = |path: &Path| path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+        let is_handed_over = args.via == Some(Via::Api);
+        match out {
+            Some(path) if resume || is_handed_over || !is_other(path) => {
+                context.check_output(path)?;
+                OutputFile::open(path, resume).map(Self::File).map_err(output_error)
+            }
+            _ => context.destination(out, None).map(Self::Stream),
+        }
+    }
+
+    /// What `--out` names; `None` is standard output.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => Some(file.path()),
+            Self::Stream(stream) => stream.path(),
+        }
+    }
+
+    pub(super) fn file(&self) -> Option<&OutputFile> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Stream(_) => None,
+        }
+    }
+
+    pub(super) fn file_mut(&mut self) -> Option<&mut OutputFile> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Stream(_) => None,
+        }
+    }
+}
+
 /// What a batch begins with.
 pub(super) struct Session {
-    /// `None` is standard output.
-    pub(super) output: Option<OutputFile>,
     pub(super) done: Done,
     pub(super) tally: Tally,
     /// The lines whose costs are not known, by row and place of the model.
@@ -42,27 +90,22 @@ impl Session {
         args: &BatchRunArgs,
         plan: &mut BatchPlan,
         by_calls: bool,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Lines, Self), Error> {
         let mut session = Self {
-            output: None,
             done: Done::new(&plan.names),
             tally: Tally::new(&plan.names),
             unpriced: Vec::new(),
             job: uuid::Uuid::now_v7().to_string(),
             is_resumed: false,
         };
-        let Some(path) = &args.prompt.out.path else { return Ok(session) };
-        context.check_output(path)?;
         let resume = args.resume || args.retry_failed;
-        let mut output = OutputFile::open(path, resume).map_err(output_error)?;
-        if !resume {
-            check_not_handed_over(context, path)?;
+        let mut output = Lines::open(context, args, resume)?;
+        match output.file_mut() {
+            Some(output) if resume => session.resume(context, args, (plan, by_calls), output)?,
+            Some(output) => check_not_handed_over(context, output.path())?,
+            None => {}
         }
-        if resume {
-            session.resume(context, args, (plan, by_calls), &mut output)?;
-        }
-        session.output = Some(output);
-        Ok(session)
+        Ok((output, session))
     }
 
     fn resume(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::judging::{Judging, Silent};
 use super::keeper::Keeper;
 use super::lines::LineMaker;
+use super::session::Lines;
 use crate::batch::feed::RowInfo;
 use crate::batch::line::Ended;
 use crate::batch::rows::Position;
@@ -36,7 +37,7 @@ pub(super) struct BatchView<'a> {
     pub(super) width: usize,
     /// Who judges the answers, if anyone does.
     pub(super) judging: Option<&'a Judging>,
-    pub(super) output: Option<OutputFile>,
+    pub(super) output: Lines,
     pub(super) order: Order,
     pub(super) on_error: OnError,
     pub(super) format: SummaryFormat,
@@ -70,7 +71,6 @@ pub(super) struct ViewState {
     waiting: Vec<Waiting>,
     /// Lines for standard output that wait for those of rows before them.
     held: BTreeMap<(u64, usize), Vec<u8>>,
-    held_bytes: usize,
     /// The kinds of failure of which the user has been told.
     told: BTreeSet<&'static str>,
     told_of_judges: BTreeSet<&'static str>,
@@ -235,7 +235,7 @@ impl BatchView<'_> {
     /// Writes a line. Returns `false` where the output cannot be written; the batch then stops.
     fn write(&mut self, line: &[u8], info: &RowInfo, place: usize) -> Result<bool, Error> {
         let key = (info.number, place);
-        match &mut self.output {
+        match self.output.file_mut() {
             Some(output) => match output.append(line, key) {
                 Ok(()) => return Ok(true),
                 Err(error) => {
@@ -245,7 +245,7 @@ impl BatchView<'_> {
             },
             None if self.order == Order::Input => {
                 self.state.held.insert(key, line.to_vec());
-                self.state.held_bytes += line.len();
+                self.control.hold(line.len());
                 self.release_held()?;
             }
             None => self.print_line(line)?,
@@ -261,16 +261,18 @@ impl BatchView<'_> {
                 break;
             }
             let line = entry.remove();
-            self.state.held_bytes -= line.len();
+            self.control.release(line.len());
             self.print_line(&line)?;
         }
-        self.control.note_held(self.state.held_bytes);
         Ok(())
     }
 
     fn print_line(&mut self, line: &[u8]) -> Result<(), Error> {
         self.progress.clear();
-        print(Text::json(String::from_utf8_lossy(line).into_owned()))
+        match &mut self.output {
+            Lines::Stream(stream) => stream.write_now(Text::json(String::from_utf8_lossy(line).into_owned())),
+            Lines::File(_) => Ok(()),
+        }
     }
 
     /// Tells what a call says of a model or a fallback that it leaves out, once for all calls that say the same.
@@ -357,7 +359,7 @@ impl BatchView<'_> {
 
     /// Brings the lines into the order of rows, if that is wanted and they are not.
     fn sort(&mut self) {
-        let Some(output) = &mut self.output else { return };
+        let Some(output) = self.output.file_mut() else { return };
         if self.order != Order::Input || output.is_in_order() {
             return;
         }
@@ -381,7 +383,7 @@ impl BatchView<'_> {
 
     /// The summary goes to standard output, unless that has the lines.
     fn show_summary(&self, outcome: &Outcome) -> Result<(), Error> {
-        let output = self.output.as_ref().map(|output| output.path().to_string_lossy().into_owned());
+        let output = self.output.path().map(|path| path.to_string_lossy().into_owned());
         let summary = self.summary(output.as_deref(), outcome);
         if output.is_none() {
             if !self.context.quiet {
@@ -404,8 +406,10 @@ impl BatchView<'_> {
             return;
         }
         match &self.output {
-            Some(_) => self.context.urgent(&format!("to go on: {}", self.resume_command)),
-            None => self.context.urgent("a batch without --out cannot go on; the ledger has what it gave"),
+            Lines::File(_) => self.context.urgent(&format!("to go on: {}", self.resume_command)),
+            Lines::Stream(_) => {
+                self.context.urgent("a batch without a file for --out cannot go on; the ledger has what it gave");
+            }
         }
     }
 }
@@ -439,7 +443,7 @@ impl View for BatchView<'_> {
             let (ok, failed, truncated) = self.tally.counts();
             self.total.get_or_insert(ok + failed + truncated);
         }
-        let synced = self.output.as_ref().map_or(Ok(()), OutputFile::sync);
+        let synced = self.output.file().map_or(Ok(()), OutputFile::sync);
         self.keeper.note(self.job_progress());
         self.keeper.finish(match (is_whole, self.control.is_cancelled()) {
             (true, _) => JobState::Finished,
@@ -451,7 +455,7 @@ impl View for BatchView<'_> {
             self.context.urgent(&format!("{} has no row that is asked", self.input));
         }
         self.tell_rest(is_whole);
-        if let (Err(source), Some(output)) = (synced, &self.output) {
+        if let (Err(source), Some(output)) = (synced, self.output.file()) {
             return Err(Error::Output { target: output.path().display().to_string(), source });
         }
         Ok(if is_whole { self.tally.exit_code() } else { self.tally.exit_code().max(8) })

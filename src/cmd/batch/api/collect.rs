@@ -44,7 +44,7 @@ pub(in crate::cmd::batch) fn collect(
     let mut plan = BatchPlan::new(context, &args)?;
     plan.recipe.is_handed_over = true;
     let routes = model_routes(&plan)?.len();
-    let session = Session::open(context, &args, &mut plan, false)?;
+    let (output, session) = Session::open(context, &args, &mut plan, false)?;
     let mut open = Open::of(context, &job, &args)?;
     let wanted = open.store.write(|transaction| jobs::withdraw_cancel(transaction, &job.id));
     wanted.map_err(|error| unreadable(&error))?;
@@ -62,13 +62,23 @@ pub(in crate::cmd::batch) fn collect(
     }
     if give_up && !open.in_doubt.is_empty() {
         plan.draw(&args)?;
+        let mut kept = Vec::new();
         for part in std::mem::take(&mut open.in_doubt) {
             let (first, last) = part.rows;
+            // A model that several gateways take in turn has parts of the same rows, and nobody knows which row is in which.
+            let is_of_them = |other: &Part| other.model == part.model && other.rows.0 <= last && first <= other.rows.1;
+            if open.parts.iter().any(is_of_them) {
+                let why = "not given up while another batch has some of these rows in work";
+                context.urgent(&format!("{}, rows {first} to {last}: {why}", part.model));
+                kept.push(part);
+                continue;
+            }
             let lost = "if the gateway has it, its answers will be paid and not collected";
             context.urgent(&format!("{}, rows {first} to {last}: given up; {lost}", part.model));
             results.give_up(&plan, &session.done, &part);
             over.push(part);
         }
+        open.in_doubt = kept;
     }
     open.tell_in_doubt(context, &job.id);
     if let Some(error) = failure.take_if(|_| over.is_empty() && results.rows().is_empty()) {
@@ -80,14 +90,14 @@ pub(in crate::cmd::batch) fn collect(
         None => total(&args, &mut plan, &session.done)?,
     };
     let outstanding = open.parts.iter().chain(&open.in_doubt);
-    results.expect(&session.done, total, outstanding.map(|part| (part, plan.place(&part.model))));
+    results.expect(&session.done, total, outstanding);
     plan.selection.sample = Some(results.rows().into());
     plan.selection.limit = None;
     results.tell_price(context);
     results.tell_faults(context);
     let is_last = open.count() == 0;
     let batch = Batch::new(context, &args, &plan, job.command.clone());
-    let code = batch.collect(session, Arc::new(results), is_last)?;
+    let code = batch.collect(output, session, Arc::new(results), is_last)?;
     let not_ready = open.count();
     finish(open.store, &job, over, is_last)?;
     if !is_last {

@@ -52,6 +52,8 @@ struct Found {
     offset: u64,
     length: u64,
     gateway: String,
+    /// The number of the part.
+    part: u64,
     /// What tells whether the row is the one that was handed over.
     seal: Option<RowHash>,
 }
@@ -81,7 +83,7 @@ impl ApiResults {
     }
 
     /// Gives up the rows of a part that have neither a line nor a result. What they may have cost is then counted, and they can be
-    /// asked again.
+    /// asked again. No part of the same model and rows may be in work.
     pub(super) fn give_up(&mut self, plan: &BatchPlan, done: &Done, part: &Part) {
         let Some(place) = plan.place(&part.model) else { return };
         let (first, last) = part.rows;
@@ -117,23 +119,14 @@ impl ApiResults {
         Ok(())
     }
 
-    /// Finds out how many rows are missing of `total`, by what is done and what is in work: parts, and the places of their
-    /// models.
-    pub(super) fn expect<'p>(
-        &mut self,
-        done: &Done,
-        total: u64,
-        outstanding: impl Iterator<Item = (&'p Part, Option<usize>)>,
-    ) {
+    /// Finds out how many rows are missing of `total`, by what is done and by the parts that are in work.
+    pub(super) fn expect<'p>(&mut self, done: &Done, total: u64, outstanding: impl Iterator<Item = &'p Part>) {
         let lines: u64 = (0..done.models().len()).map(|place| done.lines(place)).sum();
         let is_new = |(row, place): &&(u64, usize)| done.state(*row, *place) == State::Open;
         let fresh = self.index.keys().filter(is_new).count() as u64;
         // What came before a document of results broke off is not in work.
-        let has_come = |part: &Part, place| {
-            let rows = part.rows.0..=part.rows.1;
-            self.index.keys().filter(|(row, of)| Some(*of) == place && rows.contains(row)).count() as u64
-        };
-        let in_work: u64 = outstanding.map(|(part, place)| part.count.saturating_sub(has_come(part, place))).sum();
+        let has_come = |part: &Part| self.index.values().filter(|found| found.part == part.part).count() as u64;
+        let in_work: u64 = outstanding.map(|part| part.count.saturating_sub(has_come(part))).sum();
         let known = lines + fresh + in_work;
         // Earlier versions counted only what they had collected. What was given up has a call of its own, which tells that it is missing.
         let missing = total.saturating_sub(known).saturating_sub(self.given_up.len() as u64);
@@ -196,11 +189,10 @@ impl ApiResults {
             self.left_out.long += left_out.long;
             skipped += left_out.long;
         }
-        let rows = part.rows.0..=part.rows.1;
-        let has_any = skipped > 0 || self.index.keys().any(|(row, of)| *of == place && rows.contains(row));
+        let has_any = skipped > 0 || self.index.values().any(|found| found.part == part.part);
         match standing.done {
             // Its results are not where they should be, for now.
-            Some((done, total)) if done > 0 && done >= total && !has_any && standing.failure.is_none() => {
+            Some((done, total)) if standing.has_results && done >= total && !has_any && standing.failure.is_none() => {
                 let message =
                     format!("the gateway says that it came to {done} of {total} requests, and no result has come");
                 Err(Failure::new(FailureKind::Protocol, message)
@@ -227,7 +219,8 @@ impl ApiResults {
             match form.result(&line).ok().and_then(|(id, _)| row_of(&id, part)) {
                 Some((row, seal)) => {
                     let gateway = part.gateway.clone();
-                    self.index.insert((row, place), Found { offset: self.length, length, gateway, seal });
+                    let found = Found { offset: self.length, length, gateway, part: part.part, seal };
+                    self.index.insert((row, place), found);
                 }
                 None if length > LONGEST_RESULT => left_out.long += 1,
                 None => left_out.foreign += u64::from(!line.trim_ascii().is_empty()),

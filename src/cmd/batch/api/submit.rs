@@ -15,7 +15,7 @@ use crate::cmd::Context;
 use crate::cmd::batch::jobs::unreadable;
 use crate::cmd::batch::lines::LineMaker;
 use crate::cmd::batch::make::CallMaker;
-use crate::cmd::batch::session::Session;
+use crate::cmd::batch::session::{Lines, Session};
 use crate::cmd::batch::{Batch, progress_of, short_id};
 use crate::cmd::run::SHARE_LIMIT;
 use crate::config::{Action, Budget};
@@ -27,9 +27,10 @@ use crate::report::term::print;
 use crate::run::Notices;
 
 /// Hands over the rows that are not done, in parts that the gateway takes.
-pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, session: Session) -> Result<u8, Error> {
+pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, output: Lines, session: Session) -> Result<u8, Error> {
     let (context, args, plan) = (batch.context, batch.args, batch.plan);
-    let Session { output: Some(mut output), done, mut tally, job, .. } = session else {
+    let Session { done, mut tally, job, .. } = session;
+    let Lines::File(mut output) = output else {
         return Err(Error::usage_hint("--via api needs --out", "the answers come later, and are written there"));
     };
     model_routes(plan)?;
