@@ -20,10 +20,18 @@ pub struct OutputBound {
 /// The names under which a wire format has its bounds, each with the path of objects that leads there.
 pub(super) struct Names {
     pub(super) max_tokens: &'static [&'static [&'static str]],
-    pub(super) answers: &'static [&'static [&'static str]],
     /// The field that may hold several prompts, each of which gets as many answers.
     pub(super) prompts: Option<&'static str>,
 }
+
+/// Fields of any format that ask for several answers. A gateway may obey those of another format than it is asked in.
+const ANSWERS: [&[&str]; 5] = [
+    &["n"],
+    &["best_of"],
+    &["candidateCount"],
+    &["generationConfig", "candidateCount"],
+    &["parameters", "candidateCount"],
+];
 
 /// Fields of any format that ask for an output of some length, or for so much thinking. They bound no answer, but a gateway
 /// that obeys them writes as much, whatever the bound.
@@ -58,7 +66,7 @@ impl OutputBound {
             WANTED.iter().flat_map(|path| values(&fields, path)).flatten().filter_map(count).max().unwrap_or(0);
         let bound = Some(named.max(wanted)).filter(|_| is_known && named > 0);
         named = named.max(wanted);
-        let answers = names.answers.iter().flat_map(|path| values(&fields, path)).flatten();
+        let answers = ANSWERS.iter().flat_map(|path| values(&fields, path)).flatten();
         let answers: Option<Vec<u64>> = answers.map(count).collect();
         let most = answers.map(|answers| answers.into_iter().max().unwrap_or(1).max(1));
         let prompts =

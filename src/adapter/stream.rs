@@ -1,10 +1,12 @@
 //! The driver of all decoders: it bounds a stream, skips what cannot be read, and decides whether the answer was
 //! complete.
 
+use std::collections::BTreeMap;
+
 use super::list::Items;
 use super::sse::{BOM, Frame, FrameError, Parser};
 use super::{Adapter, DecodeError, Decoder, Flow, surrogates};
-use crate::chat::{FinishReason, StreamEvent, TokenLogprob, Usage};
+use crate::chat::{Calls, FinishReason, Nesting, StreamEvent, TokenLogprob, Usage};
 use crate::error::{Failure, FailureKind};
 
 /// The largest answer that is read, in bytes: text, log-probabilities, reasoning and tool arguments together.
@@ -99,6 +101,8 @@ struct Progress {
     tool_calls: usize,
     /// The calls of which no arguments have come.
     without_arguments: Vec<usize>,
+    /// How far the arguments of the others are open.
+    arguments: BTreeMap<usize, Nesting>,
     finish: Option<FinishReason>,
     missing: Option<&'static str>,
     final_usage: bool,
@@ -281,6 +285,7 @@ impl Progress {
                 self.size += arguments.len();
                 if !arguments.is_empty() {
                     self.without_arguments.retain(|call| call != index);
+                    self.arguments.entry(*index).or_default().push(arguments);
                 }
             }
             // Some gateways repeat the finish reason; others correct it.
@@ -308,7 +313,12 @@ impl Progress {
             let message = format!("{events} of the answer could not be read: some of it may be missing");
             return Err(Failure::new(FailureKind::Truncated, message).maybe_billed());
         }
-        complete(self.finish.as_ref(), self.tool_calls > 0 || self.missing.is_some())
+        let calls = match self.tool_calls {
+            _ if self.arguments.values().any(Nesting::is_open) => Calls::Cut,
+            0 if self.missing.is_none() => Calls::None,
+            _ => Calls::Whole,
+        };
+        complete(self.finish.as_ref(), calls)
     }
 }
 
@@ -330,18 +340,21 @@ pub fn with_id(mut event: StreamEvent) -> StreamEvent {
 
 const ENDED_EARLY: &str = "the answer ended early";
 
+const CALL_CUT: &str = "the arguments of a function call break off";
+
 const CALLS_MISSING: &str = "the model calls functions, as the gateway says, and no call has come";
 
-/// Whether an answer with this finish reason is complete, and `called` says whether calls of tools came with it, of any kind. Streams
-/// and whole answers share this rule.
+/// Whether an answer with this finish reason and these calls of tools is complete. Streams and whole answers share this rule.
 ///
 /// # Errors
 /// `Truncated` where the gateway gave no reason, or one that means that the answer was cut short, or that calls came with it;
+/// also where a call breaks off, although the gateway says that the answer is complete, as some do at the token limit;
 /// `ContentFilter` where a filter or a refusal ended it.
-pub fn complete(finish: Option<&FinishReason>, called: bool) -> Result<(), Failure> {
+pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failure> {
     let truncated = |message: String| Err(Failure::new(FailureKind::Truncated, message));
     match finish {
-        Some(FinishReason::ToolCalls) if !called => truncated(CALLS_MISSING.to_owned()),
+        Some(FinishReason::ToolCalls) if calls == Calls::None => truncated(CALLS_MISSING.to_owned()),
+        Some(FinishReason::Stop | FinishReason::ToolCalls) if calls == Calls::Cut => truncated(CALL_CUT.to_owned()),
         Some(FinishReason::Stop | FinishReason::ToolCalls) => Ok(()),
         Some(FinishReason::Length) => truncated("the answer was cut at the token limit".into()),
         Some(FinishReason::ContentFilter) => {
@@ -366,7 +379,7 @@ pub fn told_whole(missing: Option<&str>) -> Result<(), Failure> {
 
 /// Whether a failure says no more of an answer than its finish reason.
 pub fn is_told_by(finish: &FinishReason, failure: &Failure) -> bool {
-    match (finish, complete(Some(finish), false)) {
+    match (finish, complete(Some(finish), Calls::None)) {
         (_, Ok(())) => false,
         // Long reasons are shortened on their way.
         (FinishReason::Other(_), Err(told)) => failure.kind == told.kind && failure.message.starts_with(ENDED_EARLY),

@@ -1,6 +1,6 @@
 //! Answers in one piece. They are read as a stream of one frame, so that each format has one decoder.
 
-use super::{DecodeError, Decoder, sse, surrogates};
+use super::{DecodeError, Decoder, error_body, sse, surrogates};
 use crate::chat::{FinishReason, Response};
 
 /// The answer in a body. Without a finish reason it is complete all the same, because its JSON is closed.
@@ -16,11 +16,12 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Response,
     match decoded {
         Ok(_) => {}
         Err(DecodeError::Failed(failure)) => return Err(failure.with_usage(response.usage).into()),
-        Err(malformed) => return Err(malformed),
+        Err(malformed) => return Err(error_body::refusal(body).map_or(malformed, Into::into)),
     }
     if response.finish.is_none() {
         if is_empty {
-            return Err(DecodeError::Malformed("there is no answer in the body".into()));
+            let nothing = || DecodeError::Malformed("there is no answer in the body".into());
+            return Err(error_body::refusal(body).map_or_else(nothing, Into::into));
         }
         let calls_tools = !response.tool_calls.is_empty();
         response.finish = Some(if calls_tools { FinishReason::ToolCalls } else { FinishReason::Stop });

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FinishReason, StreamEvent, TokenLogprob, Usage};
+use super::{FinishReason, Nesting, StreamEvent, TokenLogprob, Usage};
 
 /// An answer as far as it has arrived. It is the fold of its [`StreamEvent`]s.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -40,6 +40,17 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
+/// Whether calls of tools came with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// None came.
+    None,
+    /// The arguments of all of them have come to their end.
+    Whole,
+    /// The arguments of a call break off.
+    Cut,
+}
+
 impl Response {
     /// Whether a model has worked for this answer and its final usage is not known. Counts that come before the finish reason
     /// are not final, since they still grow.
@@ -50,9 +61,18 @@ impl Response {
         !is_untouched && !is_final && self.usage.cost.is_none()
     }
 
-    /// Whether the model calls a tool, also one whose call has no form here.
-    pub fn has_called(&self) -> bool {
-        !self.tool_calls.is_empty() || self.missing.is_some()
+    /// The calls of tools that came with it, also of tools whose calls have no form here.
+    pub fn calls(&self) -> Calls {
+        let is_cut = |call: &ToolCall| {
+            let mut nesting = Nesting::default();
+            nesting.push(&call.arguments);
+            nesting.is_open()
+        };
+        match () {
+            () if self.tool_calls.iter().any(is_cut) => Calls::Cut,
+            () if self.tool_calls.is_empty() && self.missing.is_none() => Calls::None,
+            () => Calls::Whole,
+        }
     }
 
     /// Adds one event to the answer.

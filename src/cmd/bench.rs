@@ -39,6 +39,7 @@ pub(super) fn run_bench(context: &Context, args: &BenchArgs) -> Result<u8, Error
     let estimate = Estimate::new(context, base.iter().map(|call| (call, each)))?;
     estimate.say(context, base[0].caller.max_cost.as_deref())?;
     let mut options = RunOptions::new(context, "bench", &args.prompt);
+    options.hints = true;
     options.gateways.cached = Some(false);
     options.concurrency = concurrency(context, &plan);
     let nothing = Measured::new().ok_or_else(|| Error::usage("the times cannot be counted"))?;

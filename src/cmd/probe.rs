@@ -49,6 +49,7 @@ pub(super) fn run_probe(context: &Context, args: &ProbeArgs) -> Result<u8, Error
         turn: None,
         drain: None,
         ledger: None,
+        hints: false,
         results: None,
     };
     let labels: Vec<String> = base.iter().map(|call| call.asked.clone()).collect();

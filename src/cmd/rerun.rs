@@ -42,6 +42,7 @@ pub(super) fn run_rerun(context: &Context, args: &RerunArgs) -> Result<u8, Error
         turn: None,
         drain: None,
         ledger: None,
+        hints: true,
         results: None,
     };
     let labels = report::unique(calls.iter().map(|call| call.asked.as_str()));

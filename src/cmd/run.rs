@@ -21,7 +21,7 @@ use crate::failpoint;
 use crate::ledger::{LedgerWriter, Records, Turn};
 use crate::policy::budget::{BudgetStore, SqliteBudgets};
 use crate::record::Record;
-use crate::report::error::notice;
+use crate::report::error::{hints, notice};
 use crate::report::format::count;
 use crate::report::term::{self, Output, WriteLimit, say};
 use crate::report::trace;
@@ -55,6 +55,8 @@ pub(super) struct RunOptions {
     pub(super) drain: Option<Arc<Control>>,
     /// The writer of the ledger, where the command writes to it too.
     pub(super) ledger: Option<LedgerWriter>,
+    /// Whether what the user can do about failures is said at the end, for views that do not say it themselves.
+    pub(super) hints: bool,
     /// The answers of calls that were handed over earlier, which are taken instead of asking the gateway.
     pub(super) results: Option<Arc<ApiResults>>,
 }
@@ -71,6 +73,7 @@ impl RunOptions {
             turn: None,
             drain: None,
             ledger: None,
+            hints: false,
             results: None,
         }
     }
@@ -237,6 +240,7 @@ impl<'a> Session<'a> {
             view,
             stderr: context.verbose.then_some(context.terminal.stderr),
             has_timed_out: false,
+            hints: options.hints.then(Vec::new),
             handed_over: prepared.are_batches.then_some(&prepared),
         };
         let runtime = match self.runtime.take() {
@@ -259,8 +263,11 @@ impl<'a> Session<'a> {
         };
         let shown = match outcome.output_error() {
             Some(error) => Err(error),
-            None => view.finish(&outcome, &mut Ending { waits: &mut waits, recording: recording.as_ref() }),
+            None => watched.view.finish(&outcome, &mut Ending { waits: &mut waits, recording: recording.as_ref() }),
         };
+        if outcome.stopped.is_none() && !context.quiet {
+            say(hints(&watched.hints.unwrap_or_default(), &context.terminal.stderr));
+        }
         drop(recording);
         if self.is_last {
             // Policies use the ledger until they are dropped.
@@ -334,6 +341,8 @@ struct Watched<'a> {
     view: &'a mut dyn View,
     stderr: Option<Output>,
     has_timed_out: bool,
+    /// What the user can do about the failures, each once; `None` where that is not said at the end.
+    hints: Option<Vec<String>>,
     /// What counts the costs of calls that were handed over.
     handed_over: Option<&'a PreparedGateways>,
 }
@@ -350,6 +359,12 @@ impl Reporter for Watched<'_> {
 
     fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
         self.has_timed_out |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::Timeout);
+        if let (Some(hints), Some(failure)) = (&mut self.hints, &record.error)
+            && let Some(hint) = failure.hint()
+            && !hints.contains(&hint)
+        {
+            hints.push(hint);
+        }
         if let Some(prepared) = self.handed_over {
             prepared.count(call, &record);
         }

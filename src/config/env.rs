@@ -70,13 +70,15 @@ impl Env {
         names
     }
 
-    /// The proxy variable in force for a URL scheme, by name.
+    /// The proxy variable in force for a URL scheme, by name. As for curl, small letters come first.
     pub fn proxy_variable(&self, https: bool) -> Option<&'static str> {
         let names: [&'static str; 4] = if https {
-            ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+            ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
         } else {
-            ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+            ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
         };
-        names.into_iter().find(|name| self.get(name).is_some())
+        // A program that a web server runs has a header of its client in this variable.
+        let is_safe = |name: &&str| *name != "HTTP_PROXY" || self.get("REQUEST_METHOD").is_none();
+        names.into_iter().filter(is_safe).find(|name| self.get(name).is_some())
     }
 }

@@ -100,7 +100,7 @@ impl Reading<'_> {
                 return Err(failure);
             }
         };
-        let complete = stream::complete(answer.finish.as_ref(), answer.has_called());
+        let complete = stream::complete(answer.finish.as_ref(), answer.calls());
         let outcome = complete.and_then(|()| self.told_whole(answer.missing));
         let has_end = answer.finish.is_some() || !self.is_stream();
         let now = Instant::now();

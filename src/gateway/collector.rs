@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
-use super::{transport, web};
+use super::transport;
 use crate::config::{Env, Otel};
 use crate::error::{Failure, FailureKind};
 
@@ -32,11 +32,7 @@ impl Collector {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        let is_tls = otel.endpoint.scheme() == "https";
-        if !web::is_own(&otel.endpoint) {
-            transport::proxy_in_force(is_tls, env)?;
-        }
-        let http = transport::plain_client(is_tls, LIMIT)?;
+        let http = transport::plain_client(&otel.endpoint, LIMIT, env)?;
         Ok(Self { http, otel, headers })
     }
 

@@ -9,6 +9,7 @@ mod deadlines;
 mod documents;
 mod endpoints;
 mod mask;
+mod proxy;
 mod relay;
 mod request_headers;
 mod response_headers;
@@ -100,7 +101,7 @@ impl Client {
         let http = transport::client(&gateway, connects.clone(), env)?;
         // A header that cannot be sent is found before anything is sent.
         request_headers::common(&gateway, gateway.api, None)?;
-        let proxy = transport::proxy(&gateway.base_url, env)?;
+        let proxy = proxy::before(&gateway.base_url, env)?;
         let mask = Mask::new(&gateway, None);
         Ok(Self { http, gateway, key: None, mask, connects, endpoints: Endpoints::default(), proxy })
     }

@@ -3,12 +3,12 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Certificate;
 use reqwest::redirect::Policy;
+use url::Url;
 
-use super::Client;
 use super::connect::Connects;
+use super::{Client, proxy, web};
 use crate::config;
 use crate::error::{Failure, FailureKind};
 use crate::input::{self, Accept};
@@ -38,9 +38,10 @@ pub(super) fn client(
         .connect_timeout(gateway.timeouts.connect)
         .pool_idle_timeout(IDLE)
         .connector_layer(connects);
-    if gateway.base_url.is_loopback() || has_no_proxy(env) {
-        builder = builder.no_proxy();
-    }
+    builder = match gateway.base_url.is_loopback() {
+        true => builder.no_proxy(),
+        false => proxy::set(builder, &[if gateway.base_url.is_https() { "https" } else { "http" }], env)?,
+    };
     if gateway.base_url.is_https() {
         if let Some(path) = &gateway.ca_file {
             let unreadable = |cause: String| {
@@ -66,61 +67,19 @@ pub(super) fn client(
 }
 
 /// A client for what is no gateway.
-pub(super) fn plain_client(is_tls: bool, limit: Duration) -> Result<reqwest::Client, Failure> {
-    // This fails only where another thread has installed the same provider before.
-    let _ = rustls::crypto::CryptoProvider::install_default(rustls::crypto::ring::default_provider());
-    let builder = reqwest::Client::builder()
-        .user_agent(concat!("llm/", env!("CARGO_PKG_VERSION")))
-        .redirect(Policy::none())
-        .timeout(limit);
-    let builder = if is_tls { builder } else { builder.tls_certs_only(Vec::new()) };
+///
+/// # Errors
+/// As for [`client`].
+pub(super) fn plain_client(url: &Url, limit: Duration, env: &config::Env) -> Result<reqwest::Client, Failure> {
+    let builder = builder().redirect(Policy::none()).timeout(limit);
+    let builder = match web::is_own(url) {
+        true => builder.no_proxy(),
+        false => proxy::set(builder, &[url.scheme()], env)?,
+    };
+    let builder = if url.scheme() == "https" { builder } else { builder.tls_certs_only(Vec::new()) };
     builder
         .build()
         .map_err(|error| Failure::new(FailureKind::Network, "TLS cannot be set up").with_cause(chain(&error)))
-}
-
-/// The environment variable that puts a proxy before this address, if one does.
-///
-/// # Errors
-/// The variable does not hold the address of a proxy. The client would ignore it, and requests would go past the proxy
-/// that the user wants.
-pub(super) fn proxy(base: &config::BaseUrl, env: &config::Env) -> Result<Option<&'static str>, Failure> {
-    if base.is_loopback() {
-        return Ok(None);
-    }
-    let Some(variable) = proxy_in_force(base.is_https(), env)? else { return Ok(None) };
-    let exceptions = exceptions(env);
-    // The client decides by the same rules, whatever the address of the proxy is.
-    let rules = Matcher::builder().all("http://proxy").no(exceptions).build();
-    let is_proxied = base.as_str().parse().is_ok_and(|url| rules.intercept(&url).is_some());
-    Ok(Some(variable).filter(|_| is_proxied))
-}
-
-/// The environment variable that names the proxy for addresses of this kind, if there is one.
-///
-/// # Errors
-/// The variable does not hold the address of a proxy.
-pub(super) fn proxy_in_force(is_https: bool, env: &config::Env) -> Result<Option<&'static str>, Failure> {
-    let variable = env.proxy_variable(is_https).filter(|_| !has_no_proxy(env));
-    let Some((variable, address)) = variable.and_then(|name| Some((name, env.get(name)?))) else { return Ok(None) };
-    // The client passes by an address with another scheme, a space or quotes in silence.
-    let is_used = Matcher::builder().all(address).build().intercept(&http::Uri::from_static("https://host")).is_some();
-    if !is_used || reqwest::Proxy::all(address).is_err() {
-        let message = format!("{variable} is not the address of a proxy");
-        return Err(Failure::new(FailureKind::Network, message).with_advice(format!("unset {variable}, or mend it")));
-    }
-    Ok(Some(variable))
-}
-
-/// What `NO_PROXY` says.
-fn exceptions(env: &config::Env) -> &str {
-    ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| env.get(name)).unwrap_or_default()
-}
-
-/// Whether `NO_PROXY=*` says that there is no proxy for any address. The client takes that for all names, but not for addresses
-/// of numbers.
-pub(super) fn has_no_proxy(env: &config::Env) -> bool {
-    exceptions(env).split(',').any(|exception| exception.trim() == "*")
 }
 
 /// Whether a request got no answer because its connection ended. Where the server reset only the request and kept the
@@ -147,13 +106,16 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
     };
     let lower = cause.to_lowercase();
     let certificate = certificate_advice(&lower);
-    if certificate.is_some() {
-        // The gateway would show the same certificate again.
+    let handshake = refused_handshake(&lower);
+    if let Some(wrong) = handshake.or_else(|| certificate.map(|_| wrong_certificate(&lower))) {
+        // The gateway would show the same certificate again, or refuse the same connection.
         failure.should_retry = Some(false);
         // Records and tables have no other words than these.
-        failure.message = format!("{}: {}", failure.message, wrong_certificate(&lower));
+        failure.message = format!("{}: {wrong}", failure.message);
     }
-    failure.advice = if certificate.is_some() {
+    failure.advice = if handshake.is_some() {
+        Some("whoever runs the gateway can change that; a proxy of your own before it can do what it wants".into())
+    } else if certificate.is_some() {
         certificate.map(Into::into)
     } else if let Some(variable) = client.proxy.filter(|_| error.is_connect()) {
         Some(format!("{variable} is set: connections go through that proxy; is it right?").into())
@@ -165,6 +127,25 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
         None
     };
     failure.with_cause(cause)
+}
+
+/// What a server wants of the connection that it does not get, by the cause in lower case. Such a failure says nothing of its
+/// certificate.
+fn refused_handshake(cause: &str) -> Option<&'static str> {
+    let says = |word: &str| cause.contains(word);
+    match () {
+        () if says("alert: certificaterequired")
+            || says("alert: badcertificate")
+            || says("alert: certificateunknown") =>
+        {
+            Some("it wants a certificate of its clients, and llm has none")
+        }
+        () if says("alert: protocolversion") || says("serverdoesnotsupporttls12or13") || says("peerisincompatible") => {
+            Some("it speaks no version of TLS that is safe (1.2 or later)")
+        }
+        () if says("alert: handshakefailure") => Some("it has no way of TLS in common with llm"),
+        () => None,
+    }
 }
 
 /// What is wrong with a certificate, by its cause in lower case.
@@ -183,7 +164,7 @@ fn wrong_certificate(cause: &str) -> &'static str {
 
 /// Advice about a certificate that is not trusted; `None` where the cause, given in lower case, is another.
 pub(super) fn certificate_advice(cause: &str) -> Option<&'static str> {
-    if !cause.contains("certificate") {
+    if !cause.contains("certificate") || refused_handshake(cause).is_some() {
         return None;
     }
     Some(if cause.contains("unknownissuer") || cause.contains("unknown issuer") {

@@ -9,7 +9,7 @@ use reqwest::redirect::{Action, Attempt, Policy};
 use tokio::time::timeout;
 use url::{Host, Url};
 
-use super::{body, transport};
+use super::{body, proxy, transport};
 use crate::config::Env;
 use crate::error::{Failure, FailureKind};
 
@@ -41,18 +41,13 @@ pub fn shown(url: &Url) -> String {
 /// # Errors
 /// The server cannot be reached, refuses, sends more than 4 MiB or something else than text, or takes longer than 30 s.
 pub async fn page(address: &Url, env: &Env) -> Result<Page, Failure> {
-    if !is_own(address) {
-        transport::proxy_in_force(address.scheme() == "https", env)?;
-    }
     let url = shown(address);
     let wrong = |kind, message: String| Failure::new(kind, format!("cannot fetch {url}: {message}"));
     let reach = Reach::new(address);
     let of_redirects = reach.clone();
     let redirects = Policy::custom(move |attempt| redirect(attempt, &of_redirects));
-    let mut http = transport::builder().redirect(redirects).dns_resolver(reach);
-    if is_own(address) || transport::has_no_proxy(env) {
-        http = http.no_proxy();
-    }
+    let http = transport::builder().redirect(redirects).dns_resolver(reach);
+    let http = if is_own(address) { http.no_proxy() } else { proxy::set(http, &["http", "https"], env)? };
     let fetch = async {
         let http = http.build().map_err(|error| wrong(FailureKind::Network, transport::chain(&error)))?;
         let sent = http

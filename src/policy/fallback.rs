@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -79,20 +80,17 @@ impl<S> Fallback<S> {
         &self,
         failed: &Choice,
         failure: &Failure,
-        left: &mut &'a [Choice],
-        events: &Events,
+        left: &mut Left<'a>,
     ) -> Result<Option<&'a Choice>, Failure> {
+        let events = left.events;
         let mut reason = reason_to_stop(failure, events.has_output());
-        while let Some((next, rest)) = left.split_first() {
-            *left = rest;
+        while let Some(next) = left.take() {
             if reason.is_none() && failure.kind == FailureKind::ContextLength {
                 reason = self.is_no_larger(&next.target, &failed.target).then_some("it takes no longer prompts");
             }
             let Some(skip_reason) = reason else { return Ok(Some(next)) };
             if failure.kind != FailureKind::Interrupted {
-                let is_same = next.target.model == failed.target.model;
-                let name = if is_same { next.target.to_string() } else { next.target.model.clone() };
-                events.emit(Event::Notice { message: format!("{name} is not tried: {skip_reason}") }).await?;
+                events.emit(Event::not_tried(&next.target, &failed.target, skip_reason)).await?;
             }
             reason = reason_to_stop(failure, events.has_output());
         }
@@ -111,14 +109,62 @@ impl<S> Fallback<S> {
     }
 }
 
+/// The choices of a call that have not been asked yet. If the call is dropped because its time is over, the user is told of them.
+pub(super) struct Left<'a> {
+    choices: &'a [Choice],
+    /// The last one that was taken.
+    latest: &'a Choice,
+    /// When the time of the call is over.
+    pub(super) deadline: Instant,
+    events: &'a Events,
+}
+
+/// The time of the call began so long before this was noted, at most.
+const BEGAN_BEFORE: Duration = Duration::from_millis(20);
+
+impl<'a> Left<'a> {
+    /// All choices of the call but the first.
+    pub(super) fn new(call: &'a Call, events: &'a Events) -> Self {
+        let deadline = deadline::after(call.limits.timeout);
+        Self { choices: &call.choices[1..], latest: call.choice(), deadline, events }
+    }
+
+    /// The next one, which is asked or skipped now.
+    pub(super) fn take(&mut self) -> Option<&'a Choice> {
+        let (next, rest) = self.choices.split_first()?;
+        (self.latest, self.choices) = (next, rest);
+        Some(next)
+    }
+
+    /// The call has an answer, so that none of them is needed.
+    pub(super) fn drop_all(&mut self) {
+        self.choices = &[];
+    }
+}
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        if self.choices.is_empty() || Instant::now() + BEGAN_BEFORE < self.deadline {
+            return;
+        }
+        let why = if self.events.has_output() { HAS_BEGUN } else { "the time limit of the call has passed" };
+        let now = std::time::Instant::now();
+        let told = self.choices.iter().map(|next| Event::not_tried(&next.target, &self.latest.target, why));
+        self.events.keep_undelivered(told.map(|event| self.events.event(now, event)));
+    }
+}
+
+/// Why no other model is asked where a part of an answer has come.
+const HAS_BEGUN: &str = "an answer that has begun is not replaced";
+
 /// The reason why no other model is asked after this failure; `None` where another model may answer. An answer that has begun
 /// is never replaced. A mistake that the user can correct is reported, and not hidden by another model's answer.
 pub(super) fn reason_to_stop(failure: &Failure, has_output: bool) -> Option<&'static str> {
     if has_output {
-        return Some("an answer that has begun is not replaced");
+        return Some(HAS_BEGUN);
     }
     match failure.kind {
-        FailureKind::Truncated => Some("an answer that has begun is not replaced"),
+        FailureKind::Truncated => Some(HAS_BEGUN),
         FailureKind::NoKey | FailureKind::Auth => Some("the key of the model before it has to be corrected first"),
         FailureKind::Refused => Some("a limit of yours refused the call"),
         FailureKind::Interrupted | FailureKind::Skipped => Some("the call was stopped"),
@@ -150,16 +196,18 @@ impl<S: Service> Service for Fallback<S> {
             // In a box, so that calls that do not race have no room for it.
             return Box::pin(hedge::race(self, call, events)).await;
         }
-        let deadline = deadline::after(call.limits.timeout);
-        let mut left = &call.choices[1..];
+        let mut left = Left::new(call, events);
         let mut choice = call.choice();
         loop {
-            let narrowed = call.narrowed(choice, deadline.saturating_duration_since(Instant::now()));
+            let narrowed = call.narrowed(choice, left.deadline.saturating_duration_since(Instant::now()));
             let failure = match self.inner.call(&narrowed, events).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    left.drop_all();
+                    return Ok(());
+                }
                 Err(failure) => failure,
             };
-            let Some(next) = self.next(choice, &failure, &mut left, events).await? else { return Err(failure) };
+            let Some(next) = self.next(choice, &failure, &mut left).await? else { return Err(failure) };
             choice = next;
             events.emit(Event::Fallback { to: choice.target.clone(), cause: failure }).await?;
         }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::fallback::{Fallback, reason_to_stop};
+use super::fallback::{Fallback, Left, reason_to_stop};
 use crate::call::{Call, Choice, Event, Events, RunEvent, Service};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
@@ -146,9 +146,9 @@ impl Drop for Candidate<'_> {
 /// # Errors
 /// The failure of the call: that of the last choice, or one that the user has to correct.
 pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events: &Events) -> Result<(), Failure> {
-    let deadline = deadline::after(call.limits.timeout);
+    let mut left = Left::new(call, events);
+    let deadline = left.deadline;
     let start = |choice| Candidate::start(fallback, call, choice, deadline, events);
-    let mut left = &call.choices[1..];
     let mut latest = call.choice();
     let mut candidates = vec![start(latest)];
     let mut hedge_at = hedge_time(latest);
@@ -158,9 +158,9 @@ pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events
         let (index, result) = match next(&mut candidates, hedge_at).await {
             Next::HedgeDue => {
                 hedge_at = None;
-                if let Some((choice, rest)) = left.split_first() {
+                if let Some(choice) = left.take() {
                     events.emit(Event::Hedge { slow: latest.target.clone(), to: choice.target.clone() }).await?;
-                    (latest, left) = (choice, rest);
+                    latest = choice;
                     candidates.push(start(latest));
                     hedge_at = hedge_time(latest);
                 }
@@ -169,7 +169,9 @@ pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events
             Next::Began(chosen) => {
                 let chosen = candidates.remove(chosen);
                 discard_all(candidates).await?;
-                return chosen.finish().await;
+                let choice = chosen.choice;
+                let result = chosen.finish().await;
+                return settled(fallback, choice, result, left).await;
             }
             Next::Ended(index, result) => (index, result),
         };
@@ -188,11 +190,11 @@ pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events
                 ended.is_chosen = true;
                 discard_all(candidates).await?;
                 ended.send_buffered().await?;
-                return result;
+                return settled(fallback, ended.choice, result, left).await;
             }
         };
         ended.send_buffered().await?;
-        if let Some(choice) = fallback.next(ended.choice, &failure, &mut left, events).await? {
+        if let Some(choice) = fallback.next(ended.choice, &failure, &mut left).await? {
             latest = choice;
             events.emit(Event::Fallback { to: latest.target.clone(), cause: failure }).await?;
             candidates.push(start(latest));
@@ -201,6 +203,20 @@ pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events
             return Err(to_correct.unwrap_or(failure));
         }
     }
+}
+
+/// The result of the call. Why choices that are left are not asked after a failure is told.
+async fn settled<S>(
+    fallback: &Fallback<S>,
+    choice: &Choice,
+    result: Result<(), Failure>,
+    mut left: Left<'_>,
+) -> Result<(), Failure> {
+    match &result {
+        Ok(()) => left.drop_all(),
+        Err(failure) => while fallback.next(choice, failure, &mut left).await?.is_some() {},
+    }
+    result
 }
 
 async fn discard_all(candidates: Vec<Candidate<'_>>) -> Result<(), Failure> {

@@ -72,6 +72,11 @@ fn what(message: &str, cause: Option<&str>, out: &Output) -> Text {
         + cause.map(|cause| labelled(style.dim("  caused by:"), cause, out)).unwrap_or_default()
 }
 
+/// What the user can do about several failures, in a line each.
+pub fn hints(hints: &[String], out: &Output) -> Text {
+    hints.iter().fold(Text::new(), |text, words| text + hint(Some(words), out))
+}
+
 /// What the user can do, which is always the last line.
 fn hint(hint: Option<&str>, out: &Output) -> Text {
     hint.map(|hint| labelled(out.style.cyan("hint:"), hint, out)).unwrap_or_default()

@@ -108,7 +108,7 @@ pub(super) fn short(failure: &Failure) -> String {
         FailureKind::Unavailable => "overloaded",
         FailureKind::Timeout => "timed out",
         FailureKind::NotFound => "not found",
-        FailureKind::Auth => "key refused",
+        FailureKind::Auth => "access refused",
         FailureKind::Credits => "no credit left",
         FailureKind::ContextLength => "prompt too long",
         _ => return with_status(failure),

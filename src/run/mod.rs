@@ -28,7 +28,7 @@ use jiff::Timestamp;
 
 use crate::call::{Call, Event, RunEvent, Service, Target};
 use crate::engine::Engine;
-use crate::error::{Error, Failure, SIGPIPE};
+use crate::error::{Error, Failure, FailureKind, SIGPIPE};
 use crate::ledger::{Circumstances, Records, Row, Turn};
 use crate::record::{Record, Recorder, Status};
 
@@ -280,6 +280,11 @@ impl<'a, S: Service + 'static> Run<'a, S> {
     /// Finishes the record of a call that was over at the time `at`, and gives it to the reporter.
     async fn end(&mut self, call: &Call, recorder: Recorder, at: Duration) -> Result<(), Error> {
         let record = self.finish(call, recorder, at).await;
+        let untried: Vec<RunEvent> =
+            untried(call, &record).map(|event| RunEvent { call: call.index, at, event }).collect();
+        if !untried.is_empty() {
+            self.reporter.events(&untried)?;
+        }
         self.reporter.ended(call, record)
     }
 
@@ -326,6 +331,18 @@ impl<'a, S: Service + 'static> Run<'a, S> {
         }
         why
     }
+}
+
+/// Says that no further model is asked where an answer does not follow its schema.
+fn untried(call: &Call, record: &Record) -> impl Iterator<Item = Event> {
+    let is_wrong = record.error.as_ref().is_some_and(|failure| failure.kind == FailureKind::Schema);
+    let last = record.attempts.last();
+    let is_last =
+        |target: &Target| last.is_some_and(|last| last.gateway == target.gateway && last.model == target.model);
+    let left = if is_wrong { call.targets().position(is_last).unwrap_or(0) + 1 } else { usize::MAX };
+    call.targets()
+        .skip(left)
+        .map(move |next| Event::not_tried(next, call.target(), "an answer that is whole is not replaced"))
 }
 
 /// Marks a complete answer as failed if it does not follow its schema. An answer with tool calls is not checked, because it

@@ -21,7 +21,7 @@ const VERSION: &str = "2023-06-01";
 pub(super) struct Anthropic;
 
 /// The field that bounds an answer.
-const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_tokens"]], answers: &[], prompts: None };
+const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_tokens"]], prompts: None };
 
 /// The fields that change no price, besides those of most formats.
 const KNOWN: unpriced::Known = unpriced::Known {

@@ -39,11 +39,7 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
     {
         return FailureKind::Credits;
     }
-    // LiteLLM without a database knows its master key alone, and gives this reason for every other key.
-    if is(&["auth_error", "authentication_error", "invalid_api_key", "api_key_invalid", "unauthenticated"])
-        || is(&["no_db_connection"])
-        || status == Some(400) && says(&["authentication error", "api key not valid", "invalid api key"])
-    {
+    if refuses_key(status, said, &words, &message) {
         return FailureKind::Auth;
     }
     if is(&["model_not_found", "not_found_error", "model_not_available"])
@@ -57,6 +53,60 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
         None => kind_of_words(is),
     }
 }
+
+/// Whether the key is refused. Many gateways say so with another status than 401.
+fn refuses_key(status: Option<u16>, said: &Said, words: &[String; 2], message: &str) -> bool {
+    // Written as one word, because gateways write the same code in several ways.
+    let is_code = |word: &String| {
+        let letters: String = word.chars().filter(|letter| !matches!(letter, '_' | '-' | ' ')).collect();
+        // LiteLLM without a database knows its master key alone, and gives the last reason for every other key.
+        ["autherror", "authenticationerror", "invalidapikey", "apikeyinvalid", "unauthenticated", "unauthorized"]
+            .contains(&&*letters)
+            || ["invalidtoken", "invalidauthtoken", "invalidauthenticationtoken", "nodbconnection"].contains(&&*letters)
+            // `oauth.v2.InvalidApiKey`
+            || letters.ends_with(".invalidapikey")
+    };
+    if words.iter().any(is_code) {
+        return true;
+    }
+    if !matches!(status, None | Some(400 | 404 | 406 | 422)) {
+        return false;
+    }
+    let message = message.replace(['-', '_'], " ").replace("apikey", "api key");
+    let is_said = |phrase: &&str| message.contains(*phrase);
+    let is_whole = |phrase: &&str| message.trim_end_matches('.') == *phrase;
+    said.status == Some(401)
+        || KEY_PHRASES.iter().any(is_said)
+        || ["unauthorized", "unauthenticated", "invalid token", "invalid key"].iter().any(is_whole)
+        // FastAPI, where a header is missing.
+        || ["header.authorization:", "header.x api key:", "header.api key:"].iter().any(|name| message.starts_with(name))
+}
+
+/// What gateways say of a key that they refuse, in small letters, with a space for each `-` and `_`.
+const KEY_PHRASES: [&str; 21] = [
+    "authentication error",
+    "authentication fail",
+    "api key not valid",
+    "api key is not valid",
+    "api key is invalid",
+    "api key invalid",
+    "invalid api key",
+    "invalid x api key",
+    "incorrect api key",
+    "wrong api key",
+    "missing api key",
+    "api key not found",
+    "api key expired",
+    "api secret key",
+    "invalid subscription key",
+    "invalid proxy server token",
+    "no auth credentials",
+    "access token invalid",
+    "access token expired",
+    "access token is invalid",
+    // One API and its many copies.
+    "无效的令牌",
+];
 
 /// The kind of an error inside of an answer, which may have no status.
 fn kind_of_words(is: impl Fn(&[&str]) -> bool) -> FailureKind {

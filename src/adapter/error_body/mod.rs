@@ -11,7 +11,7 @@ use serde_json::Value;
 use self::shape::Said;
 use super::mask::mask_keys;
 use super::sse;
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 use crate::words::shortened;
 
 /// The longest message, in characters.
@@ -37,6 +37,12 @@ pub fn decode(status: u16, body: &[u8]) -> Failure {
         cause: said.cause.as_deref().map(shorten),
         ..Failure::new(kind, message)
     }
+}
+
+/// The failure in the body of an answer that holds nothing else, where it tells that the key was refused. Some gateways say that
+/// with a status of success.
+pub fn refusal(body: &[u8]) -> Option<Failure> {
+    Some(decode(200, body)).filter(|failure| failure.kind == FailureKind::Auth)
 }
 
 /// Reads a body of any known shape.

@@ -35,12 +35,17 @@ impl Said {
 
     fn from_object(body: &Value) -> Self {
         // A failed answer of the Responses format has its error one level down, as those of some proxies do.
-        let error = [&body["error"], &body["response"]["error"], &body["errors"][0]]
-            .into_iter()
-            .find(|error| !error.is_null() && **error != Value::Bool(true))
-            .unwrap_or(body);
+        let error =
+            [&body["error"], &body["response"]["error"], &body["errors"][0], &body["fault"], &body["base_resp"]]
+                .into_iter()
+                .find(|error| !error.is_null() && **error != Value::Bool(true))
+                .unwrap_or(body);
         if let Value::String(text) = error {
-            return Self { message: Some(nested(text)), code: word(&body["code"]), ..Self::default() }
+            // As OAuth has it: a code, and what it means beside it.
+            let is_code = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            let described = message(body).filter(|_| is_code);
+            let code = word(&body["code"]).or_else(|| is_code.then(|| text.clone()));
+            return Self { message: described.or_else(|| Some(nested(text))), code, ..Self::default() }
                 .with_status(&body["code"])
                 .with_status(&body["status"]);
         }
@@ -51,6 +56,7 @@ impl Said {
                 .or_else(|| reason(&error["details"]))
                 .or_else(|| word(&error["code"]))
                 .or_else(|| word(&error["innererror"]["code"]))
+                .or_else(|| word(&error["detail"]["errorcode"]))
                 .or_else(|| word(&body["code"])),
             kind: word(&error["type"]).or_else(|| word(&error["status"])),
             param: word(&error["param"]).or_else(|| location(&body["detail"])),
@@ -65,7 +71,8 @@ impl Said {
         .with_status(&error["http_code"])
         .with_status(&error["status"])
         .with_status(&body["code"])
-        .with_status(&body["status"]);
+        .with_status(&body["status"])
+        .with_status(&body["statusCode"]);
         said.add_upstream(metadata);
         if let Some(generation) = error["failed_generation"].as_str().filter(|text| !text.is_empty()) {
             said.cause = Some(format!("the model wrote: {generation}"));
@@ -120,8 +127,18 @@ impl Said {
 
 /// The message of an object, under the first of its known names.
 fn message(object: &Value) -> Option<String> {
-    const NAMES: [&str; 8] =
-        ["message", "msg", "detail", "error_description", "error_msg", "err", "title", "html-message"];
+    const NAMES: [&str; 10] = [
+        "message",
+        "msg",
+        "detail",
+        "error_description",
+        "error_msg",
+        "status_msg",
+        "faultstring",
+        "err",
+        "title",
+        "html-message",
+    ];
     NAMES.iter().find_map(|name| text(&object[*name])).or_else(|| text(&object["header"]["message"]))
 }
 

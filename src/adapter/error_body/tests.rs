@@ -96,6 +96,19 @@ fn the_words_of_the_body_tell_more_than_the_status() {
             Auth,
         ),
         (400, r#"{"error":{"message":"No connected db.","type":"no_db_connection","param":null,"code":"400"}}"#, Auth),
+        (400, r#"{"code":"Client specified an invalid argument","error":"Incorrect API key provided: sk***e."}"#, Auth),
+        (400, r#"{"code":"InvalidApiKey","message":"Invalid API-key provided.","request_id":"x"}"#, Auth),
+        (400, r#"{"error":{"message":"无效的令牌 (request id: 1)","type":"new_api_error"}}"#, Auth),
+        (400, r#"{"error":{"message":"User not found.","code":401}}"#, Auth),
+        (400, r#"{"error":"invalid_token","error_description":"The access token expired"}"#, Auth),
+        (400, r#"{"message":"invalid x-api-key"}"#, Auth),
+        (400, r#"{"statusCode":401,"message":"Access denied"}"#, Auth),
+        (400, r#"{"title":"Unauthorized","status":401,"detail":"x"}"#, Auth),
+        (400, r#"{"fault":{"faultstring":"Denied","detail":{"errorcode":"oauth.v2.InvalidApiKey"}}}"#, Auth),
+        (400, r#"{"detail":"Unauthorized"}"#, Auth),
+        (422, r#"{"detail":[{"loc":["header","authorization"],"msg":"field required"}]}"#, Auth),
+        (400, r#"{"error":{"message":"Invalid token 4711 in logit_bias"}}"#, InvalidRequest),
+        (429, r#"{"error":{"message":"too many requests with an invalid api key"}}"#, RateLimited),
         (400, r#"{"error":{"message":"x","code":"content_filter"}}"#, ContentFilter),
         (
             403,
@@ -130,6 +143,22 @@ fn an_error_inside_of_an_answer_says_its_own_status_or_kind() {
     ] {
         let failure = decode(200, body.as_bytes());
         assert_eq!((failure.kind, failure.status), (kind, status), "{body}");
+    }
+}
+
+#[test]
+fn a_refused_key_is_told_in_an_answer_of_success_too() {
+    for body in [
+        r#"{"base_resp":{"status_code":1004,"status_msg":"login fail: Please carry the API secret key"}}"#,
+        r#"{"base_resp":{"status_code":2049,"status_msg":"invalid api key"}}"#,
+        r#"{"error":{"message":"invalid token","type":"new_api_error","code":"invalid_token"}}"#,
+        r#"{"error_code":110,"error_msg":"Access token invalid or no longer valid"}"#,
+        r#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}],"result":null}"#,
+    ] {
+        assert_eq!(refusal(body.as_bytes()).map(|failure| failure.kind), Some(FailureKind::Auth), "{body}");
+    }
+    for body in ["", "{}", r#"{"choices":[]}"#, r#"{"base_resp":{"status_code":0,"status_msg":"success"}}"#] {
+        assert_eq!(refusal(body.as_bytes()), None, "{body}");
     }
 }
 

@@ -20,11 +20,8 @@ use crate::error::Failure;
 pub(super) struct Gemini;
 
 /// The fields that bound an answer, in one of their spellings: names are compared as Google reads them.
-const BOUNDS: output_bound::Names = output_bound::Names {
-    max_tokens: &[&["generationConfig", "maxOutputTokens"]],
-    answers: &[&["generationConfig", "candidateCount"]],
-    prompts: None,
-};
+const BOUNDS: output_bound::Names =
+    output_bound::Names { max_tokens: &[&["generationConfig", "maxOutputTokens"]], prompts: None };
 
 /// The fields that change no price, besides those of most formats.
 const KNOWN: unpriced::Known = unpriced::Known {

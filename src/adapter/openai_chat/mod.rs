@@ -22,11 +22,8 @@ pub(super) struct OpenaiChat;
 
 /// The fields that bound an answer. Some gateways that run models themselves know `best_of`: they write that many
 /// answers and return the best.
-const BOUNDS: output_bound::Names = output_bound::Names {
-    max_tokens: &[&["max_tokens"], &["max_completion_tokens"]],
-    answers: &[&["n"], &["best_of"]],
-    prompts: Some("prompt"),
-};
+const BOUNDS: output_bound::Names =
+    output_bound::Names { max_tokens: &[&["max_tokens"], &["max_completion_tokens"]], prompts: Some("prompt") };
 
 /// The fields that change no price, besides those of most formats.
 const KNOWN: unpriced::Known = unpriced::Known {

@@ -18,8 +18,7 @@ use crate::error::Failure;
 pub(super) struct OpenaiResponses;
 
 /// The fields that bound an answer. `n` is not in the format, but some gateways pass it on to a format that has it.
-const BOUNDS: output_bound::Names =
-    output_bound::Names { max_tokens: &[&["max_output_tokens"]], answers: &[&["n"]], prompts: None };
+const BOUNDS: output_bound::Names = output_bound::Names { max_tokens: &[&["max_output_tokens"]], prompts: None };
 
 /// The fields that change no price, besides those of most formats. The others bring in what the vendor keeps: a conversation, a
 /// prompt.

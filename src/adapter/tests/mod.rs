@@ -68,7 +68,7 @@ fn decode_stream<'a>(api: Api, pieces: impl IntoIterator<Item = &'a [u8]>) -> Ou
 fn decode_whole(api: Api, body: &[u8]) -> Outcome {
     match api.adapter().decode_response(body) {
         Ok(response) => {
-            let failure = complete(response.finish.as_ref(), response.has_called()).err();
+            let failure = complete(response.finish.as_ref(), response.calls()).err();
             Outcome { response, failure, malformed: 0 }
         }
         Err(DecodeError::Failed(failure)) => Outcome { failure: Some(failure), ..Outcome::default() },

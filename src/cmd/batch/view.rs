@@ -21,6 +21,7 @@ use crate::ledger::LedgerWriter;
 use crate::ledger::jobs::{self, JobProgress, JobState};
 use crate::record::{Record, Status};
 use crate::report::batch::{self as report, BatchProgress, Standing, Summary};
+use crate::report::error::hints;
 use crate::report::format::count;
 use crate::report::term::{Output, Text, print, say};
 use crate::run::{Notices, Outcome, Reporter};
@@ -307,6 +308,9 @@ impl BatchView<'_> {
         if self.state.told.insert(failure.kind.as_str()) {
             self.progress.clear();
             self.context.notice(&format!("{}: {}", record.model, named(&failure.message)));
+            if let Some(hint) = failure.hint().filter(|_| !self.context.quiet) {
+                say(hints(&[hint], &self.context.terminal.stderr));
+            }
         }
         if self.on_error == OnError::Stop {
             self.control.stop(StopReason::Row(named(&failure.message)));

@@ -87,6 +87,7 @@ pub(super) fn run_compare(context: &Context, args: &CompareArgs) -> Result<u8, E
 /// answer cache is then not used, because a cached answer has no latency to measure.
 fn options(context: &Context, args: &CompareArgs, models: usize) -> RunOptions {
     let mut options = RunOptions::new(context, "compare", &args.prompt);
+    options.hints = true;
     options.concurrency = args.concurrency.map_or(models, |calls| calls as usize);
     if args.repeat > 1 && options.gateways.cached.replace(false) == Some(true) {
         context.notice("--repeat measures, so the answer cache is not used");

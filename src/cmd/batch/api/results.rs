@@ -339,7 +339,7 @@ async fn answered(adapter: &dyn Adapter, body: &[u8], events: &Events) -> Result
             return Err(Failure::new(FailureKind::Protocol, "the result cannot be read").with_cause(why));
         }
     };
-    let complete = stream::complete(answer.finish.as_ref(), answer.has_called());
+    let complete = stream::complete(answer.finish.as_ref(), answer.calls());
     let outcome = complete.and_then(|()| stream::told_whole(answer.missing));
     for event in answer.into_events() {
         events.emit(Event::Stream(stream::with_id(event))).await?;
