@@ -1,11 +1,13 @@
 //! Files that go with a prompt: text, images, documents and audio, recognised by their content.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use ignore::WalkBuilder;
+use ignore::{DirEntry, WalkBuilder};
 use url::Url;
 
 use crate::chat::{Audio, File, Image, ImageSource, Part};
@@ -91,7 +93,23 @@ pub fn directory(path: &Path, is_private: &dyn Fn(&Path) -> bool) -> Result<Dire
         let message = format!("{} holds more than {what} of text", path.display());
         Error::usage_hint(message, "attach a directory below it, or files; a file .ignore in it leaves others out")
     };
-    let walk = WalkBuilder::new(path).require_git(false).sort_by_file_path(Path::cmp).build();
+    let whole = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    whole.ancestors().try_for_each(check_exclusions)?;
+    if let Some(global) = ignore::gitignore::gitconfig_excludes_path() {
+        check_exclusion(&global)?;
+    }
+    let wrong = Arc::new(Mutex::new(None));
+    let found = Arc::clone(&wrong);
+    let is_readable = move |entry: &DirEntry| {
+        let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());
+        let checked = if is_directory { check_exclusions(entry.path()) } else { Ok(()) };
+        let is_right = checked.is_ok();
+        if let Err(error) = checked {
+            found.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+        is_right
+    };
+    let walk = WalkBuilder::new(path).require_git(false).sort_by_file_path(Path::cmp).filter_entry(is_readable).build();
     for entry in walk {
         let failed = |error: ignore::Error| Error::Input {
             path: path.to_owned(),
@@ -128,7 +146,28 @@ pub fn directory(path: &Path, is_private: &dyn Fn(&Path) -> bool) -> Result<Dire
             return Err(too_much(format!("{MOST_FILES} files")));
         }
     }
-    Ok(directory)
+    let wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner).take();
+    wrong.map_or(Ok(directory), Err)
+}
+
+/// The largest file of names to leave out that is read, in bytes.
+const LARGEST_EXCLUSIONS: u64 = 1 << 20;
+
+/// Checks the files that say what of a directory is left out. They are read as wholes, so that they must not be endless.
+fn check_exclusions(directory: &Path) -> Result<(), Error> {
+    [".gitignore", ".ignore", ".git/info/exclude"].iter().try_for_each(|name| check_exclusion(&directory.join(name)))
+}
+
+fn check_exclusion(path: &Path) -> Result<(), Error> {
+    let why = match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => return Ok(()),
+        Ok(metadata) if !metadata.is_file() => "it is a pipe or a device, not a file".to_owned(),
+        Ok(metadata) if metadata.len() > LARGEST_EXCLUSIONS => {
+            format!("it says what to leave out, and is larger than {} MiB", LARGEST_EXCLUSIONS >> 20)
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::Input { path: path.to_owned(), source: std::io::Error::other(why) })
 }
 
 /// What these bytes are, by their beginning. The name goes with a text or a document.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Makes the directory, and those above it that are missing, for this user alone, whatever the umask says. A
 /// directory that exists keeps its mode, because it may hold more than our files, which are private by themselves.
@@ -37,6 +37,74 @@ pub(crate) fn others_may_read(file: &Metadata) -> bool {
     {
         let _ = file;
         false
+    }
+}
+
+/// Whether the file belongs to this user; systems without owners say yes.
+pub(crate) fn is_ours(file: &Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::MetadataExt::uid(file) == rustix::process::geteuid().as_raw()
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        true
+    }
+}
+
+/// Who besides this user and root may change the file, or what is in the directory, in words that follow its name; `None` where
+/// nobody may.
+pub(crate) fn exposure(metadata: &Metadata) -> Option<&'static str> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        const WRITABLE_BY_GROUP: u32 = 0o020;
+        const WRITABLE_BY_ALL: u32 = 0o002;
+        let own_group = metadata.gid() == rustix::process::getegid().as_raw();
+        match () {
+            () if !is_ours(metadata) && metadata.uid() != 0 => Some("belongs to another user"),
+            () if metadata.mode() & WRITABLE_BY_ALL != 0 => Some("can be written to by every user"),
+            () if metadata.mode() & WRITABLE_BY_GROUP != 0 && !own_group => {
+                Some("can be written to by a group that is not this user's own")
+            }
+            () => None,
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        None
+    }
+}
+
+/// Where and how other users could change a file, or put one of theirs in its place; `None` where they cannot. What cannot be
+/// looked at says nothing.
+pub(crate) fn exposed(path: &Path) -> Option<(PathBuf, &'static str)> {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+    let target = is_link.then(|| fs::canonicalize(path).ok()).flatten();
+    let directories = [path.parent(), target.as_deref().and_then(Path::parent)];
+    let of_file = fs::metadata(path).ok().and_then(|metadata| exposure(&metadata));
+    of_file.map(|why| (path.to_owned(), why)).or_else(|| {
+        directories.into_iter().flatten().find_map(|directory| {
+            let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+            let metadata = fs::metadata(directory).ok().filter(|metadata| !keeps_files(metadata))?;
+            Some((directory.to_owned(), exposure(&metadata)?))
+        })
+    })
+}
+
+/// Whether only the owner of a file in this directory can put another in its place, whoever may write to it, as in `/tmp`.
+fn keeps_files(directory: &Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        const STICKY: u32 = 0o1000;
+        std::os::unix::fs::MetadataExt::mode(directory) & STICKY != 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = directory;
+        true
     }
 }
 

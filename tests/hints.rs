@@ -42,6 +42,31 @@ fn a_refusal_with_status_200_is_told_by_commands_that_ask_no_model() {
 }
 
 #[test]
+fn what_can_be_done_about_a_failure_is_said_by_every_command() {
+    let gateway = Gateway::by(|request| match &*request.model() {
+        "good" => Reply::stream(&["ok"]),
+        "large" => Reply::with_body(413, "text/plain", "too large"),
+        _ => Reply::error(401, "nobody knows it"),
+    });
+    let home = Home::with(&gateway);
+    home.file("rows.txt", "one\n");
+    home.llm(["ask", "-m", "good", "hi"]).output().exits(0);
+    for command in [&["compare", "hi"][..], &["rerun"], &["bench", "-n", "2"], &["batch", "rows.txt", "{{ line }}"]] {
+        let outcome = home.llm(command).args(["-m", "bad"]).output();
+        outcome.exits(4).says("hint: the gateway refused the key: `llm key test env` checks it");
+        assert_eq!(outcome.stderr().matches("hint: ").count(), 1, "{outcome}");
+        let outcome = home.llm(command).args(["-m", "large"]).output();
+        outcome.says("hint: the request is larger than the gateway");
+    }
+    let home = Home::new().config(&format!(
+        "default_gateway = \"open\"\n[gateway.open]\nbase_url = \"{}\"\nauth = \"none\"\n",
+        gateway.base_url()
+    ));
+    let outcome = home.llm(["compare", "-m", "bad,worse", "hi"]).output();
+    outcome.exits(4).says("401 access refused").says("no key was sent").never_says("key refused");
+}
+
+#[test]
 fn help_is_a_command_too() {
     let home = Home::new();
     for (long, short) in [(&["help"][..], &["--help"][..]), (&["help", "log", "show"], &["log", "show", "--help"])] {
@@ -90,8 +115,13 @@ fn a_refused_key_is_4_without_fallback_and_blamed_only_if_it_was_sent() {
 fn what_a_gateway_cannot_take_or_will_not_take_for_long_is_said_in_plain_words() {
     let large = Gateway::always(Reply::with_body(413, "text/html", "<html><title>413 Too Large</title></html>"));
     Home::with(&large).llm(["ask", "hi"]).output().exits(1).says("send less, or smaller attachments");
-    let busy = Gateway::always(Reply::error_with(429, &[("retry-after", "2300979581")], "later"));
-    Home::with(&busy).llm(["ask", "hi"]).output().exits(6).says("come back in 72.9 years");
+    let busy = Gateway::always(Reply::error_with(429, &[("retry-after", "20000000")], "later"));
+    Home::with(&busy).llm(["ask", "hi"]).output().exits(6).says("come back in 231 d 11 h");
+    assert_eq!(busy.requests().len(), 1);
+    // Time since an epoch is no time to wait.
+    let confused = Gateway::always(Reply::error_with(429, &[("retry-after", "2300979581")], "later"));
+    Home::with(&confused).llm(["ask", "--retries", "1", "hi"]).output().exits(6).never_says("come back");
+    assert_eq!(confused.requests().len(), 2);
 }
 
 #[test]

@@ -207,9 +207,46 @@ fn a_directory_that_everyone_may_write_to_costs_no_answer_and_holds_no_prompt() 
     let outcome = home.llm(["ask", "CANARY-1"]).output();
     outcome.exits(0).prints("Hello.\n").says("can be written to by every user").says("this call is not recorded");
     assert!(fs::read_dir(&data).expect("listed").next().is_none(), "nothing is written there");
+    // Nor is a key kept there.
+    let config = format!("[gateway.corp]\nbase_url = \"{}\"\n", gateway.base_url());
+    fs::write(home.file("llm.toml", ""), &config).expect("written");
+    let set = home.llm(["key", "set", "corp", "--store", "file"]).env("LLM_CONFIG", home.path().join("llm.toml"));
+    set.stdin("sk-0123456789abcdef").output().exits(4).says("can be written to by every user");
+    assert!(home.llm(["doctor"]).output().stdout().contains("! data"));
     fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).expect("permitted");
     home.llm(["ask", "hi"]).output().exits(0);
     assert_eq!(home.log().len(), 1);
+    // The ledger may be a link, and its log is beside what that leads to.
+    let elsewhere = home.path().join("elsewhere");
+    fs::create_dir(&elsewhere).expect("a directory");
+    fs::rename(data.join("ledger.db"), elsewhere.join("ledger.db")).expect("moved");
+    std::os::unix::fs::symlink(elsewhere.join("ledger.db"), data.join("ledger.db")).expect("a link");
+    home.llm(["ask", "hi"]).output().exits(0).never_says("every user");
+    fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o777)).expect("permitted");
+    home.llm(["ask", "hi"]).output().exits(0).says("can be written to by every user");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_config_that_others_can_change_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let gateway = hello();
+    let home = Home::with(&gateway).config("[set]\nx = [\"a\"]\n");
+    home.llm(["ask", "hi"]).output().exits(0).never_says("who could make the config run programs");
+    let config = home.files().into_iter().find(|path| path.ends_with("llm.toml")).expect("a config");
+    let mode =
+        |path: &std::path::Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+    let directory = config.parent().expect("a directory").to_owned();
+    for (path, exposed, safe) in [(&config, 0o666, 0o600), (&directory, 0o777, 0o700)] {
+        mode(path, exposed);
+        home.llm(["ask", "hi"]).output().exits(0).says("can be written to by every user, who could make the config");
+        home.llm(["ask", "-q", "hi"]).output().exits(0).never_says("every user");
+        assert!(home.llm(["doctor"]).output().stdout().contains("! config"));
+        mode(path, safe);
+    }
+    // As in /tmp, where only the owner of a file can replace it.
+    mode(&directory, 0o1777);
+    home.llm(["ask", "hi"]).output().exits(0).never_says("every user");
 }
 
 #[cfg(unix)]

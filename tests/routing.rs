@@ -313,6 +313,49 @@ fn a_config_with_all_of_it_is_kept_to() {
 }
 
 #[test]
+fn a_fallback_that_time_or_a_schema_keeps_from_being_tried_is_named() {
+    let slow = Gateway::by(|request| match &*request.model() {
+        "wrong" => Reply::stream(&["no JSON"]),
+        "begun" => Reply::sse().role().text("abc").hold(),
+        _ => Reply::silence().hold(),
+    });
+    let home = home(&slow, "[pipeline.p]\nsteps = [{ name = \"x\", model = \"silent\", prompt = \"{{ input }}\" }]\n");
+    home.file("schema.json", r#"{"type": "object"}"#);
+    home.file("rows.txt", "one\n");
+    for (arguments, why) in [
+        (&["ask", "-m", "silent", "--timeout", "50ms", "hi"][..], "the time limit of the call has passed"),
+        (&["compare", "-m", "silent", "--timeout", "50ms", "hi"], "the time limit of the call has passed"),
+        (
+            &["batch", "rows.txt", "{{ line }}", "-m", "silent", "--timeout", "50ms"],
+            "the time limit of the call has passed",
+        ),
+        (&["pipeline", "run", "p", "--timeout", "50ms", "hi"], "the time limit of the call has passed"),
+        (&["ask", "-m", "begun", "--timeout", "50ms", "hi"], "an answer that has begun is not replaced"),
+        (&["ask", "-m", "wrong", "--schema", "schema.json", "hi"], "an answer that is whole is not replaced"),
+        (&["compare", "-m", "wrong", "--schema", "schema.json", "hi"], "an answer that is whole is not replaced"),
+    ] {
+        let outcome = home.llm(arguments).args(["--fallback", "other"]).output();
+        outcome.says(&format!("other is not tried: {why}"));
+        assert_eq!(outcome.stderr().matches("is not tried").count(), 1, "{outcome}");
+    }
+    assert!(slow.requests().iter().all(|request| request.model() != "other"));
+}
+
+#[test]
+fn the_gateway_is_named_where_two_have_the_model_that_failed() {
+    let (one, two) = (Gateway::always(Reply::error(503, "down")), Gateway::always(Reply::error(503, "down")));
+    let home = Home::new().config(&format!(
+        "default_gateway = \"g1\"\n[gateway.g1]\nbase_url = \"{}\"\nauth = \"none\"\n[gateway.g2]\nbase_url = \"{}\"\nauth = \"none\"\n",
+        one.base_url(),
+        two.base_url()
+    ));
+    let outcome = home.llm(["ask", "--retries", "0", "-m", "m", "--fallback", "g2::m", "hi"]).output();
+    outcome.exits(6).says("error: g2::m: 503 down").says("tried g1::m: 503").says("tried g2::m: 503");
+    let outcome = home.llm(["probe", "-m", "g1::m,g2::m", "--retries", "0"]).output();
+    outcome.says("g1::m: down").says("g2::m: down");
+}
+
+#[test]
 fn the_model_that_is_named_is_the_one_that_failed_last_and_advice_comes_last() {
     let gateway = Gateway::by(|request| match request.model().as_str() {
         "down" => Reply::error(503, "overloaded"),

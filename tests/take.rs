@@ -85,6 +85,15 @@ fn stdin_and_directories_are_attached() {
     assert_eq!(prompt, expected);
     home.file("empty/.gitignore", "");
     home.llm(["ask", "-f", "empty", "hi"]).output().exits(2).says("no text file");
+    #[cfg(unix)]
+    {
+        home.file("endless/x.txt", "x");
+        let exclusions = home.path().join("endless/.gitignore");
+        std::os::unix::fs::symlink("/dev/zero", &exclusions).expect("a link");
+        home.llm(["ask", "-f", "endless", "hi"]).output().exits(2).says("it is a pipe or a device");
+        home.shell("rm endless/.gitignore && mkdir endless/deep && mkfifo endless/deep/.ignore").output().exits(0);
+        home.llm(["ask", "-f", "endless", "hi"]).output().exits(2).says("it is a pipe or a device");
+    }
     home.file("large/x.txt", "x".repeat(3 << 20));
     home.file("large/y.txt", "y".repeat(3 << 20));
     home.llm(["ask", "-f", "large", "hi"]).output().exits(2).says("more than 4 MiB");

@@ -258,6 +258,10 @@ fn tokens_are_counted_as_answers_report_them() {
 fn a_text_has_the_same_vector_in_both_encodings() {
     let (_demo, v1) = demo();
     let embed = |body: &Value| json_of(post(&v1, "/v1/embeddings", body));
+    for wrong in [json!(["demo/quick", "a", 2, null]), Value::Null] {
+        let (status, error) = embed(&wrong);
+        assert_eq!((status, &error["error"]["message"]), (400, &json!("the request body is not a JSON object")));
+    }
     let texts = json!(["the cat sat", "It rains."]);
     let (status, floats) = embed(&json!({"model": "demo/quick", "input": texts, "dimensions": 3}));
     assert_eq!((status, &floats["object"], &floats["data"][1]["index"]), (200, &json!("list"), &json!(1)));

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 
 /// Fields with which some gateway asks another model than `model` says, or sends the request elsewhere. Budgets, allow-lists and
 /// prices go by the one model that is known, so nobody may set them: OpenRouter has the first two, Azure and old clients of OpenAI
-/// the next two, LiteLLM and its like those after them, Portkey and Google the last.
-const OTHER_MODELS: [&str; 22] = [
+/// the next four, LiteLLM and its like those after them, Portkey and Google the last.
+const OTHER_MODELS: [&str; 25] = [
     "models",
     "preset",
     "deployment_id",
+    "deployment",
+    "deployment_name",
     "engine",
     "fallback",
     "fallback_models",
@@ -24,6 +26,7 @@ const OTHER_MODELS: [&str; 22] = [
     "base_url",
     "extra_body",
     "targets",
+    "target",
     "override_params",
     "routing_config",
     "model_config",
@@ -63,8 +66,10 @@ pub fn may_name_others(model: &str) -> bool {
 /// Whether a field names one or several models: `model`, `models`, `backup_models`, `fallbackModel`, `modelName` …
 pub(super) fn is_model(name: &str) -> bool {
     let name = folded(name);
-    let subject = ["names", "name", "ids", "id"].into_iter().find_map(|end| name.strip_suffix(end));
-    [subject.unwrap_or(&name), &name].iter().any(|name| name.ends_with("model") || name.ends_with("models"))
+    let name = name.trim_end_matches("[]");
+    let ends = ["names", "name", "ids", "id", "overrides", "override"];
+    let subject = ends.into_iter().find_map(|end| name.strip_suffix(end));
+    [subject.unwrap_or(name), name].iter().any(|name| name.ends_with("model") || name.ends_with("models"))
 }
 
 #[cfg(test)]
@@ -106,11 +111,16 @@ mod tests {
             "default_fallbacks",
             "litellm_params",
             "backup_models",
+            "model_override",
+            "modelOverrides",
+            "models[]",
+            "deployment",
             "alternateModels",
             "model_name",
             "modelId",
             "override_params",
             "targets",
+            "target",
         ] {
             assert!(names_other_model(name), "{name}");
         }

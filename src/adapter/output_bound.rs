@@ -106,15 +106,23 @@ fn values(fields: &Object<'_>, path: &[&str]) -> Vec<Option<Value>> {
 
 /// A whole number, also one that is written as a float or a text: many gateways take it all the same.
 fn count(value: Value) -> Option<u64> {
-    /// Floats beyond this do not hold every whole number.
+    /// Floats beyond this do not hold every whole number. What is larger is as good as no limit.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match value {
         Value::Number(number) => number.as_u64().or_else(|| {
+            if number.as_f64().is_some_and(|float| float > EXACT) {
+                return Some(u64::MAX);
+            }
             let float = number.as_f64().filter(|float| float.fract() == 0.0 && (0.0..=EXACT).contains(float))?;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within the bounds")]
             Some(float as u64)
         }),
-        Value::String(text) => text.trim().parse().ok(),
+        Value::String(text) => match text.trim() {
+            digits if digits.len() > 15 && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(digits.parse().unwrap_or(u64::MAX))
+            }
+            text => text.parse().ok(),
+        },
         _ => None,
     }
 }
@@ -180,6 +188,10 @@ mod tests {
             // Not the name of this format, but a gateway may go by it.
             (Api::OpenaiResponses, json!({"max_tokens": 500, "n": 2}), (Some(500), Some(2))),
             (Api::Anthropic, json!({"max_tokens": 64_000}), (Some(64_000), Some(1))),
+            (Api::Anthropic, json!({"n": 50}), (Some(100), Some(50))),
+            (Api::Gemini, json!({"best_of": 50}), (Some(100), Some(50))),
+            (Api::OpenaiChat, json!({"max_tokens": 1e20}), (Some(u64::MAX), Some(1))),
+            (Api::OpenaiChat, json!({"max_tokens": "18446744073709551616"}), (Some(u64::MAX), Some(1))),
             (Api::Anthropic, json!({"max_tokens": null}), (None, Some(1))),
             (Api::Gemini, json!({"generationConfig": {"maxOutputTokens": 500}}), (Some(500), Some(1))),
             (Api::Gemini, json!({"generationConfig": {"max_output_tokens": 500}}), (Some(500), Some(1))),
@@ -207,7 +219,7 @@ mod tests {
             (json!(-1), None, None),
             (json!(0.5), None, None),
             (json!(-2.5), None, None),
-            (json!(1e300), None, None),
+            (json!(1e300), Some(u64::MAX), Some(u32::MAX)),
             (json!("many"), None, None),
             (json!(""), None, None),
             (json!(true), None, None),

@@ -435,6 +435,22 @@ mod tests {
     }
 
     #[test]
+    fn a_call_whose_arguments_break_off_is_cut_whatever_the_gateway_says() {
+        let call = |arguments: &str| {
+            let call = serde_json::json!([{"index": 0, "id": "c", "function": {"name": "f", "arguments": arguments}}]);
+            TEXT.replace(r#""content":"a""#, &format!(r#""tool_calls":{call}"#))
+        };
+        let done = "data: [DONE]\n\n";
+        for (arguments, is_cut) in [(r#"{"a":"b"}"#, false), (r#"{"a":"b"#, true), (r#"{"a":["#, true), ("", false)] {
+            for end in [FINISH.replace("stop", "tool_calls"), FINISH.to_owned(), done.to_owned()] {
+                let failure = stream(&[&*call(arguments), &end].concat()).0.end(&mut Vec::new()).err();
+                let is_told = failure.is_some_and(|failure| failure.message == CALL_CUT);
+                assert_eq!(is_told, is_cut, "{arguments} {end}");
+            }
+        }
+    }
+
+    #[test]
     fn an_answer_that_ends_with_calls_has_some() {
         let finish = FINISH.replace("stop", "tool_calls");
         let call = TEXT.replace(r#""content":"a""#, r#""tool_calls":[{"index":0,"id":"c","function":{"name":"f"}}]"#);

@@ -117,7 +117,10 @@ fn config(settings: &Settings) -> Check {
             detail: format!("{} holds a secret, and other users may read it", without_home(path)),
             hint: Some(format!("chmod 600 {}", without_home(path))),
         },
-        Some(path) if settings.config_found => Check::good("config", without_home(path)),
+        Some(path) if settings.config_found => match private::exposed(path) {
+            Some((place, why)) => exposed("config", &place, why),
+            None => Check::good("config", without_home(path)),
+        },
         Some(path) => Check::good("config", format!("presets alone; {} is not there", without_home(path))),
         None => Check {
             name: "config",
@@ -126,6 +129,12 @@ fn config(settings: &Settings) -> Check {
             hint: Some("LLM_CONFIG names a file anywhere".into()),
         },
     }
+}
+
+fn exposed(name: &'static str, place: &Path, why: &str) -> Check {
+    let place = without_home(place);
+    let hint = format!("`chmod go-w {place}`, if it is yours");
+    Check { name, outcome: Outcome::Warning, detail: format!("{place} {why}"), hint: Some(hint) }
 }
 
 /// Whether other users may read the config file and find secrets in it: in headers, in the address of a database, or as a word of
@@ -157,6 +166,9 @@ fn directory(name: &'static str, path: Option<&Path>) -> Check {
         hint: Some("LLM_DATA_DIR names a directory that can be written to".into()),
     };
     let Some(path) = path else { return warning("no home directory to keep files in".into()) };
+    if let Some(why) = fs::metadata(path).ok().and_then(|metadata| private::exposure(&metadata)) {
+        return exposed(name, path, why);
+    }
     // A missing directory is made when it is first needed, so its nearest existing parent is tested.
     let Some(nearest) = path.ancestors().find(|path| path.exists()) else { return warning(without_home(path)) };
     match tempfile::Builder::new().prefix(".llm-").tempfile_in(nearest) {

@@ -55,6 +55,7 @@ use crate::cli::{self, Cli, Command};
 use crate::config::{Env, Gateway, Render, Settings, nearest};
 use crate::error::Error;
 use crate::gateway::Client;
+use crate::private;
 use crate::report::destination::Destination;
 use crate::report::progress::Waiting;
 use crate::report::term::{self, Output, Terminal, TerminalEnv, Text, print, say};
@@ -90,6 +91,15 @@ impl Context {
     fn while_waiting<T>(&self, text: &str, work: impl FnOnce() -> T) -> T {
         let _shown = self.live_terminal().and_then(|terminal| Waiting::start(text, &terminal));
         work()
+    }
+
+    /// Says where other users can change the config: it names programs that are run, and where keys are sent.
+    fn tell_exposed_config(&self) {
+        let path = self.settings.config_path.as_deref().filter(|_| self.settings.config_found);
+        if let Some((place, why)) = path.and_then(private::exposed) {
+            let place = place.display();
+            self.notice(&format!("{place} {why}, who could make the config run programs and send keys elsewhere"));
+        }
     }
 
     /// Where the output of a command goes. The reader of a named pipe is waited for no longer than `limit`; `None` is without an end.
@@ -294,7 +304,9 @@ fn run(cli: Cli, env: Env, terminal: Terminal) -> Result<u8, Error> {
     let context = |env| {
         let settings = Settings::load(env)?;
         let terminal = terminal.rendering(render.map_or(settings.render, render_of));
-        Ok::<_, Error>(Context { settings, terminal, quiet, verbose })
+        let context = Context { settings, terminal, quiet, verbose };
+        context.tell_exposed_config();
+        Ok::<_, Error>(context)
     };
     match cli.command {
         Command::Ask(args) => ask::run_ask(&context(env)?, *args),

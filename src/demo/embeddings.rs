@@ -107,6 +107,9 @@ pub(super) async fn embeddings<B: Backend>(backend: State<Arc<B>>, headers: Head
 
 async fn embed(backend: &impl Backend, headers: &HeaderMap, body: Received) -> Result<Vec<u8>, Failure> {
     let body = read_body(body)?;
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(invalid("the request body is not a JSON object"));
+    }
     let request: WireRequest = serde_json::from_slice(&body).map_err(|error| invalid(error.to_string()))?;
     let inputs = match request.input {
         WireInput::One(input) => vec![input],

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Response, Url};
 
@@ -60,19 +62,24 @@ pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
     RetryAdvice { retry_after, should_retry }
 }
 
-/// Reads a number of seconds, which may have decimals, or an HTTP date.
+/// The longest wait that makes sense. What is longer is no number of seconds, but the time of an epoch.
+const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// Reads a number of seconds, which may have decimals, or an HTTP date in any of its three forms.
 fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    if let Some(wait) = seconds(value, 1.0) {
-        return Some(wait);
-    }
-    let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
+    seconds(value, 1.0).or_else(|| {
+        let obsolete = |form| Some(DateTime::strptime(form, value).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
+        let date = jiff::fmt::rfc2822::parse(value).map(|date| date.timestamp()).ok();
+        let date = date.or_else(|| obsolete("%A, %d-%b-%y %H:%M:%S GMT")).or_else(|| obsolete("%a %b %e %H:%M:%S %Y"));
+        let wait = Duration::try_from(date?.duration_since(now)).unwrap_or(Duration::ZERO);
+        Some(wait).filter(|wait| *wait <= LONGEST_WAIT)
+    })
 }
 
 /// Reads a number of seconds, times `unit`. Returns `None` for what is no number, or no possible time to wait.
 fn seconds(value: &str, unit: f64) -> Option<Duration> {
     let seconds = value.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0)? * unit;
-    Duration::try_from_secs_f64(seconds).ok()
+    Duration::try_from_secs_f64(seconds).ok().filter(|wait| *wait <= LONGEST_WAIT)
 }
 
 /// The failure of a request that was redirected. No redirect is followed, since it would send key and prompt where the user
@@ -117,6 +124,11 @@ mod tests {
             ("86400", Some(86_400_000)),
             ("Fri, 20 Nov 2026 10:00:30 GMT", Some(30_000)),
             ("Fri, 20 Nov 2020 10:00:30 GMT", Some(0)),
+            ("Friday, 20-Nov-26 10:00:30 GMT", Some(30_000)),
+            ("Fri Nov 20 10:00:30 2026", Some(30_000)),
+            ("Sat Nov  7 10:00:30 2026", Some(0)),
+            ("1795168830", None),
+            ("Fri, 20 Nov 2126 10:00:30 GMT", None),
             ("-5", None),
             ("NaN", None),
             ("inf", None),

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::store::StoreError;
+use crate::private::{self, is_ours};
 
 /// The path with this at the end of its name.
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -48,28 +49,12 @@ pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
 /// Fails where other users could put files of theirs into the place of the ledger's, its log's or its spill file's, and so
 /// read what is written there or change what is read. Root can do that anywhere. Neither the directories above nor
 /// permission to read the directory matter: the files are private by themselves.
-#[cfg(unix)]
 pub(super) fn check_dir(dir: &Path) -> Result<(), StoreError> {
-    use std::os::unix::fs::MetadataExt;
-    const WRITABLE_BY_GROUP: u32 = 0o020;
-    const WRITABLE_BY_ALL: u32 = 0o002;
     let metadata = fs::metadata(dir).map_err(|source| StoreError::io(dir, source))?;
-    let own_group = metadata.gid() == rustix::process::getegid().as_raw();
-    let why = if !is_ours(&metadata) && metadata.uid() != 0 {
-        "belongs to another user"
-    } else if metadata.mode() & WRITABLE_BY_ALL != 0 {
-        "can be written to by every user"
-    } else if metadata.mode() & WRITABLE_BY_GROUP != 0 && !own_group {
-        "can be written to by a group that is not this user's own"
-    } else {
-        return Ok(());
-    };
-    Err(StoreError::Unsafe { dir: dir.to_owned(), why })
-}
-
-#[cfg(not(unix))]
-pub(super) fn check_dir(_: &Path) -> Result<(), StoreError> {
-    Ok(())
+    match private::exposure(&metadata) {
+        Some(why) => Err(StoreError::Unsafe { dir: dir.to_owned(), why }),
+        None => Ok(()),
+    }
 }
 
 /// Makes the file so that only this user can read and write it, or changes its permissions so; SQLite gives its log the same
@@ -90,8 +75,12 @@ pub(super) fn own(path: &Path) -> Result<(), StoreError> {
     if !ours || !is_ours(&metadata) {
         return Err(StoreError::Foreign { path: path.to_owned() });
     }
-    // The user made the link, so the permissions of what it leads to are left as they are.
-    if link { Ok(()) } else { restrict(path, &metadata).map_err(io_error) }
+    if !link {
+        return restrict(path, &metadata).map_err(io_error);
+    }
+    // The user made the link, so the permissions of what it leads to are left as they are. The ledger's log is beside that.
+    let target = fs::canonicalize(path).map_err(io_error)?;
+    target.parent().map_or(Ok(()), check_dir)
 }
 
 /// Opens a file for reading and writing, made for this user alone if it is missing. A link is not followed, and a file of
@@ -110,17 +99,6 @@ pub(super) fn private_file(path: &Path) -> io::Result<File> {
         return Ok(file);
     }
     Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"))
-}
-
-#[cfg(unix)]
-fn is_ours(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    metadata.uid() == rustix::process::geteuid().as_raw()
-}
-
-#[cfg(not(unix))]
-fn is_ours(_: &fs::Metadata) -> bool {
-    true
 }
 
 #[cfg(unix)]

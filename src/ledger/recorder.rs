@@ -159,10 +159,17 @@ impl Recorder {
     /// Returns whether there was anything to take in.
     fn take_in(&mut self) -> Result<bool, String> {
         let Some(store) = &mut self.store else { return Ok(false) };
-        let Some(spilled) = spill::take(&self.dir).map_err(|error| error.to_string())? else { return Ok(false) };
-        store
-            .write(|transaction| write::insert_all(transaction, &spilled.rows).map(drop))
-            .map_err(|error| error.cause().unwrap_or_else(|| error.to_string()))?;
+        let Some(mut spilled) = spill::take(&self.dir).map_err(|error| error.to_string())? else { return Ok(false) };
+        loop {
+            let rows = spilled.rows().map_err(|error| error.to_string())?;
+            if rows.is_empty() {
+                break;
+            }
+            // What a process that ends here has taken in is known when it comes again.
+            store
+                .write(|transaction| write::insert_all(transaction, &rows).map(drop))
+                .map_err(|error| error.cause().unwrap_or_else(|| error.to_string()))?;
+        }
         match spilled.done() {
             Ok(None) => Ok(true),
             Ok(Some(aside)) => Err(format!("some lines cannot be read, and are in {} now", aside.display())),

@@ -1,7 +1,8 @@
 //! Calls that could not be recorded, kept in a file until they can be.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::files::{check_dir, private_file, with_suffix};
@@ -41,15 +42,22 @@ fn lines(file: &File, rows: &[Row]) -> io::Result<()> {
     buffer.flush()
 }
 
-/// The rows of the file, locked until this is dropped.
+/// What waits in the file, locked until this is dropped.
 #[derive(Debug)]
 pub(super) struct Spilled {
-    file: File,
+    lines: BufReader<File>,
     path: PathBuf,
-    pub(super) rows: Vec<Row>,
-    /// Lines that cannot be read as rows.
-    unreadable: Vec<String>,
+    /// How far it has been read.
+    read: u64,
+    /// Where lines are that cannot be read as rows.
+    unreadable: Vec<Range<u64>>,
 }
+
+/// Rows are read until their lines have so many bytes together.
+const MOST_AT_ONCE: u64 = 16 << 20;
+
+/// The longest line that is read, in bytes. No call is that long.
+const LONGEST_LINE: u64 = 256 << 20;
 
 /// Returns what the file holds; `None` where it holds nothing, or another process has it locked.
 pub(super) fn take(dir: &Path) -> io::Result<Option<Spilled>> {
@@ -65,33 +73,68 @@ pub(super) fn take(dir: &Path) -> io::Result<Option<Spilled>> {
         Err(fs::TryLockError::WouldBlock) => return Ok(None),
         Err(fs::TryLockError::Error(error)) => return Err(error),
     }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
-    for line in String::from_utf8_lossy(&bytes).lines().filter(|line| !line.trim().is_empty()) {
-        match serde_json::from_str(line) {
-            Ok(row) => rows.push(row),
-            Err(_) => unreadable.push(line.to_owned()),
-        }
-    }
-    Ok(Some(Spilled { file, path, rows, unreadable }))
+    file.seek(SeekFrom::Start(0))?;
+    Ok(Some(Spilled { lines: BufReader::new(file), path, read: 0, unreadable: Vec::new() }))
 }
 
 impl Spilled {
+    /// The next rows; none at the end. The file may be larger than memory.
+    pub(super) fn rows(&mut self) -> io::Result<Vec<Row>> {
+        let (mut rows, mut line) = (Vec::new(), Vec::new());
+        let mut held = 0;
+        while held < MOST_AT_ONCE {
+            let length = next_line(&mut self.lines, &mut line)?;
+            if length == 0 {
+                break;
+            }
+            let place = self.read..self.read + length;
+            self.read = place.end;
+            match serde_json::from_slice(&line) {
+                Ok(row) => {
+                    rows.push(row);
+                    held += length;
+                }
+                // A blank line.
+                Err(_) if length <= 2 => {}
+                Err(_) => self.unreadable.push(place),
+            }
+        }
+        Ok(rows)
+    }
+
     /// Empties the file, once all of its rows are in the ledger. Lines that could not be read are appended to a file beside it,
     /// never deleted; returns the path of that file where there are any.
     pub(super) fn done(self) -> io::Result<Option<PathBuf>> {
+        let mut file = self.lines.into_inner();
         let mut aside = None;
         if !self.unreadable.is_empty() {
             let path = with_suffix(&self.path, ".corrupt");
-            let mut file = private_file(&path)?;
-            file.seek(SeekFrom::End(0))?;
-            for line in &self.unreadable {
-                writeln!(file, "{line}")?;
+            let mut corrupt = private_file(&path)?;
+            corrupt.seek(SeekFrom::End(0))?;
+            for Range { start, end } in self.unreadable {
+                file.seek(SeekFrom::Start(start))?;
+                io::copy(&mut (&file).take(end - start), &mut corrupt)?;
             }
+            // The last line may have had no end.
+            corrupt.write_all(b"\n")?;
             aside = Some(path);
         }
-        self.file.set_len(0)?;
+        file.set_len(0)?;
         Ok(aside)
     }
+}
+
+/// Reads the next line with its end. A line that is no object, or too long, is passed by and left empty. Returns the length of the
+/// line, which is 0 at the end.
+fn next_line(lines: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
+    line.clear();
+    if lines.fill_buf()?.first() != Some(&b'{') {
+        return Ok(lines.skip_until(b'\n')? as u64);
+    }
+    let length = lines.take(LONGEST_LINE).read_until(b'\n', line)? as u64;
+    if length < LONGEST_LINE || line.ends_with(b"\n") {
+        return Ok(length);
+    }
+    *line = Vec::new();
+    Ok(length + lines.skip_until(b'\n')? as u64)
 }

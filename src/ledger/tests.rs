@@ -219,6 +219,33 @@ fn a_spilled_line_that_was_cut_off_is_kept_aside() {
 }
 
 #[test]
+fn calls_that_wait_are_taken_in_by_pieces_and_what_is_no_line_is_not_held() {
+    let home = tempfile::tempdir().expect("a directory");
+    let large = |number| {
+        let mut row = row(&id(number), true);
+        row.answer.as_mut().expect("texts").text = "x".repeat(9 << 20);
+        row
+    };
+    let rows: Vec<Row> = (1..=3).map(large).collect();
+    spill::append(home.path(), &rows).expect("spilled");
+    let path = home.path().join(SPILL_NAME);
+    // Zeros without a line end, as a file has that a disk has lost.
+    let file = fs::File::options().write(true).open(&path).expect("there");
+    let end = file.metadata().expect("there").len();
+    file.set_len(end + (3 << 20)).expect("longer");
+    let mut spilled = spill::take(home.path()).expect("read").expect("rows");
+    let pieces: Vec<usize> =
+        std::iter::from_fn(|| Some(spilled.rows().expect("read").len()).filter(|rows| *rows > 0)).collect();
+    assert_eq!(pieces, [2, 1]);
+    drop(spilled);
+    let said = super::record(home.path(), &[row(&id(4), true)]);
+    assert!(said.iter().any(|said| said.contains("some lines cannot be read")), "{said:?}");
+    assert_eq!(all(home.path()).len(), 4);
+    let aside = fs::metadata(home.path().join("ledger-spill.jsonl.corrupt")).expect("kept").len();
+    assert_eq!(aside, (3 << 20) + 1);
+}
+
+#[test]
 fn l15_a_newer_ledger_costs_no_call() {
     let home = tempfile::tempdir().expect("a directory");
     let store = Store::open(home.path(), Mode::RECORD).expect("opened");

@@ -166,6 +166,8 @@ impl Pricing {
         let names = Names::new(&asked, &answered);
         if record.cached {
             record.cost = Some(Cost::new(Usd::ZERO, CostOrigin::Reported));
+            let is_believable = |saved: &Cost| self.is_believable(saved.usd, gateway, &names, &record.usage);
+            record.saved = record.saved.filter(is_believable);
             record.saved = record.saved.or_else(|| Some(self.computed(gateway, &names, &record.usage)?.cost));
             return;
         }

@@ -304,6 +304,11 @@ fn what_the_prices_do_not_cover_makes_the_cost_a_lower_bound() {
     table.price(&mut cached, &only(&corp()));
     let costs = (cached.cost.map(|cost| cost.partial), cached.saved.map(|saved| saved.partial));
     assert_eq!(costs, (Some(false), Some(true)), "nothing is paid, and what was saved is a lower bound");
+    // Nor is a cost of zero believed that the gateway reported the first time.
+    let zero = Some(Cost::new(Usd::ZERO, CostOrigin::Reported));
+    let mut cached = Record { cached: true, saved: zero, ..answer(None, false) };
+    table.price(&mut cached, &only(&corp()));
+    assert!(cached.saved.is_some_and(|saved| saved.usd > Usd::ZERO), "{:?}", cached.saved);
 }
 
 // L11

@@ -4,7 +4,7 @@ use super::term::{Output, Text};
 use super::{escape, format, notice, wrap};
 use crate::adapter::mask_keys;
 use crate::error::{Error, Failure};
-use crate::record::Record;
+use crate::record::{Attempt, Record};
 
 /// Further lines are set in by this many cells.
 const INDENT: usize = 4;
@@ -18,17 +18,26 @@ pub fn error(error: &Error, out: &Output) -> Text {
 }
 
 /// The failure of a recorded call, with the model that was asked for. Where several models were tried, the message names the
-/// one that failed in this way, and a line for each attempt says what became of it.
+/// one that failed in this way, and a line for each attempt says what became of it. The gateway is named where two have the
+/// model.
 pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> Text {
-    let several = record.attempts.windows(2).any(|pair| pair[0].model != pair[1].model);
+    let place = |attempt: &Attempt| (attempt.gateway.clone(), attempt.model.clone());
+    let several = record.attempts.windows(2).any(|pair| place(&pair[0]) != place(&pair[1]));
+    let name = |attempt: &Attempt| {
+        let is_other = |other: &Attempt| other.model == attempt.model && other.gateway != attempt.gateway;
+        match record.attempts.iter().any(is_other) {
+            true => format!("{}::{}", attempt.gateway, attempt.model),
+            false => attempt.model.clone(),
+        }
+    };
     let attempts = || record.attempts.iter().filter(|_| several);
     let is_its = |error: &Failure| error.kind == failure.kind && error.message == failure.message;
     let failed = attempts().rev().find(|attempt| attempt.error.as_ref().is_some_and(is_its));
-    let label = failed.map_or(&record.model, |attempt| &attempt.model);
+    let label = failed.map_or_else(|| record.model.clone(), name);
     let mut text = what(&format!("{label}: {}", notice::with_status(failure)), failure.cause.as_deref(), out);
     for attempt in attempts() {
         if let Some(failure) = &attempt.error {
-            let words = format!("{}: {}", attempt.model, notice::short(failure));
+            let words = format!("{}: {}", name(attempt), notice::short(failure));
             let words = format!("{words} ({})", format::duration(attempt.duration));
             text += labelled(out.style.dim("  tried"), &words, out);
         }

@@ -185,6 +185,15 @@ impl KeyFile {
     fn replace(&self, slot: &Slot, row: Option<Row>) -> Result<bool, Error> {
         let failed = |error: io::Error| self.failed("write", &error);
         private::create_dir(&self.directory).map_err(failed)?;
+        let metadata = self.directory.metadata().map_err(failed)?;
+        if let Some(why) = private::exposure(&metadata).filter(|_| row.is_some()) {
+            let dir = self.directory.display();
+            return Err(Error::Key {
+                message: format!("no key is kept in {dir}, which {why}"),
+                cause: None,
+                hint: Some(format!("`chmod go-w {dir}`, if the directory is yours; LLM_DATA_DIR names another one")),
+            });
+        }
         let lock = private(OpenOptions::new().create(true).write(true).truncate(false))
             .open(self.directory.join("keys.lock"))
             .map_err(failed)?;

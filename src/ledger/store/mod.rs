@@ -107,7 +107,10 @@ impl Store {
         check_files(&path)?;
         match fs::metadata(&path) {
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // The latter where a part of the path is a file: HOME=/dev/null.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(source) => return Err(StoreError::io(&path, source)),
         }
         let sqlite = |error| StoreError::sqlite(&path, error);

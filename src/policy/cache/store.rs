@@ -87,6 +87,8 @@ impl Store {
     /// The answer to this key. Returns `None` where there is no answer, or it is too old, damaged or for another key.
     pub fn get(&self, key: &Key, now: SystemTime) -> Option<(Response, Option<Passed>)> {
         let path = self.path(key);
+        // Another user could have put an answer there.
+        fs::symlink_metadata(&path).ok().filter(private::is_ours)?;
         let content = input::read(&path, self.max_size, Accept::Files).ok()?;
         let mut entry = decode_entry(key, &content)?;
         let at = UNIX_EPOCH + Duration::from_secs(entry.at);
