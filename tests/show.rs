@@ -139,10 +139,10 @@ fn kept_lists_suffice_without_network() {
     home.llm(["models", "show", "claude-sonnet-4-5"]).output().exits(0).says("");
     drop((router, corp));
     let again = home.llm(["models", "show", "claude-sonnet-4-5", "-o", "csv"]).output();
-    again.exits(0).says("router: list fetched").says("corp: list fetched");
+    again.exits(0).says("router, corp: oldest list fetched");
     assert_eq!(again.stdout().lines().count(), 4, "{}", again.stdout());
     let fresh = home.llm(["models", "show", "claude-sonnet-4-5", "--refresh"]).output();
-    fresh.exits(0).says("router: its list could not be fetched").says("corp: its list could not be fetched");
+    fresh.exits(0).says("router: the list could not be fetched").says("corp: the list could not be fetched");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_dead_gateway_hides_no_other() {
     let (router, corp, home) = two();
     drop(corp);
     let outcome = home.llm(["models", "show", "claude-sonnet-4-5", "-o", "json"]).output();
-    outcome.exits(0).says("corp: its list could not be fetched");
+    outcome.exits(0).says("corp: the list could not be fetched");
     assert_eq!(rows(&outcome.json()).len(), 2);
     drop(router);
 }

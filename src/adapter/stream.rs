@@ -451,6 +451,20 @@ mod tests {
     }
 
     #[test]
+    fn words_of_other_gateways_for_the_same_end_are_known() {
+        for (word, expected) in [
+            ("TOOL_CALLS", FinishReason::ToolCalls),
+            ("tool_call", FinishReason::ToolCalls),
+            ("Completed", FinishReason::Stop),
+            ("MAX_TOKENS", FinishReason::Length),
+            ("SAFETY", FinishReason::ContentFilter),
+            ("Cancelled", FinishReason::Other("Cancelled".into())),
+        ] {
+            assert_eq!(FinishReason::of_word(word), expected);
+        }
+    }
+
+    #[test]
     fn an_answer_that_ends_with_calls_has_some() {
         let finish = FINISH.replace("stop", "tool_calls");
         let call = TEXT.replace(r#""content":"a""#, r#""tool_calls":[{"index":0,"id":"c","function":{"name":"f"}}]"#);

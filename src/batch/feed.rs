@@ -9,6 +9,7 @@ use std::{io, thread};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
+use super::backlog::Backlog;
 use super::output::{Done, State};
 use super::rows::{LINE_FIELD, Position, RawRow, RowHash, Rows};
 use crate::attachment;
@@ -141,6 +142,13 @@ pub struct Asked {
     pub prompt: String,
     /// Images, documents and recordings; texts of files are in the prompt.
     pub parts: Vec<Part>,
+}
+
+impl Asked {
+    /// In bytes, of texts alone: how many rows with files are read ahead is limited.
+    fn size(&self) -> usize {
+        self.prompt.len() + self.system.as_ref().map_or(0, String::len)
+    }
 }
 
 /// Makes prompts of rows.
@@ -310,6 +318,7 @@ fn paths(fields: &Map<String, Value>, name: &str) -> Result<Vec<String>, String>
 #[derive(Debug)]
 pub struct Feed {
     rows: mpsc::Receiver<io::Result<Fed>>,
+    backlog: Arc<Backlog>,
     /// A row that was waited for and not yet taken.
     waited: Option<io::Result<Fed>>,
     is_over: bool,
@@ -344,6 +353,8 @@ impl Feed {
         let position = rows.position();
         let ahead = if recipe.files.is_some() { AHEAD_WITH_FILES } else { AHEAD };
         let (sender, receiver) = mpsc::channel(ahead);
+        let backlog = Arc::new(Backlog::default());
+        let waiting = Arc::clone(&backlog);
         let feed = move || {
             // The template was checked when the command began.
             let Ok(mut cook) = Cook::new(&recipe) else { return };
@@ -379,13 +390,14 @@ impl Feed {
                     let _ = sender.blocking_send(Err(io::Error::new(io::ErrorKind::InvalidData, message)));
                     return;
                 }
+                waiting.add(asked.as_ref().map_or(0, Asked::size), || sender.is_closed());
                 if sender.blocking_send(Ok(Fed { info, asked, models: open })).is_err() {
                     return;
                 }
             }
         };
         thread::Builder::new().name("rows".into()).spawn(feed)?;
-        Ok(Self { rows: receiver, waited: None, is_over: false, position })
+        Ok(Self { rows: receiver, backlog, waited: None, is_over: false, position })
     }
 
     /// The next row, without waiting for it.
@@ -395,7 +407,10 @@ impl Feed {
             None => self.rows.try_recv(),
         };
         match received {
-            Ok(Ok(row)) => Next::Row(Box::new(row)),
+            Ok(Ok(row)) => {
+                self.backlog.remove(row.asked.as_ref().map_or(0, Asked::size));
+                Next::Row(Box::new(row))
+            }
             Ok(Err(error)) => {
                 self.is_over = true;
                 Next::Broken(error)

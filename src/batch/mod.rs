@@ -5,6 +5,7 @@
 //! which job it belongs to, and holds what could not be written.
 
 pub mod api;
+mod backlog;
 pub mod feed;
 pub mod limit;
 pub mod line;

@@ -161,6 +161,9 @@ impl RawRow {
             Content::Line(bytes) => Ok(Map::from_iter([(LINE_FIELD.to_owned(), Value::String(utf8(bytes)?))])),
             Content::Json(bytes) => {
                 std::str::from_utf8(bytes).or_else(|_| utf8(bytes).map(|_| ""))?;
+                if bytes.len() > MOST_VALUES && values(bytes) > MOST_VALUES {
+                    return Err(format!("it has more than {MOST_VALUES} values"));
+                }
                 match serde_json::from_slice(bytes) {
                     Ok(Value::Object(fields)) => Ok(fields),
                     Ok(_) => Err("it is not a JSON object".to_owned()),
@@ -178,6 +181,24 @@ impl RawRow {
                 .collect(),
         }
     }
+}
+
+/// The most values of a row, in all of its lists and objects. Each takes some hundred bytes of memory.
+const MOST_VALUES: usize = 500_000;
+
+/// How many values there are in a JSON text, or more: each but the first comes after a comma or opens a list or an object.
+fn values(json: &[u8]) -> usize {
+    let (mut count, mut is_in_text, mut is_escaped) = (1, false, false);
+    for byte in json {
+        match byte {
+            _ if std::mem::take(&mut is_escaped) => {}
+            b'\\' if is_in_text => is_escaped = true,
+            b'"' => is_in_text = !is_in_text,
+            b',' | b'[' | b'{' if !is_in_text => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 /// What a JSON error says, with the column alone: the line is always the first.

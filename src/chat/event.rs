@@ -71,6 +71,19 @@ pub enum FinishReason {
 }
 
 impl FinishReason {
+    /// The reason that a gateway means by this word. OpenAI's and Anthropic's formats have gateways with words of their own.
+    pub fn of_word(word: &str) -> Self {
+        match &*word.to_ascii_lowercase() {
+            "stop" | "eos" | "eos_token" | "end" | "end_turn" | "stop_sequence" | "complete" | "completed" => {
+                Self::Stop
+            }
+            "length" | "max_tokens" | "model_length" | "model_context_window_exceeded" => Self::Length,
+            "tool_calls" | "tool_call" | "function_call" | "function_calls" | "tool_use" => Self::ToolCalls,
+            "content_filter" | "refusal" | "safety" => Self::ContentFilter,
+            _ => Self::Other(word.to_owned()),
+        }
+    }
+
     /// The word for the reason in records and tables.
     pub fn as_str(&self) -> &str {
         match self {

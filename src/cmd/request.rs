@@ -258,7 +258,9 @@ pub(super) fn timeout(text: Option<&str>) -> Result<Option<Duration>, Error> {
 /// Whether a stream is asked for: `--no-stream`, and `-p stream=…` where it is given.
 fn stream(no_stream: bool, parameter: Option<Value>) -> Result<bool, Error> {
     match parameter {
-        None | Some(Value::Null) => Ok(!no_stream),
+        None => Ok(!no_stream),
+        // As for every field, it is left out.
+        Some(Value::Null) => Ok(false),
         Some(Value::Bool(true)) if no_stream => {
             Err(Error::usage("--no-stream and -p stream=true contradict each other"))
         }

@@ -36,6 +36,16 @@ pub fn shown(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
 
+/// The same for an address of any scheme.
+fn without_query(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    // An address that can hold neither keeps what it has, which is none.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    url.into()
+}
+
 /// Fetches a text. Nothing but the URL is sent.
 ///
 /// # Errors
@@ -67,9 +77,15 @@ pub async fn page(address: &Url, env: &Env) -> Result<Page, Failure> {
         let status = response.status();
         if !status.is_success() {
             let kind = FailureKind::from_status(status.as_u16());
-            return Err(
-                wrong(kind, format!("the server answers {status}")).with_advice("it is fetched without any key")
-            );
+            let location = response.headers().get("location").and_then(|location| location.to_str().ok());
+            // The client follows no address but those of the web.
+            let target = location.filter(|_| status.is_redirection()).map(|location| {
+                let target =
+                    response.url().join(location).map_or_else(|_| "elsewhere".to_owned(), |url| without_query(&url));
+                format!(" and redirects to {target}")
+            });
+            let message = format!("the server answers {status}{}", target.unwrap_or_default());
+            return Err(wrong(kind, message).with_advice("it is fetched without any key"));
         }
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or_default().to_ascii_lowercase();

@@ -256,6 +256,8 @@ pub(crate) fn write_in_background_at_most(bytes: usize) {
 /// Standard output or a device could not be written.
 pub(crate) fn finish_writing(limit: Option<WriteLimit>) -> Result<bool, Error> {
     let devices = device::finish(limit);
+    // Both may have the same reader, which has had its time.
+    let limit = if matches!(devices, Ok(false)) { limit.map(|_| WriteLimit::Whole(WRITE_LIMIT)) } else { limit };
     let stdout =
         STDOUT_WRITER.finish_within(limit).map_err(output_error).and_then(|is_written| Ok(is_written && devices?));
     // Talk that nobody can hear is no failure.

@@ -239,17 +239,12 @@ impl MessageDecoder {
     }
 
     fn finish(&mut self, reason: &str, events: &mut Vec<StreamEvent>) {
-        let reason = match reason {
-            "" => return,
-            "end_turn" | "stop_sequence" => FinishReason::Stop,
-            "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
-            "tool_use" => FinishReason::ToolCalls,
-            "refusal" => FinishReason::ContentFilter,
-            other => FinishReason::Other(other.to_owned()),
-        };
+        if reason.is_empty() {
+            return;
+        }
         self.say_redacted(events);
         self.finished = true;
-        events.push(StreamEvent::Finish(reason));
+        events.push(StreamEvent::Finish(FinishReason::of_word(reason)));
     }
 }
 

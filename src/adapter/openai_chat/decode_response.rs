@@ -257,14 +257,7 @@ fn says_something(error: &RawValue) -> bool {
 
 /// Returns `None` where there is no reason yet.
 fn finish_reason(reason: &str) -> Option<FinishReason> {
-    Some(match reason {
-        "" => return None,
-        "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" | "STOP" => FinishReason::Stop,
-        "length" | "max_tokens" | "MAX_TOKENS" | "model_length" => FinishReason::Length,
-        "tool_calls" | "function_call" | "tool_use" => FinishReason::ToolCalls,
-        "content_filter" | "refusal" | "SAFETY" | "safety" => FinishReason::ContentFilter,
-        other => FinishReason::Other(other.to_owned()),
-    })
+    (!reason.is_empty()).then(|| FinishReason::of_word(reason))
 }
 
 /// The content of a message: a text, `null`, or Mistral's list of parts, which includes the reasoning.

@@ -93,3 +93,12 @@ fn a_hash_tells_rows_apart_and_their_numbers_do_not_matter() {
     let text = serde_json::to_string(&a).expect("json");
     assert_eq!(serde_json::from_str::<RowHash>(&text).expect("a hash"), a);
 }
+
+#[test]
+fn a_row_of_very_many_values_is_not_held_in_memory() {
+    let many = format!("{{\"prompt\":\"x\",\"a\":[{}0]}}\n", "[],".repeat(MOST_VALUES));
+    let text = format!("{{\"prompt\":\"{}\"}}\n", "a,[{\\\"".repeat(MOST_VALUES / 2));
+    let row = |line: &str| RawRow { number: 1, line: 1, content: Content::Json(line.as_bytes().to_vec()) };
+    assert_eq!(row(&many).fields().expect_err("too many"), "it has more than 500000 values");
+    assert_eq!(row(&text).fields().expect("one text").len(), 1);
+}

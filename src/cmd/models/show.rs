@@ -50,8 +50,9 @@ fn of_one_gateway(context: &Context, name: &str, args: &ModelsShowArgs) -> Resul
     let (gateway, demo) = context.preparation().gateway(name)?;
     let lists = Lists::new(context, args.refresh, demo.is_some());
     let catalogue = lists.of(&gateway, args.to.key.as_deref())?;
-    show_notices(context, &lists, &gateway, &catalogue);
-    Ok(vec![(gateway, catalogue)])
+    let offered = vec![(gateway, catalogue)];
+    show_notices(context, &lists, &offered);
+    Ok(offered)
 }
 
 /// The lists of every gateway that is set up here, or whose list was fetched before. Keyrings and key commands are asked
@@ -79,9 +80,7 @@ fn of_all_gateways(context: &Context, args: &ModelsShowArgs) -> Result<Offered, 
     offered.extend(fetch_all(&lists, to_fetch)?);
     // The default gateway comes first, so that its data about the model are shown.
     offered.sort_by_key(|(gateway, _)| (default.as_deref() != Some(&gateway.name), gateway.name.clone()));
-    for (gateway, catalogue) in &offered {
-        show_notices(context, &lists, gateway, catalogue);
-    }
+    show_notices(context, &lists, &offered);
     Ok(offered)
 }
 
@@ -153,26 +152,52 @@ fn fetch_all(lists: &Lists<'_>, to_fetch: Vec<ToFetch>) -> Result<Offered, Error
         Ok(client) => (lists.fetch(&client).await, gateway, kept),
         Err(failure) => (Err(failure), gateway, kept),
     }));
-    let mut offered = Offered::new();
+    let (mut offered, mut failed) = (Offered::new(), Remarks::default());
     for (result, gateway, kept) in process::runtime()?.block_on(fetched) {
         match result {
             Ok(catalogue) => offered.push((gateway, catalogue)),
             Err(failure) => {
-                context.notice(&format!("{}: its list could not be fetched: {failure}", gateway.name));
+                failed.add(format!("the list could not be fetched: {failure}"), &gateway.name);
                 offered.extend(kept.map(|kept| (gateway, kept)));
             }
         }
     }
+    failed.tell(context);
     Ok(offered)
 }
 
-/// Shows the notices about a list: what went wrong when it was read, and its age.
-fn show_notices(context: &Context, lists: &Lists<'_>, gateway: &Gateway, catalogue: &Catalogue) {
-    for note in &catalogue.notes {
-        context.notice(&format!("{}: {note}", gateway.name));
+/// Shows the notices about lists: what went wrong when they were read, and their age.
+fn show_notices(context: &Context, lists: &Lists<'_>, offered: &Offered) {
+    let mut wrong = Remarks::default();
+    for (gateway, catalogue) in offered {
+        catalogue.notes.iter().for_each(|note| wrong.add(note.clone(), &gateway.name));
     }
-    if catalogue.source != Source::Gateway {
-        context.notice(&format!("{}: list {}", gateway.name, lists.age(catalogue)));
+    wrong.tell(context);
+    let kept: Vec<_> = offered.iter().filter(|(_, catalogue)| catalogue.source != Source::Gateway).collect();
+    let oldest = kept.iter().map(|(_, catalogue)| catalogue).min_by_key(|catalogue| catalogue.fetched_at);
+    if let Some(oldest) = oldest {
+        let names: Vec<&str> = kept.iter().map(|(gateway, _)| &*gateway.name).collect();
+        let which = if names.len() > 1 { "oldest list" } else { "list" };
+        context.notice(&format!("{}: {which} {}", names.join(", "), lists.age(oldest)));
+    }
+}
+
+/// What is said of gateways, each text once with the names of all of which it is true.
+#[derive(Default)]
+struct Remarks(Vec<(String, Vec<String>)>);
+
+impl Remarks {
+    fn add(&mut self, text: String, gateway: &str) {
+        match self.0.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, names)) => names.push(gateway.to_owned()),
+            None => self.0.push((text, vec![gateway.to_owned()])),
+        }
+    }
+
+    fn tell(self, context: &Context) {
+        for (text, names) in self.0 {
+            context.notice(&format!("{}: {text}", names.join(", ")));
+        }
     }
 }
 
