@@ -84,6 +84,9 @@ pub(crate) fn exposed(path: &Path) -> Option<(PathBuf, &'static str)> {
     let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
     let target = is_link.then(|| fs::canonicalize(path).ok()).flatten();
     let directories = [path.parent(), target.as_deref().and_then(Path::parent)];
+    if is_read_only(path) {
+        return None;
+    }
     let of_file = fs::metadata(path).ok().and_then(|metadata| exposure(&metadata));
     of_file.map(|why| (path.to_owned(), why)).or_else(|| {
         directories.into_iter().flatten().find_map(|directory| {
@@ -92,6 +95,19 @@ pub(crate) fn exposed(path: &Path) -> Option<(PathBuf, &'static str)> {
             Some((directory.to_owned(), exposure(&metadata)?))
         })
     })
+}
+
+/// Whether nobody can write where this is, as in a volume that a container reads alone.
+fn is_read_only(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        rustix::fs::access(path, rustix::fs::Access::WRITE_OK) == Err(rustix::io::Errno::ROFS)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
 }
 
 /// Whether only the owner of a file in this directory can put another in its place, whoever may write to it, as in `/tmp`.

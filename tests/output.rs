@@ -65,6 +65,17 @@ fn streams_that_are_closed_do_no_harm() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_secret_that_nobody_could_see_is_not_made_or_told() {
+    let home = Home::new();
+    home.shell("\"$llm\" serve key new one >&-").output().exits(74);
+    home.shell("\"$llm\" serve key new two > /dev/full").output().exits(74).says("`llm serve key rotate two` makes");
+    let keys = home.llm(["serve", "key", "list", "-o", "json"]).output().json();
+    let names: Vec<_> = keys.as_array().into_iter().flatten().map(|key| key["name"].clone()).collect();
+    assert_eq!(names, ["two"]);
+}
+
 // P08
 #[test]
 fn an_answer_that_would_be_lost_is_not_asked_for() {

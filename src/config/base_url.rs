@@ -25,6 +25,11 @@ impl BaseUrl {
         if text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '`')) {
             return Err(bad("must not hold white space, quotes or control characters"));
         }
+        // A parser would take the first part of the path for the host.
+        let is_whole = text.split_once("://").is_none_or(|(_, rest)| !rest.starts_with(['/', '\\']));
+        if !is_whole {
+            return Err(bad("names no host"));
+        }
         let mut url = Url::parse(text).map_err(|error| bad(&format!("is not a URL: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(bad("must begin with http:// or https://"));
@@ -137,6 +142,7 @@ mod tests {
             ("http://llm.corp.example/v1", true, true),
             ("http://localhost.evil.example/", false, false),
             ("https://user@host/v1", false, false),
+            ("https:///v1", false, false),
             ("https://user:pass@host/v1", false, false),
             ("https://host/v1?key=x", false, false),
             ("https://host/v1#x", false, false),

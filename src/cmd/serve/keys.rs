@@ -11,6 +11,7 @@ use crate::cli::{KeyRulesArgs, ServeKeyCommand, TextOrJson};
 use crate::config::{KeyRules, MissingClass, check_spelling, parse_duration, unknown_gateway};
 use crate::error::Error;
 use crate::ledger::{LedgerWriter, StoreError};
+use crate::report::destination::Destination;
 use crate::report::json;
 use crate::report::scoped_keys::{self, Made, time};
 use crate::report::term::print;
@@ -30,6 +31,14 @@ pub(super) fn run(context: &Context, command: &ServeKeyCommand) -> Result<u8, Er
     done.map(|()| 0)
 }
 
+/// Shows a secret, which is kept nowhere.
+fn show(context: &Context, page: Destination, made: Made) -> Result<(), Error> {
+    let name = made.name.clone();
+    page.write(scoped_keys::made(&made)).inspect_err(|_| {
+        context.urgent(&format!("nobody has seen the secret of `{name}`; `llm serve key rotate {name}` makes another"));
+    })
+}
+
 async fn act(
     context: &Context,
     store: &dyn KeyStore,
@@ -42,6 +51,7 @@ async fn act(
     let out = &context.terminal.stdout;
     match command {
         ServeKeyCommand::New { name, rules } => {
+            let page = Destination::new(None, *out)?;
             check_name(name)?;
             let changes = Changes::read(context, rules)?;
             let mut given = KeyRules::default();
@@ -53,7 +63,7 @@ async fn act(
                 let message = format!("there is a key `{name}` already");
                 return Err(Error::usage_hint(message, "`llm serve key list` shows all; names are not used again"));
             }
-            print(scoped_keys::made(&Made { name: name.clone(), secret }))
+            show(context, page, Made { name: name.clone(), secret })
         }
         ServeKeyCommand::List { output } => {
             let keys = store.keys().await.map_err(|error| failed(&error))?;
@@ -91,6 +101,7 @@ async fn act(
                 NONE => Duration::ZERO,
                 grace => parse_duration(grace).map_err(|error| Error::usage(format!("--grace: {error}")))?,
             };
+            let page = Destination::new(None, *out)?;
             check_rotation(&named(store, name).await?, grace, now)?;
             let until = now.saturating_add(i64::try_from(grace.as_secs()).unwrap_or(i64::MAX));
             let secret = random()?;
@@ -101,7 +112,7 @@ async fn act(
                 (key.hash, key.last_four) = (hash, last_four);
             });
             changed(store.change(change, entry("rotate", name, detail)).await, name)?;
-            print(scoped_keys::made(&Made { name: name.clone(), secret }))
+            show(context, page, Made { name: name.clone(), secret })
         }
         ServeKeyCommand::Revoke { name } => {
             let change = Box::new(move |key: &mut ScopedKey| key.revoked = key.revoked.or(Some(now)));
