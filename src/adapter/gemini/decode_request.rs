@@ -341,8 +341,12 @@ fn json_schema(schema: Value) -> Value {
             // Properties are in the order in which they are written.
             ("propertyOrdering" | "property_ordering", _) => continue,
             ("type", Value::String(kind)) => kind.to_lowercase().into(),
-            ("properties" | "anyOf" | "$defs", schemas) => each(schemas),
-            ("items" | "additionalProperties", inner) => json_schema(inner),
+            (
+                "properties" | "patternProperties" | "anyOf" | "oneOf" | "allOf" | "prefixItems" | "$defs"
+                | "definitions",
+                schemas,
+            ) => each(schemas),
+            ("items" | "additionalProperties" | "not", inner) => json_schema(inner),
             (bound, Value::String(digits)) if BOUNDS.contains(&bound) => {
                 digits.parse::<u64>().map_or(Value::String(digits), Value::from)
             }
@@ -436,10 +440,12 @@ mod tests {
         let schema = json!({"type": "OBJECT", "nullable": true, "propertyOrdering": ["type"], "required": ["type"], "properties": {
             "type": {"type": "STRING", "nullable": true, "enum": ["A"], "description": "TYPE"},
             "nullable": {"type": "ARRAY", "maxItems": "7", "items": {"type": "NUMBER", "nullable": false}},
+            "one": {"oneOf": [{"type": "STRING"}, {"allOf": [{"type": "OBJECT"}], "not": {"type": "NULL"}}]},
             "either": {"nullable": true, "anyOf": [{"type": "STRING"}, {"type": "INTEGER"}]}}});
         let meant = json!({"type": ["object", "null"], "required": ["type"], "properties": {
             "type": {"type": ["string", "null"], "enum": ["A", null], "description": "TYPE"},
             "nullable": {"type": "array", "maxItems": 7, "items": {"type": "number"}},
+            "one": {"oneOf": [{"type": "string"}, {"allOf": [{"type": "object"}], "not": {"type": "null"}}]},
             "either": {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]}}});
         assert_eq!(json_schema(schema), meant);
     }
