@@ -15,6 +15,19 @@ fn a_new_config_makes_sense_and_is_never_replaced_unasked() {
     assert_eq!(std::fs::read_to_string(&path).expect("a file"), "model = \"mine\"\n");
 }
 
+#[test]
+fn a_new_config_that_cannot_be_written_leaves_the_old_one() {
+    let mine = "# mine\nmodel = \"demo/quick\"\n";
+    let home = Home::new().config(mine);
+    let path = home.path().join("llm.toml");
+    let before = std::fs::read_dir(home.path()).expect("a directory").count();
+    home.shell("ulimit -f 1; exec \"$llm\" config init --force").output().exits(74);
+    assert_eq!(std::fs::read_to_string(&path).expect("a file"), mine);
+    assert_eq!(std::fs::read_dir(home.path()).expect("a directory").count(), before, "nothing is left over");
+    home.llm(["config", "init", "--force"]).output().exits(0);
+    assert_ne!(std::fs::read_to_string(&path).expect("a file"), mine);
+}
+
 // P16
 #[test]
 fn a_config_that_makes_no_sense_is_3_wherever_it_is_read() {

@@ -17,7 +17,7 @@ mod template;
 
 pub use base_url::BaseUrl;
 pub use budget::{Action, Budget, Match, Period, Subject, Window};
-pub use edit::{ConfigEdit, parse_key};
+pub use edit::{ConfigEdit, parse_key, write_config};
 pub use env::Env;
 pub use file::parse_duration;
 pub use key_rules::{KeyBudget, KeyRules, MissingClass};
