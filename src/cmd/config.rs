@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::change::change;
-use super::{Context, editor, explain};
+use super::{Context, editor, explain, shared};
 use crate::cli::ConfigCommand;
 use crate::config::{Env, Settings, TEMPLATE, parse_key, write_config};
 use crate::error::Error;
@@ -58,13 +58,15 @@ pub(super) fn run(
     Ok(0)
 }
 
-/// Checks also what other commands read only where they use it: the prompts of pipelines and templates, and schemas.
+/// Checks also what other commands read only where they use it: the prompts of pipelines and templates, schemas, and the address
+/// of the database of `[store]`.
 ///
 /// # Errors
 /// The first mistake.
 pub(super) fn check(settings: &Settings) -> Result<(), Error> {
     pipeline::check(settings)?;
-    check_templates(settings)
+    check_templates(settings)?;
+    shared::check(settings)
 }
 
 fn path(env: &Env) -> Result<String, Error> {

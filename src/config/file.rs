@@ -10,11 +10,13 @@ use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
 use super::budget::Budget;
+use super::headers::some_headers;
 use super::pipeline::{Pipeline, PipelineTable};
 use super::routing::Alias;
 use super::source::Source;
+use super::store::StoreTable;
 use super::template::{Template, TemplateTable};
-use super::{Auth, BaseUrl, KeyRules, LogLevel, ModelPrice, Otel, PriceList, Render, SharedStore, Timeouts, base_url};
+use super::{Auth, BaseUrl, KeyRules, LogLevel, ModelPrice, Otel, PriceList, Render, Timeouts, base_url};
 use crate::adapter::Api;
 use crate::error::Error;
 use crate::money::Usd;
@@ -49,7 +51,7 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     pub(super) otel: Option<Otel>,
     #[serde(default)]
-    pub(super) store: Option<SharedStore>,
+    pub(super) store: Option<StoreTable>,
     #[serde(default)]
     pub(super) alias: BTreeMap<String, Alias>,
     #[serde(default)]
@@ -77,6 +79,7 @@ pub(super) struct GatewayTable {
     pub(super) key_env: Option<Vec<String>>,
     pub(super) key_name: Option<String>,
     pub(super) key_command: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "some_headers")]
     pub(super) headers: Option<BTreeMap<String, String>>,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) timeouts: Option<TimeoutTable>,
