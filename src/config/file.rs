@@ -253,7 +253,7 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
 /// TOML has floats and no decimals; the shortest decimal form of a float is what the user wrote.
 pub(super) fn dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Usd>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "that is not an amount of dollars such as 0.25")]
     enum Number {
         Whole(i64),
         Decimal(f64),
@@ -312,6 +312,7 @@ mod tests {
         assert!(fails("[gateway.x]\napi = \"soap\"").0.starts_with("c.toml:2: unknown variant `soap`"));
         assert!(fails("[gateway.x]\ntimeouts = { total = \"soon\" }").0.contains("`soon` is not a span of time"));
         assert!(fails("[price.x]\ninput = -1").0.contains("a price is not negative"));
+        assert_eq!(fails("[price.x]\ninput = true").0, "c.toml:2: that is not an amount of dollars such as 0.25");
         assert!(fails("keyring_timeout = \"0s\"").0.contains("span of time"));
     }
 
