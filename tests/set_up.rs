@@ -15,6 +15,34 @@ fn a_new_config_makes_sense_and_is_never_replaced_unasked() {
     assert_eq!(std::fs::read_to_string(&path).expect("a file"), "model = \"mine\"\n");
 }
 
+#[test]
+fn a_new_config_that_cannot_be_written_leaves_the_old_one() {
+    let mine = "# mine\nmodel = \"demo/quick\"\n";
+    let home = Home::new().config(mine);
+    let path = home.path().join("llm.toml");
+    let before = std::fs::read_dir(home.path()).expect("a directory").count();
+    home.shell("ulimit -f 1; exec \"$llm\" config init --force").output().exits(74);
+    assert_eq!(std::fs::read_to_string(&path).expect("a file"), mine);
+    assert_eq!(std::fs::read_dir(home.path()).expect("a directory").count(), before, "nothing is left over");
+    home.llm(["config", "init", "--force"]).output().exits(0);
+    assert_ne!(std::fs::read_to_string(&path).expect("a file"), mine);
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn the_address_of_a_store_that_cannot_be_read_is_named_with_its_line() {
+    let home = Home::new().config("model = \"m\"\n[store]\nurl = \"postgres://me:s3cret@h:99999/d\"\n");
+    for arguments in [&["config", "check"][..], &["log"], &["usage", "--budgets"]] {
+        let outcome = home.llm(arguments).output();
+        outcome.exits(3).says("llm.toml:3: the url of [store]");
+        assert!(!outcome.stderr().contains("s3cret"), "{}", outcome.stderr());
+    }
+    let of_env = home.llm(["config", "check"]).env("LLM_STORE_URL", "mysql://x").output();
+    of_env.exits(3).says("LLM_STORE_URL: the url of [store]");
+    home.llm(["config", "check"]).env("LLM_STORE_URL", "postgres://h/d").output().exits(0);
+    home.llm(["config", "set", "store.url", "mysql://x/y"]).output().exits(3).says("[store]");
+}
+
 // P16
 #[test]
 fn a_config_that_makes_no_sense_is_3_wherever_it_is_read() {

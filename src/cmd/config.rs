@@ -4,16 +4,16 @@ use std::fs;
 use std::path::Path;
 
 use super::change::change;
-use super::{Context, editor, explain};
+use super::{Context, editor, explain, shared};
 use crate::cli::ConfigCommand;
-use crate::config::{Env, Settings, TEMPLATE, parse_key};
+use crate::config::{Env, Settings, TEMPLATE, parse_key, write_config};
 use crate::error::Error;
 use crate::report;
 use crate::report::term::print;
 use crate::resolve::check_templates;
 use crate::run::Notices;
 use crate::secret::looks_like_key;
-use crate::{pipeline, private, prompt};
+use crate::{pipeline, prompt};
 
 /// Loads [`Settings`] only where a subcommand needs them, so that `path`, `edit` and `init` work with a config file that
 /// cannot be parsed.
@@ -58,13 +58,15 @@ pub(super) fn run(
     Ok(0)
 }
 
-/// Checks also what other commands read only where they use it: the prompts of pipelines and templates, and schemas.
+/// Checks also what other commands read only where they use it: the prompts of pipelines and templates, schemas, and the address
+/// of the database of `[store]`.
 ///
 /// # Errors
 /// The first mistake.
 pub(super) fn check(settings: &Settings) -> Result<(), Error> {
     pipeline::check(settings)?;
-    check_templates(settings)
+    check_templates(settings)?;
+    shared::check(settings)
 }
 
 fn path(env: &Env) -> Result<String, Error> {
@@ -75,23 +77,11 @@ fn path(env: &Env) -> Result<String, Error> {
 }
 
 fn init(path: &str, replace: bool) -> Result<(), Error> {
-    let fails = |source| Error::Output { target: path.to_owned(), source };
-    let file = Path::new(path);
-    if let Some(directory) = file.parent() {
-        private::create_dir(directory).map_err(fails)?;
+    if !replace && fs::symlink_metadata(path).is_ok() {
+        let hint = "`llm config edit` opens it; --force replaces it";
+        return Err(Error::usage_hint(format!("{path} exists already"), hint));
     }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(replace).create_new(!replace);
-    // Only this user may read the file, because users put secret headers into it.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(file).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Error::usage_hint(format!("{path} exists already"), "`llm config edit` opens it; --force replaces it")
-        }
-        _ => fails(error),
-    })?;
-    std::io::Write::write_all(&mut file, TEMPLATE.as_bytes()).map_err(fails)
+    write_config(Path::new(path), TEMPLATE, replace)
 }
 
 /// Prints a setting that is in force: a text as it is, everything else as TOML. Returns 1 where it is not set.

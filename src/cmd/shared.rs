@@ -89,6 +89,14 @@ pub(super) fn take_in(settings: &Settings) -> Result<Vec<String>, Error> {
     Ok(ledger::take_over(dir, journal, &mut *sinks()))
 }
 
+/// Finds mistakes in the address of the database. Nothing is connected.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn check(settings: &Settings) -> Result<(), Error> {
+    settings.store.as_ref().map_or(Ok(()), check_address)
+}
+
 /// What is left of each of these budgets.
 ///
 /// # Errors
@@ -206,10 +214,25 @@ fn remote(settings: &SharedStore) -> Result<Shared, Error> {
     })
 }
 
+#[cfg(feature = "postgres")]
+fn check_address(settings: &SharedStore) -> Result<(), Error> {
+    crate::postgres::PostgresStore::check(settings)
+}
+
 #[cfg(not(feature = "postgres"))]
-fn remote(_: &SharedStore) -> Result<Shared, Error> {
-    Err(Error::config_hint(
-        "[store] needs PostgreSQL, which this llm was built without",
+fn remote(settings: &SharedStore) -> Result<Shared, Error> {
+    Err(without_postgres(settings))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn check_address(settings: &SharedStore) -> Result<(), Error> {
+    Err(without_postgres(settings))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn without_postgres(settings: &SharedStore) -> Error {
+    Error::config_hint(
+        format!("{}: [store] needs PostgreSQL, which this llm was built without", settings.said),
         "`cargo install onekey` builds one with it; without [store], servers share the data directory",
-    ))
+    )
 }

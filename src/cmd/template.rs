@@ -7,7 +7,7 @@ use toml_edit::{DocumentMut, Item, Table};
 use super::change::{change, sound};
 use super::{Context, editor};
 use crate::cli::{TemplateCommand, TextOrJson};
-use crate::config::{ConfigEdit, find_template};
+use crate::config::{ConfigEdit, find_template, line_without_place};
 use crate::error::Error;
 use crate::report::templates::{self as report, Listed};
 use crate::report::term::print;
@@ -162,7 +162,8 @@ fn key(name: &str) -> [String; 2] {
 /// The table of the template in a text of the editor.
 fn table_of(text: &str, name: &str) -> Result<Table, Error> {
     let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
-        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        let at = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
+        let line = at.or_else(|| line_without_place(text, error.message())).unwrap_or(1);
         Error::config(format!("line {line}: {}", error.message()))
     })?;
     let table = document.get("template").and_then(|templates| templates.get(name)).and_then(Item::as_table);

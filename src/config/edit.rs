@@ -191,16 +191,7 @@ impl ConfigEdit {
             let message = format!("{} was changed by another program meanwhile", self.path.display());
             return Err(Error::config_hint(message, "nothing was written; run the command again"));
         }
-        let target = target(&self.path);
-        let directory = directory(&target).map_err(fails)?;
-        let mut file = tempfile::Builder::new().prefix(NEW.0).suffix(NEW.1).tempfile_in(directory).map_err(fails)?;
-        file.write_all(self.text().as_bytes()).map_err(fails)?;
-        if let Ok(metadata) = fs::metadata(&target) {
-            file.as_file().set_permissions(metadata.permissions()).map_err(fails)?;
-        }
-        file.as_file().sync_all().map_err(fails)?;
-        file.persist(&target).map_err(|error| fails(error.error))?;
-        Ok(())
+        put(&self.path, &self.text(), true).map_err(fails)
     }
 
     /// The file as it will be, with the line ends that it had.
@@ -248,14 +239,45 @@ impl ConfigEdit {
     }
 }
 
-/// The file itself, where the path is a link.
+/// Writes a config file whole or not at all, as [`ConfigEdit::save`] does. Only with `replace` may there be one already.
+///
+/// # Errors
+/// It cannot be written, or there is one.
+pub fn write_config(path: &Path, text: &str, replace: bool) -> Result<(), Error> {
+    let written = lock(path).and_then(|_lock| put(path, text, replace));
+    written.map_err(|source| Error::Output { target: path.display().to_string(), source })
+}
+
+/// Puts the file in its place once all of it is on the disk.
+fn put(path: &Path, text: &str, replace: bool) -> io::Result<()> {
+    let target = target(path);
+    let old = fs::metadata(&target).ok();
+    // Nothing else gives way to a file, such as a device.
+    if old.as_ref().is_some_and(|old| !old.is_file()) {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut file = tempfile::Builder::new().prefix(NEW.0).suffix(NEW.1).tempfile_in(directory(&target)?)?;
+    file.write_all(text.as_bytes())?;
+    if let Some(old) = old {
+        file.as_file().set_permissions(old.permissions())?;
+    }
+    file.as_file().sync_all()?;
+    let put = if replace { file.persist(&target) } else { file.persist_noclobber(&target) };
+    put.map(drop).map_err(|error| error.error)
+}
+
+/// The file itself, where the path is a link; the file may not be there yet.
 fn target(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    fs::canonicalize(path).unwrap_or_else(|_| match (fs::read_link(path), path.parent()) {
+        (Ok(to), Some(directory)) => directory.join(to),
+        _ => path.to_owned(),
+    })
 }
 
 /// The directory of a file, which is made where it is not there.
 fn directory(file: &Path) -> io::Result<&Path> {
     let directory = file.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     private::create_dir(directory)?;
     Ok(directory)
 }

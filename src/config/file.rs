@@ -10,11 +10,13 @@ use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
 use super::budget::Budget;
+use super::headers::some_headers;
 use super::pipeline::{Pipeline, PipelineTable};
 use super::routing::Alias;
 use super::source::Source;
+use super::store::StoreTable;
 use super::template::{Template, TemplateTable};
-use super::{Auth, BaseUrl, KeyRules, LogLevel, ModelPrice, Otel, PriceList, Render, SharedStore, Timeouts, base_url};
+use super::{Auth, BaseUrl, KeyRules, LogLevel, ModelPrice, Otel, PriceList, Render, Timeouts, base_url};
 use crate::adapter::Api;
 use crate::error::Error;
 use crate::money::Usd;
@@ -49,7 +51,7 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     pub(super) otel: Option<Otel>,
     #[serde(default)]
-    pub(super) store: Option<SharedStore>,
+    pub(super) store: Option<StoreTable>,
     #[serde(default)]
     pub(super) alias: BTreeMap<String, Alias>,
     #[serde(default)]
@@ -77,6 +79,7 @@ pub(super) struct GatewayTable {
     pub(super) key_env: Option<Vec<String>>,
     pub(super) key_name: Option<String>,
     pub(super) key_command: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "some_headers")]
     pub(super) headers: Option<BTreeMap<String, String>>,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) timeouts: Option<TimeoutTable>,
@@ -250,7 +253,7 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
 /// TOML has floats and no decimals; the shortest decimal form of a float is what the user wrote.
 pub(super) fn dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Usd>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "that is not an amount of dollars such as 0.25")]
     enum Number {
         Whole(i64),
         Decimal(f64),
@@ -309,6 +312,7 @@ mod tests {
         assert!(fails("[gateway.x]\napi = \"soap\"").0.starts_with("c.toml:2: unknown variant `soap`"));
         assert!(fails("[gateway.x]\ntimeouts = { total = \"soon\" }").0.contains("`soon` is not a span of time"));
         assert!(fails("[price.x]\ninput = -1").0.contains("a price is not negative"));
+        assert_eq!(fails("[price.x]\ninput = true").0, "c.toml:2: that is not an amount of dollars such as 0.25");
         assert!(fails("keyring_timeout = \"0s\"").0.contains("span of time"));
     }
 

@@ -5,6 +5,7 @@ mod budget;
 mod edit;
 mod env;
 mod file;
+mod headers;
 mod key_rules;
 mod model_pattern;
 mod names;
@@ -13,11 +14,14 @@ mod pipeline;
 mod routing;
 mod settings;
 mod source;
+mod store;
+mod strict;
 mod template;
+mod toml_text;
 
 pub use base_url::BaseUrl;
 pub use budget::{Action, Budget, Match, Period, Subject, Window};
-pub use edit::{ConfigEdit, parse_key};
+pub use edit::{ConfigEdit, parse_key, write_config};
 pub use env::Env;
 pub use file::parse_duration;
 pub use key_rules::{KeyBudget, KeyRules, MissingClass};
@@ -26,7 +30,9 @@ pub use names::nearest;
 pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
 pub use routing::{Alias, Strategy};
 pub use settings::{LLM_API_KEY, Said, Settings, TEMPLATE};
+pub use store::SharedStore;
 pub use template::{SchemaSource, Template, find as find_template, is_reserved};
+pub use toml_text::{Mistake, from_toml, line_without_place};
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -234,22 +240,6 @@ impl LogLevel {
     }
 }
 
-/// `[store]`: the database that servers on several machines share.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SharedStore {
-    /// Its address, `postgres://USER@HOST/DATABASE`. It may hold a password, so it is never shown.
-    #[serde(deserialize_with = "secret")]
-    pub url: secrecy::SecretString,
-    /// A file with the certificates of those who may have signed the server's, in place of the system's.
-    #[serde(default)]
-    pub ca_file: Option<PathBuf>,
-}
-
-fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<secrecy::SecretString, D::Error> {
-    String::deserialize(deserializer).map(Into::into)
-}
-
 /// `[otel]`: the collector that gets the traces of `llm serve`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -258,7 +248,7 @@ pub struct Otel {
     #[serde(deserialize_with = "collector")]
     pub endpoint: url::Url,
     /// Sent with every request; values may be secret and are never shown.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "headers::headers")]
     pub headers: BTreeMap<String, String>,
 }
 
@@ -271,7 +261,8 @@ impl std::fmt::Debug for Otel {
 
 fn collector<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<url::Url, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let wrong = || serde::de::Error::custom(format!("`{text}` is not an address such as http://localhost:4318"));
+    // It may hold a password, so it is not repeated.
+    let wrong = || serde::de::Error::custom("endpoint is not an address such as http://localhost:4318");
     let mut url = url::Url::parse(&text).map_err(|_| wrong())?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(wrong());

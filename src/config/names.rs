@@ -1,9 +1,16 @@
 //! Suggestions for names that are not known.
 
+/// Names that are longer, in bytes, are like no other: to compare them takes memory for each pair of their characters.
+const LONGEST: usize = 1_000;
+
 /// The known name that is most like the unknown one; `None` where none is like it.
 pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if unknown.len() > LONGEST {
+        return None;
+    }
     known
         .into_iter()
+        .filter(|name| name.len() <= LONGEST)
         .map(|name| {
             // Jaro-Winkler rates a short name with two letters exchanged too low.
             let swapped = strsim::damerau_levenshtein(unknown, name) == 1 && strsim::levenshtein(unknown, name) == 2;

@@ -233,7 +233,6 @@ mod tests {
             ("{ name = \"a\", template = \"shrot\" }", "no template is called `shrot`"),
             ("{ name = \"a\", prompt = \"x\", vars = { y = \"z\" } }", "vars are values for a template"),
             ("{ name = \"a\", prompt = \"x\", temperature = 2.5 }", "temperature takes a number from 0 to 2"),
-            ("{ name = \"a\", prompt = \"x\", temperature = nan }", "temperature takes a number from 0 to 2"),
             ("{ name = \"a\", prompt = \"x\", max_tokens = 0 }", "max_tokens takes a whole number, 1 or more"),
             ("{ name = \"a\", prompt = \"x\", model = \"\" }", "`` does not name a model"),
             ("{ name = \"a\", prompt = \"x\", model = \"crop::m\" }", "no gateway is called `crop`"),

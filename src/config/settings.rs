@@ -12,7 +12,7 @@ use super::model_pattern;
 use super::names::suggestion;
 use super::pipeline::{self, Pipeline};
 use super::routing::{self, Alias};
-use super::source::{Problem, Source};
+use super::source::{Problem, Source, brief};
 use super::template::{self, Template};
 use super::{
     Auth, BaseUrl, CacheSettings, Dirs, Env, Gateway, KeyRules, KeySource, LogLevel, ModelPrice, Otel, Rate, Render,
@@ -121,6 +121,10 @@ impl Settings {
     }
 
     pub(super) fn from_source(env: Env, source: &Source) -> Result<Self, Error> {
+        Self::checked(env, source).map_err(brief)
+    }
+
+    fn checked(env: Env, source: &Source) -> Result<Self, Error> {
         let file = file::parse(source)?;
         let in_file: Vec<String> = file.gateway.keys().cloned().collect();
         let mut gateways = gateway_tables(file.gateway, source)?;
@@ -137,11 +141,9 @@ impl Settings {
             Some(model) => Some((model.to_owned(), Said::Environment("LLM_MODEL"))),
             None => file.model.map(|model| (model, Said::File)),
         };
-        let (url, ca_file) = file.store.map_or((None, None), |store| (Some(store.url), store.ca_file));
-        let url = env.get("LLM_STORE_URL").map(Into::into).or(url);
-        let store = url.map(|url| SharedStore { url, ca_file: ca_file.map(|path| source.beside(&path)) });
         let settings = Self {
             dirs: dirs_of(&env)?,
+            store: SharedStore::of(&env, file.store, source),
             env,
             config_path: None,
             config_found: false,
@@ -153,7 +155,6 @@ impl Settings {
             allow: file.allow,
             key_classes: file.key_class,
             otel: file.otel,
-            store,
             cache: CacheSettings {
                 enabled: file.cache.enabled.unwrap_or(false),
                 ttl: file.cache.ttl.unwrap_or(DAY * 7),

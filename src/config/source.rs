@@ -6,11 +6,17 @@ use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 
 use super::names::suggestion;
+use super::toml_text::{self, Mistake};
 use crate::error::Error;
 use crate::input::{self, Accept, NotText};
+use crate::words;
 
 /// The largest config file that is read, in bytes.
 const LARGEST_CONFIG: u64 = 16 << 20;
+
+/// The most characters that a message shows of a name or a value, and the most that it has itself.
+const LONGEST_QUOTE: usize = 200;
+const LONGEST_MESSAGE: usize = 8_000;
 
 /// Something in a config file that TOML allows and this program does not. [`Source::error`] adds file and line.
 #[derive(Debug)]
@@ -87,12 +93,12 @@ impl Source {
 
     /// The values in the file.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        toml::from_str(&self.text).map_err(|error| self.explain(&error))
+        toml_text::from_toml(&self.text).map_err(|mistake| self.explain(&mistake))
     }
 
     /// The line, from 1, in which this byte is.
     pub(super) fn line(&self, at: usize) -> usize {
-        self.text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+        toml_text::line(&self.text, at)
     }
 
     /// The error that names file and line of the problem: the line of its key, or of the innermost table around it that
@@ -100,7 +106,7 @@ impl Source {
     pub(super) fn error(&self, problem: Problem) -> Error {
         let Problem { key, message, hint } = problem;
         let at = DeTable::parse(&self.text).ok().and_then(|table| find(&DeValue::Table(table.into_inner()), &key));
-        Error::Config { message: format!("{}: {message}", self.place(at)), cause: None, hint }
+        Error::Config { message: format!("{}: {message}", self.place(at.map(|at| self.line(at)))), cause: None, hint }
     }
 
     /// The text, in which the default gateway is always `default_gateway`.
@@ -118,20 +124,47 @@ impl Source {
         self.text.split(['"', '\''])
     }
 
-    fn place(&self, at: Option<usize>) -> String {
+    /// File and line, as messages name them.
+    pub(super) fn place(&self, line: Option<usize>) -> String {
         let path = self.path.display();
-        at.map_or_else(|| path.to_string(), |at| format!("{path}:{}", self.line(at)))
+        line.map_or_else(|| path.to_string(), |line| format!("{path}:{line}"))
     }
 
-    fn explain(&self, error: &toml::de::Error) -> Error {
-        let place = self.place(error.span().map(|span| span.start));
+    fn explain(&self, mistake: &Mistake) -> Error {
+        let place = self.place(mistake.line);
         // The message for an unknown key reads: unknown field `x`, expected one of `a`, `b`.
-        let message = error.message().trim();
+        let message = mistake.message.trim();
+        let what = match message {
+            // It may be a secret, as in `headers = "Bearer …"`.
+            _ if message.starts_with("invalid type: string ") => Some("a text cannot stand here"),
+            _ if message.starts_with("invalid type: map") => Some("a table cannot stand here"),
+            _ if message.starts_with("invalid type: sequence") => Some("a list cannot stand here"),
+            "recursion limit" | "cannot recurse further; max recursion depth met" => Some("it is nested too deep"),
+            _ => None,
+        };
+        if let Some(what) = what {
+            return Error::config(format!("{place}: {what}"));
+        }
         let mut quoted = message.split('`').skip(1).step_by(2);
         let unknown = message.starts_with("unknown").then(|| quoted.next()).flatten();
         let hint = unknown.map(|unknown| suggestion(unknown, quoted, "known here"));
         let message = message.split(", expected").next().unwrap_or(message).replace("unknown field", "unknown key");
         Error::Config { message: format!("{place}: {message}"), cause: None, hint }
+    }
+}
+
+/// The error with the beginning alone of names and values that are very long.
+pub(super) fn brief(error: Error) -> Error {
+    let brief = |text: String| {
+        let quote = |(index, part)| words::shortened(part, if index % 2 == 1 { LONGEST_QUOTE } else { usize::MAX });
+        let parts: Vec<_> = text.split('`').enumerate().map(quote).collect();
+        words::shortened(&parts.join("`"), LONGEST_MESSAGE).into_owned()
+    };
+    match error {
+        Error::Config { message, cause, hint } => {
+            Error::Config { message: brief(message), cause, hint: hint.map(brief) }
+        }
+        other => other,
     }
 }
 

@@ -79,6 +79,14 @@ impl PostgresStore {
         Ok(Self { address, jobs, is_silent: Arc::default(), unwritten, speeds: Arc::default() })
     }
 
+    /// Finds mistakes in the address. Nothing is connected, and no file is read.
+    ///
+    /// # Errors
+    /// The address cannot be read.
+    pub(crate) fn check(settings: &SharedStore) -> Result<(), Error> {
+        Address::check(settings)
+    }
+
     /// What writes the calls of a journal.
     pub(crate) fn sink(&self) -> Box<dyn Sink> {
         Box::new(calls::Calls(Link::new(self.address.clone())))

@@ -12,7 +12,7 @@ use postgres::types::ToSql;
 use postgres::{Client, Config, Error, Row, Statement};
 use secrecy::ExposeSecret as _;
 
-use super::tls::{self, Parameters, Tls};
+use super::tls::{self, Parameters, Rules, Tls};
 use crate::config::SharedStore;
 use crate::ledger::StoreError;
 
@@ -61,6 +61,20 @@ impl Address {
     /// # Errors
     /// It is none, what it says about TLS does not fit together, or certificates cannot be read.
     pub(super) fn read(settings: &SharedStore) -> Result<Self, crate::error::Error> {
+        let (address, rules) = Self::parse(settings).map_err(|error| said_by(settings, error))?;
+        Ok(Self { tls: rules.tls()?, ..address })
+    }
+
+    /// Finds what is wrong with it without reading certificates.
+    ///
+    /// # Errors
+    /// As for [`Address::read`], but for the certificates.
+    pub(super) fn check(settings: &SharedStore) -> Result<(), crate::error::Error> {
+        Self::parse(settings).map(drop).map_err(|error| said_by(settings, error))
+    }
+
+    /// The address without its certificates, and what it says about them.
+    fn parse(settings: &SharedStore) -> Result<(Self, Rules), crate::error::Error> {
         let unread = || {
             crate::error::Error::config_hint(
                 "the url of [store] cannot be read",
@@ -102,10 +116,10 @@ impl Address {
         if config.get_application_name().is_none() {
             config.application_name("llm");
         }
-        let (mode, tls) = parameters.apply(settings.ca_file.as_deref())?;
+        let rules = parameters.apply(settings.ca_file.as_deref())?;
         // A socket of this machine needs no encryption, and has no name that a certificate could hold.
-        config.ssl_mode(if is_of_this_machine { SslMode::Disable } else { mode });
-        Ok(Self { config, tls, shown: shown.into() })
+        config.ssl_mode(if is_of_this_machine { SslMode::Disable } else { rules.mode });
+        Ok((Self { config, tls: Tls::default(), shown: shown.into() }, rules))
     }
 
     pub(super) fn error(&self, cause: &Error) -> StoreError {
@@ -138,6 +152,16 @@ impl Address {
 
     pub(super) fn failed(&self, cause: String) -> StoreError {
         StoreError::Shared { server: Arc::clone(&self.shown), cause }
+    }
+}
+
+/// The error with file and line of the address, or its variable, in front of it.
+fn said_by(settings: &SharedStore, error: crate::error::Error) -> crate::error::Error {
+    match error {
+        crate::error::Error::Config { message, cause, hint } => {
+            crate::error::Error::Config { message: format!("{}: {message}", settings.said), cause, hint }
+        }
+        other => other,
     }
 }
 

@@ -21,7 +21,11 @@ fn database_as(name: &str, how: &str) -> SharedStore {
     let mut client = postgres::Client::connect(&admin, postgres::NoTls).expect("a server");
     client.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).expect("dropped");
     client.batch_execute(&format!("CREATE DATABASE {name} {how}")).expect("created");
-    SharedStore { url: format!("{server}/{name}").into(), ca_file: None }
+    at(&format!("{server}/{name}"))
+}
+
+fn at(url: &str) -> SharedStore {
+    SharedStore { url: url.into(), ca_file: None, said: "c.toml:2".to_owned() }
 }
 
 fn store(settings: &SharedStore) -> PostgresStore {
@@ -328,7 +332,7 @@ async fn a_store_that_does_not_answer_is_waited_for_in_full_only_once() {
     // Connections are taken, and nothing is said on them.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("postgres://me@{}/db", silent.local_addr().expect("an address"));
-    let store = store(&SharedStore { url: url.into(), ca_file: None });
+    let store = store(&at(&url));
     let began = tokio::time::Instant::now();
     for (asked, seconds) in [("first", 10), ("second", 11), ("third", 12)] {
         store.version().await.expect_err(asked);
@@ -337,6 +341,27 @@ async fn a_store_that_does_not_answer_is_waited_for_in_full_only_once() {
     // Whether a slow store works again is found out by whoever can wait.
     store.beat().await.expect_err("it says nothing");
     assert_eq!(began.elapsed().as_secs(), 22);
+}
+
+#[test]
+fn an_address_that_cannot_be_read_is_named_by_its_place() {
+    for url in [
+        "mysql://h/s3cret",
+        "postgres://h:99999/d",
+        "postgres://h/d?sslmode=s3cret",
+        "postgres://h/d?s3cret=1",
+        "postgres://me:s3cret@",
+        "postgres://h/d?sslmode=verify-ca",
+        "postgres://h/d?sslkey=s3cret",
+        "",
+    ] {
+        let error = PostgresStore::check(&at(url)).expect_err(url);
+        assert!(error.to_string().starts_with("c.toml:2: ") && error.exit_code() == 3, "{url}: {error}");
+        assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+        assert_eq!(PostgresStore::new(&at(url)).expect_err(url).to_string(), error.to_string());
+    }
+    // A file of certificates may be on the server alone.
+    PostgresStore::check(&at("postgres://h/d?sslrootcert=none.pem")).expect("an address");
 }
 
 #[test]
@@ -354,7 +379,7 @@ fn no_error_and_no_debug_output_holds_the_password() {
         "postgres://me:a@b?s3cret=1@localhost:1/db",
         "postgres://me:5#s3cret@localhost:1/db",
     ] {
-        let settings = SharedStore { url: url.into(), ca_file: None };
+        let settings = at(url);
         let shown = match PostgresStore::new(&settings) {
             Ok(store) => {
                 let error = store.purge(None).expect_err("nobody listens");

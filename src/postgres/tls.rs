@@ -83,11 +83,11 @@ impl Parameters {
         Ok((all, format!("{}{separator}{}", &url[..query], others.join("&"))))
     }
 
-    /// What this means for connections, with the `ca_file` of the config.
+    /// What this means for connections, with the `ca_file` of the config. No file is read.
     ///
     /// # Errors
-    /// A file cannot be read, or the parameters do not fit together.
-    pub(super) fn apply(&self, ca_file: Option<&Path>) -> Result<(SslMode, Tls), Error> {
+    /// The parameters do not fit together.
+    pub(super) fn apply(self, ca_file: Option<&Path>) -> Result<Rules, Error> {
         let root = match self.root.as_deref() {
             Some(root) if root == Path::new("system") => None,
             root => root.or(ca_file),
@@ -95,13 +95,13 @@ impl Parameters {
         // Whoever names an authority wants it to be asked for.
         let mode = self.mode.unwrap_or(if root.is_some() { Mode::VerifyFull } else { Mode::Prefer });
         let ssl_mode = match mode {
-            Mode::Disable => return Ok((SslMode::Disable, Tls(None))),
+            Mode::Disable => return Ok(Rules { mode: SslMode::Disable, trust: None }),
             Mode::Prefer => SslMode::Prefer,
             Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
         };
         let trust = match (root, mode) {
-            (Some(file), Mode::VerifyCa) => Trust::AnyNameBy(file),
-            (Some(file), _) => Trust::SignedBy(file),
+            (Some(file), Mode::VerifyCa) => Trust::AnyNameBy(file.to_owned()),
+            (Some(file), _) => Trust::SignedBy(file.to_owned()),
             (None, Mode::VerifyCa) => {
                 return Err(Error::config_hint(
                     "sslmode=verify-ca in the url of [store] needs the certificate of an authority",
@@ -111,13 +111,30 @@ impl Parameters {
             }
             (None, _) => Trust::System,
         };
-        let own = match (&self.certificate, &self.key) {
-            (Some(certificate), Some(key)) => Some((certificate.as_path(), key.as_path())),
+        let own = match (self.certificate, self.key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
             _ => return Err(Error::config("sslcert and sslkey in the url of [store] need each other")),
         };
-        let config = trust::client(&trust, own)?;
-        Ok((ssl_mode, Tls(Some(TlsConnector::from(Arc::new(config))))))
+        Ok(Rules { mode: ssl_mode, trust: Some((trust, own)) })
+    }
+}
+
+/// How connections are to be encrypted, before the files for it are read.
+pub(super) struct Rules {
+    pub(super) mode: SslMode,
+    /// Who is trusted, and our own certificate with its key; `None` where nothing is encrypted.
+    trust: Option<(Trust, Option<(PathBuf, PathBuf)>)>,
+}
+
+impl Rules {
+    /// # Errors
+    /// A file cannot be read.
+    pub(super) fn tls(&self) -> Result<Tls, Error> {
+        let Some((trust, own)) = &self.trust else { return Ok(Tls(None)) };
+        let own = own.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
+        let config = trust::client(trust, own)?;
+        Ok(Tls(Some(TlsConnector::from(Arc::new(config)))))
     }
 }
 
@@ -130,7 +147,7 @@ fn mode(word: &str) -> Result<Mode, Error> {
 }
 
 /// How connections are encrypted; `None` where the address forbids it.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Tls(Option<TlsConnector>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Tls {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::Key;
 use super::store::{Slot, Store, StoreKind};
+use crate::config::from_toml;
 use crate::error::Error;
 use crate::input::{self, Accept};
 use crate::private;
@@ -139,9 +140,8 @@ impl KeyFile {
         let bytes = bytes.map_err(|error| self.failed("read", &error))?;
         let text = std::str::from_utf8(&bytes).map_err(|_| self.broken("it is not UTF-8 text"))?;
         // The parser's own words would repeat the line at fault, which may hold a key.
-        let document: Document = toml::from_str(text).map_err(|error| {
-            let line =
-                error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count());
+        let document: Document = from_toml(text).map_err(|mistake| {
+            let line = mistake.line.unwrap_or(1);
             self.broken(&format!("line {line} does not make sense"))
         })?;
         if document.rows.iter().any(|row| row.key.is_some()) {

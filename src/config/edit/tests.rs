@@ -165,3 +165,35 @@ fn mode_and_link_stay_as_they_were_and_a_new_file_is_private() {
     edit.save().expect("written");
     assert_eq!((mode(&path), fixture.text().as_str()), (0o600, "model = \"b\"\n"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_written_anew_keeps_its_mode_and_its_link() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    let fixture = Fixture::new("model = \"a\"\n");
+    let path = fixture.home.path().join("c.toml");
+    let real = fixture.home.path().join("real.toml");
+    fs::rename(&path, &real).expect("moved");
+    symlink("real.toml", &path).expect("a link");
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).expect("ours");
+    assert_eq!(write_config(&path, "x", false).expect_err("there is one").exit_code(), 74);
+    assert_eq!(fixture.text(), "model = \"a\"\n");
+    write_config(&path, "log = \"off\"\n", true).expect("written");
+    assert!(path.is_symlink() && mode(&real) == 0o640);
+    assert_eq!(fixture.text(), "log = \"off\"\n");
+    // Where the link leads to nothing, the file is made there, for this user alone.
+    fs::remove_file(&real).expect("removed");
+    write_config(&path, "y", true).expect("written");
+    assert!(path.is_symlink() && mode(&real) == 0o600);
+}
+
+#[test]
+fn only_a_file_gives_way_to_a_config() {
+    let home = tempfile::tempdir().expect("a directory");
+    let path = home.path().join("c.toml");
+    fs::create_dir(&path).expect("made");
+    let error = write_config(&path, "x", true).expect_err("a directory");
+    assert_eq!(error.cause().as_deref(), Some("it is not a file"));
+    assert_eq!(fs::read_dir(home.path()).expect("there").count(), 1, "nothing is left over");
+}

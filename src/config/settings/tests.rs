@@ -141,6 +141,10 @@ fn every_mistake_in_the_file_is_named_with_its_line() {
         (3, "[price.\"m\"]\ninput = 1\noutput = -1"),
         (3, "[price.\"m\"]\ninput = 1\noutput = nan"),
         (2, "[cache]\nmax_size = \"much\""),
+        (3, "[gateway.corp]\nbase_url = \"https://c/v1\"\nheaders = { \"a b\" = \"x\" }"),
+        (4, "[gateway.corp]\nbase_url = \"https://c/v1\"\n[gateway.corp.headers]\nX-A = \"a\\nb\""),
+        (3, "[otel]\nendpoint = \"http://localhost:4318\"\nheaders = { X-A = \"\\u0000\" }"),
+        (2, "[otel]\nendpoint = \"htps://localhost:4318\""),
         (2, "[alias.a]\nmodels = []"),
         (2, "[allow]\n\"*\" = [\"m\"]"),
         (2, "[key_class.c]\nrefuse = [\" \"]"),
@@ -160,6 +164,74 @@ fn every_mistake_in_the_file_is_named_with_its_line() {
         let place = format!("config.toml:{line}: ");
         assert!(error.to_string().starts_with(&place) && error.exit_code() == 3, "{config}\n{error}");
     }
+}
+
+#[test]
+fn a_list_in_the_place_of_a_table_is_refused() {
+    let gateway = "[gateway.corp]\nbase_url = \"https://c/v1\"\n";
+    for table in [
+        "cache = [true]",
+        "price.m = [1, 2]",
+        "budget = [[\"n\", 1, \"day\"]]",
+        "key_class.k = []",
+        "otel = [\"http://localhost:4318\"]",
+        "store = [\"postgres://h/d\"]",
+        "alias.a = [[\"m\"]]",
+        "pipeline.p = [[{ name = \"a\", prompt = \"x\" }]]",
+        "pipeline.p.steps = [[\"a\"]]",
+        "template.t = [\"d\"]",
+        "gateway.corp = [\"https://c/v1\"]",
+        &format!("{gateway}timeouts = []"),
+        &format!("{gateway}timeouts = [\"1s\", \"2s\"]"),
+        // Nor is a table a word.
+        "log = { full = [] }",
+        &format!("{gateway}api = {{ anthropic = {{}} }}"),
+    ] {
+        let error = settings(&[], table).expect_err(table);
+        assert!(error.to_string().ends_with(" cannot stand here") && error.exit_code() == 3, "{table}: {error}");
+        assert!(error.to_string().starts_with("config.toml:"), "{error}");
+    }
+}
+
+#[test]
+fn no_message_repeats_a_text_that_stands_in_the_place_of_something_else() {
+    let gateway = "[gateway.corp]\nbase_url = \"https://c/v1\"\n";
+    for line in ["headers = \"X-Key: CANARY\"", "headers = [\"CANARY\"]", "key_command = \"echo CANARY\""] {
+        let error = settings(&[], &format!("{gateway}{line}")).expect_err(line);
+        assert!(!format!("{error:?}").contains("CANARY"), "{error:?}");
+    }
+    let endpoint = "[otel]\nendpoint = \"htps://me:CANARY@h\"";
+    assert!(!format!("{:?}", settings(&[], endpoint).expect_err("no address")).contains("CANARY"));
+}
+
+#[test]
+fn a_very_long_name_or_value_is_shown_in_part() {
+    let long = "k".repeat(3_000_000);
+    for config in [
+        format!("{long} = 1"),
+        format!("[gateway.corp]\n{long} = 1"),
+        format!("log = \"{long}\""),
+        format!("default_gateway = \"{long}\""),
+        format!("[cache]\nttl = \"{long}\""),
+        format!("[[budget]]\nname = \"{long}\"\nlimit = 1\nper = \"day\"\nmatch.gateway = \"x\""),
+        format!(
+            "[gateway.{long}]\nbase_url = \"https://c/v1\"\n[gateway.corp]\nbase_url = \"nonsense\"\n[task]\nx = 1"
+        ),
+    ] {
+        let error = settings(&[], &config).expect_err("a mistake");
+        let shown = format!("{error} {}", error.hint().unwrap_or_default());
+        assert!(shown.starts_with("config.toml:") && shown.chars().count() < 20_000, "{} bytes", shown.len());
+    }
+}
+
+#[test]
+fn the_store_knows_who_says_its_address() {
+    let config = "\n[store]\nca_file = \"ca.pem\"\nurl = \"postgres://me:CANARY@h/d\"\n";
+    let store = |env: &[(&str, &str)]| settings(env, config).expect("good").store.expect("a store");
+    assert_eq!(store(&[]).said, "config.toml:4");
+    assert!(!format!("{:?}", store(&[])).contains("CANARY"));
+    let of_env = store(&[("LLM_STORE_URL", "postgres://other/d")]);
+    assert_eq!((of_env.said.as_str(), of_env.ca_file), ("LLM_STORE_URL", Some("ca.pem".into())));
 }
 
 #[test]

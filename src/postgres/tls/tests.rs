@@ -41,7 +41,8 @@ fn an_authority_that_is_named_is_always_asked_for() {
     std::fs::write(&file, certificate.pem()).expect("written");
     std::fs::write(&empty, "no certificate").expect("written");
     let mode = |query: &str, ca_file| {
-        taken(&format!("postgres://h?{query}")).0.apply(ca_file).map(|(mode, tls)| (mode, tls.0.is_some()))
+        let rules = taken(&format!("postgres://h?{query}")).0.apply(ca_file)?;
+        Ok::<_, Error>((rules.mode, rules.tls()?.0.is_some()))
     };
     let in_url = format!("sslrootcert={}", file.display());
     for (query, ca_file, expected) in [

@@ -1,7 +1,7 @@
 //! Who is trusted to be the database, and what there is to do where nobody is.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -19,20 +19,20 @@ use crate::input::{self, Accept};
 const LARGEST_FILE: u64 = 16 << 20;
 
 /// Whose signature makes a certificate good.
-pub(super) enum Trust<'a> {
+pub(super) enum Trust {
     /// That of an authority of the system, for the host in the address.
     System,
     /// That of an authority in this file, for the host in the address.
-    SignedBy(&'a Path),
+    SignedBy(PathBuf),
     /// That of an authority in this file, for any name.
-    AnyNameBy(&'a Path),
+    AnyNameBy(PathBuf),
 }
 
 /// How to be a client who trusts so, with a certificate and a key of its own where there are any.
 ///
 /// # Errors
 /// A file cannot be read, or the system has no certificates.
-pub(super) fn client(trust: &Trust<'_>, own: Option<(&Path, &Path)>) -> Result<ClientConfig, Error> {
+pub(super) fn client(trust: &Trust, own: Option<(&Path, &Path)>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -101,6 +101,8 @@ fn a_broken_file_is_named_by_line_and_never_quoted() {
         (format!("{good}key = sk-CANARY"), Some("line 8")),
         (good.replace("store = \"file\"", "store = \"sk-CANARY\""), Some("line 5")),
         (format!("{good}other = \"sk-CANARY\"\n"), None),
+        (format!("{good}{}x = \"sk-CANARY\"", "a.".repeat(300)), Some("line 8")),
+        ("\nkey = [[\"g\", \"o\", \"n\", \"file\", \"t\", \"sk-CANARY\"]]".to_owned(), Some("line 2")),
         (good.replace("sk-1", "sk-CANARY two"), None),
         (good.replace("key = \"sk-1\"\n", ""), None),
         (good.replace("store = \"file\"", "store = \"keyring\""), None),
