@@ -1,5 +1,6 @@
 //! What only this user can enter or read.
 
+use std::fmt;
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -53,9 +54,36 @@ pub(crate) fn is_ours(file: &Metadata) -> bool {
     }
 }
 
-/// Who besides this user and root may change the file, or what is in the directory, in words that follow its name; `None` where
-/// nobody may.
-pub(crate) fn exposure(metadata: &Metadata) -> Option<&'static str> {
+/// Who besides this user and root may change a file, or what is in a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exposure {
+    /// Its owner.
+    Owner,
+    Everyone,
+    /// A group that is not this user's own.
+    Group,
+}
+
+/// In words that follow the name.
+impl fmt::Display for Exposure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Owner => "belongs to another user",
+            Self::Everyone => "can be written to by every user",
+            Self::Group => "can be written to by a group that is not this user's own",
+        })
+    }
+}
+
+impl Exposure {
+    /// What ends it, for the place as the user knows it; `None` where only the owner can.
+    pub(crate) fn remedy(self, place: &str) -> Option<String> {
+        (self != Self::Owner).then(|| format!("`chmod go-w {place}`, if it is yours"))
+    }
+}
+
+/// Who besides this user and root may change the file, or what is in the directory; `None` where nobody may.
+pub(crate) fn exposure(metadata: &Metadata) -> Option<Exposure> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
@@ -63,11 +91,9 @@ pub(crate) fn exposure(metadata: &Metadata) -> Option<&'static str> {
         const WRITABLE_BY_ALL: u32 = 0o002;
         let own_group = metadata.gid() == rustix::process::getegid().as_raw();
         match () {
-            () if !is_ours(metadata) && metadata.uid() != 0 => Some("belongs to another user"),
-            () if metadata.mode() & WRITABLE_BY_ALL != 0 => Some("can be written to by every user"),
-            () if metadata.mode() & WRITABLE_BY_GROUP != 0 && !own_group => {
-                Some("can be written to by a group that is not this user's own")
-            }
+            () if !is_ours(metadata) && metadata.uid() != 0 => Some(Exposure::Owner),
+            () if metadata.mode() & WRITABLE_BY_ALL != 0 => Some(Exposure::Everyone),
+            () if metadata.mode() & WRITABLE_BY_GROUP != 0 && !own_group => Some(Exposure::Group),
             () => None,
         }
     }
@@ -80,14 +106,16 @@ pub(crate) fn exposure(metadata: &Metadata) -> Option<&'static str> {
 
 /// Where and how other users could change a file, or put one of theirs in its place; `None` where they cannot. What cannot be
 /// looked at says nothing.
-pub(crate) fn exposed(path: &Path) -> Option<(PathBuf, &'static str)> {
+pub(crate) fn exposed(path: &Path) -> Option<(PathBuf, Exposure)> {
     let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
     let target = is_link.then(|| fs::canonicalize(path).ok()).flatten();
     let directories = [path.parent(), target.as_deref().and_then(Path::parent)];
+    // A device, such as `/dev/null`, holds nothing.
+    let file = fs::metadata(path).ok().filter(Metadata::is_file)?;
     if is_read_only(path) {
         return None;
     }
-    let of_file = fs::metadata(path).ok().and_then(|metadata| exposure(&metadata));
+    let of_file = exposure(&file);
     of_file.map(|why| (path.to_owned(), why)).or_else(|| {
         directories.into_iter().flatten().find_map(|directory| {
             let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
@@ -101,7 +129,7 @@ pub(crate) fn exposed(path: &Path) -> Option<(PathBuf, &'static str)> {
 fn is_read_only(path: &Path) -> bool {
     #[cfg(unix)]
     {
-        rustix::fs::access(path, rustix::fs::Access::WRITE_OK) == Err(rustix::io::Errno::ROFS)
+        rustix::fs::statvfs(path).is_ok_and(|system| system.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
     }
     #[cfg(not(unix))]
     {

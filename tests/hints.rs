@@ -58,6 +58,11 @@ fn what_can_be_done_about_a_failure_is_said_by_every_command() {
         let outcome = home.llm(command).args(["-m", "large"]).output();
         outcome.says("hint: the request is larger than the gateway");
     }
+    let busy = Gateway::by(|_| Reply::error_with(429, &[("retry-after", "90")], "later"));
+    let many = Home::with(&busy).llm(["bench", "-m", "m", "-n", "20", "--retries", "0"]).output();
+    assert_eq!(many.stderr().matches("hint: ").count(), 1, "{many}");
+    #[cfg(unix)]
+    home.shell("\"$llm\" compare -m good,bad hi 2>err | true; grep -c hint: err").output().prints("0\n");
     let home = Home::new().config(&format!(
         "default_gateway = \"open\"\n[gateway.open]\nbase_url = \"{}\"\nauth = \"none\"\n",
         gateway.base_url()

@@ -244,6 +244,7 @@ fn a_config_that_others_can_change_is_told() {
         assert!(home.llm(["doctor"]).output().stdout().contains("! config"));
         mode(path, safe);
     }
+    home.llm(["ask", "hi"]).env("LLM_CONFIG", "/dev/null").output().exits(0).never_says("every user");
     // As in /tmp, where only the owner of a file can replace it.
     mode(&directory, 0o1777);
     home.llm(["ask", "hi"]).output().exits(0).never_says("every user");

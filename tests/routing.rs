@@ -339,6 +339,17 @@ fn a_fallback_that_time_or_a_schema_keeps_from_being_tried_is_named() {
         assert_eq!(outcome.stderr().matches("is not tried").count(), 1, "{outcome}");
     }
     assert!(slow.requests().iter().all(|request| request.model() != "other"));
+    // A model that was asked as well, and left when the other began its answer.
+    let hedged = Gateway::by(|request| match &*request.model() {
+        "late" => Reply::sse().gate().role().text("no JSON").finish("stop").done(),
+        _ => Reply::silence().hold(),
+    });
+    let home = self::home(&hedged, "[alias.both]\nmodels = [\"late\", \"other\"]\nhedge = \"10ms\"\n");
+    home.file("schema.json", r#"{"type": "object"}"#);
+    let running = home.llm(["ask", "-m", "both", "--schema", "schema.json", "hi"]).start();
+    hedged.await_requests(2);
+    hedged.release();
+    running.finish().exits(9).never_says("is not tried");
 }
 
 #[test]

@@ -5,14 +5,24 @@
 pub struct Nesting {
     /// Objects and lists.
     depth: usize,
+    /// Whether the text is no object or list.
+    is_other: bool,
+    has_begun: bool,
     is_in_text: bool,
     is_escaped: bool,
 }
 
 impl Nesting {
-    /// Reads the next piece. What stands outside of objects and lists opens nothing: it may be no JSON at all.
+    /// Reads the next piece. A text that does not begin as an object or a list opens nothing: it may be no JSON at all.
     pub fn push(&mut self, piece: &str) {
         for byte in piece.bytes() {
+            if !self.has_begun && !byte.is_ascii_whitespace() {
+                self.has_begun = true;
+                self.is_other = !matches!(byte, b'{' | b'[');
+            }
+            if self.is_other {
+                return;
+            }
             if std::mem::take(&mut self.is_escaped) {
                 continue;
             }
@@ -46,7 +56,19 @@ mod tests {
             nesting.push(&text[cut..]);
             assert!(!nesting.is_open(), "{cut}");
         }
-        for text in ["", "null", "a \"quoted\" word", "it\"s", "7", "}", "{} \""] {
+        for text in [
+            r#""{\"a\":1}""#,
+            r#""{\"a"#,
+            "s.split(\"[\")",
+            "if x {",
+            "",
+            "null",
+            "a \"quoted\" word",
+            "it\"s",
+            "7",
+            "}",
+            "{} \"",
+        ] {
             let mut nesting = Nesting::default();
             nesting.push(text);
             assert!(!nesting.is_open(), "{text}");

@@ -12,7 +12,7 @@ use crate::cli::{DoctorArgs, TextOrJson};
 use crate::config::{Settings, SharedStore};
 use crate::error::Error;
 use crate::gateway::has_secret_headers;
-use crate::private;
+use crate::private::{self, Exposure};
 use crate::report::checks::{Check, Outcome};
 use crate::report::format;
 use crate::report::term::{Terminal, print};
@@ -131,10 +131,9 @@ fn config(settings: &Settings) -> Check {
     }
 }
 
-fn exposed(name: &'static str, place: &Path, why: &str) -> Check {
+fn exposed(name: &'static str, place: &Path, why: Exposure) -> Check {
     let place = without_home(place);
-    let hint = format!("`chmod go-w {place}`, if it is yours");
-    Check { name, outcome: Outcome::Warning, detail: format!("{place} {why}"), hint: Some(hint) }
+    Check { name, outcome: Outcome::Warning, detail: format!("{place} {why}"), hint: why.remedy(&place) }
 }
 
 /// Whether other users may read the config file and find secrets in it: in headers, in the address of a database, or as a word of

@@ -2,7 +2,7 @@
 
 mod waits;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -240,7 +240,7 @@ impl<'a> Session<'a> {
             view,
             stderr: context.verbose.then_some(context.terminal.stderr),
             has_timed_out: false,
-            hints: options.hints.then(Vec::new),
+            hints: options.hints.then(BTreeMap::new),
             handed_over: prepared.are_batches.then_some(&prepared),
         };
         let runtime = match self.runtime.take() {
@@ -265,8 +265,9 @@ impl<'a> Session<'a> {
             Some(error) => Err(error),
             None => watched.view.finish(&outcome, &mut Ending { waits: &mut waits, recording: recording.as_ref() }),
         };
-        if outcome.stopped.is_none() && !context.quiet {
-            say(hints(&watched.hints.unwrap_or_default(), &context.terminal.stderr));
+        if outcome.stopped.is_none() && shown.is_ok() && !context.quiet {
+            let hints_of: Vec<String> = watched.hints.into_iter().flatten().map(|(_, hint)| hint).collect();
+            say(hints(&hints_of, &context.terminal.stderr));
         }
         drop(recording);
         if self.is_last {
@@ -341,8 +342,8 @@ struct Watched<'a> {
     view: &'a mut dyn View,
     stderr: Option<Output>,
     has_timed_out: bool,
-    /// What the user can do about the failures, each once; `None` where that is not said at the end.
-    hints: Option<Vec<String>>,
+    /// What the user can do about the failures, once for all of a kind at a gateway; `None` where that is not said at the end.
+    hints: Option<BTreeMap<(String, &'static str, Option<u16>), String>>,
     /// What counts the costs of calls that were handed over.
     handed_over: Option<&'a PreparedGateways>,
 }
@@ -361,9 +362,8 @@ impl Reporter for Watched<'_> {
         self.has_timed_out |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::Timeout);
         if let (Some(hints), Some(failure)) = (&mut self.hints, &record.error)
             && let Some(hint) = failure.hint()
-            && !hints.contains(&hint)
         {
-            hints.push(hint);
+            hints.entry((record.gateway.clone(), failure.kind.as_str(), failure.status)).or_insert(hint);
         }
         if let Some(prepared) = self.handed_over {
             prepared.count(call, &record);

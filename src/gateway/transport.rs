@@ -106,7 +106,8 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
     };
     let lower = cause.to_lowercase();
     let certificate = certificate_advice(&lower);
-    let handshake = refused_handshake(&lower);
+    // Behind a proxy, it may be the proxy that refuses.
+    let handshake = refused_handshake(&lower).filter(|_| client.proxy.is_none());
     if let Some(wrong) = handshake.or_else(|| certificate.map(|_| wrong_certificate(&lower))) {
         // The gateway would show the same certificate again, or refuse the same connection.
         failure.should_retry = Some(false);
@@ -140,10 +141,12 @@ fn refused_handshake(cause: &str) -> Option<&'static str> {
         {
             Some("it wants a certificate of its clients, and llm has none")
         }
-        () if says("alert: protocolversion") || says("serverdoesnotsupporttls12or13") || says("peerisincompatible") => {
+        () if says("alert: protocolversion") || says("serverdoesnotsupporttls12or13") => {
             Some("it speaks no version of TLS that is safe (1.2 or later)")
         }
-        () if says("alert: handshakefailure") => Some("it has no way of TLS in common with llm"),
+        () if says("alert: handshakefailure") || says("peer is incompatible") => {
+            Some("it has no way of TLS in common with llm")
+        }
         () => None,
     }
 }

@@ -46,6 +46,11 @@ fn without_query(url: &Url) -> String {
     url.into()
 }
 
+/// The schemes that may be asked for this address: no redirect gives up encryption.
+fn schemes(address: &Url) -> &'static [&'static str] {
+    if address.scheme() == "https" { &["https"] } else { &["http", "https"] }
+}
+
 /// Fetches a text. Nothing but the URL is sent.
 ///
 /// # Errors
@@ -57,7 +62,7 @@ pub async fn page(address: &Url, env: &Env) -> Result<Page, Failure> {
     let of_redirects = reach.clone();
     let redirects = Policy::custom(move |attempt| redirect(attempt, &of_redirects));
     let http = transport::builder().redirect(redirects).dns_resolver(reach);
-    let http = if is_own(address) { http.no_proxy() } else { proxy::set(http, &["http", "https"], env)? };
+    let http = if is_own(address) { http.no_proxy() } else { proxy::set(http, schemes(address), env)? };
     let fetch = async {
         let http = http.build().map_err(|error| wrong(FailureKind::Network, transport::chain(&error)))?;
         let sent = http

@@ -89,13 +89,12 @@ impl Spilled {
             }
             let place = self.read..self.read + length;
             self.read = place.end;
-            match serde_json::from_slice(&line) {
+            match serde_json::from_str(&String::from_utf8_lossy(&line)) {
                 Ok(row) => {
                     rows.push(row);
                     held += length;
                 }
-                // A blank line.
-                Err(_) if length <= 2 => {}
+                Err(_) if length == line.len() as u64 && line.trim_ascii().is_empty() => {}
                 Err(_) => self.unreadable.push(place),
             }
         }
@@ -128,7 +127,7 @@ impl Spilled {
 /// line, which is 0 at the end.
 fn next_line(lines: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
     line.clear();
-    if lines.fill_buf()?.first() != Some(&b'{') {
+    if lines.fill_buf()?.first().is_none_or(|first| *first != b'{' && !first.is_ascii_whitespace()) {
         return Ok(lines.skip_until(b'\n')? as u64);
     }
     let length = lines.take(LONGEST_LINE).read_until(b'\n', line)? as u64;

@@ -124,8 +124,7 @@ const BEGAN_BEFORE: Duration = Duration::from_millis(20);
 
 impl<'a> Left<'a> {
     /// All choices of the call but the first.
-    pub(super) fn new(call: &'a Call, events: &'a Events) -> Self {
-        let deadline = deadline::after(call.limits.timeout);
+    pub(super) fn new(call: &'a Call, events: &'a Events, deadline: Instant) -> Self {
         Self { choices: &call.choices[1..], latest: call.choice(), deadline, events }
     }
 
@@ -185,6 +184,7 @@ pub(super) fn reason_to_stop(failure: &Failure, has_output: bool) -> Option<&'st
 
 impl<S: Service> Service for Fallback<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        let deadline = deadline::after(call.limits.timeout);
         let call = &*self.suited(call, events).await?;
         for (at, choice) in call.choices.iter().enumerate() {
             let same = |other: &&Choice| other.target.model == choice.target.model;
@@ -194,9 +194,9 @@ impl<S: Service> Service for Fallback<S> {
         }
         if call.choices.len() > 1 && call.choices.iter().any(|choice| choice.hedge.is_some()) {
             // In a box, so that calls that do not race have no room for it.
-            return Box::pin(hedge::race(self, call, events)).await;
+            return Box::pin(hedge::race(self, call, events, deadline)).await;
         }
-        let mut left = Left::new(call, events);
+        let mut left = Left::new(call, events, deadline);
         let mut choice = call.choice();
         loop {
             let narrowed = call.narrowed(choice, left.deadline.saturating_duration_since(Instant::now()));

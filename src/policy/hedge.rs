@@ -145,9 +145,13 @@ impl Drop for Candidate<'_> {
 ///
 /// # Errors
 /// The failure of the call: that of the last choice, or one that the user has to correct.
-pub(super) async fn race<S: Service>(fallback: &Fallback<S>, call: &Call, events: &Events) -> Result<(), Failure> {
-    let mut left = Left::new(call, events);
-    let deadline = left.deadline;
+pub(super) async fn race<S: Service>(
+    fallback: &Fallback<S>,
+    call: &Call,
+    events: &Events,
+    deadline: Instant,
+) -> Result<(), Failure> {
+    let mut left = Left::new(call, events, deadline);
     let start = |choice| Candidate::start(fallback, call, choice, deadline, events);
     let mut latest = call.choice();
     let mut candidates = vec![start(latest)];

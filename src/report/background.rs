@@ -1,7 +1,6 @@
 //! Writes to a standard stream or a device by a thread of its own, so that a reader that does not read holds up nothing else.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,13 +31,6 @@ pub(super) type WriteFn = fn(&[u8]) -> io::Result<()>;
 impl WriteAll for WriteFn {
     fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
         self(bytes)
-    }
-}
-
-impl WriteAll for File {
-    fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self;
-        Write::write_all(&mut file, bytes)
     }
 }
 
@@ -111,6 +103,11 @@ impl<W: WriteAll> BackgroundWriter<W> {
             error: None,
         };
         Self { to, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// What it writes to.
+    pub(super) fn to(&self) -> &W {
+        &self.to
     }
 
     /// Sets the most bytes that wait for the reader. What is left out is counted, and a line says so in its place.

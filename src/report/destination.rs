@@ -124,7 +124,14 @@ impl Destination {
     /// As [`Self::write`].
     pub fn finish(mut self) -> Result<(), Error> {
         self.flush()?;
-        let Some((path, Target::File { temporary: Some(file), .. })) = self.file else { return Ok(()) };
+        let (path, file) = match self.file {
+            Some((path, Target::File { temporary: Some(file), .. })) => (path, file),
+            Some((_, Target::Device(device))) => {
+                device.end();
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
         let kept = file.as_file().sync_all().and_then(|()| file.persist(&path).map_err(|error| error.error));
         kept.map(drop).map_err(|source| cannot_write(&path, source))
     }

@@ -2,11 +2,13 @@
 //! neither signals nor time limits.
 
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
-use super::background::{BackgroundWriter, WriteLimit};
+use super::background::{BackgroundWriter, WriteAll, WriteLimit};
 use super::term;
 use crate::error::Error;
 
@@ -15,18 +17,37 @@ use crate::error::Error;
 pub(super) struct Device {
     path: PathBuf,
     is_terminal: bool,
-    writer: BackgroundWriter<File>,
+    /// Whether nothing more will be written.
+    is_ended: AtomicBool,
+    writer: BackgroundWriter<Ending>,
+}
+
+/// A file that can be closed, so that its reader learns of the end.
+#[derive(Debug)]
+struct Ending(Mutex<Option<File>>);
+
+impl WriteAll for Ending {
+    fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(file) => (&*file).write_all(bytes),
+            None => Err(io::Error::other("it is closed")),
+        }
+    }
 }
 
 /// The devices of this process, which opens one or a few of them.
 static DEVICES: Mutex<Vec<&'static Device>> = Mutex::new(Vec::new());
 
 impl Device {
-    /// It stays open until the process ends, because a thread may be writing to it until then.
+    /// It stays in memory until the process ends, because a thread may be writing to it until then.
     pub(super) fn new(path: &Path, file: File) -> &'static Self {
         let is_terminal = file.is_terminal();
-        let device: &'static Self =
-            Box::leak(Box::new(Self { path: path.to_owned(), is_terminal, writer: BackgroundWriter::new(file) }));
+        let device: &'static Self = Box::leak(Box::new(Self {
+            path: path.to_owned(),
+            is_terminal,
+            is_ended: AtomicBool::new(false),
+            writer: BackgroundWriter::new(Ending(Mutex::new(Some(file)))),
+        }));
         DEVICES.lock().unwrap_or_else(PoisonError::into_inner).push(device);
         device
     }
@@ -44,6 +65,28 @@ impl Device {
     }
 }
 
+impl Device {
+    /// Nothing more will be written. It is closed as soon as everything is.
+    pub(super) fn end(&'static self) {
+        self.is_ended.store(true, Relaxed);
+        if !term::is_in_background() {
+            self.close();
+        }
+    }
+
+    /// Closes it, where nothing waits to be written.
+    fn close(&self) {
+        drop(self.writer.to().0.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
+        devices.retain(|device| !std::ptr::eq(*device, self));
+    }
+}
+
+/// Waits until everything is written to every device, or nobody waits for it any more.
+pub(super) fn wait_for_turn() {
+    all().iter().for_each(|device| device.writer.wait_for_turn());
+}
+
 /// How many bytes wait for the readers of devices.
 pub(super) fn unread() -> usize {
     all().iter().map(|device| device.writer.waiting()).sum()
@@ -57,7 +100,11 @@ pub(super) fn finish(limit: Option<WriteLimit>) -> Result<bool, Error> {
     all().iter().try_fold(true, |is_written, device| {
         let finished = device.writer.finish_within(limit);
         let cannot = |source| Error::Output { target: device.path.display().to_string(), source };
-        Ok(is_written & finished.map_err(cannot)?)
+        let is_finished = finished.map_err(cannot)?;
+        if is_finished && device.is_ended.load(Relaxed) {
+            device.close();
+        }
+        Ok(is_written & is_finished)
     })
 }
 

@@ -219,7 +219,11 @@ impl Write for Stderr {
 
 /// Whether threads write to the standard streams.
 static IN_BACKGROUND: AtomicBool = AtomicBool::new(false);
-static STDOUT_WRITER: BackgroundWriter = BackgroundWriter::by(write_stdout);
+static STDOUT_WRITER: BackgroundWriter = BackgroundWriter::by(|bytes| {
+    // What `--out` names may be the same pipe.
+    device::wait_for_turn();
+    write_stdout(bytes)
+});
 static STDERR_WRITER: BackgroundWriter = BackgroundWriter::by(|bytes| {
     // Both may be the same terminal, or the same pipe: a notice must not stand in the middle of an answer.
     STDOUT_WRITER.wait_for_turn();

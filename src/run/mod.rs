@@ -336,10 +336,13 @@ impl<'a, S: Service + 'static> Run<'a, S> {
 /// Says that no further model is asked where an answer does not follow its schema.
 fn untried(call: &Call, record: &Record) -> impl Iterator<Item = Event> {
     let is_wrong = record.error.as_ref().is_some_and(|failure| failure.kind == FailureKind::Schema);
-    let last = record.attempts.last();
-    let is_last =
-        |target: &Target| last.is_some_and(|last| last.gateway == target.gateway && last.model == target.model);
-    let left = if is_wrong { call.targets().position(is_last).unwrap_or(0) + 1 } else { usize::MAX };
+    let is_asked = |target: &&Target| {
+        record.attempts.iter().any(|attempt| attempt.gateway == target.gateway && attempt.model == target.model)
+    };
+    let left = match call.targets().collect::<Vec<_>>().iter().rposition(is_asked) {
+        _ if !is_wrong => usize::MAX,
+        last => last.unwrap_or(0) + 1,
+    };
     call.targets()
         .skip(left)
         .map(move |next| Event::not_tried(next, call.target(), "an answer that is whole is not replaced"))

@@ -186,12 +186,14 @@ impl KeyFile {
         let failed = |error: io::Error| self.failed("write", &error);
         private::create_dir(&self.directory).map_err(failed)?;
         let metadata = self.directory.metadata().map_err(failed)?;
-        if let Some(why) = private::exposure(&metadata).filter(|_| row.is_some()) {
-            let dir = self.directory.display();
+        let exposure = private::exposure(&metadata).filter(|_| row.is_some());
+        let dir = self.directory.display().to_string();
+        // The owner of a directory cannot read the file.
+        if let Some((why, remedy)) = exposure.and_then(|why| Some((why, why.remedy(&dir)?))) {
             return Err(Error::Key {
                 message: format!("no key is kept in {dir}, which {why}"),
                 cause: None,
-                hint: Some(format!("`chmod go-w {dir}`, if the directory is yours; LLM_DATA_DIR names another one")),
+                hint: Some(format!("{remedy}; LLM_DATA_DIR names another directory")),
             });
         }
         let lock = private(OpenOptions::new().create(true).write(true).truncate(false))

@@ -73,7 +73,9 @@ fn refuses_key(status: Option<u16>, said: &Said, words: &[String; 2], message: &
         return false;
     }
     let message = message.replace(['-', '_'], " ").replace("apikey", "api key");
-    let is_said = |phrase: &&str| message.contains(*phrase);
+    // Further on, and in quotes, a message may repeat what was asked.
+    let beginning = message.split(['\'', '"', '`']).next().unwrap_or_default();
+    let is_said = |phrase: &&str| beginning.find(*phrase).is_some_and(|at| at <= FAR);
     let is_whole = |phrase: &&str| message.trim_end_matches('.') == *phrase;
     said.status == Some(401)
         || KEY_PHRASES.iter().any(is_said)
@@ -81,6 +83,9 @@ fn refuses_key(status: Option<u16>, said: &Said, words: &[String; 2], message: &
         // FastAPI, where a header is missing.
         || ["header.authorization:", "header.x api key:", "header.api key:"].iter().any(|name| message.starts_with(name))
 }
+
+/// A message that is about the key says so after no more than so many bytes.
+const FAR: usize = 40;
 
 /// What gateways say of a key that they refuse, in small letters, with a space for each `-` and `_`.
 const KEY_PHRASES: [&str; 21] = [

@@ -6,7 +6,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use self::shape::Said;
 use super::mask::mask_keys;
@@ -42,7 +42,11 @@ pub fn decode(status: u16, body: &[u8]) -> Failure {
 /// The failure in the body of an answer that holds nothing else, where it tells that the key was refused. Some gateways say that
 /// with a status of success.
 pub fn refusal(body: &[u8]) -> Option<Failure> {
-    Some(decode(200, body)).filter(|failure| failure.kind == FailureKind::Auth)
+    /// What holds answers in some format.
+    const ANSWERS: [&str; 5] = ["choices", "content", "candidates", "output", "data"];
+    let fields: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    let is_answer = ANSWERS.iter().any(|name| fields.get(*name).is_some_and(|answer| !answer.is_null()));
+    Some(decode(200, body)).filter(|failure| failure.kind == FailureKind::Auth && !is_answer)
 }
 
 /// Reads a body of any known shape.

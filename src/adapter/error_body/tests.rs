@@ -108,6 +108,16 @@ fn the_words_of_the_body_tell_more_than_the_status() {
         (400, r#"{"detail":"Unauthorized"}"#, Auth),
         (422, r#"{"detail":[{"loc":["header","authorization"],"msg":"field required"}]}"#, Auth),
         (400, r#"{"error":{"message":"Invalid token 4711 in logit_bias"}}"#, InvalidRequest),
+        (
+            400,
+            r#"{"error":{"message":"1 validation error: 'input': 'how to fix a missing API key?'"}}"#,
+            InvalidRequest,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"The messages that were received make no sense: an invalid api key"}}"#,
+            InvalidRequest,
+        ),
         (429, r#"{"error":{"message":"too many requests with an invalid api key"}}"#, RateLimited),
         (400, r#"{"error":{"message":"x","code":"content_filter"}}"#, ContentFilter),
         (
@@ -157,7 +167,17 @@ fn a_refused_key_is_told_in_an_answer_of_success_too() {
     ] {
         assert_eq!(refusal(body.as_bytes()).map(|failure| failure.kind), Some(FailureKind::Auth), "{body}");
     }
-    for body in ["", "{}", r#"{"choices":[]}"#, r#"{"base_resp":{"status_code":0,"status_msg":"success"}}"#] {
+    let answer = r#"{"choices":[{"message":{"content":"An invalid API key gives 401."},"logprobs":NaN}]}"#;
+    let odd = r#"{"choices":[],"error":{"code":"invalid_api_key"}}"#;
+    for body in [
+        "",
+        "{}",
+        "invalid api key",
+        answer,
+        odd,
+        r#"{"choices":[]}"#,
+        r#"{"base_resp":{"status_code":0,"status_msg":"success"}}"#,
+    ] {
         assert_eq!(refusal(body.as_bytes()), None, "{body}");
     }
 }

@@ -342,11 +342,14 @@ fn json_schema(schema: Value) -> Value {
             ("propertyOrdering" | "property_ordering", _) => continue,
             ("type", Value::String(kind)) => kind.to_lowercase().into(),
             (
-                "properties" | "patternProperties" | "anyOf" | "oneOf" | "allOf" | "prefixItems" | "$defs"
-                | "definitions",
+                "properties" | "patternProperties" | "dependentSchemas" | "anyOf" | "oneOf" | "allOf" | "prefixItems"
+                | "$defs" | "definitions",
                 schemas,
             ) => each(schemas),
-            ("items" | "additionalProperties" | "not", inner) => json_schema(inner),
+            (
+                "items" | "additionalProperties" | "contains" | "propertyNames" | "not" | "if" | "then" | "else",
+                inner,
+            ) => json_schema(inner),
             (bound, Value::String(digits)) if BOUNDS.contains(&bound) => {
                 digits.parse::<u64>().map_or(Value::String(digits), Value::from)
             }

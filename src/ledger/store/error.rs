@@ -19,7 +19,7 @@ pub enum StoreError {
     #[error("{} belongs to another user, or is a link to what does", path.display())]
     Foreign { path: PathBuf },
     #[error("the data directory {} {why}, who could replace the ledger", dir.display())]
-    Unsafe { dir: PathBuf, why: &'static str },
+    Unsafe { dir: PathBuf, why: String },
     #[error("the last calls of the ledger {} are in its log, which cannot be read where nothing can be written", path.display())]
     UnreadableLog { path: PathBuf },
     #[error("{count} calls are deleted, but what they said may still be in {}-wal", path.display())]

@@ -267,7 +267,7 @@ fn l17_a_directory_that_others_may_write_to_is_refused() {
         permit(0o755);
         assert_eq!(refused(), None);
         owned(Some(65_534), None);
-        assert_eq!(refused(), Some("belongs to another user"));
+        assert_eq!(refused(), Some("belongs to another user".to_owned()));
         let spill = home.path().join(crate::ledger::SPILL_NAME);
         fs::write(&spill, "").expect("written");
         std::os::unix::fs::chown(&spill, Some(65_534), None).expect("given away");
