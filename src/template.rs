@@ -2,6 +2,7 @@
 
 mod limits;
 mod operators;
+mod size;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

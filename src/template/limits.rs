@@ -1,25 +1,29 @@
 //! What a template may take: instructions, memory, and the work of its filters.
 
-use std::fmt::{self, Write as _};
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use minijinja::value::{Rest, ValueOrKwargs};
-use minijinja::{Environment, ErrorKind, Output, State, Value, escape_formatter, filters, tests};
+use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
+use minijinja::{Environment, ErrorKind, Output, State, Value, escape_formatter, filters, functions, tests};
 
-use super::operators::WEIGHED;
+use super::operators::{COMPARED, LISTED, PRINTED, WEIGHED};
+use super::size::{Size, list_printed, printed, printed_in_lines, weight};
 
 /// The most instructions that rendering takes: enough for every line of a long text, and an end to endless loops.
 const FUEL: u64 = 5_000_000;
 
 /// The most that a template may make, in bytes: the whole output, all values that are put into it or into a `{% set %}`
 /// block, and what one call of a filter makes.
-const LARGEST: usize = 16 << 20;
+pub(super) const LARGEST: usize = 16 << 20;
 
 /// The most that the filters of one text may take and make together, in bytes. An instruction with a filter can take as long as
 /// its values are large, so that instructions alone are no bound of time.
-const MOST_WORK: usize = 1 << 30;
+pub(super) const MOST_WORK: usize = 1 << 30;
+
+/// The work of looking at an item of a list, in bytes.
+const ITEM: usize = 8;
 
 /// What a text may still take.
 #[derive(Debug)]
@@ -41,15 +45,21 @@ impl Left {
     }
 
     /// Takes what something makes, and what it reads for that.
-    fn take_work(&self, what: &str, made: usize, read: usize) -> Result<(), minijinja::Error> {
+    pub(super) fn take_work(&self, what: &str, made: usize, read: usize) -> Result<(), minijinja::Error> {
         if made > LARGEST {
-            return Err(too_large(&format!("what {what} makes")));
+            return Err(too_large(what));
         }
         if !Self::take(&self.work, made.saturating_add(read)) {
             let message = "its filters and operators take too long: their values are too large or too many";
             return Err(minijinja::Error::new(ErrorKind::InvalidOperation, message));
         }
         Ok(())
+    }
+
+    /// Takes the work of looking at all that is in a value. Fails for one that holds more than a value may.
+    fn look_at(&self, what: &str, value: &Value) -> Result<Size, minijinja::Error> {
+        let size = Size::of(value).ok_or_else(|| too_large(what))?;
+        self.take_work(what, 0, ITEM * size.items).map(|()| size)
     }
 
     /// Takes so much. Returns whether there was as much.
@@ -80,73 +90,154 @@ pub(super) fn limit(environment: &mut Environment<'_>, template: &str, left: Arc
         }
         escape_formatter(out, state, value)
     });
-    for (name, filter) in costly_filters() {
-        let left = Arc::clone(&left);
+    for (name, filter, work) in costly_filters() {
+        let (left, makes) = (Arc::clone(&left), format!("what `{name}` makes"));
         environment.add_filter(name, move |state: &mut State, arguments: Rest<ValueOrKwargs>| {
             let arguments = arguments.into_values();
-            let taken: usize = arguments.iter().map(weight).sum();
-            left.take_work(&format!("`{name}`"), size_of_result(name, &arguments), taken)?;
-            filter.call(state, &arguments)
+            let mut taken: usize = arguments.iter().map(weight).sum();
+            let size = work.size_of_result(name, &arguments);
+            if matches!(work, Work::Compares) {
+                let sizes: Result<Vec<Size>, _> =
+                    arguments.iter().map(|argument| left.look_at("a value", argument)).collect();
+                taken = taken.max(sizes?.into_iter().map(Size::to_compare).fold(0, usize::saturating_add));
+            }
+            if name == "sum" {
+                taken = taken.saturating_add(arguments.first().map_or(0, work_of_sum));
+            }
+            left.take_work(&makes, size, taken)?;
+            let made = filter.call(state, &arguments)?;
+            // A text is counted above, and what is in a list may be more than what was in the values.
+            if !MAKES_NO_MORE.contains(&name) && made.as_object().is_some() {
+                left.look_at(&makes, &made)?;
+            }
+            Ok(made)
         });
     }
-    for (name, test) in [("lower", tests::is_lower as fn(&Value) -> bool), ("upper", tests::is_upper)] {
-        let left = Arc::clone(&left);
-        environment.add_test(name, move |value: Value| {
-            left.take_work(&format!("`{name}`"), 0, weight(&value)).map(|()| test(&value))
+    for (name, test, takes) in costly_tests() {
+        let (left, reads) = (Arc::clone(&left), format!("what `{name}` reads"));
+        environment.add_test(name, move |state: &mut State, arguments: Rest<ValueOrKwargs>| {
+            let arguments = arguments.into_values();
+            for argument in &arguments {
+                left.look_at("a value", argument)?;
+                let (made, read) = takes(argument);
+                left.take_work(&reads, made, read)?;
+            }
+            test.call(state, &arguments).map(|holds| holds.is_true())
         });
     }
-    environment.add_filter(WEIGHED, move |made: Value| left.take_work("an operator", weight(&made), 0).map(|()| made));
+    let (dict, merging) = (Value::from_function(functions::dict), Arc::clone(&left));
+    environment.add_function("dict", move |state: &mut State, arguments: Rest<ValueOrKwargs>| {
+        let made = dict.call(state, &arguments.into_values())?;
+        merging.look_at("what `dict` makes", &made).map(|_| made)
+    });
+    weigh_operators(environment, left);
 }
 
+/// The filters that `operators.rs` puts into templates.
+fn weigh_operators(environment: &mut Environment<'_>, left: Arc<Left>) {
+    let (listing, comparing, printing) = (Arc::clone(&left), Arc::clone(&left), Arc::clone(&left));
+    environment.add_filter(LISTED, move |made: Value| listing.look_at("a list", &made).map(|_| made));
+    environment.add_filter(COMPARED, move |value: Value| comparing.look_at("a value", &value).map(|_| value));
+    environment.add_filter(PRINTED, move |value: Value| {
+        printing.take_work("what an operator makes", list_printed(&value), 0).map(|()| value)
+    });
+    environment.add_filter(WEIGHED, move |made: Value| {
+        let makes = "what an operator makes";
+        left.look_at(makes, &made)?;
+        left.take_work(makes, weight(&made), 0).map(|()| made)
+    });
+}
+
+/// What takes the time of a filter.
+#[derive(Clone, Copy)]
+enum Work {
+    /// It goes through the items, and does not look at what is in them.
+    Items,
+    /// It compares items.
+    Compares,
+    /// It makes texts of its arguments, whatever they are.
+    Prints,
+}
+
+/// The filters that leave items out or order them, so that what they make is no larger than their value.
+const MAKES_NO_MORE: [&str; 10] =
+    ["dictsort", "last", "list", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "unique"];
+
 /// The filters that take longer for a larger value.
-fn costly_filters() -> impl Iterator<Item = (&'static str, Value)> {
+fn costly_filters() -> impl Iterator<Item = (&'static str, Value, Work)> {
     [
-        ("batch", Value::from_function(filters::batch)),
-        ("capitalize", Value::from_function(filters::capitalize)),
-        ("dictsort", Value::from_function(filters::dictsort)),
-        ("e", Value::from_function(filters::escape)),
-        ("escape", Value::from_function(filters::escape)),
-        ("format", Value::from_function(filters::format)),
-        ("groupby", Value::from_function(filters::groupby)),
-        ("indent", Value::from_function(filters::indent)),
-        ("items", Value::from_function(filters::items)),
-        ("join", Value::from_function(filters::join)),
-        ("last", Value::from_function(filters::last)),
-        ("length", Value::from_function(filters::length)),
-        ("count", Value::from_function(filters::length)),
-        ("lines", Value::from_function(filters::lines)),
-        ("list", Value::from_function(filters::list)),
-        ("lower", Value::from_function(filters::lower)),
-        ("map", Value::from_function(filters::map)),
-        ("max", Value::from_function(filters::max)),
-        ("min", Value::from_function(filters::min)),
-        ("pprint", Value::from_function(filters::pprint)),
-        ("reject", Value::from_function(filters::reject)),
-        ("rejectattr", Value::from_function(filters::rejectattr)),
-        ("replace", Value::from_function(filters::replace)),
-        ("reverse", Value::from_function(filters::reverse)),
-        ("safe", Value::from_function(filters::safe)),
-        ("select", Value::from_function(filters::select)),
-        ("selectattr", Value::from_function(filters::selectattr)),
-        ("slice", Value::from_function(filters::slice)),
-        ("sort", Value::from_function(filters::sort)),
-        ("split", Value::from_function(filters::split)),
-        ("string", Value::from_function(filters::string)),
-        ("sum", Value::from_function(filters::sum)),
-        ("title", Value::from_function(filters::title)),
-        ("trim", Value::from_function(filters::trim)),
-        ("unique", Value::from_function(filters::unique)),
-        ("upper", Value::from_function(filters::upper)),
+        ("batch", Value::from_function(filters::batch), Work::Items),
+        ("chain", Value::from_function(filters::chain), Work::Items),
+        ("capitalize", Value::from_function(filters::capitalize), Work::Prints),
+        ("dictsort", Value::from_function(filters::dictsort), Work::Compares),
+        ("e", Value::from_function(filters::escape), Work::Items),
+        ("escape", Value::from_function(filters::escape), Work::Items),
+        ("format", Value::from_function(filters::format), Work::Items),
+        ("groupby", Value::from_function(filters::groupby), Work::Compares),
+        ("indent", Value::from_function(filters::indent), Work::Prints),
+        ("items", Value::from_function(filters::items), Work::Items),
+        ("join", Value::from_function(filters::join), Work::Items),
+        ("last", Value::from_function(filters::last), Work::Items),
+        ("length", Value::from_function(filters::length), Work::Items),
+        ("count", Value::from_function(filters::length), Work::Items),
+        ("lines", Value::from_function(filters::lines), Work::Prints),
+        ("list", Value::from_function(filters::list), Work::Items),
+        ("lower", Value::from_function(filters::lower), Work::Prints),
+        ("map", Value::from_function(filters::map), Work::Items),
+        ("max", Value::from_function(filters::max), Work::Compares),
+        ("min", Value::from_function(filters::min), Work::Compares),
+        ("pprint", Value::from_function(filters::pprint), Work::Items),
+        ("reject", Value::from_function(filters::reject), Work::Items),
+        ("rejectattr", Value::from_function(filters::rejectattr), Work::Items),
+        ("replace", Value::from_function(filters::replace), Work::Prints),
+        ("reverse", Value::from_function(filters::reverse), Work::Items),
+        ("safe", Value::from_function(filters::safe), Work::Items),
+        ("select", Value::from_function(filters::select), Work::Items),
+        ("selectattr", Value::from_function(filters::selectattr), Work::Items),
+        ("slice", Value::from_function(filters::slice), Work::Items),
+        ("sort", Value::from_function(filters::sort), Work::Compares),
+        ("split", Value::from_function(filters::split), Work::Prints),
+        ("string", Value::from_function(filters::string), Work::Items),
+        ("sum", Value::from_function(filters::sum), Work::Compares),
+        ("title", Value::from_function(filters::title), Work::Prints),
+        ("trim", Value::from_function(filters::trim), Work::Prints),
+        ("unique", Value::from_function(filters::unique), Work::Compares),
+        ("upper", Value::from_function(filters::upper), Work::Prints),
+        ("zip", Value::from_function(filters::zip), Work::Items),
     ]
     .into_iter()
 }
 
-/// The bytes of a text, or of the items of a list without what is in them.
-fn weight(value: &Value) -> usize {
-    match value.as_str() {
-        Some(text) => text.len(),
-        None => value.len().unwrap_or(0).saturating_mul(size_of::<Value>()),
-    }
+/// The bytes that a test makes of an argument, and those that it reads.
+type Takes = fn(&Value) -> (usize, usize);
+
+/// The tests that take longer for a larger value. Comparing two texts counts as a step, as it does with operators.
+fn costly_tests() -> impl Iterator<Item = (&'static str, Value, Takes)> {
+    let takes: [Takes; 3] = [|_| (0, 0), |value| (list_printed(value), 0), |value| (0, weight(value))];
+    let [compares, prints, reads] = takes;
+    [
+        (&["eq", "equalto", "=="][..], Value::from_function(tests::is_eq), compares),
+        (&["ne", "!="], Value::from_function(tests::is_ne), compares),
+        (&["lt", "lessthan", "<"], Value::from_function(tests::is_lt), compares),
+        (&["le", "<="], Value::from_function(tests::is_le), compares),
+        (&["gt", "greaterthan", ">"], Value::from_function(tests::is_gt), compares),
+        (&["ge", ">="], Value::from_function(tests::is_ge), compares),
+        (&["in"], Value::from_function(tests::is_in), prints),
+        (&["startingwith"], Value::from_function(tests::is_startingwith), prints),
+        (&["endingwith"], Value::from_function(tests::is_endingwith), prints),
+        (&["lower"], Value::from_function(tests::is_lower), reads),
+        (&["upper"], Value::from_function(tests::is_upper), reads),
+    ]
+    .into_iter()
+    .flat_map(|(names, test, takes): (&'static [&'static str], _, _)| {
+        names.iter().map(move |name| (*name, Value::clone(&test), takes))
+    })
+}
+
+/// What adding up costs: it copies what was added before with each item.
+fn work_of_sum(items: &Value) -> usize {
+    let all = Size::of(items).map_or(usize::MAX, |size| size.to_compare().saturating_sub(weight(items)));
+    items.len().unwrap_or(0).saturating_mul(all)
 }
 
 fn too_large(what: &str) -> minijinja::Error {
@@ -154,10 +245,26 @@ fn too_large(what: &str) -> minijinja::Error {
     minijinja::Error::new(ErrorKind::InvalidOperation, message)
 }
 
+impl Work {
+    /// The most bytes that a filter makes of these arguments, the first of which is the value.
+    fn size_of_result(self, filter: &str, arguments: &[Value]) -> usize {
+        let texts = match self {
+            Self::Prints => arguments.iter().map(list_printed).fold(0, usize::saturating_add),
+            Self::Items | Self::Compares => 0,
+        };
+        // A list that is too large is not made a text of to look at it.
+        if texts > LARGEST { texts } else { texts.saturating_add(size_of_result(filter, arguments)) }
+    }
+}
+
+/// The text of an argument, which a filter makes where it is none.
+fn as_text(value: &Value) -> Cow<'_, str> {
+    value.as_str().map_or_else(|| Cow::from(value.to_string()), Cow::from)
+}
+
 /// The most bytes that a filter makes of these arguments, the first of which is the value.
 fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
     let Some((value, others)) = arguments.split_first() else { return 0 };
-    let text = value.as_str().unwrap_or_default();
     // Widths and counts, which may also be named arguments.
     let named = others.iter().filter(|argument| argument.is_kwargs()).flat_map(|named| {
         let names = named.try_iter().into_iter().flatten();
@@ -168,23 +275,32 @@ fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
     match filter {
         "batch" | "slice" => items().saturating_add(count().saturating_mul(size_of::<Value>())),
         "list" => items(),
-        "indent" => (text.lines().count() + 1).saturating_mul(count()).saturating_add(text.len()),
+        "indent" => {
+            let text = as_text(value);
+            (text.lines().count() + 1).saturating_mul(count()).saturating_add(text.len())
+        }
         "format" => {
+            let text = value.as_str().unwrap_or_default();
             let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
             let widths: Vec<usize> = numbers.map(|number| number.parse().unwrap_or(usize::MAX)).collect();
             let given = if text.contains('*') { count() } else { 0 };
-            widths.into_iter().fold(given, usize::saturating_add)
+            // Each place of the text may name the same value of a map.
+            let is_map = others.first().is_some_and(|value| value.kind() == ValueKind::Map);
+            let often = if is_map { text.matches('%').count() } else { 1 };
+            let texts = others.iter().map(|value| printed(value).saturating_mul(often));
+            widths.into_iter().chain(texts).fold(given.saturating_add(text.len()), usize::saturating_add)
         }
         "replace" => {
-            let [from, to] =
-                [others.first(), others.get(1)].map(|text| text.and_then(Value::as_str).unwrap_or_default());
-            text.matches(from).count().saturating_mul(to.len()).saturating_add(text.len())
+            let [text, from, to] =
+                [Some(value), others.first(), others.get(1)].map(|text| text.map_or("".into(), as_text));
+            text.matches(from.as_ref()).count().saturating_mul(to.len()).saturating_add(text.len())
         }
         "join" => {
             let separator = others.first().map_or(0, printed);
             printed(value).saturating_add(value.len().unwrap_or(0).saturating_mul(separator))
         }
-        "string" | "pprint" | "safe" => printed(value),
+        "string" | "safe" => printed(value),
+        "pprint" => printed_in_lines(value),
         // `'` becomes `&#x27;`.
         "e" | "escape" => match value.as_str() {
             Some(text) => text.len().saturating_add(5 * text.matches(['<', '>', '&', '"', '\'', '/']).count()),
@@ -192,25 +308,6 @@ fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
         },
         // They make no more than they take.
         _ => 0,
-    }
-}
-
-/// How many bytes the value is as a text; more than [`LARGEST`] where it is larger.
-fn printed(value: &Value) -> usize {
-    struct Count(usize);
-    impl fmt::Write for Count {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0 += text.len();
-            if self.0 > LARGEST { Err(fmt::Error) } else { Ok(()) }
-        }
-    }
-    let mut count = Count(0);
-    match value.as_str() {
-        Some(text) => text.len(),
-        // Each item takes a byte and a comma at least. The list is not printed, since that would not end at the limit.
-        None if value.len().is_some_and(|items| items > LARGEST / 2) => LARGEST + 1,
-        // The error is the writer's own, and the count says what it means.
-        None => write!(count, "{value}").map_or(LARGEST + 1, |()| count.0),
     }
 }
 

@@ -1,46 +1,60 @@
-//! The operators that make texts: what they make is weighed as what filters make is.
+//! The operators and lists of a template: what they make is weighed as what filters make is, and what they compare and print.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
-use minijinja::machinery::ast::{BinOp, BinOpKind, CallArg, Expr, Spanned, Stmt};
+use minijinja::machinery::ast::{BinOp, BinOpKind, CallArg, Expr, Set, Spanned, Stmt, UnaryOpKind};
 use minijinja::machinery::{Span, parse};
 
 /// The filter through which everything goes that `~`, `+` and `*` make. See [`weigh`].
 pub(super) const WEIGHED: &str = "__weighed";
 
+/// The filter for lists, tuples and maps that the template writes.
+pub(super) const LISTED: &str = "__listed";
+
+/// The filter for values that are compared or looked up.
+pub(super) const COMPARED: &str = "__compared";
+
+/// The filter for values of which `~` makes texts.
+pub(super) const PRINTED: &str = "__printed";
+
 /// The template with `(a ~ b)|__weighed` in the place of `a ~ b`, so that what is made is counted. Otherwise thirty tags that
-/// double a text take all memory. Nothing else changes, and every line keeps its number.
+/// double a text or a list take all memory. Nothing else changes, and every line keeps its number.
+///
+/// No value is ever larger than a value may be, because lists are weighed where they are written and where operators and
+/// filters make them. What operators compare is counted, too, since it may be compared in a loop.
 ///
 /// The library has no hook for its operators, so this reads the tree that its own parser makes.
 ///
 /// # Errors
 /// The template has a mistake of syntax.
 pub(super) fn weigh(template: &str) -> Result<Cow<'_, str>, minijinja::Error> {
-    let mut found = Found::default();
+    let mut found = Found { template, added: Vec::new() };
     found.statement(&parse(template, "<string>", Default::default())?);
-    if found.0.is_empty() {
+    let mut added: Vec<_> = found.added.into_iter().enumerate().collect();
+    if added.is_empty() {
         return Ok(Cow::Borrowed(template));
     }
-    let end = format!(")|{WEIGHED}");
-    let starts = found.0.iter().map(|span| (span.start_offset as usize, "("));
-    let mut added: Vec<_> = starts.chain(found.0.iter().map(|span| (span.end_offset as usize, end.as_str()))).collect();
-    added.sort_by_key(|(place, _)| *place);
-    let mut weighed = String::with_capacity(template.len() + added.len() * end.len());
+    // What ends at one place ends from the inside to the outside, and the outer expression was found first.
+    added.sort_by_key(|(order, (place, _))| (*place, Reverse(*order)));
+    let mut weighed = String::with_capacity(template.len() + added.len() * 12);
     let mut done = 0;
-    for (place, text) in added {
+    for (_, (place, text)) in added {
         weighed.push_str(&template[done..place]);
-        weighed.push_str(text);
+        weighed.push_str(&text);
         done = place;
     }
     weighed.push_str(&template[done..]);
     Ok(Cow::Owned(weighed))
 }
 
-/// Where the expressions with these operators stand.
-#[derive(Default)]
-struct Found(Vec<Span>);
+/// What is to be added to the template, and at which of its bytes.
+struct Found<'t> {
+    template: &'t str,
+    added: Vec<(usize, Cow<'static, str>)>,
+}
 
-impl Found {
+impl Found<'_> {
     fn statements(&mut self, statements: &[Stmt<'_>]) {
         statements.iter().for_each(|statement| self.statement(statement));
     }
@@ -65,7 +79,7 @@ impl Found {
                 self.expressions(with.assignments.iter().map(|(_, value)| value));
                 self.statements(&with.body);
             }
-            Stmt::Set(set) => self.expression(&set.expr),
+            Stmt::Set(set) => self.set(set),
             Stmt::SetBlock(set) => {
                 self.expressions(&set.filter);
                 self.statements(&set.body);
@@ -99,8 +113,8 @@ impl Found {
             Expr::UnaryOp(operation) => self.expression(&operation.expr),
             Expr::BinOp(operation) => self.operation(operation),
             Expr::Compare(chain) => {
-                self.expression(&chain.expr);
-                self.expressions(chain.ops.iter().map(|next| &next.expr));
+                self.operand(&chain.expr, COMPARED);
+                chain.ops.iter().for_each(|next| self.operand(&next.expr, COMPARED));
             }
             Expr::IfExpr(choice) => {
                 self.expressions([&choice.test_expr, &choice.true_expr]);
@@ -112,17 +126,109 @@ impl Found {
             }
             Expr::Test(test) => {
                 self.expression(&test.expr);
-                self.arguments(&test.args);
+                test.args.iter().for_each(|argument| self.argument_of_test(value_of(argument)));
             }
             Expr::GetAttr(field) => self.expression(&field.expr),
-            Expr::GetItem(item) => self.expressions([&item.expr, &item.subscript_expr]),
+            Expr::GetItem(item) => {
+                self.expression(&item.expr);
+                self.operand(&item.subscript_expr, COMPARED);
+            }
             Expr::Call(call) => {
                 self.expression(&call.expr);
-                self.arguments(&call.args);
+                call.args.iter().for_each(|argument| self.operand(value_of(argument), COMPARED));
             }
-            Expr::List(list) => self.expressions(&list.items),
-            Expr::Tuple(tuple) => self.expressions(&tuple.items),
-            Expr::Map(map) => self.expressions(map.keys.iter().chain(&map.values)),
+            Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) => self.list(expression, LISTED),
+        }
+    }
+
+    /// Adds a filter behind an expression.
+    fn add(&mut self, span: Span, filter: &'static str) {
+        self.added.push((span.end_offset as usize, format!("|{filter}").into()));
+    }
+
+    /// Adds a filter around an expression.
+    fn wrap(&mut self, span: Span, filter: &'static str) {
+        self.added.push((span.start_offset as usize, "(".into()));
+        self.added.push((span.end_offset as usize, format!(")|{filter}").into()));
+    }
+
+    /// A list, a tuple or a map in the template. Those in it are weighed with it.
+    fn list(&mut self, list: &Expr<'_>, filter: &'static str) {
+        if !is_constant(list) {
+            // Without the outer parentheses, `[a].b` would become `([a])|filter.b`, and a tuple in need of parentheses has none.
+            self.added.push((list.span().start_offset as usize, "((".into()));
+            self.added.push((list.span().end_offset as usize, format!(")|{filter})").into()));
+            self.items(list);
+        }
+    }
+
+    fn items(&mut self, list: &Expr<'_>) {
+        let items: Vec<&Expr<'_>> = match list {
+            Expr::List(list) => list.items.iter().collect(),
+            Expr::Tuple(tuple) => tuple.items.iter().collect(),
+            Expr::Map(map) => map.keys.iter().chain(&map.values).collect(),
+            other => return self.expression(other),
+        };
+        items.into_iter().for_each(|item| self.items(item));
+    }
+
+    /// The value of `{% set a = b, c %}` is a tuple without parentheses, of which the tree does not know where it begins.
+    fn set(&mut self, set: &Set<'_>) {
+        let (Expr::Var(target), Expr::Tuple(tuple)) = (&set.target, &set.expr) else {
+            return match (&set.target, &set.expr) {
+                // No tuple is left of it.
+                (Expr::List(_), Expr::Tuple(tuple)) => self.expressions(&tuple.items),
+                (_, value) => self.expression(value),
+            };
+        };
+        let behind = target.span().end_offset as usize;
+        let start = behind + self.template[behind..].find('=').map_or(0, |place| place + 1);
+        let (from, to) = (&self.template[start..], tuple.span());
+        if start + (from.len() - from.trim_start().len()) == to.start_offset as usize {
+            return self.expression(&set.expr);
+        }
+        self.added.push((start, "((".into()));
+        self.added.push((to.end_offset as usize, format!(")|{LISTED})").into()));
+        self.items(&set.expr);
+    }
+
+    /// What an operator compares or prints, where that may be a list: it goes through the filter.
+    fn operand(&mut self, operand: &Expr<'_>, filter: &'static str) {
+        match operand {
+            Expr::Var(_) | Expr::Slice(_) | Expr::Filter(_) | Expr::GetAttr(_) | Expr::GetItem(_) | Expr::Call(_) => {
+                self.add(operand.span(), filter)
+            }
+            Expr::IfExpr(choice) => {
+                self.expression(&choice.test_expr);
+                self.operand(&choice.true_expr, filter);
+                return choice.false_expr.iter().for_each(|other| self.operand(other, filter));
+            }
+            Expr::BinOp(operation) if matches!(operation.op, BinOpKind::ScAnd | BinOpKind::ScOr) => {
+                self.operand(&operation.left, filter);
+                return self.operand(&operation.right, filter);
+            }
+            Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) => return self.list(operand, filter),
+            // Constants, numbers and truths, and what operators make, which is weighed.
+            Expr::Const(_) | Expr::UnaryOp(_) | Expr::BinOp(_) | Expr::Compare(_) | Expr::Test(_) => {}
+        }
+        self.expression(operand);
+    }
+
+    /// `a is in [b][0]` cannot become `a is in ([b])[0]`, where the parentheses would be those of the arguments. The test weighs
+    /// its arguments itself.
+    fn argument_of_test(&mut self, argument: &Expr<'_>) {
+        match argument {
+            Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) => self.items(argument),
+            Expr::GetAttr(field) => self.argument_of_test(&field.expr),
+            Expr::GetItem(item) => {
+                self.argument_of_test(&item.expr);
+                self.operand(&item.subscript_expr, COMPARED);
+            }
+            Expr::Slice(slice) => {
+                self.argument_of_test(&slice.expr);
+                self.expressions([&slice.start, &slice.stop, &slice.step].into_iter().flatten());
+            }
+            other => self.expression(other),
         }
     }
 
@@ -133,24 +239,51 @@ impl Found {
         loop {
             if makes_text(operation.op) {
                 if place % 10 == 0 {
-                    self.0.push(operation.span());
+                    self.wrap(operation.span(), WEIGHED);
                 }
                 place += 1;
             }
-            self.expression(&operation.right);
+            let filter = match operation.op {
+                BinOpKind::Concat => Some(PRINTED),
+                BinOpKind::Eq | BinOpKind::Ne | BinOpKind::Lt | BinOpKind::Lte | BinOpKind::Gt | BinOpKind::Gte => {
+                    Some(COMPARED)
+                }
+                BinOpKind::In => Some(COMPARED),
+                _ => None,
+            };
+            let each = |found: &mut Self, operand: &Expr<'_>| match filter {
+                Some(filter) => found.operand(operand, filter),
+                None => found.expression(operand),
+            };
+            each(self, &operation.right);
             match &operation.left {
                 Expr::BinOp(left) if makes_text(left.op) && makes_text(operation.op) => operation = left,
-                left => return self.expression(left),
+                left => return each(self, left),
             }
         }
     }
 
     fn arguments(&mut self, arguments: &[CallArg<'_>]) {
-        for argument in arguments {
-            match argument {
-                CallArg::Pos(value) | CallArg::Kwarg(_, value) => self.expression(value),
-                CallArg::PosSplat(value) | CallArg::KwargSplat(value) => self.expression(value),
-            }
-        }
+        self.expressions(arguments.iter().map(value_of));
+    }
+}
+
+/// The value of an argument.
+fn value_of<'a, 'e>(argument: &'a CallArg<'e>) -> &'a Expr<'e> {
+    match argument {
+        CallArg::Pos(value) | CallArg::Kwarg(_, value) => value,
+        CallArg::PosSplat(value) | CallArg::KwargSplat(value) => value,
+    }
+}
+
+/// Whether the expression is written out, so that it is no larger than the template.
+fn is_constant(expression: &Expr<'_>) -> bool {
+    match expression {
+        Expr::Const(_) => true,
+        Expr::UnaryOp(operation) => matches!(operation.op, UnaryOpKind::Neg) && is_constant(&operation.expr),
+        Expr::List(list) => list.items.iter().all(is_constant),
+        Expr::Tuple(tuple) => tuple.items.iter().all(is_constant),
+        Expr::Map(map) => map.keys.iter().chain(&map.values).all(is_constant),
+        _ => false,
     }
 }

@@ -94,9 +94,11 @@ fn what_would_take_all_memory_is_refused_at_once() {
     assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
-/// What the library itself makes of a template, with no limit for its operators.
+/// What the library itself makes of a template, with no limit.
 fn unweighed(template: &str, given: &BTreeMap<String, String>) -> Result<String, String> {
-    let environment = environment(template);
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
     let rendered = environment.template_from_str(template).and_then(|compiled| compiled.render(given));
     rendered.map_err(|error| explain(&error, template).to_string())
 }
@@ -129,6 +131,44 @@ fn what_operators_make_is_weighed_and_stays_what_it_was() {
             render(template, &given).map_err(|error| error.to_string()),
             unweighed(template, &given),
             "{template}"
+        );
+    }
+    for template in [
+        "{% set x = a, b %}{{ x }}{% set y = (a, b) %}{{ y }}{% set z=a , %}{{ z }}{% set v = (a), (b), %}{{ v }}{% set w = (a), %}{{ w }}",
+        "{% set p, q = a, [b, b] %}{{ p }}{{ q }}{% set (p, q), r = (a, b), [a] %}{{ p }}{{ q }}{{ r }}",
+        "{% for x in [a, b] if x in [a, [b][0]] %}{{ x }}{% endfor %}{% for x, y in [(a, b)] %}{{ x }}{{ y }}{% endfor %}",
+        "{{ [a, b][1] }}{{ [a, b][0:1] }}{{ {'k': a}.k }}{{ {a: b}[a] }}{{ (a, b)[0] }}{{ {'k': [a]}.k[0][0] }}{{ [a]|length }}",
+        "{{ a is in [a, b] }}{{ a is in [a, [b]][1] }}{{ a is in {'k': [a]}.k }}{{ a is in ([a]) }}{{ a is not in [b] }}{{ a is in [a, b][0:1] }}",
+        "{{ a == b }}{{ a < b }}{{ a in a }}{{ a not in b }}{{ not a in b }}{{ 1 < 2 < b|length }}{{ (a)|upper == (b) }}{{ (a or b) == (b and a) }}",
+        "{{ (a if b else c) == (c if not a else b) }}{{ a is eq b == b is eq a }}{{ -1 == a|length }}{{ (a)[0] == a[-1] }}{{ a[0]|upper ~ b|lower }}",
+        "{{ a[b|length - 5] }}{{ dict(a=a, b=[b]).b }}{{ dict(dict(a=a), b=b) }}{{ dict(**{'k': a}) }}{{ range(*[1, a|length]) }}",
+        "{% for x in [a, a, b] %}{{ loop.changed(x, [x]) }}{{ loop.cycle(a, [b]) }}{% endfor %}",
+        "{{ [[a, b], [b]]|map('join', a)|list }}{{ [a, b]|select('in', [a])|list }}{{ [a, b]|reject('==', b)|sort }}",
+        "{{ [a, b]|upper }}{{ {'k': a}|replace(a, [b]) }}{{ [a]|indent(2, true) }}{{ [a, b]|title ~ [a] }}{{ '%s %s'|format([a], b) }}",
+        "{{ [{'k': a}, {'k': b}]|groupby('k') }}{{ [a]|zip([b])|list }}{{ [a]|chain([b])|list }}{{ [a]|batch(2, [b])|list }}{{ {'k': a}|items|list }}",
+        "{{ [[a], [b]]|sum(start=[]) }}{{ [a, b]|min }}{{ [[a], [a]]|unique }}{{ [{'k': a}]|map(attribute='j', default=b)|list }}",
+        "{{ [a\n, b] }}\n{{ [a, b]\n== c }}",
+        "{{ c == 1 }}",
+        "{{ 1 == c }}",
+        "{{ c in a }}",
+        "{{ a in c }}",
+        "{{ c ~ a }}",
+        "{{ [c] }}",
+        "{{ c is eq a }}",
+        "{{ a is in c }}",
+        "{{ [a][c] }}",
+        "{{ dict(k=c) }}",
+        "{{ c|upper }}",
+        "{{ [c]|join }}",
+        "{{ dict(1) }}",
+        "{{ a is eq }}",
+        "{{ a is startingwith([a]) }}",
+    ] {
+        assert_eq!(
+            render(template, &given).map_err(|error| error.to_string()),
+            unweighed(template, &given),
+            "{template}: {:?}",
+            operators::weigh(template)
         );
     }
     let chain = format!("{{{{ a{} }}}}", " ~ b ~ (a)".repeat(150));
@@ -165,6 +205,9 @@ fn expression() -> impl proptest::strategy::Strategy<Value = String> {
             Just(" and "),
             Just(" or "),
             Just(" is eq "),
+            Just(" is in "),
+            Just(" not in "),
+            Just(" > "),
             Just(" if a else "),
         ];
         let two = (inner.clone(), operator, inner.clone()).prop_map(|(left, operator, right)| left + operator + &right);
@@ -179,10 +222,152 @@ fn expression() -> impl proptest::strategy::Strategy<Value = String> {
             Just("(@) is defined"),
             Just("{'k': @}.k"),
             Just("((@), 1)"),
+            Just("[@, a][0]"),
+            Just("(a, @)"),
+            Just("(@) is in [@, a]"),
+            Just("b is eq [@][0]"),
+            Just("{(@): @}[@]"),
+            Just("dict(k=@).k"),
+            Just("(@ if b else [@])"),
+            Just("[@, [@]]|upper"),
             Just("(@)|replace(@, b ~ '')"),
         ];
         prop_oneof![3 => two, 2 => (inner, form).prop_map(|(inner, form)| form.replace('@', &inner))]
     })
+}
+
+/// Lists that hold a list twice are small, and have 2^40 items when they are printed or compared.
+#[test]
+fn lists_that_share_their_items_are_as_large_as_they_are_printed() {
+    let began = std::time::Instant::now();
+    let given = values(&[("input", &"x".repeat(1 << 20))]);
+    for (place, doubled) in [
+        "{% set a = [a, a] %}",
+        "{% set a = (a, a) %}",
+        "{% set a = a, a %}",
+        "{% set a = (a), (a), %}",
+        "{% set a, b = [a, a], 1 %}",
+        "{% set a = {'k': a, 'l': a} %}",
+        "{% set a = {a: a} %}",
+        "{% set a = dict(k=a, l=a) %}",
+        "{% set a = dict(**{'k': a, 'l': a}) %}",
+        "{% set a = a + a %}",
+        "{% set a = [a] * 2 %}",
+        "{% set a = [a] + [a] %}",
+        "{% set a = [[a] * 2][0] %}",
+        "{% set a = [1]|batch(3, a)|list %}",
+        "{% set a = [1]|slice(3, a)|list %}",
+        "{% set a = a|zip(a)|list %}",
+        "{% set a = a|chain(a) %}",
+        "{% set a = [a]|chain([a]) %}",
+        "{% set a = [a]|zip([a]) %}",
+        "{% set a = [{'k': a, 'l': a}]|groupby('k') %}",
+        "{% set a = [1, 2]|map(attribute='k', default=a)|list %}",
+        "{% set a = ([a, a] if input else 1) %}",
+        "{% set a = input and [a, a] %}",
+        "{% set a = [a, a]|first or [a, a] %}{% set a = [a, a] %}",
+        "{% set a = [a, a][0:2] %}",
+        "{% set a = [a] %}{% set a = a|sum(start=a) %}",
+        "{% set a = [[a]]|map('batch', 2, a)|list %}",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // Counting items takes longer than counting the bytes of texts.
+        let starts = ["{% set a = [input] %}", "{% set a = ['x'] %}"];
+        for start in &starts[..if place < 3 { 2 } else { 1 }] {
+            let template = format!("{start}{}{{{{ a == 1 }}}}", doubled.repeat(60));
+            let error = render(&template, &given).expect_err(doubled).to_string();
+            assert!(error.contains("larger than 16 MiB"), "{doubled}: {error}");
+        }
+    }
+    for template in [
+        "{% for a in [[1]] recursive %}{{ loop([[a, a]]) }}{% endfor %}",
+        "{% for a in [[1]] recursive %}{{ loop([a]) }}{% endfor %}",
+        "{% for a in [[1]] recursive %}{% with a = [a, a] %}{{ loop([a]) }}{% endwith %}{% endfor %}",
+    ] {
+        let error = render(template, &given).expect_err(template).to_string();
+        assert!(error.contains("larger than 16 MiB") || error.contains("recursion"), "{template}: {error}");
+    }
+    let deep = format!("{{% set a = [input] %}}{}", "{% set a = [a] %}".repeat(20_000));
+    let error = render(&deep, &given).expect_err("too deep").to_string();
+    assert!(error.contains("larger than 16 MiB"), "{error}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+}
+
+/// A list that is just small enough is not made a larger text, and not compared without an end.
+#[test]
+fn what_is_made_of_the_largest_lists_is_limited() {
+    let began = std::time::Instant::now();
+    // 15 MiB of characters that are printed in six bytes each.
+    let given = values(&[("input", &"\u{1}".repeat(15 << 20))]);
+    for used in [
+        "a ~ a",
+        "'x' ~ a",
+        "[input] ~ ''",
+        "(a or 1) ~ 1",
+        "a|upper",
+        "a|lower",
+        "a|title",
+        "a|capitalize",
+        "a|trim",
+        "a|indent",
+        "a|replace('x', 'y')",
+        "'x'|replace('x', a)",
+        "'x'|replace(a, 'y')",
+        "'x'|trim(a)",
+        "[a]|map('upper')|list",
+        "[a]|join",
+        "[1, 2]|join(a)",
+        "a|string",
+        "a|escape",
+        "a|pprint",
+        "'%s'|format(a)",
+        "'%(k)s%(k)s'|format({'k': input})",
+        "'%s%s'|format(input, input)",
+        "a is startingwith 'x'",
+        "'x' is endingwith a",
+        "'x' is in a|string",
+        "[a]|select('startingwith', 'x')|list",
+    ] {
+        let template = format!("{{% set a = [input] %}}{{% set x = {used} %}}");
+        let error = render(&template, &given).expect_err(used).to_string();
+        assert!(error.contains("larger than 16 MiB"), "{used}: {error}");
+    }
+    let lists = "{% set a = (range(2000)|list) + [1] %}{% set b = (range(2000)|list) + [2] %}";
+    for used in [
+        "a == b",
+        "a != b",
+        "a < b",
+        "a in [b]",
+        "b in a",
+        "'x' not in a",
+        "1 < a < b",
+        "{a: 1}[b]",
+        "a is eq b",
+        "a is in [b]",
+        "[b, a]|sort|length",
+        "[b, a]|min|length",
+        "[b, a]|max|length",
+        "[b, a]|unique|length",
+        "[{'k': b}, {'k': a}]|groupby('k')|length",
+        "[b, a]|select('eq', a)|length",
+        "[b, a]|reject('in', [a])|list|length",
+        "[{'k': a}]|selectattr('k', 'lt', b)|list|length",
+        "{'k': a, 'l': b}|dictsort(by='value')|length",
+        "loop.changed(a[0:2000])",
+        "dict(k=a).k == b",
+        "(a if i else b) == b",
+    ] {
+        let template = format!("{lists}{{% for i in range(100000) %}}{{% set x = {used} %}}{{% endfor %}}");
+        let left = Left::new();
+        left.take_work("", 0, limits::MOST_WORK - (4 << 20)).expect("as much is left");
+        let weighed = operators::weigh(&template).expect(used);
+        let environment = limited(&weighed, &left);
+        let error = environment.render_str(&weighed, &given).expect_err(used).to_string();
+        assert!(error.contains("take too long"), "{used}: {error}");
+    }
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
 #[test]
