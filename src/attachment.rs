@@ -95,6 +95,10 @@ pub fn directory(path: &Path, is_private: &dyn Fn(&Path) -> bool) -> Result<Dire
     };
     let whole = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     whole.ancestors().try_for_each(check_exclusions)?;
+    let home = dirs::home_dir();
+    let of_git = home.iter().flat_map(|home| [home.join(".gitconfig"), home.join(".config/git/config")]);
+    let configured = dirs::config_dir().map(|config| config.join("git/config"));
+    of_git.chain(configured).try_for_each(|path| check_exclusion(&path))?;
     if let Some(global) = ignore::gitignore::gitconfig_excludes_path() {
         check_exclusion(&global)?;
     }

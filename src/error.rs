@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::chat::Usage;
+use crate::words;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// The signal of a closed output pipe: no program reads our output any more. It has this number on every system that has
@@ -317,6 +319,30 @@ impl Failure {
             FailureKind::InvalidRequest => self.status == Some(409),
             _ => false,
         })
+    }
+
+    /// Adds the time at which the gateway accepts the request again as advice, if it asks for a longer wait than this.
+    #[must_use]
+    pub fn with_retry_time(mut self, longer_than: Duration, now: Timestamp) -> Self {
+        if let Some(asked) = self.retry_after.filter(|asked| *asked > longer_than)
+            && self.is_transient()
+        {
+            let seconds = asked.as_secs().saturating_add(u64::from(asked.subsec_nanos() > 0));
+            let later = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+            let when = now.checked_add(later).map(|when| format!(", at {when:.0}")).unwrap_or_default();
+            let wait = words::limit(Duration::from_secs(seconds));
+            self.advice = Some(format!("the gateway asks to come back in {wait}{when}").into());
+        }
+        self
+    }
+
+    /// The failure of a request that is not tried again, of which no flag makes more tries.
+    #[must_use]
+    pub fn without_retries(mut self, now: Timestamp) -> Self {
+        if self.kind == FailureKind::RateLimited && self.advice.is_none() {
+            self.advice = Some("wait a moment, and try again".into());
+        }
+        self.with_retry_time(Duration::ZERO, now)
     }
 
     /// What the user can do.

@@ -135,7 +135,7 @@ pub(crate) fn is_pipe(_: Option<fs::FileType>) -> bool {
 pub(crate) fn is_absent(path: &Path, error: &io::Error) -> bool {
     match error.kind() {
         // A part of the path is a file: HOME=/dev/null.
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => true,
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => true,
         // A directory above it cannot be entered, unless the file itself is what cannot be read.
         io::ErrorKind::PermissionDenied => fs::symlink_metadata(path).is_err(),
         _ => false,

@@ -19,6 +19,7 @@ mod deadline;
 pub mod demo;
 pub mod engine;
 pub mod error;
+mod event_loop;
 pub mod extract;
 mod failpoint;
 pub mod gateway;

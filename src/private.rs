@@ -107,9 +107,6 @@ pub(crate) fn exposure(metadata: &Metadata) -> Option<Exposure> {
 /// Where and how other users could change a file, or put one of theirs in its place; `None` where they cannot. What cannot be
 /// looked at says nothing.
 pub(crate) fn exposed(path: &Path) -> Option<(PathBuf, Exposure)> {
-    let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
-    let target = is_link.then(|| fs::canonicalize(path).ok()).flatten();
-    let directories = [path.parent(), target.as_deref().and_then(Path::parent)];
     // A device, such as `/dev/null`, holds nothing.
     let file = fs::metadata(path).ok().filter(Metadata::is_file)?;
     if is_read_only(path) {
@@ -117,12 +114,30 @@ pub(crate) fn exposed(path: &Path) -> Option<(PathBuf, Exposure)> {
     }
     let of_file = exposure(&file);
     of_file.map(|why| (path.to_owned(), why)).or_else(|| {
-        directories.into_iter().flatten().find_map(|directory| {
-            let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-            let metadata = fs::metadata(directory).ok().filter(|metadata| !keeps_files(metadata))?;
-            Some((directory.to_owned(), exposure(&metadata)?))
+        holders(path).into_iter().find_map(|directory| {
+            let metadata = fs::metadata(&directory).ok().filter(|metadata| !keeps_files(metadata))?;
+            Some((directory, exposure(&metadata)?))
         })
     })
+}
+
+/// The directories that decide which file this is: that of the file, and that of each link on the way to it.
+fn holders(path: &Path) -> Vec<PathBuf> {
+    /// Systems follow no more links.
+    const MOST_LINKS: usize = 40;
+    let mut holders = Vec::new();
+    let Ok(mut path) = std::path::absolute(path) else { return holders };
+    for _ in 0..MOST_LINKS {
+        let link = path.ancestors().filter_map(|part| Some((part, fs::read_link(part).ok()?))).last();
+        let Some((link, target)) = link else { break };
+        let Some(directory) = link.parent() else { break };
+        holders.push(directory.to_owned());
+        let rest = path.strip_prefix(link).map(Path::to_owned).unwrap_or_default();
+        let target = directory.join(target);
+        path = if rest.as_os_str().is_empty() { target } else { target.join(rest) };
+    }
+    holders.extend(path.parent().map(Path::to_owned));
+    holders
 }
 
 /// Whether nobody can write where this is, as in a volume that a container reads alone.

@@ -288,8 +288,14 @@ impl Progress {
                     self.arguments.entry(*index).or_default().push(arguments);
                 }
             }
-            // Some gateways repeat the finish reason; others correct it.
+            // Some gateways repeat the finish reason; others correct it. What was cut is not whole again.
             StreamEvent::Finish(reason) if self.finish.as_ref() == Some(reason) => return false,
+            StreamEvent::Finish(_)
+                if is_whole(event)
+                    && matches!(self.finish, Some(FinishReason::Length | FinishReason::ContentFilter)) =>
+            {
+                return false;
+            }
             StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
             StreamEvent::Missing(what) => self.missing = Some(what),
             StreamEvent::Start { .. } | StreamEvent::Usage(_) => {}
@@ -316,8 +322,14 @@ impl Progress {
         let calls = match self.tool_calls {
             _ if self.arguments.values().any(Nesting::is_open) => Calls::Cut,
             0 if self.missing.is_none() => Calls::None,
+            0 => Calls::Formless,
             _ => Calls::Whole,
         };
+        if self.finish.is_none() && self.size == 0 && calls == Calls::None {
+            return Err(
+                Failure::new(FailureKind::Protocol, "the gateway sent a stream without an answer").maybe_billed()
+            );
+        }
         complete(self.finish.as_ref(), calls)
     }
 }
@@ -360,10 +372,38 @@ pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failu
         Some(FinishReason::ContentFilter) => {
             Err(Failure::new(FailureKind::ContentFilter, "a content filter or a refusal ended the answer"))
         }
+        // A word that nobody knows, after calls that are whole, means no failure.
+        Some(FinishReason::Other(reason)) if calls == Calls::Whole && !sounds_cut(reason) => Ok(()),
         Some(FinishReason::Other(reason)) => truncated(format!("{ENDED_EARLY}: {reason}")),
         // The model may have worked although nothing of that has come.
         None => truncated("the stream ended before the answer was complete".into()).map_err(Failure::maybe_billed),
     }
+}
+
+/// Whether a finish reason that is not known sounds as if something were missing.
+fn sounds_cut(reason: &str) -> bool {
+    const PARTS: [&str; 18] = [
+        "err",
+        "fail",
+        "cancel",
+        "abort",
+        "incomplete",
+        "partial",
+        "time",
+        "interrupt",
+        "limit",
+        "length",
+        "max",
+        "malformed",
+        "filter",
+        "safety",
+        "block",
+        "invalid",
+        "exceed",
+        "pause",
+    ];
+    let reason = reason.to_lowercase();
+    PARTS.iter().any(|part| reason.contains(part))
 }
 
 /// Whether an answer is complete for whoever does not get its bytes.
@@ -448,6 +488,22 @@ mod tests {
                 assert_eq!(is_told, is_cut, "{arguments} {end}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_cut_is_not_whole_again_and_unknown_words_after_whole_calls_are_no_failure() {
+        let cut = [TEXT, &FINISH.replace("stop", "length"), FINISH].concat();
+        assert!(stream(&cut).0.end(&mut Vec::new()).is_err());
+        let call = TEXT.replace(
+            r#""content":"a""#,
+            r#""tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}]"#,
+        );
+        for (word, is_whole) in [("function_called", true), ("cancelled", false), ("max_output", false)] {
+            let text = [&*call, &FINISH.replace("stop", word)].concat();
+            assert_eq!(stream(&text).0.end(&mut Vec::new()).is_ok(), is_whole, "{word}");
+        }
+        let nothing = stream("data: [DONE]\n\n").0.end(&mut Vec::new()).expect_err("nothing");
+        assert_eq!(nothing.kind, FailureKind::Protocol);
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct ToolCall {
 pub enum Calls {
     /// None came.
     None,
+    /// Nothing but what has no form here, which may be a call.
+    Formless,
     /// The arguments of all of them have come to their end.
     Whole,
     /// The arguments of a call break off.
@@ -71,6 +73,7 @@ impl Response {
         match () {
             () if self.tool_calls.iter().any(is_cut) => Calls::Cut,
             () if self.tool_calls.is_empty() && self.missing.is_none() => Calls::None,
+            () if self.tool_calls.is_empty() => Calls::Formless,
             () => Calls::Whole,
         }
     }

@@ -1,12 +1,12 @@
 //! The process itself: what others may see of it, and how it dies.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io;
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use crate::error::Error;
+use crate::event_loop;
 use crate::report;
 use crate::report::progress::stop_live_lines;
 use crate::report::term::say;
@@ -63,28 +63,6 @@ pub(super) fn connections() -> usize {
     }
 }
 
-/// Fails where the process may not have as many files open as the event loop needs: tokio would panic.
-#[cfg(unix)]
-fn room_for_the_event_loop() -> io::Result<()> {
-    const NEEDED: usize = 12;
-    let files: io::Result<Vec<_>> = (0..NEEDED).map(|_| std::fs::File::open("/dev/null")).collect();
-    room(files)
-}
-
-/// Whether there was room for these files. That there is no such file says nothing of it.
-#[cfg(unix)]
-fn room(opened: io::Result<Vec<std::fs::File>>) -> io::Result<()> {
-    match opened {
-        Err(error) if Error::is_shortage(&error) => Err(error),
-        _ => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-fn room_for_the_event_loop() -> io::Result<()> {
-    Ok(())
-}
-
 /// Fails where the clock says a time that no calendar of the programs in use has, so that nothing could be dated.
 pub(super) fn check_clock(now: SystemTime) -> Result<(), Error> {
     /// The first second of the year 9999, in seconds since 1970.
@@ -102,7 +80,7 @@ pub(super) fn check_clock(now: SystemTime) -> Result<(), Error> {
 /// One thread does it all: what takes time is waiting.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     let build = |()| tokio::runtime::Builder::new_current_thread().enable_all().build();
-    room_for_the_event_loop()
+    event_loop::check_room()
         .and_then(build)
         .map_err(|error| Error::system("the system does not let llm wait for the network", &error))
 }
@@ -110,15 +88,14 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 /// A thread for each processor: a server has work for all of them.
 pub(super) fn server_runtime() -> Result<tokio::runtime::Runtime, Error> {
     let build = |()| tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    room_for_the_event_loop()
+    event_loop::check_room()
         .and_then(build)
         .map_err(|error| Error::system("the system does not let llm wait for the network", &error))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::io::Errno;
 
     #[test]
     fn a_clock_that_no_calendar_has_is_an_error_and_no_crash() {
@@ -134,16 +111,6 @@ mod tests {
         ] {
             let error = check_clock(bad).expect_err("no time");
             assert_eq!((error.exit_code(), error.to_string().as_str()), (71, "the clock of this machine is wrong"));
-        }
-    }
-
-    #[test]
-    fn only_a_full_table_of_files_keeps_the_event_loop_from_starting() {
-        for full in [Errno::MFILE, Errno::NFILE] {
-            room(Err(full.into())).expect_err("no room");
-        }
-        for missing in [Errno::NOENT, Errno::ACCESS] {
-            room(Err(missing.into())).expect("a missing /dev/null is no reason");
         }
     }
 }

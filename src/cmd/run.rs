@@ -336,6 +336,9 @@ impl Drop for KeptInPanic {
     }
 }
 
+/// A gateway, and the kind and the status of a failure there.
+type FailureAt = (String, &'static str, Option<u16>);
+
 /// Hands everything on to the view. Prints a line for each request and response before, if the user asked for it, and
 /// notes whether a call has run into its time limit.
 struct Watched<'a> {
@@ -343,7 +346,7 @@ struct Watched<'a> {
     stderr: Option<Output>,
     has_timed_out: bool,
     /// What the user can do about the failures, once for all of a kind at a gateway; `None` where that is not said at the end.
-    hints: Option<BTreeMap<(String, &'static str, Option<u16>), String>>,
+    hints: Option<BTreeMap<FailureAt, String>>,
     /// What counts the costs of calls that were handed over.
     handed_over: Option<&'a PreparedGateways>,
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::stream;
@@ -18,7 +18,7 @@ use crate::adapter::{Api, Encoder, NamedRequest};
 use crate::call::{Call, Event, RunEvent, Service, Target};
 use crate::chat;
 use crate::engine::Engine;
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 use crate::http::{format_of, idempotency_key, invalid, json_body, models, refusal};
 
 /// What the server answers from.
@@ -63,7 +63,8 @@ pub(super) fn router<B: Backend>(backend: B, models: Vec<u8>) -> Router {
         .route("/v1/messages/count_tokens", post(tokens::of_messages::<B>))
         .route("/v1/embeddings", post(embeddings::embeddings::<B>))
         .with_state(backend);
-    answers.merge(of_models).merge(batches::router(batches)).merge(models::router(models)).fallback(unknown_path)
+    let all = answers.merge(of_models).merge(batches::router(batches)).merge(models::router(models));
+    all.fallback(unknown_path).method_not_allowed_fallback(unknown_path)
 }
 
 async fn chat_completions<B: Backend>(backend: State<Arc<B>>, headers: HeaderMap, body: Received) -> Response {
@@ -95,8 +96,9 @@ async fn generate<B: Backend>(
     answer(&backend, Api::Gemini, path, &headers, body).await
 }
 
-async fn unknown_path(uri: Uri, headers: HeaderMap) -> Response {
-    refusal(format_of(&uri, &headers), &invalid(format!("there is nothing at {}", uri.path())).with_status(404))
+async fn unknown_path(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    let message = format!("there is nothing at {method} {}", uri.path());
+    refusal(format_of(&uri, &headers), &Failure::new(FailureKind::NotFound, message).with_status(404))
 }
 
 /// The answer to one request, streamed if the client asks for that.

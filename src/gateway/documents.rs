@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::header::{HeaderValue, IF_NONE_MATCH};
 use reqwest::{RequestBuilder, Response};
 use serde::Deserialize;
@@ -113,9 +114,11 @@ impl Client {
             300..=303 | 305..=399 => Err(response_headers::redirect(&response, &self.gateway, &self.mask)),
             400.. => {
                 let mut body = Vec::new();
+                let advice = response_headers::retry_advice(response.headers(), status);
                 // The beginning of a refusal says enough, and even without it the status does.
                 drop(body::read(&mut response, &mut body, LARGEST_ERROR).await);
-                Err(self.gateway.api.adapter().decode_error(status, &body))
+                let failure = self.gateway.api.adapter().decode_error(status, &body);
+                Err(Failure { retry_after: advice.retry_after, ..failure }.without_retries(Timestamp::now()))
             }
             _ => Ok(response),
         }

@@ -132,6 +132,9 @@ impl Client {
     pub(crate) fn reported(&self, failure: Failure) -> Failure {
         let mut failure = self.mask.failure(failure);
         let name = &self.gateway.name;
+        if let Some(variable) = self.proxy.filter(|_| failure.status == Some(407)) {
+            failure.advice = Some(proxy::password(variable).into());
+        }
         if failure.advice.is_none() {
             let advice = match failure.kind {
                 FailureKind::Auth => Some(format!(

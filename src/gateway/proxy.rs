@@ -50,6 +50,11 @@ fn in_force<'e>(scheme: &str, env: &'e Env) -> Result<Option<(&'static str, &'e 
     if is_used && Proxy::all(address).is_ok() { Ok(Some((variable, address))) } else { Err(senseless(variable)) }
 }
 
+/// Advice where the proxy that this variable names asks who comes.
+pub(super) fn password(variable: &str) -> String {
+    format!("the proxy wants a name and a password, which {variable} may hold: http://NAME:PASSWORD@HOST:PORT")
+}
+
 fn senseless(variable: &str) -> Failure {
     let message = format!("{variable} is not the address of a proxy");
     Failure::new(FailureKind::Network, message).with_advice(format!("unset {variable}, or mend it"))

@@ -43,6 +43,7 @@ pub(super) fn client(
         false => proxy::set(builder, &[if gateway.base_url.is_https() { "https" } else { "http" }], env)?,
     };
     if gateway.base_url.is_https() {
+        check_authorities(env)?;
         if let Some(path) = &gateway.ca_file {
             let unreadable = |cause: String| {
                 let message = format!("the ca_file {} cannot be read", path.display());
@@ -66,6 +67,20 @@ pub(super) fn client(
     })
 }
 
+/// Checks the file of authorities that the environment names, which is read as a whole.
+///
+/// # Errors
+/// It is no file, or too large. One that is not there is as good as none.
+pub(super) fn check_authorities(env: &config::Env) -> Result<(), Failure> {
+    let Some(path) = env.get("SSL_CERT_FILE") else { return Ok(()) };
+    let why = match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => "it is not a file".to_owned(),
+        Ok(found) if found.len() > LARGEST_CA_FILE => format!("it is larger than {} MiB", LARGEST_CA_FILE >> 20),
+        _ => return Ok(()),
+    };
+    Err(Failure::new(FailureKind::Network, format!("SSL_CERT_FILE names {path}, which cannot be read")).with_cause(why))
+}
+
 /// A client for what is no gateway.
 ///
 /// # Errors
@@ -76,7 +91,12 @@ pub(super) fn plain_client(url: &Url, limit: Duration, env: &config::Env) -> Res
         true => builder.no_proxy(),
         false => proxy::set(builder, &[url.scheme()], env)?,
     };
-    let builder = if url.scheme() == "https" { builder } else { builder.tls_certs_only(Vec::new()) };
+    let builder = if url.scheme() == "https" {
+        check_authorities(env)?;
+        builder
+    } else {
+        builder.tls_certs_only(Vec::new())
+    };
     builder
         .build()
         .map_err(|error| Failure::new(FailureKind::Network, "TLS cannot be set up").with_cause(chain(&error)))
@@ -114,7 +134,13 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
         // Records and tables have no other words than these.
         failure.message = format!("{}: {wrong}", failure.message);
     }
-    failure.advice = if handshake.is_some() {
+    let wants_password = lower.contains("proxy authorization required");
+    if wants_password {
+        failure.should_retry = Some(false);
+    }
+    failure.advice = if let Some(variable) = client.proxy.filter(|_| wants_password) {
+        Some(proxy::password(variable).into())
+    } else if handshake.is_some() {
         Some("whoever runs the gateway can change that; a proxy of your own before it can do what it wants".into())
     } else if certificate.is_some() {
         certificate.map(Into::into)
@@ -135,6 +161,10 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
 fn refused_handshake(cause: &str) -> Option<&'static str> {
     let says = |word: &str| cause.contains(word);
     match () {
+        () if says("alert: unrecognisedname") || says("alert: unrecognizedname") => {
+            Some("it does not know the name of the host")
+        }
+        () if says("alert: unknownca") => Some("it does not trust the certificate of this client"),
         () if says("alert: certificaterequired")
             || says("alert: badcertificate")
             || says("alert: certificateunknown") =>

@@ -61,6 +61,7 @@ pub async fn page(address: &Url, env: &Env) -> Result<Page, Failure> {
     let reach = Reach::new(address);
     let of_redirects = reach.clone();
     let redirects = Policy::custom(move |attempt| redirect(attempt, &of_redirects));
+    transport::check_authorities(env)?;
     let http = transport::builder().redirect(redirects).dns_resolver(reach);
     let http = if is_own(address) { http.no_proxy() } else { proxy::set(http, schemes(address), env)? };
     let fetch = async {

@@ -4,13 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::{self, Instant};
 
 use crate::call::{Call, Event, Events, Service};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
-use crate::words::limit;
 
 /// The number of further tries after a failure that the gateway reported, unless the user sets it.
 const RETRIES: u32 = 2;
@@ -127,20 +126,6 @@ fn wait(failure: &Failure, tries: u32, retries: Option<u32>, random: f64) -> Opt
     }
 }
 
-/// Adds the time at which the gateway accepts the request again, if it sent one, as advice.
-fn with_retry_time(mut failure: Failure, now: Timestamp) -> Failure {
-    if let Some(asked) = failure.retry_after.filter(|asked| *asked > FIRST_WAIT)
-        && failure.is_transient()
-    {
-        let seconds = asked.as_secs().saturating_add(u64::from(asked.subsec_nanos() > 0));
-        let later = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
-        let when = now.checked_add(later).map(|when| format!(", at {when:.0}")).unwrap_or_default();
-        failure.advice =
-            Some(format!("the gateway asks to come back in {}{when}", limit(Duration::from_secs(seconds))).into());
-    }
-    failure
-}
-
 impl<S: Service> Service for Retry<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         self.with_budget(call, |budget| budget.count_call(Instant::now()));
@@ -161,7 +146,7 @@ impl<S: Service> Service for Retry<S> {
             let is_unlimited =
                 retries.is_some() || failure.retry_after.is_some() || failure.kind == FailureKind::Credits;
             let Some(after) = after.filter(|_| is_unlimited || self.with_budget(call, RetryBudget::take)) else {
-                return Err(with_retry_time(failure, Timestamp::now()));
+                return Err(failure.with_retry_time(FIRST_WAIT, Timestamp::now()));
             };
             let due = self.reserve_time(Instant::now() + after);
             events.emit(Event::Retry { after, cause: failure }).await?;

@@ -14,9 +14,20 @@ pub const UNKNOWN: &str = "–";
 /// A moment by the clock of the user's time zone, in this form of `strftime`, where `%Z` is the name of the zone.
 pub fn local(at_ms: i64, form: &str) -> String {
     // Snapshots of unit tests are the same in every zone.
-    let zone = if cfg!(test) { TimeZone::UTC } else { TimeZone::system() };
+    let zone = if cfg!(test) || is_endless_zone() { TimeZone::UTC } else { TimeZone::system() };
     let at = Timestamp::from_millisecond(at_ms);
     at.map_or_else(|_| UNKNOWN.to_owned(), |at| at.to_zoned(zone).strftime(form).to_string())
+}
+
+/// Whether `TZ` names something else than a file of a usual size, which would be read as a whole.
+#[expect(clippy::disallowed_methods, reason = "the library that knows time zones reads it by itself")]
+fn is_endless_zone() -> bool {
+    const LARGEST: u64 = 1 << 20;
+    let Some(zone) = std::env::var_os("TZ") else { return false };
+    let zone = zone.to_string_lossy();
+    let path = std::path::Path::new(zone.strip_prefix(':').unwrap_or(&zone));
+    let found = path.is_absolute().then(|| std::fs::metadata(path).ok()).flatten();
+    found.is_some_and(|found| !found.is_file() || found.len() > LARGEST)
 }
 
 /// An amount of memory: `17 B`, `1.5 KiB`, `2.0 MiB`.

@@ -69,6 +69,10 @@ fn refuses_key(status: Option<u16>, said: &Said, words: &[String; 2], message: &
     if words.iter().any(is_code) {
         return true;
     }
+    // A status of some proxies, for a token that is invalid.
+    if status == Some(498) {
+        return true;
+    }
     if !matches!(status, None | Some(400 | 404 | 406 | 422)) {
         return false;
     }
@@ -88,7 +92,7 @@ fn refuses_key(status: Option<u16>, said: &Said, words: &[String; 2], message: &
 const FAR: usize = 40;
 
 /// What gateways say of a key that they refuse, in small letters, with a space for each `-` and `_`.
-const KEY_PHRASES: [&str; 21] = [
+const KEY_PHRASES: [&str; 30] = [
     "authentication error",
     "authentication fail",
     "api key not valid",
@@ -109,6 +113,15 @@ const KEY_PHRASES: [&str; 21] = [
     "access token invalid",
     "access token expired",
     "access token is invalid",
+    "authorization header is correct",
+    "api key has been revoked",
+    "api key is disabled",
+    "api key is revoked",
+    "invalid format for authorization header",
+    "invalid username or password",
+    "jwt malformed",
+    "jwt expired",
+    "该令牌",
     // One API and its many copies.
     "无效的令牌",
 ];

@@ -51,7 +51,7 @@ impl Said {
         }
         let metadata = &error["metadata"];
         let mut said = Self {
-            message: message(error).or_else(|| message(body)),
+            message: several(&body["errors"]).or_else(|| message(error)).or_else(|| message(body)),
             code: word(&error["details"]["error_code"])
                 .or_else(|| reason(&error["details"]))
                 .or_else(|| word(&error["code"]))
@@ -123,6 +123,16 @@ impl Said {
         self.status = self.status.or_else(|| number?.try_into().ok().filter(|status| (400..600).contains(status)));
         self
     }
+}
+
+/// What Cloudflare says in a list of errors, each of which may have a chain of its own: all of it, if that is more than one message.
+fn several(errors: &Value) -> Option<String> {
+    let of = |error: &Value| {
+        let chain = error["error_chain"].as_array().into_iter().flatten();
+        message(error).into_iter().chain(chain.filter_map(message)).collect::<Vec<_>>()
+    };
+    let messages: Vec<String> = errors.as_array()?.iter().flat_map(of).collect();
+    (messages.len() > 1).then(|| messages.join("; "))
 }
 
 /// The message of an object, under the first of its known names.

@@ -106,6 +106,13 @@ fn the_words_of_the_body_tell_more_than_the_status() {
         (400, r#"{"title":"Unauthorized","status":401,"detail":"x"}"#, Auth),
         (400, r#"{"fault":{"faultstring":"Denied","detail":{"errorcode":"oauth.v2.InvalidApiKey"}}}"#, Auth),
         (400, r#"{"detail":"Unauthorized"}"#, Auth),
+        (400, r#"{"error":"Authorization header is correct, but the token seems invalid"}"#, Auth),
+        (
+            400,
+            r#"{"success":false,"errors":[{"code":6003,"message":"Invalid request headers","error_chain":[{"code":6111,"message":"Invalid format for Authorization header"}]}]}"#,
+            Auth,
+        ),
+        (498, r#"{"message":"Invalid token"}"#, Auth),
         (422, r#"{"detail":[{"loc":["header","authorization"],"msg":"field required"}]}"#, Auth),
         (400, r#"{"error":{"message":"Invalid token 4711 in logit_bias"}}"#, InvalidRequest),
         (

@@ -22,6 +22,8 @@ pub(super) struct ResponseDecoder {
     /// Whether the encrypted form of a thought was told. Those of later ones are told with their texts, so that each keeps its own.
     has_signature: bool,
     surcharges: Surcharges,
+    /// Whether a part of the answer was said to be cut.
+    is_cut: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +158,7 @@ impl ResponseDecoder {
 
     fn item_done(&mut self, index: Option<u64>, item: Option<Item<'_>>, events: &mut Vec<StreamEvent>) {
         let Some(item) = item else { return };
+        self.is_cut |= &*item.status == "incomplete";
         tell_missing(&item, events);
         self.surcharges.find(of_item(&item.kind), events);
         match &*item.kind {
@@ -237,6 +240,7 @@ impl ResponseDecoder {
         let Body { id, model, status, output, usage, service_tier, incomplete_details, .. } = body;
         self.start.take(&id, &model, events);
         output.iter().for_each(|item| tell_missing(item, events));
+        self.is_cut |= output.iter().any(|item| &*item.status == "incomplete");
         let surcharge = output.iter().map(|item| of_item(&item.kind)).max().flatten();
         self.surcharges.find(surcharge.max(usage::of_tier(&service_tier)), events);
         if !self.has_content {
@@ -249,6 +253,7 @@ impl ResponseDecoder {
         let reason = match (&*reason, &*status) {
             ("max_output_tokens" | "max_tokens", _) => FinishReason::Length,
             ("content_filter", _) => FinishReason::ContentFilter,
+            ("", "completed" | "") if self.is_cut => FinishReason::Length,
             ("", "completed" | "") if self.calls.is_empty() => FinishReason::Stop,
             ("", "completed" | "") => FinishReason::ToolCalls,
             // Queued, in progress, cancelled: the answer has not begun, or will not go on.

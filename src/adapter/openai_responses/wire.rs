@@ -70,6 +70,8 @@ pub(super) struct Incomplete<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Item<'a> {
+    #[serde(borrow)]
+    pub(super) status: Text<'a>,
     #[serde(borrow, rename = "type")]
     pub(super) kind: Text<'a>,
     #[serde(borrow)]

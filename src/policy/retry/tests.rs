@@ -37,7 +37,8 @@ async fn a_wait_that_is_too_long_is_not_begun_and_its_end_is_in_the_hint() {
     let (result, waits) = waits(vec![asks_back(429, 86_400_000)], Some(5)).await;
     let failure = result.expect_err("no answer");
     assert_eq!((waits.len(), failure.exit_code()), (0, 6));
-    let advice = with_retry_time(failure, "2026-11-20T10:00:00Z".parse().expect("a time")).advice.expect("advice");
+    let advice =
+        failure.with_retry_time(FIRST_WAIT, "2026-11-20T10:00:00Z".parse().expect("a time")).advice.expect("advice");
     assert_eq!(&*advice, "the gateway asks to come back in 24 h, at 2026-11-21T10:00:00Z");
 }
 
@@ -50,7 +51,7 @@ fn nobody_waits_longer_than_a_minute_however_long_the_call_may_take() {
     };
     assert_eq!(wait(&asks(60_000), 1, None, 0.0), Some(Duration::from_secs(60)));
     assert_eq!(wait(&asks(60_001), 1, None, 0.0), None);
-    let advice = |ms| with_retry_time(asks(ms), "2026-11-20T10:00:00Z".parse().expect("a time")).advice;
+    let advice = |ms| asks(ms).with_retry_time(FIRST_WAIT, "2026-11-20T10:00:00Z".parse().expect("a time")).advice;
     assert_eq!(advice(500), None, "a wait that is as short as our own needs no words");
     assert_eq!(advice(501).as_deref(), Some("the gateway asks to come back in 1 s, at 2026-11-20T10:00:01Z"));
 }
