@@ -24,7 +24,7 @@ mod openai;
 mod openai_chat;
 mod openai_responses;
 mod output_bound;
-mod signature;
+pub(crate) mod signature;
 pub mod sse;
 mod start;
 pub mod stream;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub(super) const OF_A_BLOCK: usize = 256;
 
 /// The bare signature and the JSON after it. Signatures are base64, so that a bracket begins the JSON.
-pub(super) fn split(signature: &str) -> (&str, Option<Value>) {
+pub(crate) fn split(signature: &str) -> (&str, Option<Value>) {
     let Some(at) = signature.find(['[', '{']) else { return (signature, None) };
     let found: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&signature[at..]).into_iter().collect();
     let json = match found {

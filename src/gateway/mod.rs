@@ -42,6 +42,7 @@ pub use collector::Collector;
 pub use content::Content;
 pub use documents::Fetched;
 pub use request_headers::redacted as redacted_headers;
+pub(crate) use streamed::REPEATED_KEY;
 
 /// Whether the config of this gateway has headers that look as if they held a secret.
 pub fn has_secret_headers(gateway: &config::Gateway) -> bool {

@@ -19,7 +19,8 @@ pub(super) struct Spelling {
 #[derive(Debug)]
 struct Open {
     field: Vec<u8>,
-    /// The numbers of the choice, the block and the tool call that it belongs to; empty for the field in all of them.
+    /// The numbers of the choice, the block and the tool call that it belongs to, or the name of the object that it is in; empty for
+    /// the field wherever it is.
     place: Vec<u8>,
     end: Vec<u8>,
 }
@@ -53,7 +54,7 @@ impl Spelling {
         }
         for line in lines.split(|byte| *byte == b'\n') {
             let mut place_of_line = None;
-            for (field, string) in strings(line) {
+            for (parent, field, string) in strings(line) {
                 // Most strings neither go on with a secret nor begin one.
                 if self.open.is_empty() && mask.open_at_end(&string) == 0 {
                     continue;
@@ -62,6 +63,10 @@ impl Spelling {
                 self.add(mask, field, &[], &string);
                 if !place.is_empty() {
                     self.add(mask, field, place, &string);
+                }
+                // Tool calls have ids, and so have answers.
+                if !parent.is_empty() {
+                    self.add(mask, field, &[b"in ", parent].concat(), &string);
                 }
             }
         }
@@ -86,19 +91,28 @@ impl Spelling {
     }
 }
 
-/// The strings in JSON that are values, with the name of the field that each is in, or in a list of.
-fn strings(json: &[u8]) -> impl Iterator<Item = (&[u8], Cow<'_, [u8]>)> {
+/// The strings in JSON that are values, with the name of the field that each is in, or in a list of, and before it that of the field
+/// that holds the object.
+fn strings(json: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Cow<'_, [u8]>)> {
     let mut at = 0;
     let mut field: &[u8] = b"";
+    let mut parents: Vec<&[u8]> = Vec::new();
     std::iter::from_fn(move || {
         loop {
             let start = at + memchr(b'"', json.get(at..)?)? + 1;
+            for byte in &json[at..start] {
+                match byte {
+                    b'{' => parents.push(field),
+                    b'}' => field = parents.pop().unwrap_or_default(),
+                    _ => {}
+                }
+            }
             let end = end_of_string(json, start);
             let string = &json[start..end];
             at = end + 1;
             let after = json.get(at..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace());
             if after != Some(&b':') {
-                return Some((field, unescaped(string)));
+                return Some((parents.last().copied().unwrap_or_default(), field, unescaped(string)));
             }
             field = string;
         }
@@ -152,6 +166,8 @@ mod tests {
             r#"data: {"logprobs":{"content":[{"token" : "@","logprob":-1}]}}"#,
             r#"data: {"type":"response.custom_tool_call_input.delta","delta":"@"}"#,
             r#"data: {"list":["@"]}"#,
+            r#"data: {"id":"c","choices":[{"delta":{"tool_calls":[{"id":"@","function":{"name":"f"}}]}}]}"#,
+            r#"data: {"id":"c","delta":{"calls":[{"x":{"id":"z"}},{"x":{},"id":"@"}]}}"#,
         ] {
             let others = ["event: x", ": comment", r#"{"content":"hm","text":""}"#, r#"{"new":null}"#];
             let events = pieces(event);

@@ -129,8 +129,11 @@ impl Reading<'_> {
 
 /// The failure of an answer in which a key comes in several pieces. They cannot be masked in bytes that are passed on.
 pub(super) fn repeated_key() -> Failure {
-    Failure::new(FailureKind::Protocol, "the answer repeats a key of this server, and was ended there")
+    Failure::new(FailureKind::Protocol, REPEATED_KEY)
 }
+
+/// What it says. The end of such an answer is not passed on, whatever the gateway says of it.
+pub(crate) const REPEATED_KEY: &str = "the answer repeats a key of this server, and was ended there";
 
 /// Takes in the bytes to their end, those behind the last event among them.
 async fn relay_rest(relay: &mut Relay<'_>, mut response: Response) {

@@ -2,9 +2,13 @@
 //! log-probabilities of its tokens. For clients of a server, who are others than the owner of the key. At a terminal, the words of
 //! a model are the user's own and stay as they are.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
+use serde_json::Value;
+
 use super::mask::{LONG, MASK, Mask, SHORTEST_PART};
+use crate::adapter::signature;
 use crate::chat::{StreamEvent, TokenLogprob};
 
 /// The words of one answer on their way. A secret is found where it is spelled as it is, also if it comes in many pieces. Only
@@ -18,6 +22,10 @@ pub(super) struct Words<'a> {
     /// Tokens that may be the beginning of a secret.
     tokens: Vec<TokenLogprob>,
     is_split: bool,
+    /// Whether the reasoning held a secret. Its signatures may hold parts of it again.
+    has_masked_reasoning: bool,
+    /// What signatures hold that may be the beginning of a secret, by field.
+    signed: BTreeMap<String, String>,
 }
 
 /// The end of the words of one kind.
@@ -51,7 +59,14 @@ impl<'a> Words<'a> {
     /// The words of an answer; they stay as they are without a mask.
     pub(super) fn new(mask: Option<&'a Mask>) -> Self {
         let mask = mask.filter(|mask| mask.has_exact());
-        Self { mask, tails: Vec::new(), tokens: Vec::new(), is_split: false }
+        Self {
+            mask,
+            tails: Vec::new(),
+            tokens: Vec::new(),
+            is_split: false,
+            has_masked_reasoning: false,
+            signed: BTreeMap::new(),
+        }
     }
 
     /// Whether a secret came in several pieces, or the words ended within one.
@@ -78,8 +93,13 @@ impl<'a> Words<'a> {
             StreamEvent::Start { .. }
             | StreamEvent::Missing(_)
             | StreamEvent::Usage(_)
-            | StreamEvent::ToolCallStart { .. }
-            | StreamEvent::ReasoningSignature(_) => each(event),
+            | StreamEvent::ToolCallStart { .. } => each(event),
+            StreamEvent::ReasoningSignature(signature) => {
+                // Without one that holds a secret, the vendor thinks anew.
+                if !self.signs_secret(mask, &signature) && !self.has_masked_reasoning {
+                    each(StreamEvent::ReasoningSignature(signature));
+                }
+            }
             StreamEvent::Finish(_) => {
                 self.flush(each);
                 each(event);
@@ -100,6 +120,22 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// Whether a signature holds a secret, or a part of one, alone or together with those before it.
+    fn signs_secret(&mut self, mask: &Mask, signature: &str) -> bool {
+        let (bare, json) = signature::split(signature);
+        let mut strings = vec![(String::new(), bare.to_owned())];
+        collect(json, "", &mut strings);
+        strings.into_iter().fold(false, |is_secret, (field, string)| {
+            let known = self.signed.entry(field).or_default();
+            known.push_str(&string);
+            let open = mask.open_at_end(known.as_bytes());
+            let is_found = open >= SHORTEST_PART || mask.find_exact(known.as_bytes()).next().is_some();
+            let rest = known.len() - open;
+            known.drain(..rest);
+            is_secret || is_found
+        })
+    }
+
     fn add(&mut self, mask: &Mask, kind: Kind, text: &str, each: &mut impl FnMut(StreamEvent)) {
         if text.is_empty() {
             return each(kind.event(String::new()));
@@ -112,6 +148,7 @@ impl<'a> Words<'a> {
         let mut searched = 0;
         for found in mask.find_exact(whole.as_bytes()) {
             self.is_split |= found.start < before;
+            self.has_masked_reasoning |= kind == Kind::Reasoning;
             said.push_str(whole.get(at..found.start).unwrap_or_default());
             said.push_str(MASK);
             (at, searched) = (found.end, found.end);
@@ -160,6 +197,18 @@ impl<'a> Words<'a> {
             hide(&mut tokens, &joined, std::slice::from_ref(&(joined.len() - open..joined.len())));
         }
         each(StreamEvent::Logprobs(tokens));
+    }
+}
+
+/// All texts in this JSON, with the field that each is in.
+fn collect(json: Option<Value>, field: &str, strings: &mut Vec<(String, String)>) {
+    match json {
+        Some(Value::String(text)) => strings.push((field.to_owned(), text)),
+        Some(Value::Array(items)) => items.into_iter().for_each(|item| collect(Some(item), field, strings)),
+        Some(Value::Object(fields)) => {
+            fields.into_iter().for_each(|(field, value)| collect(Some(value), &field, strings));
+        }
+        _ => {}
     }
 }
 

@@ -20,6 +20,7 @@ use crate::adapter::stream::is_told_by;
 use crate::call::{Call, Event, RunEvent, Target, origin};
 use crate::chat::{self, FinishReason, StreamEvent};
 use crate::error::{Failure, FailureKind};
+use crate::gateway::REPEATED_KEY;
 use crate::http::json_body;
 use crate::policy::budget::is_store_lost;
 use crate::record::Record;
@@ -400,7 +401,8 @@ impl Answer {
     /// and not where a part of the answer may be missing.
     fn end(&mut self, result: Result<(), Failure>) {
         let finish = self.finish.as_ref();
-        let is_told = |failure: &Failure| finish.is_some_and(|finish| self.passes || is_told_by(finish, failure));
+        let has_end = |failure: &Failure| self.passes && self.has_begun && failure.message != REPEATED_KEY;
+        let is_told = |failure: &Failure| finish.is_some_and(|finish| has_end(failure) || is_told_by(finish, failure));
         let Some(failure) = result.err().filter(|failure| !is_told(failure)) else {
             if self.streams() && !self.passes {
                 self.encoder.finish(&mut self.ready);

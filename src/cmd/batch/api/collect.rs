@@ -13,7 +13,7 @@ use crate::cmd::batch::jobs::{arguments, find, unreadable};
 use crate::cmd::batch::plan::BatchPlan;
 use crate::cmd::batch::session::Session;
 use crate::cmd::batch::{Batch, short_id};
-use crate::error::{Error, FailureKind};
+use crate::error::{Error, Failure, FailureKind};
 use crate::ledger::Store;
 use crate::ledger::jobs::{self, Job, JobState, Part, PartState};
 use crate::report::format::count;
@@ -114,11 +114,16 @@ pub(in crate::cmd::batch) fn collect(
 /// The error with advice that holds for this command, which has no flag for further tries.
 fn advised(error: Error) -> Error {
     match error {
-        Error::Call(failure) if failure.is_transient() && failure.advice.is_none() => Error::Call(
+        Error::Call(failure) if failure.is_transient() && is_unadvised(&failure) => Error::Call(
             failure.with_advice("`llm batch collect` again gets the rest; with --wait, it asks until it can"),
         ),
         error => error,
     }
+}
+
+/// Whether the failure says no more than that it may pass: not when, and not by what.
+fn is_unadvised(failure: &Failure) -> bool {
+    failure.advice.is_none() || (failure.kind == FailureKind::RateLimited && failure.retry_after.is_none())
 }
 
 /// How many lines the output of a job will have whose handover did not come to its end, or was that of an earlier version: the
