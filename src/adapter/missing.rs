@@ -7,6 +7,9 @@ pub(super) const FILE: &str = "a file";
 /// Not by name and arguments in JSON.
 pub(super) const OTHER_CALL: &str = "a call of a tool that is no function";
 
+/// As Gemini sends one, if its arguments are asked for as a stream.
+pub(super) const CALL_IN_PIECES: &str = "a function call in pieces";
+
 /// Media of this type.
 pub(super) fn media(mime_type: &str) -> &'static str {
     match mime_type.split('/').next() {

@@ -1,6 +1,7 @@
 //! Pieces of a stream, or a whole answer, which have the same form, → events.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::adapter::lenient::{Count, Text, list, list_or_null, maybe, whole};
@@ -121,6 +122,19 @@ struct FunctionCall<'a> {
     name: Text<'a>,
     #[serde(borrow)]
     args: Option<&'a RawValue>,
+    /// Arguments in pieces, each with the path at which it belongs. They come only if a client asks for them.
+    #[serde(rename = "partialArgs", alias = "partial_args")]
+    partial_args: Option<IgnoredAny>,
+    #[serde(rename = "willContinue", alias = "will_continue", deserialize_with = "maybe")]
+    will_continue: Option<bool>,
+}
+
+impl FunctionCall<'_> {
+    /// Whether it is a piece of a call, or the end of one that came in pieces.
+    fn is_piece(&self) -> bool {
+        let is_end = self.name.is_empty() && self.args.is_none();
+        self.partial_args.is_some() || self.will_continue == Some(true) || is_end
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -208,6 +222,10 @@ impl ContentDecoder {
         self.sign(&part.thought_signature, part.function_call.is_some(), events);
         part.text.unwrap_or_default().tell(StreamEvent::TextDelta, events);
         if let Some(call) = part.function_call {
+            if call.is_piece() {
+                events.push(StreamEvent::Missing(missing::CALL_IN_PIECES));
+                return;
+            }
             let index = self.calls;
             self.calls += 1;
             let id = call.id.0.into_owned();
@@ -285,6 +303,23 @@ fn read_usage(raw: &RawValue) -> Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_in_pieces_is_not_told_as_one_without_arguments() {
+        let pieces = [
+            r#"{"name":"f","willContinue":true}"#,
+            r#"{"partialArgs":[{"jsonPath":"$.a","stringValue":"x"}],"willContinue":true}"#,
+            "{}",
+        ];
+        let mut decoder = ContentDecoder::default();
+        let mut events = Vec::new();
+        for piece in pieces {
+            let data = format!(r#"{{"candidates":[{{"content":{{"parts":[{{"functionCall":{piece}}}]}}}}]}}"#);
+            decoder.decode(&sse::Frame { event: "", data: &data }, &mut events).expect("a frame");
+        }
+        let answer: crate::chat::Response = events.into_iter().collect();
+        assert_eq!((answer.tool_calls.len(), answer.missing), (0, Some(missing::CALL_IN_PIECES)));
+    }
 
     #[test]
     fn whole_calls_are_complete_whatever_the_reason_is_called() {
