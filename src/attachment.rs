@@ -1,6 +1,7 @@
 //! Files that go with a prompt: text, images, documents and audio, recognised by their content.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -159,19 +160,32 @@ const LARGEST_EXCLUSIONS: u64 = 1 << 20;
 
 /// Checks the files that say what of a directory is left out. They are read as wholes, so that they must not be endless.
 fn check_exclusions(directory: &Path) -> Result<(), Error> {
-    [".gitignore", ".ignore", ".git/info/exclude"].iter().try_for_each(|name| check_exclusion(&directory.join(name)))
+    let own = [".gitignore", ".ignore", ".git/info/exclude", ".git"];
+    own.iter().try_for_each(|name| check_exclusion(&directory.join(name)))?;
+    // A further working tree of a repository has a file in the place of the directory, which leads to that.
+    let Some(repository) = pointer(&directory.join(".git")) else { return Ok(()) };
+    let Some(repository) = repository.strip_prefix("gitdir: ").map(Path::new) else { return Ok(()) };
+    check_exclusion(&repository.join("commondir"))?;
+    match pointer(&repository.join("commondir")) {
+        Some(common) => check_exclusion(&repository.join(common).join("info/exclude")),
+        None => Ok(()),
+    }
+}
+
+/// The first line of a file of git that names a directory.
+fn pointer(path: &Path) -> Option<String> {
+    let text = input::read_text(path, LARGEST_EXCLUSIONS, Accept::Files).ok()?;
+    text.lines().next().map(str::to_owned)
 }
 
 fn check_exclusion(path: &Path) -> Result<(), Error> {
-    let why = match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => return Ok(()),
-        Ok(metadata) if !metadata.is_file() => "it is a pipe or a device, not a file".to_owned(),
-        Ok(metadata) if metadata.len() > LARGEST_EXCLUSIONS => {
-            format!("it says what to leave out, and is larger than {} MiB", LARGEST_EXCLUSIONS >> 20)
+    match input::check(path, LARGEST_EXCLUSIONS) {
+        // A directory of this name says nothing.
+        Err(error) if error.kind() != io::ErrorKind::IsADirectory => {
+            Err(Error::Input { path: path.to_owned(), source: error })
         }
-        _ => return Ok(()),
-    };
-    Err(Error::Input { path: path.to_owned(), source: std::io::Error::other(why) })
+        _ => Ok(()),
+    }
 }
 
 /// What these bytes are, by their beginning. The name goes with a text or a document.

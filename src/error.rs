@@ -164,6 +164,14 @@ pub struct Failure {
     pub usage: Option<Box<Usage>>,
 }
 
+/// The longest wait for which a gateway can ask. What is longer is no number of seconds, but the time of an epoch.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// A wait of so many seconds, as a gateway asks for it; `None` where that is no possible time to wait.
+pub fn asked_wait(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds).ok().filter(|wait| *wait <= LONGEST_WAIT)
+}
+
 /// The kinds of failure. Each has one exit code. Records contain the name in snake_case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -343,6 +351,12 @@ impl Failure {
             self.advice = Some("wait a moment, and try again".into());
         }
         self.with_retry_time(Duration::ZERO, now)
+    }
+
+    /// The message, with the advice behind it if it has one of its own. For lines that are followed by no hint.
+    pub fn with_its_advice(&self) -> String {
+        let advice = self.advice.as_ref().map_or_else(String::new, |advice| format!("; {advice}"));
+        format!("{}{advice}", self.message)
     }
 
     /// What the user can do.

@@ -99,7 +99,7 @@ pub(crate) fn content(file: &File, limit: u64, accept: Accept) -> io::Result<Vec
     }
     if is_pipe(kind) {
         if accept == Accept::Files {
-            return Err(io::Error::other("it is a pipe, not a file"));
+            return Err(io::Error::other(PIPE));
         }
         #[cfg(unix)]
         rustix::fs::fcntl_setfl(file, rustix::fs::OFlags::empty())?;
@@ -108,15 +108,52 @@ pub(crate) fn content(file: &File, limit: u64, accept: Accept) -> io::Result<Vec
         let mut device = file;
         return match device.read(&mut [0]) {
             Ok(0) => Ok(Vec::new()),
-            _ => Err(io::Error::other("it is a device, not a file")),
+            _ => Err(io::Error::other(DEVICE)),
         };
     }
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {}", amount(limit))));
+        return Err(too_large(limit));
     }
     Ok(bytes)
+}
+
+/// Whether the file at `path`, which a library reads as a whole by itself, has at most `limit` bytes. One that is not there, or
+/// cannot be looked at, is the library's own concern.
+///
+/// # Errors
+/// It is no file, or it is larger.
+pub(crate) fn check(path: &Path, limit: u64) -> io::Result<()> {
+    let Ok(metadata) = fs::metadata(path) else { return Ok(()) };
+    check_kind(&metadata)?;
+    // The system's own files, such as those of `/proc`, do not tell their size.
+    let is_larger = match metadata.len() {
+        0 => read(path, limit, Accept::Files).is_err_and(|error| error.kind() == io::ErrorKind::FileTooLarge),
+        size => size > limit,
+    };
+    if is_larger { Err(too_large(limit)) } else { Ok(()) }
+}
+
+/// Whether this is a file, rather than something that may never end.
+///
+/// # Errors
+/// It is a directory, a pipe or a device.
+pub(crate) fn check_kind(metadata: &fs::Metadata) -> io::Result<()> {
+    match metadata.file_type() {
+        kind if kind.is_file() => Ok(()),
+        kind if kind.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        kind if is_pipe(Some(kind)) => Err(io::Error::other(PIPE)),
+        _ => Err(io::Error::other(DEVICE)),
+    }
+}
+
+const PIPE: &str = "it is a pipe, not a file";
+
+const DEVICE: &str = "it is a device, not a file";
+
+fn too_large(limit: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {}", amount(limit)))
 }
 
 /// Whether this is a named pipe or another one.

@@ -835,7 +835,15 @@ fn what_never_ends_is_no_data_set_and_no_output() {
     let gateway = echo();
     let home = Home::with(&gateway);
     home.llm(["batch", "/dev/zero"]).output().exits(2).says("it is a device, not a file");
-    home.llm(["batch", "merge", "/dev/zero", "--out", "all.jsonl"]).output().exits(2).says("it is not a file");
+    home.llm(["batch", "/dev/zero", "--sample", "2"]).output().exits(2).says("it is a device, not a file");
+    for sample in ["", " --sample 2"] {
+        let command = format!("exec \"$llm\" batch -{sample} < /dev/zero");
+        home.shell(&command).output().exits(2).says("it is a device, not a file");
+    }
+    home.llm(["batch", "merge", "/dev/zero", "--out", "all.jsonl"])
+        .output()
+        .exits(2)
+        .says("it is a device, not a file");
     let directory = home.path().to_owned();
     home.llm(["batch", "merge"]).arg(directory).args(["--out", "more.jsonl"]).output().exits(2).says("cannot read");
     home.llm(["batch", "/dev/null"]).output().exits(0);
@@ -1007,7 +1015,7 @@ fn a_pipe_in_the_place_of_an_output_stops_no_command() {
     assert_eq!(listed[0]["state"], "finished");
     home.llm(["batch", "status"]).output().exits(0).says("the output is not there any more");
     home.llm(["batch", "status", "-o", "json"]).output().exits(2).says("the output of this batch is not there");
-    home.llm(["batch", "merge", "out.jsonl", "--out", "all.jsonl"]).output().exits(2).says("it is not a file");
+    home.llm(["batch", "merge", "out.jsonl", "--out", "all.jsonl"]).output().exits(2).says("it is a pipe, not a file");
     home.llm(["batch", "retry-failed"]).output().exits(74).says("it is a pipe, not a file");
     for flag in [&["--resume"][..], &["--via", "api"]] {
         let run =

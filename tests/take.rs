@@ -90,9 +90,9 @@ fn stdin_and_directories_are_attached() {
         home.file("endless/x.txt", "x");
         let exclusions = home.path().join("endless/.gitignore");
         std::os::unix::fs::symlink("/dev/zero", &exclusions).expect("a link");
-        home.llm(["ask", "-f", "endless", "hi"]).output().exits(2).says("it is a pipe or a device");
+        home.llm(["ask", "-f", "endless", "hi"]).output().exits(2).says("it is a device, not a file");
         home.shell("rm endless/.gitignore && mkdir endless/deep && mkfifo endless/deep/.ignore").output().exits(0);
-        home.llm(["ask", "-f", "endless", "hi"]).output().exits(2).says("it is a pipe or a device");
+        home.llm(["ask", "-f", "endless", "hi"]).output().exits(2).says("it is a pipe, not a file");
     }
     home.file("large/x.txt", "x".repeat(3 << 20));
     home.file("large/y.txt", "y".repeat(3 << 20));

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{DecodeError, surrogates};
+use crate::chat::JsonStrings;
 
 /// The object without its `null` fields. In the bodies that we write, `null` means that a field is not given.
 pub(super) fn given(mut object: Value) -> Value {
@@ -97,28 +98,14 @@ pub(super) fn arguments_value(arguments: &str) -> Value {
 
 /// Whether this JSON holds a whole number that no integer has room for, so that reading it would round it.
 fn has_long_integer(json: &str) -> bool {
-    let is_number = |letter: char| letter.is_ascii_digit() || "+-.eE".contains(letter);
-    let mut rest = json;
-    while let Some(at) = rest.find(|letter: char| letter == '"' || letter == '-' || letter.is_ascii_digit()) {
-        rest = &rest[at..];
-        if let Some(text) = rest.strip_prefix('"') {
-            let mut is_escaped = false;
-            let end = text.find(|letter| {
-                let ends = letter == '"' && !is_escaped;
-                is_escaped = letter == '\\' && !is_escaped;
-                ends
-            });
-            rest = end.map_or("", |end| &text[end + 1..]);
-        } else {
-            let (number, after) = rest.split_at(rest.find(|letter| !is_number(letter)).unwrap_or(rest.len()));
-            let is_whole = number.trim_start_matches('-').bytes().all(|digit| digit.is_ascii_digit());
-            if is_whole && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
-                return true;
-            }
-            rest = after;
-        }
-    }
-    false
+    let mut strings = JsonStrings::default();
+    let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    let words = json.as_bytes().split(|byte| strings.holds(*byte) || !is_part(byte));
+    words.filter_map(|word| str::from_utf8(word).ok()).any(|word| {
+        let digits = word.trim_start_matches('-');
+        let is_whole = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+        is_whole && word.parse::<i64>().is_err() && word.parse::<u64>().is_err()
+    })
 }
 
 /// The inverse of [`arguments_value`].

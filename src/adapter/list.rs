@@ -1,6 +1,7 @@
 //! A stream in the form of one JSON list, whose items are read as soon as they are complete.
 
 use super::sse::{Frame, FrameError, MAX_EVENT};
+use crate::chat::JsonStrings;
 
 /// Cuts a JSON list, which may arrive in any pieces, into its items.
 ///
@@ -15,8 +16,7 @@ pub(super) struct Items {
     searched: usize,
     /// How many brackets are open, including that of the list.
     depth: usize,
-    in_text: bool,
-    after_backslash: bool,
+    strings: JsonStrings,
     ended: bool,
 }
 
@@ -59,18 +59,11 @@ impl Items {
 
     /// Reads one byte. Returns the range of an item where the byte ends one.
     fn step(&mut self, byte: u8) -> Option<(usize, usize)> {
-        if self.in_text {
-            match byte {
-                _ if self.after_backslash => self.after_backslash = false,
-                b'\\' => self.after_backslash = true,
-                b'"' => self.in_text = false,
-                _ => {}
-            }
+        if self.strings.holds(byte) {
             return None;
         }
         let before = (self.start, self.searched - 1);
         match byte {
-            b'"' => self.in_text = true,
             b'[' | b'{' => {
                 self.depth += 1;
                 // The bracket of the list itself, and whatever stands before it, is no item.

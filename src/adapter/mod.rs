@@ -33,6 +33,7 @@ mod tool_calls;
 mod tree;
 mod unpriced;
 mod usage;
+pub mod verdict;
 mod whole;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::list::Items;
 use super::sse::{BOM, Frame, FrameError, Parser};
-use super::{Adapter, DecodeError, Decoder, Flow, surrogates};
+use super::{Adapter, DecodeError, Decoder, Flow, surrogates, verdict};
 use crate::chat::{Calls, FinishReason, Nesting, StreamEvent, TokenLogprob, Usage};
 use crate::error::{Failure, FailureKind};
 
@@ -145,7 +145,7 @@ impl Stream {
     ///
     /// # Errors
     /// The answer is not complete: the stream ended early or was damaged, the gateway reported an error at the very
-    /// end, or the finish reason means that something is missing (see [`complete`]).
+    /// end, or the finish reason means that something is missing (see [`verdict::complete`]).
     pub fn end(&mut self, out: &mut Vec<Decoded>) -> Result<(), Failure> {
         if !self.progress.done
             && let Some(Ok(frame)) = self.framing.finish()
@@ -330,7 +330,7 @@ impl Progress {
                 Failure::new(FailureKind::Protocol, "the gateway sent a stream without an answer").maybe_billed()
             );
         }
-        complete(self.finish.as_ref(), calls)
+        verdict::complete(self.finish.as_ref(), calls)
     }
 }
 
@@ -348,83 +348,6 @@ pub fn with_id(mut event: StreamEvent) -> StreamEvent {
         *id = format!("call_{}", uuid::Uuid::now_v7().simple());
     }
     event
-}
-
-const ENDED_EARLY: &str = "the answer ended early";
-
-const CALL_CUT: &str = "the arguments of a function call break off";
-
-const CALLS_MISSING: &str = "the model calls functions, as the gateway says, and no call has come";
-
-/// Whether an answer with this finish reason and these calls of tools is complete. Streams and whole answers share this rule.
-///
-/// # Errors
-/// `Truncated` where the gateway gave no reason, or one that means that the answer was cut short, or that calls came with it;
-/// also where a call breaks off, although the gateway says that the answer is complete, as some do at the token limit;
-/// `ContentFilter` where a filter or a refusal ended it.
-pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failure> {
-    let truncated = |message: String| Err(Failure::new(FailureKind::Truncated, message));
-    match finish {
-        Some(FinishReason::ToolCalls) if calls == Calls::None => truncated(CALLS_MISSING.to_owned()),
-        Some(FinishReason::Stop | FinishReason::ToolCalls) if calls == Calls::Cut => truncated(CALL_CUT.to_owned()),
-        Some(FinishReason::Stop | FinishReason::ToolCalls) => Ok(()),
-        Some(FinishReason::Length) => truncated("the answer was cut at the token limit".into()),
-        Some(FinishReason::ContentFilter) => {
-            Err(Failure::new(FailureKind::ContentFilter, "a content filter or a refusal ended the answer"))
-        }
-        // A word that nobody knows, after calls that are whole, means no failure.
-        Some(FinishReason::Other(reason)) if calls == Calls::Whole && !sounds_cut(reason) => Ok(()),
-        Some(FinishReason::Other(reason)) => truncated(format!("{ENDED_EARLY}: {reason}")),
-        // The model may have worked although nothing of that has come.
-        None => truncated("the stream ended before the answer was complete".into()).map_err(Failure::maybe_billed),
-    }
-}
-
-/// Whether a finish reason that is not known sounds as if something were missing.
-fn sounds_cut(reason: &str) -> bool {
-    const PARTS: [&str; 18] = [
-        "err",
-        "fail",
-        "cancel",
-        "abort",
-        "incomplete",
-        "partial",
-        "time",
-        "interrupt",
-        "limit",
-        "length",
-        "max",
-        "malformed",
-        "filter",
-        "safety",
-        "block",
-        "invalid",
-        "exceed",
-        "pause",
-    ];
-    let reason = reason.to_lowercase();
-    PARTS.iter().any(|part| reason.contains(part))
-}
-
-/// Whether an answer is complete for whoever does not get its bytes.
-///
-/// # Errors
-/// `Truncated` where this came of it that has no form here.
-pub fn told_whole(missing: Option<&str>) -> Result<(), Failure> {
-    missing.map_or(Ok(()), |what| {
-        let message = format!("the answer holds {what}, which can neither be shown nor translated here");
-        Err(Failure::new(FailureKind::Truncated, message))
-    })
-}
-
-/// Whether a failure says no more of an answer than its finish reason.
-pub fn is_told_by(finish: &FinishReason, failure: &Failure) -> bool {
-    match (finish, complete(Some(finish), Calls::None)) {
-        (_, Ok(())) => false,
-        // Long reasons are shortened on their way.
-        (FinishReason::Other(_), Err(told)) => failure.kind == told.kind && failure.message.starts_with(ENDED_EARLY),
-        (_, Err(told)) => (failure.kind, &failure.message) == (told.kind, &told.message),
-    }
 }
 
 #[cfg(test)]
@@ -484,7 +407,7 @@ mod tests {
         for (arguments, is_cut) in [(r#"{"a":"b"}"#, false), (r#"{"a":"b"#, true), (r#"{"a":["#, true), ("", false)] {
             for end in [FINISH.replace("stop", "tool_calls"), FINISH.to_owned(), done.to_owned()] {
                 let failure = stream(&[&*call(arguments), &end].concat()).0.end(&mut Vec::new()).err();
-                let is_told = failure.is_some_and(|failure| failure.message == CALL_CUT);
+                let is_told = failure.is_some_and(|failure| failure.message == verdict::CALL_CUT);
                 assert_eq!(is_told, is_cut, "{arguments} {end}");
             }
         }
@@ -528,7 +451,7 @@ mod tests {
             [(finish.clone(), true), ([TEXT, &finish].concat(), true), ([&*call, &finish].concat(), false)]
         {
             let failure = stream(&text).0.end(&mut Vec::new()).err();
-            let told_by_finish = failure.as_ref().map(|failure| is_told_by(&FinishReason::ToolCalls, failure));
+            let told_by_finish = failure.as_ref().map(|failure| verdict::is_told_by(&FinishReason::ToolCalls, failure));
             assert_eq!(told_by_finish, told.then_some(true), "{text}");
             assert!(failure.is_none_or(|failure| failure.kind == FailureKind::Truncated));
         }

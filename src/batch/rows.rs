@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::fs::{File, Metadata};
+use std::io::{self, BufRead, BufReader, Read, Stdin};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +13,8 @@ use memchr::memchr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+
+use crate::chat::JsonStrings;
 
 #[cfg(test)]
 mod tests;
@@ -188,17 +190,8 @@ const MOST_VALUES: usize = 500_000;
 
 /// How many values there are in a JSON text, or more: each but the first comes after a comma or opens a list or an object.
 fn values(json: &[u8]) -> usize {
-    let (mut count, mut is_in_text, mut is_escaped) = (1, false, false);
-    for byte in json {
-        match byte {
-            _ if std::mem::take(&mut is_escaped) => {}
-            b'\\' if is_in_text => is_escaped = true,
-            b'"' => is_in_text = !is_in_text,
-            b',' | b'[' | b'{' if !is_in_text => count += 1,
-            _ => {}
-        }
-    }
-    count
+    let mut strings = JsonStrings::default();
+    1 + json.iter().filter(|byte| !strings.holds(**byte) && matches!(byte, b',' | b'[' | b'{')).count()
 }
 
 /// What a JSON error says, with the column alone: the line is always the first.
@@ -285,16 +278,9 @@ impl Rows {
     /// The file cannot be read, or has no usable header.
     pub fn open(path: &Path, format: Option<RowFormat>) -> io::Result<Self> {
         let (raw, size): (Box<dyn Read + Send>, _) = if path == Path::new("-") {
-            (Box::new(io::stdin()), None)
+            (Box::new(stdin()?), None)
         } else {
-            let file = File::open(path)?;
-            let metadata = file.metadata()?;
-            if metadata.is_dir() {
-                return Err(io::ErrorKind::IsADirectory.into());
-            }
-            if is_device(&file, &metadata)? {
-                return Err(io::Error::other("it is a device, not a file"));
-            }
+            let (file, metadata) = open(path)?;
             let is_gzip = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
             if is_gzip && metadata.is_file() && metadata.len() == 0 {
                 return Err(io::Error::other("it is empty, which no file of gzip is"));
@@ -371,18 +357,44 @@ impl Rows {
     }
 }
 
-/// Whether the file is a device that has something to read and is no terminal. One such as `/dev/zero` never ends.
+/// Opens a file or a pipe that holds rows.
+///
+/// # Errors
+/// The system refuses, or it is a directory or a device that does not end.
+pub fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    #[cfg(unix)]
+    check_device(&file, &metadata)?;
+    Ok((file, metadata))
+}
+
+/// Standard input, as a source of rows.
+///
+/// # Errors
+/// It is a device that does not end.
+pub fn stdin() -> io::Result<Stdin> {
+    let stdin = io::stdin();
+    #[cfg(unix)]
+    if let Ok(input) = std::os::fd::AsFd::as_fd(&stdin).try_clone_to_owned().map(File::from) {
+        check_device(&input, &input.metadata()?)?;
+    }
+    Ok(stdin)
+}
+
+/// Refuses a device that has something to read and is no terminal. One such as `/dev/zero` never ends.
 #[cfg(unix)]
-fn is_device(mut file: &File, metadata: &std::fs::Metadata) -> io::Result<bool> {
+fn check_device(mut file: &File, metadata: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::FileTypeExt;
     let kind = metadata.file_type();
     let is_device = (kind.is_char_device() || kind.is_block_device()) && !io::IsTerminal::is_terminal(file);
-    Ok(is_device && file.read(&mut [0])? > 0)
-}
-
-#[cfg(not(unix))]
-fn is_device(_: &File, _: &std::fs::Metadata) -> io::Result<bool> {
-    Ok(false)
+    if is_device && file.read(&mut [0])? > 0 {
+        return Err(io::Error::other("it is a device, not a file"));
+    }
+    Ok(())
 }
 
 fn too_large(hash: RowHash, length: u64) -> Content {

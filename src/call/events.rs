@@ -117,8 +117,7 @@ pub enum Event {
 impl Event {
     /// Says why the next model is not asked after this one.
     pub fn not_tried(next: &Target, after: &Target, why: &str) -> Self {
-        let name = if next.model == after.model { next.to_string() } else { next.model.clone() };
-        Self::Notice { message: format!("{name} is not tried: {why}") }
+        Self::Notice { message: format!("{} is not tried: {why}", next.name_among([after])) }
     }
 
     /// Whether it is a piece of an answer that users see. Nothing is tried again or replaced after the first of them.

@@ -307,6 +307,15 @@ pub struct Target {
     pub model: String,
 }
 
+impl Target {
+    /// The name in a message that also speaks of these others: that of the model; with its gateway where another has the same
+    /// model.
+    pub fn name_among<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> String {
+        let is_twice = |other: &Self| other.model == self.model && other.gateway != self.gateway;
+        if others.into_iter().any(is_twice) { self.to_string() } else { self.model.clone() }
+    }
+}
+
 /// `GATEWAY::MODEL`, as users write it.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,7 +13,7 @@ mod usage;
 pub use event::{FinishReason, StreamEvent};
 pub use logprob::{Alternative, TokenLogprob};
 pub use media::MediaKind;
-pub use nesting::Nesting;
+pub use nesting::{JsonStrings, Nesting};
 pub use request::{Audio, File, Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolChoice};
 pub use response::{Calls, Response, ToolCall};
 pub use usage::{Surcharge, Usage};

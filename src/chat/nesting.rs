@@ -1,5 +1,26 @@
 //! How far a JSON text that arrives in pieces is open.
 
+/// Tells the strings of a JSON text from what stands between them, byte by byte.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct JsonStrings {
+    is_inside: bool,
+    is_escaped: bool,
+}
+
+impl JsonStrings {
+    /// Reads the next byte, and returns whether it belongs to a string. Its quotes do.
+    pub fn holds(&mut self, byte: u8) -> bool {
+        let was_inside = self.is_inside;
+        match byte {
+            _ if std::mem::take(&mut self.is_escaped) => {}
+            b'\\' => self.is_escaped = self.is_inside,
+            b'"' => self.is_inside = !self.is_inside,
+            _ => {}
+        }
+        was_inside || self.is_inside
+    }
+}
+
 /// What has been opened in a JSON text and not been closed again.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nesting {
@@ -8,8 +29,7 @@ pub struct Nesting {
     /// Whether the text is no object or list.
     is_other: bool,
     has_begun: bool,
-    is_in_text: bool,
-    is_escaped: bool,
+    strings: JsonStrings,
 }
 
 impl Nesting {
@@ -23,14 +43,10 @@ impl Nesting {
             if self.is_other {
                 return;
             }
-            if std::mem::take(&mut self.is_escaped) {
-                continue;
-            }
             match byte {
-                b'\\' if self.is_in_text => self.is_escaped = true,
-                b'"' if self.depth > 0 => self.is_in_text = !self.is_in_text,
-                b'{' | b'[' if !self.is_in_text => self.depth += 1,
-                b'}' | b']' if !self.is_in_text => self.depth = self.depth.saturating_sub(1),
+                _ if self.strings.holds(byte) => {}
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
                 _ => {}
             }
         }

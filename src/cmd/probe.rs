@@ -247,10 +247,7 @@ impl View for ProbeView<'_> {
         }
         for (target, failure) in self.targets.iter().zip(&self.failures) {
             let Some(failure) = failure else { continue };
-            let advice = failure.advice.as_ref().map_or_else(String::new, |advice| format!("; {advice}"));
-            let is_other = |other: &Target| other.model == target.model && other.gateway != target.gateway;
-            let name = if self.targets.iter().any(is_other) { target.to_string() } else { target.model.clone() };
-            self.context.notice(&format!("{name}: {}{advice}", failure.message));
+            self.context.notice(&format!("{}: {}", target.name_among(&self.targets), failure.with_its_advice()));
         }
         let Some(destination) = self.destination.take() else { return Ok(self.exit_code.code()) };
         let out = destination.output();

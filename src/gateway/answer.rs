@@ -17,7 +17,7 @@ use super::words::Words;
 use super::{Client, body, response_headers, transport};
 use crate::adapter::sse::BOM;
 use crate::adapter::stream::{self, Decoded};
-use crate::adapter::{Adapter, ClientBody, DecodeError, Operation, usage_of};
+use crate::adapter::{Adapter, ClientBody, DecodeError, Operation, usage_of, verdict};
 use crate::call::{Event, Events};
 use crate::chat::{FinishReason, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
@@ -76,7 +76,7 @@ impl Reading<'_> {
 
     /// Whether the answer is complete for whoever asked. Clients that get its bytes miss nothing.
     pub(super) fn told_whole(&self, missing: Option<&str>) -> Result<(), Failure> {
-        stream::told_whole(missing.filter(|_| self.passed.is_none()))
+        verdict::told_whole(missing.filter(|_| self.passed.is_none()))
     }
 
     /// Whether the client gets the bytes of the answer and waits for a stream.
@@ -100,7 +100,7 @@ impl Reading<'_> {
                 return Err(failure);
             }
         };
-        let complete = stream::complete(answer.finish.as_ref(), answer.calls());
+        let complete = verdict::complete(answer.finish.as_ref(), answer.calls());
         let outcome = complete.and_then(|()| self.told_whole(answer.missing));
         let has_end = answer.finish.is_some() || !self.is_stream();
         let now = Instant::now();

@@ -118,7 +118,8 @@ impl Client {
                 // The beginning of a refusal says enough, and even without it the status does.
                 drop(body::read(&mut response, &mut body, LARGEST_ERROR).await);
                 let failure = self.gateway.api.adapter().decode_error(status, &body);
-                Err(Failure { retry_after: advice.retry_after, ..failure }.without_retries(Timestamp::now()))
+                let retry_after = advice.retry_after.or(failure.retry_after);
+                Err(Failure { retry_after, ..failure }.without_retries(Timestamp::now()))
             }
             _ => Ok(response),
         }

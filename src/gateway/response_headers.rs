@@ -11,7 +11,7 @@ use reqwest::{Response, Url};
 use super::mask::Mask;
 use crate::call::Meta;
 use crate::config;
-use crate::error::{Failure, FailureKind};
+use crate::error::{Failure, FailureKind, LONGEST_WAIT, asked_wait};
 use crate::money::Usd;
 
 /// The headers in which gateways give the id of a request, best first.
@@ -62,9 +62,6 @@ pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
     RetryAdvice { retry_after, should_retry }
 }
 
-/// The longest wait that makes sense. What is longer is no number of seconds, but the time of an epoch.
-const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
 /// Reads a number of seconds, which may have decimals, or an HTTP date in any of its three forms.
 fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     seconds(value, 1.0).or_else(|| {
@@ -78,8 +75,7 @@ fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
 
 /// Reads a number of seconds, times `unit`. Returns `None` for what is no number, or no possible time to wait.
 fn seconds(value: &str, unit: f64) -> Option<Duration> {
-    let seconds = value.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0)? * unit;
-    Duration::try_from_secs_f64(seconds).ok().filter(|wait| *wait <= LONGEST_WAIT)
+    asked_wait(value.parse::<f64>().ok()? * unit)
 }
 
 /// The failure of a request that was redirected. No redirect is followed, since it would send key and prompt where the user

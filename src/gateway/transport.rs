@@ -1,6 +1,7 @@
 //! The HTTP client, and the failures that its errors mean.
 
 use std::error::Error as _;
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Certificate;
@@ -67,18 +68,33 @@ pub(super) fn client(
     })
 }
 
-/// Checks the file of authorities that the environment names, which is read as a whole.
+/// Checks the file of authorities that the environment names, and those in its directories, which are read as wholes.
 ///
 /// # Errors
 /// It is no file, or too large. One that is not there is as good as none.
 pub(super) fn check_authorities(env: &config::Env) -> Result<(), Failure> {
+    if let Some(directories) = env.get("SSL_CERT_DIR") {
+        std::env::split_paths(directories).try_for_each(|directory| check_directory(&directory))?;
+    }
     let Some(path) = env.get("SSL_CERT_FILE") else { return Ok(()) };
-    let why = match std::fs::metadata(path) {
-        Ok(found) if !found.is_file() => "it is not a file".to_owned(),
-        Ok(found) if found.len() > LARGEST_CA_FILE => format!("it is larger than {} MiB", LARGEST_CA_FILE >> 20),
-        _ => return Ok(()),
-    };
-    Err(Failure::new(FailureKind::Network, format!("SSL_CERT_FILE names {path}, which cannot be read")).with_cause(why))
+    input::check(Path::new(path), LARGEST_CA_FILE).map_err(|error| {
+        Failure::new(FailureKind::Network, format!("SSL_CERT_FILE names {path}, which cannot be read"))
+            .with_cause(error.to_string())
+    })
+}
+
+/// Checks the files of a directory of authorities.
+fn check_directory(directory: &Path) -> Result<(), Failure> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Ok(()) };
+    let mut left = LARGEST_CA_FILE;
+    for path in entries.flatten().map(|entry| entry.path()).filter(|path| !path.is_dir()) {
+        input::check(&path, left).map_err(|error| {
+            let message = format!("SSL_CERT_DIR names {}, which cannot be read", directory.display());
+            Failure::new(FailureKind::Network, message).with_cause(format!("{}: {error}", path.display()))
+        })?;
+        left = left.saturating_sub(std::fs::metadata(&path).map_or(0, |metadata| metadata.len()));
+    }
+    Ok(())
 }
 
 /// A client for what is no gateway.

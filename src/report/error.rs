@@ -3,6 +3,7 @@
 use super::term::{Output, Text};
 use super::{escape, format, notice, wrap};
 use crate::adapter::mask_keys;
+use crate::call::Target;
 use crate::error::{Error, Failure};
 use crate::record::{Attempt, Record};
 
@@ -21,15 +22,10 @@ pub fn error(error: &Error, out: &Output) -> Text {
 /// one that failed in this way, and a line for each attempt says what became of it. The gateway is named where two have the
 /// model.
 pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> Text {
-    let place = |attempt: &Attempt| (attempt.gateway.clone(), attempt.model.clone());
-    let several = record.attempts.windows(2).any(|pair| place(&pair[0]) != place(&pair[1]));
-    let name = |attempt: &Attempt| {
-        let is_other = |other: &Attempt| other.model == attempt.model && other.gateway != attempt.gateway;
-        match record.attempts.iter().any(is_other) {
-            true => format!("{}::{}", attempt.gateway, attempt.model),
-            false => attempt.model.clone(),
-        }
-    };
+    let target = |attempt: &Attempt| Target { gateway: attempt.gateway.clone(), model: attempt.model.clone() };
+    let asked: Vec<Target> = record.attempts.iter().map(target).collect();
+    let several = asked.windows(2).any(|pair| pair[0] != pair[1]);
+    let name = |attempt: &Attempt| target(attempt).name_among(&asked);
     let attempts = || record.attempts.iter().filter(|_| several);
     let is_its = |error: &Failure| error.kind == failure.kind && error.message == failure.message;
     let failed = attempts().rev().find(|attempt| attempt.error.as_ref().is_some_and(is_its));

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 
 pub(crate) use crate::words::{count, duration};
 
+use crate::input;
 use crate::money::Usd;
 use crate::record::{Cost, TotalCost};
 
@@ -26,8 +27,7 @@ fn is_endless_zone() -> bool {
     let Some(zone) = std::env::var_os("TZ") else { return false };
     let zone = zone.to_string_lossy();
     let path = std::path::Path::new(zone.strip_prefix(':').unwrap_or(&zone));
-    let found = path.is_absolute().then(|| std::fs::metadata(path).ok()).flatten();
-    found.is_some_and(|found| !found.is_file() || found.len() > LARGEST)
+    path.is_absolute() && input::check(path, LARGEST).is_err()
 }
 
 /// An amount of memory: `17 B`, `1.5 KiB`, `2.0 MiB`.

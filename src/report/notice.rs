@@ -89,9 +89,8 @@ impl Notices {
     /// The model of a target; with its gateway where a call asks or may ask another gateway for the same model, or `other` is such
     /// a target.
     fn name(&self, target: &Target, other: Option<&Target>) -> String {
-        let mut others = self.calls.iter().filter_map(|call| call.target.as_ref()).chain(other);
-        let is_twice = others.any(|other| other.model == target.model && other.gateway != target.gateway);
-        if is_twice || self.several.contains(&target.model) { target.to_string() } else { target.model.clone() }
+        let others = self.calls.iter().filter_map(|call| call.target.as_ref()).chain(other);
+        if self.several.contains(&target.model) { target.to_string() } else { target.name_among(others) }
     }
 
     /// The name of the target that a call asks now.

@@ -16,7 +16,7 @@ use super::loaded_config::LoadedConfig;
 use super::request::Asked;
 use super::{Server, refusal};
 use crate::adapter::Encoder;
-use crate::adapter::stream::is_told_by;
+use crate::adapter::verdict::is_told_by;
 use crate::call::{Call, Event, RunEvent, Target, origin};
 use crate::chat::{self, FinishReason, StreamEvent};
 use crate::error::{Failure, FailureKind};

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, ErrorKind, Output, State, Value, escape_formatter, filters, functions, tests};
 
-use super::operators::{COMPARED, LISTED, PRINTED, WEIGHED};
+use super::operators::{CHOSEN, COMPARED, LISTED, PRINTED, WEIGHED};
 use super::size::{Size, list_printed, printed, printed_in_lines, weight};
 
 /// The most instructions that rendering takes: enough for every line of a long text, and an end to endless loops.
@@ -22,6 +23,9 @@ pub(super) const LARGEST: usize = 16 << 20;
 /// its values are large, so that instructions alone are no bound of time.
 pub(super) const MOST_WORK: usize = 1 << 30;
 
+/// The longest time in which a text must be made. What it takes to go through long texts is not counted otherwise.
+pub(super) const LONGEST: Duration = Duration::from_secs(10);
+
 /// The work of looking at an item of a list, in bytes.
 const ITEM: usize = 8;
 
@@ -32,16 +36,24 @@ pub(super) struct Left {
     bytes: AtomicUsize,
     /// The bytes that its filters take and make.
     work: AtomicUsize,
+    /// When it must be made.
+    until: Mutex<Instant>,
 }
 
 impl Left {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { bytes: AtomicUsize::new(LARGEST), work: AtomicUsize::new(MOST_WORK) })
+        Self::until(Instant::now() + LONGEST)
+    }
+
+    pub(super) fn until(until: Instant) -> Arc<Self> {
+        let (bytes, work) = (AtomicUsize::new(LARGEST), AtomicUsize::new(MOST_WORK));
+        Arc::new(Self { bytes, work, until: Mutex::new(until) })
     }
 
     pub(super) fn renew(&self) {
         self.bytes.store(LARGEST, Ordering::Relaxed);
         self.work.store(MOST_WORK, Ordering::Relaxed);
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + LONGEST;
     }
 
     /// Takes what something makes, and what it reads for that.
@@ -49,7 +61,8 @@ impl Left {
         if made > LARGEST {
             return Err(too_large(what));
         }
-        if !Self::take(&self.work, made.saturating_add(read)) {
+        let is_late = Instant::now() > *self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_late || !Self::take(&self.work, made.saturating_add(read)) {
             let message = "its filters and operators take too long: their values are too large or too many";
             return Err(minijinja::Error::new(ErrorKind::InvalidOperation, message));
         }
@@ -138,6 +151,13 @@ fn weigh_operators(environment: &mut Environment<'_>, left: Arc<Left>) {
     let (listing, comparing, printing) = (Arc::clone(&left), Arc::clone(&left), Arc::clone(&left));
     environment.add_filter(LISTED, move |made: Value| listing.look_at("a list", &made).map(|_| made));
     environment.add_filter(COMPARED, move |value: Value| comparing.look_at("a value", &value).map(|_| value));
+    environment.add_filter(CHOSEN, |choices: Value| match choices.len() {
+        None | Some(0) => {
+            let message = "`cycle` needs something to choose from";
+            Err(minijinja::Error::new(ErrorKind::MissingArgument, message))
+        }
+        Some(_) => Ok(choices),
+    });
     environment.add_filter(PRINTED, move |value: Value| {
         printing.take_work("what an operator makes", list_printed(&value), 0).map(|()| value)
     });

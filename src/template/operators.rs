@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
-use minijinja::machinery::ast::{BinOp, BinOpKind, CallArg, Expr, Set, Spanned, Stmt, UnaryOpKind};
+use minijinja::machinery::ast::{BinOp, BinOpKind, CallArg, Expr, Set, Slice, Spanned, Stmt, UnaryOpKind};
 use minijinja::machinery::{Span, parse};
 
 /// The filter through which everything goes that `~`, `+` and `*` make. See [`weigh`].
@@ -14,6 +14,9 @@ pub(super) const LISTED: &str = "__listed";
 
 /// The filter for values that are compared or looked up.
 pub(super) const COMPARED: &str = "__compared";
+
+/// The filter for what `loop.cycle` chooses from: without anything, the library would divide by zero.
+pub(super) const CHOSEN: &str = "__chosen";
 
 /// The filter for values of which `~` makes texts.
 pub(super) const PRINTED: &str = "__printed";
@@ -108,7 +111,7 @@ impl Found<'_> {
             Expr::Var(_) | Expr::Const(_) => {}
             Expr::Slice(slice) => {
                 self.expression(&slice.expr);
-                self.expressions([&slice.start, &slice.stop, &slice.step].into_iter().flatten());
+                self.bounds(slice);
             }
             Expr::UnaryOp(operation) => self.expression(&operation.expr),
             Expr::BinOp(operation) => self.operation(operation),
@@ -131,13 +134,51 @@ impl Found<'_> {
             Expr::GetAttr(field) => self.expression(&field.expr),
             Expr::GetItem(item) => {
                 self.expression(&item.expr);
-                self.operand(&item.subscript_expr, COMPARED);
+                self.place(&item.subscript_expr);
             }
             Expr::Call(call) => {
                 self.expression(&call.expr);
-                call.args.iter().for_each(|argument| self.operand(value_of(argument), COMPARED));
+                let is_given = |argument: &CallArg<'_>| matches!(argument, CallArg::Pos(_) | CallArg::Kwarg(..));
+                let is_cycle = matches!(&call.expr, Expr::GetAttr(method) if method.name == "cycle");
+                let filter = if is_cycle && !call.args.iter().any(is_given) { CHOSEN } else { COMPARED };
+                if call.args.is_empty() && filter == CHOSEN {
+                    let end = call.span().end_offset as usize - 1;
+                    self.added.push((end, format!("none|{CHOSEN}").into()));
+                }
+                call.args.iter().for_each(|argument| self.operand(value_of(argument), filter));
             }
             Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) => self.list(expression, LISTED),
+        }
+    }
+
+    /// The place of an item. A character is found by going through a text, so that the time is looked at.
+    fn place(&mut self, place: &Expr<'_>) {
+        // Nothing can be added to `a.0`.
+        let follows_dot = || self.template[..place.span().start_offset as usize].ends_with('.');
+        if !matches!(place, Expr::Const(_)) || !follows_dot() {
+            self.look_at_time(place);
+            self.expression(place);
+        }
+    }
+
+    /// Adds a filter to what is computed first of an expression, and so always.
+    fn look_at_time(&mut self, expression: &Expr<'_>) {
+        match expression {
+            Expr::UnaryOp(operation) => self.look_at_time(&operation.expr),
+            Expr::BinOp(operation) => self.look_at_time(&operation.left),
+            Expr::Compare(chain) => self.look_at_time(&chain.expr),
+            Expr::Test(test) => self.look_at_time(&test.expr),
+            Expr::IfExpr(choice) => self.look_at_time(&choice.test_expr),
+            _ => self.add(expression.span(), COMPARED),
+        }
+    }
+
+    /// The bounds of a slice, one of which takes the filter, so that the time is looked at: it copies a text.
+    fn bounds(&mut self, slice: &Spanned<Slice<'_>>) {
+        let bounds = [&slice.start, &slice.stop, &slice.step];
+        bounds.into_iter().flatten().for_each(|bound| self.place(bound));
+        if bounds.into_iter().all(Option::is_none) {
+            self.added.push((slice.span().end_offset as usize - 1, format!("none|{COMPARED}").into()));
         }
     }
 
@@ -154,7 +195,7 @@ impl Found<'_> {
 
     /// A list, a tuple or a map in the template. Those in it are weighed with it.
     fn list(&mut self, list: &Expr<'_>, filter: &'static str) {
-        if !is_constant(list) {
+        if !is_constant(list) || filter == CHOSEN {
             // Without the outer parentheses, `[a].b` would become `([a])|filter.b`, and a tuple in need of parentheses has none.
             self.added.push((list.span().start_offset as usize, "((".into()));
             self.added.push((list.span().end_offset as usize, format!(")|{filter})").into()));
@@ -222,11 +263,11 @@ impl Found<'_> {
             Expr::GetAttr(field) => self.argument_of_test(&field.expr),
             Expr::GetItem(item) => {
                 self.argument_of_test(&item.expr);
-                self.operand(&item.subscript_expr, COMPARED);
+                self.place(&item.subscript_expr);
             }
             Expr::Slice(slice) => {
                 self.argument_of_test(&slice.expr);
-                self.expressions([&slice.start, &slice.stop, &slice.step].into_iter().flatten());
+                self.bounds(slice);
             }
             other => self.expression(other),
         }

@@ -148,6 +148,9 @@ fn what_operators_make_is_weighed_and_stays_what_it_was() {
         "{{ [{'k': a}, {'k': b}]|groupby('k') }}{{ [a]|zip([b])|list }}{{ [a]|chain([b])|list }}{{ [a]|batch(2, [b])|list }}{{ {'k': a}|items|list }}",
         "{{ [[a], [b]]|sum(start=[]) }}{{ [a, b]|min }}{{ [[a], [a]]|unique }}{{ [{'k': a}]|map(attribute='j', default=b)|list }}",
         "{{ [a\n, b] }}\n{{ [a, b]\n== c }}",
+        "{{ a[0] }}{{ b[:] }}{{ b[::] }}{{ b[1:] }}{{ b[:-1] }}{{ b[::2] }}{{ (a)[:] }}{{ (a|upper)[0:1][:] }}{{ [[a, b], b].0.1 }}",
+        "{{ a is eq a[:] }}{{ a is in [b, a][0][0] }}{{ a is in (b[:]) }}{{ [a, b][:][1:]|join }}{{ b[a|length : 2] }}",
+        "{% for x in [a, b] %}{{ loop.cycle(*[x, 1]) }}{{ loop.cycle(a) }}{{ loop.cycle(x=a) }}{% endfor %}",
         "{{ c == 1 }}",
         "{{ 1 == c }}",
         "{{ c in a }}",
@@ -423,6 +426,27 @@ fn filters_of_large_values_come_to_an_end() {
     let row = serde_json::json!({"input": long}).as_object().cloned().expect("an object");
     for _ in 0..3 {
         assert!(template.render(&row).expect("within the bounds").ends_with("WORD65536"));
+    }
+}
+
+#[test]
+fn a_cycle_of_nothing_is_an_error_with_its_line() {
+    for arguments in ["", "*[]", "*''|list", " ", "**{}"] {
+        let template = format!("a\n{{% for x in [1] %}}{{{{ loop.cycle({arguments}) }}}}{{% endfor %}}");
+        let error = render(&template, &values(&[])).expect_err(&template).to_string();
+        assert!(error.contains("`cycle` needs something to choose from (in its line 2)"), "{template}: {error}");
+    }
+}
+
+#[test]
+fn what_is_late_ends_wherever_a_template_goes_through_a_text() {
+    let given = values(&[("a", "abc")]);
+    for used in ["a[1:]", "a[:]", "a[::-1]", "a[2]", "a[-1]", "a == 'b'", "a in 'abcd'", "'b' in a", "a|upper"] {
+        for (left, ends) in [(Left::new(), false), (Left::until(std::time::Instant::now()), true)] {
+            let weighed = operators::weigh(&format!("{{% set x = {used} %}}")).expect(used).into_owned();
+            let rendered = limited(&weighed, &left).render_str(&weighed, &given);
+            assert_eq!(rendered.is_err_and(|error| error.to_string().contains("take too long")), ends, "{used}");
+        }
     }
 }
 

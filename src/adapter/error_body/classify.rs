@@ -39,7 +39,7 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
     {
         return FailureKind::Credits;
     }
-    if refuses_key(status, said, &words, &message) {
+    if refuses_key(status, said) {
         return FailureKind::Auth;
     }
     if is(&["model_not_found", "not_found_error", "model_not_available"])
@@ -55,34 +55,37 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
 }
 
 /// Whether the key is refused. Many gateways say so with another status than 401.
-fn refuses_key(status: Option<u16>, said: &Said, words: &[String; 2], message: &str) -> bool {
-    // Written as one word, because gateways write the same code in several ways.
-    let is_code = |word: &String| {
+fn refuses_key(status: Option<u16>, said: &Said) -> bool {
+    // 498 is a status of some proxies, for a token that is invalid.
+    has_key_code(said)
+        || status == Some(498)
+        || matches!(status, None | Some(400 | 404 | 406 | 422)) && (said.status == Some(401) || speaks_of_key(said))
+}
+
+/// Whether a code of the error says that the key is wrong.
+fn has_key_code(said: &Said) -> bool {
+    [&said.code, &said.kind].into_iter().flatten().any(|word| {
+        // Written as one word, because gateways write the same code in several ways.
         let letters: String = word.chars().filter(|letter| !matches!(letter, '_' | '-' | ' ')).collect();
+        let letters = letters.to_lowercase();
         // LiteLLM without a database knows its master key alone, and gives the last reason for every other key.
         ["autherror", "authenticationerror", "invalidapikey", "apikeyinvalid", "unauthenticated", "unauthorized"]
             .contains(&&*letters)
             || ["invalidtoken", "invalidauthtoken", "invalidauthenticationtoken", "nodbconnection"].contains(&&*letters)
             // `oauth.v2.InvalidApiKey`
             || letters.ends_with(".invalidapikey")
-    };
-    if words.iter().any(is_code) {
-        return true;
-    }
-    // A status of some proxies, for a token that is invalid.
-    if status == Some(498) {
-        return true;
-    }
-    if !matches!(status, None | Some(400 | 404 | 406 | 422)) {
-        return false;
-    }
+    })
+}
+
+/// Whether the message says that the key is wrong or missing.
+fn speaks_of_key(said: &Said) -> bool {
+    let message = said.message.as_deref().unwrap_or_default().to_lowercase();
     let message = message.replace(['-', '_'], " ").replace("apikey", "api key");
     // Further on, and in quotes, a message may repeat what was asked.
     let beginning = message.split(['\'', '"', '`']).next().unwrap_or_default();
     let is_said = |phrase: &&str| beginning.find(*phrase).is_some_and(|at| at <= FAR);
     let is_whole = |phrase: &&str| message.trim_end_matches('.') == *phrase;
-    said.status == Some(401)
-        || KEY_PHRASES.iter().any(is_said)
+    KEY_PHRASES.iter().any(is_said)
         || ["unauthorized", "unauthenticated", "invalid token", "invalid key"].iter().any(is_whole)
         // FastAPI, where a header is missing.
         || ["header.authorization:", "header.x api key:", "header.api key:"].iter().any(|name| message.starts_with(name))
@@ -92,7 +95,7 @@ fn refuses_key(status: Option<u16>, said: &Said, words: &[String; 2], message: &
 const FAR: usize = 40;
 
 /// What gateways say of a key that they refuse, in small letters, with a space for each `-` and `_`.
-const KEY_PHRASES: [&str; 30] = [
+const KEY_PHRASES: [&str; 31] = [
     "authentication error",
     "authentication fail",
     "api key not valid",
@@ -117,12 +120,13 @@ const KEY_PHRASES: [&str; 30] = [
     "api key has been revoked",
     "api key is disabled",
     "api key is revoked",
+    "api key was reported as leaked",
     "invalid format for authorization header",
     "invalid username or password",
     "jwt malformed",
     "jwt expired",
-    "该令牌",
     // One API and its many copies.
+    "该令牌",
     "无效的令牌",
 ];
 
@@ -159,7 +163,7 @@ pub(super) fn advice(kind: FailureKind, status: Option<u16>, said: &Said) -> Opt
                 .into(),
         );
     }
-    if kind == FailureKind::Auth && status == Some(403) {
+    if kind == FailureKind::Auth && status == Some(403) && !has_key_code(said) && !speaks_of_key(said) {
         return Some("the key is not allowed to do this: the account, its region or its permissions forbid it".into());
     }
     if status == Some(413) {

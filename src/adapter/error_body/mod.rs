@@ -32,6 +32,7 @@ pub fn decode(status: u16, body: &[u8]) -> Failure {
     Failure {
         status,
         param: said.param.clone().or_else(|| classify::param(&message)),
+        retry_after: said.retry_after,
         should_retry: classify::should_retry(kind, &said),
         advice: classify::advice(kind, status, &said).map(Into::into),
         cause: said.cause.as_deref().map(shorten),

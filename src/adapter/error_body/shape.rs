@@ -1,7 +1,10 @@
 //! The shapes of error bodies, and where each has its message.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
+use crate::error::asked_wait;
 use crate::words::on_one_line;
 
 /// The content of an error body, whatever its shape.
@@ -19,6 +22,8 @@ pub(super) struct Said {
     pub(super) status: Option<u16>,
     /// The limit that caused a 402 of OpenRouter.
     pub(super) limit_source: Option<String>,
+    /// The wait before another try that is asked for.
+    pub(super) retry_after: Option<Duration>,
     /// Whether the body has the results of a filter, as OpenRouter's and Azure's do.
     pub(super) moderated: bool,
 }
@@ -61,6 +66,7 @@ impl Said {
             kind: word(&error["type"]).or_else(|| word(&error["status"])),
             param: word(&error["param"]).or_else(|| location(&body["detail"])),
             limit_source: word(&metadata["limit_source"]),
+            retry_after: retry_delay(&error["details"]),
             moderated: !metadata["flagged_input"].is_null()
                 || !error["innererror"]["content_filter_result"].is_null()
                 || !error["content_filter_result"].is_null(),
@@ -186,6 +192,12 @@ fn location(detail: &Value) -> Option<String> {
 /// Gemini's code, which is in a list of details.
 fn reason(details: &Value) -> Option<String> {
     details.as_array()?.iter().find_map(|detail| word(&detail["reason"]))
+}
+
+/// Gemini's wait before another try, which is in the same list: `"retryDelay": "39.5s"`.
+fn retry_delay(details: &Value) -> Option<Duration> {
+    let delay = details.as_array()?.iter().find_map(|detail| detail["retryDelay"].as_str())?;
+    asked_wait(delay.strip_suffix('s')?.parse().ok()?)
 }
 
 fn word(value: &Value) -> Option<String> {

@@ -190,6 +190,39 @@ fn a_refused_key_is_told_in_an_answer_of_success_too() {
 }
 
 #[test]
+fn gemini_tells_in_the_body_when_to_come_back() {
+    for (delay, wait) in [
+        (r#""39s""#, Some(39_000)),
+        (r#""0.250s""#, Some(250)),
+        (r#""1795168830s""#, None),
+        (r#""-1s""#, None),
+        (r#""soon""#, None),
+        ("39", None),
+    ] {
+        let info = format!(r#"{{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":{delay}}}"#);
+        let error = format!(r#"{{"error":{{"code":429,"message":"quota","details":[{{"reason":"RATE"}},{info}]}}}}"#);
+        for body in [format!("[{error}]"), error] {
+            let failure = decode(429, body.as_bytes());
+            assert_eq!(failure.retry_after, wait.map(std::time::Duration::from_millis), "{body}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_not_allowed_something_is_told_from_one_that_is_wrong() {
+    for (message, is_allowed_less) in [
+        ("forbidden", true),
+        ("This model is not available in your region", true),
+        ("Your API key was reported as leaked. Please use another API key.", false),
+        ("Invalid API key provided", false),
+    ] {
+        let body = serde_json::json!({"error": {"code": 403, "message": message, "status": "PERMISSION_DENIED"}});
+        let failure = decode(403, body.to_string().as_bytes());
+        assert_eq!((failure.kind, failure.advice.is_some()), (FailureKind::Auth, is_allowed_less), "{message}");
+    }
+}
+
+#[test]
 fn a_402_is_final_unless_the_budget_is_only_in_flight() {
     let body =
         |source: &str| format!(r#"{{"error":{{"code":402,"message":"m","metadata":{{"limit_source":"{source}"}}}}}}"#);

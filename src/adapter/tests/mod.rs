@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::stream::{Decoded, Stream, complete};
+use super::stream::{Decoded, Stream};
+use super::verdict::complete;
 use super::*;
 use crate::chat::{FinishReason, Surcharge};
 use crate::error::FailureKind;

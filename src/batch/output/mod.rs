@@ -71,18 +71,13 @@ impl OutputFile {
     /// Opens the file and locks it. It is created where it is missing.
     ///
     /// # Errors
-    /// It is a pipe or a device, which keeps no lines; another batch has locked it, or it has content although the batch is new (`resume` is false), or the system refuses.
+    /// It is a pipe or a device, which keeps no lines; another batch has locked it; it has content although the batch is new
+    /// (`resume` is false); or the system refuses.
     pub fn open(path: &Path, resume: bool) -> Result<Self, OutputError> {
         let io = |source| OutputError::Io { path: path.to_owned(), source };
         let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(io)?;
         let metadata = file.metadata().map_err(io)?;
-        if metadata.is_dir() {
-            return Err(io(io::ErrorKind::IsADirectory.into()));
-        }
-        if !metadata.is_file() {
-            let what = if input::is_pipe(Some(metadata.file_type())) { "pipe" } else { "device" };
-            return Err(io(io::Error::other(format!("it is a {what}, not a file"))));
-        }
+        input::check_kind(&metadata).map_err(io)?;
         lock(&file, path)?;
         if metadata.len() > 0 && !resume {
             return Err(OutputError::NotEmpty(path.to_owned()));
@@ -93,20 +88,16 @@ impl OutputFile {
     /// Opens a file to read its lines, whether a batch writes to it or not. `None` where there is none.
     ///
     /// # Errors
-    /// The system refuses.
+    /// It is no file, or the system refuses.
     pub fn open_to_read(path: &Path) -> Result<Option<Self>, OutputError> {
-        match input::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(OutputError::Io { path: path.to_owned(), source }),
-            Ok(file) if file.metadata().is_ok_and(|metadata| metadata.is_dir()) => {
-                Err(OutputError::Io { path: path.to_owned(), source: io::ErrorKind::IsADirectory.into() })
-            }
-            // A device may never end, and a pipe may have no writer.
-            Ok(file) if !file.metadata().is_ok_and(|metadata| metadata.is_file()) => {
-                Err(OutputError::Io { path: path.to_owned(), source: io::Error::other("it is not a file") })
-            }
-            Ok(file) => Ok(Some(Self { path: path.to_owned(), file, length: 0, is_in_order: true, last: (0, 0) })),
-        }
+        let io = |source| OutputError::Io { path: path.to_owned(), source };
+        let file = match input::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(io)?,
+        };
+        // A device may never end, and a pipe may have no writer.
+        file.metadata().and_then(|metadata| input::check_kind(&metadata)).map_err(io)?;
+        Ok(Some(Self { path: path.to_owned(), file, length: 0, is_in_order: true, last: (0, 0) }))
     }
 
     /// The path as the user gave it.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::batch::rows::RawRow;
+use crate::batch::rows::{self, RawRow};
 use crate::batch::{Cook, Done, Recipe, RowFormat, RowHash, Rows, Selection};
 use crate::cli::{BatchRunArgs, InputFormat};
 use crate::cmd::Context;
@@ -117,9 +117,9 @@ impl Source {
         }
         let copied = tempfile::tempfile().and_then(|mut file| {
             if self.is_stdin() {
-                io::copy(&mut io::stdin().lock(), &mut file)?;
+                io::copy(&mut rows::stdin()?.lock(), &mut file)?;
             } else {
-                io::copy(&mut File::open(&self.path)?, &mut file)?;
+                io::copy(&mut rows::open(&self.path)?.0, &mut file)?;
             }
             Ok(file)
         });

@@ -157,8 +157,7 @@ fn fetch_all(lists: &Lists<'_>, to_fetch: Vec<ToFetch>) -> Result<Offered, Error
         match result {
             Ok(catalogue) => offered.push((gateway, catalogue)),
             Err(failure) => {
-                let advice = failure.advice.as_ref().map_or_else(String::new, |advice| format!("; {advice}"));
-                failed.add(format!("the list could not be fetched: {failure}{advice}"), &gateway.name);
+                failed.add(format!("the list could not be fetched: {}", failure.with_its_advice()), &gateway.name);
                 offered.extend(kept.map(|kept| (gateway, kept)));
             }
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clients::Requests;
 use super::{row_of, seal, temporary_file};
-use crate::adapter::{Adapter, DecodeError, stream};
+use crate::adapter::{Adapter, DecodeError, stream, verdict};
 use crate::batch::api::{self, BatchApi, Fate, Results, Standing};
 use crate::batch::output::State;
 use crate::batch::{Done, RowHash};
@@ -339,8 +339,8 @@ async fn answered(adapter: &dyn Adapter, body: &[u8], events: &Events) -> Result
             return Err(Failure::new(FailureKind::Protocol, "the result cannot be read").with_cause(why));
         }
     };
-    let complete = stream::complete(answer.finish.as_ref(), answer.calls());
-    let outcome = complete.and_then(|()| stream::told_whole(answer.missing));
+    let complete = verdict::complete(answer.finish.as_ref(), answer.calls());
+    let outcome = complete.and_then(|()| verdict::told_whole(answer.missing));
     for event in answer.into_events() {
         events.emit(Event::Stream(stream::with_id(event))).await?;
     }

@@ -1,0 +1,81 @@
+//! Whether an answer is complete: what its finish reason, its calls of tools and what came of it say together.
+
+use crate::chat::{Calls, FinishReason};
+use crate::error::{Failure, FailureKind};
+
+const ENDED_EARLY: &str = "the answer ended early";
+
+pub(super) const CALL_CUT: &str = "the arguments of a function call break off";
+
+const CALLS_MISSING: &str = "the model calls functions, as the gateway says, and no call has come";
+
+/// Whether an answer with this finish reason and these calls of tools is complete. Streams and whole answers share this rule.
+///
+/// # Errors
+/// `Truncated` where the gateway gave no reason, or one that means that the answer was cut short, or that calls came with it;
+/// also where a call breaks off, although the gateway says that the answer is complete, as some do at the token limit;
+/// `ContentFilter` where a filter or a refusal ended it.
+pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failure> {
+    let truncated = |message: String| Err(Failure::new(FailureKind::Truncated, message));
+    match finish {
+        Some(FinishReason::ToolCalls) if calls == Calls::None => truncated(CALLS_MISSING.to_owned()),
+        Some(FinishReason::Stop | FinishReason::ToolCalls) if calls == Calls::Cut => truncated(CALL_CUT.to_owned()),
+        Some(FinishReason::Stop | FinishReason::ToolCalls) => Ok(()),
+        Some(FinishReason::Length) => truncated("the answer was cut at the token limit".into()),
+        Some(FinishReason::ContentFilter) => {
+            Err(Failure::new(FailureKind::ContentFilter, "a content filter or a refusal ended the answer"))
+        }
+        // A word that nobody knows, after calls that are whole, means no failure.
+        Some(FinishReason::Other(reason)) if calls == Calls::Whole && !sounds_cut(reason) => Ok(()),
+        Some(FinishReason::Other(reason)) => truncated(format!("{ENDED_EARLY}: {reason}")),
+        // The model may have worked although nothing of that has come.
+        None => truncated("the stream ended before the answer was complete".into()).map_err(Failure::maybe_billed),
+    }
+}
+
+/// Whether a finish reason that is not known sounds as if something were missing.
+fn sounds_cut(reason: &str) -> bool {
+    const PARTS: [&str; 18] = [
+        "err",
+        "fail",
+        "cancel",
+        "abort",
+        "incomplete",
+        "partial",
+        "time",
+        "interrupt",
+        "limit",
+        "length",
+        "max",
+        "malformed",
+        "filter",
+        "safety",
+        "block",
+        "invalid",
+        "exceed",
+        "pause",
+    ];
+    let reason = reason.to_lowercase();
+    PARTS.iter().any(|part| reason.contains(part))
+}
+
+/// Whether an answer is complete for whoever does not get its bytes.
+///
+/// # Errors
+/// `Truncated` where this came of it that has no form here.
+pub fn told_whole(missing: Option<&str>) -> Result<(), Failure> {
+    missing.map_or(Ok(()), |what| {
+        let message = format!("the answer holds {what}, which can neither be shown nor translated here");
+        Err(Failure::new(FailureKind::Truncated, message))
+    })
+}
+
+/// Whether a failure says no more of an answer than its finish reason.
+pub fn is_told_by(finish: &FinishReason, failure: &Failure) -> bool {
+    match (finish, complete(Some(finish), Calls::None)) {
+        (_, Ok(())) => false,
+        // Long reasons are shortened on their way.
+        (FinishReason::Other(_), Err(told)) => failure.kind == told.kind && failure.message.starts_with(ENDED_EARLY),
+        (_, Err(told)) => (failure.kind, &failure.message) == (told.kind, &told.message),
+    }
+}
