@@ -35,7 +35,7 @@ pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failu
 
 /// Whether a finish reason that is not known sounds as if something were missing.
 fn sounds_cut(reason: &str) -> bool {
-    const PARTS: [&str; 18] = [
+    const PARTS: [&str; 35] = [
         "err",
         "fail",
         "cancel",
@@ -54,6 +54,23 @@ fn sounds_cut(reason: &str) -> bool {
         "invalid",
         "exceed",
         "pause",
+        "trunc",
+        "overload",
+        "overflow",
+        "insufficient",
+        "throttl",
+        "progress",
+        "queue",
+        "unfinished",
+        "drop",
+        "kill",
+        "lost",
+        "policy",
+        "violat",
+        "deni",
+        "budget",
+        "quota",
+        "repetition",
     ];
     let reason = reason.to_lowercase();
     PARTS.iter().any(|part| reason.contains(part))

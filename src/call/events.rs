@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::Target;
+use super::{Call, Target};
 use crate::chat::{Response, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
@@ -96,6 +96,11 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
+    /// A further model of the call is not asked.
+    NotTried {
+        /// One sentence, which names it and the reason.
+        message: String,
+    },
     /// No model that was asked has begun its answer, so another one is asked as well.
     Hedge {
         /// The model that has not begun.
@@ -115,9 +120,17 @@ pub enum Event {
 }
 
 impl Event {
-    /// Says why the next model is not asked after this one.
-    pub fn not_tried(next: &Target, after: &Target, why: &str) -> Self {
-        Self::Notice { message: format!("{} is not tried: {why}", next.name_among([after])) }
+    /// Says why this further model of a call is not asked.
+    pub fn not_tried(call: &Call, next: &Target, why: &str) -> Self {
+        Self::NotTried { message: format!("{} is not tried: {why}", next.name_among(call.targets())) }
+    }
+
+    /// What the user is told in words that are ready.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Notice { message } | Self::NotTried { message } => Some(message),
+            _ => None,
+        }
     }
 
     /// Whether it is a piece of an answer that users see. Nothing is tried again or replaced after the first of them.

@@ -79,7 +79,14 @@ impl FinishReason {
             }
             "length" | "max_tokens" | "model_length" | "model_context_window_exceeded" => Self::Length,
             "tool_calls" | "tool_call" | "function_call" | "function_calls" | "tool_use" => Self::ToolCalls,
-            "content_filter" | "refusal" | "safety" => Self::ContentFilter,
+            "content_filter"
+            | "content_filtered"
+            | "refusal"
+            | "safety"
+            | "sensitive"
+            | "moderation"
+            | "guardrail"
+            | "guardrail_intervened" => Self::ContentFilter,
             _ => Self::Other(word.to_owned()),
         }
     }
@@ -92,6 +99,26 @@ impl FinishReason {
             Self::ToolCalls => "tool_calls",
             Self::ContentFilter => "content_filter",
             Self::Other(other) => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_other_gateways_for_the_same_end_are_known() {
+        for (word, expected) in [
+            ("TOOL_CALLS", FinishReason::ToolCalls),
+            ("tool_call", FinishReason::ToolCalls),
+            ("Completed", FinishReason::Stop),
+            ("MAX_TOKENS", FinishReason::Length),
+            ("SAFETY", FinishReason::ContentFilter),
+            ("guardrail_intervened", FinishReason::ContentFilter),
+            ("Cancelled", FinishReason::Other("Cancelled".into())),
+        ] {
+            assert_eq!(FinishReason::of_word(word), expected);
         }
     }
 }

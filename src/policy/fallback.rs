@@ -56,7 +56,7 @@ impl<S> Fallback<S> {
         let is_asked = lacks.iter().all(Option::is_some);
         for (choice, lack) in call.choices.iter().zip(&lacks) {
             let Some(lack) = lack else { continue };
-            let model = &choice.target.model;
+            let model = choice.target.name_among(call.targets());
             let message = if is_asked {
                 format!("{model} is asked, although {lack}")
             } else {
@@ -90,7 +90,7 @@ impl<S> Fallback<S> {
             }
             let Some(skip_reason) = reason else { return Ok(Some(next)) };
             if failure.kind != FailureKind::Interrupted {
-                events.emit(Event::not_tried(&next.target, &failed.target, skip_reason)).await?;
+                events.emit(Event::not_tried(left.call, &next.target, skip_reason)).await?;
             }
             reason = reason_to_stop(failure, events.has_output());
         }
@@ -112,8 +112,7 @@ impl<S> Fallback<S> {
 /// The choices of a call that have not been asked yet. If the call is dropped because its time is over, the user is told of them.
 pub(super) struct Left<'a> {
     choices: &'a [Choice],
-    /// The last one that was taken.
-    latest: &'a Choice,
+    call: &'a Call,
     /// When the time of the call is over.
     pub(super) deadline: Instant,
     events: &'a Events,
@@ -125,13 +124,13 @@ const BEGAN_BEFORE: Duration = Duration::from_millis(20);
 impl<'a> Left<'a> {
     /// All choices of the call but the first.
     pub(super) fn new(call: &'a Call, events: &'a Events, deadline: Instant) -> Self {
-        Self { choices: &call.choices[1..], latest: call.choice(), deadline, events }
+        Self { choices: &call.choices[1..], call, deadline, events }
     }
 
     /// The next one, which is asked or skipped now.
     pub(super) fn take(&mut self) -> Option<&'a Choice> {
         let (next, rest) = self.choices.split_first()?;
-        (self.latest, self.choices) = (next, rest);
+        self.choices = rest;
         Some(next)
     }
 
@@ -148,7 +147,7 @@ impl Drop for Left<'_> {
         }
         let why = if self.events.has_output() { HAS_BEGUN } else { "the time limit of the call has passed" };
         let now = std::time::Instant::now();
-        let told = self.choices.iter().map(|next| Event::not_tried(&next.target, &self.latest.target, why));
+        let told = self.choices.iter().map(|next| Event::not_tried(self.call, &next.target, why));
         self.events.keep_undelivered(told.map(|event| self.events.event(now, event)));
     }
 }
@@ -230,10 +229,7 @@ mod tests {
         let blind = |target: &Target, _: &Request| (target.model == "a").then(|| "it sees no images".to_owned());
         let fallback = fallback(gateway.clone(), &[]).avoiding(Box::new(blind));
         let notices = |events: &[crate::call::RunEvent]| {
-            let notice = |event: &crate::call::RunEvent| match &event.event {
-                Event::Notice { message } => Some(message.clone()),
-                _ => None,
-            };
+            let notice = |event: &crate::call::RunEvent| event.event.message().map(str::to_owned);
             events.iter().filter_map(notice).collect::<Vec<_>>()
         };
         let (result, events) = run(&fallback, &call(&["a", "b"])).await;
@@ -290,10 +286,7 @@ mod tests {
             let gateway = Canned::new([("a", vec![Reply::kind(kind)])]);
             let windows = &[("a", 8_000), ("b", 8_000), ("c", 4_000)];
             let (_, events) = run(&fallback(gateway.clone(), windows), &call(&["a", "b", "c"])).await;
-            let notices = events.iter().filter_map(|event| match &event.event {
-                Event::Notice { message } => Some(message.as_str()),
-                _ => None,
-            });
+            let notices = events.iter().filter_map(|event| event.event.message());
             let notices: Vec<_> = notices.collect();
             assert!(notices.len() == 2 && notices[0].starts_with("b is not tried: "), "{notices:?}");
             assert!(notices[0].contains(why), "{notices:?}");

@@ -106,6 +106,7 @@ impl Recorder {
             Event::Bytes { .. }
             | Event::Malformed { .. }
             | Event::Notice { .. }
+            | Event::NotTried { .. }
             | Event::SeveralGateways { .. }
             | Event::Adjusted { .. }
             | Event::Retry { .. }

@@ -18,7 +18,8 @@ pub fn is_unsafe(c: char) -> bool {
         | '\u{2060}'..='\u{206f}'
         | '\u{3164}' | '\u{ffa0}'
         | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
+        | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
         | '\u{e0000}'..='\u{e0fff}')
 }
 

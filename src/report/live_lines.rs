@@ -132,6 +132,7 @@ impl Rows for LiveLines {
                 call.began.get_or_insert(event.at);
             }
             Event::Notice { .. }
+            | Event::NotTried { .. }
             | Event::SeveralGateways { .. }
             | Event::Connected { .. }
             | Event::Headers { .. }

@@ -68,7 +68,9 @@ fn same_target(a: &Attempt, b: &Attempt) -> bool {
 fn fell_back(record: &Record) -> Option<String> {
     let (first, last) = (record.attempts.first()?, record.attempts.last()?);
     let model = record.answered_by.as_deref().unwrap_or(&last.model);
-    (!same_target(first, last)).then(|| format!("fell back to {model}"))
+    // The same model may be at both.
+    let gateway = if first.gateway == last.gateway { String::new() } else { format!("{}::", last.gateway) };
+    (!same_target(first, last)).then(|| format!("fell back to {gateway}{model}"))
 }
 
 /// The model that answered, where it is not the one that was asked for.

@@ -70,7 +70,7 @@ impl Notices {
                     || format!("{}: skipped a piece that could not be read: {message}", self.asked(event.call, None));
                 is_named.then(line)
             }
-            Event::Notice { message } => Some(message.clone()),
+            Event::Notice { message } | Event::NotTried { message } => Some(message.clone()),
             Event::Done(_) => {
                 let malformed = std::mem::take(&mut self.calls[event.call].malformed);
                 let more = malformed.checked_sub(NAMED).filter(|more| *more > 0)?;

@@ -21,7 +21,11 @@ pub struct Progress(Mode);
 enum Mode {
     Silent,
     Lines(Lines),
-    Live(Drawing),
+    Live {
+        drawing: Drawing,
+        /// Where notices are written, above the lines; `None` where the command tells them itself.
+        stderr: Option<Output>,
+    },
 }
 
 impl Progress {
@@ -33,7 +37,13 @@ impl Progress {
         }
         let lines = || Box::new(LiveLines::new(labels.clone()));
         let live = if terminal.live { Drawing::start(lines(), terminal.stderr).ok() } else { None };
-        Self(live.map_or_else(|| Mode::Lines(Lines::new(labels, terminal.stderr)), Mode::Live))
+        let stderr = Some(terminal.stderr);
+        Self(
+            live.map_or_else(
+                || Mode::Lines(Lines::new(labels, terminal.stderr)),
+                |drawing| Mode::Live { drawing, stderr },
+            ),
+        )
     }
 
     /// Counts the calls of each of these models, of which each gets `of`, if that is known. A log gets nothing, since the
@@ -42,7 +52,8 @@ impl Progress {
         if quiet || !terminal.live {
             return Self(Mode::Silent);
         }
-        Self(Drawing::start(Box::new(Tally::new(labels, of)), terminal.stderr).map_or(Mode::Silent, Mode::Live))
+        let drawing = Drawing::start(Box::new(Tally::new(labels, of)), terminal.stderr);
+        Self(drawing.map_or(Mode::Silent, |drawing| Mode::Live { drawing, stderr: None }))
     }
 
     /// For a command that names the calls that failed at its end, so that a log does not name them twice.
@@ -63,14 +74,23 @@ impl Progress {
                     term::say(text);
                 }
             }
-            Mode::Live(drawing) => drawing.apply(events),
+            Mode::Live { drawing, stderr } => {
+                if let Some(stderr) = stderr {
+                    let told = events.iter().filter_map(|event| event.event.message());
+                    let text: Text = told.fold(Text::new(), |text, message| text + error::notice(message, stderr));
+                    if !text.is_empty() {
+                        drawing.suspend(|| term::say(text));
+                    }
+                }
+                drawing.apply(events);
+            }
         }
     }
 
     /// Does something that prints while the live lines are removed.
     pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.0 {
-            Mode::Live(drawing) => drawing.suspend(print),
+            Mode::Live { drawing, .. } => drawing.suspend(print),
             Mode::Silent | Mode::Lines(_) => print(),
         }
     }
@@ -101,7 +121,7 @@ impl fmt::Debug for Progress {
         let mode = match self.0 {
             Mode::Silent => "silent",
             Mode::Lines(_) => "lines",
-            Mode::Live(_) => "live",
+            Mode::Live { .. } => "live",
         };
         f.debug_tuple("Progress").field(&mode).finish()
     }

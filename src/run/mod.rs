@@ -343,9 +343,7 @@ fn untried(call: &Call, record: &Record) -> impl Iterator<Item = Event> {
         _ if !is_wrong => usize::MAX,
         last => last.unwrap_or(0) + 1,
     };
-    call.targets()
-        .skip(left)
-        .map(move |next| Event::not_tried(next, call.target(), "an answer that is whole is not replaced"))
+    call.targets().skip(left).map(move |next| Event::not_tried(call, next, "an answer that is whole is not replaced"))
 }
 
 /// Marks a complete answer as failed if it does not follow its schema. An answer with tool calls is not checked, because it

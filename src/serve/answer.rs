@@ -229,7 +229,7 @@ impl Running {
                 name(response.headers_mut(), CONTENT_TYPE.as_str(), &content_type);
                 response
             }
-            Err(failure) => refusal::respond(self.answer.asked.api, &failure, &self.answer.call),
+            Err(failure) => refusal::as_it_is(self.answer.asked.api, &self.answer.told(&failure), &self.answer.call),
         };
         let headers = response.headers_mut();
         self.answer.tell(headers, &self.taken);
@@ -282,6 +282,8 @@ struct Answer {
     /// Whether the client has been told that the answer has failed.
     has_told_failure: bool,
     failed: Option<Failure>,
+    /// What was said of the further models of the call that were not asked.
+    not_tried: Vec<String>,
     /// Whether the call has come to its end.
     is_over: bool,
 }
@@ -309,6 +311,7 @@ impl Answer {
             has_begun: false,
             has_told_failure: false,
             failed: None,
+            not_tried: Vec::new(),
             is_over: false,
             asked,
         }
@@ -373,6 +376,7 @@ impl Answer {
                 self.has_begun |= self.finish.is_some() || piece.is_output();
                 self.piece(&piece);
             }
+            Event::NotTried { message } => self.not_tried.push(message),
             Event::Done(result) => {
                 self.is_over = true;
                 self.end(result);
@@ -417,9 +421,16 @@ impl Answer {
                 self.encoder.follow();
                 self.ready.extend_from_slice(missing_line_ends(&self.passed_end));
             }
-            self.encoder.fail(&refusal::told(self.asked.api, &failure), &mut self.ready);
+            self.encoder.fail(&self.told(&failure), &mut self.ready);
         }
         self.failed = Some(failure);
+    }
+
+    /// The failure in words for the client, with the further models of the call that were not asked.
+    fn told(&self, failure: &Failure) -> Failure {
+        let told = refusal::told(self.asked.api, failure);
+        let message = std::iter::once(&told.message).chain(&self.not_tried).map(String::as_str);
+        Failure { message: message.collect::<Vec<_>>().join("; "), ..told }
     }
 
     /// The media type and the body of an answer in one piece.

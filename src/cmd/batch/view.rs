@@ -12,7 +12,7 @@ use crate::batch::feed::RowInfo;
 use crate::batch::line::Ended;
 use crate::batch::rows::Position;
 use crate::batch::{Control, Open, OpenRows, OutputFile, StopReason, Tally};
-use crate::call::{Call, Event, RunEvent};
+use crate::call::{Call, RunEvent};
 use crate::cli::{OnError, Order, SummaryFormat};
 use crate::cmd::run::{Ending, View};
 use crate::cmd::{Context, process};
@@ -111,7 +111,7 @@ const MOST_TOLD: usize = 100;
 impl Reporter for BatchView<'_> {
     fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
         for event in events {
-            if let Event::Notice { message } = &event.event {
+            if let Some(message) = event.event.message() {
                 self.tell_once(message);
             }
         }

@@ -44,6 +44,7 @@ fn what_a_terminal_would_obey_is_shown() {
         ("\u{61c}\u{200b}\u{200e}\u{200f}", "\\u{61c}\\u{200b}\\u{200e}\\u{200f}"),
         ("\u{2028}\u{2029}\u{2060}\u{feff}", "\\u{2028}\\u{2029}\\u{2060}\\u{feff}"),
         ("\u{fff9}\u{e0041}\u{e0100}", "\\u{fff9}\\u{e0041}\\u{e0100}"),
+        ("\u{fff0}\u{1bca0}\u{1d173}\u{1d17a}", "\\u{fff0}\\u{1bca0}\\u{1d173}\\u{1d17a}"),
         ("\u{ad}\u{115f}\u{3164}\u{ffa0}", "\\u{ad}\\u{115f}\\u{3164}\\u{ffa0}"),
     ] {
         assert_eq!(terminal(text), shown, "{text:?}");
