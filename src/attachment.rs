@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ignore::{DirEntry, WalkBuilder};
 use url::Url;
 
-use crate::chat::{Audio, File, Image, ImageSource, Part};
+use crate::chat::{Audio, File, Image, ImageSource, Part, picture_type};
 use crate::error::Error;
 use crate::input::{self, Accept};
 
@@ -220,17 +220,15 @@ pub fn part(name: &str, bytes: Vec<u8>) -> Result<Part, Error> {
 /// The media type of a file by its first bytes, because its name may be wrong.
 fn media_type(bytes: &[u8]) -> Option<&'static str> {
     let is = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
-    Some(match bytes {
-        _ if is(0, b"\x89PNG\r\n\x1a\n") => "image/png",
-        _ if is(0, b"\xff\xd8\xff") => "image/jpeg",
-        _ if is(0, b"GIF87a") || is(0, b"GIF89a") => "image/gif",
-        _ if is(0, b"RIFF") && is(8, b"WEBP") => "image/webp",
-        _ if is(0, b"%PDF-") => "application/pdf",
-        _ if is(0, b"RIFF") && is(8, b"WAVE") => "audio/wav",
-        _ if is(0, b"ID3") || is(0, b"\xff\xfb") || is(0, b"\xff\xf3") || is(0, b"\xff\xf2") => "audio/mpeg",
-        _ if is(0, b"fLaC") => "audio/flac",
-        _ if is(0, b"OggS") => "audio/ogg",
-        _ => return None,
+    picture_type(bytes).or_else(|| {
+        Some(match bytes {
+            _ if is(0, b"%PDF-") => "application/pdf",
+            _ if is(0, b"RIFF") && is(8, b"WAVE") => "audio/wav",
+            _ if is(0, b"ID3") || is(0, b"\xff\xfb") || is(0, b"\xff\xf3") || is(0, b"\xff\xf2") => "audio/mpeg",
+            _ if is(0, b"fLaC") => "audio/flac",
+            _ if is(0, b"OggS") => "audio/ogg",
+            _ => return None,
+        })
     })
 }
 

@@ -134,9 +134,16 @@ impl Error {
             Self::Output { target, .. } if target == STDOUT => {
                 Some("--out FILE writes the answer to a file instead".into())
             }
+            Self::Output { source, .. } if has_no_room(source) => Some("make room there, or name another place".into()),
             Self::Output { .. } | Self::Input { .. } | Self::Signalled(_) => None,
         }
     }
+}
+
+/// Whether a file could not be written because there is no room for it.
+fn has_no_room(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 /// Why an attempt, and in the end a call, did not give a complete answer.

@@ -67,7 +67,7 @@ pub fn may_name_others(model: &str) -> bool {
 pub(super) fn is_model(name: &str) -> bool {
     let name = folded(name);
     let name = name.trim_end_matches("[]");
-    let ends = ["names", "name", "ids", "id", "overrides", "override"];
+    let ends = ["names", "name", "ids", "id", "overrides", "override", "groups", "group"];
     let subject = ends.into_iter().find_map(|end| name.strip_suffix(end));
     [subject.unwrap_or(name), name].iter().any(|name| name.ends_with("model") || name.ends_with("models"))
 }
@@ -112,6 +112,7 @@ mod tests {
             "litellm_params",
             "backup_models",
             "model_override",
+            "model_group",
             "modelOverrides",
             "models[]",
             "deployment",

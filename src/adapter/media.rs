@@ -1,8 +1,11 @@
 //! The names of pictures, documents and recordings in the wire formats: data URLs and audio formats.
 
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode_str;
 
-use crate::chat::MediaKind;
+use crate::chat::{MediaKind, begins_as_picture};
 
 /// A `data:` URL of base64 content.
 pub(super) fn data_url(media_type: &str, base64: &str) -> String {
@@ -20,10 +23,25 @@ pub(super) fn data_type(url: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("data").then(|| rest.split([';', ',']).next().unwrap_or_default())
 }
 
-/// Whether there is a picture behind the URL, as far as its scheme and its ending say so.
+/// Whether base64 content is a picture, by its beginning.
+pub(super) fn is_picture_content(base64: &str) -> bool {
+    // Some clients write the alphabet of URLs.
+    let start = base64.bytes().filter(|byte| !byte.is_ascii_whitespace()).take(24);
+    let usual = |byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => other,
+    };
+    let start: Vec<u8> = start.map(usual).collect();
+    let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    GeneralPurpose::new(&STANDARD, lenient).decode(start).is_ok_and(|bytes| begins_as_picture(&bytes))
+}
+
+/// Whether there is a picture behind the URL, as far as its scheme and its ending say so, or the beginning of the content in it.
 pub(super) fn picture_by_url(url: &str) -> Option<bool> {
     if let Some(media_type) = data_type(url) {
-        return Some(MediaKind::of(media_type) == MediaKind::Picture);
+        let content = url.split_once(',').map_or("", |(_, content)| content);
+        return Some(MediaKind::of(media_type) == MediaKind::Picture && is_picture_content(content));
     }
     let path = url.split_once("://").map_or(url, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
     let path = percent_decode_str(path.split(['?', '#']).next().unwrap_or_default()).decode_utf8_lossy();
@@ -64,8 +82,9 @@ mod tests {
         for (url, is_picture) in [
             ("https://x/a.PNG?size=1", Some(true)),
             ("https://x/a%2ejpg#b", Some(true)),
-            ("data:image/webp;base64,QUJD", Some(true)),
-            ("data:IMAGE/png,x", Some(true)),
+            ("data:image/webp;base64,UklGRiQAAABXRUJQ", Some(true)),
+            ("data:IMAGE/gif;base64,R0lGODlh", Some(true)),
+            ("data:image/png,x", Some(false)),
             ("https://x/a", None),
             ("https://x.mp4", None),
             ("https://x/watch?v=1.png", None),

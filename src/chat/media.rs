@@ -13,6 +13,28 @@ pub enum MediaKind {
     Other,
 }
 
+/// The media type of a picture that models are sent, by its first bytes.
+pub fn picture_type(bytes: &[u8]) -> Option<&'static str> {
+    let is = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+    Some(match bytes {
+        _ if is(0, b"\x89PNG\r\n\x1a\n") => "image/png",
+        _ if is(0, b"\xff\xd8\xff") => "image/jpeg",
+        _ if is(0, b"GIF87a") || is(0, b"GIF89a") => "image/gif",
+        _ if is(0, b"RIFF") && is(8, b"WEBP") => "image/webp",
+        _ => return None,
+    })
+}
+
+/// Whether these are the first bytes of a picture, also of a kind that few models take.
+pub fn begins_as_picture(bytes: &[u8]) -> bool {
+    // Films have the same container as some pictures, and other brands in it.
+    let is_brand = |brand: &[u8]| [b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis"].iter().any(|it| *it == brand);
+    let starts = [&b"BM"[..], b"II*\0", b"MM\0*"];
+    picture_type(bytes).is_some()
+        || starts.iter().any(|start| bytes.starts_with(start))
+        || bytes.get(4..8) == Some(b"ftyp") && bytes.get(8..12).is_some_and(is_brand)
+}
+
 impl MediaKind {
     /// What a media type says.
     pub fn of(media_type: &str) -> Self {

@@ -269,6 +269,7 @@ impl<'a> Session<'a> {
             let hints_of: Vec<String> = watched.hints.into_iter().flatten().map(|(_, hint)| hint).collect();
             say(hints(&hints_of, &context.terminal.stderr));
         }
+        let has_texts = recording.as_ref().is_some_and(|recording| recording.texts);
         drop(recording);
         if self.is_last {
             // Policies use the ledger until they are dropped.
@@ -288,6 +289,9 @@ impl<'a> Session<'a> {
             runtime.shutdown_background();
         } else {
             self.runtime = Some(runtime);
+        }
+        if has_texts && written.is_ok() && matches!(shown, Err(Error::Output { .. })) {
+            context.notice("the ledger has kept what was answered: `llm last` prints it");
         }
         let code = shown?;
         written?;

@@ -23,6 +23,9 @@ pub(super) const LARGEST: usize = 16 << 20;
 /// its values are large, so that instructions alone are no bound of time.
 pub(super) const MOST_WORK: usize = 1 << 30;
 
+/// The most that the filters and operators of one text may make together, in bytes: all of it may be kept in variables.
+pub(super) const MOST_MADE: usize = 256 << 20;
+
 /// The longest time in which a text must be made. What it takes to go through long texts is not counted otherwise.
 pub(super) const LONGEST: Duration = Duration::from_secs(10);
 
@@ -36,6 +39,8 @@ pub(super) struct Left {
     bytes: AtomicUsize,
     /// The bytes that its filters take and make.
     work: AtomicUsize,
+    /// The bytes that its filters make.
+    made: AtomicUsize,
     /// When it must be made.
     until: Mutex<Instant>,
 }
@@ -46,13 +51,14 @@ impl Left {
     }
 
     pub(super) fn until(until: Instant) -> Arc<Self> {
-        let (bytes, work) = (AtomicUsize::new(LARGEST), AtomicUsize::new(MOST_WORK));
-        Arc::new(Self { bytes, work, until: Mutex::new(until) })
+        let [bytes, work, made] = [LARGEST, MOST_WORK, MOST_MADE].map(AtomicUsize::new);
+        Arc::new(Self { bytes, work, made, until: Mutex::new(until) })
     }
 
     pub(super) fn renew(&self) {
         self.bytes.store(LARGEST, Ordering::Relaxed);
         self.work.store(MOST_WORK, Ordering::Relaxed);
+        self.made.store(MOST_MADE, Ordering::Relaxed);
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + LONGEST;
     }
 
@@ -66,7 +72,16 @@ impl Left {
             let message = "its filters and operators take too long: their values are too large or too many";
             return Err(minijinja::Error::new(ErrorKind::InvalidOperation, message));
         }
-        Ok(())
+        self.take_memory(made)
+    }
+
+    /// Takes the memory of what something made.
+    fn take_memory(&self, made: usize) -> Result<(), minijinja::Error> {
+        if Self::take(&self.made, made) {
+            return Ok(());
+        }
+        let message = format!("its filters and operators make more than {} MiB together", MOST_MADE >> 20);
+        Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
     }
 
     /// Takes the work of looking at all that is in a value. Fails for one that holds more than a value may.
@@ -121,7 +136,8 @@ pub(super) fn limit(environment: &mut Environment<'_>, template: &str, left: Arc
             let made = filter.call(state, &arguments)?;
             // A text is counted above, and what is in a list may be more than what was in the values.
             if !MAKES_NO_MORE.contains(&name) && made.as_object().is_some() {
-                left.look_at(&makes, &made)?;
+                let size = left.look_at(&makes, &made)?;
+                left.take_memory(size.to_hold(["lines", "split"].contains(&name)))?;
             }
             Ok(made)
         });

@@ -36,6 +36,11 @@ impl Size {
         self.items.saturating_mul(size_of::<Value>()).saturating_add(self.text / 4)
     }
 
+    /// The memory of its items, in bytes, and that of their texts, if they are new.
+    pub(super) fn to_hold(self, has_new_texts: bool) -> usize {
+        self.items.saturating_mul(size_of::<Value>()).saturating_add(if has_new_texts { self.text } else { 0 })
+    }
+
     /// Adds a value. Returns whether all is still as small as it may be.
     fn add(&mut self, value: &Value, depth: usize) -> bool {
         if let Some(text) = value.as_str() {

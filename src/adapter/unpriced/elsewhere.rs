@@ -41,6 +41,9 @@ const CONTENT: [&str; 31] = [
     "user",
 ];
 
+/// Those of them whose own fields are known, and none of which names a model.
+const DESCRIBED: [&str; 5] = ["function_call", "functions", "prediction", "response_format", "tool_choice"];
+
 /// The path of what in this body names a model, which a gateway may ask besides the one of the request: a tool or a plugin, or a
 /// field among settings.
 pub fn naming_model(body: &[u8]) -> Option<String> {
@@ -48,17 +51,28 @@ pub fn naming_model(body: &[u8]) -> Option<String> {
     tools::naming_model(&fields).or_else(|| {
         fields.0.iter().find_map(|(name, value)| {
             let is_nested = value.get().starts_with(['{', '[']);
-            if !is_nested || is_content(name) || tools::is_holder(name) {
+            let is_described = DESCRIBED.iter().any(|known| is_same_field(known, name));
+            if !is_nested || is_content(name) && !is_described || tools::is_holder(name) {
                 return None;
             }
             let Ok(tree) = serde_json::from_str::<Tree<'_>>(value.get()) else { return Some((**name).to_owned()) };
-            path_in(&tree).map(|path| format!("{name}.{path}"))
+            let path = if is_described { own_path_in(&tree) } else { path_in(&tree) };
+            path.map(|path| format!("{name}.{path}"))
         })
     })
 }
 
 fn is_content(name: &str) -> bool {
     CONTENT.iter().any(|known| is_same_field(known, name))
+}
+
+/// The first field of an object, or of those in a list, that may name a model. What is in its fields is not searched.
+fn own_path_in(described: &Tree<'_>) -> Option<String> {
+    let names = |tree: &Tree<'_>| {
+        let names_model = |name: &&str| is_same_field(name, "model") || names_other_model(name);
+        tree.fields().iter().map(|(name, _)| &**name).find(names_model).map(str::to_owned)
+    };
+    names(described).or_else(|| described.items().iter().find_map(names))
 }
 
 /// The path of the first field among settings that may name a model.

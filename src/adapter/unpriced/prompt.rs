@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use crate::adapter::field_names::{folded, is_same_field};
-use crate::adapter::media::{data_type, picture_by_url};
+use crate::adapter::media::{data_type, is_picture_content, picture_by_url};
 use crate::adapter::tree::Tree;
 use crate::chat::MediaKind;
 
@@ -162,7 +162,7 @@ fn is_unpriced(name: &str, value: &Tree<'_>, part: &Tree<'_>, is_counted: bool) 
             let media_type = text(value, &["media_type"]);
             let is_film_type = media_type.as_deref().is_some_and(is_film);
             let is_picture = match (&media_type, text(value, &["url"])) {
-                (Some(media_type), None) => is_picture(media_type),
+                (Some(media_type), None) => is_picture(media_type) && holds_picture(value),
                 (None, Some(url)) => picture_by_url(&url) != Some(false),
                 _ => false,
             };
@@ -177,10 +177,17 @@ fn is_unpriced(name: &str, value: &Tree<'_>, part: &Tree<'_>, is_counted: bool) 
             file => !(is_counted && is_alone(part) && is_picture_elsewhere(file)),
         },
         "inlinedata" => {
-            !(is_counted && is_alone(part)) || text(value, &["mimeType", "mime_type"]).is_some_and(|it| is_film(&it))
+            let is_right =
+                |media_type: String| !is_film(&media_type) && (!is_picture(&media_type) || holds_picture(value));
+            !(is_counted && is_alone(part)) || !text(value, &["mimeType", "mime_type"]).is_none_or(is_right)
         }
         _ => false,
     }
+}
+
+/// Whether the content of a part is the picture as which it is sent.
+fn holds_picture(value: &Tree<'_>) -> bool {
+    value.get(&["data"]).and_then(Tree::text).is_some_and(is_picture_content)
 }
 
 fn is_picture(media_type: &str) -> bool {

@@ -197,7 +197,14 @@ fn a_picture_is_nothing_else_and_is_where_pictures_are_counted() {
         [(Api::OpenaiChat, chat), (Api::OpenaiResponses, responses), (Api::Anthropic, message)]
             .map(|(api, body)| found_in(api, &body.to_string()).is_none())
     };
-    for picture in ["https://x/a.png", "https://x/a", "http://x/show?id=5", "data:image/png;base64,QUJD"] {
+    for picture in [
+        "https://x/a.png",
+        "https://x/a",
+        "http://x/show?id=5",
+        "data:image/png;base64,iVBORw0KGgo=",
+        "data:image/jpeg;base64,_9j_4AAQ",
+        "data:image/avif;base64,AAAAIGZ0eXBhdmlmAAAA",
+    ] {
         assert_eq!(url(picture), [true; 3], "{picture}");
     }
     for other in [
@@ -207,16 +214,20 @@ fn a_picture_is_nothing_else_and_is_where_pictures_are_counted() {
         "data:video/mp4;base64,QUJD",
         "data:application/pdf;base64,QUJD",
         "data:text/plain;base64,QUJD",
+        "data:image/png;base64,AAAAGGZ0eXBtcDQyAAAAAG1wNDJpc29t",
+        "data:image/png;base64,JVBERi0xLjQK",
+        "data:image/png,plain",
         "DATA:text/plain,hi",
     ] {
         assert_eq!(url(other), [false; 3], "{other}");
     }
     for (source, is_priced) in [
-        (r#"{"type":"base64","media_type":"image/png","data":"QUJD"}"#, true),
+        (r#"{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo="}"#, true),
         (r#"{"type":"base64","media_type":"application/pdf","data":"QUJD"}"#, false),
-        (r#"{"type":"base64","media_type":"image/png","data":"QUJD","url":"https://x/a.pdf"}"#, false),
+        (r#"{"type":"base64","media_type":"image/png","data":"JVBERi0xLjQK"}"#, false),
+        (r#"{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo=","url":"https://x/a.pdf"}"#, false),
         (r#"{"type":"file","file_id":"f"}"#, false),
-        (r#"{"type":"base64","media_type":"image/png","data":"QUJD","file_id":"f"}"#, false),
+        (r#"{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo=","file_id":"f"}"#, false),
     ] {
         let body = format!(r#"{{"messages":[{{"role":"user","content":[{{"type":"image","source":{source}}}]}}]}}"#);
         assert_eq!(found_in(Api::Anthropic, &body).is_none(), is_priced, "{body}");
@@ -343,6 +354,8 @@ fn files_of_gemini_are_checked_wherever_they_are() {
         (r#"{"contents":[{"parts":[{"text":"t","fileData":{"mimeType":"image/png","fileUri":"u"}}]}]}"#.into(), false),
         (r#"{"contents":[{"parts":[{"inlineData":{"mimeType":"application/pdf","data":"QUJD"}}]}]}"#.into(), true),
         (r#"{"contents":[{"parts":[{"inlineData":{"mimeType":"video/mp4","data":"QUJD"}}]}]}"#.into(), false),
+        (r#"{"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"QUJD"}}]}]}"#.into(), false),
+        (r#"{"contents":[{"parts":[{"inlineData":{"mimeType":"image/gif","data":"R0lGODlh"}}]}]}"#.into(), true),
         (
             r#"{"contents":[{"parts":[{"fileData":{"mimeType":"image/png","fileUri":"https://x/a.mp4"}}]}]}"#.into(),
             false,
@@ -373,6 +386,9 @@ fn what_names_a_model_of_its_own_is_known() {
         (r#"{"generationConfig":{"routingConfig":{"autoMode":{}}}}"#, "generationConfig.routingConfig"),
         (r#"{"x":{"manualMode":{"modelName":"dear"}}}"#, "x.manualMode.modelName"),
         (r#"{"provider":{"order":["a"],"fallbacks":[]}}"#, "provider.fallbacks"),
+        (r#"{"functions":[{"name":"x"},{"name":"y","model":"dear"}]}"#, "functions.model"),
+        (r#"{"tool_choice":{"type":"auto","model":"dear"}}"#, "tool_choice.model"),
+        (r#"{"prediction":{"type":"content","content":"x","models":["dear"]}}"#, "prediction.models"),
     ] {
         assert_eq!(naming_model(body.as_bytes()).as_deref(), Some(path), "{body}");
     }
