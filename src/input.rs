@@ -127,12 +127,15 @@ pub(crate) fn content(file: &File, limit: u64, accept: Accept) -> io::Result<Vec
 pub(crate) fn check(path: &Path, limit: u64) -> io::Result<()> {
     let Ok(metadata) = fs::metadata(path) else { return Ok(()) };
     check_kind(&metadata)?;
-    // The system's own files, such as those of `/proc`, do not tell their size.
-    let is_larger = match metadata.len() {
-        0 => read(path, limit, Accept::Files).is_err_and(|error| error.kind() == io::ErrorKind::FileTooLarge),
-        size => size > limit,
-    };
-    if is_larger { Err(too_large(limit)) } else { Ok(()) }
+    match metadata.len() {
+        // The system's own files, such as those of `/proc`, do not tell their size.
+        0 => match read(path, limit, Accept::Files) {
+            Err(error) if is_absent(path, &error) || error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            read => read.map(drop),
+        },
+        size if size > limit => Err(too_large(limit)),
+        _ => Ok(()),
+    }
 }
 
 /// Whether this is a file, rather than something that may never end.

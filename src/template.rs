@@ -24,12 +24,8 @@ const MOST_BRANCHES: usize = 250;
 #[error("{0}")]
 pub struct BadTemplate(String);
 
-/// Prompts are no markup, so nothing is escaped, and a missing variable is an error rather than an empty text.
-fn environment(template: &str) -> Environment<'_> {
-    limited(template, &Left::new())
-}
-
-/// The environment of a template that may take as much as `left` says.
+/// The environment of a template that may take as much as `left` says. Prompts are no markup, so nothing is escaped, and a missing
+/// variable is an error rather than an empty text.
 fn limited<'t>(template: &'t str, left: &Arc<Left>) -> Environment<'t> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -56,7 +52,7 @@ impl<'t> Template<'t> {
     /// It has a mistake that does not depend on the data: of syntax, or the name of a filter that does not exist.
     pub fn new(source: &'t str) -> Result<Self, BadTemplate> {
         check_depth(source)?;
-        let left = Left::new();
+        let left = Left::of_trial();
         let mut environment = limited(source, &left);
         operators::weigh(source)
             .and_then(|weighed| environment.add_template_owned(Self::NAME, weighed))
@@ -206,7 +202,7 @@ fn text_length(rest: &str, quote: char) -> usize {
 pub fn needs(template: &str) -> Result<BTreeSet<String>, BadTemplate> {
     check_depth(template)?;
     let weighed = operators::weigh(template).map_err(|error| explain(&error, template))?;
-    let environment = environment(&weighed);
+    let environment = limited(&weighed, &Left::of_trial());
     let compiled = environment.template_from_str(&weighed).map_err(|error| explain(&error, template))?;
     let functions: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
     let mut needed = BTreeSet::new();
@@ -231,7 +227,7 @@ pub fn render(template: &str, values: &BTreeMap<String, String>) -> Result<Strin
     let values = Value::from_pairs(values.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     let mut text = Bounded::default();
     let weighed = operators::weigh(template).map_err(|error| explain(&error, template))?;
-    let environment = environment(&weighed);
+    let environment = limited(&weighed, &Left::new());
     let rendered = environment
         .template_from_str(&weighed)
         .and_then(|compiled| compiled.render_captured_to(values, &mut text).map(drop));

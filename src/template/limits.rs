@@ -27,7 +27,10 @@ pub(super) const MOST_WORK: usize = 1 << 30;
 pub(super) const MOST_MADE: usize = 256 << 20;
 
 /// The longest time in which a text must be made. What it takes to go through long texts is not counted otherwise.
-pub(super) const LONGEST: Duration = Duration::from_secs(10);
+pub(super) const LONGEST: Duration = Duration::from_secs(5);
+
+/// The longest time of the trial that finds wrong names before there are values.
+pub(super) const LONGEST_TRIAL: Duration = Duration::from_secs(1);
 
 /// The work of looking at an item of a list, in bytes.
 const ITEM: usize = 8;
@@ -48,6 +51,10 @@ pub(super) struct Left {
 impl Left {
     pub(super) fn new() -> Arc<Self> {
         Self::until(Instant::now() + LONGEST)
+    }
+
+    pub(super) fn of_trial() -> Arc<Self> {
+        Self::until(Instant::now() + LONGEST_TRIAL)
     }
 
     pub(super) fn until(until: Instant) -> Arc<Self> {

@@ -292,9 +292,11 @@ impl Found<'_> {
                 BinOpKind::In => Some(COMPARED),
                 _ => None,
             };
-            let each = |found: &mut Self, operand: &Expr<'_>| match filter {
-                Some(filter) => found.operand(operand, filter),
-                None => found.expression(operand),
+            let each = |found: &mut Self, operand: &Expr<'_>| match (filter, operand) {
+                (Some(filter), operand) => found.operand(operand, filter),
+                // The library would multiply what is written out before anything is weighed.
+                (None, Expr::Const(_)) if matches!(operation.op, BinOpKind::Mul) => found.add(operand.span(), COMPARED),
+                (None, operand) => found.expression(operand),
             };
             each(self, &operation.right);
             match &operation.left {
