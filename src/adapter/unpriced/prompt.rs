@@ -179,7 +179,7 @@ fn is_unpriced(name: &str, value: &Tree<'_>, part: &Tree<'_>, is_counted: bool) 
         "inlinedata" => {
             let is_right =
                 |media_type: String| !is_film(&media_type) && (!is_picture(&media_type) || holds_picture(value));
-            !(is_counted && is_alone(part)) || !text(value, &["mimeType", "mime_type"]).is_none_or(is_right)
+            !(is_counted && is_alone(part) && text(value, &["mimeType", "mime_type"]).is_none_or(is_right))
         }
         _ => false,
     }
