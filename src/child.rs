@@ -222,7 +222,7 @@ mod tests {
     fn a_stop_kills_what_runs_and_lets_nothing_start() {
         let stop = Stop::default();
         let setter = stop.clone();
-        let thread = thread::spawn(move || setter.set());
+        let thread = thread::Builder::new().spawn(move || setter.set()).expect("a thread");
         let begun = Instant::now();
         assert!(matches!(run("sleep 100", "", &stop), Err(Unfinished::Stopped)));
         thread.join().expect("set");

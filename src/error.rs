@@ -62,11 +62,15 @@ impl Error {
         Self::Config { message: message.into(), cause: None, hint: Some(hint.into()) }
     }
 
-    /// An error of the system, with a hint where too many files are open.
+    /// An error of the system, with a hint where it has too little of something.
     pub fn system(message: impl Into<String>, error: &io::Error) -> Self {
-        let hint =
-            Self::is_shortage(error).then(|| "`ulimit -n 256` lets the commands after it open more files".to_owned());
-        Self::System { message: message.into(), cause: error.to_string(), hint }
+        Self::System { message: message.into(), cause: error.to_string(), hint: lack(error).map(Lack::hint) }
+    }
+
+    /// As [`Error::system`], where the system has too few files or too little memory to give; `None` where the error says
+    /// something else.
+    pub fn shortage(message: &str, error: &io::Error) -> Option<Self> {
+        Self::is_shortage(error).then(|| Self::system(message, error))
     }
 
     /// A file cannot be read. Where its writer did not come within `--timeout`, that is a timeout.
@@ -80,23 +84,15 @@ impl Error {
         }
     }
 
-    /// Whether the error means that this process, or all processes together, have too many open files.
+    /// Whether the error means that this process, or all processes together, have too many open files, or too little memory.
     pub fn is_shortage(error: &io::Error) -> bool {
-        #[cfg(unix)]
-        {
-            use rustix::io::Errno;
-            matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
-        }
-        #[cfg(not(unix))]
-        {
-            let _ = error;
-            false
-        }
+        matches!(lack(error), Some(Lack::Files | Lack::Memory))
     }
 
     /// The exit code that scripts see. A signal has none: the process dies by it.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Input { source, .. } | Self::Output { source, .. } if Self::is_shortage(source) => 71,
             Self::Usage { .. } | Self::Input { .. } => 2,
             Self::Config { .. } => 3,
             Self::Key { .. } => 4,
@@ -131,6 +127,9 @@ impl Error {
             | Self::System { hint, .. }
             | Self::Key { hint, .. } => hint.clone(),
             Self::Call(failure) => failure.hint(),
+            Self::Input { source, .. } | Self::Output { source, .. } if Self::is_shortage(source) => {
+                lack(source).map(Lack::hint)
+            }
             Self::Output { target, .. } if target == STDOUT => {
                 Some("--out FILE writes the answer to a file instead".into())
             }
@@ -144,6 +143,50 @@ impl Error {
 fn has_no_room(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+/// What the system has too little of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "other systems tell less"))]
+enum Lack {
+    Files,
+    Memory,
+    /// Or memory for their stacks.
+    Threads,
+}
+
+impl Lack {
+    fn hint(self) -> String {
+        match self {
+            Self::Files => "`ulimit -n 256` lets the commands after it open more files",
+            Self::Memory => "`ulimit -v` and `ulimit -d` show how much memory a process may have",
+            Self::Threads => {
+                "`ulimit -u` shows how many threads a user may have, and `ulimit -v` how much memory a process may have"
+            }
+        }
+        .to_owned()
+    }
+}
+
+/// What the system has too little of, if the error says that.
+fn lack(error: &io::Error) -> Option<Lack> {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        match Errno::from_io_error(error) {
+            Some(Errno::MFILE | Errno::NFILE) => return Some(Lack::Files),
+            Some(Errno::AGAIN) => return Some(Lack::Threads),
+            _ => {}
+        }
+    }
+    if error.kind() == io::ErrorKind::OutOfMemory {
+        return Some(Lack::Memory);
+    }
+    // Libraries put errors of the system into their own.
+    let first = error.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static));
+    let inner = std::iter::successors(first, |inner| inner.source()).find_map(|inner| lack(inner.downcast_ref()?));
+    // Elsewhere than where a thread is asked for, that error is no lack.
+    inner.filter(|lack| *lack != Lack::Threads)
 }
 
 /// Why an attempt, and in the end a call, did not give a complete answer.
@@ -394,5 +437,38 @@ impl Serialize for Failure {
         object.serialize_field("status", &self.status)?;
         object.serialize_field("retryable", &self.is_transient())?;
         object.end()
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn a_file_is_no_mistake_of_the_user_where_the_system_has_too_little() {
+        let system = |errno: Errno| io::Error::from(errno);
+        let nested = |errno: Errno| io::Error::other(io::Error::from(errno));
+        for (errno, codes) in [
+            (Errno::MFILE, [71, 71]),
+            (Errno::NFILE, [71, 71]),
+            (Errno::NOMEM, [71, 71]),
+            (Errno::NOENT, [2, 74]),
+            (Errno::AGAIN, [2, 74]),
+        ] {
+            for error in [system, nested] {
+                let read = Error::unreadable(Path::new("x"), error(errno));
+                let written = Error::Output { target: "x".into(), source: error(errno) };
+                assert_eq!([read.exit_code(), written.exit_code()], codes, "{errno:?}");
+                assert_eq!([read.hint().is_some(), written.hint().is_some()], codes.map(|code| code == 71));
+            }
+        }
+    }
+
+    #[test]
+    fn a_thread_that_cannot_be_had_has_a_hint_only_where_it_was_asked_for() {
+        let hint = |error: io::Error| Error::system("x", &error).hint();
+        assert!(hint(Errno::AGAIN.into()).is_some_and(|hint| hint.contains("ulimit -u")));
+        assert_eq!(hint(io::Error::other(io::Error::from(Errno::AGAIN))), None);
     }
 }

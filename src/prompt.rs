@@ -134,7 +134,7 @@ pub fn stdin_bytes(notice: impl FnMut(&str)) -> Result<Vec<u8>, Error> {
 /// Reads all of stdin, on a thread of its own so that `notice` can be called while it is silent.
 fn read_stdin(mut notice: impl FnMut(&str)) -> Result<Vec<u8>, Error> {
     let (sender, receiver) = mpsc::sync_channel(16);
-    thread::spawn(move || {
+    let thread = thread::Builder::new().name("input".into()).spawn(move || {
         let mut stdin = io::stdin().lock();
         let mut buffer = vec![0; 64 * 1024];
         loop {
@@ -149,6 +149,7 @@ fn read_stdin(mut notice: impl FnMut(&str)) -> Result<Vec<u8>, Error> {
             }
         }
     });
+    thread.map_err(|error| Error::system("the system has no thread to read standard input", &error))?;
     let mut bytes = Vec::new();
     let mut notice_after = Some(SILENCE);
     loop {

@@ -143,3 +143,46 @@ fn a_database_that_takes_connections_and_says_nothing_is_7() {
     let home = Home::new().config(&format!("[store]\nurl = \"postgres://u:p@127.0.0.1:{port}/x?{parameters}\"\n"));
     home.llm(["usage"]).output().exits(7).says("does not answer within 2 s").says("does the database run");
 }
+
+// P20
+#[cfg(target_os = "linux")]
+#[test]
+fn too_few_open_files_are_71_in_every_command() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let home = Home::with(&gateway);
+    home.file("rows.txt", "one\n");
+    let commands = [
+        "ask hi",
+        "compare -m a,b hi",
+        "batch rows.txt x --out out.jsonl",
+        "log",
+        "usage",
+        "usage --budgets",
+        "config set model m",
+        "alias set a m",
+        "models",
+        "key set openai --store file",
+        "key list",
+        "key test",
+        "key rm openai",
+        "cache clear",
+        "serve key list",
+        "log purge --all",
+    ];
+    for files in 4..13 {
+        home.llm(["ask", "hi"]).output().exits(0);
+        for command in commands {
+            let script = format!("ulimit -n {files} && exec \"$llm\" {command}");
+            let outcome = home.shell(&script).stdin("sk-of-nobody-0123456789").output();
+            match outcome.code() {
+                Some(0) => {}
+                Some(71) => _ = outcome.says("Too many open files").says("ulimit -n"),
+                code => panic!("{files} files: {command}: {code:?}: {outcome}"),
+            }
+        }
+    }
+    for command in ["batch rows.txt x --out out.jsonl", "key set openai --store file", "log purge --all"] {
+        let script = format!("ulimit -n 4 && exec \"$llm\" {command}");
+        home.shell(&script).stdin("sk-of-nobody-0123456789").output().exits(71);
+    }
+}

@@ -45,7 +45,8 @@ mod tests {
         backlog.add(MOST_WAITING + 1, || panic!("nothing waits before it"));
         let other = Arc::clone(&backlog);
         let (sender, looks) = std::sync::mpsc::channel();
-        let adding = thread::spawn(move || other.add(1, || sender.send(()).is_err()));
+        let adding = thread::Builder::new().spawn(move || other.add(1, || sender.send(()).is_err()));
+        let adding = adding.expect("a thread");
         looks.recv().expect("it waits");
         assert_eq!(*backlog.bytes.lock().expect("no panic"), MOST_WAITING + 1);
         backlog.remove(MOST_WAITING + 1);

@@ -72,11 +72,12 @@ fn run(context: &Context, argv: &[&str], text: &str) -> bool {
     let Some(mut input) = child.stdin.take() else { return false };
     let bytes = text.as_bytes().to_vec();
     // A program that does not read would otherwise be waited for without an end.
-    thread::spawn(move || input.write_all(&bytes));
+    let writing = thread::Builder::new().name("clipboard".into()).spawn(move || input.write_all(&bytes));
+    // Without a thread, the program has nothing to read and ends.
     let end = Instant::now() + PATIENCE;
     loop {
         match child.try_wait() {
-            Ok(Some(status)) => return status.success(),
+            Ok(Some(status)) => return status.success() && writing.is_ok(),
             Ok(None) if Instant::now() < end => thread::sleep(Duration::from_millis(5)),
             _ => {
                 let _ = child.kill();

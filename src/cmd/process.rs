@@ -1,15 +1,17 @@
 //! The process itself: what others may see of it, and how it dies.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::num::NonZero;
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use crate::error::Error;
-use crate::event_loop;
 use crate::report;
 use crate::report::progress::stop_live_lines;
 use crate::report::term::say;
+use crate::resources;
 
 /// Keeps the key out of core dumps and other processes' reach, and turns the signal for a full quota into an error that
 /// can be reported.
@@ -80,15 +82,19 @@ pub(super) fn check_clock(now: SystemTime) -> Result<(), Error> {
 /// One thread does it all: what takes time is waiting.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     let build = |()| tokio::runtime::Builder::new_current_thread().enable_all().build();
-    event_loop::check_room()
+    resources::check_event_loop()
         .and_then(build)
         .map_err(|error| Error::system("the system does not let llm wait for the network", &error))
 }
 
 /// A thread for each processor: a server has work for all of them.
 pub(super) fn server_runtime() -> Result<tokio::runtime::Runtime, Error> {
-    let build = |()| tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    event_loop::check_room()
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    // One more, for what may block later.
+    resources::check_threads(threads + 1)
+        .map_err(|error| Error::system("the system has no threads for a server", &error))?;
+    let build = |()| tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    resources::check_event_loop()
         .and_then(build)
         .map_err(|error| Error::system("the system does not let llm wait for the network", &error))
 }

@@ -78,14 +78,15 @@ impl Source {
             Err(error) if !required && input::is_absent(path, &error) => return Ok(None),
             Err(error) => error,
         };
-        if Error::is_shortage(&error) {
-            return Err(Error::system(format!("cannot read the config file {}", path.display()), &error));
+        let message = format!("cannot read the config file {}", path.display());
+        if let Some(shortage) = Error::shortage(&message, &error) {
+            return Err(shortage);
         }
         if let Some(NotText { line }) = error.get_ref().and_then(|error| error.downcast_ref()) {
             return Err(Error::config(format!("{}:{line}: the file is not UTF-8 text", path.display())));
         }
         Err(Error::Config {
-            message: format!("cannot read the config file {}", path.display()),
+            message,
             cause: Some(error.to_string()),
             hint: required.then(|| "LLM_CONFIG names this file".to_owned()),
         })

@@ -22,9 +22,9 @@ pub(crate) use self::model::CONTEXT;
 use self::model::{DemoModels, MODELS, Skill};
 use self::server::router;
 use crate::error::Error;
-use crate::event_loop;
 use crate::money::Usd;
 use crate::rates::{Rates, Tariff};
+use crate::resources;
 
 /// The demo gateway while it runs. Dropping the value stops the server.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Demo {
     /// The system has no port, thread or event queue to give.
     pub fn start() -> Result<Self, Error> {
         let cannot = |error: std::io::Error| Error::system("the demo gateway cannot be started", &error);
-        event_loop::check_room().map_err(cannot)?;
+        resources::check_event_loop().map_err(cannot)?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(cannot)?;
         listener.set_nonblocking(true).map_err(cannot)?;
         let port = listener.local_addr().map_err(cannot)?.port();

@@ -9,6 +9,7 @@ mod deadlines;
 mod documents;
 mod endpoints;
 mod mask;
+mod names;
 mod proxy;
 mod relay;
 mod request_headers;

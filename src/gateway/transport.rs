@@ -9,6 +9,7 @@ use reqwest::redirect::Policy;
 use url::Url;
 
 use super::connect::Connects;
+use super::names::Names;
 use super::{Client, proxy, web};
 use crate::config;
 use crate::error::{Failure, FailureKind};
@@ -24,7 +25,7 @@ const LARGEST_CA_FILE: u64 = 16 << 20;
 pub(super) fn builder() -> reqwest::ClientBuilder {
     // This fails only where another thread has installed the same provider before.
     let _ = rustls::crypto::CryptoProvider::install_default(rustls::crypto::ring::default_provider());
-    reqwest::Client::builder().user_agent(concat!("llm/", env!("CARGO_PKG_VERSION")))
+    reqwest::Client::builder().user_agent(concat!("llm/", env!("CARGO_PKG_VERSION"))).dns_resolver(Names)
 }
 
 /// A client for one gateway. Certificates are read only where TLS is used, and requests to this machine never go

@@ -9,6 +9,7 @@ use reqwest::redirect::{Action, Attempt, Policy};
 use tokio::time::timeout;
 use url::{Host, Url};
 
+use super::names::addresses;
 use super::{body, proxy, transport};
 use crate::config::Env;
 use crate::error::{Failure, FailureKind};
@@ -183,7 +184,7 @@ impl Resolve for Reach {
     fn resolve(&self, name: Name) -> Resolving {
         let reach = self.clone();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = addresses(name.as_str()).await?;
             let allowed = reach.allowed(name.as_str(), found);
             if allowed.is_empty() {
                 return Err(

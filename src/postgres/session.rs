@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use postgres::config::SslMode;
 use postgres::error::SqlState;
@@ -15,6 +15,7 @@ use secrecy::ExposeSecret as _;
 use super::tls::{self, Parameters, Rules, Tls};
 use crate::config::SharedStore;
 use crate::ledger::StoreError;
+use crate::resources;
 
 /// The changes that lead from an empty database to the current schema, in order. Those that were released never change.
 const MIGRATIONS: &[Migration] = &[
@@ -150,6 +151,10 @@ impl Address {
         each.saturating_mul(hosts).saturating_add(self.config.get_tcp_user_timeout().copied().unwrap_or(SILENCE))
     }
 
+    fn lacks(&self, error: io::Error) -> StoreError {
+        StoreError::Shortage { server: Arc::clone(&self.shown), source: Arc::new(error) }
+    }
+
     pub(super) fn failed(&self, cause: String) -> StoreError {
         StoreError::Shared { server: Arc::clone(&self.shown), cause }
     }
@@ -229,8 +234,10 @@ impl Link {
         let (sender, receiver) = mpsc::sync_channel(1);
         let (config, tls) = (self.address.config.clone(), self.address.tls.clone());
         let connect = move || _ = sender.send(config.connect(tls));
-        let thread = thread::Builder::new().name("store".into()).spawn(connect);
-        thread.map(|_| receiver).map_err(|error| self.address.failed(format!("no thread can be had: {error}")))
+        let thread = || thread::Builder::new().name("store".into()).spawn(connect);
+        // One thread is ours, and one the driver's, which would panic without it.
+        let started = resources::check_event_loop().and_then(|()| resources::check_threads(2)).and_then(|()| thread());
+        started.map(|_| receiver).map_err(|error| self.address.lacks(error))
     }
 
     /// Does all of the work or, where it fails, none. The connection is given up after a failure.

@@ -323,13 +323,14 @@ mod tests {
         });
         WRITER.write(&vec![b'x'; 4 * PIECE]).expect("handed over");
         let patience = Duration::from_secs(60);
-        let reading = thread::spawn(|| {
+        let read = || {
             for _ in 0..4 {
                 *ROOM.lock().expect("no panic") += 1;
                 READ.notify_all();
                 thread::yield_now();
             }
-        });
+        };
+        let reading = thread::Builder::new().spawn(read).expect("a thread");
         assert!(WRITER.finish_while_read(patience).expect("no failure"), "all is taken");
         reading.join().expect("no panic");
         WRITER.write(b"more").expect("handed over");
@@ -344,7 +345,7 @@ mod tests {
             Ok(())
         });
         WRITER.write(b"one").expect("handed over");
-        let waiting = thread::spawn(|| WRITER.wait_for_turn());
+        let waiting = thread::Builder::new().spawn(|| WRITER.wait_for_turn()).expect("a thread");
         assert!(!WRITER.finish(Some(Instant::now())).expect("no failure"));
         waiting.join().expect("no panic");
     }

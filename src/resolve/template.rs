@@ -1,6 +1,7 @@
 //! Makes requests from the templates of the config.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -164,8 +165,11 @@ fn schema(settings: &Settings, what: &str, source: &SchemaSource) -> Result<Sche
         SchemaSource::Inline(value) => Schema::parse(&value.to_string()).map_err(wrong),
         SchemaSource::File(path) => {
             let path = settings.beside_config(path);
-            let text = input::read_text(&path, LARGEST_SCHEMA, Accept::Files)
-                .map_err(|error| wrong(format!("cannot read {}: {error}", path.display())))?;
+            let unreadable = |error: io::Error| {
+                let message = format!("cannot read {}", path.display());
+                Error::shortage(&message, &error).unwrap_or_else(|| wrong(format!("{message}: {error}")))
+            };
+            let text = input::read_text(&path, LARGEST_SCHEMA, Accept::Files).map_err(unreadable)?;
             Schema::parse(&text).map_err(|error| wrong(format!("{}: {error}", path.display())))
         }
     }

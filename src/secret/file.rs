@@ -222,11 +222,12 @@ impl KeyFile {
     }
 
     fn failed(&self, what: &str, error: &io::Error) -> Error {
-        Error::Key {
-            message: format!("cannot {what} {}", self.path().display()),
+        let message = format!("cannot {what} {}", self.path().display());
+        Error::shortage(&message, error).unwrap_or_else(|| Error::Key {
+            message,
             cause: Some(error.to_string()),
             hint: None,
-        }
+        })
     }
 
     fn broken(&self, cause: &str) -> Error {

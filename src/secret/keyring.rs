@@ -9,9 +9,13 @@ use super::job::{NoResult, Timeout};
 use super::key::{BadKey, Key};
 use super::store::{Slot, Store};
 use crate::error::Error;
+use crate::resources;
 
 /// What the user sees while a keyring may be asking for its password.
 pub(super) const WAITING: &str = "waiting for your keyring to be unlocked (Ctrl-C to stop)…";
+
+/// More threads than the libraries need.
+const THREADS: usize = 5;
 
 type OpenEntry = dyn Fn(&str, &str) -> Result<Entry, KeyringError> + Send + Sync;
 
@@ -40,6 +44,11 @@ impl Keyring {
     }
 
     fn entry(&self, slot: &Slot) -> Result<Entry, Error> {
+        // The libraries have an event loop and threads of their own. Without files they would say that there is no keyring,
+        // and without threads they panic.
+        resources::check_event_loop()
+            .and_then(|()| resources::check_threads(THREADS))
+            .map_err(|error| Error::system("the keyring cannot be asked", &error))?;
         (self.open)(&slot.service(), &slot.name).map_err(|error| Fault::from(&error).explain(slot))
     }
 }

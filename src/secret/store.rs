@@ -244,7 +244,7 @@ fn no_directory(slot: &Slot) -> Error {
 }
 
 pub(super) fn no_thread(slot: &Slot, error: &std::io::Error) -> Error {
-    slot.error(format!("cannot look for the key of {slot}"), Some(format!("no thread could be started: {error}")))
+    Error::system(format!("the system has no thread to look for the key of {slot}"), error)
 }
 
 #[cfg(test)]

@@ -260,3 +260,28 @@ fn a_server_that_keeps_calls_in_memory_alone_is_not_ready() {
     server.wait_until("the record", |server| server.get("", "/health/ready").status == 200);
     server.recorded(&home, 1);
 }
+
+/// Memory for the stacks of threads ends at every point, from the start of the server to its end.
+// P20
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_without_threads_is_71_and_one_with_few_serves_and_ends() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let mut codes = Vec::new();
+    for megabytes in (140..230).step_by(2).chain([4096]) {
+        let home = home(&gateway, "openai-chat");
+        let script = format!(
+            "mkfifo out; (ulimit -v {}; exec \"$llm\" serve --listen 127.0.0.1:0 >out) & exec 3<out; read -u 3 address; \
+             kill -HUP $!; kill -TERM $!; wait $!",
+            megabytes << 10
+        );
+        let outcome = home.shell(&script).output();
+        assert_ne!(outcome.code(), Some(101), "{megabytes} MiB: {outcome}");
+        assert!(!outcome.stderr().contains("please report"), "{megabytes} MiB: {outcome}");
+        if outcome.code() == Some(71) {
+            outcome.says("ulimit -v");
+        }
+        codes.push(outcome.code());
+    }
+    assert_eq!(codes.last(), Some(&Some(0)), "{codes:?}");
+}

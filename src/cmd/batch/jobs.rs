@@ -25,7 +25,7 @@ fn store(context: &Context) -> Result<Option<Store>, Error> {
 }
 
 pub(super) fn unreadable(error: &StoreError) -> Error {
-    Error::Config { message: error.to_string(), cause: error.cause(), hint: error.hint() }
+    error.clone().into()
 }
 
 fn shown(job: Job) -> Shown {

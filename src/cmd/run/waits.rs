@@ -5,7 +5,6 @@ use std::time::Duration;
 use std::{io, thread};
 
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::call::Service;
@@ -16,6 +15,7 @@ use crate::error::Error;
 use crate::ledger::LedgerWriter;
 use crate::policy::budget::BudgetStore;
 use crate::report::term::{self, WriteLimit};
+use crate::resources;
 use crate::run::{Notices, Outcome, Reporter, RunSpec, execute};
 
 /// The size in bytes of the stack of a thread that only waits.
@@ -105,13 +105,8 @@ impl Waits {
         &mut self,
         work: impl FnOnce() -> T + Clone + Send + 'static,
     ) -> Result<T, Error> {
-        let (sender, done) = oneshot::channel();
-        let on_thread = work.clone();
         let thread = thread::Builder::new().name("end".into()).stack_size(STACK);
-        let thread = thread.spawn(move || sender.send(on_thread()).ok());
-        if thread.is_err() {
-            return Ok(work());
-        }
+        let Ok(done) = resources::on_thread(thread, work.clone()) else { return Ok(work()) };
         let signals = &mut self.signals;
         self.runtime.block_on(async {
             tokio::select! {

@@ -172,7 +172,7 @@ pub(super) async fn first(store: &dyn KeyStore) -> Result<Made, Error> {
 }
 
 pub(super) fn failed(error: &StoreError) -> Error {
-    Error::Config { message: error.to_string(), cause: error.cause(), hint: error.hint() }
+    error.clone().into()
 }
 
 async fn named(store: &dyn KeyStore, name: &str) -> Result<ScopedKey, Error> {

@@ -3,13 +3,14 @@
 mod keys;
 mod signals;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::ExposeSecret as _;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use self::signals::{Wish, Wishes};
@@ -22,6 +23,7 @@ use crate::ledger::{Journal, LedgerWriter, Sink, Tell};
 use crate::policy::budget::BudgetStore;
 use crate::report;
 use crate::report::term::{Terminal, WriteLimit, finish_writing, print, say, write_in_background_at_most};
+use crate::resources;
 use crate::run::{Notices, Recording, ShownWait};
 use crate::secret::{Stores, Timeout};
 use crate::serve::{Bounds, FirstToken, Hosts, LoadedConfig, Server, ServerStores};
@@ -124,7 +126,14 @@ fn serve_until_ended(context: Context, args: &ServeRunArgs) -> Result<(), Error>
 async fn hand_over(budgets: &dyn BudgetStore, journal: Option<Journal>, is_urgent: bool, wishes: &mut Wishes) {
     let limit = |usual: Duration| if is_urgent { LIMIT_AFTER_SIGNAL } else { usual };
     let (for_calls, for_budgets) = (limit(CLOSE_LIMIT), limit(SETTLE_LIMIT));
-    let closed = Handle::current().spawn_blocking(move || journal.map(|journal| journal.close(for_calls)));
+    let close = move || journal.iter().for_each(|journal| journal.close(for_calls));
+    let on_thread = resources::on_thread(thread::Builder::new().name("end".into()), close.clone());
+    let closed = async {
+        match on_thread {
+            Ok(closed) => closed.await.unwrap_or_default(),
+            Err(_) => close(),
+        }
+    };
     let mut both = std::pin::pin!(async { tokio::join!(closed, timeout(for_budgets, budgets.flush())) });
     loop {
         tokio::select! {
@@ -208,10 +217,14 @@ fn tell_of_missing_classes(server: &Server, maker: &Maker) {
 async fn reload(server: &Arc<Server>, maker: &Maker, env: &Env) {
     let (for_thread, env, before) = (maker.clone(), env.clone(), server.loaded());
     // Keys are read, which may block.
-    let made = Handle::current()
-        .spawn_blocking(move || Settings::load(env).and_then(|settings| for_thread.load(settings, Some(&before))));
-    match made.await {
-        Ok(Ok(loaded)) => {
+    let load = move || Settings::load(env).and_then(|settings| for_thread.load(settings, Some(&before)));
+    let loading = resources::on_thread(thread::Builder::new().name("config".into()), load);
+    let loaded = match loading {
+        Ok(loading) => loading.await.map_err(io::Error::other),
+        Err(error) => Err(error),
+    };
+    match loaded.unwrap_or_else(|error| Err(Error::system("the config could not be read again", &error))) {
+        Ok(loaded) => {
             server.renew(loaded).await;
             if let Err(failure) = server.trace() {
                 say(report::error::error(&failure.into(), &maker.terminal.stderr));
@@ -219,11 +232,10 @@ async fn reload(server: &Arc<Server>, maker: &Maker, env: &Env) {
             maker.notice("the config was read again");
             tell_of_missing_classes(server, maker);
         }
-        Ok(Err(error)) => {
+        Err(error) => {
             say(report::error::error(&error, &maker.terminal.stderr));
             maker.urgent("the server goes on with the config that it had");
         }
-        Err(_) => maker.urgent("the config could not be read again; the server goes on with the one that it had"),
     }
 }
 

@@ -9,6 +9,7 @@ use rusqlite::ErrorCode;
 use super::SCHEMA;
 use super::connection::is_unwritable;
 use crate::error::{Error, Failure, FailureKind};
+use crate::resources;
 
 /// Why the ledger cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -34,6 +35,8 @@ pub enum StoreError {
     Shared { server: Arc<str>, cause: String },
     #[error("the store at {server} refuses what it is to keep")]
     Refused { server: Arc<str>, cause: String },
+    #[error("the store at {server} cannot be used")]
+    Shortage { server: Arc<str>, source: Arc<io::Error> },
     #[error("the store at {server} cannot be used")]
     Unreachable { server: Arc<str>, cause: String, hint: &'static str },
 }
@@ -79,7 +82,7 @@ impl StoreError {
             | Self::Shared { cause, .. }
             | Self::Refused { cause, .. }
             | Self::Unreachable { cause, .. } => Some(cause.clone()),
-            Self::Io { source, .. } => Some(source.to_string()),
+            Self::Io { source, .. } | Self::Shortage { source, .. } => Some(source.to_string()),
             Self::Sqlite { source, .. } => Some(source.to_string()),
         }
     }
@@ -103,7 +106,11 @@ impl StoreError {
             }
             Self::Undeleted { .. } => "run the command again when no other program reads the ledger".into(),
             Self::Unreachable { hint, .. } => (*hint).to_owned(),
-            Self::Io { .. } | Self::Sqlite { .. } | Self::Shared { .. } | Self::Refused { .. } => return None,
+            Self::Io { .. }
+            | Self::Sqlite { .. }
+            | Self::Shared { .. }
+            | Self::Refused { .. }
+            | Self::Shortage { .. } => return None,
         })
     }
 }
@@ -115,7 +122,24 @@ impl From<StoreError> for Error {
             StoreError::Unreachable { .. } => {
                 Failure { cause, advice: advice.map(Into::into), ..Failure::new(FailureKind::Network, message) }.into()
             }
+            StoreError::Shortage { source, .. } => Error::system(message, &source),
+            StoreError::Io { source, .. } if Error::is_shortage(&source) => Error::system(message, &source),
+            StoreError::Sqlite { source, .. } => match shortage(&source) {
+                Some(shortage) => Error::system(message, &shortage),
+                None => Error::Config { message, cause, hint: advice },
+            },
             _ => Error::Config { message, cause, hint: advice },
         }
+    }
+}
+
+/// What the system has too little of, where that is the cause. SQLite does not tell it from a file that may not be opened.
+fn shortage(error: &rusqlite::Error) -> Option<io::Error> {
+    /// The database, its log, their index, their directory, and what the library opens for a moment.
+    const FILES: usize = 8;
+    match error.sqlite_error_code()? {
+        ErrorCode::OutOfMemory => Some(io::ErrorKind::OutOfMemory.into()),
+        ErrorCode::CannotOpen | ErrorCode::SystemIoFailure => resources::check_files(FILES).err(),
+        _ => None,
     }
 }

@@ -50,8 +50,7 @@ pub(super) fn client(trust: &Trust, own: Option<(&Path, &Path)>) -> Result<Clien
         Some((certificate, key)) => {
             let chain = certificates(certificate)?;
             let unread = |error: &dyn std::error::Error| unread(key, &error.to_string());
-            let pem = input::read(key, LARGEST_FILE, Accept::Files).map_err(|error| unread(&error))?;
-            let secret = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| unread(&error))?;
+            let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| unread(&error))?;
             builder.with_client_auth_cert(chain, secret).map_err(|error| unread(&error))?
         }
     };
@@ -70,18 +69,22 @@ fn verifier(file: &Path, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServ
 
 /// The certificates of a file, of which there is at least one.
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let pem = input::read(file, LARGEST_FILE, Accept::Files).map_err(|error| unread(file, &error.to_string()))?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(file)?).collect();
     let found = found.map_err(|error| unread(file, &error.to_string()))?;
     if found.is_empty() { Err(unread(file, "it holds no certificate")) } else { Ok(found) }
 }
 
+fn read(file: &Path) -> Result<Vec<u8>, Error> {
+    input::read(file, LARGEST_FILE, Accept::Files)
+        .map_err(|error| Error::shortage(&unusable(file), &error).unwrap_or_else(|| unread(file, &error.to_string())))
+}
+
 fn unread(file: &Path, cause: &str) -> Error {
-    Error::Config {
-        message: format!("the file {} cannot be used for TLS to [store]", file.display()),
-        cause: Some(cause.to_owned()),
-        hint: None,
-    }
+    Error::Config { message: unusable(file), cause: Some(cause.to_owned()), hint: None }
+}
+
+fn unusable(file: &Path) -> String {
+    format!("the file {} cannot be used for TLS to [store]", file.display())
 }
 
 fn unset(error: &dyn std::error::Error) -> Error {
