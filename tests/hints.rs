@@ -140,4 +140,14 @@ fn a_redirect_is_told_with_its_target() {
             outcome.exits(1).says(&format!("redirects to {target}")).never_says("next");
         }
     }
+    let head =
+        |location: &str| format!("HTTP/1.1 302 Found\r\n{location}Content-Length: 0\r\nConnection: close\r\n\r\n");
+    for (location, said) in [
+        ("Location: https://sso.example/\u{e9}t\u{e9}\r\n", "redirects to https://sso.example;"),
+        ("Location: /\u{e9}t\u{e9}\r\n", "redirects to its own path /%C3%A9t%C3%A9;"),
+        ("", "redirects, and does not say where;"),
+    ] {
+        let gateway = Gateway::always(Reply::raw(head(location)).close());
+        Home::with(&gateway).llm(["ask", "hi"]).output().exits(1).says(said);
+    }
 }

@@ -382,7 +382,7 @@ fn a_proxy_that_makes_no_sense_is_not_passed_by() {
         "'http://127.0.0.1:1'",
         "htp://127.0.0.1:1",
         "http//127.0.0.1:1",
-        "socks://127.0.0.1:1",
+        "socks6://127.0.0.1:1",
         "ftp://127.0.0.1:1",
     ] {
         for variable in ["ALL_PROXY", "https_proxy"] {

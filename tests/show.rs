@@ -193,6 +193,30 @@ fn a_dead_gateway_hides_no_other() {
 }
 
 #[test]
+fn a_model_that_no_list_has_while_one_could_not_be_fetched_ends_as_that_did() {
+    for (status, code) in [(401, 4), (503, 6), (404, 1)] {
+        let gateway = Gateway::always(Reply::error(status, "not for you"));
+        let other = acme();
+        let config = format!(
+            "default_gateway = \"usual\"\n[gateway.usual]\nbase_url = \"{}\"\n\
+             [gateway.other]\nbase_url = \"{}\"\nauth = \"none\"\n",
+            gateway.base_url(),
+            other.base_url()
+        );
+        let home = Home::new().config(&config).env("LLM_API_KEY", "sk-0123456789abcdef");
+        let outcome = home.llm(["models", "show", "no-such-model"]).output();
+        outcome.exits(code).says("has a model no-such-model; the list of usual could not be fetched: ");
+        assert_eq!(outcome.stderr().matches("could not be fetched").count(), 1, "{outcome}");
+        // What another list has is shown.
+        home.llm(["models", "show", "acme/large"]).output().exits(0).says("usual: the list could not be fetched");
+    }
+    let home = Home::new().config(
+        "default_gateway = \"usual\"\n[gateway.usual]\nbase_url = \"http://127.0.0.1:9/v1\"\nkey_command = [\"false\"]\n",
+    );
+    home.llm(["models", "show", "no-such-model"]).output().exits(4).says("the list of usual could not be fetched: ");
+}
+
+#[test]
 fn a_model_that_no_gateway_lists_has_its_makers_price_or_is_not_found() {
     let home = Home::new();
     let outcome = home.llm(["models", "show", "claude-sonnet-4-5", "-o", "json"]).output();

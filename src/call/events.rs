@@ -122,7 +122,7 @@ pub enum Event {
 impl Event {
     /// Says why this further model of a call is not asked.
     pub fn not_tried(call: &Call, next: &Target, why: &str) -> Self {
-        Self::NotTried { message: format!("{} is not tried: {why}", next.name_among(call.targets())) }
+        Self::NotTried { message: next.not_tried(call.targets(), why) }
     }
 
     /// What the user is told in words that are ready.

@@ -314,6 +314,11 @@ impl Target {
         let is_twice = |other: &Self| other.model == self.model && other.gateway != self.gateway;
         if others.into_iter().any(is_twice) { self.to_string() } else { self.model.clone() }
     }
+
+    /// Says why it is not tried beside these others.
+    pub fn not_tried<'a>(&self, others: impl IntoIterator<Item = &'a Self>, why: &str) -> String {
+        format!("{} is not tried: {why}", self.name_among(others))
+    }
 }
 
 /// `GATEWAY::MODEL`, as users write it.

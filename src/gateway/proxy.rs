@@ -42,13 +42,43 @@ pub(super) fn before(base: &BaseUrl, env: &Env) -> Result<Option<&'static str>, 
 /// # Errors
 /// The variable does not hold the address of a proxy. The client would ignore it, and requests would go past the proxy
 /// that the user wants.
-fn in_force<'e>(scheme: &str, env: &'e Env) -> Result<Option<(&'static str, &'e str)>, Failure> {
+fn in_force(scheme: &str, env: &Env) -> Result<Option<(&'static str, String)>, Failure> {
     let variable = env.proxy_variable(scheme == "https").filter(|_| !has_none(env));
     let Some((variable, address)) = variable.and_then(|name| Some((name, env.get(name)?))) else { return Ok(None) };
+    let address = in_full(address);
     // The client passes by an address with another scheme, a space or quotes in silence.
-    let is_used = Matcher::builder().all(address).build().intercept(&http::Uri::from_static("https://host")).is_some();
-    if is_used && Proxy::all(address).is_ok() { Ok(Some((variable, address))) } else { Err(senseless(variable)) }
+    let is_used =
+        Matcher::builder().all(&*address).build().intercept(&http::Uri::from_static("https://host")).is_some();
+    if is_used && Proxy::all(&*address).is_ok() { Ok(Some((variable, address))) } else { Err(senseless(variable)) }
 }
+
+/// The address with the scheme and the port that curl takes where none is written, which are not those of the client.
+fn in_full(address: &str) -> String {
+    let (scheme, rest) = match address.split_once("://") {
+        Some(both) => both,
+        // It may be a scheme that is written wrongly.
+        None if address.trim_end_matches('/').contains('/') => return address.to_owned(),
+        None => ("http", address),
+    };
+    let scheme = match scheme.to_ascii_lowercase() {
+        scheme if scheme == "socks" => "socks4".to_owned(),
+        scheme => scheme,
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    // The colons of an IPv6 address are between brackets.
+    let end = host.rsplit_once(']').map_or(host, |(_, end)| end);
+    let has_port = end.split_once(':').is_some_and(|(_, port)| !port.is_empty());
+    let authority = match scheme.as_str() {
+        _ if has_port || host.is_empty() => authority.to_owned(),
+        "https" => authority.to_owned(),
+        _ => format!("{}:{USUAL_PORT}", authority.trim_end_matches(':')),
+    };
+    format!("{scheme}://{authority}{path}")
+}
+
+/// The port of a proxy for which none is written, unless it is one with TLS: those have the port of HTTPS.
+const USUAL_PORT: u16 = 1080;
 
 /// Advice where the proxy that this variable names asks who comes.
 pub(super) fn password(variable: &str) -> String {
@@ -103,6 +133,46 @@ mod tests {
         ] {
             let vars: Vec<(&str, &str)> = set.iter().map(|name| (*name, proxy)).collect();
             assert_eq!(variable(url, &vars), expected, "{url} {set:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_the_scheme_and_the_port_that_curl_takes() {
+        for (written, taken) in [
+            ("proxy", "http://proxy:1080"),
+            ("proxy:3128", "http://proxy:3128"),
+            ("http://proxy", "http://proxy:1080"),
+            ("HTTP://proxy/", "http://proxy:1080/"),
+            ("http://proxy:", "http://proxy:1080"),
+            ("http://proxy:80", "http://proxy:80"),
+            ("http://name:pass@proxy", "http://name:pass@proxy:1080"),
+            ("name:pass@proxy:3128", "http://name:pass@proxy:3128"),
+            ("http://[::1]", "http://[::1]:1080"),
+            ("[::1]:3128", "http://[::1]:3128"),
+            ("https://proxy", "https://proxy"),
+            ("https://proxy:8443", "https://proxy:8443"),
+            ("socks://proxy", "socks4://proxy:1080"),
+            ("Socks://proxy:9050", "socks4://proxy:9050"),
+            ("socks4a://proxy", "socks4a://proxy:1080"),
+            ("socks5h://name:pass@proxy", "socks5h://name:pass@proxy:1080"),
+        ] {
+            let env = Env::from_pairs([("https_proxy", written)]);
+            let taken_of = in_force("https", &env).unwrap_or_else(|failure| panic!("{written}: {failure}"));
+            assert_eq!(taken_of, Some(("https_proxy", taken.to_owned())), "{written}");
+        }
+        for senseless in [
+            "http://",
+            "://proxy",
+            "ftp://proxy",
+            "http://:1080",
+            "http://a b",
+            "::garbage::",
+            "http//proxy:1",
+            "proxy:port",
+            "socks6://proxy",
+        ] {
+            let env = Env::from_pairs([("https_proxy", senseless)]);
+            assert!(in_force("https", &env).is_err(), "{senseless}");
         }
     }
 

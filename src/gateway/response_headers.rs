@@ -81,23 +81,26 @@ fn seconds(value: &str, unit: f64) -> Option<Duration> {
 /// The failure of a request that was redirected. No redirect is followed, since it would send key and prompt where the user
 /// did not mean them to go.
 pub(super) fn redirect(response: &Response, gateway: &config::Gateway, mask: &Mask) -> Failure {
-    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-    // The location is masked before it is parsed, because parsing changes the name of a host to lower case.
-    let location = location.map(|location| mask.message(location));
-    let to = target(response.url(), location.as_deref());
-    let message = format!("{} redirects to {to}; redirects are not followed", gateway.base_url.origin());
-    Failure::new(FailureKind::Protocol, message)
-        .with_status(response.status().as_u16())
-        .with_advice("if that is where the gateway now is, change its base_url")
+    // Many servers send letters of other languages as they are. The location is masked before it is parsed, because parsing
+    // changes the name of a host to lower case.
+    let location = response.headers().get(LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let target = location.map(|location| target(response.url(), &mask.message(&location)));
+    let whither = target.as_ref().map_or(", and does not say where".to_owned(), |target| format!(" to {target}"));
+    let message = format!("{} redirects{whither}; redirects are not followed", gateway.base_url.origin());
+    let failure = Failure::new(FailureKind::Protocol, message).with_status(response.status().as_u16());
+    match target {
+        Some(_) => failure.with_advice("if that is where the gateway now is, change its base_url"),
+        None => failure,
+    }
 }
 
 /// The target of a redirect without what could be secret: another origin, or another path of the same origin.
-fn target(from: &Url, location: Option<&str>) -> String {
-    match location.and_then(|location| from.join(location).ok()) {
-        Some(to) if to.origin() == from.origin() => format!("its own path {}", to.path()),
-        Some(to) if to.has_host() => to.origin().ascii_serialization(),
-        Some(to) => format!("an address that begins with {}:", to.scheme()),
-        None => "an address that makes no sense".to_owned(),
+fn target(from: &Url, location: &str) -> String {
+    match from.join(location) {
+        Ok(to) if to.origin() == from.origin() => format!("its own path {}", to.path()),
+        Ok(to) if to.has_host() => to.origin().ascii_serialization(),
+        Ok(to) => format!("an address that begins with {}:", to.scheme()),
+        Err(_) => "an address that makes no sense".to_owned(),
     }
 }
 
@@ -151,14 +154,15 @@ mod tests {
     fn a_redirect_names_its_target_without_what_could_be_secret() {
         let from = Url::parse("https://gateway.example/v1/chat/completions?a=b").expect("an address");
         for (location, target) in [
-            (Some("https://other.example/v1?key=secret"), "https://other.example"),
-            (Some("https://user:secret@other.example:8443/"), "https://other.example:8443"),
-            (Some("http://gateway.example/v1"), "http://gateway.example"),
-            (Some("//other.example/x"), "https://other.example"),
-            (Some("/login?next=secret"), "its own path /login"),
-            (Some("file:///etc/passwd"), "an address that begins with file:"),
-            (Some("https://"), "an address that makes no sense"),
-            (None, "an address that makes no sense"),
+            ("https://other.example/v1?key=secret", "https://other.example"),
+            ("https://user:secret@other.example:8443/", "https://other.example:8443"),
+            ("http://gateway.example/v1", "http://gateway.example"),
+            ("//other.example/x", "https://other.example"),
+            ("/login?next=secret", "its own path /login"),
+            ("file:///etc/passwd", "an address that begins with file:"),
+            ("https://", "an address that makes no sense"),
+            ("/anmelden/für", "its own path /anmelden/f%C3%BCr"),
+            ("https://bücher.example/été", "https://xn--bcher-kva.example"),
         ] {
             assert_eq!(super::target(&from, location), target, "{location:?}");
         }

@@ -84,11 +84,12 @@ pub async fn page(address: &Url, env: &Env) -> Result<Page, Failure> {
         let status = response.status();
         if !status.is_success() {
             let kind = FailureKind::from_status(status.as_u16());
-            let location = response.headers().get("location").and_then(|location| location.to_str().ok());
+            let location = response.headers().get("location");
+            let location = location.map(|location| String::from_utf8_lossy(location.as_bytes()));
             // The client follows no address but those of the web.
             let target = location.filter(|_| status.is_redirection()).map(|location| {
                 let target =
-                    response.url().join(location).map_or_else(|_| "elsewhere".to_owned(), |url| without_query(&url));
+                    response.url().join(&location).map_or_else(|_| "elsewhere".to_owned(), |url| without_query(&url));
                 format!(" and redirects to {target}")
             });
             let message = format!("the server answers {status}{}", target.unwrap_or_default());

@@ -57,12 +57,12 @@ impl<S> Fallback<S> {
         for (choice, lack) in call.choices.iter().zip(&lacks) {
             let Some(lack) = lack else { continue };
             let model = choice.target.name_among(call.targets());
-            let message = if is_asked {
-                format!("{model} is asked, although {lack}")
+            let event = if is_asked {
+                Event::Notice { message: format!("{model} is asked, although {lack}") }
             } else {
-                format!("{model} is not asked: {lack}")
+                Event::NotTried { message: format!("{model} is not asked: {lack}") }
             };
-            events.emit(Event::Notice { message }).await?;
+            events.emit(event).await?;
         }
         if is_asked {
             return Ok(Cow::Borrowed(call));

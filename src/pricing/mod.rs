@@ -205,6 +205,8 @@ impl Pricing {
         if let Some(cost) = &mut record.cost {
             cost.partial |= partial;
         }
+        // That it is no less than nothing is true of every cost.
+        record.cost = record.cost.filter(|cost| !cost.partial || cost.usd > Usd::ZERO);
     }
 
     /// Finds what the attempts before the last one cost that told what they took, and failed all the same. Returns where the

@@ -356,6 +356,9 @@ fn an_answer_of_unknown_length_costs_at_least_what_its_prompt_does() {
     let usage = Usage { input: Some(9), ..Usage::default() };
     let cost = pricing.of_answer(&corp(), "m", None, &usage, Some(Usd::ZERO)).expect("a lower bound");
     assert_eq!((cost.usd, cost.origin, cost.partial), (Usd::ZERO, CostOrigin::Config, true));
+    let mut record = Record { usage, ..record("m", "m") };
+    pricing.price(&mut record, &only(&corp()));
+    assert_eq!(record.cost, None, "it is unknown");
 }
 
 #[test]

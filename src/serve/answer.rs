@@ -282,15 +282,16 @@ struct Answer {
     /// Whether the client has been told that the answer has failed.
     has_told_failure: bool,
     failed: Option<Failure>,
-    /// What was said of the further models of the call that were not asked.
+    /// What was said of the models that the client may have expected and that were not asked.
     not_tried: Vec<String>,
     /// Whether the call has come to its end.
     is_over: bool,
 }
 
 impl Answer {
-    fn new(asked: Asked, call: &Call) -> Self {
+    fn new(mut asked: Asked, call: &Call) -> Self {
         let encoder = encoder(&asked);
+        let not_tried = std::mem::take(&mut asked.not_tried);
         let passing = call.choices.iter().filter(|choice| choice.passes).map(|choice| choice.target.clone());
         Self {
             call: call.id.clone(),
@@ -311,7 +312,7 @@ impl Answer {
             has_begun: false,
             has_told_failure: false,
             failed: None,
-            not_tried: Vec::new(),
+            not_tried,
             is_over: false,
             asked,
         }
@@ -428,9 +429,7 @@ impl Answer {
 
     /// The failure in words for the client, with the further models of the call that were not asked.
     fn told(&self, failure: &Failure) -> Failure {
-        let told = refusal::told(self.asked.api, failure);
-        let message = std::iter::once(&told.message).chain(&self.not_tried).map(String::as_str);
-        Failure { message: message.collect::<Vec<_>>().join("; "), ..told }
+        refusal::with_sentences(refusal::told(self.asked.api, failure), &self.not_tried)
     }
 
     /// The media type and the body of an answer in one piece.

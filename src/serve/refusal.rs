@@ -103,6 +103,12 @@ pub(super) fn told(api: Api, failure: &Failure) -> Failure {
     told.with_status(status)
 }
 
+/// The failure with these sentences behind its message.
+pub(super) fn with_sentences(failure: Failure, sentences: &[String]) -> Failure {
+    let message = std::iter::once(&failure.message).chain(sentences).map(String::as_str);
+    Failure { message: message.collect::<Vec<_>>().join("; "), ..failure }
+}
+
 /// What a gateway says of the connection to it: a proxy wants a login, or the request is for another server or another version
 /// of HTTP.
 const BETWEEN: [u16; 3] = [407, 421, 426];

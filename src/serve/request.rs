@@ -12,9 +12,10 @@ use super::keys::Client;
 use super::loaded_config::LoadedConfig;
 use super::models::may_use_for;
 use super::readable;
+use super::refusal::with_sentences;
 use super::translation::{translated, unable};
 use crate::adapter::{Api, ClientBody, NamedRequest, Operation, asks_for_background, naming_model};
-use crate::call::{Call, Caller, Choice, Limits, origin};
+use crate::call::{Call, Caller, Choice, Limits, Target, origin};
 use crate::chat::Request;
 use crate::config::{Settings, name_fits};
 use crate::error::{Failure, FailureKind};
@@ -40,6 +41,8 @@ pub(super) struct Asked {
     pub(super) body: ClientBody,
     /// The fields inside of the body that a gateway of another wire format does not get.
     pub(super) ignored: Vec<String>,
+    /// What is said of the models of the alias that are left out of the call.
+    pub(super) not_tried: Vec<String>,
     /// The request in our terms; or why it has none, so that only a gateway of its own wire format can answer it.
     decoded: Result<Arc<Request>, Failure>,
 }
@@ -89,7 +92,7 @@ impl Asked {
         // Of embeddings and completions, the body holds all that is paid for.
         let is_foreign = operation == Operation::Generate && decoded.is_err();
         let body = if is_foreign { body.not_understood() } else { body };
-        Ok(Self { api, path: path.to_owned(), body, ignored: Vec::new(), decoded })
+        Ok(Self { api, path: path.to_owned(), body, ignored: Vec::new(), not_tried: Vec::new(), decoded })
     }
 
     /// The request in our terms. Where it has none, the fields of the body stand for it, with the messages as far as they can be
@@ -117,13 +120,17 @@ impl Asked {
     ) -> Result<(Call, Self), Failure> {
         let named = loaded.route(self.body.model())?;
         let request = self.request();
-        let (choices, caller) =
-            permitted(&loaded.settings, client, self.body.model(), &named, loaded.choices(&named, &request))?;
+        let choices = loaded.choices(&named, &request);
+        let mut left_out = LeftOut::of(&choices);
+        let (choices, caller) = permitted(&loaded.settings, client, self.body.model(), &named, choices, &mut left_out)?;
         // Who may use an alias has no list any more when its models are checked.
         if let Some(field) = is_limited(client).then(|| naming_model(self.body.bytes())).flatten() {
             return Err(other_model(&client.name, &field));
         }
-        let (choices, request) = self.fitting(loaded, choices, request)?;
+        let refused = left_out.told.clone();
+        let fitting = self.fitting(loaded, choices, request, &mut left_out);
+        let (choices, request) = fitting.map_err(|failure| with_sentences(failure, &refused))?;
+        self.not_tried = left_out.told;
         if choices.iter().any(|choice| !choice.passes) {
             self.ignored = ignored(self.api, self.body.bytes());
         }
@@ -146,6 +153,7 @@ impl Asked {
         loaded: &LoadedConfig,
         choices: Vec<Choice>,
         request: Arc<Request>,
+        left_out: &mut LeftOut,
     ) -> Result<(Vec<Choice>, Arc<Request>), Failure> {
         let mut why_not = None;
         let translation = match &self.decoded {
@@ -175,9 +183,10 @@ impl Asked {
                 Err(failure) => Some(failure.clone()),
                 Ok(request) => api_of(&choice).and_then(|api| unable(api, request)),
             };
-            let fits = failure.is_none();
-            why_not = why_not.take().or(failure);
-            fits.then_some(Choice { passes, ..choice })
+            let Some(failure) = failure else { return Some(Choice { passes, ..choice }) };
+            left_out.add(&choice.target, &failure.message);
+            why_not.get_or_insert(failure);
+            None
         });
         let fitting: Vec<Choice> = fitting.collect();
         match why_not {
@@ -186,6 +195,23 @@ impl Asked {
             _ if fitting.iter().all(|choice| choice.passes) => Ok((fitting, request)),
             _ => Ok((fitting, translation.map(Arc::new).unwrap_or(request))),
         }
+    }
+}
+
+/// What is said of the models of an alias that its call is made without.
+struct LeftOut {
+    /// All models of the alias.
+    all: Vec<Target>,
+    told: Vec<String>,
+}
+
+impl LeftOut {
+    fn of(choices: &[Choice]) -> Self {
+        Self { all: choices.iter().map(|choice| choice.target.clone()).collect(), told: Vec::new() }
+    }
+
+    fn add(&mut self, target: &Target, why: &str) {
+        self.told.push(target.not_tried(&self.all, why));
     }
 }
 
@@ -201,13 +227,16 @@ fn permitted(
     asked: &str,
     named: &NamedRoute,
     choices: Vec<Choice>,
+    left_out: &mut LeftOut,
 ) -> Result<(Vec<Choice>, Arc<Caller>), Failure> {
-    let permitted: Vec<Choice> =
-        choices.into_iter().filter(|choice| may_use_for(settings, client, asked, &choice.target)).collect();
+    let (permitted, refused): (Vec<Choice>, Vec<Choice>) =
+        choices.into_iter().partition(|choice| may_use_for(settings, client, asked, &choice.target));
     if permitted.is_empty() || named.names().into_iter().any(|name| client.caller.is_refused(name)) {
         let message = format!("the key {} may not be used for {asked}", client.name);
         return Err(Failure { param: Some("model".into()), ..Failure::new(FailureKind::Refused, message) });
     }
+    let why = format!("the key {} may not be used for it", client.name);
+    refused.iter().for_each(|choice| left_out.add(&choice.target, &why));
     // Whoever may use an alias has no list any more when its models are checked.
     let is_named = |allow: &Vec<String>| allow.iter().any(|pattern| name_fits(pattern, asked));
     let caller = match client.caller.allow.as_ref().is_some_and(is_named) {

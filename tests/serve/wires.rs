@@ -440,6 +440,54 @@ fn another_model_answers_where_the_first_fails_before_its_answer() {
 }
 
 #[test]
+fn a_model_that_is_left_out_is_named_where_the_others_fail() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "down" => Reply::error(503, "out of order"),
+        _ => Reply::stream(&["yes"]),
+    });
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    let more = format!(
+        "[gateway.gm]\nbase_url = \"{0}\"\napi = \"gemini\"\nauth = \"none\"\n\
+         [gateway.gm2]\nbase_url = \"{0}\"\napi = \"gemini\"\nauth = \"none\"\n\
+         [alias.chain]\nmodels = [\"down\", \"gm::spare\", \"gm2::spare\"]\nretries = 0\n\
+         [alias.well]\nmodels = [\"gm::spare\", \"up::fine\"]\n",
+        gateway.base_url()
+    );
+    home.file("llm.toml", config + &more);
+    let free = Server::new_key(&home, "free", &[]);
+    let limited = Server::new_key(&home, "limited", &["--refuse", "gm::*"]);
+    let server = Server::start(&home, &[]);
+    let bias = json!({"logit_bias": {"1": 2}});
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}});
+    let one = json!({"tools": [tool], "parallel_tool_calls": false});
+    let ask = |key: &str, model: &str, more: &Value, stream: bool| {
+        let mut body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}], "stream": stream});
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        server.send(key, "/v1/chat/completions", &[], body.to_string())
+    };
+    let refused = "the key limited may not be used for it";
+    let untold = "cannot be translated";
+    for (key, more, whys) in
+        [(&free, &bias, [untold, untold]), (&free, &one, [untold, untold]), (&limited, &one, [refused, untold])]
+    {
+        for stream in [false, true] {
+            let answer = ask(key, "chain", more, stream);
+            let text = answer.text();
+            assert_eq!(answer.status, 503, "{text}");
+            let message = answer.json()["error"]["message"].as_str().expect("words").to_owned();
+            let told: Vec<&str> = message.split("; ").collect();
+            assert!(told.len() == 3 && told[0].contains("out of order"), "{message}");
+            for ((said, name), why) in told[1..].iter().zip(["gm::spare", "gm2::spare"]).zip(whys) {
+                assert!(said.starts_with(&format!("{name} is not tried: ")) && said.contains(why), "{message}");
+            }
+        }
+        assert_eq!(ask(key, "well", more, true).status, 200);
+    }
+    assert!(gateway.requests().iter().all(|request| request.path.ends_with("/chat/completions")));
+}
+
+#[test]
 fn an_answer_that_breaks_off_tells_its_client_so() {
     let gateway = Gateway::always(Reply::sse().role().text("half").close());
     let home = home(&gateway, "openai-chat");

@@ -23,14 +23,17 @@ pub(super) fn run(context: &Context, args: &ModelsShowArgs) -> Result<u8, Error>
         Some((gateway, id)) => (Some(gateway.trim()), id.trim()),
         None => (args.to.gateway.as_deref(), args.id.trim()),
     };
-    let offered = match named {
-        Some(name) => of_one_gateway(context, name, args)?,
+    let (offered, mut unfetched) = match named {
+        Some(name) => (of_one_gateway(context, name, args)?, Vec::new()),
         None => of_all_gateways(context, args)?,
     };
     let shown = shown(context, id, &offered);
     if shown.listings.is_empty() && (named.is_some() || shown.list_price.is_none()) {
-        return Err(not_found(context, id, named, &offered));
+        let first = (!unfetched.is_empty()).then(|| unfetched.remove(0));
+        tell_unfetched(context, &unfetched);
+        return Err(first.map_or_else(|| not_found(context, id, named, &offered), |first| maybe_unfetched(id, first)));
     }
+    tell_unfetched(context, &unfetched);
     if shown.listings.is_empty() {
         context.notice(&format!("no gateway's list that is known here has {id}; this is what its maker asks for it"));
     }
@@ -46,6 +49,9 @@ pub(super) fn run(context: &Context, args: &ModelsShowArgs) -> Result<u8, Error>
 /// Gateways with their lists.
 type Offered = Vec<(Gateway, Catalogue)>;
 
+/// Gateways whose list could not be fetched, and why.
+type Unfetched = Vec<(String, Failure)>;
+
 fn of_one_gateway(context: &Context, name: &str, args: &ModelsShowArgs) -> Result<Offered, Error> {
     let (gateway, demo) = context.preparation().gateway(name)?;
     let lists = Lists::new(context, args.refresh, demo.is_some());
@@ -58,10 +64,10 @@ fn of_one_gateway(context: &Context, name: &str, args: &ModelsShowArgs) -> Resul
 /// The lists of every gateway that is set up here, or whose list was fetched before. Keyrings and key commands are asked
 /// for keys only with `--refresh`, and for a default gateway whose list was never fetched: they may need the user, who
 /// only wants to see a model.
-fn of_all_gateways(context: &Context, args: &ModelsShowArgs) -> Result<Offered, Error> {
+fn of_all_gateways(context: &Context, args: &ModelsShowArgs) -> Result<(Offered, Unfetched), Error> {
     let default = context.resolver(None).default_gateway().ok();
     if default.as_deref() == Some("demo") {
-        return of_one_gateway(context, "demo", args);
+        return Ok((of_one_gateway(context, "demo", args)?, Vec::new()));
     }
     let lists = Lists::new(context, args.refresh, false);
     let (mut offered, mut to_fetch, mut never_fetched) = (Vec::new(), Vec::new(), Vec::new());
@@ -77,11 +83,14 @@ fn of_all_gateways(context: &Context, args: &ModelsShowArgs) -> Result<Offered, 
         context.preparation().tell_llm_api_key_is_unused();
     }
     report_never_fetched(context, &never_fetched);
-    offered.extend(fetch_all(&lists, to_fetch)?);
+    let (fetched, mut unfetched) = fetch_all(&lists, to_fetch)?;
+    offered.extend(fetched);
     // The default gateway comes first, so that its data about the model are shown.
-    offered.sort_by_key(|(gateway, _)| (default.as_deref() != Some(&gateway.name), gateway.name.clone()));
+    let place = |name: &str| (default.as_deref() != Some(name), name.to_owned());
+    offered.sort_by_key(|(gateway, _)| place(&gateway.name));
+    unfetched.sort_by_key(|(name, _)| place(name));
     show_notices(context, &lists, &offered);
-    Ok(offered)
+    Ok((offered, unfetched))
 }
 
 /// Where a gateway's list comes from.
@@ -89,7 +98,7 @@ enum ListSource {
     /// The list that was fetched before is used, if there is one.
     Kept(Option<Catalogue>),
     /// The list is fetched with this key, if the gateway needs one; if that fails, `kept` is used.
-    Fetch { kept: Option<Catalogue>, key: Option<Found> },
+    Fetch { kept: Option<Catalogue>, key: Result<Option<Found>, Error> },
     /// There is no list, and fetching it would mean to ask a keyring or a command for the key.
     NeverFetched,
 }
@@ -102,16 +111,11 @@ fn list_source(lists: &Lists<'_>, gateway: &Gateway, args: &ModelsShowArgs, is_d
     }
     let is_set_up = is_default || context.settings.gateway_said(&gateway.name) == Said::File;
     match context.preparation().key_at_hand(gateway) {
-        AtHand::Key(found) => ListSource::Fetch { kept, key: Some(found) },
-        AtHand::NotNeeded if is_set_up || kept.is_some() => ListSource::Fetch { kept, key: None },
+        AtHand::Key(found) => ListSource::Fetch { kept, key: Ok(Some(found)) },
+        AtHand::NotNeeded if is_set_up || kept.is_some() => ListSource::Fetch { kept, key: Ok(None) },
         AtHand::Elsewhere if args.refresh || (is_default && kept.is_none()) => {
-            match context.preparation().key(gateway, args.to.key.as_deref()) {
-                Ok(key) => ListSource::Fetch { kept, key },
-                Err(error) => {
-                    context.notice(&format!("{}: {error}", gateway.name));
-                    ListSource::Kept(kept)
-                }
-            }
+            let key = context.preparation().key(gateway, args.to.key.as_deref());
+            ListSource::Fetch { kept, key }
         }
         AtHand::Elsewhere if kept.is_none() => ListSource::NeverFetched,
         AtHand::Elsewhere | AtHand::NotNeeded | AtHand::Missing => ListSource::Kept(kept),
@@ -137,33 +141,39 @@ fn report_never_fetched(context: &Context, names: &[&str]) {
 struct ToFetch {
     gateway: Gateway,
     kept: Option<Catalogue>,
-    key: Option<Found>,
+    key: Result<Option<Found>, Error>,
 }
 
-/// Fetches these lists at once. Where a list cannot be fetched, a notice says so, and the one that was fetched before is
-/// used.
-fn fetch_all(lists: &Lists<'_>, to_fetch: Vec<ToFetch>) -> Result<Offered, Error> {
+/// Fetches these lists at once. Where a list cannot be fetched, the one that was fetched before is used.
+fn fetch_all(lists: &Lists<'_>, to_fetch: Vec<ToFetch>) -> Result<(Offered, Unfetched), Error> {
     let context = lists.context;
     let clients = to_fetch.into_iter().map(|ToFetch { gateway, kept, key }| {
         let client = Client::new(gateway.clone(), &context.settings.env);
-        (client.and_then(|client| context.preparation().with_key(client, Ok(key))), gateway, kept)
+        (client.and_then(|client| context.preparation().with_key(client, key)), gateway, kept)
     });
     let fetched = join_all(clients.map(async |(client, gateway, kept)| match client {
         Ok(client) => (lists.fetch(&client).await, gateway, kept),
         Err(failure) => (Err(failure), gateway, kept),
     }));
-    let (mut offered, mut failed) = (Offered::new(), Remarks::default());
+    let (mut offered, mut unfetched) = (Offered::new(), Unfetched::new());
     for (result, gateway, kept) in process::runtime()?.block_on(fetched) {
         match result {
             Ok(catalogue) => offered.push((gateway, catalogue)),
             Err(failure) => {
-                failed.add(format!("the list could not be fetched: {}", failure.with_its_advice()), &gateway.name);
+                unfetched.push((gateway.name.clone(), failure));
                 offered.extend(kept.map(|kept| (gateway, kept)));
             }
         }
     }
-    failed.tell(context);
-    Ok(offered)
+    Ok((offered, unfetched))
+}
+
+fn tell_unfetched(context: &Context, unfetched: &Unfetched) {
+    let mut remarks = Remarks::default();
+    for (gateway, failure) in unfetched {
+        remarks.add(format!("the list could not be fetched: {}", failure.with_its_advice()), gateway);
+    }
+    remarks.tell(context);
 }
 
 /// Shows the notices about lists: what went wrong when they were read, and their age.
@@ -240,10 +250,7 @@ fn not_found(context: &Context, id: &str, named: Option<&str>, offered: &Offered
     {
         return error;
     }
-    let message = match named {
-        Some(name) => format!("{name} lists no model {id}"),
-        None => format!("no gateway's list that is known here has a model {id}"),
-    };
+    let message = named.map_or_else(|| in_no_list(id), |name| format!("{name} lists no model {id}"));
     let failure = Failure::new(FailureKind::NotFound, message);
     // A name that two gateways have is suggested once.
     let names: BTreeSet<&str> =
@@ -252,4 +259,14 @@ fn not_found(context: &Context, id: &str, named: Option<&str>, offered: &Offered
         Some(near) => failure.with_advice(format!("did you mean {near}?")),
         None => failure.with_advice("`llm models TEXT` searches a gateway's list"),
     })
+}
+
+fn in_no_list(id: &str) -> String {
+    format!("no gateway's list that is known here has a model {id}")
+}
+
+/// The error where the model may be in a list that could not be fetched.
+fn maybe_unfetched(id: &str, (gateway, failure): (String, Failure)) -> Error {
+    let message = format!("{}; the list of {gateway} could not be fetched: {}", in_no_list(id), failure.message);
+    Error::from(Failure { message, ..failure })
 }
