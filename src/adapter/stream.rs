@@ -469,6 +469,17 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_that_is_too_long_for_one_is_cut() {
+        let long = "A b\n".repeat(1000);
+        let finish = FINISH.replace("\"stop\"", &serde_json::json!(long).to_string());
+        let (mut stream, _, out) = stream(&[TEXT, &finish].concat());
+        let Some(Decoded::Event(StreamEvent::Finish(reason))) = out.last() else { panic!("{out:?}") };
+        assert_eq!(reason.as_str(), format!("{}…", &long[..256]));
+        let failure = stream.end(&mut Vec::new()).expect_err("an unknown end");
+        assert_eq!(failure.message, format!("the answer ended early: {}…", &"A b ".repeat(25)[..100]));
+    }
+
+    #[test]
     fn an_answer_that_ends_with_calls_has_some() {
         let finish = FINISH.replace("stop", "tool_calls");
         let call = TEXT.replace(r#""content":"a""#, r#""tool_calls":[{"index":0,"id":"c","function":{"name":"f"}}]"#);
