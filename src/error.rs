@@ -210,6 +210,8 @@ pub struct Failure {
     pub advice: Option<Box<str>>,
     /// Whether the request was sent and its cost was not reported, so that it may be billed although it failed.
     pub maybe_billed: bool,
+    /// Whether the gateway refused a request that was sent without a key, and without a header that looks as if it held one.
+    pub without_key: bool,
     /// What the answer took, where the gateway told that with the failure. Nothing more is billed for it.
     pub usage: Option<Box<Usage>>,
 }
@@ -331,6 +333,7 @@ impl Failure {
             should_retry: None,
             advice: None,
             maybe_billed: false,
+            without_key: false,
             usage: None,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::list::Items;
 use super::sse::{BOM, Frame, FrameError, Parser};
-use super::{Adapter, DecodeError, Decoder, Flow, surrogates, verdict};
+use super::{Adapter, DecodeError, Decoder, Flow, error_body, surrogates, verdict};
 use crate::chat::{Calls, FinishReason, Nesting, StreamEvent, TokenLogprob, Usage};
 use crate::error::{Failure, FailureKind};
 
@@ -20,6 +20,9 @@ const TOLD: usize = 3;
 
 /// The number of unreadable frames that ends a stream, since a stream of answers does not have so many.
 const MOST_MALFORMED: usize = 1_000;
+
+/// So many bytes of the first frames are kept until the answer begins. A refusal is short.
+const OPENING: usize = 16 << 10;
 
 /// One thing that was decoded from a stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,6 +98,8 @@ impl Framing {
 #[derive(Debug, Default)]
 struct Progress {
     frames: usize,
+    /// The first frames, until the answer begins: what is no answer may say that the key was refused.
+    opening: Vec<String>,
     malformed: usize,
     /// Bytes of the answer so far.
     size: usize,
@@ -216,6 +221,9 @@ impl Progress {
             }
         };
         events.retain(|event| self.note(event));
+        if let Ok(frame) = &frame {
+            self.keep_opening(frame.data.trim());
+        }
         self.count_tool_calls(events)?;
         let has_failed = matches!(decoded, Err(DecodeError::Failed(_)));
         let mut last_usage = Usage::default();
@@ -260,6 +268,20 @@ impl Progress {
                 Err(self.broken_by(failure.with_usage(last_usage)))
             }
         }
+    }
+
+    /// Keeps a frame that may be a refusal, as long as nothing of an answer has come.
+    fn keep_opening(&mut self, data: &str) {
+        if self.has_begun() {
+            self.opening = Vec::new();
+        } else if self.opening.iter().map(String::len).sum::<usize>() + data.len() <= OPENING && data.starts_with('{') {
+            self.opening.push(data.to_owned());
+        }
+    }
+
+    /// Whether anything of an answer has come, or its end.
+    fn has_begun(&self) -> bool {
+        self.size > 0 || self.tool_calls > 0 || self.finish.is_some() || self.missing.is_some()
     }
 
     /// Counts the tool calls that begin, which may be many although they are small.
@@ -311,6 +333,9 @@ impl Progress {
     }
 
     fn verdict(&self) -> Result<(), Failure> {
+        if let Some(refusal) = self.opening.iter().find_map(|data| error_body::refusal(data.as_bytes())) {
+            return Err(refusal);
+        }
         if self.frames == 0 && self.malformed == 0 {
             return Err(Failure::new(FailureKind::Protocol, "the gateway sent an empty stream").maybe_billed());
         }
@@ -440,6 +465,17 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_that_is_too_long_for_one_is_cut() {
+        let long = "A b\n".repeat(1000);
+        let finish = FINISH.replace("\"stop\"", &serde_json::json!(long).to_string());
+        let (mut stream, _, out) = stream(&[TEXT, &finish].concat());
+        let Some(Decoded::Event(StreamEvent::Finish(reason))) = out.last() else { panic!("{out:?}") };
+        assert_eq!(reason.as_str(), format!("{}…", &long[..256]));
+        let failure = stream.end(&mut Vec::new()).expect_err("an unknown end");
+        assert_eq!(failure.message, format!("the answer ended early: {}…", &"A b ".repeat(25)[..100]));
+    }
+
+    #[test]
     fn an_answer_that_ends_with_calls_has_some() {
         let finish = FINISH.replace("stop", "tool_calls");
         let call = TEXT.replace(r#""content":"a""#, r#""tool_calls":[{"index":0,"id":"c","function":{"name":"f"}}]"#);
@@ -450,6 +486,38 @@ mod tests {
             let told_by_finish = failure.as_ref().map(|failure| verdict::is_told_by(&FinishReason::ToolCalls, failure));
             assert_eq!(told_by_finish, told.then_some(true), "{text}");
             assert!(failure.is_none_or(|failure| failure.kind == FailureKind::Truncated));
+        }
+    }
+
+    #[test]
+    fn a_stream_that_only_refuses_the_key_says_so_in_every_format() {
+        for body in [
+            r#"{"code":401,"message":"Invalid token","data":null}"#,
+            r#"{"base_resp":{"status_code":1004,"status_msg":"login fail: Please carry the API secret key"}}"#,
+            r#"{"success":false,"message":"Invalid API key"}"#,
+            r#"{"code":"InvalidApiKey","message":"Invalid API-key provided.","request_id":"f"}"#,
+            r#"{"detail":"Unauthorized"}"#,
+            r#"{"message":"Invalid Authentication","type":"authentication_error"}"#,
+        ] {
+            for api in [Api::OpenaiChat, Api::OpenaiResponses, Api::Anthropic, Api::Gemini] {
+                for text in [
+                    format!("data: {body}\n\ndata: [DONE]\n\n"),
+                    format!(": hello\n\ndata: {{}}\n\nevent: error\ndata: {body}\n\n"),
+                    format!("data: {body}"),
+                    format!("[{body}]"),
+                ] {
+                    let mut stream = Stream::new(api.adapter());
+                    let flow = stream.push(text.as_bytes(), &mut Vec::new());
+                    let failure = flow.map(drop).and_then(|()| stream.end(&mut Vec::new())).expect_err("no answer");
+                    assert_eq!(failure.kind, FailureKind::Auth, "{api:?} {text}");
+                }
+            }
+            let begun = [TEXT, &format!("data: {body}\n\n"), FINISH].concat();
+            let outcome = stream(&begun).0.end(&mut Vec::new());
+            assert_ne!(outcome.map_err(|failure| failure.kind), Err(FailureKind::Auth));
+            let followed = [&format!("data: {body}\n\n"), TEXT, FINISH].concat();
+            let outcome = stream(&followed).0.end(&mut Vec::new());
+            assert_ne!(outcome.map_err(|failure| failure.kind), Err(FailureKind::Auth));
         }
     }
 

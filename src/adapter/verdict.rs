@@ -2,6 +2,10 @@
 
 use crate::chat::{Calls, FinishReason};
 use crate::error::{Failure, FailureKind};
+use crate::words::{on_one_line, shortened};
+
+/// The longest reason that a message repeats, in characters.
+const LONGEST_REASON: usize = 100;
 
 const ENDED_EARLY: &str = "the answer ended early";
 
@@ -27,7 +31,9 @@ pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failu
         }
         // A word that nobody knows, after calls that are whole, means no failure.
         Some(FinishReason::Other(reason)) if calls == Calls::Whole && !sounds_cut(reason) => Ok(()),
-        Some(FinishReason::Other(reason)) => truncated(format!("{ENDED_EARLY}: {reason}")),
+        Some(FinishReason::Other(reason)) => {
+            truncated(format!("{ENDED_EARLY}: {}", shortened(&on_one_line(reason), LONGEST_REASON)))
+        }
         // The model may have worked although nothing of that has come.
         None => truncated("the stream ended before the answer was complete".into()).map_err(Failure::maybe_billed),
     }

@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{TokenLogprob, Usage};
+use crate::words::shortened;
+
+/// The longest reason for the end of an answer that is kept, in characters. It stands in messages and in the ledger.
+const LONGEST_REASON: usize = 256;
 
 /// One decoded piece of a streamed answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,7 +69,7 @@ pub enum FinishReason {
     ToolCalls,
     /// A filter or a refusal ended the answer.
     ContentFilter,
-    /// Any other reason, in the gateway's own word.
+    /// Any other reason, in the gateway's own word: see [`FinishReason::other`].
     #[serde(untagged)]
     Other(String),
 }
@@ -87,8 +91,13 @@ impl FinishReason {
             | "moderation"
             | "guardrail"
             | "guardrail_intervened" => Self::ContentFilter,
-            _ => Self::Other(word.to_owned()),
+            _ => Self::other(word),
         }
+    }
+
+    /// A reason that only the gateway knows. A text that is too long for a word is cut.
+    pub fn other(word: &str) -> Self {
+        Self::Other(shortened(word, LONGEST_REASON).into_owned())
     }
 
     /// The word for the reason in records and tables.

@@ -36,9 +36,6 @@ const MOST_SLASHES: usize = 8;
 /// The longest id of an answer and the longest name of a model that are kept, in bytes.
 const LONGEST_NAME: usize = 4096;
 
-/// The longest reason for the end of an answer that is kept, in bytes.
-const LONGEST_REASON: usize = 256;
-
 /// Parts of the names of headers whose values are secrets.
 const SECRET_HEADERS: [&str; 6] = ["auth", "key", "token", "secret", "cookie", "password"];
 
@@ -48,6 +45,15 @@ pub(super) struct Mask {
     secrets: Vec<Secret>,
     /// The long secrets as they are, for bytes that pass through.
     exact: Vec<memmem::Finder<'static>>,
+}
+
+/// How a secret goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// All the rest of it has come.
+    Whole,
+    /// All that has come is more of it, which begins at this place of the end before.
+    More(usize),
 }
 
 struct Secret {
@@ -123,6 +129,25 @@ impl Mask {
         self.exact.iter().map(open).max().unwrap_or(0)
     }
 
+    /// How a long secret goes on in the text that comes `next`, of which a text before has ended with the beginning.
+    pub(super) fn rest(&self, end: &[u8], next: &[u8]) -> Option<Rest> {
+        let secrets = self.exact.iter().map(memmem::Finder::needle);
+        let rests = secrets.flat_map(|secret| {
+            let rest = move |start: usize| Some((start, secret.strip_prefix(&end[start..])?));
+            (0..end.len()).filter_map(rest)
+        });
+        let mut more = None;
+        for (start, rest) in rests {
+            if next.starts_with(rest) {
+                return Some(Rest::Whole);
+            }
+            if rest.starts_with(next) {
+                more = more.or(Some(Rest::More(start)));
+            }
+        }
+        more
+    }
+
     /// Whether there is no secret at all.
     pub(super) fn is_empty(&self) -> bool {
         self.secrets.is_empty()
@@ -165,10 +190,7 @@ impl Mask {
                 self.name(&mut token.token);
                 token.top.iter_mut().for_each(|other| self.name(&mut other.token));
             }),
-            StreamEvent::Finish(FinishReason::Other(reason)) => {
-                self.name(reason);
-                cut(reason, LONGEST_REASON);
-            }
+            StreamEvent::Finish(FinishReason::Other(reason)) => self.name(reason),
             _ => {}
         }
         event

@@ -150,6 +150,7 @@ impl Client {
             failure.advice = advice.map(Into::into);
         }
         if failure.kind == FailureKind::Auth && self.key.is_none() {
+            failure.without_key = self.mask.is_empty();
             let advice = match self.gateway.auth {
                 _ if !self.mask.is_empty() => {
                     format!("the gateway refused what the headers of {name} in the config hold; no other key was sent")

@@ -85,8 +85,8 @@ pub(super) fn redirect(response: &Response, gateway: &config::Gateway, mask: &Ma
     // changes the name of a host to lower case.
     let location = response.headers().get(LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let target = location.map(|location| target(response.url(), &mask.message(&location)));
-    let whither = target.as_ref().map_or(", and does not say where".to_owned(), |target| format!(" to {target}"));
-    let message = format!("{} redirects{whither}; redirects are not followed", gateway.base_url.origin());
+    let place = target.as_ref().map_or(", and does not say where".to_owned(), |target| format!(" to {target}"));
+    let message = format!("{} redirects{place}; redirects are not followed", gateway.base_url.origin());
     let failure = Failure::new(FailureKind::Protocol, message).with_status(response.status().as_u16());
     match target {
         Some(_) => failure.with_advice("if that is where the gateway now is, change its base_url"),

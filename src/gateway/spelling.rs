@@ -1,19 +1,34 @@
-//! Finds a secret that an answer spells in several pieces, in one field of it after another. For bytes that are handed on as
-//! they are: in them, pieces cannot be masked any more.
+//! Finds a secret that an answer spells in several pieces, in one field of it after another, or in the names of its fields. For bytes
+//! that are handed on as they are: in them, pieces cannot be masked any more.
 
 use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::mask::{LONG, Mask, SHORTEST_PART};
+use super::mask::{LONG, Mask, Rest, SHORTEST_PART};
 use super::relay::end_of_string;
 
 /// What the strings of an answer end with that may be the beginning of a secret.
 #[derive(Debug, Default)]
 pub(super) struct Spelling {
     open: Vec<Open>,
+    names: Vec<OpenName>,
     is_split: bool,
 }
+
+/// What the name of a field ended with. Other names may come before the one that goes on with it.
+#[derive(Debug)]
+struct OpenName {
+    end: Vec<u8>,
+    /// How many names have come since.
+    age: usize,
+}
+
+/// As many ends of names are kept, the longest ones.
+const MOST_NAMES: usize = 8;
+
+/// An answer is held back for the end of a name until so many other names have come.
+const OLD: usize = 64;
 
 /// The end of the last string of a field.
 #[derive(Debug)]
@@ -38,13 +53,20 @@ impl Spelling {
     /// it goes on otherwise. The few letters with which many keys begin do not hold back an answer that goes on elsewhere.
     pub(super) fn is_open(&self, held: usize) -> bool {
         let shortest = if held > MOST_HELD { LONG } else { SHORTEST_PART };
+        self.is_longest_end(shortest)
+    }
+
+    /// Whether an end has at least this length, with which a secret may be beginning.
+    fn is_longest_end(&self, shortest: usize) -> bool {
         self.open.iter().any(|open| open.end.len() >= shortest)
+            || self.names.iter().any(|name| name.end.len() >= shortest && name.age < OLD)
     }
 
     /// Takes in that nothing more comes: an answer may have been cut within a secret.
     pub(super) fn end(&mut self) {
-        self.is_split |= self.open.iter().any(|open| open.end.len() >= LONG);
+        self.is_split |= self.is_longest_end(LONG);
         self.open.clear();
+        self.names.clear();
     }
 
     /// Takes in the lines of JSON, or of events with JSON in them. Strings are not read across two calls.
@@ -52,24 +74,74 @@ impl Spelling {
         if !mask.has_exact() {
             return;
         }
-        for line in lines.split(|byte| *byte == b'\n') {
-            let mut place_of_line = None;
-            for (parent, field, string) in strings(line) {
-                // Most strings neither go on with a secret nor begin one.
-                if self.open.is_empty() && mask.open_at_end(&string) == 0 {
-                    continue;
+        for line in lines.split(|byte| matches!(byte, b'\n' | b'\r')) {
+            match field_of_event(line) {
+                Some((name, value)) => {
+                    self.add_name(mask, name);
+                    if self.may_matter(mask, value) {
+                        self.add(mask, name, OF_EVENT, value);
+                    }
                 }
-                let place = place_of_line.get_or_insert_with(|| place(line));
-                self.add(mask, field, &[], &string);
-                if !place.is_empty() {
-                    self.add(mask, field, place, &string);
-                }
-                // Tool calls have ids, and so have answers.
-                if !parent.is_empty() {
-                    self.add(mask, field, &[b"in ", parent].concat(), &string);
-                }
+                None => self.read_json(mask, line),
             }
         }
+    }
+
+    fn read_json(&mut self, mask: &Mask, line: &[u8]) {
+        let mut place_of_line = None;
+        for found in strings(line) {
+            let (parent, field, string) = match found {
+                Found::Name(name) => {
+                    self.add_name(mask, &name);
+                    continue;
+                }
+                Found::Value { parent, field, string } => (parent, field, string),
+            };
+            if !self.may_matter(mask, &string) {
+                continue;
+            }
+            let place = place_of_line.get_or_insert_with(|| place(line));
+            self.add(mask, field, &[], &string);
+            if !place.is_empty() {
+                self.add(mask, field, place, &string);
+            }
+            // Tool calls have ids, and so have answers.
+            if !parent.is_empty() {
+                self.add(mask, field, &[b"in ", parent].concat(), &string);
+            }
+        }
+    }
+
+    /// Most strings neither go on with a secret nor begin one.
+    fn may_matter(&self, mask: &Mask, string: &[u8]) -> bool {
+        !self.open.is_empty() || mask.open_at_end(string) > 0
+    }
+
+    /// Takes in the name of a field. An end that it does not go on with stays open: every object has other names.
+    fn add_name(&mut self, mask: &Mask, name: &[u8]) {
+        if name.is_empty() {
+            return;
+        }
+        for open in &mut self.names {
+            match mask.rest(&open.end, name) {
+                Some(Rest::Whole) => self.is_split = true,
+                Some(Rest::More(start)) => {
+                    open.end.drain(..start);
+                    open.end.extend_from_slice(name);
+                    open.age = 0;
+                }
+                None => open.age += 1,
+            }
+        }
+        let end = &name[name.len() - mask.open_at_end(name)..];
+        if end.is_empty() || self.names.iter().any(|open| open.end == end) {
+            return;
+        }
+        if self.names.len() == MOST_NAMES {
+            let shortest = (0..MOST_NAMES).min_by_key(|at| self.names[*at].end.len()).unwrap_or(0);
+            self.names.swap_remove(shortest);
+        }
+        self.names.push(OpenName { end: end.to_vec(), age: 0 });
     }
 
     fn add(&mut self, mask: &Mask, field: &[u8], place: &[u8], string: &[u8]) {
@@ -91,31 +163,54 @@ impl Spelling {
     }
 }
 
-/// The strings in JSON that are values, with the name of the field that each is in, or in a list of, and before it that of the field
-/// that holds the object.
-fn strings(json: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Cow<'_, [u8]>)> {
+/// The place of what stands in a field of an event itself, rather than in JSON.
+const OF_EVENT: &[u8] = b"event";
+
+/// The name and the value of a field of a server-sent event; of a comment the name is empty. `None` where a line holds JSON.
+fn field_of_event(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let is_json = |text: &[u8]| matches!(text.trim_ascii_start(), [] | [b'{' | b'}' | b'[' | b']' | b'"' | b',', ..]);
+    if is_json(line) {
+        return None;
+    }
+    let (name, value) = line.split_at(memchr(b':', line).unwrap_or(line.len()));
+    let value = value.get(1..).unwrap_or_default().trim_ascii();
+    (name != b"data" || !is_json(value)).then_some((name.trim_ascii(), value))
+}
+
+/// A string in JSON.
+enum Found<'j> {
+    Name(Cow<'j, [u8]>),
+    /// A value, with the name of the field that it is in, or in a list of, and before it that of the field that holds the object.
+    Value {
+        parent: &'j [u8],
+        field: &'j [u8],
+        string: Cow<'j, [u8]>,
+    },
+}
+
+fn strings(json: &[u8]) -> impl Iterator<Item = Found<'_>> {
     let mut at = 0;
     let mut field: &[u8] = b"";
     let mut parents: Vec<&[u8]> = Vec::new();
     std::iter::from_fn(move || {
-        loop {
-            let start = at + memchr(b'"', json.get(at..)?)? + 1;
-            for byte in &json[at..start] {
-                match byte {
-                    b'{' => parents.push(field),
-                    b'}' => field = parents.pop().unwrap_or_default(),
-                    _ => {}
-                }
+        let start = at + memchr(b'"', json.get(at..)?)? + 1;
+        for byte in &json[at..start] {
+            match byte {
+                b'{' => parents.push(field),
+                b'}' => field = parents.pop().unwrap_or_default(),
+                _ => {}
             }
-            let end = end_of_string(json, start);
-            let string = &json[start..end];
-            at = end + 1;
-            let after = json.get(at..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace());
-            if after != Some(&b':') {
-                return Some((parents.last().copied().unwrap_or_default(), field, unescaped(string)));
-            }
-            field = string;
         }
+        let end = end_of_string(json, start);
+        let string = &json[start..end];
+        at = end + 1;
+        let after = json.get(at..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace());
+        if after == Some(&b':') {
+            field = string;
+            return Some(Found::Name(unescaped(string)));
+        }
+        let parent = parents.last().copied().unwrap_or_default();
+        Some(Found::Value { parent, field, string: unescaped(string) })
     })
 }
 
@@ -184,6 +279,38 @@ mod tests {
         let escaped: Vec<String> =
             pieces(r#"{"text":"@"}"#).iter().map(|event| event.replace('-', "\\u002d")).collect();
         assert!(spelling(escaped.iter().map(String::as_str)).is_split());
+    }
+
+    #[test]
+    fn a_key_in_pieces_is_found_in_the_fields_of_events_and_in_names() {
+        for event in [
+            "id: @\ndata: {}",
+            "event: @\r\ndata: {}",
+            "event:@\rdata: {}",
+            ": @",
+            "retry: @",
+            "data: @",
+            "@: x",
+            "@",
+            r#"data: {"choices":[],"@":1}"#,
+            r#"data: {"choices":[{"x":{"@":"y"},"z":[]}]}"#,
+            r#"[{"@" : null},"#,
+        ] {
+            let others = ["", r#"data: {"choices":[{"index":0,"delta":{"content":"hm"}}],"other_names":{"s":"k"}}"#];
+            let events = pieces(event);
+            let with_others = events.iter().flat_map(|event| [event.as_str()].into_iter().chain(others));
+            assert!(spelling(with_others).is_split(), "{event}");
+            let first = spelling([events[0].as_str()]);
+            assert!(first.is_open(0) && !first.is_split(), "{event}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_begins_like_a_key_in_every_event_holds_nothing_back_for_long() {
+        let events = vec![format!(r#"data: {{"choices":[],"{}":1}}"#, &KEY[..8]); OLD];
+        let spelling = spelling(events.iter().map(String::as_str));
+        assert!(!spelling.is_open(0) && !spelling.is_split());
+        assert_eq!(spelling.names.len(), 2, "one for the name, and one for the last letter of another");
     }
 
     #[test]

@@ -163,6 +163,7 @@ pub(super) fn reason_to_stop(failure: &Failure, has_output: bool) -> Option<&'st
     }
     match failure.kind {
         FailureKind::Truncated => Some(HAS_BEGUN),
+        FailureKind::Auth if failure.without_key => Some("the gateway of the model before it wants a key first"),
         FailureKind::NoKey | FailureKind::Auth => Some("the key of the model before it has to be corrected first"),
         FailureKind::Refused => Some("a limit of yours refused the call"),
         FailureKind::Interrupted | FailureKind::Skipped => Some("the call was stopped"),

@@ -246,6 +246,18 @@ impl Pricing {
         believed.or_else(|| Some(self.computed(gateway, &names, usage)?.cost))
     }
 
+    /// Whether a cost that a gateway reported of an answer is credible.
+    pub fn believes(
+        &self,
+        gateway: &Gateway,
+        asked: &str,
+        answered: Option<&str>,
+        usage: &Usage,
+        reported: Usd,
+    ) -> bool {
+        self.is_believable(reported, gateway, &Names::new(asked, answered.unwrap_or(asked)), usage)
+    }
+
     /// Whether a reported cost is credible. Gateways report 0 for models whose price they do not know, so 0 is believed
     /// only where the model's name, the config or the gateway's list says that it is free.
     fn is_believable(&self, reported: Usd, gateway: &Gateway, names: &Names<'_>, usage: &Usage) -> bool {

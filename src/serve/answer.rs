@@ -14,6 +14,7 @@ use super::limits::Taken;
 use super::line::Place;
 use super::loaded_config::LoadedConfig;
 use super::request::Asked;
+use super::told_cost::ToldCost;
 use super::{Server, refusal};
 use crate::adapter::Encoder;
 use crate::adapter::verdict::is_told_by;
@@ -51,11 +52,13 @@ pub(super) async fn respond(server: &Arc<Server>, mut asking: Asking, headers: &
     asking.call.trace = Some(trace.onward(&asking.call.id).into());
     let (id, api) = (asking.call.id.clone(), asking.asked.api);
     let (sender, head) = oneshot::channel();
+    let told_cost = ToldCost::new(Arc::clone(&asking.loaded), &asking.call);
     let single = Single::start(Arc::clone(&asking.loaded.prepared), trace.run.clone(), asking.call);
     let answer = Answer::new(asking.asked, single.call());
     let running = Running {
         server: Arc::clone(server),
         answer,
+        told_cost,
         head: Some(sender),
         body: None,
         taken: asking.taken,
@@ -73,6 +76,11 @@ pub(super) async fn respond(server: &Arc<Server>, mut asking: Asking, headers: &
             refusal::respond(api, &failure, &id)
         }
     }
+}
+
+/// Whether another key may help. Without one there is none to read again.
+fn is_refused_key(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Auth && failure.status == Some(401) && !failure.without_key
 }
 
 /// The trace that a call belongs to.
@@ -108,6 +116,7 @@ impl Trace {
 struct Running {
     server: Arc<Server>,
     answer: Answer,
+    told_cost: ToldCost,
     /// Where the beginning of the answer goes; `None` once it has gone.
     head: Option<oneshot::Sender<Head>>,
     /// Where the rest of a stream goes.
@@ -134,7 +143,10 @@ impl Running {
                     break;
                 }
             };
-            batch.drain(..).for_each(|event| self.answer.take(event));
+            for mut event in batch.drain(..) {
+                self.told_cost.check(&mut event.event);
+                self.answer.take(event);
+            }
             let is_taken = self.send().await || self.answer.finish.is_some();
             if !is_taken || !more {
                 break;
@@ -143,12 +155,7 @@ impl Running {
         if self.answer.failed.as_ref().is_some_and(is_store_lost) {
             self.server.note_store(true);
         }
-        if self
-            .answer
-            .failed
-            .as_ref()
-            .is_some_and(|failure| failure.kind == FailureKind::Auth && failure.status == Some(401))
-        {
+        if self.answer.failed.as_ref().is_some_and(is_refused_key) {
             self.server.refused_key.send_replace(self.answer.target.gateway.clone());
         }
         let ended = single.end().await;

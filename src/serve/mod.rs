@@ -17,6 +17,7 @@ mod models;
 mod readable;
 mod refusal;
 mod request;
+mod told_cost;
 mod traces;
 mod translation;
 

@@ -63,6 +63,7 @@ pub(super) fn told(api: Api, failure: &Failure) -> Failure {
             told.message = match failure.kind {
                 FailureKind::Credits => "the account of this server at the gateway cannot pay".to_owned(),
                 FailureKind::NoKey => "this server has no key for the gateway".to_owned(),
+                _ if failure.without_key => "the gateway refused this server, which sent it no key".to_owned(),
                 _ => "the gateway refused the key of this server".to_owned(),
             };
             502

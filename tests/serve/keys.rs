@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{Server, home};
-use crate::support::{Gateway, KEY, Reply};
+use crate::support::{Gateway, Home, KEY, Reply};
 
 #[test]
 fn a_missing_or_wrong_key_is_401_on_every_path() {
@@ -604,6 +604,23 @@ fn what_makes_no_sense_is_refused_when_a_key_is_made() {
     let again = home.llm(["serve", "key", "new", "bot"]).output();
     again.exits(2);
     assert!(again.stderr().contains("there is a key `bot` already"), "{again}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_gateway_that_refuses_a_request_without_a_key_refuses_no_key() {
+    let gateway = Gateway::always(Reply::error(401, "log in first"));
+    for auth in ["none", "optional"] {
+        let config = format!("[gateway.up]\nbase_url = \"{}\"\nauth = \"{auth}\"\n", gateway.base_url());
+        let home = Home::new().config(&format!("default_gateway = \"up\"\n{config}"));
+        let server = Server::start(&home, &[]);
+        let answer = server.ask(&server.key, "m");
+        let message = &answer.json()["error"]["message"];
+        assert_eq!((answer.status, message), (502, &json!("the gateway refused this server, which sent it no key")));
+        server.recorded(&home, 1);
+        server.running.signal(rustix::process::Signal::TERM);
+        server.running.finish().exits(0).never_says("refuses its key");
+    }
 }
 
 #[cfg(unix)]

@@ -242,6 +242,39 @@ fn a_stream_of_google_without_events_is_one_list_and_so_are_its_errors() {
 }
 
 #[test]
+fn a_cost_of_zero_is_told_in_other_formats_of_free_models_alone() {
+    let usage = |cost: f64| json!({"prompt_tokens": 7, "completion_tokens": 3, "cost": cost});
+    for (model, cost, told) in
+        [("m", 0.0, None), ("m", 4e-13, None), ("test-model:free", 0.0, Some(0.0)), ("m", 0.5, Some(0.5))]
+    {
+        let gateway = Gateway::by(move |request| {
+            if request.json()["stream"] == true {
+                return Reply::sse().text("hi").finish("stop").usage_json(&usage(cost)).done();
+            }
+            let choice = json!({"message": {"content": "hi"}, "finish_reason": "stop"});
+            Reply::json(200, &json!({"model": model, "choices": [choice], "usage": usage(cost)}))
+        });
+        let home = home(&gateway, "openai-chat");
+        let server = Server::start(&home, &[]);
+        for (path, asked) in [
+            ("/v1/responses", json!({"input": "hi"})),
+            ("/v1/messages", json!({"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]})),
+        ] {
+            for stream in [false, true] {
+                let mut body = asked.clone();
+                (body["model"], body["stream"]) = (model.into(), stream.into());
+                let answer = server.send(&server.key, path, &[], body.to_string());
+                assert_eq!(answer.status, 200, "{}", answer.text());
+                let text = answer.text().replace("\"cost\":null", "");
+                let found = text.split_once("\"cost\":").and_then(|(_, rest)| rest.split([',', '}']).next());
+                let found = found.map(|cost| cost.trim().parse::<f64>().expect("a number"));
+                assert_eq!(found, told, "{model} {cost} {path} {stream}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_translated_is_refused_by_name_and_never_sent() {
     let gateway = Gateway::always(Reply::unary("no"));
     let home = home(&gateway, "anthropic");

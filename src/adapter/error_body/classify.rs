@@ -1,5 +1,6 @@
 //! The kind of a failure. Known words in the body say more than the status.
 
+use super::key;
 use super::shape::Said;
 use crate::error::FailureKind;
 
@@ -79,56 +80,8 @@ fn has_key_code(said: &Said) -> bool {
 
 /// Whether the message says that the key is wrong or missing.
 fn speaks_of_key(said: &Said) -> bool {
-    let message = said.message.as_deref().unwrap_or_default().to_lowercase();
-    let message = message.replace(['-', '_'], " ").replace("apikey", "api key");
-    // Further on, and in quotes, a message may repeat what was asked.
-    let beginning = message.split(['\'', '"', '`']).next().unwrap_or_default();
-    let is_said = |phrase: &&str| beginning.find(*phrase).is_some_and(|at| at <= FAR);
-    let is_whole = |phrase: &&str| message.trim_end_matches('.') == *phrase;
-    KEY_PHRASES.iter().any(is_said)
-        || ["unauthorized", "unauthenticated", "invalid token", "invalid key"].iter().any(is_whole)
-        // FastAPI, where a header is missing.
-        || ["header.authorization:", "header.x api key:", "header.api key:"].iter().any(|name| message.starts_with(name))
+    said.message.as_deref().is_some_and(key::is_refused_by)
 }
-
-/// A message that is about the key says so after no more than so many bytes.
-const FAR: usize = 40;
-
-/// What gateways say of a key that they refuse, in small letters, with a space for each `-` and `_`.
-const KEY_PHRASES: [&str; 31] = [
-    "authentication error",
-    "authentication fail",
-    "api key not valid",
-    "api key is not valid",
-    "api key is invalid",
-    "api key invalid",
-    "invalid api key",
-    "invalid x api key",
-    "incorrect api key",
-    "wrong api key",
-    "missing api key",
-    "api key not found",
-    "api key expired",
-    "api secret key",
-    "invalid subscription key",
-    "invalid proxy server token",
-    "no auth credentials",
-    "access token invalid",
-    "access token expired",
-    "access token is invalid",
-    "authorization header is correct",
-    "api key has been revoked",
-    "api key is disabled",
-    "api key is revoked",
-    "api key was reported as leaked",
-    "invalid format for authorization header",
-    "invalid username or password",
-    "jwt malformed",
-    "jwt expired",
-    // One API and its many copies.
-    "该令牌",
-    "无效的令牌",
-];
 
 /// The kind of an error inside of an answer, which may have no status.
 fn kind_of_words(is: impl Fn(&[&str]) -> bool) -> FailureKind {

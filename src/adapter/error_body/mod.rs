@@ -1,6 +1,7 @@
 //! Bodies of failed answers → failures: whatever a gateway, or a proxy before it, sends, the user gets a sentence.
 
 mod classify;
+mod key;
 mod shape;
 
 #[cfg(test)]

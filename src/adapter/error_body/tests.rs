@@ -223,6 +223,74 @@ fn a_key_that_is_not_allowed_something_is_told_from_one_that_is_wrong() {
 }
 
 #[test]
+fn a_refused_key_is_known_by_many_words() {
+    for message in [
+        "Your API key has expired.",
+        "Invalid API token",
+        "Malformed API key",
+        "API key does not exist",
+        "This API key doesn't exist.",
+        "No API key provided",
+        "You didn't provide an API key.",
+        "This API key was deactivated: API key disabled",
+        "Invalid authorization header",
+        "Missing or invalid Authorization header",
+        "Invalid credentials",
+        "Could not validate credentials",
+        "Error: the credentials you gave are no longer valid",
+        "Request had invalid authentication credentials. Expected OAuth 2 access token",
+        "Authentication required",
+        "The security token included in the request is invalid",
+        "Bearer token is missing",
+        "An API key is required to access this resource",
+        "Wrong Anthropic API key",
+        "Unknown api_key sk-…1234, ask for another one",
+        "Access denied due to invalid subscription key",
+        "Your user's access token could not be verified",
+        "jwt malformed",
+        "litellm.AuthenticationError: Invalid API key",
+    ] {
+        for (status, kind) in
+            [(400, FailureKind::Auth), (429, FailureKind::RateLimited), (500, FailureKind::ServerError)]
+        {
+            let body = serde_json::json!({"error": {"message": message, "type": "invalid_request_error"}});
+            assert_eq!(decode(status, body.to_string().as_bytes()).kind, kind, "{message}");
+            let is_refused = refusal(body.to_string().as_bytes()).is_some();
+            assert!(is_refused, "{message}");
+        }
+    }
+}
+
+#[test]
+fn words_about_a_key_that_is_the_right_one_refuse_none() {
+    for message in [
+        "API key does not have access to model m",
+        "This API key is not valid for model m",
+        "Missing API key for model m",
+        "API key has reached its limit",
+        "API key: the rate limit is invalid",
+        "Your API key is missing the required scopes",
+        "Your API key is missing the permission for speech",
+        "API key lacks a required header",
+        "Unknown parameter api_key",
+        "Missing required parameter: api_key",
+        "tools.0.api_key: Field required",
+        "messages[0].content: invalid API key",
+        "Invalid value: 'my API key is invalid'",
+        "Invalid value “API key expired”",
+        "Nothing is here for this API key",
+        "Invalid request, use an API key with more rights",
+        "Invalid token 4711 in logit_bias",
+        "max_tokens is invalid: your credentials allow 4096",
+        "The prompt that was received asks how to mend an expired API key",
+        "key is invalid",
+    ] {
+        let body = serde_json::json!({"error": {"message": message}});
+        assert_eq!(decode(400, body.to_string().as_bytes()).kind, FailureKind::InvalidRequest, "{message}");
+    }
+}
+
+#[test]
 fn a_402_is_final_unless_the_budget_is_only_in_flight() {
     let body =
         |source: &str| format!(r#"{{"error":{{"code":402,"message":"m","metadata":{{"limit_source":"{source}"}}}}}}"#);

@@ -269,7 +269,7 @@ impl ContentDecoder {
             // Calls arrive whole in this format, so that only a reason which is known to mean a failure makes them
             // incomplete.
             other if self.calls > 0 && !FAILED.contains(&other) => FinishReason::ToolCalls,
-            other => FinishReason::Other(other.to_owned()),
+            other => FinishReason::other(other),
         })
     }
 }

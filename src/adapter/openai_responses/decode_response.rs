@@ -257,8 +257,8 @@ impl ResponseDecoder {
             ("", "completed" | "") if self.calls.is_empty() => FinishReason::Stop,
             ("", "completed" | "") => FinishReason::ToolCalls,
             // Queued, in progress, cancelled: the answer has not begun, or will not go on.
-            ("", status) => FinishReason::Other(status.to_owned()),
-            (other, _) => FinishReason::Other(other.to_owned()),
+            ("", status) => FinishReason::other(status),
+            (other, _) => FinishReason::other(other),
         };
         events.push(StreamEvent::Finish(reason));
     }

@@ -1,0 +1,235 @@
+//! Whether a message says that the key is wrong or missing. Every gateway has words of its own for that.
+
+/// A message that is about the key says so after no more than so many bytes.
+const FAR: usize = 40;
+
+/// As many words may stand between a key and a complaint that comes before it.
+const BEFORE: usize = 2;
+
+/// As many words behind a key may hold a complaint: `API key included in the request is invalid`.
+const BEHIND: usize = 6;
+
+/// As many words may stand between `not` and what is denied: `could not be found`.
+const DENIED_WITHIN: usize = 2;
+
+/// Whether this message says that the key is wrong or missing.
+pub(super) fn is_refused_by(message: &str) -> bool {
+    if is_about_a_field(message) {
+        return false;
+    }
+    let message = message.to_lowercase().replace(['-', '_'], " ").replace('’', "'").replace("n't", " not");
+    let message = message.replace("apikey", "api key");
+    is_whole(&message) || names_header(&message) || complains(outside_of_quotes(&message))
+}
+
+/// Whether the message is nothing but words that mean something else within a sentence.
+fn is_whole(message: &str) -> bool {
+    ["unauthorized", "unauthenticated", "invalid token", "invalid key"].contains(&message.trim_end_matches('.'))
+}
+
+/// FastAPI, where a header is missing.
+fn names_header(message: &str) -> bool {
+    ["header.authorization:", "header.x api key:", "header.api key:"].iter().any(|name| message.starts_with(name))
+}
+
+/// `messages.0.content: …`, `contents[0]: …`
+fn is_about_a_field(message: &str) -> bool {
+    let name = message.split_once(": ").map_or("", |(name, _)| name);
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    !name.contains(' ') && name.split(['.', '[', ']']).skip(1).any(is_number)
+}
+
+/// What stands before the first quote. In quotes, a message may repeat what was asked.
+fn outside_of_quotes(message: &str) -> &str {
+    let mut before = ' ';
+    let quote = message.char_indices().find(|(_, letter)| {
+        let before = std::mem::replace(&mut before, *letter);
+        // Behind a letter it is an apostrophe.
+        matches!(letter, '"' | '`' | '“' | '„' | '«' | '‘') || *letter == '\'' && !before.is_alphanumeric()
+    });
+    quote.map_or(message, |(at, _)| &message[..at])
+}
+
+fn complains(message: &str) -> bool {
+    PHRASES.iter().any(|phrase| message.find(phrase).is_some_and(|at| at <= FAR))
+        || clauses(message).any(|clause| complains_of_key(&clause))
+}
+
+/// The words of each clause, with the place of each in the message.
+fn clauses(message: &str) -> impl Iterator<Item = Vec<(usize, &str)>> {
+    let mut at = 0;
+    message.split_inclusive(['.', ',', ':', ';', '!', '?', '\n']).map(move |clause| {
+        let words = clause.split_inclusive(|letter: char| !letter.is_alphanumeric()).map(|word| {
+            let place = at;
+            at += word.len();
+            (place, word.trim_end_matches(|letter: char| !letter.is_alphanumeric()))
+        });
+        words.filter(|(_, word)| !word.is_empty()).collect()
+    })
+}
+
+/// Whether the first key that a clause names is complained of, by the words before it or behind it.
+fn complains_of_key(clause: &[(usize, &str)]) -> bool {
+    let words: Vec<&str> = clause.iter().map(|(_, word)| *word).collect();
+    let key = |at: usize| Some((at, at + length_of_key(&words[at..])?));
+    let Some((key, end)) = (0..words.len()).find_map(key) else { return false };
+    // Another model may be allowed, or may have something left.
+    if words.iter().any(|word| OTHER_SUBJECTS.contains(word)) {
+        return false;
+    }
+    let start = complaint_before(&words[..key]).or_else(|| has_complaint(&words[end..]).then_some(key));
+    start.is_some_and(|start| clause[start].0 <= FAR)
+}
+
+/// How many of the words that come next name a key.
+fn length_of_key(words: &[&str]) -> Option<usize> {
+    let kinds = words.iter().take_while(|word| KINDS.contains(word)).count();
+    match words.get(kinds) {
+        Some(&"key" | &"keys" | &"token" | &"header") if kinds > 0 => Some(kinds + 1),
+        Some(&"credential" | &"credentials" | &"jwt") => Some(kinds + 1),
+        _ => (words.first() == Some(&"authentication")).then_some(1),
+    }
+}
+
+/// Where the complaint stands that these words end with, before a key.
+fn complaint_before(words: &[&str]) -> Option<usize> {
+    let near = words.len().saturating_sub(BEFORE + 1)..words.len();
+    let found = near.rev().take_while(|at| !LINKS.contains(&words[*at]));
+    let is_complaint = |at: &usize| {
+        COMPLAINTS_BEFORE.contains(&words[*at])
+            // `You did not provide an API key`
+            || matches!(words[*at], "provide" | "validate" | "verify" | "find") && at.checked_sub(1).is_some_and(|at| words[at] == "not")
+    };
+    found.into_iter().find(is_complaint)
+}
+
+/// Whether these words, which stand behind a key, complain of it.
+fn has_complaint(words: &[&str]) -> bool {
+    let near = &words[..words.len().min(BEHIND)];
+    let link = near.iter().position(|word| LINKS.contains(word)).unwrap_or(near.len());
+    let near = &near[..link];
+    let is_denied = |at: usize| {
+        // `no longer valid`
+        matches!(near[at], "not" | "cannot" | "longer")
+            && near[at + 1..].iter().take(DENIED_WITHIN).any(|word| DENIED.contains(word))
+    };
+    near.iter().any(|word| COMPLAINTS_BEHIND.contains(word)) || (0..near.len()).any(is_denied)
+}
+
+/// What stands before the word for a key: `API key`, `access token`, `proxy server token`.
+const KINDS: [&str; 14] = [
+    "access",
+    "api",
+    "auth",
+    "authentication",
+    "authorization",
+    "basic",
+    "bearer",
+    "id",
+    "private",
+    "proxy",
+    "secret",
+    "security",
+    "server",
+    "subscription",
+];
+
+const COMPLAINTS_BEFORE: [&str; 14] = [
+    "bad",
+    "disabled",
+    "empty",
+    "expired",
+    "inactive",
+    "incorrect",
+    "invalid",
+    "malformed",
+    "missing",
+    "no",
+    "revoked",
+    "unknown",
+    "unrecognized",
+    "wrong",
+];
+
+const COMPLAINTS_BEHIND: [&str; 19] = [
+    "banned",
+    "blocked",
+    "deactivated",
+    "deleted",
+    "disabled",
+    "empty",
+    "expired",
+    "failed",
+    "inactive",
+    "incorrect",
+    "invalid",
+    "leaked",
+    "malformed",
+    "missing",
+    "required",
+    "revoked",
+    "suspended",
+    "unknown",
+    "wrong",
+];
+
+/// What is complained of if it is denied: `not valid`, `does not exist`.
+const DENIED: [&str; 17] = [
+    "accepted",
+    "active",
+    "correct",
+    "enabled",
+    "exist",
+    "found",
+    "given",
+    "match",
+    "present",
+    "provided",
+    "recognised",
+    "recognized",
+    "set",
+    "specified",
+    "supplied",
+    "valid",
+    "verified",
+];
+
+/// What stands between a key and something else that is complained of.
+const LINKS: [&str; 13] =
+    ["access", "argument", "by", "field", "for", "from", "lacks", "of", "on", "parameter", "property", "to", "with"];
+
+/// What a key may lack although it is the right one.
+const OTHER_SUBJECTS: [&str; 18] = [
+    "balance",
+    "budget",
+    "credit",
+    "credits",
+    "limit",
+    "limits",
+    "model",
+    "models",
+    "permission",
+    "permissions",
+    "plan",
+    "quota",
+    "rate",
+    "region",
+    "role",
+    "scope",
+    "scopes",
+    "usage",
+];
+
+/// What gateways say of a key in words that no rule finds, in small letters, with a space for each `-` and `_`.
+const PHRASES: [&str; 9] = [
+    "authentication error",
+    "authentication fail",
+    "api secret key",
+    "authorization header is correct",
+    "could not validate credentials",
+    "invalid format for authorization header",
+    "invalid username or password",
+    // One API and its many copies.
+    "该令牌",
+    "无效的令牌",
+];
