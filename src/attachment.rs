@@ -167,15 +167,18 @@ fn check_exclusions(directory: &Path) -> Result<(), Error> {
     let Some(repository) = repository.strip_prefix("gitdir: ").map(Path::new) else { return Ok(()) };
     check_exclusion(&repository.join("commondir"))?;
     match pointer(&repository.join("commondir")) {
-        Some(common) => check_exclusion(&repository.join(common).join("info/exclude")),
+        // As the library reads it: without a dot in front, the path begins where the process is.
+        Some(common) if common.starts_with('.') => check_exclusion(&repository.join(common).join("info/exclude")),
+        Some(common) => check_exclusion(&Path::new(&common).join("info/exclude")),
         None => Ok(()),
     }
 }
 
 /// The first line of a file of git that names a directory.
 fn pointer(path: &Path) -> Option<String> {
-    let text = input::read_text(path, LARGEST_EXCLUSIONS, Accept::Files).ok()?;
-    text.lines().next().map(str::to_owned)
+    let bytes = input::read(path, LARGEST_EXCLUSIONS, Accept::Files).ok()?;
+    let first = bytes.split(|byte| *byte == b'\n').next()?;
+    Some(str::from_utf8(first).ok()?.trim_end_matches('\r').to_owned())
 }
 
 fn check_exclusion(path: &Path) -> Result<(), Error> {

@@ -41,7 +41,9 @@ pub(super) fn is_picture_content(base64: &str) -> bool {
 pub(super) fn picture_by_url(url: &str) -> Option<bool> {
     if let Some(media_type) = data_type(url) {
         let content = url.split_once(',').map_or("", |(_, content)| content);
-        return Some(MediaKind::of(media_type) == MediaKind::Picture && is_picture_content(content));
+        let beginning: String = content.chars().take(96).collect();
+        let beginning = percent_decode_str(&beginning).decode_utf8_lossy();
+        return Some(MediaKind::of(media_type) == MediaKind::Picture && is_picture_content(&beginning));
     }
     let path = url.split_once("://").map_or(url, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
     let path = percent_decode_str(path.split(['?', '#']).next().unwrap_or_default()).decode_utf8_lossy();

@@ -28,8 +28,11 @@ pub fn picture_type(bytes: &[u8]) -> Option<&'static str> {
 /// Whether these are the first bytes of a picture, also of a kind that few models take.
 pub fn begins_as_picture(bytes: &[u8]) -> bool {
     // Films have the same container as some pictures, and other brands in it.
-    let is_brand = |brand: &[u8]| [b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis"].iter().any(|it| *it == brand);
-    let starts = [&b"BM"[..], b"II*\0", b"MM\0*"];
+    let is_brand = |brand: &[u8]| {
+        let of_pictures = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"];
+        of_pictures.iter().any(|it| *it == brand)
+    };
+    let starts = [&b"BM"[..], b"II*\0", b"MM\0*", b"\0\0\x01\0"];
     picture_type(bytes).is_some()
         || starts.iter().any(|start| bytes.starts_with(start))
         || bytes.get(4..8) == Some(b"ftyp") && bytes.get(8..12).is_some_and(is_brand)

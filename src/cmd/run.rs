@@ -261,6 +261,7 @@ impl<'a> Session<'a> {
             None if is_drained => Some(WriteLimit::Pause(SLOW_READER)),
             None => watched.has_timed_out.then_some(WriteLimit::Whole(SLOW_READER)),
         };
+        let is_whole = outcome.stopped.is_none();
         let shown = match outcome.output_error() {
             Some(error) => Err(error),
             None => watched.view.finish(&outcome, &mut Ending { waits: &mut waits, recording: recording.as_ref() }),
@@ -290,8 +291,11 @@ impl<'a> Session<'a> {
         } else {
             self.runtime = Some(runtime);
         }
-        if has_texts && written.is_ok() && matches!(shown, Err(Error::Output { .. })) {
-            context.notice("the ledger has kept what was answered: `llm last` prints it");
+        if is_whole && has_texts && written.is_ok() && matches!(shown, Err(Error::Output { .. })) {
+            context.notice(match like.len() {
+                1 => "the ledger has kept what was answered: `llm last` prints it",
+                _ => "the ledger has kept what was answered: `llm log` lists it, and `llm last ID` prints it",
+            });
         }
         let code = shown?;
         written?;

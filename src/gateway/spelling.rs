@@ -7,6 +7,7 @@ use memchr::memchr;
 
 use super::mask::{LONG, Mask, Rest, SHORTEST_PART};
 use super::relay::end_of_string;
+use crate::adapter::sse::BOM;
 
 /// What the strings of an answer end with that may be the beginning of a secret.
 #[derive(Debug, Default)]
@@ -75,6 +76,7 @@ impl Spelling {
             return;
         }
         for line in lines.split(|byte| matches!(byte, b'\n' | b'\r')) {
+            let line = line.strip_prefix(BOM).unwrap_or(line);
             match field_of_event(line) {
                 Some((name, value)) => {
                     self.add_name(mask, name);
@@ -311,6 +313,12 @@ mod tests {
         let spelling = spelling(events.iter().map(String::as_str));
         assert!(!spelling.is_open(0) && !spelling.is_split());
         assert_eq!(spelling.names.len(), 2, "one for the name, and one for the last letter of another");
+    }
+
+    #[test]
+    fn a_byte_order_mark_hides_nothing() {
+        let body = format!("\u{feff}[{}]", pieces(r#"{"x":1,"text":"@"}"#).join(","));
+        assert!(spelling([body.as_str()]).is_split());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The HTTP client, and the failures that its errors mean.
 
+use std::collections::HashSet;
 use std::error::Error as _;
 use std::path::Path;
 use std::time::Duration;
@@ -84,16 +85,24 @@ pub(super) fn check_authorities(env: &config::Env) -> Result<(), Failure> {
     })
 }
 
-/// Checks the files of a directory of authorities.
+/// Checks the files of a directory of authorities. Each is read once, however many names it has; what is no file is not read.
 fn check_directory(directory: &Path) -> Result<(), Failure> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Ok(()) };
-    let mut left = LARGEST_CA_FILE;
-    for path in entries.flatten().map(|entry| entry.path()).filter(|path| !path.is_dir()) {
-        input::check(&path, left).map_err(|error| {
-            let message = format!("SSL_CERT_DIR names {}, which cannot be read", directory.display());
-            Failure::new(FailureKind::Network, message).with_cause(format!("{}: {error}", path.display()))
-        })?;
-        left = left.saturating_sub(std::fs::metadata(&path).map_or(0, |metadata| metadata.len()));
+    let unreadable = |cause: String| {
+        let message = format!("SSL_CERT_DIR names {}, which cannot be read", directory.display());
+        Failure::new(FailureKind::Network, message).with_cause(cause)
+    };
+    let (mut together, mut seen) = (0, HashSet::new());
+    for path in entries.flatten().filter_map(|entry| std::fs::canonicalize(entry.path()).ok()) {
+        let Some(found) = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file) else { continue };
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        input::check(&path, LARGEST_CA_FILE).map_err(|error| unreadable(format!("{}: {error}", path.display())))?;
+        together += found.len();
+        if together > LARGEST_CA_FILE {
+            return Err(unreadable(format!("its files are larger than {} MiB together", LARGEST_CA_FILE >> 20)));
+        }
     }
     Ok(())
 }

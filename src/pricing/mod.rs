@@ -207,6 +207,7 @@ impl Pricing {
         }
         // That it is no less than nothing is true of every cost.
         record.cost = record.cost.filter(|cost| !cost.partial || cost.usd > Usd::ZERO);
+        record.rates = record.rates.filter(|_| record.cost.is_some());
     }
 
     /// Finds what the attempts before the last one cost that told what they took, and failed all the same. Returns where the

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, ErrorKind, Output, State, Value, escape_formatter, filters, functions, tests};
 
-use super::operators::{CHOSEN, COMPARED, LISTED, PRINTED, WEIGHED};
+use super::operators::{CHOSEN, COMPARED, LISTED, MULTIPLIED, PRINTED, WEIGHED};
 use super::size::{Size, list_printed, printed, printed_in_lines, weight};
 
 /// The most instructions that rendering takes: enough for every line of a long text, and an end to endless loops.
@@ -174,6 +174,14 @@ fn weigh_operators(environment: &mut Environment<'_>, left: Arc<Left>) {
     let (listing, comparing, printing) = (Arc::clone(&left), Arc::clone(&left), Arc::clone(&left));
     environment.add_filter(LISTED, move |made: Value| listing.look_at("a list", &made).map(|_| made));
     environment.add_filter(COMPARED, move |value: Value| comparing.look_at("a value", &value).map(|_| value));
+    let multiplying = Arc::clone(&left);
+    environment.add_filter(MULTIPLIED, move |factor: Value| {
+        if factor.is_tuple() {
+            let message = "a tuple cannot be multiplied here; `[…]` makes a list";
+            return Err(minijinja::Error::new(ErrorKind::InvalidOperation, message));
+        }
+        multiplying.look_at("a value", &factor).map(|_| factor)
+    });
     environment.add_filter(CHOSEN, |choices: Value| match choices.len() {
         None | Some(0) => {
             let message = "`cycle` needs something to choose from";

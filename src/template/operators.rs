@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
-use minijinja::machinery::ast::{BinOp, BinOpKind, CallArg, Expr, Set, Slice, Spanned, Stmt, UnaryOpKind};
+use minijinja::machinery::ast::{BinOp, BinOpKind, Call, CallArg, Expr, Set, Slice, Spanned, Stmt, UnaryOpKind};
 use minijinja::machinery::{Span, parse};
 
 /// The filter through which everything goes that `~`, `+` and `*` make. See [`weigh`].
@@ -17,6 +17,9 @@ pub(super) const COMPARED: &str = "__compared";
 
 /// The filter for what `loop.cycle` chooses from: without anything, the library would divide by zero.
 pub(super) const CHOSEN: &str = "__chosen";
+
+/// The filter for what is multiplied.
+pub(super) const MULTIPLIED: &str = "__multiplied";
 
 /// The filter for values of which `~` makes texts.
 pub(super) const PRINTED: &str = "__printed";
@@ -95,10 +98,7 @@ impl Found<'_> {
                 self.expression(&block.filter);
                 self.statements(&block.body);
             }
-            Stmt::Do(call) => {
-                self.expression(&call.call.expr);
-                self.arguments(&call.call.args);
-            }
+            Stmt::Do(statement) => self.call(&statement.call),
         }
     }
 
@@ -136,25 +136,40 @@ impl Found<'_> {
                 self.expression(&item.expr);
                 self.place(&item.subscript_expr);
             }
-            Expr::Call(call) => {
-                self.expression(&call.expr);
-                let is_given = |argument: &CallArg<'_>| matches!(argument, CallArg::Pos(_) | CallArg::Kwarg(..));
-                let is_cycle = matches!(&call.expr, Expr::GetAttr(method) if method.name == "cycle");
-                let filter = if is_cycle && !call.args.iter().any(is_given) { CHOSEN } else { COMPARED };
-                if call.args.is_empty() && filter == CHOSEN {
-                    let end = call.span().end_offset as usize - 1;
-                    self.added.push((end, format!("none|{CHOSEN}").into()));
-                }
-                call.args.iter().for_each(|argument| self.operand(value_of(argument), filter));
-            }
+            Expr::Call(call) => self.call(call),
             Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) => self.list(expression, LISTED),
+        }
+    }
+
+    fn call(&mut self, call: &Spanned<Call<'_>>) {
+        self.expression(&call.expr);
+        let is_given = |argument: &CallArg<'_>| matches!(argument, CallArg::Pos(_) | CallArg::Kwarg(..));
+        let is_cycle = matches!(&call.expr, Expr::GetAttr(method) if method.name == "cycle");
+        let filter = if is_cycle && !call.args.iter().any(is_given) { CHOSEN } else { COMPARED };
+        if call.args.is_empty() && filter == CHOSEN {
+            let end = call.span().end_offset as usize - 1;
+            self.added.push((end, format!("none|{CHOSEN}").into()));
+        }
+        call.args.iter().for_each(|argument| self.operand(value_of(argument), filter));
+    }
+
+    /// What is multiplied. The library would multiply what is written out while it reads the template, and makes the whole of a tuple
+    /// at once, before anything is weighed.
+    fn factor(&mut self, factor: &Expr<'_>) {
+        match factor {
+            Expr::Const(_) => self.add(factor.span(), MULTIPLIED),
+            Expr::BinOp(operation) if !matches!(operation.op, BinOpKind::ScAnd | BinOpKind::ScOr) => {
+                self.wrap(operation.span(), MULTIPLIED);
+                self.expression(factor);
+            }
+            other => self.operand(other, MULTIPLIED),
         }
     }
 
     /// The place of an item. A character is found by going through a text, so that the time is looked at.
     fn place(&mut self, place: &Expr<'_>) {
         // Nothing can be added to `a.0`.
-        let follows_dot = || self.template[..place.span().start_offset as usize].ends_with('.');
+        let follows_dot = || self.template[..place.span().start_offset as usize].trim_end().ends_with('.');
         if !matches!(place, Expr::Const(_)) || !follows_dot() {
             self.look_at_time(place);
             self.expression(place);
@@ -195,7 +210,7 @@ impl Found<'_> {
 
     /// A list, a tuple or a map in the template. Those in it are weighed with it.
     fn list(&mut self, list: &Expr<'_>, filter: &'static str) {
-        if !is_constant(list) || filter == CHOSEN {
+        if !is_constant(list) || [CHOSEN, MULTIPLIED].contains(&filter) {
             // Without the outer parentheses, `[a].b` would become `([a])|filter.b`, and a tuple in need of parentheses has none.
             self.added.push((list.span().start_offset as usize, "((".into()));
             self.added.push((list.span().end_offset as usize, format!(")|{filter})").into()));
@@ -292,15 +307,20 @@ impl Found<'_> {
                 BinOpKind::In => Some(COMPARED),
                 _ => None,
             };
-            let each = |found: &mut Self, operand: &Expr<'_>| match (filter, operand) {
-                (Some(filter), operand) => found.operand(operand, filter),
-                // The library would multiply what is written out before anything is weighed.
-                (None, Expr::Const(_)) if matches!(operation.op, BinOpKind::Mul) => found.add(operand.span(), COMPARED),
-                (None, operand) => found.expression(operand),
+            let is_product = matches!(operation.op, BinOpKind::Mul);
+            let each = |found: &mut Self, operand: &Expr<'_>| match filter {
+                Some(filter) => found.operand(operand, filter),
+                None if is_product => found.factor(operand),
+                None => found.expression(operand),
             };
             each(self, &operation.right);
             match &operation.left {
-                Expr::BinOp(left) if makes_text(left.op) && makes_text(operation.op) => operation = left,
+                Expr::BinOp(left) if makes_text(left.op) && makes_text(operation.op) => {
+                    if is_product && !matches!(left.op, BinOpKind::Mul) {
+                        self.wrap(left.span(), MULTIPLIED);
+                    }
+                    operation = left;
+                }
                 left => return each(self, left),
             }
         }

@@ -3,6 +3,9 @@
 /// A message that is about the key says so after no more than so many bytes.
 const FAR: usize = 40;
 
+/// As many words may stand before a clause that is about the key: `Error code: 401: …`.
+const LONGEST_OPENING: usize = 3;
+
 /// As many words may stand between a key and a complaint that comes before it.
 const BEFORE: usize = 2;
 
@@ -36,7 +39,10 @@ fn names_header(message: &str) -> bool {
 fn is_about_a_field(message: &str) -> bool {
     let name = message.split_once(": ").map_or("", |(name, _)| name);
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    !name.contains(' ') && name.split(['.', '[', ']']).skip(1).any(is_number)
+    let mut parts = name.split(['.', '[', ']']);
+    // `[401]: …`, `Error[1001]: …`
+    let is_field = parts.next().is_some_and(|field| !field.is_empty() && !field.to_lowercase().contains("err"));
+    is_field && !name.contains(' ') && parts.any(is_number)
 }
 
 /// What stands before the first quote. In quotes, a message may repeat what was asked.
@@ -52,7 +58,13 @@ fn outside_of_quotes(message: &str) -> &str {
 
 fn complains(message: &str) -> bool {
     PHRASES.iter().any(|phrase| message.find(phrase).is_some_and(|at| at <= FAR))
-        || clauses(message).any(|clause| complains_of_key(&clause))
+        // What a longer clause before it says is what the message is about: `Failed to download image: …`.
+        || clauses(message)
+            .scan(true, |is_open, clause| {
+                let is_first = std::mem::replace(is_open, *is_open && clause.len() <= LONGEST_OPENING);
+                is_first.then_some(clause)
+            })
+            .any(|clause| complains_of_key(&clause))
 }
 
 /// The words of each clause, with the place of each in the message.
@@ -73,8 +85,14 @@ fn complains_of_key(clause: &[(usize, &str)]) -> bool {
     let words: Vec<&str> = clause.iter().map(|(_, word)| *word).collect();
     let key = |at: usize| Some((at, at + length_of_key(&words[at..])?));
     let Some((key, end)) = (0..words.len()).find_map(key) else { return false };
+    // `Missing authorization header for MCP server x` is about another server.
+    if words.get(end).is_some_and(|word| ["for", "from", "of"].contains(word)) {
+        return false;
+    }
+    let adjoins = key.checked_sub(1).is_some_and(|before| COMPLAINTS_BEFORE.contains(&words[before]))
+        || words.get(end).is_some_and(|behind| COMPLAINTS_BEHIND.contains(behind));
     // Another model may be allowed, or may have something left.
-    if words.iter().any(|word| OTHER_SUBJECTS.contains(word)) {
+    if !adjoins && words.iter().any(|word| OTHER_SUBJECTS.contains(word)) {
         return false;
     }
     let start = complaint_before(&words[..key]).or_else(|| has_complaint(&words[end..]).then_some(key));

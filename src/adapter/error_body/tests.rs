@@ -225,6 +225,13 @@ fn a_key_that_is_not_allowed_something_is_told_from_one_that_is_wrong() {
 #[test]
 fn a_refused_key_is_known_by_many_words() {
     for message in [
+        "Invalid API key or insufficient permissions",
+        "Incorrect API key provided for this model",
+        "API key expired or usage limit reached",
+        "[401]: Invalid API key",
+        "Error[1001]: Invalid API key",
+        "error.401: Invalid API key",
+        "Error code: 401: Invalid API key",
         "Your API key has expired.",
         "Invalid API token",
         "Malformed API key",
@@ -264,6 +271,9 @@ fn a_refused_key_is_known_by_many_words() {
 #[test]
 fn words_about_a_key_that_is_the_right_one_refuse_none() {
     for message in [
+        "Failed to download image: authentication required",
+        "Missing authorization header for MCP server x",
+        "No auth token for connector y",
         "API key does not have access to model m",
         "This API key is not valid for model m",
         "Missing API key for model m",

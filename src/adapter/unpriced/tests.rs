@@ -203,6 +203,7 @@ fn a_picture_is_nothing_else_and_is_where_pictures_are_counted() {
         "http://x/show?id=5",
         "data:image/png;base64,iVBORw0KGgo=",
         "data:image/jpeg;base64,_9j_4AAQ",
+        "data:image/jpeg;base64,%2F9j%2F4AAQ",
         "data:image/avif;base64,AAAAIGZ0eXBhdmlmAAAA",
     ] {
         assert_eq!(url(picture), [true; 3], "{picture}");

@@ -29,7 +29,10 @@ pub(super) fn run(context: &Context, args: &ModelsShowArgs) -> Result<u8, Error>
     };
     let shown = shown(context, id, &offered);
     if shown.listings.is_empty() && (named.is_some() || shown.list_price.is_none()) {
-        let first = (!unfetched.is_empty()).then(|| unfetched.remove(0));
+        // A list that was fetched before stands for one that could not be fetched now, and a name that is nearly right was meant.
+        let is_missing = |(name, _): &(String, Failure)| offered.iter().all(|(gateway, _)| gateway.name != *name);
+        let missing = unfetched.iter().position(is_missing).filter(|_| suggestion(id, &offered).is_none());
+        let first = missing.map(|first| unfetched.remove(first));
         tell_unfetched(context, &unfetched);
         return Err(first.map_or_else(|| not_found(context, id, named, &offered), |first| maybe_unfetched(id, first)));
     }
@@ -252,13 +255,17 @@ fn not_found(context: &Context, id: &str, named: Option<&str>, offered: &Offered
     }
     let message = named.map_or_else(|| in_no_list(id), |name| format!("{name} lists no model {id}"));
     let failure = Failure::new(FailureKind::NotFound, message);
-    // A name that two gateways have is suggested once.
-    let names: BTreeSet<&str> =
-        offered.iter().flat_map(|(_, catalogue)| &catalogue.models).map(|model| model.id.as_str()).collect();
-    Error::from(match nearest(id, names) {
+    Error::from(match suggestion(id, offered) {
         Some(near) => failure.with_advice(format!("did you mean {near}?")),
         None => failure.with_advice("`llm models TEXT` searches a gateway's list"),
     })
+}
+
+/// The model whose name is nearly this one. A name that two gateways have is suggested once.
+fn suggestion<'o>(id: &str, offered: &'o Offered) -> Option<&'o str> {
+    let names: BTreeSet<&str> =
+        offered.iter().flat_map(|(_, catalogue)| &catalogue.models).map(|model| model.id.as_str()).collect();
+    nearest(id, names)
 }
 
 fn in_no_list(id: &str) -> String {
