@@ -456,6 +456,9 @@ mod tests {
             ("in_progress", false),
             ("sensitive", false),
             ("guardrail_intervened", false),
+            ("PROHIBITED_CONTENT", false),
+            ("TOO_MANY_TOOL_CALLS", false),
+            ("LANGUAGE", false),
         ] {
             let text = [&*call, &FINISH.replace("stop", word)].concat();
             assert_eq!(stream(&text).0.end(&mut Vec::new()).is_ok(), is_whole, "{word}");

@@ -41,7 +41,7 @@ pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failu
 
 /// Whether a finish reason that is not known sounds as if something were missing.
 fn sounds_cut(reason: &str) -> bool {
-    const PARTS: [&str; 35] = [
+    const PARTS: [&str; 44] = [
         "err",
         "fail",
         "cancel",
@@ -77,6 +77,15 @@ fn sounds_cut(reason: &str) -> bool {
         "budget",
         "quota",
         "repetition",
+        "many",
+        "missing",
+        "unexpected",
+        "other",
+        "language",
+        "no_image",
+        "prohibit",
+        "recitation",
+        "spii",
     ];
     let reason = reason.to_lowercase();
     PARTS.iter().any(|part| reason.contains(part))

@@ -90,7 +90,11 @@ impl FinishReason {
             | "sensitive"
             | "moderation"
             | "guardrail"
-            | "guardrail_intervened" => Self::ContentFilter,
+            | "guardrail_intervened"
+            | "prohibited_content"
+            | "recitation"
+            | "blocklist"
+            | "spii" => Self::ContentFilter,
             _ => Self::other(word),
         }
     }

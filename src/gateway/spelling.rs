@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::mask::{LONG, Mask, Rest, SHORTEST_PART};
+use super::mask::{LONG, MASK, Mask, Rest, SHORTEST_PART};
 use super::relay::end_of_string;
 use crate::adapter::sse::BOM;
 
@@ -156,6 +156,8 @@ impl Spelling {
         let whole = if before.is_empty() { Cow::Borrowed(string) } else { Cow::Owned([&before, string].concat()) };
         if !before.is_empty() {
             self.is_split |= mask.find_exact(&whole).any(|found| found.start < before.len());
+            // The rest of it was masked, because it is long enough to be known alone.
+            self.is_split |= before.len() >= SHORTEST_PART && string.starts_with(MASK.as_bytes());
         }
         let open = mask.open_at_end(&whole);
         if open > 0 {
@@ -313,6 +315,14 @@ mod tests {
         let spelling = spelling(events.iter().map(String::as_str));
         assert!(!spelling.is_open(0) && !spelling.is_split());
         assert_eq!(spelling.names.len(), 2, "one for the name, and one for the last letter of another");
+    }
+
+    #[test]
+    fn a_beginning_whose_rest_is_masked_is_found() {
+        for (beginning, is_split) in [(&KEY[..9], true), (&KEY[..3], false)] {
+            let events = [format!(r#"{{"text":"{beginning}"}}"#), r#"{"text":"***"}"#.to_owned()];
+            assert_eq!(spelling(events.iter().map(String::as_str)).is_split(), is_split, "{beginning}");
+        }
     }
 
     #[test]

@@ -239,12 +239,13 @@ const OTHER_SUBJECTS: [&str; 18] = [
 ];
 
 /// What gateways say of a key in words that no rule finds, in small letters, with a space for each `-` and `_`.
-const PHRASES: [&str; 9] = [
+const PHRASES: [&str; 10] = [
     "authentication error",
     "authentication fail",
     "api secret key",
     "authorization header is correct",
     "could not validate credentials",
+    "to authenticate request",
     "invalid format for authorization header",
     "invalid username or password",
     // One API and its many copies.

@@ -226,6 +226,8 @@ fn a_key_that_is_not_allowed_something_is_told_from_one_that_is_wrong() {
 fn a_refused_key_is_known_by_many_words() {
     for message in [
         "Invalid API key or insufficient permissions",
+        "Unable to authenticate request",
+        "Invalid request headers; Invalid format for Authorization header",
         "Incorrect API key provided for this model",
         "API key expired or usage limit reached",
         "[401]: Invalid API key",
