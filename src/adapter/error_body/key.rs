@@ -27,7 +27,8 @@ pub(super) fn is_refused_by(message: &str) -> bool {
 
 /// Whether the message is nothing but words that mean something else within a sentence.
 fn is_whole(message: &str) -> bool {
-    ["unauthorized", "unauthenticated", "invalid token", "invalid key"].contains(&message.trim_end_matches('.'))
+    ["unauthorized", "unauthenticated", "not authenticated", "invalid token", "invalid key"]
+        .contains(&message.trim_end_matches('.'))
 }
 
 /// FastAPI, where a header is missing.
@@ -169,7 +170,7 @@ const COMPLAINTS_BEFORE: [&str; 14] = [
     "wrong",
 ];
 
-const COMPLAINTS_BEHIND: [&str; 19] = [
+const COMPLAINTS_BEHIND: [&str; 20] = [
     "banned",
     "blocked",
     "deactivated",
@@ -181,6 +182,7 @@ const COMPLAINTS_BEHIND: [&str; 19] = [
     "inactive",
     "incorrect",
     "invalid",
+    "invalidated",
     "leaked",
     "malformed",
     "missing",
@@ -239,7 +241,7 @@ const OTHER_SUBJECTS: [&str; 18] = [
 ];
 
 /// What gateways say of a key in words that no rule finds, in small letters, with a space for each `-` and `_`.
-const PHRASES: [&str; 10] = [
+const PHRASES: [&str; 13] = [
     "authentication error",
     "authentication fail",
     "api secret key",
@@ -251,4 +253,7 @@ const PHRASES: [&str; 10] = [
     // One API and its many copies.
     "该令牌",
     "无效的令牌",
+    "密钥无效",
+    "api key 无效",
+    "鉴权失败",
 ];

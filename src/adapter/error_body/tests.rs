@@ -227,6 +227,9 @@ fn a_refused_key_is_known_by_many_words() {
     for message in [
         "Invalid API key or insufficient permissions",
         "Unable to authenticate request",
+        "Not authenticated",
+        "Your authentication token has been invalidated.",
+        "API Key 无效",
         "Invalid request headers; Invalid format for Authorization header",
         "Incorrect API key provided for this model",
         "API key expired or usage limit reached",
