@@ -49,18 +49,17 @@ fn an_answer_that_cannot_be_written_is_74_and_the_way_out_is_named() {
 fn an_answer_for_which_a_place_has_no_room_is_not_lost_without_a_word() {
     let gateway = hello();
     let home = Home::with(&gateway);
-    for (arguments, way) in
-        [("compare -m a,b hi", "`llm last ID` prints it"), ("ask -o json hi", "`llm last` prints it")]
-    {
+    for arguments in ["compare -m a,b hi", "ask -o json hi"] {
         let full = home.shell(&format!("\"$llm\" {arguments} --out /dev/full")).output();
-        full.exits(74).says("make room there").says(way);
+        full.exits(74).says("make room there").says("`llm last` prints the last answer");
         let limited = format!("ulimit -f 0; exec \"$llm\" {arguments} --log off --out answer.txt");
         home.shell(&limited).output().exits(74).says("make room there").never_says("llm last");
     }
     home.llm(["last"]).output().exits(0).prints("Hello.\n");
     // What was cut is not there.
-    let cut = home.shell("\"$llm\" ask hi --out /dev/full").output();
-    cut.exits(74).says("make room there").never_says("llm last");
+    let gateway = Gateway::always(Reply::sse().role().text(&"word ".repeat(100_000)).hold());
+    let home = Home::with(&gateway);
+    home.shell("\"$llm\" ask hi > /dev/full").output().exits(74).says("--out").never_says("llm last");
 }
 
 #[cfg(target_os = "linux")]

@@ -292,10 +292,9 @@ impl<'a> Session<'a> {
             self.runtime = Some(runtime);
         }
         if is_whole && has_texts && written.is_ok() && matches!(shown, Err(Error::Output { .. })) {
-            context.notice(match like.len() {
-                1 => "the ledger has kept what was answered: `llm last` prints it",
-                _ => "the ledger has kept what was answered: `llm log` lists it, and `llm last ID` prints it",
-            });
+            context.notice(
+                "the ledger has kept what was answered: `llm log` lists it, and `llm last` prints the last answer",
+            );
         }
         let code = shown?;
         written?;
