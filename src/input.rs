@@ -153,7 +153,8 @@ pub(crate) fn check_kind(metadata: &fs::Metadata) -> io::Result<()> {
 
 const PIPE: &str = "it is a pipe, not a file";
 
-const DEVICE: &str = "it is a device, not a file";
+/// What is said of a device that may never end.
+pub(crate) const DEVICE: &str = "it is a device, not a file";
 
 fn too_large(limit: u64) -> io::Error {
     io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {}", amount(limit)))

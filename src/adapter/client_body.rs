@@ -40,8 +40,8 @@ pub struct ClientBody {
     model: String,
     stream: bool,
     hides_usage: bool,
-    /// Whether all of the prompt can be said in our terms.
-    is_understood: bool,
+    /// Why it cannot be said in our terms, if it cannot.
+    obstacle: Option<String>,
     headers: Vec<(String, String)>,
 }
 
@@ -98,29 +98,18 @@ impl ClientBody {
             return Err(malformed("a comma or a preset in the name of a model may ask a model that no limit knows of"));
         }
         let headers = Vec::new();
-        Ok(Self {
-            api,
-            operation,
-            path,
-            bytes,
-            fields,
-            model,
-            stream,
-            hides_usage: false,
-            is_understood: true,
-            headers,
-        })
+        Ok(Self { api, operation, path, bytes, fields, model, stream, hides_usage: false, obstacle: None, headers })
     }
 
-    /// The same body, which holds something that cannot be said in our terms.
+    /// The same body, which cannot be said in our terms for this reason.
     #[must_use]
-    pub fn not_understood(self) -> Self {
-        Self { is_understood: false, ..self }
+    pub fn not_understood(self, obstacle: String) -> Self {
+        Self { obstacle: Some(obstacle), ..self }
     }
 
-    /// Whether all of the prompt can be said in our terms, so that nothing in it can be larger than it looks.
-    pub fn is_understood(&self) -> bool {
-        self.is_understood
+    /// Why the body cannot be said in our terms. Where there is no reason, nothing in it can be larger than it looks.
+    pub fn obstacle(&self) -> Option<&str> {
+        self.obstacle.as_deref()
     }
 
     /// The same with headers of the client that belong to its wire format and are sent on.

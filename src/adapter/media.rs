@@ -1,11 +1,8 @@
 //! The names of pictures, documents and recordings in the wire formats: data URLs and audio formats.
 
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode_str;
 
-use crate::chat::{MediaKind, begins_as_picture};
+use crate::chat::{MediaKind, begins_as_picture, decode_base64};
 
 /// A `data:` URL of base64 content.
 pub(super) fn data_url(media_type: &str, base64: &str) -> String {
@@ -25,16 +22,8 @@ pub(super) fn data_type(url: &str) -> Option<&str> {
 
 /// Whether base64 content is a picture, by its beginning.
 pub(super) fn is_picture_content(base64: &str) -> bool {
-    // Some clients write the alphabet of URLs.
-    let start = base64.bytes().filter(|byte| !byte.is_ascii_whitespace()).take(24);
-    let usual = |byte| match byte {
-        b'-' => b'+',
-        b'_' => b'/',
-        other => other,
-    };
-    let start: Vec<u8> = start.map(usual).collect();
-    let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    GeneralPurpose::new(&STANDARD, lenient).decode(start).is_ok_and(|bytes| begins_as_picture(&bytes))
+    let start: String = base64.chars().filter(|letter| !letter.is_ascii_whitespace()).take(24).collect();
+    decode_base64(&start).is_some_and(|bytes| begins_as_picture(&bytes))
 }
 
 /// Whether there is a picture behind the URL, as far as its scheme and its ending say so, or the beginning of the content in it.

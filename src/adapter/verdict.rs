@@ -40,7 +40,7 @@ pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failu
 }
 
 /// Whether a finish reason that is not known sounds as if something were missing.
-fn sounds_cut(reason: &str) -> bool {
+pub(super) fn sounds_cut(reason: &str) -> bool {
     const PARTS: [&str; 44] = [
         "err",
         "fail",

@@ -15,6 +15,8 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::chat::JsonStrings;
+#[cfg(unix)]
+use crate::input;
 
 #[cfg(test)]
 mod tests;
@@ -392,7 +394,7 @@ fn check_device(mut file: &File, metadata: &Metadata) -> io::Result<()> {
     let kind = metadata.file_type();
     let is_device = (kind.is_char_device() || kind.is_block_device()) && !io::IsTerminal::is_terminal(file);
     if is_device && file.read(&mut [0])? > 0 {
-        return Err(io::Error::other("it is a device, not a file"));
+        return Err(io::Error::other(input::DEVICE));
     }
     Ok(())
 }

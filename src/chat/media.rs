@@ -1,3 +1,13 @@
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// Base64 with or without the signs that fill it up.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// What a file is, by its media type or the ending of its name. Its price depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaKind {
@@ -11,6 +21,17 @@ pub enum MediaKind {
     Pdf,
     /// Anything else, which may be a text.
     Other,
+}
+
+/// The bytes of base64, in either of its alphabets, also of one with line ends or spaces in it; `None` if it is none.
+pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let letters = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
+    let usual = |byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => other,
+    };
+    BASE64.decode(letters.map(usual).collect::<Vec<u8>>()).ok()
 }
 
 /// The media type of a picture that models are sent, by its first bytes.

@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use http::header::{HeaderName, HeaderValue};
 use serde::{Deserialize, Deserializer, de};
 
+/// The headers that say how a message is carried. The HTTP client sets them, and another value would break the message.
+const OF_THE_CONNECTION: [&str; 8] =
+    ["connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
+
 /// The name of a header.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Name(String);
@@ -18,6 +22,9 @@ impl<'de> Deserialize<'de> for Name {
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
             let message = format!("`{}` cannot name a header", name.escape_debug());
             return Err(de::Error::custom(message));
+        }
+        if OF_THE_CONNECTION.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+            return Err(de::Error::custom(format!("the header `{name}` cannot be set: every request has its own")));
         }
         Ok(Self(name))
     }
@@ -79,6 +86,11 @@ mod tests {
             let mistake = read(name, "s3cret").expect_err(name);
             assert_eq!(mistake.line, Some(4), "{name:?}");
             assert!(mistake.message.ends_with("cannot name a header") && !mistake.message.contains('\n'));
+        }
+        for name in ["Content-Length", "transfer-encoding", "Connection"] {
+            let mistake = read(name, "5").expect_err(name);
+            let message = format!("the header `{name}` cannot be set: every request has its own");
+            assert_eq!((mistake.line, mistake.message), (Some(4), message));
         }
         for value in ["\0", "s3cret\nX-B: b", "\u{7f}", "s3cret\r", "\u{1b}[s3cret"] {
             let mistake = read("X-A", value).expect_err(value);

@@ -3,11 +3,10 @@
 use std::cell::Cell;
 use std::io::Read;
 
-use base64::Engine;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use base64::engine::{DecodePaddingMode, general_purpose};
 use flate2::read::ZlibDecoder;
 use memchr::memmem;
+
+use crate::chat::decode_base64;
 
 /// As much is decompressed of the documents of one request, in bytes; what follows counts by its length.
 pub(super) const MOST_INFLATED: u64 = 16 << 20;
@@ -18,16 +17,10 @@ const MOST_PAGES: u64 = 1_000_000;
 /// How far from a number of pages the other fields of its object are looked for, in bytes.
 const NEARBY: usize = 256;
 
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 /// The most tokens of a usual PDF whose pages take so many tokens each besides their text. A token for each byte where its
 /// pages cannot be counted. As much as `left` says may be decompressed, in bytes.
 pub(super) fn most_tokens(base64: &str, page: u64, left: &Cell<u64>) -> u64 {
-    let pdf = BASE64.decode(base64).or_else(|_| general_purpose::URL_SAFE.decode(base64));
-    pdf.map_or(base64.len() as u64, |pdf| Document::read(&pdf, left).tokens(page))
+    decode_base64(base64).map_or(base64.len() as u64, |pdf| Document::read(&pdf, left).tokens(page))
 }
 
 /// What was found in a PDF.
@@ -181,6 +174,9 @@ fn is_outline(object: &[u8]) -> bool {
 mod tests {
     use std::io::Write;
 
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     const PAGE: u64 = 1_600;
@@ -252,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_counts_a_token_for_each_byte() {
-        let base64 = general_purpose::STANDARD.encode("%PDF-1.7 no page");
+        let base64 = STANDARD.encode("%PDF-1.7 no page");
         assert_eq!(most_tokens(&base64, PAGE, &Cell::new(MOST_INFLATED)), 16);
         assert_eq!(most_tokens("JVBERi0 !", PAGE, &Cell::new(MOST_INFLATED)), 9, "no Base64");
         let hidden = stream("/Type/ObjStm/Filter/FlateDecode", &[7; 10_000]);

@@ -90,8 +90,10 @@ impl Asked {
         };
         let body = body.with_headers(of_format);
         // Of embeddings and completions, the body holds all that is paid for.
-        let is_foreign = operation == Operation::Generate && decoded.is_err();
-        let body = if is_foreign { body.not_understood() } else { body };
+        let body = match &decoded {
+            Err(obstacle) if operation == Operation::Generate => body.not_understood(obstacle.message.clone()),
+            _ => body,
+        };
         Ok(Self { api, path: path.to_owned(), body, ignored: Vec::new(), not_tried: Vec::new(), decoded })
     }
 

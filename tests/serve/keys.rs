@@ -312,6 +312,9 @@ fn a_request_that_may_cost_more_than_its_tokens_is_refused_under_a_budget() {
             assert_eq!(server.send(key, "/v1/chat/completions", &[], &body).status, 200, "{body}");
         }
     }
+    // The client is told what is wrong with its request, where that is why nobody knows.
+    let refused = server.send(&limited, "/v1/chat/completions", &[], body(r#""max_completion_tokens":5.5"#));
+    assert!(refused.text().contains("its cost is limited: `max_completion_tokens` is not"), "{}", refused.text());
     for field in
         [r#""top_k":5"#, r#""service_tier":"auto""#, r#""tools":[{"type":"function","function":{"name":"f"}}]"#]
     {

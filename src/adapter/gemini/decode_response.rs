@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::adapter::lenient::{Count, Text, list, list_or_null, maybe, whole};
 use crate::adapter::start::Start;
 use crate::adapter::usage::Surcharges;
-use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, signature, sse, usage};
+use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, signature, sse, usage, verdict};
 use crate::chat::{FinishReason, StreamEvent, Surcharge, Usage};
 
 #[derive(Debug, Default, Deserialize)]
@@ -148,19 +148,6 @@ struct WireUsage {
     total_token_count: Count,
 }
 
-/// The finish reasons that mean a failure for which [`FinishReason`] has no word.
-const FAILED: [&str; 9] = [
-    "OTHER",
-    "LANGUAGE",
-    "MALFORMED_FUNCTION_CALL",
-    "MALFORMED_RESPONSE",
-    "UNEXPECTED_TOOL_CALL",
-    "TOO_MANY_TOOL_CALLS",
-    "MISSING_THOUGHT_SIGNATURE",
-    "NO_IMAGE",
-    "IMAGE_OTHER",
-];
-
 /// Decodes one answer; only its first candidate is read.
 #[derive(Debug, Default)]
 pub(super) struct ContentDecoder {
@@ -266,9 +253,8 @@ impl ContentDecoder {
             | "IMAGE_SAFETY"
             | "IMAGE_PROHIBITED_CONTENT"
             | "IMAGE_RECITATION" => FinishReason::ContentFilter,
-            // Calls arrive whole in this format, so that only a reason which is known to mean a failure makes them
-            // incomplete.
-            other if self.calls > 0 && !FAILED.contains(&other) => FinishReason::ToolCalls,
+            // Calls arrive whole in this format, so that only a reason which sounds like a failure makes them incomplete.
+            other if self.calls > 0 && !verdict::sounds_cut(other) => FinishReason::ToolCalls,
             other => FinishReason::other(other),
         })
     }

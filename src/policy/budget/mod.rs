@@ -23,7 +23,7 @@ use self::reservation::Reservation;
 pub(crate) use self::store::tests as store_tests;
 pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets};
 pub(crate) use self::store::{Reserved, Sums};
-use crate::adapter::{Api, Operation, OutputBound, WireRequest, may_name_others, naming_model};
+use crate::adapter::{Api, ClientBody, Operation, OutputBound, WireRequest, may_name_others, naming_model};
 use crate::call::{Call, Event, Events, Observer, Service, Target};
 use crate::chat::Usage;
 use crate::config::{Action, Budget, Gateway, Match, Subject, Window, model_fits};
@@ -343,9 +343,9 @@ fn check_prices(call: &Call, api: Api, wire: &WireRequest) -> Result<(), Failure
         };
         return Err(Failure { param: Some(field), ..refused(message, hint) });
     }
-    if call.passed().is_some_and(|body| !body.is_understood()) {
-        let message = "nobody knows what this request costs, and its cost is limited: it has a part of unknown size";
-        return Err(refused(message.to_owned(), "send text, pictures and files in the request itself"));
+    if let Some(obstacle) = call.passed().and_then(ClientBody::obstacle) {
+        let message = format!("nobody knows what this request costs, and its cost is limited: {obstacle}");
+        return Err(refused(message, "send what the format knows, with pictures and files in the request itself"));
     }
     Ok(())
 }
