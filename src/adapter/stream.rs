@@ -172,6 +172,13 @@ impl Stream {
         self.progress.finish.is_some()
     }
 
+    /// Whether the gateway ended the answer for a reason that nobody knows, and nothing of it has come.
+    pub fn is_void(&self) -> bool {
+        matches!(self.progress.finish, Some(FinishReason::Other(_)))
+            && (self.progress.size, self.progress.tool_calls) == (0, 0)
+            && self.progress.missing.is_none()
+    }
+
     /// What came of the answer that has no form here.
     pub fn missing(&self) -> Option<&'static str> {
         self.progress.missing
@@ -346,11 +353,12 @@ impl Progress {
         }
         let calls = match self.tool_calls {
             _ if self.arguments.values().any(Nesting::is_open) => Calls::Cut,
-            0 if self.missing.is_none() => Calls::None,
-            0 => Calls::Formless,
+            0 if self.missing.is_some() => Calls::Formless,
+            0 if self.size == 0 => Calls::Nothing,
+            0 => Calls::None,
             _ => Calls::Whole,
         };
-        if self.finish.is_none() && self.size == 0 && calls == Calls::None {
+        if self.finish.is_none() && calls == Calls::Nothing {
             return Err(
                 Failure::new(FailureKind::Protocol, "the gateway sent a stream without an answer").maybe_billed()
             );

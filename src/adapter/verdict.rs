@@ -11,6 +11,8 @@ const ENDED_EARLY: &str = "the answer ended early";
 
 pub(super) const CALL_CUT: &str = "the arguments of a function call break off";
 
+const NO_ANSWER: &str = "the gateway ended the answer before it began";
+
 const CALLS_MISSING: &str = "the model calls functions, as the gateway says, and no call has come";
 
 /// Whether an answer with this finish reason and these calls of tools is complete. Streams and whole answers share this rule.
@@ -18,11 +20,13 @@ const CALLS_MISSING: &str = "the model calls functions, as the gateway says, and
 /// # Errors
 /// `Truncated` where the gateway gave no reason, or one that means that the answer was cut short, or that calls came with it;
 /// also where a call breaks off, although the gateway says that the answer is complete, as some do at the token limit;
-/// `ContentFilter` where a filter or a refusal ended it.
+/// `ContentFilter` where a filter or a refusal ended it; `Protocol` where nothing came but a reason that nobody knows.
 pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failure> {
     let truncated = |message: String| Err(Failure::new(FailureKind::Truncated, message));
     match finish {
-        Some(FinishReason::ToolCalls) if calls == Calls::None => truncated(CALLS_MISSING.to_owned()),
+        Some(FinishReason::ToolCalls) if matches!(calls, Calls::None | Calls::Nothing) => {
+            truncated(CALLS_MISSING.to_owned())
+        }
         Some(FinishReason::Stop | FinishReason::ToolCalls) if calls == Calls::Cut => truncated(CALL_CUT.to_owned()),
         Some(FinishReason::Stop | FinishReason::ToolCalls) => Ok(()),
         Some(FinishReason::Length) => truncated("the answer was cut at the token limit".into()),
@@ -32,7 +36,13 @@ pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failu
         // A word that nobody knows, after calls that are whole, means no failure.
         Some(FinishReason::Other(reason)) if calls == Calls::Whole && !sounds_cut(reason) => Ok(()),
         Some(FinishReason::Other(reason)) => {
-            truncated(format!("{ENDED_EARLY}: {}", shortened(&on_one_line(reason), LONGEST_REASON)))
+            let reason = on_one_line(reason);
+            let reason = shortened(&reason, LONGEST_REASON);
+            if calls == Calls::Nothing {
+                let failure = Failure::new(FailureKind::Protocol, format!("{NO_ANSWER}: {reason}"));
+                return Err(failure.with_advice("ask again, or ask another model").maybe_billed());
+            }
+            truncated(format!("{ENDED_EARLY}: {reason}"))
         }
         // The model may have worked although nothing of that has come.
         None => truncated("the stream ended before the answer was complete".into()).map_err(Failure::maybe_billed),

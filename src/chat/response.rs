@@ -40,10 +40,12 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
-/// Whether calls of tools came with an answer.
+/// What came of an answer, as far as its end is judged by it: calls of tools above all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Calls {
-    /// None came.
+    /// Neither words nor calls came.
+    Nothing,
+    /// Words came, and no calls.
     None,
     /// Nothing but what has no form here, which may be a call.
     Formless,
@@ -72,9 +74,10 @@ impl Response {
         };
         match () {
             () if self.tool_calls.iter().any(is_cut) => Calls::Cut,
-            () if self.tool_calls.is_empty() && self.missing.is_none() => Calls::None,
-            () if self.tool_calls.is_empty() => Calls::Formless,
-            () => Calls::Whole,
+            () if !self.tool_calls.is_empty() => Calls::Whole,
+            () if self.missing.is_some() => Calls::Formless,
+            () if self.text.is_empty() && self.reasoning.is_empty() => Calls::Nothing,
+            () => Calls::None,
         }
     }
 

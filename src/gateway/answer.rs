@@ -110,7 +110,9 @@ impl Reading<'_> {
         answer.into_events().into_iter().for_each(|piece| words.push(piece, &mut tell));
         words.flush(&mut tell);
         events.forward(&mut told).await?;
-        if has_end {
+        // Of nothing, there is nothing to hand on, so that another model can still be asked.
+        let is_void = outcome.as_ref().is_err_and(|failure| failure.kind == FailureKind::Protocol);
+        if has_end && !is_void {
             self.pass(body, &response, events).await?;
         }
         outcome

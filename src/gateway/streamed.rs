@@ -68,7 +68,8 @@ impl Reading<'_> {
                 if words.is_split() || relay.has_split_secret() {
                     return Err(stream.broken_by(repeated_key()));
                 }
-                if limit.spoke || stream.finished() || !self.is_generated() || (flow.is_ok() && arrived >= release) {
+                let is_decided = limit.spoke || stream.finished() && !stream.is_void();
+                if is_decided || !self.is_generated() || (flow.is_ok() && arrived >= release) {
                     relay.open();
                 }
                 // What ends with the beginning of a key is passed on once it has gone on otherwise.
@@ -112,7 +113,7 @@ impl Reading<'_> {
             }
             unsent.send().await?;
             // The answer may have come to its end in an event without a line end.
-            if stream.finished() {
+            if stream.finished() && !stream.is_void() {
                 relay.open();
             }
             let is_told = stream.has_reported_failure();

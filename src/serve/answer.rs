@@ -381,7 +381,9 @@ impl Answer {
                 if let StreamEvent::Finish(reason) = &piece {
                     self.finish = Some(reason.clone());
                 }
-                self.has_begun |= self.finish.is_some() || piece.is_output();
+                // A reason that nobody knows may be the end of an answer that never began.
+                self.has_begun |= piece.is_output()
+                    || self.finish.as_ref().is_some_and(|reason| !matches!(reason, FinishReason::Other(_)));
                 self.piece(&piece);
             }
             Event::NotTried { message } => self.not_tried.push(message),
@@ -412,6 +414,10 @@ impl Answer {
     /// its client has read all that this server has read. In the words of another wire format, the end is written only now,
     /// and not where a part of the answer may be missing.
     fn end(&mut self, result: Result<(), Failure>) {
+        // Whole calls with an end that nobody knows have ended as calls do.
+        if result.is_ok() && matches!(self.finish, Some(FinishReason::Other(_))) {
+            self.piece(&StreamEvent::Finish(FinishReason::ToolCalls));
+        }
         let finish = self.finish.as_ref();
         let has_end = |failure: &Failure| self.passes && self.has_begun && failure.message != REPEATED_KEY;
         let is_told = |failure: &Failure| finish.is_some_and(|finish| has_end(failure) || is_told_by(finish, failure));

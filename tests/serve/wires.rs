@@ -535,6 +535,74 @@ fn an_answer_that_breaks_off_tells_its_client_so() {
 }
 
 #[test]
+fn an_end_that_nobody_knows_means_the_same_to_every_client() {
+    let gateway = Gateway::by(|request| {
+        let (word, arguments) = match request.model().as_str() {
+            "whole" => ("weird", Some(r#"{"a":1}"#)),
+            "cut" => ("weird", Some(r#"{"a":1"#)),
+            "void" => ("network_error", None),
+            _ => {
+                return if request.json()["stream"] == true {
+                    Reply::stream(&["second"])
+                } else {
+                    Reply::unary("second")
+                };
+            }
+        };
+        let call = |arguments| json!([{"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}]);
+        let said = json!({"role": "assistant", "tool_calls": arguments.map(call)});
+        let choice = json!({"index": 0, "delta": said, "message": said, "finish_reason": word});
+        let body = json!({"id": "i", "model": "m", "choices": [choice]});
+        match request.json()["stream"] == true {
+            true => Reply::with_body(200, "text/event-stream", format!("data: {body}\n\ndata: [DONE]\n\n")),
+            false => Reply::json(200, &body),
+        }
+    });
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config + "[alias.both]\nmodels = [\"void\", \"m\"]\nretries = 0\n");
+    let server = Server::start(&home, &[]);
+    let clients = [
+        ("/v1/responses", json!({"input": "hi"}), "\"status\":\"completed\"", "\"status\":\"incomplete\""),
+        (
+            "/v1/messages",
+            json!({"messages": [{"role": "user", "content": "hi"}], "max_tokens": 5}),
+            "\"stop_reason\":\"tool_use\"",
+            "\"stop_reason\":\"weird\"",
+        ),
+        ("/v1/chat/completions", json!({"messages": [{"role": "user", "content": "hi"}]}), "\"weird\"", "\"weird\""),
+    ];
+    for (path, body, whole, cut) in clients {
+        for streams in [false, true] {
+            let ask = |model: &str| {
+                let mut body = body.clone();
+                (body["model"], body["stream"]) = (model.into(), streams.into());
+                server.send(&server.key, path, &[], body.to_string())
+            };
+            let last = |model: &str| {
+                let text = ask(model).text();
+                let last = text.rsplit("data: {").find(|event| {
+                    event.contains("stop_reason")
+                        || event.contains("\"finish_reason\":\"")
+                        || event.contains("response")
+                });
+                last.expect("an event").to_owned()
+            };
+            let told = last("whole");
+            assert!(told.contains(whole) && !(whole != cut && told.contains(cut)), "{path} {streams}: {told}");
+            let told = last("cut");
+            assert!(told.contains(cut) && !(whole != cut && told.contains(whole)), "{path} {streams}: {told}");
+            let answer = ask("both");
+            assert!(answer.status == 200 && answer.text().contains("second"), "{path} {streams}: {}", answer.text());
+            assert_eq!((answer.header("x-llm-model"), answer.header("x-llm-attempts")), (Some("m"), Some("2")));
+            let failed = ask("void");
+            assert_eq!(failed.status, 502, "{path} {streams}");
+            assert!(failed.text().contains("ended the answer before it began: network_error"), "{}", failed.text());
+        }
+    }
+}
+
+#[test]
 fn an_answer_that_is_cut_at_its_limit_is_an_answer() {
     let gateway = Gateway::always(Reply::with_body(
         200,

@@ -8,7 +8,7 @@ use super::wire::{Body, Event, Item, read_usage};
 use crate::adapter::lenient::Text;
 use crate::adapter::start::Start;
 use crate::adapter::usage::{self, Surcharges};
-use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, signature, sse};
+use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, signature, sse, verdict};
 use crate::chat::{FinishReason, StreamEvent, Surcharge, Usage};
 
 /// Decodes one answer.
@@ -59,7 +59,11 @@ impl Decoder for ResponseDecoder {
                 return Ok(Flow::Done);
             }
             "response.completed" | "response.incomplete" | "response.cancelled" => {
-                self.end(event.response.unwrap_or_default(), events);
+                let mut body = event.response.unwrap_or_default();
+                if body.status.is_empty() {
+                    body.status = Text(Cow::Borrowed(kind.trim_start_matches("response.")));
+                }
+                self.end(body, events);
                 return Ok(Flow::Done);
             }
             "response.created" | "response.in_progress" | "response.queued" => self.begin(event.response, events),
@@ -258,7 +262,10 @@ impl ResponseDecoder {
             ("", "completed" | "") => FinishReason::ToolCalls,
             // Queued, in progress, cancelled: the answer has not begun, or will not go on.
             ("", status) => FinishReason::other(status),
-            (other, _) => FinishReason::other(other),
+            (other, "completed" | "") => FinishReason::other(other),
+            // That it is incomplete is told, whatever the reason is called.
+            (other, _) if verdict::sounds_cut(other) => FinishReason::other(other),
+            (other, status) => FinishReason::other(&format!("{status}: {other}")),
         };
         events.push(StreamEvent::Finish(reason));
     }

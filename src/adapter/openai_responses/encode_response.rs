@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::encode_request::reasoning;
 use crate::adapter::body::{filled, given, to_vec, write_event};
-use crate::adapter::{Encoder, logprobs, openai, verdict};
-use crate::chat::{Calls, FinishReason, Response, StreamEvent, TokenLogprob, Usage};
+use crate::adapter::{Encoder, logprobs, openai};
+use crate::chat::{FinishReason, Response, StreamEvent, TokenLogprob, Usage};
 use crate::error::Failure;
 
 /// Encodes one answer. Consecutive pieces of one kind make an item.
@@ -191,7 +191,7 @@ impl Encoder for ResponseEncoder {
             self.complete(place, function_call(place, &id, &name, &arguments), out);
         }
         let items = std::mem::take(&mut self.items);
-        let status = status(self.said.finish.as_ref(), !self.calls.is_empty());
+        let status = status(self.said.finish.as_ref());
         let body = body(&self.said, self.created, status, items);
         self.event(&format!("response.{status}"), json!({"response": body}), out);
     }
@@ -218,7 +218,7 @@ pub(super) fn whole(response: &Response) -> Vec<u8> {
     for call in &response.tool_calls {
         items.push(function_call(items.len(), &call.id, &call.name, &call.arguments));
     }
-    to_vec(&body(response, openai::now(), status(response.finish.as_ref(), !response.tool_calls.is_empty()), items))
+    to_vec(&body(response, openai::now(), status(response.finish.as_ref()), items))
 }
 
 fn body(response: &Response, created: u64, status: &str, output: Vec<Value>) -> Value {
@@ -243,12 +243,11 @@ fn body(response: &Response, created: u64, status: &str, output: Vec<Value>) -> 
 
 const COMPLETED: &str = "completed";
 
-/// The status of an answer. A word that nobody knows is no reason to call whole calls incomplete.
-fn status(finish: Option<&FinishReason>, has_calls: bool) -> &'static str {
+/// The status of an answer.
+fn status(finish: Option<&FinishReason>) -> &'static str {
     match finish {
         None | Some(FinishReason::Stop | FinishReason::ToolCalls) => COMPLETED,
-        Some(FinishReason::Other(_)) if has_calls && verdict::complete(finish, Calls::Whole).is_ok() => COMPLETED,
-        Some(_) => "incomplete",
+        Some(FinishReason::Length | FinishReason::ContentFilter | FinishReason::Other(_)) => "incomplete",
     }
 }
 
@@ -292,24 +291,4 @@ fn usage(usage: &Usage) -> Option<Value> {
         "total_tokens": usage.input.zip(usage.output).map(|(input, output)| input + output),
         "cost": usage.cost,
     })))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whole_calls_are_complete_whatever_their_end_is_called() {
-        let other = |word: &str| Some(FinishReason::Other(word.to_owned()));
-        for (finish, has_calls, expected) in [
-            (other("weird"), true, "completed"),
-            (other("weird"), false, "incomplete"),
-            (other("cancelled"), true, "incomplete"),
-            (Some(FinishReason::Length), true, "incomplete"),
-            (Some(FinishReason::Stop), false, "completed"),
-            (None, false, "completed"),
-        ] {
-            assert_eq!(status(finish.as_ref(), has_calls), expected, "{finish:?} {has_calls}");
-        }
-    }
 }

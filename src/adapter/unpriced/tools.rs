@@ -1,6 +1,6 @@
 //! Which tools cost no more than the tokens of their description and their calls, and which may ask a model.
 
-use crate::adapter::field_names::{is_model, is_same_field, repeated};
+use crate::adapter::field_names::{is_model, is_same_field, names_other_model, repeated};
 use crate::adapter::object::Object;
 use crate::adapter::tree::Tree;
 
@@ -83,7 +83,9 @@ fn is_anywhere_in(tree: &Tree<'_>) -> bool {
 }
 
 fn names_one(name: &str, value: &Tree<'_>) -> bool {
-    !value.is_null() && is_model(name)
+    // Searches of the web have engines, too.
+    let may_name = || is_same_field(name, "model") || names_other_model(name) && !is_same_field(name, "engine");
+    !value.is_null() && may_name()
 }
 
 fn is_other_spelling(name: &str) -> bool {
